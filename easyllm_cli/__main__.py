@@ -1,0 +1,5 @@
+"""`python -m easyllm_cli` is the `easyllm` command."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,166 @@
+"""The Typer app: a table of commands, each in a file of its own that is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError, UsageError
+from .outcome import Outcome, finish
+
+# Typer carries its own click since 0.26: its error class is reached through what is exported.
+ClickError: Any = typer.BadParameter.__mro__[2]
+
+COMMANDS = {
+    "chat": "Ask a model; into a pipe the answer comes whole or not at all.",
+    "stream": "Ask, and print every token the moment it comes.",
+    "vision": "Ask about pictures.",
+    "models": "List what the profile's server offers.",
+    "cot": "Ask for the reasoning too, apart from the answer.",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# Options that may stand without a value, and the one they then have; with a value: only `=`.
+ALONE = {"-x": "--code=first", "--code": "--code=first"}
+
+
+class Command(TyperCommand):
+    """One command: plain help in groups, options that may stand alone, pipes that may break."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, rewritten(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # Typer's own main would make it exit code 1 (SPIKES c)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise typer.Exit(BROKEN_PIPE) from None
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The groups that rich shows as panels, as plain sections."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                title = getattr(parameter, "rich_help_panel", None) or "Options"
+                sections.setdefault(title, []).append(record)
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def rewritten(args: list[str]) -> list[str]:
+    """`-x` alone becomes `--code=first`, `-x=all` `--code=all`; nothing behind `--` is touched."""
+    made: list[str] = []
+    for index, arg in enumerate(args):
+        if arg == "--":
+            return made + args[index:]
+        made.append(ALONE.get(arg, "--code=" + arg[3:] if arg.startswith("-x=") else arg))
+    return made
+
+
+class Commands(TyperGroup):
+    """Knows every command by name and one line; imports its file only when it runs."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        mode = self.rich_markup_mode
+        self.commands = {
+            name: TyperCommand(name, help=says, rich_markup_mode=mode)
+            for name, says in COMMANDS.items()
+        }
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, load(name) if stub and name else None, rest
+
+
+def load(name: str) -> Any:
+    """The real command, from the file of its name."""
+    function = getattr(import_module(f".{name}", __package__), name)
+    one = typer.Typer(add_completion=False, rich_markup_mode=app.rich_markup_mode)
+    one.command(name, cls=Command, context_settings=CONTEXT, help=function.__doc__)(function)
+    return typer.main.get_command(one)
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="easyllm",
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    help="Ask any language model from the shell, and trust the answer.",
+    epilog='Example: git diff | easyllm chat -p ollama "Write a commit message"',
+)
+
+
+def print_version(on: bool) -> None:
+    if on:
+        from .. import __version__
+
+        typer.echo(f"easyllm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=print_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; every failure becomes one line on stderr. Gives the exit code."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    try:
+        code = typer.main.get_command(app).main(
+            arguments, prog_name="easyllm", standalone_mode=False
+        )
+        return code if isinstance(code, int) else 0
+    except ClickError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 0
+        failure: EasyLLMError = usage_error(error)
+    except EasyLLMError as error:
+        failure = error
+    except (KeyboardInterrupt, typer.Abort):
+        failure = Interrupted("interrupted")
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OSError as error:
+        failure = OutputError(f"cannot write: {error.strerror or error}")
+    except Exception as error:
+        if "--debug" in before:
+            raise
+        failure = EasyLLMError(
+            f"a bug in easyllm: {type(error).__name__}: {error}",
+            hint="run it again with --debug and report what it prints",
+        )
+    return finish(
+        Outcome(error=failure), json="--json" in before, jsonl="--jsonl" in before,
+        debug="--debug" in before,
+    )  # fmt: skip
+
+
+def usage_error(error: Any) -> UsageError:
+    """Click's error in our words: what is wrong, where the help is, and the nearest name."""
+    message = error.format_message().replace("\n", " ").rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "easyllm"
+    hint = f"see {path} -h"
+    if type(error).__name__ == "NoSuchOption":
+        hint += "; put -- before a prompt that begins with -"
+    return UsageError(message, hint=hint)

@@ -1,0 +1,62 @@
+"""Outcome: how a command ended; printed as one line, one JSON object, and an exit code."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import BROKEN_PIPE, EasyLLMError, OutputError
+from ..events import Completion
+from ..render.output import complain
+from ..secret import redact
+
+
+@dataclass
+class Outcome:
+    """One command's end; times in milliseconds."""
+
+    error: EasyLLMError | None = None
+    completion: Completion | None = None
+    profile: str | None = None
+    cost_usd: float | None = None
+    attempts: int = 0
+    ms: int = 0
+    ms_first_token: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
+    """Print the ending and give its exit code; never raises.
+
+    With --json the object goes to stdout and the line to stderr as well.
+    """
+    error = outcome.error
+    if error is not None:
+        if debug:
+            complain_lines(error)
+        complain(f"easyllm: {redact(str(error))}")
+    code = error.exit_code if error else 0
+    if not json and not jsonl:
+        return code
+    from ..render.json import envelope, print_object
+
+    more: dict[str, Any] = {
+        key: getattr(outcome, key)
+        for key in ("profile", "cost_usd", "attempts", "ms", "ms_first_token", "notes")
+    }
+    made = envelope(outcome.completion, error, **more)
+    try:
+        print_object({"kind": "error" if error else "done", **made} if jsonl else made)
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OutputError as failure:
+        complain(f"easyllm: {failure}")
+        return failure.exit_code
+    return code
+
+
+def complain_lines(error: BaseException) -> None:
+    """The traceback, without keys."""
+    for line in redact("".join(traceback.format_exception(error))).splitlines():
+        complain(line)

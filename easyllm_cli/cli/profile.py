@@ -1,0 +1,64 @@
+"""The profile to use, with what the command line changes about it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..config import Profiles, choose, read_profiles
+from ..errors import UsageError
+from ..profiles import Profile
+from .options import Run, Sampling, Target
+
+
+def chosen(target: Target, sampling: Sampling, run: Run) -> tuple[Profile, list[Profile]]:
+    """The profile and those it falls back to, all with the command line's options.
+
+    Raises:
+        ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE.
+    """
+    profiles = read_profiles(target.profiles)
+    profile = choose(profiles, target.profile, target.model)
+    fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]
+    return changed(profile, sampling, run), [changed(one, sampling, run) for one in fallbacks]
+
+
+def _fallback(profiles: Profiles, named: str) -> Profile:
+    name, _, model = named.partition(":")
+    return profiles.named(name).with_(model=model or None)
+
+
+def changed(profile: Profile, sampling: Sampling, run: Run) -> Profile:
+    """The profile with the options of one call laid over it: a flag wins over the file."""
+    given = options_of(sampling.option or [])
+    return profile.with_(
+        temperature=sampling.temperature,
+        max_tokens=sampling.max_tokens,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        seed=sampling.seed,
+        stop=sampling.stop or None,
+        reasoning=sampling.effort,
+        think=sampling.think or None,
+        options={**(profile.options or {}), **given} if given else None,
+        strict=run.strict or None,
+        max_retries=0 if run.no_retry else None,
+    )
+
+
+def options_of(pairs: list[str]) -> dict[str, Any]:
+    """`-o KEY=VALUE`: the value as JSON, else as text.
+
+    Raises:
+        UsageError: there is no `=` or no key.
+    """
+    made: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f'-o "{pair}" has no value', hint="-o KEY=VALUE")
+        try:
+            made[key] = json.loads(value)
+        except ValueError:
+            made[key] = value
+    return made

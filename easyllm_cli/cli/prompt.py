@@ -1,0 +1,137 @@
+"""What is asked: prompt, stdin, files, pictures and messages become one conversation."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..errors import UsageError
+from ..messages import Image, Message
+from . import stdin
+from .options import Ask
+
+STDIN_MARK = "{stdin}"
+
+
+def say(line: str) -> None:
+    """A line of ours on stderr; a broken stderr is no reason to fail."""
+    try:
+        sys.stderr.write(f"easyllm: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+class Stdin:
+    """Stdin, read at most once, and only where the rules allow it (DESIGN §7)."""
+
+    def __init__(self, never: bool) -> None:
+        self.never = never or os.environ.get("EASYLLM_STDIN") == "never"
+        self.kind = stdin.kind()
+        self._data: bytes | None = None
+
+    def given(self, forced: bool) -> bytes:
+        """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it."""
+        if self._data is None:
+            wanted = self.kind in {"file", "stream"} or (forced and self.kind == "rest-of-file")
+            if forced and self.kind == "terminal":
+                say("reading stdin from the terminal; end with Ctrl-D")
+                wanted = True
+            allowed = wanted and (forced or not self.never)
+            self._data = stdin.read(lambda: say("waiting for stdin (-n: do not read it)")) \
+                if allowed else b""  # fmt: skip
+        return self._data
+
+
+def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image]) -> list[Message]:
+    """The messages to send: system, the message list, then files, stdin and prompt.
+
+    Raises:
+        UsageError: there is nothing to ask, or something named cannot be read.
+    """
+    messages = _listed(ask.messages, source) if ask.messages else []
+    text = _joined(words, source if ask.messages != "-" else None)
+    files = [_file(name) for name in ask.file or []]
+    images = pictures + [Image.of(name) for name in ask.image or []]
+    if ask.system is not None:
+        messages = [one for one in messages if one.role != "system"]
+        messages.insert(0, Message("system", (checked_text(ask.system),)))
+    if files or text.strip() or images:
+        if not text.strip() and not files and not any(m.role == "user" for m in messages):
+            raise UsageError("no prompt", hint='say what to do with the picture, e.g. "describe"')
+        asked = "\n\n".join([*files, text] if text else files)
+        messages.append(Message("user", (asked, *images) if asked else tuple(images)))
+    if not any(one.role != "system" for one in messages):
+        hint = 'easyllm chat "What is Python?", or pipe text in'
+        if source.kind == "rest-of-file":
+            hint = "stdin is a file that was already read in part: name it with -"
+        raise UsageError("empty prompt" if words else "no prompt", hint=hint)
+    return messages
+
+
+def _joined(words: list[str], source: Stdin | None) -> str:
+    """stdin, a blank line, the prompt; `{stdin}` in the prompt or `-` places it."""
+    prompt = checked_text(" ".join(word for word in words if word != "-"))
+    placed = STDIN_MARK in prompt
+    if source is None:
+        return prompt
+    text = stdin.as_text(source.given(forced="-" in words))
+    if placed:
+        return prompt.replace(STDIN_MARK, text)
+    if not text or not prompt:
+        return text or prompt
+    if "-" in words and words.index("-") > 0:
+        before = " ".join(words[: words.index("-")])
+        after = " ".join(word for word in words[words.index("-") + 1 :] if word != "-")
+        return "\n\n".join(part for part in (before, text, after) if part)
+    return text + ("\n" if text.endswith("\n") else "\n\n") + prompt
+
+
+def checked_text(text: str) -> str:
+    """Text of the command line.
+
+    Raises:
+        UsageError: it is not UTF-8.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the prompt is not UTF-8 at character {error.start}") from None
+    return text
+
+
+def _file(name: str) -> str:
+    """A text file for the prompt: its name, then its content as it is."""
+    try:
+        return f"{name}:\n{Path(name).expanduser().read_bytes().decode('utf-8')}"
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the file is not UTF-8 at byte {error.start}", where=name, hint="a picture? -a FILE"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot read the file: {error.strerror}", where=name) from None
+
+
+def _listed(name: str, source: Stdin) -> list[Message]:
+    """OpenAI's message list from a JSON file or stdin."""
+    text = stdin.as_text(source.given(forced=True)) if name == "-" else _json_file(name)
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the message list is not JSON: {error}", where=name) from None
+    if not isinstance(listed, list):
+        raise UsageError(
+            "the message list is no list", where=name, hint='[{"role": "user", "content": "…"}]'
+        )
+    return [Message.of(one) for one in listed]
+
+
+def _json_file(name: str) -> str:
+    try:
+        return Path(name).expanduser().read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the message list is not UTF-8: {error.reason}", where=name) from None
+    except OSError as error:
+        raise UsageError(f"cannot read the message list: {error.strerror}", where=name) from None

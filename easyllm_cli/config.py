@@ -1,0 +1,206 @@
+"""Finds profiles.toml, reads named profiles from it, and chooses the one to use."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from .credentials import refuse_if_open
+from .errors import ConfigError
+from .folders import config_folder
+from .profiles import KEY_SOURCES, Profile, build, canonical, nearest
+from .vendors import VENDORS
+
+MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
+TOP_KEYS = ("default_profile", "profiles")
+MAX_EXTENDS = 16
+
+
+class Profiles:
+    """The profiles of one file (or of none), and the built-in names."""
+
+    def __init__(self, path: Path | None, tables: dict[str, Any], text: str, default: str) -> None:
+        self.path = path
+        self.default = default
+        self._tables = tables
+        self._text = text
+
+    @property
+    def names(self) -> list[str]:
+        """The file's profiles, then the built-in names."""
+        return [*self._tables, *(name for name in VENDORS if name not in self._tables)]
+
+    def named(self, name: str) -> Profile:
+        """A profile by name, what it extends laid under it.
+
+        Raises:
+            ConfigError: no such profile, a circle of `extends`, an unknown key or a wrong type.
+        """
+        tables = self._chain(name)
+        merged: dict[str, Any] = {}
+        for table_name, table in reversed(tables):
+            self._built(table_name, table)
+            if any(canonical(key) in KEY_SOURCES for key in table):
+                merged = {key: value for key, value in merged.items() if key not in KEY_SOURCES}
+            for key, value in table.items():
+                key = canonical(key)
+                both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+                merged[key] = {**merged[key], **value} if both else value
+        profile = self._built(name, merged)
+        if profile.provider is None:
+            raise self._at(
+                f'profile "{name}" names no provider', name, "", 'add provider = "ollama"'
+            )
+        if profile.api_key is not None or profile.api_key_cmd is not None:
+            self._refuse_if_open("api_key" if profile.api_key is not None else "api_key_cmd")
+        return profile
+
+    def _chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """The profile's table and those it extends, nearest first."""
+        chain: list[tuple[str, dict[str, Any]]] = []
+        while True:
+            if name in self._tables and name not in [seen for seen, _ in chain]:
+                table = self._tables[name]
+            elif name in VENDORS:
+                # A profile of a built-in's name may extend that built-in.
+                return [*chain, (name, {"provider": name})]
+            elif chain:
+                raise self._at(
+                    f'profile "{chain[-1][0]}" extends "{name}", which leads nowhere',
+                    chain[-1][0], "extends", nearest(name, self.names),
+                )  # fmt: skip
+            else:
+                raise ConfigError(
+                    f'no profile "{name}"',
+                    where=str(self.path) if self.path else "no profiles file",
+                    hint=nearest(name, self.names),
+                )
+            chain.append((name, table))
+            parent = table.get("extends")
+            if not isinstance(parent, str):
+                # A provider that is a built-in name is under every profile: nothing to add.
+                return chain
+            name = parent
+
+    def _built(self, name: str, table: dict[str, Any]) -> Profile:
+        """A Profile, its errors with the file's line and column."""
+        if not isinstance(table, dict):
+            raise self._at(f"profiles.{name} must be a table", name, "", f"[profiles.{name}]")
+        try:
+            return build(table, name)
+        except ConfigError as error:
+            raise self._at(error.message, name, error.code or "", error.hint) from None
+
+    def _at(self, message: str, name: str, key: str, hint: str) -> ConfigError:
+        where = str(self.path) if self.path else ""
+        if self.path:
+            line, column = position(self._text, name, key)
+            where = f"{self.path}:{line}:{column}"
+        return ConfigError(message, where=where, hint=hint)
+
+    def _refuse_if_open(self, what: str) -> None:
+        if self.path is not None:
+            refuse_if_open(self.path, what)
+
+
+def read_profiles(file: str | None = None) -> Profiles:
+    """The profiles of `file`, of EASYLLM_PROFILES, or of the platform's config folder.
+
+    A file that is named must exist; the usual one need not. Never read from the current folder.
+    Raises:
+        ConfigError: it is missing, unreadable, too large, or not valid TOML.
+    """
+    named = file or os.environ.get("EASYLLM_PROFILES")
+    path = Path(named).expanduser() if named else config_folder() / "profiles.toml"
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
+        if not path.is_file():
+            raise ConfigError("the profiles file is not a regular file", where=str(path))
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        if named:
+            raise ConfigError("no such profiles file", where=str(path)) from None
+        return Profiles(None, {}, "", "")
+    except OSError as error:
+        raise ConfigError(
+            f"the profiles file cannot be read: {error.strerror}", where=str(path)
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the profiles file is not UTF-8 at byte {error.start}", where=str(path)
+        ) from None
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> Profiles:
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        end = (text.count("\n") + 1, len(text.rpartition("\n")[2]) + 1)
+        line, column = (at[1], at[2]) if at else end
+        words = str(error).partition(" (at ")[0]
+        raise ConfigError(f"not valid TOML: {words}", where=f"{path}:{line}:{column}") from None
+    except RecursionError:
+        raise ConfigError("not valid TOML: nested too deeply", where=str(path)) from None
+    for key in document:
+        if key not in TOP_KEYS:
+            line, column = position(text, None, key)
+            raise ConfigError(
+                f'unknown key "{key}"', where=f"{path}:{line}:{column}", hint=nearest(key, TOP_KEYS)
+            )
+    tables = document.get("profiles", {})
+    default = document.get("default_profile", "")
+    if not isinstance(tables, dict) or not isinstance(default, str):
+        raise ConfigError(
+            "profiles must be tables and default_profile a name", where=str(path),
+            hint='[profiles.mine] and default_profile = "mine"',
+        )  # fmt: skip
+    return Profiles(path, tables, text, default)
+
+
+def position(text: str, name: str | None, key: str) -> tuple[int, int]:
+    """Line and column (from 1) of a key in a profile's table; of the table when it is not found.
+
+    tomllib gives no positions for valid files, so this reads the lines again, on errors only.
+    """
+    inside = name is None
+    header = re.compile(r"\s*\[\s*profiles\s*\.\s*[\"']?([^\]\"'.]+)[\"']?\s*(?:\.[^\]]*)?\]")
+    wanted = re.compile(rf"(^|[\s{{,.])[\"']?{re.escape(key)}[\"']?\s*[=.\]]") if key else None
+    found = (1, 1)
+    for number, line in enumerate(text.splitlines(), 1):
+        table = header.match(line)
+        if table or line.lstrip().startswith("["):
+            inside = name is not None and table is not None and table[1].strip() == name
+            if inside and found == (1, 1):
+                found = (number, 1)
+        if inside and wanted and (match := wanted.search(line)):
+            return number, match.end(1) + 1
+    return found
+
+
+def choose(profiles: Profiles, named: str | None, model: str | None) -> Profile:
+    """The profile that the flag, the variable or the file names, with its model.
+
+    `named` may be NAME:MODEL; what follows the first colon is the model. Order: flag,
+    EASYLLM_PROFILE and EASYLLM_MODEL, the file.
+    Raises:
+        ConfigError: none is named anywhere, or there is no such profile.
+    """
+    asked = named
+    if asked is None:
+        asked = os.environ.get("EASYLLM_PROFILE") or profiles.default
+        model = model or os.environ.get("EASYLLM_MODEL") or None
+    if not asked:
+        raise ConfigError(
+            "no profile is chosen",
+            where=str(profiles.path) if profiles.path else "no profiles file",
+            hint="name one with -p, e.g. -p ollama or -p openai, or set EASYLLM_PROFILE",
+        )
+    name, _, own_model = asked.partition(":")
+    return profiles.named(name).with_(model=model or own_model or None)

@@ -1,0 +1,196 @@
+"""Everything that can go wrong, in one tree.
+
+EasyLLMError                bug          1    ours to mend
+├── UsageError              usage        2    the command line is wrong
+├── ConfigError             config       2    a profile, a file or a variable is wrong
+├── AuthError               auth         3    no key, a wrong key, no permission
+├── BillingError            billing      3    no money or no quota: waiting does not help
+├── RefusedError            refused      4    the server does not take this request
+│   ├── FilteredError       filtered     4    a filter or a refusal left no text
+│   ├── NotFoundError       not_found    4    no such model or path
+│   └── TooLargeError       too_large    4    more than the model's context or the server's limit
+├── BusyError               busy         5    rate limit, overload, a failing server
+├── NetworkError            network      6    DNS, connect, TLS, dropped before the answer
+│   └── FirstTokenTimeout   timeout      6    nothing of the answer came in time
+├── IncompleteAnswer        incomplete   7    the answer began and did not end, or has no text
+│   └── MalformedAnswer     malformed    7    what came is not an answer
+├── OutputError             io           8    something we must write cannot be written
+└── Interrupted             interrupted  130  Ctrl-C (143 for SIGTERM)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .events import Completion
+
+# Every exit code of the command line; README's table is compared with this by a test.
+EXIT_CODES: dict[int, str] = {
+    0: "ok",
+    1: "a bug of ours",
+    2: "usage, configuration, or something named that cannot be read",
+    3: "key, permission, billing",
+    4: "the request was refused",
+    5: "provider busy or failing after retries",
+    6: "network: DNS, connect, TLS, no first token",
+    7: "the answer is incomplete or malformed",
+    8: "something we must write cannot be written",
+    9: "batch finished with failed rows",
+    130: "Ctrl-C",
+    141: "broken pipe",
+    143: "SIGTERM",
+}
+BROKEN_PIPE = 141
+TERMINATED = 143
+
+
+class EasyLLMError(Exception):
+    """A failure that is reported in one line: what, where, what to do.
+
+    `retry_after` is in seconds, `status` is the HTTP status if there was one, `partial` holds
+    what had been gathered of the answer.
+    """
+
+    kind: ClassVar[str] = "bug"
+    exit_code: int = 1
+    retryable: bool = False
+    hint: str = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        if hint is not None:
+            self.hint = hint
+        if retryable is not None:
+            self.retryable = retryable
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.partial: Completion | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.where else ""
+        hint = f": {self.hint}" if self.hint else ""
+        return f"{self.message}{where}{hint}"
+
+
+class UsageError(EasyLLMError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class ConfigError(EasyLLMError):
+    """A profile, a file or a variable is wrong; the file is never rewritten."""
+
+    kind = "config"
+    exit_code = 2
+
+
+class AuthError(EasyLLMError):
+    """No key, a wrong key, or no permission."""
+
+    kind = "auth"
+    exit_code = 3
+
+
+class BillingError(EasyLLMError):
+    """No money or no quota left, which waiting does not mend."""
+
+    kind = "billing"
+    exit_code = 3
+    hint = "check the account's billing and quota"
+
+
+class RefusedError(EasyLLMError):
+    """The server understood the request and does not take it."""
+
+    kind = "refused"
+    exit_code = 4
+
+
+class FilteredError(RefusedError):
+    """A content filter or a refusal left no text."""
+
+    kind = "filtered"
+
+
+class NotFoundError(RefusedError):
+    """The server knows no such model or path."""
+
+    kind = "not_found"
+
+
+class TooLargeError(RefusedError):
+    """The prompt is longer than the model's context or the server's limit."""
+
+    kind = "too_large"
+    hint = "shorten the prompt or choose a model with a larger context"
+
+
+class BusyError(EasyLLMError):
+    """The provider is over a rate limit, overloaded or failing."""
+
+    kind = "busy"
+    exit_code = 5
+    retryable = True
+    hint = "try again later"
+
+
+class NetworkError(EasyLLMError):
+    """The server could not be reached, or hung up before the answer."""
+
+    kind = "network"
+    exit_code = 6
+    retryable = True
+
+
+class FirstTokenTimeout(NetworkError):
+    """Nothing of the answer came in time."""
+
+    kind = "timeout"
+    hint = "raise timeout.first_token in the profile, or try again"
+
+
+class IncompleteAnswer(EasyLLMError):
+    """The answer began and did not end, or ended without text."""
+
+    kind = "incomplete"
+    exit_code = 7
+    retryable = True
+
+
+class MalformedAnswer(IncompleteAnswer):
+    """What came is not an answer of a model."""
+
+    kind = "malformed"
+    retryable = False
+
+
+class OutputError(EasyLLMError):
+    """Something we must write cannot be written."""
+
+    kind = "io"
+    exit_code = 8
+
+
+class Interrupted(EasyLLMError):
+    """The user or the system stopped the command; exit_code 143 when it was SIGTERM."""
+
+    kind = "interrupted"
+    exit_code = 130

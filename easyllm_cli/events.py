@@ -1,0 +1,204 @@
+"""What comes back from a model: a stream of events, and the Completion gathered from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .errors import IncompleteAnswer
+
+# DESIGN §2: an answer's text has a bound, so that an endless stream cannot fill the memory.
+MAX_TEXT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Start:
+    """Who answers; sent before the first byte of the answer."""
+
+    kind: ClassVar[str] = "start"
+    provider: str
+    model: str
+    profile: str = ""
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """A piece of the model's reasoning; `hidden` = there is some, and the provider keeps it."""
+
+    kind: ClassVar[str] = "reasoning"
+    text: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of the answer."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True)
+class Reclassified:
+    """All text so far was reasoning (a `</think>` came that had no opener)."""
+
+    kind: ClassVar[str] = "reclassified"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Token counts and US dollars, each replacing the last; None = not reported, never 0."""
+
+    kind: ClassVar[str] = "usage"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    estimated: bool = False
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the user should know; goes to stderr."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """The answer starts again: `wait` in seconds until then, and why."""
+
+    kind: ClassVar[str] = "retrying"
+    attempt: int
+    wait: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer's end: `finish_reason` in OpenAI's words (None = the server named none)."""
+
+    kind: ClassVar[str] = "done"
+    finish_reason: str | None
+    complete: bool
+    response: Any = None
+
+
+Event = Start | Reasoning | Text | Reclassified | Usage | Note | Retrying | Done
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model a server offers; None = the server does not say. Prices in US dollars per
+    million tokens, context in tokens."""
+
+    id: str
+    context: int | None = None
+    vision: bool | None = None
+    reasoning: bool | None = None
+    prompt_usd: float | None = None
+    completion_usd: float | None = None
+
+
+class Completion(dict[str, Any]):
+    """An answer as a dict: `text`, `reasoning` (None = none), `usage` (counts of tokens, None =
+    not reported), `response` (the provider's own), `finish_reason`, `complete`, `model`,
+    `provider`. `json.dumps` takes it."""
+
+
+class Collector:
+    """Gathers events; `limit` is the most bytes of text and reasoning together.
+
+    `frames` and the last raw frame come with Done. Raises IncompleteAnswer past the limit.
+    """
+
+    def __init__(self, limit: int = MAX_TEXT_BYTES) -> None:
+        self.limit = limit
+        self.start = Start("", "")
+        self.attempts = 1
+        self.notes: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.hidden = False
+        self.usage = Usage()
+        self.done: Done | None = None
+        self.size = 0
+
+    def feed(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            IncompleteAnswer: text and reasoning together are longer than the limit.
+        """
+        match event:
+            case Text(text):
+                self.text.append(text)
+                self._grow(text)
+            case Reasoning(text, hidden):
+                self.hidden = self.hidden or hidden
+                if text:
+                    self.reasoning.append(text)
+                    self._grow(text)
+            case Reclassified():
+                self.reasoning += self.text
+                self.text = []
+            case Usage():
+                self.usage = event
+            case Note(text):
+                self.notes.append(text)
+            case Start():
+                self.start = event
+            case Retrying():
+                self.attempts += 1
+                self._begin()
+            case Done():
+                self.done = event
+
+    def _grow(self, text: str) -> None:
+        self.size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if self.size > self.limit:
+            raise IncompleteAnswer(
+                f"the answer is longer than {self.limit} bytes",
+                hint="raise --max-output-bytes, or set --max-tokens",
+                retryable=False,
+            )
+
+    def completion(self) -> Completion:
+        """What has been gathered so far."""
+        usage = self.usage
+        return Completion(
+            text="".join(self.text),
+            reasoning="".join(self.reasoning) or None,
+            usage={
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.total_tokens,
+                "reasoning_tokens": usage.reasoning_tokens,
+                "cached_tokens": usage.cached_tokens,
+                "estimated": usage.estimated,
+            },
+            response=self.done.response if self.done else None,
+            finish_reason=self.done.finish_reason if self.done else None,
+            complete=self.done is not None and self.done.complete,
+            model=self.start.model,
+            provider=self.start.provider,
+        )
+
+
+async def collect(events: AsyncIterable[Event], limit: int = MAX_TEXT_BYTES) -> Completion:
+    """Gather a whole stream into a Completion. Errors of the stream pass through.
+
+    Raises:
+        IncompleteAnswer: the answer is longer than `limit` bytes.
+    """
+    collector = Collector(limit)
+    async for event in events:
+        collector.feed(event)
+    return collector.completion()

@@ -1,0 +1,31 @@
+"""Where the platform keeps our configuration and our state."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+NAME = "easyllm"
+
+
+def config_folder() -> Path:
+    """Where profiles.toml is: XDG_CONFIG_HOME, Application Support or APPDATA, and `easyllm`."""
+    return _folder("XDG_CONFIG_HOME", ".config")
+
+
+def state_folder() -> Path:
+    """Where partial answers are kept: XDG_STATE_HOME, Application Support or LOCALAPPDATA."""
+    return _folder("XDG_STATE_HOME", ".local/state")
+
+
+def _folder(variable: str, usual: str) -> Path:
+    named = os.environ.get(variable, "")
+    if os.path.isabs(named):  # the XDG specification: a relative path is ignored
+        return Path(named) / NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / NAME
+    if sys.platform == "win32":
+        key = "APPDATA" if variable == "XDG_CONFIG_HOME" else "LOCALAPPDATA"
+        return Path(os.environ.get(key) or Path.home()) / NAME
+    return Path.home() / usual / NAME

@@ -1,0 +1,207 @@
+"""What goes to a model: messages made of text and images."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import UsageError
+
+Role = Literal["system", "user", "assistant"]
+ROLES = ("system", "developer", "user", "assistant")
+MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
+
+# The first bytes tell the kind; names and declared types lie (WIRE trap 20).
+MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
+
+
+def sniff(data: bytes) -> str | None:
+    """The media type that the first bytes tell, or None when they are no known picture."""
+    for magic, media_type in MAGIC:
+        if data.startswith(magic):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+        return "image/heic"
+    return None
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture: its bytes and media type, or the https URL where it stands."""
+
+    data: bytes = b""
+    media_type: str = ""
+    url: str = ""
+    name: str = ""
+
+    @classmethod
+    def of(cls, source: bytes | str | os.PathLike[str]) -> Image:
+        """From bytes, base64, a data URL, a path or an https URL; the kind is sniffed.
+
+        Raises:
+            UsageError: it is missing, unreadable, too large, or not a picture.
+        """
+        if isinstance(source, bytes):
+            return cls.of_bytes(source, "image data")
+        if not isinstance(source, str):
+            return cls.of_path(source)
+        if source.startswith("data:"):
+            return cls.of_base64(source.partition(",")[2], "data URL")
+        if source.startswith("https://"):
+            return cls(url=source, name=source)
+        if "://" in source:
+            raise UsageError(
+                f"cannot take the image from {source.partition('://')[0]}://",
+                where=source[:80],
+                hint="give a path or an https URL",
+            )
+        if len(source) > 512 and not Path(source[:255]).exists():
+            return cls.of_base64(source, "base64 text")
+        return cls.of_path(source)
+
+    @classmethod
+    def of_bytes(cls, data: bytes, name: str) -> Image:
+        """From the picture's own bytes; `name` is for messages.
+
+        Raises:
+            UsageError: too large, or not a picture.
+        """
+        if len(data) > MAX_IMAGE_BYTES:
+            raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
+        media_type = sniff(data)
+        if media_type is None:
+            raise UsageError(
+                "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"
+            )
+        return cls(data, media_type, "", name)
+
+    @classmethod
+    def of_base64(cls, text: str, name: str) -> Image:
+        """From base64 text.
+
+        Raises:
+            UsageError: not base64, too large, or not a picture.
+        """
+        import base64
+        import binascii
+
+        try:
+            return cls.of_bytes(base64.b64decode(text, validate=True), name)
+        except binascii.Error as error:
+            raise UsageError(f"the image is not valid base64 ({error})", where=name) from None
+
+    @classmethod
+    def of_path(cls, path: str | os.PathLike[str]) -> Image:
+        """From a regular file; a FIFO or a device is refused unread.
+
+        Raises:
+            UsageError: missing, unreadable, not a regular file, too large, or not a picture.
+        """
+        name = os.fspath(path)
+        try:
+            full = Path(name).expanduser()
+            if not stat.S_ISREG(full.stat().st_mode):
+                raise UsageError("the image is not a regular file", where=name)
+            with full.open("rb") as file:
+                return cls.of_bytes(file.read(MAX_IMAGE_BYTES + 1), name)
+        except FileNotFoundError:
+            raise UsageError("no such image file", where=name) from None
+        except OSError as error:
+            raise UsageError(f"cannot read the image: {error.strerror}", where=name) from None
+        except (ValueError, RuntimeError):
+            raise UsageError("not a usable path for an image", where=name[:80]) from None
+
+    def base64(self) -> str:
+        """The bytes as base64, with no prefix."""
+        from base64 import b64encode
+
+        return b64encode(self.data).decode("ascii")
+
+    def as_url(self) -> str:
+        """The https URL, or a data URL with the sniffed media type."""
+        return self.url or f"data:{self.media_type};base64,{self.base64()}"
+
+
+Part = str | Image
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn: a role and its parts in order."""
+
+    role: str
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, message: Message | Mapping[str, Any]) -> Message:
+        """From a Message or OpenAI's shape {"role", "content": str | [parts]}.
+
+        Raises:
+            UsageError: an unknown role or part; nothing is dropped in silence.
+        """
+        if isinstance(message, Message):
+            return message
+        if not isinstance(message, Mapping):
+            raise UsageError(
+                f"a message must be an object, not {type(message).__name__}",
+                hint='{"role": "user", "content": "…"}',
+            )
+        role = message.get("role")
+        if role not in ROLES:
+            raise UsageError(f"unknown message role {role!r}", hint=f"use {', '.join(ROLES)}")
+        content = message.get("content")
+        if isinstance(content, str):
+            return cls(role, (content,))
+        if not isinstance(content, list):
+            raise UsageError(f"the {role} message has no content", hint="text or a list of parts")
+        return cls(role, tuple(_part(part) for part in content))
+
+    @property
+    def text(self) -> str:
+        """The text parts as one string."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def images(self) -> list[Image]:
+        return [part for part in self.parts if isinstance(part, Image)]
+
+
+def _part(part: Any) -> Part:
+    """One part of OpenAI's list form: a string, {type: text} or {type: image_url}."""
+    if isinstance(part, str | Image):
+        return part
+    kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+    if kind == "text" and isinstance(part.get("text"), str):
+        return str(part["text"])
+    if kind == "image_url":
+        target = part.get("image_url")
+        url = target.get("url") if isinstance(target, Mapping) else target
+        if isinstance(url, str) and url.startswith(("data:", "https://")):
+            return Image.of(url)
+        raise UsageError("an image_url must be a data: or https:// URL")
+    raise UsageError(f"unknown message part {kind!r}", hint="text and image_url are known")
+
+
+def messages_of(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
+    """Every message in our own form.
+
+    Raises:
+        UsageError: no message at all, or one that cannot be understood.
+    """
+    made = [Message.of(message) for message in messages]
+    if not made:
+        raise UsageError("there is no message to send")
+    return made

@@ -1,0 +1,230 @@
+"""Profile: which provider and model, and how; the one list of what a profile may say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from .errors import ConfigError
+from .secret import Secret
+
+EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
+KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
+# The spec's defaults (DESIGN §5), sent softly where they are sent at all.
+DEFAULTS = {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
+SAMPLING = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")
+
+
+def _key(says: str, one_of: tuple[str, ...] = (), default: Any = None) -> Any:
+    """A profile key: what it says, for the README's table, and the words it may hold."""
+    return field(default=default, metadata={"says": says, "one_of": one_of})
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """How long to wait, in seconds; total None = no limit (600 for a plain request)."""
+
+    connect: float = 10.0
+    first_token: float = 120.0
+    idle: float = 60.0
+    total: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One named way to reach a model. Unknown keys of a library's dict go to `options`."""
+
+    name: str = ""
+    provider: str | None = _key("built-in provider name")
+    endpoint: str | None = _key("base URL (also: base_url)")
+    model: str | None = _key("the model's own name")
+    extends: str | None = _key("a built-in name or another profile to start from")
+    system: str | None = _key("system prompt")
+    api: str = _key("which of OpenAI's protocols", ("chat", "responses"), "chat")
+    transport: str = _key("own HTTP, or the provider's SDK", ("http", "sdk"), "http")
+    api_key_env: str | None = _key("the variable that holds the key")
+    api_key_cmd: str | list[str] | None = _key("a command that prints the key")
+    api_key_file: str | None = _key("a file that holds the key, mode 0600")
+    keyring: str | None = _key("the key's name in the system keyring")
+    api_key: Secret | None = _key("the key itself; needs a file of mode 0600")
+    headers: dict[str, str] | None = _key("extra headers; a value may be env:NAME")
+    ca_bundle: str | None = _key("PEM file of the authorities to trust")
+    proxy: str | None = _key("proxy URL")
+    allow_http: bool = _key("send a key over http:// to another machine", default=False)
+    organization: str | None = _key("OpenAI organization")
+    project: str | None = _key("OpenAI project")
+    temperature: float | None = _key("sampling temperature")
+    max_tokens: int | None = _key("longest answer, in tokens")
+    top_p: float | None = _key("nucleus sampling")
+    top_k: int | None = _key("sample from the k likeliest tokens")
+    seed: int | None = _key("seed of the sampling")
+    stop: str | list[str] | None = _key("text that ends the answer")
+    reasoning: str | None = _key("how hard to think", EFFORTS)
+    reasoning_tags: str = _key("inline <think> tags", ("auto", "implicit", "off"), "auto")
+    max_retries: int = _key("retries after the first try", default=3)
+    initial_retry_delay: float = _key("first wait, seconds", default=1.0)
+    max_retry_delay: float = _key("longest wait, seconds", default=60.0)
+    retry_multiplier: float = _key("growth of the waits", default=2.0)
+    retry_budget: float = _key("all waits together, seconds", default=120.0)
+    timeout: Timeout = _key("table: connect, first_token, idle, total (seconds)", default=Timeout())
+    fallback: list[str] | None = _key("profiles to ask when this one fails")
+    fallback_models: list[str] | None = _key("models the provider itself may fall back to")
+    num_ctx: int | None = _key("ollama: context in tokens")
+    keep_alive: str | int | float | None = _key("ollama: how long the model stays loaded")
+    mmproj: str | None = _key("local: the vision part of a model")
+    send_defaults: bool = _key("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
+    strict: bool = _key("an answer that is not complete is an error", default=False)
+    options: dict[str, Any] | None = _key("table sent to the provider as it is")
+    # No key of a profile: `--think` and `cot` ask for reasoning without saying how hard.
+    think: bool = False
+
+    @classmethod
+    def of(cls, config: Profile | Mapping[str, Any]) -> Profile:
+        """From a Profile or a dict; keys that no profile has go to `options`.
+
+        Raises:
+            ConfigError: a value has the wrong type.
+        """
+        if isinstance(config, Profile):
+            return config
+        known = {key: value for key, value in config.items() if canonical(key) in KEYS}
+        other = {key: value for key, value in config.items() if canonical(key) not in KEYS}
+        if other:
+            known["options"] = {**(known.get("options") or {}), **other}
+        return build(known, name=str(known.get("provider") or ""))
+
+    def with_(self, **changes: Any) -> Profile:
+        """A copy with what is not None changed."""
+        kept = {key: value for key, value in changes.items() if value is not None}
+        return replace(self, **kept) if kept else self
+
+    def sampling(self) -> dict[str, Any]:
+        """What the user asked for: temperature, max_tokens, … under the profile's own names."""
+        named = {key: getattr(self, key) for key in SAMPLING}
+        return {key: value for key, value in named.items() if value is not None}
+
+    def defaults(self) -> dict[str, Any]:
+        """The spec's defaults that are sent softly: only what the user did not set."""
+        if not self.send_defaults:
+            return {}
+        return {key: value for key, value in DEFAULTS.items() if getattr(self, key) is None}
+
+
+KEYS = {item.name: item for item in fields(Profile) if item.metadata}
+TIMEOUT_KEYS = {item.name: item for item in fields(Timeout)}
+ALIASES = {"base_url": "endpoint"}
+# What each annotation above takes from TOML or JSON; True is no number here.
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "None": lambda value: value is None,
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "Secret": lambda value: isinstance(value, str | Secret),
+    "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),
+    "dict[str, Any]": lambda value: isinstance(value, Mapping),
+    "dict[str, str]": lambda value: (
+        isinstance(value, Mapping) and all(map(CHECKS["str"], value.values()))
+    ),
+}
+# key: the least and the greatest value, None = no bound
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    "temperature": (0, 2),
+    "max_tokens": (1, None),
+    "top_p": (0, 1),
+    "top_k": (0, None),
+    "max_retries": (0, 100),
+    "initial_retry_delay": (0, None),
+    "max_retry_delay": (0, None),
+    "retry_multiplier": (1, None),
+    "retry_budget": (0, None),
+    "num_ctx": (1, None),
+}
+
+
+def canonical(key: str) -> str:
+    """A key's own name: `base_url` is accepted for `endpoint`."""
+    return ALIASES.get(key, key)
+
+
+def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+    """`did you mean "x"?` for the closest known word, else the list of all."""
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
+    return "known: " + ", ".join(known)
+
+
+def fits(value: Any, types: str) -> bool:
+    """Whether a value fits an annotation such as `str | list[str] | None`."""
+    return any(CHECKS[one](value) for one in types.split(" | "))
+
+
+def _seconds(value: Any) -> Timeout:
+    """The `timeout` table.
+
+    Raises:
+        ConfigError: an unknown key, or a value that is no positive number.
+    """
+    if isinstance(value, Timeout):
+        return value
+    if not isinstance(value, Mapping):
+        raise ConfigError("timeout must be a table", hint="timeout = { first_token = 60 }")
+    for key, seconds in value.items():
+        if key not in TIMEOUT_KEYS:
+            raise ConfigError(
+                f'unknown key "{key}" in timeout', code=key, hint=nearest(key, TIMEOUT_KEYS)
+            )
+        if not fits(seconds, "float") or seconds <= 0:
+            raise ConfigError(f"timeout.{key} must be a number of seconds above 0", code=key)
+    return Timeout(**value)
+
+
+def build(table: Mapping[str, Any], name: str = "") -> Profile:
+    """A Profile from a table, every key and type checked; the error's `code` is the key.
+
+    Raises:
+        ConfigError: unknown key, wrong type, wrong word, or two sources for one key.
+    """
+    made: dict[str, Any] = {}
+    for key, value in table.items():
+        known = KEYS.get(canonical(key))
+        if known is None:
+            raise ConfigError(f'unknown key "{key}"', code=key, hint=nearest(key, KEYS))
+        made[known.name] = _checked(known.name, value)
+    named = [source for source in KEY_SOURCES if made.get(source) is not None]
+    if len(named) > 1:
+        raise ConfigError(
+            f"two sources for one key: {' and '.join(named)}", code=named[1], hint="keep one"
+        )
+    return Profile(name=name, **made)
+
+
+def _checked(key: str, value: Any) -> Any:
+    """A key's value in the form that Profile holds."""
+    if key == "timeout":
+        return _seconds(value)
+    known = KEYS[key]
+    if not fits(value, str(known.type)):
+        raise ConfigError(
+            f"{key} must be {str(known.type).replace('Secret', 'str').removesuffix(' | None')}, "
+            f"not {type(value).__name__}",
+            code=key,
+        )
+    least, most = RANGES.get(key, (None, None))
+    if value is not None and (
+        (least is not None and value < least) or (most is not None and value > most)
+    ):
+        allowed = f"at least {least}" if most is None else f"between {least} and {most}"
+        raise ConfigError(f"{key} = {value} is out of range", code=key, hint=allowed)
+    words = known.metadata["one_of"]
+    if words and value is not None and value not in words:
+        raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
+    if key == "api_key" and isinstance(value, str):
+        return Secret(value)
+    if key in {"api_key_file", "ca_bundle", "mmproj"} and isinstance(value, str):
+        return os.path.expanduser(value)
+    return value

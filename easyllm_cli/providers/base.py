@@ -1,0 +1,181 @@
+"""BaseLLMProvider: an adapter writes `events`; everything else is derived here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+from ..errors import (
+    EasyLLMError,
+    FilteredError,
+    IncompleteAnswer,
+    MalformedAnswer,
+)
+from ..events import Collector, Completion, Done, Event, Model, Retrying, Text, collect
+from ..messages import Image, Message, messages_of
+from ..profiles import DEFAULTS, Profile
+from ..reasoning import split_tags
+from ..retry import retrying
+
+Messages = Sequence[Message | Mapping[str, Any]]
+SHOWN_AS_IT_COMES = ("text", "reasoning")
+
+
+class BaseLLMProvider(ABC):
+    """One provider, reached as its profile says. Construct from a Profile or the spec's dict.
+
+    Adapters write `events`, `models` and `aclose`; nobody but `stream` calls `events`.
+    """
+
+    provider: ClassVar[str] = ""
+
+    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
+        made = Profile.of(profile)
+        self.profile = made if made.provider else made.with_(provider=self.provider)
+        self.model = self.profile.model or ""
+        self.temperature = _or_default(self.profile, "temperature")
+        self.max_tokens = _or_default(self.profile, "max_tokens")
+        self.top_p = _or_default(self.profile, "top_p")
+        self.top_k = self.profile.top_k
+
+    @abstractmethod
+    def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        """One attempt at an answer: Start, then Reasoning, Text and Usage, then Done.
+
+        `stream` False sends one plain request. Raises EasyLLMError; never retries.
+        """
+
+    @abstractmethod
+    async def models(self) -> list[Model]:
+        """What the server offers."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+    @property
+    def where(self) -> str:
+        """The profile, for error lines."""
+        return f"profile {self.profile.name}" if self.profile.name else self.provider
+
+    def holds_text(self) -> bool:
+        """Whether text is held until no lone `</think>` can follow (DESIGN §7, inline tags)."""
+        return False
+
+    async def explain(self, error: EasyLLMError) -> None:
+        """Complete an error's hint with what only this server knows."""
+
+    async def stream(
+        self,
+        messages: Messages,
+        stream: bool = True,
+        shown: Collection[str] = SHOWN_AS_IT_COMES,
+    ) -> AsyncIterator[Event]:
+        """The answer as events, retried by the profile's rules, inline reasoning split off.
+
+        `shown`: the kinds of events that the caller shows at once (empty = nothing before the
+        end); after the first of them nothing is retried.
+        Raises:
+            EasyLLMError: by its class; `.partial` holds what had been gathered.
+        """
+        asked = messages_of(messages)
+        gathered = Collector()
+        best: Completion | None = None
+
+        def attempt() -> AsyncIterator[Event]:
+            tags = self.profile.reasoning_tags
+            return split_tags(self.events(asked, stream), tags, self.holds_text())
+
+        chain: Any = retrying(attempt, self.profile, shown)
+        try:
+            async with aclosing(chain) as events:
+                async for event in events:
+                    if isinstance(event, Retrying):
+                        best = longer(best, gathered.completion())
+                    gathered.feed(event)
+                    if isinstance(event, Done):
+                        judge(gathered, event, self.profile.strict)
+                    yield event
+        except EasyLLMError as error:
+            error.partial = longer(best, gathered.completion())
+            error.where = error.where or self.where
+            await self.explain(error)
+            raise
+
+    async def chat(self, messages: Messages) -> Completion:
+        """One plain request; `response` is the provider's body as parsed.
+
+        Raises:
+            EasyLLMError: by its class; IncompleteAnswer for a cut, unparsable or empty answer.
+        """
+        return await collect(self.stream(messages, stream=False, shown=()))
+
+    async def chat_stream(self, messages: Messages) -> AsyncIterator[str]:
+        """The answer's text in pieces as it comes, without reasoning. Raises as `chat`."""
+        chain: Any = self.stream(messages)
+        async with aclosing(chain) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    yield event.text
+
+    async def vision_chat(
+        self, prompt: str, image_data: bytes | str, mime_type: str | None = None
+    ) -> Completion:
+        """A question about one picture: bytes, base64, a data URL, a path or an https URL.
+
+        `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
+        """
+        return await self.chat([Message("user", (prompt, Image.of(image_data)))])
+
+    async def list_models(self) -> list[str]:
+        """The ids of what the server offers."""
+        return [model.id for model in await self.models()]
+
+
+def _or_default(profile: Profile, key: str) -> Any:
+    value = getattr(profile, key)
+    return DEFAULTS[key] if value is None else value
+
+
+def longer(one: Completion | None, other: Completion) -> Completion:
+    """The one with more text, else with more reasoning: no byte of an answer is lost."""
+    if one is None:
+        return other
+
+    def size(completion: Completion) -> tuple[int, int]:
+        return len(completion["text"]), len(completion["reasoning"] or "")
+
+    return one if size(one) > size(other) else other
+
+
+def judge(gathered: Collector, done: Done, strict: bool) -> None:
+    """An answer without text is an error; so is one that is not complete where `strict` asks.
+
+    Raises:
+        FilteredError: a filter left no text.
+        IncompleteAnswer: only reasoning, or strict and not complete.
+        MalformedAnswer: nothing at all came.
+    """
+    reason = done.finish_reason
+    if any(piece.strip() for piece in gathered.text):
+        if strict and not done.complete:
+            raise IncompleteAnswer(f"the answer is not complete: {reason}", retryable=False)
+        return
+    if reason == "content_filter":
+        raise FilteredError("the provider's filter left no text", hint="rephrase the prompt")
+    if gathered.reasoning or gathered.hidden:
+        raise IncompleteAnswer(
+            "the model only reasoned and gave no answer",
+            hint="raise --max-tokens" if reason == "length" else "ask again, or raise --max-tokens",
+            retryable=False,
+        )
+    if reason == "length":
+        raise IncompleteAnswer(
+            "all tokens were used up before any text came",
+            hint="raise --max-tokens: a reasoning model spends them on thinking first",
+            retryable=False,
+        )
+    if reason == "tool_calls":
+        raise IncompleteAnswer("the model called a tool, and none was offered", retryable=False)
+    raise MalformedAnswer("the answer is empty", hint="ask again, or try another model")

@@ -1,0 +1,94 @@
+"""Decoder: the frames of one protocol become events, in a stream and in a plain answer alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import BusyError, IncompleteAnswer, MalformedAnswer
+from ..events import Done, Event, Usage
+from ..transport.status import from_object
+
+# The providers' words for an answer's end in OpenAI's (WIRE §8); others stay as they are.
+FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "completed": "stop",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "refusal": "content_filter",
+}
+FAILED = ("error", "failed", "other", "insufficient_system_resource")
+
+
+class Decoder(ABC):
+    """Reads one answer. `read` is called for every frame, `end` once when the body is over."""
+
+    def __init__(self, stream: bool) -> None:
+        self.stream = stream
+        self.frames = 0
+        self.last: Any = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.ended = False
+
+    def read(self, body: Any, event: str = "") -> Iterator[Event]:
+        """The events of one frame.
+
+        Raises:
+            EasyLLMError: the frame reports the provider's own error.
+        """
+        self.frames += 1
+        self.last = body
+        if not isinstance(body, dict) or event == "error" or self.is_error(body):
+            if isinstance(body, dict | list) and body:
+                raise from_object(body)
+            raise MalformedAnswer("the server sent a frame that is no object")
+        yield from self.decode(body)
+
+    def is_error(self, body: dict[str, Any]) -> bool:
+        """Whether a frame is the provider's error report."""
+        return bool(body.get("error")) or body.get("object") == "error"
+
+    @abstractmethod
+    def decode(self, body: dict[str, Any]) -> Iterator[Event]:
+        """The events of one good frame; sets `usage`, `finish` and `ended`."""
+
+    def finished(self, reason: str) -> None:
+        """The terminal marker came, with the provider's word for why."""
+        self.ended = True
+        if reason:
+            self.finish = FINISH.get(reason.lower(), reason.lower())
+
+    def end(self, started: bool) -> Iterator[Event]:
+        """Usage and Done; `started` = text or reasoning had come.
+
+        Raises:
+            IncompleteAnswer: the body ended without its terminal marker.
+            MalformedAnswer: there was nothing at all in it.
+            BusyError: the marker says that the provider failed.
+        """
+        if self.usage is not None:
+            yield self.usage
+        if not self.ended:
+            if started:
+                raise IncompleteAnswer(
+                    "the answer is incomplete: the stream ended without its end marker",
+                    hint="ask again",
+                )
+            raise MalformedAnswer("the server sent an empty answer", hint="check the endpoint")
+        if self.finish and self.finish.startswith((*FAILED, "malformed")):
+            raise BusyError(f'the provider gave up (finish_reason "{self.finish}")')
+        response = {"frames": self.frames, "last": self.last} if self.stream else self.last
+        yield Done(self.finish, self.finish in (None, "stop"), response)

@@ -1,0 +1,180 @@
+"""OpenAI's Chat Completions, as OpenAI and everybody compatible speaks it (WIRE §1, §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..endpoints import is_loopback
+from ..errors import EasyLLMError, RefusedError
+from ..events import Model
+from ..messages import Message
+from ..secret import Secret
+from ..transport.client import Request
+from ..transport.framing import Framing, ServerSentEvents
+from .chat_frames import ChatDecoder
+from .decoder import Decoder
+from .families import LONE_CLOSER, can_reason, takes_sampling
+from .repair import place
+from .wire import WireProvider
+
+# Our words for effort in reasoning_effort's.
+EFFORT_WORDS = {"off": "none", "max": "xhigh"}
+
+
+class OpenAIProvider(WireProvider):
+    """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
+
+    provider: ClassVar[str] = "openai"
+
+    @property
+    def official(self) -> bool:
+        """Whether this is the vendor's own host, so that its row and families apply."""
+        return self.endpoint.host in self.vendor.hosts
+
+    def names_on_the_wire(self) -> Mapping[str, str]:
+        limit = self.vendor.tokens
+        if self.profile.provider == "openai" and not self.official:
+            limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
+        names = {key: key for key in ("temperature", "top_p", "top_k", "seed", "stop")}
+        return names | {"max_tokens": limit, "reasoning": "reasoning_effort"}
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [self.message(message) for message in messages],
+            "stream": stream,
+        }
+        if stream:
+            body["stream_options"] = {"include_usage": True}
+        names = self.names_on_the_wire()
+        for key, value in {**self.soft_defaults(), **self.profile.sampling()}.items():
+            place(body, names[key], value)
+        body |= self.thinking()
+        body |= self.profile.options or {}
+        return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
+
+    def soft_defaults(self) -> dict[str, Any]:
+        """The spec's defaults, left out for families known to refuse them."""
+        defaults = self.profile.defaults()
+        if self.vendor.thinking == "openai" and not takes_sampling(
+            self.model, self.profile.reasoning
+        ):
+            defaults = {key: defaults[key] for key in defaults if key == "max_tokens"}
+        return defaults
+
+    def message(self, message: Message) -> dict[str, Any]:
+        """One message; text alone stays a string, which every server takes."""
+        if not message.images:
+            return {"role": message.role, "content": message.text}
+        parts = [
+            {"type": "text", "text": part}
+            if isinstance(part, str)
+            else {"type": "image_url", "image_url": {"url": part.as_url()}}
+            for part in message.parts
+        ]
+        # Text first: OpenRouter asks for it (WIRE §4e), and no server minds.
+        return {
+            "role": message.role,
+            "content": sorted(parts, key=lambda part: part["type"] != "text"),
+        }
+
+    def thinking(self) -> dict[str, Any]:
+        """How this vendor is asked to reason, or not to; {} = its own default (WIRE §2)."""
+        effort = self.profile.reasoning
+        if effort is None and not self.profile.think:
+            return {}
+        wanted = effort != "off"
+        extra = dict(self.vendor.reasoning_body or {}) if wanted else {}
+        match self.vendor.thinking:
+            case "switch":
+                made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
+                return made | ({"reasoning_effort": effort} if effort and wanted else {})
+            case "template":
+                return {"chat_template_kwargs": {"enable_thinking": wanted}}
+            case "enable":
+                return {"enable_thinking": wanted}
+            case "openai" if effort is None:
+                # `--think` alone: families that reason only when asked get a middling effort.
+                quiet = can_reason(self.model) and takes_sampling(self.model, None)
+                return {"reasoning_effort": "medium"} if quiet else {}
+            case _:
+                return extra if effort is None else extra | self.effort(effort)
+
+    def effort(self, effort: str) -> dict[str, Any]:
+        return {"reasoning_effort": EFFORT_WORDS.get(effort, effort)}
+
+    def framing(self) -> Framing:
+        return ServerSentEvents()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return ChatDecoder(stream)
+
+    def headers(self) -> dict[str, str | Secret]:
+        made = super().headers()
+        if self.profile.organization:
+            made["OpenAI-Organization"] = self.profile.organization
+        if self.profile.project:
+            made["OpenAI-Project"] = self.profile.project
+        return made
+
+    def holds_text(self) -> bool:
+        """Where the protocol may not separate reasoning, under --think or for known models."""
+        separates = self.vendor.separates and self.official
+        asked = self.profile.think or self.profile.reasoning not in (None, "off")
+        return not separates and (asked or LONE_CLOSER.search(self.model) is not None)
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        notes: list[str] = []
+        if not self.model and is_loopback(self.endpoint.url):
+            offered = await self.list_models()
+            if offered:
+                self.model = offered[0]
+                notes.append(f"model {self.model}: the first one the server offers")
+        if any(message.images for message in messages) and await self.blind():
+            raise RefusedError(
+                f"the model {self.model} takes no images",
+                where=self.where,
+                hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
+            )
+        prepared, more = await super().prepare(messages)
+        return prepared, notes + more
+
+    async def blind(self) -> bool:
+        """llama.cpp says in /props whether its model sees; nobody else is asked."""
+        if self.profile.provider != "llamacpp":
+            return False
+        try:
+            props = await self.ask("GET", f"{self.endpoint.url.removesuffix('/v1')}/props")
+        except EasyLLMError:
+            return False
+        modalities = props.get("modalities") if isinstance(props, dict) else None
+        return isinstance(modalities, dict) and modalities.get("vision") is False
+
+    async def models(self) -> list[Model]:
+        body = await self.ask("GET", f"{self.endpoint.url}/models")
+        return [self.model_of(row) for row in rows(body, "data") if row.get("id")]
+
+    def model_of(self, row: dict[str, Any]) -> Model:
+        """One row of /models; llama.cpp, vLLM and Mistral say more than the id (WIRE §2)."""
+        meta = row.get("meta") or {}
+        sees = None
+        if isinstance(row.get("architecture"), dict):
+            modalities = row["architecture"].get("input_modalities")
+            sees = "image" in modalities if isinstance(modalities, list) else None
+        elif isinstance(row.get("capabilities"), dict):
+            sees = row["capabilities"].get("vision")
+        context = row.get("max_model_len") or row.get("max_context_length") or meta.get("n_ctx")
+        return Model(str(row["id"]), context or meta.get("n_ctx_train"), sees)
+
+
+def rows(body: Any, key: str) -> list[dict[str, Any]]:
+    """The objects of a list answer; a bare list is taken too (together.ai answers with one).
+
+    Raises:
+        RefusedError: there is no such list.
+    """
+    found = body.get(key) if isinstance(body, dict) else body
+    if not isinstance(found, list):
+        raise RefusedError("the server sent no model list", hint="check the endpoint")
+    return [row for row in found if isinstance(row, dict)]

@@ -1,0 +1,115 @@
+"""A request that a server refuses for one parameter is sent once more without it (DESIGN §5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import EasyLLMError
+from ..profiles import Profile
+from ..transport.client import Request
+
+SOFT_STATUSES = (400, 413, 422)
+# The answer's limit has two names in OpenAI's world: the other one is tried (WIRE §1a).
+OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+SILENT = ("stream_options",)  # ours, not the user's: no line about it
+
+
+def place(body: dict[str, Any], path: str, value: Any) -> None:
+    """Set `a.b.c` in nested objects, made where they are missing."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        body = body.setdefault(parent, {})
+    body[last] = value
+
+
+def without(body: dict[str, Any], path: str) -> dict[str, Any]:
+    """A copy without `a.b.c`; an object that is empty then goes too."""
+    head, _, rest = path.partition(".")
+    if head not in body:
+        return body
+    copy = {key: value for key, value in body.items() if key != head}
+    if rest and isinstance(body[head], dict):
+        inner = without(body[head], rest)
+        if inner:
+            copy[head] = inner
+    return copy
+
+
+def has(body: Any, path: str) -> bool:
+    """Whether `a.b.c` stands in nested objects."""
+    for part in path.split("."):
+        if not isinstance(body, dict) or part not in body:
+            return False
+        body = body[part]
+    return True
+
+
+class Repair:
+    """Learns which parameters a server refuses; kept for the provider's later requests.
+
+    `names`: profile key -> its place in the body.
+    """
+
+    def __init__(self, names: Mapping[str, str], profile: Profile) -> None:
+        self._names = names
+        self._profile = profile
+        self._soft = [names[key] for key in profile.defaults() if key in names]
+        self._refused: set[str] = set()
+        self._renamed: set[str] = set()
+
+    def known(self, request: Request) -> Request:
+        """The request without what this server has refused before."""
+        body = request.body or {}
+        for path in self._refused:
+            body = without(body, path)
+        for name in self._renamed:
+            body = _renamed(body, name)
+        return request if body is request.body else replace(request, body=body)
+
+    def mended(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
+        """The request to send instead and a note ("" = none), or None when nothing helps."""
+        body = request.body or {}
+        if error.status not in SOFT_STATUSES:
+            return None
+        soft = [path for path in self._soft if has(body, path)]
+        if soft:
+            self._refused.update(soft)
+            return self.known(request), ""
+        if error.status != 400:
+            return None
+        path = self._named_by(error, body)
+        if path is None or (self._profile.strict and path not in SILENT):
+            return None
+        if path in OTHER_NAME and path not in self._renamed:
+            self._renamed.add(path)
+            return self.known(request), ""
+        self._refused.add(path)
+        note = "" if path in SILENT else f"{path} is refused by the server: sent without it"
+        return self.known(request), note
+
+    def _named_by(self, error: EasyLLMError, body: dict[str, Any]) -> str | None:
+        """The place of the parameter that the server's words name."""
+        for key, path in (*self._names.items(), *((name, name) for name in SILENT)):
+            if has(body, path) and _mentions(error.message, key, path):
+                return path
+        return None
+
+
+def _mentions(words: str, key: str, path: str) -> bool:
+    """Whether an error names a parameter, in camelCase or snake_case; thinking by any name."""
+    last = path.rpartition(".")[2]
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower()
+    spelled = "|".join(re.escape(word) for word in {last, snake})
+    if re.search(rf"(?<![A-Za-z_])(?:{spelled})(?![A-Za-z_])", words, re.IGNORECASE):
+        return True
+    return key == "reasoning" and re.search(r"think|reasoning", words, re.IGNORECASE) is not None
+
+
+def _renamed(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """A copy with the answer's limit under its other name."""
+    if name not in body:
+        return body
+    return {OTHER_NAME.get(key, key) if key == name else key: body[key] for key in body}

@@ -1,0 +1,196 @@
+"""WireProvider: an adapter that speaks HTTP itself, as a request to build and a decoder."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from functools import cached_property
+from typing import Any, ClassVar
+
+from ..credentials import key_for, names_a_key
+from ..endpoints import Endpoint, endpoint_of
+from ..errors import ConfigError, EasyLLMError, MalformedAnswer, NetworkError, NotFoundError
+from ..events import Event, Note, Reasoning, Start, Text
+from ..messages import Message
+from ..profiles import Profile, nearest
+from ..secret import Secret
+from ..transport.client import Client, Request
+from ..transport.exchange import exchange
+from ..transport.framing import Framing, Whole
+from ..transport.patience import Patience
+from ..vendors import VENDORS, Vendor
+from .base import BaseLLMProvider
+from .decoder import Decoder
+from .repair import Repair
+
+PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
+LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
+
+
+class WireProvider(BaseLLMProvider):
+    """Adapters write `request`, `framing`, `decoder` and, where it needs the network, `prepare`.
+
+    `wire_names`: for each profile key that a server may refuse, its place in the body.
+    """
+
+    wire_names: ClassVar[Mapping[str, str]] = {}
+    start_hint: ClassVar[str] = "is the server running?"
+
+    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
+        super().__init__(profile)
+        self.endpoint: Endpoint = endpoint_of(self.profile)
+        self.client = Client(self.profile, self.endpoint.url)
+        self.vendor: Vendor = VENDORS[self.profile.provider or self.provider]
+        self.repair = Repair(self.names_on_the_wire(), self.profile)
+
+    @abstractmethod
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        """What is sent for one answer; no network, no key lookup but in its headers."""
+
+    @abstractmethod
+    def framing(self) -> Framing:
+        """How a streamed answer is cut into frames."""
+
+    @abstractmethod
+    def decoder(self, stream: bool) -> Decoder:
+        """A new decoder for one answer."""
+
+    def names_on_the_wire(self) -> Mapping[str, str]:
+        """`wire_names`, where they depend on the profile."""
+        return self.wire_names
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        """What must be asked before the request: the model, if none is named, and whether it
+        sees. Gives the messages to send and notes for the user."""
+        if not self.model:
+            raise ConfigError(
+                "no model is named",
+                where=self.where,
+                hint=f"add -m MODEL (easyllm models -p {self.profile.name} lists them)",
+            )
+        return messages, []
+
+    @cached_property
+    def key(self) -> Secret | None:
+        """The key for this endpoint. Raises AuthError or ConfigError as `key_for`."""
+        return key_for(self.profile, self.endpoint)
+
+    @property
+    def where(self) -> str:
+        return f"{super().where}, {self.endpoint.url}"
+
+    def headers(self) -> dict[str, str | Secret]:
+        """Authorization and the profile's own headers."""
+        made: dict[str, str | Secret] = {}
+        if self.key is not None:
+            made["Authorization"] = Secret(f"Bearer {self.key.reveal()}")
+        return made | self.extra_headers()
+
+    def extra_headers(self) -> dict[str, str | Secret]:
+        """The profile's `headers`; a value `env:NAME` is the variable's, kept secret."""
+        made: dict[str, str | Secret] = {}
+        for name, value in (self.profile.headers or {}).items():
+            if value.startswith("env:"):
+                found = os.environ.get(value[4:])
+                if found is None:
+                    raise ConfigError(
+                        f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
+                    )
+                made[name] = Secret(found)
+            else:
+                made[name] = value
+        return made
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        """One attempt; a request refused for one parameter is sent once more without it."""
+        messages, notes = await self.prepare(messages)
+        for note in notes:
+            yield Note(note)
+        yield Start(self.profile.provider or self.provider, self.model, self.profile.name)
+        request = self.repair.known(self.request(messages, stream))
+        while True:
+            patience = self._patience(stream)
+            try:
+                answer: Any = self._answer(request, stream, patience)
+                async with aclosing(answer):
+                    async for event in answer:
+                        yield event
+                return
+            except EasyLLMError as error:
+                mended = None if patience.started else self.repair.mended(request, error)
+                if mended is None:
+                    raise
+            request, note = mended
+            if note:
+                yield Note(note)
+
+    async def _answer(
+        self, request: Request, stream: bool, patience: Patience
+    ) -> AsyncIterator[Event]:
+        """The events of one request, its frames decoded."""
+        decoder = self.decoder(stream)
+        framing = self.framing() if stream else Whole()
+        frames: Any = exchange(self.client, request, framing, patience)
+        async with aclosing(frames):
+            async for frame in frames:
+                if isinstance(frame, Note):
+                    yield frame
+                    continue
+                for event in decoder.read(*frame):
+                    if isinstance(event, Text | Reasoning):
+                        patience.token()
+                    yield event
+        for event in decoder.end(patience.started):
+            yield event
+
+    def _patience(self, stream: bool) -> Patience:
+        limits = self.profile.timeout
+        if stream:
+            return Patience(limits.first_token, limits.idle, limits.total)
+        whole = limits.total or PLAIN_SECONDS
+        return Patience(whole, whole, whole)
+
+    async def ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+        """A small question beside the answer, e.g. the model list, as parsed JSON.
+
+        Raises:
+            EasyLLMError: as for an answer; MalformedAnswer when it is not JSON.
+        """
+        request = Request(method, url, self.headers(), body)
+        seconds = max(LOOK_SECONDS, self.profile.timeout.connect)
+        frames: Any = exchange(self.client, request, Whole(), Patience(seconds, seconds, seconds))
+        async with aclosing(frames):
+            async for frame in frames:
+                if not isinstance(frame, Note):
+                    return frame[0]
+        raise MalformedAnswer(f"{url} answered with nothing", hint="check the endpoint")
+
+    async def explain(self, error: EasyLLMError) -> None:
+        """How to start the server, and the names that are close to an unknown model's."""
+        if isinstance(error, NetworkError) and error.code == "refused":
+            error.hint = self.start_hint
+        if not isinstance(error, NotFoundError) or error.status != 404 or not self.model:
+            return
+        try:
+            offered = await self.list_models()
+        except EasyLLMError:
+            return
+        if offered and self.model not in offered:
+            error.hint = nearest(self.model, offered[:50] if len(offered) > 400 else offered)
+            if error.hint.startswith("known:"):
+                error.hint = f"easyllm models -p {self.profile.name} lists what there is"
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+    def dumped(self, messages: list[Message], stream: bool) -> str:
+        """The request as JSON for --dry-run: secrets as ***, no key looked up, nothing sent."""
+        has_key = names_a_key(self.profile, self.endpoint)
+        self.__dict__["key"] = Secret("not looked up") if has_key else None
+        request = self.request(messages, stream)
+        headers = {name: str(value) for name, value in request.headers.items()}
+        shown = {"method": request.method, "url": request.url, "headers": headers}
+        return json.dumps({**shown, "body": request.body}, ensure_ascii=False)

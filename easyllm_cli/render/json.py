@@ -1,0 +1,98 @@
+"""JSON for scripts: one object with every key always present, or one object a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from ..errors import EasyLLMError
+from ..events import Completion, Done, Event, Model
+from ..secret import redact
+from .output import Stream
+from .plain import Renderer
+
+VERSION = 1
+USAGE = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
+)  # fmt: skip
+
+
+def error_object(error: EasyLLMError) -> dict[str, Any]:
+    """`error` of the envelope."""
+    return {
+        "kind": error.kind,
+        "exit_code": error.exit_code,
+        "status": error.status,
+        "message": redact(str(error.message)),
+        "hint": redact(error.hint) or None,
+        "retryable": error.retryable,
+        "retry_after": error.retry_after,
+        "request_id": error.request_id,
+    }
+
+
+def envelope(completion: Completion | None, error: EasyLLMError | None, **more: Any) -> Any:
+    """DESIGN §7's object, keys in its order; `more`: profile, cost_usd, attempts, ms, notes …"""
+    done = completion or Completion()
+    usage = done.get("usage") or {}
+    return {
+        "version": VERSION,
+        "ok": error is None,
+        "complete": bool(done.get("complete")),
+        "text": done.get("text", ""),
+        "reasoning": done.get("reasoning"),
+        "finish_reason": done.get("finish_reason"),
+        "usage": {
+            **{key: usage.get(key) for key in USAGE},
+            "estimated": bool(usage.get("estimated")),
+        },
+        "cost_usd": more.get("cost_usd"),
+        "provider": done.get("provider") or None,
+        "model": done.get("model") or None,
+        "profile": more.get("profile"),
+        "attempts": more.get("attempts", 0),
+        "ms": more.get("ms", 0),
+        "ms_first_token": more.get("ms_first_token"),
+        "notes": more.get("notes", []),
+        "error": error_object(error) if error else None,
+    }
+
+
+def models_object(models: list[Model], error: EasyLLMError | None) -> dict[str, Any]:
+    """What `models --json` prints; prices in US dollars per million tokens."""
+    return {
+        "version": VERSION,
+        "ok": error is None,
+        "models": [asdict(model) for model in models],
+        "error": error_object(error) if error else None,
+    }
+
+
+def dump(value: Any) -> str:
+    """One line of JSON; text stays readable, lone surrogates are escaped."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    return line + "\n"
+
+
+def print_object(value: Any) -> None:
+    """One object on stdout. Raises BrokenPipeError or OutputError as Stream.write."""
+    Stream(1, terminal=False).write(dump(value))
+
+
+class JSONLines(Renderer):
+    """Every event but the last as it comes; `done` or `error` is printed with the outcome."""
+
+    shown = ("text", "reasoning")
+
+    def __init__(self) -> None:
+        self._out = Stream(1, terminal=False)
+
+    def event(self, event: Event) -> None:
+        if not isinstance(event, Done):
+            self._out.write(dump({"kind": event.kind, **asdict(event)}))
+            self.wrote = True

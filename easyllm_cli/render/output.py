@@ -1,0 +1,61 @@
+"""Writes bytes to stdout and stderr at once and whole; nothing is buffered, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from ..errors import OutputError
+from .neutral import Neutraliser
+
+
+class Stream:
+    """A file descriptor; text for a terminal is neutralised, a pipe gets the bytes."""
+
+    def __init__(self, descriptor: int, terminal: bool) -> None:
+        self.descriptor = descriptor
+        self.terminal = terminal
+        self.last = ""
+        self._neutral = Neutraliser() if terminal else None
+
+    def write(self, text: str) -> None:
+        """Text of a model or server.
+
+        Raises:
+            BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
+        """
+        self.codes(self._neutral.feed(text) if self._neutral else text)
+
+    def codes(self, text: str) -> None:
+        """Our own text, as it is; raises as `write`."""
+        if not text:
+            return
+        self.last = text[-1]
+        data = text.encode("utf-8", "replace")
+        while data:
+            try:
+                data = data[os.write(self.descriptor, data) :]
+            except BlockingIOError:
+                select.select([], [self.descriptor], [])
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                name = "stdout" if self.descriptor == 1 else "stderr"
+                raise OutputError(f"cannot write to {name}: {error.strerror}") from None
+
+    def end_line(self) -> None:
+        """One newline, only if the text does not end in one."""
+        if self._neutral:
+            self.codes(self._neutral.end())
+        if self.last not in ("", "\n"):
+            self.codes("\n")
+
+
+def complain(line: str) -> None:
+    """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
+    try:
+        stream = Stream(2, os.isatty(2))
+        stream.write(" ".join(line.splitlines()))
+        stream.end_line()
+    except (OSError, OutputError):
+        pass

@@ -1,0 +1,63 @@
+"""LLMService: any configuration in, an answer out; other profiles stand in for one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError
+from .events import Completion, Event, Retrying
+from .profiles import Profile
+from .providers import provider_for
+from .providers.base import SHOWN_AS_IT_COMES, Messages, longer
+
+# DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
+FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
+
+
+class LLMService:
+    """The one way in: give it a Profile or the spec's config dict, and messages."""
+
+    async def stream(
+        self,
+        config: Profile | Mapping[str, Any],
+        messages: Messages,
+        *,
+        stream: bool = True,
+        shown: Collection[str] = SHOWN_AS_IT_COMES,
+        fallbacks: Sequence[Profile | Mapping[str, Any]] = (),
+    ) -> AsyncIterator[Event]:
+        """The answer as events; Start names who answers, Retrying that it begins again.
+
+        `shown`: the kinds of events the caller shows at once; after the first of them no other
+        profile is asked. `fallbacks`: asked in turn when the one before is busy, cannot be
+        reached, or gives no whole answer.
+        Raises the last profile's error, with the longest text that came as `.partial`.
+        """
+        waiting = [Profile.of(one) for one in (config, *fallbacks)]
+        attempts = 1
+        best: Completion | None = None
+        while True:
+            provider = provider_for(waiting.pop(0))
+            seen = False
+            chain: Any = provider.stream(messages, stream, shown)
+            try:
+                async with aclosing(chain) as events:
+                    async for event in events:
+                        seen = seen or event.kind in shown
+                        attempts += isinstance(event, Retrying)
+                        yield event
+                return
+            except EasyLLMError as error:
+                best = error.partial = longer(best, error.partial or Completion(_NOTHING))
+                if seen or not waiting or not isinstance(error, FALLS_BACK):
+                    raise
+                why = f"{error.message} ({error.where}); asking profile {waiting[0].name}"
+            finally:
+                await provider.aclose()
+            attempts += 1
+            yield Retrying(attempts, 0.0, why)
+
+
+_NOTHING = {"text": "", "reasoning": None}

@@ -1,0 +1,88 @@
+"""How long a server asks us to wait before the next try, in all the spellings (WIRE §8, §6g)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds_of(text: str) -> float | None:
+    """`1`, `1.5`, `34s`, `6m0s`, `12ms`, an HTTP date or RFC 3339, as seconds from now.
+
+    None for anything else, and for what lies in the past.
+    """
+    text = text.strip()
+    try:
+        return _not_negative(float(text))
+    except ValueError:
+        pass
+    parts = SPAN.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * UNITS[unit] for number, unit in parts)
+    return _until(text)
+
+
+def _not_negative(seconds: float) -> float | None:
+    """Epoch seconds count from now; NaN, infinity and negative numbers are nothing."""
+    if seconds > 1_000_000_000:
+        seconds -= time.time()
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _until(date: str) -> float | None:
+    """Seconds until an HTTP date or an RFC 3339 time."""
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            moment = parse(date)
+        except (ValueError, TypeError, IndexError):
+            continue
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return _not_negative(moment.timestamp() - time.time())
+    return None
+
+
+def retry_after(headers: Mapping[str, str], body: Any, limited: bool) -> float | None:
+    """The wait in seconds that headers (lower-case names) or a parsed body ask for, or None.
+
+    `limited`: a rate limit was hit, so that the reset headers count, too.
+    """
+    milliseconds = headers.get("retry-after-ms")
+    if milliseconds:
+        try:
+            return _not_negative(float(milliseconds) / 1000)
+        except ValueError:
+            pass
+    if "retry-after" in headers:
+        # Named, but unreadable or in the past: our own backoff decides (FAULTS promise 20).
+        return seconds_of(headers["retry-after"])
+    named = _in_body(body)
+    if named is not None or not limited:
+        return named
+    resets = [
+        wait
+        for name, value in headers.items()
+        if re.fullmatch(r"(x|anthropic)-ratelimit-(reset-.*|reset|.*-reset)", name)
+        and (wait := seconds_of(value)) is not None
+    ]
+    # One limit was hit, and the headers do not say which: the longest wait is surely enough.
+    return max(resets, default=None)
+
+
+def _in_body(body: Any) -> float | None:
+    """Google's RetryInfo: error.details[].retryDelay = "34s"."""
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else []:
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str):
+            return seconds_of(delay)
+    return None

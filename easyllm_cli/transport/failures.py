@@ -1,0 +1,80 @@
+"""What went wrong on the way to a server: an exception of the HTTP client becomes our error."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ..endpoints import is_loopback
+from ..errors import NetworkError
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it came from, groups opened (anyio tries several addresses)."""
+    seen: list[BaseException] = [error]
+    for one in seen:
+        yield one
+        inner = [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            inner += one.exceptions
+        seen += [cause for cause in inner if cause is not None and cause not in seen]
+
+
+def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkError:
+    """Why no answer came from `url`; `proxy` is the address of the proxy used, if any."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    via = f" through the proxy {proxy}" if proxy else ""
+    chain = list(causes(error))
+    for cause in chain:
+        if isinstance(cause, ssl.SSLError):
+            return _tls(cause, host, via)
+        if isinstance(cause, socket.gaierror):
+            again = cause.errno == socket.EAI_AGAIN
+            return NetworkError(
+                f"no such host: {parts.hostname}{via}" if not again else
+                f"the name of {parts.hostname} could not be looked up{via}",
+                hint="check the endpoint's spelling" if not again else "check the network",
+                retryable=again,
+            )  # fmt: skip
+        if isinstance(cause, ConnectionRefusedError):
+            return NetworkError(
+                f"nothing listens at {host}{via}",
+                hint="is the server running?",
+                # Nobody starts a local server within a backoff; DESIGN §5.
+                retryable=not is_loopback(url) or bool(proxy),
+                code="refused",
+            )
+    names = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    if "ConnectTimeout" in names:
+        return NetworkError(f"no connection to {host} in time{via}", hint="check the network")
+    if "ProxyError" in names:
+        return NetworkError(f"the proxy {proxy} failed: {error}", hint="check the proxy")
+    if "ConnectError" in names:
+        return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}")
+    return NetworkError(f"{host} closed the connection{via}", hint="try again")
+
+
+def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
+    """A certificate that is not trusted, or a server that speaks no TLS; never retried."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NetworkError(
+            f"the certificate of {host} is not trusted{via}: {cause.verify_message}",
+            hint="set ca_bundle in the profile if the server has an authority of its own",
+            retryable=False,
+        )
+    if "RECORD_LAYER" in str(cause.reason) or "WRONG_VERSION" in str(cause.reason):
+        return NetworkError(
+            f"{host} does not speak TLS{via}", hint="is it http://?", retryable=False
+        )
+    return NetworkError(f"TLS failed with {host}{via}: {cause.reason}", retryable=False)
+
+
+def _words(chain: list[BaseException]) -> str:
+    """The system's own words for the innermost failure."""
+    for cause in reversed(chain):
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return str(chain[0]) or type(chain[0]).__name__

@@ -1,0 +1,223 @@
+"""A status and a body, or an error object in a stream, becomes one of our errors (WIRE §1-§6)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import (
+    AuthError,
+    BillingError,
+    BusyError,
+    EasyLLMError,
+    FilteredError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+)
+from .delay import retry_after
+
+MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
+
+# What servers say when a model takes no images; the status differs (llama.cpp says 500).
+BLIND = re.compile(
+    r"image input is not supported|not support (?:image|vision|multimodal)|mmproj"
+    r"|no endpoints found that support image|image_url is only supported|unsupported content.*image"
+    r"|does not (?:accept|take) images?|missing data required for image input"
+    r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model",
+    re.IGNORECASE,
+)
+# litellm's list of how context overflow is worded (WIRE §5g), and the codes for it.
+TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length is"
+    r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
+    r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be",
+    re.IGNORECASE,
+)
+BILLING = re.compile(
+    r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
+    r"|credit balance|PerDay",
+)
+CODES: dict[str, type[EasyLLMError]] = {
+    "invalid_api_key": AuthError,
+    "authentication_error": AuthError,
+    "permission_error": AuthError,
+    "permission_denied": AuthError,
+    "unauthenticated": AuthError,
+    "model_not_found": NotFoundError,
+    "not_found_error": NotFoundError,
+    "not_found": NotFoundError,
+    "content_filter": FilteredError,
+    "content_policy_violation": FilteredError,
+    "refusal": FilteredError,
+    "max_tokens_exceeded": TooLargeError,
+    "request_too_large": TooLargeError,
+    "image_too_large": TooLargeError,
+    "invalid_request_error": RefusedError,
+    "invalid_argument": RefusedError,
+    "failed_precondition": RefusedError,
+    "invalid_prompt": RefusedError,
+    "invalid_image": RefusedError,
+    "unsupported_image_format": RefusedError,
+    "unsupported_parameter": RefusedError,
+    "unsupported_value": RefusedError,
+}
+STATUSES: dict[int, type[EasyLLMError]] = {
+    401: AuthError, 402: BillingError, 403: AuthError, 404: NotFoundError, 408: BusyError,
+    409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
+}  # fmt: skip
+HINTS: dict[type[EasyLLMError], str] = {
+    AuthError: "check the key and its permissions",
+    NotFoundError: "check the model's name and the endpoint",
+}
+
+
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyLLMError:
+    """The error for a response that is no answer; `headers` have lower-case names."""
+    if 300 <= status < 400:
+        target = headers.get("location", "another address")
+        return RefusedError(
+            f"the endpoint moved to {shortened(target)} (HTTP {status}, not followed)",
+            hint="put the new address into the profile if you trust it",
+            status=status,
+        )
+    parsed = parse(body)
+    error = from_object(parsed if parsed is not None else {}, status, headers)
+    if parsed is None:
+        error.message = f"HTTP {status}{_page(body)}"
+    error.request_id = next(
+        (headers[name] for name in ("x-request-id", "request-id", "x-generation-id")
+         if name in headers),
+        None,
+    )  # fmt: skip
+    return error
+
+
+def from_object(
+    body: Any, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> EasyLLMError:
+    """The error for a parsed error body or an error frame, by its code, status and words."""
+    inner = _inner(body)
+    message = shortened(message_of(body)) or "the server reported an error"
+    code = _code(inner)
+    if status is None or status == 200:
+        status = _number(inner) or None
+    wait = retry_after(headers or {}, body, limited=status == 429)
+    kind = _class(status, code, json.dumps(body)[:20_000])
+    hint = HINTS.get(kind)
+    if kind is NotFoundError and "try pulling" in message:
+        hint = None
+    error = kind(
+        f"{message} (HTTP {status})" if status else message,
+        hint=hint, status=status, code=code, retry_after=wait,
+    )  # fmt: skip
+    should = (headers or {}).get("x-should-retry")
+    if should in {"true", "false"} and not isinstance(error, BillingError):
+        error.retryable = should == "true"
+    return error
+
+
+def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMError]:
+    """Which of our errors: the words that decide whatever the status, the code, the status."""
+    if BLIND.search(words):
+        return RefusedError
+    if TOO_LONG.search(words):
+        return TooLargeError
+    if status in {402, 429, None} and BILLING.search(words):
+        return BillingError
+    if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", words):
+        return AuthError
+    if status == 403 and '"reasons"' in words:
+        return FilteredError
+    known = CODES.get((code or "").lower())
+    if known and (status is None or known is not RefusedError):
+        return known
+    if status is None:
+        return BusyError
+    return STATUSES.get(status, RefusedError if 400 <= status < 500 else BusyError)
+
+
+def parse(body: bytes) -> Any:
+    """The body as JSON, or None when it is none."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _inner(body: Any) -> Any:
+    """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
+
+    The innermost wins: gateways wrap the provider's own (any-llm's rule, WIRE §9).
+    """
+    if isinstance(body, list) and body:
+        return _inner(body[0])
+    if isinstance(body, dict) and body.get("error"):
+        return _inner(body["error"])
+    return body
+
+
+def message_of(body: Any) -> str:
+    """The words of an error in any of the known shapes; "" when there are none."""
+    inner = _inner(body)
+    if isinstance(inner, str):
+        return inner
+    if not isinstance(inner, dict):
+        return ""
+    for key in ("message", "detail", "error_description", "msg", "reason", "title"):
+        value = inner.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, list | dict) and value:
+            return _of_list(value)
+    return ""
+
+
+def _of_list(value: Any) -> str:
+    """FastAPI's detail: [{"loc": ["body", "model"], "msg": "field required"}]."""
+    said = []
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            said.append(str(item))
+            continue
+        place = ".".join(str(part) for part in item.get("loc") or [])
+        words = message_of(item) or json.dumps(item)
+        said.append(f"{place}: {words}" if place else words)
+    return "; ".join(said)
+
+
+def _code(inner: Any) -> str | None:
+    """The most telling word: code, else type, else status (Google)."""
+    if not isinstance(inner, dict):
+        return None
+    metadata = inner.get("metadata")
+    named = metadata.get("error_type") if isinstance(metadata, dict) else None
+    candidates = (named, inner.get("code"), inner.get("status"), inner.get("type"))
+    return next((word for word in candidates if isinstance(word, str) and word), None)
+
+
+def _number(inner: Any) -> int:
+    """An HTTP status that the object names as its code, or 0."""
+    code = inner.get("code") if isinstance(inner, dict) else None
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else 0
+
+
+def _page(body: bytes) -> str:
+    """What an answer that is not JSON says: an HTML page's title, or its first words."""
+    text = body[:20_000].decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
+    if title:
+        return f': "{shortened(title[1])}"'
+    if "<" in text[:200]:
+        return " with an HTML page"
+    return f": {shortened(text)}" if text.strip() else " without a body"
+
+
+def shortened(text: str) -> str:
+    """White space folded, at most 300 characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"

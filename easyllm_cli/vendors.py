@@ -1,0 +1,113 @@
+"""Plain data for every built-in provider name: where it is, which key it takes, how it differs.
+
+Facts: WIRE §1-§6; a base URL or variable not named there is the vendor's published one.
+A new OpenAI-compatible vendor is one row here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One built-in name.
+
+    `hosts`: the vendor's own; its key variable goes to these and nowhere else.
+    `key_required`: False for servers that people run themselves.
+    `tokens`: the wire name of the answer's limit in tokens.
+    `thinking`: how reasoning is asked for: "effort" (reasoning_effort), "switch" (thinking.type,
+    DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking), "openai" (effort,
+    and only for model families that reason).
+    `reasoning_body`: sent when reasoning is asked for.
+    `separates`: whether reasoning comes apart from the text whatever the model.
+    """
+
+    adapter: str
+    base_url: str
+    hosts: tuple[str, ...]
+    key_variables: tuple[str, ...] = ()
+    endpoint_variable: str = ""
+    key_required: bool = True
+    tokens: str = "max_tokens"
+    thinking: str = "effort"
+    reasoning_body: dict[str, Any] | None = None
+    separates: bool = True
+
+
+VENDORS: dict[str, Vendor] = {
+    "openai": Vendor(
+        "openai", "https://api.openai.com/v1", ("api.openai.com",), ("OPENAI_API_KEY",),
+        tokens="max_completion_tokens", thinking="openai",
+    ),
+    "ollama": Vendor(
+        "ollama", "http://127.0.0.1:11434", ("ollama.com", "www.ollama.com"), ("OLLAMA_API_KEY",),
+        endpoint_variable="OLLAMA_HOST",
+    ),
+    "openrouter": Vendor(
+        "openrouter", "https://openrouter.ai/api/v1", ("openrouter.ai",), ("OPENROUTER_API_KEY",),
+    ),
+    "gemini": Vendor(
+        "gemini", "https://generativelanguage.googleapis.com/v1beta",
+        ("generativelanguage.googleapis.com",), ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        endpoint_variable="GOOGLE_GEMINI_BASE_URL",
+    ),
+    "deepseek": Vendor(
+        "openai", "https://api.deepseek.com", ("api.deepseek.com",), ("DEEPSEEK_API_KEY",),
+        thinking="switch",
+    ),
+    "groq": Vendor(
+        "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),
+        tokens="max_completion_tokens", reasoning_body={"reasoning_format": "parsed"},
+    ),
+    "mistral": Vendor(
+        "openai", "https://api.mistral.ai/v1", ("api.mistral.ai",), ("MISTRAL_API_KEY",),
+    ),
+    "together": Vendor(
+        "openai", "https://api.together.xyz/v1", ("api.together.xyz", "api.together.ai"),
+        ("TOGETHER_API_KEY",),
+    ),
+    "xai": Vendor("openai", "https://api.x.ai/v1", ("api.x.ai",), ("XAI_API_KEY",)),
+    "fireworks": Vendor(
+        "openai", "https://api.fireworks.ai/inference/v1", ("api.fireworks.ai",),
+        ("FIREWORKS_API_KEY",),
+    ),
+    "siliconflow": Vendor(
+        "openai", "https://api.siliconflow.cn/v1", ("api.siliconflow.cn", "api.siliconflow.com"),
+        ("SILICONFLOW_API_KEY",), thinking="enable",
+    ),
+    "zhipu": Vendor(
+        "openai", "https://open.bigmodel.cn/api/paas/v4", ("open.bigmodel.cn", "api.z.ai"),
+        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), thinking="switch",
+    ),
+    "alibailian": Vendor(
+        "openai", "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
+        ("DASHSCOPE_API_KEY",), thinking="enable",
+    ),
+    "moonshot": Vendor(
+        "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
+        ("MOONSHOT_API_KEY",), thinking="switch",
+    ),
+    "lmstudio": Vendor(
+        "openai", "http://127.0.0.1:1234/v1", LOOPBACK, ("LMSTUDIO_API_KEY",),
+        key_required=False, separates=False,
+    ),
+    "vllm": Vendor(
+        "openai", "http://127.0.0.1:8000/v1", LOOPBACK, ("VLLM_API_KEY",),
+        key_required=False, thinking="template", separates=False,
+    ),
+    "llamacpp": Vendor(
+        "openai", "http://127.0.0.1:8080/v1", LOOPBACK, ("LLAMACPP_API_KEY",),
+        key_required=False, thinking="template", separates=False,
+    ),
+}  # fmt: skip
+
+
+def endpoint_variable(name: str) -> str:
+    """The variable that names the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
+    vendor = VENDORS.get(name)
+    return (vendor and vendor.endpoint_variable) or f"{name.upper().replace('-', '_')}_BASE_URL"
