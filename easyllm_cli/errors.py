@@ -82,10 +82,17 @@ class EasyLLMError(Exception):
         self.request_id = request_id
         self.partial: Completion | None = None
 
+    @property
+    def what(self) -> str:
+        """The message, with the HTTP status where there is one."""
+        return f"{self.message} (HTTP {self.status})" if self.status else self.message
+
     def __str__(self) -> str:
-        where = f" ({self.where})" if self.where else ""
-        hint = f": {self.hint}" if self.hint else ""
-        return f"{self.message}{where}{hint}"
+        status = f"HTTP {self.status}" if self.status else ""
+        where = ", ".join(part for part in (status, self.where) if part)
+        return (
+            self.message + (f" ({where})" if where else "") + (f": {self.hint}" * bool(self.hint))
+        )
 
 
 class UsageError(EasyLLMError):
@@ -118,10 +125,11 @@ class BillingError(EasyLLMError):
 
 
 class RefusedError(EasyLLMError):
-    """The server understood the request and does not take it."""
+    """The server understood the request and does not take it; `location` of a redirect."""
 
     kind = "refused"
     exit_code = 4
+    location: str | None = None
 
 
 class FilteredError(RefusedError):

@@ -106,5 +106,5 @@ async def retrying(
             if wait is None:
                 raise
             failed = error
-        yield Retrying(tries.count, round(wait, 3), failed.message)
+        yield Retrying(tries.count, round(wait, 3), failed.what)
         await asyncio.sleep(wait)

@@ -53,7 +53,7 @@ class LLMService:
                 best = error.partial = longer(best, error.partial or Completion(_NOTHING))
                 if seen or not waiting or not isinstance(error, FALLS_BACK):
                     raise
-                why = f"{error.message} ({error.where}); asking profile {waiting[0].name}"
+                why = f"{error.what} ({error.where}); asking profile {waiting[0].name}"
             finally:
                 await provider.aclose()
             attempts += 1

@@ -44,6 +44,18 @@ class Stdin:
                 if allowed else b""  # fmt: skip
         return self._data
 
+    def picture(self) -> Image:
+        """Stdin as a picture; nothing of it is then text.
+
+        Raises:
+            UsageError: it holds no picture.
+        """
+        data = self.given(forced=True)
+        self._data = b""
+        if not data:
+            raise UsageError("stdin holds no image", hint="easyllm vision - PROMPT < img.png")
+        return Image.of_bytes(data, "stdin")
+
 
 def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image]) -> list[Message]:
     """The messages to send: system, the message list, then files, stdin and prompt.

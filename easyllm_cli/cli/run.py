@@ -12,7 +12,7 @@ from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, UsageError
 from ..events import MAX_TEXT_BYTES, Collector, Event, Note, Reasoning, Retrying, Start, Text
 from ..messages import Image, Message
 from ..profiles import Profile
-from ..render import Look, choose
+from ..render import Look, choose, is_terminal
 from ..render.output import complain
 from ..render.plain import Renderer
 from ..service import LLMService
@@ -54,8 +54,11 @@ def answer(question: Question) -> int:
     messages = with_system(messages, profile)
     if question.run.dry_run:
         return dry_run(profile, messages, question)
-    road = Road(question, look, profile, fallbacks, messages)
-    return road.travel()
+    events = LLMService().stream(
+        profile, messages, stream=question.run.stream is not False,
+        shown=(renderer := choose(look)).shown, fallbacks=fallbacks,
+    )  # fmt: skip
+    return Road(question, look, renderer, [profile, *fallbacks]).travel(events)
 
 
 def look_of(question: Question) -> Look:
@@ -101,23 +104,20 @@ class Road:
     """One answer under way: what has come, what is shown, how it ended."""
 
     def __init__(
-        self, question: Question, look: Look, profile: Profile, fallbacks: list[Profile],
-        messages: list[Message],
-    ) -> None:  # fmt: skip
+        self, question: Question, look: Look, renderer: Renderer, profiles: list[Profile]
+    ) -> None:
         self.question = question
         self.look = look
-        self.profile = profile
-        self.fallbacks = fallbacks
-        self.messages = messages
-        self.renderer: Renderer = choose(look)
+        self.renderer = renderer
+        self.profiles = profiles
         self.gathered = Collector(question.run.max_output_bytes or MAX_TEXT_BYTES)
         self.best: str = ""
         self.began = time.monotonic()
         self.first_token: float | None = None
 
-    def travel(self) -> int:
+    def travel(self, events: AsyncIterator[Event]) -> int:
         """The whole way; gives the exit code."""
-        error = running.run(self._listen(), self.question.common.timeout)
+        error = running.run(self._listen(events), self.question.common.timeout)
         try:
             error = self._shown(error)
             self.renderer.close()
@@ -128,16 +128,11 @@ class Road:
             running.leave(code)
         return code
 
-    async def _listen(self) -> None:
+    async def _listen(self, events: AsyncIterator[Event]) -> None:
         """Take every event in and show it."""
-        run = self.question.run
-        stream: AsyncIterator[Event] = LLMService().stream(
-            self.profile, self.messages, stream=run.stream is not False,
-            shown=self.renderer.shown, fallbacks=self.fallbacks,
-        )  # fmt: skip
-        closing: Any = stream
-        async with aclosing(closing) as events:
-            async for event in events:
+        closing: Any = events
+        async with aclosing(closing):
+            async for event in closing:
                 if isinstance(event, Text | Reasoning):
                     self.first_token = self.first_token or time.monotonic()
                 else:
@@ -166,9 +161,8 @@ class Road:
         completion = self.gathered.completion()
         if error is None:
             answered = next(
-                (one for one in (self.profile, *self.fallbacks)
-                 if one.name == self.gathered.start.profile),
-                self.profile,
+                (one for one in self.profiles if one.name == self.gathered.start.profile),
+                self.profiles[0],
             )  # fmt: skip
             error, note = verdict(completion, answered, self.look.reasoning)
             if note:
@@ -191,6 +185,7 @@ class Road:
             completion["text"] = text
         if error is not None and text and not self.renderer.wrote and not self.look.json:
             self._keep(text, error)
+        self._say_hidden()
         if self.question.show.usage and not self.look.quiet:
             complain(self._usage_line())
         elapsed = round((time.monotonic() - self.began) * 1000)
@@ -198,7 +193,7 @@ class Road:
         outcome = Outcome(
             error=error,
             completion=completion,
-            profile=self.gathered.start.profile or self.profile.name,
+            profile=self.gathered.start.profile or self.profiles[0].name or None,
             cost_usd=self.gathered.usage.cost_usd,
             attempts=self.gathered.attempts,
             ms=elapsed,
@@ -207,6 +202,13 @@ class Road:
         )
         common = self.question.common
         return finish(outcome, json=common.json, jsonl=self.look.jsonl, debug=common.debug)
+
+    def _say_hidden(self) -> None:
+        """Reasoning that the provider keeps to itself, where reasoning would be shown."""
+        seen = self.look.reasoning == "show" or (self.look.reasoning == "auto" and is_terminal(2))
+        if self.gathered.hidden and not self.gathered.reasoning and seen:
+            tokens = self.gathered.usage.reasoning_tokens
+            self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
 
     def _keep(self, text: str, error: EasyLLMError) -> None:
         """The partial answer goes to the state folder; the error line names the file."""

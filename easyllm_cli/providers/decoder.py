@@ -27,6 +27,7 @@ FINISH = {
     "blocklist": "content_filter",
     "prohibited_content": "content_filter",
     "spii": "content_filter",
+    "image_safety": "content_filter",
     "refusal": "content_filter",
 }
 FAILED = ("error", "failed", "other", "insufficient_system_resource")

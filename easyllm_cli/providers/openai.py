@@ -12,14 +12,13 @@ from ..messages import Message
 from ..secret import Secret
 from ..transport.client import Request
 from ..transport.framing import Framing, ServerSentEvents
+from .catalogue import model_of, rows
 from .chat_frames import ChatDecoder
 from .decoder import Decoder
 from .families import LONE_CLOSER, can_reason, takes_sampling
 from .repair import place
+from .thinking import thinking
 from .wire import WireProvider
-
-# Our words for effort in reasoning_effort's.
-EFFORT_WORDS = {"off": "none", "max": "xhigh"}
 
 
 class OpenAIProvider(WireProvider):
@@ -80,29 +79,8 @@ class OpenAIProvider(WireProvider):
         }
 
     def thinking(self) -> dict[str, Any]:
-        """How this vendor is asked to reason, or not to; {} = its own default (WIRE §2)."""
-        effort = self.profile.reasoning
-        if effort is None and not self.profile.think:
-            return {}
-        wanted = effort != "off"
-        extra = dict(self.vendor.reasoning_body or {}) if wanted else {}
-        match self.vendor.thinking:
-            case "switch":
-                made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
-                return made | ({"reasoning_effort": effort} if effort and wanted else {})
-            case "template":
-                return {"chat_template_kwargs": {"enable_thinking": wanted}}
-            case "enable":
-                return {"enable_thinking": wanted}
-            case "openai" if effort is None:
-                # `--think` alone: families that reason only when asked get a middling effort.
-                quiet = can_reason(self.model) and takes_sampling(self.model, None)
-                return {"reasoning_effort": "medium"} if quiet else {}
-            case _:
-                return extra if effort is None else extra | self.effort(effort)
-
-    def effort(self, effort: str) -> dict[str, Any]:
-        return {"reasoning_effort": EFFORT_WORDS.get(effort, effort)}
+        """How this vendor is asked to reason; {} = its own default."""
+        return thinking(self.profile, self.vendor, self.model)
 
     def framing(self) -> Framing:
         return ServerSentEvents()
@@ -132,13 +110,16 @@ class OpenAIProvider(WireProvider):
                 self.model = offered[0]
                 notes.append(f"model {self.model}: the first one the server offers")
         if any(message.images for message in messages) and await self.blind():
-            raise RefusedError(
-                f"the model {self.model} takes no images",
-                where=self.where,
-                hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
-            )
+            raise await self.refuse_images()
         prepared, more = await super().prepare(messages)
         return prepared, notes + more
+
+    async def refuse_images(self) -> RefusedError:
+        """The error for a model that is known to be blind."""
+        return RefusedError(
+            f"the model {self.model} takes no images",
+            hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
+        )
 
     async def blind(self) -> bool:
         """llama.cpp says in /props whether its model sees; nobody else is asked."""
@@ -153,28 +134,4 @@ class OpenAIProvider(WireProvider):
 
     async def models(self) -> list[Model]:
         body = await self.ask("GET", f"{self.endpoint.url}/models")
-        return [self.model_of(row) for row in rows(body, "data") if row.get("id")]
-
-    def model_of(self, row: dict[str, Any]) -> Model:
-        """One row of /models; llama.cpp, vLLM and Mistral say more than the id (WIRE §2)."""
-        meta = row.get("meta") or {}
-        sees = None
-        if isinstance(row.get("architecture"), dict):
-            modalities = row["architecture"].get("input_modalities")
-            sees = "image" in modalities if isinstance(modalities, list) else None
-        elif isinstance(row.get("capabilities"), dict):
-            sees = row["capabilities"].get("vision")
-        context = row.get("max_model_len") or row.get("max_context_length") or meta.get("n_ctx")
-        return Model(str(row["id"]), context or meta.get("n_ctx_train"), sees)
-
-
-def rows(body: Any, key: str) -> list[dict[str, Any]]:
-    """The objects of a list answer; a bare list is taken too (together.ai answers with one).
-
-    Raises:
-        RefusedError: there is no such list.
-    """
-    found = body.get(key) if isinstance(body, dict) else body
-    if not isinstance(found, list):
-        raise RefusedError("the server sent no model list", hint="check the endpoint")
-    return [row for row in found if isinstance(row, dict)]
+        return [model_of(row) for row in rows(body, "data") if row.get("id")]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import EasyLLMError
+from ..errors import EasyLLMError, RefusedError
 from ..profiles import Profile
 from ..transport.client import Request
 
@@ -72,7 +72,7 @@ class Repair:
     def mended(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
         """The request to send instead and a note ("" = none), or None when nothing helps."""
         body = request.body or {}
-        if error.status not in SOFT_STATUSES:
+        if not isinstance(error, RefusedError) or error.status not in SOFT_STATUSES:
             return None
         soft = [path for path in self._soft if has(body, path)]
         if soft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..events import Completion, Event, Reasoning, Reclassified
+from ..events import Completion, Event, Reclassified
 from . import Look, is_terminal, takes_color
 from .plain import AsItComes
 
@@ -29,8 +29,6 @@ class Terminal(AsItComes):
             self.err.codes("easyllm: the text above was the model's reasoning\n")
             return
         super().event(event)
-        if isinstance(event, Reasoning) and event.hidden and self.mode == "show":
-            self._note("reasoning: hidden by the provider")
 
     def _note(self, line: str) -> None:
         self.err.codes(f"{DIM}{line}{RESET}\n" if self._dim else f"{line}\n")

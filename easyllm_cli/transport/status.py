@@ -78,15 +78,17 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyL
     """The error for a response that is no answer; `headers` have lower-case names."""
     if 300 <= status < 400:
         target = headers.get("location", "another address")
-        return RefusedError(
-            f"the endpoint moved to {shortened(target)} (HTTP {status}, not followed)",
+        moved = RefusedError(
+            f"the endpoint moved to {shortened(target)}, which is not followed",
             hint="put the new address into the profile if you trust it",
             status=status,
         )
+        moved.location = headers.get("location")
+        return moved
     parsed = parse(body)
     error = from_object(parsed if parsed is not None else {}, status, headers)
     if parsed is None:
-        error.message = f"HTTP {status}{_page(body)}"
+        error.message = _page(body)
     error.request_id = next(
         (headers[name] for name in ("x-request-id", "request-id", "x-generation-id")
          if name in headers),
@@ -110,9 +112,12 @@ def from_object(
     if kind is NotFoundError and "try pulling" in message:
         hint = None
     error = kind(
-        f"{message} (HTTP {status})" if status else message,
-        hint=hint, status=status, code=code, retry_after=wait,
-    )  # fmt: skip
+        message,
+        hint=hint,
+        status=status,
+        code=code,
+        retry_after=wait,
+    )
     should = (headers or {}).get("x-should-retry")
     if should in {"true", "false"} and not isinstance(error, BillingError):
         error.retryable = should == "true"
@@ -211,10 +216,10 @@ def _page(body: bytes) -> str:
     text = body[:20_000].decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
     if title:
-        return f': "{shortened(title[1])}"'
+        return f'the server answered "{shortened(title[1])}"'
     if "<" in text[:200]:
-        return " with an HTML page"
-    return f": {shortened(text)}" if text.strip() else " without a body"
+        return "the server answered with a web page"
+    return shortened(text) or "the server answered without a word"
 
 
 def shortened(text: str) -> str:

@@ -1,0 +1,83 @@
+"""`easyllm cot`: ask for the reasoning too, apart from the answer."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..events import Collector, Done, Event, Start, Text
+from .options import SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
+from .prompt import Stdin
+
+Extract = Annotated[
+    bool,
+    typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=SHOWN),
+]
+
+
+@options
+def cot(
+    target: Target,
+    ask: Ask,
+    sampling: Sampling,
+    show: Show,
+    common: Common,
+    run: Run,
+    prompt: Words = None,
+    extract: Extract = False,
+) -> int:
+    """Ask for the reasoning too: the answer on stdout, the reasoning whole on stderr.
+
+    easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
+    """
+    from ..profiles import Profile
+    from ..render import choose
+    from .run import Question, Road, answer, look_of
+
+    sampling.think = True
+    question = Question(prompt or [], target, ask, sampling, show, common, run)
+    question.reasoning = "show"
+    if not extract:
+        return answer(question)
+    text = text_to_split(prompt or [], Stdin(ask.no_stdin))
+    look = look_of(question)
+    return Road(question, look, choose(look), [Profile()]).travel(extracted(text))
+
+
+def text_to_split(words: list[str], source: Stdin) -> str:
+    """The text on stdin.
+
+    Raises:
+        UsageError: there is none, or a prompt was given beside it.
+    """
+    from .stdin import as_text
+
+    if [word for word in words if word != "-"]:
+        raise UsageError("--extract takes no prompt", hint="it splits the text on stdin")
+    text = as_text(source.given(forced=True))
+    if not text.strip():
+        raise UsageError("nothing to split on stdin", hint="cat answer.txt | easyllm cot --extract")
+    return text
+
+
+async def extracted(text: str) -> AsyncIterator[Event]:
+    """The text as if a model had just said it.
+
+    Raises:
+        IncompleteAnswer: it holds reasoning and no answer.
+    """
+    from ..providers.base import judge
+    from ..reasoning import split_tags
+
+    async def said() -> AsyncIterator[Event]:
+        yield Text(text)
+        yield Done("stop", True)
+
+    gathered = Collector()
+    yield Start("", "")
+    async for event in split_tags(said(), "auto", hold=True):
+        gathered.feed(event)
+        if isinstance(event, Done):
+            judge(gathered, event, strict=False)
+        yield event

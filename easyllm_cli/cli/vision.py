@@ -1,0 +1,68 @@
+"""`easyllm vision`: ask about pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..messages import Image
+from .options import Ask, Common, Run, Sampling, Show, Target, options
+from .prompt import Stdin
+
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="IMAGE... PROMPT", show_default=False)
+]
+
+
+@options
+def vision(
+    target: Target,
+    ask: Ask,
+    sampling: Sampling,
+    show: Show,
+    common: Common,
+    run: Run,
+    arguments: Arguments = None,
+) -> int:
+    """Ask about pictures: paths, https URLs, or - for stdin; the last argument is the prompt.
+
+    easyllm vision before.png after.png "What changed?"
+    """
+    from .run import Question, answer
+
+    source = Stdin(ask.no_stdin)
+    names, prompt = split(arguments or [], source)
+    pictures = tuple(source.picture() if name == "-" else Image.of(name) for name in names)
+    words = [prompt] if prompt else []
+    question = Question(words, target, ask, sampling, show, common, run)
+    question.pictures = pictures
+    question.source = source
+    return answer(question)
+
+
+def split(arguments: list[str], source: Stdin) -> tuple[list[str], str]:
+    """Pictures and prompt. One argument is the picture, when the prompt comes on stdin.
+
+    Raises:
+        UsageError: no picture, or the last argument is a file and so no prompt.
+    """
+    if not arguments:
+        raise UsageError("no picture", hint='easyllm vision img.jpg "describe"')
+    last = arguments[-1]
+    if len(arguments) == 1:
+        if last != "-" and source.given(forced=False):
+            return arguments, ""
+        raise UsageError("no prompt", where=last, hint=f'easyllm vision {last} "describe"')
+    if last != "-" and is_file(last):
+        raise UsageError(
+            "no prompt: the last argument is a file", where=last, hint='add e.g. "describe"'
+        )
+    return arguments[:-1], last
+
+
+def is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,133 @@
+"""Google Gemini over REST: generateContent and its server-sent events (WIRE §6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from ..events import Model
+from ..messages import Image, Message
+from ..secret import Secret
+from ..transport.client import Request
+from ..transport.framing import Framing, ServerSentEvents
+from .catalogue import rows
+from .chat_frames import count
+from .decoder import Decoder
+from .gemini_frames import GeminiDecoder
+from .pictures import with_bytes
+from .repair import place
+from .wire import WireProvider
+
+KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic")  # no GIF (WIRE §6e)
+# Tokens to think with, for the 2.5 family; -1 = the model decides (WIRE §6a).
+BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "max": 32768}
+LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
+MAX_PAGES = 50
+
+
+class GeminiProvider(WireProvider):
+    """POST {base}/models/MODEL:streamGenerateContent; the key goes in a header, never the URL."""
+
+    provider: ClassVar[str] = "gemini"
+    wire_names: ClassVar[Mapping[str, str]] = {
+        "temperature": "generationConfig.temperature",
+        "max_tokens": "generationConfig.maxOutputTokens",
+        "top_p": "generationConfig.topP",
+        "top_k": "generationConfig.topK",
+        "seed": "generationConfig.seed",
+        "stop": "generationConfig.stopSequences",
+        "reasoning": "generationConfig.thinkingConfig",
+    }
+
+    def headers(self) -> dict[str, str | Secret]:
+        made: dict[str, str | Secret] = {}
+        if self.key is not None:
+            made["x-goog-api-key"] = self.key
+        return made | self.extra_headers()
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        instructions = [part(one.text) for one in messages if one.role in ("system", "developer")]
+        body: dict[str, Any] = {
+            "contents": [content(one) for one in messages if one.role in ("user", "assistant")]
+        }
+        if instructions:
+            body["systemInstruction"] = {"parts": instructions}
+        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+            one = [value] if key == "stop" and isinstance(value, str) else value
+            place(body, self.wire_names[key], one)
+        thinking = self.thinking()
+        if thinking:
+            place(body, self.wire_names["reasoning"], thinking)
+        for key, value in (self.profile.options or {}).items():
+            place(body, key if key in TOP_LEVEL else f"generationConfig.{key}", value)
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        name = quote(self.model.removeprefix("models/"), safe="")
+        return Request("POST", f"{self.endpoint.url}/models/{name}:{verb}", self.headers(), body)
+
+    def thinking(self) -> dict[str, Any]:
+        """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
+        effort = self.profile.reasoning
+        if effort is None:
+            return {"includeThoughts": True} if self.profile.think else {}
+        # includeThoughts with thinking off is refused with 400 (WIRE §6a).
+        shown = {} if effort == "off" else {"includeThoughts": True}
+        version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
+        if version and int(version[1]) < 3:
+            return shown | {"thinkingBudget": BUDGETS[effort]}
+        return shown | {"thinkingLevel": LEVELS.get(effort, "HIGH")}
+
+    def framing(self) -> Framing:
+        return ServerSentEvents()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return GeminiDecoder(stream)
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        messages, notes = await super().prepare(messages)
+        if any(message.images for message in messages):
+            messages = await with_bytes(messages, KINDS, "Gemini")
+        return messages, notes
+
+    async def models(self) -> list[Model]:
+        """Every page of the list; only models that answer with text."""
+        found: list[Model] = []
+        token = ""
+        for _ in range(MAX_PAGES):
+            page = f"pageSize=1000{token and '&pageToken=' + quote(token, safe='')}"
+            body = await self.ask("GET", f"{self.endpoint.url}/models?{page}")
+            found += [described(row) for row in rows(body, "models") if answers(row)]
+            token = str(body.get("nextPageToken") or "") if isinstance(body, dict) else ""
+            if not token:
+                break
+        return found
+
+
+TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
+
+
+def answers(row: dict[str, Any]) -> bool:
+    methods = row.get("supportedGenerationMethods")
+    return not isinstance(methods, list) or "generateContent" in methods
+
+
+def described(row: dict[str, Any]) -> Model:
+    name = str(row.get("name", "")).removeprefix("models/")
+    thinks = row.get("thinking")
+    return Model(
+        name, count(row.get("inputTokenLimit")), None, thinks if isinstance(thinks, bool) else None
+    )
+
+
+def part(one: str | Image) -> dict[str, Any]:
+    """One part: text, or a picture inline."""
+    if isinstance(one, str):
+        return {"text": one}
+    return {"inlineData": {"mimeType": one.media_type, "data": one.base64()}}
+
+
+def content(message: Message) -> dict[str, Any]:
+    """One turn; Gemini calls the assistant `model`."""
+    role = "model" if message.role == "assistant" else "user"
+    return {"role": role, "parts": [part(one) for one in message.parts]}

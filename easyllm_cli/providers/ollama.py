@@ -1,0 +1,131 @@
+"""Ollama's native protocol: NDJSON from /api/chat (WIRE §3; §3b says why not its /v1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..errors import EasyLLMError, NotFoundError, RefusedError
+from ..events import Model
+from ..messages import Message
+from ..transport.client import Request
+from ..transport.framing import NDJSON, Framing
+from .catalogue import rows
+from .chat_frames import count
+from .decoder import Decoder
+from .ollama_frames import OllamaDecoder
+from .pictures import with_bytes
+from .repair import place
+from .wire import WireProvider
+
+# Our words for effort in `think`'s; other strings are refused with 400 (WIRE §3a).
+THINK: dict[str, bool | str] = {
+    "off": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "max",
+}  # fmt: skip
+KINDS = ("image/png", "image/jpeg", "image/webp")  # its runner decodes no GIF
+# Fields of the request itself; every other `-o` is an option of the model.
+TOP_LEVEL = ("format", "keep_alive", "truncate", "shift", "think", "tools", "logprobs", "options")
+
+
+class OllamaProvider(WireProvider):
+    """POST {host}/api/chat; content is a string, images are bare base64."""
+
+    provider: ClassVar[str] = "ollama"
+    start_hint: ClassVar[str] = "is Ollama running? start it with: ollama serve"
+    wire_names: ClassVar[Mapping[str, str]] = {
+        "temperature": "options.temperature",
+        "max_tokens": "options.num_predict",
+        "top_p": "options.top_p",
+        "top_k": "options.top_k",
+        "seed": "options.seed",
+        "stop": "options.stop",
+        "reasoning": "think",
+    }
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [self.message(message) for message in messages],
+            "stream": stream,
+        }
+        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+            one = [value] if key == "stop" and isinstance(value, str) else value
+            place(body, self.wire_names[key], one)
+        if self.profile.num_ctx is not None:
+            place(body, "options.num_ctx", self.profile.num_ctx)
+        if self.profile.keep_alive is not None:
+            body["keep_alive"] = self.profile.keep_alive
+        if self.profile.reasoning is not None or self.profile.think:
+            body["think"] = THINK.get(self.profile.reasoning or "", True)
+        for key, value in (self.profile.options or {}).items():
+            place(body, key if key in TOP_LEVEL else f"options.{key}", value)
+        return Request("POST", f"{self.endpoint.url}/api/chat", self.headers(), body)
+
+    def message(self, message: Message) -> dict[str, Any]:
+        role = "system" if message.role == "developer" else message.role
+        made: dict[str, Any] = {"role": role, "content": message.text}
+        if message.images:
+            made["images"] = [image.base64() for image in message.images]
+        return made
+
+    def framing(self) -> Framing:
+        return NDJSON()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return OllamaDecoder(stream)
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        """The first installed model when none is named; pictures as bytes for a model that
+        sees."""
+        notes: list[str] = []
+        if not self.model:
+            installed = await self.list_models()
+            if not installed:
+                raise NotFoundError("no model is installed", hint="ollama pull llama3.2")
+            self.model = installed[0]
+            notes.append(f"model {self.model}: the first one installed (-m chooses)")
+        if any(message.images for message in messages):
+            await self._refuse_if_blind()
+            messages = await with_bytes(messages, KINDS, "Ollama")
+        return messages, notes
+
+    async def _refuse_if_blind(self) -> None:
+        """/api/show tells what a model can; an older server's silence is no refusal."""
+        if (await self.capabilities(self.model)).vision is not False:
+            return
+        seeing = []
+        for name in (await self.list_models())[:20]:
+            if (await self.capabilities(name)).vision:
+                seeing.append(name)
+        raise RefusedError(
+            f"the model {self.model} takes no images",
+            hint=f"installed ones that see: {', '.join(seeing)}" if seeing
+            else "no installed model sees: ollama pull llava",
+        )  # fmt: skip
+
+    async def capabilities(self, name: str) -> Model:
+        """What /api/show says of one model."""
+        try:
+            shown = await self.ask("POST", f"{self.endpoint.url}/api/show", {"model": name})
+        except EasyLLMError:
+            return Model(name)
+        known = shown.get("capabilities") if isinstance(shown, dict) else None
+        if not isinstance(known, list):
+            return Model(name)
+        facts = shown.get("model_info") or {}
+        context = next(
+            (value for key, value in facts.items() if key.endswith(".context_length")), None
+        )
+        return Model(name, count(context), "vision" in known, "thinking" in known)
+
+    async def list_models(self) -> list[str]:
+        body = await self.ask("GET", f"{self.endpoint.url}/api/tags")
+        return [str(row.get("name") or row.get("model")) for row in rows(body, "models")]
+
+    async def models(self) -> list[Model]:
+        return [await self.capabilities(name) for name in await self.list_models()]
+
+    async def explain(self, error: EasyLLMError) -> None:
+        await super().explain(error)
+        if isinstance(error, NotFoundError) and self.model and "did you mean" not in error.hint:
+            error.hint = f"ollama pull {self.model}"

@@ -1,0 +1,110 @@
+"""OpenRouter: Chat Completions with reasoning, costs, fallbacks and a telling list (WIRE §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from ..errors import EasyLLMError, RefusedError
+from ..events import Event, Model, Start
+from ..messages import Message
+from ..transport.client import Request
+from .catalogue import model_of, rows
+from .chat_frames import ChatDecoder
+from .decoder import Decoder
+from .openai import OpenAIProvider
+from .thinking import EFFORT_WORDS
+
+MILLION = Decimal(1_000_000)
+
+
+class OpenRouterProvider(OpenAIProvider):
+    """The same protocol; reasoning is asked for with an object, `models` names fallbacks."""
+
+    provider: ClassVar[str] = "openrouter"
+
+    def names_on_the_wire(self) -> Mapping[str, str]:
+        return {**super().names_on_the_wire(), "max_tokens": "max_tokens", "reasoning": "reasoning"}
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        request = super().request(messages, stream)
+        if self.profile.fallback_models and request.body is not None:
+            request.body["models"] = [self.model, *self.profile.fallback_models]
+        return request
+
+    def thinking(self) -> dict[str, Any]:
+        effort = self.profile.reasoning
+        if effort is None:
+            return {"reasoning": {"enabled": True}} if self.profile.think else {}
+        if effort == "off":
+            return {"reasoning": {"effort": "none"}}
+        # Routes where reasoning is optional want `enabled` beside the effort (WIRE §4a).
+        return {"reasoning": {"effort": EFFORT_WORDS.get(effort, effort), "enabled": True}}
+
+    def decoder(self, stream: bool) -> Decoder:
+        return OpenRouterDecoder(stream, self.profile.provider or "", self.profile.name, self.model)
+
+    def holds_text(self) -> bool:
+        return False  # it separates reasoning whatever the model, behind any address
+
+    async def blind(self) -> bool:
+        """The public model list tells which models take images."""
+        try:
+            listed = await self.models()
+        except EasyLLMError:
+            return False
+        mine = next((one for one in listed if one.id == self.model.partition(":")[0]), None)
+        return mine is not None and mine.vision is False
+
+    async def refuse_images(self) -> RefusedError:
+        seeing = [one.id for one in await self.models() if one.vision][:5]
+        return RefusedError(
+            f"the model {self.model} takes no images", hint=f"ones that see: {', '.join(seeing)}"
+        )
+
+    async def models(self) -> list[Model]:
+        body = await self.ask("GET", f"{self.endpoint.url}/models")
+        return [_described(row) for row in rows(body, "data") if row.get("id")]
+
+
+class OpenRouterDecoder(ChatDecoder):
+    """Names the model that really answers when OpenRouter fell back to another."""
+
+    def __init__(self, stream: bool, provider: str, profile: str, model: str) -> None:
+        super().__init__(stream)
+        self._asked = Start(provider, model, profile)
+
+    def decode(self, body: dict[str, Any]) -> Iterator[Event]:
+        answering = body.get("model")
+        # `vendor/model` may come back as `vendor/model:free` or with a date behind it.
+        if (
+            isinstance(answering, str)
+            and answering
+            and not answering.startswith(self._asked.model.partition(":")[0])
+        ):
+            self._asked = Start(self._asked.provider, answering, self._asked.profile)
+            yield self._asked
+        yield from super().decode(body)
+
+
+def _described(row: dict[str, Any]) -> Model:
+    """One row of the list; prices are strings in US dollars per token (WIRE §4f)."""
+    basic = model_of(row)
+    supported = row.get("supported_parameters")
+    reasons = "reasoning" in supported if isinstance(supported, list) else None
+    named = row.get("pricing")
+    pricing: dict[str, Any] = named if isinstance(named, dict) else {}
+    return Model(
+        basic.id, basic.context, basic.vision, reasons,
+        _per_million(pricing.get("prompt")), _per_million(pricing.get("completion")),
+    )  # fmt: skip
+
+
+def _per_million(price: Any) -> float | None:
+    """A price per token as US dollars per million tokens; 0 is a price, None and -1 are none."""
+    try:
+        value = Decimal(str(price)) * MILLION
+    except InvalidOperation:
+        return None
+    return float(value) if value.is_finite() and value >= 0 else None
