@@ -48,6 +48,17 @@ def names_a_key(profile: Profile, endpoint: Endpoint) -> bool:
         return False
 
 
+def source_of(profile: Profile, endpoint: Endpoint) -> str:
+    """Where the key came from, for the line about a refused one (FAULTS §4, 7)."""
+    for source in KEY_SOURCES:
+        value = getattr(profile, source)
+        if value is not None:
+            return str(value) if source == "api_key_env" else source
+    vendor = VENDORS.get(profile.provider or "")
+    names = vendor.key_variables if vendor else ()
+    return next((name for name in names if os.environ.get(name, "").strip()), "")
+
+
 def _named(profile: Profile) -> Secret | None:
     """The key from the source that the profile names."""
     if profile.api_key is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 from .errors import ConfigError
@@ -152,6 +151,8 @@ def canonical(key: str) -> str:
 
 def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
     """`did you mean "x"?` for the closest known word, else the list of all."""
+    from difflib import get_close_matches  # on errors only: 2 ms
+
     close = get_close_matches(word, list(known), n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"

@@ -131,8 +131,8 @@ def run(arguments: list[str]) -> int:
         return code if isinstance(code, int) else 0
     except ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            print(error.format_message())
-            return 0
+            print(error.format_message(), file=sys.stderr)
+            return UsageError.exit_code
         failure: EasyLLMError = usage_error(error)
     except EasyLLMError as error:
         failure = error
@@ -143,15 +143,14 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         failure = OutputError(f"cannot write: {error.strerror or error}")
     except Exception as error:
-        if "--debug" in before:
-            raise
         failure = EasyLLMError(
             f"a bug in easyllm: {type(error).__name__}: {error}",
             hint="run it again with --debug and report what it prints",
         )
+        failure.__cause__ = error
     return finish(
-        Outcome(error=failure), json="--json" in before, jsonl="--jsonl" in before,
-        debug="--debug" in before,
+        Outcome(error=failure, listing=arguments[:1] == ["models"]),
+        json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,
     )  # fmt: skip
 
 

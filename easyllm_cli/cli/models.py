@@ -18,8 +18,7 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
 
     easyllm models -p openrouter anthropic/
     """
-    from ..render.output import Stream, complain
-    from .outcome import complain_lines
+    from .outcome import Outcome, finish
 
     found: list[Model] = []
     error: EasyLLMError | None = None
@@ -27,25 +26,23 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
         found = listed(target, common.timeout, prefix or "")
     except EasyLLMError as failure:
         error = failure
-    if common.json:
-        from ..render.json import models_object, print_object
+    if error is None and not common.json:
+        show(found, common.color or "auto")
+    outcome = Outcome(error=error, listing=True, models=found)
+    return finish(outcome, json=common.json, jsonl=False, debug=common.debug)
 
-        print_object(models_object(found, error))
-    elif error is None:
-        from ..render import is_terminal
 
-        if is_terminal(1):
-            from ..render.table import print_models
+def show(found: list[Model], color: str) -> None:
+    """A table on a terminal, one id a line in a pipe."""
+    from ..render import is_terminal
+    from ..render.output import Stream
 
-            print_models(found, common.color or "auto")
-        else:
-            Stream(1, terminal=False).write("".join(f"{one.id}\n" for one in found))
-    if error is None:
-        return 0
-    if common.debug:
-        complain_lines(error)
-    complain(f"easyllm: {error}")
-    return error.exit_code
+    if is_terminal(1):
+        from ..render.table import print_models
+
+        print_models(found, color)
+    else:
+        Stream(1, terminal=False).write("".join(f"{one.id}\n" for one in found))
 
 
 def listed(target: Target, timeout: float | None, prefix: str) -> list[Model]:

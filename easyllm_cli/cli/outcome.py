@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BROKEN_PIPE, EasyLLMError, OutputError
-from ..events import Completion
+from ..events import Completion, Model
 from ..render.output import complain
 from ..secret import redact
 
 
 @dataclass
 class Outcome:
-    """One command's end; times in milliseconds."""
+    """One command's end; times in milliseconds. `listing`: it was asked for `models`."""
 
     error: EasyLLMError | None = None
     completion: Completion | None = None
@@ -24,6 +24,8 @@ class Outcome:
     ms: int = 0
     ms_first_token: int | None = None
     notes: list[str] = field(default_factory=list)
+    listing: bool = False
+    models: list[Model] = field(default_factory=list)
 
 
 def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
@@ -39,21 +41,35 @@ def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
     code = error.exit_code if error else 0
     if not json and not jsonl:
         return code
-    from ..render.json import envelope, print_object
+    from ..render.json import print_object
 
-    more: dict[str, Any] = {
-        key: getattr(outcome, key)
-        for key in ("profile", "cost_usd", "attempts", "ms", "ms_first_token", "notes")
-    }
-    made = envelope(outcome.completion, error, **more)
     try:
-        print_object({"kind": "error" if error else "done", **made} if jsonl else made)
+        print_object(_object(outcome, jsonl))
     except BrokenPipeError:
         return BROKEN_PIPE
     except OutputError as failure:
         complain(f"easyllm: {failure}")
         return failure.exit_code
     return code
+
+
+def _object(outcome: Outcome, jsonl: bool) -> dict[str, Any]:
+    """The one object that ends a command."""
+    from ..render.json import envelope, models_object
+
+    if outcome.listing:
+        return models_object(outcome.models, outcome.error)
+    made = envelope(
+        outcome.completion,
+        outcome.error,
+        profile=outcome.profile,
+        cost_usd=outcome.cost_usd,
+        attempts=outcome.attempts,
+        ms=outcome.ms,
+        ms_first_token=outcome.ms_first_token,
+        notes=outcome.notes,
+    )
+    return {"kind": "error" if outcome.error else "done", **made} if jsonl else made
 
 
 def complain_lines(error: BaseException) -> None:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, UsageError
+from ..errors import EasyLLMError, UsageError
 from ..events import MAX_TEXT_BYTES, Collector, Event, Note, Reasoning, Retrying, Start, Text
 from ..messages import Image, Message
 from ..profiles import Profile
@@ -117,16 +117,14 @@ class Road:
 
     def travel(self, events: AsyncIterator[Event]) -> int:
         """The whole way; gives the exit code."""
-        error = running.run(self._listen(events), self.question.common.timeout)
+        timeout = self.question.common.timeout
+        error = running.run(self._listen(events), timeout, lambda: self.first_token is not None)
         try:
             error = self._shown(error)
             self.renderer.close()
         except EasyLLMError as failure:
             error = error or failure
-        code = self._end(error)
-        if isinstance(error, Interrupted):
-            running.leave(code)
-        return code
+        return self._end(error)
 
     async def _listen(self, events: AsyncIterator[Event]) -> None:
         """Take every event in and show it."""
@@ -168,10 +166,7 @@ class Road:
             if note:
                 self.gathered.notes.append(note)
                 self._note(note)
-        if isinstance(error, FirstTokenTimeout | Interrupted) and not completion["text"]:
-            return error
-        partial_wanted = self.question.show.partial and completion["text"]
-        if error is None or partial_wanted:
+        if error is None or (self.question.show.partial and completion["text"]):
             self.renderer.finish(completion)
         return error
 

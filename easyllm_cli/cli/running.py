@@ -1,12 +1,11 @@
-"""Runs the answer's coroutine; Ctrl-C and SIGTERM cancel it, and it closes what it opened."""
+"""Runs the answer's coroutine; Ctrl-C, SIGTERM and --timeout cancel it, and it closes its doors."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..errors import (
@@ -17,20 +16,18 @@ from ..errors import (
     Interrupted,
 )
 
-Seconds = float
 
+def run(
+    work: Coroutine[Any, Any, None], timeout: float | None, started: Callable[[], bool]
+) -> EasyLLMError | None:
+    """The failure that ended the work, or None; BrokenPipeError passes through.
 
-def run(work: Coroutine[Any, Any, None], timeout: Seconds | None) -> EasyLLMError | None:
-    """The failure that ended the work, or None.
-
-    `timeout`: for the whole command; IncompleteAnswer then, or FirstTokenTimeout (the caller
-    knows whether text had come). BrokenPipeError passes through.
+    What was cancelled may leave a name lookup in a thread, which is not waited for.
+    `timeout`: seconds for the whole command. `started`: whether any of the answer has come.
     """
     terminated = False
-    runner = asyncio.Runner()
 
     async def watched() -> None:
-        nonlocal terminated
         task = asyncio.current_task()
 
         def stop() -> None:
@@ -44,30 +41,19 @@ def run(work: Coroutine[Any, Any, None], timeout: Seconds | None) -> EasyLLMErro
         async with asyncio.timeout(timeout):
             await work
 
+    runner = asyncio.Runner()
     try:
         runner.run(watched())
     except EasyLLMError as error:
         runner.close()
         return error
     except TimeoutError:
-        return IncompleteAnswer(f"the command took longer than --timeout {timeout:g}")
+        kind = IncompleteAnswer if started() else FirstTokenTimeout
+        late = f"the command took longer than --timeout {timeout:g} s"
+        return kind(late, hint="raise --timeout")
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return _stopped(terminated)
+        stopped = Interrupted("terminated" if terminated else "interrupted")
+        stopped.exit_code = TERMINATED if terminated else stopped.exit_code
+        return stopped
     runner.close()
     return None
-
-
-def _stopped(terminated: bool) -> Interrupted:
-    error = Interrupted("terminated" if terminated else "interrupted")
-    if terminated:
-        error.exit_code = TERMINATED
-    return error
-
-
-def leave(code: int) -> None:
-    """End the process at once: a name lookup that is still under way must not hold Ctrl-C up."""
-    sys.stdout.flush()
-    os._exit(code)
-
-
-__all__ = ["FirstTokenTimeout", "leave", "run"]

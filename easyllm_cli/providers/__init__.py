@@ -39,6 +39,11 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     """A new provider object for a profile.
 
     Raises:
-        ConfigError: the profile names no known provider.
+        ConfigError: the profile names no known provider, or a way that is not built yet.
     """
+    for key, value in (("api", "responses"), ("transport", "sdk")):
+        if getattr(profile, key) == value:
+            raise ConfigError(
+                f'{key} = "{value}" is not supported yet', hint=f"leave {key} out of the profile"
+            )
     return provider_class(profile.provider or "")(profile)

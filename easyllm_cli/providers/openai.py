@@ -108,6 +108,7 @@ class OpenAIProvider(WireProvider):
             offered = await self.list_models()
             if offered:
                 self.model = offered[0]
+            if len(offered) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
         if any(message.images for message in messages) and await self.blind():
             raise await self.refuse_images()

@@ -10,9 +10,16 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ..credentials import key_for, names_a_key
+from ..credentials import key_for, names_a_key, source_of
 from ..endpoints import Endpoint, endpoint_of
-from ..errors import ConfigError, EasyLLMError, MalformedAnswer, NetworkError, NotFoundError
+from ..errors import (
+    AuthError,
+    ConfigError,
+    EasyLLMError,
+    MalformedAnswer,
+    NetworkError,
+    NotFoundError,
+)
 from ..events import Event, Note, Reasoning, Start, Text
 from ..messages import Message
 from ..profiles import Profile, nearest
@@ -169,7 +176,11 @@ class WireProvider(BaseLLMProvider):
         raise MalformedAnswer(f"{url} answered with nothing", hint="check the endpoint")
 
     async def explain(self, error: EasyLLMError) -> None:
-        """How to start the server, and the names that are close to an unknown model's."""
+        """How to start the server, whose key was refused, which names are close to a model's."""
+        if isinstance(error, AuthError) and error.status in (400, 401):
+            source = source_of(self.profile, self.endpoint)
+            sent = self.key is not None and source
+            error.hint = f"check the key from {source}" if sent else "no key was sent: name one"
         if isinstance(error, NetworkError) and error.code == "refused":
             error.hint = self.start_hint
         if not isinstance(error, NotFoundError) or error.status != 404 or not self.model:

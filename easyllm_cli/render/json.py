@@ -94,5 +94,5 @@ class JSONLines(Renderer):
 
     def event(self, event: Event) -> None:
         if not isinstance(event, Done):
-            self._out.write(dump({"kind": event.kind, **asdict(event)}))
+            self._out.write(dump({"kind": event.kind, **vars(event)}))
             self.wrote = True

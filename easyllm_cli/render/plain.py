@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 
 from ..errors import IncompleteAnswer
-from ..events import Completion, Event, Reasoning, Reclassified, Text
+from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Text
 from . import Look, is_terminal
 from .output import Stream
+from .reasoning import ReasoningBlock
 
 FENCE = re.compile(
     r"^(?P<indent> {0,3})(?P<mark>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^ {0,3}(?P=mark)[`~]*[ \t]*$",
@@ -42,44 +43,66 @@ class Silent(Renderer):
 
 
 class Whole(Renderer):
-    """Into a pipe, whole or not at all; reasoning to stderr where it is asked for."""
+    """Into a pipe, whole or not at all; reasoning to stderr where it is asked for or watched."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
         self.out = Stream(1, is_terminal(1))
-        self.err = Stream(2, is_terminal(2))
+        self.block = ReasoningBlock(look)
+        self._thoughts: list[str] = []
 
     def event(self, event: Event) -> None:
-        pass
+        if isinstance(event, Reasoning) and event.text:
+            if self.block.live:
+                self.block.write(event.text)
+            else:
+                self._thoughts.append(event.text)
+        elif isinstance(event, Text) and self.block.live:
+            self.block.close()
+        elif isinstance(event, Retrying):
+            self._thoughts.clear()
 
     def finish(self, completion: Completion) -> None:
-        reasoning = completion["reasoning"] or ""
-        mode = self.look.reasoning
+        """The whole answer on stdout.
+
+        Raises:
+            IncompleteAnswer: -x, and there is no code block in it.
+        """
         text = completion["text"]
+        reasoning = completion["reasoning"] or ""
         if self.look.code:
             text = code_blocks(text, every=self.look.code == "all")
-        if mode == "show" and reasoning:
-            self.err.write(reasoning)
-            self.err.end_line()
-        if mode == "only":
+        if self.look.reasoning == "only":
             text = reasoning
-        elif mode == "tags" and reasoning:
+        elif self.look.reasoning == "tags" and reasoning:
             text = f"<think>{reasoning}</think>\n\n{text}"
+        if not self.block.live:
+            self._thoughts = [reasoning] if reasoning else []
+        self._end_reasoning()
         self.out.write(text)
         self.out.end_line()
         self.wrote = True
 
+    def _end_reasoning(self) -> None:
+        for thought in self._thoughts:
+            self.block.write(thought)
+        self._thoughts = []
+        self.block.close()
+
+    def close(self) -> None:
+        """An answer that failed: its reasoning is not lost where it was asked for."""
+        self._end_reasoning()
+
 
 class AsItComes(Renderer):
-    """Into a pipe, every piece the moment it comes."""
+    """Every piece the moment it comes, into a pipe too."""
 
     def __init__(self, look: Look) -> None:
-        self.out = Stream(1, is_terminal(1))
-        self.err = Stream(2, is_terminal(2))
         self.mode = look.reasoning
-        self.shown = {"only": ("reasoning",), "tags": ("text", "reasoning")}.get(
-            self.mode, ("text",)
-        )
+        self.out = Stream(1, is_terminal(1))
+        self.block = ReasoningBlock(look)
+        on_stdout = {"only": ("reasoning",), "tags": ("text", "reasoning")}
+        self.shown = on_stdout.get(self.mode, ("text",))
         self._thinking = False
         self.reclassified = False
 
@@ -102,15 +125,14 @@ class AsItComes(Renderer):
         if self.mode in ("only", "tags"):
             self.out.write(text)
             self.wrote = True
-        elif self.mode == "show":
-            self.err.write(text)
+        else:
+            self.block.write(text)
 
     def _answer_begins(self) -> None:
         self._thinking = False
         if self.mode == "tags":
             self.out.codes("</think>\n\n")
-        elif self.mode == "show":
-            self.err.end_line()
+        self.block.close()
 
     def finish(self, completion: Completion) -> None:
         """A lone `</think>` came when its reasoning already stood on stdout.
@@ -128,7 +150,6 @@ class AsItComes(Renderer):
     def close(self) -> None:
         if self._thinking:
             self._answer_begins()
-        self.err.end_line()
         self.out.end_line()
 
 
