@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EasyLLMError, UsageError
-from ..events import MAX_TEXT_BYTES, Collector, Event, Note, Reasoning, Retrying, Start, Text
+from ..events import (
+    MAX_TEXT_BYTES,
+    Collector,
+    Completion,
+    Event,
+    Note,
+    Reasoning,
+    Retrying,
+    Start,
+    Text,
+)
 from ..messages import Image, Message
 from ..profiles import Profile
 from ..render import Look, choose, is_terminal
@@ -119,11 +129,19 @@ class Road:
         """The whole way; gives the exit code."""
         timeout = self.question.common.timeout
         error = running.run(self._listen(events), timeout, lambda: self.first_token is not None)
+        note = ""
         try:
-            error = self._shown(error)
+            if error is None:
+                error, note = verdict(*self._judged(), self.look.reasoning)
+            completion = self.gathered.completion()
+            if error is None or (self.question.show.partial and completion["text"]):
+                self.renderer.finish(completion)
             self.renderer.close()
         except EasyLLMError as failure:
             error = error or failure
+        if note:
+            self.gathered.notes.append(note)
+            self._note(note)
         return self._end(error)
 
     async def _listen(self, events: AsyncIterator[Event]) -> None:
@@ -154,21 +172,11 @@ class Road:
         if not self.look.quiet:
             complain(f"easyllm: {text}")
 
-    def _shown(self, error: EasyLLMError | None) -> EasyLLMError | None:
-        """Judge what ended well, and show what waited for the end."""
-        completion = self.gathered.completion()
-        if error is None:
-            answered = next(
-                (one for one in self.profiles if one.name == self.gathered.start.profile),
-                self.profiles[0],
-            )  # fmt: skip
-            error, note = verdict(completion, answered, self.look.reasoning)
-            if note:
-                self.gathered.notes.append(note)
-                self._note(note)
-        if error is None or (self.question.show.partial and completion["text"]):
-            self.renderer.finish(completion)
-        return error
+    def _judged(self) -> tuple[Completion, Profile]:
+        """The answer, and the profile that gave it."""
+        name = self.gathered.start.profile
+        answered = next((one for one in self.profiles if one.name == name), self.profiles[0])
+        return self.gathered.completion(), answered
 
     def _end(self, error: EasyLLMError | None) -> int:
         """Keep what is not shown, print usage and the outcome."""

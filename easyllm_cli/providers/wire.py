@@ -180,7 +180,11 @@ class WireProvider(BaseLLMProvider):
         if isinstance(error, AuthError) and error.status in (400, 401):
             source = source_of(self.profile, self.endpoint)
             sent = self.key is not None and source
-            error.hint = f"check the key from {source}" if sent else "no key was sent: name one"
+            error.hint = (
+                f"check the key from {source}"
+                if sent
+                else "no key was sent: name one with api_key_env"
+            )
         if isinstance(error, NetworkError) and error.code == "refused":
             error.hint = self.start_hint
         if not isinstance(error, NotFoundError) or error.status != 404 or not self.model:

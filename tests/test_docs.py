@@ -1,0 +1,88 @@
+"""The documents say what the program does: tables, keys and codes are compared with the code."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.config import read_profiles
+from easyllm_cli.errors import EXIT_CODES, EasyLLMError
+from easyllm_cli.profiles import KEYS, Timeout
+from easyllm_cli.vendors import VENDORS
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "profiles.example.toml"
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def every_error() -> list[type[EasyLLMError]]:
+    found = [EasyLLMError]
+    for error in found:
+        found += error.__subclasses__()
+    return found
+
+
+def test_the_readmes_exit_codes_are_the_classes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", read("README.md"), re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == EXIT_CODES
+
+
+def test_every_error_class_has_a_code_of_the_table_and_a_kind_of_its_own() -> None:
+    kinds = [error.kind for error in every_error()]
+    assert len(kinds) == len(set(kinds))
+    assert {error.exit_code for error in every_error()} <= set(EXIT_CODES)
+    listed = re.search(r"`error\.kind` is one of `([^`]+)`", read("docs/json.md"))
+    assert listed is not None
+    assert set(listed[1].split()) == set(kinds)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) <= 250
+
+
+def test_the_example_uses_every_key_and_every_provider() -> None:
+    tables = tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]
+    assert {key for table in tables.values() for key in table} == set(KEYS)
+    named = {table.get("provider") for table in tables.values()}
+    assert named | {"openrouter"} == {*VENDORS, None}
+
+
+def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
+    copy = tmp_path / "profiles.toml"
+    copy.write_bytes(EXAMPLE.read_bytes())
+    copy.chmod(0o600)
+    profiles = read_profiles(str(copy))
+    for name in tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]:
+        assert profiles.named(name).provider in VENDORS
+
+
+def row(key: str) -> str:
+    """The row that docs/profiles.md must hold for a key."""
+    known = KEYS[key]
+    kinds = str(known.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
+    default = known.default
+    shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if default is None:
+        shown = ""
+    elif isinstance(default, Timeout):
+        shown = "above"
+    words = known.metadata["one_of"]
+    says = known.metadata["says"] + (": " + ", ".join(words) if words else "")
+    return f"| `{key}` | {kinds} | {shown} | {says} |"
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_the_profile_table_is_the_dataclass(key: str) -> None:
+    assert row(key) in read("docs/profiles.md").splitlines()
+
+
+@pytest.mark.parametrize("document", ["README.md", *map(str, (ROOT / "docs").glob("*.md"))])
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"

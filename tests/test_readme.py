@@ -1,0 +1,84 @@
+"""The README's samples run as they stand, through a profiles file that names test servers."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.binary import BINARY, Easyllm, Ran, profile
+from tests.pictures import png
+from tests.standins.ollama import OllamaServer
+from tests.standins.openai import OpenAIServer
+from tests.standins.openrouter import OpenRouterServer
+from tests.standins.server import StandIn
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
+# Where jq is not installed, the one form that the README uses.
+JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
+
+
+@pytest.fixture(scope="module")
+def profiles() -> Iterator[str]:
+    """The names of the samples, each on a stand-in."""
+    with ExitStack() as stack:
+        ollama = stack.enter_context(StandIn(OllamaServer().handle))
+        openai = stack.enter_context(StandIn(OpenAIServer().handle))
+        router = stack.enter_context(StandIn(OpenRouterServer().handle))
+        yield 'default_profile = "gpt"\n' + "\n".join(
+            [
+                profile(openai, "openai", "gpt", model="gpt-4o"),
+                profile(ollama, "ollama", "ollama", model="llama3.2"),
+                profile(router, "openrouter", "openrouter", model=None),
+                profile(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
+            ]
+        )
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    """A folder with everything that the samples name."""
+    made = home / "work"
+    made.mkdir()
+    (made / "img.jpg").write_bytes(png(8, 8, (255, 0, 0)))
+    (made / "notes.txt").write_text("Ada wrote the first program.\n")
+    (made / "list").write_text("one\ntwo\nthree\n")
+    for command in (["init", "-q"], ["add", "notes.txt"]):
+        subprocess.run(["git", *command], cwd=made, check=True)
+    (made / "notes.txt").write_text("Ada Lovelace wrote the first program.\n")
+    return made
+
+
+def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> Ran:
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "easyllm").symlink_to(BINARY)
+    if shutil.which("jq") is None:
+        (tools / "jq").write_text(f"#!{sys.executable}\n{JQ}\n")
+        (tools / "jq").chmod(0o755)
+    env = {"PATH": f"{tools}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+    return easyllm.shell(sample, cwd=folder, profiles=profiles, env=env)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample.strip()[:40] for sample in SAMPLES])
+def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> None:
+    ran = run_sample(easyllm, sample, profiles, folder)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    wanted = folder / "summary.txt" if "summary.txt" in sample else None
+    assert (wanted.read_bytes() if wanted else ran.out).strip()
+
+
+def test_there_are_five_examples_and_the_loop_asks_once_a_line(
+    easyllm: Easyllm, profiles: str, folder: Path
+) -> None:
+    assert len(SAMPLES) >= 7
+    loop = next(sample for sample in SAMPLES if "while read" in sample)
+    out = run_sample(easyllm, loop, profiles, folder).out.decode()
+    assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]
