@@ -24,7 +24,7 @@ COMMANDS = (
     'easyllm cot -p thinker "What is 2+2?"',
     'easyllm vision red.png "What color is this image?"',
     'easyllm chat -p smol --max-tokens 32 -u "What is Python?"',
-    "easyllm chat -p olama hello",
+    "easyllm chat -p openai -m gpt-4o hello",
 )
 
 

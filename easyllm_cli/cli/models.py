@@ -9,7 +9,10 @@ from ..errors import EasyLLMError, FirstTokenTimeout, UsageError
 from ..events import Model
 from .options import Common, Run, Sampling, Target, options
 
-Prefix = Annotated[str | None, typer.Argument(metavar="[PREFIX]", show_default=False)]
+Prefix = Annotated[
+    str | None,
+    typer.Argument(metavar="[PREFIX]", help="Only ids that begin with it.", show_default=False),
+]
 
 
 @options

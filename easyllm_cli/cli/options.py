@@ -34,7 +34,12 @@ EFFORT = one_of("off", "minimal", "low", "medium", "high", "max")
 REASONING = one_of("auto", "show", "hide", "only", "tags")
 COLOR = one_of("auto", "always", "never")
 CODE = one_of("first", "all")
-Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT...", show_default=False)]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PROMPT...", help="What to ask; - stands for stdin.", show_default=False
+    ),
+]
 
 
 @dataclass(eq=False, repr=False)
@@ -81,18 +86,24 @@ class Sampling:
     """How the model answers; only what is named here or in the profile is sent."""
 
     temperature: Annotated[
-        float | None, _option(HOW, "-t", "--temperature", says="0 to 2.", min=0, max=2)
+        float | None,
+        _option(
+            HOW, "-t", "--temperature", says="How free the words are.", min=0, max=2, metavar="T"
+        ),
     ] = None
     max_tokens: Annotated[
-        int | None, _option(HOW, "--max-tokens", says="Longest answer, in tokens.", min=1)
+        int | None,
+        _option(HOW, "--max-tokens", says="Longest answer, in tokens.", min=1, metavar="N"),
     ] = None
     top_p: Annotated[
-        float | None, _option(HOW, "--top-p", says="Nucleus sampling.", min=0, max=1)
+        float | None, _option(HOW, "--top-p", says="Nucleus sampling.", min=0, max=1, metavar="P")
     ] = None
     top_k: Annotated[
-        int | None, _option(HOW, "--top-k", says="Sample from the K likeliest.", min=0)
+        int | None, _option(HOW, "--top-k", says="Sample from the K likeliest.", min=0, metavar="K")
     ] = None
-    seed: Annotated[int | None, _option(HOW, "--seed", says="Seed of the sampling.")] = None
+    seed: Annotated[
+        int | None, _option(HOW, "--seed", says="Seed of the sampling.", metavar="N")
+    ] = None
     stop: Annotated[
         list[str] | None,
         _option(HOW, "--stop", says="Text that ends the answer; repeatable.", metavar="TEXT"),

@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import stat
+import sys
 from collections.abc import Callable
 from typing import Literal
 
@@ -13,6 +14,7 @@ from ..errors import UsageError
 
 Kind = Literal["none", "terminal", "rest-of-file", "file", "stream"]
 NOTICE_SECONDS = 2.0
+WAITS = sys.platform != "win32"  # Windows selects sockets only: no notice there
 EMPTY = (errno.EBADF, errno.EIO, errno.EISDIR)  # nohup, a background job, a folder
 
 
@@ -40,7 +42,7 @@ def read(notice: Callable[[], None], descriptor: int = 0, cap: int = 256 << 20) 
     silent = True
     while True:
         try:
-            if silent and not select.select([descriptor], [], [], NOTICE_SECONDS)[0]:
+            if silent and WAITS and not select.select([descriptor], [], [], NOTICE_SECONDS)[0]:
                 notice()
                 silent = False
             piece = os.read(descriptor, 1 << 16)

@@ -11,7 +11,10 @@ from .options import Ask, Common, Run, Sampling, Show, Target, options
 from .prompt import Stdin
 
 Arguments = Annotated[
-    list[str] | None, typer.Argument(metavar="IMAGE... PROMPT", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE... PROMPT", help="Pictures, then what to ask.", show_default=False
+    ),
 ]
 
 

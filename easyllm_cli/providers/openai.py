@@ -25,6 +25,7 @@ class OpenAIProvider(WireProvider):
     """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
 
     provider: ClassVar[str] = "openai"
+    path_hint: ClassVar[str] = "check the endpoint: does it need /v1 at its end?"
 
     @property
     def official(self) -> bool:

@@ -45,6 +45,7 @@ class WireProvider(BaseLLMProvider):
 
     wire_names: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
+    path_hint: ClassVar[str] = "check the endpoint"
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         super().__init__(profile)
@@ -192,6 +193,7 @@ class WireProvider(BaseLLMProvider):
         try:
             offered = await self.list_models()
         except EasyLLMError:
+            error.hint = self.path_hint  # not even a model list: it is the path that is wrong
             return
         if offered and self.model not in offered:
             error.hint = nearest(self.model, offered[:50] if len(offered) > 400 else offered)
