@@ -10,12 +10,12 @@ from typing import Any
 from .credentials import refuse_if_open
 from .errors import ConfigError
 from .folders import config_folder
+from .places import position
 from .profiles import KEY_SOURCES, Profile, build, canonical, nearest
 from .vendors import VENDORS
 
 MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
 TOP_KEYS = ("default_profile", "profiles")
-MAX_EXTENDS = 16
 
 
 class Profiles:
@@ -53,6 +53,9 @@ class Profiles:
             raise self._at(
                 f'profile "{name}" names no provider', name, "", 'add provider = "ollama"'
             )
+        if profile.provider not in VENDORS:
+            hint = nearest(profile.provider, VENDORS)
+            raise self._at(f'no provider "{profile.provider}"', name, "provider", hint)
         if profile.api_key is not None or profile.api_key_cmd is not None:
             self._refuse_if_open("api_key" if profile.api_key is not None else "api_key_cmd")
         return profile
@@ -67,9 +70,11 @@ class Profiles:
                 # A profile of a built-in's name may extend that built-in.
                 return [*chain, (name, {"provider": name})]
             elif chain:
+                around = name in self._tables
+                why = "a circle" if around else "which does not exist"
                 raise self._at(
-                    f'profile "{chain[-1][0]}" extends "{name}", which leads nowhere',
-                    chain[-1][0], "extends", nearest(name, self.names),
+                    f'profile "{chain[-1][0]}" extends "{name}", {why}', chain[-1][0], "extends",
+                    "leave one extends out" if around else nearest(name, self.names),
                 )  # fmt: skip
             else:
                 raise ConfigError(
@@ -78,7 +83,7 @@ class Profiles:
                     hint=nearest(name, self.names),
                 )
             chain.append((name, table))
-            parent = table.get("extends")
+            parent = table.get("extends") if isinstance(table, dict) else None
             if not isinstance(parent, str):
                 # A provider that is a built-in name is under every profile: nothing to add.
                 return chain
@@ -113,7 +118,10 @@ def read_profiles(file: str | None = None) -> Profiles:
         ConfigError: it is missing, unreadable, too large, or not valid TOML.
     """
     named = file or os.environ.get("EASYLLM_PROFILES")
-    path = Path(named).expanduser() if named else config_folder() / "profiles.toml"
+    try:
+        path = Path(named).expanduser() if named else config_folder() / "profiles.toml"
+    except RuntimeError:  # neither HOME nor a user's entry tells where home is
+        raise ConfigError("there is no home folder", hint="set HOME, or --profiles FILE") from None
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
@@ -140,7 +148,7 @@ def _parsed(path: Path, text: str) -> Profiles:
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of 4300 digits
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         end = (text.count("\n") + 1, len(text.rpartition("\n")[2]) + 1)
         line, column = (at[1], at[2]) if at else end
@@ -162,26 +170,6 @@ def _parsed(path: Path, text: str) -> Profiles:
             hint='[profiles.mine] and default_profile = "mine"',
         )  # fmt: skip
     return Profiles(path, tables, text, default)
-
-
-def position(text: str, name: str | None, key: str) -> tuple[int, int]:
-    """Line and column (from 1) of a key in a profile's table; of the table when it is not found.
-
-    tomllib gives no positions for valid files, so this reads the lines again, on errors only.
-    """
-    inside = name is None
-    header = re.compile(r"\s*\[\s*profiles\s*\.\s*[\"']?([^\]\"'.]+)[\"']?\s*(?:\.[^\]]*)?\]")
-    wanted = re.compile(rf"(^|[\s{{,.])[\"']?{re.escape(key)}[\"']?\s*[=.\]]") if key else None
-    found = (1, 1)
-    for number, line in enumerate(text.splitlines(), 1):
-        table = header.match(line)
-        if table or line.lstrip().startswith("["):
-            inside = name is not None and table is not None and table[1].strip() == name
-            if inside and found == (1, 1):
-                found = (number, 1)
-        if inside and wanted and (match := wanted.search(line)):
-            return number, match.end(1) + 1
-    return found
 
 
 def choose(profiles: Profiles, named: str | None, model: str | None) -> Profile:

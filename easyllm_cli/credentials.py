@@ -90,7 +90,7 @@ def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
         return None
     for name in vendor.key_variables:
         if os.environ.get(name, "").strip():
-            return Secret(os.environ[name].strip())
+            return _not_empty(os.environ[name], f"{name} is empty")
     if own and vendor.key_required:
         first = vendor.key_variables[0]
         raise AuthError(
@@ -113,17 +113,17 @@ def _from_file(path: Path) -> Secret:
     try:
         refuse_if_open(path, "api_key_file")
         return _not_empty(path.read_text("utf-8"), f"{path} is empty")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise AuthError(f"api_key_file cannot be read: {reason}", where=str(path)) from None
 
 
 def _from_command(command: str | list[str]) -> Secret:
     """The first line that the command prints; no shell, 10 seconds."""
-    words = shlex.split(command) if isinstance(command, str) else command
-    if not words:
-        raise ConfigError("api_key_cmd is empty")
     try:
+        words = shlex.split(command) if isinstance(command, str) else command
+        if not words:
+            raise ConfigError("api_key_cmd is empty")
         ran = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS,
             check=False,
@@ -132,6 +132,8 @@ def _from_command(command: str | list[str]) -> Secret:
         raise AuthError(f"api_key_cmd took longer than {COMMAND_SECONDS} s") from None
     except OSError as error:
         raise AuthError(f"api_key_cmd cannot run: {error.strerror}", where=words[0]) from None
+    except ValueError as error:
+        raise ConfigError(f"api_key_cmd is no command: {error}") from None
     if ran.returncode:
         raise AuthError(f"api_key_cmd failed with exit code {ran.returncode}", where=words[0])
     first = ran.stdout.decode("utf-8", "replace").partition("\n")[0]

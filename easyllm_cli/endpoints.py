@@ -63,14 +63,15 @@ def checked(url: str, named_by: str) -> str:
     Raises:
         ConfigError: it is no http(s) URL, or holds a user name or password.
     """
+    shown = url.rpartition("@")[2][:80]  # never the user name or password before it
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ConfigError(f"{named_by} is no usable URL", where=url[:80]) from None
+        raise ConfigError(f"{named_by} is no usable URL", where=shown) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(
-            f'{named_by} = "{url[:80]}" is no URL', hint="it begins with http:// or https://"
+            f'{named_by} = "{shown}" is no URL', hint="it begins with http:// or https://"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(

@@ -125,11 +125,15 @@ class BillingError(EasyLLMError):
 
 
 class RefusedError(EasyLLMError):
-    """The server understood the request and does not take it; `location` of a redirect."""
+    """The server understood the request and does not take it.
+
+    `location`: where a redirect leads. `parameter`: the field of the request that was refused.
+    """
 
     kind = "refused"
     exit_code = 4
     location: str | None = None
+    parameter: str | None = None
 
 
 class FilteredError(RefusedError):

@@ -68,8 +68,12 @@ class Image:
                 where=source[:80],
                 hint="give a path or an https URL",
             )
-        if len(source) > 512 and not Path(source[:255]).exists():
-            return cls.of_base64(source, "base64 text")
+        if len(source) > 255 or not os.path.exists(source):
+            try:
+                return cls.of_base64(source, "base64 text")
+            except UsageError:
+                if len(source) > 4096:  # longer than any path
+                    raise
         return cls.of_path(source)
 
     @classmethod
@@ -96,11 +100,10 @@ class Image:
             UsageError: not base64, too large, or not a picture.
         """
         import base64
-        import binascii
 
         try:
             return cls.of_bytes(base64.b64decode(text, validate=True), name)
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error, or letters that are no ASCII
             raise UsageError(f"the image is not valid base64 ({error})", where=name) from None
 
     @classmethod
@@ -110,9 +113,10 @@ class Image:
         Raises:
             UsageError: missing, unreadable, not a regular file, too large, or not a picture.
         """
-        name = os.fspath(path)
+        written = os.fspath(path)
+        name = written if len(written) <= 200 else f"{written[:80]}…"
         try:
-            full = Path(name).expanduser()
+            full = Path(written).expanduser()
             if not stat.S_ISREG(full.stat().st_mode):
                 raise UsageError("the image is not a regular file", where=name)
             with full.open("rb") as file:

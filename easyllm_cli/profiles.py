@@ -91,7 +91,7 @@ class Profile:
             return config
         known = {key: value for key, value in config.items() if canonical(key) in KEYS}
         other = {key: value for key, value in config.items() if canonical(key) not in KEYS}
-        if other:
+        if other and fits(known.get("options"), "dict[str, Any] | None"):
             known["options"] = {**(known.get("options") or {}), **other}
         return build(known, name=str(known.get("provider") or ""))
 
@@ -173,13 +173,14 @@ def _seconds(value: Any) -> Timeout:
     if isinstance(value, Timeout):
         return value
     if not isinstance(value, Mapping):
-        raise ConfigError("timeout must be a table", hint="timeout = { first_token = 60 }")
+        hint = "timeout = { first_token = 60 }"
+        raise ConfigError("timeout must be a table", code="timeout", hint=hint)
     for key, seconds in value.items():
         if key not in TIMEOUT_KEYS:
             raise ConfigError(
                 f'unknown key "{key}" in timeout', code=key, hint=nearest(key, TIMEOUT_KEYS)
             )
-        if not fits(seconds, "float") or seconds <= 0:
+        if not fits(seconds, "float") or not seconds > 0:  # NaN is not
             raise ConfigError(f"timeout.{key} must be a number of seconds above 0", code=key)
     return Timeout(**value)
 
@@ -195,7 +196,7 @@ def build(table: Mapping[str, Any], name: str = "") -> Profile:
         known = KEYS.get(canonical(key))
         if known is None:
             raise ConfigError(f'unknown key "{key}"', code=key, hint=nearest(key, KEYS))
-        made[known.name] = _checked(known.name, value)
+        made[known.name] = checked(known.name, value)
     named = [source for source in KEY_SOURCES if made.get(source) is not None]
     if len(named) > 1:
         raise ConfigError(
@@ -204,8 +205,12 @@ def build(table: Mapping[str, Any], name: str = "") -> Profile:
     return Profile(name=name, **made)
 
 
-def _checked(key: str, value: Any) -> Any:
-    """A key's value in the form that Profile holds."""
+def checked(key: str, value: Any) -> Any:
+    """A key's value in the form that Profile holds.
+
+    Raises:
+        ConfigError: wrong type, out of range, a word that is not known, or no JSON in `options`.
+    """
     if key == "timeout":
         return _seconds(value)
     known = KEYS[key]
@@ -217,15 +222,28 @@ def _checked(key: str, value: Any) -> Any:
         )
     least, most = RANGES.get(key, (None, None))
     if value is not None and (
-        (least is not None and value < least) or (most is not None and value > most)
+        (least is not None and not value >= least)  # as NaN is, too
+        or (most is not None and not value <= most)
     ):
         allowed = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ConfigError(f"{key} = {value} is out of range", code=key, hint=allowed)
     words = known.metadata["one_of"]
     if words and value is not None and value not in words:
         raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
+    if key == "options" and value is not None:
+        _refuse_what_is_no_json(value)
     if key == "api_key" and isinstance(value, str):
         return Secret(value)
     if key in {"api_key_file", "ca_bundle", "mmproj"} and isinstance(value, str):
         return os.path.expanduser(value)
     return value
+
+
+def _refuse_what_is_no_json(options: Mapping[str, Any]) -> None:
+    """TOML knows dates and NaN; what goes to a provider is JSON."""
+    import json
+
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"options cannot be sent as JSON: {error}", code="options") from None

@@ -54,6 +54,7 @@ class TagSplitter:
         self._depth = 0
         self._space = ""
         self._blocks = 0
+        self._separated = False
 
     def feed(self, text: str) -> Iterator[Event]:
         """The events that are certain now."""
@@ -66,15 +67,17 @@ class TagSplitter:
 
     def separated(self) -> Iterator[Event]:
         """The protocol itself sent reasoning: held text is answer, a lone closer is text."""
-        if self._hold or self._read == self._watch:
-            self._hold = False
+        self._separated = True
+        if self._hold:
             yield from self._release()
+        if self._read == self._watch:
             self._read = self._plain
+        self._hold = False
 
     def end(self) -> Iterator[Event]:
         """What was held back is what it seems."""
-        rest, self._rest = self._rest, ""
-        if self._depth:
+        rest, self._rest = self._rest.lstrip() if self._blocks else self._rest, ""
+        if self._depth or self._read == self._implicit:
             yield from self._thought(rest)
         elif rest and not (self._blocks and not rest.strip()):
             self._seen.append(rest)
@@ -99,8 +102,8 @@ class TagSplitter:
             self._open(opener, text[len(opener) :])
         elif not text or any(tag.startswith(text) for tag in OPENERS):
             return
-        elif self._blocks:
-            self._rest = text
+        elif self._blocks or self._separated:
+            self._rest = text if self._blocks else self._rest
             self._read = self._plain
         else:
             self._read = self._watch
@@ -119,6 +122,7 @@ class TagSplitter:
     def _open(self, opener: str, rest: str) -> None:
         self._tags = (opener, opener.replace("<", "</"))
         self._depth = 1
+        self._hold = False  # nothing is held: a block stands at the answer's start
         self._blocks += 1
         # Blocks are joined by a blank line; nothing of it shows when the block is empty.
         self._space = "\n\n" if self._blocks > 1 else ""

@@ -71,7 +71,7 @@ class _Attempts:
     def _refuse(self, error: EasyLLMError, wait: float, key: str, limit: float) -> None:
         """Give up, and tell the wait that was asked for (FAULTS promise 19)."""
         error.hint = (
-            f"the server asks to wait {wait:g} s, more than {key} = {limit:g} s"
+            f"the server asks to wait {wait:.10g} s, more than {key} = {limit:g} s"
             if error.retry_after is not None
             else f"the next try would wait past {key} = {limit:g} s"
         )

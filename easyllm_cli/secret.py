@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import NoReturn
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 MASK = "***"
-_alive: WeakSet[Secret] = WeakSet()
+# By identity: two equal secrets live and die apart.
+_alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 
 
 class Secret:
@@ -16,7 +17,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        _alive.add(self)
+        _alive[id(self)] = self
 
     def reveal(self) -> str:
         return self._value
@@ -36,8 +37,9 @@ class Secret:
 
 def redact(text: str) -> str:
     """The text with the value of every living Secret replaced by `***`."""
-    for secret in _alive:
+    values = {secret.reveal() for secret in _alive.values()}
+    for value in sorted(values, key=len, reverse=True):
         # Three characters and fewer stand in ordinary words; cutting them out would only garble.
-        if len(secret.reveal()) > 3:
-            text = text.replace(secret.reveal(), MASK)
+        if len(value) > 3:
+            text = text.replace(value, MASK)
     return text

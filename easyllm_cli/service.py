@@ -36,8 +36,7 @@ class LLMService:
         Raises the last profile's error, with the longest text that came as `.partial`.
         """
         waiting = [Profile.of(one) for one in (config, *fallbacks)]
-        attempts = 1
-        best: Completion | None = None
+        attempts, best = 1, Completion(_NOTHING)
         while True:
             provider = provider_for(waiting.pop(0))
             seen = False
@@ -46,11 +45,13 @@ class LLMService:
                 async with aclosing(chain) as events:
                     async for event in events:
                         seen = seen or event.kind in shown
-                        attempts += isinstance(event, Retrying)
+                        if isinstance(event, Retrying):  # counted through all profiles
+                            attempts += 1
+                            event = Retrying(attempts, event.wait, event.why)
                         yield event
                 return
             except EasyLLMError as error:
-                best = error.partial = longer(best, error.partial or Completion(_NOTHING))
+                best = error.partial = longer(best, error.partial or best)
                 if seen or not waiting or not isinstance(error, FALLS_BACK):
                     raise
                 why = f"{error.what} ({error.where}); asking profile {waiting[0].name}"

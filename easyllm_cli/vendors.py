@@ -12,7 +12,7 @@ from typing import Any
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vendor:
     """One built-in name.
 

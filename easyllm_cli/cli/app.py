@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError, UsageError
-from .outcome import Outcome, finish
 
 # Typer carries its own click since 0.26: its error class is reached through what is exported.
 ClickError: Any = typer.BadParameter.__mro__[2]
@@ -40,6 +39,8 @@ class Command(TyperCommand):
         except BrokenPipeError:  # Typer's own main would make it exit code 1 (SPIKES c)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise typer.Exit(BROKEN_PIPE) from None
+        except KeyboardInterrupt:  # Typer would end without a word
+            raise Interrupted("interrupted") from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The groups that rich shows as panels, as plain sections."""
@@ -139,7 +140,8 @@ def run(arguments: list[str]) -> int:
         failure = error
     except (KeyboardInterrupt, typer.Abort):
         failure = Interrupted("interrupted")
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Typer's word for a pipe that broke in --help
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN_PIPE
     except OSError as error:
         failure = OutputError(f"cannot write: {error.strerror or error}")
@@ -149,6 +151,8 @@ def run(arguments: list[str]) -> int:
             hint="run it again with --debug and report what it prints",
         )
         failure.__cause__ = error
+    from .outcome import Outcome, finish  # on errors only: --help needs none of it
+
     return finish(
         Outcome(error=failure, listing=arguments[:1] == ["models"]),
         json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,

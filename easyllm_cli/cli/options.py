@@ -30,6 +30,13 @@ def one_of(*words: str) -> Callable[[str | None], str | None]:
     return check
 
 
+def number(value: float | None) -> float | None:
+    """A callback that refuses NaN, which passes every comparison with a bound."""
+    if value is not None and value != value:
+        raise typer.BadParameter("nan is no number of seconds")
+    return value
+
+
 EFFORT = one_of("off", "minimal", "low", "medium", "high", "max")
 REASONING = one_of("auto", "show", "hide", "only", "tags")
 COLOR = one_of("auto", "always", "never")
@@ -170,7 +177,14 @@ class Common:
     debug: Annotated[bool, _option(SAFE, "--debug", says="Tracebacks, without keys.")] = False
     timeout: Annotated[
         float | None,
-        _option(SAFE, "--timeout", says="The whole command, in seconds.", min=0.001, metavar="S"),
+        _option(
+            SAFE,
+            "--timeout",
+            says="The whole command, in seconds.",
+            min=0.001,
+            metavar="S",
+            callback=number,
+        ),
     ] = None
 
 

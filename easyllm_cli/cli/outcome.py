@@ -12,7 +12,7 @@ from ..render.output import complain
 from ..secret import redact
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Outcome:
     """One command's end; times in milliseconds. `listing`: it was asked for `models`."""
 

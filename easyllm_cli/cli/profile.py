@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config import Profiles, choose, read_profiles
 from ..errors import UsageError
-from ..profiles import Profile
+from ..profiles import Profile, checked
 from .options import Run, Sampling, Target
 
 
@@ -32,9 +32,9 @@ def changed(profile: Profile, sampling: Sampling, run: Run) -> Profile:
     """The profile with the options of one call laid over it: a flag wins over the file."""
     given = options_of(sampling.option or [])
     return profile.with_(
-        temperature=sampling.temperature,
+        temperature=checked("temperature", sampling.temperature),
         max_tokens=sampling.max_tokens,
-        top_p=sampling.top_p,
+        top_p=checked("top_p", sampling.top_p),
         top_k=sampling.top_k,
         seed=sampling.seed,
         stop=sampling.stop or None,
@@ -58,7 +58,7 @@ def options_of(pairs: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UsageError(f'-o "{pair}" has no value', hint="-o KEY=VALUE")
         try:
-            made[key] = json.loads(value)
+            made[key] = json.loads(value, parse_constant=str)  # NaN is no JSON: text
         except ValueError:
             made[key] = value
     return made

@@ -34,7 +34,7 @@ from .prompt import Stdin, conversation
 from .verdict import verdict
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Question:
     """What a command hands to the road: its words, pictures and options."""
 

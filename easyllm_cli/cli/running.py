@@ -15,6 +15,7 @@ from ..errors import (
     IncompleteAnswer,
     Interrupted,
 )
+from . import collect_garbage_again
 
 
 def run(
@@ -22,7 +23,8 @@ def run(
 ) -> EasyLLMError | None:
     """The failure that ended the work, or None; BrokenPipeError passes through.
 
-    What was cancelled may leave a name lookup in a thread, which is not waited for.
+    The loop is left open: the process ends next (cli.leave), and closing it would wait for a
+    name lookup that Ctrl-C has left in a thread.
     `timeout`: seconds for the whole command. `started`: whether any of the answer has come.
     """
     terminated = False
@@ -41,11 +43,10 @@ def run(
         async with asyncio.timeout(timeout):
             await work
 
-    runner = asyncio.Runner()
+    collect_garbage_again()
     try:
-        runner.run(watched())
+        asyncio.Runner().run(watched())
     except EasyLLMError as error:
-        runner.close()
         return error
     except TimeoutError:
         kind = IncompleteAnswer if started() else FirstTokenTimeout
@@ -55,5 +56,4 @@ def run(
         stopped = Interrupted("terminated" if terminated else "interrupted")
         stopped.exit_code = TERMINATED if terminated else stopped.exit_code
         return stopped
-    runner.close()
     return None

@@ -50,6 +50,10 @@ class Decoder(ABC):
         Raises:
             EasyLLMError: the frame reports the provider's own error.
         """
+        if isinstance(body, list) and body:  # Gemini without alt=sse: all frames in one array
+            for item in body:
+                yield from self.read(item, event)
+            return
         self.frames += 1
         self.last = body
         if not isinstance(body, dict) or event == "error" or self.is_error(body):

@@ -37,7 +37,8 @@ class OpenAIProvider(WireProvider):
         if self.profile.provider == "openai" and not self.official:
             limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
         names = {key: key for key in ("temperature", "top_p", "top_k", "seed", "stop")}
-        return names | {"max_tokens": limit, "reasoning": "reasoning_effort"}
+        switches = {f"reasoning {name}": name for name in self.thinking()}
+        return names | {"max_tokens": limit} | switches
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         body: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ class OpenRouterProvider(OpenAIProvider):
     provider: ClassVar[str] = "openrouter"
 
     def names_on_the_wire(self) -> Mapping[str, str]:
-        return {**super().names_on_the_wire(), "max_tokens": "max_tokens", "reasoning": "reasoning"}
+        return {**super().names_on_the_wire(), "max_tokens": "max_tokens"}
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         request = super().request(messages, stream)
@@ -78,11 +79,8 @@ class OpenRouterDecoder(ChatDecoder):
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         answering = body.get("model")
         # `vendor/model` may come back as `vendor/model:free` or with a date behind it.
-        if (
-            isinstance(answering, str)
-            and answering
-            and not answering.startswith(self._asked.model.partition(":")[0])
-        ):
+        same = re.escape(self._asked.model.partition(":")[0]) + r"(:.*|-\d{4}.*)?"
+        if isinstance(answering, str) and answering and not re.fullmatch(same, answering):
             self._asked = Start(self._asked.provider, answering, self._asked.profile)
             yield self._asked
         yield from super().decode(body)

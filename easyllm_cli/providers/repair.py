@@ -83,29 +83,35 @@ class Repair:
         path = self._named_by(error, body)
         if path is None or (self._profile.strict and path not in SILENT):
             return None
-        if path in OTHER_NAME and path not in self._renamed:
+        if path in OTHER_NAME and not self._renamed:
             self._renamed.add(path)
             return self.known(request), ""
         self._refused.add(path)
         note = "" if path in SILENT else f"{path} is refused by the server: sent without it"
         return self.known(request), note
 
-    def _named_by(self, error: EasyLLMError, body: dict[str, Any]) -> str | None:
-        """The place of the parameter that the server's words name."""
-        for key, path in (*self._names.items(), *((name, name) for name in SILENT)):
-            if has(body, path) and _mentions(error.message, key, path):
-                return path
-        return None
+    def _named_by(self, error: RefusedError, body: dict[str, Any]) -> str | None:
+        """The place of the parameter that the server's words name, under either name."""
+        words = f"{error.parameter or ''} {error.message}"
+        known = {**self._names, **{name: name for name in SILENT}}
+        for path in known.values():
+            for place_in_body in (path, OTHER_NAME.get(path, path)):
+                if has(body, place_in_body) and _mentions(words, place_in_body):
+                    return place_in_body
+        if not re.search(r"think|reasoning", words, re.IGNORECASE):
+            return None
+        # Servers name thinking by many names; ours is the one that asks for it.
+        asking = (path for key, path in known.items() if key.startswith("reasoning"))
+        return next((path for path in asking if has(body, path)), None)
 
 
-def _mentions(words: str, key: str, path: str) -> bool:
-    """Whether an error names a parameter, in camelCase or snake_case; thinking by any name."""
+def _mentions(words: str, path: str) -> bool:
+    """Whether an error names a parameter, in camelCase or snake_case."""
     last = path.rpartition(".")[2]
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower()
     spelled = "|".join(re.escape(word) for word in {last, snake})
-    if re.search(rf"(?<![A-Za-z_])(?:{spelled})(?![A-Za-z_])", words, re.IGNORECASE):
-        return True
-    return key == "reasoning" and re.search(r"think|reasoning", words, re.IGNORECASE) is not None
+    found = re.search(rf"(?<![A-Za-z_])(?:{spelled})(?![A-Za-z_])", words, re.IGNORECASE)
+    return found is not None
 
 
 def _renamed(body: dict[str, Any], name: str) -> dict[str, Any]:

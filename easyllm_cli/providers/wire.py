@@ -188,7 +188,7 @@ class WireProvider(BaseLLMProvider):
             )
         if isinstance(error, NetworkError) and error.code == "refused":
             error.hint = self.start_hint
-        if not isinstance(error, NotFoundError) or error.status != 404 or not self.model:
+        if not isinstance(error, NotFoundError) or error.status is None or not self.model:
             return
         try:
             offered = await self.list_models()

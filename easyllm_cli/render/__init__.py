@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .plain import Renderer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Look:
     """What the user wants to see. `whole`: nothing before the end, unless a terminal watches."""
 

@@ -31,7 +31,7 @@ FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__versi
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Request:
     """What is sent: `body` goes out as JSON; a header's value may be a Secret."""
 
@@ -120,12 +120,14 @@ class Client:
         try:
             response = await patience.wait(http.send(made, stream=True))
         except httpx.HTTPError as error:
+            patience.stop()
             raise network_error(error, request.url, self._proxy_address()) from error
         try:
             answer = Answer(response, request.url, patience)
             await _accept(answer)
             yield answer
         finally:
+            patience.stop()
             await response.aclose()
 
     async def aclose(self) -> None:

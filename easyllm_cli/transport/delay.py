@@ -23,12 +23,14 @@ def seconds_of(text: str) -> float | None:
         pass
     parts = SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * UNITS[unit] for number, unit in parts)
+        return _not_negative(sum(float(number) * UNITS[unit] for number, unit in parts))
     return _until(text)
 
 
 def _not_negative(seconds: float) -> float | None:
     """Epoch seconds count from now; NaN, infinity and negative numbers are nothing."""
+    if seconds > 100_000_000_000:
+        seconds /= 1000  # an epoch in milliseconds
     if seconds > 1_000_000_000:
         seconds -= time.time()
     return seconds if 0 <= seconds < float("inf") else None
@@ -42,7 +44,7 @@ def _until(date: str) -> float | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(date)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
@@ -79,6 +81,7 @@ def retry_after(headers: Mapping[str, str], body: Any, limited: bool) -> float |
 
 def _in_body(body: Any) -> float | None:
     """Google's RetryInfo: error.details[].retryDelay = "34s"."""
+    body = body[0] if isinstance(body, list) and body else body  # Google's REST streams
     error = body.get("error") if isinstance(body, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else []:

@@ -58,6 +58,8 @@ class Lines:
             return []
         first = b"".join(self._held)
         *lines, rest = tail.split(b"\n")
+        if len(piece) > self.cap and max(map(len, (*lines, rest))) > self.cap:
+            raise MalformedAnswer(f"the server sent a line longer than {self.cap >> 20} MiB")
         self._held = [rest]
         self._size = len(rest)
         return [first, *lines]

@@ -8,7 +8,6 @@ are nothing.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -27,6 +26,10 @@ class Patience:
         self.total = total
         self.started = False
         self._left = first_token
+        self._deadline = 0.0
+        self._waiting: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rang = False
         self._total_left = float("inf") if total is None else total
 
     def token(self) -> None:
@@ -41,16 +44,46 @@ class Patience:
             FirstTokenTimeout: nothing of the answer came in time.
             IncompleteAnswer: the answer stopped coming.
         """
-        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._deadline = began + min(self._left, self._total_left)
+        self._waiting = task = asyncio.current_task()
+        self._arm(loop)
         try:
-            async with asyncio.timeout(min(self._left, self._total_left)):
-                return await coming
-        except TimeoutError:
+            return await coming
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled us as well: then that is what happened.
+            if not self._rang or task is None or task.uncancel() > 0:
+                raise
             raise self._expired() from None
         finally:
-            waited = time.monotonic() - began
+            self._waiting = None
+            waited = loop.time() - began
             self._left -= waited
             self._total_left -= waited
+
+    def stop(self) -> None:
+        """The answer is over: the timer with it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for many waits: a deadline that moved on is seen when it rings."""
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self.stop()
+        if self._timer is None:
+            self._timer = loop.call_at(self._deadline, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiting is None:
+            return
+        if loop.time() < self._deadline:
+            self._arm(loop)
+            return
+        self._rang = True
+        self._waiting.cancel()
 
     def _expired(self) -> EasyLLMError:
         if self._total_left <= self._left:

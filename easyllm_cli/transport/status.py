@@ -21,24 +21,24 @@ from .delay import retry_after
 
 MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
 
+# Patterns are compiled when an error is read: 2 ms that no good answer pays.
 # What servers say when a model takes no images; the status differs (llama.cpp says 500).
-BLIND = re.compile(
-    r"image input is not supported|not support (?:image|vision|multimodal)|mmproj"
+BLIND = (
+    r"(?i)image input is not supported|not support (?:image|vision|multimodal)|mmproj"
     r"|no endpoints found that support image|image_url is only supported|unsupported content.*image"
     r"|does not (?:accept|take) images?|missing data required for image input"
-    r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model",
-    re.IGNORECASE,
+    r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model"
 )
 # litellm's list of how context overflow is worded (WIRE §5g), and the codes for it.
-TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|maximum context length is"
+TOO_LONG = (
+    r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
-    r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be",
-    re.IGNORECASE,
+    r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
 )
-BILLING = re.compile(
+NO_MODEL = r"(?i)not a valid model|no such model|unknown model"
+BILLING = (
     r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
-    r"|credit balance|PerDay",
+    r"|credit balance|PerDay"
 )
 CODES: dict[str, type[EasyLLMError]] = {
     "invalid_api_key": AuthError,
@@ -101,6 +101,13 @@ def from_object(
     body: Any, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> EasyLLMError:
     """The error for a parsed error body or an error frame, by its code, status and words."""
+    try:
+        return _from_object(body, status, headers)
+    except RecursionError:  # nested deeper than any server means it
+        return _from_object({}, status, headers)
+
+
+def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | None) -> EasyLLMError:
     inner = _inner(body)
     message = shortened(message_of(body)) or "the server reported an error"
     code = _code(inner)
@@ -118,6 +125,9 @@ def from_object(
         code=code,
         retry_after=wait,
     )
+    if isinstance(error, RefusedError) and isinstance(inner, dict):
+        named = inner.get("param")
+        error.parameter = named if isinstance(named, str) else None
     should = (headers or {}).get("x-should-retry")
     if should in {"true", "false"} and not isinstance(error, BillingError):
         error.retryable = should == "true"
@@ -126,14 +136,16 @@ def from_object(
 
 def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMError]:
     """Which of our errors: the words that decide whatever the status, the code, the status."""
-    if BLIND.search(words):
+    if re.search(BLIND, words):
         return RefusedError
-    if TOO_LONG.search(words):
+    if re.search(TOO_LONG, words):
         return TooLargeError
-    if status in {402, 429, None} and BILLING.search(words):
+    if status in {402, 429, None} and re.search(BILLING, words):
         return BillingError
     if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", words):
         return AuthError
+    if status == 400 and re.search(NO_MODEL, words):
+        return NotFoundError
     if status == 403 and '"reasons"' in words:
         return FilteredError
     known = CODES.get((code or "").lower())
@@ -187,7 +199,7 @@ def _of_list(value: Any) -> str:
         if not isinstance(item, dict):
             said.append(str(item))
             continue
-        place = ".".join(str(part) for part in item.get("loc") or [])
+        place = ".".join(map(str, loc if isinstance(loc := item.get("loc") or [], list) else [loc]))
         words = message_of(item) or json.dumps(item)
         said.append(f"{place}: {words}" if place else words)
     return "; ".join(said)

@@ -1,0 +1,28 @@
+"""The reference of every ratio: the barest script that asks once and prints the answer as it comes.
+
+    python bare.py HOST PORT PATH MODEL
+
+It reads OpenAI's server-sent events and Ollama's NDJSON, and nothing of what can go wrong.
+"""
+
+import http.client
+import json
+import sys
+
+host, port, path, model = sys.argv[1:]
+connection = http.client.HTTPConnection(host, int(port))
+body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+for line in connection.getresponse():
+    line = line.removeprefix(b"data: ").strip()
+    if not line or line == b"[DONE]":
+        continue
+    frame = json.loads(line)
+    if "message" in frame:
+        text = frame["message"]["content"]
+    else:
+        text = frame["choices"][0]["delta"].get("content") if frame["choices"] else ""
+    if text:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+sys.stdout.write("\n")

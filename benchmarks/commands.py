@@ -1,0 +1,82 @@
+"""The command lines that are measured, each with what it must print."""
+
+from __future__ import annotations
+
+from benchmarks.installs import CHECKOUT, Venv, environment
+from benchmarks.measure import Command
+from benchmarks.server import MODEL, answer
+
+PATHS = {"openai": "/v1/chat/completions", "ollama": "/api/chat"}
+HERE = CHECKOUT / "benchmarks"
+LONG = "bench-10000"
+
+
+def script(name: str, venv: Venv, port: int, file: str, model: str, provider: str) -> Command:
+    """One of the scripts beside this file, run by a venv's Python."""
+    argv = (venv.python, str(HERE / file), "127.0.0.1", str(port), PATHS[provider], model)
+    return Command(name, argv, environment(), answer(model))
+
+
+def easyllm(
+    venv: Venv, port: int, arguments: str, name: str = "", terminal: bool = False, prints: str = ""
+) -> Command:
+    """Our own command; it finds the server through the providers' usual variables."""
+    words = tuple(arguments.split())
+    seen = environment(
+        OLLAMA_HOST=f"http://127.0.0.1:{port}", OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1",
+        OPENAI_API_KEY="no-key",
+    )  # fmt: skip
+    argv = (venv.program("easyllm"), *words)
+    return Command(name or f"easyllm {arguments}", argv, seen, prints, terminal)
+
+
+def bare(venv: Venv, port: int) -> Command:
+    """The reference."""
+    return script("bare http.client", venv, port, "bare.py", MODEL, "openai")
+
+
+def chat(venv: Venv, port: int, provider: str, name: str = "") -> Command:
+    """A short answer into a pipe."""
+    line = f"chat -p {provider} -m {MODEL} hi"
+    return easyllm(venv, port, line, name or f"chat -p {provider}", prints=answer(MODEL))
+
+
+def short(venv: Venv, port: int) -> list[Command]:
+    """What is measured in many rounds; the first is the reference."""
+    return [
+        bare(venv, port),
+        script("httpx2 alone", venv, port, "alone.py", MODEL, "openai"),
+        chat(venv, port, "ollama"),
+        chat(venv, port, "openai"),
+        version(venv, port),
+        help_in_a_pipe(venv, port),
+        easyllm(venv, port, "--help", "--help, terminal", terminal=True, prints="vision"),
+    ]
+
+
+def version(venv: Venv, port: int) -> Command:
+    return easyllm(venv, port, "--version", "--version", prints="easyllm")
+
+
+def help_in_a_pipe(venv: Venv, port: int) -> Command:
+    return easyllm(venv, port, "--help", "--help, pipe", prints="vision")
+
+
+def long(venv: Venv, port: int, provider: str) -> list[Command]:
+    """10,000 chunks; the first is the reference."""
+    line = f"stream -p {provider} -m {LONG} hi"
+    return [
+        script(f"bare, 10,000 ({provider})", venv, port, "bare.py", LONG, provider),
+        easyllm(venv, port, line, f"stream 10,000 -p {provider}", prints=answer(LONG)),
+    ]
+
+
+def against(venv: Venv, port: int, label: str) -> list[Command]:
+    """What an issue may not make slower."""
+    made = [
+        chat(venv, port, "ollama"),
+        chat(venv, port, "openai"),
+        version(venv, port),
+        help_in_a_pipe(venv, port),
+    ]
+    return [Command(f"{one.name} ({label})", one.argv, one.environment, one.prints) for one in made]

@@ -1,0 +1,164 @@
+"""Measures what a command costs (DESIGN §8): CPU of whole processes against a bare script.
+
+    python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--against COMMIT]
+
+It measures and does not judge: exit code 0 unless something cannot run. By hand, never in CI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import commands, installs, peers
+from benchmarks.measure import CannotRun, Figures, paired
+from benchmarks.server import running
+
+# name: (at most, aim), as multiples of the bare script.
+BOUNDS: dict[str, tuple[float, float | None]] = {
+    "httpx2 alone": (3.9, None),
+    "chat -p ollama": (5.3, 4.5),
+    "chat -p openai": (5.3, 4.5),
+    "--version": (0.5, None),
+    "--help, pipe": (2.0, None),
+    "--help, terminal": (3.5, None),
+    "stream 10,000 -p openai": (5.0, None),
+    "stream 10,000 -p ollama": (5.0, None),
+}
+RUNS, PAIRS, MAY_GROW = 15, 21, 1.05
+
+
+def main() -> int:
+    """The whole run; gives the exit code."""
+    asked = arguments()
+    try:
+        found = measured(asked)
+    except CannotRun as error:
+        print(f"startup.py: {error}", file=sys.stderr)
+        return 1
+    if asked.json:
+        print(json.dumps(found))
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("-n", type=int, metavar="RUNS", help=f"rounds (default {RUNS})")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--peers", action="store_true", help="compare with llm, clai, shell-gpt")
+    parser.add_argument("--against", metavar="COMMIT", help=f"compare with it, {PAIRS} pairs")
+    asked = parser.parse_args()
+    if asked.n is not None and asked.n < 1:
+        parser.error("-n is 1 or more")
+    return asked
+
+
+def measured(asked: argparse.Namespace) -> dict[str, Any]:
+    """Installs, measures, prints; gives the figures.
+
+    Raises:
+        CannotRun: an installation or a command failed.
+    """
+    venv = installs.of_project("venv", installs.CHECKOUT)
+    old = installs.of_commit(asked.against) if asked.against else None
+    homes = peers.install() if asked.peers else {}
+    found: dict[str, Any] = {"machine": machine(venv)}
+    with running() as port:
+        if old is not None:
+            found["against"] = growth(old, venv, port, asked.n or PAIRS)
+        if asked.peers:
+            found["peers"] = peers.compare(venv, port, homes, asked.n or RUNS // 2)
+            show_peers(found["peers"])
+        if old is None and not asked.peers:
+            found["figures"] = against_bare(venv, port, asked.n or RUNS)
+    return found
+
+
+def machine(venv: installs.Venv) -> dict[str, Any]:
+    """Facts without which the figures say nothing."""
+    load = os.getloadavg()
+    facts = {
+        "commit": installs.commit(), "python": platform.python_version(),
+        "system": platform.platform(terse=True), "cores": os.cpu_count(), "load": round(load[0], 2),
+        **{name: venv.version(name) for name in ("easyllm-cli", "typer", "httpx2", "rich")},
+    }  # fmt: skip
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    return facts
+
+
+def against_bare(venv: installs.Venv, port: int, rounds: int) -> dict[str, Any]:
+    """The table of DESIGN §8."""
+    print(f"\n{'CPU':26}{'median ms':>10}{'min ms':>9}{'x bare':>8}   bound")
+    found: dict[str, Any] = {}
+    groups = [(commands.short(venv, port), rounds)]
+    groups += [(commands.long(venv, port, name), max(3, rounds // 2)) for name in commands.PATHS]
+    for group, times in groups:
+        for name, figures in paired(group, times).items():
+            found[name] = facts_of(figures)
+            print(row(name, figures), flush=True)
+    return found
+
+
+def facts_of(figures: Figures) -> dict[str, float]:
+    return {
+        "median_ms": round(figures.median_ms, 2),
+        "min_ms": round(figures.min_ms, 2),
+        "ratio": round(figures.ratio, 3),
+    }
+
+
+def row(name: str, figures: Figures) -> str:
+    """One line of the table, with what DESIGN §8 allows."""
+    line = f"{name:26}{figures.median_ms:10.1f}{figures.min_ms:9.1f}{figures.ratio:8.2f}"
+    if name not in BOUNDS:
+        return f"{line}   the reference"
+    bound, aim = BOUNDS[name]
+    line += f"   <= {bound:g} {'ok' if figures.ratio <= bound else 'MISSED'}"
+    if aim is not None:
+        line += f", aim {aim:g} {'ok' if figures.ratio <= aim else 'MISSED'}"
+    return line
+
+
+def growth(old: installs.Venv, new: installs.Venv, port: int, pairs: int) -> dict[str, Any]:
+    """Both installs in turn: the median of paired ratios of each command."""
+    if old.packages() != new.packages():
+        changed = sorted(set(old.packages()) ^ set(new.packages()))
+        print(f"the dependencies differ: {', '.join(changed)}")
+    print(f"\n{'CPU':26}{'before ms':>10}{'now ms':>9}{'ratio':>8}")
+    found: dict[str, Any] = {}
+    couples = zip(
+        commands.against(old, port, "before"), commands.against(new, port, "now"), strict=True
+    )
+    for before, now in couples:
+        both = paired([before, now], pairs)
+        name = now.name.removesuffix(" (now)")
+        ratio = both[now.name].ratio
+        found[name] = {"ratio": round(ratio, 3), "grew": ratio > MAY_GROW}
+        times = f"{both[before.name].median_ms:10.1f}{both[now.name].median_ms:9.1f}{ratio:8.3f}"
+        print(f"{name:26}{times}   {'GREW by more than 5 %' if ratio > MAY_GROW else 'ok'}")
+    return found
+
+
+def show_peers(found: dict[str, dict[str, Any]]) -> None:
+    """How many times faster one short chat is with easyllm."""
+    print(f"\n{'one short chat':26}{'CPU ms':>10}{'wall ms':>9}   easyllm is faster by")
+    for name, facts in found.items():
+        if "error" in facts:
+            print(f"{name:26}could not be measured: {facts['error']}")
+            continue
+        print(
+            f"{name + ' ' + facts['version']:26}{facts['cpu_ms']:10.0f}{facts['wall_ms']:9.0f}"
+            f"   {facts['cpu_ratio']:.1f} x CPU, {facts['wall_ratio']:.1f} x wall"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

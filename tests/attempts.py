@@ -1,0 +1,63 @@
+"""Fake attempts at an answer, and what `retrying` makes of them."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.events import Done, Event, Start, Text
+from easyllm_cli.profiles import Profile
+from easyllm_cli.retry import retrying
+
+PROFILE = Profile.of({"provider": "openai"})
+ANSWER: list[Event] = [Start("openai", "m"), Text("whole"), Done("stop", True)]
+BOTH = ("text", "reasoning")
+Attempt = Sequence[Event | EasyLLMError]
+
+
+class Tries:
+    """Attempts that play their part, one after the other; the last one again and again."""
+
+    def __init__(self, *attempts: Attempt) -> None:
+        self.attempts = attempts
+        self.made = 0
+        self.open = 0
+
+    async def __call__(self) -> AsyncIterator[Event]:
+        assert self.open == 0, "an attempt begins before the last one is closed"
+        self.open += 1
+        part = self.attempts[min(self.made, len(self.attempts) - 1)]
+        self.made += 1
+        try:
+            for event in part:
+                if isinstance(event, EasyLLMError):
+                    raise event
+                yield event
+        finally:
+            self.open -= 1
+
+
+@pytest.fixture(name="waits")
+def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits that were asked for; nobody waits them."""
+    asked: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        asked.append(seconds)
+
+    monkeypatch.setattr("easyllm_cli.retry.asyncio.sleep", sleep)
+    return asked
+
+
+async def played(
+    tries: Tries, profile: Profile = PROFILE, shown: Sequence[str] = BOTH
+) -> list[Event]:
+    return [event async for event in retrying(tries, profile, shown)]
+
+
+async def failed(
+    tries: Tries, profile: Profile = PROFILE, shown: Sequence[str] = BOTH
+) -> EasyLLMError:
+    with pytest.raises(EasyLLMError) as caught:
+        await played(tries, profile, shown)
+    return caught.value

@@ -1,0 +1,42 @@
+"""What every test shares: the real servers, and an environment that holds nothing of the user's."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.vendors import VENDORS, endpoint_variable
+
+pytest_plugins = ["tests.servers.fixtures", "tests.binary"]
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a variable could change what the program does."""
+    keys = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
+    endpoints = {endpoint_variable(provider) for provider in VENDORS}
+    return (
+        name in keys | endpoints
+        or name.upper() in PROXIES
+        or name in OTHERS
+        or name.startswith(("EASYLLM_", "XDG_"))
+    )
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all homes: pytest's own numbering reads every folder again."""
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(autouse=True)
+def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new and empty HOME, and no variable that configures us."""
+    for name in filter(is_ours, list(os.environ)):
+        monkeypatch.delenv(name)
+    made = Path(tempfile.mkdtemp(dir=homes))
+    monkeypatch.setenv("HOME", str(made))
+    return made

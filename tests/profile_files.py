@@ -1,0 +1,13 @@
+"""Profiles files written for a test."""
+
+from pathlib import Path
+
+from easyllm_cli.config import Profiles, read_profiles
+
+A = '[profiles.a]\nprovider = "openai"\n'
+
+
+def read(path: Path, text: str, mode: int = 0o600) -> Profiles:
+    path.write_text(text, "utf-8")
+    path.chmod(mode)
+    return read_profiles(str(path))

@@ -1,0 +1,226 @@
+"""The house as DESIGN §2 lays it out: floors, homes of packages, sizes, names, late imports."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.source_tree import Source, is_third_party, room_of, sources
+
+# From the ground up; an import goes to a lower floor or stays in its own room.
+FLOORS = (
+    ("errors", "secret", "vendors", "folders"),
+    ("messages", "events", "profiles", "places"),
+    ("endpoints",),
+    ("credentials",),
+    ("reasoning", "retry", "config", "database", "render", "transport"),
+    ("providers",),
+    ("service",),
+    ("cli",),
+    ("__main__",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# (file, imported module) that goes up: errors.py names Completion in an annotation, no more.
+UPWARD = {("errors.py", "easyllm_cli.events")}
+HOMES = {
+    "typer": ("cli/",),
+    "rich": ("render/",),
+    "httpx2": ("transport/client.py",),
+    "openai": ("transport/openai_sdk.py",),
+    "google": ("transport/google_sdk.py",),
+    "litellm": ("providers/litellm.py",),
+    "tomllib": ("config.py",),
+    "tomlkit": ("config.py",),
+    "backoff": ("retry.py",),
+    "sqlalchemy": ("database.py",),
+}
+# Where our own modules may be imported inside a function: (file, outermost function).
+LATE = {
+    ("__init__.py", "__getattr__"),  # the public names
+    ("providers/__init__.py", "provider_class"),  # the registry
+    ("render/__init__.py", "choose"),
+    ("cli/__init__.py", "command_line"),  # --version before typer
+    ("cli/app.py", "load"),  # the command loader
+    ("cli/app.py", "print_version"),
+    ("cli/app.py", "run"),  # the printing of an error
+    ("cli/outcome.py", "finish"),  # json only for --json
+    ("cli/outcome.py", "_object"),
+    ("cli/run.py", "dry_run"),
+}
+# A command's file is loaded for its --help, too: what only its bodies need is imported in them.
+COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}
+LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib"), ("config.py", "tomlkit")}
+ADAPTERS = {
+    f"providers/{name}.py"
+    for name in ("openai", "ollama", "openrouter", "gemini", "responses", "litellm")
+}
+NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+FILE_LINES, FUNCTION_LINES, ADAPTER_LINES, COLUMNS = 250, 40, 150, 100
+
+Check = Callable[[Source], Iterator[str]]
+
+
+def floors(source: Source) -> Iterator[str]:
+    if source.room not in FLOOR and source.room:
+        yield f"{source.path}: no floor is known for {source.room!r}: name it in FLOORS"
+        return
+    for one in source.imports:
+        room = room_of(one.target)
+        if not one.ours or room == source.room or not room:
+            continue  # the package itself gives nothing but __version__; see `root`
+        if FLOOR.get(room, 99) < FLOOR.get(source.room, 99):
+            continue
+        if not ((source.path, one.target) in UPWARD and one.typing_only):
+            yield f"{source.path}:{one.line}: {source.room} imports {one.target}, not a floor below"
+
+
+def root(source: Source) -> Iterator[str]:
+    """The package itself gives only `__version__`, and imports nothing when it is imported."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and source._absolute(node) == "easyllm_cli":
+            for name in node.names:
+                if name.name != "__version__" and f"easyllm_cli.{name.name}" not in MODULES:
+                    yield f"{source.path}:{node.lineno}: {name.name} comes from the package itself"
+    if source.path == "__init__.py":
+        for one in source.imports:
+            free = one.function or one.typing_only
+            if not free and one.top not in {"__future__", "typing", "importlib"}:
+                yield f"{source.path}:{one.line}: {one.target} loads with the package"
+
+
+def homes(source: Source) -> Iterator[str]:
+    for one in source.imports:
+        home = HOMES.get(one.top, () if is_third_party(one) else None)
+        if "click" in one.target.split(".") or "_click" in one.target.split("."):
+            yield f"{source.path}:{one.line}: never click: typer carries its own"
+        elif home is not None and not source.path.startswith(home):
+            lives = " or ".join(home) or "nowhere"
+            yield f"{source.path}:{one.line}: {one.target} lives in {lives}"
+
+
+def sizes(source: Source) -> Iterator[str]:
+    lines = source.text.splitlines()
+    most = ADAPTER_LINES if source.path in ADAPTERS else FILE_LINES
+    if len(lines) > most:
+        yield f"{source.path}: {len(lines)} lines, at most {most}"
+    for number, line in enumerate(lines, 1):
+        if len(line) > COLUMNS:
+            yield f"{source.path}:{number}: {len(line)} characters, at most {COLUMNS}"
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{source.path}:{node.lineno}: {node.name} has {length} lines"
+
+
+def semicolons(source: Source) -> Iterator[str]:
+    for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
+        if token.type == tokenize.OP and token.string == ";":
+            yield f"{source.path}:{token.start[0]}: two statements on one line"
+
+
+def names(source: Source) -> Iterator[str]:
+    for part in source.module.split("."):
+        if NO_NAMES & set(part.strip("_").split("_")):
+            yield f"{source.path}: {part!r} says nothing: name it by what it holds"
+
+
+def docstrings(source: Source) -> Iterator[str]:
+    first = (ast.get_docstring(source.tree) or "").partition("\n")[0]
+    if not first:
+        yield f"{source.path}: no docstring"
+    elif not first.endswith((".", "?")) or ". " in first:
+        yield f"{source.path}: the docstring's first line is not one sentence: {first!r}"
+
+
+def late_imports(source: Source) -> Iterator[str]:
+    for one in source.imports:
+        place = (source.path, one.function)
+        if one.function and one.ours and place not in LATE and source.path not in COMMANDS:
+            yield f"{source.path}:{one.line}: {one.function} imports {one.target}: see LATE"
+        if one.function and is_third_party(one) and (source.path, one.top) not in LATE_PACKAGES:
+            yield f"{source.path}:{one.line}: {one.function} imports the package {one.top}"
+    for node, function, _ in places_of_import_module(source):
+        if (source.path, function) not in LATE:
+            yield f"{source.path}:{node.lineno}: {function or 'the module'} calls import_module"
+
+
+def places_of_import_module(source: Source) -> Iterator[tuple[ast.Call, str, bool]]:
+    for outer in ast.walk(source.tree):
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(outer):
+                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if isinstance(node, ast.Call) and name.endswith(("import_module", "__import__")):
+                    yield node, outer.name, False
+
+
+CHECKS = [floors, root, homes, sizes, semicolons, names, docstrings, late_imports]
+SOURCES = sources()
+MODULES = {source.module for source in SOURCES}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_house_is_in_order(check: Check) -> None:
+    wrong = [complaint for source in SOURCES for complaint in check(source)]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_everything_named_here_still_stands() -> None:
+    files = {source.path: source for source in SOURCES}
+    for path, function in LATE - {("__init__.py", "__getattr__")}:
+        late = {one.function for one in files[path].imports if one.ours}
+        late |= {name for _, name, _ in places_of_import_module(files[path])}
+        assert function in late, f"LATE names {path} {function}, which imports nothing late"
+    for path, target in UPWARD:
+        assert target in {one.target for one in files[path].imports}, f"UPWARD: {path}"
+
+
+GOOD = '"""One sentence."""\n'
+BAD: list[tuple[Check, str, str]] = [
+    (floors, "events.py", "from .profiles import x"),
+    (floors, "errors.py", "from .events import x"),
+    (floors, "errors.py", "if TYPE_CHECKING:\n    from .profiles import x"),
+    (floors, "secret.py", "def f():\n    from easyllm_cli.cli.run import x"),
+    (floors, "render/plain.py", "from ..transport.status import x"),
+    (floors, "transport/status.py", "from .. import reasoning"),
+    (floors, "transport/a.py", "from ..credentials import x\nfrom ..config import y"),
+    (floors, "novelty.py", ""),
+    (root, "retry.py", "from . import LLMService"),
+    (root, "__init__.py", "from .service import LLMService"),
+    (homes, "cli/run.py", "import rich.table"),
+    (homes, "render/plain.py", "def f():\n    import typer"),
+    (homes, "transport/status.py", "import httpx2 as httpx"),
+    (homes, "providers/openai.py", "from openai import x"),
+    (homes, "profiles.py", "import tomllib"),
+    (homes, "cli/app.py", "from typer._click import x"),
+    (homes, "cli/app.py", "import click"),
+    (homes, "events.py", "import pydantic"),
+    (sizes, "retry.py", "x = 1\n" * 250),
+    (sizes, "providers/ollama.py", "x = 1\n" * 150),
+    (sizes, "retry.py", "x = " + "1" * 100),
+    (sizes, "retry.py", "class A:\n    async def f():\n" + "        x = 1\n" * 40),
+    (semicolons, "retry.py", "x = 1; y = 2"),
+    (names, "cli/string_utils.py", ""),
+    (late_imports, "config.py", "def f():\n    from .errors import x"),
+    (late_imports, "render/plain.py", "class A:\n    def f(self):\n        import rich"),
+    (late_imports, "service.py", "def f():\n    import_module('x')"),
+]
+
+
+@pytest.mark.parametrize(("check", "path", "text"), BAD)
+def test_each_check_finds_what_it_looks_for(check: Check, path: str, text: str) -> None:
+    assert list(check(Source(path, GOOD + text)))
+
+
+@pytest.mark.parametrize("text", ["", '"""Two. Sentences."""', '"""No end"""', '"""Cut\noff."""'])
+def test_docstring_check_finds_what_it_looks_for(text: str) -> None:
+    assert list(docstrings(Source("retry.py", text)))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_no_check_complains_about_what_is_right(check: Check) -> None:
+    text = "import json\nimport httpx2 as httpx\nfrom ..errors import x\nfrom .status import y\n"
+    text += "from .. import __version__\n"
+    assert not list(check(Source("transport/client.py", GOOD + text)))

@@ -1,0 +1,158 @@
+"""Where a provider is reached: every form of OLLAMA_HOST, the variables, what is refused."""
+
+import pytest
+
+from easyllm_cli.endpoints import Endpoint, endpoint_of, is_loopback, ollama_url
+from easyllm_cli.errors import ConfigError
+from easyllm_cli.profiles import Profile
+from easyllm_cli.vendors import VENDORS, endpoint_variable
+
+LOCAL = "http://127.0.0.1:11434"
+FORMS = [
+    ("", LOCAL), ("  ", LOCAL), ('""', LOCAL), (":", LOCAL),
+    ("h", "http://h:11434"), (" h ", "http://h:11434"), ('"h"', "http://h:11434"),
+    ("'h'", "http://h:11434"), (' "http://h:5" ', "http://h:5"),
+    (":5", "http://127.0.0.1:5"), ("h:5", "http://h:5"), ("h:5/p/", "http://h:5/p"),
+    ("h/p", "http://h:11434/p"), ("h/", "http://h:11434"),
+    ("http://h", "http://h"), ("https://h", "https://h"), ("http://h/p/", "http://h/p"),
+    ("http://h:80", "http://h"), ("https://h:443", "https://h"), ("https://h:80", "https://h:80"),
+    ("[::1]", "http://[::1]:11434"), ("[::1]:5", "http://[::1]:5"), ("::1", "http://[::1]:11434"),
+    ("http://[::1]", "http://[::1]"), ("h:bad", "http://h:11434"), ("h:0", "http://h:11434"),
+    ("h:65536", "http://h:11434"), ("h:-1", "http://h:11434"), ("http://h:bad", "http://h"),
+    ("0.0.0.0", LOCAL), ("0.0.0.0:5", "http://127.0.0.1:5"), ("[::]:5", "http://127.0.0.1:5"),
+    ("::", LOCAL), ("http://0.0.0.0:11434", LOCAL), ("http://0.0.0.0", "http://127.0.0.1"),
+    ("ollama.com", "https://ollama.com"), ("http://ollama.com", "http://ollama.com"),
+    ("https://ollama.com/api", "https://ollama.com"),
+    ("https://api.example.com", "https://api.example.com"), ("api.example.com:443/api",
+     "http://api.example.com:443"),
+    ("http://h:11434/v1/", "http://h:11434"), ("http://h:11434/v1", "http://h:11434"),
+    ("http://h:11434/api", "http://h:11434"), ("https://h/p/v1", "https://h/p"),
+    ("https://h/v1/p", "https://h/v1/p"), ("https://h/apiv1", "https://h/apiv1"),
+    ("https://h/myapi", "https://h/myapi"), ("api", "http://api:11434"), ("v1/", "http://v1:11434"),
+]  # fmt: skip
+
+
+def profile(**table: str) -> Profile:
+    return Profile.of(table)
+
+
+@pytest.mark.parametrize(("text", "url"), FORMS)
+def test_trap_21_every_form_of_ollama_host(
+    text: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ollama_url(text) == url
+    monkeypatch.setenv("OLLAMA_HOST", text)
+    assert endpoint_of(profile(provider="ollama")).url == url
+    if text.strip():
+        assert endpoint_of(profile(provider="ollama", endpoint=text)) == Endpoint(url)
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_the_built_in_address_is_usable_and_its_own(name: str) -> None:
+    endpoint = endpoint_of(profile(provider=name))
+    assert endpoint == Endpoint(VENDORS[name].base_url)
+    assert endpoint.host in VENDORS[name].hosts or is_loopback(endpoint.url)
+
+
+def test_the_names_of_the_endpoint_variables() -> None:
+    names = {name: endpoint_variable(name) for name in ("openai", "ollama", "openrouter", "gemini")}
+    assert names == {
+        "openai": "OPENAI_BASE_URL",
+        "ollama": "OLLAMA_HOST",
+        "openrouter": "OPENROUTER_BASE_URL",
+        "gemini": "GOOGLE_GEMINI_BASE_URL",
+    }
+    assert endpoint_variable("my-own") == "MY_OWN_BASE_URL"
+
+
+@pytest.mark.parametrize("name", set(VENDORS) - {"ollama"})
+def test_the_variable_names_the_endpoint_where_nothing_else_does(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = endpoint_variable(name)
+    monkeypatch.setenv(variable, " https://proxy.example/v1/ ")
+    assert endpoint_of(profile(provider=name)) == Endpoint("https://proxy.example/v1", variable)
+    own = profile(provider=name, endpoint="https://own.example/v1")
+    assert endpoint_of(own) == Endpoint("https://own.example/v1")
+    monkeypatch.setenv(variable, " ")
+    assert endpoint_of(profile(provider=name)) == Endpoint(VENDORS[name].base_url)
+
+
+def test_base_url_is_taken_for_endpoint() -> None:
+    assert endpoint_of(profile(provider="openai", base_url="http://h:1/v1/")).url == "http://h:1/v1"
+
+
+def test_only_its_own_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://evil.example/v1")
+    for name in set(VENDORS) - {"openai"}:
+        assert endpoint_of(profile(provider=name)).url == VENDORS[name].base_url
+
+
+BAD = [
+    "example.com/v1", "ftp://h/v1", "http://", "https:///v1", "//h/v1", "file:///etc/passwd",
+    "http://h:99999", "http://h:port", "http://[::1", "javascript:alert(1)", "https://?x",
+    "https://h/v1?key=abc", "https://h/v1#x", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        endpoint_of(profile(provider="openai", endpoint=url))
+    assert caught.value.exit_code == 2
+    assert "endpoint" in caught.value.message
+
+
+def test_the_variable_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "nonsense")
+    with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
+        endpoint_of(profile(provider="openai"))
+
+
+WITH_USER = [
+    "https://user:hunter2pw@h/v1", "http://hunter2pw@h", "https://:hunter2pw@h:5/v1",
+    "https://u:hunter2pw@h:port/v1", "ftp://u:hunter2pw@h/v1", "u:hunter2pw@h/v1",
+    "http://u:hunter2pw@[::1", "https://u:hunter2pw@h/v1?x=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["openai", "ollama"])
+@pytest.mark.parametrize("url", WITH_USER)
+def test_user_and_password_are_refused_and_not_printed(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(endpoint_variable(name), url)
+    for one in (profile(provider=name), profile(provider=name, endpoint=url)):
+        with pytest.raises(ConfigError) as caught:
+            endpoint_of(one)
+        assert "hunter2pw" not in str(caught.value)
+
+
+def test_a_query_is_refused_and_not_printed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        endpoint_of(profile(provider="openai", endpoint="https://h/v1?key=hunter2pw"))
+    assert "hunter2pw" not in str(caught.value)
+
+
+def test_an_unknown_provider_needs_an_endpoint() -> None:
+    with pytest.raises(ConfigError):
+        endpoint_of(profile(provider="unheard-of"))
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:1", True), ("http://127.9.9.9", True), ("http://localhost:5/v1", True),
+        ("http://a.localhost", True), ("http://[::1]:5", True), ("http://LOCALHOST", True),
+        ("http://10.0.0.1", False), ("http://0.0.0.0", False), ("http://example.com", False),
+        ("http://localhost.example.com", False), ("http://127.0.0.1.example.com", False),
+        ("http://[::2]", False), ("http://", False), ("nonsense", False),
+    ],
+)  # fmt: skip
+def test_what_is_this_machine(url: str, local: bool) -> None:
+    assert is_loopback(url) is local
+
+
+def test_host_is_without_port_and_in_lower_case() -> None:
+    assert Endpoint("https://API.openai.com:443/v1").host == "api.openai.com"
+    assert Endpoint("http://[::1]:5").host == "::1"

@@ -1,0 +1,173 @@
+"""The Collector: what a stream of events comes to."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import BusyError, IncompleteAnswer
+from easyllm_cli.events import (
+    Collector,
+    Completion,
+    Done,
+    Event,
+    Note,
+    Reasoning,
+    Reclassified,
+    Retrying,
+    Start,
+    Text,
+    Usage,
+    collect,
+)
+
+KEYS = ["text", "reasoning", "usage", "response", "finish_reason", "complete", "model", "provider"]
+COUNTS = [
+    "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
+    "estimated",
+]  # fmt: skip
+
+
+def made(*events: Event) -> Completion:
+    collector = Collector()
+    for event in events:
+        collector.feed(event)
+    return collector.completion()
+
+
+async def stream(events: Iterable[Event]) -> AsyncIterator[Event]:
+    for event in events:
+        yield event
+
+
+def test_an_answer_is_gathered() -> None:
+    done = Done("stop", True, {"id": 1})
+    answer = made(
+        Start("openai", "gpt", "mine"), Reasoning("h"), Reasoning("m"), Text("a"), Text("b"), done
+    )
+    assert (answer["text"], answer["reasoning"]) == ("ab", "hm")
+    assert (answer["provider"], answer["model"]) == ("openai", "gpt")
+    assert (answer["finish_reason"], answer["complete"]) == ("stop", True)
+    assert answer["response"] == {"id": 1}
+
+
+def test_nothing_is_an_empty_answer_that_is_not_complete() -> None:
+    nothing = made()
+    assert list(nothing) == KEYS
+    assert list(nothing["usage"]) == COUNTS
+    assert (nothing["text"], nothing["reasoning"], nothing["complete"]) == ("", None, False)
+    assert [nothing["usage"][key] for key in COUNTS] == [None] * 5 + [False]
+
+
+def test_trap_11_usage_replaces_and_never_adds() -> None:
+    usage = made(Usage(3, 1, 4), Usage(3, 9, 12, cost_usd=0.5))["usage"]
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (3, 9, 12)
+    assert made(Usage(3, 1), Usage(3))["usage"]["completion_tokens"] is None
+
+
+def test_a_count_of_none_is_not_zero() -> None:
+    usage = made(Usage(0, None, estimated=True))["usage"]
+    assert usage["prompt_tokens"] == 0
+    assert usage["completion_tokens"] is None
+    assert usage["estimated"] is True
+
+
+def test_retrying_starts_again() -> None:
+    first: list[Event] = [
+        Start("a", "one"), Text("half"), Reasoning("x", hidden=True), Usage(9), Note("n"),
+    ]  # fmt: skip
+    again: list[Event] = [Retrying(2, 0.5, "cut"), Start("b", "two"), Text("whole")]
+    collector = Collector()
+    for event in (*first, *again):
+        collector.feed(event)
+    answer = collector.completion()
+    assert (answer["text"], answer["reasoning"]) == ("whole", None)
+    assert (answer["model"], answer["usage"]["prompt_tokens"]) == ("two", None)
+    assert (collector.attempts, collector.notes, collector.hidden) == (2, ["n"], False)
+    assert not made(Text("a"), Done("stop", True), Retrying(2, 0, "why"))["complete"]
+
+
+def test_reclassified_moves_the_text_so_far() -> None:
+    answer = made(Reasoning("a"), Text("b"), Text("c"), Reclassified(), Text("d"))
+    assert (answer["reasoning"], answer["text"]) == ("abc", "d")
+    assert made(Reclassified(), Text("d"))["reasoning"] is None
+
+
+def test_hidden_reasoning_is_known_and_has_no_text() -> None:
+    collector = Collector()
+    collector.feed(Reasoning("", hidden=True))
+    collector.feed(Reasoning("seen"))
+    assert collector.hidden
+    assert collector.completion()["reasoning"] == "seen"
+    assert made(Reasoning("", hidden=True))["reasoning"] is None
+
+
+def test_trap_09_empty_reasoning_is_none() -> None:
+    assert made(Reasoning(""), Text("a"))["reasoning"] is None
+
+
+@pytest.mark.parametrize("event", [Text("x" * 11), Reasoning("x" * 11), Text("é" * 6)])
+def test_promise_46_past_the_limit_it_is_incomplete(event: Event) -> None:
+    collector = Collector(limit=10)
+    with pytest.raises(IncompleteAnswer, match="longer than 10 bytes") as caught:
+        collector.feed(event)
+    assert not caught.value.retryable
+    assert caught.value.exit_code == 7
+
+
+def test_the_limit_is_over_text_and_reasoning_together() -> None:
+    collector = Collector(limit=10)
+    for event in (Text("12345"), Reasoning("123"), Text("é")):
+        collector.feed(event)
+    assert collector.size == 10
+    with pytest.raises(IncompleteAnswer):
+        collector.feed(Reasoning("1"))
+
+
+def test_a_retry_begins_below_the_limit() -> None:
+    collector = Collector(limit=10)
+    for event in (Text("1234567890"), Retrying(2, 0, "cut"), Text("1234567890")):
+        collector.feed(event)
+    assert collector.completion()["text"] == "1234567890"
+
+
+def test_lone_surrogates_are_counted_and_do_not_crash() -> None:
+    assert made(Text("\ud800a"))["text"] == "\ud800a"
+
+
+async def test_collect_passes_errors_on() -> None:
+    async def failing() -> AsyncIterator[Event]:
+        yield Text("a")
+        raise BusyError("busy")
+
+    with pytest.raises(BusyError):
+        await collect(failing())
+    assert (await collect(stream([Text("a"), Done(None, True)])))["complete"] is True
+    with pytest.raises(IncompleteAnswer):
+        await collect(stream([Text("abc")]), limit=2)
+
+
+@pytest.mark.parametrize("response", [None, {"frames": 2, "last": {"a": [1, None]}}, [1], "x"])
+def test_a_completion_is_json(response: Any) -> None:
+    answer = made(
+        Text('é\u2028"'), Reasoning("r"), Usage(1, cost_usd=0.1), Done("stop", True, response)
+    )
+    assert json.loads(json.dumps(answer)) == answer
+    assert answer["text"] == 'é\u2028"'
+
+
+def test_every_event_has_its_kind_and_compares_by_its_fields() -> None:
+    events: list[Event] = [
+        Start("p", "m"), Reasoning("x"), Text("x"), Reclassified(), Usage(), Note("x"),
+        Retrying(2, 1.0, "why"), Done(None, False),
+    ]  # fmt: skip
+    kinds = ["start", "reasoning", "text", "reclassified", "usage", "note", "retrying", "done"]
+    assert [event.kind for event in events] == kinds
+    assert Text("x") == Text("x")
+    assert Text("x") != Text("y")
+    assert Text("x") != Note("x")
+    assert repr(Text("x")) == "Text(text='x')"
+    assert len({Text("x"), Text("x"), Note("x")}) == 2
+    with pytest.raises(AttributeError):
+        events[2].text = "y"  # type: ignore[union-attr, misc]

@@ -1,0 +1,162 @@
+"""Profile: what a profile may say, and what a dict given to the library becomes."""
+
+import pickle
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import ConfigError
+from easyllm_cli.profiles import (
+    CHECKS,
+    DEFAULTS,
+    KEY_SOURCES,
+    KEYS,
+    RANGES,
+    SAMPLING,
+    Profile,
+    Timeout,
+    build,
+    canonical,
+    nearest,
+)
+from easyllm_cli.secret import Secret
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"temperature": True}, "temperature must be float, not bool"),
+    ({"temperature": "0.5"}, "not str"),
+    ({"temperature": -0.1}, "between 0 and 2"),
+    ({"temperature": 10**400}, "out of range"),
+    ({"temperature": float("nan")}, "temperature"),
+    ({"temperature": float("inf")}, "temperature"),
+    ({"max_tokens": 1.0}, "must be int"),
+    ({"max_tokens": False}, "must be int"),
+    ({"max_retries": 101}, "between 0 and 100"),
+    ({"max_retries": -1}, "out of range"),
+    ({"retry_multiplier": 0.5}, "at least 1"),
+    ({"retry_budget": float("nan")}, "retry_budget"),
+    ({"stop": [1]}, "str | list[str]"),
+    ({"fallback": "one"}, "list[str]"),
+    ({"headers": {"a": 1}}, "dict[str, str]"),
+    ({"headers": "a: b"}, "dict[str, str]"),
+    ({"options": 5}, "options"),
+    ({"options": "text", "unknown": 1}, "options"),
+    ({"allow_http": 1}, "bool"),
+    ({"api": "chats"}, "chat | responses"),
+    ({"transport": "http2"}, "http | sdk"),
+    ({"reasoning": "hard"}, "off | minimal | low | medium | high | max"),
+    ({"reasoning_tags": "on"}, "auto | implicit | off"),
+    ({"timeout": 5}, "timeout must be a table"),
+    ({"timeout": {"idel": 5}}, 'did you mean "idle"'),
+    ({"timeout": {"idle": 0}}, "above 0"),
+    ({"timeout": {"idle": True}}, "above 0"),
+    ({"timeout": {"total": float("nan")}}, "above 0"),
+    ({"api_key": "a", "api_key_env": "B"}, "two sources for one key"),
+    ({"api_key": 5}, "api_key must be str, not int"),
+    ({"endpoint": 5}, "endpoint must be str, not int"),
+    ({"base_url": 5}, "endpoint must be str, not int"),
+]
+
+
+@pytest.mark.parametrize(("table", "says"), WRONG, ids=str)
+def test_what_does_not_fit_is_refused(table: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Profile.of({"provider": "openai", **table})
+    assert says in str(caught.value)
+    assert caught.value.code is None or canonical(caught.value.code) in {
+        *KEYS, *Timeout.__dataclass_fields__, "idel",
+    }  # fmt: skip
+
+
+RIGHT: list[tuple[str, Any]] = [
+    ("temperature", 0), ("temperature", 2), ("temperature", None), ("top_k", 0), ("max_tokens", 1),
+    ("stop", "x"), ("stop", ["x", "y"]), ("keep_alive", "5m"), ("keep_alive", -1),
+    ("keep_alive", 0.5), ("headers", {"a": "env:B"}), ("options", {"a": {"b": [1]}}),
+    ("api_key_cmd", "pass show x"), ("api_key_cmd", ["pass", "show"]), ("reasoning", "off"),
+    ("seed", -5), ("retry_budget", 0), ("timeout", Timeout(idle=1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), RIGHT, ids=str)
+def test_what_fits_is_kept(key: str, value: Any) -> None:
+    assert getattr(Profile.of({"provider": "openai", key: value}), key) == value
+
+
+def test_unknown_keys_of_a_dict_go_to_options() -> None:
+    made = Profile.of({"provider": "openai", "options": {"a": 1}, "b": 2, "min_p": 0.1})
+    assert made.options == {"a": 1, "b": 2, "min_p": 0.1}
+    assert Profile.of({"provider": "openai"}).options is None
+    config = {"provider": "openai", "options": {"a": 1}, "b": 2}
+    Profile.of(config)
+    assert config == {"provider": "openai", "options": {"a": 1}, "b": 2}
+
+
+def test_unknown_keys_of_a_file_are_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match='did you mean "temperature"') as caught:
+        build({"temprature": 1}, "a")
+    assert caught.value.code == "temprature"
+    for ours in ("name", "think"):
+        with pytest.raises(ConfigError, match="unknown key"):
+            build({ours: "x"}, "a")
+
+
+def test_a_profile_is_taken_as_it_is() -> None:
+    one = Profile.of({"provider": "openai"})
+    assert Profile.of(one) is one
+    assert one.name == "openai"
+
+
+def test_the_key_is_a_secret() -> None:
+    made = Profile.of({"provider": "openai", "api_key": "sk-very-secret"})
+    assert isinstance(made.api_key, Secret)
+    assert "sk-very-secret" not in repr(made)
+    assert made.api_key.reveal() == "sk-very-secret"
+    assert Profile.of({"api_key": made.api_key}).api_key == made.api_key
+    with pytest.raises(TypeError):
+        pickle.dumps(made)
+
+
+def test_home_is_opened_in_paths(home: Any) -> None:
+    for key in ("api_key_file", "ca_bundle", "mmproj"):
+        assert getattr(Profile.of({key: "~/x"}), key) == f"{home}/x"
+
+
+def test_with_changes_what_is_not_none() -> None:
+    one = Profile.of({"provider": "openai", "temperature": 0.5})
+    assert one.with_(temperature=None) is one
+    assert one.with_(temperature=0.0).temperature == 0.0
+    assert one.temperature == 0.5
+
+
+def test_sampling_is_what_the_user_set() -> None:
+    assert Profile.of({"provider": "openai"}).sampling() == {}
+    assert Profile.of({"temperature": 0, "stop": "x"}).sampling() == {"temperature": 0, "stop": "x"}
+
+
+def test_defaults_are_sent_only_where_asked_for_and_not_set() -> None:
+    assert Profile.of({"provider": "openai"}).defaults() == {}
+    asked = Profile.of({"send_defaults": True, "temperature": 0})
+    assert asked.defaults() == {"max_tokens": 8192, "top_p": 0.9}
+    assert DEFAULTS == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
+
+
+def test_every_key_says_what_it_is_and_has_a_check() -> None:
+    for name, item in KEYS.items():
+        assert item.metadata["says"], name
+        words = item.metadata["one_of"]
+        assert item.default is None or not words or item.default in words
+        assert name == "timeout" or all(part in CHECKS for part in str(item.type).split(" | "))
+    assert {*RANGES, *SAMPLING, *KEY_SOURCES, "endpoint"} <= set(KEYS)
+    assert not {"name", "think"} & set(KEYS)
+
+
+def test_the_documented_numbers() -> None:
+    one = Profile()
+    assert (one.max_retries, one.initial_retry_delay, one.max_retry_delay) == (3, 1.0, 60.0)
+    assert (one.retry_multiplier, one.retry_budget) == (2.0, 120.0)
+    assert one.timeout == Timeout(connect=10, first_token=120, idle=60, total=None)
+
+
+def test_nearest_names() -> None:
+    assert nearest("temprature", KEYS) == 'did you mean "temperature"?'
+    assert nearest("xyz", ["a", "b"]) == "known: a, b"
+    assert " or " in nearest("api_key_", KEYS)

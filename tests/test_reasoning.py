@@ -1,0 +1,235 @@
+"""Reasoning told from answer: traps 1-6 of WIRE §11, live, at any split, in every mode."""
+
+from collections.abc import AsyncIterator, Iterable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from easyllm_cli.errors import EasyLLMError, IncompleteAnswer
+from easyllm_cli.events import (
+    Collector,
+    Completion,
+    Done,
+    Event,
+    Reasoning,
+    Reclassified,
+    Text,
+    collect,
+)
+from easyllm_cli.reasoning import CLOSERS, OPENERS, TagSplitter, split_tags
+
+MODES = [("auto", False), ("auto", True), ("implicit", False), ("off", False), ("off", True)]
+PIECES = [
+    *OPENERS, *CLOSERS, "`", "```", "\n```\n", "~~~\n", '"', "\\", " ", "\n", "\n\n", "\t", "<",
+    "</", "<thi", "</think", "think>", "a", "plan", "é", "😀", "<p>", "<think >", "\u2028", "\xa0",
+]  # fmt: skip
+documents = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+
+
+async def source(events: Iterable[Event | EasyLLMError]) -> AsyncIterator[Event]:
+    for event in events:
+        if isinstance(event, EasyLLMError):
+            raise event
+        yield event
+
+
+def texts(*pieces: str) -> list[Event | EasyLLMError]:
+    return [*map(Text, pieces), Done("stop", True)]
+
+
+async def split(
+    pieces: Iterable[Event | EasyLLMError], mode: str = "auto", hold: bool = False
+) -> tuple[str, str | None]:
+    """Reasoning and answer of the gathered events."""
+    made = await collect(split_tags(source(pieces), mode, hold))
+    return made["text"], made["reasoning"]
+
+
+def fed(pieces: Iterable[str], mode: str = "auto", hold: bool = False) -> list[Event]:
+    splitter = TagSplitter(mode, hold)
+    return [event for piece in pieces for event in splitter.feed(piece)]
+
+
+async def test_trap_01_tags_split_over_pieces_and_shown_live() -> None:
+    splitter = TagSplitter()
+    assert list(splitter.feed("<th")) == []
+    assert list(splitter.feed("ink>pla")) == [Reasoning("pla")]
+    assert list(splitter.feed("n</thi")) == [Reasoning("n")]
+    assert list(splitter.feed("nk>\n\nans")) == [Text("ans")]
+    assert await split(texts("<th", "ink>pla", "n</thi", "nk>\n\nans")) == ("ans", "plan")
+
+
+@pytest.mark.parametrize(("opener", "closer"), list(zip(OPENERS, CLOSERS, strict=True)))
+async def test_trap_02_a_whole_block_in_one_piece(opener: str, closer: str) -> None:
+    assert await split(texts(f"{opener}a{closer}b")) == ("b", "a")
+
+
+async def test_trap_03_only_a_closer_moves_what_came_before() -> None:
+    assert fed(["plan…</th", "ink>ans"]) == [Text("plan…"), Reclassified(), Text("ans")]
+    assert await split(texts("plan…</think>ans")) == ("ans", "plan…")
+
+
+async def test_trap_03_only_a_closer_held_is_never_shown_as_answer() -> None:
+    assert fed(["plan", "…"], hold=True) == []
+    assert fed(["plan", "…</think>ans"], hold=True) == [Reasoning("plan…"), Text("ans")]
+    assert await split(texts("plan", "…</think>ans"), hold=True) == ("ans", "plan…")
+
+
+async def test_trap_03_only_a_closer_implicit_is_shown_live() -> None:
+    assert fed(["plan", "…"], "implicit") == [Reasoning("plan"), Reasoning("…")]
+    assert await split(texts("plan", "…</think>ans"), "implicit") == ("ans", "plan…")
+    assert await split(texts("<think>plan</think>ans"), "implicit") == ("ans", "plan")
+    assert await split(texts("no closer at all"), "implicit") == ("", "no closer at all")
+
+
+@pytest.mark.parametrize("hold", [False, True])
+async def test_trap_04_an_unclosed_block_is_reasoning(hold: bool) -> None:
+    events: list[Event | EasyLLMError] = [Text("<think>ab"), Text("c"), Done("length", False)]
+    assert await split(events, hold=hold) == ("", "abc")
+    assert await split(texts("<think>abc </thi"), hold=hold) == ("", "abc </thi")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use the `<think>` tag and close it with `</think>`.",
+        "In XML:\n```\n<think>x</think>\n```\nthat is all",
+        "~~~xml\nplan</think>\n~~~\n",
+        'It writes "</think>" at the end.',
+        "Then <think>not at the start</think> stays.",
+        "An escaped \\</think> stays.",
+        "a < b and </ thinks> and <thin",
+        "<thinks>x</thinks>",
+        "`<think>a</think>`",
+    ],
+)
+@pytest.mark.parametrize("hold", [False, True])
+async def test_trap_05_tags_that_are_text_stay_text(text: str, hold: bool) -> None:
+    assert await split(texts(text), hold=hold) == (text, None)
+    assert await split(texts(*text), hold=hold) == (text, None)
+
+
+async def test_trap_06_nested_tags_are_counted() -> None:
+    nested = "<think>a<think>b</think>c</think>d"
+    assert await split(texts(nested)) == ("d", "a<think>b</think>c")
+    assert await split(texts(*nested)) == ("d", "a<think>b</think>c")
+    other = "<think>a<thought>b</thought>c</think>d"
+    assert await split(texts(*other)) == ("d", "a<thought>b</thought>c")
+
+
+async def test_further_blocks_are_joined_by_a_blank_line() -> None:
+    two = " \n<think> a </think> \n <thinking>b</thinking>\n\nans <think>c</think>"
+    assert await split(texts(*two)) == ("ans <think>c</think>", "a\n\nb")
+    assert await split(texts("<think>  </think>ans")) == ("ans", None)
+    assert await split(texts("<think>a</think> \n ")) == ("", "a")
+
+
+async def test_white_space_after_the_last_closer_is_dropped_before_a_lone_bracket() -> None:
+    assert await split(texts("<think>a</think>\n\n<b>")) == ("<b>", "a")
+    assert await split(texts("<think>a</think>\n\n<")) == ("<", "a")
+
+
+async def test_off_leaves_every_byte() -> None:
+    text = " <think>a</think> b</think>"
+    assert await split(texts(*text), "off", True) == (text, None)
+
+
+def test_the_answer_is_live_too() -> None:
+    assert fed(["Hel", "lo"]) == [Text("Hel"), Text("lo")]
+    assert fed(["<think>a</think>", "Hel", "lo"])[1:] == [Text("Hel"), Text("lo")]
+    assert fed(["a <"]) == [Text("a ")]
+
+
+async def test_a_reasoning_field_releases_what_is_held() -> None:
+    splitter = split_tags(source([Text("an"), Reasoning("why"), Text("s")]), "auto", True)
+    assert [event async for event in splitter] == [Text("an"), Reasoning("why"), Text("s")]
+
+
+async def test_a_reasoning_field_makes_a_lone_closer_text() -> None:
+    first: list[Event] = [Reasoning("why"), Text("a</think>b")]
+    between: list[Event] = [Text("a"), Reasoning("why"), Text("</think>b")]
+    for hold in (False, True):
+        for events in (between, first):
+            made = await collect(split_tags(source(events), "auto", hold))
+            assert (made["text"], made["reasoning"]) == ("a</think>b", "why"), (events, hold)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+async def test_a_reasoning_field_inside_a_block_leaves_the_block_open(hold: bool) -> None:
+    events: list[Event | EasyLLMError] = [
+        Text("<think>pl"), Reasoning("", hidden=True), Text("an</think>ans"), Done("stop", True),
+    ]  # fmt: skip
+    assert await split(events, hold=hold) == ("ans", "plan")
+
+
+@pytest.mark.parametrize("hold", [False, True])
+async def test_text_is_flushed_before_an_error(hold: bool) -> None:
+    cut = IncompleteAnswer("cut")
+    gathered = Collector()
+
+    async def listen() -> None:
+        async for event in split_tags(source([Text("half an ans</thi"), cut]), "auto", hold):
+            gathered.feed(event)
+
+    with pytest.raises(IncompleteAnswer):
+        await listen()
+    assert gathered.completion()["text"] == "half an ans</thi"
+
+
+async def test_other_events_keep_their_place() -> None:
+    events: list[Event | EasyLLMError] = [Text("ans"), Reasoning("", hidden=True)]
+    done = Done("stop", True)
+    seen = [event async for event in split_tags(source([*events, done]), "auto", True)]
+    assert seen == [*events, done]
+
+
+async def test_the_source_is_closed_with_the_stage() -> None:
+    closed = []
+
+    async def endless() -> AsyncIterator[Event]:
+        try:
+            while True:
+                yield Text("x")
+        finally:
+            closed.append(True)
+
+    stream = split_tags(endless())
+    await anext(stream)
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert closed == [True]
+
+
+def pieces_of(text: str, cuts: list[int]) -> list[str]:
+    edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    return [text[start:end] for start, end in pairwise(edges)]
+
+
+async def gathered(pieces: list[str], mode: str, hold: bool) -> Completion:
+    return await collect(split_tags(source(texts(*pieces)), mode, hold))
+
+
+@pytest.mark.parametrize(("mode", "hold"), MODES)
+@given(text=documents, cuts=st.lists(st.integers(1, 80), max_size=10))
+async def test_streamed_equals_not_streamed(
+    mode: str, hold: bool, text: str, cuts: list[int]
+) -> None:
+    whole = await gathered([text], mode, hold)
+    assert await gathered(pieces_of(text, cuts), mode, hold) == whole
+    assert await gathered(list(text), mode, hold) == whole
+
+
+@pytest.mark.parametrize(("mode", "hold"), MODES)
+@given(parts=st.lists(st.sampled_from([*PIECES, "0", "1", "2"]), max_size=14))
+async def test_no_character_is_lost_or_moved(mode: str, hold: bool, parts: list[str]) -> None:
+    made = await gathered(["".join(parts)], mode, hold)
+    digits = [char for char in (made["reasoning"] or "") + made["text"] if char.isdecimal()]
+    assert digits == [part for part in parts if part.isdecimal()]
+    if mode == "off":
+        assert made["text"] == "".join(parts)
+
+
+@given(text=documents, cuts=st.lists(st.integers(1, 80), max_size=10))
+async def test_held_text_is_never_taken_back(text: str, cuts: list[int]) -> None:
+    assert Reclassified() not in fed(pieces_of(text, cuts), hold=True)

@@ -1,0 +1,90 @@
+"""A key never prints, serialises or pickles, and is cut out of every text (promise 58)."""
+
+import copy
+import gc
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+from easyllm_cli.profiles import Profile
+from easyllm_cli.secret import MASK, Secret, redact
+
+KEY = "sk-0123456789abcdef"
+
+
+def test_it_never_prints() -> None:
+    secret = Secret(KEY)
+    for text in (str(secret), repr(secret), f"{secret}", f"{secret!r}", f"{secret!s}",
+                 "%s %r" % (secret, secret), f"{[secret]} {({'k': secret})}", ascii(secret)):  # noqa: UP031  # fmt: skip
+        assert KEY not in text
+        assert MASK in text
+
+
+def test_it_prints_in_no_error_of_a_format() -> None:
+    with pytest.raises(TypeError) as caught:
+        f"{Secret(KEY):>40}"
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_never_pickles(protocol: int) -> None:
+    for value in (Secret(KEY), [Secret(KEY)], Profile.of({"api_key": KEY})):
+        with pytest.raises(TypeError):
+            pickle.dumps(value, protocol)
+
+
+def test_it_is_never_copied_or_taken_apart() -> None:
+    for take in (copy.copy, copy.deepcopy, vars, dict, list):
+        taken: Any = take
+        with pytest.raises(TypeError):
+            taken(Secret(KEY))
+
+
+def test_it_never_becomes_json() -> None:
+    with pytest.raises(TypeError) as caught:
+        json.dumps({"key": Secret(KEY)})
+    assert KEY not in str(caught.value)
+    assert KEY not in json.dumps({"key": Secret(KEY)}, default=str)
+
+
+def test_only_reveal_gives_the_value() -> None:
+    assert Secret(KEY).reveal() == KEY
+
+
+def test_it_is_compared_by_value_and_with_its_own_kind_only() -> None:
+    assert Secret(KEY) == Secret(KEY)
+    assert len({Secret(KEY), Secret(KEY)}) == 1
+    assert Secret(KEY) != Secret("other")
+    assert Secret(KEY) != KEY
+
+
+def test_it_is_cut_out_of_every_text() -> None:
+    secret = Secret(KEY)
+    assert redact(f"Bearer {KEY}, twice {KEY}") == f"Bearer {MASK}, twice {MASK}"
+    assert redact("nothing of it") == "nothing of it"
+    del secret
+
+
+def test_it_is_cut_out_as_long_as_one_of_the_same_value_lives() -> None:
+    first = Secret("sk-same-value-1")
+    second = Secret("sk-same-value-1")
+    del first
+    gc.collect()
+    assert redact("sk-same-value-1") == MASK
+    del second
+
+
+def test_a_key_that_begins_another_leaves_no_rest() -> None:
+    kept = []
+    for number in range(8):  # a set's order is no order: one pair alone may come out right
+        short, long = f"sk-prefix-{number}", f"sk-prefix-{number}-and-more"
+        kept += [Secret(short), Secret(long)]
+        assert redact(f"{long} {short}") == f"{MASK} {MASK}"
+
+
+def test_empty_and_tiny_keys_do_not_garble_text() -> None:
+    kept = [Secret(""), Secret("a"), Secret("abc")]
+    assert redact("a cab, abc") == "a cab, abc"
+    del kept
