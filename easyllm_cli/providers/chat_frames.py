@@ -44,7 +44,7 @@ class ChatDecoder(Decoder):
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finished(reason)
-        elif isinstance(choice.get("message"), dict):
+        elif self.whole and isinstance(choice.get("message"), dict):
             self.ended = True  # a whole body that could be parsed was not cut
 
     def _delta(self, delta: dict[str, Any]) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import BusyError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Usage
+from ..transport.framing import BODY
 from ..transport.status import from_object
 
 # The providers' words for an answer's end in OpenAI's (WIRE §8); others stay as they are.
@@ -43,6 +44,7 @@ class Decoder(ABC):
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.ended = False
+        self.whole = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         """The events of one frame.
@@ -54,6 +56,7 @@ class Decoder(ABC):
             for item in body:
                 yield from self.read(item, event)
             return
+        self.whole = event == BODY
         self.frames += 1
         self.last = body
         if not isinstance(body, dict) or event == "error" or self.is_error(body):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import EasyLLMError, RefusedError
+from ..errors import EasyLLMError, RefusedError, TooLargeError
 from ..profiles import Profile
 from ..transport.client import Request
 
@@ -63,10 +63,10 @@ class Repair:
     def known(self, request: Request) -> Request:
         """The request without what this server has refused before."""
         body = request.body or {}
-        for path in self._refused:
-            body = without(body, path)
         for name in self._renamed:
             body = _renamed(body, name)
+        for path in self._refused:
+            body = without(body, path)
         return request if body is request.body else replace(request, body=body)
 
     def mended(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
@@ -78,14 +78,16 @@ class Repair:
         if soft:
             self._refused.update(soft)
             return self.known(request), ""
-        if error.status != 400:
+        if error.status != 400 or isinstance(error, TooLargeError):
             return None
         path = self._named_by(error, body)
-        if path is None or (self._profile.strict and path not in SILENT):
+        if path is None:
             return None
         if path in OTHER_NAME and not self._renamed:
             self._renamed.add(path)
             return self.known(request), ""
+        if self._profile.strict and path not in SILENT:
+            return None
         self._refused.add(path)
         note = "" if path in SILENT else f"{path} is refused by the server: sent without it"
         return self.known(request), note

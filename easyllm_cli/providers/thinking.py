@@ -21,7 +21,8 @@ def thinking(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
     match vendor.thinking:
         case "switch":
             made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
-            return made | ({"reasoning_effort": effort} if effort and wanted else {})
+            word = {"minimal": "low"}.get(effort or "", effort)  # DeepSeek knows low, high, max
+            return made | ({"reasoning_effort": word} if word and wanted else {})
         case "template":
             return {"chat_template_kwargs": {"enable_thinking": wanted}}
         case "enable":

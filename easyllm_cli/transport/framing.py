@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from ..errors import MalformedAnswer
 
 LINE_CAP = 8 * 1024 * 1024  # DESIGN §2; Ollama's own client takes lines of 8 MB (WIRE §3b)
+BODY = "[BODY]"  # the event name of a frame that is the answer's whole body
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -174,6 +175,6 @@ class Whole:
         return []
 
     def end(self) -> list[Frame]:
-        """The whole body; nothing if it is empty."""
+        """The whole body, named BODY; nothing if it is empty."""
         body = b"".join(self._pieces)
-        return [Frame(body)] if body.strip() else []
+        return [Frame(body, BODY)] if body.strip() else []
