@@ -50,6 +50,7 @@ class WireProvider(BaseLLMProvider):
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         super().__init__(profile)
         self.endpoint: Endpoint = endpoint_of(self.profile)
+        self.dry = False
         self.client = Client(self.profile, self.endpoint.url)
         self.vendor: Vendor = VENDORS[self.profile.provider or self.provider]
         self.repair = Repair(self.names_on_the_wire(), self.profile)
@@ -102,7 +103,7 @@ class WireProvider(BaseLLMProvider):
         made: dict[str, str | Secret] = {}
         for name, value in (self.profile.headers or {}).items():
             if value.startswith("env:"):
-                found = os.environ.get(value[4:])
+                found = os.environ.get(value[4:], "not set" if self.dry else None)
                 if found is None:
                     raise ConfigError(
                         f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
@@ -205,6 +206,7 @@ class WireProvider(BaseLLMProvider):
 
     def dumped(self, messages: list[Message], stream: bool) -> str:
         """The request as JSON for --dry-run: secrets as ***, no key looked up, nothing sent."""
+        self.dry = True
         has_key = names_a_key(self.profile, self.endpoint)
         self.__dict__["key"] = Secret("not looked up") if has_key else None
         request = self.request(messages, stream)

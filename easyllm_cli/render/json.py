@@ -70,12 +70,10 @@ def models_object(models: list[Model], error: EasyLLMError | None) -> dict[str, 
 
 
 def dump(value: Any) -> str:
-    """One line of JSON; text stays readable, lone surrogates are escaped."""
+    """One line of JSON; text stays readable, and what could steer a terminal is escaped."""
     line = json.dumps(value, ensure_ascii=False)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        line = json.dumps(value)
+    if not line.isprintable():
+        line = "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
     return line + "\n"
 
 
