@@ -122,9 +122,11 @@ class Image:
             with full.open("rb") as file:
                 return cls.of_bytes(file.read(MAX_IMAGE_BYTES + 1), name)
         except FileNotFoundError:
-            raise UsageError("no such image file", where=name) from None
+            raise UsageError("no such image file", where=name, hint="check the path") from None
         except OSError as error:
-            raise UsageError(f"cannot read the image: {error.strerror}", where=name) from None
+            raise UsageError(
+                f"cannot read the image: {error.strerror}", where=name, hint="check the file"
+            ) from None
         except (ValueError, RuntimeError):
             raise UsageError("not a usable path for an image", where=name[:80]) from None
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.errors import MalformedAnswer
-from easyllm_cli.transport.framing import NDJSON, Frame, Framing, Lines, ServerSentEvents, Whole
+from easyllm_cli.transport.framing import (
+    BODY,
+    NDJSON,
+    Frame,
+    Framing,
+    Lines,
+    ServerSentEvents,
+    Whole,
+)
 
 KINDS = [ServerSentEvents, NDJSON, Whole]
 TOKENS = [
@@ -171,7 +179,7 @@ def test_a_frame_of_many_short_lines_has_a_cap_too() -> None:
 
 
 def test_whole_is_one_frame_and_has_a_cap() -> None:
-    assert frames(Whole(), [b'{"a"', b": 1}"]) == [Frame(b'{"a": 1}')]
+    assert frames(Whole(), [b'{"a"', b": 1}"]) == [Frame(b'{"a": 1}', BODY)]
     assert frames(Whole(), [b"", b" \n"]) == []
     framing = Whole(cap=10)
     framing.feed(b"x" * 10)

@@ -88,9 +88,7 @@ async def test_what_is_no_error_of_ours_passes(waits: list[float]) -> None:
 
 
 @pytest.mark.parametrize("piece", [Text("half"), Reasoning("hm")])
-async def test_a_cut_after_text_not_shown_is_retried_once(
-    piece: Event, waits: list[float]
-) -> None:
+async def test_a_cut_after_text_not_shown_is_retried_once(piece: Event, waits: list[float]) -> None:
     tries = Tries([piece, IncompleteAnswer("cut")])
     await failed(tries, shown=())
     assert tries.made == 2

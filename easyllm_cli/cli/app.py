@@ -135,7 +135,7 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)
             return UsageError.exit_code
-        failure: EasyLLMError = usage_error(error)
+        failure: EasyLLMError = usage_error(error, arguments)
     except EasyLLMError as error:
         failure = error
     except (KeyboardInterrupt, typer.Abort):
@@ -159,11 +159,10 @@ def run(arguments: list[str]) -> int:
     )  # fmt: skip
 
 
-def usage_error(error: Any) -> UsageError:
+def usage_error(error: Any, arguments: list[str]) -> UsageError:
     """Click's error in our words: what is wrong, where the help is, and the nearest name."""
     message = error.format_message().replace("\n", " ").rstrip(".")
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "easyllm"
+    path = "easyllm " + arguments[0] if arguments[:1] and arguments[0] in COMMANDS else "easyllm"
     hint = f"see {path} -h"
     if type(error).__name__ == "NoSuchOption":
         hint += "; put -- before a prompt that begins with -"

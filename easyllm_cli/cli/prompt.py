@@ -123,7 +123,9 @@ def _file(name: str) -> str:
             f"the file is not UTF-8 at byte {error.start}", where=name, hint="a picture? -a FILE"
         ) from None
     except OSError as error:
-        raise UsageError(f"cannot read the file: {error.strerror}", where=name) from None
+        raise UsageError(
+            f"cannot read the file: {error.strerror}", where=name, hint="check the path"
+        ) from None
 
 
 def _listed(name: str, source: Stdin) -> list[Message]:
@@ -146,4 +148,6 @@ def _json_file(name: str) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"the message list is not UTF-8: {error.reason}", where=name) from None
     except OSError as error:
-        raise UsageError(f"cannot read the message list: {error.strerror}", where=name) from None
+        raise UsageError(
+            f"cannot read the message list: {error.strerror}", where=name, hint="check the path"
+        ) from None

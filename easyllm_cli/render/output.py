@@ -6,7 +6,7 @@ import os
 import select
 
 from ..errors import OutputError
-from .neutral import Neutraliser
+from .neutral import Neutraliser, neutral
 
 
 class Stream:
@@ -54,8 +54,8 @@ class Stream:
 def complain(line: str) -> None:
     """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
     try:
-        stream = Stream(2, os.isatty(2))
-        stream.write(" ".join(line.splitlines()))
-        stream.end_line()
+        shown = " ".join(line.splitlines())
+        # In one write, so that the lines of commands that run side by side stay whole.
+        Stream(2, terminal=False).codes((neutral(shown) if os.isatty(2) else shown) + "\n")
     except (OSError, OutputError):
         pass

@@ -116,6 +116,7 @@ class Client:
             request.url,
             headers=request.revealed_headers(),
             content=request.content(),
+            extensions={"trace": patience.trace},
         )
         try:
             response = await patience.wait(http.send(made, stream=True))

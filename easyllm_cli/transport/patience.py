@@ -37,6 +37,13 @@ class Patience:
         self.started = True
         self._left = self.idle
 
+    async def trace(self, step: str, _: object) -> None:
+        """The HTTP client's account of what it does: waiting begins when the request is out, so
+        that a slow connection (which has its own limit) does not eat into it."""
+        if step == "http11.send_request_body.complete" and not self.started:
+            self._left = self.first_token
+            self._deadline = asyncio.get_running_loop().time() + min(self._left, self._total_left)
+
     async def wait(self, coming: Awaitable[Result]) -> Result:
         """The awaited result.
 

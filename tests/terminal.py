@@ -1,0 +1,127 @@
+"""A child whose stdin, stdout or stderr is a real terminal, each of them watched by itself."""
+
+import fcntl
+import os
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from tests.binary import LONGEST, Easyllm
+
+
+def set_size(terminal: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+
+class Screen:
+    """One side of a pty (or a pipe): what the child has written to it so far."""
+
+    def __init__(self, terminal: bool, columns: int) -> None:
+        self.data = b""
+        self.mine, self.childs = os.openpty() if terminal else os.pipe()
+        if terminal:
+            set_size(self.childs, columns)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def watch(self) -> None:
+        """The child has its end: read everything it writes."""
+        os.close(self.childs)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                piece = os.read(self.mine, 1 << 16)
+            except OSError:
+                return  # Linux says EIO when nobody has the other end any more
+            if not piece:
+                return
+            self.data += piece
+
+    def wait_for(self, wanted: bytes, seconds: float = 10.0) -> None:
+        """Until the wanted bytes stand on it."""
+        deadline = time.monotonic() + seconds
+        while wanted not in self.data:
+            assert time.monotonic() < deadline, f"{wanted!r} never came: {self.data!r}"
+            time.sleep(0.01)
+
+    def whole(self) -> str:
+        """All of it, CR LF as LF, once the child has ended."""
+        self._thread.join(2)
+        return self.data.decode().replace("\r\n", "\n")
+
+    def close(self) -> None:
+        self._thread.join(2)
+        os.close(self.mine)
+
+
+class Terminal:
+    """One run; a stream that is no terminal is a pipe (stdin: /dev/null)."""
+
+    def __init__(
+        self,
+        easyllm: Easyllm,
+        *args: str,
+        profiles: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        terminals: str = "012",
+        columns: int = 80,
+    ) -> None:
+        self.out = Screen("1" in terminals, columns)
+        self.err = Screen("2" in terminals, columns)
+        self.keys, keys_end = os.openpty()
+        set_size(keys_end, columns)
+        self._child = easyllm.start(
+            *args,
+            profiles=profiles,
+            env={"TERM": "xterm-256color", **(env or {})},
+            stdin=keys_end if "0" in terminals else subprocess.DEVNULL,
+            stdout=self.out.childs,
+            stderr=self.err.childs,
+            start_new_session=True,
+        )
+        os.close(keys_end)
+        self.out.watch()
+        self.err.watch()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.kill()
+        self._child.wait()
+        self.out.close()
+        self.err.close()
+        os.close(self.keys)
+
+    def signal(self, number: int) -> None:
+        self._child.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, and what stands on stdout and stderr, CR LF as LF."""
+        return self._child.wait(LONGEST), self.out.whole(), self.err.whole()
+
+
+def shown(
+    easyllm: Easyllm,
+    *args: str,
+    profiles: str | None = None,
+    env: Mapping[str, str | None] | None = None,
+    terminals: str = "012",
+    columns: int = 80,
+) -> tuple[int, str, str]:
+    """A whole run on a terminal."""
+    with Terminal(
+        easyllm, *args, profiles=profiles, env=env, terminals=terminals, columns=columns
+    ) as terminal:
+        return terminal.end()

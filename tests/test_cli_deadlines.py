@@ -1,0 +1,148 @@
+"""Nothing waits for ever: the profile's timers and --timeout, by the server's clock."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.binary import Easyllm, Ran, at_once, only, wait_until
+from tests.standins.reply import Reply
+from tests.standins.request import Request
+from tests.standins.script import chunk
+from tests.standins.server import Handler, StandIn
+
+# For a limit of one second. It begins when the request is out, which the server (a thread of this
+# busy process) notes some milliseconds later; after a token it begins when that has come, which is
+# later than the server's clock says: there the lower bound is exact.
+EARLIEST, EARLIEST_AFTER_TOKEN, LATEST = 0.9, 1.0, 5.0
+KEEP_ALIVE = b": keep-alive\n\n"
+EMPTY = chunk("")
+
+
+def dripping(*first: bytes, drop: bytes = KEEP_ALIVE) -> Handler:
+    """An answer that begins with some frames and then only ever says that it lives."""
+
+    async def handler(request: Request, reply: Reply) -> None:
+        await reply.head(content_type="text/event-stream", chunked=True)
+        for frame in first:
+            await reply.write(frame)
+        while True:
+            await reply.write(drop)
+            await reply.sleep(0.1)
+
+    return handler
+
+
+async def silent(request: Request, reply: Reply) -> None:
+    """No head of an answer, ever."""
+    await reply.sleep(30)
+
+
+def asked(easyllm: Easyllm, handler: Handler, *args: str, **keys: Any) -> tuple[Ran, list[Request]]:
+    """One run without retries unless the profile says so; the requests are closed ones."""
+    with StandIn(handler) as server:
+        profiles = only(server, **{"max_retries": 0, **keys})
+        ran = easyllm.fresh().run(*args, profiles=profiles)
+        wait_until(lambda: all(one.closed_at for one in server.requests))
+        return ran, server.requests
+
+
+def lasted(request: Request) -> float:
+    """Seconds from the request's coming until the client left."""
+    assert request.closed_at is not None
+    return request.closed_at - request.at
+
+
+FIRST_TOKEN = {"first_token": 1}
+IDLE = {"idle": 1}
+
+
+def test_no_first_token(easyllm: Easyllm) -> None:
+    """Comments, pings and empty frames are nothing; no head at all is nothing, too."""
+    handlers = [dripping(), dripping(drop=EMPTY), silent]
+    for ran, requests in at_once(*[
+        lambda handler=handler, command=command: asked(
+            easyllm, handler, command, "hi", timeout=FIRST_TOKEN
+        )
+        for handler, command in zip(handlers, ["chat", "stream", "chat"], strict=True)
+    ]):  # fmt: skip
+        assert (ran.code, ran.out, len(requests)) == (6, b"", 1)
+        assert "no token came within 1 s" in ran.complaint
+        assert EARLIEST <= lasted(requests[0]) < LATEST
+
+
+def test_no_first_token_is_tried_again(easyllm: Easyllm) -> None:
+    ran, requests = asked(
+        easyllm, dripping(), "chat", "hi", timeout={"first_token": 0.2}, max_retries=2
+    )
+    assert (ran.code, len(requests)) == (6, 3)
+
+
+def test_idle_after_a_token(easyllm: Easyllm) -> None:
+    """Into a pipe `chat` has shown nothing and tries once more; `stream` has."""
+    handler = dripping(chunk("Hello"))
+    retries = {"timeout": IDLE, "max_retries": 3}
+    (chat, twice), (stream, once), (tried, single), (thought, thoughts) = at_once(
+        lambda: asked(easyllm, handler, "chat", "hi", **retries),
+        lambda: asked(easyllm, handler, "stream", "hi", **retries),
+        lambda: asked(easyllm, handler, "chat", "--no-retry", "hi", **retries),
+        lambda: asked(easyllm, dripping(chunk(reasoning="Hm")), "stream", "hi", timeout=IDLE),
+    )
+    assert (chat.code, chat.out, len(twice)) == (7, b"", 2)
+    assert (stream.code, stream.out, len(once)) == (7, b"Hello\n", 1)
+    assert (tried.code, tried.out, len(single)) == (7, b"", 1)
+    assert (thought.code, thought.out, len(thoughts)) == (7, b"", 1)
+    for request in (*twice, *once, *single, *thoughts):
+        assert EARLIEST_AFTER_TOKEN <= lasted(request) < LATEST
+    for ran in (chat, stream, tried, thought):
+        assert "nothing came for 1 s" in ran.err
+
+
+def test_total(easyllm: Easyllm) -> None:
+    """timeout.total cuts an answer that goes on and on; before a token it is a timeout."""
+    on_and_on = dripping(drop=chunk("x"))
+    limits = {"total": 1}
+    for (ran, requests), code in zip(
+        at_once(
+            lambda: asked(easyllm, on_and_on, "stream", "hi", timeout=limits),
+            lambda: asked(easyllm, dripping(), "chat", "hi", timeout=limits),
+            lambda: asked(easyllm, silent, "chat", "--no-stream", "hi", timeout=limits),
+        ),
+        (7, 6, 6),
+        strict=True,
+    ):
+        assert (ran.code, len(requests)) == (code, 1), ran.err
+        assert "timeout.total = 1 s" in ran.complaint
+        assert EARLIEST <= lasted(requests[0]) < LATEST
+
+
+def test_the_whole_command(easyllm: Easyllm) -> None:
+    """--timeout: 6 before the first token, 7 after it; retries and their waits are inside."""
+    on_and_on = dripping(drop=chunk("x"))
+    limit = ("--timeout", "1")
+    (text, _), (before, _), (waits, many), (models, _) = at_once(
+        lambda: asked(easyllm, on_and_on, "chat", *limit, "hi"),
+        lambda: asked(easyllm, dripping(), "chat", *limit, "hi"),
+        lambda: asked(
+            easyllm, dripping(), "chat", *limit, "hi", timeout={"first_token": 0.1}, max_retries=99
+        ),
+        lambda: asked(easyllm, silent, "models", *limit),
+    )
+    assert (text.code, text.out) == (7, b"")
+    assert (before.code, waits.code, models.code) == (6, 6, 6)
+    assert len(many) > 1
+    for ran in (text, before, models):
+        assert "--timeout 1" in ran.complaint
+    assert "--timeout 1" in waits.err
+
+
+@pytest.mark.parametrize("command", ["chat", "models"])
+def test_a_host_that_swallows_packets(easyllm: Easyllm, command: str) -> None:
+    """timeout.connect; 192.0.2.1 (RFC 5737) answers nobody, or cannot be routed to at all."""
+    began = time.monotonic()
+    words = ["hi"] if command == "chat" else []
+    profiles = only("http://192.0.2.1:81/v1", timeout={"connect": 1}, max_retries=0)
+    ran = easyllm.run(command, *words, profiles=profiles, timeout=15)
+    assert ran.code == 6
+    assert time.monotonic() - began < LATEST + 1
+    assert ran.complaint
