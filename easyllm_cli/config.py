@@ -120,8 +120,10 @@ def read_profiles(file: str | None = None) -> Profiles:
     named = file or os.environ.get("EASYLLM_PROFILES")
     try:
         path = Path(named).expanduser() if named else config_folder() / "profiles.toml"
-    except RuntimeError:  # neither HOME nor a user's entry tells where home is
-        raise ConfigError("there is no home folder", hint="set HOME, or --profiles FILE") from None
+    except RuntimeError as error:  # neither HOME nor a user's entry tells where home is
+        if not named:
+            return Profiles(None, {}, "", "")
+        raise ConfigError(f"no such profiles file: {error}", where=named) from None
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))

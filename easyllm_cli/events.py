@@ -95,12 +95,16 @@ class Retrying(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Done(_Event):
-    """The answer's end: `finish_reason` in OpenAI's words (None = the server named none)."""
+    """The answer's end: `finish_reason` in OpenAI's words (None = the server named none).
+
+    `limited`: the request that was answered said how long the answer may be.
+    """
 
     kind: ClassVar[str] = "done"
     finish_reason: str | None
     complete: bool
     response: Any = None
+    limited: bool = False
 
 
 Event = Start | Reasoning | Text | Reclassified | Usage | Note | Retrying | Done
@@ -126,10 +130,7 @@ class Completion(dict[str, Any]):
 
 
 class Collector:
-    """Gathers events; `limit` is the most bytes of text and reasoning together.
-
-    `frames` and the last raw frame come with Done. Raises IncompleteAnswer past the limit.
-    """
+    """Gathers events; `limit` is the most bytes of text and reasoning together."""
 
     def __init__(self, limit: int = MAX_TEXT_BYTES) -> None:
         self.limit = limit

@@ -20,6 +20,8 @@ from .events import Done, Event, Reasoning, Reclassified, Text
 NAMES = ("think", "thinking", "thought", "seed:think")
 OPENERS = tuple(f"<{name}>" for name in NAMES)
 CLOSERS = tuple(f"</{name}>" for name in NAMES)
+ENOUGH_TAGS = 100
+MOST_SPACE = 65_536  # characters of white space before the answer that are held
 ANY_TAG = re.compile("|".join(map(re.escape, OPENERS + CLOSERS)))
 
 
@@ -55,6 +57,8 @@ class TagSplitter:
         self._space = ""
         self._blocks = 0
         self._separated = False
+        self._opened = 0
+        self._looked = 0
 
     def feed(self, text: str) -> Iterator[Event]:
         """The events that are certain now."""
@@ -72,6 +76,8 @@ class TagSplitter:
             yield from self._release()
         if self._read == self._watch:
             self._read = self._plain
+        elif self._read == self._implicit:  # the server separates: no block is open
+            self._read = self._start
         self._hold = False
 
     def end(self) -> Iterator[Event]:
@@ -100,7 +106,9 @@ class TagSplitter:
         opener = next((tag for tag in OPENERS if text.startswith(tag)), None)
         if opener:
             self._open(opener, text[len(opener) :])
-        elif not text or any(tag.startswith(text) for tag in OPENERS):
+        elif (not text or any(tag.startswith(text) for tag in OPENERS)) and (
+            len(self._rest) < MOST_SPACE
+        ):
             return
         elif self._blocks or self._separated:
             self._rest = text if self._blocks else self._rest
@@ -164,29 +172,41 @@ class TagSplitter:
         self._space += text[len(shown) :]
 
     def _watch(self) -> Iterator[Event]:
-        """The answer, until the first tag tells whether its beginning was reasoning."""
-        found = ANY_TAG.search(self._rest)
-        end = found.start() if found else len(self._rest) - unfinished(
-            self._rest, OPENERS + CLOSERS
-        )  # fmt: skip
-        piece, self._rest = self._rest[:end], self._rest[end:]
+        """The answer, until a lone closer tells that its beginning was reasoning.
+
+        Quoted tags are text, and a closer that an opener in the text belongs to is text as well.
+        """
+        while found := ANY_TAG.search(self._rest):
+            yield from self._written(found.start())
+            tag = found[0]
+            before = "".join(self._seen)
+            self._looked += 1
+            if tag in OPENERS:
+                self._opened += not quoted(before)
+            elif self._opened and not quoted(before):
+                self._opened -= 1
+            elif not quoted(before) and not any(map(before.rpartition("\n")[2].count, OPENERS)):
+                self._rest = self._rest[len(tag) :]
+                self._blocks = 1
+                self._read = self._start
+                yield from self._reclassify(before)
+                self._hold = False
+                self._seen = []
+                return
+            yield from self._written(len(tag))
+            if self._looked > ENOUGH_TAGS:  # the answer is about tags
+                self._read = self._plain
+                yield from self.separated()
+                return
+        yield from self._written(len(self._rest) - unfinished(self._rest, OPENERS + CLOSERS))
+
+    def _written(self, length: int) -> Iterator[Event]:
+        """The next characters of the answer, which may have to wait."""
+        piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
             self._seen.append(piece)
             if not self._hold:
                 yield Text(piece)
-        if not found:
-            return
-        before = "".join(self._seen)
-        self._read = self._plain
-        if found[0] in CLOSERS and not quoted(before):
-            self._rest = self._rest[len(found[0]) :]
-            self._blocks = 1
-            self._read = self._start
-            yield from self._reclassify(before)
-        elif self._hold:
-            yield from self._release()
-        self._hold = False
-        self._seen = []
 
     def _reclassify(self, before: str) -> Iterator[Event]:
         if self._hold:

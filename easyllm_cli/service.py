@@ -7,10 +7,10 @@ from contextlib import aclosing
 from typing import Any
 
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError
-from .events import Completion, Event, Retrying
+from .events import MAX_TEXT_BYTES, Completion, Event, Retrying
 from .profiles import Profile
 from .providers import provider_for
-from .providers.base import SHOWN_AS_IT_COMES, Messages, longer
+from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict, longer
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
 FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
@@ -26,39 +26,36 @@ class LLMService:
         *,
         stream: bool = True,
         shown: Collection[str] = SHOWN_AS_IT_COMES,
+        max_bytes: int = MAX_TEXT_BYTES,
+        verdict: Verdict | None = None,
         fallbacks: Sequence[Profile | Mapping[str, Any]] = (),
     ) -> AsyncIterator[Event]:
-        """The answer as events; Start names who answers, Retrying that it begins again.
+        """The answer as events; Start names who answers, Retrying says that it begins again.
 
         `shown`: the kinds of events the caller shows at once; after the first of them no other
         profile is asked. `fallbacks`: asked in turn when the one before is busy, cannot be
-        reached, or gives no whole answer.
-        Raises the last profile's error, with the longest text that came as `.partial`.
+        reached, or gives no whole answer. `max_bytes`, `verdict`: as BaseLLMProvider.stream.
+        Raises the last one's error, with the longest text that came as `.partial`.
         """
-        waiting = [Profile.of(one) for one in (config, *fallbacks)]
-        attempts, best = 1, Completion(_NOTHING)
-        while True:
-            provider = provider_for(waiting.pop(0))
-            seen = False
-            chain: Any = provider.stream(messages, stream, shown)
+        waiting = [provider_for(Profile.of(one)) for one in (config, *fallbacks)]
+        attempts, best = 1, Completion(text="", reasoning=None)
+        while waiting:
+            provider, seen = waiting.pop(0), False
+            chain: Any = provider.stream(messages, stream, shown, max_bytes, verdict)
             try:
                 async with aclosing(chain) as events:
                     async for event in events:
                         seen = seen or event.kind in shown
                         if isinstance(event, Retrying):  # counted through all profiles
-                            attempts += 1
-                            event = Retrying(attempts, event.wait, event.why)
+                            event = Retrying(attempts := attempts + 1, event.wait, event.why)
                         yield event
                 return
             except EasyLLMError as error:
                 best = error.partial = longer(best, error.partial or best)
                 if seen or not waiting or not isinstance(error, FALLS_BACK):
                     raise
-                why = f"{error.what} ({error.where}); asking profile {waiting[0].name}"
+                why = f"{error.what} ({error.where}); asking profile {waiting[0].profile.name}"
             finally:
                 await provider.aclose()
             attempts += 1
             yield Retrying(attempts, 0.0, why)
-
-
-_NOTHING = {"text": "", "reasoning": None}

@@ -48,6 +48,7 @@ LATE = {
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),
+    ("cli/road.py", "_show"),  # code blocks for -x
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}

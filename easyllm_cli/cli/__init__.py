@@ -50,7 +50,8 @@ def leave(code: int) -> NoReturn:
         try:
             stream.flush()
         except OSError as error:
-            code = code or code_of(error)
+            if stream is sys.stdout:
+                code = code or code_of(error)
     os._exit(code)
 
 
@@ -65,7 +66,8 @@ def fill_closed_descriptors() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            # For reading, all three: an answer written to a closed stdout must fail (8).
+            os.open(os.devnull, os.O_RDONLY)
     # Python has no object at all for a stream that was closed when it started.
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115

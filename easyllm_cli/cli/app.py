@@ -126,6 +126,8 @@ def root(
 def run(arguments: list[str]) -> int:
     """Runs one command line; every failure becomes one line on stderr. Gives the exit code."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if before[:1] and before[0] in COMMANDS and "--version" in before:
+        arguments = ["--version"]
     try:
         code = typer.main.get_command(app).main(
             arguments, prog_name="easyllm", standalone_mode=False
@@ -143,6 +145,9 @@ def run(arguments: list[str]) -> int:
     except (BrokenPipeError, SystemExit):  # Typer's word for a pipe that broke in --help
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN_PIPE
+    except UnicodeEncodeError as error:
+        shown = ascii(error.object[error.start : error.end])
+        failure = UsageError(f"{shown} cannot be sent as UTF-8", hint="check what was typed")
     except OSError as error:
         failure = OutputError(f"cannot write: {error.strerror or error}")
     except Exception as error:

@@ -31,18 +31,18 @@ def cot(
 
     easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
     """
-    from ..profiles import Profile
     from ..render import choose
-    from .run import Question, Road, answer, look_of
+    from .road import Road
+    from .run import Question, answer, look_of
 
     sampling.think = True
     question = Question(prompt or [], target, ask, sampling, show, common, run)
     question.reasoning = "show"
     if not extract:
         return answer(question)
-    text = text_to_split(prompt or [], Stdin(ask.no_stdin))
+    text = text_to_split(prompt or [], Stdin(ask.no_stdin, common.quiet, common.timeout))
     look = look_of(question)
-    return Road(question, look, choose(look), [Profile()]).travel(extracted(text))
+    return Road(question, look, choose(look), "").travel(extracted(text, look.reasoning))
 
 
 def text_to_split(words: list[str], source: Stdin) -> str:
@@ -61,7 +61,7 @@ def text_to_split(words: list[str], source: Stdin) -> str:
     return text
 
 
-async def extracted(text: str) -> AsyncIterator[Event]:
+async def extracted(text: str, reasoning: str) -> AsyncIterator[Event]:
     """The text as if a model had just said it.
 
     Raises:
@@ -69,6 +69,7 @@ async def extracted(text: str) -> AsyncIterator[Event]:
     """
     from ..providers.base import judge
     from ..reasoning import split_tags
+    from .verdict import verdict
 
     async def said() -> AsyncIterator[Event]:
         yield Text(text)
@@ -80,4 +81,5 @@ async def extracted(text: str) -> AsyncIterator[Event]:
         gathered.feed(event)
         if isinstance(event, Done):
             judge(gathered, event, strict=False)
+            verdict(gathered.completion(), False, reasoning)
         yield event

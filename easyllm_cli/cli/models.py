@@ -1,14 +1,14 @@
 """`easyllm models`: what the profile's server offers."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from ..errors import EasyLLMError, FirstTokenTimeout, UsageError
+from ..errors import EasyLLMError, UsageError
 from ..events import Model
 from .options import Common, Run, Sampling, Target, options
 
+PATIENT = 60.0  # seconds: a long list may take longer than a question beside an answer
 Prefix = Annotated[
     str | None,
     typer.Argument(metavar="[PREFIX]", help="Only ids that begin with it.", show_default=False),
@@ -26,7 +26,7 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
     found: list[Model] = []
     error: EasyLLMError | None = None
     try:
-        found = listed(target, common.timeout, prefix or "")
+        found = listed(target, common, prefix or "")
     except EasyLLMError as failure:
         error = failure
     if error is None and not common.json:
@@ -48,27 +48,29 @@ def show(found: list[Model], color: str) -> None:
         Stream(1, terminal=False).write("".join(f"{one.id}\n" for one in found))
 
 
-def listed(target: Target, timeout: float | None, prefix: str) -> list[Model]:
+def listed(target: Target, common: Common, prefix: str) -> list[Model]:
     """The models whose id begins with the prefix.
 
     Raises:
         EasyLLMError: no profile, no answer. UsageError: none begins so.
     """
+    from . import running
     from .profile import chosen
 
     profile, _ = chosen(target, Sampling(), Run())
+    everything: list[Model] = []
 
-    async def ask() -> list[Model]:
+    async def ask() -> None:
         from ..providers import provider_for
+        from ..render import is_terminal
 
         provider = provider_for(profile)
+        provider.look_seconds = common.timeout or PATIENT
         try:
-            async with asyncio.timeout(timeout):
-                return await provider.models()
-        except TimeoutError:
-            raise FirstTokenTimeout(
-                f"no model list within --timeout {timeout:g}", where=provider.where
-            ) from None
+            if common.json or is_terminal(1):
+                everything.extend(await provider.models())
+            else:  # only ids are shown: nothing more is asked
+                everything.extend(Model(name) for name in await provider.list_models())
         except EasyLLMError as error:
             error.where = error.where or provider.where
             await provider.explain(error)
@@ -76,7 +78,9 @@ def listed(target: Target, timeout: float | None, prefix: str) -> list[Model]:
         finally:
             await provider.aclose()
 
-    everything = asyncio.run(ask())
+    error = running.run(ask(), common.timeout, lambda: False)
+    if error is not None:
+        raise error
     found = [one for one in everything if one.id.startswith(prefix)]
     if prefix and not found:
         raise UsageError(

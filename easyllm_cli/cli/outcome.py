@@ -37,7 +37,7 @@ def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
     if error is not None:
         if debug:
             complain_lines(error)
-        complain(f"easyllm: {redact(str(error))}")
+        complain(f"easyllm: {error}")
     code = error.exit_code if error else 0
     if not json and not jsonl:
         return code
@@ -48,7 +48,8 @@ def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except OutputError as failure:
-        complain(f"easyllm: {failure}")
+        if not isinstance(error, OutputError):  # else it has just been said
+            complain(f"easyllm: {failure}")
         return failure.exit_code
     return code
 

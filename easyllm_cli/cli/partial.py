@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..folders import state_folder
@@ -17,13 +19,35 @@ def keep(text: str) -> Path:
     Raises:
         OSError: it cannot be written.
     """
-    folder = state_folder() / "partial"
+    try:
+        folder = state_folder() / "partial"
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "there is no home folder") from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    path = folder / f"{stamp}-{os.getpid()}.md"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text.encode("utf-8", "replace"))
-    for old in sorted(folder.glob("*.md"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+    path = _new_file(folder, f"{stamp}-{os.getpid()}", text.encode("utf-8", "replace"))
+    _forget_all_but_the_newest(folder)
     return path
+
+
+def _new_file(folder: Path, name: str, data: bytes) -> Path:
+    """A file of its own: process numbers come again, in containers above all."""
+    for number in range(100):
+        path = folder / (f"{name}-{number}.md" if number else f"{name}.md")
+        with suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            return path
+    raise FileExistsError(errno.EEXIST, "too many files of one name", str(path))
+
+
+def _forget_all_but_the_newest(folder: Path) -> None:
+    """Others may be doing the same: what is gone already, or is no file, is left."""
+    aged: list[tuple[float, Path]] = []
+    for path in folder.glob("*.md"):
+        with suppress(OSError):
+            aged.append((path.stat().st_mtime, path))
+    for _, path in sorted(aged)[:-KEPT]:
+        with suppress(OSError):
+            path.unlink()

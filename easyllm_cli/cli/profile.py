@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from ..config import Profiles, choose, read_profiles
@@ -31,6 +32,8 @@ def _fallback(profiles: Profiles, named: str) -> Profile:
 def changed(profile: Profile, sampling: Sampling, run: Run) -> Profile:
     """The profile with the options of one call laid over it: a flag wins over the file."""
     given = options_of(sampling.option or [])
+    if sampling.think and sampling.effort is None and profile.reasoning == "off":
+        profile = replace(profile, reasoning=None)  # a flag wins over the file
     return profile.with_(
         temperature=checked("temperature", sampling.temperature),
         max_tokens=sampling.max_tokens,
@@ -59,6 +62,7 @@ def options_of(pairs: list[str]) -> dict[str, Any]:
             raise UsageError(f'-o "{pair}" has no value', hint="-o KEY=VALUE")
         try:
             made[key] = json.loads(value, parse_constant=str)  # NaN is no JSON: text
-        except ValueError:
+        except (ValueError, RecursionError):
             made[key] = value
+    checked("options", made)  # 1e999 is infinite, which is no JSON
     return made

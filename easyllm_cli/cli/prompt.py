@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+import time
 from pathlib import Path
 
 from ..errors import UsageError
 from ..messages import Image, Message
+from ..render.output import complain
 from . import stdin
 from .options import Ask
 
+MAX_FILE_BYTES = 256 * 1024 * 1024
 STDIN_MARK = "{stdin}"
-
-
-def say(line: str) -> None:
-    """A line of ours on stderr; a broken stderr is no reason to fail."""
-    try:
-        sys.stderr.write(f"easyllm: {line}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
 
 
 class Stdin:
     """Stdin, read at most once, and only where the rules allow it (DESIGN §7)."""
 
-    def __init__(self, never: bool) -> None:
+    def __init__(self, never: bool, quiet: bool = False, timeout: float | None = None) -> None:
+        self.quiet = quiet
+        self.deadline = time.monotonic() + timeout if timeout else float("inf")
         self.never = never or os.environ.get("EASYLLM_STDIN") == "never"
         self.kind = stdin.kind()
         self._data: bytes | None = None
@@ -37,12 +32,18 @@ class Stdin:
         if self._data is None:
             wanted = self.kind in {"file", "stream"} or (forced and self.kind == "rest-of-file")
             if forced and self.kind == "terminal":
-                say("reading stdin from the terminal; end with Ctrl-D")
+                self._say("reading stdin from the terminal; end with Ctrl-D")
                 wanted = True
             allowed = wanted and (forced or not self.never)
-            self._data = stdin.read(lambda: say("waiting for stdin (-n: do not read it)")) \
-                if allowed else b""  # fmt: skip
+            self._data = b""
+            if allowed:
+                waiting = "waiting for stdin (-n: do not read it)"
+                self._data = stdin.read(lambda: self._say(waiting), self.deadline)
         return self._data
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            complain(f"easyllm: {line}")
 
     def picture(self) -> Image:
         """Stdin as a picture; nothing of it is then text.
@@ -75,7 +76,7 @@ def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image
             raise UsageError("no prompt", hint='say what to do with the picture, e.g. "describe"')
         asked = "\n\n".join([*files, text] if text else files)
         messages.append(Message("user", (asked, *images) if asked else tuple(images)))
-    if not any(one.role != "system" for one in messages):
+    if not any(one.text.strip() or one.images for one in messages if one.role != "system"):
         hint = 'easyllm chat "What is Python?", or pipe text in'
         if source.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
@@ -116,21 +117,39 @@ def checked_text(text: str) -> str:
 
 def _file(name: str) -> str:
     """A text file for the prompt: its name, then its content as it is."""
+    return f"{name}:\n{_read(name, 'the file', 'a picture? -a FILE')}"
+
+
+def _read(name: str, what: str, if_no_text: str) -> str:
+    """A text file, or a pipe such as bash's <(command).
+
+    Raises:
+        UsageError: it is missing, unreadable, not UTF-8 or larger than 256 MiB.
+    """
     try:
-        return f"{name}:\n{Path(name).expanduser().read_bytes().decode('utf-8')}"
+        with Path(name).expanduser().open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise UsageError(f"{what} is larger than {MAX_FILE_BYTES >> 20} MiB", where=name)
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"the file is not UTF-8 at byte {error.start}", where=name, hint="a picture? -a FILE"
+            f"{what} is not UTF-8 at byte {error.start}", where=name, hint=if_no_text
         ) from None
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(
-            f"cannot read the file: {error.strerror}", where=name, hint="check the path"
+            f"cannot read {what}: {reason}", where=name, hint="check the path"
         ) from None
 
 
 def _listed(name: str, source: Stdin) -> list[Message]:
     """OpenAI's message list from a JSON file or stdin."""
-    text = stdin.as_text(source.given(forced=True)) if name == "-" else _json_file(name)
+    text = (
+        stdin.as_text(source.given(forced=True))
+        if name == "-"
+        else _read(name, "the message list", "")
+    )
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -140,14 +159,3 @@ def _listed(name: str, source: Stdin) -> list[Message]:
             "the message list is no list", where=name, hint='[{"role": "user", "content": "…"}]'
         )
     return [Message.of(one) for one in listed]
-
-
-def _json_file(name: str) -> str:
-    try:
-        return Path(name).expanduser().read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the message list is not UTF-8: {error.reason}", where=name) from None
-    except OSError as error:
-        raise UsageError(
-            f"cannot read the message list: {error.strerror}", where=name, hint="check the path"
-        ) from None

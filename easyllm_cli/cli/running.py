@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import (
@@ -27,21 +27,12 @@ def run(
     name lookup that Ctrl-C has left in a thread.
     `timeout`: seconds for the whole command. `started`: whether any of the answer has come.
     """
-    terminated = False
+    terminated = asyncio.Event()
 
     async def watched() -> None:
-        task = asyncio.current_task()
-
-        def stop() -> None:
-            nonlocal terminated
-            terminated = True
-            if task:
-                task.cancel()
-
-        if sys.platform != "win32":
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-        async with asyncio.timeout(timeout):
-            await work
+        with cancelled_by_sigterm(terminated):
+            async with asyncio.timeout(timeout):
+                await work
 
     collect_garbage_again()
     try:
@@ -53,7 +44,28 @@ def run(
         late = f"the command took longer than --timeout {timeout:g} s"
         return kind(late, hint="raise --timeout")
     except (KeyboardInterrupt, asyncio.CancelledError):
-        stopped = Interrupted("terminated" if terminated else "interrupted")
-        stopped.exit_code = TERMINATED if terminated else stopped.exit_code
+        stopped = Interrupted("terminated" if terminated.is_set() else "interrupted")
+        stopped.exit_code = TERMINATED if terminated.is_set() else stopped.exit_code
         return stopped
     return None
+
+
+@contextmanager
+def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
+    """SIGTERM cancels the running task and sets the event, as Ctrl-C does by asyncio's doing.
+
+    Not through the loop's own handler, which waits for a loop that may be stuck in a write.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        terminated.set()
+        if task:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+    usual = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)

@@ -7,10 +7,11 @@ import os
 import select
 import stat
 import sys
+import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..errors import UsageError
+from ..errors import FirstTokenTimeout, UsageError
 
 Kind = Literal["none", "terminal", "rest-of-file", "file", "stream"]
 NOTICE_SECONDS = 2.0
@@ -31,20 +32,27 @@ def kind(descriptor: int = 0) -> Kind:
     return "terminal" if os.isatty(descriptor) else "stream"
 
 
-def read(notice: Callable[[], None], descriptor: int = 0, cap: int = 256 << 20) -> bytes:
+def read(
+    notice: Callable[[], None],
+    deadline: float = float("inf"),
+    descriptor: int = 0,
+    cap: int = 256 << 20,
+) -> bytes:
     """All bytes; `notice` is called once when nothing has come for 2 seconds.
 
+    `deadline`: the moment of time.monotonic() at which the command must be over.
     Raises:
-        UsageError: more than `cap` bytes.
+        UsageError: more than `cap` bytes. FirstTokenTimeout: the deadline passed.
     """
     held: list[bytes] = []
     size = 0
     silent = True
     while True:
         try:
-            if silent and WAITS and not select.select([descriptor], [], [], NOTICE_SECONDS)[0]:
+            if not _comes(descriptor, silent, deadline):
                 notice()
                 silent = False
+                continue
             piece = os.read(descriptor, 1 << 16)
         except BlockingIOError:  # the parent left it non-blocking
             select.select([descriptor], [], [])
@@ -61,6 +69,23 @@ def read(notice: Callable[[], None], descriptor: int = 0, cap: int = 256 << 20) 
         if size > cap:
             raise UsageError(f"stdin is longer than {cap >> 20} MiB")
     return b"".join(held)
+
+
+def _comes(descriptor: int, silent: bool, deadline: float) -> bool:
+    """Whether there is something to read; False after 2 seconds of a stdin that is still silent.
+
+    Raises:
+        FirstTokenTimeout: the deadline passed.
+    """
+    if not WAITS or (not silent and deadline == float("inf")):
+        return True
+    left = deadline - time.monotonic()
+    patience = min(NOTICE_SECONDS, left) if silent else left
+    if select.select([descriptor], [], [], max(0.0, patience))[0]:
+        return True
+    if time.monotonic() >= deadline:
+        raise FirstTokenTimeout("stdin did not end within --timeout", hint="raise --timeout")
+    return False
 
 
 def as_text(data: bytes) -> str:

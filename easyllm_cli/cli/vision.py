@@ -34,8 +34,8 @@ def vision(
     """
     from .run import Question, answer
 
-    source = Stdin(ask.no_stdin)
-    names, prompt = split(arguments or [], source)
+    source = Stdin(ask.no_stdin, common.quiet, common.timeout)
+    names, prompt = split(arguments or [], source, bool(ask.file or ask.messages))
     pictures = tuple(source.picture() if name == "-" else Image.of(name) for name in names)
     words = [prompt] if prompt else []
     question = Question(words, target, ask, sampling, show, common, run)
@@ -44,8 +44,10 @@ def vision(
     return answer(question)
 
 
-def split(arguments: list[str], source: Stdin) -> tuple[list[str], str]:
+def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], str]:
     """Pictures and prompt. One argument is the picture, when the prompt comes on stdin.
+
+    `asked`: a file or a message list says what to do.
 
     Raises:
         UsageError: no picture, or the last argument is a file and so no prompt.
@@ -54,7 +56,7 @@ def split(arguments: list[str], source: Stdin) -> tuple[list[str], str]:
         raise UsageError("no picture", hint='easyllm vision img.jpg "describe"')
     last = arguments[-1]
     if len(arguments) == 1:
-        if last != "-" and source.given(forced=False):
+        if asked or (last != "-" and source.given(forced=False)):
             return arguments, ""
         raise UsageError("no prompt", where=last, hint=f'easyllm vision {last} "describe"')
     if last != "-" and is_file(last):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -13,13 +14,26 @@ from ..errors import (
     IncompleteAnswer,
     MalformedAnswer,
 )
-from ..events import Collector, Completion, Done, Event, Model, Retrying, Text, collect
+from ..events import (
+    MAX_TEXT_BYTES,
+    Collector,
+    Completion,
+    Done,
+    Event,
+    Model,
+    Note,
+    Retrying,
+    Text,
+    collect,
+)
 from ..messages import Image, Message, messages_of
 from ..profiles import DEFAULTS, Profile
 from ..reasoning import split_tags
 from ..retry import retrying
 
 Messages = Sequence[Message | Mapping[str, Any]]
+LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
+Verdict = Callable[[Completion, bool], str]
 SHOWN_AS_IT_COMES = ("text", "reasoning")
 
 
@@ -39,6 +53,7 @@ class BaseLLMProvider(ABC):
         self.max_tokens = _or_default(self.profile, "max_tokens")
         self.top_p = _or_default(self.profile, "top_p")
         self.top_k = self.profile.top_k
+        self.look_seconds = LOOK_SECONDS
 
     @abstractmethod
     def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
@@ -71,36 +86,40 @@ class BaseLLMProvider(ABC):
         messages: Messages,
         stream: bool = True,
         shown: Collection[str] = SHOWN_AS_IT_COMES,
+        max_bytes: int = MAX_TEXT_BYTES,
+        verdict: Verdict | None = None,
     ) -> AsyncIterator[Event]:
         """The answer as events, retried by the profile's rules, inline reasoning split off.
 
         `shown`: the kinds of events that the caller shows at once (empty = nothing before the
-        end); after the first of them nothing is retried.
-        Raises:
-            EasyLLMError: by its class; `.partial` holds what had been gathered.
+        end); after the first of them nothing is retried. `max_bytes`: of text and reasoning.
+        `verdict`: called with the Completion at its end; raises when it does not count, gives a
+        note ("" = none). Raises EasyLLMError by its class; its `.partial` holds what had been
+        gathered, as it does on a CancelledError that passes through.
         """
         asked = messages_of(messages)
-        gathered = Collector()
-        best: Completion | None = None
+        taken = Taken(max_bytes)
 
         def attempt() -> AsyncIterator[Event]:
-            tags = self.profile.reasoning_tags
-            return split_tags(self.events(asked, stream), tags, self.holds_text())
+            heard = taken.before_split(self.events(asked, stream))
+            return split_tags(heard, self.profile.reasoning_tags, self.holds_text())
 
         chain: Any = retrying(attempt, self.profile, shown)
         try:
             async with aclosing(chain) as events:
                 async for event in events:
-                    if isinstance(event, Retrying):
-                        best = longer(best, gathered.completion())
-                    gathered.feed(event)
+                    taken.feed(event)
                     if isinstance(event, Done):
-                        judge(gathered, event, self.profile.strict)
+                        judge(taken.gathered, event, self.profile.strict)
+                        note = verdict(taken.completion(), event.limited) if verdict else ""
+                        if note:
+                            yield Note(note)
                     yield event
-        except EasyLLMError as error:
-            error.partial = longer(best, gathered.completion())
-            error.where = error.where or self.where
-            await self.explain(error)
+        except (EasyLLMError, asyncio.CancelledError) as error:
+            error.partial = taken.most()  # type: ignore[union-attr]
+            if isinstance(error, EasyLLMError):
+                error.where = error.where or self.where
+                await self.explain(error)
             raise
 
     async def chat(self, messages: Messages) -> Completion:
@@ -136,6 +155,43 @@ class BaseLLMProvider(ABC):
 def _or_default(profile: Profile, key: str) -> Any:
     value = getattr(profile, key)
     return DEFAULTS[key] if value is None else value
+
+
+class Taken:
+    """What has come of an answer, the attempts before included."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.gathered = Collector(max_bytes)
+        self._raw = Collector(max_bytes)
+        self._max_bytes = max_bytes
+        self._best: Completion | None = None
+
+    async def before_split(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """One attempt's events, counted before any of their text is held back for a tag.
+
+        Raises:
+            IncompleteAnswer: there are more bytes than the limit.
+        """
+        raw = self._raw = Collector(self._max_bytes)
+        stream: Any = events
+        async with aclosing(stream):
+            async for event in stream:
+                raw.feed(event)
+                yield event
+
+    def feed(self, event: Event) -> None:
+        """An event that is handed on."""
+        if isinstance(event, Retrying):
+            self._best = self.most()
+        self.gathered.feed(event)
+
+    def completion(self) -> Completion:
+        return self.gathered.completion()
+
+    def most(self) -> Completion:
+        """The attempt with the most text; held text where nothing was handed on."""
+        nothing = not self.gathered.text and not self.gathered.reasoning
+        return longer(self._best, (self._raw if nothing else self.gathered).completion())
 
 
 def longer(one: Completion | None, other: Completion) -> Completion:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import MalformedAnswer
 from ..events import Model
+from .chat_frames import count, table
 
 
 def rows(body: Any, key: str) -> list[dict[str, Any]]:
@@ -22,17 +23,12 @@ def rows(body: Any, key: str) -> list[dict[str, Any]]:
 
 def model_of(row: dict[str, Any]) -> Model:
     """One row of /models; what a server does not say stays None (WIRE §1f, §2)."""
-    meta = row.get("meta") or {}
-    architecture = row.get("architecture") or {}
-    capabilities = row.get("capabilities") or {}
-    modalities = architecture.get("input_modalities") if isinstance(architecture, dict) else None
-    sees = "image" in modalities if isinstance(modalities, list) else None
-    if sees is None and isinstance(capabilities, dict):
-        sees = capabilities.get("vision")
-    context = (
-        row.get("max_model_len")
-        or row.get("context_length")
-        or row.get("max_context_length")
-        or (isinstance(meta, dict) and (meta.get("n_ctx") or meta.get("n_ctx_train")))
-    )
-    return Model(str(row.get("id")), context or None, sees)
+    meta = table(row.get("meta"))
+    modalities = table(row.get("architecture")).get("input_modalities")
+    vision = table(row.get("capabilities")).get("vision")
+    sees = vision if isinstance(vision, bool) else None
+    if isinstance(modalities, list):
+        sees = "image" in modalities
+    named = (row.get(key) for key in ("max_model_len", "context_length", "max_context_length"))
+    contexts = (count(value) for value in (*named, meta.get("n_ctx"), meta.get("n_ctx_train")))
+    return Model(str(row.get("id")), next(filter(None, contexts), None), sees)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from ..errors import FilteredError
-from ..events import Event, Reasoning, Text, Usage
+from ..events import Event, Note, Reasoning, Text, Usage
 from .decoder import Decoder
 
 # Gateways mirror one in another, so the first that says something is taken, never two (trap 7).
@@ -20,15 +21,16 @@ class ChatDecoder(Decoder):
         super().__init__(stream)
         self._refusal = ""
         self._wrote = False
+        self._told = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event == "[DONE]":
-            self.ended = True
+            self.ended = self.over = True
             return
         yield from super().read(body, event)
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
-        usage = body.get("usage") or (body.get("x_groq") or {}).get("usage")
+        usage = body.get("usage") or table(body.get("x_groq")).get("usage")
         if isinstance(usage, dict):
             self.usage = usage_of(usage)
         choices = body.get("choices")
@@ -38,9 +40,12 @@ class ChatDecoder(Decoder):
 
     def _choice(self, choice: dict[str, Any]) -> Iterator[Event]:
         delta = choice.get("delta") or choice.get("message")
-        # What comes after the finish belongs to no answer (FAULTS §4, 24).
         if isinstance(delta, dict) and self.finish is None:
             yield from self._delta(delta)
+        elif isinstance(delta, dict) and delta.get("content") and not self._told:
+            # What comes after the finish belongs to no answer (FAULTS §4, 24).
+            self._told = True
+            yield Note("the server sent more text after the answer's end: left out")
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finished(reason)
@@ -109,8 +114,8 @@ def _parts(content: list[Any]) -> Iterator[Event]:
 
 def usage_of(usage: dict[str, Any]) -> Usage:
     """Token counts as OpenAI reports them, OpenRouter's cost and DeepSeek's cache hits."""
-    prompt = usage.get("prompt_tokens_details") or {}
-    completion = usage.get("completion_tokens_details") or {}
+    prompt = table(usage.get("prompt_tokens_details"))
+    completion = table(usage.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
     cost = usage.get("cost")
     return Usage(
@@ -119,8 +124,13 @@ def usage_of(usage: dict[str, Any]) -> Usage:
         count(usage.get("total_tokens")),
         count(completion.get("reasoning_tokens")),
         count(cached),
-        cost_usd=float(cost) if isinstance(cost, int | float) else None,
+        cost_usd=float(cost) if isinstance(cost, int | float) and isfinite(cost) else None,
     )
+
+
+def table(value: Any) -> dict[str, Any]:
+    """An object of a foreign body, or an empty one where a server sent something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def count(value: Any) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import BusyError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Usage
@@ -20,7 +20,6 @@ FINISH = {
     "completed": "stop",
     "max_tokens": "length",
     "max_output_tokens": "length",
-    "model_context_window_exceeded": "length",
     "function_call": "tool_calls",
     "tool_use": "tool_calls",
     "safety": "content_filter",
@@ -35,7 +34,13 @@ FAILED = ("error", "failed", "other", "insufficient_system_resource")
 
 
 class Decoder(ABC):
-    """Reads one answer. `read` is called for every frame, `end` once when the body is over."""
+    """Reads one answer. `read` is called for every frame, `end` once when the body is over.
+
+    `ended`: the answer's end marker came. `over`: nothing can follow it. `whole`: the frame at
+    hand is the whole body. `marker_is_final`: no text follows the marker in this protocol.
+    """
+
+    marker_is_final: ClassVar[bool] = True
 
     def __init__(self, stream: bool) -> None:
         self.stream = stream
@@ -45,6 +50,7 @@ class Decoder(ABC):
         self.finish: str | None = None
         self.ended = False
         self.whole = False
+        self.over = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         """The events of one frame.
@@ -63,7 +69,10 @@ class Decoder(ABC):
             if isinstance(body, dict | list) and body:
                 raise from_object(body)
             raise MalformedAnswer("the server sent a frame that is no object")
-        yield from self.decode(body)
+        try:
+            yield from self.decode(body)
+        except (AttributeError, TypeError, KeyError) as error:
+            raise MalformedAnswer("the server sent a frame of an unknown shape") from error
 
     def is_error(self, body: dict[str, Any]) -> bool:
         """Whether a frame is the provider's error report."""
@@ -74,9 +83,12 @@ class Decoder(ABC):
         """The events of one good frame; sets `usage`, `finish` and `ended`."""
 
     def finished(self, reason: str) -> None:
-        """The terminal marker came, with the provider's word for why."""
+        """The terminal marker came, with the provider's word for why.
+
+        A second one never turns a cut answer into a whole one: `stop` gives way to any other.
+        """
         self.ended = True
-        if reason:
+        if reason and self.finish in (None, "stop"):
             self.finish = FINISH.get(reason.lower(), reason.lower())
 
     def end(self, started: bool) -> Iterator[Event]:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import FilteredError
 from ..events import Event, Reasoning, Text, Usage
-from .chat_frames import count
+from .chat_frames import count, table
 from .decoder import Decoder
 
 
 class GeminiDecoder(Decoder):
     """The end is a candidate's finishReason, or a blocked prompt; there is no [DONE]."""
 
+    marker_is_final: ClassVar[bool] = False
+
+    def __init__(self, stream: bool) -> None:
+        super().__init__(stream)
+        self._wrote = False
+
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
         if isinstance(usage, dict):
             self.usage = usage_of(usage)
-        blocked = (body.get("promptFeedback") or {}).get("blockReason")
+        blocked = table(body.get("promptFeedback")).get("blockReason")
         if blocked and not body.get("candidates"):
-            raise FilteredError(f"the prompt was blocked: {blocked}", hint="rephrase the prompt")
+            if not self._wrote:
+                raise FilteredError(
+                    f"the prompt was blocked: {blocked}", hint="rephrase the prompt"
+                )
+            self.finished("content_filter")
         candidates = body.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
             if isinstance(candidate, dict) and not candidate.get("index"):
@@ -31,8 +41,11 @@ class GeminiDecoder(Decoder):
         parts = content.get("parts") if isinstance(content, dict) else None
         for part in parts if isinstance(parts, list) else ():
             text = part.get("text") if isinstance(part, dict) else None
-            if isinstance(text, str) and text and not self.ended:
-                yield Reasoning(text) if part.get("thought") is True else Text(text)
+            # Some models say STOP on every frame, so the end is the end of the stream.
+            if isinstance(text, str) and text:
+                thought = part.get("thought") is True
+                self._wrote = self._wrote or not thought
+                yield Reasoning(text) if thought else Text(text)
         reason = candidate.get("finishReason")
         if isinstance(reason, str) and reason:
             self.finished(reason)

@@ -11,7 +11,7 @@ from ..messages import Message
 from ..transport.client import Request
 from ..transport.framing import NDJSON, Framing
 from .catalogue import rows
-from .chat_frames import count
+from .chat_frames import count, table
 from .decoder import Decoder
 from .ollama_frames import OllamaDecoder
 from .pictures import with_bytes
@@ -65,7 +65,7 @@ class OllamaProvider(WireProvider):
         role = "system" if message.role == "developer" else message.role
         made: dict[str, Any] = {"role": role, "content": message.text}
         if message.images:
-            made["images"] = [image.base64() for image in message.images]
+            made["images"] = [image.base64() or image.url for image in message.images]
         return made
 
     def framing(self) -> Framing:
@@ -112,7 +112,7 @@ class OllamaProvider(WireProvider):
         known = shown.get("capabilities") if isinstance(shown, dict) else None
         if not isinstance(known, list):
             return Model(name)
-        facts = shown.get("model_info") or {}
+        facts = table(shown.get("model_info"))
         context = next(
             (value for key, value in facts.items() if key.endswith(".context_length")), None
         )

@@ -24,6 +24,7 @@ class OllamaDecoder(Decoder):
         reason = body.get("done_reason")
         if body.get("done") is True or (isinstance(reason, str) and reason):
             self.finished(reason if isinstance(reason, str) else "")
+            self.over = True
             prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
             both = None if prompt is None or answer is None else prompt + answer
             self.usage = Usage(prompt, answer, both)

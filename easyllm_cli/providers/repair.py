@@ -14,6 +14,15 @@ from ..transport.client import Request
 SOFT_STATUSES = (400, 413, 422)
 # The answer's limit has two names in OpenAI's world: the other one is tried (WIRE §1a).
 OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+# Every provider's name for the longest answer.
+LIMITS = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "num_predict",
+    "n_predict",
+    "maxOutputTokens",
+)
 SILENT = ("stream_options",)  # ours, not the user's: no line about it
 
 
@@ -45,6 +54,12 @@ def has(body: Any, path: str) -> bool:
             return False
         body = body[part]
     return True
+
+
+def has_limit(body: Mapping[str, Any]) -> bool:
+    """Whether a request says how long the answer may be, at the top or in its options."""
+    nested = [value for value in body.values() if isinstance(value, dict)]
+    return any(table.get(name) is not None for table in (body, *nested) for name in LIMITS)
 
 
 class Repair:

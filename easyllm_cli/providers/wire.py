@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,11 +17,13 @@ from ..errors import (
     AuthError,
     ConfigError,
     EasyLLMError,
+    FirstTokenTimeout,
+    IncompleteAnswer,
     MalformedAnswer,
     NetworkError,
     NotFoundError,
 )
-from ..events import Event, Note, Reasoning, Start, Text
+from ..events import Done, Event, Note, Reasoning, Start, Text
 from ..messages import Message
 from ..profiles import Profile, nearest
 from ..secret import Secret
@@ -31,10 +34,15 @@ from ..transport.patience import Patience
 from ..vendors import VENDORS, Vendor
 from .base import BaseLLMProvider
 from .decoder import Decoder
-from .repair import Repair
+from .repair import Repair, has_limit
+from .surrogates import Surrogates
 
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
-LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
+
+
+# Seconds: for the usage frame behind the end marker, and for the body's own end behind `[DONE]`.
+AFTER_THE_END = 2.0
+AFTER_THE_LAST = 0.25
 
 
 class WireProvider(BaseLLMProvider):
@@ -108,9 +116,12 @@ class WireProvider(BaseLLMProvider):
                     raise ConfigError(
                         f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
                     )
-                made[name] = Secret(found)
-            else:
-                made[name] = value
+                value = found
+            if not value.isascii() or not value.isprintable():
+                raise ConfigError(f"header {name} holds characters that no header can")
+            hidden = re.search(r"auth|key|token|secret|cookie|password", name, re.IGNORECASE)
+            secret = hidden or (self.profile.headers or {})[name].startswith("env:")
+            made[name] = Secret(value) if secret else value
         return made
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
@@ -141,19 +152,36 @@ class WireProvider(BaseLLMProvider):
     ) -> AsyncIterator[Event]:
         """The events of one request, its frames decoded."""
         decoder = self.decoder(stream)
+        frames: Any = self._frames(request, stream, patience, decoder)
+        surrogates = Surrogates()
+        async with aclosing(frames):
+            async for event in frames:
+                for one in surrogates.whole(event):
+                    yield one
+        limited = has_limit(request.body or {})
+        for event in decoder.end(patience.started):
+            yield replace(event, limited=limited) if isinstance(event, Done) else event
+
+    async def _frames(
+        self, request: Request, stream: bool, patience: Patience, decoder: Decoder
+    ) -> AsyncIterator[Event]:
+        """The events of the frames; ends at the end marker even if the connection does not."""
         framing = self.framing() if stream else Whole()
         frames: Any = exchange(self.client, request, framing, patience)
-        async with aclosing(frames):
-            async for frame in frames:
-                if isinstance(frame, Note):
-                    yield frame
-                    continue
-                for event in decoder.read(*frame):
-                    if isinstance(event, Text | Reasoning):
-                        patience.token()
-                    yield event
-        for event in decoder.end(patience.started):
-            yield event
+        try:
+            async with aclosing(frames):
+                async for frame in frames:
+                    for event in [frame] if isinstance(frame, Note) else decoder.read(*frame):
+                        if isinstance(event, Text | Reasoning):
+                            patience.token()
+                        yield event
+                    if decoder.ended and decoder.marker_is_final:
+                        patience.closing(AFTER_THE_LAST if decoder.over else AFTER_THE_END)
+        except (NetworkError, IncompleteAnswer) as error:
+            # A connection that is cut or left open behind the end marker takes nothing away.
+            final = decoder.ended and decoder.marker_is_final
+            if not final or isinstance(error, MalformedAnswer):
+                raise
 
     def _patience(self, stream: bool) -> Patience:
         limits = self.profile.timeout
@@ -169,12 +197,15 @@ class WireProvider(BaseLLMProvider):
             EasyLLMError: as for an answer; MalformedAnswer when it is not JSON.
         """
         request = Request(method, url, self.headers(), body)
-        seconds = max(LOOK_SECONDS, self.profile.timeout.connect)
-        frames: Any = exchange(self.client, request, Whole(), Patience(seconds, seconds, seconds))
-        async with aclosing(frames):
-            async for frame in frames:
-                if not isinstance(frame, Note):
-                    return frame[0]
+        seconds = self.look_seconds
+        frames: Any = exchange(self.client, request, Whole(), Patience(seconds, seconds))
+        try:
+            async with aclosing(frames):
+                async for frame in frames:
+                    if not isinstance(frame, Note):
+                        return frame[0]
+        except FirstTokenTimeout:
+            raise FirstTokenTimeout(f"no answer from {url} within {seconds:g} s", hint="") from None
         raise MalformedAnswer(f"{url} answered with nothing", hint="check the endpoint")
 
     async def explain(self, error: EasyLLMError) -> None:
@@ -204,12 +235,9 @@ class WireProvider(BaseLLMProvider):
     async def aclose(self) -> None:
         await self.client.aclose()
 
-    def dumped(self, messages: list[Message], stream: bool) -> str:
-        """The request as JSON for --dry-run: secrets as ***, no key looked up, nothing sent."""
+    def dry_request(self, messages: list[Message], stream: bool) -> Request:
+        """The request for --dry-run: no key is looked up and nothing is sent."""
         self.dry = True
         has_key = names_a_key(self.profile, self.endpoint)
         self.__dict__["key"] = Secret("not looked up") if has_key else None
-        request = self.request(messages, stream)
-        headers = {name: str(value) for name, value in request.headers.items()}
-        shown = {"method": request.method, "url": request.url, "headers": headers}
-        return json.dumps({**shown, "body": request.body}, ensure_ascii=False)
+        return self.request(messages, stream)

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 
 from ..errors import OutputError
+from ..secret import redact
 from .neutral import Neutraliser, neutral
+
+# A pipe that select calls writable takes this much without blocking (PIPE_BUF).
+AT_ONCE = 4096
+LOOK_EVERY = 0.1  # seconds
+
+
+def while_nobody_reads() -> None:
+    """Raise CancelledError if the task that writes was cancelled; it cannot look itself."""
+    import asyncio  # whoever can be cancelled has loaded it
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Stream:
@@ -31,17 +49,25 @@ class Stream:
         if not text:
             return
         self.last = text[-1]
-        data = text.encode("utf-8", "replace")
+        data = memoryview(text.encode("utf-8", "replace"))
         while data:
             try:
-                data = data[os.write(self.descriptor, data) :]
+                self._wait()
+                data = data[os.write(self.descriptor, data[:AT_ONCE]) :]
             except BlockingIOError:
-                select.select([], [self.descriptor], [])
+                continue
             except BrokenPipeError:
                 raise
             except OSError as error:
                 name = "stdout" if self.descriptor == 1 else "stderr"
                 raise OutputError(f"cannot write to {name}: {error.strerror}") from None
+
+    def _wait(self) -> None:
+        """Until the reader takes more, so that Ctrl-C works while nobody reads."""
+        if sys.platform == "win32":
+            return  # it selects sockets only
+        while not select.select([], [self.descriptor], [], LOOK_EVERY)[1]:
+            while_nobody_reads()
 
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""
@@ -54,7 +80,7 @@ class Stream:
 def complain(line: str) -> None:
     """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
     try:
-        shown = " ".join(line.splitlines())
+        shown = redact(" ".join(line.splitlines()))
         # In one write, so that the lines of commands that run side by side stay whole.
         Stream(2, terminal=False).codes((neutral(shown) if os.isatty(2) else shown) + "\n")
     except (OSError, OutputError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
@@ -11,11 +10,6 @@ from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Text
 from . import Look, is_terminal
 from .output import Stream
 from .reasoning import ReasoningBlock
-
-FENCE = re.compile(
-    r"^(?P<indent> {0,3})(?P<mark>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^ {0,3}(?P=mark)[`~]*[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
 
 
 class Renderer(ABC):
@@ -27,6 +21,9 @@ class Renderer(ABC):
     @abstractmethod
     def event(self, event: Event) -> None:
         """One event of the answer."""
+
+    def interrupt(self) -> None:
+        """A line of ours comes on stderr: on a terminal it begins on a line of its own."""
 
     def finish(self, completion: Completion) -> None:
         """The answer is complete (or is to be printed all the same)."""
@@ -63,15 +60,9 @@ class Whole(Renderer):
             self._thoughts.clear()
 
     def finish(self, completion: Completion) -> None:
-        """The whole answer on stdout.
-
-        Raises:
-            IncompleteAnswer: -x, and there is no code block in it.
-        """
+        """The whole answer on stdout."""
         text = completion["text"]
         reasoning = completion["reasoning"] or ""
-        if self.look.code:
-            text = code_blocks(text, every=self.look.code == "all")
         if self.look.reasoning == "only":
             text = reasoning
         elif self.look.reasoning == "tags" and reasoning:
@@ -82,6 +73,9 @@ class Whole(Renderer):
         self.out.write(text)
         self.out.end_line()
         self.wrote = True
+
+    def interrupt(self) -> None:
+        self.block.interrupt()
 
     def _end_reasoning(self) -> None:
         for thought in self._thoughts:
@@ -128,6 +122,11 @@ class AsItComes(Renderer):
         else:
             self.block.write(text)
 
+    def interrupt(self) -> None:
+        self.block.interrupt()
+        if self.out.terminal:
+            self.out.end_line()
+
     def _answer_begins(self) -> None:
         self._thinking = False
         if self.mode == "tags":
@@ -151,17 +150,3 @@ class AsItComes(Renderer):
         if self._thinking:
             self._answer_begins()
         self.out.end_line()
-
-
-def code_blocks(text: str, every: bool) -> str:
-    """The first fenced block's content, or every one's.
-
-    Raises:
-        IncompleteAnswer: there is none.
-    """
-    found = [match["code"] for match in FENCE.finditer(text)]
-    if not found:
-        raise IncompleteAnswer(
-            "the answer holds no code block", hint="ask for one, or leave out -x", retryable=False
-        )
-    return "".join(found) if every else found[0]

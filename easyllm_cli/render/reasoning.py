@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from ..errors import OutputError
 from . import Look, is_terminal, takes_color
 from .output import Stream
 
@@ -25,14 +28,23 @@ class ReasoningBlock:
         if not self.wanted:
             return
         if not self._open and self.live:
-            self._out.codes(f"{self._begin}thinking …\n")
+            with suppress(OSError, OutputError):
+                self._out.codes(f"{self._begin}thinking …\n")
         self._open = True
-        self._out.write(text)
+        with suppress(OSError, OutputError):  # a broken stderr takes nothing from the answer
+            self._out.write(text)
+
+    def interrupt(self) -> None:
+        """A line of ours comes in between: it begins on a line of its own."""
+        if self._open and self.live:
+            with suppress(OSError, OutputError):
+                self._out.end_line()
 
     def close(self) -> None:
         """The reasoning is over: its line ended, a blank line before the answer on a terminal."""
         if not self._open:
             return
         self._open = False
-        self._out.end_line()
-        self._out.codes(f"{self._end}\n" if self.live else "")
+        with suppress(OSError, OutputError):
+            self._out.end_line()
+            self._out.codes(f"{self._end}\n" if self.live else "")

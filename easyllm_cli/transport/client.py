@@ -111,13 +111,16 @@ class Client:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
         http = self._client()
-        made = http.build_request(
-            request.method,
-            request.url,
-            headers=request.revealed_headers(),
-            content=request.content(),
-            extensions={"trace": patience.trace},
-        )
+        try:
+            made = http.build_request(
+                request.method,
+                request.url,
+                headers=request.revealed_headers(),
+                content=request.content(),
+                extensions={"trace": patience.trace},
+            )
+        except httpx.InvalidURL as error:
+            raise ConfigError(f"the endpoint is no usable URL: {error}") from None
         try:
             response = await patience.wait(http.send(made, stream=True))
         except httpx.HTTPError as error:

@@ -37,6 +37,10 @@ class Patience:
         self.started = True
         self._left = self.idle
 
+    def closing(self, seconds: float) -> None:
+        """The answer's end marker came: what may follow it is not worth waiting long for."""
+        self._left = min(self._left, seconds)
+
     async def trace(self, step: str, _: object) -> None:
         """The HTTP client's account of what it does: waiting begins when the request is out, so
         that a slow connection (which has its own limit) does not eat into it."""
@@ -97,7 +101,7 @@ class Patience:
             message = f"the answer took longer than timeout.total = {self.total:g} s"
             if self.started:
                 return IncompleteAnswer(message, hint="raise timeout.total", retryable=False)
-            return FirstTokenTimeout(message, hint="raise timeout.total")
+            return FirstTokenTimeout(message, hint="raise timeout.total", retryable=False)
         if self.started:
             return IncompleteAnswer(
                 f"the answer stopped: nothing came for {self.idle:g} s",

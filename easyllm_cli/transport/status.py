@@ -17,6 +17,7 @@ from ..errors import (
     RefusedError,
     TooLargeError,
 )
+from ..secret import redact
 from .delay import retry_after
 
 MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
@@ -235,6 +236,6 @@ def _page(body: bytes) -> str:
 
 
 def shortened(text: str) -> str:
-    """White space folded, at most 300 characters."""
-    text = " ".join(text.split())
+    """White space folded, keys cut out (before anything is cut off), at most 300 characters."""
+    text = redact(" ".join(text.split()))
     return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"

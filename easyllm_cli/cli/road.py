@@ -1,0 +1,159 @@
+"""Road: one answer under way, shown as it comes, kept when it fails, and told how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EasyLLMError, OutputError
+from ..events import Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
+from ..render import Look, is_terminal
+from ..render.output import complain
+from ..render.plain import Renderer
+from . import partial, running
+from .outcome import Outcome, finish
+
+if TYPE_CHECKING:
+    from .run import Question
+
+
+class Road:
+    """`profile` is the name of the one that was asked first."""
+
+    def __init__(self, question: Question, look: Look, renderer: Renderer, profile: str) -> None:
+        self.question = question
+        self.look = look
+        self.renderer = renderer
+        self.profile = profile
+        self.gathered = Collector()
+        self.stopped: Completion | None = None
+        self.began = time.monotonic()
+        self.first_token: float | None = None
+
+    def travel(self, events: AsyncIterator[Event]) -> int:
+        """The whole way; gives the exit code."""
+        timeout = self.question.common.timeout
+        error = running.run(self._listen(events), timeout, self._has_begun)
+        completion = self._completion(error)
+        whole = completion["text"]
+        try:
+            if error is None or (self.question.show.partial and whole):
+                completion = self._show(completion)
+        except EasyLLMError as failure:
+            error = error or failure
+        finally:
+            with suppress(OutputError):
+                self.renderer.close()
+        if error is not None and whole and not self.renderer.wrote and not self.look.json:
+            self._keep(whole, error)
+        self._say_how_it_went()
+        return self._finish(error, completion)
+
+    async def _listen(self, events: AsyncIterator[Event]) -> None:
+        """Take every event in and show it."""
+        closing: Any = events
+        try:
+            async with aclosing(closing):
+                async for event in closing:
+                    if isinstance(event, Text | Reasoning):
+                        self.first_token = self.first_token or time.monotonic()
+                    else:
+                        self._say(event)
+                    self.gathered.feed(event)
+                    self.renderer.event(event)
+        except asyncio.CancelledError as stopped:
+            self.stopped = getattr(stopped, "partial", None)
+            raise
+
+    def _has_begun(self) -> bool:
+        """Whether any of the answer has come, held back or not."""
+        held = self.stopped is not None and bool(self.stopped["text"] or self.stopped["reasoning"])
+        return self.first_token is not None or held
+
+    def _completion(self, error: EasyLLMError | None) -> Completion:
+        """The answer, or the most that came of it in any attempt."""
+        came = self.gathered.completion()
+        best = (error.partial if error else None) or self.stopped
+        return best if best and len(best["text"]) >= len(came["text"]) else came
+
+    def _show(self, completion: Completion) -> Completion:
+        """Show what waited for the end; with -x the code alone, which is then the answer.
+
+        Raises:
+            IncompleteAnswer: there is no code. OutputError: it cannot be written.
+        """
+        if self.look.code:
+            from ..render.code import code_blocks
+
+            blocks = code_blocks(completion["text"], every=self.look.code == "all")
+            completion = Completion(completion, text=blocks)
+        self.renderer.finish(completion)
+        return completion
+
+    def _say(self, event: Event) -> None:
+        """Notes, retries and, with -v, who is asked: on stderr."""
+        if isinstance(event, Retrying):
+            wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
+            self._note(f"{event.why}{wait} (try {event.attempt})")
+        elif isinstance(event, Note):
+            self._note(event.text)
+        elif isinstance(event, Start) and self.question.common.verbose:
+            self._note(f"asking {event.model} at {event.provider} (profile {event.profile})")
+
+    def _note(self, text: str) -> None:
+        if not self.look.quiet:
+            self.renderer.interrupt()
+            complain(f"easyllm: {text}")
+
+    def _keep(self, text: str, error: EasyLLMError) -> None:
+        """The partial answer goes to the state folder; the error line names the file."""
+        try:
+            path = partial.keep(text)
+        except OSError as failure:
+            complain(f"easyllm: the partial answer could not be kept: {failure.strerror}")
+            return
+        error.hint = f"{error.hint}; " * bool(error.hint) + f"what came is in {path}"
+
+    def _say_how_it_went(self) -> None:
+        """With -u tokens, times and cost; reasoning that the provider keeps to itself."""
+        seen = self.look.reasoning == "show" or (self.look.reasoning == "auto" and is_terminal(2))
+        if self.gathered.hidden and not self.gathered.reasoning and seen:
+            tokens = self.gathered.usage.reasoning_tokens
+            self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
+        if not self.question.show.usage:
+            return
+        usage = self.gathered.usage
+        first = self.first_token
+        parts = [
+            f"{usage.prompt_tokens} tokens in" if usage.prompt_tokens is not None else "",
+            f"{usage.completion_tokens} out" if usage.completion_tokens is not None else "",
+            f"{usage.reasoning_tokens} of them reasoning" if usage.reasoning_tokens else "",
+            f"first token {first - self.began:.2f} s" if first else "",
+            f"{time.monotonic() - self.began:.2f} s",
+            f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
+        ]
+        self._note(", ".join(part for part in parts if part))
+
+    def _finish(self, error: EasyLLMError | None, completion: Completion) -> int:
+        """Print the outcome; a --json object that cannot be written leaves its text in a file."""
+        first = self.first_token
+        outcome = Outcome(
+            error=error,
+            completion=completion,
+            profile=self.gathered.start.profile or self.profile or None,
+            cost_usd=self.gathered.usage.cost_usd,
+            attempts=self.gathered.attempts,
+            ms=round((time.monotonic() - self.began) * 1000),
+            ms_first_token=round((first - self.began) * 1000) if first else None,
+            notes=self.gathered.notes,
+        )
+        common = self.question.common
+        code = finish(outcome, json=common.json, jsonl=self.look.jsonl, debug=common.debug)
+        if code == OutputError.exit_code and common.json and completion["text"]:
+            lost = OutputError("the answer could not be printed")
+            self._keep(completion["text"], lost)
+            complain(f"easyllm: {lost}")
+        return code
