@@ -45,6 +45,7 @@ LATE = {
     ("cli/app.py", "load"),  # the command loader
     ("cli/app.py", "print_version"),
     ("cli/app.py", "run"),  # the printing of an error
+    ("cli/app.py", "invoke"),  # the same, after Ctrl-C
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),

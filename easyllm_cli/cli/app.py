@@ -40,6 +40,9 @@ class Command(TyperCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise typer.Exit(BROKEN_PIPE) from None
         except KeyboardInterrupt:  # Typer would end without a word
+            from ..render.output import LAST_WORDS, give_up_within
+
+            give_up_within(LAST_WORDS)
             raise Interrupted("interrupted") from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import BROKEN_PIPE, EasyLLMError, OutputError
+from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
 from ..events import Completion, Model
 from ..render.output import complain
 from ..secret import redact
@@ -28,10 +29,18 @@ class Outcome:
     models: list[Model] = field(default_factory=list)
 
 
-def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
+def finish(
+    outcome: Outcome,
+    *,
+    json: bool,
+    jsonl: bool,
+    debug: bool,
+    lost: Callable[[OutputError], None] = lambda _: None,
+) -> int:
     """Print the ending and give its exit code; never raises.
 
-    With --json the object goes to stdout and the line to stderr as well.
+    With --json the object goes to stdout and the line to stderr as well. `lost` is told when the
+    object cannot be written.
     """
     error = outcome.error
     if error is not None:
@@ -48,6 +57,9 @@ def finish(outcome: Outcome, *, json: bool, jsonl: bool, debug: bool) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except OutputError as failure:
+        if isinstance(error, Interrupted):
+            return code
+        lost(failure)
         if not isinstance(error, OutputError):  # else it has just been said
             complain(f"easyllm: {failure}")
         return failure.exit_code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EasyLLMError, OutputError
 from ..events import Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
 from ..render import Look, is_terminal
-from ..render.output import complain
+from ..render.output import LAST_WORDS, complain, give_up_within
 from ..render.plain import Renderer
 from . import partial, running
 from .outcome import Outcome, finish
@@ -44,6 +44,9 @@ class Road:
                 completion = self._show(completion)
         except EasyLLMError as failure:
             error = error or failure
+        except KeyboardInterrupt:
+            give_up_within(LAST_WORDS)
+            raise
         finally:
             with suppress(OutputError):
                 self.renderer.close()
@@ -151,9 +154,11 @@ class Road:
             notes=self.gathered.notes,
         )
         common = self.question.common
-        code = finish(outcome, json=common.json, jsonl=self.look.jsonl, debug=common.debug)
-        if code == OutputError.exit_code and common.json and completion["text"]:
-            lost = OutputError("the answer could not be printed")
-            self._keep(completion["text"], lost)
-            complain(f"easyllm: {lost}")
-        return code
+
+        def lost(failure: OutputError) -> None:
+            if completion["text"]:
+                self._keep(completion["text"], failure)
+
+        return finish(
+            outcome, json=common.json, jsonl=self.look.jsonl, debug=common.debug, lost=lost
+        )

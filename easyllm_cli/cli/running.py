@@ -15,6 +15,7 @@ from ..errors import (
     IncompleteAnswer,
     Interrupted,
 )
+from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
 from . import collect_garbage_again
 
 
@@ -35,15 +36,18 @@ def run(
                 await work
 
     collect_garbage_again()
+    if timeout is not None:
+        give_up_within(timeout)
     try:
         asyncio.Runner().run(watched())
-    except EasyLLMError as error:
-        return error
-    except TimeoutError:
+    except (EasyLLMError, TimeoutError) as error:
+        if isinstance(error, EasyLLMError) and error.code != NOBODY_READS:
+            return error
         kind = IncompleteAnswer if started() else FirstTokenTimeout
         late = f"the command took longer than --timeout {timeout:g} s"
         return kind(late, hint="raise --timeout")
     except (KeyboardInterrupt, asyncio.CancelledError):
+        give_up_within(LAST_WORDS)
         stopped = Interrupted("terminated" if terminated.is_set() else "interrupted")
         stopped.exit_code = TERMINATED if terminated.is_set() else stopped.exit_code
         return stopped

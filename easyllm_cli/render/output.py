@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 from ..errors import OutputError
 from ..secret import redact
@@ -13,6 +14,17 @@ from .neutral import Neutraliser, neutral
 # A pipe that select calls writable takes this much without blocking (PIPE_BUF).
 AT_ONCE = 4096
 LOOK_EVERY = 0.1  # seconds
+LAST_WORDS = 0.3  # seconds that a command which was stopped has for its last line
+NOBODY_READS = "nobody reads"
+
+
+_give_up_at = float("inf")
+
+
+def give_up_within(seconds: float) -> None:
+    """From now on a reader that reads nothing is waited for only so long: the command is to end."""
+    global _give_up_at
+    _give_up_at = min(_give_up_at, time.monotonic() + seconds)
 
 
 def while_nobody_reads() -> None:
@@ -51,8 +63,8 @@ class Stream:
         self.last = text[-1]
         data = memoryview(text.encode("utf-8", "replace"))
         while data:
+            self._wait()
             try:
-                self._wait()
                 data = data[os.write(self.descriptor, data[:AT_ONCE]) :]
             except BlockingIOError:
                 continue
@@ -63,11 +75,16 @@ class Stream:
                 raise OutputError(f"cannot write to {name}: {error.strerror}") from None
 
     def _wait(self) -> None:
-        """Until the reader takes more, so that Ctrl-C works while nobody reads."""
+        """Until the reader takes more, so that Ctrl-C and --timeout work while nobody reads."""
         if sys.platform == "win32":
             return  # it selects sockets only
-        while not select.select([], [self.descriptor], [], LOOK_EVERY)[1]:
-            while_nobody_reads()
+        try:
+            while not select.select([], [self.descriptor], [], LOOK_EVERY)[1]:
+                while_nobody_reads()
+                if time.monotonic() > _give_up_at:
+                    raise OutputError("nobody reads what is written", code=NOBODY_READS)
+        except OSError as error:
+            raise OutputError(f"cannot write: {error.strerror}") from None
 
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""

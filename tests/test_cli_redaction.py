@@ -1,0 +1,82 @@
+"""A key shows nowhere: not in a server's words, cut in two, in a note, or in a header."""
+
+import pytest
+
+from tests.binary import Easyllm, only, profile, said
+from tests.standins.script import Script, compact, scripted
+from tests.standins.server import StandIn
+
+KEY = "sk-secretkey12345"
+BUSY = f"the key {KEY} is busy: {KEY}"
+
+
+def refused(status: int, message: str) -> Script:
+    error = {"message": message, "type": "some_error", "param": None, "code": None}
+    return Script(compact({"error": error}), status=status, content_type="application/json")
+
+
+def holds_some(text: str, length: int = 8) -> list[str]:
+    """Those pieces of the key that the text holds."""
+    pieces = (KEY[at : at + length] for at in range(len(KEY) - length + 1))
+    return [piece for piece in pieces if piece in text]
+
+
+@pytest.mark.parametrize("args", [(), ("-v",), ("--debug",), ("--json",), ("--jsonl",)], ids=str)
+def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(scripted(refused(503, BUSY), said("Hello"))) as server:
+        ran = easyllm.run("chat", *args, "hi", profiles=only(server, api_key=KEY))
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert ran.code == 0, ran.err
+    assert not holds_some(ran.err + ran.out.decode())
+    assert "is busy" in ran.err
+    if args == ("--jsonl",):
+        (why,) = [event["why"] for event in ran.events if event["kind"] == "retrying"]
+        assert "is busy" in why
+
+
+@pytest.mark.parametrize("args", [(), ("--jsonl",)], ids=str)
+def test_key_in_the_line_about_a_fallback(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(scripted(refused(503, BUSY))) as busy, StandIn(scripted(said("Hello"))) as ok:
+        first = only(busy, max_retries=0, fallback=["second"], api_key=KEY)
+        profiles = first + profile(ok, name="second")
+        ran = easyllm.run("chat", *args, "hi", profiles=profiles)
+        assert "authorization" not in ok.requests[0].headers
+    assert ran.code == 0, ran.err
+    assert "second" in ran.err
+    assert not holds_some(ran.err + ran.out.decode())
+
+
+@pytest.mark.parametrize("length", [270, 280, 285, 290, 295, 299])
+def test_key_where_a_message_is_cut(easyllm: Easyllm, length: int) -> None:
+    with StandIn(scripted(refused(401, f"{length * 'x'} {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, api_key=KEY))
+        json = easyllm.run("chat", "--json", "hi")
+    assert (ran.code, json.code) == (3, 3)
+    assert not holds_some(ran.complaint)
+    assert not holds_some(json.out.decode() + json.err)
+
+
+def test_headers_of_a_dry_run(easyllm: Easyllm) -> None:
+    headers = {
+        "Authorization": "Bearer sk-zzzzzz12345",
+        '"api-key"': "abc12345",
+        "X-Team": "search",
+    }
+    with StandIn(scripted(said("Hello"))) as server:
+        ran = easyllm.run("chat", "--dry-run", "hi", profiles=only(server, headers=headers))
+        assert not server.requests
+    assert ran.code == 0, ran.err
+    shown = {name.lower(): value for name, value in ran.json["headers"].items()}
+    assert (shown["authorization"], shown["api-key"]) == ("***", "***")
+    assert shown["x-team"] == "search"
+    assert b"zzzzzz" not in ran.out
+    assert b"abc12345" not in ran.out
+
+
+def test_header_with_a_line_break(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("Hello"))) as server:
+        profiles = only(server, headers={"X-Token": "env:TOK"})
+        ran = easyllm.run("chat", "hi", profiles=profiles, env={"TOK": f"{KEY}\nX-Evil: yes"})
+        assert not server.requests
+    assert (ran.code, ran.out) == (2, b"")
+    assert not holds_some(ran.complaint)
