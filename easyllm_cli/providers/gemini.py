@@ -87,7 +87,7 @@ class GeminiProvider(WireProvider):
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
         if any(message.images for message in messages):
-            messages = await with_bytes(messages, KINDS, "Gemini")
+            messages = await with_bytes(messages, KINDS, self.profile, "Gemini")
         return messages, notes
 
     async def models(self) -> list[Model]:

@@ -6,11 +6,12 @@ from collections.abc import Collection
 
 from ..errors import UsageError
 from ..messages import Image, Message
+from ..profiles import Profile
 from ..transport.fetch import fetched
 
 
 async def with_bytes(
-    messages: list[Message], kinds: Collection[str], provider: str
+    messages: list[Message], kinds: Collection[str], profile: Profile, provider: str
 ) -> list[Message]:
     """The messages with every picture's bytes.
 
@@ -22,7 +23,7 @@ async def with_bytes(
         parts: list[str | Image] = []
         for part in message.parts:
             if isinstance(part, Image):
-                part = await fetched(part)
+                part = await fetched(part, profile)
                 if part.media_type not in kinds:
                     raise UsageError(
                         f"{provider} takes no {part.media_type}",

@@ -20,9 +20,10 @@ FETCH_SECONDS = 30.0
 MAX_HOPS = 5
 
 
-async def fetched(image: Image) -> Image:
+async def fetched(image: Image, profile: Profile) -> Image:
     """The picture with its bytes; one that has them is given back as it is.
 
+    `profile`: its proxy and ca_bundle are used, its key and headers are not sent.
     Raises:
         UsageError: not https, a private address, too large, or no picture.
         NetworkError: it cannot be reached.
@@ -33,7 +34,7 @@ async def fetched(image: Image) -> Image:
     patience = Patience(FETCH_SECONDS, FETCH_SECONDS, FETCH_SECONDS)
     for _ in range(MAX_HOPS):
         await refuse_private(url)
-        client = Client(Profile(), url)
+        client = Client(profile, url)
         try:
             async with client.open(Request("GET", url), patience) as answer:
                 return Image.of_bytes(await answer.body(MAX_IMAGE_BYTES + 1), image.url)
