@@ -11,7 +11,8 @@ from .credentials import refuse_if_open
 from .errors import ConfigError
 from .folders import config_folder
 from .places import position
-from .profiles import KEY_SOURCES, Profile, build, canonical, nearest
+from .profiles import KEY_SOURCES, Profile, build, canonical
+from .values import nearest
 from .vendors import VENDORS
 
 MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .errors import ConfigError
 from .secret import Secret
+from .values import RANGES, fits, nearest, refuse_what_is_no_json
 
 EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
 KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
@@ -42,7 +43,7 @@ class Profile:
     model: str | None = _key("the model's own name")
     extends: str | None = _key("a built-in name or another profile to start from")
     system: str | None = _key("system prompt")
-    api: str = _key("which of OpenAI's protocols", ("chat", "responses"), "chat")
+    api: str | None = _key("which of OpenAI's protocols", ("chat", "responses"))
     transport: str = _key("own HTTP, or the provider's SDK", ("http", "sdk"), "http")
     api_key_env: str | None = _key("the variable that holds the key")
     api_key_cmd: str | list[str] | None = _key("a command that prints the key")
@@ -77,8 +78,11 @@ class Profile:
     send_defaults: bool = _key("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
     strict: bool = _key("an answer that is not complete is an error", default=False)
     options: dict[str, Any] | None = _key("table sent to the provider as it is")
-    # No key of a profile: `--think` and `cot` ask for reasoning without saying how hard.
+    # No keys of a profile, but of one call: `--think` and `cot` ask for reasoning without saying
+    # how hard; `--schema` is a JSON schema; `--elicit` asks for reasoning in tags.
     think: bool = False
+    schema: dict[str, Any] | None = None
+    elicit: str | None = None
 
     @classmethod
     def of(cls, config: Profile | Mapping[str, Any]) -> Profile:
@@ -115,53 +119,11 @@ class Profile:
 KEYS = {item.name: item for item in fields(Profile) if item.metadata}
 TIMEOUT_KEYS = {item.name: item for item in fields(Timeout)}
 ALIASES = {"base_url": "endpoint"}
-# What each annotation above takes from TOML or JSON; True is no number here.
-CHECKS: dict[str, Callable[[Any], bool]] = {
-    "None": lambda value: value is None,
-    "bool": lambda value: isinstance(value, bool),
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "str": lambda value: isinstance(value, str),
-    "Secret": lambda value: isinstance(value, str | Secret),
-    "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),
-    "dict[str, Any]": lambda value: isinstance(value, Mapping),
-    "dict[str, str]": lambda value: (
-        isinstance(value, Mapping) and all(map(CHECKS["str"], value.values()))
-    ),
-}
-# key: the least and the greatest value, None = no bound
-RANGES: dict[str, tuple[float | None, float | None]] = {
-    "temperature": (0, 2),
-    "max_tokens": (1, None),
-    "top_p": (0, 1),
-    "top_k": (0, None),
-    "max_retries": (0, 100),
-    "initial_retry_delay": (0, None),
-    "max_retry_delay": (0, None),
-    "retry_multiplier": (1, None),
-    "retry_budget": (0, None),
-    "num_ctx": (1, None),
-}
 
 
 def canonical(key: str) -> str:
     """A key's own name: `base_url` is accepted for `endpoint`."""
     return ALIASES.get(key, key)
-
-
-def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
-    """`did you mean "x"?` for the closest known word, else the list of all."""
-    from difflib import get_close_matches  # on errors only: 2 ms
-
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
-    if close:
-        return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
-    return "known: " + ", ".join(known)
-
-
-def fits(value: Any, types: str) -> bool:
-    """Whether a value fits an annotation such as `str | list[str] | None`."""
-    return any(CHECKS[one](value) for one in types.split(" | "))
 
 
 def _seconds(value: Any) -> Timeout:
@@ -231,19 +193,9 @@ def checked(key: str, value: Any) -> Any:
     if words and value is not None and value not in words:
         raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
     if key == "options" and value is not None:
-        _refuse_what_is_no_json(value)
+        refuse_what_is_no_json(value)
     if key == "api_key" and isinstance(value, str):
         return Secret(value)
     if key in {"api_key_file", "ca_bundle", "mmproj"} and isinstance(value, str):
         return os.path.expanduser(value)
     return value
-
-
-def _refuse_what_is_no_json(options: Mapping[str, Any]) -> None:
-    """TOML knows dates and NaN; what goes to a provider is JSON."""
-    import json
-
-    try:
-        json.dumps(options, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"options cannot be sent as JSON: {error}", code="options") from None

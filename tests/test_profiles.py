@@ -7,19 +7,17 @@ import pytest
 
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.profiles import (
-    CHECKS,
     DEFAULTS,
     KEY_SOURCES,
     KEYS,
-    RANGES,
     SAMPLING,
     Profile,
     Timeout,
     build,
     canonical,
-    nearest,
 )
 from easyllm_cli.secret import Secret
+from easyllm_cli.values import CHECKS, RANGES, nearest
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"temperature": True}, "temperature must be float, not bool"),

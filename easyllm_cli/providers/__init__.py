@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..profiles import Profile, nearest
+from ..profiles import Profile
+from ..values import nearest
 from ..vendors import VENDORS
 
 if TYPE_CHECKING:

@@ -25,12 +25,13 @@ from ..errors import (
 )
 from ..events import Done, Event, Note, Reasoning, Start, Text
 from ..messages import Message
-from ..profiles import Profile, nearest
+from ..profiles import Profile
 from ..secret import Secret
 from ..transport.client import Client, Request
 from ..transport.exchange import exchange
 from ..transport.framing import Framing, Whole
 from ..transport.patience import Patience
+from ..values import nearest
 from ..vendors import VENDORS, Vendor
 from .base import BaseLLMProvider
 from .decoder import Decoder

@@ -1,0 +1,62 @@
+"""What a profile's values may be: types, ranges, JSON, and the nearest name for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import ConfigError
+from .secret import Secret
+
+# What each annotation of Profile takes from TOML or JSON; True is no number here.
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "None": lambda value: value is None,
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "Secret": lambda value: isinstance(value, str | Secret),
+    "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),
+    "dict[str, Any]": lambda value: isinstance(value, Mapping),
+    "dict[str, str]": lambda value: (
+        isinstance(value, Mapping) and all(map(CHECKS["str"], value.values()))
+    ),
+}
+# key: the least and the greatest value, None = no bound
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    "temperature": (0, 2),
+    "max_tokens": (1, None),
+    "top_p": (0, 1),
+    "top_k": (0, None),
+    "max_retries": (0, 100),
+    "initial_retry_delay": (0, None),
+    "max_retry_delay": (0, None),
+    "retry_multiplier": (1, None),
+    "retry_budget": (0, None),
+    "num_ctx": (1, None),
+}
+
+
+def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+    """`did you mean "x"?` for the closest known word, else the list of all."""
+    from difflib import get_close_matches  # on errors only: 2 ms
+
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
+    return "known: " + ", ".join(known)
+
+
+def fits(value: Any, types: str) -> bool:
+    """Whether a value fits an annotation such as `str | list[str] | None`."""
+    return any(CHECKS[one](value) for one in types.split(" | "))
+
+
+def refuse_what_is_no_json(options: Mapping[str, Any]) -> None:
+    """TOML knows dates and NaN; what goes to a provider is JSON."""
+    import json
+
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"options cannot be sent as JSON: {error}", code="options") from None

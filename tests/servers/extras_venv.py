@@ -1,0 +1,51 @@
+"""Makes .cache/extras-venv: this project with every extra, beside the product's bare venv.
+
+    python tests/servers/extras_venv.py
+
+The packages are installed when pyproject.toml or this file has changed, our own code every time.
+openai is held at 2.x here (older litellm forces it); the product's venv has 3.x.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+PROJECT = ROOT / "pyproject.toml"
+VENV = CACHE / "extras-venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "recipe.sha256"
+STEP_SECONDS = 900
+
+
+def run(*command: str | Path) -> None:
+    """One step, its output shown.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    if subprocess.run(command, stdin=subprocess.DEVNULL, timeout=STEP_SECONDS).returncode:
+        sys.exit(f"extras_venv.py: failed: {' '.join(map(os.fspath, command))}")
+
+
+def main() -> None:
+    CACHE.mkdir(exist_ok=True)
+    wanted = hashlib.sha256(PROJECT.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
+    with (CACHE / "extras.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not STAMP.exists() or STAMP.read_text("utf-8") != wanted:
+            run(sys.executable, "-m", "venv", "--clear", VENV)
+            run(*pip, "--upgrade", "pip")  # --group is newer than Python 3.11's own pip
+            run(*pip, f"{ROOT}[all]", "openai<3", "--group", f"{PROJECT}:test")
+            STAMP.write_text(wanted, "utf-8")
+            return
+        run(*pip, "--no-deps", "--force-reinstall", ROOT)
+
+
+if __name__ == "__main__":
+    main()
