@@ -8,7 +8,6 @@ openai is held at 2.x here (older litellm forces it); the product's venv has 3.x
 
 import fcntl
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +28,7 @@ def run(*command: str | Path) -> None:
         SystemExit: it failed.
     """
     if subprocess.run(command, stdin=subprocess.DEVNULL, timeout=STEP_SECONDS).returncode:
-        sys.exit(f"extras_venv.py: failed: {' '.join(map(os.fspath, command))}")
+        sys.exit(f"extras_venv.py: failed: {' '.join(str(word) for word in command)}")
 
 
 def main() -> None:
