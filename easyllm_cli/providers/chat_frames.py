@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from ..errors import FilteredError
 from ..events import Event, Note, Reasoning, Text, Usage
 from .decoder import Decoder
 
@@ -19,8 +18,6 @@ class ChatDecoder(Decoder):
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
-        self._refusal = ""
-        self._wrote = False
         self._told = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
@@ -57,27 +54,15 @@ class ChatDecoder(Decoder):
         content = delta.get("content")
         if isinstance(content, str):
             if content:
-                self._wrote = True
+                self.wrote = True
                 yield Text(content)
         elif isinstance(content, list):
             for event in _parts(content):
-                self._wrote = self._wrote or isinstance(event, Text)
+                self.wrote = self.wrote or isinstance(event, Text)
                 yield event
         refusal = delta.get("refusal")
         if isinstance(refusal, str):
-            self._refusal += refusal
-
-    def end(self, started: bool) -> Iterator[Event]:
-        """As Decoder.end.
-
-        Raises:
-            FilteredError: the model refused in the field that is made for it (trap 27).
-        """
-        if self._refusal and not self._wrote:
-            raise FilteredError(f"the model refused: {' '.join(self._refusal.split())[:300]}")
-        if self._refusal:
-            self.finished("content_filter")
-        yield from super().end(started)
+            self.refusal += refusal
 
 
 def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from ..errors import BusyError, IncompleteAnswer, MalformedAnswer
+from ..errors import BusyError, FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Usage
 from ..transport.framing import BODY
 from ..transport.status import from_object
@@ -38,6 +38,7 @@ class Decoder(ABC):
 
     `ended`: the answer's end marker came. `over`: nothing can follow it. `whole`: the frame at
     hand is the whole body. `marker_is_final`: no text follows the marker in this protocol.
+    `wrote`: there was answer text. `refusal`: what came in the field made for refusals.
     """
 
     marker_is_final: ClassVar[bool] = True
@@ -51,6 +52,8 @@ class Decoder(ABC):
         self.ended = False
         self.whole = False
         self.over = False
+        self.wrote = False
+        self.refusal = ""
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         """The events of one frame.
@@ -95,10 +98,15 @@ class Decoder(ABC):
         """Usage and Done; `started` = text or reasoning had come.
 
         Raises:
+            FilteredError: the model refused in the field that is made for it (trap 27).
             IncompleteAnswer: the body ended without its terminal marker.
             MalformedAnswer: there was nothing at all in it.
             BusyError: the marker says that the provider failed.
         """
+        if self.refusal and not self.wrote:
+            raise FilteredError(f"the model refused: {' '.join(self.refusal.split())[:300]}")
+        if self.refusal:
+            self.finished("content_filter")
         if self.usage is not None:
             yield self.usage
         if not self.ended:

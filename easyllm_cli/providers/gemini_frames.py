@@ -16,17 +16,13 @@ class GeminiDecoder(Decoder):
 
     marker_is_final: ClassVar[bool] = False
 
-    def __init__(self, stream: bool) -> None:
-        super().__init__(stream)
-        self._wrote = False
-
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
         if isinstance(usage, dict):
             self.usage = usage_of(usage)
         blocked = table(body.get("promptFeedback")).get("blockReason")
         if blocked and not body.get("candidates"):
-            if not self._wrote:
+            if not self.wrote:
                 raise FilteredError(
                     f"the prompt was blocked: {blocked}", hint="rephrase the prompt"
                 )
@@ -44,7 +40,7 @@ class GeminiDecoder(Decoder):
             # Some models say STOP on every frame, so the end is the end of the stream.
             if isinstance(text, str) and text:
                 thought = part.get("thought") is True
-                self._wrote = self._wrote or not thought
+                self.wrote = self.wrote or not thought
                 yield Reasoning(text) if thought else Text(text)
         reason = candidate.get("finishReason")
         if isinstance(reason, str) and reason:
