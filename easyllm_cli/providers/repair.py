@@ -23,7 +23,7 @@ LIMITS = (
     "n_predict",
     "maxOutputTokens",
 )
-SILENT = ("stream_options",)  # ours, not the user's: no line about it
+SILENT = ("stream_options", "store", "include")  # ours, not the user's: no line about them
 
 
 def place(body: dict[str, Any], path: str, value: Any) -> None:
@@ -104,8 +104,10 @@ class Repair:
         if self._profile.strict and path not in SILENT:
             return None
         self._refused.add(path)
-        note = "" if path in SILENT else f"{path} is refused by the server: sent without it"
-        return self.known(request), note
+        if path in SILENT:
+            return self.known(request), ""
+        said = f" ({error.message})"  # why, and what would help: OpenAI names the page to go to
+        return self.known(request), f"{path} is refused by the server: sent without it{said}"
 
     def _named_by(self, error: RefusedError, body: dict[str, Any]) -> str | None:
         """The place of the parameter that the server's words name, under either name."""
