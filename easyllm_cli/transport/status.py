@@ -152,6 +152,8 @@ def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMErro
     known = CODES.get((code or "").lower())
     if known and (status is None or known is not RefusedError):
         return known
+    if status is None and code and re.search(r"image|policy|data_residency", code):
+        return FilteredError if "policy" in code else RefusedError  # Responses' own (WIRE §1b g)
     if status is None:
         return BusyError
     return STATUSES.get(status, RefusedError if 400 <= status < 500 else BusyError)
