@@ -11,6 +11,7 @@ from tests.standins.gemini import GeminiServer
 from tests.standins.ollama import OllamaServer
 from tests.standins.openai import DATA_URI, OpenAIServer
 from tests.standins.openrouter import OpenRouterServer
+from tests.standins.responses import ResponsesServer, framed, response, usage_of
 from tests.standins.script import DONE, Script, chunk, compact, ndjson, sse
 from tests.standins.server import Reply, Request, StandIn
 
@@ -56,10 +57,16 @@ class Adapter:
     listed: tuple[str, ...]
     typo: str
     meant: str
+    api: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The provider's, with the protocol where it is not the usual one."""
+        return f"{self.provider}-{self.api}" if self.api else self.provider
 
     def profile(self, server: StandIn, **keys: Any) -> Profile:
         """A profile for the stand-in, with its key."""
-        usual = {"model": self.model, "api_key": KEY}
+        usual = {"model": self.model, "api_key": KEY, "api": self.api}
         return profile(self.provider, server.url + self.base, **{**usual, **keys})
 
     def script(self, *texts: str, ends: bool = True) -> Script:
@@ -92,6 +99,19 @@ def native_images(body: Json) -> list[tuple[str, bytes]]:
     return [("", base64.b64decode(image, validate=True)) for image in bare]
 
 
+def response_turns(body: Json) -> list[tuple[str, str]]:
+    """Responses' instructions stand beside the turns."""
+    system = [("system", body["instructions"])] if "instructions" in body else []
+    return system + [(one["role"], _text(one["content"])) for one in body["input"]]
+
+
+def response_images(body: Json) -> list[tuple[str, bytes]]:
+    """A string where Chat Completions has an object."""
+    urls = [part.get("image_url", "") for one in body["input"] for part in one["content"]]
+    found = [DATA_URI.fullmatch(url) for url in urls]
+    return [(f"image/{one[1]}", base64.b64decode(one[2])) for one in found if one]
+
+
 def google_turns(body: Json) -> list[tuple[str, str]]:
     """Gemini's instructions stand beside the turns, and its assistant is called model."""
     instructions = body.get("systemInstruction")
@@ -121,6 +141,11 @@ def native_text(text: str) -> bytes:
     return ndjson({"message": {"role": "assistant", "content": text}, "done": False})
 
 
+def response_text(text: str) -> bytes:
+    where = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    return sse({"type": "response.output_text.delta", **where, "delta": text})
+
+
 def google_text(text: str) -> bytes:
     return sse({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]})
 
@@ -146,6 +171,15 @@ NATIVE = Wire(
     native_images,
     "application/x-ndjson",
 )
+RESPONSES = Wire(
+    response_text,
+    b"".join(
+        framed([{"type": "response.completed", "response": response([], usage=usage_of(1, 1))}])
+    ),
+    chat_error,
+    response_turns,
+    response_images,
+)
 GOOGLE = Wire(
     google_text,
     sse({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]}),
@@ -159,6 +193,12 @@ ADAPTERS = (
         "openai", "/v1", CHAT, lambda: OpenAIServer(key=KEY, reasoning=THOUGHT),
         model="gpt-4o", thinker="gpt-4o", seer="gpt-4o",
         listed=("gpt-4o-mini", "gpt-4o"), typo="gpt-4o-mimi", meant="gpt-4o-mini",
+    ),
+    Adapter(
+        "openai", "/v1", RESPONSES, lambda: ResponsesServer(key=KEY, summary=(THOUGHT,)),
+        model="gpt-4o", thinker="gpt-4o", seer="gpt-4o",
+        listed=("gpt-4o-mini", "gpt-4o"), typo="gpt-4o-mimi", meant="gpt-4o-mini",
+        api="responses",
     ),
     Adapter(
         "ollama", "", NATIVE, lambda: OllamaServer(thinking=THOUGHT),

@@ -41,6 +41,7 @@ HOMES = {
 LATE = {
     ("__init__.py", "__getattr__"),  # the public names
     ("providers/__init__.py", "provider_class"),  # the registry
+    ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
     ("render/__init__.py", "choose"),
     ("cli/__init__.py", "command_line"),  # --version before typer
     ("cli/app.py", "load"),  # the command loader

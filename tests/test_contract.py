@@ -45,7 +45,7 @@ class Bench:
         return found
 
 
-@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.provider)
+@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     adapter: Adapter = request.param
     with StandIn(adapter.server().handle) as server:
@@ -100,7 +100,7 @@ async def test_reasoning_when_asked(bench: Bench, keys: Json, stream: bool) -> N
 
 async def test_no_reasoning_when_off(bench: Bench) -> None:
     done = await answer(bench.profile(model=bench.adapter.thinker, reasoning="off"))
-    if bench.adapter.provider == "openai":  # its stand-in cannot be switched off
+    if bench.adapter.name == "openai":  # its stand-in cannot be switched off
         assert "reasoning_effort" in bench.sent
     else:
         assert done["reasoning"] is None

@@ -15,11 +15,12 @@ from tests.standins.server import Reply, StandIn
 
 SOFT = {
     "openai": ("temperature", "max_tokens", "top_p"),
+    "openai-responses": ("temperature", "max_output_tokens", "top_p"),
     "openrouter": ("temperature", "max_tokens", "top_p"),
     "ollama": ("options",),
     "gemini": ("generationConfig",),
 }
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.provider)
+every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
 
 
 class Picky:
@@ -52,14 +53,14 @@ async def test_soft_defaults_are_sent_and_kept_where_they_are_taken() -> None:
 async def test_soft_defaults_are_left_out_together_once(
     adapter: Adapter, status: int, stream: bool
 ) -> None:
-    picky = Picky(adapter, SOFT[adapter.provider], status, "something is too much here")
+    picky = Picky(adapter, SOFT[adapter.name], status, "something is too much here")
     with StandIn(picky.handle) as server:
         came = await events(adapter.profile(server, send_defaults=True, strict=True), stream)
         first, second = bodies(server)
         assert came[-1].kind == "done"
         assert notes(came) == []
-        assert all(name in first for name in SOFT[adapter.provider])
-        assert not set(SOFT[adapter.provider]) & set(second)
+        assert all(name in first for name in SOFT[adapter.name])
+        assert not set(SOFT[adapter.name]) & set(second)
         assert {**first, **second} == first
 
 
@@ -124,16 +125,23 @@ def official_body(config: Json) -> set[str]:
 
 HARD = {
     "openai": ("temperature", "top_p", "seed", "stop", "top_k", "reasoning_effort"),
+    "openai-responses": ("temperature", "top_p", "max_output_tokens", "effort", "summary"),
     "openrouter": ("temperature", "top_p", "seed", "stop", "top_k", "reasoning"),
     "ollama": ("temperature", "top_p", "seed", "stop", "top_k", "num_predict", "think"),
     "gemini": ("temperature", "topP", "seed", "stopSequences", "topK", "maxOutputTokens",
                "thinkingConfig"),
 }  # fmt: skip
 SET = {"temperature": 0.2, "top_p": 0.5, "seed": 1, "stop": ["x"], "top_k": 5, "max_tokens": 99}
-CASES = [(adapter, name) for adapter in ADAPTERS for name in HARD[adapter.provider]]
+CASES = [(adapter, name) for adapter in ADAPTERS for name in HARD[adapter.name]]
 hard_cases = pytest.mark.parametrize(
-    ("adapter", "name"), CASES, ids=[f"{adapter.provider}-{name}" for adapter, name in CASES]
+    ("adapter", "name"), CASES, ids=[f"{adapter.name}-{name}" for adapter, name in CASES]
 )
+
+
+def every_key(adapter: Adapter) -> Json:
+    """Every sampling parameter that the protocol has."""
+    absent = ("seed", "stop", "top_k") if adapter.api == "responses" else ()
+    return {key: value for key, value in SET.items() if key not in absent}
 
 
 def picky_about(adapter: Adapter, name: str) -> Picky:
@@ -145,7 +153,9 @@ def picky_about(adapter: Adapter, name: str) -> Picky:
 @hard_cases
 async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None:
     with StandIn(picky_about(adapter, name).handle) as server:
-        asked = adapter.profile(server, **SET, model=adapter.thinker, reasoning="high")
+        asked = adapter.profile(
+            server, **every_key(adapter), model=adapter.thinker, reasoning="high"
+        )
         came = await events(asked)
         first, second = (request.body.decode() for request in server.requests)
         assert f'"{name}"' in first
@@ -160,6 +170,6 @@ async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None
 async def test_hard_and_strict_is_an_error(adapter: Adapter, name: str) -> None:
     with StandIn(picky_about(adapter, name).handle) as server:
         keys: Json = {"model": adapter.thinker, "reasoning": "high", "strict": True}
-        error = await failure(RefusedError, adapter.profile(server, **SET, **keys))
+        error = await failure(RefusedError, adapter.profile(server, **every_key(adapter), **keys))
         assert len(server.requests) == 1
     assert name in error.message

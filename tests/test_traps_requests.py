@@ -26,7 +26,7 @@ from tests.standins.server import StandIn
 PNG = png(8, 8, (200, 30, 30))
 BMP = b"BM" + bytes(60)
 HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.provider)
+every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
 
 
 def body_of(asked: Profile) -> Json:
@@ -112,6 +112,8 @@ LIMITS = [
     ("openai", {"endpoint": "http://127.0.0.1:9/v1"}, "o3", "max_completion_tokens"),
     ("openai", {"endpoint": "http://127.0.0.1:11434/v1"}, "llama3.2", "max_tokens"),
     ("openai", {"endpoint": "http://127.0.0.1:9/v1"}, "olmo-2", "max_tokens"),
+    ("openai", {"api": "responses"}, "gpt-5", "max_output_tokens"),
+    ("vllm", {"api": "responses"}, "gpt-oss", "max_output_tokens"),
     ("deepseek", {}, "deepseek-chat", "max_tokens"),
     ("llamacpp", {}, "smol", "max_tokens"),
     ("mistral", {}, "mistral-small", "max_tokens"),

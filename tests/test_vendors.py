@@ -157,8 +157,8 @@ SHOWN = {"includeThoughts": True}
 # WIRE §1, §2, §3a, §4a and §6a: (provider, profile keys, what stands in the body).
 THINKING: list[tuple[str, Json, Json]] = [
     ("openai", {"model": "gpt-4o", "think": True}, {}),
-    ("openai", {"model": "o3", "think": True}, {}),
-    ("openai", {"model": "gpt-5.1", "think": True}, {"reasoning_effort": "medium"}),
+    ("openai", {"model": "o3", "think": True, "api": "chat"}, {}),
+    ("openai", {"model": "gpt-5.1", "think": True, "api": "chat"}, {"reasoning_effort": "medium"}),
     ("openai", {"model": "gpt-5", "reasoning": "minimal"}, {"reasoning_effort": "minimal"}),
     ("openai", {"model": "gpt-5.1", "reasoning": "off"}, {"reasoning_effort": "none"}),
     ("openai", {"model": "gpt-5.6", "reasoning": "max"}, {"reasoning_effort": "xhigh"}),

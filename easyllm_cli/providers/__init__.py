@@ -20,18 +20,26 @@ ADAPTERS = {
     "openrouter": ("openrouter", "OpenRouterProvider"),
     "gemini": ("gemini", "GeminiProvider"),
 }
+# The same for api = "responses": adapters that speak OpenAI's other protocol, too.
+RESPONSES = {"openai": ("responses", "ResponsesProvider")}
 
 
-def provider_class(name: str) -> type[BaseLLMProvider]:
-    """The class behind a provider name.
+def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
+    """The class behind a provider name, for one of OpenAI's protocols: chat or responses.
 
     Raises:
-        ConfigError: there is no such provider.
+        ConfigError: there is no such provider, or it has no Responses.
     """
     vendor = VENDORS.get(name)
     if vendor is None:
         raise ConfigError(f'no provider "{name}"', hint=nearest(name, VENDORS))
-    module, class_name = ADAPTERS[vendor.adapter]
+    homes = RESPONSES if api == "responses" else ADAPTERS
+    if vendor.adapter not in homes:
+        raise ConfigError(
+            f'api = "{api}" is not for provider "{name}"',
+            hint='leave api out, or set provider = "openai" and the endpoint',
+        )
+    module, class_name = homes[vendor.adapter]
     found: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
     return found
 
@@ -40,11 +48,15 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     """A new provider object for a profile.
 
     Raises:
-        ConfigError: the profile names no known provider, or a way that is not built yet.
+        ConfigError: the profile names no known provider, or a way that it does not have.
     """
-    for key, value in (("api", "responses"), ("transport", "sdk")):
-        if getattr(profile, key) == value:
-            raise ConfigError(
-                f'{key} = "{value}" is not supported yet', hint=f"leave {key} out of the profile"
-            )
-    return provider_class(profile.provider or "")(profile)
+    if profile.transport == "sdk":
+        raise ConfigError(
+            'transport = "sdk" is not supported yet', hint="leave transport out of the profile"
+        )
+    api = profile.api or "chat"
+    if profile.api is None and profile.think:  # else the endpoint need not be looked at
+        from .protocol import protocol_of
+
+        api = protocol_of(profile)
+    return provider_class(profile.provider or "", api)(profile)

@@ -41,12 +41,16 @@ class OpenAIServer:
                 where = f"Invalid URL ({request.method} {request.path})"
                 raise refuse(404, where, code=None)
 
-    async def _complete(self, request: Request, reply: Reply) -> None:
-        body = request.json
-        model = body.get("model")
+    def check_model(self, model: Any) -> None:
+        """Refuses a model that is not offered."""
         if model not in self.models:
             what = f"The model `{model}` does not exist or you do not have access to it."
             raise refuse(404, what, code="model_not_found")
+
+    async def _complete(self, request: Request, reply: Reply) -> None:
+        body = request.json
+        model = body.get("model")
+        self.check_model(model)
         for name in body:
             if name in self.rejects:
                 raise unsupported(name)

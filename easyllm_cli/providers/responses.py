@@ -1,0 +1,104 @@
+"""OpenAI's Responses, the endpoint that tells what its reasoning models thought (WIRE §1b)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import Any, ClassVar
+
+from ..errors import RefusedError
+from ..messages import Image, Message
+from ..transport.client import Request
+from .decoder import Decoder
+from .families import can_reason, takes_sampling
+from .openai import OpenAIProvider
+from .repair import place
+from .responses_frames import ResponsesDecoder
+from .thinking import EFFORT_WORDS
+
+
+class ResponsesProvider(OpenAIProvider):
+    """POST {base}/responses; models, pictures, keys and headers are OpenAIProvider's.
+
+    `stop`, `seed` and `top_k` are not in this protocol: left out with a note, refused if strict.
+    """
+
+    _told = False  # the user knows what was left out
+    path_hint: ClassVar[str] = 'check the endpoint; where there is no /responses: api = "chat"'
+
+    def names_on_the_wire(self) -> Mapping[str, str]:
+        return {
+            "temperature": "temperature",
+            "top_p": "top_p",
+            "max_tokens": "max_output_tokens",
+            # First: a summary is refused before the effort is (organizations not verified).
+            "reasoning summary": "reasoning.summary",
+            "reasoning effort": "reasoning.effort",
+        }
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        system = [*takewhile(lambda one: one.role in ("system", "developer"), messages)]
+        body: dict[str, Any] = {
+            "model": self.model,
+            "input": [self.message(one) for one in messages[len(system) :]],
+            "stream": stream,
+            "store": False,
+        }
+        if system:
+            body["instructions"] = "\n\n".join(one.text for one in system)
+        names = self.names_on_the_wire()
+        for key, value in self.sampling().items():
+            if key in names:
+                place(body, names[key], value)
+        body |= self.thinking()
+        if self.official and can_reason(self.model):
+            body["include"] = ["reasoning.encrypted_content"]
+        if self.profile.schema is not None:
+            form = {"type": "json_schema", "name": "answer", "schema": self.profile.schema}
+            body["text"] = {"format": form | {"strict": True}}
+        body |= self.profile.options or {}
+        return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
+
+    def sampling(self) -> dict[str, Any]:
+        """What is asked for under the profile's own names, the spec's defaults first."""
+        return {**self.soft_defaults(), **self.profile.sampling()}
+
+    def message(self, message: Message) -> dict[str, Any]:
+        """One turn as an input item; its `type` is what llama.cpp knows an assistant's by."""
+        kind = "output_text" if message.role == "assistant" else "input_text"
+        parts = [
+            {"type": "input_image", "image_url": part.as_url()}
+            if isinstance(part, Image)
+            else {"type": kind, "text": part}
+            for part in message.parts
+        ]
+        return {"type": "message", "role": message.role, "content": parts}
+
+    def thinking(self) -> dict[str, Any]:
+        effort = self.profile.reasoning
+        made: dict[str, str] = {}
+        if effort is not None:
+            made["effort"] = EFFORT_WORDS.get(effort, effort)
+        elif self.profile.think and can_reason(self.model) and takes_sampling(self.model, None):
+            made["effort"] = "medium"  # families that reason only when asked
+        if effort != "off" and (effort or self.profile.think):
+            made["summary"] = "auto"
+        return {"reasoning": made} if made else {}
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        messages, notes = await super().prepare(messages)
+        names = self.names_on_the_wire()
+        unknown = ", ".join(key for key in self.profile.sampling() if key not in names)
+        if unknown and self.profile.strict:
+            raise RefusedError(
+                f"OpenAI's Responses has no {unknown}", hint='leave it out, or set api = "chat"'
+            )
+        if unknown and not self._told:
+            self._told = True
+            notes.append(f'{unknown}: not in OpenAI\'s Responses, left out (api = "chat" has it)')
+        return messages, notes
+
+    def decoder(self, stream: bool) -> Decoder:
+        limit = (self.profile.options or {}).get("max_output_tokens")
+        limit = limit or self.sampling().get("max_tokens")
+        return ResponsesDecoder(stream, None if self.official else limit)
