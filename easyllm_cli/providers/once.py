@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 Part = tuple[int, int]  # the place of an item in the output, and of the part in the item
 
 
@@ -31,23 +33,19 @@ class Once:
         """The whole of one part."""
         return self.more(part, _rest(text, "".join(self._parts.get(part, ()))))
 
-    def whole(self, texts: list[str], item: int | None = None) -> str:
+    def whole(self, texts: Mapping[Part, str], item: int | None = None) -> str:
         """All parts of one item, or of the answer (None)."""
-        mine = [part for part in self._parts if item in (None, part[0])]
-        rest = _rest(self._between.join(texts), self._so_far(mine))
-        if not mine:
-            return self.more((item or 0, 0), rest)
+        came = {
+            part: "".join(pieces) for part, pieces in self._parts.items() if item in (None, part[0])
+        }
+        if all(texts.get(part, "").startswith(text) for part, text in came.items()):
+            return "".join([self.part(part, text) for part, text in texts.items()])
+        # The server numbers its parts one way in the pieces and another way here.
+        rest = _rest(self._between.join(texts.values()), self._between.join(came.values()))
         if rest:
-            self._parts[mine[-1]].append(rest)  # with what stands between the parts in it
+            self._parts[[*came][-1]].append(rest)
         return rest
-
-    def begins(self, texts: list[str]) -> bool:
-        """Whether these texts begin with what has come."""
-        return self._between.join(texts).startswith(self._so_far(list(self._parts)))
-
-    def _so_far(self, parts: list[Part]) -> str:
-        return self._between.join("".join(self._parts[part]) for part in parts)
 
 
 def _rest(whole: str, so_far: str) -> str:
-    return whole.removeprefix(so_far) if whole.startswith(so_far) else ""
+    return whole[len(so_far) :] if whole.startswith(so_far) else ""

@@ -9,7 +9,7 @@ from ..events import Event, Note, Reasoning, Text, Usage
 from ..transport.status import from_object
 from .chat_frames import count, table
 from .decoder import Decoder
-from .once import Once
+from .once import Once, Part
 
 RAW, SUMMARY = "reasoning_text", "summary_text"
 # The part that an event's text belongs to, by the event's name without .delta or .done.
@@ -60,9 +60,10 @@ class ResponsesDecoder(Decoder):
         elif name in PARTS and step == "done":
             part = table(body.get("part"))
             yield from self._piece(str(part.get("type")), step, body | part)
-        elif (name, step) == ("response.output_item", "done"):
+        elif name == "response.output_item" and step in ("added", "done"):
             item = table(body.get("item"))
-            yield from self._item(item, self._place(body | {"item_id": item.get("id")}))
+            place = self._place(body.get("output_index"), item.get("id"), new=step == "added")
+            yield from self._item(item, place) if step == "done" else ()
         elif name == "response" and step in ENDS:
             yield from self._response(table(body.get("response")), step)
         elif body.get("object") == "response":
@@ -71,10 +72,10 @@ class ResponsesDecoder(Decoder):
     def _piece(self, part: str, step: str, body: dict[str, Any]) -> Iterator[Event]:
         """A delta, or the whole text of one part."""
         field = "delta" if step == "delta" else "refusal" if part == "refusal" else "text"
-        text = body.get(field)
-        if part not in self._said or not isinstance(text, str) or not text:
+        text: Any = body.get(field)
+        if part not in self._said or not _is_text(text):
             return
-        item = self._place(body)
+        item = self._place(body.get("output_index"), body.get("item_id"))
         index = count(body.get("summary_index" if part == SUMMARY else "content_index")) or 0
         if part in (RAW, SUMMARY) and self._source.setdefault(item, part) != part:
             return  # the same thoughts in other words
@@ -84,13 +85,12 @@ class ResponsesDecoder(Decoder):
 
     def _item(self, item: dict[str, Any], place: int) -> Iterator[Event]:
         """A whole item: what of it has not been said yet."""
-        for part in ("output_text", "refusal"):
-            yield from self._events(part, self._said[part].whole(texts_of(item, part), place))
-        source = self._source.get(place) or (RAW if texts_of(item, RAW) else SUMMARY)
-        thoughts = texts_of(item, source)
-        yield from self._events(source, self._said[source].whole(thoughts, place))
+        source = self._source_of(item, place)
+        for part in (source, "output_text", "refusal"):
+            new = self._said[part].whole(texts_of(item, place, part), place)
+            yield from self._events(part, new)
         self._called = self._called or item.get("type") in CALLS
-        if item.get("encrypted_content") and not thoughts and place not in self._source:
+        if item.get("encrypted_content") and place not in self._source:
             yield from self._hide()
 
     def _response(self, response: dict[str, Any], end: str) -> Iterator[Event]:
@@ -100,19 +100,26 @@ class ResponsesDecoder(Decoder):
             self.usage = usage_of(usage)
         output = response.get("output")
         items = [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
-        said = self._said[RAW]
-        for first, other in ((RAW, SUMMARY), (SUMMARY, RAW)):
-            thoughts = [text for one in items for text in texts_of(one, first, other)]
-            if said.begins(thoughts):
-                yield from self._events(RAW, said.whole(thoughts))
-                break
-        if not said and ((self.usage and self.usage.reasoning_tokens) or _encrypted(items)):
-            yield from self._hide()
-        for part in ("output_text", "refusal"):
-            texts = [text for one in items for text in texts_of(one, part)]
+        whole: dict[str, dict[Part, str]] = {RAW: {}, "output_text": {}, "refusal": {}}
+        for index, item in enumerate(items):
+            place = self._place(index, item.get("id"))
+            whole[RAW] |= texts_of(item, place, self._source_of(item, place))
+            for part in ("output_text", "refusal"):
+                whole[part] |= texts_of(item, place, part)
+            self._called = self._called or item.get("type") in CALLS
+        thought = self.usage is not None and self.usage.reasoning_tokens
+        for part, texts in whole.items():
             yield from self._events(part, self._said[part].whole(texts))
-        self._called = self._called or any(one.get("type") in CALLS for one in items)
+            if not self._said[RAW] and (thought or any(map(_is_encrypted, items))):
+                yield from self._hide()
         self._end(response, end)
+
+    def _source_of(self, item: dict[str, Any], place: int) -> str:
+        """Which of the two tellings of its thoughts an item is heard for."""
+        source = RAW if texts_of(item, place, RAW) else SUMMARY
+        if texts_of(item, place, source):
+            return self._source.setdefault(place, source)
+        return self._source.get(place, source)
 
     def _end(self, response: dict[str, Any], end: str) -> None:
         """How it ended; a status never turns a cut answer into a whole one.
@@ -155,37 +162,37 @@ class ResponsesDecoder(Decoder):
             self._hidden = True
             yield Reasoning("", hidden=True)
 
-    def _place(self, body: dict[str, Any]) -> int:
-        """The item that an event is about: by its place in the output, else by its id.
+    def _place(self, at: Any, name: Any, new: bool = False) -> int:
+        """The item that an event is about: by its id, else by its place in the output.
 
-        llama.cpp sends no places, and gateways send an id of their own with every event.
+        llama.cpp sends no places; gateways send the same place for every item, or another id
+        with every event, or none at all.
         """
-        named = [("at", body.get("output_index")), ("id", body.get("item_id"))]
-        names = [name for name in named if name[1] is not None] or [("at", 0)]
-        new = len(self._items)
-        place = next((self._items[name] for name in names if name in self._items), new)
-        for name in names:
-            self._items.setdefault(name, place)
+        names = [one for one in (("id", name), ("at", at)) if one[1] is not None]
+        known = [self._items[one] for one in names if one in self._items and not new]
+        last = max(self._items.values(), default=-1)
+        place = known[0] if known else last + 1 if names else max(last, 0)
+        self._items |= {one: place for one in names if new or one not in self._items}
         return place
 
 
-def texts_of(item: dict[str, Any], *kinds: str) -> list[str]:
-    """The texts of an item's parts, of the first kind that there is any of."""
-    for kind in kinds:
-        parts = item.get("summary" if kind == SUMMARY else "content")
-        texts = [
-            one.get("refusal" if kind == "refusal" else "text")
-            for one in (parts if isinstance(parts, list) else ())
-            if isinstance(one, dict) and one.get("type") == kind
-        ]
-        found = [text for text in texts if isinstance(text, str) and text]
-        if found:
-            return found
-    return []
+def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
+    """The texts of an item's parts of one kind, by their numbers."""
+    parts = item.get("summary" if kind == SUMMARY else "content")
+    field = "refusal" if kind == "refusal" else "text"
+    return {
+        (place, index): part[field]
+        for index, part in enumerate(parts if isinstance(parts, list) else ())
+        if isinstance(part, dict) and part.get("type") == kind and _is_text(part.get(field))
+    }
 
 
-def _encrypted(items: list[dict[str, Any]]) -> bool:
-    return any(one.get("encrypted_content") for one in items)
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_encrypted(item: dict[str, Any]) -> bool:
+    return bool(item.get("encrypted_content"))
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
