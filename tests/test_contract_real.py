@@ -27,6 +27,11 @@ class Real:
     provider: str
     fixture: str
     thinks: bool = False
+    api: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, (self.provider, self.fixture, self.api)))
 
 
 REALS = (
@@ -35,6 +40,9 @@ REALS = (
     Real("openai", "inline_thinker", thinks=True),
     Real("openai", "eyes"),
     Real("llamacpp", "smol"),
+    Real("openai", "smol", api="responses"),
+    Real("llamacpp", "thinker", thinks=True, api="responses"),
+    Real("openai", "inline_thinker", thinks=True, api="responses"),
     Real("ollama", "ollama"),
 )
 
@@ -50,13 +58,13 @@ class Answers:
     plain: Completion
 
 
-@pytest.fixture(scope="module", params=REALS, ids=lambda real: f"{real.provider}-{real.fixture}")
+@pytest.fixture(scope="module", params=REALS, ids=lambda real: real.name)
 def answers(request: pytest.FixtureRequest) -> Answers:
     real: Real = request.param
     server: RealServer = request.getfixturevalue(real.fixture)
     base = server.url if real.provider == "ollama" else f"{server.url}/v1"
     keys = STEADY | ({"max_tokens": 100, "options": SHORT} if real.thinks else {})
-    asked = profile(real.provider, base, **{**keys, "model": server.model})
+    asked = profile(real.provider, base, **{**keys, "model": server.model, "api": real.api})
 
     async def ask() -> tuple[list[Event], Completion]:
         return await events(asked), await answer(asked, stream=False)
@@ -100,27 +108,31 @@ async def test_models_lists_what_runs(answers: Answers) -> None:
         assert answers.asked.model in await provider.list_models()
 
 
+@pytest.mark.parametrize("api", ["chat", "responses"])
 @pytest.mark.parametrize("fixture", ["thinker", "inline_thinker"])
 async def test_asked_to_think_the_answer_is_the_same(
-    fixture: str, request: pytest.FixtureRequest
+    fixture: str, api: str, request: pytest.FixtureRequest
 ) -> None:
     """Text that is held until the end of the reasoning is known is text all the same."""
     server: RealServer = request.getfixturevalue(fixture)
     keys = {**STEADY, "model": server.model, "max_tokens": 100, "options": SHORT}
-    done = await answer(profile("openai", f"{server.url}/v1", think=True, **keys))
+    asked = profile("openai", f"{server.url}/v1", think=True, api=api, **keys)
+    done = await answer(asked)
     assert done["reasoning"]
     assert done["text"]
     assert "think>" not in done["reasoning"] + done["text"]
 
 
-@pytest.mark.parametrize("provider", ["openai", "llamacpp"])
+@pytest.mark.parametrize(
+    ("provider", "api"), [("openai", None), ("llamacpp", None), ("openai", "responses")]
+)
 @pytest.mark.parametrize(
     ("colour", "rgb"), [("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255))]
 )
 async def test_a_picture_is_seen(
-    provider: str, colour: str, rgb: tuple[int, int, int], eyes: RealServer
+    provider: str, api: str | None, colour: str, rgb: tuple[int, int, int], eyes: RealServer
 ) -> None:
-    asked = profile(provider, f"{eyes.url}/v1", model=eyes.model, **STEADY)
+    asked = profile(provider, f"{eyes.url}/v1", model=eyes.model, api=api, **STEADY)
     async with opened(asked) as reached:
         done = await reached.vision_chat("What color is this image?", png(56, 56, rgb))
     assert colour in done["text"].lower()
@@ -136,8 +148,9 @@ async def test_a_blind_model_is_refused(provider: str, smol: RealServer) -> None
     assert caught.value.exit_code == 4
 
 
-async def test_longer_than_the_context_is_too_large(smol: RealServer) -> None:
-    asked = profile("openai", f"{smol.url}/v1", model=smol.model, **STEADY)
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_longer_than_the_context_is_too_large(api: str, smol: RealServer) -> None:
+    asked = profile("openai", f"{smol.url}/v1", model=smol.model, api=api, **STEADY)
     async with opened(asked) as reached:
         with pytest.raises(TooLargeError) as caught:
             await reached.chat(messages("word " * 9000))
@@ -172,6 +185,16 @@ async def test_a_stop_word_and_a_limit_are_obeyed(smol: RealServer) -> None:
     word = done["text"].split()[-1]
     stopped = await answer(asked.with_(stop=word))
     assert (stopped["finish_reason"], word in stopped["text"]) == ("stop", False)
+
+
+async def test_responses_obeys_a_limit_and_a_cut_answer_is_not_whole(smol: RealServer) -> None:
+    """The server says `completed` of an answer that it cut at the limit."""
+    keys = STEADY | {"max_tokens": 5, "api": "responses"}
+    asked = profile("openai", f"{smol.url}/v1", model="smol", **keys)
+    for stream in (True, False):
+        done = await answer(asked, stream)
+        assert (done["usage"]["completion_tokens"], done["finish_reason"]) == (5, "length")
+        assert done["complete"] is False
 
 
 async def test_leaving_early_leaves_the_server_free(smol: RealServer) -> None:

@@ -1,5 +1,5 @@
 """WIRE §11, traps 1-9, reasoning told from answer over a socket (other traps: test_traps_*.py;
-the Anthropic halves of 11 and 27, and 31-32, wait for their adapters)."""
+the Anthropic halves of 11 and 27, and 32, wait for their adapters)."""
 
 import threading
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any, ClassVar
 
-from ..errors import RefusedError
+from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..messages import Image, Message
 from ..transport.client import Request
+from ..transport.status import HINTS
 from .decoder import Decoder
 from .families import can_reason, takes_sampling
 from .openai import OpenAIProvider
@@ -97,6 +98,13 @@ class ResponsesProvider(OpenAIProvider):
             self._told = True
             notes.append(f'{unknown}: not in OpenAI\'s Responses, left out (api = "chat" has it)')
         return messages, notes
+
+    async def explain(self, error: EasyLLMError) -> None:
+        """As WireProvider.explain; where the model is there, it is the path that is not."""
+        await super().explain(error)
+        vague = isinstance(error, NotFoundError) and error.hint == HINTS[NotFoundError]
+        if vague and error.code != "model_not_found":
+            error.hint = self.path_hint
 
     def decoder(self, stream: bool) -> Decoder:
         limit = (self.profile.options or {}).get("max_output_tokens")
