@@ -92,6 +92,7 @@ def test_reasoning_is_asked_for_with_a_summary(keys: Json, sent: Json | None) ->
         ({"model": "gpt-5.1"}, True),
         ({"model": "gpt-4o"}, False),  # 400: "Encrypted content is not supported with this model."
         ({"model": "o3", "endpoint": "http://127.0.0.1:9/v1"}, False),
+        ({"model": "o3", "provider": "vllm"}, False),
     ],
 )
 def test_encrypted_reasoning_is_asked_of_openais_own_reasoning_models(

@@ -27,6 +27,11 @@ class ResponsesProvider(OpenAIProvider):
     _told = False  # the user knows what was left out
     path_hint: ClassVar[str] = 'check the endpoint; where there is no /responses: api = "chat"'
 
+    @property
+    def at_openai(self) -> bool:
+        """Whether OpenAI itself answers, and not a server that copies it."""
+        return self.profile.provider == "openai" and self.official
+
     def names_on_the_wire(self) -> Mapping[str, str]:
         return {
             "temperature": "temperature",
@@ -52,7 +57,7 @@ class ResponsesProvider(OpenAIProvider):
             if key in names:
                 place(body, names[key], value)
         body |= self.thinking()
-        if self.official and can_reason(self.model):
+        if self.at_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
         if self.profile.schema is not None:
             form = {"type": "json_schema", "name": "answer", "schema": self.profile.schema}
@@ -109,4 +114,4 @@ class ResponsesProvider(OpenAIProvider):
     def decoder(self, stream: bool) -> Decoder:
         limit = (self.profile.options or {}).get("max_output_tokens")
         limit = limit or self.sampling().get("max_tokens")
-        return ResponsesDecoder(stream, None if self.official else limit)
+        return ResponsesDecoder(stream, None if self.at_openai else limit)
