@@ -201,6 +201,17 @@ def _part(part: Any) -> Part:
     raise UsageError(f"unknown message part {kind!r}", hint="text and image_url are known")
 
 
+def with_instruction(messages: list[Message], text: str) -> list[Message]:
+    """The messages with one more instruction, behind the system prompt's own.
+
+    One system message, never two: some servers take no more (WIRE §2, vLLM).
+    """
+    first = messages[0]
+    if first.role in ("system", "developer"):
+        return [Message(first.role, (f"{first.text}\n\n{text}",)), *messages[1:]]
+    return [Message("system", (text,)), *messages]
+
+
 def messages_of(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
     """Every message in our own form.
 

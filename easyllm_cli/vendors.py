@@ -23,6 +23,7 @@ class Vendor:
     DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking), "openai" (effort,
     and only for model families that reason).
     `reasoning_body`: sent when reasoning is asked for.
+    `takes_schema`: False where `response_format` knows only json_object.
     `separates`: whether reasoning comes apart from the text whatever the model.
     """
 
@@ -36,6 +37,7 @@ class Vendor:
     thinking: str = "effort"
     reasoning_body: dict[str, Any] | None = None
     separates: bool = True
+    takes_schema: bool = True
 
 
 VENDORS: dict[str, Vendor] = {
@@ -57,7 +59,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "deepseek": Vendor(
         "openai", "https://api.deepseek.com", ("api.deepseek.com",), ("DEEPSEEK_API_KEY",),
-        thinking="switch",
+        thinking="switch", takes_schema=False,
     ),
     "groq": Vendor(
         "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),

@@ -36,6 +36,8 @@ HOMES = {
     "tomlkit": ("config.py",),
     "backoff": ("retry.py",),
     "sqlalchemy": ("database.py",),
+    "jsonschema": ("cli/schema.py",),
+    "referencing": ("cli/schema.py",),
 }
 # Where our own modules may be imported inside a function: (file, outermost function).
 LATE = {
@@ -51,11 +53,16 @@ LATE = {
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),
-    ("cli/road.py", "_show"),  # code blocks for -x
+    ("cli/road.py", "_show"),  # code blocks for -x, JSON for --schema
+    ("cli/run.py", "schema_of"),  # --schema
+    ("providers/openai.py", "request"),  # the same
+    ("providers/gemini.py", "request"),
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}
 LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib"), ("config.py", "tomlkit")}
+# The extra `schema`, which may be missing.
+LATE_PACKAGES |= {("cli/schema.py", "jsonschema"), ("cli/schema.py", "referencing")}
 ADAPTERS = {
     f"providers/{name}.py"
     for name in ("openai", "ollama", "openrouter", "gemini", "responses", "litellm")

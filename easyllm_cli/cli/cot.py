@@ -1,7 +1,7 @@
 """`easyllm cot`: ask for the reasoning too, apart from the answer."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,11 +10,13 @@ from ..events import Collector, Done, Event, Start, Text
 from .options import SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
 from .prompt import Stdin
 
+if TYPE_CHECKING:
+    from .schema import Schema
+
 Extract = Annotated[
     bool,
     typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=SHOWN),
 ]
-
 
 @options
 def cot(
@@ -33,7 +35,7 @@ def cot(
     """
     from ..render import choose
     from .road import Road
-    from .run import Question, answer, look_of
+    from .run import Question, answer, look_of, schema_of
 
     sampling.think = True
     question = Question(prompt or [], target, ask, sampling, show, common, run)
@@ -42,7 +44,8 @@ def cot(
         return answer(question)
     text = text_to_split(prompt or [], Stdin(ask.no_stdin, common.quiet, common.timeout))
     look = look_of(question)
-    return Road(question, look, choose(look), "").travel(extracted(text, look.reasoning))
+    events = extracted(text, look.reasoning, schema_of(question, look))
+    return Road(question, look, choose(look), "").travel(events)
 
 
 def text_to_split(words: list[str], source: Stdin) -> str:
@@ -61,11 +64,13 @@ def text_to_split(words: list[str], source: Stdin) -> str:
     return text
 
 
-async def extracted(text: str, reasoning: str) -> AsyncIterator[Event]:
+async def extracted(
+    text: str, reasoning: str, schema: "Schema | None" = None
+) -> AsyncIterator[Event]:
     """The text as if a model had just said it.
 
     Raises:
-        IncompleteAnswer: it holds reasoning and no answer.
+        IncompleteAnswer: it holds reasoning and no answer. MalformedAnswer: as `verdict`.
     """
     from ..providers.base import judge
     from ..reasoning import split_tags
@@ -81,5 +86,5 @@ async def extracted(text: str, reasoning: str) -> AsyncIterator[Event]:
         gathered.feed(event)
         if isinstance(event, Done):
             judge(gathered, event, strict=False)
-            verdict(gathered.completion(), False, reasoning)
+            verdict(gathered.completion(), False, reasoning, schema)
         yield event

@@ -122,6 +122,10 @@ class Sampling:
             metavar="KEY=VALUE",
         ),
     ] = None  # fmt: skip
+    schema: Annotated[
+        str | None,
+        _option(HOW, "--schema", says="JSON schema that the answer must fit.", metavar="FILE"),
+    ] = None
     think: Annotated[bool, _option(HOW, "--think", says="Ask for reasoning.")] = False
     effort: Annotated[
         str | None,

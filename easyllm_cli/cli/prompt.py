@@ -117,10 +117,10 @@ def checked_text(text: str) -> str:
 
 def _file(name: str) -> str:
     """A text file for the prompt: its name, then its content as it is."""
-    return f"{name}:\n{_read(name, 'the file', 'a picture? -a FILE')}"
+    return f"{name}:\n{text_of(name, 'the file', 'a picture? -a FILE')}"
 
 
-def _read(name: str, what: str, if_no_text: str) -> str:
+def text_of(name: str, what: str, if_no_text: str) -> str:
     """A text file, or a pipe such as bash's <(command).
 
     Raises:
@@ -148,7 +148,7 @@ def _listed(name: str, source: Stdin) -> list[Message]:
     text = (
         stdin.as_text(source.given(forced=True))
         if name == "-"
-        else _read(name, "the message list", "")
+        else text_of(name, "the message list", "")
     )
     try:
         listed = json.loads(text)

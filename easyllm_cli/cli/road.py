@@ -83,7 +83,7 @@ class Road:
         return best if best and len(best["text"]) >= len(came["text"]) else came
 
     def _show(self, completion: Completion) -> Completion:
-        """Show what waited for the end; with -x the code alone, which is then the answer.
+        """Show what waited for the end; with -x the code, with --schema the JSON alone.
 
         Raises:
             IncompleteAnswer: there is no code. OutputError: it cannot be written.
@@ -93,6 +93,10 @@ class Road:
 
             blocks = code_blocks(completion["text"], every=self.look.code == "all")
             completion = Completion(completion, text=blocks)
+        if self.question.sampling.schema:
+            from .schema import unwrapped
+
+            completion = Completion(completion, text=unwrapped(completion["text"]))
         self.renderer.finish(completion)
         return completion
 

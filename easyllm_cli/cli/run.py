@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..events import (
@@ -17,6 +18,9 @@ from .profile import chosen
 from .prompt import Stdin, conversation
 from .road import Road
 from .verdict import verdict
+
+if TYPE_CHECKING:
+    from .schema import Schema
 
 
 @dataclass(eq=False, repr=False)
@@ -43,7 +47,11 @@ def answer(question: Question) -> int:
         EasyLLMError: what is wrong before anything is sent.
     """
     look = look_of(question)
+    schema = schema_of(question, look)
     profile, fallbacks = chosen(question.target, question.sampling, question.run)
+    of_the_call = {"schema": schema and schema.document}
+    profile = profile.with_(**of_the_call)
+    fallbacks = [one.with_(**of_the_call) for one in fallbacks]
     source = question.source or Stdin(
         question.ask.no_stdin, question.common.quiet, question.common.timeout
     )
@@ -55,7 +63,7 @@ def answer(question: Question) -> int:
     events = LLMService().stream(
         profile, messages, stream=question.run.stream is not False, shown=renderer.shown,
         max_bytes=question.run.max_output_bytes or MAX_TEXT_BYTES,
-        verdict=lambda answer, limited: verdict(answer, limited, look.reasoning),
+        verdict=lambda answer, limited: verdict(answer, limited, look.reasoning, schema),
         fallbacks=fallbacks,
     )  # fmt: skip
     return Road(question, look, renderer, profile.name).travel(events)
@@ -79,6 +87,22 @@ def look_of(question: Question) -> Look:
         json=common.json, jsonl=show.jsonl, code=show.code,
         color=common.color or "auto", quiet=common.quiet,
     )  # fmt: skip
+
+
+def schema_of(question: Question, look: Look) -> Schema | None:
+    """What --schema names, looked at before anything is read or sent.
+
+    Raises:
+        UsageError: it does not go with another option, or is no schema.
+    """
+    name = question.sampling.schema
+    if name is None:
+        return None
+    if look.code:
+        raise UsageError("-x and --schema do not go together", hint="the answer is the JSON alone")
+    from .schema import Schema
+
+    return Schema(name, unwraps=look.whole or look.json)
 
 
 def with_system(messages: list[Message], profile: Profile) -> list[Message]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import IncompleteAnswer
 from ..events import Completion
+
+if TYPE_CHECKING:
+    from .schema import Schema
 
 REASONS = {
     "length": ("the answer was cut at the model's own token limit", "set --max-tokens"),
@@ -12,19 +17,24 @@ REASONS = {
 }
 
 
-def verdict(completion: Completion, limited: bool, reasoning: str) -> str:
+def verdict(
+    completion: Completion, limited: bool, reasoning: str, schema: Schema | None = None
+) -> str:
     """A note for the user ("" = none) about an answer that counts (DESIGN §7).
 
     `limited`: the request that was answered held a limit of the user's. `reasoning`: the option.
     Raises:
-        IncompleteAnswer: the answer does not count.
+        IncompleteAnswer: the answer does not count. MalformedAnswer: it does not fit the schema.
     """
     if reasoning == "only" and not completion["reasoning"]:
         raise _incomplete("the model sent no reasoning", "leave out --reasoning only")
+    reason = completion["finish_reason"]
+    cut_as_asked = reason == "length" and limited
+    if schema and (completion["complete"] or cut_as_asked):
+        schema.check(completion)
     if completion["complete"]:
         return ""
-    reason = completion["finish_reason"]
-    if reason == "length" and limited:
+    if cut_as_asked:
         return "the answer was cut at the token limit that you set (length)"
     usual = (f'the answer ended with finish_reason "{reason}"', "ask again")
     raise _incomplete(*REASONS.get(reason, usual))

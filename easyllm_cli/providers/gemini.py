@@ -60,6 +60,11 @@ class GeminiProvider(WireProvider):
         thinking = self.thinking()
         if thinking:
             place(body, self.wire_names["reasoning"], thinking)
+        if self.profile.schema is not None:
+            from .gemini_schema import schema_fields  # for --schema alone
+
+            for key, value in schema_fields(self.profile.schema).items():
+                place(body, f"generationConfig.{key}", value)
         for key, value in (self.profile.options or {}).items():
             place(body, key if key in TOP_LEVEL else f"generationConfig.{key}", value)
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"

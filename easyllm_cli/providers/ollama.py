@@ -57,6 +57,8 @@ class OllamaProvider(WireProvider):
             body["keep_alive"] = self.profile.keep_alive
         if self.profile.reasoning is not None or self.profile.think:
             body["think"] = THINK.get(self.profile.reasoning or "", True)
+        if self.profile.schema is not None:
+            body["format"] = self.profile.schema
         for key, value in (self.profile.options or {}).items():
             place(body, key if key in TOP_LEVEL else f"options.{key}", value)
         return Request("POST", f"{self.endpoint.url}/api/chat", self.headers(), body)

@@ -52,6 +52,10 @@ class OpenAIProvider(WireProvider):
         for key, value in {**self.soft_defaults(), **self.profile.sampling()}.items():
             place(body, names[key], value)
         body |= self.thinking()
+        if self.profile.schema is not None:
+            from .schema import fitting  # for --schema alone
+
+            body |= fitting(self, messages)
         body |= self.profile.options or {}
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 

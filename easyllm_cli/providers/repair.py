@@ -23,6 +23,13 @@ LIMITS = (
     "n_predict",
     "maxOutputTokens",
 )
+# A schema is never left out: the user is told how to ask for JSON alone.
+ANY_JSON = {
+    "response_format": """response_format='{"type": "json_object"}'""",
+    "format": "format=json",
+    "generationConfig.responseSchema": "responseSchema=null",
+    "generationConfig.responseJsonSchema": "responseJsonSchema=null",
+}
 SILENT = ("stream_options", "store", "include")  # ours, not the user's: no line about them
 
 
@@ -93,6 +100,10 @@ class Repair:
         if soft:
             self._refused.update(soft)
             return self.known(request), ""
+        words = f"{error.parameter or ''} {error.message}"
+        for place_in_body, option in ANY_JSON.items():
+            if has(body, place_in_body) and _mentions(words, place_in_body):
+                error.hint = f"is the schema too much for it? -o {option} asks for JSON alone"
         if error.status != 400 or isinstance(error, TooLargeError):
             return None
         path = self._named_by(error, body)

@@ -181,6 +181,8 @@ def answer(model: str, body: Json, asked: str) -> str:
     """A greeting, or what the images are."""
     images = [part["inlineData"] for part in body["contents"][-1]["parts"] if "inlineData" in part]
     seen = [unbase64(image["data"]) or b"" for image in images]
+    if (body.get("generationConfig") or {}).get("responseMimeType") == "application/json":
+        return asked  # the test says which JSON it wants
     if not seen:
         return f"Hello from {model}: {asked}"
     return "I see " + " and ".join(f"a {sniff(data)} of {len(data)} bytes" for data in seen)

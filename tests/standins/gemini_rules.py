@@ -12,6 +12,14 @@ MIME_TYPES = {f"image/{kind}" for kind in ("png", "jpeg", "webp", "heic", "heif"
 BODY_NAMES = {"contents", "systemInstruction", "generationConfig", "safetySettings"}
 CONFIG_NAMES = {"temperature", "topP", "topK", "maxOutputTokens", "stopSequences", "seed"}
 CONFIG_NAMES |= {"candidateCount", "responseMimeType", "responseSchema", "thinkingConfig"}
+CONFIG_NAMES |= {"responseJsonSchema"}
+SCHEMA_NAMES = {"type", "format", "title", "description", "nullable", "enum", "maxItems"}
+SCHEMA_NAMES |= {"minItems", "properties", "required", "minProperties", "maxProperties"}
+SCHEMA_NAMES |= {"minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering"}
+SCHEMA_NAMES |= {"default", "items", "minimum", "maximum"}
+TYPES = {"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"}
+FORMATS = {"STRING": {"date-time", "enum"}, "NUMBER": {"float", "double"}}
+FORMATS |= {"INTEGER": {"int32", "int64"}}
 THINKING_NAMES = {"includeThoughts", "thinkingBudget", "thinkingLevel"}
 PART_NAMES = {"text", "inlineData", "fileData", "thought", "thoughtSignature"}
 
@@ -42,6 +50,7 @@ def check_body(body: Json) -> None:
     config = body.get("generationConfig") or {}
     check_names(config, CONFIG_NAMES, "generation_config")
     check_names(config.get("thinkingConfig") or {}, THINKING_NAMES, "thinking_config")
+    check_response(config)
     if not body.get("contents"):
         raise invalid("* GenerateContentRequest.contents: contents is not specified")
     for content in [*body["contents"], body.get("systemInstruction") or {}]:
@@ -54,6 +63,42 @@ def check_body(body: Json) -> None:
                 raise invalid(f"Unsupported MIME type: {image['mimeType']}")
             if unbase64(image["data"]) is None:
                 raise invalid("Invalid value at 'inline_data.data' (TYPE_BYTES), Base64 decoding")
+
+
+def check_response(config: Json) -> None:
+    """A schema needs its media type, and there is one at most."""
+    given = [name for name in ("responseSchema", "responseJsonSchema") if name in config]
+    if given and config.get("responseMimeType") != "application/json":
+        raise invalid("Response schema is supported only with application/json.")
+    if len(given) > 1:
+        raise invalid("Only one of response_schema and response_json_schema can be set.")
+    if "responseSchema" in config:
+        check_schema(config["responseSchema"], "generation_config.response_schema")
+
+
+def check_schema(schema: Json, where: str) -> None:
+    """What the subset of OpenAPI refuses (WIRE §6a, the API's page "Schema")."""
+    check_names(schema, SCHEMA_NAMES, where)
+    kind = schema.get("type")
+    if kind not in TYPES and "anyOf" not in schema:
+        raise invalid(f"* {where}: must be specified: type")
+    if kind == "ARRAY" and "items" not in schema:
+        raise invalid(f"* {where}.items: missing field.")
+    if kind == "OBJECT" and not schema.get("properties"):
+        raise invalid(f"* {where}.properties: should be non-empty for OBJECT type")
+    if "enum" in schema and (kind != "STRING" or "" in schema["enum"]):
+        raise invalid(f"* {where}.enum: only allowed for STRING type")
+    if schema.get("format") not in {None, *FORMATS.get(kind or "", ())}:
+        raise invalid(f"* {where}.format: not supported for {kind} type")
+    properties = schema.get("properties") or {}
+    for index, name in enumerate(schema.get("required") or ()):
+        if name not in properties:
+            raise invalid(f"* {where}.required[{index}]: property is not defined")
+    inner = {f"properties[{name}]": one for name, one in properties.items()}
+    inner |= {f"any_of[{index}]": one for index, one in enumerate(schema.get("anyOf") or ())}
+    inner |= {"items": schema["items"]} if "items" in schema else {}
+    for name, one in inner.items():
+        check_schema(one, f"{where}.{name}")
 
 
 def check_thinking(model: str, steering: str | None, config: Json) -> tuple[bool, bool]:
