@@ -57,6 +57,7 @@ LATE = {
     ("cli/run.py", "schema_of"),  # --schema
     ("providers/openai.py", "request"),  # the same
     ("providers/gemini.py", "request"),
+    ("providers/base.py", "_asked"),  # cot --elicit
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}

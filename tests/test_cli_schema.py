@@ -298,7 +298,7 @@ def test_without_jsonschema_it_is_2_before_any_request(
     assert "pip install 'easyllm-cli[schema]'" in ran.complaint
 
 
-@pytest.mark.parametrize("args", [("chat", "-x")])
+@pytest.mark.parametrize("args", [("chat", "-x"), ("cot", "--elicit", "always")])
 def test_what_does_not_go_with_it(easyllm: Easyllm, people: str, args: tuple[str, ...]) -> None:
     ran = easyllm.run(*args, "--schema", people, "hi", profiles=NOWHERE)
     assert ran.code == 2

@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from ..events import Collector, Done, Event, Start, Text
-from .options import SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
+from .options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, one_of, options
 from .prompt import Stdin
 
 if TYPE_CHECKING:
@@ -17,6 +17,15 @@ Extract = Annotated[
     bool,
     typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=SHOWN),
 ]
+Elicit = Annotated[
+    str | None,
+    typer.Option(
+        "--elicit", help="Ask for thinking in tags: auto = where the model cannot reason.",
+        callback=one_of("auto", "always", "never"), metavar="auto|always|never",
+        rich_help_panel=HOW, show_default=False,
+    ),
+]  # fmt: skip
+
 
 @options
 def cot(
@@ -28,6 +37,7 @@ def cot(
     run: Run,
     prompt: Words = None,
     extract: Extract = False,
+    elicit: Elicit = None,
 ) -> int:
     """Ask for the reasoning too: the answer on stdout, the reasoning whole on stderr.
 
@@ -40,8 +50,11 @@ def cot(
     sampling.think = True
     question = Question(prompt or [], target, ask, sampling, show, common, run)
     question.reasoning = "show"
+    question.elicit = elicit or "auto"
     if not extract:
         return answer(question)
+    if elicit:
+        raise UsageError("--extract and --elicit do not go together", hint="nothing is asked")
     text = text_to_split(prompt or [], Stdin(ask.no_stdin, common.quiet, common.timeout))
     look = look_of(question)
     events = extracted(text, look.reasoning, schema_of(question, look))

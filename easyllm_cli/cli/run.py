@@ -36,6 +36,7 @@ class Question:
     run: Run
     whole: bool = True
     reasoning: str = "auto"
+    elicit: str | None = None
     pictures: tuple[Image, ...] = ()
     source: Stdin | None = None
 
@@ -49,7 +50,7 @@ def answer(question: Question) -> int:
     look = look_of(question)
     schema = schema_of(question, look)
     profile, fallbacks = chosen(question.target, question.sampling, question.run)
-    of_the_call = {"schema": schema and schema.document}
+    of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
     profile = profile.with_(**of_the_call)
     fallbacks = [one.with_(**of_the_call) for one in fallbacks]
     source = question.source or Stdin(
@@ -100,6 +101,8 @@ def schema_of(question: Question, look: Look) -> Schema | None:
         return None
     if look.code:
         raise UsageError("-x and --schema do not go together", hint="the answer is the JSON alone")
+    if question.elicit == "always":
+        raise UsageError("--elicit always and --schema do not go together", hint="choose one")
     from .schema import Schema
 
     return Schema(name, unwraps=look.whole or look.json)
@@ -115,10 +118,13 @@ def with_system(messages: list[Message], profile: Profile) -> list[Message]:
 def dry_run(profile: Profile, messages: list[Message], question: Question) -> int:
     """Print the request that would be sent, keys as ***; no network, no key needed."""
     from ..providers import provider_for
+    from ..providers.elicit import asked
     from ..providers.wire import WireProvider
     from ..render.json import print_object
 
     provider = provider_for(profile)
+    if profile.elicit == "always":
+        messages = asked(provider, messages)
     if not isinstance(provider, WireProvider):
         raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
     made = provider.dry_request(messages, stream=question.run.stream is not False)

@@ -8,12 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import aclosing
 from typing import Any, ClassVar
 
-from ..errors import (
-    EasyLLMError,
-    FilteredError,
-    IncompleteAnswer,
-    MalformedAnswer,
-)
+from ..errors import EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import (
     MAX_TEXT_BYTES,
     Collector,
@@ -78,6 +73,10 @@ class BaseLLMProvider(ABC):
         """Whether text is held until no lone `</think>` can follow (DESIGN §7, inline tags)."""
         return False
 
+    async def reasons(self) -> bool | None:
+        """Whether the server says that the model reasons by itself; None = it does not say."""
+        return None
+
     async def explain(self, error: EasyLLMError) -> None:
         """Complete an error's hint with what only this server knows."""
 
@@ -91,18 +90,19 @@ class BaseLLMProvider(ABC):
     ) -> AsyncIterator[Event]:
         """The answer as events, retried by the profile's rules, inline reasoning split off.
 
-        `shown`: the kinds of events that the caller shows at once (empty = nothing before the
-        end); after the first of them nothing is retried. `max_bytes`: of text and reasoning.
-        `verdict`: called with the Completion at its end; raises when it does not count, gives a
-        note ("" = none). Raises EasyLLMError by its class; its `.partial` holds what had been
-        gathered, as it does on a CancelledError that passes through.
+        `shown`: kinds of events that the caller shows at once (empty = nothing before the end);
+        after the first of them nothing is retried. `max_bytes`: of text and reasoning. `verdict`:
+        told the Completion at its end; raises when it does not count, gives a note ("" = none).
+        Raises EasyLLMError; its `.partial` holds what came, as on a CancelledError that passes.
         """
-        asked = messages_of(messages)
+        asked, note = await self._asked(messages)
+        if note:
+            yield Note(note)
         taken = Taken(max_bytes)
 
         def attempt() -> AsyncIterator[Event]:
             heard = taken.before_split(self.events(asked, stream))
-            return split_tags(heard, self.profile.reasoning_tags, self.holds_text())
+            return split_tags(heard, self.profile.reasoning_tags, self.holds_text() or bool(note))
 
         chain: Any = retrying(attempt, self.profile, shown)
         try:
@@ -111,9 +111,8 @@ class BaseLLMProvider(ABC):
                     taken.feed(event)
                     if isinstance(event, Done):
                         judge(taken.gathered, event, self.profile.strict)
-                        note = verdict(taken.completion(), event.limited) if verdict else ""
-                        if note:
-                            yield Note(note)
+                        if verdict and (said := verdict(taken.completion(), event.limited)):
+                            yield Note(said)
                     yield event
         except (EasyLLMError, asyncio.CancelledError) as error:
             error.partial = taken.most()  # type: ignore[union-attr]
@@ -121,6 +120,14 @@ class BaseLLMProvider(ABC):
                 error.where = error.where or self.where
                 await self.explain(error)
             raise
+
+    async def _asked(self, messages: Messages) -> tuple[list[Message], str]:
+        """What is sent, and a note about it ("" = none)."""
+        if not self.profile.elicit:
+            return messages_of(messages), ""
+        from .elicit import elicited  # for `cot` alone
+
+        return await elicited(self, messages_of(messages))
 
     async def chat(self, messages: Messages) -> Completion:
         """One plain request; `response` is the provider's body as parsed.

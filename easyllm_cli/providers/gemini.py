@@ -95,6 +95,12 @@ class GeminiProvider(WireProvider):
             messages = await with_bytes(messages, KINDS, self.profile, "Gemini")
         return messages, notes
 
+    async def reasons(self) -> bool | None:
+        """`thinking` is left out where it is false; a server that never says it, says nothing."""
+        known = {one.id: one.reasoning for one in await self.models()}
+        mine = known.get(self.model.removeprefix("models/"), True)
+        return bool(mine) if any(known.values()) else None
+
     async def models(self) -> list[Model]:
         """Every page of the list; only models that answer with text."""
         found: list[Model] = []

@@ -120,6 +120,10 @@ class OllamaProvider(WireProvider):
         )
         return Model(name, count(context), "vision" in known, "thinking" in known)
 
+    async def reasons(self) -> bool | None:
+        name = self.model or next(iter(await self.list_models()), "")
+        return (await self.capabilities(name)).reasoning
+
     async def list_models(self) -> list[str]:
         body = await self.ask("GET", f"{self.endpoint.url}/api/tags")
         return [str(row.get("name") or row.get("model")) for row in rows(body, "models")]

@@ -52,11 +52,19 @@ class OpenRouterProvider(OpenAIProvider):
     async def blind(self) -> bool:
         """The public model list tells which models take images."""
         try:
-            listed = await self.models()
+            mine = await self.listed()
         except EasyLLMError:
             return False
-        mine = next((one for one in listed if one.id == self.model.partition(":")[0]), None)
         return mine is not None and mine.vision is False
+
+    async def reasons(self) -> bool | None:
+        mine = await self.listed()
+        return mine.reasoning if mine else None
+
+    async def listed(self) -> Model | None:
+        """The model's own row of the list."""
+        name = self.model.partition(":")[0]
+        return next((one for one in await self.models() if one.id == name), None)
 
     async def refuse_images(self) -> RefusedError:
         seeing = [one.id for one in await self.models() if one.vision][:5]
