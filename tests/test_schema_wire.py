@@ -73,6 +73,9 @@ STRICTNESS: list[tuple[Json, bool]] = [
     ({**STRICT, "properties": {"name": {"$ref": "#/$defs/p"}}, "$defs": {"p": PERSON}}, False),
     ({**STRICT, "properties": {"name": {"type": "string", "minLength": 1}}}, False),
     ({**STRICT, "properties": {"name": True}}, False),
+    ({**STRICT, "properties": {"name": {"type": "string", "format": "email"}}}, True),
+    ({**STRICT, "properties": {"name": {"type": "string", "format": "colour"}}}, False),
+    ({**STRICT, "properties": {"name": {"type": ["object", "null"]}}}, False),
     ({**STRICT, "allOf": [PERSON]}, False),
     ({**STRICT, "$schema": "https://json-schema.org/draft/2020-12/schema"}, True),
 ]

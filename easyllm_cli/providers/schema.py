@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 # "Supported schemas" in OpenAI's guide).
 STRICT = frozenset(
     (
-        "$schema", "$id", "$ref", "$defs", "definitions", "title", "description", "type", "enum",
+        "$schema", "$ref", "$defs", "definitions", "title", "description", "type", "enum",
         "const", "anyOf", "properties", "required", "additionalProperties", "items", "minItems",
         "maxItems", "pattern", "format", "multipleOf", "minimum", "maximum", "exclusiveMinimum",
         "exclusiveMaximum",
     )
+)  # fmt: skip
+STRICT_FORMATS = (
+    "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
 )  # fmt: skip
 
 
@@ -56,8 +59,10 @@ def is_strict(schema: Any) -> bool:
     """Whether every object names all that it holds and requires it, in known keywords alone."""
     if not isinstance(schema, dict) or not schema.keys() <= STRICT:
         return False
+    if schema.get("format", "date") not in STRICT_FORMATS:
+        return False
     properties = schema.get("properties", {})
-    if "properties" in schema or schema.get("type") == "object":
+    if "properties" in schema or "object" in schema.get("type", ()):  # one word, or a list
         closed = schema.get("additionalProperties") is False
         if not closed or set(schema.get("required", ())) != set(properties):
             return False
