@@ -12,7 +12,7 @@ from .endpoints import Endpoint, is_loopback
 from .errors import AuthError, ConfigError
 from .profiles import KEY_SOURCES, Profile
 from .secret import Secret
-from .vendors import VENDORS
+from .vendors import vendor_of
 
 COMMAND_SECONDS = 10  # FAULTS §5.2
 
@@ -54,8 +54,7 @@ def source_of(profile: Profile, endpoint: Endpoint) -> str:
         value = getattr(profile, source)
         if value is not None:
             return str(value) if source == "api_key_env" else source
-    vendor = VENDORS.get(profile.provider or "")
-    names = vendor.key_variables if vendor else ()
+    names = vendor_of(profile.provider).key_variables
     return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
@@ -82,9 +81,7 @@ def _named(profile: Profile) -> Secret | None:
 
 def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
     """The provider's own variable, at its own hosts or the endpoint its variable names."""
-    vendor = VENDORS.get(profile.provider or "")
-    if vendor is None:
-        return None
+    vendor = vendor_of(profile.provider)
     own = endpoint.host in vendor.hosts
     if not own and not endpoint.variable:
         return None

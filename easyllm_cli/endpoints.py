@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError
 from .profiles import Profile
-from .vendors import VENDORS, endpoint_variable
+from .vendors import endpoint_variable, vendor_of
 
 OLLAMA_PORT = 11434
 
@@ -51,8 +51,13 @@ def endpoint_of(profile: Profile) -> Endpoint:
         raw = os.environ.get(variable, "").strip()
         if not raw:
             variable = ""
-            raw = VENDORS[name].base_url if name in VENDORS else ""
-    if VENDORS.get(name) and VENDORS[name].adapter == "ollama":
+            raw = vendor_of(name).base_url
+            if not raw:
+                raise ConfigError(
+                    f"no endpoint is known for {name}",
+                    hint=f"set endpoint in the profile, or {endpoint_variable(name)}",
+                )
+    if vendor_of(name).adapter == "ollama":
         raw = ollama_url(raw)
     return Endpoint(checked(raw, variable or "endpoint"), variable)
 

@@ -38,7 +38,7 @@ class Profile:
     """One named way to reach a model. Unknown keys of a library's dict go to `options`."""
 
     name: str = ""
-    provider: str | None = _key("built-in provider name")
+    provider: str | None = _key("name of a provider, built in or installed")
     endpoint: str | None = _key("base URL (also: base_url)")
     model: str | None = _key("the model's own name")
     extends: str | None = _key("a built-in name or another profile to start from")

@@ -109,7 +109,15 @@ VENDORS: dict[str, Vendor] = {
 }  # fmt: skip
 
 
+# A plugin's provider: the profile or its variables say where it is and which key it takes.
+UNLISTED = Vendor("", "", (), key_required=False, separates=False)
+
+
+def vendor_of(name: str | None) -> Vendor:
+    """The row of a built-in name; UNLISTED for any other."""
+    return VENDORS.get(name or "", UNLISTED)
+
+
 def endpoint_variable(name: str) -> str:
     """The variable that names the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
-    vendor = VENDORS.get(name)
-    return (vendor and vendor.endpoint_variable) or f"{name.upper().replace('-', '_')}_BASE_URL"
+    return vendor_of(name).endpoint_variable or f"{name.upper().replace('-', '_')}_BASE_URL"

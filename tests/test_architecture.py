@@ -12,7 +12,7 @@ from tests.source_tree import Source, is_third_party, room_of, sources
 # From the ground up; an import goes to a lower floor or stays in its own room.
 FLOORS = (
     ("errors", "secret", "vendors", "folders"),
-    ("values",),
+    ("values", "plugins"),
     ("messages", "events", "profiles", "places"),
     ("endpoints",),
     ("credentials",),
@@ -44,6 +44,7 @@ LATE = {
     ("__init__.py", "__getattr__"),  # the public names
     ("providers/__init__.py", "provider_class"),  # the registry
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
+    ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("render/__init__.py", "choose"),
     ("cli/__init__.py", "command_line"),  # --version before typer
     ("cli/app.py", "load"),  # the command loader

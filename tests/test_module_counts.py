@@ -46,10 +46,16 @@ def interpreter() -> str:
     return first[2:] if first.startswith("#!") and "python" in first else sys.executable
 
 
-def modules(easyllm: Easyllm, args: list[str], url: str, command: str = BINARY) -> set[str]:
+def modules(
+    easyllm: Easyllm,
+    args: list[str],
+    url: str,
+    command: str = BINARY,
+    env: Mapping[str, str] | None = None,
+) -> set[str]:
     """The modules that one command imports, its output in pipes; Python itself tells."""
-    env = {"PYTHONPROFILEIMPORTTIME": "1"}
-    with easyllm.start(*args, command=[command], env=env, profiles=only(url)) as child:
+    told = {"PYTHONPROFILEIMPORTTIME": "1", **(env or {})}
+    with easyllm.start(*args, command=[command], env=told, profiles=only(url)) as child:
         ran = finish(child, None)
     assert ran.code == 0, ran.err
     return set(IMPORT.findall(ran.err))

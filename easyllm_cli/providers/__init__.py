@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..profiles import Profile
-from ..values import nearest
 from ..vendors import VENDORS
 
 if TYPE_CHECKING:
@@ -27,12 +26,15 @@ RESPONSES = {"openai": ("responses", "ResponsesProvider")}
 def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
     """The class behind a provider name, for one of OpenAI's protocols: chat or responses.
 
+    Other packages are asked only for a name that is not built in.
     Raises:
-        ConfigError: there is no such provider, or it has no Responses.
+        ConfigError: there is no such provider, the plugin that offers it is broken, or it has no
+            Responses.
     """
     vendor = VENDORS.get(name)
     if vendor is None:
-        raise ConfigError(f'no provider "{name}"', hint=nearest(name, VENDORS))
+        plugin: type[BaseLLMProvider] = import_module(".plugin", __name__).plugin_class(name)
+        return plugin
     homes = RESPONSES if api == "responses" else ADAPTERS
     if vendor.adapter not in homes:
         raise ConfigError(

@@ -32,7 +32,7 @@ from ..transport.exchange import exchange
 from ..transport.framing import Framing, Whole
 from ..transport.patience import Patience
 from ..values import nearest
-from ..vendors import VENDORS, Vendor
+from ..vendors import Vendor, vendor_of
 from .base import BaseLLMProvider
 from .decoder import Decoder
 from .repair import Repair, has_limit
@@ -61,7 +61,7 @@ class WireProvider(BaseLLMProvider):
         self.endpoint: Endpoint = endpoint_of(self.profile)
         self.dry = False
         self.client = Client(self.profile, self.endpoint.url)
-        self.vendor: Vendor = VENDORS[self.profile.provider or self.provider]
+        self.vendor: Vendor = vendor_of(self.profile.provider)
         self.repair = Repair(self.names_on_the_wire(), self.profile)
 
     @abstractmethod
