@@ -83,6 +83,8 @@ class Profile:
     think: bool = False
     schema: dict[str, Any] | None = None
     elicit: str | None = None
+    # The options that choose it: a row of a database has two of its own.
+    chosen_by: str = "-p"
 
     @classmethod
     def of(cls, config: Profile | Mapping[str, Any]) -> Profile:
@@ -98,6 +100,11 @@ class Profile:
         if other and fits(known.get("options"), "dict[str, Any] | None"):
             known["options"] = {**(known.get("options") or {}), **other}
         return build(known, name=str(known.get("provider") or ""))
+
+    @property
+    def choice(self) -> str:
+        """What a command line says to choose it, e.g. `-p mine`."""
+        return f"{self.chosen_by} {self.name}"
 
     def with_(self, **changes: Any) -> Profile:
         """A copy with what is not None changed."""

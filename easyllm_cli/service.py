@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError
-from .events import MAX_TEXT_BYTES, Completion, Event, Retrying
+from .events import MAX_TEXT_BYTES, Completion, Event, Retrying, collect
 from .profiles import Profile
 from .providers import provider_for
 from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict, longer
@@ -17,7 +17,41 @@ FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
 
 
 class LLMService:
-    """The one way in: give it a Profile or the spec's config dict, and messages."""
+    """The one way in: give it a Profile or the spec's config dict, and messages.
+
+    `db_session`: a SQLAlchemy Session or sessionmaker, for configs that stand in a database.
+    `config_class`: the host application's mapped class; without it database.ModelConfig.
+    """
+
+    def __init__(self, db_session: Any = None, config_class: type | None = None) -> None:
+        self.db_session = db_session
+        self.config_class = config_class
+
+    def load_config_from_db(self, model_config_id: Any) -> dict[str, Any]:
+        """The config in the database row with this id, for `chat` and the others; its api_key is
+        a Secret. Runs one query in the caller's thread.
+
+        Raises:
+            ConfigError: as database.load_config, or there is no `db_session`.
+        """
+        from .database import load_config
+
+        return load_config(self.db_session, model_config_id, self.config_class)
+
+    async def chat_with_config_id(self, model_config_id: Any, messages: Messages) -> Completion:
+        """`chat` with the config in a database row; a sessionmaker is asked in a thread.
+
+        Raises:
+            ConfigError: as `load_config_from_db`. EasyLLMError: as `chat`.
+        """
+        from .database import load_config_in_thread
+
+        config = await load_config_in_thread(self.db_session, model_config_id, self.config_class)
+        return await self.chat(config, messages)
+
+    async def chat(self, config: Profile | Mapping[str, Any], messages: Messages) -> Completion:
+        """One plain request; raises as `stream`."""
+        return await collect(self.stream(config, messages, stream=False, shown=()))
 
     async def stream(
         self,

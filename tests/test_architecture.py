@@ -35,7 +35,7 @@ HOMES = {
     "tomllib": ("config.py",),
     "tomlkit": ("config.py",),
     "backoff": ("retry.py",),
-    "sqlalchemy": ("database.py",),
+    "sqlalchemy": ("database/",),
     "jsonschema": ("cli/schema.py",),
     "referencing": ("cli/schema.py",),
 }
@@ -59,6 +59,10 @@ LATE = {
     ("providers/openai.py", "request"),  # the same
     ("providers/gemini.py", "request"),
     ("providers/base.py", "_asked"),  # cot --elicit
+    ("service.py", "load_config_from_db"),  # the database loader
+    ("service.py", "chat_with_config_id"),
+    ("cli/profile.py", "chosen"),  # a row of a database
+    ("cli/row.py", "row_of"),  # the same: SQLAlchemy
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}

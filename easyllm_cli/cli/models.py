@@ -57,7 +57,7 @@ def listed(target: Target, common: Common, prefix: str) -> list[Model]:
     from . import running
     from .profile import chosen
 
-    profile, _ = chosen(target, Sampling(), Run())
+    profile, _ = chosen(target, Sampling(), Run(), common.timeout)
     everything: list[Model] = []
 
     async def ask() -> None:
@@ -85,6 +85,6 @@ def listed(target: Target, common: Common, prefix: str) -> list[Model]:
     if prefix and not found:
         raise UsageError(
             f'no model begins with "{prefix}"', where=profile.name,
-            hint=f"easyllm models -p {profile.name} lists all {len(everything)}",
+            hint=f"easyllm models {profile.choice} lists all {len(everything)}",
         )  # fmt: skip
     return found

@@ -62,6 +62,13 @@ class Target:
     profiles: Annotated[
         str | None, _option(WHO, "--profiles", says="Profiles file.", metavar="FILE")
     ] = None
+    config_db: Annotated[
+        str | None,
+        _option(WHO, "--config-db", says="Take the profile from a database.", metavar="URL"),
+    ] = None
+    config_id: Annotated[
+        str | None, _option(WHO, "--config-id", says="The row's id in that database.", metavar="ID")
+    ] = None
 
 
 @dataclass(eq=False, repr=False)

@@ -12,12 +12,21 @@ from ..profiles import Profile, checked
 from .options import Run, Sampling, Target
 
 
-def chosen(target: Target, sampling: Sampling, run: Run) -> tuple[Profile, list[Profile]]:
+def chosen(
+    target: Target, sampling: Sampling, run: Run, timeout: float | None
+) -> tuple[Profile, list[Profile]]:
     """The profile and those it falls back to, all with the command line's options.
 
+    `timeout`: seconds for the whole command, which bound a database's answer.
     Raises:
-        ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE.
+        ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE, or
+            options that do not go together.
     """
+    if target.config_db is not None or target.config_id is not None:
+        from .row import row_of
+
+        row = row_of(target, timeout).with_(model=target.model)
+        return changed(row, sampling, run), []
     profiles = read_profiles(target.profiles)
     profile = choose(profiles, target.profile, target.model)
     fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]

@@ -49,7 +49,9 @@ def answer(question: Question) -> int:
     """
     look = look_of(question)
     schema = schema_of(question, look)
-    profile, fallbacks = chosen(question.target, question.sampling, question.run)
+    profile, fallbacks = chosen(
+        question.target, question.sampling, question.run, question.common.timeout
+    )
     of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
     profile = profile.with_(**of_the_call)
     fallbacks = [one.with_(**of_the_call) for one in fallbacks]

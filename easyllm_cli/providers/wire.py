@@ -87,7 +87,7 @@ class WireProvider(BaseLLMProvider):
             raise ConfigError(
                 "no model is named",
                 where=self.where,
-                hint=f"add -m MODEL (easyllm models -p {self.profile.name} lists them)",
+                hint=f"add -m MODEL (easyllm models {self.profile.choice} lists them)",
             )
         return messages, []
 
@@ -231,7 +231,7 @@ class WireProvider(BaseLLMProvider):
         if offered and self.model not in offered:
             error.hint = nearest(self.model, offered[:50] if len(offered) > 400 else offered)
             if error.hint.startswith("known:"):
-                error.hint = f"easyllm models -p {self.profile.name} lists what there is"
+                error.hint = f"easyllm models {self.profile.choice} lists what there is"
 
     async def aclose(self) -> None:
         await self.client.aclose()
