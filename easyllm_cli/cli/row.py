@@ -23,7 +23,8 @@ def row_of(target: Target, timeout: float | None) -> Profile:
     """
     url, row_id = target.config_db, target.config_id
     if target.profile is not None:
-        raise UsageError("-p and --config-db do not go together", hint="choose one")
+        other = "--config-id" if url is None else "--config-db"
+        raise UsageError(f"-p and {other} do not go together", hint="choose one")
     if url is None:
         raise UsageError("--config-id needs --config-db", hint="--config-db URL --config-id ID")
     if row_id is None:

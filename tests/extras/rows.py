@@ -1,0 +1,27 @@
+"""SQLite databases with rows of our own table, for tests."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.orm import Session
+
+from easyllm_cli.database import ModelConfig
+
+KEY = "sk-secret-of-the-row-0123456789"
+
+
+def row(url: str | None, **columns: Any) -> ModelConfig:
+    """A whole row `abc123` for a server that speaks Chat Completions."""
+    usual = {"id": "abc123", "provider_id": "openai", "endpoint": url, "model_name": "gpt-4o"}
+    return ModelConfig(**{**usual, "api_key": KEY, **columns})
+
+
+def made(path: Path, *rows: ModelConfig) -> Engine:
+    """An engine of a new file with our table and these rows."""
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    ModelConfig.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all(rows)
+        session.commit()
+    return engine

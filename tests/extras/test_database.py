@@ -1,0 +1,364 @@
+"""Configs from database rows in the library: whose session, whose class, which thread."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, LargeBinary, Numeric, String, Text, create_engine, event, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    scoped_session,
+    sessionmaker,
+)
+from sqlalchemy.pool import StaticPool
+
+from easyllm_cli import LLMService
+from easyllm_cli.database import ModelConfig
+from easyllm_cli.errors import ConfigError, NetworkError
+from easyllm_cli.secret import Secret
+from tests.extras.rows import KEY, made, row
+from tests.standins.openai import OpenAIServer
+from tests.standins.server import StandIn
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+URL = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "models.db"
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[Engine]:
+    """A file with one whole row."""
+    engine = made(path, row(URL, temperature=0.2, max_tokens=50, top_p=0.5, top_k=7))
+    yield engine
+    engine.dispose()
+
+
+def loaded(source: Any, row_id: Any = "abc123", **more: Any) -> dict[str, Any]:
+    return LLMService(db_session=source, **more).load_config_from_db(row_id)
+
+
+def refused(source: Any, row_id: Any = "abc123", **more: Any) -> ConfigError:
+    """The error, which is one line of exit code 2 without the key."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(source, row_id, **more)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+    assert KEY not in str(caught.value)
+    return caught.value
+
+
+def connections_out(engine: Engine) -> int:
+    """How many connections are taken from the pool and not given back."""
+    pool: Any = engine.pool
+    return int(pool.checkedout())
+
+
+def test_a_row_becomes_a_config(engine: Engine) -> None:
+    with Session(engine) as session:
+        config = loaded(session)
+    assert config == {
+        "provider": "openai", "endpoint": URL, "api_key": Secret(KEY), "model": "gpt-4o",
+        "temperature": 0.2, "max_tokens": 50, "top_p": 0.5, "top_k": 7,
+    }  # fmt: skip
+    assert KEY not in f"{config} {config!r}"
+
+
+def test_what_the_row_leaves_out(path: Path) -> None:
+    engine = made(path, row(" ", api_key="", id="short"))
+    with Session(engine) as session:
+        config = loaded(session, "short")
+    known = {key: value for key, value in config.items() if value is not None}
+    assert known == {"provider": "openai", "model": "gpt-4o"}
+    assert len(config) == 8
+    engine.dispose()
+
+
+async def test_the_key_goes_to_the_rows_endpoint(path: Path) -> None:
+    server = OpenAIServer(key=KEY)
+    with StandIn(server.handle) as stand_in:
+        engine = made(path, row(f"{stand_in.url}/v1", temperature=0.2))
+        with Session(engine) as session:
+            service = LLMService(db_session=session)
+            answer = await service.chat_with_config_id("abc123", MESSAGES)
+    assert answer["text"] == "Hello from gpt-4o: hi"
+    assert server.requests[0].json["temperature"] == 0.2
+    engine.dispose()
+
+
+async def test_a_key_never_goes_over_http_to_another_machine(path: Path) -> None:
+    engine = made(path, row("http://192.0.2.1/v1"))
+    with Session(engine) as session, pytest.raises(ConfigError, match="over http://"):
+        await LLMService(db_session=session).chat_with_config_id("abc123", MESSAGES)
+    engine.dispose()
+
+
+def test_unknown_and_half_filled_rows(path: Path) -> None:
+    rows = [row(URL, id="no model", model_name=""), row(URL, id="no provider", provider_id=" ")]
+    rows += [row(URL, id="hot", temperature=9.0), row(URL, id="cold", max_tokens=0)]
+    engine = made(path, *rows)
+    says = {
+        "abc": 'no such row (row "abc" of model_config): check the id',
+        "no model": 'the row has no model_name (row "no model" of model_config): fill it in',
+        "no provider": 'the row has no provider_id (row "no provider" of model_config): fill it in',
+        "hot": 'temperature = 9.0 is out of range (row "hot" of model_config): between 0 and 2',
+        "cold": 'max_tokens = 0 is out of range (row "cold" of model_config): at least 1',
+    }
+    with Session(engine) as session:
+        assert {name: str(refused(session, name)) for name in says} == says
+    engine.dispose()
+
+
+def test_a_value_of_another_type(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("update model_config set temperature = 'hot'"))
+    with Session(engine) as session:
+        assert "temperature must be float, not str" in str(refused(session))
+
+
+class Base(DeclarativeBase):
+    """A host application's own."""
+
+
+class Host(Base):
+    """Numbers as a host may keep them, and a key that is not kept in the clear."""
+
+    __tablename__ = "llm"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(String)
+    model_name: Mapped[str | None]
+    backwards: Mapped[str] = mapped_column(Text)
+    temperature: Mapped[Decimal] = mapped_column(Numeric(3, 2))
+    top_k: Mapped[float]
+
+    @property
+    def api_key(self) -> str:
+        return self.backwards[::-1]
+
+
+class Binary(Base):
+    __tablename__ = "binary"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[str]
+    model_name: Mapped[str]
+    api_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Other(Base):
+    __tablename__ = "other"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    providerId: Mapped[str]
+    model_name: Mapped[str]
+
+
+@pytest.mark.filterwarnings("ignore:Dialect sqlite.*does.*support Decimal")
+def test_a_hosts_own_class(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    host = Host(
+        id=5, provider_id="ollama", model_name="llama3.2", backwards=KEY[::-1],
+        temperature=Decimal("0.25"), top_k=40.0,
+    )  # fmt: skip
+    with Session(engine) as session:
+        session.add_all(
+            [host, Binary(id=1, provider_id="openai", model_name="m", api_key=KEY.encode())]
+        )
+        session.commit()
+        config = loaded(session, 5, config_class=Host)
+        wrong = refused(session, 1, config_class=Binary)
+    assert {key: value for key, value in config.items() if value is not None} == {
+        "provider": "ollama", "model": "llama3.2", "api_key": Secret(KEY), "temperature": 0.25,
+        "top_k": 40,
+    }  # fmt: skip
+    assert (type(config["temperature"]), type(config["top_k"])) == (float, int)
+    assert wrong.message.startswith("api_key must be str")
+    assert str(wrong).endswith('not bytes (row "1" of binary)')
+    engine.dispose()
+
+
+def test_a_class_that_cannot_be_read(engine: Engine) -> None:
+    with Session(engine) as session:
+        assert "Other has no attribute provider_id" in str(refused(session, 1, config_class=Other))
+        assert "is no mapped class: dict" in str(refused(session, 1, config_class=dict))
+        instance: Any = row(URL)
+        assert "no mapped class: ModelConfig" in str(refused(session, 1, config_class=instance))
+
+
+def test_a_session_is_left_as_it_was(engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(row(URL, id="pending"))
+        assert loaded(session)["model"] == "gpt-4o"
+        assert session.in_transaction()
+        with Session(engine) as other:
+            assert other.get(ModelConfig, "pending") is None, "it was committed"
+        session.commit()
+        assert session.get(ModelConfig, "pending"), "it was rolled back"
+
+
+def test_expired_and_deleted_instances(engine: Engine) -> None:
+    with Session(engine) as session:
+        kept = session.get(ModelConfig, "abc123")
+        session.commit()  # which expires it
+        assert loaded(session)["model"] == "gpt-4o"
+        session.commit()
+        with engine.begin() as connection:
+            connection.execute(text("delete from model_config"))
+        assert "no such row" in str(refused(session))
+        assert kept is not None
+
+
+def test_a_sessionmakers_session_is_closed(engine: Engine) -> None:
+    factory = sessionmaker(engine)
+    assert loaded(factory)["model"] == "gpt-4o"
+    refused(factory, "unknown")
+    assert connections_out(engine) == 0
+
+
+def test_a_scoped_session_is_its_threads_own(engine: Engine) -> None:
+    scoped = scoped_session(sessionmaker(engine))
+    assert loaded(scoped)["model"] == "gpt-4o"
+    assert scoped().in_transaction()
+    scoped.remove()
+
+
+def test_a_session_whose_transaction_has_failed(engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(row(URL))  # the id is taken
+        with pytest.raises(IntegrityError):
+            session.flush()
+        error = refused(session)
+        assert "transaction has failed" in error.message
+        assert "rollback()" in error.hint
+        session.rollback()
+        assert loaded(session)["model"] == "gpt-4o"
+
+
+def test_what_the_sessions_own_flush_says(engine: Engine) -> None:
+    """The query flushes what is pending, as every query of the host does."""
+    with Session(engine) as session:
+        session.add(row(URL))
+        session.add(row(URL, id="another"))
+        assert "UNIQUE constraint failed" in str(refused(session, "other"))
+
+
+def test_a_table_that_is_not_there(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with Session(engine) as session:
+        error = refused(session)
+    assert "no such table: model_config" in error.message
+    assert "ModelConfig.metadata.create_all(engine)" in error.hint
+    engine.dispose()
+
+
+def test_a_session_of_no_engine() -> None:
+    assert "bind" in str(refused(Session()))
+
+
+@pytest.mark.parametrize("source", [None, "sqlite:///x.db", Session, object()])
+def test_no_session_at_all(source: Any) -> None:
+    error = refused(source)
+    assert "db_session" in error.message
+    assert "session" in error.hint
+
+
+def test_an_engine_is_no_session(engine: Engine) -> None:
+    assert "no Session but Engine" in str(refused(engine))
+
+
+async def test_async_sessions_are_told_what_to_give(path: Path) -> None:
+    made(path, row(URL)).dispose()
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async with AsyncSession(engine) as session:
+        old: Any = sessionmaker
+        sources = [session, async_sessionmaker(engine), old(engine, class_=AsyncSession)]
+        sources += [session.sync_session, sessionmaker(engine.sync_engine)]
+        for source in sources:
+            assert "sync engine" in refused(source).hint
+            with pytest.raises(ConfigError, match="sync engine"):
+                await LLMService(db_session=source).chat_with_config_id("abc123", MESSAGES)
+        # what the documentation says instead
+        config = await session.run_sync(lambda sync: loaded(sync))
+    assert config["model"] == "gpt-4o"
+    await engine.dispose()
+
+
+def threads_of(engine: Engine) -> list[int]:
+    """Where each query runs, as they come."""
+    seen: list[int] = []
+    event.listen(engine, "before_cursor_execute", lambda *_: seen.append(threading.get_ident()))
+    return seen
+
+
+async def test_a_session_is_asked_where_it_is(engine: Engine) -> None:
+    seen = threads_of(engine)
+    with Session(engine) as session, pytest.raises(NetworkError):
+        await LLMService(db_session=session).chat_with_config_id("abc123", MESSAGES)
+    assert seen == [threading.get_ident()]
+
+
+async def test_a_sessionmaker_does_not_hold_up_the_loop(path: Path) -> None:
+    """The row is locked until the loop itself unlocks it, which a loop that waits never does."""
+    server = OpenAIServer(key=KEY)
+    with StandIn(server.handle) as stand_in:
+        engine = made(path, row(f"{stand_in.url}/v1"))
+        seen = threads_of(engine)
+        lock = sqlite3.connect(path, isolation_level=None)
+        lock.execute("begin exclusive")
+        service = LLMService(db_session=sessionmaker(engine))
+        asked = asyncio.create_task(service.chat_with_config_id("abc123", MESSAGES))
+        while not seen:
+            await asyncio.sleep(0.01)
+        lock.execute("commit")
+        assert (await asked)["text"] == "Hello from gpt-4o: hi"
+    assert threading.get_ident() not in seen
+    assert connections_out(engine) == 0
+    lock.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("pool", [None, StaticPool])
+async def test_a_database_in_memory_is_asked_in_its_thread(pool: Any) -> None:
+    server = OpenAIServer(key=KEY)
+    engine = create_engine("sqlite://", poolclass=pool)
+    ModelConfig.metadata.create_all(engine)
+    factory = sessionmaker(engine)
+    with StandIn(server.handle) as stand_in:
+        with factory.begin() as session:
+            session.add(row(f"{stand_in.url}/v1"))
+        answer = await LLMService(db_session=factory).chat_with_config_id("abc123", MESSAGES)
+    assert answer["text"] == "Hello from gpt-4o: hi"
+    engine.dispose()
+
+
+def test_a_locked_file_and_a_file_that_is_no_database(path: Path, tmp_path: Path) -> None:
+    made(path, row(URL)).dispose()
+    engine = create_engine(f"sqlite:///{path}?timeout=0.1")
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("begin exclusive")
+    with Session(engine) as session:
+        error = refused(session)
+    assert ("locked" in error.message, error.hint) == (
+        True,
+        "another program is writing to it: try again",
+    )
+    lock.close()
+    path.write_bytes(b"not a database at all" * 100)
+    with Session(engine) as session:
+        assert "file is not a database" in str(refused(session))
+    engine.dispose()
