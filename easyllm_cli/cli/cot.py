@@ -7,7 +7,8 @@ import typer
 
 from ..errors import UsageError
 from ..events import Collector, Done, Event, Start, Text
-from .options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, one_of, options
+from .allowed import one_of
+from .options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
 from .prompt import Stdin
 
 if TYPE_CHECKING:
