@@ -6,6 +6,7 @@ http:// (DESIGN §8). This is the one file that names httpx2.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import ssl
@@ -22,6 +23,7 @@ from ..endpoints import is_loopback
 from ..errors import ConfigError, MalformedAnswer, NetworkError
 from ..profiles import Profile
 from ..secret import Secret
+from .closing import close_now, close_soon, close_with_loop
 from .failures import network_error
 from .patience import Patience
 from .status import from_response
@@ -96,12 +98,20 @@ class Answer:
 
 
 class Client:
-    """Connections to one endpoint, kept for the next request; `profile` says how to connect."""
+    """Connections to one endpoint, kept for the next request; `profile` says how to connect.
+
+    They belong to the event loop that asked for them: another one gets new ones.
+    """
 
     def __init__(self, profile: Profile, url: str) -> None:
         self._profile = profile
         self._url = url
         self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __del__(self) -> None:
+        if self._http is not None and self._loop is not None:
+            close_soon(self._http, self._loop)
 
     @asynccontextmanager
     async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
@@ -136,14 +146,19 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
-        if self._http is not None:
-            http, self._http = self._http, None
-            await http.aclose()
+        http, self._http = self._http, None
+        if http is None or self._loop is None:
+            return
+        if self._loop is asyncio.get_running_loop():
+            await close_now(http)
+        else:
+            close_soon(http, self._loop)
 
     def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._http.is_closed or self._loop is not loop:
             try:
-                self._http = httpx.AsyncClient(
+                http = httpx.AsyncClient(
                     verify=self._trust(),
                     proxy=self._profile.proxy,
                     trust_env=self._uses_environment(),
@@ -152,6 +167,8 @@ class Client:
                 )
             except (ValueError, ImportError) as error:
                 raise ConfigError(f"the proxy cannot be used: {error}") from None
+            self._http, self._loop = http, loop
+            close_with_loop(http)
         return self._http
 
     def _trust(self) -> ssl.SSLContext | bool:

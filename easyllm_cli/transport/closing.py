@@ -1,0 +1,73 @@
+"""Connections end with their event loop, or soon after nobody holds their client any more.
+
+`asyncio.run` closes every asynchronous generator that is still open before it closes its loop:
+one such generator a loop closes what is registered here. So nothing is left to a socket's own
+finalizer, which warns, and which a closed loop would stop from closing anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Protocol
+
+
+class Closable(Protocol):
+    """An HTTP client."""
+
+    async def aclose(self) -> None: ...
+
+
+class _Loop:
+    """What is open in one event loop."""
+
+    def __init__(self) -> None:
+        self.things: set[Closable] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._generator = self._at_the_end()
+        with suppress(StopIteration):  # up to its `yield`: from here on the loop knows it
+            self._generator.asend(None).send(None)
+
+    async def _at_the_end(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            for thing in list(self.things):
+                await self.close(thing)
+            _loops.pop(asyncio.get_running_loop(), None)
+
+    async def close(self, thing: Closable) -> None:
+        await thing.aclose()
+        self.things.discard(thing)
+
+    def begin_to_close(self, thing: Closable) -> None:
+        task = asyncio.create_task(self.close(thing))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+_loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
+
+
+def close_with_loop(thing: Closable) -> None:
+    """Close it when the running loop ends, if nobody has done so before."""
+    for loop in [one for one in list(_loops) if one.is_closed()]:
+        _loops.pop(loop, None)  # closed by hand: without asking the generators
+    loop = asyncio.get_running_loop()
+    if loop not in _loops:
+        _loops[loop] = _Loop()
+    _loops[loop].things.add(thing)
+
+
+def close_soon(thing: Closable, loop: asyncio.AbstractEventLoop) -> None:
+    """Close it in its loop, without waiting; from any thread, also where no loop is running."""
+    known = _loops.get(loop)
+    if known is not None and not loop.is_closed():
+        loop.call_soon_threadsafe(known.begin_to_close, thing)
+
+
+async def close_now(thing: Closable) -> None:
+    """Close it, and look after it no longer."""
+    known = _loops.get(asyncio.get_running_loop())
+    await (known.close(thing) if known else thing.aclose())
