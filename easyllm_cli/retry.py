@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from .errors import EasyLLMError, IncompleteAnswer
 from .events import Event, Reasoning, Retrying, Text
 from .profiles import Profile
+
+log = logging.getLogger(__name__)
 
 
 def backoff_waits(profile: Profile) -> Iterator[float]:
@@ -106,5 +109,8 @@ async def retrying(
             if wait is None:
                 raise
             failed = error
+        # %r: a server's words may hold what steers a terminal.
+        where, number = profile.name or profile.provider, tries.count
+        log.warning("%s: %r; next try in %.1f s (try %d)", where, failed.what, wait, number)
         yield Retrying(tries.count, round(wait, 3), failed.what)
         await asyncio.sleep(wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -16,6 +17,7 @@ from .patience import Patience
 DONE = b"[DONE]"
 WRONG_ENDPOINT = "check the endpoint in the profile: does it need /v1 at its end?"
 Parsed = tuple[Any, str]
+log = logging.getLogger(__name__)
 
 
 async def exchange(
@@ -29,7 +31,9 @@ async def exchange(
         MalformedAnswer: an HTML page, or a frame that is no JSON.
     """
     reader = _Reader()
+    log.debug("%s %s", request.method, request.url)
     async with client.open(request, patience) as answer:
+        log.debug("HTTP %d from %s", answer.status, request.url)
         frames: Any = _frames(answer, framing)
         async with aclosing(frames):
             try:
