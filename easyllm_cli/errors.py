@@ -45,6 +45,10 @@ BROKEN_PIPE = 141
 TERMINATED = 143
 
 
+# Which extra of ours brings a package that is not always there.
+EXTRAS = {"litellm": "litellm", "google": "gemini", "sqlalchemy": "db", "jsonschema": "schema"}
+
+
 class EasyLLMError(Exception):
     """A failure that is reported in one line: what, where, what to do.
 
@@ -206,3 +210,14 @@ class Interrupted(EasyLLMError):
 
     kind = "interrupted"
     exit_code = 130
+
+
+def not_installed(error: ImportError) -> ConfigError | None:
+    """The error for an optional package that is missing; None when the import failed otherwise."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS or not isinstance(error, ModuleNotFoundError):
+        return None
+    return ConfigError(
+        f"the package {package} is not installed",
+        hint=f"pip install 'easyllm-cli[{EXTRAS[package]}]'",
+    )

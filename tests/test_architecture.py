@@ -43,6 +43,7 @@ HOMES = {
 LATE = {
     ("__init__.py", "__getattr__"),  # the public names
     ("providers/__init__.py", "provider_class"),  # the registry
+    ("providers/__init__.py", "provider_names"),  # the same, those of other packages
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
     ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("render/__init__.py", "choose"),

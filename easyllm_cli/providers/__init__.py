@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import ConfigError, not_installed
 from ..profiles import Profile
 from ..vendors import VENDORS
 
@@ -23,14 +23,23 @@ ADAPTERS = {
 RESPONSES = {"openai": ("responses", "ResponsesProvider")}
 
 
+def provider_names() -> list[str]:
+    """Every name a profile's `provider` takes: the built-in ones, then installed plugins'."""
+    from ..plugins import plugin_names  # 10 ms, and only a list needs it
+
+    return list(dict.fromkeys([*VENDORS, *plugin_names()]))
+
+
 def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
     """The class behind a provider name, for one of OpenAI's protocols: chat or responses.
 
     Other packages are asked only for a name that is not built in.
     Raises:
-        ConfigError: there is no such provider, the plugin that offers it is broken, or it has no
-            Responses.
+        ConfigError: there is no such provider, the plugin that offers it is broken, it has no
+            Responses, or an optional package that it needs is missing.
     """
+    if not name:
+        raise ConfigError("no provider is named", hint=f"known: {', '.join(VENDORS)}")
     vendor = VENDORS.get(name)
     if vendor is None:
         plugin: type[BaseLLMProvider] = import_module(".plugin", __name__).plugin_class(name)
@@ -42,7 +51,14 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
             hint='leave api out, or set provider = "openai" and the endpoint',
         )
     module, class_name = homes[vendor.adapter]
-    found: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
+    try:
+        found: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
+    except ImportError as error:
+        missing = not_installed(error)
+        if missing is None:
+            raise
+        missing.where = f"provider {name}"
+        raise missing from None
     return found
 
 
