@@ -56,6 +56,8 @@ class Image:
         """
         if isinstance(source, bytes):
             return cls.of_bytes(source, "image data")
+        if not isinstance(source, str | os.PathLike):
+            raise UsageError(f"an image cannot be of type {type(source).__name__}")
         if not isinstance(source, str):
             return cls.of_path(source)
         if source.startswith("data:"):
@@ -216,9 +218,30 @@ def messages_of(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message
     """Every message in our own form.
 
     Raises:
-        UsageError: no message at all, or one that cannot be understood.
+        UsageError: no message at all, no list of them, or one that cannot be understood.
     """
+    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
+        raise UsageError(
+            f"messages must be a list, not {type(messages).__name__}",
+            hint='[{"role": "user", "content": "…"}]',
+        )
     made = [Message.of(message) for message in messages]
     if not made:
         raise UsageError("there is no message to send")
     return made
+
+
+def with_system(messages: list[Message], system: str | None) -> list[Message]:
+    """The messages behind a profile's system prompt, unless they hold one of their own."""
+    if system is None or any(one.role == "system" for one in messages):
+        return messages
+    return [Message("system", (system,)), *messages]
+
+
+def question_about(prompt: str, image: bytes | str | os.PathLike[str]) -> list[Message]:
+    """A question with one picture.
+
+    Raises:
+        UsageError: no picture, or a prompt that is no text.
+    """
+    return [Message.of({"role": "user", "content": [prompt, Image.of(image)]})]

@@ -91,15 +91,28 @@ class Profile:
         """From a Profile or a dict; keys that no profile has go to `options`.
 
         Raises:
-            ConfigError: a value has the wrong type.
+            ConfigError: it is no dict, or a value has the wrong type.
         """
         if isinstance(config, Profile):
             return config
+        if not isinstance(config, Mapping):
+            raise ConfigError(
+                f"a config must be a dict or a Profile, not {type(config).__name__}",
+                hint='{"provider": "ollama", "model": "llama3.2"}',
+            )
         known = {key: value for key, value in config.items() if canonical(key) in KEYS}
         other = {key: value for key, value in config.items() if canonical(key) not in KEYS}
         if other and fits(known.get("options"), "dict[str, Any] | None"):
             known["options"] = {**(known.get("options") or {}), **other}
         return build(known, name=str(known.get("provider") or ""))
+
+    @classmethod
+    def asked_for(cls, config: Profile | Mapping[str, Any]) -> Profile:
+        """The spec's own door: as `of`, but a dict that does not say otherwise sends the spec's
+        defaults, softly (DESIGN §5); a Profile sends only what it names."""
+        made = cls.of(config)
+        soft = not isinstance(config, Profile) and "send_defaults" not in config
+        return made.with_(send_defaults=True) if soft else made
 
     @property
     def choice(self) -> str:

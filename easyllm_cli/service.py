@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+import logging
+import os
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Self
 
-from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError
-from .events import MAX_TEXT_BYTES, Completion, Event, Retrying, collect
+from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
+from .events import MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
+from .messages import Message, question_about
 from .profiles import Profile
-from .providers import provider_for
-from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict, longer
+from .providers import provider_names
+from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict
+from .providers.cache import ProviderCache
+from .providers.taken import longer
+from .reasoning import TagSplitter
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
 FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
+Config = Profile | Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 
 class LLMService:
     """The one way in: give it a Profile or the spec's config dict, and messages.
+
+    A message is a dict in OpenAI's shape or a Message. A dict as config is the spec's: its
+    defaults (temperature 0.7, max_tokens 8192, top_p 0.9) are sent softly unless it says
+    otherwise; a Profile sends only what it names. Providers, and with them connections, are kept
+    for the next call; `async with LLMService() as service:` closes those of its event loop.
+
+    Every call raises EasyLLMError by its class: ConfigError and UsageError for what is wrong
+    before anything is sent, AuthError, RefusedError, BusyError, NetworkError, and
+    IncompleteAnswer for an answer that is cut, empty or cannot be read. What had come is in the
+    error's `.partial`.
 
     `db_session`: a SQLAlchemy Session or sessionmaker, for configs that stand in a database.
     `config_class`: the host application's mapped class; without it database.ModelConfig.
@@ -26,6 +44,106 @@ class LLMService:
     def __init__(self, db_session: Any = None, config_class: type | None = None) -> None:
         self.db_session = db_session
         self.config_class = config_class
+        self._providers = ProviderCache()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection of the running event loop; the service may be used again."""
+        await self._providers.aclose()
+
+    def clear_cache(self) -> None:
+        """Forget every provider; the next call makes a new one.
+
+        An answer that is under way goes on to its end. Connections that nobody uses are closed
+        by their event loop as soon as it runs; those of a loop that has ended were closed then.
+        """
+        self._providers.clear()
+
+    def list_supported_providers(self) -> list[str]:
+        """The names that a config's `provider` takes: built-in ones, then those of plugins."""
+        return provider_names()
+
+    async def chat(self, config: Config, messages: Messages) -> Completion:
+        """The whole answer to one plain request.
+
+        The dict has `text` (str), `reasoning` (str, None = none), `usage` (`prompt_tokens`,
+        `completion_tokens`, `total_tokens`, `reasoning_tokens`, `cached_tokens`: int, None = not
+        reported), `response` (the provider's body as parsed), `finish_reason`, `complete` (False
+        where a limit or a filter cut the text), `model` and `provider`.
+
+        Raises:
+            EasyLLMError: by its class; IncompleteAnswer for a cut, unparsable or empty answer.
+        """
+        return await collect(self.stream(config, messages, stream=False, shown=()))
+
+    async def chat_stream(self, config: Config, messages: Messages) -> AsyncGenerator[str, None]:
+        """The answer's text in pieces as it comes, without reasoning.
+
+        Raises:
+            EasyLLMError: as `chat`, at the piece where it goes wrong: a loop over it that ends
+            without an error has had the whole answer.
+        """
+        async with aclosing(self.stream(config, messages)) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    yield event.text
+
+    async def vision_chat(
+        self,
+        config: Config,
+        prompt: str,
+        image_data: bytes | str | os.PathLike[str],
+        mime_type: str | None = None,
+    ) -> Completion:
+        """The answer to a question about one picture, as `chat`.
+
+        `image_data`: bytes, base64, a data URL, a path or an https URL, at most 20 MB.
+        `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
+
+        Raises:
+            UsageError: it is no picture that can be read. EasyLLMError: as `chat`.
+        """
+        return await self.chat(config, question_about(prompt, image_data))
+
+    async def get_response(self, config: Config, prompt: str | Messages) -> str:
+        """The answer's text alone; `prompt` is a question or messages. Raises as `chat`."""
+        text: str = (await self.chat(config, _asked(prompt)))["text"]
+        return text
+
+    async def get_response_with_cot(self, config: Config, prompt: str | Messages) -> dict[str, str]:
+        """The answer and its chain of thought, as `extract_answer_and_cot` gives them.
+
+        Raises as `chat`.
+        """
+        return self.extract_answer_and_cot(await self.chat(config, _asked(prompt)))
+
+    def extract_answer_and_cot(self, response: Mapping[str, Any] | str) -> dict[str, str]:
+        """{"answer", "cot"} of a response of `chat`, or of any text; "" where there is none.
+
+        The response's `reasoning` is the chain of thought; without it the text's inline tags
+        (`<think>`, `<thinking>`, `<thought>`, at its start, or a lone `</think>`) mark it.
+
+        Raises:
+            UsageError: it is neither text nor a dict with `text`.
+        """
+        text = response.get("text") if isinstance(response, Mapping) else response
+        if not isinstance(text, str):
+            raise UsageError(
+                "no text to take an answer from", hint="give it what chat() returned, or a text"
+            )
+        reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
+        if reasoning:
+            return {"answer": text, "cot": reasoning}
+        gathered, splitter = Collector(), TagSplitter("auto", hold=True)
+        for event in [*splitter.feed(text), *splitter.end()]:
+            gathered.feed(event)
+        split = gathered.completion()
+        return {"answer": split["text"], "cot": split["reasoning"] or ""}
 
     def load_config_from_db(self, model_config_id: Any) -> dict[str, Any]:
         """The config in the database row with this id, for `chat` and the others; its api_key is
@@ -49,34 +167,31 @@ class LLMService:
         config = await load_config_in_thread(self.db_session, model_config_id, self.config_class)
         return await self.chat(config, messages)
 
-    async def chat(self, config: Profile | Mapping[str, Any], messages: Messages) -> Completion:
-        """One plain request; raises as `stream`."""
-        return await collect(self.stream(config, messages, stream=False, shown=()))
-
     async def stream(
         self,
-        config: Profile | Mapping[str, Any],
+        config: Config,
         messages: Messages,
         *,
         stream: bool = True,
         shown: Collection[str] = SHOWN_AS_IT_COMES,
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
-        fallbacks: Sequence[Profile | Mapping[str, Any]] = (),
-    ) -> AsyncIterator[Event]:
+        fallbacks: Sequence[Config] = (),
+    ) -> AsyncGenerator[Event, None]:
         """The answer as events; Start names who answers, Retrying says that it begins again.
 
-        `shown`: the kinds of events the caller shows at once; after the first of them no other
-        profile is asked. `fallbacks`: asked in turn when the one before is busy, cannot be
-        reached, or gives no whole answer. `max_bytes`, `verdict`: as BaseLLMProvider.stream.
+        `fallbacks`: asked in turn when the one before is busy, cannot be reached, or gives no
+        whole answer, but for when an event of a kind in `shown` has been handed on. The others:
+        as BaseLLMProvider.stream. `collect` makes a Completion of it, whose `response` is
+        {"frames": how many came, "last": the last one}.
         Raises the last one's error, with the longest text that came as `.partial`.
         """
-        waiting = [provider_for(Profile.of(one)) for one in (config, *fallbacks)]
+        waiting = [self._providers.get(Profile.asked_for(one)) for one in (config, *fallbacks)]
         attempts, best = 1, Completion(text="", reasoning=None)
         while waiting:
             provider, seen = waiting.pop(0), False
-            chain: Any = provider.stream(messages, stream, shown, max_bytes, verdict)
             try:
+                chain = provider.stream(messages, stream, shown, max_bytes, verdict)
                 async with aclosing(chain) as events:
                     async for event in events:
                         seen = seen or event.kind in shown
@@ -89,7 +204,10 @@ class LLMService:
                 if seen or not waiting or not isinstance(error, FALLS_BACK):
                     raise
                 why = f"{error.what} ({error.where}); asking profile {waiting[0].profile.name}"
-            finally:
-                await provider.aclose()
             attempts += 1
+            log.warning("%r", why)
             yield Retrying(attempts, 0.0, why)
+
+
+def _asked(prompt: str | Messages) -> Messages:
+    return [Message("user", (prompt,))] if isinstance(prompt, str) else prompt

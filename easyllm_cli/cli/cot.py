@@ -86,7 +86,7 @@ async def extracted(
     Raises:
         IncompleteAnswer: it holds reasoning and no answer. MalformedAnswer: as `verdict`.
     """
-    from ..providers.base import judge
+    from ..providers.taken import judge
     from ..reasoning import split_tags
     from .verdict import verdict
 

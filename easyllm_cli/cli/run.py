@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..events import (
     MAX_TEXT_BYTES,
 )
-from ..messages import Image, Message
+from ..messages import Image, Message, with_system
 from ..profiles import Profile
 from ..render import Look, choose
 from ..service import LLMService
@@ -59,7 +59,7 @@ def answer(question: Question) -> int:
         question.ask.no_stdin, question.common.quiet, question.common.timeout
     )
     messages = conversation(question.words, question.ask, source, list(question.pictures))
-    messages = with_system(messages, profile)
+    messages = with_system(messages, profile.system)
     if question.run.dry_run:
         return dry_run(profile, messages, question)
     renderer = choose(look)
@@ -108,13 +108,6 @@ def schema_of(question: Question, look: Look) -> Schema | None:
     from .schema import Schema
 
     return Schema(name, unwraps=look.whole or look.json)
-
-
-def with_system(messages: list[Message], profile: Profile) -> list[Message]:
-    """The profile's system prompt, unless the call has one."""
-    if profile.system is None or any(one.role == "system" for one in messages):
-        return messages
-    return [Message("system", (profile.system,)), *messages]
 
 
 def dry_run(profile: Profile, messages: list[Message], question: Question) -> int:

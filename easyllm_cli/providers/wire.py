@@ -7,9 +7,10 @@ import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ..credentials import key_for, names_a_key, source_of
 from ..endpoints import Endpoint, endpoint_of
@@ -39,8 +40,6 @@ from .repair import Repair, has_limit
 from .surrogates import Surrogates
 
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
-
-
 # Seconds: for the usage frame behind the end marker, and for the body's own end behind `[DONE]`.
 AFTER_THE_END = 2.0
 AFTER_THE_LAST = 0.25
@@ -75,6 +74,12 @@ class WireProvider(BaseLLMProvider):
     @abstractmethod
     def decoder(self, stream: bool) -> Decoder:
         """A new decoder for one answer."""
+
+    def for_one_answer(self) -> Self:
+        """A copy with a key and, where none is named, a model of its own."""
+        made = copy(self)
+        made.__dict__.pop("key", None)
+        return made
 
     def names_on_the_wire(self) -> Mapping[str, str]:
         """`wire_names`, where they depend on the profile."""
