@@ -3,53 +3,146 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .errors import EasyLLMError, IncompleteAnswer
-    from .events import Completion
+    from .errors import (
+        AuthError,
+        BillingError,
+        BusyError,
+        ConfigError,
+        EasyLLMError,
+        FilteredError,
+        FirstTokenTimeout,
+        IncompleteAnswer,
+        MalformedAnswer,
+        NetworkError,
+        NotFoundError,
+        RefusedError,
+        TooLargeError,
+        UsageError,
+    )
+    from .events import (
+        Completion,
+        Done,
+        Event,
+        Model,
+        Note,
+        Reasoning,
+        Reclassified,
+        Retrying,
+        Start,
+        Text,
+        Usage,
+        collect,
+    )
     from .messages import Image, Message
-    from .profiles import Profile
+    from .profiles import Profile, Timeout
     from .providers.base import BaseLLMProvider
     from .providers.gemini import GeminiProvider
     from .providers.ollama import OllamaProvider
     from .providers.openai import OpenAIProvider
     from .providers.openrouter import OpenRouterProvider
+    from .secret import Secret
     from .service import LLMService
 
 __version__ = "0.1.0"
 __all__ = [
+    "AuthError",
     "BaseLLMProvider",
+    "BillingError",
+    "BusyError",
     "Completion",
+    "ConfigError",
+    "Done",
     "EasyLLMError",
+    "Event",
+    "FilteredError",
+    "FirstTokenTimeout",
     "GeminiProvider",
     "Image",
     "IncompleteAnswer",
     "LLMService",
+    "MalformedAnswer",
     "Message",
+    "Model",
+    "NetworkError",
+    "NotFoundError",
+    "Note",
     "OllamaProvider",
     "OpenAIProvider",
     "OpenRouterProvider",
     "Profile",
+    "Reasoning",
+    "Reclassified",
+    "RefusedError",
+    "Retrying",
+    "Secret",
+    "Start",
+    "Text",
+    "Timeout",
+    "TooLargeError",
+    "Usage",
+    "UsageError",
+    "collect",
 ]
 # Imported when first asked for (PEP 562): the command line starts without them.
 _HOMES = {
-    "BaseLLMProvider": "providers.base",
-    "Completion": "events",
-    "EasyLLMError": "errors",
-    "GeminiProvider": "providers.gemini",
-    "Image": "messages",
-    "IncompleteAnswer": "errors",
-    "LLMService": "service",
-    "Message": "messages",
-    "OllamaProvider": "providers.ollama",
-    "OpenAIProvider": "providers.openai",
-    "OpenRouterProvider": "providers.openrouter",
-    "Profile": "profiles",
+    "errors": (
+        "AuthError",
+        "BillingError",
+        "BusyError",
+        "ConfigError",
+        "EasyLLMError",
+        "FilteredError",
+        "FirstTokenTimeout",
+        "IncompleteAnswer",
+        "MalformedAnswer",
+        "NetworkError",
+        "NotFoundError",
+        "RefusedError",
+        "TooLargeError",
+        "UsageError",
+    ),
+    "events": (
+        "Completion",
+        "Done",
+        "Event",
+        "Model",
+        "Note",
+        "Reasoning",
+        "Reclassified",
+        "Retrying",
+        "Start",
+        "Text",
+        "Usage",
+        "collect",
+    ),
+    "messages": (
+        "Image",
+        "Message",
+    ),
+    "profiles": (
+        "Profile",
+        "Timeout",
+    ),
+    "providers.base": ("BaseLLMProvider",),
+    "providers.gemini": ("GeminiProvider",),
+    "providers.ollama": ("OllamaProvider",),
+    "providers.openai": ("OpenAIProvider",),
+    "providers.openrouter": ("OpenRouterProvider",),
+    "secret": ("Secret",),
+    "service": ("LLMService",),
 }
 
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    def __getattr__(name: str) -> object:
+        home = next((module for module, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
