@@ -1,0 +1,50 @@
+"""Takes the code blocks out of a Markdown document by name, and runs them as they stand."""
+
+import ast
+import inspect
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.M | re.S
+)
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+NAMESPACES = ("from easy_dataset.llm import", "from easyllm_cli import")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One code block; `name` is its heading, with a number from the second one under it."""
+
+    name: str
+    language: str
+    code: str
+
+
+def samples_of(document: str) -> dict[str, Sample]:
+    """Every code block, in its order."""
+    found: dict[str, Sample] = {}
+    for fence in FENCE.finditer(document):
+        before = FENCE.sub("", document[: fence.start()])  # a comment in code is no heading
+        heading = HEADING.findall(before)[-1]
+        count = sum(1 for name in found if name == heading or name.startswith(f"{heading} "))
+        name = f"{heading} {count + 1}" if count else heading
+        found[name] = Sample(name, fence["language"], textwrap.dedent(fence["code"]))
+    return found
+
+
+async def run(sample: Sample, names: dict[str, Any], *changes: tuple[str, str]) -> None:
+    """Runs a Python block in a namespace, `await` at its top level included.
+
+    `changes`: what of its text is replaced, which must be there.
+    """
+    code = sample.code.replace(*NAMESPACES)
+    for old, new in changes:
+        assert old in code, f"{sample.name} does not hold {old}"
+        code = code.replace(old, new)
+    compiled = compile(code, sample.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    done = eval(compiled, names)
+    if inspect.iscoroutine(done):
+        await done
