@@ -33,6 +33,11 @@ class StandIn:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._tasks)
+
     def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait(10)

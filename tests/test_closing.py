@@ -1,0 +1,180 @@
+"""Connections are closed when nobody needs them any more, and never before."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli import LLMService, OpenAIProvider
+from tests.asking import messages
+from tests.standins.openai import OpenAIServer
+from tests.standins.script import Json, Script, Wait, chunk, scripted
+from tests.standins.server import StandIn
+
+SLOW = Script(chunk("Hel"), Wait(0.3), chunk("lo"), chunk(finish="stop"))
+NEVER = Script(chunk("Hel"), Wait(30))
+SILENT = Script(Wait(30))
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def config(server: StandIn) -> Json:
+    return {"provider": "openai", "endpoint": f"{server.url}/v1", "model": "gpt-4o", "api_key": "k"}
+
+
+async def becomes(true: Callable[[], object]) -> None:
+    """Looks again and again until it is true."""
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def test_the_block_closes_everything() -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        async with LLMService() as service:
+            await service.chat(config(server), messages())
+            assert server.connections == 1
+        await becomes(lambda: server.connections == 0)
+        await service.chat(config(server), messages())  # it may be used again
+        await service.aclose()
+        await becomes(lambda: server.connections == 0)
+
+
+async def test_a_service_that_is_dropped_closes_its_connections() -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        await LLMService().chat(config(server), messages())
+        await OpenAIProvider(config(server)).chat(messages())
+        await becomes(lambda: server.connections == 0)
+
+
+async def test_clear_cache_closes_what_nobody_uses() -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        service = LLMService()
+        await service.chat(config(server), messages())
+        service.clear_cache()
+        await becomes(lambda: server.connections == 0)
+        await service.chat(config(server), messages())
+        assert len(server.requests) == 2
+
+
+async def test_clear_cache_lets_an_answer_come_to_its_end() -> None:
+    texts = []
+    with StandIn(scripted(SLOW)) as server:
+        service = LLMService()
+        async for text in service.chat_stream(config(server), messages()):
+            texts.append(text)
+            service.clear_cache()
+        await becomes(lambda: server.connections == 0)
+    assert texts == ["Hel", "lo"]
+
+
+def test_clear_cache_after_the_loop_and_from_another_thread() -> None:
+    service = LLMService()
+
+    async def ask(server: StandIn) -> None:
+        await service.chat(config(server), messages())
+        await asyncio.to_thread(service.clear_cache)
+        await becomes(lambda: server.connections == 0)
+        await service.chat(config(server), messages())
+
+    with StandIn(OpenAIServer().handle) as server:
+        asyncio.run(ask(server))
+        service.clear_cache()
+        asyncio.run(ask(server))
+
+
+@pytest.mark.parametrize("script", [NEVER, SILENT], ids=["after text", "before text"])
+@pytest.mark.parametrize("method", ["chat", "chat_stream", "stream"])
+async def test_cancelling_closes_the_connection(method: str, script: Script) -> None:
+    async def ask(service: LLMService, server: StandIn) -> None:
+        if method == "chat":
+            await service.chat(config(server), messages())
+        elif method == "chat_stream":
+            _ = [text async for text in service.chat_stream(config(server), messages())]
+        else:
+            _ = [event async for event in service.stream(config(server), messages())]
+
+    with StandIn(scripted(script)) as server:
+        service = LLMService()
+        task = asyncio.create_task(ask(service, server))
+        await becomes(lambda: server.requests)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await becomes(lambda: server.requests[0].closed_at is not None)
+        await becomes(lambda: server.connections == 0)
+        service.clear_cache()
+
+
+async def test_leaving_a_stream_early_closes_its_connection() -> None:
+    with StandIn(scripted(NEVER)) as server:
+        async for _ in LLMService().chat_stream(config(server), messages()):
+            break
+        await becomes(lambda: server.requests[0].closed_at is not None)
+
+
+async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
+    async def ask(service: LLMService, server: StandIn) -> str:
+        return "".join([text async for text in service.chat_stream(config(server), messages())])
+
+    with StandIn(scripted(SLOW)) as server:
+        async with LLMService() as service:
+            asking = [asyncio.create_task(ask(service, server)) for _ in range(3)]
+            await becomes(lambda: len(server.requests) == 3)
+            asking[1].cancel()
+            came = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(came[1], asyncio.CancelledError)
+    assert [came[0], came[2]] == ["Hello", "Hello"]
+
+
+SCRIPT = """
+import asyncio, sys
+from easyllm_cli import LLMService, OpenAIProvider
+
+config = {"provider": "openai", "endpoint": sys.argv[1], "model": "gpt-4o", "api_key": "k"}
+messages = [{"role": "user", "content": "hi"}]
+service, provider = LLMService(), OpenAIProvider(config)
+
+async def kept():
+    print((await service.chat(config, messages))["text"])
+    print((await provider.chat(messages))["text"])
+
+async def dropped():
+    print((await LLMService().chat(config, messages))["text"])
+    print((await OpenAIProvider(config).chat(messages))["text"])
+
+async def left_early():
+    async for text in service.chat_stream(config, messages):
+        break
+
+async def cleared():
+    async for text in service.chat_stream(config, messages):
+        service.clear_cache()
+
+async def given_up():
+    asking = asyncio.create_task(service.chat(config, messages))
+    await asyncio.sleep(0.001)
+
+async def by_the_book():
+    async with LLMService() as own:
+        print(await own.get_response(config, "hi"))
+
+for work in (kept, kept, dropped, left_early, cleared, given_up, kept, by_the_book):
+    asyncio.run(work())
+"""
+
+
+def test_no_warning_of_any_kind(tmp_path: Path) -> None:
+    """ResourceWarning for a socket, RuntimeWarning for a coroutine, or anything else."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with StandIn(OpenAIServer().handle) as server:
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "dev", script, f"{server.url}/v1"],
+            cwd=ROOT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+    assert ran.stdout.splitlines() == ["Hello from gpt-4o: hi"] * 9
