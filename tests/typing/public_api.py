@@ -1,0 +1,96 @@
+"""What a type checker knows about the public names: wrong here is an error of mypy, never a run."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, assert_type
+
+import easyllm_cli
+from easyllm_cli import (
+    BaseLLMProvider,
+    Completion,
+    Done,
+    EasyLLMError,
+    Event,
+    Image,
+    IncompleteAnswer,
+    LLMService,
+    Message,
+    Model,
+    OpenAIProvider,
+    Profile,
+    Reasoning,
+    Retrying,
+    Secret,
+    Text,
+    Timeout,
+    Usage,
+    collect,
+)
+
+# A name that is not there is an error, not an Any: mypy complains of an ignore it does not need.
+nonsense = easyllm_cli.Nonsense  # type: ignore[attr-defined]
+
+CONFIG = {"provider": "openai", "model": "gpt-4o", "temperature": 0.7, "max_tokens": 10}
+PROFILE = Profile(provider="openai", api_key=Secret("k"), timeout=Timeout(idle=5))
+DICTS = [{"role": "user", "content": "hi"}]
+PARTS = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+
+
+async def the_service() -> None:
+    async with LLMService() as service:
+        assert_type(service, LLMService)
+        assert_type(await service.chat(CONFIG, DICTS), Completion)
+        assert_type(await service.chat(PROFILE, PARTS), Completion)
+        assert_type(await service.chat(CONFIG, [Message("user", ("hi",))]), Completion)
+        assert_type(service.chat_stream(CONFIG, DICTS), AsyncGenerator[str, None])
+        async for text in service.chat_stream(CONFIG, DICTS):
+            assert_type(text, str)
+        assert_type(await service.vision_chat(CONFIG, "?", b"", mime_type="image/png"), Completion)
+        assert_type(await service.get_response(CONFIG, "hi"), str)
+        assert_type(await service.get_response(CONFIG, DICTS), str)
+        assert_type(await service.get_response_with_cot(CONFIG, "hi"), dict[str, str])
+        assert_type(service.extract_answer_and_cot("text"), dict[str, str])
+        assert_type(service.list_supported_providers(), list[str])
+        assert_type(await collect(service.stream(CONFIG, DICTS)), Completion)
+    service.clear_cache()
+    await service.chat("openai", DICTS)  # type: ignore[arg-type]
+    await service.chat(CONFIG, None)  # type: ignore[arg-type]
+
+
+async def the_events(service: LLMService) -> None:
+    async with aclosing(service.stream(CONFIG, DICTS, fallbacks=[PROFILE])) as events:
+        async for event in events:
+            assert_type(event, Event)
+            match event:
+                case Text(text):
+                    assert_type(text, str)
+                case Reasoning(text, hidden):
+                    assert_type(hidden, bool)
+                case Usage():
+                    assert_type(event.prompt_tokens, int | None)
+                    assert_type(event.cost_usd, float | None)
+                case Retrying():
+                    assert_type(event.wait, float)
+                case Done():
+                    assert_type(event.finish_reason, str | None)
+                case _:
+                    assert_type(event.kind, str)
+
+
+async def a_provider() -> None:
+    provider = OpenAIProvider({"api_key": "k", "model": "gpt-4o"})
+    base: BaseLLMProvider = provider
+    assert_type(await base.chat(DICTS), Completion)
+    assert_type(base.chat_stream(DICTS), AsyncGenerator[str, None])
+    assert_type(await base.models(), list[Model])
+    assert_type(await base.list_models(), list[str])
+    assert_type(Image.of("picture.png"), Image)
+
+
+def the_errors(error: EasyLLMError, cut: IncompleteAnswer) -> None:
+    assert_type(error.partial, Completion | None)
+    assert_type(error.kind, str)
+    assert_type(error.retry_after, float | None)
+    assert_type(cut.retryable, bool)
+    completion: dict[str, Any] = Completion(text="", reasoning=None)
+    assert_type(completion["text"], Any)
