@@ -1,0 +1,162 @@
+"""Everything that the library does, in one program.
+
+    python docs/examples/llm_usage_example.py
+
+It asks OpenAI, Ollama, OpenRouter and Gemini: set OPENAI_API_KEY, OPENROUTER_API_KEY and
+GEMINI_API_KEY, and start Ollama, or see what an error looks like where something is missing.
+"""
+
+import asyncio
+import tempfile
+import zlib
+from pathlib import Path
+from struct import pack
+from typing import Any
+
+from easyllm_cli import (
+    EasyLLMError,
+    GeminiProvider,
+    IncompleteAnswer,
+    LLMService,
+    OpenAIProvider,
+    Profile,
+    Reasoning,
+    Text,
+    Timeout,
+    Usage,
+    collect,
+)
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "openai": {"provider": "openai", "model": "gpt-4o"},
+    "ollama": {"provider": "ollama", "model": "llama3.2"},
+    "openrouter": {"provider": "openrouter", "model": "vendor/thinker", "reasoning": "low"},
+    "gemini": {"provider": "gemini", "model": "gemini-2.5-flash"},
+    "litellm": {
+        "provider": "litellm",
+        "model": "claude-2",
+        "fallback_models": ["gpt-4", "gpt-3.5-turbo"],
+    },
+}
+MESSAGES = [
+    {"role": "system", "content": "You answer in one sentence."},
+    {"role": "user", "content": "What is Python?"},
+]
+
+
+async def chat(service: LLMService) -> None:
+    """One question to each provider; one that cannot be asked is a line, not the end."""
+    print("providers:", ", ".join(service.list_supported_providers()))
+    for name, config in CONFIGS.items():
+        try:
+            response = await service.chat(config, MESSAGES)
+        except EasyLLMError as error:
+            print(f"{name}: {error}")
+        else:
+            usage = response["usage"]
+            print(f"{name}: {response['text']} ({usage['total_tokens']} tokens)")
+
+
+async def stream(service: LLMService) -> None:
+    """The answer as it grows: as text, then as events."""
+    async for text in service.chat_stream(CONFIGS["openai"], MESSAGES):
+        print(text, end="", flush=True)
+    print()
+    async for event in service.stream(CONFIGS["openrouter"], MESSAGES):
+        match event:
+            case Reasoning(text):
+                print(f"[{text}]", end="")
+            case Text(text):
+                print(text, end="", flush=True)
+            case Usage():
+                print(f"\n{event.completion_tokens} tokens, ${event.cost_usd}")
+
+
+async def vision(service: LLMService) -> None:
+    """A picture from a file; bytes, base64, data URLs and https URLs go as well."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "red.png"
+        picture.write_bytes(red_square())
+        response = await service.vision_chat(
+            config=CONFIGS["openai"],
+            prompt="What do you see in this image?",
+            image_data=str(picture),
+            mime_type="image/png",
+        )
+    print(response["text"])
+
+
+async def chain_of_thought(service: LLMService) -> None:
+    """Reasoning apart from the answer, whether a provider separates them or not."""
+    response = await service.chat(CONFIGS["openrouter"], MESSAGES)
+    result = service.extract_answer_and_cot(response)
+    print(f"Answer: {result['answer']}")
+    print(f"Reasoning: {result['cot']}")
+    print(service.extract_answer_and_cot("<think>2 + 2</think>4"))
+    print(await service.get_response_with_cot(CONFIGS["gemini"], "How many r in strawberry?"))
+
+
+async def providers_directly() -> None:
+    """A provider without a service: from a dict, with the defaults, or from a Profile."""
+    provider = OpenAIProvider({"model": "gpt-4o", "temperature": 0.2})
+    print(provider.temperature, provider.max_tokens, provider.top_p)
+    print((await provider.chat(MESSAGES))["text"])
+    print(await provider.list_models())
+    await provider.aclose()
+    profile = Profile(model="gemini-2.5-flash", timeout=Timeout(first_token=30))
+    async for text in GeminiProvider(profile).chat_stream(MESSAGES):
+        print(text, end="", flush=True)
+    print()
+
+
+async def errors_retries_and_fallbacks(service: LLMService) -> None:
+    """Retries come by themselves; another configuration stands in when they do not help."""
+    nobody = {
+        "provider": "llamacpp",
+        "endpoint": "http://127.0.0.1:9/v1",
+        "model": "none",
+        "max_retries": 1,
+        "initial_retry_delay": 0.1,
+        "retry_multiplier": 2.0,
+    }
+    try:
+        await service.chat(nobody, MESSAGES)
+    except IncompleteAnswer as error:
+        print("cut after:", error.partial)
+    except EasyLLMError as error:
+        print(f"{error.kind}: {error}")
+    events = service.stream(nobody, MESSAGES, fallbacks=[CONFIGS["openai"]])
+    response = await collect(events)
+    print(f"{response['provider']} stood in: {response['text']}")
+
+
+async def many_at_once(service: LLMService) -> None:
+    """One provider and its connections serve all of them."""
+    asking = (service.get_response(CONFIGS["openai"], f"What is {n} + {n}?") for n in range(3))
+    print(await asyncio.gather(*asking))
+    service.clear_cache()
+
+
+def red_square() -> bytes:
+    """A PNG of 8 x 8 red pixels, without a picture library."""
+    rows = (b"\x00" + b"\xff\x00\x00" * 8) * 8
+    header = pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    made = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        made += pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
+    return made
+
+
+async def main() -> None:
+    async with LLMService() as service:
+        await chat(service)
+        await stream(service)
+        await vision(service)
+        await chain_of_thought(service)
+        await providers_directly()
+        await errors_retries_and_fallbacks(service)
+        await many_at_once(service)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
