@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -84,7 +84,7 @@ async def retrying(
     attempt: Callable[[], AsyncIterator[Event]],
     profile: Profile,
     shown: Collection[str] = ("text", "reasoning"),
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """The events of the first attempt that succeeds; a Retrying event stands before each retry.
 
     `shown`: the kinds of events whose first one, handed on, counts as seen by the user: after it

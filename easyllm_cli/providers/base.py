@@ -97,11 +97,10 @@ class BaseLLMProvider(ABC):
     ) -> AsyncGenerator[Event, None]:
         """The answer as events, retried by the profile's rules, inline reasoning split off.
 
-        `stream` False sends one plain request. `shown`: the kinds of events that the caller shows
-        at once; after the first of them nothing is retried. `max_bytes`: of text and reasoning.
-        `verdict`: told the Completion at its end; raises when it does not count, gives a note
-        ("" = none). Raises EasyLLMError; its `.partial` holds what came, as on a CancelledError
-        that passes.
+        `stream` False: one plain request. `shown`: kinds of events that the caller shows at once;
+        after one nothing is retried. `max_bytes`: of text and reasoning. `verdict`: told the
+        Completion; raises when it does not count, gives a note ("" = none). Raises EasyLLMError;
+        its `.partial` holds what came, as on a CancelledError that passes.
         """
         one = self.for_one_answer()
         asked, note = await one._asked(messages)
@@ -110,12 +109,11 @@ class BaseLLMProvider(ABC):
         taken = Taken(max_bytes)
 
         def attempt() -> AsyncIterator[Event]:
-            heard = taken.before_split(one.events(asked, stream))
-            return split_tags(heard, one.profile.reasoning_tags, one.holds_text() or bool(note))
+            heard, hold = taken.before_split(one.events(asked, stream)), one.holds_text()
+            return split_tags(heard, one.profile.reasoning_tags, hold or bool(note))
 
-        chain: Any = retrying(attempt, self.profile, shown)
         try:
-            async with aclosing(chain) as events:
+            async with aclosing(retrying(attempt, self.profile, shown)) as events:
                 async for event in events:
                     taken.feed(event)
                     if isinstance(event, Done):
