@@ -91,5 +91,5 @@ async def test_the_attempt_is_closed_when_nobody_listens_any_more(waits: list[fl
     stream = retrying(tries, PROFILE, BOTH)
     await anext(stream)
     assert tries.open == 1
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert tries.open == 0
