@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from easyllm_cli.profiles import Profile
@@ -45,7 +45,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Adapter:
-    """One provider name, its stand-in, and models there that chat, think and see."""
+    """One provider name over one transport, its stand-in, and models that chat, think and see."""
 
     provider: str
     base: str
@@ -58,15 +58,22 @@ class Adapter:
     typo: str
     meant: str
     api: str | None = None
+    transport: str = "http"
 
     @property
     def name(self) -> str:
         """The provider's, with the protocol where it is not the usual one."""
         return f"{self.provider}-{self.api}" if self.api else self.provider
 
+    @property
+    def id(self) -> str:
+        """The name, with the transport where it is not our own HTTP."""
+        return f"{self.name}-{self.transport}" if self.transport != "http" else self.name
+
     def profile(self, server: StandIn, **keys: Any) -> Profile:
         """A profile for the stand-in, with its key."""
-        usual = {"model": self.model, "api_key": KEY, "api": self.api}
+        usual: dict[str, Any] = {"model": self.model, "api_key": KEY, "api": self.api}
+        usual["transport"] = self.transport
         return profile(self.provider, server.url + self.base, **{**usual, **keys})
 
     def script(self, *texts: str, ends: bool = True) -> Script:
@@ -188,7 +195,7 @@ GOOGLE = Wire(
     google_images,
 )
 
-ADAPTERS = (
+HTTP = (
     Adapter(
         "openai", "/v1", CHAT, lambda: OpenAIServer(key=KEY, reasoning=THOUGHT),
         model="gpt-4o", thinker="gpt-4o", seer="gpt-4o",
@@ -220,3 +227,6 @@ ADAPTERS = (
         typo="gemini-2.5-flush", meant="gemini-2.5-flash",
     ),
 )  # fmt: skip
+# openai 3.x here; tests/extras has cases for 2.x, and for Google's SDK.
+SDK = tuple(replace(one, transport="sdk") for one in HTTP if one.wire in (CHAT, ROUTER))
+ADAPTERS = HTTP + SDK

@@ -47,6 +47,7 @@ LATE = {
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
     ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("render/__init__.py", "choose"),
+    ("transport/__init__.py", "carrier_for"),  # the transport choice
     ("cli/__init__.py", "command_line"),  # --version before typer
     ("cli/app.py", "load"),  # the command loader
     ("cli/app.py", "print_version"),

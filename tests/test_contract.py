@@ -45,7 +45,7 @@ class Bench:
         return found
 
 
-@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)
+@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.id)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     adapter: Adapter = request.param
     with StandIn(adapter.server().handle) as server:

@@ -24,7 +24,7 @@ from tests.asking import answer, asked_of, events, failure, messages, opened
 from tests.standins.script import Cut, Reset, Script, Wait, scripted
 from tests.standins.server import StandIn
 
-pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
+pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
 both_ways = pytest.mark.parametrize("stream", [True, False])
 
 

@@ -7,7 +7,7 @@ from easyllm_cli.messages import Message
 from easyllm_cli.profiles import DEFAULTS, Profile
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.wire import WireProvider
-from tests.adapters import ADAPTERS, KEY, Adapter
+from tests.adapters import HTTP, KEY, Adapter
 from tests.asking import Json, bodies, events, failure, notes, openai
 from tests.standins.openai import OpenAIServer
 from tests.standins.request import Request
@@ -20,7 +20,7 @@ SOFT = {
     "ollama": ("options",),
     "gemini": ("generationConfig",),
 }
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.name)
 
 
 class Picky:
@@ -65,7 +65,7 @@ async def test_soft_defaults_are_left_out_together_once(
 
 
 async def test_soft_defaults_stay_beside_what_the_user_set() -> None:
-    picky = Picky(ADAPTERS[0], ("temperature", "top_p"), 400, "no sampling please")
+    picky = Picky(HTTP[0], ("temperature", "top_p"), 400, "no sampling please")
     with StandIn(picky.handle) as server:
         asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True, max_tokens=9)
         assert (await events(asked))[-1].kind == "done"
@@ -74,7 +74,7 @@ async def test_soft_defaults_stay_beside_what_the_user_set() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_soft_defaults_are_not_taken_back_for_other_failures(status: int) -> None:
-    picky = Picky(ADAPTERS[0], ("temperature",), status, "temperature")
+    picky = Picky(HTTP[0], ("temperature",), status, "temperature")
     with StandIn(picky.handle) as server:
         asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True)
         with pytest.raises(Exception, match="temperature"):
@@ -83,7 +83,7 @@ async def test_soft_defaults_are_not_taken_back_for_other_failures(status: int) 
 
 
 async def test_refused_without_the_defaults_too_is_an_error() -> None:
-    picky = Picky(ADAPTERS[0], ("messages",), 413, "much too long")
+    picky = Picky(HTTP[0], ("messages",), 413, "much too long")
     with StandIn(picky.handle) as server:
         await failure(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
         assert len(server.requests) == 2
@@ -132,7 +132,7 @@ HARD = {
                "thinkingConfig"),
 }  # fmt: skip
 SET = {"temperature": 0.2, "top_p": 0.5, "seed": 1, "stop": ["x"], "top_k": 5, "max_tokens": 99}
-CASES = [(adapter, name) for adapter in ADAPTERS for name in HARD[adapter.name]]
+CASES = [(adapter, name) for adapter in HTTP for name in HARD[adapter.name]]
 hard_cases = pytest.mark.parametrize(
     ("adapter", "name"), CASES, ids=[f"{adapter.name}-{name}" for adapter, name in CASES]
 )

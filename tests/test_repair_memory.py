@@ -4,7 +4,7 @@ import pytest
 
 from easyllm_cli.errors import RefusedError
 from easyllm_cli.events import collect
-from tests.adapters import ADAPTERS
+from tests.adapters import HTTP
 from tests.asking import Json, bodies, events, failure, messages, notes, openai, opened, profile
 from tests.standins.openai import OpenAIServer, refuse
 from tests.standins.request import Request
@@ -155,7 +155,7 @@ async def test_thinking_is_left_out_by_the_servers_own_words(
     provider: str, model: str, keys: Json
 ) -> None:
     """`"llama3.2" does not support thinking` and its like name no parameter (WIRE §3a, §6a)."""
-    adapter = next(one for one in ADAPTERS if one.provider == provider)
+    adapter = next(one for one in HTTP if one.provider == provider)
     with StandIn(adapter.server().handle) as server:
         came = await events(adapter.profile(server, model=model, **keys))
         assert len(server.requests) == 2

@@ -11,7 +11,7 @@ from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.openai import OpenAIProvider
 from easyllm_cli.providers.responses import ResponsesProvider
 from easyllm_cli.providers.wire import WireProvider
-from easyllm_cli.transport.client import Request
+from easyllm_cli.transport.carrier import Request
 from tests.adapters import KEY
 from tests.asking import (
     Json,

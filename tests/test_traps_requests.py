@@ -26,7 +26,7 @@ from tests.standins.server import StandIn
 PNG = png(8, 8, (200, 30, 30))
 BMP = b"BM" + bytes(60)
 HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
 
 
 def body_of(asked: Profile) -> Json:

@@ -12,7 +12,7 @@ from easyllm_cli.messages import Message
 from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
 from easyllm_cli.providers.wire import WireProvider
-from easyllm_cli.transport.client import Request
+from easyllm_cli.transport.carrier import Request
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.asking import Json
 

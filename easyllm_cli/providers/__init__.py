@@ -68,10 +68,6 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     Raises:
         ConfigError: the profile names no known provider, or a way that it does not have.
     """
-    if profile.transport == "sdk":
-        raise ConfigError(
-            'transport = "sdk" is not supported yet', hint="leave transport out of the profile"
-        )
     api = profile.api or "chat"
     if profile.api is None and profile.think:  # else the endpoint need not be looked at
         from .protocol import protocol_of

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
-from ..errors import EasyLLMError
+from ..errors import ConfigError, EasyLLMError
 from ..events import (
     MAX_TEXT_BYTES,
     Completion,
@@ -37,14 +37,21 @@ logging.getLogger("easyllm_cli").addHandler(logging.NullHandler())
 class BaseLLMProvider(ABC):
     """One provider, reached as its profile says. Construct from a Profile or the spec's dict.
 
-    Adapters write `events`, `models` and `aclose`; nobody but `stream` calls `events`.
+    Adapters write `events`, `models` and `aclose`; nobody but `stream` calls `events`. `sdk`: the
+    provider's SDK in transport.SDKS, "" = none. Raises ConfigError for a profile that is wrong.
     """
 
     provider: ClassVar[str] = ""
+    sdk: ClassVar[str] = ""
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         made = Profile.asked_for(profile)
         self.profile = made if made.provider else made.with_(provider=self.provider)
+        if self.profile.transport == "sdk" and not self.sdk:
+            raise ConfigError(
+                f'{self.profile.provider} has no transport = "sdk"',
+                hint="leave transport out of the profile",
+            )
         self.model = self.profile.model or ""
         self.temperature = _or_default(self.profile, "temperature")
         self.max_tokens = _or_default(self.profile, "max_tokens")

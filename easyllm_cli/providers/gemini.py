@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ..events import Model
 from ..messages import Image, Message
 from ..secret import Secret
-from ..transport.client import Request
+from ..transport.carrier import Request
 from ..transport.framing import Framing, ServerSentEvents
 from .catalogue import rows
 from .chat_frames import count

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..events import Model
 from ..messages import Message
-from ..transport.client import Request
+from ..transport.carrier import Request
 from ..transport.framing import NDJSON, Framing
 from .catalogue import rows
 from .chat_frames import count, table

@@ -10,21 +10,22 @@ from ..errors import EasyLLMError, RefusedError
 from ..events import Model
 from ..messages import Message
 from ..secret import Secret
-from ..transport.client import Request
+from ..transport.carrier import Request
 from ..transport.framing import Framing, ServerSentEvents
 from .catalogue import model_of, rows
 from .chat_frames import ChatDecoder
 from .decoder import Decoder
 from .families import LONE_CLOSER, can_reason, takes_sampling
+from .handed_in import TakesClient
 from .repair import place
 from .thinking import thinking
-from .wire import WireProvider
 
 
-class OpenAIProvider(WireProvider):
+class OpenAIProvider(TakesClient):
     """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
 
     provider: ClassVar[str] = "openai"
+    sdk: ClassVar[str] = "openai"
     path_hint: ClassVar[str] = "check the endpoint: does it need /v1 at its end?"
 
     @property
@@ -56,7 +57,7 @@ class OpenAIProvider(WireProvider):
             from .schema import fitting  # for --schema alone
 
             body |= fitting(self, messages)
-        body |= self.profile.options or {}
+        body |= self.options()
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 
     def soft_defaults(self) -> dict[str, Any]:

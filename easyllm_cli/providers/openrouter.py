@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..errors import EasyLLMError, RefusedError
 from ..events import Event, Model, Start
 from ..messages import Message
-from ..transport.client import Request
+from ..transport.carrier import Request
 from .catalogue import model_of, rows
 from .chat_frames import ChatDecoder
 from .decoder import Decoder

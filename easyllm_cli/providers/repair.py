@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import EasyLLMError, RefusedError, TooLargeError
 from ..profiles import Profile
-from ..transport.client import Request
+from ..transport.carrier import Request
 
 SOFT_STATUSES = (400, 413, 422)
 # The answer's limit has two names in OpenAI's world: the other one is tried (WIRE §1a).

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..messages import Image, Message
-from ..transport.client import Request
+from ..transport.carrier import Request
 from ..transport.status import HINTS
 from .decoder import Decoder
 from .families import can_reason, takes_sampling

@@ -28,7 +28,8 @@ from ..events import Done, Event, Note, Reasoning, Start, Text
 from ..messages import Message
 from ..profiles import Profile
 from ..secret import Secret
-from ..transport.client import Client, Request
+from ..transport import carrier_for
+from ..transport.carrier import Carrier, Request
 from ..transport.exchange import exchange
 from ..transport.framing import Framing, Whole
 from ..transport.patience import Patience
@@ -54,12 +55,12 @@ class WireProvider(BaseLLMProvider):
     wire_names: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
     path_hint: ClassVar[str] = "check the endpoint"
+    no_key_hint: str = "no key was sent: name one with api_key_env"
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         super().__init__(profile)
         self.endpoint: Endpoint = endpoint_of(self.profile)
         self.dry = False
-        self.client = Client(self.profile, self.endpoint.url)
         self.vendor: Vendor = vendor_of(self.profile.provider)
         self.repair = Repair(self.names_on_the_wire(), self.profile)
 
@@ -100,6 +101,11 @@ class WireProvider(BaseLLMProvider):
     def key(self) -> Secret | None:
         """The key for this endpoint. Raises AuthError or ConfigError as `key_for`."""
         return key_for(self.profile, self.endpoint)
+
+    @cached_property
+    def carrier(self) -> Carrier:
+        """What takes requests to the endpoint. Raises ConfigError as `carrier_for`."""
+        return carrier_for(self.profile, self.endpoint, self.sdk)
 
     @property
     def where(self) -> str:
@@ -173,7 +179,7 @@ class WireProvider(BaseLLMProvider):
     ) -> AsyncIterator[Event]:
         """The events of the frames; ends at the end marker even if the connection does not."""
         framing = self.framing() if stream else Whole()
-        frames: Any = exchange(self.client, request, framing, patience)
+        frames: Any = exchange(self.carrier, request, framing, patience)
         try:
             async with aclosing(frames):
                 async for frame in frames:
@@ -204,7 +210,7 @@ class WireProvider(BaseLLMProvider):
         """
         request = Request(method, url, self.headers(), body)
         seconds = self.look_seconds
-        frames: Any = exchange(self.client, request, Whole(), Patience(seconds, seconds))
+        frames: Any = exchange(self.carrier, request, Whole(), Patience(seconds, seconds))
         try:
             async with aclosing(frames):
                 async for frame in frames:
@@ -219,11 +225,7 @@ class WireProvider(BaseLLMProvider):
         if isinstance(error, AuthError) and error.status in (400, 401):
             source = source_of(self.profile, self.endpoint)
             sent = self.key is not None and source
-            error.hint = (
-                f"check the key from {source}"
-                if sent
-                else "no key was sent: name one with api_key_env"
-            )
+            error.hint = f"check the key from {source}" if sent else self.no_key_hint
         if isinstance(error, NetworkError) and error.code == "refused":
             error.hint = self.start_hint
         if not isinstance(error, NotFoundError) or error.status is None or not self.model:
@@ -239,7 +241,8 @@ class WireProvider(BaseLLMProvider):
                 error.hint = f"easyllm models {self.profile.choice} lists what there is"
 
     async def aclose(self) -> None:
-        await self.client.aclose()
+        if "carrier" in self.__dict__:
+            await self.carrier.aclose()
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         """The request for --dry-run: no key is looked up and nothing is sent."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 from ..events import Note
-from .client import Answer, Client, Request
+from .carrier import Answer, Carrier, Request
 from .framing import Frame, Framing, ServerSentEvents, Whole
 from .patience import Patience
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 async def exchange(
-    client: Client, request: Request, framing: Framing, patience: Patience
+    carrier: Carrier, request: Request, framing: Framing, patience: Patience
 ) -> AsyncIterator[Parsed | Note]:
     """Each frame as (parsed JSON, event name); `[DONE]` as ({}, "[DONE]").
 
@@ -32,7 +32,7 @@ async def exchange(
     """
     reader = _Reader()
     log.debug("%s %s", request.method, request.url)
-    async with client.open(request, patience) as answer:
+    async with carrier.open(request, patience) as answer:
         log.debug("HTTP %d from %s", answer.status, request.url)
         frames: Any = _frames(answer, framing)
         async with aclosing(frames):

@@ -22,6 +22,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen += [cause for cause in inner if cause is not None and cause not in seen]
 
 
+def is_http_error(error: BaseException) -> bool:
+    """Whether an exception is an HTTP client's own: told by name, since openai 2.x brings httpx,
+    3.x httpx2, and both call theirs the same."""
+    return any(kind.__name__ == "HTTPError" for kind in type(error).__mro__)
+
+
 def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkError:
     """Why no answer came from `url`; `proxy` is the address of the proxy used, if any."""
     parts = urlsplit(url)

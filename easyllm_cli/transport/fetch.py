@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 from ..errors import RefusedError, UsageError
 from ..messages import MAX_IMAGE_BYTES, Image
 from ..profiles import Profile
-from .client import Client, Request
+from .carrier import Request
+from .client import Client
 from .patience import Patience
 
 FETCH_SECONDS = 30.0

@@ -1,0 +1,200 @@
+"""OpenAI's SDK as a carrier: `openai` sends the request, our own parser reads the raw answer.
+
+The SDK adds headers from OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS and others to
+every address (WIRE §1h), so a client of ours sends only what it is told to. One form serves
+openai 2.x, which brings httpx, and 3.x, which brings httpx2: neither is named here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncAzureOpenAI,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+    OpenAIError,
+    Timeout,
+)
+
+from ..endpoints import Endpoint
+from ..errors import ConfigError, EasyLLMError
+from ..profiles import Profile
+from .carrier import ERROR_BODY_CAP, Answer, Request, accept
+from .failures import causes, network_error
+from .patience import Patience
+from .route import Route
+from .status import from_response, shortened
+
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+# What the SDK itself asks for when a raw response is to be streamed (SPIKES a).
+RAW = {"X-Stainless-Raw-Response": "stream"}
+# Headers of the HTTP client's and the SDK's making that reach the server; all others are ours.
+FROM_THE_SDK = ("host", "accept", "connection", "content-length", "transfer-encoding")
+NO_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
+
+# What is under way in this task, for the hooks of the HTTP client, which get no more than it knows.
+_under_way: ContextVar[tuple[Request, Patience]] = ContextVar("under way")
+
+
+class OpenAICarrier:
+    """Connections of one SDK client: our own, or `client`, which a library user made."""
+
+    def __init__(self, profile: Profile, endpoint: Endpoint, client: Any = None) -> None:
+        """Raises ConfigError when `client` is no AsyncOpenAI."""
+        if client is not None and not isinstance(client, AsyncOpenAI):
+            raise ConfigError(
+                f"client is a {type(client).__name__}, and an AsyncOpenAI is needed",
+                hint="use openai.AsyncOpenAI or openai.AsyncAzureOpenAI",
+            )
+        self._given: AsyncOpenAI | None = client
+        self._own: AsyncOpenAI | None = None
+        self._endpoint = endpoint
+        self._options = profile.options or {}
+        self._route = Route(profile, endpoint.url)
+
+    @asynccontextmanager
+    async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
+        """Send a request; the answer is closed when the block is left.
+
+        Raises:
+            EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
+            ConfigError: the client cannot be made, or cannot send.
+        """
+        response = await self._send(request, patience)
+        try:
+            answer = Answer(
+                response.status_code, response.headers, request.url, response.aiter_raw(), patience
+            )
+            await accept(answer)
+            yield answer
+        finally:
+            patience.stop()
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close our own client's connections; one that was handed in stays as it is."""
+        if self._own is not None:
+            client, self._own = self._own, None
+            await client.close()
+
+    async def _send(self, request: Request, patience: Patience) -> Any:
+        """The HTTP client's response, whose body is not read; what fails becomes our error."""
+        client = self._given or self._client()
+        # The path alone where it lies below the endpoint: Azure's client rewrites paths.
+        path = request.url.removeprefix(self._endpoint.url)
+        options: Any = {
+            "max_retries": 0,
+            "timeout": Timeout(None, connect=self._route.connect),
+            "follow_redirects": False,
+            "headers": RAW if self._given is None else {**request.revealed_headers(), **RAW},
+        }
+        under_way = _under_way.set((request, patience))
+        try:
+            if request.method == "GET":
+                sending = client.get(path, cast_to=object, options=options)
+            else:
+                sending = client.post(path, cast_to=object, body=request.body, options=options)
+            made: Any = await patience.wait(sending)
+        except Exception as error:
+            patience.stop()
+            ours = self._translated(error, request)
+            if ours is None or ours is error:
+                raise
+            raise ours from error
+        finally:
+            _under_way.reset(under_way)
+        return made.http_response
+
+    def _translated(self, error: Exception, request: Request) -> EasyLLMError | None:
+        """Our error for one of the SDK's; None for what is neither ours nor the SDK's."""
+        for cause in causes(error):
+            if isinstance(cause, EasyLLMError):
+                return cause  # openai 2.x wraps what a hook of ours raises
+        if isinstance(error, APIStatusError):  # a client that was handed in: it has no hook
+            headers = {name.lower(): value for name, value in error.response.headers.items()}
+            return from_response(
+                error.status_code, headers, error.response.content[:ERROR_BODY_CAP]
+            )
+        if isinstance(error, APIConnectionError):
+            return network_error(error.__cause__ or error, request.url, self._route.proxy_address)
+        if type(error).__name__ == "InvalidURL":
+            return ConfigError(f"the endpoint is no usable URL: {error}")
+        if isinstance(error, OpenAIError):
+            return ConfigError(f"the client cannot send: {shortened(str(error))}")
+        return None
+
+    def _client(self) -> AsyncOpenAI:
+        """Our own client, made at the first request.
+
+        Raises:
+            ConfigError: the proxy, ca_bundle or Azure's API version.
+        """
+        if self._own is None:
+            http = self._http()
+            known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
+            if self._is_azure:
+                base = self._endpoint.url
+                base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
+                version = self._api_version()
+                self._own = AsyncAzureOpenAI(base_url=base, api_version=version, **known)
+            else:
+                self._own = AsyncOpenAI(base_url=self._endpoint.url, **known)
+        return self._own
+
+    def _http(self) -> Any:
+        """The SDK's own kind of HTTP client, reached and watched as we do it."""
+        try:
+            return DefaultAsyncHttpxClient(
+                verify=self._route.trust(),
+                proxy=self._route.named_proxy,
+                trust_env=self._route.uses_environment(),
+                follow_redirects=False,
+                timeout=Timeout(None, connect=self._route.connect),
+                event_hooks={"request": [self._only_ours], "response": [self._judged]},
+            )
+        except (ValueError, ImportError) as error:
+            raise ConfigError(f"the proxy cannot be used: {error}") from None
+
+    async def _only_ours(self, made: Any) -> None:
+        """The request as it leaves: our headers, and of the SDK's only what names no one."""
+        request, patience = _under_way.get()
+        for name in list(made.headers):
+            if name.lower() not in FROM_THE_SDK and not name.lower().startswith("x-stainless-"):
+                del made.headers[name]
+        sent = request.revealed_headers()
+        if self._is_azure and "Authorization" in sent:
+            sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
+        made.headers.update(sent)
+        made.extensions["trace"] = patience.trace
+
+    async def _judged(self, response: Any) -> None:
+        """A refusal is read here, where its size is bounded: the SDK would read all of it."""
+        request, patience = _under_way.get()
+        if response.status_code >= 300:
+            coming = response.aiter_raw()
+            await accept(
+                Answer(response.status_code, response.headers, request.url, coming, patience)
+            )
+
+    @property
+    def _is_azure(self) -> bool:
+        """Azure's classic API, by its host; its newer one (…/v1) speaks plain OpenAI."""
+        return self._endpoint.host.endswith(AZURE_HOSTS) and not self._endpoint.url.endswith("/v1")
+
+    def _api_version(self) -> str:
+        """Azure's API version: the profile's option, else the SDK's own variable."""
+        named = self._options.get("api_version") or os.environ.get("OPENAI_API_VERSION", "").strip()
+        if not isinstance(named, str) or not named:
+            raise ConfigError(
+                "Azure needs an API version",
+                hint='options = { api_version = "2024-10-21" } in the profile, or '
+                "export OPENAI_API_VERSION=2024-10-21",
+            )
+        return named
