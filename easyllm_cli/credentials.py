@@ -27,15 +27,19 @@ def key_for(profile: Profile, endpoint: Endpoint) -> Secret | None:
     key = _named(profile)
     if key is None:
         key = _usual(profile, endpoint)
-    if key is None:
-        return None
+    if key is not None:
+        refuse_plain(profile, endpoint)
+    return key
+
+
+def refuse_plain(profile: Profile, endpoint: Endpoint) -> None:
+    """Raise ConfigError where a key would go over http:// to another machine."""
     plain = endpoint.url.startswith("http://") and not is_loopback(endpoint.url)
     if plain and not profile.allow_http:
         raise ConfigError(
             f"a key would go over http:// to {endpoint.host}",
             hint="use https://, or set allow_http = true in the profile",
         )
-    return key
 
 
 def names_a_key(profile: Profile, endpoint: Endpoint) -> bool:

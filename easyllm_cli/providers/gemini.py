@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from ..credentials import source_of
+from ..errors import AuthError
 from ..events import Model
 from ..messages import Image, Message
 from ..secret import Secret
@@ -31,6 +34,7 @@ class GeminiProvider(WireProvider):
     """POST {base}/models/MODEL:streamGenerateContent; the key goes in a header, never the URL."""
 
     provider: ClassVar[str] = "gemini"
+    sdk: ClassVar[str] = "google"
     wire_names: ClassVar[Mapping[str, str]] = {
         "temperature": "generationConfig.temperature",
         "max_tokens": "generationConfig.maxOutputTokens",
@@ -40,6 +44,16 @@ class GeminiProvider(WireProvider):
         "stop": "generationConfig.stopSequences",
         "reasoning": "generationConfig.thinkingConfig",
     }
+
+    @cached_property
+    def key(self) -> Secret | None:
+        """As everywhere; with the SDK, none found means application-default credentials."""
+        try:
+            return super().key
+        except AuthError:
+            if self.profile.transport == "http" or source_of(self.profile, self.endpoint):
+                raise
+        return None
 
     def headers(self) -> dict[str, str | Secret]:
         made: dict[str, str | Secret] = {}
@@ -74,8 +88,9 @@ class GeminiProvider(WireProvider):
     def thinking(self) -> dict[str, Any]:
         """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
         effort = self.profile.reasoning
-        if effort is None:
-            return {"includeThoughts": True} if self.profile.think else {}
+        if effort is None or self.profile.transport == "sdk":
+            asked = self.profile.think and self.profile.transport == "http"
+            return {"includeThoughts": True} if asked else {}
         # includeThoughts with thinking off is refused with 400 (WIRE §6a).
         shown = {} if effort == "off" else {"includeThoughts": True}
         version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
@@ -91,6 +106,8 @@ class GeminiProvider(WireProvider):
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
+        if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
+            notes.append('no reasoning through this transport: transport = "http" has it')
         if any(message.images for message in messages):
             messages = await with_bytes(messages, KINDS, self.profile, "Gemini")
         return messages, notes

@@ -112,6 +112,11 @@ async def accept(answer: Answer) -> None:
         except NetworkError:
             body = b""  # the status alone tells enough
         raise from_response(answer.status, answer.headers, body)
-    encoding = answer.headers.get("content-encoding", "identity").lower()
+    refuse_compressed(answer.headers)
+
+
+def refuse_compressed(headers: Mapping[str, str]) -> None:
+    """Raise MalformedAnswer for a compressed body; `headers` have lower-case names."""
+    encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in {"identity", ""}:
         raise MalformedAnswer(f"the server sent {encoding} although we asked for plain bytes")

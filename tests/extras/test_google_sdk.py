@@ -1,0 +1,264 @@
+"""Gemini through google-generativeai's low-level client: what an answer is, and how it fails."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import (
+    AuthError,
+    BillingError,
+    ConfigError,
+    EasyLLMError,
+    FirstTokenTimeout,
+    IncompleteAnswer,
+    MalformedAnswer,
+    NetworkError,
+    NotFoundError,
+    RefusedError,
+)
+from easyllm_cli.events import Retrying, Text
+from easyllm_cli.messages import Image, Message
+from easyllm_cli.profiles import Profile
+from tests.adapters import HTTP, KEY, google_images, google_turns
+from tests.asking import (
+    QUESTION,
+    Json,
+    answer,
+    asked_of,
+    events,
+    failure,
+    messages,
+    notes,
+    opened,
+)
+from tests.pictures import png
+from tests.standins.gemini import GeminiServer
+from tests.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
+from tests.standins.server import StandIn
+
+GEMINI = next(one for one in HTTP if one.provider == "gemini")
+PNG = png(8, 8, (200, 30, 30))
+
+
+def asked(server: StandIn, **keys: Any) -> Profile:
+    return GEMINI.profile(server, **{"transport": "sdk", **keys})
+
+
+def frame(text: str, **more: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, **more}
+    return compact({"candidates": [candidate]})
+
+
+def array(*steps: Step) -> Script:
+    """An answer as Google's REST streams it without `alt=sse`: one JSON array."""
+    return Script(*steps, content_type="application/json; charset=UTF-8")
+
+
+BEGUN = (b"[" + frame("Hel"), b",\r\n" + frame("lo"))
+
+
+@pytest.fixture
+def gemini() -> Iterator[StandIn]:
+    with StandIn(GeminiServer(key=KEY).handle) as server:
+        yield server
+
+
+async def test_streaming_equals_plain(gemini: StandIn) -> None:
+    streamed = await answer(asked(gemini))
+    plain = await answer(asked(gemini), stream=False)
+    for key in ("text", "reasoning", "finish_reason", "complete", "usage", "model", "provider"):
+        assert streamed[key] == plain[key], key
+    assert streamed["text"] == f"Hello from {GEMINI.model}: {QUESTION}"
+    assert (streamed["finish_reason"], streamed["complete"]) == ("stop", True)
+    assert streamed["usage"]["total_tokens"] > streamed["usage"]["prompt_tokens"] > 0
+    for request in gemini.requests:
+        assert request.headers["x-goog-api-key"] == KEY
+        assert "authorization" not in request.headers
+        assert request.headers["accept-encoding"] == "identity"
+        assert request.headers["user-agent"].startswith("easyllm/")
+
+
+async def test_the_service_class_and_the_models_are_reached(gemini: StandIn) -> None:
+    async with opened(asked(gemini)) as provider:
+        assert await provider.list_models() == list(GEMINI.listed)
+    assert [one.path for one in gemini.requests] == ["/v1beta/models"] * 3
+
+
+async def test_pieces_come_when_they_are_sent() -> None:
+    slow = array(BEGUN[0], Wait(0.4), BEGUN[1], Wait(0.4), b"," + frame("!", finishReason="STOP"))
+    with StandIn(scripted(Script(*slow.steps, b"]", content_type=slow.content_type))) as server:
+        came = []
+        async with opened(asked(server)) as provider:
+            async for event in provider.stream(messages()):
+                if isinstance(event, Text):
+                    came.append((event.text, time.monotonic()))
+    assert [text for text, _ in came] == ["Hel", "lo", "!"]
+    for (_, before), (_, after) in pairwise(came):
+        assert after - before >= 0.3
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_pictures_system_prompt_and_turns_arrive(gemini: StandIn, stream: bool) -> None:
+    talk = [
+        Message("system", ("Be brief.",)),
+        Message("user", ("one",)),
+        Message("assistant", ("two",)),
+        Message("user", ("three", Image.of(PNG))),
+    ]
+    keys: Json = {"temperature": 0.5, "max_tokens": 7, "top_k": 3, "stop": "END"}
+    async with opened(asked(gemini, model=GEMINI.seer, **keys)) as provider:
+        [event async for event in provider.stream(talk, stream)]
+    body = asked_of(gemini)[-1].json
+    assert [data for _, data in google_images(body)] == [PNG]
+    turns = [("system", "Be brief."), ("user", "one"), ("assistant", "two"), ("user", "three")]
+    assert google_turns(body) == turns
+    config = body["generationConfig"]
+    assert (config["temperature"], config["maxOutputTokens"], config["topK"]) == (0.5, 7, 3)
+    assert config["stopSequences"] == ["END"]
+
+
+async def test_reasoning_is_told_to_be_missing(gemini: StandIn) -> None:
+    for keys in ({"think": True}, {"reasoning": "high"}):
+        came = await events(asked(gemini, model=GEMINI.thinker, **keys))
+        assert ["no reasoning through this transport" in note for note in notes(came)] == [True]
+        assert came[-1].kind == "done"
+    assert "thinkingConfig" not in json.dumps(asked_of(gemini)[-1].json)
+    assert notes(await events(asked(gemini))) == []
+
+
+async def test_what_the_client_does_not_know_is_never_dropped(gemini: StandIn) -> None:
+    error = await failure(ConfigError, asked(gemini, seed=1))
+    assert "seed" in error.message
+    assert 'transport = "http"' in error.hint
+    assert gemini.requests == []
+
+
+REFUSALS: list[tuple[int, type[EasyLLMError]]] = [
+    (401, AuthError),
+    (403, AuthError),
+    (404, NotFoundError),
+    (422, RefusedError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), REFUSALS)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_is_sent_once(status: int, kind: type[Any], stream: bool) -> None:
+    """google-auth's own session sends three times what is answered with 401."""
+    with StandIn(scripted(GEMINI.refusal(status, "not for you"))) as server:
+        error = await failure(kind, asked(server), stream)
+        assert len(asked_of(server)) == 1
+    assert (error.status, error.message) == (status, "not for you")
+    assert error.exit_code == kind.exit_code
+
+
+async def test_a_wrong_key_is_a_key_error(gemini: StandIn) -> None:
+    error = await failure(AuthError, asked(gemini, api_key="sk-wrong-and-secret"))
+    assert error.status == 400
+    assert "sk-wrong" not in str(error)
+    assert len(gemini.requests) == 1
+
+
+async def test_the_delay_in_the_body_is_waited() -> None:
+    with StandIn(GeminiServer(key=KEY, retry_delay="0.3s").handle) as server:
+        came = await events(asked(server, model="busy"))
+        first, second = server.requests
+    assert [event.wait for event in came if isinstance(event, Retrying)] == [0.3]
+    assert 0.3 <= second.at - first.at < 1.5
+
+
+async def test_a_quota_of_the_day_is_never_retried(gemini: StandIn) -> None:
+    await failure(BillingError, asked(gemini, model="perday"))
+    assert len(gemini.requests) == 1
+
+
+@pytest.mark.parametrize("end", [(), (b"]",), (Cut(),), (Reset(),)],
+                         ids=["eof", "end", "cut", "reset"])  # fmt: skip
+async def test_a_cut_keeps_the_partial_text(end: tuple[Step, ...]) -> None:
+    with StandIn(scripted(array(*BEGUN, *end))) as server:
+        error = await failure(IncompleteAnswer, asked(server))
+        assert len(server.requests) == 1
+    assert error.partial is not None
+    assert (error.partial["text"], error.partial["complete"]) == ("Hello", False)
+
+
+async def test_a_dropped_connection_is_retried_and_a_plain_answer_may_be_cut() -> None:
+    with StandIn(scripted(Script(Cut()))) as server:
+        await failure(NetworkError, asked(server, max_retries=1))
+        assert len(server.requests) == 2
+
+    async def handle(_: Any, reply: Any) -> None:
+        await reply.head(length=1000)
+        await reply.write(frame("Hel"))
+        await reply.cut()
+
+    with StandIn(handle) as server:
+        await failure(NetworkError, asked(server, max_retries=0), stream=False)
+
+
+PAGE = Script(b"<html><title>Hi</title>", content_type="text/html")
+
+
+@pytest.mark.parametrize("body", [PAGE, array(), array(b'{"error": {"code": 500}}'), array(b"[x]")])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_is_no_answer_is_malformed(body: Script, stream: bool) -> None:
+    with StandIn(scripted(body)) as server:
+        await failure(MalformedAnswer, asked(server), stream)
+        assert len(server.requests) == 1
+
+
+async def test_a_redirect_is_not_followed(gemini: StandIn) -> None:
+    there = {"location": f"{gemini.url}/v1beta/models/x:streamGenerateContent"}
+    with StandIn(scripted(Script(status=307, headers=there))) as server:
+        error = await failure(RefusedError, asked(server))
+    assert error.location == there["location"]
+    assert gemini.requests == []
+
+
+async def test_silence_is_a_timeout_and_nobody_there_a_refusal() -> None:
+    with StandIn(scripted(array(Wait(5)))) as server:
+        began = time.monotonic()
+        await failure(FirstTokenTimeout, asked(server, timeout={"first_token": 0.3}, max_retries=0))
+        assert 0.3 <= time.monotonic() - began < 1.5
+    error = await failure(NetworkError, asked(server))
+    assert (error.code, error.retryable) == ("refused", False)
+
+
+async def test_an_answer_that_stops_is_incomplete() -> None:
+    with StandIn(scripted(array(*BEGUN, Wait(5)))) as server:
+        error = await failure(IncompleteAnswer, asked(server, timeout={"idle": 0.3}))
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
+
+
+async def test_leaving_hangs_up() -> None:
+    with StandIn(scripted(array(*BEGUN, Wait(30)))) as server:
+        async with opened(asked(server)) as provider:
+            chain: Any = provider.chat_stream(messages())
+            async with aclosing(chain) as texts:
+                async for _ in texts:
+                    break
+        async with asyncio.timeout(5):
+            while server.requests[0].closed_at is None:
+                await asyncio.sleep(0.01)
+        assert len(server.requests) == 1
+
+
+async def test_headers_and_proxy_of_the_profile_count(gemini: StandIn) -> None:
+    keys: Json = {"endpoint": "http://gemini.invalid/v1beta", "proxy": gemini.url}
+    more: Json = {"headers": {"X-Gate": "open"}, "allow_http": True}
+    assert (await answer(asked(gemini, **keys, **more)))["complete"] is True
+    assert gemini.requests[0].headers["x-gate"] == "open"
+    assert gemini.requests[0].headers["host"] == "gemini.invalid"
+
+
+async def test_another_version_of_the_api_is_refused(gemini: StandIn) -> None:
+    error = await failure(ConfigError, asked(gemini, endpoint=f"{gemini.url}/v1"))
+    assert "v1beta" in error.message
+    assert gemini.requests == []
