@@ -49,17 +49,18 @@ class GeminiProvider(WireProvider):
     def key(self) -> Secret | None:
         """As everywhere; with the SDK, none found means application-default credentials."""
         try:
-            return super().key
+            found = super().key
         except AuthError:
             if self.profile.transport == "http" or source_of(self.profile, self.endpoint):
                 raise
-        return None
+            found = None
+        if found is None and self.profile.transport == "sdk":
+            self.no_key_hint = "check the application-default credentials, or name a key"
+        return found
 
     def headers(self) -> dict[str, str | Secret]:
-        made: dict[str, str | Secret] = {}
-        if self.key is not None:
-            made["x-goog-api-key"] = self.key
-        return made | self.extra_headers()
+        key = {} if self.key is None else {"x-goog-api-key": self.key}
+        return {**key, **self.extra_headers()}
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         instructions = [part(one.text) for one in messages if one.role in ("system", "developer")]
@@ -71,8 +72,7 @@ class GeminiProvider(WireProvider):
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
             one = [value] if key == "stop" and isinstance(value, str) else value
             place(body, self.wire_names[key], one)
-        thinking = self.thinking()
-        if thinking:
+        if thinking := self.thinking():
             place(body, self.wire_names["reasoning"], thinking)
         if self.profile.schema is not None:
             from .gemini_schema import schema_fields  # for --schema alone

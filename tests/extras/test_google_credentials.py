@@ -1,0 +1,157 @@
+"""Gemini without a key: application-default credentials, where they go and how they fail."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from easyllm_cli.errors import AuthError, ConfigError
+from easyllm_cli.profiles import Profile
+from tests.asking import Json, answer, failure, messages, opened
+from tests.standins.gemini import GeminiServer
+from tests.standins.request import Request
+from tests.standins.script import Script, scripted
+from tests.standins.server import Reply, StandIn
+
+TOKEN = "ya29.token-of-a-service-account"
+MODEL = "gemini-2.0-flash"
+
+
+@dataclass
+class Google:
+    """A stand-in for the token endpoint and for Gemini, and a service account's file."""
+
+    server: StandIn
+    file: Path
+    grants: list[Request] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
+    refuses: bool = False
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        if request.path == "/token":
+            self.grants.append(request)
+            if self.refuses:
+                await reply.json({"error": "invalid_grant", "error_description": "No."}, 400)
+            else:
+                given = {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"}
+                await reply.json(given)
+            return
+        self.asked.append(request)
+        gemini = GeminiServer(key="")
+        request.headers.setdefault("x-goog-api-key", "")
+        await gemini.handle(request, reply)
+
+
+def account(url: str) -> Json:
+    """A service account's file, as Google's console writes it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "1",
+        "private_key": pem.decode(),
+        "client_email": "robot@a-project.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": f"{url}/token",
+    }
+
+
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
+    """The variables name its address and its file; no metadata server is looked for."""
+    made: list[Google] = []
+
+    async def handle(request: Request, reply: Reply) -> None:
+        await made[0].handle(request, reply)
+
+    with StandIn(handle) as server:
+        file = tmp_path / "account.json"
+        file.write_text(json.dumps(account(server.url)), "utf-8")
+        made.append(Google(server, file))
+        monkeypatch.setenv("NO_GCE_CHECK", "true")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"{server.url}/v1beta")
+        yield made[0]
+
+
+def asked(**keys: Any) -> Profile:
+    return Profile.of({"provider": "gemini", "model": MODEL, "transport": "sdk", **keys})
+
+
+async def test_a_service_account_stands_in_for_a_key(google: Google) -> None:
+    async with opened(asked()) as provider:
+        for _ in range(2):
+            assert (await provider.chat(messages()))["complete"] is True
+        assert MODEL in await provider.list_models()
+    assert len(google.grants) == 1, "a token is kept for the next request"
+    assert b"jwt-bearer" in google.grants[0].body
+    assert {one.headers["authorization"] for one in google.asked} == {f"Bearer {TOKEN}"}
+    assert {one.headers["x-goog-api-key"] for one in google.asked} == {""}
+
+
+async def test_a_key_comes_first(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-gemini")
+    await failure(AuthError, asked())  # a wrong one for this stand-in
+    assert [one.headers["x-goog-api-key"] for one in google.asked] == ["a-key-of-gemini"]
+    assert "authorization" not in google.asked[0].headers
+    assert google.grants == []
+    with pytest.raises(AuthError, match="MISSING is not set"):
+        await answer(asked(api_key_env="MISSING"))
+
+
+async def test_a_stranger_gets_no_token(google: Google) -> None:
+    """The address is the profile's, not Google's and not its variable's."""
+    await answer(asked(endpoint=f"{google.server.url}/v1beta"))
+    assert google.grants == []
+    assert "authorization" not in google.asked[0].headers
+
+
+async def test_no_token_goes_over_http(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://gemini.example/v1beta")
+    error = await failure(ConfigError, asked())
+    assert "http://" in error.message
+    assert google.grants == []
+
+
+async def test_a_refused_account_is_a_key_error(google: Google) -> None:
+    google.refuses = True
+    error = await failure(AuthError, asked())
+    assert error.exit_code == 3
+    assert "invalid_grant" in error.message
+    assert google.asked == []
+
+
+async def test_a_401_names_the_credentials(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"error": {"code": 401, "message": "no", "status": "UNAUTHENTICATED"}}'
+    refusal = Script(body, status=401, content_type="application/json")
+    with StandIn(scripted(refusal)) as strict:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"{strict.url}/v1beta")
+        error = await failure(AuthError, asked())
+        assert len(strict.requests) == 1
+        assert strict.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "application-default credentials" in error.hint
+
+
+@pytest.mark.parametrize("text", [None, "{}", "no JSON"])
+async def test_without_any_credentials_it_is_a_key_error(
+    google: Google, text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if text is None:
+        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    else:
+        google.file.write_text(text, "utf-8")
+    error = await failure(AuthError, asked())
+    assert error.exit_code == 3
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in error.hint
+    assert "GEMINI_API_KEY" in error.hint
+    assert google.asked == []
