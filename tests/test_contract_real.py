@@ -22,16 +22,18 @@ SHORT = {"grammar": r'root ::= [^<]{10,40} "\n</think>\n\n" [^<]{1,40}', "cache_
 
 @dataclass(frozen=True)
 class Real:
-    """A provider name, a fixture of tests/servers, and whether its model thinks."""
+    """A provider name, a fixture of tests/servers, whether its model thinks, and the transport."""
 
     provider: str
     fixture: str
     thinks: bool = False
     api: str | None = None
+    transport: str = "http"
 
     @property
-    def name(self) -> str:
-        return "-".join(filter(None, (self.provider, self.fixture, self.api)))
+    def id(self) -> str:
+        sdk = "sdk" if self.transport == "sdk" else None
+        return "-".join(filter(None, (self.provider, self.fixture, self.api, sdk)))
 
 
 REALS = (
@@ -39,6 +41,10 @@ REALS = (
     Real("openai", "thinker", thinks=True),
     Real("openai", "inline_thinker", thinks=True),
     Real("openai", "eyes"),
+    Real("openai", "smol", transport="sdk"),
+    Real("openai", "thinker", thinks=True, transport="sdk"),
+    Real("openai", "inline_thinker", thinks=True, transport="sdk"),
+    Real("openai", "eyes", transport="sdk"),
     Real("llamacpp", "smol"),
     Real("openai", "smol", api="responses"),
     Real("llamacpp", "thinker", thinks=True, api="responses"),
@@ -58,13 +64,14 @@ class Answers:
     plain: Completion
 
 
-@pytest.fixture(scope="module", params=REALS, ids=lambda real: real.name)
+@pytest.fixture(scope="module", params=REALS, ids=lambda real: real.id)
 def answers(request: pytest.FixtureRequest) -> Answers:
     real: Real = request.param
     server: RealServer = request.getfixturevalue(real.fixture)
     base = server.url if real.provider == "ollama" else f"{server.url}/v1"
     keys = STEADY | ({"max_tokens": 100, "options": SHORT} if real.thinks else {})
-    asked = profile(real.provider, base, **{**keys, "model": server.model, "api": real.api})
+    keys = {**keys, "model": server.model, "api": real.api, "transport": real.transport}
+    asked = profile(real.provider, base, **keys)
 
     async def ask() -> tuple[list[Event], Completion]:
         return await events(asked), await answer(asked, stream=False)
@@ -124,33 +131,47 @@ async def test_asked_to_think_the_answer_is_the_same(
 
 
 @pytest.mark.parametrize(
-    ("provider", "api"), [("openai", None), ("llamacpp", None), ("openai", "responses")]
+    ("provider", "more"),
+    [
+        ("openai", {}),
+        ("llamacpp", {}),
+        ("openai", {"api": "responses"}),
+        ("openai", {"transport": "sdk"}),
+    ],
 )
 @pytest.mark.parametrize(
     ("colour", "rgb"), [("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255))]
 )
 async def test_a_picture_is_seen(
-    provider: str, api: str | None, colour: str, rgb: tuple[int, int, int], eyes: RealServer
+    provider: str,
+    more: dict[str, str],
+    colour: str,
+    rgb: tuple[int, int, int],
+    eyes: RealServer,
 ) -> None:
-    asked = profile(provider, f"{eyes.url}/v1", model=eyes.model, api=api, **STEADY)
+    keys = {**STEADY, "model": eyes.model, **more}
+    asked = profile(provider, f"{eyes.url}/v1", **keys)
     async with opened(asked) as reached:
         done = await reached.vision_chat("What color is this image?", png(56, 56, rgb))
     assert colour in done["text"].lower()
 
 
+@pytest.mark.parametrize("transport", ["http", "sdk"])
 @pytest.mark.parametrize("provider", ["openai", "llamacpp"])
-async def test_a_blind_model_is_refused(provider: str, smol: RealServer) -> None:
+async def test_a_blind_model_is_refused(provider: str, transport: str, smol: RealServer) -> None:
     """The server says 500; llama.cpp's /props says it before anything is sent."""
-    asked = profile(provider, f"{smol.url}/v1", model=smol.model, **STEADY)
+    keys = {**STEADY, "model": smol.model, "transport": transport}
+    asked = profile(provider, f"{smol.url}/v1", **keys)
     async with opened(asked) as reached:
         with pytest.raises(RefusedError) as caught:
             await reached.vision_chat("What color is this image?", png(8, 8, (255, 0, 0)))
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("api", ["chat", "responses"])
-async def test_longer_than_the_context_is_too_large(api: str, smol: RealServer) -> None:
-    asked = profile("openai", f"{smol.url}/v1", model=smol.model, api=api, **STEADY)
+@pytest.mark.parametrize("more", [{}, {"api": "responses"}, {"transport": "sdk"}])
+async def test_longer_than_the_context_is_too_large(more: dict[str, str], smol: RealServer) -> None:
+    keys = {**STEADY, "model": smol.model, **more}
+    asked = profile("openai", f"{smol.url}/v1", **keys)
     async with opened(asked) as reached:
         with pytest.raises(TooLargeError) as caught:
             await reached.chat(messages("word " * 9000))
@@ -197,9 +218,11 @@ async def test_responses_obeys_a_limit_and_a_cut_answer_is_not_whole(smol: RealS
         assert done["complete"] is False
 
 
-async def test_leaving_early_leaves_the_server_free(smol: RealServer) -> None:
+@pytest.mark.parametrize("transport", ["http", "sdk"])
+async def test_leaving_early_leaves_the_server_free(transport: str, smol: RealServer) -> None:
     """A slot that went on writing would hold the next answer up."""
-    asked = profile("openai", f"{smol.url}/v1", model="smol", **STEADY | {"max_tokens": 900})
+    keys = {**STEADY, "max_tokens": 900, "transport": transport}
+    asked = profile("openai", f"{smol.url}/v1", model="smol", **keys)
     async with opened(asked.with_(options={"ignore_eos": True})) as provider:
         for _ in range(4):
             chain: Any = provider.chat_stream(messages("Tell a long story."))

@@ -1,0 +1,44 @@
+"""Gemini's SDK through the binary: no warning of google's reaches a stream."""
+
+from typing import Any
+
+from tests.adapters import KEY
+from tests.binary import Easyllm, only
+from tests.standins.gemini import GeminiServer
+from tests.standins.script import Cut, Script, compact, scripted
+from tests.standins.server import StandIn
+
+STRICT = {"PYTHONWARNINGS": "error"}
+HEL = compact({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]})
+
+
+def sdk(server: StandIn, **keys: Any) -> str:
+    usual = {"transport": "sdk", "model": "gemini-2.5-flash", "api_key": KEY}
+    return only(server, "gemini", **{**usual, **keys})
+
+
+def test_chat_prints_the_answer_alone(easyllm: Easyllm) -> None:
+    with StandIn(GeminiServer(key=KEY).handle) as server:
+        for command in ("chat", "stream"):
+            ran = easyllm.run(command, "hi", profiles=sdk(server), env=STRICT)
+            assert (ran.code, ran.err) == (0, "")
+            assert ran.out == b"Hello from gemini-2.5-flash: hi\n"
+        ran = easyllm.run("cot", "hi", profiles=sdk(server), env=STRICT)
+        assert (ran.code, ran.out) == (0, b"Hello from gemini-2.5-flash: hi\n")
+        assert "no reasoning through this transport" in ran.err
+        ran = easyllm.run("models", profiles=sdk(server), env=STRICT)
+        assert b"gemini-2.5-flash\n" in ran.out
+        assert (ran.code, ran.err) == (0, "")
+
+
+def test_a_cut_is_7_and_a_wrong_key_3(easyllm: Easyllm) -> None:
+    with StandIn(scripted(Script(b"[" + HEL, Cut(), content_type="application/json"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=sdk(server, max_retries=0), env=STRICT)
+        assert (ran.code, ran.out) == (7, b"")
+    with StandIn(GeminiServer(key=KEY).handle) as server:
+        ran = easyllm.run("chat", "hi", profiles=sdk(server, api_key="sk-wrong"), env=STRICT)
+        assert (ran.code, ran.out) == (3, b"")
+        assert "sk-wrong" not in ran.complaint
+        ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk(server), env=STRICT)
+        assert ran.code == 2
+        assert "seed" in ran.complaint
