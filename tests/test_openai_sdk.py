@@ -143,6 +143,11 @@ class OverTls(BaseHTTPRequestHandler):
         pass
 
 
+async def test_an_endpoint_that_no_client_takes_is_said(server: StandIn) -> None:
+    error = await failure(ConfigError, sdk(server, endpoint="http://h/v1\x7f"))
+    assert "no usable URL" in error.message
+
+
 async def test_only_the_profiles_authorities_are_trusted(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -86,7 +86,6 @@ class OpenAICarrier:
 
     async def _send(self, request: Request, patience: Patience) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
-        client = self._given or self._client()
         # The path alone where it lies below the endpoint: Azure's client rewrites paths.
         path = request.url.removeprefix(self._endpoint.url)
         options: Any = {
@@ -97,6 +96,7 @@ class OpenAICarrier:
         }
         under_way = _under_way.set((request, patience))
         try:
+            client = self._given or self._client()
             if request.method == "GET":
                 sending = client.get(path, cast_to=object, options=options)
             else:
