@@ -167,17 +167,24 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         """The response to one request; raises EasyLLMError for any status but 2xx."""
         options |= {"timeout": self._limits, "allow_redirects": False, "stream": True}
         sent = {**(headers or {}), **self._sent}
+        self._refuse_if_left()  # while a token was fetched
         self._answer = answer = super().request(method, url, data, sent, **options)
-        if self._stopped.is_set():
-            raise NetworkError("nobody waits for the answer any more")
+        self._refuse_if_left()
         named = {name.lower(): value for name, value in answer.headers.items()}
         if not 200 <= answer.status_code < 300:
-            body = b""
+            body = bytearray()
             with suppress(OSError):  # cut: the status alone tells enough
-                body = next(answer.iter_content(ERROR_BODY_CAP), b"")
-            raise from_response(answer.status_code, named, body)
+                for piece in answer.iter_content(65536):
+                    body += piece
+                    if len(body) >= ERROR_BODY_CAP:
+                        break
+            raise from_response(answer.status_code, named, bytes(body))
         refuse_compressed(named)
         return answer
+
+    def _refuse_if_left(self) -> None:
+        if self._stopped.is_set():
+            raise NetworkError("nobody waits for the answer any more")
 
     def hang_up(self) -> None:
         """From another thread: whoever reads the answer finds its end."""

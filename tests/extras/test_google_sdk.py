@@ -158,6 +158,32 @@ async def test_a_refusal_is_sent_once(status: int, kind: type[Any], stream: bool
     assert error.exit_code == kind.exit_code
 
 
+@pytest.mark.parametrize("rest", [b'up", "status": "NOT_FOUND"}}', Cut()], ids=["whole", "cut"])
+async def test_a_refusal_in_pieces_is_read_and_one_that_is_cut_has_its_status(
+    rest: bytes | Cut,
+) -> None:
+    pieces = (b'{"error": {"code": 404, ', b'"message": "look it ', rest)
+    with StandIn(scripted(Script(*pieces, status=404, content_type="application/json"))) as server:
+        error = await failure(NotFoundError, asked(server))
+    assert error.status == 404
+    assert isinstance(rest, Cut) or error.message == "look it up"
+
+
+async def test_an_endless_refusal_is_left() -> None:
+    written = 0
+
+    async def handle(_: Any, reply: Any) -> None:
+        nonlocal written
+        await reply.head(403, chunked=True)
+        for _ in range(1024):
+            await reply.write(b"x" * 65536)
+            written += 65536
+
+    with StandIn(handle) as server:
+        assert (await failure(AuthError, asked(server))).status == 403
+    assert written < 32 * 1024 * 1024, "64 MiB were on offer"
+
+
 async def test_a_wrong_key_is_a_key_error(gemini: StandIn) -> None:
     error = await failure(AuthError, asked(gemini, api_key="sk-wrong-and-secret"))
     assert error.status == 400
