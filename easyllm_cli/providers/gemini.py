@@ -11,14 +11,14 @@ from urllib.parse import quote
 from ..credentials import source_of
 from ..errors import AuthError
 from ..events import Model
-from ..messages import Image, Message
+from ..messages import Message
 from ..secret import Secret
 from ..transport.carrier import Request
 from ..transport.framing import Framing, ServerSentEvents
 from .catalogue import rows
-from .chat_frames import count
 from .decoder import Decoder
 from .gemini_frames import GeminiDecoder
+from .gemini_shapes import answers, content, described, part
 from .pictures import with_bytes
 from .repair import place
 from .wire import WireProvider
@@ -28,6 +28,8 @@ KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic")  # no GIF (WIRE 
 BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "max": 32768}
 LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
 MAX_PAGES = 50
+# Fields of the request itself; every other `-o` belongs to generationConfig.
+TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
 
 
 class GeminiProvider(WireProvider):
@@ -130,32 +132,3 @@ class GeminiProvider(WireProvider):
             if not token:
                 break
         return found
-
-
-TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
-
-
-def answers(row: dict[str, Any]) -> bool:
-    methods = row.get("supportedGenerationMethods")
-    return not isinstance(methods, list) or "generateContent" in methods
-
-
-def described(row: dict[str, Any]) -> Model:
-    name = str(row.get("name", "")).removeprefix("models/")
-    thinks = row.get("thinking")
-    return Model(
-        name, count(row.get("inputTokenLimit")), None, thinks if isinstance(thinks, bool) else None
-    )
-
-
-def part(one: str | Image) -> dict[str, Any]:
-    """One part: text, or a picture inline."""
-    if isinstance(one, str):
-        return {"text": one}
-    return {"inlineData": {"mimeType": one.media_type, "data": one.base64()}}
-
-
-def content(message: Message) -> dict[str, Any]:
-    """One turn; Gemini calls the assistant `model`."""
-    role = "model" if message.role == "assistant" else "user"
-    return {"role": role, "parts": [part(one) for one in message.parts]}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -37,6 +35,7 @@ from ..values import nearest
 from ..vendors import Vendor, vendor_of
 from .base import BaseLLMProvider
 from .decoder import Decoder
+from .headers import extra_headers
 from .repair import Repair, has_limit
 from .surrogates import Surrogates
 
@@ -78,6 +77,7 @@ class WireProvider(BaseLLMProvider):
 
     def for_one_answer(self) -> Self:
         """A copy with a key and, where none is named, a model of its own."""
+        _ = self.carrier  # made before the copy, so that both have the one
         made = copy(self)
         made.__dict__.pop("key", None)
         return made
@@ -120,21 +120,7 @@ class WireProvider(BaseLLMProvider):
 
     def extra_headers(self) -> dict[str, str | Secret]:
         """The profile's `headers`; a value `env:NAME` is the variable's, kept secret."""
-        made: dict[str, str | Secret] = {}
-        for name, value in (self.profile.headers or {}).items():
-            if value.startswith("env:"):
-                found = os.environ.get(value[4:], "not set" if self.dry else None)
-                if found is None:
-                    raise ConfigError(
-                        f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
-                    )
-                value = found
-            if not value.isascii() or not value.isprintable():
-                raise ConfigError(f"header {name} holds characters that no header can")
-            hidden = re.search(r"auth|key|token|secret|cookie|password", name, re.IGNORECASE)
-            secret = hidden or (self.profile.headers or {})[name].startswith("env:")
-            made[name] = Secret(value) if secret else value
-        return made
+        return extra_headers(self.profile, self.dry)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """One attempt; a request refused for one parameter is sent once more without it."""

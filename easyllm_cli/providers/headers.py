@@ -1,0 +1,33 @@
+"""The profile's own headers, their values from variables where it says so."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..errors import ConfigError
+from ..profiles import Profile
+from ..secret import Secret
+
+
+def extra_headers(profile: Profile, dry: bool) -> dict[str, str | Secret]:
+    """`headers`; a value `env:NAME` is the variable's, and secret. `dry`: it need not be set.
+
+    Raises:
+        ConfigError: a variable is not set, or a value is none that a header can hold.
+    """
+    made: dict[str, str | Secret] = {}
+    for name, value in (profile.headers or {}).items():
+        if value.startswith("env:"):
+            found = os.environ.get(value[4:], "not set" if dry else None)
+            if found is None:
+                raise ConfigError(
+                    f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
+                )
+            value = found
+        if not value.isascii() or not value.isprintable():
+            raise ConfigError(f"header {name} holds characters that no header can")
+        hidden = re.search(r"auth|key|token|secret|cookie|password", name, re.IGNORECASE)
+        secret = hidden or (profile.headers or {})[name].startswith("env:")
+        made[name] = Secret(value) if secret else value
+    return made
