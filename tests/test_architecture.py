@@ -60,6 +60,7 @@ LATE = {
     ("cli/run.py", "schema_of"),  # --schema
     ("providers/openai.py", "request"),  # the same
     ("providers/gemini.py", "request"),
+    ("providers/responses.py", "request"),
     ("providers/base.py", "_asked"),  # cot --elicit
     ("service.py", "load_config_from_db"),  # the database loader
     ("service.py", "chat_with_config_id"),

@@ -101,9 +101,14 @@ def test_encrypted_reasoning_is_asked_of_openais_own_reasoning_models(
     assert ("include" in (made(**keys).body or {})) == sent
 
 
-def test_a_schema_and_the_users_options() -> None:
-    body = made(schema=SCHEMA, options={"store": True, "truncation": "auto"}).body or {}
-    wanted = {"type": "json_schema", "name": "answer", "schema": SCHEMA, "strict": True}
+CLOSED = {**SCHEMA, "required": ["age"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize(("schema", "strict"), [(SCHEMA, False), (CLOSED, True)])
+def test_a_schema_and_the_users_options(schema: Json, strict: bool) -> None:
+    """OpenAI refuses `strict` for a schema that leaves anything open."""
+    body = made(schema=schema, options={"store": True, "truncation": "auto"}).body or {}
+    wanted = {"type": "json_schema", "name": "answer", "schema": schema, "strict": strict}
     assert body["text"] == {"format": wanted}
     assert (body["store"], body["truncation"]) == (True, "auto")
 

@@ -24,7 +24,9 @@ class TakesClient(WireProvider):
             super().__init__(profile)
             return
         address = str(getattr(client, "base_url", "")).partition("?")[0]
-        super().__init__(Profile.of(profile).with_(transport="sdk", endpoint=address or None))
+        super().__init__(
+            Profile.asked_for(profile).with_(transport="sdk", endpoint=address or None)
+        )
         self.key = None
         self.no_key_hint = "check the key of the client that was handed in"
         self.carrier = carrier_for(self.profile, self.endpoint, self.sdk, client)

@@ -60,9 +60,10 @@ class ResponsesProvider(OpenAIProvider):
         if self.at_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
         if self.profile.schema is not None:
-            form = {"type": "json_schema", "name": "answer", "schema": self.profile.schema}
-            body["text"] = {"format": form | {"strict": True}}
-        body |= self.profile.options or {}
+            from .schema import text_format  # for --schema alone
+
+            body["text"] = {"format": text_format(self.profile.schema)}
+        body |= self.options()
         return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
 
     def sampling(self) -> dict[str, Any]:

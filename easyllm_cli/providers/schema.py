@@ -48,11 +48,18 @@ def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:
     """`response_format` of Chat Completions; `strict` where the schema is one of its kind."""
     if not vendor.takes_schema:
         return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": named(schema)}
+
+
+def text_format(schema: dict[str, Any]) -> dict[str, Any]:
+    """`text.format` of Responses: the same fields, one level up."""
+    return {"type": "json_schema", **named(schema)}
+
+
+def named(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its name, and whether it is one of the kind that strict mode knows."""
     strict = schema.get("type") == "object" and is_strict(schema)
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": "answer", "schema": schema, "strict": strict},
-    }
+    return {"name": "answer", "schema": schema, "strict": strict}
 
 
 def is_strict(schema: Any) -> bool:

@@ -5,7 +5,6 @@ No CA bundle is loaded for http:// (DESIGN §8). This is the one file that names
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,7 @@ import httpx2 as httpx
 from ..errors import ConfigError
 from ..profiles import Profile
 from .carrier import Answer, Request, accept
-from .closing import close_now, close_soon, close_with_loop
+from .closing import Kept
 from .failures import network_error
 from .patience import Patience
 from .route import Route
@@ -28,12 +27,7 @@ class Client:
 
     def __init__(self, profile: Profile, url: str) -> None:
         self._route = Route(profile, url)
-        self._http: httpx.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def __del__(self) -> None:
-        if self._http is not None and self._loop is not None:
-            close_soon(self._http, self._loop)
+        self._kept: Kept[httpx.AsyncClient] = Kept()
 
     @asynccontextmanager
     async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
@@ -42,7 +36,7 @@ class Client:
         Raises:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
-        http = self._client()
+        http = self._kept.get(self._client)
         try:
             made = http.build_request(
                 request.method,
@@ -70,28 +64,23 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
-        http, self._http = self._http, None
-        if http is None or self._loop is None:
-            return
-        if self._loop is asyncio.get_running_loop():
-            await close_now(http)
-        else:
-            close_soon(http, self._loop)
+        await self._kept.aclose()
 
-    def _client(self) -> httpx.AsyncClient:
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._http.is_closed or self._loop is not loop:
-            route = self._route
-            try:
-                http = httpx.AsyncClient(
-                    verify=route.trust(),
-                    proxy=route.named_proxy,
-                    trust_env=route.uses_environment(),
-                    follow_redirects=False,
-                    timeout=httpx.Timeout(None, connect=route.connect),
-                )
-            except (ValueError, ImportError) as error:
-                raise ConfigError(f"the proxy cannot be used: {error}") from None
-            self._http, self._loop = http, loop
-            close_with_loop(http)
-        return self._http
+    def _client(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+        """A new client, which closes itself.
+
+        Raises:
+            ConfigError: the proxy or ca_bundle cannot be used.
+        """
+        route = self._route
+        try:
+            http = httpx.AsyncClient(
+                verify=route.trust(),
+                proxy=route.named_proxy,
+                trust_env=route.uses_environment(),
+                follow_redirects=False,
+                timeout=httpx.Timeout(None, connect=route.connect),
+            )
+        except (ValueError, ImportError) as error:
+            raise ConfigError(f"the proxy cannot be used: {error}") from None
+        return http, http

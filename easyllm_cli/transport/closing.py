@@ -8,9 +8,11 @@ finalizer, which warns, and which a closed loop would stop from closing anything
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+Made = TypeVar("Made")
 
 
 class Closable(Protocol):
@@ -71,3 +73,35 @@ async def close_now(thing: Closable) -> None:
     """Close it, and look after it no longer."""
     known = _loops.get(asyncio.get_running_loop())
     await (known.close(thing) if known else thing.aclose())
+
+
+class Kept(Generic[Made]):
+    """What one event loop made, kept for it and closed with it; another loop gets a new one."""
+
+    def __init__(self) -> None:
+        self._made: Made | None = None
+        self._closable: Closable | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __del__(self) -> None:
+        if self._closable is not None and self._loop is not None:
+            close_soon(self._closable, self._loop)
+
+    def get(self, make: Callable[[], tuple[Made, Closable]]) -> Made:
+        """The running loop's, made at its first use; `make` gives it and what closes it."""
+        loop = asyncio.get_running_loop()
+        if self._made is None or self._loop is not loop:
+            made, closable = make()
+            self._made, self._closable, self._loop = made, closable, loop
+            close_with_loop(closable)
+        return self._made
+
+    async def aclose(self) -> None:
+        """Close it; the next `get` makes another one."""
+        closable, self._closable, self._made = self._closable, None, None
+        if closable is None or self._loop is None:
+            return
+        if self._loop is asyncio.get_running_loop():
+            await close_now(closable)
+        else:
+            close_soon(closable, self._loop)

@@ -27,6 +27,7 @@ from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
 from .carrier import ERROR_BODY_CAP, Answer, Request, accept
+from .closing import Kept
 from .failures import causes, network_error
 from .patience import Patience
 from .route import Route
@@ -54,7 +55,7 @@ class OpenAICarrier:
                 hint="use openai.AsyncOpenAI or openai.AsyncAzureOpenAI",
             )
         self._given: AsyncOpenAI | None = client
-        self._own: AsyncOpenAI | None = None
+        self._own: Kept[AsyncOpenAI] = Kept()
         self._endpoint = endpoint
         self._options = profile.options or {}
         self._route = Route(profile, endpoint.url)
@@ -80,9 +81,7 @@ class OpenAICarrier:
 
     async def aclose(self) -> None:
         """Close our own client's connections; one that was handed in stays as it is."""
-        if self._own is not None:
-            client, self._own = self._own, None
-            await client.close()
+        await self._own.aclose()
 
     async def _send(self, request: Request, patience: Patience) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
@@ -96,7 +95,7 @@ class OpenAICarrier:
         }
         under_way = _under_way.set((request, patience))
         try:
-            client = self._given or self._client()
+            client = self._given or self._own.get(self._client)
             if request.method == "GET":
                 sending = client.get(path, cast_to=object, options=options)
             else:
@@ -130,23 +129,20 @@ class OpenAICarrier:
             return ConfigError(f"the client cannot send: {shortened(str(error))}")
         return None
 
-    def _client(self) -> AsyncOpenAI:
-        """Our own client, made at the first request.
+    def _client(self) -> tuple[AsyncOpenAI, Any]:
+        """A new client of our own, and the HTTP client below it.
 
         Raises:
             ConfigError: the proxy, ca_bundle or Azure's API version.
         """
-        if self._own is None:
-            http = self._http()
-            known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
-            if self._is_azure:
-                base = self._endpoint.url
-                base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
-                version = self._api_version()
-                self._own = AsyncAzureOpenAI(base_url=base, api_version=version, **known)
-            else:
-                self._own = AsyncOpenAI(base_url=self._endpoint.url, **known)
-        return self._own
+        base = self._endpoint.url
+        version = self._api_version() if self._is_azure else ""
+        http = self._http()
+        known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
+        if not self._is_azure:
+            return AsyncOpenAI(base_url=base, **known), http
+        base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
+        return AsyncAzureOpenAI(base_url=base, api_version=version, **known), http
 
     def _http(self) -> Any:
         """The SDK's own kind of HTTP client, reached and watched as we do it."""
