@@ -218,6 +218,15 @@ async def test_responses_obeys_a_limit_and_a_cut_answer_is_not_whole(smol: RealS
         assert done["complete"] is False
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_responses_cut_by_the_context_is_not_whole(stream: bool, smol: RealServer) -> None:
+    """Nobody set a limit, and the server says `completed` here, too."""
+    keys: Json = {"temperature": 0, "api": "responses", "options": {"ignore_eos": True}}
+    asked = profile("llamacpp", f"{smol.url}/v1", model="smol", **keys)
+    done = await answer(asked, stream, text="word " * 970)
+    assert (done["finish_reason"], done["complete"]) == ("length", False)
+
+
 @pytest.mark.parametrize("transport", ["http", "sdk"])
 async def test_leaving_early_leaves_the_server_free(transport: str, smol: RealServer) -> None:
     """A slot that went on writing would hold the next answer up."""

@@ -105,6 +105,14 @@ def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("event", ["", BODY])
+def test_so_is_a_context_that_is_full(event: str) -> None:
+    whole = response([message("m", "Hi")], usage=usage_of(3, 8))
+    frames = [whole] if event else [*events_of(whole)]
+    finishes = [said(frames, event, context=context)[2] for context in (None, 12, 11, 10)]
+    assert finishes == ["stop", "stop", "length", "length"]
+
+
 @pytest.mark.parametrize("then", [[], [{"type": "response.output_text.done", "text": "Hi"}]])
 def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
     assert type(failed([delta("Hi"), *then])) is IncompleteAnswer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ class ResponsesProvider(OpenAIProvider):
     """
 
     _told = False  # the user knows what was left out
+    _context: int | None = None  # tokens
     path_hint: ClassVar[str] = 'check the endpoint; where there is no /responses: api = "chat"'
 
     @property
@@ -94,6 +96,8 @@ class ResponsesProvider(OpenAIProvider):
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
+        if self.profile.provider == "llamacpp":
+            self._context = self._context or await self.context()
         names = self.names_on_the_wire()
         unknown = ", ".join(key for key in self.profile.sampling() if key not in names)
         if unknown and self.profile.strict:
@@ -105,6 +109,16 @@ class ResponsesProvider(OpenAIProvider):
             notes.append(f'{unknown}: not in OpenAI\'s Responses, left out (api = "chat" has it)')
         return messages, notes
 
+    async def context(self) -> int | None:
+        """Tokens that a prompt and its answer may have together, None = the server does not say.
+
+        llama.cpp calls an answer `completed` that the end of its context cut.
+        """
+        with suppress(EasyLLMError):
+            listed = {one.id: one.context for one in await self.models()}
+            return listed.get(self.model, next(iter(listed.values()), None))
+        return None
+
     async def explain(self, error: EasyLLMError) -> None:
         """As WireProvider.explain; where the model is there, it is the path that is not."""
         await super().explain(error)
@@ -115,4 +129,4 @@ class ResponsesProvider(OpenAIProvider):
     def decoder(self, stream: bool) -> Decoder:
         limit = (self.profile.options or {}).get("max_output_tokens")
         limit = limit or self.sampling().get("max_tokens")
-        return ResponsesDecoder(stream, None if self.at_openai else limit)
+        return ResponsesDecoder(stream, None if self.at_openai else limit, self._context)

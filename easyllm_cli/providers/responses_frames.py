@@ -27,13 +27,15 @@ CALLS = ("function_call", "custom_tool_call")
 class ResponsesDecoder(Decoder):
     """The end is response.completed, .incomplete or .failed; what has another name is nothing.
 
-    `limit`: tokens that the request allowed, for a server that says `completed` even where they
-    cut the answer (llama.cpp); None = the server's word is taken.
+    `limit`: tokens that the request allowed for the answer, `context`: those that fit into the
+    model, for a server that says `completed` even where they cut the answer (llama.cpp); None =
+    the server's word is taken.
     """
 
-    def __init__(self, stream: bool, limit: int | None = None) -> None:
+    def __init__(self, stream: bool, limit: int | None = None, context: int | None = None) -> None:
         super().__init__(stream)
         self._limit = limit
+        self._context = context
         thoughts = Once("\n\n")
         self._said = {"output_text": Once(), "refusal": Once(), RAW: thoughts, SUMMARY: thoughts}
         self._items: dict[tuple[str, Any], int] = {}
@@ -137,13 +139,20 @@ class ResponsesDecoder(Decoder):
         if end == "incomplete":
             reason = table(response.get("incomplete_details")).get("reason")
             end = reason if isinstance(reason, str) and reason else end
-        elif end == "completed" and self._limit and self.usage:
-            spent = self.usage.completion_tokens == self._limit
-            end = "max_output_tokens" if spent else end
+        elif end == "completed" and self._is_spent():
+            end = "max_output_tokens"
         if self._called:
             self.finished("tool_calls")
         self.finished(end)
         self.over = True
+
+    def _is_spent(self) -> bool:
+        """Whether the answer ends just where its tokens do."""
+        usage = self.usage or Usage()
+        at_limit = self._limit is not None and usage.completion_tokens == self._limit
+        return at_limit or (
+            self._context is not None and (usage.total_tokens or 0) >= self._context
+        )
 
     def _events(self, part: str, text: str) -> Iterator[Event]:
         if not text:
