@@ -105,6 +105,7 @@ def usage_of(inputs: int, outputs: int, reasoning: int = 0, cached: int = 0) -> 
 def response(output: list[Json], status: str = "completed", **more: Any) -> Json:
     """The whole response, as a plain request gets it and the last event holds it."""
     made = {"id": "resp_1", "object": "response", "created_at": 1700000000, "status": status}
+    made |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
     made |= {"error": None, "incomplete_details": None, "model": "gpt-4o", "usage": None}
     return made | {"output": output} | more
 
@@ -157,10 +158,11 @@ def parts_of(item: Json, place: int) -> Iterator[Json]:
     for number, part in [*enumerate(item.get("summary", ())), *enumerate(item.get("content", ()))]:
         name, around, index, field = PARTS[part["type"]]
         where = {"item_id": item["id"], "output_index": place, index: number}
+        likely: Json = {"logprobs": []} if name == "output_text" else {}
         yield {"type": f"response.{around}.added", **where, "part": part | {field: ""}}
         for piece in pieces(part[field]):
-            yield {"type": f"response.{name}.delta", **where, "delta": piece}
-        yield {"type": f"response.{name}.done", **where, field: part[field]}
+            yield {"type": f"response.{name}.delta", **where, "delta": piece, **likely}
+        yield {"type": f"response.{name}.done", **where, field: part[field], **likely}
         yield {"type": f"response.{around}.done", **where, "part": part}
 
 
