@@ -178,11 +178,14 @@ class ResponsesDecoder(Decoder):
         with every event, or none at all.
         """
         names = [one for one in (("id", name), ("at", at)) if one[1] is not None]
-        known = [self._items[one] for one in names if one in self._items and not new]
+        for one in () if new else names:
+            if one in self._items:
+                return self._items[one]
         last = max(self._items.values(), default=-1)
-        place = known[0] if known else last + 1 if names else max(last, 0)
-        self._items |= {one: place for one in names if new or one not in self._items}
-        return place
+        if not names:
+            return max(last, 0)
+        self._items |= dict.fromkeys(names, last + 1)
+        return last + 1
 
 
 def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
