@@ -158,9 +158,12 @@ def test_a_database_that_cannot_be_used(easyllm: Easyllm, tmp_path: Path) -> Non
     assert "no such database file" in refused(easyllm, *options(pipe)).complaint
 
 
-def test_a_database_closed_to_us(easyllm: Easyllm, path: Path) -> None:
-    path.chmod(0o000)
+def test_a_database_that_we_may_only_read_or_not_even_that(easyllm: Easyllm, path: Path) -> None:
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
+    path.chmod(0o400)
+    ran = easyllm.run("chat", "hi", *options(path), command=powerless)
+    assert ran.out == b"Hello from gpt-4o: hi\n"
+    path.chmod(0o000)
     ran = easyllm.run("chat", "hi", *options(path), command=powerless)
     assert (ran.code, ran.out) == (2, b"")
     assert "unable to open database file" in ran.complaint
