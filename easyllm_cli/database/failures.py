@@ -14,8 +14,9 @@ from ..secret import redact
 CANNOT = "the configuration cannot be read from the database"
 GIVE = "give a Session or a sessionmaker of a sync engine"
 # A driver's words: what to do about it.
+NO_TABLE = "is it the right database? ModelConfig.metadata.create_all(engine) makes the table"
 HINTS = (
-    (r"no such table|table .*exist|relation .*exist", "ModelConfig.metadata.create_all(engine)"),
+    (r"no such table|table .*exist|relation .*exist", NO_TABLE),
     (r"locked", "another program is writing to it: try again"),
 )
 

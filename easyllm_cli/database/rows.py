@@ -109,7 +109,7 @@ def half_filled(attribute: str, where: str) -> ConfigError:
 
 def place_of(row_id: Any, mapped: Any) -> str:
     """For error lines: which row of which table."""
-    return f'row "{row_id}" of {getattr(mapped, "__tablename__", name_of(mapped))}'
+    return f'row "{str(row_id)[:80]}" of {getattr(mapped, "__tablename__", name_of(mapped))}'
 
 
 def name_of(mapped: Any) -> str:
