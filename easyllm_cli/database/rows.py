@@ -12,7 +12,10 @@ from sqlalchemy.orm import Mapper, Session, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ..errors import ConfigError
+from ..plugins import plugin_names
 from ..profiles import build
+from ..values import nearest
+from ..vendors import VENDORS
 from .failures import GIVE, typed
 from .table import ModelConfig
 
@@ -87,6 +90,7 @@ def config_of(session: Any, row_id: Any, mapped: Any, where: str) -> dict[str, A
         raise half_filled("provider_id", where)
     try:
         config["api_key"] = build(config).api_key
+        known_provider(config["provider"])
     except ConfigError as error:
         raise ConfigError(error.message, where=where, hint=error.hint) from None
     return config
@@ -101,6 +105,16 @@ def plain(key: str, value: Any) -> Any:
     if key in WHOLE and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def known_provider(name: str) -> None:
+    """Checked as for a profile of the file, so that the error says which row is wrong.
+
+    Raises:
+        ConfigError: no such provider, built in or installed.
+    """
+    if name not in VENDORS and name not in plugin_names():
+        raise ConfigError(f'no provider "{name}"', hint=nearest(name, [*VENDORS, *plugin_names()]))
 
 
 def half_filled(attribute: str, where: str) -> ConfigError:

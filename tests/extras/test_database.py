@@ -108,12 +108,14 @@ async def test_a_key_never_goes_over_http_to_another_machine(path: Path) -> None
 
 def test_unknown_and_half_filled_rows(path: Path) -> None:
     rows = [row(URL, id="no model", model_name=""), row(URL, id="no provider", provider_id=" ")]
+    rows += [row(URL, id="wrong", provider_id="opnai")]
     rows += [row(URL, id="hot", temperature=9.0), row(URL, id="cold", max_tokens=0)]
     engine = made(path, *rows)
     says = {
         "abc": 'no such row (row "abc" of model_config): check the id',
         "no model": 'the row has no model_name (row "no model" of model_config): fill it in',
         "no provider": 'the row has no provider_id (row "no provider" of model_config): fill it in',
+        "wrong": 'no provider "opnai" (row "wrong" of model_config): did you mean "openai"?',
         "hot": 'temperature = 9.0 is out of range (row "hot" of model_config): between 0 and 2',
         "cold": 'max_tokens = 0 is out of range (row "cold" of model_config): at least 1',
     }
