@@ -151,6 +151,8 @@ WRONG_MESSAGES: list[Any] = [
 WRONG_CONFIGS: list[Any] = [
     None, "openai", ["openai"], {}, {"provider": "opnai"}, {"provider": 4}, {"model": "gpt-4o"},
     {"provider": "openai", "temperature": "hot"}, {"provider": "openai", "endpoint": "nowhere"},
+    {"provider": "openai", "model": "m", "odd": object()},
+    Profile(provider="openai", model="m", options={"odd": object()}),
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from ..errors import ConfigError
 from ..profiles import Profile, Timeout
 from ..secret import Secret
 from ..vendors import endpoint_variable
@@ -64,12 +65,19 @@ class ProviderCache:
 
 def identity_of(profile: Profile) -> str:
     """Canonical JSON of all that a profile says, secrets by their SHA-256, and of the address
-    that the environment names for it."""
+    that the environment names for it.
+
+    Raises:
+        ConfigError: the profile holds what is no JSON.
+    """
     said = dict(vars(profile))
     if profile.endpoint is None:
         said["endpoint"] = [os.environ.get(endpoint_variable(profile.provider or ""))]
-    plain = json.loads(json.dumps(said, default=_as_json))  # every key a string, as sorting needs
-    return json.dumps(plain, sort_keys=True)
+    try:
+        text = json.dumps(said, default=_as_json)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the profile cannot be sent as JSON: {error}") from None
+    return json.dumps(json.loads(text), sort_keys=True)  # sorting needs every key a string
 
 
 def _as_json(value: Any) -> Any:
@@ -79,4 +87,4 @@ def _as_json(value: Any) -> Any:
         return vars(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} in a profile is no JSON")
+    raise TypeError(f"it holds {type(value).__name__}")
