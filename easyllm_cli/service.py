@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
 from .events import MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
-from .messages import Message, question_about
+from .messages import Message, messages_of, question_about
 from .profiles import Profile
 from .providers import provider_names
 from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict
@@ -180,18 +180,18 @@ class LLMService:
     ) -> AsyncGenerator[Event, None]:
         """The answer as events; Start names who answers, Retrying says that it begins again.
 
-        `fallbacks`: asked in turn when the one before is busy, cannot be reached, or gives no
-        whole answer, but for when an event of a kind in `shown` has been handed on. The others:
-        as BaseLLMProvider.stream. `collect` makes a Completion of it, whose `response` is
-        {"frames": how many came, "last": the last one}.
+        `fallbacks`: asked in turn when the one before is busy, cannot be reached or gives no whole
+        answer, unless a kind in `shown` was handed on. The others: as BaseLLMProvider.stream.
+        `collect` makes a Completion of it, whose `response` is {"frames": n, "last": …}.
         Raises the last one's error, with the longest text that came as `.partial`.
         """
+        asked = messages_of(messages)  # once for all: an iterator has no second turn
         waiting = [self._providers.get(Profile.asked_for(one)) for one in (config, *fallbacks)]
         attempts, best = 1, Completion(text="", reasoning=None)
         while waiting:
             provider, seen = waiting.pop(0), False
             try:
-                chain = provider.stream(messages, stream, shown, max_bytes, verdict)
+                chain = provider.stream(asked, stream, shown, max_bytes, verdict)
                 async with aclosing(chain) as events:
                     async for event in events:
                         seen = seen or event.kind in shown

@@ -210,6 +210,15 @@ async def test_dicts_are_profiles_too() -> None:
     assert texts[-1] == "done"
 
 
+async def test_messages_that_come_but_once_go_to_every_profile() -> None:
+    with StandIn(scripted(refused(503))) as busy, StandIn(scripted(HELLO)) as good:
+        once: Any = iter(messages())
+        first, second = named("first", busy), named("second", good)
+        events = LLMService().stream(first, once, fallbacks=[second])
+        kinds = [event.kind async for event in events]
+    assert kinds[-1] == "done"
+
+
 def test_the_command_line_names_who_answered(easyllm: Easyllm) -> None:
     with StandIn(scripted(refused(503, "overloaded"))) as busy, StandIn(scripted(HELLO)) as good:
         profiles = only(busy, max_retries=0, fallback=["spare:other-model"])
