@@ -228,5 +228,5 @@ HTTP = (
     ),
 )  # fmt: skip
 # openai 3.x here; tests/extras has cases for 2.x, and for Google's SDK.
-SDK = tuple(replace(one, transport="sdk") for one in HTTP if one.wire in (CHAT, ROUTER))
+SDK = tuple(replace(one, transport="sdk") for one in HTTP if one.wire in (CHAT, RESPONSES, ROUTER))
 ADAPTERS = HTTP + SDK

@@ -20,8 +20,12 @@ SILENT = Script(Wait(30))
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def config(server: StandIn) -> Json:
-    return {"provider": "openai", "endpoint": f"{server.url}/v1", "model": "gpt-4o", "api_key": "k"}
+over_both = pytest.mark.parametrize("transport", ["http", "sdk"])
+
+
+def config(server: StandIn, **keys: str) -> Json:
+    usual = {"provider": "openai", "endpoint": f"{server.url}/v1", "model": "gpt-4o"}
+    return {**usual, "api_key": "k", **keys}
 
 
 async def becomes(true: Callable[[], object]) -> None:
@@ -31,21 +35,24 @@ async def becomes(true: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_the_block_closes_everything() -> None:
+@over_both
+async def test_the_block_closes_everything(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
+        asked = config(server, transport=transport)
         async with LLMService() as service:
-            await service.chat(config(server), messages())
+            await service.chat(asked, messages())
             assert server.connections == 1
         await becomes(lambda: server.connections == 0)
-        await service.chat(config(server), messages())  # it may be used again
+        await service.chat(asked, messages())  # it may be used again
         await service.aclose()
         await becomes(lambda: server.connections == 0)
 
 
-async def test_a_service_that_is_dropped_closes_its_connections() -> None:
+@over_both
+async def test_a_service_that_is_dropped_closes_its_connections(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        await LLMService().chat(config(server), messages())
-        await OpenAIProvider(config(server)).chat(messages())
+        await LLMService().chat(config(server, transport=transport), messages())
+        await OpenAIProvider(config(server, transport=transport)).chat(messages())
         await becomes(lambda: server.connections == 0)
 
 
@@ -134,6 +141,7 @@ import asyncio, sys
 from easyllm_cli import LLMService, OpenAIProvider
 
 config = {"provider": "openai", "endpoint": sys.argv[1], "model": "gpt-4o", "api_key": "k"}
+config["transport"] = sys.argv[2]
 messages = [{"role": "user", "content": "hi"}]
 service, provider = LLMService(), OpenAIProvider(config)
 
@@ -170,13 +178,14 @@ for work in (kept, kept, dropped, left_early, cleared, given_up, kept, by_the_bo
 """
 
 
-def test_no_warning_of_any_kind(tmp_path: Path) -> None:
+@over_both
+def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
     """ResourceWarning for a socket, RuntimeWarning for a coroutine, or anything else."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     with StandIn(OpenAIServer().handle) as server:
         ran = subprocess.run(
-            [sys.executable, "-W", "error", "-X", "dev", script, f"{server.url}/v1"],
+            [sys.executable, "-W", "error", "-X", "dev", script, f"{server.url}/v1", transport],
             cwd=ROOT, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
     assert ran.stderr == ""

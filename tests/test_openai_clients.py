@@ -15,11 +15,12 @@ from easyllm_cli.errors import (
     EasyLLMError,
     IncompleteAnswer,
     NetworkError,
+    NotFoundError,
     RefusedError,
 )
 from easyllm_cli.profiles import Profile
 from tests.adapters import HTTP
-from tests.asking import Json, answer, failure, messages
+from tests.asking import Json, answer, asked_of, failure, messages
 from tests.standins.openai import OpenAIServer
 from tests.standins.script import DONE, Cut, Script, chunk, scripted
 from tests.standins.server import StandIn
@@ -125,7 +126,7 @@ async def test_a_client_that_is_handed_in_sends_what_it_has_and_stays_open(
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter"])
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthError), (429, BusyError), (500, BusyError), (422, RefusedError)]
+    ("status", "kind"), [(401, AuthError), (429, BusyError), (500, BusyError), (404, NotFoundError)]
 )
 async def test_its_failures_are_ours(provider: str, status: int, kind: type[EasyLLMError]) -> None:
     refusal = next(one for one in HTTP if one.provider == provider).refusal
@@ -136,7 +137,7 @@ async def test_its_failures_are_ours(provider: str, status: int, kind: type[Easy
             asked = made({"model": "m", "max_retries": 0}, client=client)
             with pytest.raises(kind) as caught:
                 await asked.chat(messages())
-        assert len(server.requests) == 1, "the SDK's own retries are off"
+        assert len(asked_of(server)) == 1, "the SDK's own retries are off"
     error = caught.value
     assert (error.status, error.message, error.request_id) == (status, "not now", "req_7")
     assert error.retry_after == 0.2

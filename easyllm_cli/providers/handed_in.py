@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from ..profiles import Profile
+from ..secret import Secret
 from ..transport import carrier_for
 from .wire import WireProvider
 
@@ -20,6 +22,7 @@ class TakesClient(WireProvider):
         Raises:
             ConfigError: it is something else.
         """
+        self.handed_in = client is not None
         if client is None:
             super().__init__(profile)
             return
@@ -27,9 +30,13 @@ class TakesClient(WireProvider):
         super().__init__(
             Profile.asked_for(profile).with_(transport="sdk", endpoint=address or None)
         )
-        self.key = None
         self.no_key_hint = "check the key of the client that was handed in"
         self.carrier = carrier_for(self.profile, self.endpoint, self.sdk, client)
+
+    @cached_property
+    def key(self) -> Secret | None:
+        """As everywhere; a client that was handed in has its own."""
+        return None if self.handed_in else super().key
 
     def options(self) -> dict[str, Any]:
         """The profile's `options` for the body; Azure's API version goes into the URL."""

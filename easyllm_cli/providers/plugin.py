@@ -26,7 +26,9 @@ def plugin_class(name: str) -> type[BaseLLMProvider]:
     """
     entry = plugin_of(name)
     if entry is None:
-        raise ConfigError(f'no provider "{name}"', hint=nearest(name.lower(), [*VENDORS, *plugin_names()]))
+        raise ConfigError(
+            f'no provider "{name}"', hint=nearest(name.lower(), [*VENDORS, *plugin_names()])
+        )
     with blamed(entry):
         found: Any = entry.load()
         if not (isinstance(found, type) and issubclass(found, BaseLLMProvider)):

@@ -13,7 +13,7 @@ import httpx2 as httpx
 from ..errors import ConfigError
 from ..profiles import Profile
 from .carrier import Answer, Request, accept
-from .closing import Kept
+from .closing import Connections
 from .failures import network_error
 from .patience import Patience
 from .route import Route
@@ -27,7 +27,21 @@ class Client:
 
     def __init__(self, profile: Profile, url: str) -> None:
         self._route = Route(profile, url)
-        self._kept: Kept[httpx.AsyncClient] = Kept()
+        route = self._route  # not self: the connections end when nobody holds the client
+
+        def connect() -> httpx.AsyncClient:
+            try:
+                return httpx.AsyncClient(
+                    verify=route.trust(),
+                    proxy=route.named_proxy,
+                    trust_env=route.uses_environment(),
+                    follow_redirects=False,
+                    timeout=httpx.Timeout(None, connect=route.connect),
+                )
+            except (ValueError, ImportError) as error:
+                raise ConfigError(f"the proxy cannot be used: {error}") from None
+
+        self._connections = Connections(connect)
 
     @asynccontextmanager
     async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
@@ -36,7 +50,7 @@ class Client:
         Raises:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
-        http = self._kept.get(self._client)
+        http = self._connections.client()
         try:
             made = http.build_request(
                 request.method,
@@ -64,23 +78,4 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
-        await self._kept.aclose()
-
-    def _client(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-        """A new client, which closes itself.
-
-        Raises:
-            ConfigError: the proxy or ca_bundle cannot be used.
-        """
-        route = self._route
-        try:
-            http = httpx.AsyncClient(
-                verify=route.trust(),
-                proxy=route.named_proxy,
-                trust_env=route.uses_environment(),
-                follow_redirects=False,
-                timeout=httpx.Timeout(None, connect=route.connect),
-            )
-        except (ValueError, ImportError) as error:
-            raise ConfigError(f"the proxy cannot be used: {error}") from None
-        return http, http
+        await self._connections.aclose()

@@ -12,13 +12,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-Made = TypeVar("Made")
-
 
 class Closable(Protocol):
     """An HTTP client."""
 
+    @property
+    def is_closed(self) -> bool: ...
+
     async def aclose(self) -> None: ...
+
+
+Kept = TypeVar("Kept", bound=Closable)
 
 
 class _Loop:
@@ -75,33 +79,32 @@ async def close_now(thing: Closable) -> None:
     await (known.close(thing) if known else thing.aclose())
 
 
-class Kept(Generic[Made]):
-    """What one event loop made, kept for it and closed with it; another loop gets a new one."""
+class Connections(Generic[Kept]):
+    """An HTTP client of the event loop that asked for it, kept: another loop gets a new one."""
 
-    def __init__(self) -> None:
-        self._made: Made | None = None
-        self._closable: Closable | None = None
+    def __init__(self, make: Callable[[], Kept]) -> None:
+        self._make = make
+        self._client: Kept | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __del__(self) -> None:
-        if self._closable is not None and self._loop is not None:
-            close_soon(self._closable, self._loop)
+        if self._client is not None and self._loop is not None:
+            close_soon(self._client, self._loop)
 
-    def get(self, make: Callable[[], tuple[Made, Closable]]) -> Made:
-        """The running loop's, made at its first use; `make` gives it and what closes it."""
+    def client(self) -> Kept:
+        """The client of the running loop. Raises what `make` raises."""
         loop = asyncio.get_running_loop()
-        if self._made is None or self._loop is not loop:
-            made, closable = make()
-            self._made, self._closable, self._loop = made, closable, loop
-            close_with_loop(closable)
-        return self._made
+        if self._client is None or self._client.is_closed or self._loop is not loop:
+            self._client, self._loop = self._make(), loop
+            close_with_loop(self._client)
+        return self._client
 
     async def aclose(self) -> None:
-        """Close it; the next `get` makes another one."""
-        closable, self._closable, self._made = self._closable, None, None
-        if closable is None or self._loop is None:
+        """Close every connection; the next request makes new ones."""
+        client, self._client = self._client, None
+        if client is None or self._loop is None:
             return
         if self._loop is asyncio.get_running_loop():
-            await close_now(closable)
+            await close_now(client)
         else:
-            close_soon(closable, self._loop)
+            close_soon(client, self._loop)

@@ -27,7 +27,7 @@ from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
 from .carrier import ERROR_BODY_CAP, Answer, Request, accept
-from .closing import Kept
+from .closing import Connections
 from .failures import causes, network_error
 from .patience import Patience
 from .route import Route
@@ -40,8 +40,8 @@ RAW = {"X-Stainless-Raw-Response": "stream"}
 FROM_THE_SDK = ("host", "accept", "connection", "content-length", "transfer-encoding")
 NO_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
 
-# What is under way in this task, for the hooks of the HTTP client, which get no more than it knows.
-_under_way: ContextVar[tuple[Request, Patience]] = ContextVar("under way")
+# What this task sends, for the hooks of the HTTP client: (headers, URL, patience).
+_sending: ContextVar[tuple[dict[str, str], str, Patience]] = ContextVar("sending")
 
 
 class OpenAICarrier:
@@ -55,10 +55,12 @@ class OpenAICarrier:
                 hint="use openai.AsyncOpenAI or openai.AsyncAzureOpenAI",
             )
         self._given: AsyncOpenAI | None = client
-        self._own: Kept[AsyncOpenAI] = Kept()
+        self._own: tuple[Any, AsyncOpenAI] | None = None  # with the HTTP client below it
         self._endpoint = endpoint
         self._options = profile.options or {}
-        self._route = Route(profile, endpoint.url)
+        self._route = route = Route(profile, endpoint.url)
+        # Not self: connections end when nobody holds the carrier.
+        self._connections = Connections(lambda: _http_client(route))
 
     @asynccontextmanager
     async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
@@ -81,26 +83,30 @@ class OpenAICarrier:
 
     async def aclose(self) -> None:
         """Close our own client's connections; one that was handed in stays as it is."""
-        await self._own.aclose()
+        self._own = None
+        await self._connections.aclose()
 
     async def _send(self, request: Request, patience: Patience) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
         # The path alone where it lies below the endpoint: Azure's client rewrites paths.
         path = request.url.removeprefix(self._endpoint.url)
+        sent = request.revealed_headers()
         options: Any = {
             "max_retries": 0,
             "timeout": Timeout(None, connect=self._route.connect),
             "follow_redirects": False,
-            "headers": RAW if self._given is None else {**request.revealed_headers(), **RAW},
+            "headers": RAW if self._given is None else {**sent, **RAW},
         }
-        under_way = _under_way.set((request, patience))
+        if self._is_azure and "Authorization" in sent:
+            sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
+        sending = _sending.set((sent, request.url, patience))
         try:
-            client = self._given or self._own.get(self._client)
+            client = self._given or self._client()
             if request.method == "GET":
-                sending = client.get(path, cast_to=object, options=options)
+                coming = client.get(path, cast_to=object, options=options)
             else:
-                sending = client.post(path, cast_to=object, body=request.body, options=options)
-            made: Any = await patience.wait(sending)
+                coming = client.post(path, cast_to=object, body=request.body, options=options)
+            made: Any = await patience.wait(coming)
         except Exception as error:
             patience.stop()
             ours = self._translated(error, request)
@@ -108,7 +114,7 @@ class OpenAICarrier:
                 raise
             raise ours from error
         finally:
-            _under_way.reset(under_way)
+            _sending.reset(sending)
         return made.http_response
 
     def _translated(self, error: Exception, request: Request) -> EasyLLMError | None:
@@ -129,55 +135,23 @@ class OpenAICarrier:
             return ConfigError(f"the client cannot send: {shortened(str(error))}")
         return None
 
-    def _client(self) -> tuple[AsyncOpenAI, Any]:
-        """A new client of our own, and the HTTP client below it.
+    def _client(self) -> AsyncOpenAI:
+        """Our own client, over the running loop's connections.
 
         Raises:
             ConfigError: the proxy, ca_bundle or Azure's API version.
         """
-        base = self._endpoint.url
-        version = self._api_version() if self._is_azure else ""
-        http = self._http()
-        known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
-        if not self._is_azure:
-            return AsyncOpenAI(base_url=base, **known), http
-        base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
-        return AsyncAzureOpenAI(base_url=base, api_version=version, **known), http
-
-    def _http(self) -> Any:
-        """The SDK's own kind of HTTP client, reached and watched as we do it."""
-        try:
-            return DefaultAsyncHttpxClient(
-                verify=self._route.trust(),
-                proxy=self._route.named_proxy,
-                trust_env=self._route.uses_environment(),
-                follow_redirects=False,
-                timeout=Timeout(None, connect=self._route.connect),
-                event_hooks={"request": [self._only_ours], "response": [self._judged]},
-            )
-        except (ValueError, ImportError) as error:
-            raise ConfigError(f"the proxy cannot be used: {error}") from None
-
-    async def _only_ours(self, made: Any) -> None:
-        """The request as it leaves: our headers, and of the SDK's only what names no one."""
-        request, patience = _under_way.get()
-        for name in list(made.headers):
-            if name.lower() not in FROM_THE_SDK and not name.lower().startswith("x-stainless-"):
-                del made.headers[name]
-        sent = request.revealed_headers()
-        if self._is_azure and "Authorization" in sent:
-            sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
-        made.headers.update(sent)
-        made.extensions["trace"] = patience.trace
-
-    async def _judged(self, response: Any) -> None:
-        """A refusal is read here, where its size is bounded: the SDK would read all of it."""
-        request, patience = _under_way.get()
-        if response.status_code >= 300:
-            coming = response.aiter_raw()
-            await accept(
-                Answer(response.status_code, response.headers, request.url, coming, patience)
-            )
+        http = self._connections.client()
+        if self._own is None or self._own[0] is not http:
+            known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
+            base = self._endpoint.url
+            if not self._is_azure:
+                self._own = http, AsyncOpenAI(base_url=base, **known)
+            else:
+                base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
+                version = self._api_version()
+                self._own = http, AsyncAzureOpenAI(base_url=base, api_version=version, **known)
+        return self._own[1]
 
     @property
     def _is_azure(self) -> bool:
@@ -194,3 +168,40 @@ class OpenAICarrier:
                 "export OPENAI_API_VERSION=2024-10-21",
             )
         return named
+
+
+def _http_client(route: Route) -> Any:
+    """The SDK's own kind of HTTP client, reached and watched as ours is.
+
+    Raises:
+        ConfigError: the proxy or ca_bundle.
+    """
+    try:
+        return DefaultAsyncHttpxClient(
+            verify=route.trust(),
+            proxy=route.named_proxy,
+            trust_env=route.uses_environment(),
+            follow_redirects=False,
+            timeout=Timeout(None, connect=route.connect),
+            event_hooks={"request": [_only_ours], "response": [_judged]},
+        )
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"the proxy cannot be used: {error}") from None
+
+
+async def _only_ours(made: Any) -> None:
+    """The request as it leaves: our headers, and of the SDK's only what names no one."""
+    sent, _, patience = _sending.get()
+    for name in list(made.headers):
+        if name.lower() not in FROM_THE_SDK and not name.lower().startswith("x-stainless-"):
+            del made.headers[name]
+    made.headers.update(sent)
+    made.extensions["trace"] = patience.trace
+
+
+async def _judged(response: Any) -> None:
+    """A refusal is read here, where its size is bounded: the SDK would read all of it."""
+    _, url, patience = _sending.get()
+    if response.status_code >= 300:
+        coming = response.aiter_raw()
+        await accept(Answer(response.status_code, response.headers, url, coming, patience))
