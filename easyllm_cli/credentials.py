@@ -6,11 +6,12 @@ import os
 import shlex
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from .endpoints import Endpoint, is_loopback
 from .errors import AuthError, ConfigError
-from .profiles import KEY_SOURCES, Profile
+from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
 from .vendors import vendor_of
 
@@ -42,6 +43,23 @@ def refuse_plain(profile: Profile, endpoint: Endpoint) -> None:
         )
 
 
+def keys_for(profile: Profile, endpoint: Endpoint) -> list[Secret]:
+    """Every key to send to this endpoint in turn, where a profile may name several.
+
+    Raises:
+        AuthError, ConfigError: as key_for; the list is empty.
+    """
+    for source in ("api_key_env", "api_key"):
+        named = getattr(profile, source)
+        if isinstance(named, list):
+            if not named:
+                raise ConfigError(f"{source} is an empty list", hint="name a key")
+            each = [replace(profile, **{source: one}) for one in named]
+            return [key for one in each if (key := key_for(one, endpoint)) is not None]
+    key = key_for(profile, endpoint)
+    return [] if key is None else [key]
+
+
 def names_a_key(profile: Profile, endpoint: Endpoint) -> bool:
     """Whether a key would be looked up, without looking it up (--dry-run)."""
     if any(getattr(profile, source) is not None for source in KEY_SOURCES):
@@ -57,16 +75,19 @@ def source_of(profile: Profile, endpoint: Endpoint) -> str:
     for source in KEY_SOURCES:
         value = getattr(profile, source)
         if value is not None:
-            return str(value) if source == "api_key_env" else source
+            if source != "api_key_env":
+                return source
+            return " or ".join(value) if isinstance(value, list) else str(value)
     names = vendor_of(profile.provider).key_variables
     return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
 def _named(profile: Profile) -> Secret | None:
     """The key from the source that the profile names."""
-    if profile.api_key is not None:
+    refuse_several_keys(profile)
+    if isinstance(profile.api_key, Secret):
         return _not_empty(profile.api_key.reveal(), "api_key is empty")
-    if profile.api_key_env is not None:
+    if isinstance(profile.api_key_env, str):
         name = profile.api_key_env
         return _not_empty(
             os.environ.get(name, ""), f"{name} is not set", hint=f"export {name}=your-key"

@@ -9,14 +9,17 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError
 from .profiles import Profile
-from .vendors import endpoint_variable, vendor_of
+from .vendors import VENDORS, endpoint_variable, vendor_of
 
 OLLAMA_PORT = 11434
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A base URL without a slash at its end, and the variable that named it ("" = none did)."""
+    """A base URL without a slash at its end, and the variable that named it ("" = none did).
+
+    The URL is "" where nothing names one and the provider needs none (litellm).
+    """
 
     url: str
     variable: str = ""
@@ -52,6 +55,8 @@ def endpoint_of(profile: Profile) -> Endpoint:
         if not raw:
             variable = ""
             raw = vendor_of(name).base_url
+            if not raw and name in VENDORS:
+                return Endpoint("")  # litellm knows where each vendor is
             if not raw:
                 raise ConfigError(
                     f"no endpoint is known for {name}",

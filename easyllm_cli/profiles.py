@@ -13,6 +13,7 @@ from .values import RANGES, fits, nearest, refuse_what_is_no_json
 
 EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
 KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
+BALANCED = ("litellm",)  # the providers whose key may be a list (DESIGN §6)
 # The spec's defaults (DESIGN §5), sent softly where they are sent at all.
 DEFAULTS = {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
 SAMPLING = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")
@@ -45,11 +46,13 @@ class Profile:
     system: str | None = _key("system prompt")
     api: str | None = _key("which of OpenAI's protocols", ("chat", "responses"))
     transport: str = _key("own HTTP, or the provider's SDK", ("http", "sdk"), "http")
-    api_key_env: str | None = _key("the variable that holds the key")
+    api_key_env: str | list[str] | None = _key("the variable with the key (litellm: or several)")
     api_key_cmd: str | list[str] | None = _key("a command that prints the key")
     api_key_file: str | None = _key("a file that holds the key, mode 0600")
     keyring: str | None = _key("the key's name in the system keyring")
-    api_key: Secret | None = _key("the key itself; needs a file of mode 0600")
+    api_key: Secret | list[Secret] | None = _key(
+        "the key itself (litellm: or several); needs a file of mode 0600"
+    )
     headers: dict[str, str] | None = _key("extra headers; a value may be env:NAME")
     ca_bundle: str | None = _key("PEM file of the authorities to trust")
     proxy: str | None = _key("proxy URL")
@@ -184,7 +187,23 @@ def build(table: Mapping[str, Any], name: str = "") -> Profile:
         raise ConfigError(
             f"two sources for one key: {' and '.join(named)}", code=named[1], hint="keep one"
         )
-    return Profile(name=name, **made)
+    profile = Profile(name=name, **made)
+    if profile.provider not in (None, *BALANCED):
+        refuse_several_keys(profile)
+    return profile
+
+
+def refuse_several_keys(profile: Profile) -> None:
+    """Only litellm balances keys; elsewhere a list is a mistake.
+
+    Raises:
+        ConfigError: the profile names several keys.
+    """
+    for source in ("api_key_env", "api_key"):
+        if isinstance(getattr(profile, source), list):
+            raise ConfigError(
+                f"{source} is a list, and only litellm balances keys", code=source, hint="name one"
+            )
 
 
 def checked(key: str, value: Any) -> Any:
@@ -214,6 +233,8 @@ def checked(key: str, value: Any) -> Any:
         raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
     if key == "options" and value is not None:
         refuse_what_is_no_json(value)
+    if key == "api_key" and isinstance(value, list):
+        return [checked(key, one) for one in value]
     if key == "api_key" and isinstance(value, str):
         return Secret(value)
     if key in {"api_key_file", "ca_bundle", "mmproj"} and isinstance(value, str):

@@ -17,6 +17,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
     "Secret": lambda value: isinstance(value, str | Secret),
     "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),
+    "list[Secret]": lambda value: isinstance(value, list) and all(map(CHECKS["Secret"], value)),
     "dict[str, Any]": lambda value: isinstance(value, Mapping),
     "dict[str, str]": lambda value: (
         isinstance(value, Mapping) and all(map(CHECKS["str"], value.values()))

@@ -16,6 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Vendor:
     """One built-in name.
 
+    `base_url`: "" where none is needed.
     `hosts`: the vendor's own; its key variable goes to these and nowhere else.
     `key_required`: False for servers that people run themselves.
     `tokens`: the wire name of the answer's limit in tokens.
@@ -106,6 +107,8 @@ VENDORS: dict[str, Vendor] = {
         "openai", "http://127.0.0.1:8080/v1", LOOPBACK, ("LLAMACPP_API_KEY",),
         key_required=False, thinking="template", separates=False,
     ),
+    # No address and no key of its own: litellm knows each vendor's by the model's name.
+    "litellm": Vendor("litellm", "", (), key_required=False, separates=False),
 }  # fmt: skip
 
 

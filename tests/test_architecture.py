@@ -31,7 +31,7 @@ HOMES = {
     "httpx2": ("transport/client.py",),
     "openai": ("transport/openai_sdk.py",),
     "google": ("transport/google_sdk.py",),
-    "litellm": ("providers/litellm.py",),
+    "litellm": ("providers/litellm_calls.py",),
     "tomllib": ("config.py",),
     "tomlkit": ("config.py",),
     "backoff": ("retry.py",),

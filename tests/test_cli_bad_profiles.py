@@ -41,6 +41,7 @@ def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
         ('[profiles.t]\nprovider = "ollama"\ntimeout = { idel = 5 }\n', "idel", "3:13", "idle"),
         ('[profiles.t]\nprovider = "ollama"\ntimeout = { idle = 0 }\n', "idle", "3:13", ""),
         ('[profiles.t]\napi_key_env = "A"\napi_key_cmd = "b"\n', "two sources", "3:1", "keep one"),
+        ('[profiles.t]\nextends = "groq"\napi_key_env = ["A"]\n', "only litellm", "3:1", "one"),
         ('[profiles.t]\nextends = "olama"\n', "olama", "2:1", "ollama"),
         ('[profiles.t]\nextends = "t"\n', "t", "2:1", ""),
         ('[profiles.t]\nprovider = "olama"\n', "olama", "2:1", "ollama"),
@@ -175,3 +176,9 @@ def test_dead_host(easyllm: Easyllm) -> None:
     assert "models.invalid" in what
     assert hint
     assert time.monotonic() - began < 10
+
+
+def test_a_provider_whose_package_is_not_installed(easyllm: Easyllm) -> None:
+    what, _, hint = refused(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
+    assert what == "the provider litellm needs the package litellm"
+    assert hint == "pip install 'easyllm-cli[litellm]'"

@@ -15,6 +15,7 @@ from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.another_user import as_another_user
 
 KEY = "sk-test-0123456789"
+KEYED = [name for name, vendor in VENDORS.items() if vendor.key_variables]
 REMOTE = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
 
 
@@ -48,7 +49,7 @@ def test_a_missing_key_is_told_before_any_request(name: str) -> None:
     assert VENDORS[name].key_variables[0] in line
 
 
-@pytest.mark.parametrize("name", [*VENDORS])
+@pytest.mark.parametrize("name", KEYED)
 def test_a_providers_variables_go_to_its_own_host(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +72,7 @@ def test_trap_28_never_to_another_host(
     assert key_of(provider=name, endpoint=endpoint.replace("//", "//api.openai.com.", 1)) is None
 
 
-@pytest.mark.parametrize("name", [*VENDORS])
+@pytest.mark.parametrize("name", KEYED)
 def test_to_the_endpoint_of_the_same_providers_variable(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"timeout": {"idle": True}}, "above 0"),
     ({"timeout": {"total": float("nan")}}, "above 0"),
     ({"api_key": "a", "api_key_env": "B"}, "two sources for one key"),
-    ({"api_key": 5}, "api_key must be str, not int"),
+    ({"api_key": 5}, "api_key must be str | list[str], not int"),
+    ({"api_key": ["a", 5]}, "api_key must be str | list[str], not list"),
+    ({"provider": "openai", "api_key": ["a", "b"]}, "only litellm balances keys"),
+    ({"provider": "openai", "api_key_env": ["A", "B"]}, "only litellm balances keys"),
     ({"endpoint": 5}, "endpoint must be str, not int"),
     ({"base_url": 5}, "endpoint must be str, not int"),
 ]

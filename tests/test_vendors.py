@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from easyllm_cli.credentials import key_for
 from easyllm_cli.endpoints import endpoint_of, is_loopback
 from easyllm_cli.errors import AuthError, ConfigError
 from easyllm_cli.messages import Message
@@ -24,7 +25,9 @@ PATHS = {
 }
 FOREIGN = "http://127.0.0.1:9"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
-every_vendor = pytest.mark.parametrize("name", VENDORS)
+# litellm has no address: whom it asks is in the model's name (tests/extras/test_litellm.py).
+ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url]
+every_vendor = pytest.mark.parametrize("name", ADDRESSED)
 
 
 def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
@@ -67,6 +70,14 @@ def test_row_is_whole(name: str) -> None:
     assert not vendor.base_url.endswith("/")
     assert provider_class(name).__name__.endswith("Provider")
     assert re.fullmatch(r"[A-Z_]+", endpoint_variable(name))
+
+
+def test_litellm_needs_no_address_and_takes_no_variable_of_a_vendor(all_keys: None) -> None:
+    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm"]
+    nowhere = Profile.of({"provider": "litellm", "model": "openai/m"})
+    assert endpoint_of(nowhere).url == ""
+    for profile in (nowhere, nowhere.with_(endpoint="https://api.openai.com/v1")):
+        assert key_for(profile, endpoint_of(profile)) is None
 
 
 @every_vendor

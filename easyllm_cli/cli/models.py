@@ -1,12 +1,15 @@
 """`easyllm models`: what the profile's server offers."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import EasyLLMError, UsageError
 from ..events import Model
 from .options import Common, Run, Sampling, Target, options
+
+if TYPE_CHECKING:
+    from ..providers.base import BaseLLMProvider
 
 PATIENT = 60.0  # seconds: a long list may take longer than a question beside an answer
 Prefix = Annotated[
@@ -62,15 +65,11 @@ def listed(target: Target, common: Common, prefix: str) -> list[Model]:
 
     async def ask() -> None:
         from ..providers import provider_for
-        from ..render import is_terminal
 
         provider = provider_for(profile)
         provider.look_seconds = common.timeout or PATIENT
         try:
-            if common.json or is_terminal(1):
-                everything.extend(await provider.models())
-            else:  # only ids are shown: nothing more is asked
-                everything.extend(Model(name) for name in await provider.list_models())
+            everything.extend(await offered(provider, common))
         except EasyLLMError as error:
             error.where = error.where or provider.where
             await provider.explain(error)
@@ -87,4 +86,18 @@ def listed(target: Target, common: Common, prefix: str) -> list[Model]:
             f'no model begins with "{prefix}"', where=profile.name,
             hint=f"easyllm models {profile.choice} lists all {len(everything)}",
         )  # fmt: skip
+    return found
+
+
+async def offered(provider: "BaseLLMProvider", common: Common) -> list[Model]:
+    """Every model, with no more than its id where nothing more is shown; says what list it is."""
+    from ..render import is_terminal
+    from ..render.output import complain
+
+    if common.json or is_terminal(1):
+        found = await provider.models()
+    else:
+        found = [Model(name) for name in await provider.list_models()]
+    if provider.models_note and not common.quiet:
+        complain(f"easyllm: {provider.models_note}")
     return found

@@ -18,6 +18,7 @@ ADAPTERS = {
     "ollama": ("ollama", "OllamaProvider"),
     "openrouter": ("openrouter", "OpenRouterProvider"),
     "gemini": ("gemini", "GeminiProvider"),
+    "litellm": ("litellm", "LiteLLMProvider"),
 }
 # The same for api = "responses": adapters that speak OpenAI's other protocol, too.
 RESPONSES = {"openai": ("responses", "ResponsesProvider")}

@@ -43,6 +43,7 @@ class BaseLLMProvider(ABC):
 
     provider: ClassVar[str] = ""
     sdk: ClassVar[str] = ""
+    models_note: ClassVar[str] = ""  # what `models` is, where it is not a server's own list
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         made = Profile.asked_for(profile)

@@ -28,7 +28,7 @@ from ..profiles import Profile
 from ..secret import Secret
 from ..transport import carrier_for
 from ..transport.carrier import Carrier, Request
-from ..transport.exchange import exchange
+from ..transport.exchange import Parsed, exchange
 from ..transport.framing import Framing, Whole
 from ..transport.patience import Patience
 from ..values import nearest
@@ -164,8 +164,7 @@ class WireProvider(BaseLLMProvider):
         self, request: Request, stream: bool, patience: Patience, decoder: Decoder
     ) -> AsyncIterator[Event]:
         """The events of the frames; ends at the end marker even if the connection does not."""
-        framing = self.framing() if stream else Whole()
-        frames: Any = exchange(self.carrier, request, framing, patience)
+        frames: Any = self.parsed(request, stream, patience)
         try:
             async with aclosing(frames):
                 async for frame in frames:
@@ -180,6 +179,13 @@ class WireProvider(BaseLLMProvider):
             final = decoder.ended and decoder.marker_is_final
             if not final or isinstance(error, MalformedAnswer):
                 raise
+
+    def parsed(
+        self, request: Request, stream: bool, patience: Patience
+    ) -> AsyncIterator[Parsed | Note]:
+        """The request's frames; what sends it is the HTTP client, unless an adapter has its own."""
+        framing = self.framing() if stream else Whole()
+        return exchange(self.carrier, request, framing, patience)
 
     def _patience(self, stream: bool) -> Patience:
         limits = self.profile.timeout

@@ -1,0 +1,148 @@
+"""LiteLLM: every vendor that the litellm package reaches, through its `acompletion` (WIRE §5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from ..credentials import keys_for, source_of
+from ..errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
+from ..events import Event, Model, Note, Reasoning, Text
+from ..messages import Message
+from ..profiles import KEY_SOURCES, Profile
+from ..secret import Secret
+from ..transport.carrier import Request
+from ..transport.exchange import Parsed
+from ..transport.patience import Patience
+from .decoder import Decoder
+from .families import LONE_CLOSER
+from .litellm_calls import Shuffle, missing_keys, reasons, sent, tabled_models, vendor_of
+from .litellm_frames import LiteLLMDecoder
+from .litellm_keys import Keys, foreign_headers
+from .openai import OpenAIProvider
+from .thinking import reasoning_effort
+from .wire import WireProvider
+
+KEY_FAILURES = (AuthError, BillingError, BusyError)
+
+
+class LiteLLMProvider(OpenAIProvider):
+    """The body of Chat Completions, sent by litellm to whom the model's name says."""
+
+    provider: ClassVar[str] = "litellm"
+    sdk: ClassVar[str] = ""  # it has its own way to send
+    models_note: ClassVar[str] = "from litellm's own table: no server was asked"
+
+    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
+        super().__init__(profile)
+        for key, variable in (("ca_bundle", "SSL_CERT_FILE"), ("proxy", "HTTPS_PROXY")):
+            if getattr(self.profile, key):
+                raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
+        self.others = [self._other(model) for model in self.profile.fallback_models or ()]
+        self._keys: Keys | None = None
+        self._shuffle: Shuffle | None = None
+
+    def _other(self, model: str) -> LiteLLMProvider:
+        """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
+        made = replace(self.profile, model=model, fallback_models=None)
+        if not self.endpoint.url and vendor_of(model) != vendor_of(self.model):
+            keyless: dict[str, Any] = dict.fromkeys(KEY_SOURCES)
+            made = replace(made, **keyless)
+        return LiteLLMProvider(made)
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        """One attempt; `fallback_models` are asked in turn while nothing of an answer has come.
+
+        By us: litellm's own fallbacks follow any error, a refused key too, and lose it.
+        """
+        for one, after in zip([self, *self.others], [*self.others, None], strict=True):
+            began = False
+            alone: Any = super(LiteLLMProvider, one).events(messages, stream)
+            try:
+                async with aclosing(alone) as events:
+                    async for event in events:
+                        began = began or isinstance(event, Text | Reasoning)
+                        yield event
+                return
+            except EasyLLMError as error:
+                if began or after is None or error.exit_code not in (5, 6, 7):  # DESIGN §5
+                    raise
+                why = error.what
+            yield Note(f"{one.model}: {why}; asking {after.model}")
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        return await WireProvider.prepare(self, messages)
+
+    def headers(self) -> dict[str, str | Secret]:
+        """The profile's own headers; the key goes as an argument of the call."""
+        own = {"openai-organization": self.profile.organization,
+               "openai-project": self.profile.project}  # fmt: skip
+        named = {name: value for name, value in own.items() if value}
+        return {**(foreign_headers() if self.endpoint.url else {}), **named, **self.extra_headers()}
+
+    def thinking(self) -> dict[str, Any]:
+        """litellm translates `reasoning_effort` for each vendor."""
+        if self.profile.reasoning:
+            return reasoning_effort(self.profile.reasoning)
+        return reasoning_effort("medium") if self.profile.think and reasons(self.model) else {}
+
+    def decoder(self, stream: bool) -> Decoder:
+        return LiteLLMDecoder(stream)
+
+    def holds_text(self) -> bool:
+        """Vendors have their reasoning separated by litellm; what an endpoint does is unknown."""
+        asked = self.profile.think or self.profile.reasoning not in (None, "off")
+        return bool(self.endpoint.url) and (asked or LONE_CLOSER.search(self.model) is not None)
+
+    @cached_property
+    def key(self) -> Secret | None:
+        """The first key, for error lines."""
+        return next(iter(keys_for(self.profile, self.endpoint)), None)
+
+    async def parsed(
+        self, request: Request, stream: bool, patience: Patience
+    ) -> AsyncIterator[Parsed | Note]:
+        """The answer's chunks; a key that is refused or over its limit gives way to the next."""
+        if self._keys is None:
+            self._keys = Keys(keys_for(self.profile, self.endpoint))
+        keys = self._keys
+        waiting = keys.order(await self._chosen(len(keys.all)))
+        while True:
+            number = waiting.pop(0)
+            key = keys.all[number] if keys.all else None
+            frames: Any = sent(request, stream, patience, self.endpoint.url, key)
+            try:
+                async with aclosing(frames):
+                    async for one in frames:
+                        yield one
+                return
+            except KEY_FAILURES as error:
+                if not keys.blames(number, error) or patience.started or not waiting:
+                    raise
+                why = error.what
+            yield Note(f"key {number + 1} of {len(keys.all)}: {why}; trying another")
+
+    async def _chosen(self, count: int) -> int:
+        """litellm's Router balances the keys."""
+        if count < 2:
+            return 0
+        self._shuffle = self._shuffle or Shuffle(self.model, count)
+        return await self._shuffle.choose()
+
+    async def models(self) -> list[Model]:
+        return tabled_models()
+
+    async def explain(self, error: EasyLLMError) -> None:
+        """Whose key was refused, or which variable litellm misses."""
+        await super().explain(error)
+        if isinstance(error, AuthError) and not self.endpoint.url:
+            missing = missing_keys(self.model)
+            source = source_of(self.profile, self.endpoint) or "litellm's variable for this vendor"
+            error.hint = f"set {' and '.join(missing)}" if missing else f"check {source}"
+
+    def dry_request(self, messages: list[Message], stream: bool) -> Request:
+        """Raises UsageError: litellm makes the request itself."""
+        raise UsageError("--dry-run cannot show what litellm sends", hint="use -v to see whom")

@@ -1,0 +1,142 @@
+"""The litellm package, made quiet: one call, its choice of a key, and its tables.
+
+This is the one file that names litellm. What it invents is taken out in litellm_frames.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from ..errors import EasyLLMError
+from ..events import Model
+from ..secret import Secret
+from ..transport.carrier import Request
+from ..transport.exchange import Parsed
+from ..transport.framing import BODY
+from ..transport.patience import Patience
+from .litellm_errors import from_litellm
+from .litellm_frames import described, frame, whole
+
+# Read when litellm is imported: no price list, header list or tokenizer is fetched by it.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+os.environ.setdefault("LITELLM_OFFLINE_MODE", "true")
+
+import litellm
+
+litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" on stdout
+for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+# For an endpoint without a key: left to itself litellm sends it the vendor's variable.
+NO_KEY = "no-key"
+# Seconds: litellm's own limit, never reached, since `Patience` has the profile's.
+LAX = 6000.0
+# One request a call: retries, fallbacks and what to leave out are ours to decide (DESIGN §5).
+ONE_TRY = {"max_retries": 0, "num_retries": 0, "drop_params": False, "timeout": LAX}
+
+
+def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
+    """What `acompletion` is given; secrets are revealed here and nowhere before."""
+    made = dict(request.body or {})
+    if request.headers:
+        made["extra_headers"] = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers.items()
+        }
+    if url:
+        made["api_base"] = url
+        made["api_key"] = NO_KEY
+        # litellm's table does not know what somebody's own server takes: that server decides.
+        made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
+    if key is not None:
+        made["api_key"] = key.reveal()
+    return made | ONE_TRY
+
+
+async def sent(
+    request: Request, stream: bool, patience: Patience, url: str, key: Secret | None
+) -> AsyncIterator[Parsed]:
+    """One call of `acompletion`: each chunk, or the whole body, in Chat Completions' shape.
+
+    `url`: the endpoint; "" = the vendor's own, and litellm reads the vendor's key variable.
+    Raises:
+        EasyLLMError: by its class, whatever litellm or the vendor says.
+    """
+    try:
+        answer = await patience.wait(litellm.acompletion(**arguments(request, url, key)))
+        if not stream:
+            yield whole(answer), BODY
+            return
+        async with aclosing(answer):
+            while (chunk := await patience.wait(anext(answer, None))) is not None:
+                yield frame(chunk, answer), ""
+    except EasyLLMError:
+        raise
+    except Exception as error:
+        failed = from_litellm(error, url, patience.started)
+        if failed is not None:  # else it ended before its end marker: the decoder says so
+            raise failed from error
+    finally:
+        patience.stop()
+
+
+class Shuffle:
+    """litellm's Router: it chooses one of several keys, and never sees any of them.
+
+    It does not send: its own wrapper of a stream hides whether the stream was cut (SPIKES f).
+    """
+
+    def __init__(self, model: str, count: int) -> None:
+        self._model = model
+        rows = [
+            {
+                "model_name": model,
+                "litellm_params": {"model": model, "api_key": f"number {number}"},
+                "model_info": {"id": str(number)},
+            }
+            for number in range(count)
+        ]
+        self._router = litellm.Router(model_list=rows, num_retries=0)
+
+    async def choose(self) -> int:
+        """The number of a key, from 0."""
+        # `select` since 1.108; the older name is deprecated there.
+        new = hasattr(litellm.Router, "select")
+        choose = self._router.select if new else self._router.async_get_available_deployment
+        chosen = await choose(self._model, {})
+        return int(chosen["model_info"]["id"])
+
+
+def vendor_of(model: str) -> str:
+    """litellm's word for who serves a model; "" = it knows none."""
+    try:
+        return str(litellm.get_llm_provider(model)[1])
+    except Exception:
+        return ""
+
+
+def reasons(model: str) -> bool:
+    """Whether litellm's table says that the model reasons."""
+    return bool(litellm.supports_reasoning(model=model))
+
+
+def missing_keys(model: str) -> list[str]:
+    """The variables that litellm reads for a model and that are not set."""
+    return list(litellm.validate_environment(model=model).get("missing_keys") or ())
+
+
+def tabled_models() -> list[Model]:
+    """litellm's own table of chat models: all of those vendors whose keys are set, else all.
+
+    No server is asked: it is what litellm knew at its release.
+    """
+    table = litellm.model_cost
+    names = litellm.get_valid_models(check_provider_endpoint=False) or sorted(
+        name for name, row in table.items() if row.get("mode") == "chat"
+    )
+    return [described(name, table.get(name) or {}) for name in names]

@@ -1,0 +1,38 @@
+"""Several keys in one profile: litellm balances them, and nobody else takes them (DESIGN §6)."""
+
+import pytest
+
+from easyllm_cli.credentials import key_for, keys_for
+from easyllm_cli.endpoints import Endpoint
+from easyllm_cli.errors import AuthError, ConfigError
+from easyllm_cli.profiles import Profile
+
+KEY = "sk-test-0123456789"
+
+
+@pytest.mark.parametrize("source", ["api_key", "api_key_env"])
+def test_litellm_takes_several_keys(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRST", f"{KEY}-1")
+    monkeypatch.setenv("SECOND", f"{KEY}-2")
+    named = ["FIRST", "SECOND"] if source == "api_key_env" else [f"{KEY}-1", f"{KEY}-2"]
+    profile = Profile.of({"provider": "litellm", source: named})
+    assert [key.reveal() for key in keys_for(profile, Endpoint(""))] == [f"{KEY}-1", f"{KEY}-2"]
+    assert KEY not in repr(profile)
+    plain = Endpoint("http://192.0.2.1/v1")
+    with pytest.raises(ConfigError, match="http://"):
+        keys_for(profile, plain)
+
+
+def test_each_of_several_keys_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRST", KEY)
+    for named, kind in ((["FIRST", "SECOND"], AuthError), ([], ConfigError)):
+        profile = Profile.of({"provider": "litellm", "api_key_env": named})
+        with pytest.raises(kind, match="SECOND is not set" if named else "empty list"):
+            keys_for(profile, Endpoint(""))
+
+
+def test_an_adapter_that_takes_one_key_refuses_several() -> None:
+    """Where a dict names no provider the adapter's class does, after the dict was read."""
+    profile = Profile.of({"api_key": [KEY, KEY]}).with_(provider="openai")
+    with pytest.raises(ConfigError, match="only litellm"):
+        key_for(profile, Endpoint("https://api.openai.com/v1"))
