@@ -78,8 +78,8 @@ class LiteLLMProvider(OpenAIProvider):
 
     def headers(self) -> dict[str, str | Secret]:
         """The profile's own headers; the key goes as an argument of the call."""
-        own = {"openai-organization": self.profile.organization,
-               "openai-project": self.profile.project}  # fmt: skip
+        own = {"OpenAI-Organization": self.profile.organization,
+               "OpenAI-Project": self.profile.project}  # fmt: skip
         named = {name: value for name, value in own.items() if value}
         return {**(foreign_headers() if self.endpoint.url else {}), **named, **self.extra_headers()}
 

@@ -51,6 +51,8 @@ def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
     if url:
         made["api_base"] = url
         made["api_key"] = NO_KEY
+        if not vendor_of(made["model"]):  # a gateway's own name: those speak OpenAI's protocol
+            made["model"] = f"openai/{made['model']}"
         # litellm's table does not know what somebody's own server takes: that server decides.
         made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
     if key is not None:

@@ -19,7 +19,7 @@ from ..transport.status import from_object, from_response
 PREFIX = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )*(?:\w+Exception - )?")
 NO_VENDOR = "LLM Provider NOT provided"
 NO_KEY = re.compile(r"(?i)api_key client option must be set|missing .*api.?key|API key is missing")
-NO_ANSWER = "Empty or invalid response from LLM endpoint"
+NO_ANSWER = re.compile(r"Empty or invalid response from LLM endpoint|response with no 'choices'")
 END = "Stream ended before a finish_reason"
 
 
@@ -48,7 +48,7 @@ def from_litellm(error: Exception, url: str, started: bool) -> EasyLLMError | No
         if started:
             return IncompleteAnswer(f"the answer was cut: {failed.message}", hint="ask again")
         return failed
-    if NO_ANSWER in words or any(isinstance(one, json.JSONDecodeError) for one in chain):
+    if NO_ANSWER.search(words) or any(isinstance(one, json.JSONDecodeError) for one in chain):
         return MalformedAnswer(
             "the server sent something that is no answer", hint="check the endpoint"
         )

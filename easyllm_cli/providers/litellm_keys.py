@@ -38,12 +38,13 @@ class Keys:
 
 def foreign_headers() -> dict[str, str | Secret]:
     """Empties the headers that the openai package takes from variables whatever the endpoint:
-    they are meant for OpenAI (WIRE §1h, trap 25)."""
+    they are meant for OpenAI (WIRE §1h, trap 25). Spelled as there: a header in other capitals
+    would stand beside it."""
     names = [
         header
         for header, variables in (
-            ("openai-organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
-            ("openai-project", ("OPENAI_PROJECT_ID",)),
+            ("OpenAI-Organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
+            ("OpenAI-Project", ("OPENAI_PROJECT_ID",)),
         )
         if any(os.environ.get(variable) for variable in variables)
     ]

@@ -1,0 +1,198 @@
+"""litellm over a stand-in: what it would invent, retry, leak or hide, and does not."""
+
+from typing import Any
+
+import pytest
+
+from easyllm_cli import LLMService
+from easyllm_cli.errors import (
+    AuthError,
+    ConfigError,
+    IncompleteAnswer,
+    MalformedAnswer,
+    RefusedError,
+    UsageError,
+)
+from easyllm_cli.events import Reasoning, Start, Text, Usage
+from easyllm_cli.messages import messages_of
+from easyllm_cli.profiles import Profile
+from easyllm_cli.providers.litellm import LiteLLMProvider
+from tests.asking import answer, events, failure, messages, notes
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
+from tests.standins.openai import OpenAIServer
+from tests.standins.script import DONE, Script, Wait, chunk, compact, scripted, sse, usage_chunk
+from tests.standins.server import Reply, Request, StandIn
+
+pytestmark = ITS_OWN_WARNINGS
+both_ways = pytest.mark.parametrize("stream", [True, False])
+
+
+def plain(*, content: str = "Hello", **fields: Any) -> Script:
+    """A whole answer of Chat Completions."""
+    message = {"role": "assistant", "content": content}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
+    return Script(compact({**body, "choices": [choice], **fields}), content_type="application/json")
+
+
+@pytest.mark.parametrize("end", [b"", DONE], ids=["eof", "done"])
+async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> None:
+    """litellm ends such a stream with "stop"; DONE alone cannot be told from a cut."""
+    with StandIn(scripted(Script(chunk("Hel"), chunk("lo"), end))) as server:
+        error = await failure(IncompleteAnswer, asking(server))
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
+    assert error.partial["finish_reason"] is None
+
+
+@both_ways
+@pytest.mark.parametrize("body", [b"<html>no</html>", b"", b'{"object": "x"}'])
+async def test_what_is_no_answer_is_malformed(body: bytes, stream: bool) -> None:
+    with StandIn(scripted(Script(body, content_type="text/html"))) as server:
+        await failure(MalformedAnswer, asking(server), stream)
+        assert len(server.requests) == 1
+
+
+async def test_invented_usage_is_marked_and_real_usage_is_not() -> None:
+    good = [chunk("Hello"), chunk(finish="stop")]
+    with StandIn(scripted(Script(*good, DONE), Script(*good, usage_chunk(3, 4), DONE))) as server:
+        guessed = await answer(asking(server))
+        told = await answer(asking(server))
+    assert guessed["usage"]["estimated"] is True
+    assert guessed["usage"]["completion_tokens"] > 0
+    assert told["usage"] == {
+        "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+        "reasoning_tokens": None, "cached_tokens": None, "estimated": False,
+    }  # fmt: skip
+
+
+async def test_plain_answer_without_usage_has_none() -> None:
+    """litellm writes 0; nothing was counted."""
+    with StandIn(scripted(plain())) as server:
+        done = await answer(asking(server), stream=False)
+    assert done["usage"]["total_tokens"] is None
+
+
+async def test_price_list_is_no_bill() -> None:
+    """For a model that litellm's table knows it works out a price; nobody said it."""
+    good = Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(3, 4), DONE)
+    counts = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    with StandIn(scripted(good, plain(usage=counts))) as server:
+        for stream in (True, False):
+            came = await events(asking(server, model="openai/gpt-4o"), stream)
+            costs = [event.cost_usd for event in came if isinstance(event, Usage)]
+            assert costs == [None]
+
+
+async def test_stream_that_stops_is_incomplete() -> None:
+    slow = Script(chunk("Hel"), *[b": ping\n\n"] * 3, Wait(5))
+    with StandIn(scripted(slow)) as server:
+        asked = asking(server, timeout={"idle": 0.2})
+        error = await failure(IncompleteAnswer, asked)
+    assert "0.2 s" in error.message
+
+
+async def test_reasoning_that_is_hidden_or_inline() -> None:
+    block = {"type": "redacted_thinking", "data": "c2VjcmV0"}
+    delta = {"index": 0, "delta": {"thinking_blocks": [block]}, "finish_reason": None}
+    ends = [chunk(finish="stop"), DONE]
+    hidden = Script(sse({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                         "choices": [delta]}), chunk("Hello"), *ends)  # fmt: skip
+    inline = Script(chunk("<th"), chunk("ink>plan</thi"), chunk("nk>\n\nHello"), *ends)
+    with StandIn(scripted(hidden, inline)) as server:
+        came = await events(asking(server))
+        assert [event for event in came if isinstance(event, Reasoning)] == [
+            Reasoning("", hidden=True)
+        ]
+        done = await answer(asking(server))
+    assert (done["reasoning"], done["text"]) == ("plan", "Hello")
+
+
+async def test_effort_goes_to_an_endpoint_that_litellm_knows_nothing_of() -> None:
+    with StandIn(OpenAIServer(models=["m"]).handle) as server:
+        await answer(asking(server, reasoning="max"))
+        assert server.requests[0].json["reasoning_effort"] == "xhigh"
+
+
+async def test_parameter_that_a_server_refuses_is_left_out_once() -> None:
+    with StandIn(OpenAIServer(models=["m"], rejects=["reasoning_effort"]).handle) as server:
+        came = await events(asking(server, reasoning="high"))
+        assert notes(came) == ["reasoning_effort is refused by the server: sent without it"]
+        assert ["reasoning_effort" in request.json for request in server.requests] == [True, False]
+        strict = asking(server, reasoning="high", strict=True)
+        await failure(RefusedError, strict)
+        assert len(server.requests) == 3
+
+
+async def test_parameter_that_litellm_refuses_is_left_out_before_any_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With no endpoint in the profile litellm's table decides, and its own variables count."""
+    with StandIn(OpenAIServer(key="sk-own-key", models=["gpt-4o"]).handle) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key")
+        asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o", "reasoning": "high"})
+        came = await events(asked)
+        assert notes(came) == ["reasoning_effort is refused by the server: sent without it"]
+        assert len(server.requests) == 1
+        error = await failure(RefusedError, asked.with_(strict=True))
+        assert "reasoning_effort" in error.message
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "hint"),
+    [
+        ({"model": "m", "endpoint": None}, "openai/gpt-4o"),
+        ({"model": ""}, "-m MODEL"),
+        ({"proxy": "http://p"}, "HTTPS_PROXY"),
+        ({"ca_bundle": "a.pem"}, "SSL_CERT_FILE"),
+    ],
+)
+async def test_profiles_that_cannot_work(keys: Any, hint: str) -> None:
+    with StandIn(scripted(plain())) as server:
+        error = await failure(ConfigError, asking(server, **keys))
+        assert server.requests == []
+    assert hint in error.hint
+
+
+async def test_missing_variable_is_named() -> None:
+    asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o"})
+    error = await failure(AuthError, asked)
+    assert error.exit_code == 3
+    assert "OPENAI_API_KEY" in f"{error}"
+
+
+async def test_dry_run_is_refused_and_models_are_litellms_table() -> None:
+    provider = LiteLLMProvider({"model": "openai/m", "endpoint": "http://127.0.0.1:9/v1"})
+    with pytest.raises(UsageError):
+        provider.dry_request(messages_of(messages()), True)
+    known = {model.id: model for model in await provider.models()}["gpt-4o"]
+    assert (known.context or 0) > 100_000
+    assert known.vision is True
+    assert (known.prompt_usd or 0) > 0.1
+    assert "own table" in provider.models_note
+
+
+async def test_the_specs_sample() -> None:
+    """All of it goes to one gateway here, where claude-2 is busy; litellm knows no claude-2."""
+    config = {
+        "provider": "litellm",
+        "api_key": "your-key",
+        "model": "claude-2",
+        "fallback_models": ["gpt-4", "gpt-3.5-turbo"],
+    }
+    good = OpenAIServer(key="your-key", models=["gpt-4"])
+
+    async def handle(request: Request, reply: Reply) -> None:
+        busy = LITELLM.refusal(503, "overloaded")
+        await (busy.play(reply) if "claude-2" in str(request.json) else good.handle(request, reply))
+
+    with StandIn(handle) as server:
+        chain = LLMService().stream({**config, "base_url": f"{server.url}/v1"}, messages("hi"))
+        came = [event async for event in chain]
+        assert len(server.requests) == 2
+    assert [event.model for event in came if isinstance(event, Start)] == ["claude-2", "gpt-4"]
+    texts = [event.text for event in came if isinstance(event, Text)]
+    assert "".join(texts) == "Hello from gpt-4: hi"
+    assert notes(came) == ["claude-2: overloaded (HTTP 503); asking gpt-4"]

@@ -1,0 +1,103 @@
+"""litellm through the real command: nothing of its own on stdout or stderr, the right exit code."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.binary import Easyllm, only, said
+from tests.extras.litellm_row import LITELLM
+from tests.objects import answer_of, models_of
+from tests.pictures import png
+from tests.servers.fixtures import RealServer
+from tests.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.standins.server import Handler, StandIn
+
+SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine
+
+
+def table(server: StandIn, **keys: Any) -> str:
+    """A profiles file for the stand-in."""
+    keys = {"model": "openai/m", "max_retries": 1, **keys}
+    return only(f"{server.url}/v1", "litellm", **keys)
+
+
+def test_command_prints_the_answer_alone(easyllm: Easyllm, smol: RealServer) -> None:
+    profiles = only(f"{smol.url}/v1", "litellm", model=f"openai/{smol.model}", max_tokens=64)
+    for command in ("chat", "stream"):
+        ran = easyllm.run(command, "Say hi.", profiles=profiles, timeout=SLOW)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.strip()
+        assert b"LiteLLM" not in ran.out
+
+
+CUT = Script(chunk("Hel"), chunk("lo"))
+UNTIL_IDLE = Script(chunk("Hel"), Wait(5))
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "kind"),
+    [
+        (CUT, 7, "incomplete"),
+        (UNTIL_IDLE, 7, "incomplete"),
+        (LITELLM.refusal(401, "wrong key sk-secret-0123"), 3, "auth"),
+        (LITELLM.refusal(429, "slow down"), 5, "busy"),
+    ],
+    ids=["cut", "idle", "401", "429"],
+)
+def test_exit_codes(easyllm: Easyllm, script: Script, code: int, kind: str) -> None:
+    with StandIn(scripted(script)) as server:
+        profiles = table(server, api_key="sk-secret-0123", timeout={"idle": 0.3}, max_retries=0)
+        ran = easyllm.run("chat", "--json", "hi", profiles=profiles, timeout=SLOW)
+    made = answer_of(ran)
+    assert (ran.code, made["error"]["kind"]) == (code, kind)
+    assert (made["ok"], made["complete"]) == (False, False)
+    assert ran.complaint
+    assert "sk-secret" not in ran.err + ran.out.decode()
+    assert made["text"] == ("Hello" if script is CUT else "Hel" if script is UNTIL_IDLE else "")
+
+
+def test_nothing_listens_is_exit_6_at_once(easyllm: Easyllm) -> None:
+    profiles = only("http://127.0.0.1:9/v1", "litellm", model="openai/m")
+    ran = easyllm.run("chat", "hi", profiles=profiles, timeout=SLOW)
+    assert (ran.code, ran.out) == (6, b"")
+    assert "nothing listens at 127.0.0.1:9" in ran.complaint
+
+
+def test_noise_of_failing_keys_and_models_stays_out(easyllm: Easyllm) -> None:
+    """litellm's Router and its logging say a great deal about each failure."""
+    turn = iter([LITELLM.refusal(401, "no"), LITELLM.refusal(401, "no")])
+    good = said("Hello")
+
+    async def handle(request: Any, reply: Any) -> None:
+        await next(turn, good).play(reply)
+
+    handler: Handler = handle
+    with StandIn(handler) as server:
+        keys = ["sk-one-0123", "sk-two-0123", "sk-three-0123"]
+        profiles = table(server, api_key=keys)
+        ran = easyllm.run("chat", "hi", profiles=profiles, timeout=SLOW)
+    assert (ran.code, ran.out) == (0, b"Hello\n")
+    lines = ran.err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("easyllm: key ") for line in lines), ran.err
+
+
+def test_dry_run_and_models(easyllm: Easyllm) -> None:
+    ran = easyllm.run("chat", "--dry-run", "-p", "litellm:openai/m", "hi", timeout=SLOW)
+    assert (ran.code, ran.out) == (2, b"")
+    assert "litellm" in ran.complaint
+    ran = easyllm.run("models", "-p", "litellm", "--json", "gpt-4o", timeout=SLOW)
+    assert ran.code == 0
+    assert any(row["id"] == "gpt-4o" and row["vision"] for row in models_of(ran)["models"])
+    assert ran.complaint == "easyllm: from litellm's own table: no server was asked"
+
+
+def test_vision_command(easyllm: Easyllm, eyes: RealServer, tmp_path: Path) -> None:
+    picture = tmp_path / "red.png"
+    picture.write_bytes(png(32, 32, (255, 0, 0)))
+    profiles = only(f"{eyes.url}/v1", "litellm", model=f"openai/{eyes.model}", max_tokens=8)
+    ran = easyllm.run("vision", str(picture), "Which colour?", profiles=profiles, timeout=SLOW)
+    assert b"red" in ran.out.lower(), ran.err
+    assert ran.code == 0
+    assert DONE not in ran.out

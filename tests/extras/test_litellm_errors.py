@@ -1,0 +1,73 @@
+"""litellm's errors by status and words: our classes, one request each, the vendor's own words."""
+
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import (
+    AuthError,
+    BillingError,
+    BusyError,
+    NetworkError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+)
+from tests.asking import failure
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, asking
+from tests.standins.script import Script, chunk, compact, scripted, sse
+from tests.standins.server import StandIn
+
+pytestmark = ITS_OWN_WARNINGS
+both_ways = pytest.mark.parametrize("stream", [True, False])
+ERRORS: list[tuple[int, Any, type[Exception], int]] = [
+    (401, {"message": "wrong", "code": "invalid_api_key"}, AuthError, 1),
+    (403, {"message": "not you"}, AuthError, 1),
+    (404, {"message": "no model", "code": "model_not_found"}, NotFoundError, 1),
+    (413, {"message": "too big"}, TooLargeError, 1),
+    (400, {"message": "x", "code": "context_length_exceeded"}, TooLargeError, 1),
+    (400, {"message": "no"}, RefusedError, 1),
+    (422, {"message": "no"}, RefusedError, 1),
+    (429, {"message": "no money", "code": "insufficient_quota"}, BillingError, 1),
+    (408, {"message": "slow"}, BusyError, 2),
+    (500, {"message": "oops"}, BusyError, 2),
+    (503, {"message": "oops"}, BusyError, 2),
+    (529, {"message": "oops"}, BusyError, 2),
+]
+
+
+@both_ways
+@pytest.mark.parametrize(("status", "body", "kind", "requests"), ERRORS)
+async def test_errors_by_status_and_words(
+    status: int, body: Any, kind: Any, requests: int, stream: bool
+) -> None:
+    refusal = Script(compact({"error": body}), status=status, content_type="application/json")
+    with StandIn(scripted(refusal)) as server:
+        error = await failure(kind, asking(server, max_retries=1), stream)
+        assert len(server.requests) == requests, "litellm tries nothing again itself"
+    assert (error.status, error.message) == (status, body["message"])
+
+
+async def test_error_tells_the_request_and_when_to_come_back() -> None:
+    headers = {"retry-after": "1.5", "x-request-id": "req_9"}
+    busy = Script(b"{}", status=429, headers=headers, content_type="application/json")
+    with StandIn(scripted(busy)) as server:
+        error = await failure(BusyError, asking(server, max_retries=0))
+    assert (error.retry_after, error.request_id) == (1.5, "req_9")
+
+
+async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> None:
+    broken = Script(chunk("Hel"), sse({"error": {"message": "boom", "code": 502}}))
+    with StandIn(scripted(broken)) as server:
+        error = await failure(BusyError, asking(server))
+        assert len(server.requests) == 1
+    assert (error.status, error.message) == (502, "boom")
+    assert error.partial is not None
+    assert error.partial["text"] == "Hel"
+
+
+async def test_nobody_there_is_the_network() -> None:
+    with StandIn(scripted(Script())) as server:
+        pass
+    error = await failure(NetworkError, asking(server))
+    assert error.message == f"nothing listens at {server.url.removeprefix('http://')}"
