@@ -21,7 +21,7 @@ from .decoder import Decoder
 from .families import LONE_CLOSER
 from .litellm_calls import Shuffle, missing_keys, reasons, sent, tabled_models, vendor_of
 from .litellm_frames import LiteLLMDecoder
-from .litellm_keys import Keys, foreign_headers
+from .litellm_keys import Keys, foreign_headers, variables_keys
 from .openai import OpenAIProvider
 from .thinking import reasoning_effort
 from .wire import WireProvider
@@ -42,6 +42,7 @@ class LiteLLMProvider(OpenAIProvider):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
         self.others = [self._other(model) for model in self.profile.fallback_models or ()]
+        self._unnamed = variables_keys()
         self._keys: Keys | None = None
         self._shuffle: Shuffle | None = None
 

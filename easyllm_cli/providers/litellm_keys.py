@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Sequence
 
@@ -34,6 +35,13 @@ class Keys:
             return False
         self._rests_until[number] = time.monotonic() + (error.retry_after or REST)
         return True
+
+
+def variables_keys() -> list[Secret]:
+    """What the environment holds that looks like a key: litellm reads a vendor's by itself, and
+    while a Secret of it lives it is cut out of every text."""
+    names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
+    return [Secret(value) for name, value in os.environ.items() if names.search(name) and value]
 
 
 def foreign_headers() -> dict[str, str | Secret]:

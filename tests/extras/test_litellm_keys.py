@@ -147,3 +147,18 @@ def test_key_of_one_vendor_does_not_fall_back_to_another() -> None:
     assert other.key is None
     gateway = LiteLLMProvider({**config, "endpoint": "http://127.0.0.1:9/v1"})
     assert all(one.key is not None for one in gateway.others)
+
+
+async def test_key_that_litellm_reads_itself_is_in_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No endpoint and no key is named: litellm takes both from the vendor's variables."""
+    refusal = LITELLM.refusal(401, f"wrong key {GOOD}")
+    with StandIn(scripted(refusal)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", GOOD)
+        asked = Profile.of({"provider": "litellm", "model": "openai/m"})
+        error = await failure(AuthError, asked)
+        assert key_of(server.requests[0]) == GOOD
+    assert GOOD not in str(error)
+    assert error.message == "wrong key ***"
