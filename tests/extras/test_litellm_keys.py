@@ -8,6 +8,7 @@ import pytest
 
 from easyllm_cli.errors import AuthError, BusyError, NotFoundError, RefusedError
 from easyllm_cli.events import Start
+from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.litellm import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
