@@ -4,12 +4,13 @@ import asyncio
 import gc
 import threading
 import weakref
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from easyllm_cli import LLMService, OpenAIProvider, Profile
+from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
 from easyllm_cli.profiles import KEYS
 from easyllm_cli.providers.cache import MOST, identity_of
 from tests.asking import messages
@@ -17,7 +18,7 @@ from tests.binary import wait_until
 from tests.standins.ollama import OllamaServer
 from tests.standins.openai import OpenAIServer
 from tests.standins.script import Json
-from tests.standins.server import StandIn
+from tests.standins.server import Reply, Request, StandIn
 
 BASE: Json = {"provider": "openai", "endpoint": "http://127.0.0.1:9/v1", "model": "gpt-4o"}
 # For every key of a profile a value that BASE has not.
@@ -187,3 +188,39 @@ async def test_a_key_that_changed_is_read_again(monkeypatch: pytest.MonkeyPatch)
         chats = [one for one in server.requests if one.method == "POST"]
         sent = [one.headers["authorization"] for one in chats]
     assert sent == ["Bearer one", "Bearer one", "Bearer two", "Bearer two"]
+
+
+async def test_a_keys_command_runs_once_until_its_key_is_refused(tmp_path: Path) -> None:
+    """It may take seconds, and what it prints may run out."""
+    stand_in = OpenAIServer(key="key-1")
+    counter = tmp_path / "runs"
+    command = ["sh", "-c", f"echo >> {counter}; echo key-$(wc -l < {counter})"]
+    with StandIn(stand_in.handle) as server:
+        asked = config(server, api_key_cmd=command)
+        async with LLMService() as service:
+            for _ in range(3):
+                await service.chat(asked, messages())
+            assert counter.read_text() == "\n"
+            stand_in.key = "key-2"
+            with pytest.raises(AuthError, match="check the key from api_key_cmd"):
+                await service.chat(asked, messages())
+            await service.chat(asked, messages())
+    assert counter.read_text() == "\n\n"
+
+
+async def test_nobody_waits_for_a_turn() -> None:
+    """More answers at once than an HTTP client usually allows: each is waiting for all others."""
+    many = 150
+
+    class Together(OpenAIServer):
+        async def handle(self, request: Request, reply: Reply) -> None:
+            while len(server.requests) < many:
+                await reply.sleep(0.01)
+            await super().handle(request, reply)
+
+    with StandIn(Together().handle) as server:
+        asked = config(server, timeout={"first_token": 20}, max_retries=0)
+        async with LLMService() as service:
+            asking = [service.get_response(asked, str(n)) for n in range(many)]
+            texts = await asyncio.gather(*asking)
+    assert len(set(texts)) == many

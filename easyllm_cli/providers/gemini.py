@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -47,7 +46,7 @@ class GeminiProvider(WireProvider):
         "reasoning": "generationConfig.thinkingConfig",
     }
 
-    @cached_property
+    @property
     def key(self) -> Secret | None:
         """As everywhere; with the SDK, none found means application-default credentials."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from ..profiles import Profile
@@ -33,7 +32,7 @@ class TakesClient(WireProvider):
         self.no_key_hint = "check the key of the client that was handed in"
         self.carrier = carrier_for(self.profile, self.endpoint, self.sdk, client)
 
-    @cached_property
+    @property
     def key(self) -> Secret | None:
         """As everywhere; a client that was handed in has its own."""
         return None if self.handed_in else super().key

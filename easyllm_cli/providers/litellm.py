@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, ClassVar
 
 from ..credentials import keys_for, source_of
@@ -98,7 +97,7 @@ class LiteLLMProvider(OpenAIProvider):
         asked = self.profile.think or self.profile.reasoning not in (None, "off")
         return bool(self.endpoint.url) and (asked or LONE_CLOSER.search(self.model) is not None)
 
-    @cached_property
+    @property
     def key(self) -> Secret | None:
         """The first key, for error lines."""
         return next(iter(keys_for(self.profile, self.endpoint)), None)

@@ -60,6 +60,7 @@ class WireProvider(BaseLLMProvider):
         super().__init__(profile)
         self.endpoint: Endpoint = endpoint_of(self.profile)
         self.dry = False
+        self.keys: list[Secret | None] = []  # the one in use, once it has been looked up
         self.vendor: Vendor = vendor_of(self.profile.provider)
         self.repair = Repair(self.names_on_the_wire(), self.profile)
 
@@ -79,7 +80,8 @@ class WireProvider(BaseLLMProvider):
         """A copy with a key and, where none is named, a model of its own."""
         _ = self.carrier  # made before the copy, so that both have the one
         made = copy(self)
-        made.__dict__.pop("key", None)
+        if self.profile.api_key_cmd is None:  # a command may take seconds: see `explain`
+            made.keys = []
         return made
 
     def names_on_the_wire(self) -> Mapping[str, str]:
@@ -97,10 +99,12 @@ class WireProvider(BaseLLMProvider):
             )
         return messages, []
 
-    @cached_property
+    @property
     def key(self) -> Secret | None:
         """The key for this endpoint. Raises AuthError or ConfigError as `key_for`."""
-        return key_for(self.profile, self.endpoint)
+        if not self.keys:
+            self.keys.append(key_for(self.profile, self.endpoint))
+        return self.keys[0]
 
     @cached_property
     def carrier(self) -> Carrier:
@@ -215,9 +219,9 @@ class WireProvider(BaseLLMProvider):
     async def explain(self, error: EasyLLMError) -> None:
         """How to start the server, whose key was refused, which names are close to a model's."""
         if isinstance(error, AuthError) and error.status in (400, 401):
-            source = source_of(self.profile, self.endpoint)
-            sent = self.key is not None and source
-            error.hint = f"check the key from {source}" if sent else self.no_key_hint
+            source = source_of(self.profile, self.endpoint) if self.key is not None else ""
+            error.hint = f"check the key from {source}" if source else self.no_key_hint
+            self.keys.clear()  # a command's key may have run out: the next answer asks it again
         if isinstance(error, NetworkError) and error.code == "refused":
             error.hint = self.start_hint
         if not isinstance(error, NotFoundError) or error.status is None or not self.model:
@@ -240,5 +244,5 @@ class WireProvider(BaseLLMProvider):
         """The request for --dry-run: no key is looked up and nothing is sent."""
         self.dry = True
         has_key = names_a_key(self.profile, self.endpoint)
-        self.__dict__["key"] = Secret("not looked up") if has_key else None
+        self.keys = [Secret("not looked up") if has_key else None]
         return self.request(messages, stream)

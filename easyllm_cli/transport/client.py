@@ -22,7 +22,8 @@ from .route import Route
 class Client:
     """Connections to one endpoint, kept for the next request; `profile` says how to connect.
 
-    They belong to the event loop that asked for them: another one gets new ones.
+    They belong to the event loop that asked for them: another one gets new ones. There is no
+    limit to their number: a request that waited for its turn would look like a slow server.
     """
 
     def __init__(self, profile: Profile, url: str) -> None:
@@ -36,6 +37,7 @@ class Client:
                     proxy=route.named_proxy,
                     trust_env=route.uses_environment(),
                     follow_redirects=False,
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
                     timeout=httpx.Timeout(None, connect=route.connect),
                 )
             except (ValueError, ImportError) as error:

@@ -69,8 +69,9 @@ def close_with_loop(thing: Closable) -> None:
 def close_soon(thing: Closable, loop: asyncio.AbstractEventLoop) -> None:
     """Close it in its loop, without waiting; from any thread, also where no loop is running."""
     known = _loops.get(loop)
-    if known is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(known.begin_to_close, thing)
+    if known is not None:
+        with suppress(RuntimeError):  # the loop is closed: so is what it held
+            loop.call_soon_threadsafe(known.begin_to_close, thing)
 
 
 async def close_now(thing: Closable) -> None:
