@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 from ..credentials import keys_for, source_of
 from ..errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
@@ -18,14 +19,12 @@ from ..transport.exchange import Parsed
 from ..transport.patience import Patience
 from .decoder import Decoder
 from .families import LONE_CLOSER
-from .litellm_calls import Shuffle, missing_keys, reasons, sent, tabled_models, vendor_of
+from .litellm_calls import known_to_reason, missing_keys, sent, tabled_models
 from .litellm_frames import LiteLLMDecoder
-from .litellm_keys import Keys, foreign_headers, variables_keys
+from .litellm_keys import Turns, openai_headers, variables_keys
 from .openai import OpenAIProvider
 from .thinking import reasoning_effort
 from .wire import WireProvider
-
-KEY_FAILURES = (AuthError, BillingError, BusyError)
 
 
 class LiteLLMProvider(OpenAIProvider):
@@ -41,9 +40,8 @@ class LiteLLMProvider(OpenAIProvider):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
         self.others = [self._other(model) for model in self.profile.fallback_models or ()]
+        self._turns = Turns(self.model)
         self._unnamed = variables_keys()
-        self._keys: Keys | None = None
-        self._shuffle: Shuffle | None = None
 
     def _other(self, model: str) -> LiteLLMProvider:
         """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
@@ -58,7 +56,8 @@ class LiteLLMProvider(OpenAIProvider):
 
         By us: litellm's own fallbacks follow any error, a refused key too, and lose it.
         """
-        for one, after in zip([self, *self.others], [*self.others, None], strict=True):
+        asking = [self, *(one.for_one_answer() for one in self.others)]
+        for one, after in zip(asking, [*asking[1:], None], strict=True):
             began = False
             alone: Any = super(LiteLLMProvider, one).events(messages, stream)
             try:
@@ -73,21 +72,19 @@ class LiteLLMProvider(OpenAIProvider):
                 why = error.what
             yield Note(f"{one.model}: {why}; asking {after.model}")
 
-    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        return await WireProvider.prepare(self, messages)
+    prepare = WireProvider.prepare  # litellm's table is no list of installed models
 
     def headers(self) -> dict[str, str | Secret]:
         """The profile's own headers; the key goes as an argument of the call."""
-        own = {"OpenAI-Organization": self.profile.organization,
-               "OpenAI-Project": self.profile.project}  # fmt: skip
-        named = {name: value for name, value in own.items() if value}
-        return {**(foreign_headers() if self.endpoint.url else {}), **named, **self.extra_headers()}
+        return {**openai_headers(self.profile, self.endpoint), **self.extra_headers()}
 
     def thinking(self) -> dict[str, Any]:
         """litellm translates `reasoning_effort` for each vendor."""
         if self.profile.reasoning:
             return reasoning_effort(self.profile.reasoning)
-        return reasoning_effort("medium") if self.profile.think and reasons(self.model) else {}
+        return (
+            reasoning_effort("medium") if self.profile.think and known_to_reason(self.model) else {}
+        )
 
     def decoder(self, stream: bool) -> Decoder:
         return LiteLLMDecoder(stream)
@@ -97,40 +94,45 @@ class LiteLLMProvider(OpenAIProvider):
         asked = self.profile.think or self.profile.reasoning not in (None, "off")
         return bool(self.endpoint.url) and (asked or LONE_CLOSER.search(self.model) is not None)
 
+    @cached_property
+    def all_keys(self) -> list[Secret]:
+        """The keys for this endpoint; more than one are balanced. Raises as `keys_for`."""
+        return keys_for(self.profile, self.endpoint)
+
     @property
     def key(self) -> Secret | None:
         """The first key, for error lines."""
-        return next(iter(keys_for(self.profile, self.endpoint)), None)
+        return next(iter(self.all_keys), None)
+
+    def for_one_answer(self) -> Self:
+        made = super().for_one_answer()
+        made.__dict__.pop("all_keys", None)
+        return made
+
+    @property
+    def where(self) -> str:
+        return super().where.removesuffix(", ")  # where there is no endpoint
 
     async def parsed(
         self, request: Request, stream: bool, patience: Patience
     ) -> AsyncIterator[Parsed | Note]:
         """The answer's chunks; a key that is refused or over its limit gives way to the next."""
-        if self._keys is None:
-            self._keys = Keys(keys_for(self.profile, self.endpoint))
-        keys = self._keys
-        waiting = keys.order(await self._chosen(len(keys.all)))
+        keys = self.all_keys
+        waiting = await self._turns.order(len(keys))
         while True:
             number = waiting.pop(0)
-            key = keys.all[number] if keys.all else None
+            key = keys[number] if keys else None
             frames: Any = sent(request, stream, patience, self.endpoint.url, key)
             try:
                 async with aclosing(frames):
                     async for one in frames:
                         yield one
                 return
-            except KEY_FAILURES as error:
-                if not keys.blames(number, error) or patience.started or not waiting:
+            except (AuthError, BillingError, BusyError) as error:
+                if not self._turns.blames(number, error) or patience.started or not waiting:
                     raise
                 why = error.what
-            yield Note(f"key {number + 1} of {len(keys.all)}: {why}; trying another")
-
-    async def _chosen(self, count: int) -> int:
-        """litellm's Router balances the keys."""
-        if count < 2:
-            return 0
-        self._shuffle = self._shuffle or Shuffle(self.model, count)
-        return await self._shuffle.choose()
+            yield Note(f"key {number + 1} of {len(keys)}: {why}; trying another")
 
     async def models(self) -> list[Model]:
         return tabled_models()
@@ -139,9 +141,9 @@ class LiteLLMProvider(OpenAIProvider):
         """Whose key was refused, or which variable litellm misses."""
         await super().explain(error)
         if isinstance(error, AuthError) and not self.endpoint.url:
-            missing = missing_keys(self.model)
-            source = source_of(self.profile, self.endpoint) or "litellm's variable for this vendor"
-            error.hint = f"set {' and '.join(missing)}" if missing else f"check {source}"
+            missing = " and ".join(missing_keys(self.model))
+            source = source_of(self.profile, self.endpoint) or "litellm's variable for the vendor"
+            error.hint = f"set {missing}" if missing else f"check {source}"
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         """Raises UsageError: litellm makes the request itself."""

@@ -122,7 +122,7 @@ def vendor_of(model: str) -> str:
         return ""
 
 
-def reasons(model: str) -> bool:
+def known_to_reason(model: str) -> bool:
     """Whether litellm's table says that the model reasons."""
     return bool(litellm.supports_reasoning(model=model))
 

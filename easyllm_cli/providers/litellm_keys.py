@@ -5,28 +5,33 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
 
+from ..endpoints import Endpoint
 from ..errors import BusyError, EasyLLMError
+from ..profiles import Profile
 from ..secret import Secret
+from .litellm_calls import Shuffle
 
 REST = 60.0  # seconds that a failed key comes last, unless the server says how long
 
 
-class Keys:
-    """The keys of one provider; a number names a key, from 0."""
+class Turns:
+    """Whose turn it is among a model's keys; holds no key: a number names one, from 0."""
 
-    def __init__(self, keys: Sequence[Secret]) -> None:
-        self.all = tuple(keys)
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._shuffle: Shuffle | None = None
         self._rests_until: dict[int, float] = {}
 
-    def order(self, chosen: int) -> list[int]:
-        """Every key once (one number where there are none): the chosen one first, those that
-        failed a short while ago last."""
-        now = time.monotonic()
-        numbers = range(max(1, len(self.all)))
+    async def order(self, count: int) -> list[int]:
+        """Every number once ([0] where there is no key): first the one that litellm's Router
+        chooses, last those whose key failed a short while ago."""
+        if count < 2:
+            return [0]
+        self._shuffle = self._shuffle or Shuffle(self._model, count)
+        chosen, now = await self._shuffle.choose(), time.monotonic()
         return sorted(
-            numbers, key=lambda one: (self._rests_until.get(one, 0.0) > now, one != chosen)
+            range(count), key=lambda one: (self._rests_until.get(one, 0.0) > now, one != chosen)
         )
 
     def blames(self, number: int, error: EasyLLMError) -> bool:
@@ -44,18 +49,20 @@ def variables_keys() -> list[Secret]:
     return [Secret(value) for name, value in os.environ.items() if names.search(name) and value]
 
 
-def foreign_headers() -> dict[str, str | Secret]:
-    """Empties the headers that the openai package takes from variables whatever the endpoint:
-    they are meant for OpenAI (WIRE §1h, trap 25). Spelled as there: a header in other capitals
-    would stand beside it."""
-    names = [
-        header
-        for header, variables in (
-            ("OpenAI-Organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
-            ("OpenAI-Project", ("OPENAI_PROJECT_ID",)),
-        )
-        if any(os.environ.get(variable) for variable in variables)
-    ]
-    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
-    names += [line.partition(":")[0].strip() for line in lines if ":" in line]
-    return dict.fromkeys(names, "")
+def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secret]:
+    """The profile's organization and project; at an endpoint also empty headers for what the
+    openai package would fill from variables meant for OpenAI (WIRE §1h, trap 25).
+
+    Spelled as there: a header in other capitals would stand beside it.
+    """
+    made: dict[str, str | Secret] = {}
+    for header, own, variables in (
+        ("OpenAI-Organization", profile.organization, ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
+        ("OpenAI-Project", profile.project, ("OPENAI_PROJECT_ID",)),
+    ):
+        if own or (endpoint.url and any(os.environ.get(name) for name in variables)):
+            made[header] = own or ""
+    if endpoint.url:
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        made |= {line.partition(":")[0].strip(): "" for line in lines if ":" in line}
+    return made
