@@ -46,7 +46,7 @@ class LiteLLMProvider(OpenAIProvider):
     def _other(self, model: str) -> LiteLLMProvider:
         """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
         made = replace(self.profile, model=model, fallback_models=None)
-        if not self.endpoint.url and vendor_of(model) != vendor_of(self.model):
+        if not self.endpoint.url and vendor_behind(model) != vendor_behind(self.model):
             keyless: dict[str, Any] = dict.fromkeys(KEY_SOURCES)
             made = replace(made, **keyless)
         return LiteLLMProvider(made)
