@@ -19,7 +19,7 @@ from ..transport.exchange import Parsed
 from ..transport.patience import Patience
 from .decoder import Decoder
 from .families import LONE_CLOSER
-from .litellm_calls import known_to_reason, missing_keys, sent, tabled_models
+from .litellm_calls import known_to_reason, missing_keys, sent, tabled_models, vendor_behind
 from .litellm_frames import LiteLLMDecoder
 from .litellm_keys import Turns, openai_headers, variables_keys
 from .openai import OpenAIProvider
@@ -40,7 +40,7 @@ class LiteLLMProvider(OpenAIProvider):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
         self.others = [self._other(model) for model in self.profile.fallback_models or ()]
-        self._turns = Turns(self.model)
+        self._turns = Turns()
         self._unnamed = variables_keys()
 
     def _other(self, model: str) -> LiteLLMProvider:

@@ -51,7 +51,7 @@ def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
     if url:
         made["api_base"] = url
         made["api_key"] = NO_KEY
-        if not vendor_of(made["model"]):  # a gateway's own name: those speak OpenAI's protocol
+        if not vendor_behind(made["model"]):  # a gateway's own name: those speak OpenAI's protocol
             made["model"] = f"openai/{made['model']}"
         # litellm's table does not know what somebody's own server takes: that server decides.
         made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
@@ -93,12 +93,11 @@ class Shuffle:
     It does not send: its own wrapper of a stream hides whether the stream was cut (SPIKES f).
     """
 
-    def __init__(self, model: str, count: int) -> None:
-        self._model = model
+    def __init__(self, count: int) -> None:
         rows = [
             {
-                "model_name": model,
-                "litellm_params": {"model": model, "api_key": f"number {number}"},
+                "model_name": "keys",
+                "litellm_params": {"model": "openai/keys", "api_key": f"number {number}"},
                 "model_info": {"id": str(number)},
             }
             for number in range(count)
@@ -110,11 +109,11 @@ class Shuffle:
         # `select` since 1.108; the older name is deprecated there.
         new = hasattr(litellm.Router, "select")
         choose = self._router.select if new else self._router.async_get_available_deployment
-        chosen = await choose(self._model, {})
+        chosen = await choose("keys", {})
         return int(chosen["model_info"]["id"])
 
 
-def vendor_of(model: str) -> str:
+def vendor_behind(model: str) -> str:
     """litellm's word for who serves a model; "" = it knows none."""
     try:
         return str(litellm.get_llm_provider(model)[1])

@@ -18,8 +18,7 @@ REST = 60.0  # seconds that a failed key comes last, unless the server says how 
 class Turns:
     """Whose turn it is among a model's keys; holds no key: a number names one, from 0."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self) -> None:
         self._shuffle: Shuffle | None = None
         self._rests_until: dict[int, float] = {}
 
@@ -28,7 +27,7 @@ class Turns:
         chooses, last those whose key failed a short while ago."""
         if count < 2:
             return [0]
-        self._shuffle = self._shuffle or Shuffle(self._model, count)
+        self._shuffle = self._shuffle or Shuffle(count)
         chosen, now = await self._shuffle.choose(), time.monotonic()
         return sorted(
             range(count), key=lambda one: (self._rests_until.get(one, 0.0) > now, one != chosen)

@@ -76,7 +76,7 @@ async def test_named_key_and_headers_go_along(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_two_good_keys_are_both_used() -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
-        provider = provider_for(asking(server, api_key=[GOOD, OTHER]))
+        provider = provider_for(asking(server, model="m", api_key=[GOOD, OTHER]))
         for _ in range(24):
             assert (await provider.chat(messages()))["complete"]
         used = Counter(map(key_of, server.requests))
