@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .profiles import Profile, Timeout
     from .providers.base import BaseLLMProvider
     from .providers.gemini import GeminiProvider
+    from .providers.litellm import LiteLLMProvider as LiteLLMProvider
     from .providers.ollama import OllamaProvider
     from .providers.openai import OpenAIProvider
     from .providers.openrouter import OpenRouterProvider
@@ -134,14 +135,22 @@ _HOMES = {
     "secret": ("Secret",),
     "service": ("LLMService",),
 }
+# Public, too, but not for `import *`: each needs an extra (LiteLLMProvider: litellm).
+_WITH_EXTRAS = {"providers.litellm": ("LiteLLMProvider",)}
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
-        home = next((module for module, names in _HOMES.items() if name in names), None)
+        homes = (_HOMES | _WITH_EXTRAS).items()
+        home = next((module for module, names in homes if name in names), None)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f".{home}", __name__), name)
+        try:
+            return getattr(import_module(f".{home}", __name__), name)
+        except ModuleNotFoundError as error:
+            from .errors import not_installed
+
+            raise (not_installed(error) or error) from None
 
 
 def __dir__() -> list[str]:

@@ -46,6 +46,11 @@ async def test_the_line_names_the_extra(
     assert caught.value.exit_code == 2
 
 
+def test_a_public_name_that_needs_one_names_the_extra() -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'easyllm-cli\[litellm\]'"):
+        _ = easyllm_cli.LiteLLMProvider
+
+
 @pytest.mark.parametrize("imports", ["import nowhere_at_all", "from json import nonsense"])
 def test_another_failure_is_not_taken_for_it(
     imports: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

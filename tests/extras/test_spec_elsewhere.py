@@ -1,0 +1,64 @@
+"""The spec's samples that need an extra, taken out of its own text: LiteLLM, and the database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from easyllm_cli import LiteLLMProvider, LLMService
+from tests.extras.litellm_row import ITS_OWN_WARNINGS
+from tests.extras.rows import made, row
+from tests.samples import run, samples_of
+from tests.servers.fixtures import RealServer
+from tests.standins.openai import OpenAIServer
+from tests.standins.server import StandIn
+from tests.test_spec import DOCUMENT, ELSEWHERE
+
+SAMPLES = samples_of(DOCUMENT)
+MESSAGES = [{"role": "user", "content": "What is Python?"}]
+done: set[str] = set()
+
+
+@pytest.fixture
+def session(tmp_path: Path, smol: RealServer) -> Iterator[Session]:
+    """A session of the host's database, in which the config of the real model stands."""
+    engine = made(
+        tmp_path / "models.db",
+        row(f"{smol.url}/v1", provider_id="llamacpp", model_name=smol.model, max_tokens=8),
+    )
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+async def test_the_database_sample(session: Session) -> None:
+    done.add("Database Configuration")
+    names: dict[str, Any] = {"session": session, "messages": MESSAGES, "LLMService": LLMService}
+    await run(SAMPLES["Database Configuration"], names)
+    assert names["response"]["text"]
+    assert names["response"]["usage"]["completion_tokens"] == 8
+
+
+@ITS_OWN_WARNINGS
+async def test_the_litellm_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway of our own answers, since litellm knows no claude-2 any more."""
+    done.add("LiteLLM")
+    names: dict[str, Any] = {}
+    await run(SAMPLES["LiteLLM"], names)
+    with StandIn(OpenAIServer(models=("claude-2",)).handle) as server:
+        config = {**names["config"], "endpoint": f"{server.url}/v1"}
+        answers = [await LLMService().chat(config, MESSAGES)]
+        provider = LiteLLMProvider(config)
+        answers.append(await provider.chat(MESSAGES))
+        await provider.aclose()
+    assert [one["text"] for one in answers] == ["Hello from claude-2: What is Python?"] * 2
+    assert [request.headers["authorization"] for request in server.requests] == [
+        "Bearer your-key"
+    ] * 2
+    assert all(request.json["max_tokens"] == 8192 for request in server.requests)
+
+
+def test_every_sample_is_accounted_for() -> None:
+    assert done == ELSEWHERE
