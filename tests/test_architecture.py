@@ -28,6 +28,8 @@ UPWARD = {("errors.py", "easyllm_cli.events")}
 HOMES = {
     "typer": ("cli/",),
     "rich": ("render/",),
+    "markdown_it": ("render/",),
+    "pygments": ("render/",),
     "httpx2": ("transport/client.py",),
     "openai": ("transport/openai_sdk.py",),
     "google": ("transport/google_sdk.py",),
@@ -48,6 +50,10 @@ LATE = {
     ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("render/__init__.py", "choose"),
     ("transport/__init__.py", "carrier_for"),  # the transport choice
+    ("render/__init__.py", "choose_aside"),
+    ("render/screen.py", "live_markdown"),  # the parser, while the first token is waited for
+    ("render/panel.py", "write"),  # what draws, when there is something to draw
+    ("render/panel.py", "_region"),
     ("cli/__init__.py", "command_line"),  # --version before typer
     ("cli/app.py", "load"),  # the command loader
     ("cli/app.py", "print_version"),

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tests.binary import Easyllm, at_once, only, said
+from tests.emulator import seen
 from tests.standins.openrouter import OpenRouterServer
 from tests.standins.reply import Reply
 from tests.standins.request import Request
@@ -22,9 +23,12 @@ EVIL = (
     "\x1b]52;c;aGk=\x07", "\x1b]0;title\x1b\\", "\x1b[2J\x1b[H", "\x1b]8;;http://x\x1b\\y\x1b]8;;\x1b\\",
     "\x9b2J", "\x9d52;c;aGk=\x9c", "\x07", "\x08\x08\x08", "over\rwritten", "\u202ereversed\u202c",
     "\u2066isolated\u2069", "\x1bP+q\x1b\\", "\x1bc", "\x7f", "\x00", "\U000e0041\U000e0042",
+    "\x1b[2K\x1b[1A", "\x1b[?7l", "\x1b[?2026h", "<http://x/%1B%5B2J>", "&#x202e;&#x9b;&#27;[2J",
 )  # fmt: skip
-# Our own codes: dim, bold, their end. Everything else below a space, C1 and bidi is theirs.
-OURS = re.compile(r"\x1b\[(?:0|1|2|22)?m")
+# Our own codes: styles, rows that are erased, autowrap, frames. Everything else below a space, C1
+# and bidi is theirs.
+OURS = re.compile(r"\x1b\[(?:0|1|2|3|4|9|32|35|36|;)*m|\r?\x1b\[2K|\x1b\[1A|\x1b\[\?(?:7|2026)[hl]")
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[0-7][;m]")
 STEERING = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
 )
@@ -38,23 +42,23 @@ def harmless(text: str) -> None:
 
 def test_answer_grows(easyllm: Easyllm) -> None:
     """It is on the screen before the server has finished."""
-    seen = threading.Event()
+    asked = threading.Event()
 
     async def handler(request: Request, reply: Reply) -> None:
         await reply.head(content_type="text/event-stream", chunked=True)
         await reply.write(chunk("Hello "))
-        while not seen.is_set():
+        while not asked.is_set():
             await reply.sleep(0.01)
         await reply.write(chunk("world") + chunk(finish="stop") + DONE)
 
     with StandIn(handler) as server:
         for command in ("chat", "stream"):
-            seen.clear()
+            asked.clear()
             with Terminal(easyllm, command, "hi", profiles=only(server)) as terminal:
                 terminal.out.wait_for(b"Hello")
-                seen.set()
+                asked.set()
                 code, out, _ = terminal.end()
-            assert (code, out.strip()) == (0, "Hello world")
+            assert (code, seen(out).text()) == (0, ["Hello world"])
 
 
 def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
@@ -67,7 +71,8 @@ def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
             assert "Let me think" in err
             assert err.rfind("\x1b[0m") > err.find("Let me think"), "dim ends"
         code, out, err = shown(easyllm, "chat", "-R", "hi", profiles=only(server))
-        assert (code, out, err) == (0, "The answer\n", "")
+        assert (code, out) == (0, "The answer\n")
+        assert "thought" not in err
 
 
 @pytest.mark.parametrize(
@@ -76,19 +81,43 @@ def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
         ({}, (), True),
         ({"NO_COLOR": "1"}, (), False),
         ({"NO_COLOR": ""}, (), True),
-        ({"TERM": "dumb"}, (), False),
         ({}, ("--color", "never"), False),
         ({"NO_COLOR": "1"}, ("--color", "always"), True),
-        ({"TERM": "dumb"}, ("--color", "always"), True),
     ],
 )
 def test_colour(
     easyllm: Easyllm, env: dict[str, str], args: tuple[str, ...], colored: bool
 ) -> None:
-    with StandIn(scripted(said("The answer", reasoning="Let me think"))) as server:
+    """Without colours it is still Markdown: bold and dim are none."""
+    answer = said("The **bold** `code`", reasoning="Let me think")
+    with StandIn(scripted(answer)) as server:
         _, out, err = shown(easyllm, "cot", *args, "hi", profiles=only(server), env=env)
-    assert ("\x1b[" in out + err) == colored
+    assert bool(COLOUR.search(out)) == colored
+    assert seen(out).text() == ["The bold code"]
+    assert "\x1b[1mbold\x1b[0m" in out
     assert "Let me think" in err
+
+
+@pytest.mark.parametrize(("args", "dim"), [((), False), (("--color", "always"), True)])
+@pytest.mark.parametrize("term", ["dumb", "", None])
+def test_a_terminal_that_cannot_move_its_cursor(
+    easyllm: Easyllm, args: tuple[str, ...], dim: bool, term: str | None
+) -> None:
+    """The text as it is, and no code but the dim that was asked for."""
+    answer = said("The **answer**", reasoning="Let me think")
+    with StandIn(scripted(answer)) as server:
+        profiles, env = only(server), {"TERM": term}
+        _, out, err = shown(easyllm, "cot", *args, "hi", profiles=profiles, env=env)
+    assert out == "The **answer**\n"
+    assert ("\x1b" in err) == (dim or term != "dumb")
+    assert "\x1b" not in OURS.sub("", err)
+    assert "\x1b[2K" not in err
+
+
+def test_raw(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("# The **answer**\x1b[2J"))) as server:
+        _, out, _ = shown(easyllm, "chat", "--raw", "hi", profiles=only(server))
+    assert out == "# The **answer**␛[2J\n"
 
 
 def test_steering_answer_and_reasoning(easyllm: Easyllm) -> None:

@@ -15,6 +15,7 @@ from ..render.output import LAST_WORDS, complain, give_up_within
 from ..render.plain import Renderer
 from . import partial, running
 from .outcome import Outcome, finish
+from .ticking import ticking
 
 if TYPE_CHECKING:
     from .run import Question
@@ -59,7 +60,7 @@ class Road:
         """Take every event in and show it."""
         closing: Any = events
         try:
-            async with aclosing(closing):
+            async with ticking(self.renderer), aclosing(closing):
                 async for event in closing:
                     if isinstance(event, Text | Reasoning):
                         self.first_token = self.first_token or time.monotonic()

@@ -88,7 +88,7 @@ def look_of(question: Question) -> Look:
         whole=not grows,
         reasoning="hide" if show.hide_reasoning else show.reasoning or question.reasoning,
         json=common.json, jsonl=show.jsonl, code=show.code,
-        color=common.color or "auto", quiet=common.quiet,
+        color=common.color or "auto", quiet=common.quiet, raw=show.raw,
     )  # fmt: skip
 
 

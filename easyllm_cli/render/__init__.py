@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .plain import Renderer
+    from .reasoning import Aside
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,6 +22,7 @@ class Look:
     code: str | None = None
     color: str = "auto"
     quiet: bool = False
+    raw: bool = False
 
 
 def is_terminal(descriptor: int) -> bool:
@@ -30,8 +32,13 @@ def is_terminal(descriptor: int) -> bool:
         return False
 
 
+def moves_cursor(descriptor: int) -> bool:
+    """Whether rows on this stream can be drawn again: a terminal, and one that says which."""
+    return is_terminal(descriptor) and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
 def takes_color(descriptor: int, color: str) -> bool:
-    """Whether ANSI codes go to this stream: --color, NO_COLOR, TERM=dumb, a terminal."""
+    """Whether colours go to this stream: --color, NO_COLOR, TERM=dumb, a terminal."""
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -49,11 +56,27 @@ def choose(look: Look) -> Renderer:
         from .plain import Silent
 
         return Silent()
+    aside = choose_aside(look)
     if is_terminal(1) and look.code is None:
-        from .terminal import Terminal
+        if look.raw or look.reasoning == "tags" or not moves_cursor(1):
+            from .terminal import Terminal
 
-        return Terminal(look)
+            return Terminal(look, aside)
+        from .screen import Screen
+
+        return Screen(look, aside)
     from .plain import AsItComes, Whole
 
     grows = not look.whole and look.code is None
-    return AsItComes(look) if grows else Whole(look)
+    return AsItComes(look, aside) if grows else Whole(look, aside)
+
+
+def choose_aside(look: Look) -> Aside:
+    """What stands on stderr beside the answer: live rows, or text as it comes."""
+    if moves_cursor(2):
+        from .panel import Panel
+
+        return Panel(look)
+    from .reasoning import ReasoningBlock
+
+    return ReasoningBlock(look)

@@ -86,6 +86,15 @@ class Stream:
         except OSError as error:
             raise OutputError(f"cannot write: {error.strerror}") from None
 
+    def ready(self) -> bool:
+        """Whether something can be written without waiting for the reader."""
+        if sys.platform == "win32":
+            return True
+        try:
+            return bool(select.select([], [self.descriptor], [], 0)[1])
+        except OSError:
+            return True  # writing tells what is wrong
+
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""
         if self._neutral:

@@ -6,21 +6,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 
 from ..errors import IncompleteAnswer
-from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Text
+from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Start, Text
 from . import Look, is_terminal
 from .output import Stream
-from .reasoning import ReasoningBlock
+from .reasoning import Aside
 
 
 class Renderer(ABC):
-    """Shows one answer. `shown`: the kinds of events whose text reaches stdout as it comes."""
+    """Shows one answer. `shown`: the kinds of events whose text reaches stdout as it comes;
+    `ticks`: `tick` is to be called some ten times a second, also while nothing comes."""
 
     shown: Collection[str] = ()
+    ticks = False
     wrote = False
 
     @abstractmethod
     def event(self, event: Event) -> None:
         """One event of the answer."""
+
+    def tick(self) -> None:
+        """Time has passed; raises nothing."""
 
     def interrupt(self) -> None:
         """A line of ours comes on stderr: on a terminal it begins on a line of its own."""
@@ -42,22 +47,34 @@ class Silent(Renderer):
 class Whole(Renderer):
     """Into a pipe, whole or not at all; reasoning to stderr where it is asked for or watched."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, aside: Aside) -> None:
         self.look = look
         self.out = Stream(1, is_terminal(1))
-        self.block = ReasoningBlock(look)
+        self.aside = aside
+        self.ticks = aside.ticks
         self._thoughts: list[str] = []
+        self._answering = False
 
     def event(self, event: Event) -> None:
-        if isinstance(event, Reasoning) and event.text:
-            if self.block.live:
-                self.block.write(event.text)
-            else:
+        if isinstance(event, Reasoning):
+            self._answering = False
+            if self.aside.watched:
+                self.aside.write(event.text)
+            elif event.text:
                 self._thoughts.append(event.text)
-        elif isinstance(event, Text) and self.block.live:
-            self.block.close()
+        elif isinstance(event, Text):
+            if not self._answering:
+                self._answering = True
+                self.aside.answer_begins()
+        elif isinstance(event, Start):
+            self.aside.start(event)
         elif isinstance(event, Retrying):
             self._thoughts.clear()
+            self.aside.retry(event.wait)
+            self._answering = False
+
+    def tick(self) -> None:
+        self.aside.tick()
 
     def finish(self, completion: Completion) -> None:
         """The whole answer on stdout."""
@@ -67,7 +84,7 @@ class Whole(Renderer):
             text = reasoning
         elif self.look.reasoning == "tags" and reasoning:
             text = f"<think>{reasoning}</think>\n\n{text}"
-        if not self.block.live:
+        if not self.aside.watched:
             self._thoughts = [reasoning] if reasoning else []
         self._end_reasoning()
         self.out.write(text)
@@ -75,13 +92,13 @@ class Whole(Renderer):
         self.wrote = True
 
     def interrupt(self) -> None:
-        self.block.interrupt()
+        self.aside.interrupt()
 
     def _end_reasoning(self) -> None:
         for thought in self._thoughts:
-            self.block.write(thought)
+            self.aside.write(thought)
         self._thoughts = []
-        self.block.close()
+        self.aside.close()
 
     def close(self) -> None:
         """An answer that failed: its reasoning is not lost where it was asked for."""
@@ -91,18 +108,20 @@ class Whole(Renderer):
 class AsItComes(Renderer):
     """Every piece the moment it comes, into a pipe too."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, aside: Aside) -> None:
         self.mode = look.reasoning
         self.out = Stream(1, is_terminal(1))
-        self.block = ReasoningBlock(look)
+        self.aside = aside
+        self.ticks = aside.ticks
         on_stdout = {"only": ("reasoning",), "tags": ("text", "reasoning")}
         self.shown = on_stdout.get(self.mode, ("text",))
+        self._beside = True  # whether something of the aside may stand on the screen
         self._thinking = False
         self.reclassified = False
 
     def event(self, event: Event) -> None:
         if isinstance(event, Text):
-            if self._thinking:
+            if self._beside:
                 self._answer_begins()
             if self.mode != "only":
                 self.out.write(event.text)
@@ -111,27 +130,41 @@ class AsItComes(Renderer):
             self._reason(event.text)
         elif isinstance(event, Reclassified):
             self.reclassified = self.wrote
+        elif isinstance(event, Start):
+            self.aside.start(event)
+        elif isinstance(event, Retrying):
+            self._beside = True
+            self.aside.retry(event.wait)
 
     def _reason(self, text: str) -> None:
         if self.mode == "tags" and not self._thinking:
             self.out.codes("<think>")
         self._thinking = True
         if self.mode in ("only", "tags"):
+            self.aside.answer_begins()
             self.out.write(text)
             self.wrote = True
         else:
-            self.block.write(text)
+            if self.wrote and self.aside.wanted and self.out.terminal:
+                self.out.end_line()
+            self.aside.write(text)
+        self._beside = True
+
+    def tick(self) -> None:
+        if self._beside:
+            self.aside.tick()
 
     def interrupt(self) -> None:
-        self.block.interrupt()
+        self.aside.interrupt()
         if self.out.terminal:
             self.out.end_line()
 
     def _answer_begins(self) -> None:
-        self._thinking = False
-        if self.mode == "tags":
+        self._beside = False
+        if self._thinking and self.mode == "tags":
             self.out.codes("</think>\n\n")
-        self.block.close()
+        self._thinking = False
+        self.aside.answer_begins()
 
     def finish(self, completion: Completion) -> None:
         """A lone `</think>` came when its reasoning already stood on stdout.
@@ -147,6 +180,8 @@ class AsItComes(Renderer):
             )
 
     def close(self) -> None:
-        if self._thinking:
-            self._answer_begins()
+        if self._thinking and self.mode == "tags":
+            self.out.codes("</think>\n\n")
+        self._thinking = False
+        self.aside.close()
         self.out.end_line()

@@ -1,4 +1,4 @@
-"""On a terminal: the answer grows as it comes, neutralised; reasoning stands dim before it."""
+"""On a terminal without Markdown: the answer grows as it comes, and nothing in it can steer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,191 @@
+"""Rows onto a terminal: what is done is written once, of the open tail only what has changed.
+
+The cursor stands at the end of the last row that was drawn, or on a fresh line where there is
+none. The tail is drawn with autowrap off, so that a terminal which counts a character's width
+differently cannot make two rows of one. Rows are erased one by one: erasing all below pushes the
+screen of tmux into its history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .output import Stream
+from .size import size_of, wraps_again
+from .spans import Row, cells, merged, paint, plain
+from .wrapping import fold
+
+ERASE_ROW = "\x1b[2K"
+UP = "\x1b[1A"
+WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
+TOGETHER, DRAWN = "\x1b[?2026h", "\x1b[?2026l"
+RESTORED = f"{WRAP_ON}\x1b[0m{DRAWN}"
+# Terminals differ about the width of these: joiners, variants, skin tones, flags, accents, tabs.
+ODD = re.compile(
+    "[\t\u200b-\u200f\u20e3\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff\u0300-\u036f]"
+)
+
+
+class Region:
+    """One live place at the end of what a terminal shows."""
+
+    def __init__(self, stream: Stream, colored: bool) -> None:
+        self._stream = stream
+        self._colored = colored
+        self._size = size_of(stream.descriptor)
+        self._width = self._size[0]
+        self._shown: list[Row] = []  # as drawn, the first of them topmost
+        self._height = 0  # rows of the terminal that they take
+        self._cropped = False  # whether the tail had more rows above those
+        self._stale = False  # whether a resize has moved what is shown
+        self._above: list[Row] = []  # rows of the tail that a resize pushed out of reach
+        self._torn = False  # whether a write was broken off
+
+    def measure(self) -> int:
+        """The width to lay rows out for; takes note of a resize.
+
+        A tail whose first rows have scrolled out of reach keeps its old width until they are
+        done: as the same rows they need not be written again.
+        """
+        size = size_of(self._stream.descriptor)
+        if size != self._size:
+            self._resized(*size)
+        if not self._above:
+            self._width = self._size[0]
+        return self._width
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is to be drawn again although no text came."""
+        return self._stale
+
+    def _resized(self, columns: int, rows: int) -> None:
+        again = columns != self._size[0] and wraps_again()
+        heights = [-(-cells(row) // columns) or 1 if again else 1 for row in self._shown]
+        out = sum(heights) - rows
+        gone = 0
+        while out > 0 and gone < len(heights) - 1:
+            out -= heights[gone]
+            gone += 1
+        if gone and not self._cropped:
+            self._above += self._shown[:gone]
+        self._shown = self._shown[gone:]
+        self._height = min(sum(heights[gone:]), rows)
+        self._size = (columns, rows)
+        self._stale = True
+
+    def frame(self, done: Sequence[Row], tail: Sequence[Row]) -> None:
+        """Write the rows that are done for good, and show the tail below them.
+
+        Raises:
+            BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
+        """
+        done, tail = self._without_above(list(done), list(tail))
+        columns, rows = self._size
+        tail = [part for row in tail for part in fold(row, columns)]
+        room = max(1, rows - 1)
+        seen = tail[-room:]
+        new = [*done, *seen]
+        codes = self._change(new, len(done))
+        self._shown = list(seen)
+        self._height = len(seen)
+        self._cropped = len(tail) > room
+        self._stale = False
+        self._write(codes)
+
+    def lift(self) -> None:
+        """Take the tail off the screen, so that something else can be written there."""
+        codes = self._erase(self._height) if self._shown else ""
+        self._shown, self._height, self._cropped = [], 0, False
+        self._stale = True
+        self._write(codes)
+
+    def restore(self) -> None:
+        """After a write that was broken off: the terminal as it was, the tail on a new line."""
+        if self._torn:
+            self._shown, self._height, self._cropped = [], 0, False
+            self._write(f"{RESTORED}\n")
+
+    def _without_above(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
+        """Without the rows that stand out of reach already, if they are still the same."""
+        count = len(self._above)
+        if not count:
+            return done, tail
+        if [*done, *tail][:count] != self._above:
+            self._above = []  # they changed: shown twice rather than lost
+            return done, tail
+        self._above = self._above[len(done) :]
+        return done[count:], tail[max(0, count - len(done)) :]
+
+    def _change(self, new: list[Row], done: int) -> str:
+        """The codes that turn what is shown into the new rows, the first `done` for good."""
+        shown, same = self._shown, self._same(new, done)
+        if same == len(new) < len(shown) and same:
+            same -= 1  # the cursor must come to the end of the last row
+        codes = ""
+        if same < len(shown):
+            if extended := self._extended(new, same, done):
+                return extended
+            height = self._height if self._stale else len(shown)
+            codes = self._erase(height - same)
+        elif shown and (same < len(new) or same == done):
+            codes = "\n"
+        finished, rest = new[same:done], new[max(same, done) :]
+        codes += "".join(f"{paint(row, self._colored)}\n" for row in finished)
+        return codes + self._unwrapped(rest, rest)
+
+    def _same(self, new: list[Row], done: int) -> int:
+        """How many of the first rows stand on the screen as they should."""
+        if self._stale or (self._cropped and done):
+            return 0
+        count = 0
+        for old, row in zip(self._shown, new, strict=False):
+            if old != row or (count < done and self._in_doubt(row)):
+                break
+            count += 1
+        return count
+
+    def _in_doubt(self, row: Row) -> bool:
+        """Whether a terminal may have cut the row while autowrap was off."""
+        text = plain(row)
+        wide = not text.isascii() and cells(row) >= self._size[0] - 1
+        return wide or ODD.search(text) is not None
+
+    def _extended(self, new: list[Row], same: int, done: int) -> str:
+        """Only the new characters, where the last row has become longer and nothing else."""
+        if not (same == len(self._shown) - 1 == len(new) - 1 and done <= same):
+            return ""
+        more = behind(self._shown[-1], new[-1])
+        return self._unwrapped([more], new[-1:]) if more else ""
+
+    def _unwrapped(self, rows: Sequence[Row], whole: Sequence[Row]) -> str:
+        """Rows that no terminal wraps; `whole`: as they then stand there."""
+        text = "\n".join(paint(row, self._colored) for row in rows)
+        short = all(plain(row).isascii() and cells(row) < self._size[0] for row in whole)
+        return text if short else f"{WRAP_OFF}{text}{WRAP_ON}"
+
+    def _erase(self, height: int) -> str:
+        """From the last row upwards; leaves the cursor at the beginning of the topmost."""
+        return f"\r{ERASE_ROW}" + f"{UP}{ERASE_ROW}" * (height - 1)
+
+    def _write(self, codes: str) -> None:
+        if codes.count("\n") + codes.count(UP) > 1:
+            codes = f"{TOGETHER}{codes}{DRAWN}"
+        self._torn = True
+        self._stream.codes(codes)
+        self._torn = False
+
+
+def behind(old: Row, new: Row) -> Row:
+    """What the new row has behind the old one; () = it does not begin with it."""
+    if not old:
+        return new
+    *before, (text, style) = old
+    last = len(before)
+    if len(new) < len(old) or list(new[:last]) != before:
+        return ()
+    longer, other = new[last]
+    if other != style or not longer.startswith(text):
+        return ()
+    return merged([(longer[len(text) :], style), *new[last + 1 :]])

@@ -1,0 +1,85 @@
+"""Styled text as data: a row is a tuple of spans, a span is text with its SGR parameters.
+
+Only bold, dim, italic, underline, strike and three of the terminal's own 16 colours are used:
+magenta, green and cyan can be read on a light background and on a dark one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from rich.cells import cell_len
+
+from .neutral import TABLE
+
+Span = tuple[str, str]
+Row = tuple[Span, ...]
+
+BOLD, DIM, ITALIC, UNDERLINE, STRIKE = "1", "2", "3", "4", "9"
+GREEN, MAGENTA, CYAN = "32", "35", "36"
+# What a parser makes of harmless text may steer again (`&#x202e;`, `<http://a/%1B>`), and a row
+# holds no newline.
+GATE = TABLE | {ord(char): " " for char in "\n\u2028\u2029"}
+
+
+def clean(text: str) -> str:
+    """Text that can stand in a row; tabs stay."""
+    return text if text.isprintable() else text.translate(GATE)
+
+
+def with_style(style: str, more: str) -> str:
+    """Two styles together."""
+    return f"{style};{more}" if style and more else style or more
+
+
+@lru_cache(256)
+def without_colour(style: str) -> str:
+    """Bold, dim and the like stay (NO_COLOR)."""
+    return ";".join(one for one in style.split(";") if one not in (GREEN, MAGENTA, CYAN))
+
+
+def merged(spans: Iterable[Span]) -> Row:
+    """The spans as a row: neighbours of one style become one."""
+    made: list[Span] = []
+    for text, style in spans:
+        if made and made[-1][1] == style:
+            made[-1] = (made[-1][0] + text, style)
+        elif text:
+            made.append((text, style))
+    return tuple(made)
+
+
+def joined(spans: Iterable[Span]) -> Row:
+    """The same, without blanks at its end."""
+    made = list(merged(spans))
+    while made:
+        text, style = made.pop()
+        if text := text.rstrip(" "):
+            return (*made, (text, style))
+    return ()
+
+
+def cells(row: Row) -> int:
+    """The width of a row in cells of the terminal; a tab counts up to the next eighth column."""
+    width = 0
+    for text, _ in row:
+        first, *others = text.split("\t")
+        width += cell_len(first)
+        for part in others:
+            width += 8 - width % 8 + cell_len(part)
+    return width
+
+
+def paint(row: Row, colored: bool) -> str:
+    """The row as the terminal takes it."""
+    parts: list[str] = []
+    for text, style in row:
+        sgr = style if colored else without_colour(style)
+        parts.append(f"\x1b[{sgr}m{clean(text)}\x1b[0m" if sgr else clean(text))
+    return "".join(parts)
+
+
+def plain(row: Row) -> str:
+    """The row's text alone."""
+    return "".join(text for text, _ in row)

@@ -1,0 +1,94 @@
+"""Lines into rows of a width: words stay whole, ideographs may part, long words are folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len, chop_cells
+
+from .spans import Row, Span, joined
+
+NARROWEST = 4  # cells; a narrower place gets rows that are too wide, and the terminal wraps them
+WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
+WIDE += "\U00020000-\U0003fffd"
+# What may not begin a row stays with the ideograph before it.
+CLOSING = "、。，．！？：；」』）】》〉”’…,.!?;:)\\]"
+WORD = re.compile(f"[{WIDE}][{CLOSING}]* *|[^ {WIDE}]+ *| +")
+
+
+def wrap(spans: Sequence[Span], width: int) -> list[Row]:
+    """Rows of at most `width` cells; a newline in the text ends a row. No text: no row."""
+    width = max(width, NARROWEST)
+    text = "".join(one for one, _ in spans)
+    if not text:
+        return []
+    if "\n" not in text and cell_len(text) <= width:
+        return [joined(spans)]
+    made: list[Row] = []
+    offset = 0
+    for line in text.split("\n"):
+        for start, end in breaks(line, width):
+            made.append(cut(spans, offset + start, offset + end))
+        offset += len(line) + 1
+    return made
+
+
+def breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
+    """Where each row of a line begins and ends, in characters."""
+    start = end = used = 0
+    for word in WORD.finditer(line):
+        bare = word[0].rstrip(" ")
+        size = cell_len(bare)
+        if used and used + size > width:
+            yield start, end
+            start, used = word.start(), 0
+        if size > width:
+            for piece in chop_cells(bare, width)[:-1]:
+                yield start, start + len(piece)
+                start += len(piece)
+            size = cell_len(line[start : word.start() + len(bare)])
+        end = word.start() + len(bare)
+        used += size + len(word[0]) - len(bare)
+    yield start, end
+
+
+def cut(spans: Sequence[Span], start: int, end: int) -> Row:
+    """The characters from start to end."""
+    made: list[Span] = []
+    for text, style in spans:
+        if end <= 0:
+            break
+        if start < len(text):
+            made.append((text[max(start, 0) : end], style))
+        start -= len(text)
+        end -= len(text)
+    return joined(made)
+
+
+def fold(row: Row, width: int) -> list[Row]:
+    """A row that is too wide as several, cut where the terminal would; tabs become spaces."""
+    text = "".join(one for one, _ in row)
+    if "\t" in text:
+        row = without_tabs(row)
+        text = "".join(one for one, _ in row)
+    if cell_len(text) <= width:
+        return [row]
+    made: list[Row] = []
+    start = 0
+    for piece in chop_cells(text, max(width, 2)):
+        made.append(cut(row, start, start + len(piece)))
+        start += len(piece)
+    return made
+
+
+def without_tabs(row: Row) -> Row:
+    """Tabs as the spaces that they look like."""
+    made: list[Span] = []
+    at = 0
+    for text, style in row:
+        for part in re.split("(\t)", text):
+            shown = " " * (8 - at % 8) if part == "\t" else part
+            at += cell_len(shown)
+            made.append((shown, style))
+    return joined(made)
