@@ -1,5 +1,6 @@
 """What a terminal shows after some bytes, what has scrolled off it included (pyte)."""
 
+import re
 from collections.abc import Mapping
 
 import pyte
@@ -18,6 +19,11 @@ class Emulator(pyte.Screen):
         if self.cursor.y == self.lines - 1:
             self.gone.append(dict(self.buffer[0]))
         super().index()
+
+    def draw(self, data: str) -> None:
+        """pyte loses what follows a joiner or a variant selector in one write."""
+        for part in re.split("([\u200d\ufe0e\ufe0f])", data):
+            super().draw(part)
 
     def read(self, data: bytes) -> None:
         """More bytes of a program, LF as CR LF as a terminal's driver makes it."""

@@ -141,9 +141,16 @@ class Road:
             f"{usage.reasoning_tokens} of them reasoning" if usage.reasoning_tokens else "",
             f"first token {first - self.began:.2f} s" if first else "",
             f"{time.monotonic() - self.began:.2f} s",
+            self._speed(usage.completion_tokens),
             f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
         ]
         self._note(", ".join(part for part in parts if part))
+
+    def _speed(self, tokens: int | None) -> str:
+        """Tokens a second from the first one on; "" where they did not come one by one."""
+        if not tokens or not self.first_token or self.question.run.stream is False:
+            return ""
+        return f"{(tokens - 1) / (time.monotonic() - self.first_token):.0f} tokens/s"
 
     def _finish(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the outcome; a --json object that cannot be written leaves its text in a file."""

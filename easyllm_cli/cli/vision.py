@@ -41,7 +41,20 @@ def vision(
     question = Question(words, target, ask, sampling, show, common, run)
     question.pictures = pictures
     question.source = source
+    if not (common.quiet or common.json or show.jsonl or run.dry_run):
+        name_pictures(pictures)
     return answer(question)
+
+
+def name_pictures(pictures: tuple[Image, ...]) -> None:
+    """A line for each picture above the answer, where somebody watches."""
+    from ..render import is_terminal
+    from ..render.output import complain
+    from ..render.picture import described
+
+    if is_terminal(2):
+        for picture in pictures:
+            complain(described(picture))
 
 
 def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], str]:

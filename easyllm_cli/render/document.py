@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from .bounded import Bounded
 from .fence import Opener, OpenFence
@@ -187,18 +188,19 @@ class Document:
 
 def finished(blocks: Sequence[Block], complete: int) -> int:
     """How many of the first blocks can no longer change; `complete`: lines that are whole."""
-    last = blocks[-1]
-    if (last.kind in ENDS_WITH and last.ends <= complete) or (
-        last.kind in ENDS_BEFORE and last.ends < complete
-    ):
-        return len(blocks)
-    count = next((n for n in range(len(blocks) - 1, 0, -1) if blocks[n].begins < complete), 0)
+    count = 0
+    for block, following in zip_longest(blocks, blocks[1:]):
+        ended = block.ends < complete + (block.kind in ENDS_WITH)
+        by_itself = ended and block.kind in (*ENDS_BEFORE, *ENDS_WITH)
+        if not by_itself and not (following and following.begins < complete):
+            break
+        count += 1
     # What follows a definition may turn out to be its title, over several lines.
-    while count and blocks[count - 1].kind == "definition" and _follows(blocks, count):
+    while 0 < count < len(blocks) and _goes_on(blocks[count - 1], blocks[count]):
         count -= 1
     return count
 
 
-def _follows(blocks: Sequence[Block], count: int) -> bool:
-    one, other = blocks[count - 1], blocks[count]
-    return other.kind == "paragraph_open" and one.ends == other.begins
+def _goes_on(one: Block, other: Block) -> bool:
+    adjacent = one.ends == other.begins
+    return one.kind == "definition" and other.kind == "paragraph_open" and adjacent

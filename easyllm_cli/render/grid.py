@@ -20,7 +20,7 @@ def grid(table: Sequence[Cells], right: Sequence[bool], width: int) -> list[Row]
     natural = [max(cells(tuple(row[column])) for row in table) for column in range(len(header))]
     widths = narrowed(natural, width - GAP * (len(header) - 1))
     if not widths:
-        return _as_lists(header, body, width)
+        return as_lists(header, body, width)
     made = _line(header, widths, right)
     made.append(joined([("  ".join("─" * one for one in widths), DIM)]))
     for row in body:
@@ -62,7 +62,7 @@ def _line(row: Cells, widths: Sequence[int], right: Sequence[bool]) -> list[Row]
     return made
 
 
-def _as_lists(header: Cells, body: Sequence[Cells], width: int) -> list[Row]:
+def as_lists(header: Cells, body: Sequence[Cells], width: int) -> list[Row]:
     """Every cell in a row of its own, behind its column's name."""
     made: list[Row] = []
     if not body:
@@ -71,5 +71,6 @@ def _as_lists(header: Cells, body: Sequence[Cells], width: int) -> list[Row]:
         if number:
             made.append(())
         for title, cell in zip(header, row, strict=True):
-            made += wrap([*title, (": " if title else "", ""), *cell], width)
+            if cell:
+                made += wrap([*title, (": " if title else "", ""), *cell], width)
     return made

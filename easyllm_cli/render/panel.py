@@ -6,6 +6,7 @@ once into a pipe costs no more because somebody could have watched it wait.
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -118,8 +119,10 @@ class Panel(Aside):
 
     def _state(self, now: float) -> str:
         """Who is waited for, and how long."""
-        since = f"next try in {self._again - now:.0f} s" if self._again > now else ""
-        since = since or f"{now - max(self._began, self._again):.0f} s"
+        if self._again > now:
+            since = f"next try in {math.ceil(self._again - now)} s"
+        else:
+            since = f"{int(now - max(self._began, self._again))} s"
         return f"{self._who} · {since}" if self._who else since
 
     def _region(self) -> Region:

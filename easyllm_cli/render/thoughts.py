@@ -59,7 +59,7 @@ class Thoughts:
         return [((BAR, DIM), *row) for row in rows[-ROWS:]]
 
     def _header(self) -> Row:
-        return self._said(f"thinking {time.monotonic() - self._began:.0f} s")
+        return self._said(f"thinking {int(time.monotonic() - self._began)} s")
 
     def _summary(self) -> Row:
         """Tokens are estimated: no provider counts them before the answer's end."""
