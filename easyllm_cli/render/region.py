@@ -1,9 +1,10 @@
 """Rows onto a terminal: what is done is written once, of the open tail only what has changed.
 
 The cursor stands at the end of the last row that was drawn, or on a fresh line where there is
-none. The tail is drawn with autowrap off, so that a terminal which counts a character's width
-differently cannot make two rows of one. Rows are erased one by one: erasing all below pushes the
-screen of tmux into its history.
+none. A row that is too wide is wrapped by the terminal, so that it copies out as one and is
+wrapped again after a resize; but where terminals may differ about a character's width, it is
+folded here and drawn with autowrap off, so that no terminal makes two rows of one. Rows are
+erased one by one: erasing all below pushes the screen of tmux into its history.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ UP = "\x1b[1A"
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 TOGETHER, DRAWN = "\x1b[?2026h", "\x1b[?2026l"
 RESTORED = f"{WRAP_ON}\x1b[0m{DRAWN}"
-# Terminals differ about the width of these: joiners, variants, skin tones, flags, accents, tabs.
+# Terminals differ about the width of these: joiners, variants, skin tones, flags, accents.
 ODD = re.compile(
-    "[\t\u200b-\u200f\u20e3\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff\u0300-\u036f]"
+    "[\u200b-\u200f\u20e3\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff\u0300-\u036f]"
 )
 
 
@@ -35,11 +36,12 @@ class Region:
         self._colored = colored
         self._size = size_of(stream.descriptor)
         self._width = self._size[0]
-        self._shown: list[Row] = []  # as drawn, the first of them topmost
-        self._height = 0  # rows of the terminal that they take
+        self._shown: list[Row] = []  # the first of them topmost
+        self._heights: list[int] = []  # how many rows of the terminal each of them takes
         self._cropped = False  # whether the tail had more rows above those
-        self._stale = False  # whether a resize has moved what is shown
+        self._stale = False  # whether what is shown must be drawn again
         self._above: list[Row] = []  # rows of the tail that a resize pushed out of reach
+        self._written = 0  # rows that are done, at least
         self._torn = False  # whether a write was broken off
 
     def measure(self) -> int:
@@ -61,17 +63,25 @@ class Region:
         return self._stale
 
     def _resized(self, columns: int, rows: int) -> None:
-        again = columns != self._size[0] and wraps_again()
-        heights = [-(-cells(row) // columns) or 1 if again else 1 for row in self._shown]
-        out = sum(heights) - rows
+        """Set apart the first rows that may have left the screen.
+
+        A narrower terminal wraps the tail again. tmux then moves as many rows into its history as
+        have come up, even if the screen has blank rows below: those of the tail, too, but for the
+        rows that are known to stand above it.
+        """
+        before = sum(self._heights)
+        if columns != self._size[0] and wraps_again():
+            self._heights = [height(row, columns) for row in self._shown]
+        now = sum(self._heights)
+        behind_done = max(0, min(self._written, min(rows, self._size[1]) - before))
+        out = max(now - rows, now - before - behind_done)
         gone = 0
-        while out > 0 and gone < len(heights) - 1:
-            out -= heights[gone]
+        while out > 0 and gone < len(self._shown) - 1:
+            out -= self._heights[gone]
             gone += 1
-        if gone and not self._cropped:
+        if not self._cropped:
             self._above += self._shown[:gone]
-        self._shown = self._shown[gone:]
-        self._height = min(sum(heights[gone:]), rows)
+        del self._shown[:gone], self._heights[:gone]
         self._size = (columns, rows)
         self._stale = True
 
@@ -82,30 +92,48 @@ class Region:
             BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
         """
         done, tail = self._without_above(list(done), list(tail))
-        columns, rows = self._size
-        tail = [part for row in tail for part in fold(row, columns)]
-        room = max(1, rows - 1)
-        seen = tail[-room:]
-        new = [*done, *seen]
-        codes = self._change(new, len(done))
-        self._shown = list(seen)
-        self._height = len(seen)
-        self._cropped = len(tail) > room
+        tail = [part for row in tail for part in self._drawable(row)]
+        seen = self._last(tail)
+        codes = self._change([*done, *seen], len(done))
+        self._written += len(done)
+        self._shown = seen
+        self._heights = [height(row, self._size[0]) for row in seen]
+        self._cropped = len(seen) < len(tail)
         self._stale = False
         self._write(codes)
 
+    def _drawable(self, row: Row) -> list[Row]:
+        """The row as it is live: folded, if the terminal might wrap it elsewhere than we think."""
+        text = plain(row)
+        simple = text.isascii() and "\t" not in text
+        return [row] if simple else fold(row, self._size[0])
+
+    def _last(self, tail: list[Row]) -> list[Row]:
+        """The last rows of the tail that fit on the screen with the cursor's own line."""
+        columns, rows = self._size
+        room = max(1, rows - 1)
+        first = len(tail)
+        while first and (room := room - height(tail[first - 1], columns)) >= 0:
+            first -= 1
+        if first == len(tail) and tail:  # one row that is taller than the screen
+            return fold(tail[-1], columns)[-max(1, rows - 1) :]
+        return tail[first:]
+
     def lift(self) -> None:
         """Take the tail off the screen, so that something else can be written there."""
-        codes = self._erase(self._height) if self._shown else ""
-        self._shown, self._height, self._cropped = [], 0, False
-        self._stale = True
+        codes = self._erase(sum(self._heights)) if self._shown else ""
+        self._forget()
         self._write(codes)
 
     def restore(self) -> None:
         """After a write that was broken off: the terminal as it was, the tail on a new line."""
         if self._torn:
-            self._shown, self._height, self._cropped = [], 0, False
+            self._forget()
             self._write(f"{RESTORED}\n")
+
+    def _forget(self) -> None:
+        self._shown, self._heights, self._cropped = [], [], False
+        self._stale = True
 
     def _without_above(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
         """Without the rows that stand out of reach already, if they are still the same."""
@@ -127,13 +155,11 @@ class Region:
         if same < len(shown):
             if extended := self._extended(new, same, done):
                 return extended
-            height = self._height if self._stale else len(shown)
-            codes = self._erase(height - same)
+            codes = self._erase(sum(self._heights[same:]))
         elif shown and (same < len(new) or same == done):
             codes = "\n"
-        finished, rest = new[same:done], new[max(same, done) :]
-        codes += "".join(f"{paint(row, self._colored)}\n" for row in finished)
-        return codes + self._unwrapped(rest, rest)
+        codes += "".join(f"{paint(row, self._colored)}\n" for row in new[same:done])
+        return codes + "\n".join(self._live(row, row) for row in new[max(same, done) :])
 
     def _same(self, new: list[Row], done: int) -> int:
         """How many of the first rows stand on the screen as they should."""
@@ -157,13 +183,12 @@ class Region:
         if not (same == len(self._shown) - 1 == len(new) - 1 and done <= same):
             return ""
         more = behind(self._shown[-1], new[-1])
-        return self._unwrapped([more], new[-1:]) if more else ""
+        return self._live(more, new[-1]) if more else ""
 
-    def _unwrapped(self, rows: Sequence[Row], whole: Sequence[Row]) -> str:
-        """Rows that no terminal wraps; `whole`: as they then stand there."""
-        text = "\n".join(paint(row, self._colored) for row in rows)
-        short = all(plain(row).isascii() and cells(row) < self._size[0] for row in whole)
-        return text if short else f"{WRAP_OFF}{text}{WRAP_ON}"
+    def _live(self, row: Row, whole: Row) -> str:
+        """A row of the tail, or the end of the `whole` one."""
+        text = paint(row, self._colored)
+        return text if plain(whole).isascii() else f"{WRAP_OFF}{text}{WRAP_ON}"
 
     def _erase(self, height: int) -> str:
         """From the last row upwards; leaves the cursor at the beginning of the topmost."""
@@ -175,6 +200,11 @@ class Region:
         self._torn = True
         self._stream.codes(codes)
         self._torn = False
+
+
+def height(row: Row, columns: int) -> int:
+    """How many rows of a terminal the row takes."""
+    return -(-cells(row) // columns) or 1
 
 
 def behind(old: Row, new: Row) -> Row:

@@ -1,0 +1,85 @@
+"""A command in a real tmux, which wraps rows again when it is resized and keeps a history."""
+
+import fcntl
+import os
+import shlex
+import shutil
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+PATIENCE = 20.0  # seconds
+
+
+class Tmux:
+    """One window; the server is its own and ends with it."""
+
+    def __init__(self, folder: Path, columns: int, rows: int) -> None:
+        if shutil.which("tmux") is None:
+            pytest.fail("tmux is not installed: apt-get install tmux", pytrace=False)
+        self._socket = folder / "tmux"
+        self._folder = folder
+        self._size = ("-x", str(columns), "-y", str(rows))
+
+    def start(self, command: list[str], env: Mapping[str, str]) -> None:
+        """Runs the command; the window stays when it has ended."""
+        words = [f"{name}={value}" for name, value in env.items()]
+        line = shlex.join(["env", "-i", *words, *command])
+        self._tmux("new-session", "-d", *self._size, f"{line}; echo ENDED; exec sleep 1000")
+        self._terminal = self._tmux("display", "-p", "#{pane_tty}").strip()
+
+    def _tmux(self, *words: str) -> str:
+        env = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
+        env.pop("TMUX", None)
+        done = subprocess.run(
+            ["tmux", "-u", "-S", str(self._socket), "-f", os.devnull, *words],
+            env=env, cwd=self._folder, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def text(self) -> str:
+        """History and screen, wrapped rows joined."""
+        return self._tmux("capture-pane", "-p", "-J", "-S", "-")
+
+    def screen(self) -> list[str]:
+        """The rows that can be seen."""
+        return self._tmux("capture-pane", "-p").split("\n")
+
+    def wait_for(self, wanted: str) -> str:
+        """Until it is on the screen or in the history; gives all of that."""
+        deadline = time.monotonic() + PATIENCE
+        while wanted not in (text := self.text()):
+            assert time.monotonic() < deadline, f"{wanted!r} never came:\n{text}"
+            time.sleep(0.02)
+        return text
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Until the command's own terminal has the size: tmux may let that wait."""
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+        deadline = time.monotonic() + PATIENCE
+        with open(self._terminal, "rb") as terminal:
+            wanted = (rows, columns)
+            while struct.unpack("HHHH", fcntl.ioctl(terminal, termios.TIOCGWINSZ, b" " * 8))[
+                :2
+            ] != (wanted):
+                assert time.monotonic() < deadline, f"the terminal never was {wanted}"
+                time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tmux("kill-server")
