@@ -3,11 +3,10 @@
 import re
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from tests.binary import BINARY, Easyllm, only
+from tests.binary import BINARY, Easyllm, at_once, only
 from tests.standins.reply import Reply
 from tests.standins.request import Request
 from tests.standins.script import DONE, chunk
@@ -62,8 +61,11 @@ SIZES = {
 }
 
 
-def streamed(easyllm: Easyllm, folder: Path, parts: list[str], sizes: list[tuple[int, int]]) -> str:
-    """The answer in parts, a resize between each two of them; all that tmux then holds."""
+def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]) -> str:
+    """The answer in parts, a resize between each two of them; all that tmux then holds.
+
+    `before`: the number of lines that stand there already.
+    """
     gates = [threading.Event() for _ in parts]
 
     async def handler(request: Request, reply: Reply) -> None:
@@ -75,10 +77,10 @@ def streamed(easyllm: Easyllm, folder: Path, parts: list[str], sizes: list[tuple
                 await reply.write(chunk(part[at : at + 40]))
         await reply.write(chunk(finish="stop") + DONE)
 
-    with StandIn(handler) as server, Tmux(folder, *sizes[0]) as tmux:
+    with StandIn(handler) as server, Tmux(easyllm.home, *sizes[0]) as tmux:
         easyllm.write_profiles(only(server))
         env = easyllm.variables({"TERM": "tmux-256color", "TMUX": "1"})
-        tmux.start([BINARY, "chat", "hi"], env)
+        tmux.start(["sh", "-c", f'seq -f "Line%03g." {before}; "$0" chat hi', BINARY], env)
         for part, gate, size in zip(parts, gates, sizes, strict=True):
             if size != sizes[0] or gate is not gates[0]:
                 tmux.resize(*size)
@@ -88,12 +90,20 @@ def streamed(easyllm: Easyllm, folder: Path, parts: list[str], sizes: list[tuple
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("way", SIZES)
-def test_a_resize_in_mid_stream(easyllm: Easyllm, home: Path, kind: str, way: str) -> None:
+@pytest.mark.parametrize("before", [0, 60], ids=["at the top", "at the bottom"])
+def test_a_resize_in_mid_stream(easyllm: Easyllm, kind: str, before: int) -> None:
     head, body = KINDS[kind]
     parts = [head + body(0, 9), body(9, 16), body(16, 24)]
-    text = streamed(easyllm, home, parts, SIZES[way])
-    found = re.findall(r"Mark\d+", text)
-    assert found == marks(0, 24), text
-    assert text.count("A title") == 1
-    assert text.count("An introduction") == 1
+    homes = [easyllm.fresh() for _ in SIZES]
+    texts = at_once(
+        *[
+            lambda home=home, sizes=sizes: streamed(home, before, parts, sizes)
+            for home, sizes in zip(homes, SIZES.values(), strict=True)
+        ]
+    )
+    for way, text in zip(SIZES, texts, strict=True):
+        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{way}\n{text}"
+        lines = [f"Line{one:03}" for one in range(1, before + 1)]
+        assert re.findall(r"Line\d+", text) == lines, f"{way}\n{text}"
+        assert text.count("A title") == 1, way
+        assert text.count("An introduction") == 1, way
