@@ -8,6 +8,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from tests.emulator import Emulator, seen
+
 
 class Pty:
     """`descriptor` is a terminal of this size for code in this process."""
@@ -19,7 +21,12 @@ class Pty:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
+    def seen(self) -> Emulator:
+        """The screen so far."""
+        return seen(bytes(self._data), *self.size)
+
     def resize(self, columns: int, rows: int) -> None:
+        self.size = (columns or 80, rows or 24)
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _read(self) -> None:

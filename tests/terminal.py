@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import struct
 import subprocess
 import termios
@@ -11,7 +12,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from tests.binary import LONGEST, Easyllm
+from tests.binary import LONGEST, Easyllm, wait_until
+from tests.emulator import Emulator, seen
+from tests.pty import Pty
 
 
 def set_size(terminal: int, columns: int) -> None:
@@ -125,3 +128,24 @@ def shown(
         easyllm, *args, profiles=profiles, env=env, terminals=terminals, columns=columns
     ) as terminal:
         return terminal.end()
+
+
+def on_one_terminal(
+    easyllm: Easyllm, *args: str, profiles: str, size: tuple[int, int] = (80, 24), stop: str = ""
+) -> tuple[int, Emulator]:
+    """A run whose stdin, stdout and stderr are one terminal; its exit code and what then stands
+    there. `stop`: Ctrl-C as soon as this can be read."""
+    with Pty(*size) as pty:
+        child = easyllm.start(
+            *args, profiles=profiles, env={"TERM": "xterm-256color"}, stdin=pty.descriptor,
+            stdout=pty.descriptor, stderr=pty.descriptor, start_new_session=True,
+        )  # fmt: skip
+        try:
+            if stop:
+                wait_until(lambda: stop in "\n".join(pty.seen().text()))
+                child.send_signal(signal.SIGINT)
+            code = child.wait(LONGEST)
+        finally:
+            child.kill()
+            child.wait()
+        return code, seen(pty.whole(), *pty.size)
