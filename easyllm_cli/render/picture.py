@@ -45,7 +45,9 @@ def pixels(data: bytes) -> tuple[int, int] | None:
 
 
 def _both(data: bytes, at: int, size: int, order: str) -> tuple[int, int]:
-    """Two numbers one behind the other."""
+    """Two numbers one behind the other; zeros where the header is cut."""
+    if len(data) < at + 2 * size:
+        return 0, 0
     first, second = data[at : at + size], data[at + size : at + 2 * size]
     if order == "big":
         return int.from_bytes(first, "big"), int.from_bytes(second, "big")
@@ -55,6 +57,8 @@ def _both(data: bytes, at: int, size: int, order: str) -> tuple[int, int]:
 def _webp(data: bytes) -> tuple[int, int]:
     """The three forms: lossy, lossless, extended."""
     form = data[12:16]
+    if len(data) < (25 if form == b"VP8L" else 30):
+        return 0, 0
     if form == b"VP8X":
         width, height = _both(data, 24, 3, "little")
         return width + 1, height + 1
