@@ -1,0 +1,123 @@
+"""Measures live Markdown (DESIGN §8): CPU and bytes, beside rich.live.Live of the whole text.
+
+    python benchmarks/render.py [--slow] [--json]
+
+One frame for every 8 tokens, about 15 a second of a fast model; 80 columns and 24 rows. It
+measures and does not judge: by hand, never in CI. --slow draws 16k characters with rich, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rich.console import Console
+from rich.live import Live
+from rich.markdown import Markdown
+
+from easyllm_cli.render.live import LiveMarkdown
+from easyllm_cli.render.output import Stream
+from tests.answers import answer, pieces
+
+SIZES = (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18)
+TOGETHER = 8  # tokens to a frame
+ROUNDS = 3  # of which the fastest counts
+AIM, BYTES, GROWTH = 0.25, 8.0, 1.5
+PER = 10_000  # characters
+
+
+class Counted(Stream):
+    """Throws away what is written to it, and counts it."""
+
+    def __init__(self) -> None:
+        super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)
+        self.bytes = 0
+
+    def codes(self, text: str) -> None:
+        self.bytes += len(text.encode())
+        super().codes(text)
+
+
+def ours(parts: Iterable[str]) -> int:
+    """Draws a frame for each part; gives the bytes."""
+    stream = Counted()
+    live = LiveMarkdown(stream, colored=True, frame=0)
+    for part in parts:
+        live.write(part)
+    live.end()
+    os.close(stream.descriptor)
+    return stream.bytes
+
+
+def richs(parts: Iterable[str]) -> int:
+    """The same with rich: all of the text is parsed and laid out for each frame."""
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system="standard", width=80, height=24)
+    text = ""
+    with Live(console=console, auto_refresh=False) as live:
+        for part in parts:
+            text += part
+            live.update(Markdown(text), refresh=True)
+    return len(file.getvalue().encode())
+
+
+def measured(draw: Any, length: int, rounds: int) -> dict[str, float]:
+    """Seconds of CPU and bytes for an answer of so many characters."""
+    parts = pieces(answer(length), TOGETHER)
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.process_time()
+        written = draw(parts)
+        best = min(best, time.process_time() - began)
+    return {"cpu_s": best, "cpu_s_per_10k": best / length * PER, "bytes_per_char": written / length}
+
+
+def row(name: str, length: int, found: dict[str, float]) -> None:
+    print(
+        f"{name:10}{length:>9,}{found['cpu_s']:>10.3f}{found['cpu_s_per_10k']:>12.3f}"
+        f"{found['bytes_per_char']:>14.1f}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--slow", action="store_true", help="16k characters with rich, too")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    asked = parser.parse_args()
+    for variable in ("COLUMNS", "LINES"):
+        os.environ.pop(variable, None)
+    print(f"load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
+    print(f"{'':10}{'characters':>9}{'CPU s':>9}{'s per 10k':>12}{'bytes/char':>14}")
+    found = {size: measured(ours, size, ROUNDS if size < SIZES[-1] else 1) for size in SIZES}
+    for size, figures in found.items():
+        row("easyllm", size, figures)
+    naive = {size: measured(richs, size, 1) for size in SIZES[: 3 if asked.slow else 2]}
+    for size, figures in naive.items():
+        row("rich Live", size, figures)
+        print(f"{'':10}{'':9} {figures['cpu_s'] / found[size]['cpu_s']:.0f} x our CPU")
+    worst = max(one["cpu_s_per_10k"] for one in found.values())
+    grown = found[SIZES[-1]]["cpu_s_per_10k"] / found[SIZES[2]]["cpu_s_per_10k"]
+    print(f"CPU per 10,000 characters: {worst:.3f} s at most (aim {AIM}: {said(worst <= AIM)})")
+    print(f"256k against 16k, per character: {grown:.2f} x (aim {GROWTH}: {said(grown <= GROWTH)})")
+    print(f"bytes a character at 64k: at most {BYTES:.0f} (asserted in tests/test_live.py)")
+    if asked.json:
+        print(json.dumps({"easyllm": found, "rich": naive}))
+
+
+def said(kept: bool) -> str:
+    return "ok" if kept else "MISSED"
+
+
+if __name__ == "__main__":
+    main()
