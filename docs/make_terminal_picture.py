@@ -1,31 +1,60 @@
-"""Makes docs/terminal.svg from real runs: PYTHONPATH=. python docs/make_terminal_picture.py"""
+"""Makes docs/*.svg from real runs: PYTHONPATH=. python docs/make_terminal_picture.py"""
 
 from __future__ import annotations
 
 import io
+import json
 import os
-import pty
 import re
 import subprocess
-import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
 from tests.binary import BINARY
+from tests.emulator import Emulator
 from tests.pictures import png
+from tests.pty import Pty
 from tests.servers import fixtures, setup
 
 HERE = Path(__file__).resolve().parent
-COMMANDS = (
+SIZE = (92, 50)
+# What the small model is shown once, so that it answers in this form.
+FRUITS = """## Fruits
+
+| Fruit | Color | Price |
+|---|---|---:|
+| Apple | red | 2 |
+| Banana | yellow | 1 |
+
+The code:
+
+```python
+def price(fruit):
+    \"\"\"The price of a fruit.\"\"\"
+    return PRICES[fruit]
+```
+
+- **Apple** is red
+- **Banana** is yellow
+"""
+TALK = [
+    {"role": "user", "content": "Fruits: a table and code"},
+    {"role": "assistant", "content": FRUITS},
+    {"role": "user", "content": "Animals: a table and code"},
+]
+TERMINAL = (
+    'easyllm chat -p smol -t 0 -u --stop "- The code" --messages animals.json',
     'easyllm cot -p thinker "What is 2+2?"',
-    'easyllm vision red.png "What color is this image?"',
-    'easyllm chat -p smol --max-tokens 32 -u "What is Python?"',
-    "easyllm chat -p openai -m gpt-4o hello",
+    'easyllm vision -p eyes red.png "What color is this image?"',
+    "easyllm models -p eyes",
 )
+THINKING = 'easyllm chat -p thinker "Why is the sky blue?"'
 
 
 def profiles(stack: ExitStack) -> str:
@@ -42,41 +71,72 @@ def profiles(stack: ExitStack) -> str:
     return made
 
 
-def on_a_terminal(command: str, folder: Path) -> str:
-    """What the command writes to a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
+def on_a_terminal(command: str, folder: Path, columns: int = SIZE[0]) -> tuple[Emulator, Emulator]:
+    """The screen while the reasoning was live, the latest of it, and when the command has ended."""
     path = f"{Path(BINARY).parent}:{os.environ['PATH']}"
-    env = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "COLUMNS": "100"}
+    env = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
     env["EASYLLM_PROFILES"] = str(folder / "profiles.toml")
-    child = subprocess.Popen(
-        ["bash", "-c", command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=env
-    )
-    os.close(theirs)
-    said = b""
-    try:
-        while piece := os.read(ours, 65_536):
-            said += piece
-    except OSError:  # Linux ends a pty with EIO
-        pass
-    child.wait(60)
-    os.close(ours)
-    return said.decode().replace("\r\n", "\n")
+    with Pty(columns, SIZE[1]) as pty:
+        child = subprocess.Popen(
+            ["bash", "-c", command], cwd=folder, env=env, stdin=pty.descriptor,
+            stdout=pty.descriptor, stderr=pty.descriptor,
+        )  # fmt: skip
+        live = pty.seen()
+        while child.poll() is None:
+            now = pty.seen()
+            live = now if any(row.startswith("│ ") for row in now.text()) else live
+            time.sleep(0.01)
+        pty.whole()
+        return live, pty.seen()
 
 
-def main() -> None:
-    console = Console(record=True, width=100, force_terminal=True, file=io.StringIO())
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
-        (folder / "profiles.toml").write_text(profiles(stack), "utf-8")
-        for command in COMMANDS:
-            console.print(Text(f"$ {command}", "bold"))
-            console.print(Text.from_ansi(on_a_terminal(command, folder)), soft_wrap=False)
+def as_text(screen: Emulator) -> Text:
+    """What it shows, in its styles."""
+    made = Text()
+    for row, line in zip(screen.cells(), screen.text(), strict=False):
+        for column in range(len(line)):
+            one = row.get(column)
+            if one is None:
+                made.append(" ")
+                continue
+            colour = None if one.fg == "default" else one.fg
+            style = Style(
+                color=colour, bold=one.bold, italic=one.italics, underline=one.underscore,
+                dim=one.blink,
+            )  # fmt: skip
+            made.append(one.data, style)
+        made.append("\n")
+    return made
+
+
+def write(name: str, console: Console) -> None:
     picture = console.export_svg(title="easyllm")
     # No font is fetched from anywhere: the reader's own monospace one is good enough.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    (HERE / "terminal.svg").write_text(picture, "utf-8")
+    (HERE / name).write_text(picture, "utf-8")
+
+
+def console() -> Console:
+    return Console(record=True, width=SIZE[0], force_terminal=True, file=io.StringIO())
+
+
+def main() -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (folder / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
+        (folder / "animals.json").write_text(json.dumps(TALK), "utf-8")
+        (folder / "profiles.toml").write_text(profiles(stack), "utf-8")
+        answers = console()
+        for command in TERMINAL:
+            answers.print(Text(f"$ {command}", "bold"))
+            answers.print(as_text(on_a_terminal(command, folder)[1]), soft_wrap=False)
+        write("terminal.svg", answers)
+        thinking = console()
+        for moment in on_a_terminal(THINKING, folder, columns=60):
+            thinking.print(Text(f"$ {THINKING}", "bold"))
+            thinking.print(as_text(moment), soft_wrap=False)
+        write("reasoning.svg", thinking)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

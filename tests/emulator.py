@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pyte
 from pyte.screens import Char
@@ -29,7 +30,8 @@ class Emulator(pyte.Screen):
         """More bytes of a program, LF as CR LF as a terminal's driver makes it."""
         self._bytes.feed(data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
-    def _all(self) -> list[Mapping[int, Char]]:
+    def cells(self) -> list[Mapping[int, Char]]:
+        """All rows, those that have left the screen first; characters by column."""
         return [*self.gone, *(dict(self.buffer[y]) for y in range(self.lines))]
 
     def text(self) -> list[str]:
@@ -37,22 +39,20 @@ class Emulator(pyte.Screen):
         return (
             "\n".join(
                 "".join(row[x].data if x in row else " " for x in range(self.columns)).rstrip()
-                for row in self._all()
+                for row in self.cells()
             )
             .rstrip("\n")
             .split("\n")
         )
 
-    def styles(self) -> list[list[tuple[str, str, bool, bool, bool]]]:
-        """Each character of `text` with its colour and whether it is bold, italic, underlined."""
-        return [
-            [
-                (one.data, one.fg, one.bold, one.italics, one.underscore)
-                for _, one in sorted(row.items())
-                if one.data.strip()
-            ]
-            for row in self._all()
-        ]
+    def select_graphic_rendition(self, *attributes: int, **more: Any) -> None:
+        """pyte knows no dim: it is kept as blinking, which nothing here uses."""
+        dimmed = (5 if one == 2 else one for one in attributes)
+        super().select_graphic_rendition(*dimmed, **more)
+
+    def styles(self) -> list[list[Char]]:
+        """Each character of `text` with its colour, bold, dim (as blinking) and so on."""
+        return [[one for _, one in sorted(row.items()) if one.data.strip()] for row in self.cells()]
 
     @property
     def resting(self) -> bool:
