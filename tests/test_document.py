@@ -184,6 +184,21 @@ def test_what_it_looks_like(text: str, expected: list[str]) -> None:
     assert shown(text) == expected
 
 
+@pytest.mark.parametrize("mark", ["> ", "- ", "1. "])
+@pytest.mark.parametrize("depth", [5, 18, 20, 30, 500])
+def test_what_is_nested_too_deep_is_shown_as_it_is(mark: str, depth: int) -> None:
+    """The parser leaves out what is deeper than its limit."""
+    text = f"{mark * depth}words\n\nend\n"
+    assert "words" in "".join(shown(text, 400))
+    assert rows(text, 400) == at_once(text, 400)
+
+
+def test_definitions_stand_together() -> None:
+    text = "a\n\n[b]: c\n[d]: e\n\n[f]: g\nh"
+    assert shown(text) == ["a", "", "[b]: c", "[d]: e", "[f]: g", "", "h"]
+    assert rows(text) == at_once(text)
+
+
 def test_styles() -> None:
     row = at_once("**b** *i* `c` ~~s~~ ***bi***")[0]
     assert dict(row) == {"b": "1", " ": "", "i": "3", "c": "36", "s": "9", "bi": "3;1"}

@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from .bounded import Bounded
 from .fence import Opener, OpenFence
-from .layout import rows_of
+from .layout import apart, rows_of
 from .parsing import Block, Parsed, References, parse, siblings
 from .spans import Row
 
@@ -40,7 +40,7 @@ class Document:
         self.parsed_characters = 0
         self._window = ""
         self._known: References = {}
-        self._gap = False  # whether a row has been given, so that a blank one comes next
+        self._before = ""  # the kind of the last block that has been given
         self._list: Resumed | None = None
         self._fence: OpenFence | None = None
         self._bounded: Bounded | None = None
@@ -64,7 +64,7 @@ class Document:
                     return done, tail
             parsed = self._parse(self._window)
             if not self._take(parsed, done):
-                return done, self._rows(parsed.blocks)
+                return done, self._rows(parsed.blocks)[0]
 
     def end(self) -> list[Row]:
         """The rows of all that is left: the text is over."""
@@ -126,26 +126,31 @@ class Document:
         return True
 
     def _give(self, blocks: Sequence[Block], done: list[Row]) -> None:
-        done += self._rows(blocks)
-        self._gap = self._gap or bool(done)
+        rows, self._before = self._rows(blocks)
+        done += rows
         self._list = None
 
-    def _rows(self, blocks: Sequence[Block]) -> list[Row]:
-        """The rows of some blocks, blank ones between them; a list that goes on needs none."""
+    def _rows(self, blocks: Sequence[Block]) -> tuple[list[Row], str]:
+        """The rows of some blocks, blank ones between them; a list that goes on needs none.
+
+        Gives the kind of the last one that has rows, too.
+        """
         made: list[Row] = []
+        before = self._before
         for number, block in enumerate(blocks):
             rows = rows_of(block.tokens, self.width)
             goes_on = self._list is not None and number == 0
-            if rows and not goes_on and (made or self._gap):
+            if rows and not goes_on and apart(before, block.kind):
                 made.append(())
             made += rows
-        return made
+            before = block.kind if rows else before
+        return made, before
 
     def _bounded_tail(self, look: str) -> list[Row] | None:
         """The end of one long open block; None when it is no longer that."""
         assert self._bounded is not None
         blocks = self._parse(look).blocks
-        return self._rows(blocks) if self._bounded.still(blocks, look) else None
+        return self._rows(blocks)[0] if self._bounded.still(blocks, look) else None
 
     def _cut(self, lines: int, parsed: Parsed) -> None:
         """The first lines are done: their definitions hold for what follows."""
@@ -163,11 +168,11 @@ class Document:
         opener = Opener.of(line, block.tokens[0].info)
         if opener is None:
             return False
-        if self._gap:
+        if apart(self._before, block.kind):
             done.append(())
         self._fence = OpenFence(opener)
         done.append(self._fence.first)
-        self._gap = True
+        self._before = block.kind
         self._list = None
         self._cut(block.begins + 1, parsed)
         return True

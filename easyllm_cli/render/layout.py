@@ -29,12 +29,20 @@ def rows_of(tokens: Sequence[Token], width: int, depth: int = 0) -> list[Row]:
 def stacked(tokens: Sequence[Token], width: int, depth: int, in_item: bool = False) -> list[Row]:
     """The blocks inside another, a blank row between them."""
     made: list[Row] = []
+    before = ""
     for block in siblings(tokens):
+        kind = block[0].type
         rows = rows_of(block, width, depth)
-        if made and rows and not (in_item and block[0].type in CLOSE_BY):
+        if rows and apart(before, kind) and not (in_item and kind in CLOSE_BY):
             made.append(())
         made += rows
+        before = kind if rows else before
     return made
+
+
+def apart(before: str, kind: str) -> bool:
+    """Whether a blank row stands between two blocks; definitions stand together."""
+    return before != "" and not before == kind == "definition"
 
 
 def fence_row(info: str = "") -> Row:

@@ -12,7 +12,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+MOST_NESTED = 40  # levels: what is deeper is left out by the parser, so it is shown as it is
+OPTIONS = {"html": False, "maxNesting": MOST_NESTED}
+PARSER = MarkdownIt("commonmark", OPTIONS).enable(["strikethrough", "table"])
 References = dict[str, dict[str, Any]]
 
 
@@ -46,14 +48,17 @@ def parse(text: str, known: Mapping[str, Any]) -> Parsed:
     places = sorted(
         (one["map"][0], one["map"][1]) for one in [*found.values(), *env.get("duplicate_refs", [])]
     )
+    lines = text.split("\n")
     if places:
-        lines = text.split("\n")
         tokens = list(_with_definitions(tokens, [_definition(one, lines) for one in places]))
-    return Parsed([_block(one) for one in siblings(tokens)], found)
+    return Parsed([_block(one, lines) for one in siblings(tokens)], found)
 
 
-def _block(tokens: Sequence[Token]) -> Block:
+def _block(tokens: Sequence[Token], lines: Sequence[str]) -> Block:
     begins, ends = tokens[0].map or (0, 0)
+    if any(token.level >= MOST_NESTED - 1 for token in tokens):
+        content = "".join(f"{line}\n" for line in lines[begins:ends])
+        tokens = [Token("code_block", "", 0, map=[begins, ends], content=content)]
     return Block(tokens, begins, ends)
 
 
