@@ -17,6 +17,7 @@ from .vendors import VENDORS
 
 MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
 TOP_KEYS = ("default_profile", "profiles")
+NONE_NAMED = "none_named"  # the code of the error when nothing names a profile
 
 
 class Profiles:
@@ -197,6 +198,7 @@ def choose(profiles: Profiles, named: str | None, model: str | None) -> Profile:
     if not asked:
         raise ConfigError(
             "no profile is chosen",
+            code=NONE_NAMED,
             where=str(profiles.path) if profiles.path else "no profiles file",
             hint="name one with -p, e.g. -p ollama or -p openai, or set EASYLLM_PROFILE",
         )

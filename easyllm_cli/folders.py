@@ -1,4 +1,4 @@
-"""Where the platform keeps our configuration and our state."""
+"""Where the platform keeps our configuration, our data and our state."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def config_folder() -> Path:
 def state_folder() -> Path:
     """Where partial answers are kept: XDG_STATE_HOME, Application Support or LOCALAPPDATA."""
     return _folder("XDG_STATE_HOME", ".local/state")
+
+
+def data_folder() -> Path:
+    """Where embedded models are kept: XDG_DATA_HOME, Application Support or LOCALAPPDATA."""
+    return _folder("XDG_DATA_HOME", ".local/share")
 
 
 def _folder(variable: str, usual: str) -> Path:

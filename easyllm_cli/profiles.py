@@ -75,7 +75,7 @@ class Profile:
     timeout: Timeout = _key("table: connect, first_token, idle, total (seconds)", default=Timeout())
     fallback: list[str] | None = _key("profiles to ask when this one fails")
     fallback_models: list[str] | None = _key("models the provider itself may fall back to")
-    num_ctx: int | None = _key("ollama: context in tokens")
+    num_ctx: int | None = _key("ollama, local: context in tokens")
     keep_alive: str | int | float | None = _key("ollama: how long the model stays loaded")
     mmproj: str | None = _key("local: the vision part of a model")
     send_defaults: bool = _key("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)

@@ -109,6 +109,11 @@ VENDORS: dict[str, Vendor] = {
     ),
     # No address and no key of its own: litellm knows each vendor's by the model's name.
     "litellm": Vendor("litellm", "", (), key_required=False, separates=False),
+    # Inside this process: no address, no key of the user's.
+    "local": Vendor(
+        "local", "http://127.0.0.1", LOOPBACK, key_required=False, thinking="template",
+        separates=False,
+    ),
 }  # fmt: skip
 
 

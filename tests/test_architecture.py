@@ -12,7 +12,7 @@ from tests.source_tree import Source, is_third_party, room_of, sources
 # From the ground up; an import goes to a lower floor or stays in its own room.
 FLOORS = (
     ("errors", "secret", "vendors", "folders"),
-    ("values", "plugins"),
+    ("values", "plugins", "weights"),
     ("messages", "events", "profiles", "places"),
     ("endpoints",),
     ("credentials",),
@@ -34,6 +34,7 @@ HOMES = {
     "openai": ("transport/openai_sdk.py",),
     "google": ("transport/google_sdk.py",),
     "litellm": ("providers/litellm_calls.py",),
+    "xllamacpp": ("providers/local_engine.py",),
     "tomllib": ("config.py",),
     "tomlkit": ("config.py",),
     "backoff": ("retry.py",),
@@ -48,6 +49,7 @@ LATE = {
     ("providers/__init__.py", "provider_names"),  # the same, those of other packages
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
     ("config.py", "_plugins"),  # the same, for a name that is not built in
+    ("providers/local.py", "_started"),  # the engine, and so its package, at the first question
     ("render/__init__.py", "choose"),
     ("transport/__init__.py", "carrier_for"),  # the transport choice
     ("render/__init__.py", "choose_aside"),
@@ -72,15 +74,16 @@ LATE = {
     ("service.py", "chat_with_config_id"),
     ("cli/profile.py", "chosen"),  # a row of a database
     ("cli/row.py", "row_of"),  # the same: SQLAlchemy
+    ("cli/profile.py", "chosen"),  # what to do when no profile is named
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
-COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot")}
+COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot", "pull")}
 LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib"), ("config.py", "tomlkit")}
 # The extra `schema`, which may be missing.
 LATE_PACKAGES |= {("cli/schema.py", "jsonschema"), ("cli/schema.py", "referencing")}
 ADAPTERS = {
     f"providers/{name}.py"
-    for name in ("openai", "ollama", "openrouter", "gemini", "responses", "litellm")
+    for name in ("openai", "ollama", "openrouter", "gemini", "responses", "litellm", "local")
 }
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 FILE_LINES, FUNCTION_LINES, ADAPTER_LINES, COLUMNS = 250, 40, 150, 100

@@ -25,8 +25,9 @@ PATHS = {
 }
 FOREIGN = "http://127.0.0.1:9"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
-# litellm has no address: whom it asks is in the model's name (tests/extras/test_litellm.py).
-ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url]
+# litellm has no address: whom it asks is in the model's name (tests/extras/test_litellm.py);
+# local answers inside this process (test_local.py).
+ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url and name != "local"]
 every_vendor = pytest.mark.parametrize("name", ADDRESSED)
 
 

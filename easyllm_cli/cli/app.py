@@ -21,6 +21,7 @@ COMMANDS = {
     "vision": "Ask about pictures.",
     "models": "List what the profile's server offers.",
     "cot": "Ask for the reasoning too, apart from the answer.",
+    "pull": "Fetch a small demo model that runs inside this program.",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options that may stand without a value, and the one they then have; with a value: only `=`.

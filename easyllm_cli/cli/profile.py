@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
-from ..config import Profiles, choose, read_profiles
-from ..errors import UsageError
+from ..config import NONE_NAMED, Profiles, choose, read_profiles
+from ..errors import ConfigError, UsageError
 from ..profiles import Profile, checked
 from .options import Run, Sampling, Target
 
 
 def chosen(
-    target: Target, sampling: Sampling, run: Run, timeout: float | None
+    target: Target,
+    sampling: Sampling,
+    run: Run,
+    timeout: float | None,
+    offers: bool = False,
 ) -> tuple[Profile, list[Profile]]:
     """The profile and those it falls back to, all with the command line's options.
 
-    `timeout`: seconds for the whole command, which bound a database's answer.
+    `timeout`: seconds for the whole command, which bound a database's answer. `offers`: where
+    nothing can answer, the demo model may be offered on a terminal.
     Raises:
         ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE, or
             options that do not go together.
@@ -28,7 +34,15 @@ def chosen(
         row = row_of(target, timeout).with_(model=target.model)
         return changed(row, sampling, run), []
     profiles = read_profiles(target.profiles)
-    profile = choose(profiles, target.profile, target.model)
+    try:
+        profile = choose(profiles, target.profile, target.model)
+    except ConfigError as error:
+        if error.code != NONE_NAMED:
+            raise
+        from .unnamed import embedded_or
+
+        model = target.model or os.environ.get("EASYLLM_MODEL") or None
+        profile = embedded_or(error, profiles, model, offers)
     fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]
     return changed(profile, sampling, run), [changed(one, sampling, run) for one in fallbacks]
 

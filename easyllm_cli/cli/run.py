@@ -50,8 +50,9 @@ def answer(question: Question) -> int:
     look = look_of(question)
     schema = schema_of(question, look)
     profile, fallbacks = chosen(
-        question.target, question.sampling, question.run, question.common.timeout
-    )
+        question.target, question.sampling, question.run, question.common.timeout,
+        offers=may_offer(question),
+    )  # fmt: skip
     of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
     profile = profile.with_(**of_the_call)
     fallbacks = [one.with_(**of_the_call) for one in fallbacks]
@@ -70,6 +71,12 @@ def answer(question: Question) -> int:
         fallbacks=fallbacks,
     )  # fmt: skip
     return Road(question, look, renderer, profile.name).travel(events)
+
+
+def may_offer(question: Question) -> bool:
+    """Whether the demo model may be offered where nothing can answer: to a person who asks."""
+    for_a_program = question.common.json or question.show.jsonl or question.run.dry_run
+    return not (for_a_program or question.pictures or question.common.quiet)
 
 
 def look_of(question: Question) -> Look:

@@ -19,6 +19,7 @@ ADAPTERS = {
     "openrouter": ("openrouter", "OpenRouterProvider"),
     "gemini": ("gemini", "GeminiProvider"),
     "litellm": ("litellm", "LiteLLMProvider"),
+    "local": ("local", "LocalProvider"),
 }
 # The same for api = "responses": adapters that speak OpenAI's other protocol, too.
 RESPONSES = {"openai": ("responses", "ResponsesProvider")}

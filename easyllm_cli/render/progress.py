@@ -1,0 +1,30 @@
+"""A progress bar on a terminal's stderr, for what takes longer than a moment."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Bar(AbstractContextManager["Bar"]):
+    """`show` draws how much is done, in bytes; leaving the block gives the terminal back."""
+
+    def __init__(self, what: str, total: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        self._progress = Progress(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), auto_refresh=False
+        )
+        self._task = self._progress.add_task(what, total=total)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def show(self, done: int) -> None:
+        self._progress.update(self._task, completed=done, refresh=True)
+
+    def __exit__(self, *_: Any) -> None:
+        self._progress.stop()

