@@ -119,7 +119,8 @@ class Easyllm:
         """The child's environment; a variable of None is left out."""
         made: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
         made |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        made |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in ("config", "state")}
+        kinds = ("config", "data", "state")
+        made |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
         made |= dict(more or {})
         return {name: value for name, value in made.items() if value is not None}
 

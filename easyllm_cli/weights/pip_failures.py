@@ -6,7 +6,6 @@ import re
 
 from ..errors import (
     AuthError,
-    ConfigError,
     EasyLLMError,
     MalformedAnswer,
     NetworkError,
@@ -32,26 +31,35 @@ MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
         AuthError, "the package index wants a login", "check: pip config list",
     ),
     (
-        r"broken by|onnection ?(Error|Reset|Aborted|refused|broken)|[Tt]imed? ?out|resolution|"
-        r"not enough bytes|ncomplete|SSLError|CERTIFICATE|ProxyError|HTTP error 5\d\d|NewConn",
+        r"broken by|onnection ?(Error|Reset|Aborted|refused|broken)|[Tt]imed ?out|"
+        r"not enough bytes|ncomplete|SSLError|CERTIFICATE|ProxyError|HTTP error 5\d\d|"
+        r"Max retries|name resolution",
         NetworkError, "the package index cannot be reached, or the download was cut",
         "check the network (and: pip config list), then run it again",
     ),
     (
         r"No matching distribution|Could not find a version|HTTP error 4\d\d",
-        NotFoundError, "the package index does not have it", "check: pip config list",
+        NotFoundError, "the package index does not have it, or does not answer",
+        "check: pip config list",
     ),
-    (r"No module named pip", ConfigError, "pip is missing", "pip install 'easyllm-cli[local]'"),
 )  # fmt: skip
 
 
 def failure_of(said: str, requirement: str) -> EasyLLMError:
     """The error for what a failed `pip download` of the requirement has said."""
     said = CREDENTIALS.sub("", said)
-    errors = [line for line in said.splitlines() if line.startswith("ERROR:")]
-    last = (errors or said.split("\n"))[-1 if not errors else 0].removeprefix("ERROR:").strip()
     where = f"pip download {requirement}"
     for pattern, kind, message, hint in MEANINGS:
         if re.search(pattern, said):
-            return kind(f"{message}: {last[:WORDS]}", where=where, hint=hint)
-    return NetworkError(f"pip failed: {last[:WORDS] or 'without a word'}", where=where)
+            return kind(f"{message}: {_words(said)}", where=where, hint=hint)
+    return NetworkError(f"pip failed: {_words(said)}", where=where, hint="check: pip config list")
+
+
+def _words(said: str) -> str:
+    """The line that says most: pip's own error, else an exception's last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for mark in ("\u00d7 ", "ERROR: "):
+        for line in lines:
+            if line.startswith(mark) and line != "ERROR: Exception:":
+                return line.removeprefix(mark)[:WORDS]
+    return lines[-1][:WORDS] if lines else "it said nothing"
