@@ -111,7 +111,7 @@ VENDORS: dict[str, Vendor] = {
     "litellm": Vendor("litellm", "", (), key_required=False, separates=False),
     # Inside this process: no address, no key of the user's.
     "local": Vendor(
-        "local", "http://127.0.0.1", LOOPBACK, key_required=False, thinking="template",
+        "local", "http://127.0.0.1/v1", LOOPBACK, key_required=False, thinking="template",
         separates=False,
     ),
 }  # fmt: skip

@@ -82,7 +82,7 @@ def with_model(model: bytes, folder: Path) -> PackageIndex:
 def with_one_bit_changed(folder: Path) -> PackageIndex:
     data = bytearray(setup.MODEL.read_bytes())
     data[50 * MIB] ^= 1
-    return with_model(data, folder)
+    return with_model(bytes(data), folder)
 
 
 @pytest.mark.parametrize(

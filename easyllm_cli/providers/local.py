@@ -111,8 +111,14 @@ class LocalProvider(OpenAIProvider):
         )
 
     async def models(self) -> list[Model]:
-        """The files in the models folder, and the profile's own; nothing is loaded for it."""
+        """The files in the models folder, and the profile's own; nothing is loaded for it.
+
+        Raises:
+            ConfigError: there is none.
+        """
         names = [path.stem for path in kept()]
+        if not names:
+            checked(self.path, "model file")
         if self.profile.model and self.path.is_file() and self.path.stem not in names:
             names.append(self.profile.model)
         return [Model(name) for name in names]

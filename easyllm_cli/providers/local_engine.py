@@ -18,8 +18,10 @@ from ..secret import Secret
 # Tokens of a prompt between two looks at whether anybody still waits for the answer: 128 cost no
 # speed (measured: 7.2 s for 1,500 tokens at 128 as at 2,048), and end within half a second.
 BATCH = 128
-LOOK_EVERY = 0.1  # seconds
-STUCK_SECONDS = 60.0
+# Seconds. The engine sees that a client has left when for a second it has had no result for
+# anybody, so that asking it more often than that would keep it from seeing it at all.
+LOOK_EVERY = 1.5
+STUCK = 60.0  # seconds
 
 
 def threads() -> int:
@@ -83,11 +85,15 @@ class Engine:
         del self._server
 
     def close_when_idle(self) -> None:
-        """The same for an engine whose answer nobody waits for any more; returns at once."""
-        threading.Thread(target=self._wait_and_close, name="easyllm-engine", daemon=True).start()
+        """The same for an engine whose answer nobody waits for any more; returns at once.
+
+        Not in a daemon thread: the interpreter's end would crash inside the engine (SIGSEGV).
+        """
+        threading.Thread(target=self._wait_and_close, name="easyllm-engine").start()
 
     def _wait_and_close(self) -> None:
-        until = time.monotonic() + STUCK_SECONDS
+        until = time.monotonic() + STUCK
+        time.sleep(LOOK_EVERY)
         while time.monotonic() < until and self._is_busy():
             time.sleep(LOOK_EVERY)
         self.close()
@@ -99,7 +105,7 @@ class Engine:
         )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(asked, timeout=STUCK_SECONDS) as answer:
+            with direct.open(asked, timeout=STUCK) as answer:
                 return any(slot["is_processing"] for slot in json.load(answer))
         except (OSError, ValueError):
             return False

@@ -56,6 +56,7 @@ def checked(path: Path, what: str) -> Path:
         ConfigError: it is missing, unreadable, no GGUF, or a demo model that is not whole.
     """
     is_demo = path == path_of(DEMO)
+    another = "name a GGUF file, or leave the model out for the small demo model"
     try:
         with path.open("rb") as file:
             begins_well = file.read(len(MAGIC)) == MAGIC
@@ -64,12 +65,14 @@ def checked(path: Path, what: str) -> Path:
             raise ConfigError(
                 "the small demo model has not been fetched yet", hint="easyllm pull"
             ) from None
-        hint = "name a GGUF file, or leave the model out for the small demo model"
-        raise ConfigError(f"there is no {what}", where=str(path), hint=hint) from None
+        raise ConfigError(f"there is no {what}", where=str(path), hint=another) from None
     except OSError as error:
-        raise ConfigError(f"the {what} cannot be read: {error.strerror}", where=str(path)) from None
+        why = error.strerror
+        raise ConfigError(
+            f"the {what} cannot be read: {why}", where=str(path), hint=another
+        ) from None
     if is_demo and not (begins_well and demo_is_there()):
         raise ConfigError("the small demo model is damaged", where=str(path), hint="easyllm pull")
     if not begins_well:
-        raise ConfigError(f"the {what} is no GGUF file", where=str(path))
+        raise ConfigError(f"the {what} is no GGUF file", where=str(path), hint=another)
     return path

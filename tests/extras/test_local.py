@@ -1,0 +1,277 @@
+"""The embedded model through the binary: real answers in one process, and clean endings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.weights import DEMO
+from tests.binary import Easyllm, finish, read_until, spoken
+from tests.pictures import png
+from tests.servers import setup
+from tests.terminal import Terminal
+
+ABOUT = f"easyllm: {DEMO} is a small demo model, run by this process: do not rely on what it says\n"
+GRAMMAR = (Path(setup.__file__).with_name("colours.gbnf")).read_text("utf-8")
+SHORT = ("--max-tokens", "12", "-t", "0", "--seed", "1")
+LONG = 60.0
+# Six times the batch, so that reading it takes several seconds on every machine.
+WORDS = "hello wide world " * 1_000
+
+
+@pytest.fixture
+def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
+    """A home into which the demo model has been pulled."""
+    folder = easyllm.home / "data" / "easyllm" / "models"
+    folder.mkdir(parents=True)
+    (folder / f"{DEMO}.gguf").symlink_to(setup.MODEL)
+    return easyllm
+
+
+def test_chat_with_no_profile_and_no_key_is_answered(local: Easyllm) -> None:
+    ran = local.run("chat", "What is Python?", timeout=LONG)
+    assert ran.code == 0, ran.err
+    assert b"python" in ran.out.lower()
+    assert ran.err == ABOUT, "not a byte of the engine's own"
+
+
+def test_json_names_who_answered(local: Easyllm) -> None:
+    ran = local.run("chat", "-p", "local", "--json", *SHORT, "Hello")
+    assert ran.code == 0, ran.err
+    answer = ran.json
+    assert answer["ok"]
+    assert answer["text"].strip()
+    assert (answer["provider"], answer["model"], answer["profile"]) == ("local", DEMO, "local")
+    assert answer["usage"]["completion_tokens"] > 0
+    assert "small demo model" in answer["notes"][0]
+
+
+def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
+    outs = {
+        local.run(command, "-p", "local", *how, *SHORT, "Hello").out
+        for command, *how in (("stream",), ("chat",), ("chat", "--no-stream"), ("cot",))
+    }
+    assert len(outs) == 1
+    assert outs.pop().strip()
+
+
+def test_stream_grows(local: Easyllm) -> None:
+    with local.start("stream", "-p", "local", "--max-tokens", "400", "Tell a story") as child:
+        assert child.stdout is not None
+        read_until(child.stdout, b" ")
+        assert child.poll() is None, "it still speaks"
+        assert finish(child, None, LONG).code == 0
+
+
+@pytest.mark.parametrize("key", ["model", "path", "stem"])
+def test_any_gguf_is_taken(local: Easyllm, key: str) -> None:
+    mine = local.home / "a folder" / "mine.gguf"
+    mine.parent.mkdir()
+    mine.symlink_to(setup.MODEL)
+    (local.home / "data" / "easyllm" / "models" / "other.gguf").symlink_to(setup.MODEL)
+    name, args = {
+        "model": ("mine", ["-p", "t"]),
+        "path": ("mine", ["-p", f"local:{mine}"]),
+        "stem": ("other", ["-p", "local", "-m", "other"]),
+    }[key]
+    profiles = f'[profiles.t]\nprovider = "local"\nmodel = "{mine}"\n'
+    ran = local.run("chat", *args, "--json", *SHORT, "Hello", profiles=profiles)
+    assert ran.code == 0, ran.err
+    assert ran.json["model"] == name
+    assert not [note for note in ran.json["notes"] if "demo" in note], "it is the user's own"
+
+
+def test_pictures_need_the_vision_part(local: Easyllm) -> None:
+    red = local.home / "red.png"
+    red.write_bytes(png(28, 28, (255, 0, 0)))
+    blind = local.run("vision", "-p", "local", str(red), "What colour is it?")
+    assert blind.code == 4
+    assert "mmproj" in spoken(blind.complaint)[2]
+    profiles = f'[profiles.eyes]\nprovider = "local"\nmmproj = "{setup.EYES}"\n'
+    seen = local.run(
+        "vision", "-p", "eyes", "-t", "0", "-o", f"grammar={json.dumps(GRAMMAR)}",
+        str(red), "What is the color?", profiles=profiles,
+    )  # fmt: skip
+    assert seen.code == 0, seen.err
+    assert b"red" in seen.out.lower()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no GGUF"),
+        (b"<html>", "no GGUF"),
+        (b"GGUF" + bytes(1000), "cannot load"),
+        (None, "there is no model file"),
+    ],
+    ids=["empty", "HTML", "random", "missing"],
+)
+def test_a_file_that_is_no_model(local: Easyllm, content: bytes | None, words: str) -> None:
+    path = local.home / "bad.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    ran = local.run("chat", "-p", f"local:{path}", "hi")
+    assert (ran.code, ran.out) == (2, b"")
+    what, where, hint = spoken(ran.complaint)
+    assert words in what
+    assert str(path) in where
+    assert hint
+
+
+def test_a_model_cut_short(local: Easyllm) -> None:
+    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    demo.unlink()
+    with setup.MODEL.open("rb") as whole:
+        demo.write_bytes(whole.read(1 << 20))
+    ran = local.run("chat", "-p", "local", "hi")
+    assert ran.code == 2
+    assert spoken(ran.complaint)[2] == "easyllm pull"
+
+
+def test_without_the_model_it_says_how_to_fetch_it(easyllm: Easyllm) -> None:
+    named = easyllm.run("chat", "-p", "local", "hi")
+    assert (named.code, spoken(named.complaint)[2]) == (2, "easyllm pull")
+    unnamed = easyllm.run("chat", "hi")
+    assert unnamed.code == 2
+    assert unnamed.complaint.endswith(": easyllm pull --yes")
+
+
+def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
+    with Terminal(easyllm, "chat", "hi", terminals="02") as terminal:
+        terminal.err.wait_for(b"[Y/n] ")
+        os.write(terminal.keys, b"n\n")
+        code, out, err = terminal.end()
+    assert (code, out) == (2, "")
+    assert "small demo model" in err
+    assert err.endswith("easyllm pull --yes\n")
+
+
+@pytest.mark.parametrize("how", [["--json"], ["--dry-run"], ["-q"]])
+def test_a_program_is_offered_nothing(easyllm: Easyllm, how: list[str]) -> None:
+    with Terminal(easyllm, "chat", *how, "hi", terminals="02") as terminal:
+        code, _, err = terminal.end()
+    assert code == 2
+    assert "[Y/n]" not in err
+
+
+def test_a_prompt_longer_than_the_context(local: Easyllm) -> None:
+    profiles = '[profiles.t]\nprovider = "local"\nnum_ctx = 256\n'
+    ran = local.run("chat", "-p", "t", "-q", WORDS, profiles=profiles)
+    assert ran.code == 4
+    assert "num_ctx (now 256)" in spoken(ran.complaint)[2]
+
+
+@pytest.mark.parametrize("prompt", ["Tell me a very long story", WORDS], ids=["speaks", "reads"])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_stopped_while_it_works(
+    local: Easyllm, prompt: str, sent: signal.Signals, code: int
+) -> None:
+    """At once, with one line and no crash of the engine's threads."""
+    with local.start("stream", "-p", "local", prompt) as child:
+        assert child.stderr is not None
+        read_until(child.stderr, ABOUT.encode())
+        time.sleep(0.5)
+        began = time.monotonic()
+        child.send_signal(sent)
+        ran = finish(child, None, LONG)
+    assert ran.code == code
+    assert ran.complaint
+    assert time.monotonic() - began < 5
+
+
+def seconds_of_threads(process: int) -> dict[str, float]:
+    """CPU seconds of each thread so far (proc(5): fields 14 and 15 of stat)."""
+    found = {}
+    for task in Path(f"/proc/{process}/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        found[task.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_one_process_one_load_and_half_of_the_cores(local: Easyllm) -> None:
+    with local.start("stream", "-p", "local", "--max-tokens", "600", "-o", "ignore_eos=true",
+                     "Tell a story") as child:  # fmt: skip
+        assert child.stdout is not None
+        read_until(child.stdout, b" ")
+        before = seconds_of_threads(child.pid)
+        time.sleep(2)
+        after = seconds_of_threads(child.pid)
+        mapped = Path(f"/proc/{child.pid}/maps").read_text().splitlines()
+        tasks = Path(f"/proc/{child.pid}/task").iterdir()
+        children = [(task / "children").read_text() for task in tasks]
+        child.kill()
+    spent = {name: after[name] - before.get(name, 0) for name in after}
+    busy = [name for name, seconds in spent.items() if seconds > max(spent.values()) / 2]
+    assert len(busy) == max(1, len(os.sched_getaffinity(0)) // 2), spent
+    assert not any(one.strip() for one in children), "no other process"
+    assert len({line.split()[4] for line in mapped if line.endswith(".gguf")}) == 1
+    assert sum(line.endswith(".gguf") for line in mapped) == 1, "the file is mapped once"
+
+
+LIBRARY = """
+import asyncio, json, sys, time
+from easyllm_cli import LLMService, OpenAIProvider
+from easyllm_cli.events import Done, Text
+from easyllm_cli.errors import UsageError
+from easyllm_cli.providers import provider_for
+from easyllm_cli.profiles import Profile
+
+async def main():
+    provider = provider_for(Profile.of({"provider": "local", "max_tokens": 8, "seed": 1}))
+    ask = [{"role": "user", "content": "Hello"}]
+    first = await provider.chat(ask)
+    engine = provider._engine
+    both = await asyncio.gather(provider.chat(ask), provider.chat(ask))
+    assert provider._engine is engine, "one load"
+    for empty in ([], [{"role": "user", "content": " "}], [{"role": "system", "content": "x"}]):
+        try:
+            await provider.chat(empty)
+        except UsageError:
+            continue
+        raise AssertionError(f"{empty} was sent")
+    await provider.aclose()
+    again = await provider.chat(ask)
+    await provider.aclose()
+
+    long = provider_for(Profile.of({"provider": "local", "max_tokens": 2000}))
+    reading = asyncio.ensure_future(long.chat([{"role": "user", "content": sys.argv[1]}]))
+    ticks = 0
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        ticks += 1
+    reading.cancel()
+    began = time.monotonic()
+    try:
+        await reading
+    except asyncio.CancelledError:
+        pass
+    await long.aclose()
+    closed = time.monotonic() - began
+    print(json.dumps([first["text"], again["text"], ticks, closed]))
+
+asyncio.run(main())
+"""
+
+
+def test_in_a_library_it_can_be_cancelled_closed_and_asked_again(local: Easyllm) -> None:
+    """The process ends by itself, with exit code 0, while the engine is still reading."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LIBRARY, WORDS],
+        env={**local.variables(), "PYTHONPATH": ""}, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=LONG, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stderr == b""
+    first, again, ticks, closed = json.loads(ran.stdout)
+    assert first == again
+    assert first.strip()
+    assert ticks == 20
+    assert closed < 2
