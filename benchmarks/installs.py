@@ -92,8 +92,8 @@ def venv(name: str) -> Venv:
     return made
 
 
-def of_project(name: str, source: Path) -> Venv:
-    """An environment with the base install of the project in `source`, from a fresh wheel."""
+def of_project(name: str, source: Path, extra: str = "") -> Venv:
+    """An environment with the project in `source`, from a fresh wheel; `extra`: e.g. "[local]"."""
     builder, made, wheels = venv("builder"), venv(name), HOUSE / "wheels" / name
     if not builder.version("hatchling"):
         builder.pip("install", "hatchling")
@@ -102,7 +102,7 @@ def of_project(name: str, source: Path) -> Venv:
     (wheel,) = wheels.glob("*.whl")
     # The version does not change with the source, so pip would keep an older wheel's files.
     made.pip("install", "--force-reinstall", "--no-deps", str(wheel))
-    made.pip("install", str(wheel))
+    made.pip("install", f"{wheel}{extra}")
     return made
 
 

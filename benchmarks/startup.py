@@ -1,6 +1,6 @@
 """Measures what a command costs (DESIGN §8): CPU of whole processes against a bare script.
 
-    python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--against COMMIT]
+    python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--local] [--against COMMIT]
 
 It measures and does not judge: exit code 0 unless something cannot run. By hand, never in CI.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import commands, installs, peers
+from benchmarks import commands, installs, local, peers
 from benchmarks.measure import CannotRun, Figures, paired
 from benchmarks.server import running
 
@@ -54,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-n", type=int, metavar="RUNS", help=f"rounds (default {RUNS})")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
     parser.add_argument("--peers", action="store_true", help="compare with llm, clai, shell-gpt")
+    parser.add_argument("--local", action="store_true", help="a cold answer of the demo model")
     parser.add_argument("--against", metavar="COMMIT", help=f"compare with it, {PAIRS} pairs")
     asked = parser.parse_args()
     if asked.n is not None and asked.n < 1:
@@ -71,6 +72,9 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     old = installs.of_commit(asked.against) if asked.against else None
     homes = peers.install() if asked.peers else {}
     found: dict[str, Any] = {"machine": machine(venv)}
+    if asked.local:
+        found["local"] = local.cold_answers(asked.n or RUNS // 3)
+        return found
     with running() as port:
         if old is not None:
             found["against"] = growth(old, venv, port, asked.n or PAIRS)
