@@ -54,7 +54,12 @@ def agreed(question: str) -> bool:
         raise UsageError("there is nobody to ask", where="no terminal", hint="easyllm pull --yes")
     sys.stderr.write(f"{question} [Y/n] ")
     sys.stderr.flush()
-    answer = sys.stdin.readline()
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer:  # Ctrl-D and Ctrl-C leave the cursor behind the question
+            sys.stderr.write("\n")
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
