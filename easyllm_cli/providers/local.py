@@ -14,6 +14,7 @@ from ..errors import ConfigError, EasyLLMError, RefusedError, TooLargeError, Usa
 from ..events import Done, Event, Model
 from ..messages import Message
 from ..profiles import Profile
+from ..transport.client import Client
 from ..vendors import VENDORS
 from ..weights import DEMO, checked, kept, path_of
 from .openai import OpenAIProvider
@@ -44,7 +45,9 @@ class LocalProvider(OpenAIProvider):
                 hint='leave it out, or set provider = "llamacpp" for a server of your own',
             )
         address = VENDORS["local"].base_url
-        super().__init__(replace(made, endpoint=address, proxy=None, ca_bundle=None))
+        super().__init__(replace(made, endpoint=address))
+        # The profile's proxy and authorities are for pictures on the web.
+        self.client = Client(replace(made, proxy=None, ca_bundle=None), address)
         self.path = path_of(self.model)
         self.model = self.path.stem
         self._engine: Engine | None = None

