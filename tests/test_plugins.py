@@ -150,12 +150,17 @@ BROKEN = {
         + "class Provider(Provider):\n    async def events(self, messages, stream): return []",
         "events is no async generator",
     ),
-    "closing": (
-        CLASS.format(events="yield Done('stop', True)", models="pass")
-        + "    async def aclose(self): raise KeyError('x')",
-        "KeyError: 'x'",
-    ),
 }
+
+
+def test_a_plugin_that_cannot_be_closed_is_named(easyllm: Easyllm, tmp_path: Path) -> None:
+    """By `models`; an answer is over when it is printed, and nothing is closed behind it."""
+    code = CLASS.format(events="yield Done('stop', True)", models="return []")
+    env = on_path(package(tmp_path, code + "    async def aclose(self): raise KeyError('x')"))
+    ran = easyllm.run("models", "-p", "broken", env=env)
+    assert ran.code == 2
+    assert "KeyError: 'x'" in ran.complaint
+    assert "broken" in ran.complaint
 
 
 @pytest.mark.parametrize("case", BROKEN)

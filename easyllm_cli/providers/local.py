@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError, RefusedError, TooLargeError, UsageError
 from ..events import Done, Event, Model
 from ..messages import Message
 from ..profiles import Profile
+from ..secret import Secret
 from ..transport.client import Client
 from ..vendors import VENDORS
 from ..weights import DEMO, checked, kept, path_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 CONTEXT_TOKENS = 4096  # where num_ctx is not set: 92 MB of memory for the demo model
 KINDS = ("image/png", "image/jpeg", "image/gif", "image/bmp")  # what llama.cpp decodes
-INSTALL = "pip install 'easyllm-cli[local]'"
 ABOUT_DEMO = f"{DEMO} is a small demo model, run by this process: do not rely on what it says"
 
 
@@ -38,7 +38,7 @@ class LocalProvider(OpenAIProvider):
     provider: ClassVar[str] = "local"
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
-        made = Profile.of(profile)
+        made = Profile.asked_for(profile)
         if made.endpoint is not None:
             raise ConfigError(
                 "the embedded model has no endpoint",
@@ -47,12 +47,21 @@ class LocalProvider(OpenAIProvider):
         address = VENDORS["local"].base_url
         super().__init__(replace(made, endpoint=address))
         # The profile's proxy and authorities are for pictures on the web.
-        self.client = Client(replace(made, proxy=None, ca_bundle=None), address)
+        self.carrier = Client(replace(made, proxy=None, ca_bundle=None), address)
         self.path = path_of(self.model)
         self.model = self.path.stem
         self._engine: Engine | None = None
         self._starting = asyncio.Lock()
         self._answering = 0
+
+    def for_one_answer(self) -> Self:
+        """Itself: one engine answers all."""
+        return self
+
+    @property
+    def key(self) -> Secret | None:
+        """The running engine's own; nobody else knows it."""
+        return self._engine.key if self._engine else None
 
     @property
     def where(self) -> str:
@@ -75,7 +84,6 @@ class LocalProvider(OpenAIProvider):
             if self._engine is not None:
                 return messages, []
             self._engine = await asyncio.to_thread(self._started)
-        self.key = self._engine.key
         self.endpoint = Endpoint(f"{self._engine.url}/v1")
         return messages, [ABOUT_DEMO] if self.path == path_of(DEMO) else []
 
@@ -89,13 +97,11 @@ class LocalProvider(OpenAIProvider):
             from .local_engine import Engine
         except ImportError as error:
             why = "is not installed" if error.name == "xllamacpp" else f"cannot be loaded: {error}"
-            raise ConfigError(f"the engine of embedded models {why}", hint=INSTALL) from None
-        model = checked(self.path, "model file")
-        named = self.profile.mmproj
-        eyes = checked(Path(named), "vision part (mmproj)") if named else None
-        return Engine(
-            model, eyes, self.profile.num_ctx or CONTEXT_TOKENS, calm=model == path_of(DEMO)
-        )
+            hint = "pip install 'easyllm-cli[local]'"
+            raise ConfigError(f"the engine of embedded models {why}", hint=hint) from None
+        model, tokens = checked(self.path, "model file"), self.profile.num_ctx or CONTEXT_TOKENS
+        eyes = checked(Path(at), "vision part (mmproj)") if (at := self.profile.mmproj) else None
+        return Engine(model, eyes, tokens, calm=model == path_of(DEMO))
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """As every server's; what is left before Done leaves a busy engine behind."""
@@ -135,10 +141,8 @@ class LocalProvider(OpenAIProvider):
         """Stops the engine; one that still computes is left to end by itself."""
         await super().aclose()
         engine, self._engine = self._engine, None
-        if engine is None:
-            return
-        if self._answering:
+        if engine is not None and self._answering:
             self._answering = 0
             engine.close_when_idle()
-        else:
+        elif engine is not None:
             engine.close()
