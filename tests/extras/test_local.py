@@ -19,6 +19,7 @@ from tests.standins.server import StandIn
 from tests.terminal import Terminal
 
 ABOUT = f"easyllm: {DEMO} is a small demo model, run by this process: do not rely on what it says\n"
+CUT = "easyllm: the answer was cut at the token limit that you set (length)\n"
 GRAMMAR = (Path(setup.__file__).with_name("colours.gbnf")).read_text("utf-8")
 SHORT = ("--max-tokens", "12", "-t", "0", "--seed", "1")
 LONG = 60.0
@@ -36,10 +37,10 @@ def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
 
 
 def test_chat_with_no_profile_and_no_key_is_answered(local: Easyllm) -> None:
-    ran = local.run("chat", "What is Python?", timeout=LONG)
+    ran = local.run("chat", "--max-tokens", "40", "What is Python?", timeout=LONG)
     assert ran.code == 0, ran.err
     assert b"python" in ran.out.lower()
-    assert ran.err == ABOUT, "not a byte of the engine's own"
+    assert ran.err.removeprefix(ABOUT) in ("", CUT), "not a byte of the engine's own"
 
 
 def test_json_names_who_answered(local: Easyllm) -> None:
@@ -63,7 +64,7 @@ def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
 
 
 def test_stream_grows(local: Easyllm) -> None:
-    with local.start("stream", "-p", "local", "--max-tokens", "400", "Tell a story") as child:
+    with local.start("stream", "-p", "local", "--max-tokens", "100", "Tell a story") as child:
         assert child.stdout is not None
         read_until(child.stdout, b" ")
         assert child.poll() is None, "it still speaks"
