@@ -46,7 +46,13 @@ TERMINATED = 143
 
 
 # Which extra of ours brings a package that is not always there.
-EXTRAS = {"litellm": "litellm", "google": "gemini", "sqlalchemy": "db", "jsonschema": "schema"}
+EXTRAS = {
+    "litellm": "litellm",
+    "google": "gemini",
+    "sqlalchemy": "db",
+    "jsonschema": "schema",
+    "xllamacpp": "local",
+}
 
 
 class EasyLLMError(Exception):

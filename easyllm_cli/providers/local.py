@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..endpoints import Endpoint
-from ..errors import ConfigError, EasyLLMError, RefusedError, TooLargeError, UsageError
-from ..events import Done, Event, Model
+from ..errors import (
+    ConfigError,
+    EasyLLMError,
+    RefusedError,
+    TooLargeError,
+    UsageError,
+    not_installed,
+)
+from ..events import Done, Event, Model, Start
 from ..messages import Message
 from ..profiles import Profile
-from ..secret import Secret
-from ..transport.client import Client
+from ..transport import carrier_for
+from ..transport.carrier import Carrier
+from ..transport.closing import Connections
 from ..vendors import VENDORS
 from ..weights import DEMO, checked, kept, path_of
 from .openai import OpenAIProvider
@@ -44,24 +52,17 @@ class LocalProvider(OpenAIProvider):
                 "the embedded model has no endpoint",
                 hint='leave it out, or set provider = "llamacpp" for a server of your own',
             )
-        address = VENDORS["local"].base_url
-        super().__init__(replace(made, endpoint=address))
-        # The profile's proxy and authorities are for pictures on the web.
-        self.carrier = Client(replace(made, proxy=None, ca_bundle=None), address)
+        super().__init__(replace(made, endpoint=VENDORS["local"].base_url, transport="http"))
         self.path = path_of(self.model)
         self.model = self.path.stem
-        self._engine: Engine | None = None
-        self._starting = asyncio.Lock()
-        self._answering = 0
+        self._engines = Connections(self._started)  # one, kept by all answers of an event loop
+        self._told = False
 
-    def for_one_answer(self) -> Self:
-        """Itself: one engine answers all."""
-        return self
-
-    @property
-    def key(self) -> Secret | None:
-        """The running engine's own; nobody else knows it."""
-        return self._engine.key if self._engine else None
+    @cached_property
+    def carrier(self) -> Carrier:
+        """The way to this process: the profile's proxy and authorities are for pictures."""
+        direct = replace(self.profile, proxy=None, ca_bundle=None)
+        return carrier_for(direct, self.endpoint, self.sdk)
 
     @property
     def where(self) -> str:
@@ -80,12 +81,12 @@ class LocalProvider(OpenAIProvider):
             if self.profile.mmproj is None:
                 raise await self.refuse_images()
             messages = await with_bytes(messages, KINDS, self.profile, "the embedded engine")
-        async with self._starting:
-            if self._engine is not None:
-                return messages, []
-            self._engine = await asyncio.to_thread(self._started)
-        self.endpoint = Endpoint(f"{self._engine.url}/v1")
-        return messages, [ABOUT_DEMO] if self.path == path_of(DEMO) else []
+        engine = self._engines.client()
+        self.keys = [engine.key]
+        self.endpoint = Endpoint(f"{engine.url}/v1")
+        notes = [ABOUT_DEMO] if self.path == path_of(DEMO) and not self._told else []
+        self._told = True  # on the copy for one answer: its retries need not say it again
+        return messages, notes
 
     def _started(self) -> Engine:
         """A loaded engine.
@@ -96,21 +97,27 @@ class LocalProvider(OpenAIProvider):
         try:
             from .local_engine import Engine
         except ImportError as error:
-            why = "is not installed" if error.name == "xllamacpp" else f"cannot be loaded: {error}"
-            hint = "pip install 'easyllm-cli[local]'"
-            raise ConfigError(f"the engine of embedded models {why}", hint=hint) from None
-        model, tokens = checked(self.path, "model file"), self.profile.num_ctx or CONTEXT_TOKENS
-        eyes = checked(Path(at), "vision part (mmproj)") if (at := self.profile.mmproj) else None
-        return Engine(model, eyes, tokens, calm=model == path_of(DEMO))
+            raise not_installed(error) or ConfigError(
+                f"the engine of embedded models cannot be loaded: {error}"
+            ) from None
+        model = checked(self.path, "model file")
+        named = self.profile.mmproj
+        eyes = checked(Path(named), "vision part (mmproj)") if named else None
+        return Engine(
+            model, eyes, self.profile.num_ctx or CONTEXT_TOKENS, calm=model == path_of(DEMO)
+        )
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """As every server's; what is left before Done leaves a busy engine behind."""
-        self._answering += 1
+        """As every server's; an answer that is left before its end leaves the engine busy."""
+        engine: Engine | None = None
         answer: Any = super().events(messages, stream)
         async with aclosing(answer):
             async for event in answer:
-                if isinstance(event, Done):
-                    self._answering -= 1
+                if engine is None and isinstance(event, Start):
+                    engine = self._engines.client()
+                    engine.answering += 1
+                elif engine is not None and isinstance(event, Done):
+                    engine.answering -= 1
                 yield event
 
     async def refuse_images(self) -> RefusedError:
@@ -138,11 +145,5 @@ class LocalProvider(OpenAIProvider):
             error.hint = f"shorten the prompt, or raise num_ctx (now {size}) in the profile"
 
     async def aclose(self) -> None:
-        """Stops the engine; one that still computes is left to end by itself."""
         await super().aclose()
-        engine, self._engine = self._engine, None
-        if engine is not None and self._answering:
-            self._answering = 0
-            engine.close_when_idle()
-        elif engine is not None:
-            engine.close()
+        await self._engines.aclose()

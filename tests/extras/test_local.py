@@ -238,6 +238,7 @@ def test_one_process_one_load_and_half_of_the_cores(local: Easyllm) -> None:
 
 LIBRARY = """
 import asyncio, json, sys, time, urllib.error, urllib.request
+from easyllm_cli import LLMService
 from easyllm_cli.errors import UsageError
 from easyllm_cli.providers import provider_for
 from easyllm_cli.profiles import Profile
@@ -246,9 +247,9 @@ async def main():
     provider = provider_for(Profile.of({"provider": "local", "max_tokens": 8, "seed": 1}))
     ask = [{"role": "user", "content": "Hello"}]
     first = await provider.chat(ask)
-    engine = provider._engine
+    engine = provider._engines.client()
     both = await asyncio.gather(provider.chat(ask), provider.chat(ask))
-    assert provider._engine is engine, "one load"
+    assert provider._engines.client() is engine, "one load"
     try:
         urllib.request.urlopen(f"{engine.url}/v1/chat/completions", b"{}")
     except urllib.error.HTTPError as refused:
@@ -278,6 +279,9 @@ async def main():
         pass
     await long.aclose()
     closed = time.monotonic() - began
+    service = LLMService()  # left open: its engine ends with the loop
+    for _ in range(2):
+        await service.chat({"provider": "local", "max_tokens": 8}, ask)
     print(json.dumps([first["text"], again["text"], ticks, closed]))
 
 asyncio.run(main())
