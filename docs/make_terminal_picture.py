@@ -19,7 +19,7 @@ from rich.text import Text
 from tests.binary import BINARY
 from tests.emulator import Emulator
 from tests.pictures import png
-from tests.pty import Pty
+from tests.pseudoterminal import Pty
 from tests.servers import fixtures, setup
 
 HERE = Path(__file__).resolve().parent

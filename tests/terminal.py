@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.binary import LONGEST, Easyllm, wait_until
 from tests.emulator import Emulator, seen
-from tests.pty import Pty
+from tests.pseudoterminal import Pty
 
 
 def set_size(terminal: int, columns: int) -> None:

@@ -1,5 +1,6 @@
 """Beside the answer on a terminal: the spinner, the countdown, the reasoning panel and its line."""
 
+import os
 import re
 import signal
 import sys
@@ -9,8 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.binary import Easyllm, only, said, wait_until
+from tests.binary import LONGEST, Easyllm, only, said, wait_until
 from tests.emulator import seen
+from tests.pseudoterminal import Pty
 from tests.servers.fixtures import RealServer
 from tests.standins.reply import Reply
 from tests.standins.request import Request
@@ -111,6 +113,41 @@ def test_both_on_one_terminal(easyllm: Easyllm, command: str) -> None:
     assert THOUGHT.fullmatch(line)
     assert others == ["", "The answer"]
     assert screen.resting
+
+
+def test_raw_has_the_panel_too(easyllm: Easyllm) -> None:
+    """Reasoning that comes back later begins on a line of its own, and is none of the answer."""
+    script = Script(
+        chunk(reasoning="first"), chunk("# Title\n*so"), chunk(reasoning="second"), chunk("me*"),
+        chunk(finish="stop"), DONE,
+    )  # fmt: skip
+    with StandIn(scripted(script)) as server:
+        code, screen = on_one_terminal(easyllm, "chat", "--raw", "hi", profiles=only(server))
+    rows = screen.text()
+    assert code == 0
+    assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 2
+    assert [row for row in rows if row and not THOUGHT.fullmatch(row)] == ["# Title", "*so", "me*"]
+    assert screen.resting
+
+
+def test_code_alone_on_a_terminal(easyllm: Easyllm) -> None:
+    script = said("Here:\n```sh\nls\n```\n", reasoning="Let me think")
+    with StandIn(scripted(script)) as server:
+        code, screen = on_one_terminal(easyllm, "chat", "-x", "hi", profiles=only(server))
+    assert code == 0
+    assert THOUGHT.fullmatch(screen.text()[0])
+    assert screen.text()[1:] == ["", "ls"]
+
+
+@pytest.mark.parametrize("size", [(20, 6), (0, 0), (300, 80)])
+def test_any_size(easyllm: Easyllm, size: tuple[int, int]) -> None:
+    text = "# A title of some words\n\n" + "many words " * 9 + "\n\n- an item\n\n```\ncode\n```"
+    with StandIn(scripted(said(text, reasoning="thoughts " * 30))) as server:
+        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server), size=size)
+    rows = screen.text()
+    assert code == 0
+    assert " ".join(rows).split().count("many") == 9
+    assert rows[-5:] == ["• an item", "", "```", "code", "```"]
 
 
 def test_cot_shows_it_whole(easyllm: Easyllm) -> None:
@@ -264,6 +301,30 @@ def test_the_panel_and_the_answer_of_a_real_model(easyllm: Easyllm, thinker: Rea
     assert rows[2]
     assert "tokens/s" in rows[-1]
     assert screen.resting
+
+
+def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
+    """Ctrl-Z and fg: the open rows come again below it, and nothing of it is erased."""
+    gate = threading.Event()
+    handler = gated(gate, chunk("# A title\n\nSome **words**"), chunk(" and the end"))
+    with StandIn(handler) as server, Pty(80, 24) as pty:
+        child = easyllm.start(
+            "chat", "hi", profiles=only(server), env={"TERM": "xterm-256color"},
+            stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor,
+        )  # fmt: skip
+        wait_until(lambda: "Some words" in pty.seen().text())
+        child.send_signal(signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)
+        os.write(pty.descriptor, b"\n[1]+  Stopped\n$ ls\nfile\n$ fg\n")
+        child.send_signal(signal.SIGCONT)
+        wait_until(lambda: "Some words" in pty.seen().text()[-1])
+        gate.set()
+        assert child.wait(LONGEST) == 0
+        rows = pty.seen().text()
+    assert rows == [
+        "A title", "", "Some words", "[1]+  Stopped", "$ ls", "file", "$ fg", "",
+        "Some words and the end",
+    ]  # fmt: skip
 
 
 def test_a_signal_to_stop(easyllm: Easyllm) -> None:

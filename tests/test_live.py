@@ -13,7 +13,7 @@ from easyllm_cli.render.parsing import parse
 from tests.answers import answer, pieces
 from tests.commonmark import EXAMPLES
 from tests.emulator import Emulator, seen
-from tests.pty import Pty
+from tests.pseudoterminal import Pty
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -10,6 +11,7 @@ from ..errors import EasyLLMError
 from ..render.plain import Renderer
 
 EVERY = 1 / 15  # seconds
+CONTINUED = getattr(signal, "SIGCONT", None)  # Windows has none
 
 
 @asynccontextmanager
@@ -19,10 +21,15 @@ async def ticking(renderer: Renderer) -> AsyncIterator[None]:
         yield
         return
     task = asyncio.create_task(_tick(renderer))
+    loop = asyncio.get_running_loop()
+    if CONTINUED:
+        loop.add_signal_handler(CONTINUED, renderer.resume)
     try:
         yield
     finally:
         task.cancel()
+        if CONTINUED:
+            loop.remove_signal_handler(CONTINUED)
 
 
 async def _tick(renderer: Renderer) -> None:

@@ -43,6 +43,11 @@ class LiveMarkdown:
         self._region.lift()
         self._due = 0.0
 
+    def resume(self) -> None:
+        """The process was stopped for a while: see Region.forget."""
+        self._region.forget()
+        self._due = 0.0
+
     def end(self) -> None:
         """Everything that came stands there for good."""
         self._document.feed(self._neutral.end())

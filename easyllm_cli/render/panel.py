@@ -85,6 +85,10 @@ class Panel(Aside):
                 frame = SPINNER[int(now / FRAME) % len(SPINNER)]
                 region.frame([], [((f"{frame} {self._state(now)}", DIM),)])
 
+    def resume(self) -> None:
+        if self._drawn:
+            self._drawn.forget()
+
     def interrupt(self) -> None:
         self._due = 0.0
         with suppress(OSError, OutputError):

@@ -27,6 +27,9 @@ class Renderer(ABC):
     def tick(self) -> None:
         """Time has passed; raises nothing."""
 
+    def resume(self) -> None:
+        """The process was stopped for a while, and others have written in between."""
+
     def interrupt(self) -> None:
         """A line of ours comes on stderr: on a terminal it begins on a line of its own."""
 
@@ -91,6 +94,9 @@ class Whole(Renderer):
         self.out.end_line()
         self.wrote = True
 
+    def resume(self) -> None:
+        self.aside.resume()
+
     def interrupt(self) -> None:
         self.aside.interrupt()
 
@@ -153,6 +159,9 @@ class AsItComes(Renderer):
     def tick(self) -> None:
         if self._beside:
             self.aside.tick()
+
+    def resume(self) -> None:
+        self.aside.resume()
 
     def interrupt(self) -> None:
         self.aside.interrupt()

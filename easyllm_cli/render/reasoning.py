@@ -39,6 +39,9 @@ class Aside(ABC):
     def tick(self) -> None:
         """Time has passed."""
 
+    def resume(self) -> None:
+        """The process was stopped for a while, and others have written in between."""
+
     @abstractmethod
     def interrupt(self) -> None:
         """A line of ours comes in between: it begins on a line of its own."""

@@ -122,18 +122,19 @@ class Region:
     def lift(self) -> None:
         """Take the tail off the screen, so that something else can be written there."""
         codes = self._erase(sum(self._heights)) if self._shown else ""
-        self._forget()
+        self.forget()
         self._write(codes)
+
+    def forget(self) -> None:
+        """Others have written below the tail (Ctrl-Z, fg): it is drawn anew and stays above."""
+        self._shown, self._heights, self._cropped = [], [], False
+        self._stale = True
 
     def restore(self) -> None:
         """After a write that was broken off: the terminal as it was, the tail on a new line."""
         if self._torn:
-            self._forget()
+            self.forget()
             self._write(f"{RESTORED}\n")
-
-    def _forget(self) -> None:
-        self._shown, self._heights, self._cropped = [], [], False
-        self._stale = True
 
     def _without_above(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
         """Without the rows that stand out of reach already, if they are still the same."""

@@ -75,6 +75,11 @@ class Screen(Renderer):
         elif self._answer is not None and self._out.ready():
             self._answer.tick()
 
+    def resume(self) -> None:
+        self.aside.resume()
+        if self._answer is not None:
+            self._answer.resume()
+
     def interrupt(self) -> None:
         self.aside.interrupt()
         if self._answer is not None:
