@@ -165,7 +165,11 @@ def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
         live.write("**bold** 模型逐字返回答案终端必须 **still bold** and more words")
         stream.breaks = True
         with pytest.raises(KeyboardInterrupt):
-            live.write(" **and bold 模型** 终端 words")
+            live.write(" **and bold 模型** 终端 words\n\nnext " + "word " * 40)
         stream.breaks = False
         live.end()
-        assert seen(pty.whole(), 20, 6).resting
+        screen = seen(pty.whole(), 20, 6)
+    assert screen.resting
+    text = " ".join(screen.text())
+    assert "and bold 模型 终端 words" in text, "what was done is not lost"
+    assert text.endswith("word " * 39 + "word")

@@ -43,6 +43,7 @@ class Region:
         self._above: list[Row] = []  # rows of the tail that a resize pushed out of reach
         self._written = 0  # rows that are done, at least
         self._torn = False  # whether a write was broken off
+        self._owed: Sequence[Row] = ()  # rows of it that are done
 
     def measure(self) -> int:
         """The width to lay rows out for; takes note of a resize.
@@ -100,6 +101,7 @@ class Region:
         self._heights = [height(row, self._size[0]) for row in seen]
         self._cropped = len(seen) < len(tail)
         self._stale = False
+        self._owed = done
         self._write(codes)
 
     def _drawable(self, row: Row) -> list[Row]:
@@ -123,6 +125,7 @@ class Region:
         """Take the tail off the screen, so that something else can be written there."""
         codes = self._erase(sum(self._heights)) if self._shown else ""
         self.forget()
+        self._owed = ()
         self._write(codes)
 
     def forget(self) -> None:
@@ -131,10 +134,11 @@ class Region:
         self._stale = True
 
     def restore(self) -> None:
-        """After a write that was broken off: the terminal as it was, the tail on a new line."""
+        """After a write that was broken off: the terminal as it was, what was done once more."""
         if self._torn:
             self.forget()
-            self._write(f"{RESTORED}\n")
+            again = "".join(f"{paint(row, self._colored)}\n" for row in self._owed)
+            self._write(f"{RESTORED}\n{again}")
 
     def _without_above(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
         """Without the rows that stand out of reach already, if they are still the same."""

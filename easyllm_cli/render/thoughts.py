@@ -38,14 +38,15 @@ class Thoughts:
         done = [] if self._announced else [self._said("thinking")]
         self._announced = True
         *lines, self._text = self._text.split("\n")
-        done += [_dim(line) for line in lines]
+        for line in lines:
+            done += wrap([(line, DIM)], width) or [()]
         return done, wrap([(self._text, DIM)], width)
 
     def end(self, width: int, kept: bool, blank: bool) -> list[Row]:
         """The rows that stay. `kept`: those that are seen; `blank`: a blank row comes last."""
         if self._whole:
-            done, _ = self.rows(width)
-            made = [*done, *([_dim(self._text)] if self._text else []), self._summary()]
+            done, last = self.rows(width)
+            made = [*done, *last, self._summary()]
         elif kept:
             made = [self._summary(), *self._last(width)]
         else:
@@ -68,9 +69,4 @@ class Thoughts:
         return self._said(f"thought for {seconds:.1f} s, about {tokens} tokens")
 
     def _said(self, text: str) -> Row:
-        return _dim(f"{SIGN} {text}")
-
-
-def _dim(line: str) -> Row:
-    """A whole line: the terminal wraps it, so that it copies out as one."""
-    return ((line, DIM),) if line else ()
+        return ((f"{SIGN} {text}", DIM),)
