@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .credentials import refuse_if_open
+from .closed_file import MAX_FILE_BYTES, refuse_if_open
 from .errors import ConfigError
 from .folders import config_folder
 from .places import position
@@ -15,7 +15,6 @@ from .profiles import KEY_SOURCES, Profile, build, canonical
 from .values import nearest
 from .vendors import VENDORS
 
-MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
 TOP_KEYS = ("default_profile", "profiles")
 NONE_NAMED = "none_named"  # the code of the error when nothing names a profile
 
@@ -26,13 +25,13 @@ class Profiles:
     def __init__(self, path: Path | None, tables: dict[str, Any], text: str, default: str) -> None:
         self.path = path
         self.default = default
-        self._tables = tables
-        self._text = text
+        self.tables = tables
+        self.text = text
 
     @property
     def names(self) -> list[str]:
         """The file's profiles, then the built-in names, then those of plugins."""
-        return list(dict.fromkeys([*self._tables, *VENDORS, *_plugins()]))
+        return list(dict.fromkeys([*self.tables, *VENDORS, *_plugins()]))
 
     def named(self, name: str) -> Profile:
         """A profile by name, what it extends laid under it.
@@ -40,7 +39,7 @@ class Profiles:
         Raises:
             ConfigError: no such profile, a circle of `extends`, an unknown key or a wrong type.
         """
-        tables = self._chain(name)
+        tables = self.chain(name)
         merged: dict[str, Any] = {}
         for table_name, table in reversed(tables):
             self._built(table_name, table)
@@ -62,17 +61,17 @@ class Profiles:
             self._refuse_if_open("api_key" if profile.api_key is not None else "api_key_cmd")
         return profile
 
-    def _chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+    def chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """The profile's table and those it extends, nearest first."""
         chain: list[tuple[str, dict[str, Any]]] = []
         while True:
-            if name in self._tables and name not in [seen for seen, _ in chain]:
-                table = self._tables[name]
+            if name in self.tables and name not in [seen for seen, _ in chain]:
+                table = self.tables[name]
             elif name in VENDORS or name in _plugins():
                 # A profile of a provider's name may extend that provider.
                 return [*chain, (name, {"provider": name})]
             elif chain:
-                around = name in self._tables
+                around = name in self.tables
                 why = "a circle" if around else "which does not exist"
                 raise self._at(
                     f'profile "{chain[-1][0]}" extends "{name}", {why}', chain[-1][0], "extends",
@@ -103,7 +102,7 @@ class Profiles:
     def _at(self, message: str, name: str, key: str, hint: str) -> ConfigError:
         where = str(self.path) if self.path else ""
         if self.path:
-            line, column = position(self._text, name, key)
+            line, column = position(self.text, name, key)
             where = f"{self.path}:{line}:{column}"
         return ConfigError(message, where=where, hint=hint)
 
@@ -128,21 +127,46 @@ def read_profiles(file: str | None = None) -> Profiles:
     """
     named = file or os.environ.get("EASYLLM_PROFILES")
     try:
-        path = Path(named).expanduser() if named else config_folder() / "profiles.toml"
-    except RuntimeError as error:  # neither HOME nor a user's entry tells where home is
+        path = profiles_path(file)
+    except ConfigError:
         if not named:
             return Profiles(None, {}, "", "")
-        raise ConfigError(f"no such profiles file: {error}", where=named) from None
+        raise
+    text = text_of(path)
+    if text is not None:
+        return parsed(path, text)
+    if named:
+        raise ConfigError("no such profiles file", where=str(path))
+    return Profiles(None, {}, "", "")
+
+
+def profiles_path(file: str | None = None) -> Path:
+    """Where the profiles are, or would be: `file`, EASYLLM_PROFILES, or the config folder.
+
+    Raises:
+        ConfigError: neither HOME nor a user's entry tells where home is.
+    """
+    named = file or os.environ.get("EASYLLM_PROFILES")
+    try:
+        return Path(named).expanduser() if named else config_folder() / "profiles.toml"
+    except RuntimeError as error:
+        raise ConfigError(f"no such profiles file: {error}", where=named or "") from None
+
+
+def text_of(path: Path) -> str | None:
+    """A profiles file's text; None = there is no such file.
+
+    Raises:
+        ConfigError: it is unreadable, too large, no regular file or not UTF-8.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
         if not path.is_file():
             raise ConfigError("the profiles file is not a regular file", where=str(path))
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        if named:
-            raise ConfigError("no such profiles file", where=str(path)) from None
-        return Profiles(None, {}, "", "")
+        return None
     except OSError as error:
         raise ConfigError(
             f"the profiles file cannot be read: {error.strerror}", where=str(path)
@@ -151,10 +175,14 @@ def read_profiles(file: str | None = None) -> Profiles:
         raise ConfigError(
             f"the profiles file is not UTF-8 at byte {error.start}", where=str(path)
         ) from None
-    return _parsed(path, text)
 
 
-def _parsed(path: Path, text: str) -> Profiles:
+def parsed(path: Path, text: str) -> Profiles:
+    """The profiles in a file's text; a profile's own mistakes come when it is asked for.
+
+    Raises:
+        ConfigError: not valid TOML, or the top level holds what it must not.
+    """
     import tomllib
 
     try:

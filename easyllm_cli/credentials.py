@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+from .closed_file import refuse_if_open
 from .endpoints import Endpoint, is_loopback
 from .errors import AuthError, ConfigError
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
@@ -64,10 +65,9 @@ def names_a_key(profile: Profile, endpoint: Endpoint) -> bool:
     """Whether a key would be looked up, without looking it up (--dry-run)."""
     if any(getattr(profile, source) is not None for source in KEY_SOURCES):
         return True
-    try:
-        return _usual(profile, endpoint) is not None
-    except AuthError:
+    if not _takes_usual(profile, endpoint):
         return False
+    return bool(_variable(profile)) or _keys().holds(profile.provider or "")
 
 
 def source_of(profile: Profile, endpoint: Endpoint) -> str:
@@ -78,18 +78,19 @@ def source_of(profile: Profile, endpoint: Endpoint) -> str:
             if source != "api_key_env":
                 return source
             return " or ".join(value) if isinstance(value, list) else str(value)
-    names = vendor_of(profile.provider).key_variables
-    return next((name for name in names if os.environ.get(name, "").strip()), "")
+    name = profile.provider or ""
+    stored = not _variable(profile) and _takes_usual(profile, endpoint) and _keys().holds(name)
+    return f"easyllm keys ({name})" if stored else _variable(profile)
 
 
 def _named(profile: Profile) -> Secret | None:
     """The key from the source that the profile names."""
     refuse_several_keys(profile)
     if isinstance(profile.api_key, Secret):
-        return _not_empty(profile.api_key.reveal(), "api_key is empty")
+        return usable(profile.api_key.reveal(), "api_key is empty")
     if isinstance(profile.api_key_env, str):
         name = profile.api_key_env
-        return _not_empty(
+        return usable(
             os.environ.get(name, ""), f"{name} is not set", hint=f"export {name}=your-key"
         )
     if profile.api_key_file is not None:
@@ -97,32 +98,57 @@ def _named(profile: Profile) -> Secret | None:
     if profile.api_key_cmd is not None:
         return _from_command(profile.api_key_cmd)
     if profile.keyring is not None:
-        raise ConfigError(
-            "keys from the system keyring are not supported yet",
-            hint="use api_key_env, api_key_file or api_key_cmd",
+        name = profile.keyring
+        hint = f"easyllm keys set {shlex.quote(name)}"
+        return usable(
+            _keys().stored(name, anywhere=True) or "", f'no key is stored as "{name}"', hint
         )
     return None
+
+
+def _keys() -> ModuleType:
+    """What `easyllm keys` has stored; an ordinary start, with a variable or no key, needs none."""
+    from . import keys
+
+    return keys
+
+
+def _takes_usual(profile: Profile, endpoint: Endpoint) -> bool:
+    """Only the provider's own hosts, or the endpoint its variable names, get its usual key."""
+    return endpoint.host in vendor_of(profile.provider).hosts or bool(endpoint.variable)
+
+
+def _variable(profile: Profile) -> str:
+    """The first of the provider's key variables that is set; "" = none is."""
+    names = vendor_of(profile.provider).key_variables
+    return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
 def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
-    """The provider's own variable, at its own hosts or the endpoint its variable names."""
-    vendor = vendor_of(profile.provider)
-    own = endpoint.host in vendor.hosts
-    if not own and not endpoint.variable:
+    """The provider's own variable, else what `easyllm keys` stored under its name."""
+    if not _takes_usual(profile, endpoint):
         return None
-    for name in vendor.key_variables:
-        if os.environ.get(name, "").strip():
-            return _not_empty(os.environ[name], f"{name} is empty")
-    if own and vendor.key_required:
-        first = vendor.key_variables[0]
+    vendor, name = vendor_of(profile.provider), profile.provider or ""
+    variable = _variable(profile)
+    if variable:
+        return usable(os.environ[variable], f"{variable} is empty")
+    stored: str | None = _keys().stored(name)
+    if stored is not None:
+        return usable(stored, f'the key stored as "{name}" is empty')
+    if endpoint.host in vendor.hosts and vendor.key_required:
         raise AuthError(
-            f"no key for {profile.provider}: {' or '.join(vendor.key_variables)} is not set",
-            hint=f"export {first}=your-key",
+            f"no key for {name}: {' or '.join(vendor.key_variables)} is not set",
+            hint=f"export {vendor.key_variables[0]}=your-key, or: easyllm keys set {name}",
         )
     return None
 
 
-def _not_empty(value: str, message: str, hint: str = "") -> Secret:
+def usable(value: str, message: str, hint: str = "") -> Secret:
+    """A key without the space around it.
+
+    Raises:
+        AuthError: it is empty (then `message`), or holds characters that no header takes.
+    """
     value = value.strip()
     if not value:
         raise AuthError(message, hint=hint or "name a source that holds a key")
@@ -134,7 +160,7 @@ def _not_empty(value: str, message: str, hint: str = "") -> Secret:
 def _from_file(path: Path) -> Secret:
     try:
         refuse_if_open(path, "api_key_file")
-        return _not_empty(path.read_text("utf-8"), f"{path} is empty")
+        return usable(path.read_text("utf-8"), f"{path} is empty")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise AuthError(f"api_key_file cannot be read: {reason}", where=str(path)) from None
@@ -159,23 +185,4 @@ def _from_command(command: str | list[str]) -> Secret:
     if ran.returncode:
         raise AuthError(f"api_key_cmd failed with exit code {ran.returncode}", where=words[0])
     first = ran.stdout.decode("utf-8", "replace").partition("\n")[0]
-    return _not_empty(first, "api_key_cmd printed no key")
-
-
-def refuse_if_open(path: Path, what: str) -> None:
-    """A file that holds keys is the user's own and closed to others, as with ssh.
-
-    Raises:
-        ConfigError: others may read it, or somebody else owns it.
-        OSError: it cannot be looked at.
-    """
-    if os.name == "nt":
-        return  # DESIGN §2: Windows runs without mode checks
-    state = path.stat()
-    if state.st_uid not in {os.getuid(), 0}:
-        raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
-    if stat.S_IMODE(state.st_mode) & 0o077:
-        raise ConfigError(
-            f"{path} can be read by others, and {what} needs a closed file",
-            hint=f"chmod 600 {shlex.quote(str(path))}",
-        )
+    return usable(first, "api_key_cmd printed no key")

@@ -52,6 +52,7 @@ EXTRAS = {
     "sqlalchemy": "db",
     "jsonschema": "schema",
     "xllamacpp": "local",
+    "keyring": "keyring",
 }
 
 

@@ -12,12 +12,12 @@ from tests.source_tree import Source, is_third_party, room_of, sources
 # From the ground up; an import goes to a lower floor or stays in its own room.
 FLOORS = (
     ("errors", "secret", "vendors", "folders"),
-    ("values", "plugins", "weights"),
-    ("messages", "events", "profiles", "places"),
+    ("values", "plugins", "weights", "closed_file"),
+    ("messages", "events", "profiles", "places", "keys"),
     ("endpoints",),
     ("credentials",),
     ("reasoning", "retry", "config", "database", "render", "transport"),
-    ("providers",),
+    ("providers", "editing"),
     ("service",),
     ("cli",),
     ("__main__",),
@@ -36,7 +36,8 @@ HOMES = {
     "litellm": ("providers/litellm_calls.py",),
     "xllamacpp": ("providers/local_engine.py",),
     "tomllib": ("config.py",),
-    "tomlkit": ("config.py",),
+    "tomlkit": ("editing/document.py",),
+    "keyring": ("keys/keyring_store.py",),
     "backoff": ("retry.py",),
     "sqlalchemy": ("database/",),
     "jsonschema": ("cli/schema.py",),
@@ -48,6 +49,8 @@ LATE = {
     ("providers/__init__.py", "provider_class"),  # the registry
     ("providers/__init__.py", "provider_names"),  # the same, those of other packages
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
+    ("credentials.py", "_keys"),  # keys that are stored, where no variable is set
+    ("keys/__init__.py", "_keyring"),  # the system keyring, where it holds the key
     ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("providers/local.py", "_started"),  # the engine, and so its package, at the first question
     ("render/__init__.py", "choose"),
@@ -78,7 +81,9 @@ LATE = {
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot", "pull")}
-LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib"), ("config.py", "tomlkit")}
+LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib")}
+# The extra `keyring`, which may be missing.
+LATE_PACKAGES |= {("keys/keyring_store.py", "keyring")}
 # The extra `schema`, which may be missing.
 LATE_PACKAGES |= {("cli/schema.py", "jsonschema"), ("cli/schema.py", "referencing")}
 ADAPTERS = {

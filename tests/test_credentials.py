@@ -1,13 +1,16 @@
 """Which key goes where: one named source, own hosts only (traps 25 and 28, promises 59-61)."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from easyllm_cli import credentials
-from easyllm_cli.credentials import key_for, names_a_key, refuse_if_open
+from easyllm_cli.closed_file import refuse_if_open
+from easyllm_cli.credentials import key_for, names_a_key, source_of
 from easyllm_cli.endpoints import Endpoint, endpoint_of
 from easyllm_cli.errors import AuthError, ConfigError, EasyLLMError
 from easyllm_cli.profiles import Profile
@@ -33,6 +36,23 @@ def refused(kind: type[EasyLLMError], **table: Any) -> str:
     assert KEY not in str(caught.value)
     assert caught.value.exit_code == (2 if kind is ConfigError else 3)
     return str(caught.value)
+
+
+StoreKey = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def store_key(home: Path) -> StoreKey:
+    """Writes keys.json as `easyllm keys` does where there is no system keyring."""
+
+    def store(name: str, key: str) -> Path:
+        path = home / ".config" / "easyllm" / "keys.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({name: {"key": key}}))
+        path.chmod(0o600)
+        return path
+
+    return store
 
 
 @pytest.fixture
@@ -230,12 +250,46 @@ def test_promise_60_no_key_over_http_but_to_this_machine(monkeypatch: pytest.Mon
     refused(ConfigError, provider="openai")
 
 
-def test_keyring_is_no_silent_nothing() -> None:
-    assert "keyring" in refused(ConfigError, provider="openai", keyring="x")
+def test_a_stored_key_that_is_named(store_key: StoreKey) -> None:
+    line = refused(AuthError, provider="openai", keyring="work")
+    assert line == 'no key is stored as "work": easyllm keys set work'
+    store_key("work", KEY)
+    for endpoint in (None, "https://h/v1"):
+        assert key_of(provider="openai", keyring="work", endpoint=endpoint) == KEY
+    assert "allow_http" in refused(
+        ConfigError, provider="openai", keyring="work", endpoint="http://10.0.0.7/v1"
+    )
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_a_stored_key_stands_in_for_the_providers_variable(
+    name: str, store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the same hosts, and only where no variable is set."""
+    store_key(name, KEY)
+    assert key_of(provider=name) == KEY
+    assert key_of(provider=name, endpoint="https://evil.example/v1") is None
+    monkeypatch.setenv(endpoint_variable(name), "http://127.0.0.9:1/x")
+    assert key_of(provider=name) == KEY
+    monkeypatch.setenv(VENDORS[name].key_variables[0], "sk-variable")
+    assert key_of(provider=name) == "sk-variable"
+
+
+def test_with_a_variable_the_key_file_is_not_read(
+    store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store_key("openai", KEY)
+    path.write_text("{damaged")
+    assert "damaged" in refused(ConfigError, provider="openai")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert key_of(provider="openai") == KEY
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert key_of(provider="openai", endpoint="https://h/v1") is None
+    assert source_of(Profile.of({"provider": "openai"}), Endpoint("https://h/v1")) == ""
 
 
 def test_whether_a_key_would_be_sent_is_told_without_reading_it(
-    monkeypatch: pytest.MonkeyPatch,
+    store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = Endpoint("https://api.openai.com/v1"), Endpoint("https://h/v1")
     assert not names_a_key(Profile.of({"provider": "openai"}), own)
@@ -243,3 +297,8 @@ def test_whether_a_key_would_be_sent_is_told_without_reading_it(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert names_a_key(Profile.of({"provider": "openai"}), own)
     assert not names_a_key(Profile.of({"provider": "openai"}), other)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    store_key("openai", KEY)
+    assert names_a_key(Profile.of({"provider": "openai"}), own)
+    assert not names_a_key(Profile.of({"provider": "openai"}), other)
+    assert source_of(Profile.of({"provider": "openai"}), own) == "easyllm keys (openai)"

@@ -1,0 +1,144 @@
+"""A file that is its owner's alone: refused when others may read it, written whole or not at all.
+
+Two writers at once come one after the other, and a writer that is killed leaves the old file.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import ConfigError, OutputError
+
+MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
+LOCK_SECONDS = 30.0  # far longer than any edit takes
+LOOK_EVERY = 0.01  # seconds
+
+
+def refuse_if_open(path: Path, what: str) -> None:
+    """A file that holds keys is the user's own and closed to others, as with ssh.
+
+    Raises:
+        ConfigError: others may read it, or somebody else owns it.
+        OSError: it cannot be looked at.
+    """
+    if os.name == "nt":
+        return  # DESIGN §2: Windows runs without mode checks
+    state = path.stat()
+    if state.st_uid not in {os.getuid(), 0}:
+        raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
+    if stat.S_IMODE(state.st_mode) & 0o077:
+        raise ConfigError(
+            f"{path} can be read by others, and {what} needs a closed file",
+            hint=f"chmod 600 {shlex.quote(str(path))}",
+        )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[Path]:
+    """Nobody else writes the file while the block runs; its folder is made (0700) if need be.
+
+    Gives the file's real path: where it is a link, what it leads to is written.
+    Raises:
+        OutputError: the folder cannot be written, or another writer holds it for 30 seconds.
+    """
+    try:
+        real = path.resolve()
+        make_folder(real.parent)
+        beside = real.with_name(f".{real.name}.lock")
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"cannot be written: {reason}", where=str(path)) from None
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _lock(descriptor):
+            if time.monotonic() > deadline:
+                waited = f"another easyllm has been writing for {LOCK_SECONDS:g} s"
+                raise OutputError(waited, where=str(path), hint="is one of them stopped?")
+            time.sleep(LOOK_EVERY)
+        yield real
+    finally:
+        os.close(descriptor)  # the lock ends with it, as it does with the process
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock could be had at once."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put these bytes in the file's place, mode 0600; only while it is `locked`.
+
+    Raises:
+        OutputError: they cannot be written; the file is as it was.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with suppress(FileNotFoundError):
+            new.unlink()  # of a writer that was killed
+        try:
+            write_new(new, data)
+            os.replace(new, path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """A file that was not there, mode 0600 under any umask, on the disk when this returns.
+
+    Raises:
+        OSError: it is there, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """The folder and those above it that are missing, each 0700 under any umask.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with suppress(FileExistsError):  # another one was faster
+        path.mkdir(mode=0o700)
+        path.chmod(0o700)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name, too, is on the disk; where folders cannot be synced, it is left."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
