@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
 MASK = "***"
+LONG = 12  # characters: the last 4 of a shorter key would give too much of it away
+# A header, or an option, whose value is nobody's business.
+SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 # By identity: two equal secrets live and die apart.
 _alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 
@@ -33,6 +37,11 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
+
+
+def masked(key: str) -> str:
+    """A key that may be shown: `***` and its last 4 characters at most."""
+    return MASK + (key[-4:] if len(key) >= LONG else "")
 
 
 def redact(text: str) -> str:

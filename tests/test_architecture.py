@@ -17,7 +17,7 @@ FLOORS = (
     ("endpoints",),
     ("credentials",),
     ("reasoning", "retry", "config", "database", "render", "transport"),
-    ("providers", "editing"),
+    ("providers", "editing", "origins"),
     ("service",),
     ("cli",),
     ("__main__",),
@@ -67,6 +67,7 @@ LATE = {
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),
+    ("cli/print_list.py", "print_list"),  # tables: rich, on a terminal
     ("cli/road.py", "_show"),  # code blocks for -x, JSON for --schema
     ("cli/run.py", "schema_of"),  # --schema
     ("providers/openai.py", "request"),  # the same
@@ -81,6 +82,15 @@ LATE = {
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot", "pull")}
+COMMANDS |= {"cli/init.py"}
+COMMANDS |= {
+    f"cli/{group}/{name}.py"
+    for group, names in (
+        ("profiles", ("list", "show", "add", "set", "remove", "default", "path", "edit")),
+        ("keys", ("list", "set", "remove")),
+    )
+    for name in names
+}
 LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib")}
 # The extra `keyring`, which may be missing.
 LATE_PACKAGES |= {("keys/keyring_store.py", "keyring")}

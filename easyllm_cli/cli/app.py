@@ -21,6 +21,9 @@ COMMANDS = {
     "vision": "Ask about pictures.",
     "models": "List what the profile's server offers.",
     "cot": "Ask for the reasoning too, apart from the answer.",
+    "init": "Find servers and keys, and write a first profiles file.",
+    "profiles": "List, show and change the profiles.",
+    "keys": "Store, list and remove keys.",
     "pull": "Fetch a small demo model that runs inside this program.",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -71,28 +74,52 @@ def rewritten(args: list[str]) -> list[str]:
 
 
 class Commands(TyperGroup):
-    """Knows every command by name and one line; imports its file only when it runs."""
+    """Knows every command by name and one line; imports its file only when it runs.
+
+    `usual`: the command that is meant when none is named.
+    """
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        mode = self.rich_markup_mode
+        self.usual = ""
+        self.offer(COMMANDS, __package__)
+
+    def offer(self, table: dict[str, str], package: str) -> None:
+        """These commands, whose files are in the package."""
+        self.package = package
         self.commands = {
-            name: TyperCommand(name, help=says, rich_markup_mode=mode)
-            for name, says in COMMANDS.items()
+            name: TyperCommand(name, help=says, rich_markup_mode=self.rich_markup_mode)
+            for name, says in table.items()
         }
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, [self.usual, *args] if self.usual and not named else args)
+
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return list(self.commands)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, stub, rest = super().resolve_command(ctx, args)
-        return name, load(name) if stub and name else None, rest
+        return name, load(name, self.package, stub.help or "") if stub and name else None, rest
 
 
-def load(name: str) -> Any:
-    """The real command, from the file of its name."""
-    function = getattr(import_module(f".{name}", __package__), name)
-    one = typer.Typer(add_completion=False, rich_markup_mode=app.rich_markup_mode)
+def load(name: str, package: str, says: str) -> Any:
+    """The real command from the file of its name, or the group that its folder is."""
+    module = import_module(f".{name}", package)
+    mode = app.rich_markup_mode
+    if hasattr(module, "COMMANDS"):
+        made = typer.main.get_group(
+            typer.Typer(
+                cls=Commands, name=name, help=says, context_settings=CONTEXT,
+                add_completion=False, rich_markup_mode=mode,
+            )
+        )  # fmt: skip
+        made.offer(module.COMMANDS, module.__name__)  # type: ignore[attr-defined]
+        made.usual = module.USUAL  # type: ignore[attr-defined]
+        return made
+    function = getattr(module, name)
+    one = typer.Typer(add_completion=False, rich_markup_mode=mode)
     one.command(name, cls=Command, context_settings=CONTEXT, help=function.__doc__)(function)
     return typer.main.get_command(one)
 
@@ -141,7 +168,7 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)
             return UsageError.exit_code
-        failure: EasyLLMError = usage_error(error, arguments)
+        failure: EasyLLMError = usage_error(error)
     except EasyLLMError as error:
         failure = error
     except (KeyboardInterrupt, typer.Abort):
@@ -160,19 +187,20 @@ def run(arguments: list[str]) -> int:
             hint="run it again with --debug and report what it prints",
         )
         failure.__cause__ = error
-    from .outcome import Outcome, finish  # on errors only: --help needs none of it
+    from .listings import empty  # on errors only: --help needs none of it
+    from .outcome import Outcome, finish
 
     return finish(
-        Outcome(error=failure, listing=arguments[:1] == ["models"]),
+        Outcome(error=failure, listing=empty(arguments)),
         json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,
     )  # fmt: skip
 
 
-def usage_error(error: Any, arguments: list[str]) -> UsageError:
+def usage_error(error: Any) -> UsageError:
     """Click's error in our words: what is wrong, where the help is, and the nearest name."""
     message = error.format_message().replace("\n", " ").rstrip(".")
-    path = "easyllm " + arguments[0] if arguments[:1] and arguments[0] in COMMANDS else "easyllm"
-    hint = f"see {path} -h"
+    context = getattr(error, "ctx", None)
+    hint = f"see {context.command_path if context else 'easyllm'} -h"
     if type(error).__name__ == "NoSuchOption":
         hint += "; put -- before a prompt that begins with -"
     return UsageError(message, hint=hint)

@@ -1,5 +1,6 @@
 """`easyllm models`: what the profile's server offers."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +35,8 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
         error = failure
     if error is None and not common.json:
         show(found, common.color or "auto")
-    outcome = Outcome(error=error, listing=True, models=found)
+    # Prices are in US dollars per million tokens.
+    outcome = Outcome(error=error, listing={"models": [asdict(model) for model in found]})
     return finish(outcome, json=common.json, jsonl=False, debug=common.debug)
 
 

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: Typer needs the real types.
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any
 
 import typer
@@ -200,15 +200,12 @@ class Run:
     ] = None
 
 
-GROUPS = (Target, Ask, Sampling, Show, Common, Run)
-
-
 def options(function: Callable[..., int]) -> Callable[..., int]:
     """A command whose parameters of a group's type become that group's options."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.annotation not in GROUPS:
+        if not is_dataclass(parameter.annotation):
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         groups[parameter.name] = parameter.annotation

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
-from ..events import Completion, Model
+from ..events import Completion
 from ..render.output import complain
 from ..secret import redact
 
 
 @dataclass(eq=False, repr=False)
 class Outcome:
-    """One command's end; times in milliseconds. `listing`: it was asked for `models`."""
+    """One command's end; times in milliseconds. `listing`: what a command that lists found."""
 
     error: EasyLLMError | None = None
     completion: Completion | None = None
@@ -25,8 +25,7 @@ class Outcome:
     ms: int = 0
     ms_first_token: int | None = None
     notes: list[str] = field(default_factory=list)
-    listing: bool = False
-    models: list[Model] = field(default_factory=list)
+    listing: dict[str, Any] | None = None
 
 
 def finish(
@@ -68,10 +67,10 @@ def finish(
 
 def _object(outcome: Outcome, jsonl: bool) -> dict[str, Any]:
     """The one object that ends a command."""
-    from ..render.json import envelope, models_object
+    from ..render.json import envelope, listing_object
 
-    if outcome.listing:
-        return models_object(outcome.models, outcome.error)
+    if outcome.listing is not None:
+        return listing_object(outcome.listing, outcome.error)
     made = envelope(
         outcome.completion,
         outcome.error,

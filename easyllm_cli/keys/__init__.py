@@ -11,21 +11,21 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import ConfigError, EasyLLMError
-from ..secret import MASK, Secret
+from ..secret import Secret, masked
 from . import key_file
 
 IN_KEYRING = "system keyring"
-LONG = 12  # characters: the last 4 of a shorter key would give too much of it away
+GONE = "it is not there any more"
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A key in a list: `ends` is its end behind a mask, `problem` why it cannot be read."""
+    """A key in a list: `ends` is its end behind a mask, `problem` why there is none."""
 
     name: str
     where: str
-    ends: str
-    problem: str = ""
+    ends: str | None
+    problem: str | None = None
 
 
 def holds(name: str) -> bool:
@@ -101,13 +101,8 @@ def _listed(name: str, entry: dict[str, Any]) -> Stored:
     try:
         key = stored(name)
     except EasyLLMError as error:
-        return Stored(name, where, "", error.message)
-    return Stored(name, where, masked(key) if key else "", "" if key else "it is not there")
-
-
-def masked(key: str) -> str:
-    """A key that may be shown: `***` and its last 4 characters at most."""
-    return MASK + (key[-4:] if len(key) >= LONG else "")
+        return Stored(name, where, None, error.message)
+    return Stored(name, where, masked(key)) if key else Stored(name, where, None, GONE)
 
 
 def _keyring() -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 
 from ..errors import ConfigError
 from ..profiles import Profile
-from ..secret import Secret
+from ..secret import SECRET_NAME, Secret
 
 
 def extra_headers(profile: Profile, dry: bool) -> dict[str, str | Secret]:
@@ -27,7 +26,7 @@ def extra_headers(profile: Profile, dry: bool) -> dict[str, str | Secret]:
             value = found
         if not value.isascii() or not value.isprintable():
             raise ConfigError(f"header {name} holds characters that no header can")
-        hidden = re.search(r"auth|key|token|secret|cookie|password", name, re.IGNORECASE)
+        hidden = SECRET_NAME.search(name)
         secret = hidden or (profile.headers or {})[name].startswith("env:")
         made[name] = Secret(value) if secret else value
     return made

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from ..errors import EasyLLMError
-from ..events import Completion, Done, Event, Model
+from ..events import Completion, Done, Event
 from ..secret import redact
 from .output import Stream
 from .plain import Renderer
@@ -59,12 +58,12 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **more: 
     }
 
 
-def models_object(models: list[Model], error: EasyLLMError | None) -> dict[str, Any]:
-    """What `models --json` prints; prices in US dollars per million tokens."""
+def listing_object(found: dict[str, Any], error: EasyLLMError | None) -> dict[str, Any]:
+    """What a command that lists prints with --json: its own keys between the usual ones."""
     return {
         "version": VERSION,
         "ok": error is None,
-        "models": [asdict(model) for model in models],
+        **found,
         "error": error_object(error) if error else None,
     }
 

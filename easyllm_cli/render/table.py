@@ -1,8 +1,9 @@
-"""The model list as a table that fits the terminal; columns that say nothing are left out."""
+"""Lists as tables that fit the terminal; columns that say nothing are left out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..events import Model
 from . import moves_cursor, takes_color
@@ -12,38 +13,70 @@ from .output import Stream
 from .size import size_of
 from .spans import BOLD, Row, Span, cells, paint, plain
 
-# Fewer cells than these for the ids: each model becomes a small list.
+# Fewer cells than these for the first column: each row becomes a small list.
 LEAST_FOR_ID = 12
-COLUMNS: dict[str, Callable[[Model], str]] = {
-    "model": lambda one: neutral(one.id).replace("\n", " "),
-    "context": lambda one: f"{one.context:,}" if one.context else "",
-    "vision": lambda one: yes(one.vision),
-    "reasoning": lambda one: yes(one.reasoning),
-    "$/M in": lambda one: price(one.prompt_usd),
-    "$/M out": lambda one: price(one.completion_usd),
+Column = tuple[bool, Callable[[Any], str]]  # whether it stands to the right, and its text
+MODELS: dict[str, Column] = {
+    "model": (False, lambda one: one.id),
+    "context": (True, lambda one: f"{one.context:,}" if one.context else ""),
+    "vision": (False, lambda one: yes(one.vision)),
+    "reasoning": (False, lambda one: yes(one.reasoning)),
+    "$/M in": (True, lambda one: price(one.prompt_usd)),
+    "$/M out": (True, lambda one: price(one.completion_usd)),
 }
-RIGHT = ("context", "$/M in", "$/M out")
+PROFILES: dict[str, Column] = {
+    "profile": (False, lambda one: ("* " if one["default"] else "  ") + one["name"]),
+    "provider": (False, lambda one: one["provider"] or ""),
+    "model": (False, lambda one: one["model"] or ""),
+    "endpoint": (False, lambda one: one["endpoint"] or ""),
+    "problem": (False, lambda one: one["problem"] or ""),
+}
+KEYS: dict[str, Column] = {
+    "name": (False, lambda one: one["name"]),
+    "key": (False, lambda one: one["ends"] or ""),
+    "stored in": (False, lambda one: one["where"]),
+    "problem": (False, lambda one: one["problem"] or ""),
+}
 
 
 def print_models(models: list[Model], color: str) -> None:
     """One row a model; prices in US dollars per million tokens. Raises as Stream.write."""
-    rows = table(models, size_of(1)[0])
+    _print(table(models, size_of(1)[0]), color)
+
+
+def print_profiles(profiles: Sequence[Any], color: str) -> None:
+    """One row a profile; `*` stands before the default. Raises as Stream.write."""
+    _print(laid_out(PROFILES, profiles, size_of(1)[0]), color)
+
+
+def print_keys(keys: Sequence[Any], color: str) -> None:
+    """One row a stored key, of which at most the end is shown. Raises as Stream.write."""
+    _print(laid_out(KEYS, keys, size_of(1)[0]), color)
+
+
+def _print(rows: list[Row], color: str) -> None:
     styled, colored = moves_cursor(1), takes_color(1, color)
     lines = [paint(row, colored) if styled else plain(row) for row in rows]
     Stream(1, terminal=True).codes("".join(f"{line}\n" for line in lines))
 
 
 def table(models: list[Model], width: int) -> list[Row]:
-    """The rows of the table, at most so many cells wide."""
-    said = {
-        title: column
-        for title, column in COLUMNS.items()
-        if title == "model" or any(column(model) for model in models)
+    """The rows of the model table, at most so many cells wide."""
+    return laid_out(MODELS, models, width)
+
+
+def laid_out(columns: dict[str, Column], things: Sequence[Any], width: int) -> list[Row]:
+    """Header and rows, at most so many cells wide; a column without a word is left out."""
+    first = next(iter(columns))
+    texts = {
+        title: [neutral(column[1](one)).replace("\n", " ") for one in things]
+        for title, column in columns.items()
     }
+    said = [title for title in columns if title == first or any(texts[title])]
     header: list[list[Span]] = [[(title, BOLD)] for title in said]
     body: list[list[list[Span]]] = [
-        [[(text, "")] if (text := column(model)) else [] for column in said.values()]
-        for model in models
+        [[(texts[title][number], "")] if texts[title][number] else [] for title in said]
+        for number in range(len(things))
     ]
     natural = [
         max(cells(tuple(row[column])) for row in [header, *body]) for column in range(len(said))
@@ -51,7 +84,7 @@ def table(models: list[Model], width: int) -> list[Row]:
     room = width - sum(natural[1:]) - GAP * (len(said) - 1)
     if room < min(natural[0], LEAST_FOR_ID):
         return as_lists(header, body, width)
-    return grid([header, *body], [title in RIGHT for title in said], width)
+    return grid([header, *body], [columns[title][0] for title in said], width)
 
 
 def yes(value: bool | None) -> str:
