@@ -25,6 +25,7 @@ from .document import (
     section,
     with_default,
 )  # fmt: skip
+from .sections import without
 
 
 def set_key(path: Path, name: str, key: str, text: str) -> None:
@@ -89,15 +90,20 @@ def remove(path: Path, name: str) -> bool:
     """
     was_default: list[bool] = []
 
+    def want(wanted: dict[str, Any]) -> None:
+        _find(path, wanted, name)
+        del wanted["profiles"][name]
+        named = wanted.get("default_profile", "").partition(":")[0]
+        was_default.append(named == name and name not in VENDORS)
+        if was_default[-1]:
+            del wanted["default_profile"]
+
     def change(document: Any) -> None:
-        _find(path, document, name)
-        del document["profiles"][name]
-        named = str(document.get("default_profile", ""))
-        was_default.append(named.partition(":")[0] == name and name not in VENDORS)
+        document.get("profiles", {}).pop(name, None)
         if was_default[-1]:
             del document["default_profile"]
 
-    edited(path, by_toolkit(change), change)
+    edited(path, lambda old: by_toolkit(change)(without(old, name)), want)
     return was_default[-1]
 
 

@@ -1,0 +1,282 @@
+"""Edits of profiles.toml: comments and order stay, and what would be wrong is not written."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli import editing
+from easyllm_cli.config import read_profiles
+from easyllm_cli.errors import ConfigError, EasyLLMError, UsageError
+
+EXAMPLE = Path(__file__).parent.parent / "profiles.example.toml"
+NAMES = list(tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"])
+TWO = """\
+# top
+default_profile = "a" # mine
+
+# about a
+[profiles.a]
+provider = "ollama"   # here
+model = "m"
+
+# about b
+[profiles.b]
+extends = "a"
+"""
+
+PIECES = '[profiles.a]\nprovider = "ollama"\n[profiles.b]\nprovider = "openai"\n'
+PIECES += "[profiles.a.timeout]\nidle = 1\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "profiles.toml"
+    made.write_text(TWO)
+    made.chmod(0o600)
+    return made
+
+
+def tables(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(path.read_text("utf-8")).get("profiles", {})
+    return found
+
+
+def comments(text: str) -> list[str]:
+    return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("key", ["seed", "timeout.idle", "options.deep.er", "headers.X-New"])
+def test_a_key_that_is_set_and_taken_away_leaves_every_byte(
+    path: Path, name: str, key: str
+) -> None:
+    """In every form that the example file has; of tables only an empty one may stay."""
+    whole = EXAMPLE.read_text("utf-8")
+    path.write_text(whole)
+    had = key.partition(".")[0] in tables(path)[name]
+    if had and key in {"seed", "timeout.idle"}:
+        return  # the company's own values, which another test changes
+    editing.set_key(path, name, key, "5")
+    text = path.read_text("utf-8")
+    assert comments(text) == comments(whole)
+    assert text != whole
+    editing.set_key(path, name, key if had else key.partition(".")[0], "null")
+    if not (had and key == "options.deep.er"):
+        assert path.read_text("utf-8") == whole
+
+
+SET: list[tuple[str, str, str, Any]] = [
+    ("model", "123", "model", "123"),
+    ("model", "llama3.2:1b", "model", "llama3.2:1b"),
+    ("temperature", "1", "temperature", 1),
+    ("temperature", "0.5", "temperature", 0.5),
+    ("stop", '["a", "b"]', "stop", ["a", "b"]),
+    ("stop", "['a']", "stop", ["a"]),
+    ("strict", "true", "strict", True),
+    ("reasoning", "off", "reasoning", "off"),
+    ("base_url", "http://127.0.0.1:1", "endpoint", "http://127.0.0.1:1"),
+    ("timeout", "{ idle = 5 }", "timeout", {"idle": 5}),
+    ("timeout.idle", "7", "timeout", {"idle": 7}),
+    ("headers.X.Y", "5", "headers", {"X.Y": "5"}),
+    ("options.a.b", '{"c": [1]}', "options", {"a": {"b": {"c": [1]}}}),
+    ("options.when", "2024-01-01", "options", {"when": "2024-01-01"}),
+    ("system", 'two\nlines "quoted" \x1b', "system", 'two\nlines "quoted" \x1b'),
+    ("system", "", "system", ""),
+    ("fallback", '["openai"]', "fallback", ["openai"]),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "stored", "value"), SET)
+def test_values_are_json_or_toml_where_that_fits_else_text(
+    path: Path, key: str, text: str, stored: str, value: Any
+) -> None:
+    editing.set_key(path, "a", key, text)
+    assert tables(path)["a"][stored] == value
+    assert comments(path.read_text("utf-8")) == comments(TWO)
+    assert read_profiles(str(path)).named("b").provider == "ollama"
+
+
+def test_a_new_key_stands_before_the_next_tables_comment(path: Path) -> None:
+    editing.set_key(path, "a", "seed", "5")
+    assert path.read_text("utf-8") == TWO.replace('model = "m"\n', 'model = "m"\nseed = 5\n')
+
+
+def test_a_changed_key_keeps_its_place_and_comment(path: Path) -> None:
+    editing.set_key(path, "a", "provider", "openai")
+    assert path.read_text("utf-8") == TWO.replace('"ollama"', '"openai"')
+
+
+def test_an_alias_stays_as_it_is_spelt(path: Path) -> None:
+    path.write_text('[profiles.a]\nprovider = "openai"\nbase_url = "http://h/1"\n')
+    editing.set_key(path, "a", "endpoint", "http://h/2")
+    assert tables(path)["a"] == {"provider": "openai", "base_url": "http://h/2"}
+
+
+def test_add_makes_the_file_and_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "profiles.toml"
+    editing.add(path, "r1", "openrouter:vendor/r1", ["reasoning=high", "timeout.idle=9"])
+    made = {"provider": "openrouter", "model": "vendor/r1", "reasoning": "high"}
+    assert tables(path) == {"r1": {**made, "timeout": {"idle": 9}}}
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    editing.add(path, "two words.x", "r1:other:7b", [])
+    assert tables(path)["two words.x"] == {"extends": "r1", "model": "other:7b"}
+    editing.add(path, "cmd", "openai", ["api_key_cmd=pass show x"])
+    assert read_profiles(str(path)).named("cmd").api_key_cmd == "pass show x"
+
+
+def test_add_leaves_what_stands_there(path: Path) -> None:
+    editing.add(path, "c", "ollama", [])
+    assert path.read_text("utf-8") == TWO + '\n[profiles.c]\nprovider = "ollama"\n'
+
+
+def test_remove_and_default(path: Path) -> None:
+    editing.set_default(path, "b:other")
+    assert read_profiles(str(path)).default == "b:other"
+    assert comments(path.read_text("utf-8")) == comments(TWO)
+    assert editing.remove(path, "b")
+    assert (read_profiles(str(path)).default, list(tables(path))) == ("", ["a"])
+    editing.set_default(path, "openai:gpt")
+    assert path.read_text("utf-8").startswith('default_profile = "openai:gpt"\n\n# top\n')
+    assert not editing.remove(path, "a")
+    assert comments(path.read_text("utf-8")) == [" top", " about a", " about b"]
+
+
+FORMS = [
+    "profiles.a.provider = 'openai'\n",
+    "[profiles]\na = { provider = 'openai' }\n",
+    "profiles = { a = { provider = 'openai' } }\n",
+    "[profiles.a]\r\nprovider = 'openai'\r\n",
+    "[profiles.a]\nprovider = 'openai'\nsystem = '''\n[profiles.a]\n'''",
+    "[profiles.a.timeout]\nidle = 5\n[profiles.a]\nprovider = 'openai'\n",
+    PIECES,
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_every_form_of_a_table_is_edited(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())
+    wanted = tables(path)
+    editing.set_key(path, "a", "model", "m")
+    wanted["a"]["model"] = "m"
+    assert tables(path) == wanted
+    editing.set_default(path, "a")
+    assert (tables(path), read_profiles(str(path)).default) == (wanted, "a")
+    editing.remove(path, "a")
+    wanted.pop("a")
+    assert (tables(path), read_profiles(str(path)).default) == (wanted, "")
+
+
+def test_the_comments_of_others_outlive_a_profile(path: Path) -> None:
+    path.write_text(
+        "# file\n\n# x\n[profiles.x]\nprovider = 'openai'\n# of x\n\n" + TWO.partition("\n\n")[2]
+    )
+    editing.remove(path, "x")
+    assert path.read_text() == "# file\n\n# x\n\n" + TWO.partition("\n\n")[2]
+
+
+Edit = Callable[[Path], object]
+REFUSED: list[tuple[str, Edit, str]] = [
+    (TWO, lambda path: editing.set_key(path, "a", "modle", "x"), 'did you mean "model"'),
+    (TWO, lambda path: editing.set_key(path, "a", "timeout.idel", "5"), 'did you mean "idle"'),
+    (TWO, lambda path: editing.set_key(path, "a", "model.x", "5"), 'unknown key "model.x"'),
+    (TWO, lambda path: editing.set_key(path, "a", "timeout.", "5"), "unknown key"),
+    (TWO, lambda path: editing.set_key(path, "a", "temperature", "hot"), "must be float"),
+    (TWO, lambda path: editing.set_key(path, "a", "temperature", "9"), "between 0 and 2"),
+    (TWO, lambda path: editing.set_key(path, "a", "temperature", "nan"), "between 0 and 2"),
+    (TWO, lambda path: editing.set_key(path, "a", "provider", "null"), "names no provider"),
+    (TWO, lambda path: editing.set_key(path, "a", "provider", "opnai"), 'did you mean "openai"'),
+    (TWO, lambda path: editing.set_key(path, "a", "extends", "b"), "a circle"),
+    (TWO, lambda path: editing.set_key(path, "a", "fallback", '["c"]'), 'no profile "c"'),
+    (TWO, lambda path: editing.set_key(path, "c", "model", "x"), 'no profile "c" in the file'),
+    (TWO, lambda path: editing.set_key(path, "groq", "model", "x"), "add groq groq"),
+    (TWO, lambda path: editing.add(path, "a", "openai", []), "already"),
+    (TWO, lambda path: editing.add(path, "a:b", "openai", []), "cannot be a profile's name"),
+    (TWO, lambda path: editing.add(path, "", "openai", []), "cannot be a profile's name"),
+    (TWO, lambda path: editing.add(path, "c", "opnai", []), 'did you mean "openai"'),
+    (TWO, lambda path: editing.add(path, "c", "openai", ["x"]), "no KEY=VALUE"),
+    (TWO, lambda path: editing.remove(path, "a"), 'profile "b" would be wrong'),
+    (TWO, lambda path: editing.remove(path, "c"), 'no profile "c"'),
+    (TWO, lambda path: editing.set_default(path, "c"), 'no profile "c"'),
+    (TWO + "x = [", lambda path: editing.set_key(path, "a", "model", "x"), "not valid TOML"),
+    (TWO + "x = [", lambda path: editing.add(path, "c", "ollama", []), "not valid TOML"),
+    ("x = 1\n" + TWO, lambda path: editing.set_default(path, "a"), 'unknown key "x"'),
+    ("[profiles]\na = 5\n", lambda path: editing.set_key(path, "a", "model", "x"), "an editor"),
+    (PIECES, lambda path: editing.set_key(path, "a", "options.y", "2"), "an editor"),
+    (
+        'profiles = { a = { provider = "ollama" } }\n',
+        lambda path: editing.add(path, "c", "openai", []),
+        "an editor",
+    ),
+    (
+        TWO + "options = { x = 5 }\n",
+        lambda path: editing.set_key(path, "b", "options.x.y", "2"),
+        "x is no table",
+    ),
+    (
+        TWO + 'api_key_env = "X"\n',
+        lambda path: editing.set_key(path, "b", "api_key_file", "y"),
+        "two sources",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "edit", "says"), REFUSED)
+def test_promise_66_what_is_or_would_be_wrong_leaves_every_byte(
+    path: Path, text: str, edit: Edit, says: str
+) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        edit(path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert path.read_text("utf-8") == text
+
+
+def test_a_key_itself_is_no_argument(path: Path) -> None:
+    with pytest.raises(UsageError, match="easyllm keys set") as caught:
+        editing.set_key(path, "a", "api_key", "sk-1234567890")
+    assert "sk-123" not in str(caught.value)
+    with pytest.raises(UsageError, match="easyllm keys set"):
+        editing.add(path, "c", "openai", ["api_key=sk-1234567890"])
+    assert path.read_text("utf-8") == TWO
+
+
+def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
+    path.write_text(TWO + "[profiles.c]\nmodel = 5\ntemperature = 9\n[profiles.d]\nnope = 1\n")
+    editing.set_key(path, "c", "model", "m")
+    editing.set_key(path, "c", "temperature", "1")
+    editing.set_key(path, "c", "provider", "openai")
+    assert read_profiles(str(path)).named("c").model == "m"
+    with pytest.raises(ConfigError, match='unknown key "nope"'):
+        read_profiles(str(path)).named("d")
+
+
+@pytest.mark.parametrize("key", ["api_key", "api_key_cmd"])
+def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str) -> None:
+    """Whoever could write to it may have planted a command; 0600 would make us run it."""
+    path.write_text(TWO + f'{key} = "echo planted"\n')
+    path.chmod(0o664)
+    with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
+        editing.set_key(path, "a", "model", "x")
+    assert path.stat().st_mode & 0o777 == 0o664
+    path.chmod(0o600)
+    editing.set_key(path, "a", "model", "x")
+    path.write_text(TWO)
+    path.chmod(0o664)
+    editing.set_key(path, "a", "model", "x")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_create_never_writes_over(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    editing.create(path, TWO)
+    assert path.read_text("utf-8") == TWO
+    (tmp_path / "link.toml").symlink_to("nowhere")
+    for taken in (path, tmp_path / "link.toml"):
+        with pytest.raises(EasyLLMError, match="already"):
+            editing.create(taken, "")
+    assert path.read_text("utf-8") == TWO
+    assert not (tmp_path / "nowhere").exists()

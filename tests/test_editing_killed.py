@@ -1,0 +1,72 @@
+"""Promise 56: a hundred writers are killed at every step, and no profile is ever lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from easyllm_cli.config import read_profiles
+
+# Each child edits again and again until it is killed: half of them at the n-th thing that they
+# do to a file (so that every step is hit), the others at any time.
+SCRIPT = """
+import itertools, json, os, random, signal, sys, time
+from pathlib import Path
+from easyllm_cli import editing
+
+path = Path(sys.argv[1])
+editing.set_key(path, "p0", "seed", "0")  # everything is imported
+
+def edit(number):
+    for step in itertools.count():
+        editing.set_key(path, f"p{step % 40}", "seed", str(number))
+
+def killed_at(step):
+    left = [step]
+    def hook(event, arguments):
+        if event in {"open", "os.rename", "os.remove", "fcntl.flock", "os.chmod"}:
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+
+ends = []
+for number in range(100):
+    child = os.fork()
+    if not child:
+        if number % 2:
+            killed_at(1 + number // 2)
+        edit(number)
+    if not number % 2:
+        time.sleep(random.random() / 20)
+        os.kill(child, signal.SIGKILL)
+    ends.append(os.waitpid(child, 0)[1])
+    found = editing.document.parsed(path, path.read_text("utf-8"))
+    assert len(found.tables) == 41, number
+    for name in found.tables:
+        found.named(name)
+print(json.dumps(ends))
+"""
+
+
+def test_promise_56_kill_9_a_hundred_times(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    tables = [
+        f'# about {number}\n[profiles.p{number}]\nprovider = "openai"\nmodel = "{number}"\n'
+        for number in range(40)
+    ]
+    path.write_text("\n".join([*tables, '[profiles.last]\nextends = "p0"\n']))
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE, timeout=300
+    )
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout) == [9] * 100
+    profiles = read_profiles(str(path))
+    assert [profiles.named(f"p{number}").model for number in range(40)] == [
+        str(number) for number in range(40)
+    ]
+    assert path.read_text("utf-8").count("# about") == 40
+    assert max(profiles.named(f"p{number}").seed or 0 for number in range(40)) > 0
+    assert {one.name for one in tmp_path.iterdir()} <= {
+        "profiles.toml", ".profiles.toml.lock", ".profiles.toml.new"
+    }  # fmt: skip
