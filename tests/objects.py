@@ -72,3 +72,27 @@ def models_of(ran: Ran) -> Any:
     for model in made["models"]:
         assert list(model) == MODEL
     return made
+
+
+LISTINGS = {
+    "profiles": (
+        ["profiles"],
+        "profiles",
+        ["name", "default", "provider", "model", "endpoint", "problem"],
+    ),
+    "profile": (["profile", "values"], "values", ["key", "value", "source"]),
+    "path": (["path", "exists"], None, []),
+    "keys": (["keys"], "keys", ["name", "where", "ends", "problem"]),
+}
+
+
+def listing_of(ran: Ran, what: str) -> Any:
+    """The one object of another command that lists, by its name in the schema."""
+    own, rows, keys = LISTINGS[what]
+    made = ran.json
+    valid(made, what)
+    assert list(made) == ["version", "ok", *own, "error"]
+    told(made, ran)
+    for row in made[rows] if rows else []:
+        assert list(row) == keys
+    return made

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..errors import AuthError, OutputError, not_installed
 from ..secret import Secret, redact
 
+RECOMMENDED = 1  # keyring's own bound
 SERVICE = "easyllm"  # under which our keys stand in it; the user name is the key's name
 
 
 def is_there() -> bool:
-    """Whether this machine has a keyring; one without a desktop usually has none."""
+    """Whether this machine has a keyring; one without a desktop usually has none.
+
+    One of lower priority than keyring itself recommends (a plain file, for instance) counts only
+    where the user names it.
+    """
+    least = 0 if os.environ.get("PYTHON_KEYRING_BACKEND") else RECOMMENDED
     try:
-        return bool(_backend().priority > 0)
+        priority = _backend().priority
+        return bool(priority > 0 and priority >= least)
     except Exception:  # no package, or one that cannot be set up
         return False
 
