@@ -57,15 +57,23 @@ def locked(path: Path) -> Iterator[Path]:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"cannot be written: {reason}", where=str(path)) from None
     try:
-        deadline = time.monotonic() + LOCK_SECONDS
+        _wait_for(descriptor, path)
+        yield real
+    finally:
+        os.close(descriptor)  # the lock ends with it, as it does with the process
+
+
+def _wait_for(descriptor: int, path: Path) -> None:
+    """Until the lock is ours."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    try:
         while not _lock(descriptor):
             if time.monotonic() > deadline:
                 waited = f"another easyllm has been writing for {LOCK_SECONDS:g} s"
                 raise OutputError(waited, where=str(path), hint="is one of them stopped?")
             time.sleep(LOOK_EVERY)
-        yield real
-    finally:
-        os.close(descriptor)  # the lock ends with it, as it does with the process
+    except OSError as error:  # a file system without locks
+        raise OutputError(f"cannot be locked: {error.strerror}", where=str(path)) from None
 
 
 def _lock(descriptor: int) -> bool:
@@ -79,7 +87,7 @@ def _lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
     return True
 

@@ -184,3 +184,16 @@ def test_the_key_is_read_only_to_the_end_of_its_line(easyllm: Easyllm) -> None:
         assert child.wait(20) == 0
         os.close(writing)
     assert json.loads(keys_of(easyllm).read_text()) == {"openai": {"key": KEY}}
+
+
+def test_a_key_in_the_keyring_needs_the_extra(easyllm: Easyllm) -> None:
+    """This venv has no extras; another one may have stored it."""
+    path = keys_of(easyllm)
+    path.write_text('{"openai": {"keyring": true}}')
+    path.chmod(0o600)
+    for args in (["chat", "-p", "openai:m", "hi"], ["keys", "remove", "openai"]):
+        said, _, hint = refused(easyllm.run(*args))
+        assert said == "the package keyring is not installed"
+        assert hint == "pip install 'easyllm-cli[keyring]'"
+    rows = listing_of(easyllm.run("keys", "--json"), "keys")["keys"]
+    assert (rows[0]["ends"], rows[0]["problem"]) == (None, "the package keyring is not installed")

@@ -209,6 +209,14 @@ def test_edit_mends_a_corrupt_file(easyllm: Easyllm) -> None:
     assert easyllm.config.read_text() == "# new\n"
 
 
+def test_ctrl_c_belongs_to_the_editor(easyllm: Easyllm) -> None:
+    """As on a terminal, where both get it."""
+    easyllm.write_profiles(FILE)
+    ran = edit(easyllm, 'kill -INT $PPID; sleep 0.2; echo "# still here" >> "$2"')
+    ok(ran)
+    assert easyllm.config.read_text() == FILE + "# still here\n"
+
+
 WRONG = [
     ('echo "x = [" >> "$2"', "not valid TOML"),
     ('echo "modle = 1" >> "$2"', 'unknown key "modle"'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -23,7 +24,7 @@ def open_editor(copy: Path, began_with: bytes) -> None:
     name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or USUAL
     try:
         words = shlex.split(name)
-        code = subprocess.run([*words, str(copy)], check=False).returncode
+        code = _wait_for(subprocess.Popen([*words, str(copy)]))
         problem = f"the editor failed with exit code {code}" if code else ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -37,3 +38,12 @@ def open_editor(copy: Path, began_with: bytes) -> None:
         else:
             kept = f"; your edit is kept in {copy}"
     raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
+
+
+def _wait_for(editor: subprocess.Popen[bytes]) -> int:
+    """Its exit code; Ctrl-C is the editor's own as long as it runs."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return editor.wait()
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -4,7 +4,12 @@ from importlib.metadata import files, version
 
 import pytest
 
-FLOORS = {"litellm": (1, 100), "google-generativeai": (0, 8), "sqlalchemy": (2, 0)}
+FLOORS = {
+    "litellm": (1, 100),
+    "google-generativeai": (0, 8),
+    "sqlalchemy": (2, 0),
+    "keyring": (25, 0),
+}
 
 
 @pytest.mark.parametrize("package", sorted(FLOORS))
