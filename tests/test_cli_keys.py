@@ -2,6 +2,7 @@
 
 import json
 import os
+import termios
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,7 @@ def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
 def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "keys", "set", "openai") as terminal:
         terminal.err.wait_for(b"(it is not shown): ")
+        assert not termios.tcgetattr(terminal.keys)[3] & termios.ECHO
         os.write(terminal.keys, KEY.encode() + b"\n")
         code, out, err = terminal.end()
     assert (code, out) == (0, "")

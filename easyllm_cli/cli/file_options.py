@@ -21,6 +21,13 @@ class File:
 
 
 @dataclass(eq=False, repr=False)
+class Failure:
+    """How a failure is told, where no profiles file is looked at."""
+
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks, without keys.")] = False
+
+
+@dataclass(eq=False, repr=False)
 class Form:
     """How a list is printed."""
 

@@ -1,11 +1,11 @@
 """`easyllm keys list`: the stored keys, masked."""
 
-from ..file_options import File, Form
+from ..file_options import Failure, Form
 from ..options import options
 
 
 @options
-def list(file: File, form: Form) -> int:
+def list(failure: Failure, form: Form) -> int:
     """List the stored keys: where each one is, and at most its last 4 characters."""
     from ... import keys
     from ..print_list import print_list

@@ -1,12 +1,12 @@
 """`easyllm keys remove`: forgets a key."""
 
-from ..file_options import File
+from ..file_options import Failure
 from ..options import options
 from .set import KeyName
 
 
 @options
-def remove(file: File, name: KeyName) -> int:
+def remove(failure: Failure, name: KeyName) -> int:
     """Forget a stored key."""
     from ... import keys
 
