@@ -1,5 +1,6 @@
 """`easyllm init`: what it finds, what it writes, and when it does not write."""
 
+import json
 import os
 import time
 import tomllib
@@ -91,6 +92,18 @@ def test_the_first_of_several_models(easyllm: Easyllm) -> None:
     assert made["default_profile"] == "lmstudio"
     assert 'model = "gpt-4o-mini" # the first of 2\n' in easyllm.config.read_text()
     assert f"found LM Studio at {server.url}/v1, 2 models" in ran.err
+
+
+async def odd_models(request: Request, reply: Reply) -> None:
+    names = ['a "b" \\ # c', "\U0001f999\x7f\x1b\u2028"]
+    await reply.head(content_type="application/json")
+    await reply.write(json.dumps({"data": [{"id": name} for name in names[::-1]]}).encode())
+
+
+def test_a_models_name_is_only_a_name(easyllm: Easyllm) -> None:
+    with StandIn(odd_models) as server:
+        made = written(easyllm, init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1"))
+    assert made["profiles"] == {"vllm": {"provider": "vllm", "model": "\U0001f999\x7f\x1b\u2028"}}
 
 
 def test_only_this_machine_is_asked(easyllm: Easyllm) -> None:

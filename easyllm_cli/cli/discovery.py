@@ -64,7 +64,9 @@ def known_keys() -> list[Found]:
     for name, vendor in VENDORS.items():
         if not vendor.key_required or name in SERVERS:
             continue
-        variable = next((one for one in vendor.key_variables if os.environ.get(one)), "")
+        variable = next(
+            (one for one in vendor.key_variables if os.environ.get(one, "").strip()), ""
+        )
         if variable:
             found.append(Found(name, f"a key for {name} in {variable}", key=variable))
         elif holds(name):

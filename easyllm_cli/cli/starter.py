@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import typer
 
+from ..editing.document import toml_string
 from ..errors import UsageError
 from .discovery import SERVERS, Found
 
@@ -64,12 +64,12 @@ def choose_default(servers: list[Found], keys: list[Found], yes: bool) -> str:
 def starter(servers: list[Found], keys: list[Found], default: str) -> str:
     """The file's text."""
     first = next((found.provider for found in keys), "local-llama")
-    line = f"default_profile = {json.dumps(default or first)}"
+    line = f"default_profile = {toml_string(default or first)}"
     text = HEAD + "\n" + (line if default else f"# {line}") + " # what is asked without -p\n"
     for found in servers:
         text += f"\n# {SERVERS[found.provider]}, on this machine.\n" + _table(found.provider)
         if found.models:
-            text += f"model = {json.dumps(found.models[0])}{_others(found.models)}\n"
+            text += f"model = {toml_string(found.models[0])}{_others(found.models)}\n"
     for found in keys:
         text += f"\n# The key comes from {found.key}. This provider may cost money.\n"
         text += _table(found.provider)
@@ -78,7 +78,7 @@ def starter(servers: list[Found], keys: list[Found], default: str) -> str:
 
 
 def _table(name: str) -> str:
-    return f"[profiles.{name}]\nprovider = {json.dumps(name)}\n"
+    return f"[profiles.{name}]\nprovider = {toml_string(name)}\n"
 
 
 def _others(models: tuple[str, ...]) -> str:

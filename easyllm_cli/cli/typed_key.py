@@ -10,9 +10,9 @@ import warnings
 from ..config import read_profiles
 from ..credentials import usable
 from ..errors import EasyLLMError, UsageError
+from ..providers import provider_names
 from ..secret import Secret
 from ..values import nearest
-from ..vendors import VENDORS
 
 LONGEST = 64 * 1024  # bytes; a key is shorter, and a line that never ends must not fill memory
 
@@ -63,7 +63,8 @@ def _first_line() -> str:
 
 def unused(name: str, file: str | None) -> str:
     """What to say of a key that no provider and no profile takes; "" = one does."""
-    if name in VENDORS:
+    known = provider_names()
+    if name in known:
         return ""
     try:
         tables = read_profiles(file).tables.values()
@@ -71,6 +72,6 @@ def unused(name: str, file: str | None) -> str:
         return ""
     if any(isinstance(table, dict) and table.get("keyring") == name for table in tables):
         return ""
-    guess = nearest(name, [*VENDORS])
+    guess = nearest(name, known)
     guess = "" if guess.startswith("known:") else f"; {guess}"
     return f'no provider is called "{name}": a profile takes it with keyring = "{name}"{guess}'

@@ -161,7 +161,7 @@ def with_default(old: str, name: str) -> str:
     if "default_profile" in document:
         document["default_profile"] = name
         return tomlkit.dumps(document)
-    return joined(f"default_profile = {tomlkit.item(name).as_string()}\n", old)
+    return joined(f"default_profile = {toml_string(name)}\n", old)
 
 
 def joined(old: str, new: str) -> str:
@@ -169,6 +169,11 @@ def joined(old: str, new: str) -> str:
     if not old or not new:
         return old + new
     return old + ("" if old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + new
+
+
+def toml_string(text: str) -> str:
+    """A text as it stands in TOML, in quotes; JSON's form is another one beyond ASCII."""
+    return tomlkit.item(text).as_string()
 
 
 def toml_value(text: str) -> Any:

@@ -50,10 +50,9 @@ def get(name: str) -> str | None:
     """
     try:
         found = _backend().get_password(SERVICE, name)
-    except ImportError as error:
-        raise not_installed(error) or error from None
     except Exception as error:
-        raise AuthError(
+        missing = not_installed(error) if isinstance(error, ImportError) else None
+        raise missing or AuthError(
             f"the system keyring cannot be read: {_words(error)}", hint="unlock it, and try again"
         ) from None
     return None if found is None else str(found)
