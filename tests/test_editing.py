@@ -196,6 +196,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
     (TWO, lambda path: editing.add(path, "a:b", "openai", []), "cannot be a profile's name"),
     (TWO, lambda path: editing.add(path, "", "openai", []), "cannot be a profile's name"),
     (TWO, lambda path: editing.add(path, "c", "opnai", []), 'did you mean "openai"'),
+    (TWO, lambda path: editing.add(path, "c", "c", []), 'no provider and no profile "c"'),
     (TWO, lambda path: editing.add(path, "c", "openai", ["x"]), "no KEY=VALUE"),
     (TWO, lambda path: editing.remove(path, "a"), 'profile "b" would be wrong'),
     (TWO, lambda path: editing.remove(path, "c"), 'no profile "c"'),

@@ -67,8 +67,11 @@ def add(path: Path, name: str, start: str, pairs: list[str]) -> None:
                 f'there is a profile "{name}" already', where=str(path),
                 hint="easyllm profiles set changes it, remove takes it away",
             )  # fmt: skip
-        kind = "provider" if base in VENDORS and base not in wanted["profiles"] else "extends"
-        new = {kind: base, **table}
+        known = Profiles(None, wanted["profiles"], "", "").names
+        if base not in known:
+            hint = nearest(base, known)
+            raise ConfigError(f'no provider and no profile "{base}"', hint=hint)
+        new = {"extends" if base in wanted["profiles"] else "provider": base, **table}
         wanted["profiles"][name] = new
         sections.append(section(name, new))
 
