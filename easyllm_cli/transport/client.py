@@ -41,7 +41,7 @@ class Client:
                     timeout=httpx.Timeout(None, connect=route.connect),
                 )
             except (ValueError, ImportError) as error:
-                raise ConfigError(f"the proxy cannot be used: {error}") from None
+                raise ConfigError(f"the proxy cannot be used: {error}", code="proxy") from None
 
         self._connections = Connections(connect)
 

@@ -29,7 +29,10 @@ def is_http_error(error: BaseException) -> bool:
 
 
 def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkError:
-    """Why no answer came from `url`; `proxy` is the address of the proxy used, if any."""
+    """Why no answer came from `url`; `proxy` is the address of the proxy used, if any.
+
+    Its `code` says on which part of the way: name, refused, tls, connect, proxy, or None.
+    """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     via = f" through the proxy {proxy}" if proxy else ""
@@ -44,6 +47,7 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
                 f"the name of {parts.hostname} could not be looked up{via}",
                 hint="check the endpoint's spelling" if not again else "check the network",
                 retryable=again,
+                code="name",
             )  # fmt: skip
         if isinstance(cause, ConnectionRefusedError):
             return NetworkError(
@@ -55,11 +59,14 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
             )
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     if "ConnectTimeout" in names:
-        return NetworkError(f"no connection to {host} in time{via}", hint="check the network")
+        return NetworkError(
+            f"no connection to {host} in time{via}", hint="check the network", code="connect"
+        )
     if "ProxyError" in names:
-        return NetworkError(f"the proxy {proxy} failed: {error}", hint="check the proxy")
+        failed = f"the proxy {proxy} failed: {error}"
+        return NetworkError(failed, hint="check the proxy", code="proxy")
     if "ConnectError" in names:
-        return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}")
+        return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}", code="connect")
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
 
 
@@ -70,12 +77,14 @@ def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
             f"the certificate of {host} is not trusted{via}: {cause.verify_message}",
             hint="set ca_bundle in the profile if the server has an authority of its own",
             retryable=False,
+            code="tls",
         )
     if "RECORD_LAYER" in str(cause.reason) or "WRONG_VERSION" in str(cause.reason):
         return NetworkError(
-            f"{host} does not speak TLS{via}", hint="is it http://?", retryable=False
+            f"{host} does not speak TLS{via}", hint="is it http://?", retryable=False, code="tls"
         )
-    return NetworkError(f"TLS failed with {host}{via}: {cause.reason}", retryable=False)
+    reason = f"TLS failed with {host}{via}: {cause.reason}"
+    return NetworkError(reason, retryable=False, code="tls")
 
 
 def _words(chain: list[BaseException]) -> str:

@@ -186,7 +186,7 @@ def _http_client(route: Route) -> Any:
             event_hooks={"request": [_only_ours], "response": [_judged]},
         )
     except (ValueError, ImportError) as error:
-        raise ConfigError(f"the proxy cannot be used: {error}") from None
+        raise ConfigError(f"the proxy cannot be used: {error}", code="proxy") from None
 
 
 async def _only_ours(made: Any) -> None:

@@ -49,7 +49,9 @@ class Route:
                 return ssl.create_default_context(cafile=self.ca_bundle)
             except (OSError, ssl.SSLError) as error:
                 raise ConfigError(
-                    f"ca_bundle cannot be read: {error.strerror or error}", where=self.ca_bundle
+                    f"ca_bundle cannot be read: {error.strerror or error}",
+                    where=self.ca_bundle,
+                    code="tls",
                 ) from None
         if self.url.startswith("https://") or self.proxy:
             return True
