@@ -25,6 +25,7 @@ class Vendor:
     and only for model families that reason).
     `reasoning_body`: sent when reasoning is asked for.
     `takes_schema`: False where `response_format` knows only json_object.
+    `any_name`: whether it answers whatever model it is asked for.
     `separates`: whether reasoning comes apart from the text whatever the model.
     """
 
@@ -38,6 +39,7 @@ class Vendor:
     thinking: str = "effort"
     reasoning_body: dict[str, Any] | None = None
     separates: bool = True
+    any_name: bool = False
     takes_schema: bool = True
 
 
@@ -105,7 +107,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "llamacpp": Vendor(
         "openai", "http://127.0.0.1:8080/v1", LOOPBACK, ("LLAMACPP_API_KEY",),
-        key_required=False, thinking="template", separates=False,
+        key_required=False, thinking="template", separates=False, any_name=True,
     ),
     # No address and no key of its own: litellm knows each vendor's by the model's name.
     "litellm": Vendor("litellm", "", (), key_required=False, separates=False),

@@ -24,6 +24,7 @@ from ..messages import Message, messages_of, question_about, with_system
 from ..profiles import DEFAULTS, Profile
 from ..reasoning import split_tags
 from ..retry import retrying
+from ..vendors import vendor_of
 from .taken import Taken, judge
 
 Messages = Sequence[Message | Mapping[str, Any]]
@@ -91,6 +92,21 @@ class BaseLLMProvider(ABC):
     async def reasons(self) -> bool | None:
         """Whether the server says that the model reasons by itself; None = it does not say."""
         return None
+
+    def is_mine(self, listed: str) -> bool:
+        """Whether a name of the server's list means the profile's model."""
+        return listed == self.model or vendor_of(self.profile.provider).any_name
+
+    async def listed(self) -> Model | None:
+        """The profile's model as the server describes it; None = it is not in the list."""
+        return next((one for one in await self.models() if self.is_mine(one.id)), None)
+
+    async def try_key(self) -> None:
+        """Ask whether the key is accepted, where the model list is given to everybody.
+
+        Raises:
+            AuthError: it is not.
+        """
 
     async def explain(self, error: EasyLLMError) -> None:
         """Complete an error's hint with what only this server knows."""

@@ -113,6 +113,9 @@ class GeminiProvider(WireProvider):
             messages = await with_bytes(messages, KINDS, self.profile, "Gemini")
         return messages, notes
 
+    def is_mine(self, listed: str) -> bool:
+        return listed == self.model.removeprefix("models/")
+
     async def reasons(self) -> bool | None:
         """`thinking` is left out where it is false; a server that never says it, says nothing."""
         known = {one.id: one.reasoning for one in await self.models()}

@@ -120,6 +120,13 @@ class OllamaProvider(WireProvider):
         )
         return Model(name, count(context), "vision" in known, "thinking" in known)
 
+    def is_mine(self, listed: str) -> bool:
+        return listed.removesuffix(":latest") == self.model.removesuffix(":latest")
+
+    async def listed(self) -> Model | None:
+        offered = any(self.is_mine(one) for one in await self.list_models())
+        return await self.capabilities(self.model) if offered else None
+
     async def reasons(self) -> bool | None:
         name = self.model or next(iter(await self.list_models()), "")
         return (await self.capabilities(name)).reasoning

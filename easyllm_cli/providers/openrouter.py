@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from ..errors import EasyLLMError, RefusedError
+from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..events import Event, Model, Start
 from ..messages import Message
 from ..transport.carrier import Request
@@ -61,10 +62,14 @@ class OpenRouterProvider(OpenAIProvider):
         mine = await self.listed()
         return mine.reasoning if mine else None
 
-    async def listed(self) -> Model | None:
-        """The model's own row of the list."""
-        name = self.model.partition(":")[0]
-        return next((one for one in await self.models() if one.id == name), None)
+    def is_mine(self, listed: str) -> bool:
+        """A route may stand behind the name: `vendor/model:nitro`."""
+        return listed in (self.model, self.model.partition(":")[0])
+
+    async def try_key(self) -> None:
+        """Its model list is public, its /key is not (WIRE §4h); a gateway's may lack it."""
+        with suppress(NotFoundError):
+            await self.ask("GET", f"{self.endpoint.url}/key")
 
     async def refuse_images(self) -> RefusedError:
         seeing = [one.id for one in await self.models() if one.vision][:5]

@@ -33,6 +33,9 @@ class OpenRouterServer:
         match request.method, request.path:
             case "GET", "/api/v1/models":
                 await reply.json({"data": [_listed(model) for model in MODELS]})
+            case "GET", "/api/v1/key":
+                self._check_key(request)
+                await reply.json({"data": {"label": "sk-or-v1-0ab...123", "usage": 0.5}})
             case "POST", "/api/v1/chat/completions":
                 self._check_key(request)
                 await self._complete(request.json, reply)
