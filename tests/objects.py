@@ -18,6 +18,7 @@ USAGE = [
     "estimated",
 ]  # fmt: skip
 ERROR = ["kind", "exit_code", "status", "message", "hint", "retryable", "retry_after", "request_id"]
+CHECK = ["name", "ok", "message", "hint", "ms_first_token"]
 MODEL = ["id", "context", "vision", "reasoning", "prompt_usd", "completion_usd"]
 
 
@@ -61,6 +62,17 @@ def events_of(ran: Ran) -> list[Any]:
     assert not [one for one in events[:-1] if one["kind"] in {"done", "error"}]
     told(last, ran)
     return events
+
+
+def checks_of(ran: Ran) -> Any:
+    """The one object of `doctor --json`; exactly one check failed, or none."""
+    made = ran.json
+    valid(made, "doctor")
+    assert list(made) == ["version", "ok", "profile", "checks", "error"]
+    told(made, ran)
+    for check in made["checks"]:
+        assert list(check) == CHECK
+    return made
 
 
 def models_of(ran: Ran) -> Any:

@@ -18,7 +18,7 @@ FLOORS = (
     ("credentials",),
     ("reasoning", "retry", "config", "database", "render", "transport"),
     ("providers", "editing", "origins"),
-    ("service",),
+    ("service", "diagnosis"),
     ("cli",),
     ("__main__",),
 )
@@ -82,7 +82,7 @@ LATE = {
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot", "pull")}
-COMMANDS |= {"cli/init.py"}
+COMMANDS |= {"cli/init.py", "cli/doctor.py"}
 COMMANDS |= {
     f"cli/{group}/{name}.py"
     for group, names in (

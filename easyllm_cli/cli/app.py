@@ -21,6 +21,7 @@ COMMANDS = {
     "vision": "Ask about pictures.",
     "models": "List what the profile's server offers.",
     "cot": "Ask for the reasoning too, apart from the answer.",
+    "doctor": "Find out why a profile does not answer, and what to do.",
     "init": "Find servers and keys, and write a first profiles file.",
     "profiles": "List, show and change the profiles.",
     "keys": "Store, list and remove keys.",

@@ -1,4 +1,4 @@
-"""What a command that lists prints with --json when it found nothing, because it failed."""
+"""What a command that lists or looks prints with --json where it failed and found nothing."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ EMPTY: dict[tuple[str, ...], dict[str, Any]] = {
     ("profiles", "show"): {"profile": None, "values": []},
     ("profiles", "path"): {"path": None, "exists": False},
     ("keys",): {"keys": []},
+    ("doctor",): {"profile": None, "checks": []},
 }
 
 

@@ -1,0 +1,40 @@
+"""A server on this machine that speaks TLS with an authority of its own."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import trustme
+
+
+@contextmanager
+def over_tls(
+    handler: type[BaseHTTPRequestHandler], authority: Path, host: str = "127.0.0.1"
+) -> Iterator[str]:
+    """Serves for as long as the block lasts; gives the URL, writes the authority to the file."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(authority))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.issue_cert(host).configure_cert(context)
+
+    class Quiet(ThreadingHTTPServer):
+        """A client that refuses the certificate is no event."""
+
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            pass
+
+    server = Quiet(("127.0.0.1", 0), handler)
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield f"https://{host}:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
