@@ -15,7 +15,8 @@ def config_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Where partial answers are kept: XDG_STATE_HOME, Application Support or LOCALAPPDATA."""
+    """Where partial answers and model lists are kept: XDG_STATE_HOME, Application Support or
+    LOCALAPPDATA."""
     return _folder("XDG_STATE_HOME", ".local/state")
 
 

@@ -64,6 +64,9 @@ LATE = {
     ("cli/app.py", "print_version"),
     ("cli/app.py", "run"),  # the printing of an error
     ("cli/app.py", "invoke"),  # the same, after Ctrl-C
+    ("cli/allowed.py", "profiles"),  # completion, at a TAB
+    ("cli/allowed.py", "models"),
+    ("cli/completion.py", "candidates"),
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),
@@ -91,7 +94,8 @@ COMMANDS |= {
     )
     for name in names
 }
-LATE_PACKAGES = {("retry.py", "backoff"), ("config.py", "tomllib")}
+LATE_PACKAGES = {("cli/completion.py", "typer")}  # to print a script needs none
+LATE_PACKAGES |= {("retry.py", "backoff"), ("config.py", "tomllib")}
 # The extra `keyring`, which may be missing.
 LATE_PACKAGES |= {("keys/keyring_store.py", "keyring")}
 # The extra `schema`, which may be missing.

@@ -130,7 +130,7 @@ def test_chat_imports_only_what_it_needs(easyllm: Easyllm) -> None:
     assert not {f"providers.{name}" for name in others} & ours
     assert not {f"cli.{name}" for name in ("stream", "vision", "models", "cot")} & ours
     assert not {"render.table", "render.terminal", "render.json"} & ours
-    assert not {"cli.row", "database", "plugins"} & ours
+    assert not {"cli.row", "cli.completion", "cli.known_models", "database", "plugins"} & ours
     assert "backoff" not in names
 
 

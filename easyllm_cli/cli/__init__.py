@@ -29,6 +29,10 @@ def command_line(arguments: list[str]) -> int:
 
         print(f"easyllm {__version__}")
         return 0
+    if "_EASYLLM_COMPLETE" in os.environ:
+        from .completion import complete
+
+        return complete(os.environ["_EASYLLM_COMPLETE"])
     from .app import run
 
     return run(arguments)

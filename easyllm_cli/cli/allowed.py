@@ -1,4 +1,4 @@
-"""Callbacks that check an option's value: one of a few words, or a real number."""
+"""What an option's value may be: what checks it, and what a shell completes it with."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,21 @@ def number(value: float | None) -> float | None:
     return value
 
 
-EFFORT = one_of("off", "minimal", "low", "medium", "high", "max")
-REASONING = one_of("auto", "show", "hide", "only", "tags")
-COLOR = one_of("auto", "always", "never")
-CODE = one_of("first", "all")
+def profiles(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes NAME, and NAME:MODEL."""
+    from .completion import profile_names
+
+    return profile_names(context.params.get("profiles"), incomplete)
+
+
+def models(context: typer.Context) -> list[str]:
+    """Completes a model of the profile that the line names."""
+    from .completion import model_names
+
+    return model_names(context.params.get("profiles"), context.params.get("profile"))
+
+
+EFFORT = ("off", "minimal", "low", "medium", "high", "max")
+REASONING = ("auto", "show", "hide", "only", "tags")
+COLOR = ("auto", "always", "never")
+CODE = ("first", "all")

@@ -14,6 +14,7 @@ from .prompt import Stdin
 if TYPE_CHECKING:
     from .schema import Schema
 
+ELICIT = ("auto", "always", "never")
 Extract = Annotated[
     bool,
     typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=SHOWN),
@@ -22,7 +23,7 @@ Elicit = Annotated[
     str | None,
     typer.Option(
         "--elicit", help="Ask for thinking in tags: auto = where the model cannot reason.",
-        callback=one_of("auto", "always", "never"), metavar="auto|always|never",
+        callback=one_of(*ELICIT), metavar="|".join(ELICIT), autocompletion=lambda: list(ELICIT),
         rich_help_panel=HOW, show_default=False,
     ),
 ]  # fmt: skip

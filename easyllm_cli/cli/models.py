@@ -7,16 +7,21 @@ import typer
 
 from ..errors import EasyLLMError, UsageError
 from ..events import Model
+from .allowed import models as known
 from .options import Common, Run, Sampling, Target, options
 
 if TYPE_CHECKING:
+    from ..profiles import Profile
     from ..providers.base import BaseLLMProvider
 
 PATIENT = 60.0  # seconds: a long list may take longer than a question beside an answer
 Prefix = Annotated[
     str | None,
-    typer.Argument(metavar="[PREFIX]", help="Only ids that begin with it.", show_default=False),
-]
+    typer.Argument(
+        metavar="[PREFIX]", help="Only ids that begin with it.", show_default=False,
+        autocompletion=known,
+    ),
+]  # fmt: skip
 
 
 @options
@@ -25,16 +30,22 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
 
     easyllm models -p openrouter anthropic/
     """
+    from .known_models import remember
     from .outcome import Outcome, finish
 
+    everything: list[Model] = []
     found: list[Model] = []
+    profile: Profile | None = None
     error: EasyLLMError | None = None
     try:
-        found = listed(target, common, prefix or "")
+        profile, everything = listed(target, common)
+        found = beginning(everything, prefix or "", profile)
     except EasyLLMError as failure:
         error = failure
     if error is None and not common.json:
         show(found, common.color or "auto")
+    if profile is not None and profile.chosen_by == "-p":
+        remember(profile.name, (one.id for one in everything))
     # Prices are in US dollars per million tokens.
     outcome = Outcome(error=error, listing={"models": [asdict(model) for model in found]})
     return finish(outcome, json=common.json, jsonl=False, debug=common.debug)
@@ -53,11 +64,11 @@ def show(found: list[Model], color: str) -> None:
         Stream(1, terminal=False).write("".join(f"{one.id}\n" for one in found))
 
 
-def listed(target: Target, common: Common, prefix: str) -> list[Model]:
-    """The models whose id begins with the prefix.
+def listed(target: Target, common: Common) -> tuple["Profile", list[Model]]:
+    """The profile, and everything that its server offers.
 
     Raises:
-        EasyLLMError: no profile, no answer. UsageError: none begins so.
+        EasyLLMError: no profile, no answer.
     """
     from . import running
     from .profile import chosen
@@ -82,6 +93,15 @@ def listed(target: Target, common: Common, prefix: str) -> list[Model]:
     error = running.run(ask(), common.timeout, lambda: False)
     if error is not None:
         raise error
+    return profile, everything
+
+
+def beginning(everything: list[Model], prefix: str, profile: "Profile") -> list[Model]:
+    """The models whose id begins with the prefix.
+
+    Raises:
+        UsageError: none begins so.
+    """
     found = [one for one in everything if one.id.startswith(prefix)]
     if prefix and not found:
         raise UsageError(

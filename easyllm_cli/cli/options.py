@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .allowed import CODE, COLOR, EFFORT, REASONING, number
+from .allowed import CODE, COLOR, EFFORT, REASONING, models, number, one_of, profiles
 
 WHO = "Who answers"
 WHAT = "What is asked"
@@ -17,7 +17,11 @@ SHOWN = "What is shown"
 SAFE = "How it runs"
 
 
-def _option(panel: str, *names: str, says: str, **more: Any) -> Any:
+def _option(panel: str, *names: str, says: str, words: tuple[str, ...] = (), **more: Any) -> Any:
+    """`words`: all that the value may be."""
+    if words:
+        checks = {"callback": one_of(*words), "autocompletion": lambda: list(words)}
+        more = {"metavar": "|".join(words), **checks, **more}
     return typer.Option(*names, help=says, rich_help_panel=panel, show_default=False, **more)
 
 
@@ -34,11 +38,19 @@ class Target:
     """Which profile and model."""
 
     profile: Annotated[
-        str | None, _option(WHO, "-p", "--profile", says="Profile, or NAME:MODEL.", metavar="NAME")
-    ] = None
+        str | None,
+        _option(
+            WHO, "-p", "--profile", says="Profile, or NAME:MODEL.", metavar="NAME",
+            autocompletion=profiles,
+        ),
+    ] = None  # fmt: skip
     model: Annotated[
-        str | None, _option(WHO, "-m", "--model", says="The model's own name.", metavar="MODEL")
-    ] = None
+        str | None,
+        _option(
+            WHO, "-m", "--model", says="The model's own name.", metavar="MODEL",
+            autocompletion=models,
+        ),
+    ] = None  # fmt: skip
     profiles: Annotated[
         str | None, _option(WHO, "--profiles", says="Profiles file.", metavar="FILE")
     ] = None
@@ -116,11 +128,8 @@ class Sampling:
     think: Annotated[bool, _option(HOW, "--think", says="Ask for reasoning.")] = False
     effort: Annotated[
         str | None,
-        _option(
-            HOW, "--effort", says="How hard to think.", callback=EFFORT,
-            metavar="off|minimal|low|medium|high|max",
-        ),
-    ] = None  # fmt: skip
+        _option(HOW, "--effort", says="How hard to think.", words=EFFORT),
+    ] = None
 
 
 @dataclass(eq=False, repr=False)
@@ -129,11 +138,8 @@ class Show:
 
     reasoning: Annotated[
         str | None,
-        _option(
-            SHOWN, "--reasoning", says="Where reasoning goes.", callback=REASONING,
-            metavar="auto|show|hide|only|tags",
-        ),
-    ] = None  # fmt: skip
+        _option(SHOWN, "--reasoning", says="Where reasoning goes.", words=REASONING),
+    ] = None
     hide_reasoning: Annotated[
         bool, _option(SHOWN, "-R", "--hide-reasoning", says="The same as --reasoning hide.")
     ] = False
@@ -141,7 +147,7 @@ class Show:
     code: Annotated[
         str | None,
         _option(
-            SHOWN, "-x", "--code", says="Only the first code block, or =all.", callback=CODE,
+            SHOWN, "-x", "--code", says="Only the first code block, or =all.", words=CODE,
             metavar="[=all]",
         ),
     ] = None  # fmt: skip
@@ -159,9 +165,7 @@ class Common:
     json: Annotated[bool, _option(SHOWN, "--json", says="One JSON object, errors too.")] = False
     color: Annotated[
         str | None,
-        _option(
-            SHOWN, "--color", says="ANSI colours.", callback=COLOR, metavar="auto|always|never"
-        ),
+        _option(SHOWN, "--color", says="ANSI colours.", words=COLOR),
     ] = None
     quiet: Annotated[bool, _option(SHOWN, "-q", "--quiet", says="No notes on stderr.")] = False
     verbose: Annotated[bool, _option(SHOWN, "-v", "--verbose", says="Say what is done.")] = False
