@@ -15,6 +15,7 @@ from .profiles import KEY_SOURCES, Profile, build, canonical
 from .values import nearest
 from .vendors import VENDORS
 
+FILE_NAME = "profiles.toml"
 TOP_KEYS = ("default_profile", "profiles")
 NONE_NAMED = "none_named"  # the code of the error when nothing names a profile
 
@@ -148,7 +149,7 @@ def profiles_path(file: str | None = None) -> Path:
     """
     named = file or os.environ.get("EASYLLM_PROFILES")
     try:
-        return Path(named).expanduser() if named else config_folder() / "profiles.toml"
+        return Path(named).expanduser() if named else config_folder() / FILE_NAME
     except RuntimeError as error:
         raise ConfigError(f"no such profiles file: {error}", where=named or "") from None
 
@@ -175,6 +176,14 @@ def text_of(path: Path) -> str | None:
         raise ConfigError(
             f"the profiles file is not UTF-8 at byte {error.start}", where=str(path)
         ) from None
+
+
+def place() -> str:
+    """Where the usual profiles file is, or would be."""
+    try:
+        return str(config_folder() / FILE_NAME)
+    except RuntimeError:  # neither HOME nor a user's entry tells where home is
+        return FILE_NAME
 
 
 def parsed(path: Path, text: str) -> Profiles:

@@ -62,6 +62,9 @@ LATE = {
     ("cli/__init__.py", "command_line"),  # --version before typer
     ("cli/app.py", "load"),  # the command loader
     ("cli/app.py", "print_version"),
+    ("cli/app.py", "format_help"),
+    ("cli/topics.py", "profiles"),  # what one topic of the help tells
+    ("cli/topics.py", "json"),
     ("cli/app.py", "run"),  # the printing of an error
     ("cli/app.py", "invoke"),  # the same, after Ctrl-C
     ("cli/allowed.py", "profiles"),  # completion, at a TAB
@@ -85,7 +88,7 @@ LATE = {
 }
 # A command's file is loaded for its --help, too: what only its bodies need is imported in them.
 COMMANDS = {f"cli/{name}.py" for name in ("chat", "stream", "vision", "models", "cot", "pull")}
-COMMANDS |= {"cli/init.py", "cli/doctor.py"}
+COMMANDS |= {"cli/init.py", "cli/doctor.py", "cli/help.py"}
 COMMANDS |= {
     f"cli/{group}/{name}.py"
     for group, names in (

@@ -1,4 +1,7 @@
-"""The README's samples run as they stand, through a profiles file that names test servers."""
+"""The samples of the README and of each command's help run as they stand.
+
+A profiles file leads them to test servers.
+"""
 
 import re
 import shutil
@@ -10,16 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli.cli.app import COMMANDS, load
+from easyllm_cli.cli.topics import JSON, STDIN
 from tests.binary import BINARY, Easyllm, Ran, profile
 from tests.pictures import png
 from tests.standins.ollama import OllamaServer
 from tests.standins.openai import OpenAIServer
-from tests.standins.openrouter import OpenRouterServer
+from tests.standins.openrouter import MODELS, OpenRouterServer
 from tests.standins.server import StandIn
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
+# The last paragraph of a command's docstring, which stands at the end of its help.
+EXAMPLES = [(load(name).help or "").rpartition("\n\n")[2] for name in COMMANDS]
+OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
+TOLD = [line.strip() for line in (STDIN + "\n" + JSON).splitlines()]
 # Where jq is not installed, the one form that the README uses.
 JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
 
@@ -30,7 +39,7 @@ def profiles() -> Iterator[str]:
     with ExitStack() as stack:
         ollama = stack.enter_context(StandIn(OllamaServer().handle))
         openai = stack.enter_context(StandIn(OpenAIServer().handle))
-        router = stack.enter_context(StandIn(OpenRouterServer().handle))
+        router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
         yield 'default_profile = "gpt"\n' + "\n".join(
             [
                 profile(openai, "openai", "gpt", model="gpt-4o"),
@@ -46,7 +55,8 @@ def folder(home: Path) -> Path:
     """A folder with everything that the samples name."""
     made = home / "work"
     made.mkdir()
-    (made / "img.jpg").write_bytes(png(8, 8, (255, 0, 0)))
+    for name in ("img.jpg", "before.png", "after.png"):
+        (made / name).write_bytes(png(8, 8, (255, 0, 0)))
     (made / "notes.txt").write_text("Ada wrote the first program.\n")
     (made / "list").write_text("one\ntwo\nthree\n")
     for command in (["init", "-q"], ["add", "notes.txt"]):
@@ -72,6 +82,14 @@ def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> N
     assert ran.code == 0, ran.err
     assert ran.err == ""
     wanted = folder / "summary.txt" if "summary.txt" in sample else None
+    assert (wanted.read_bytes() if wanted else ran.out).strip()
+
+
+@pytest.mark.parametrize("example", EXAMPLES + TOLD)
+def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
+    ran = run_sample(easyllm, example, profiles, folder)
+    assert (ran.code, ran.err) == (0, "")
+    wanted = folder / "events.jsonl" if "events.jsonl" in example else None
     assert (wanted.read_bytes() if wanted else ran.out).strip()
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "profiles": "List, show and change the profiles.",
     "keys": "Store, list and remove keys.",
     "pull": "Fetch a small demo model that runs inside this program.",
+    "help": "Explain exit codes, profiles, stdin or JSON.",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options that may stand without a value, and the one they then have; with a value: only `=`.
@@ -49,6 +50,15 @@ class Command(TyperCommand):
 
             give_up_within(LAST_WORDS)
             raise Interrupted("interrupted") from None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """What it does, its options, the variables that matter and, at the end, an example."""
+        from .variables import taught
+
+        if not self.epilog:
+            names = [one.name or "" for one in self.params]
+            self.help, self.epilog = taught(self.help or "", names)
+        super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The groups that rich shows as panels, as plain sections."""
@@ -134,7 +144,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
     help="Ask any language model from the shell, and trust the answer.",
-    epilog='Example: git diff | easyllm chat -p ollama "Write a commit message"',
+    epilog="Completion for bash, in ~/.bashrc (for others: source_zsh, source_fish):"
+    '\n\neval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'
+    '\n\nExample: git diff | easyllm chat -p ollama "Write a commit message"',
 )
 
 

@@ -15,7 +15,9 @@ def chat(
 ) -> int:
     """Ask a model. On a terminal the answer grows; into a pipe it is whole or not at all.
 
-    Text on stdin goes before the prompt: git diff | easyllm chat "Write a commit message"
+    Text on stdin goes before the prompt.
+
+    git diff | easyllm chat "Write a commit message"
     """
     from .run import Question, answer
 

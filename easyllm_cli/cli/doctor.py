@@ -123,25 +123,15 @@ def file(target: Target) -> "Finding":
     """
     from stat import S_IMODE
 
-    from ..config import read_profiles
+    from ..config import place, read_profiles
     from ..diagnosis.patient import Finding
 
     if target.config_db is not None:
         return Finding(None, "the profile comes from a database")
     path = read_profiles(target.profiles).path
     if path is None:
-        return Finding(None, f"{usual_place()} does not exist: the built-in names need no file")
+        return Finding(None, f"{place()} does not exist: the built-in names need no file")
     return Finding(True, f"{path}, mode {S_IMODE(path.stat().st_mode):04o}")
-
-
-def usual_place() -> str:
-    """Where a profiles file would be."""
-    from ..folders import config_folder
-
-    try:
-        return str(config_folder() / "profiles.toml")
-    except RuntimeError:  # there is no home
-        return "profiles.toml"
 
 
 def described(profile: "Profile", provider: "BaseLLMProvider") -> "Finding":

@@ -15,7 +15,9 @@ def stream(
 ) -> int:
     """Ask, and print every token the moment it comes, into a pipe too.
 
-    An answer that is cut ends with exit code 7: easyllm stream "Tell a story" | tee story.md
+    An answer that is cut ends with exit code 7.
+
+    easyllm stream "Tell a story" | tee story.md
     """
     from .run import Question, answer
 

@@ -21,9 +21,14 @@ class OpenRouterServer:
     """Answers `Hello from MODEL: <last user text>`; the model's name tells how it fails."""
 
     def __init__(
-        self, *, key: str | None = None, reasoning: str = "Let me think about it."
+        self,
+        *,
+        key: str | None = None,
+        reasoning: str = "Let me think about it.",
+        listed: tuple[str, ...] = MODELS,
     ) -> None:
         self.key = key
+        self.listed = listed
         self.reasoning = reasoning
         self.requests: list[Request] = []
 
@@ -32,7 +37,7 @@ class OpenRouterServer:
         self.requests.append(request)
         match request.method, request.path:
             case "GET", "/api/v1/models":
-                await reply.json({"data": [_listed(model) for model in MODELS]})
+                await reply.json({"data": [_listed(model) for model in self.listed]})
             case "GET", "/api/v1/key":
                 self._check_key(request)
                 await reply.json({"data": {"label": "sk-or-v1-0ab...123", "usage": 0.5}})
