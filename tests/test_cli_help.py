@@ -64,8 +64,9 @@ def test_every_variable_of_ours_is_told() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> None:
     """On a terminal, too; it names the variables that matter to the command."""
-    text = helped(easyllm, command)
-    assert text == easyllm.run(command, "-h").out.decode()
+    text = easyllm.run(command, "-h").out.decode()
+    if command not in TOPICS:  # `help profiles` explains what they are
+        assert helped(easyllm, command) == text
     last = text.rstrip().splitlines()[-1]
     assert last.startswith("  Example: ")
     assert f"easyllm {command}" in last

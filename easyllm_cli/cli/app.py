@@ -115,6 +115,11 @@ class Commands(TyperGroup):
         return name, load(name, self.package, stub.help or "") if stub and name else None, rest
 
 
+def command(name: str) -> Any:
+    """The real command, or group of commands, of this name."""
+    return load(name, __package__, COMMANDS[name])
+
+
 def load(name: str, package: str, says: str) -> Any:
     """The real command from the file of its name, or the group that its folder is."""
     module = import_module(f".{name}", package)
@@ -122,7 +127,8 @@ def load(name: str, package: str, says: str) -> Any:
     if hasattr(module, "COMMANDS"):
         made = typer.main.get_group(
             typer.Typer(
-                cls=Commands, name=name, help=says, context_settings=CONTEXT,
+                cls=Commands, name=name, help=says, epilog=f"Example: {module.EXAMPLE}",
+                context_settings=CONTEXT,
                 add_completion=False, rich_markup_mode=mode,
             )
         )  # fmt: skip

@@ -24,10 +24,10 @@ def help(topic: Topic = None) -> int:
     from ..render import is_terminal
     from ..render.output import Stream
     from ..values import nearest
-    from .app import COMMANDS, load
+    from .app import COMMANDS, command
 
-    if topic in COMMANDS:
-        load(topic).main(["-h"], prog_name=f"easyllm {topic}", standalone_mode=False)
+    if topic in COMMANDS and topic not in TOPICS:
+        command(topic).main(["-h"], prog_name=f"easyllm {topic}", standalone_mode=False)
         return 0
     if topic is not None and topic not in TOPICS:
         raise UsageError(f'no help on "{topic}"', hint=nearest(topic, [*TOPICS, *COMMANDS]))

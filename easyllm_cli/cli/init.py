@@ -15,6 +15,8 @@ def init(file: File, yes: Yes = False) -> int:
     """Find model servers on this machine and keys in the environment, and write profiles.toml.
 
     Only this machine's own ports are asked. A file that is there is never written over.
+
+    easyllm init --yes
     """
     from ..config import profiles_path
     from ..editing import create, refuse_existing

