@@ -202,7 +202,7 @@ def test_reasoning_and_no_answer(easyllm: Easyllm) -> None:
 def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
     """The open rows make room; nothing is lost, doubled or mixed."""
     script = Script(
-        chunk(reasoning="first"), chunk("# Title\n\nSome "), chunk(reasoning="second"),
+        chunk(reasoning="first"), chunk("# Title\n\n> One  \n> Some "), chunk(reasoning="second"),
         chunk("words\n\n- item"), chunk(reasoning="third"), chunk(" end"),
         chunk(finish="stop"), DONE,
     )  # fmt: skip
@@ -212,7 +212,7 @@ def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
     assert code == 0
     assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 3
     kept = [row for row in rows if row and not THOUGHT.fullmatch(row)]
-    assert kept == ["Title", "Some words", "• item end"]
+    assert kept == ["Title", "│ One", "│ Some words", "• item end"]
 
 
 @pytest.mark.parametrize(

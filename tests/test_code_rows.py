@@ -68,6 +68,16 @@ def test_a_comment_that_closes_late_is_recoloured() -> None:
     assert ("   two */", "2") in done[2]
 
 
+@pytest.mark.parametrize("before", range(20))
+def test_a_comment_of_ten_lines_is_one_wherever_it_stands(before: int) -> None:
+    """JavaScript's lexer knows a comment only when it closes: ten lines wait for that."""
+    code = [f"let x{number};" for number in range(before)]
+    comment = ["/* it begins", *[f"goes on {number}" for number in range(8)], "ends */"]
+    made = rows(block("\n".join([*code, *comment, "let y;"]), "js"))
+    for row, line in zip(made[1 + before :], comment, strict=False):
+        assert row == ((line, "2"),)
+
+
 def test_lines_leave_the_tail_in_time() -> None:
     """At least ten stay open to recolouring, fewer than twenty, whatever the length."""
     document = Document(80)
@@ -133,6 +143,13 @@ def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
         made, states = lexer.batch([line], state)
         assert [plain(row) for row in made] == [line]
         state = states[0] or state
+
+
+@pytest.mark.parametrize("text", ["<!--", "a\n<!-- b\nc", "<!--\n<!--\n"])
+def test_a_lexer_that_goes_round_in_circles_ends(text: str) -> None:
+    """pygments 2.21 never comes back from this one."""
+    lines = text.split("\n")
+    assert [plain(row) for row in Lexer("mcschema").rows(lines)] == lines
 
 
 def test_every_lexer_can_be_asked() -> None:

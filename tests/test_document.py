@@ -193,6 +193,13 @@ def test_what_is_nested_too_deep_is_shown_as_it_is(mark: str, depth: int) -> Non
     assert rows(text, 400) == at_once(text, 400)
 
 
+def test_a_title_below_its_definition() -> None:
+    """Until its last line it looks like a paragraph, and is not given as one."""
+    text = "[a]: /u\n'a title\nover more\nlines'\n\n[a]\n"
+    assert shown(text) == ["[a]: /u 'a title over more lines'", "", "a (/u)"]
+    assert rows(text) == at_once(text)
+
+
 def test_definitions_stand_together() -> None:
     text = "a\n\n[b]: c\n[d]: e\n\n[f]: g\nh"
     assert shown(text) == ["a", "", "[b]: c", "[d]: e", "[f]: g", "", "h"]

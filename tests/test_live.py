@@ -149,6 +149,15 @@ def test_terminals_may_differ_about_a_width(odd: str) -> None:
         assert len(re.findall(rf"\bend{number}\b", " ".join(rows))) == 1
 
 
+def test_code_with_wide_characters_that_is_too_wide() -> None:
+    """It is folded while it is live, and whole when it is done."""
+    text = "```\n" + "".join(f"{n} {'模型逐字返回答案' * (n % 7)} x\n" for n in range(40)) + "```"
+    for size in ((40, 10), (80, 24)):
+        streamed = screen(pieces(text), size).text()
+        assert streamed == screen([text], size).text()
+        assert "".join(streamed).count("模") == text.count("模")
+
+
 def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
     class Broken(Stream):
         breaks = False

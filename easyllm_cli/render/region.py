@@ -168,7 +168,7 @@ class Region:
 
     def _same(self, new: list[Row], done: int) -> int:
         """How many of the first rows stand on the screen as they should."""
-        if self._stale or (self._cropped and done):
+        if self._stale:
             return 0
         count = 0
         for old, row in zip(self._shown, new, strict=False):

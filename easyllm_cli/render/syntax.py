@@ -35,6 +35,7 @@ STYLES: dict[Kind, str] = {
     Token: "",
 }
 LONGEST_LINE = 2000  # characters; a longer line is data, and some expressions get slow on it
+MOST_IDLE = 50  # steps of a lexer in which it takes no character
 
 # Where a lexer stands between two lines: its stack of states. None = inside a token.
 State = tuple[str, ...] | None
@@ -96,11 +97,14 @@ def _rows(tokens: Iterator[tuple[Kind, str]]) -> list[Row]:
 def _resumed(
     lexer: Any, text: str, stack: list[str], states: list[State]
 ) -> Iterator[tuple[Kind, str]]:
-    """RegexLexer's own loop over its tables; writes down the stack where a line ends."""
+    """RegexLexer's own loop over its tables; writes down the stack where a line ends.
+
+    Unlike pygments' own it ends for every lexer: some go round in circles (mcschema on "<!--").
+    """
     tables = lexer._tokens
-    at = line = 0
+    at = line = idle = 0
     while at < len(text):
-        for matcher, action, then in tables[stack[-1]]:
+        for matcher, action, then in tables[stack[-1]] if idle < MOST_IDLE else ():
             match = matcher(text, at)
             if match is None:
                 continue
@@ -117,6 +121,7 @@ def _resumed(
             if text[began] == "\n":
                 stack[:] = ["root"]
             yield (Token.Text if text[began] == "\n" else Token.Error), text[began]
+        idle = idle + 1 if at == began else 0
         line += text.count("\n", began, at)
         if line and text[at - 1] == "\n":
             states[line - 1] = tuple(stack)
