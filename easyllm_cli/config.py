@@ -137,7 +137,8 @@ def read_profiles(file: str | None = None) -> Profiles:
     if text is not None:
         return parsed(path, text)
     if named:
-        raise ConfigError("no such profiles file", where=str(path))
+        hint = "check the path; the built-in names need no file, e.g. -p ollama"
+        raise ConfigError("no such profiles file", where=str(path), hint=hint)
     return Profiles(None, {}, "", "")
 
 

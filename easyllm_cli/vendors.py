@@ -25,6 +25,7 @@ class Vendor:
     and only for model families that reason).
     `reasoning_body`: sent when reasoning is asked for.
     `takes_schema`: False where `response_format` knows only json_object.
+    `start`: the command that starts it, where people run it themselves.
     `any_name`: whether it answers whatever model it is asked for.
     `separates`: whether reasoning comes apart from the text whatever the model.
     """
@@ -40,6 +41,7 @@ class Vendor:
     reasoning_body: dict[str, Any] | None = None
     separates: bool = True
     any_name: bool = False
+    start: str = ""
     takes_schema: bool = True
 
 
@@ -99,15 +101,16 @@ VENDORS: dict[str, Vendor] = {
     ),
     "lmstudio": Vendor(
         "openai", "http://127.0.0.1:1234/v1", LOOPBACK, ("LMSTUDIO_API_KEY",),
-        key_required=False, separates=False,
+        key_required=False, separates=False, start="lms server start",
     ),
     "vllm": Vendor(
         "openai", "http://127.0.0.1:8000/v1", LOOPBACK, ("VLLM_API_KEY",),
-        key_required=False, thinking="template", separates=False,
+        key_required=False, thinking="template", separates=False, start="vllm serve MODEL",
     ),
     "llamacpp": Vendor(
         "openai", "http://127.0.0.1:8080/v1", LOOPBACK, ("LLAMACPP_API_KEY",),
         key_required=False, thinking="template", separates=False, any_name=True,
+        start="llama-server -m MODEL.gguf",
     ),
     # No address and no key of its own: litellm knows each vendor's by the model's name.
     "litellm": Vendor("litellm", "", (), key_required=False, separates=False),

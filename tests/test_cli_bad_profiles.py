@@ -180,5 +180,5 @@ def test_dead_host(easyllm: Easyllm) -> None:
 
 def test_a_provider_whose_package_is_not_installed(easyllm: Easyllm) -> None:
     what, _, hint = refused(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
-    assert what == "the provider litellm needs the package litellm"
+    assert what == "the package litellm is not installed"
     assert hint == "pip install 'easyllm-cli[litellm]'"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.vendors import VENDORS
 from tests.binary import Easyllm, Ran, only, said
 from tests.objects import checks_of
 from tests.over_tls import over_tls
@@ -174,11 +175,20 @@ def test_unresolvable_host(easyllm: Easyllm) -> None:
     assert "models.invalid" in found["message"]
 
 
-@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "http://proxy.invalid:1", "nonsense"])
-def test_bad_proxy(easyllm: Easyllm, proxy: str) -> None:
-    code = 2 if proxy == "nonsense" else 6
-    found = fails(easyllm, "proxy", code, profiles=only("http://far.invalid/v1", proxy=proxy))
-    assert "proxy" in found["message"]
+@pytest.mark.parametrize("transport", ["http", "sdk"])
+@pytest.mark.parametrize(
+    ("proxy", "code", "says"),
+    [
+        ("http://127.0.0.1:9", 6, "through the proxy 127.0.0.1:9"),
+        ("http://proxy.invalid:1", 6, "no such host: proxy.invalid:1"),
+        ("nonsense", 2, "the proxy cannot be used"),
+        ("http://[::1", 2, "the proxy cannot be used"),
+    ],
+)
+def test_bad_proxy(easyllm: Easyllm, proxy: str, code: int, says: str, transport: str) -> None:
+    profiles = only("http://far.invalid/v1", proxy=proxy, transport=transport)
+    found = fails(easyllm, "proxy", code, profiles=profiles)
+    assert says in found["message"]
 
 
 def test_a_good_proxy(easyllm: Easyllm) -> None:
@@ -227,6 +237,14 @@ def test_nothing_listens(easyllm: Easyllm) -> None:
     found = fails(easyllm, "server", 6, profiles=profiles)
     assert found["message"] == f"nothing listens at 127.0.0.1:{port}"
     assert "ollama serve" in found["hint"]
+
+
+@pytest.mark.parametrize("provider", ["llamacpp", "vllm", "lmstudio"])
+def test_servers_that_people_run_are_started_with_a_command(
+    easyllm: Easyllm, provider: str
+) -> None:
+    found = fails(easyllm, "server", 6, profiles=only(NOBODY, provider))
+    assert found["hint"] == f"is it running? start it with: {VENDORS[provider].start}"
 
 
 def test_a_server_that_hangs_up_has_shown_no_certificate(easyllm: Easyllm) -> None:

@@ -223,7 +223,8 @@ class WireProvider(BaseLLMProvider):
             error.hint = f"check the key from {source}" if source else self.no_key_hint
             self.keys.clear()  # a command's key may have run out: the next answer asks it again
         if isinstance(error, NetworkError) and error.code == "refused":
-            error.hint = self.start_hint
+            start = self.vendor.start
+            error.hint = f"is it running? start it with: {start}" if start else self.start_hint
         if not isinstance(error, NotFoundError) or error.status is None or not self.model:
             return
         try:

@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..profiles import Profile
 from .carrier import Answer, Request, accept
 from .closing import Connections
-from .failures import network_error
+from .failures import network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
 
@@ -40,8 +40,8 @@ class Client:
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
                     timeout=httpx.Timeout(None, connect=route.connect),
                 )
-            except (ValueError, ImportError) as error:
-                raise ConfigError(f"the proxy cannot be used: {error}", code="proxy") from None
+            except Exception as error:
+                raise unusable_proxy(error) or error from None
 
         self._connections = Connections(connect)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ..endpoints import is_loopback
-from ..errors import NetworkError
+from ..errors import ConfigError, NetworkError
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -28,6 +28,18 @@ def is_http_error(error: BaseException) -> bool:
     return any(kind.__name__ == "HTTPError" for kind in type(error).__mro__)
 
 
+def unusable_proxy(error: Exception) -> ConfigError | None:
+    """The error for a proxy that an HTTP client could not be made with; None = it is another one.
+
+    An InvalidURL is told by name, as above.
+    """
+    if isinstance(error, ValueError | ImportError) or type(error).__name__ == "InvalidURL":
+        return ConfigError(
+            f"the proxy cannot be used: {error}", hint="it is like http://host:port", code="proxy"
+        )
+    return None
+
+
 def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkError:
     """Why no answer came from `url`; `proxy` is the address of the proxy used, if any.
 
@@ -41,14 +53,9 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
         if isinstance(cause, ssl.SSLError):
             return _tls(cause, host, via)
         if isinstance(cause, socket.gaierror):
-            again = cause.errno == socket.EAI_AGAIN
-            return NetworkError(
-                f"no such host: {parts.hostname}{via}" if not again else
-                f"the name of {parts.hostname} could not be looked up{via}",
-                hint="check the endpoint's spelling" if not again else "check the network",
-                retryable=again,
-                code="name",
-            )  # fmt: skip
+            # A proxy looks the server's name up: what we cannot find is the proxy.
+            named = f"{proxy} (the proxy)" if proxy else str(parts.hostname)
+            return _name(named, again=cause.errno == socket.EAI_AGAIN)
         if isinstance(cause, ConnectionRefusedError):
             return NetworkError(
                 f"nothing listens at {host}{via}",
@@ -68,6 +75,17 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
     if "ConnectError" in names:
         return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}", code="connect")
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
+
+
+def _name(sought: str, again: bool) -> NetworkError:
+    """A host that does not exist, or, `again`, whose name could not be looked up just now."""
+    if again:
+        return NetworkError(
+            f"the name of {sought} could not be looked up", hint="check the network", code="name"
+        )
+    return NetworkError(
+        f"no such host: {sought}", hint="check the spelling", retryable=False, code="name"
+    )
 
 
 def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:

@@ -28,7 +28,7 @@ from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
 from .carrier import ERROR_BODY_CAP, Answer, Request, accept
 from .closing import Connections
-from .failures import causes, network_error
+from .failures import causes, network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
 from .status import from_response, shortened
@@ -185,8 +185,8 @@ def _http_client(route: Route) -> Any:
             timeout=Timeout(None, connect=route.connect),
             event_hooks={"request": [_only_ours], "response": [_judged]},
         )
-    except (ValueError, ImportError) as error:
-        raise ConfigError(f"the proxy cannot be used: {error}", code="proxy") from None
+    except Exception as error:
+        raise unusable_proxy(error) or error from None
 
 
 async def _only_ours(made: Any) -> None:
