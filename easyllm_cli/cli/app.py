@@ -150,7 +150,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
     help="Ask any language model from the shell, and trust the answer.",
-    epilog="Completion for bash, in ~/.bashrc (for others: source_zsh, source_fish):"
+    epilog="Completion for bash, in ~/.bashrc (zsh and fish: easyllm help):"
     '\n\neval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'
     '\n\nExample: git diff | easyllm chat -p ollama "Write a commit message"',
 )

@@ -5,8 +5,13 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .topics import TOPICS
+from .topics import TOPICS, joined, table
 
+COMPLETION = (
+    ("bash", 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'),
+    ("zsh", 'eval "$(_EASYLLM_COMPLETE=source_zsh easyllm)"'),
+    ("fish", "_EASYLLM_COMPLETE=source_fish easyllm | source"),
+)
 Topic = Annotated[
     str | None,
     typer.Argument(
@@ -37,8 +42,11 @@ def help(topic: Topic = None) -> int:
 
 
 def overview() -> str:
-    """Every topic with its line."""
-    from .topics import table
-
+    """Every topic with its line, and how a shell completes."""
     topics = table((f"easyllm help {name}", topic.says) for name, topic in TOPICS.items())
-    return f"{topics}\n\neasyllm -h lists the commands, easyllm COMMAND -h a command's options."
+    return joined(
+        topics,
+        "easyllm -h lists the commands, easyllm COMMAND -h a command's options.",
+        "A line in the shell's start-up file completes commands, profiles and models:",
+        table(COMPLETION),
+    )

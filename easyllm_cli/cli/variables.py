@@ -21,9 +21,9 @@ def taught(text: str, parameters: Collection[str]) -> tuple[str, str]:
     `parameters`: the names of the command's parameters.
     """
     says, _, example = text.rpartition("\n\n")
+    if "easyllm " not in example:
+        says, example = text, ""
     names = [name for name, (stands_for, _) in VARIABLES.items() if stands_for in parameters]
-    end = [f"Example: {example}"]
-    if names:
-        own = f", {KEYS}" if "profile" in parameters else ""
-        end.insert(0, f"Environment: {', '.join(names)}{own}")
-    return says, "\n\n".join(end)
+    own = f", {KEYS}" if "profile" in parameters else ""
+    end = [f"Environment: {', '.join(names)}{own}"] if names else []
+    return says, "\n\n".join([*end, f"Example: {example}"] if example else end)

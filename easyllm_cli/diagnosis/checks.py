@@ -46,6 +46,7 @@ def shown(found: Secret) -> str:
 
 
 async def proxy(patient: Patient) -> Finding:
+    """The profile's, or the one that the usual variables name."""
     if not patient.route.proxy:
         return Finding(None, "none is named")
     await patient.passes("proxy")
@@ -53,6 +54,7 @@ async def proxy(patient: Patient) -> Finding:
 
 
 async def name(patient: Patient) -> Finding:
+    """Whether the server's name can be looked up."""
     host = patient.parts.hostname or ""
     if not host or patient.route.proxy:
         return Finding(None, "the proxy looks it up" if host else UNKNOWN)
@@ -65,6 +67,7 @@ async def name(patient: Patient) -> Finding:
 
 
 async def tls(patient: Patient) -> Finding:
+    """Whether the server's certificate is trusted; told only by an answer that came over it."""
     if not patient.parts.hostname:
         return Finding(None, UNKNOWN)
     await patient.passes("tls")
@@ -76,6 +79,7 @@ async def tls(patient: Patient) -> Finding:
 
 
 async def server(patient: Patient) -> Finding:
+    """Whether it answers, and as a model's server does."""
     if patient.provider.models_note:
         return Finding(None, patient.provider.models_note)
     await patient.passes("server")
@@ -83,6 +87,7 @@ async def server(patient: Patient) -> Finding:
 
 
 async def access(patient: Patient) -> Finding:
+    """Whether the key is accepted."""
     await patient.passes("access")
     if patient.provider.models_note or patient.wire is None:
         return Finding(None, "nobody was asked")
@@ -114,6 +119,7 @@ def closest(patient: Patient) -> str:
 
 
 async def vision(patient: Patient) -> Finding:
+    """Whether the model takes pictures; to know that it does not is well, too."""
     if patient.wire is not None:
         try:
             await patient.wire.prepare([Message("user", ("?", Image.of_bytes(DOT, "a dot")))])
@@ -124,6 +130,7 @@ async def vision(patient: Patient) -> Finding:
 
 
 async def reasoning(patient: Patient) -> Finding:
+    """Whether the model reasons by itself."""
     return said(await patient.provider.reasons())
 
 
