@@ -141,7 +141,7 @@ def test_stream_cannot_take_a_fence_off(easyllm: Easyllm, people: str) -> None:
 
 def test_on_a_terminal_the_fence_stays_and_it_counts(easyllm: Easyllm, people: str) -> None:
     with StandIn(scripted(said(FENCED))) as server:
-        args = ("chat", "--schema", people, "hi")
+        args = ("chat", "--raw", "--schema", people, "hi")
         with Terminal(easyllm, *args, profiles=only(server)) as terminal:
             assert terminal.end() == (0, FENCED, "")
 
