@@ -37,7 +37,7 @@ def picture(easyllm: Easyllm) -> str:
 
 @pytest.mark.parametrize("command", ["chat", "models"])
 @pytest.mark.parametrize(
-    ("provider", "hint"), [("ollama", "ollama serve"), ("llamacpp", "is the server running?")]
+    ("provider", "hint"), [("ollama", "ollama serve"), ("llamacpp", "llama-server -m")]
 )
 def test_nothing_listens(easyllm: Easyllm, command: str, provider: str, hint: str) -> None:
     """On this machine it is not tried again: nobody starts a server within a backoff."""

@@ -161,7 +161,9 @@ def test_invalid_profile(easyllm: Easyllm) -> None:
 
 
 def test_no_profile_is_chosen(easyllm: Easyllm) -> None:
-    assert "-p ollama" in fails(easyllm, "profile", 2)["hint"]
+    hint = fails(easyllm, "profile", 2)["hint"]
+    assert "-p" in hint
+    assert "easyllm pull" in hint
 
 
 def test_no_key(easyllm: Easyllm) -> None:

@@ -154,7 +154,7 @@ def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
 def test_list_on_a_terminal(easyllm: Easyllm) -> None:
     for name, key in (("openai", KEY), ("short", "sk-12345678")):
         easyllm.run("keys", "set", name, stdin=key)
-    _, out, _ = shown(easyllm, "keys", terminals="1", columns=200, env={"NO_COLOR": "1"})
+    _, out, _ = shown(easyllm, "keys", terminals="1", columns=200, env={"TERM": "dumb"})
     rows = [line.split() for line in out.splitlines()]
     path = str(keys_of(easyllm))
     assert rows[0] == ["name", "key", "stored", "in"]

@@ -61,7 +61,7 @@ def test_list(easyllm: Easyllm) -> None:
     ]  # fmt: skip
     assert [bool(row["problem"]) for row in rows] == [False, False, True]
     assert f"{easyllm.config}:13:1" in rows[2]["problem"]
-    code, out, _ = shown(easyllm, "profiles", terminals="1", columns=200, env={"NO_COLOR": "1"})
+    code, out, _ = shown(easyllm, "profiles", terminals="1", columns=200, env={"TERM": "dumb"})
     lines = out.splitlines()
     assert (code, lines[0].split()[:3]) == (0, ["profile", "provider", "model"])
     assert lines[1].split() == ["*", "a", "ollama", "m"]

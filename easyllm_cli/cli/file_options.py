@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .allowed import COLOR
+from .allowed import COLOR, one_of
 
 
 @dataclass(eq=False, repr=False)
@@ -35,7 +35,8 @@ class Form:
     color: Annotated[
         str | None,
         typer.Option(
-            "--color", help="ANSI colours.", callback=COLOR, metavar="auto|always|never",
+            "--color", help="ANSI colours.", callback=one_of(*COLOR),
+            autocompletion=lambda: list(COLOR), metavar="auto|always|never",
             show_default=False,
         ),
     ] = None  # fmt: skip
