@@ -158,7 +158,7 @@ def test_list_on_a_terminal(easyllm: Easyllm) -> None:
     rows = [line.split() for line in out.splitlines()]
     path = str(keys_of(easyllm))
     assert rows[0] == ["name", "key", "stored", "in"]
-    assert rows[1:] == [["openai", "***6789", path], ["short", "***", path]]
+    assert rows[2:] == [["openai", "***6789", path], ["short", "***", path]]
     assert listing_of(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
 
 

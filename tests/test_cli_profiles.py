@@ -64,8 +64,8 @@ def test_list(easyllm: Easyllm) -> None:
     code, out, _ = shown(easyllm, "profiles", terminals="1", columns=200, env={"TERM": "dumb"})
     lines = out.splitlines()
     assert (code, lines[0].split()[:3]) == (0, ["profile", "provider", "model"])
-    assert lines[1].split() == ["*", "a", "ollama", "m"]
-    assert "must be str" in lines[3]
+    assert lines[2].split() == ["*", "a", "ollama", "m"]
+    assert "must be str" in lines[4]
 
 
 def test_list_of_nothing(easyllm: Easyllm) -> None:
