@@ -202,8 +202,9 @@ def test_reasoning_and_no_answer(easyllm: Easyllm) -> None:
 def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
     """The open rows make room; nothing is lost, doubled or mixed."""
     script = Script(
-        chunk(reasoning="first"), chunk("# Title\n\n> One  \n> Some "), chunk(reasoning="second"),
-        chunk("words\n\n- item"), chunk(reasoning="third"), chunk(" end"),
+        chunk(reasoning="first"), chunk("# Title\n\n|a|b|\n|-|-|\n|c|d|\n"),
+        chunk(reasoning="second"),
+        chunk("|a longer cell|e|\n\n- item"), chunk(reasoning="third"), chunk(" end"),
         chunk(finish="stop"), DONE,
     )  # fmt: skip
     with StandIn(scripted(script)) as server:
@@ -212,7 +213,10 @@ def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
     assert code == 0
     assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 3
     kept = [row for row in rows if row and not THOUGHT.fullmatch(row)]
-    assert kept == ["Title", "│ One", "│ Some words", "• item end"]
+    assert kept == [
+        "Title", "a              b", "─────────────  ─", "c              d", "a longer cell  e",
+        "• item end",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

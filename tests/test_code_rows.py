@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pygments.lexer import RegexLexer, bygroups
 from pygments.lexers import get_all_lexers
+from pygments.token import Token
 
 from easyllm_cli.render.document import Document
 from easyllm_cli.render.fence import BATCH, HELD, MOST
@@ -150,6 +152,19 @@ def test_a_lexer_that_goes_round_in_circles_ends(text: str) -> None:
     """pygments 2.21 never comes back from this one."""
     lines = text.split("\n")
     assert [plain(row) for row in Lexer("mcschema").rows(lines)] == lines
+
+
+class Lossy(RegexLexer):
+    """It takes what it gives no token for."""
+
+    name = "Lossy"
+    tokens = {"root": [(r"(#)(.)", bygroups(None, Token.Text)), (r"\w+", Token.Keyword)]}  # noqa: RUF012
+
+
+def test_a_lexer_that_loses_text_gives_no_colours() -> None:
+    lexer = Lexer("python")
+    lexer._lexer = Lossy()
+    assert lexer.rows(["a", "a#b"]) == [(("a", "35"),), (("a#b", ""),)]
 
 
 def test_every_lexer_can_be_asked() -> None:
