@@ -324,7 +324,7 @@ def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
         wait_until(lambda: "Some words" in pty.seen().text()[-1])
         gate.set()
         assert child.wait(LONGEST) == 0
-        rows = pty.seen().text()
+        rows = seen(pty.whole(), *pty.size).text()
     assert rows == [
         "A title", "", "Some words", "[1]+  Stopped", "$ ls", "file", "$ fg", "",
         "Some words and the end",
