@@ -37,7 +37,14 @@ def picture(easyllm: Easyllm) -> str:
 
 @pytest.mark.parametrize("command", ["chat", "models"])
 @pytest.mark.parametrize(
-    ("provider", "hint"), [("ollama", "ollama serve"), ("llamacpp", "llama-server -m")]
+    ("provider", "hint"),
+    [
+        ("ollama", "ollama serve"),
+        ("llamacpp", "llama-server -m"),
+        ("vllm", "vllm serve"),
+        ("lmstudio", "lms server start"),
+        ("openai", "is the server running?"),
+    ],
 )
 def test_nothing_listens(easyllm: Easyllm, command: str, provider: str, hint: str) -> None:
     """On this machine it is not tried again: nobody starts a server within a backoff."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.vendors import VENDORS
 from tests.binary import Easyllm, Ran, only, said
 from tests.objects import checks_of
 from tests.over_tls import over_tls
@@ -239,14 +238,6 @@ def test_nothing_listens(easyllm: Easyllm) -> None:
     found = fails(easyllm, "server", 6, profiles=profiles)
     assert found["message"] == f"nothing listens at 127.0.0.1:{port}"
     assert "ollama serve" in found["hint"]
-
-
-@pytest.mark.parametrize("provider", ["llamacpp", "vllm", "lmstudio"])
-def test_servers_that_people_run_are_started_with_a_command(
-    easyllm: Easyllm, provider: str
-) -> None:
-    found = fails(easyllm, "server", 6, profiles=only(NOBODY, provider))
-    assert found["hint"] == f"is it running? start it with: {VENDORS[provider].start}"
 
 
 def test_a_server_that_hangs_up_has_shown_no_certificate(easyllm: Easyllm) -> None:
