@@ -174,6 +174,56 @@ def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, 
     assert "easyllm-broken 1.5 (broken = easyllm_broken:Provider)" in complaint
 
 
+STEPS = {
+    "for_one_answer": ("def for_one_answer(self)", ["chat", "hi"]),
+    "holds_text": ("def holds_text(self)", ["chat", "hi"]),
+    "reasons": ("async def reasons(self)", ["doctor"]),
+    "try_key": ("async def try_key(self)", ["doctor"]),
+    "is_mine": ("def is_mine(self, listed)", ["doctor"]),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_a_plugin_is_blamed_on_it(
+    easyllm: Easyllm, tmp_path: Path, step: str
+) -> None:
+    head, (command, *words) = STEPS[step]
+    code = CLASS.format(events="yield Done('stop', True)", models="return [Model('m')]")
+    code = code.replace("Done,", "Done, Model,") + f"    {head}: raise KeyError('x')\n"
+    env = on_path(package(tmp_path, code))
+    ran = easyllm.run(command, "-p", "broken", *words, env=env)
+    told = ran.out.decode() + ran.err
+    assert ran.code == 2, told
+    assert "KeyError: 'x'" in told
+    assert "easyllm-broken 1.5" in told
+
+
+def test_a_request_that_a_plugin_cannot_build_is_blamed_on_it(
+    easyllm: Easyllm, tmp_path: Path
+) -> None:
+    code = """
+from easyllm_cli import OpenAIProvider
+class Provider(OpenAIProvider):
+    def message(self, message): raise KeyError('x')
+"""
+    env = on_path(package(tmp_path, code)) | {"BROKEN_BASE_URL": "http://127.0.0.1:9/v1"}
+    ran = easyllm.run("chat", "-p", "broken:m", "hi", "--dry-run", env=env)
+    assert (ran.code, ran.out) == (2, b"")
+    assert "easyllm-broken 1.5" in ran.complaint
+
+
+def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
+    easyllm: Easyllm, tmp_path: Path
+) -> None:
+    code = CLASS.format(events="raise BusyError('no', retryable=False)", models="pass")
+    code = "from easyllm_cli import BusyError\n" + code
+    code += "    async def explain(self, error): raise KeyError('x')\n"
+    env = on_path(package(tmp_path, code))
+    ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
+    assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
+    assert "easyllm-broken 1.5" in ran.complaint
+
+
 @pytest.mark.parametrize("models", ["return ['m']", "return 5", "raise KeyError('x')"])
 def test_a_plugin_that_cannot_list_its_models(
     easyllm: Easyllm, tmp_path: Path, models: str

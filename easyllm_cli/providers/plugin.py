@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from importlib.metadata import EntryPoint
+from inspect import isawaitable
 from types import new_class
 from typing import Any, ClassVar
 
@@ -62,10 +63,34 @@ def blamed(entry: EntryPoint) -> Iterator[None]:
         ) from error
 
 
+def step(name: str) -> Any:
+    """A method that runs the plugin's own under `blamed`; one that is awaited, to its end."""
+
+    def run(self: Blaming, *given: Any, **named: Any) -> Any:
+        with blamed(self.entry):
+            made = getattr(super(Blaming, self), name)(*given, **named)
+        return awaited(self.entry, made) if isawaitable(made) else made
+
+    return run
+
+
+async def awaited(entry: EntryPoint, made: Any) -> Any:
+    with blamed(entry):
+        return await made
+
+
 class Blaming(BaseLLMProvider):
     """Stands before a plugin's class and runs each step of it under `blamed`."""
 
     entry: ClassVar[EntryPoint]
+    for_one_answer = step("for_one_answer")
+    holds_text = step("holds_text")
+    is_mine = step("is_mine")
+    reasons = step("reasons")
+    try_key = step("try_key")
+    # Of a WireProvider alone; of any other nobody asks for them.
+    prepare = step("prepare")
+    dry_request = step("dry_request")
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         with blamed(self.entry):
@@ -92,6 +117,14 @@ class Blaming(BaseLLMProvider):
             if not all(isinstance(one, Model) for one in found):
                 raise TypeError("models gave something that is no Model")
             return list(found)
+
+    async def explain(self, error: EasyLLMError) -> None:
+        try:
+            with blamed(self.entry):
+                await super().explain(error)
+        except EasyLLMError as failure:
+            failure.partial = error.partial  # what had come is not lost with its error
+            raise
 
     async def aclose(self) -> None:
         with blamed(self.entry):
