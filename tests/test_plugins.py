@@ -177,7 +177,7 @@ def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, 
 STEPS = {
     "for_one_answer": ("def for_one_answer(self)", ["chat", "hi"]),
     "holds_text": ("def holds_text(self)", ["chat", "hi"]),
-    "reasons": ("async def reasons(self)", ["doctor"]),
+    "reasons": ("async def reasons(self)", ["doctor", "-m", "m"]),
     "try_key": ("async def try_key(self)", ["doctor"]),
     "is_mine": ("def is_mine(self, listed)", ["doctor"]),
 }
