@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pygments.lexers import get_all_lexers
 from pygments.token import Token
@@ -35,6 +35,14 @@ def test_a_fence_that_is_indented() -> None:
     """As much is taken from its lines as stands before the fence, and no more."""
     made = [plain(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
     assert made == ["```", "a", "  b", "c", "```"]
+
+
+def test_code_in_a_list_and_in_a_quote() -> None:
+    """Behind what stands before each row it is as exact, blanks at the end too."""
+    made = [
+        plain(row) for row in at_once("- a\n  ```\n  x  \n\n    y\n  ```\n\n> ```\n> z  \n> ```\n")
+    ]
+    assert made == ["• a", "  ```", "  x  ", "", "    y", "  ```", "", "│ ```", "│ z  ", "│ ```"]
 
 
 def test_a_fence_of_four_holds_a_fence_of_three() -> None:
@@ -115,6 +123,7 @@ def test_a_line_of_data_has_no_colours() -> None:
 
 
 @pytest.mark.parametrize("name", ["python", "c", "js", "html", "rust", "yaml", "bash", "perl"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
     words = [

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.render.document import Document
@@ -91,6 +91,7 @@ def test_definitions_before_their_use() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     text=st.lists(
         st.sampled_from([*EXAMPLES[:200], "\n", "\n\n", "- ", "> ", "```\n", "| a |\n|---|\n", " "])

@@ -4,7 +4,7 @@ import struct
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.messages import Image
@@ -66,6 +66,7 @@ def test_a_header_that_is_cut(name: str) -> None:
         assert pixels(data[:end]) in [None, size, *tiles]
 
 
+@settings(deadline=None)
 @given(st.sampled_from([data for data, _ in PICTURES.values()]), st.binary(max_size=60))
 def test_any_bytes_behind_a_true_beginning(data: bytes, more: bytes) -> None:
     pixels(data[:12] + more)

@@ -148,9 +148,10 @@ class Road:
 
     def _speed(self, tokens: int | None) -> str:
         """Tokens a second from the first one on; "" where they did not come one by one."""
-        if not tokens or not self.first_token or self.question.run.stream is False:
+        since = time.monotonic() - self.first_token if self.first_token else 0.0
+        if not tokens or not since or self.question.run.stream is False:
             return ""
-        return f"{(tokens - 1) / (time.monotonic() - self.first_token):.0f} tokens/s"
+        return f"{(tokens - 1) / since:.0f} tokens/s"
 
     def _finish(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the outcome; a --json object that cannot be written leaves its text in a file."""

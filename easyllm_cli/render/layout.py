@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
 
 from markdown_it.token import Token
 
 from .grid import grid
 from .inline import spans_of
 from .parsing import siblings
-from .spans import BOLD, DIM, UNDERLINE, Row, Span, clean, joined
+from .spans import BOLD, DIM, UNDERLINE, Row, Span, clean, joined, merged
 from .syntax import Lexer
 from .wrapping import wrap
 
@@ -106,7 +107,11 @@ def _table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
 
 def indented(rows: Iterable[Row], first: Span, others: Span) -> list[Row]:
     """The rows behind a label that stands before the first, and what stands before the others."""
-    return [joined([others if index else first, *row]) for index, row in enumerate(rows)]
+    labels = chain([first], repeat(others))
+    return [
+        merged([label, *row]) if row else joined([label])
+        for label, row in zip(labels, rows, strict=False)
+    ]
 
 
 KINDS: dict[str, Callable[[Sequence[Token], int, int], list[Row]]] = {
