@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from ..endpoints import endpoint_of, is_loopback
 from ..errors import EasyLLMError
@@ -15,8 +16,10 @@ from ..keys import holds
 from ..profiles import Profile
 from ..providers import provider_for
 from ..vendors import VENDORS
+from ..weights import demo_is_there
 
 SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llamacpp": "llama.cpp", "vllm": "vLLM"}
+EMBEDDED = {"local": "A small demo model, run by easyllm itself"}
 SECONDS = 0.5  # for each server, all at once
 
 
@@ -56,6 +59,13 @@ async def _ask(name: str) -> Found | None:
         return None
     count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
     return Found(name, f"{SERVERS[name]} at {endpoint.url}, {count}", tuple(models))
+
+
+def embedded_model() -> list[Found]:
+    """The demo model of `easyllm pull`, where it and what runs it are there."""
+    if find_spec("xllamacpp") is None or not demo_is_there():
+        return []
+    return [Found(name, says[0].lower() + says[1:]) for name, says in EMBEDDED.items()]
 
 
 def known_keys() -> list[Found]:

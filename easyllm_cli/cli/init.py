@@ -21,12 +21,12 @@ def init(file: File, yes: Yes = False) -> int:
     from ..config import profiles_path
     from ..editing import create, refuse_existing
     from ..render.output import Stream, complain
-    from .discovery import known_keys, running_servers
+    from .discovery import embedded_model, known_keys, running_servers
     from .starter import choose_default, may_write, starter
 
     path = profiles_path(file.profiles)
     refuse_existing(path)
-    servers, keys = running_servers(), known_keys()
+    servers, keys = [*running_servers(), *embedded_model()], known_keys()
     for found in [*servers, *keys]:
         complain(f"easyllm: found {found.says}")
     if not servers and not keys:

@@ -9,7 +9,7 @@ import typer
 
 from ..editing.document import toml_string
 from ..errors import UsageError
-from .discovery import SERVERS, Found
+from .discovery import EMBEDDED, SERVERS, Found
 
 HEAD = """\
 # Profiles for easyllm: named ways to reach a model. Written by easyllm init.
@@ -43,7 +43,7 @@ def may_write(path: Path, yes: bool) -> None:
 
 
 def choose_default(servers: list[Found], keys: list[Found], yes: bool) -> str:
-    """The first local server, else what the user names (NAME or NAME:MODEL); "" = none.
+    """The first server here, else what the user names (NAME or NAME:MODEL); "" = none.
 
     A provider that costs money is never chosen by itself.
     """
@@ -67,7 +67,8 @@ def starter(servers: list[Found], keys: list[Found], default: str) -> str:
     line = f"default_profile = {toml_string(default or first)}"
     text = HEAD + "\n" + (line if default else f"# {line}") + " # what is asked without -p\n"
     for found in servers:
-        text += f"\n# {SERVERS[found.provider]}, on this machine.\n" + _table(found.provider)
+        title = {**SERVERS, **EMBEDDED}[found.provider]
+        text += f"\n# {title}, on this machine.\n" + _table(found.provider)
         if found.models:
             text += f"model = {toml_string(found.models[0])}{_others(found.models)}\n"
     for found in keys:

@@ -1,0 +1,36 @@
+"""`easyllm init` where the embedded model and what runs it are there."""
+
+import tomllib
+
+from easyllm_cli.cli.discovery import SERVERS
+from easyllm_cli.vendors import endpoint_variable
+from easyllm_cli.weights import DEMO
+from tests.binary import Easyllm
+from tests.servers import setup
+from tests.standins.openai import OpenAIServer
+from tests.standins.server import StandIn
+
+NOWHERE = {endpoint_variable(name): "http://127.0.0.1:9" for name in SERVERS}
+
+
+def test_the_embedded_model_answers_where_no_server_does(
+    easyllm: Easyllm, servers_set_up: None
+) -> None:
+    env = {**NOWHERE, "OPENAI_API_KEY": "sk-very-secret-0123456789"}
+    other = ("--profiles", str(easyllm.home / "without.toml"))
+    assert "demo model" not in easyllm.run("init", "--yes", *other, env=env).err
+    folder = easyllm.home / "data" / "easyllm" / "models"
+    folder.mkdir(parents=True)
+    (folder / f"{DEMO}.gguf").symlink_to(setup.MODEL)
+    assert easyllm.run("init", "--yes", env=env).code == 0
+    made = tomllib.loads(easyllm.config.read_text())
+    local, openai = {"provider": "local"}, {"provider": "openai"}
+    assert made == {"default_profile": "local", "profiles": {"local": local, "openai": openai}}
+    ran = easyllm.run("chat", "--max-tokens", "5", "Say hi", env=env, timeout=60)
+    assert (ran.code, bool(ran.out.strip())) == (0, True)
+    easyllm.config.unlink()
+    with StandIn(OpenAIServer().handle) as server:
+        env["VLLM_BASE_URL"] = f"{server.url}/v1"
+        assert easyllm.run("init", "--yes", env=env).code == 0
+    made = tomllib.loads(easyllm.config.read_text())
+    assert (made["default_profile"], [*made["profiles"]]) == ("vllm", ["vllm", "local", "openai"])
