@@ -21,6 +21,7 @@ from tests.standins.request import Request
 from tests.standins.responses import ResponsesServer
 from tests.standins.script import Cut, Script, Wait, chunk, scripted
 from tests.standins.server import Handler, StandIn
+from tests.terminal import shown
 
 KEY = "sk-test-0123456789abcdefghij"
 ORDER = [
@@ -337,8 +338,10 @@ def test_a_server_cannot_forge_a_line(easyllm: Easyllm) -> None:
     script = Script(words, status=401, content_type="application/json")
     with StandIn(scripted(script)) as server:
         ran = easyllm.run("doctor", profiles=only(server))
-    assert ran.code == 3
-    assert len(ran.out.splitlines()) == 8
+        code, screen, err = shown(easyllm, "doctor", profiles=only(server))
+    assert (ran.code, code, err) == (3, 3, "")
+    assert len(ran.out.splitlines()) == len(screen.splitlines()) == 8
+    assert "\x1b" not in screen
 
 
 def test_a_real_server(easyllm: Easyllm, smol: RealServer, ollama: RealServer) -> None:

@@ -46,3 +46,15 @@ async def test_a_failing_list_is_the_servers_failure() -> None:
     made = await found(provider)
     assert list(made)[-1] == "server"
     assert made["server"] == (False, "come back later")
+
+
+class Tabled(Own):
+    """Its list is no server's."""
+
+    models_note = "from a table"
+
+
+async def test_a_list_that_no_server_gave_proves_nothing_about_one() -> None:
+    made = await found(Tabled({"provider": "own", "model": "not in it"}))
+    assert {ok for ok, _ in made.values()} == {None}
+    assert made["server"] == (None, "from a table")

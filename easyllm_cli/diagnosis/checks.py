@@ -24,19 +24,21 @@ LONG_KEY = 20
 LONG_LIST = 50  # models among which a close name is looked for
 # One token tells that the model answers; OpenAI's Responses refuses a limit below 16.
 TOKENS = {"responses": 16}
+ITS_OWN = "the provider finds it by itself"
 UNKNOWN = "the provider finds its server by itself"
 
 
 async def key(patient: Patient) -> Finding:
     """Found, and from where."""
-    if patient.wire is None:
-        return Finding(None, "the provider looks after its own")
-    patient.wire.headers()
-    found = patient.wire.key
-    if found is None:
-        return Finding(None, "none is needed or named: none is sent")
-    source = source_of(patient.profile, patient.wire.endpoint) or "the profile"
-    return Finding(True, f"{source}{shown(found)}")
+    wire = patient.wire
+    if wire is None:
+        return Finding(None, ITS_OWN)
+    wire.headers()  # a variable that one of them names may be missing
+    if wire.key is None:
+        nowhere = "none is needed or named: none is sent"
+        return Finding(None, ITS_OWN if patient.provider.models_note else nowhere)
+    source = source_of(patient.profile, wire.endpoint) or "the profile"
+    return Finding(True, f"{source}{shown(wire.key)}")
 
 
 def shown(found: Secret) -> str:
