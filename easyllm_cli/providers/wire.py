@@ -225,14 +225,15 @@ class WireProvider(BaseLLMProvider):
         if isinstance(error, NetworkError) and error.code == "refused":
             start = self.vendor.start
             error.hint = f"is it running? start it with: {start}" if start else self.start_hint
-        if not isinstance(error, NotFoundError) or error.status is None or not self.model:
+        asked = error.status and self.model and not self.models_note
+        if not isinstance(error, NotFoundError) or not asked:
             return
         try:
             offered = await self.list_models()
         except EasyLLMError:
             error.hint = self.path_hint  # not even a model list: it is the path that is wrong
             return
-        if offered and self.model not in offered:
+        if offered and not any(map(self.is_mine, offered)):
             error.hint = nearest(self.model, offered[:50] if len(offered) > 400 else offered)
             if error.hint.startswith("known:"):
                 error.hint = f"easyllm models {self.profile.choice} lists what there is"

@@ -13,8 +13,9 @@ from easyllm_cli.errors import (
     RefusedError,
     TooLargeError,
 )
+from easyllm_cli.transport.status import HINTS
 from tests.asking import failure
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, asking
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.standins.script import Script, chunk, compact, scripted, sse
 from tests.standins.server import StandIn
 
@@ -46,6 +47,14 @@ async def test_errors_by_status_and_words(
         error = await failure(kind, asking(server, max_retries=1), stream)
         assert len(server.requests) == requests, "litellm tries nothing again itself"
     assert (error.status, error.message) == (status, body["message"])
+
+
+async def test_a_model_that_is_not_there_gets_no_name_from_litellms_own_table() -> None:
+    """Whose server was asked is not in it, and it lists most names without their vendor."""
+    refusal = LITELLM.refusal(404, "no such model")
+    with StandIn(scripted(refusal)) as server:
+        error = await failure(NotFoundError, asking(server, model="openai/gpt-4o", max_retries=0))
+    assert error.hint == HINTS[NotFoundError]
 
 
 async def test_error_tells_the_request_and_when_to_come_back() -> None:
