@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ..errors import EasyLLMError
 from ..events import Model
 from ..secret import Secret
 from ..transport.carrier import Request
+from ..transport.closing import close_with_loop
 from ..transport.exchange import Parsed
 from ..transport.framing import BODY
 from ..transport.patience import Patience
@@ -69,6 +71,8 @@ async def sent(
     Raises:
         EasyLLMError: by its class, whatever litellm or the vendor says.
     """
+    kept = litellm.in_memory_llm_clients_cache
+    close_with_loop(Clients(mark=kept.update_cache_key_with_event_loop("")))
     try:
         answer = await patience.wait(litellm.acompletion(**arguments(request, url, key)))
         if not stream:
@@ -85,6 +89,25 @@ async def sent(
             raise failed from error
     finally:
         patience.stop()
+
+
+@dataclass(frozen=True)
+class Clients:
+    """litellm's HTTP clients of one event loop: it keeps them, also when their loop has ended.
+
+    `mark` ends the names that they have in litellm's cache.
+    """
+
+    mark: str
+    is_closed: ClassVar[bool] = False
+
+    async def aclose(self) -> None:
+        cache = litellm.in_memory_llm_clients_cache
+        held = list(cache.cache_dict.items())
+        for name, client in [one for one in held if self.mark and one[0].endswith(self.mark)]:
+            cache.delete_cache(name)
+            with suppress(Exception):  # at a loop's end nobody is there to be told
+                await client.close()
 
 
 class Shuffle:

@@ -1,5 +1,6 @@
 """litellm over a stand-in: what it would invent, retry, leak or hide, and does not."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from easyllm_cli.messages import messages_of
 from easyllm_cli.profiles import Profile
 from easyllm_cli.providers.litellm import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
+from tests.binary import wait_until
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.standins.openai import OpenAIServer
 from tests.standins.script import DONE, Script, Wait, chunk, compact, scripted, sse, usage_chunk
@@ -207,3 +209,17 @@ async def test_the_specs_sample() -> None:
     texts = [event.text for event in came if isinstance(event, Text)]
     assert "".join(texts) == "Hello from gpt-4: hi"
     assert notes(came) == ["claude-2: overloaded (HTTP 503); asking gpt-4"]
+
+
+def test_connections_end_with_their_event_loop() -> None:
+    """litellm keeps a client for each loop, and closes none that is still in its cache."""
+    with StandIn(LITELLM.server().handle) as server:
+        config = LITELLM.profile(server)
+
+        async def ask() -> str:
+            return await LLMService().get_response(config, "hi")
+
+        for _ in range(2):
+            assert asyncio.run(ask())
+            wait_until(lambda: server.connections == 0)
+        assert len(server.requests) == 2
