@@ -141,6 +141,21 @@ async def test_a_refused_schema_is_an_error_and_not_left_out(
     assert f"-o {option}" in error.hint
 
 
+async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
+    words = {
+        "message": "Invalid schema for response_format 'answer'",
+        "param": "text.format.schema",
+    }
+    with StandIn(scripted(refusal(400, words))) as server:
+        asked = openai(server, api="responses").with_(schema=STRICT)
+        error = await failure(RefusedError, asked)
+    option = """text='{"format": {"type": "json_object"}}'"""
+    assert f"-o {option} asks for JSON alone" in error.hint
+    own = Profile.of({"text": {"format": {"type": "json_object"}}})
+    followed = asked.with_(options=own.options)
+    assert (await body_of(followed, SYSTEM))["text"] == {"format": {"type": "json_object"}}
+
+
 async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
     """The request is repeated without what nobody asked for; the schema stays in it."""
     with StandIn(scripted(refusal(400, {"message": "no"}), HELLO)) as server:

@@ -26,6 +26,7 @@ LIMITS = (
 # A schema is never left out: the user is told how to ask for JSON alone.
 ANY_JSON = {
     "response_format": """response_format='{"type": "json_object"}'""",
+    "text.format": """text='{"format": {"type": "json_object"}}'""",
     "format": "format=json",
     "generationConfig.responseSchema": "responseSchema=null",
     "generationConfig.responseJsonSchema": "responseJsonSchema=null",
