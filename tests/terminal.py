@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -15,6 +16,8 @@ from typing import Self
 from tests.binary import LONGEST, Easyllm, wait_until
 from tests.emulator import Emulator, seen
 from tests.pseudoterminal import Pty
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")  # styles and colours
 
 
 def set_size(terminal: int, columns: int) -> None:

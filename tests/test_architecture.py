@@ -69,6 +69,8 @@ LATE = {
     ("cli/app.py", "invoke"),  # the same, after Ctrl-C
     ("cli/allowed.py", "profiles"),  # completion, at a TAB
     ("cli/allowed.py", "models"),
+    ("cli/allowed.py", "own_profiles"),
+    ("cli/allowed.py", "providers"),
     ("cli/completion.py", "candidates"),
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),

@@ -129,6 +129,14 @@ def test_profiles(easyllm: Easyllm) -> None:
     assert words(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral"]
 
 
+def test_the_groups_of_commands(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(NOBODY)
+    assert words(easyllm, "easyllm profiles sh") == ["show"]
+    assert words(easyllm, "easyllm profiles show ") == ["r1"]
+    assert words(easyllm, "easyllm profiles list --color ") == ["auto", "always", "never"]
+    assert words(easyllm, "easyllm keys set olla") == ["ollama"]
+
+
 def test_a_broken_file_leaves_the_built_in_names(easyllm: Easyllm) -> None:
     easyllm.write_profiles("[profiles.a\n")
     assert words(easyllm, "easyllm chat -p olla") == ["ollama"]

@@ -1,8 +1,15 @@
 """What an option's value may be: what checks it, and what a shell completes it with."""
 
 from collections.abc import Callable
+from typing import Any
 
 import typer
+
+
+def worded(words: tuple[str, ...]) -> dict[str, Any]:
+    """What makes Typer's option one that takes these words: told, checked and completed."""
+    checks = {"callback": one_of(*words), "autocompletion": lambda: list(words)}
+    return {"metavar": "|".join(words), **checks}
 
 
 def one_of(*words: str) -> Callable[[str | None], str | None]:
@@ -28,6 +35,20 @@ def profiles(context: typer.Context, incomplete: str) -> list[str]:
     from .completion import profile_names
 
     return profile_names(context.params.get("profiles"), incomplete)
+
+
+def own_profiles(context: typer.Context) -> list[str]:
+    """Completes a profile of the file: what a command shows or changes."""
+    from .completion import names_in_file
+
+    return names_in_file(context.params.get("profiles"))
+
+
+def providers() -> list[str]:
+    """Completes a built-in name."""
+    from .completion import built_in_names
+
+    return built_in_names()
 
 
 def models(context: typer.Context) -> list[str]:

@@ -105,7 +105,9 @@ class Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, [self.usual, *args] if self.usual and not named else args)
+        # While a line is completed, the command is still to be named.
+        usual = self.usual and not named and not ctx.resilient_parsing
+        return super().parse_args(ctx, [self.usual, *args] if usual else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)

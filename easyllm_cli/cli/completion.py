@@ -123,6 +123,17 @@ def profile_names(file: str | None, begun: str) -> list[str]:
     return found.names if found else list(VENDORS)
 
 
+def names_in_file(file: str | None) -> list[str]:
+    """The profiles of the file alone, without the built-in names."""
+    found = profiles_of(file)
+    return list(found.tables) if found else []
+
+
+def built_in_names() -> list[str]:
+    """The providers that need no file."""
+    return list(VENDORS)
+
+
 def model_names(file: str | None, profile: str | None) -> list[str]:
     """The models that the chosen profile's server offered when `models` was last run."""
     found = profiles_of(file)

@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from ..events import Collector, Done, Event, Start, Text
-from .allowed import one_of
+from .allowed import worded
 from .options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
 from .prompt import Stdin
 
@@ -23,8 +23,7 @@ Elicit = Annotated[
     str | None,
     typer.Option(
         "--elicit", help="Ask for thinking in tags: auto = where the model cannot reason.",
-        callback=one_of(*ELICIT), metavar="|".join(ELICIT), autocompletion=lambda: list(ELICIT),
-        rich_help_panel=HOW, show_default=False,
+        rich_help_panel=HOW, show_default=False, **worded(ELICIT),
     ),
 ]  # fmt: skip
 

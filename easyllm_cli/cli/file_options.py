@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .allowed import COLOR, one_of
+from .allowed import COLOR, own_profiles, worded
 
 
 @dataclass(eq=False, repr=False)
@@ -34,12 +34,13 @@ class Form:
     json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
     color: Annotated[
         str | None,
-        typer.Option(
-            "--color", help="ANSI colours.", callback=one_of(*COLOR),
-            autocompletion=lambda: list(COLOR), metavar="auto|always|never",
-            show_default=False,
-        ),
-    ] = None  # fmt: skip
+        typer.Option("--color", help="ANSI colours.", show_default=False, **worded(COLOR)),
+    ] = None
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A profile.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A profile.", show_default=False, autocompletion=own_profiles
+    ),
+]

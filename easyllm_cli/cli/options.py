@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .allowed import CODE, COLOR, EFFORT, REASONING, models, number, one_of, profiles
+from .allowed import CODE, COLOR, EFFORT, REASONING, models, number, profiles, worded
 
 WHO = "Who answers"
 WHAT = "What is asked"
@@ -20,8 +20,7 @@ SAFE = "How it runs"
 def _option(panel: str, *names: str, says: str, words: tuple[str, ...] = (), **more: Any) -> Any:
     """`words`: all that the value may be."""
     if words:
-        checks = {"callback": one_of(*words), "autocompletion": lambda: list(words)}
-        more = {"metavar": "|".join(words), **checks, **more}
+        more = {**worded(words), **more}
     return typer.Option(*names, help=says, rich_help_panel=panel, show_default=False, **more)
 
 

@@ -4,15 +4,17 @@ from typing import Annotated
 
 import typer
 
+from ..allowed import providers
 from ..file_options import File
 from ..options import options
 
 KeyName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help='A provider, or a name for keyring = "NAME".', show_default=False
+        metavar="NAME", help='A provider, or a name for keyring = "NAME".', show_default=False,
+        autocompletion=providers,
     ),
-]
+]  # fmt: skip
 
 
 @options
