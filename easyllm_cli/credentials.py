@@ -12,6 +12,7 @@ from types import ModuleType
 from .closed_file import refuse_if_open
 from .endpoints import Endpoint, is_loopback
 from .errors import AuthError, ConfigError
+from .folders import keys_file
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
 from .vendors import vendor_of
@@ -113,6 +114,17 @@ def _keys() -> ModuleType:
     return keys
 
 
+def _may_be_stored() -> bool:
+    """Whether there is a file of stored keys: without it 1 ms of imports is saved."""
+    try:
+        keys_file().stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, RuntimeError):
+        pass  # whoever reads it tells what is wrong
+    return True
+
+
 def _takes_usual(profile: Profile, endpoint: Endpoint) -> bool:
     """Only the provider's own hosts, or the endpoint its variable names, get its usual key."""
     return endpoint.host in vendor_of(profile.provider).hosts or bool(endpoint.variable)
@@ -132,7 +144,7 @@ def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
     variable = _variable(profile)
     if variable:
         return usable(os.environ[variable], f"{variable} is empty")
-    stored: str | None = _keys().stored(name)
+    stored: str | None = _keys().stored(name) if _may_be_stored() else None
     if stored is not None:
         return usable(stored, f'the key stored as "{name}" is empty')
     if endpoint.host in vendor.hosts and vendor.key_required:

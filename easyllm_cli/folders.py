@@ -14,6 +14,11 @@ def config_folder() -> Path:
     return _folder("XDG_CONFIG_HOME", ".config")
 
 
+def keys_file() -> Path:
+    """What `easyllm keys` has stored, or says where it did."""
+    return config_folder() / "keys.json"
+
+
 def state_folder() -> Path:
     """Where partial answers and model lists are kept: XDG_STATE_HOME, Application Support or
     LOCALAPPDATA."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..closed_file import MAX_FILE_BYTES, locked, refuse_if_open, replace
 from ..errors import ConfigError, OutputError
-from ..folders import config_folder
+from ..folders import keys_file
 
 Entries = dict[str, dict[str, Any]]
 # An entry holds exactly one of these.
@@ -26,7 +26,7 @@ def path_of_keys() -> Path:
     Raises:
         RuntimeError: nothing tells where home is.
     """
-    return config_folder() / "keys.json"
+    return keys_file()
 
 
 def entries() -> Entries:

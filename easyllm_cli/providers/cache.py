@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from ..errors import ConfigError
@@ -82,6 +81,8 @@ def identity_of(profile: Profile) -> str:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, Secret):
+        from hashlib import sha256  # OpenSSL's, 1 ms, and only a key in a profile needs it
+
         return ["secret", sha256(value.reveal().encode("utf-8", "surrogatepass")).hexdigest()]
     if isinstance(value, Timeout):
         return vars(value)
