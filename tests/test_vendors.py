@@ -74,7 +74,7 @@ def test_row_is_whole(name: str) -> None:
 
 
 def test_litellm_needs_no_address_and_takes_no_variable_of_a_vendor(all_keys: None) -> None:
-    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm"]
+    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm", "local"]
     nowhere = Profile.of({"provider": "litellm", "model": "openai/m"})
     assert endpoint_of(nowhere).url == ""
     for profile in (nowhere, nowhere.with_(endpoint="https://api.openai.com/v1")):
