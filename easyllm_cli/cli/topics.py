@@ -74,8 +74,8 @@ def profiles() -> str:
         "A profile is a named way to a model: -p NAME, or -p NAME:MODEL. The providers' names are "
         "profiles by themselves and need no file. Without -p: EASYLLM_PROFILE, else the file's "
         "default_profile, else the demo model of `easyllm pull`. `easyllm init` writes a first "
-        "file, `easyllm profiles -h` tells how to change it, `easyllm keys -h` how to store a key, and "
-        "`easyllm doctor -p NAME` finds out why one does not answer.",
+        "file, `easyllm profiles -h` tells how to change it, `easyllm keys -h` how to store a "
+        "key, and `easyllm doctor -p NAME` finds out why one does not answer.",
         f"Your own are tables in {place()}, which --profiles FILE and EASYLLM_PROFILES replace:",
         PROFILE,
         "The keys of a profile:",
