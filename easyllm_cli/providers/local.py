@@ -47,12 +47,13 @@ class LocalProvider(OpenAIProvider):
 
     def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
         made = Profile.asked_for(profile)
-        if made.endpoint is not None:
+        ours = VENDORS["local"].base_url  # in the profile of a provider that is made again
+        if made.endpoint not in (None, ours):
             raise ConfigError(
                 "the embedded model has no endpoint",
                 hint='leave it out, or set provider = "llamacpp" for a server of your own',
             )
-        super().__init__(replace(made, endpoint=VENDORS["local"].base_url, transport="http"))
+        super().__init__(replace(made, endpoint=ours, transport="http"))
         self.path = path_of(self.model)
         self.model = self.path.stem
         self._engines = Connections(self._started)  # one, kept by all answers of an event loop

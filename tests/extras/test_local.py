@@ -54,6 +54,12 @@ def test_json_names_who_answered(local: Easyllm) -> None:
     assert "small demo model" in answer["notes"][0]
 
 
+def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
+    ran = local.run("doctor", "--call", timeout=LONG)
+    assert (ran.code, ran.err) == (0, ""), ran.out
+    assert ran.out.splitlines()[-1].startswith(b"ok   call      the first token after ")
+
+
 def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
     outs = {
         local.run(command, "-p", "local", *how, *SHORT, "Hello").out
