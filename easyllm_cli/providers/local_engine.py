@@ -94,7 +94,9 @@ class Engine:
         Idle it is gone in 0.1 s. Busy it would stop every thread of Python until the batch at hand
         is done. Not in a daemon thread: the interpreter's end would crash inside it (SIGSEGV).
         """
-        if self.answering:
+        # One that is let go of before its loop has begun waits for that loop's end for ever: to
+        # have answered is to have begun.
+        if self.answering or self._is_busy():
             threading.Thread(target=self._wait_and_close, name="easyllm-engine").start()
         else:
             self._server = None

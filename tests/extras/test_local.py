@@ -60,6 +60,11 @@ def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
     assert ran.out.splitlines()[-1].startswith(b"ok   call      the first token after ")
 
 
+def test_an_engine_that_was_never_asked_is_let_go_of(local: Easyllm) -> None:
+    """One process in five waited for ever; the doctor loads the model and asks it nothing."""
+    assert [local.run("doctor", timeout=LONG).code for _ in range(12)] == [0] * 12
+
+
 def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
     outs = {
         local.run(command, "-p", "local", *how, *SHORT, "Hello").out
