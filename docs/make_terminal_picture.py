@@ -1,4 +1,7 @@
-"""Makes docs/*.svg from real runs: PYTHONPATH=. python docs/make_terminal_picture.py"""
+"""Makes docs/*.svg from real runs, with the Python of a venv that has the extra `local`.
+
+PYTHONPATH=. .cache/extras-venv/bin/python docs/make_terminal_picture.py
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,12 @@ TERMINAL = (
     'easyllm vision -p eyes red.png "What color is this image?"',
     "easyllm models -p eyes",
 )
+# Somebody who has just installed it: no key, no server, no file.
+FIRST = (
+    "easyllm pull --yes",
+    'easyllm chat "What is Python?" --max-tokens 60 -u',
+    "easyllm doctor",
+)
 THINKING = 'easyllm chat -p thinker "Why is the sky blue?"'
 
 
@@ -75,7 +84,8 @@ def on_a_terminal(command: str, folder: Path, columns: int = SIZE[0]) -> tuple[E
     """The screen while the reasoning was live, the latest of it, and when the command has ended."""
     path = f"{Path(BINARY).parent}:{os.environ['PATH']}"
     env = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-    env["EASYLLM_PROFILES"] = str(folder / "profiles.toml")
+    if (folder / "profiles.toml").exists():
+        env["EASYLLM_PROFILES"] = str(folder / "profiles.toml")
     with Pty(columns, SIZE[1]) as pty:
         child = subprocess.Popen(
             ["bash", "-c", command], cwd=folder, env=env, stdin=pty.descriptor,
@@ -120,17 +130,24 @@ def console() -> Console:
     return Console(record=True, width=SIZE[0], force_terminal=True, file=io.StringIO())
 
 
+def shown(name: str, commands: tuple[str, ...], folder: Path) -> None:
+    """A picture of commands that were run one after the other."""
+    made = console()
+    for command in commands:
+        made.print(Text(f"$ {command}", "bold"))
+        made.print(as_text(on_a_terminal(command, folder)[1]), soft_wrap=False)
+    write(name, made)
+
+
 def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        shown("first-minute.svg", FIRST, Path(home))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
         (folder / "animals.json").write_text(json.dumps(TALK), "utf-8")
         (folder / "profiles.toml").write_text(profiles(stack), "utf-8")
-        answers = console()
-        for command in TERMINAL:
-            answers.print(Text(f"$ {command}", "bold"))
-            answers.print(as_text(on_a_terminal(command, folder)[1]), soft_wrap=False)
-        write("terminal.svg", answers)
+        shown("terminal.svg", TERMINAL, folder)
         thinking = console()
         for moment in on_a_terminal(THINKING, folder, columns=60):
             thinking.print(Text(f"$ {THINKING}", "bold"))
