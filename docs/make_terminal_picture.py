@@ -59,9 +59,9 @@ TERMINAL = (
 )
 # Somebody who has just installed it: no key, no server, no file.
 FIRST = (
-    "easyllm pull --yes",
+    "easyllm pull --yes --quiet",  # quiet: where it is kept depends on the machine
     'easyllm chat "What is Python?" --max-tokens 60 -u',
-    "easyllm doctor",
+    "easyllm help exit-codes",
 )
 THINKING = 'easyllm chat -p thinker "Why is the sky blue?"'
 
@@ -109,7 +109,8 @@ def as_text(screen: Emulator) -> Text:
             if one is None:
                 made.append(" ")
                 continue
-            colour = None if one.fg == "default" else one.fg
+            named = one.fg.replace("bright", "bright_").replace("brown", "yellow")
+            colour = None if named == "default" else named
             style = Style(
                 color=colour, bold=one.bold, italic=one.italics, underline=one.underscore,
                 dim=one.blink,

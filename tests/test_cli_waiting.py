@@ -341,3 +341,16 @@ def test_a_signal_to_stop(easyllm: Easyllm) -> None:
     assert code == 143
     assert seen(out).text() == ["Some words"]
     assert seen(out).resting
+
+
+def test_a_note_that_comes_with_the_end_stands_behind_the_answer(easyllm: Easyllm) -> None:
+    """And not in the middle of the list that is still open."""
+    answer = said("A list:\n\n- one\n", "- two and", " half", finish="length")
+    with StandIn(scripted(answer)) as server:
+        code, screen = on_one_terminal(
+            easyllm, "chat", "--max-tokens", "9", "hi", profiles=only(server)
+        )
+    rows = [row for row in screen.text() if row.strip()]
+    assert code == 0
+    assert rows[-1].startswith("easyllm: the answer was cut at the token limit")
+    assert rows[-2].endswith("two and half")

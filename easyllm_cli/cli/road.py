@@ -33,6 +33,7 @@ class Road:
         self.stopped: Completion | None = None
         self.began = time.monotonic()
         self.first_token: float | None = None
+        self._waiting: list[str] = []  # notes that came after the answer had begun
 
     def travel(self, events: AsyncIterator[Event]) -> int:
         """The whole way; gives the exit code."""
@@ -51,6 +52,8 @@ class Road:
         finally:
             with suppress(OutputError):
                 self.renderer.close()
+            for text in self._waiting:
+                self._note(text)
         if error is not None and whole and not self.renderer.wrote and not self.look.json:
             self._keep(whole, error)
         self._say_how_it_went()
@@ -107,7 +110,11 @@ class Road:
             wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
             self._note(f"{event.why}{wait} (try {event.attempt})")
         elif isinstance(event, Note):
-            self._note(event.text)
+            # In the middle of an answer it would cut what is still open on the screen in two.
+            if self.gathered.text:
+                self._waiting.append(event.text)
+            else:
+                self._note(event.text)
         elif isinstance(event, Start) and self.question.common.verbose:
             self._note(f"asking {event.model} at {event.provider} (profile {event.profile})")
 

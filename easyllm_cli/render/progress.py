@@ -8,14 +8,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from . import takes_color
+
 
 class Bar(AbstractContextManager["Bar"]):
     """`show` draws how much is done, in bytes; leaving the block gives the terminal back."""
 
     def __init__(self, what: str, total: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        # The terminal's own 16 colours, which its owner has chosen to be readable.
+        console = Console(stderr=True, color_system="standard" if takes_color(2, "auto") else None)
         self._progress = Progress(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), auto_refresh=False
+            *columns, TimeRemainingColumn(), console=console, auto_refresh=False
         )
         self._task = self._progress.add_task(what, total=total)
 
