@@ -24,7 +24,7 @@ def open_editor(copy: Path, began_with: bytes) -> None:
     name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or USUAL
     try:
         words = shlex.split(name)
-        code = _wait_for(subprocess.Popen([*words, str(copy)]))
+        code = _run([*words, str(copy)])
         problem = f"the editor failed with exit code {code}" if code else ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -40,10 +40,14 @@ def open_editor(copy: Path, began_with: bytes) -> None:
     raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
 
 
-def _wait_for(editor: subprocess.Popen[bytes]) -> int:
-    """Its exit code; Ctrl-C is the editor's own as long as it runs."""
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _run(command: list[str]) -> int:
+    """Its exit code; Ctrl-C is the editor's own as long as it runs.
+
+    Deaf before it starts, so that no Ctrl-C falls in between; by a function and not SIG_IGN, which
+    the editor would inherit: it would then be deaf, too.
+    """
+    usual = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return editor.wait()
+        return subprocess.call(command)
     finally:
         signal.signal(signal.SIGINT, usual)
