@@ -1,8 +1,8 @@
 """Google's REST client as a carrier: `google.ai.generativelanguage` in a thread, frame by frame.
 
 It comes with google-generativeai, whose life ended on 2025-11-30: it knows no thinking, no seed
-and no error inside a stream. What it has and our own HTTP lacks is application-default
-credentials. The calls are its low-level client's (SPIKES b: `GenerativeModel` holds a chunk back).
+and no error inside a stream, but application-default credentials. The calls are those of its
+low-level client (SPIKES b: `GenerativeModel` holds a chunk back).
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ class _Call:
     """One request, made and read in a thread; `stop` ends it from outside."""
 
     def __init__(self, carrier: GoogleCarrier, request: Request, seconds: float) -> None:
-        self._carrier = carrier
-        self._request = request
-        self._seconds = seconds
+        self.carrier = carrier
+        self.request = request
+        self.seconds = seconds
         self._session: _Session | None = None
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
 
     def frames(self) -> Iterator[bytes]:
         """A streamed answer as server-sent events, anything else as one body.
@@ -114,28 +114,25 @@ class _Call:
             EasyLLMError: by its class; what is neither google's nor requests' as it is.
         """
         try:
-            self._session = _Session(self._carrier, self._request, self._seconds, self._stopped)
-            with self._session:
+            with _Session(self) as self._session:
                 yield from self._answer(self._session)
         except Exception as error:
-            ours = _translated(error, self._carrier)
-            if ours is not None:
+            if ours := _translated(error, self.carrier):
                 raise ours from error
 
     def stop(self) -> None:
         """A thread that reads the answer finds its end; one that waits for it gives up then."""
-        self._stopped.set()
+        self.stopped.set()
         if self._session is not None:
             self._session.hang_up()
 
     def _answer(self, session: _Session) -> Iterator[bytes]:
-        request = self._request
-        if request.body is None:
-            yield session.get(request.url).content
+        if self.request.body is None:
+            yield session.get(self.request.url).content
             return
-        base = self._carrier.endpoint.url
-        name, _, verb = request.url.removeprefix(f"{base}/models/").partition(":")
-        asked = _message({"model": f"models/{unquote(name)}", **request.body})
+        base = self.carrier.endpoint.url
+        name, _, verb = self.request.url.removeprefix(f"{base}/models/").partition(":")
+        asked = _message({"model": f"models/{unquote(name)}", **self.request.body})
         rest = REST(host=base.removesuffix(VERSION), credentials=AnonymousCredentials())
         rest._session = session  # its own follows redirects and sends thrice
         if not verb.startswith("stream"):
@@ -148,17 +145,15 @@ class _Call:
 class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is not installed
     """One request: no redirect, no second try after a 401, a refusal in our own words."""
 
-    def __init__(
-        self, carrier: GoogleCarrier, request: Request, seconds: float, stopped: threading.Event
-    ) -> None:
+    def __init__(self, call: _Call) -> None:
         tokens = TokenRequest()
-        _lead(tokens.session, carrier.route)
-        found = carrier.credentials(request, tokens)
+        _lead(tokens.session, call.carrier.route)
+        found = call.carrier.credentials(call.request, tokens)
         super().__init__(found, refresh_status_codes=(), auth_request=tokens)
-        _lead(self, carrier.route)
-        self._sent = request.revealed_headers()
-        self._limits = (carrier.route.connect, seconds)
-        self._stopped = stopped
+        _lead(self, call.carrier.route)
+        self._sent = call.request.revealed_headers()
+        self._limits = (call.carrier.route.connect, call.seconds)
+        self._stopped = call.stopped
         self._answer: Any = None
 
     def request(
@@ -192,9 +187,16 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
             with suppress(Exception):  # it may be over, in any of several ways
                 self._answer.raw.shutdown()
 
+    def close(self) -> None:
+        """The connection too, of an answer that was not read to its end."""
+        if self._answer is not None:
+            self._answer.close()
+        super().close()
+
 
 def _lead(session: Any, route: Route) -> None:
     """Make a session of `requests` go the profile's way, and read no other variables."""
+    session.headers["Connection"] = "close"  # urllib3 ends a kept one with its pool, who knows when
     session.trust_env = False  # its own reading takes a key from ~/.netrc, too
     session.proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
     if route.ca_bundle:
@@ -220,14 +222,12 @@ def _message(body: dict[str, Any]) -> Any:
 
 def _json(message: Any) -> bytes:
     """A message in the words of the REST API, as our decoder reads them."""
-    text: str = MessageToJson(type(message).pb(message), indent=None)
-    return text.encode()
+    return str(MessageToJson(type(message).pb(message), indent=None)).encode()
 
 
 def _translated(error: Exception, carrier: GoogleCarrier) -> Exception | None:
     """Our error for one of google's or requests'; None = the list of frames just ended."""
-    url = carrier.endpoint.url
-    words = shortened(str(error).partition("\n")[0])
+    url, words = carrier.endpoint.url, shortened(str(error).partition("\n")[0])
     match error:
         case EasyLLMError():
             return error

@@ -37,6 +37,7 @@ from tests.asking import (
     notes,
     opened,
 )
+from tests.binary import wait_until
 from tests.pictures import png
 from tests.standins.gemini import GeminiServer
 from tests.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
@@ -235,8 +236,10 @@ PAGE = Script(b"<html><title>Hi</title>", content_type="text/html")
 @pytest.mark.parametrize("stream", [True, False])
 async def test_what_is_no_answer_is_malformed(body: Script, stream: bool) -> None:
     with StandIn(scripted(body)) as server:
-        await failure(MalformedAnswer, asked(server), stream)
+        error = await failure(MalformedAnswer, asked(server), stream)
         assert len(server.requests) == 1
+        wait_until(lambda: server.connections == 0)
+        assert error.__traceback__, "whoever keeps it keeps no connection"
 
 
 async def test_a_redirect_is_not_followed(gemini: StandIn) -> None:
