@@ -2,8 +2,8 @@
 
     python tests/servers/extras_venv.py
 
-The packages are installed when pyproject.toml or this file has changed, our own code every time.
-openai is held at 2.x here (older litellm forces it); the product's venv has 3.x.
+The locked packages are installed when the lock has changed, our own code every time. openai is
+held at 2.x here (older litellm forces it); the product's venv has 3.x.
 """
 
 import fcntl
@@ -14,13 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
-PROJECT = ROOT / "pyproject.toml"
+LOCKED = ROOT / ".ci" / "extras.lock"
 VENV = CACHE / "extras-venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "recipe.sha256"
 STEP_SECONDS = 900
-ASYNC = ("aiosqlite", "greenlet")  # for an async session that is given by mistake
-KEYRING = "keyrings.alt"  # a keyring that needs no desktop
 
 
 def run(*command: str | Path) -> None:
@@ -35,17 +33,15 @@ def run(*command: str | Path) -> None:
 
 def main() -> None:
     CACHE.mkdir(exist_ok=True)
-    wanted = hashlib.sha256(PROJECT.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    wanted = hashlib.sha256(LOCKED.read_bytes() + Path(__file__).read_bytes()).hexdigest()
     pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
     with (CACHE / "extras.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not STAMP.exists() or STAMP.read_text("utf-8") != wanted:
             run(sys.executable, "-m", "venv", "--clear", VENV)
-            run(*pip, "--upgrade", "pip")  # --group is newer than Python 3.11's own pip
-            run(*pip, f"{ROOT}[all]", "openai<3", *ASYNC, KEYRING, "--group", f"{PROJECT}:test")
+            run(*pip, "--only-binary=:all:", "--require-hashes", "--requirement", LOCKED)
             STAMP.write_text(wanted, "utf-8")
-            return
-        run(*pip, "--no-deps", "--force-reinstall", ROOT)
+        run(*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", ROOT)
 
 
 if __name__ == "__main__":

