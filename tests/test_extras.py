@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.servers import extras_venv
 EXTRAS = Path(__file__).with_name("extras")
 FILES = sorted(path.name for path in EXTRAS.glob("test_*.py"))
 SECONDS = 300.0
+TOGETHER = 2
+Run = subprocess.CompletedProcess[bytes]
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +33,20 @@ def extras_python() -> Path:
     return extras_venv.PYTHON
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_with_every_extra(extras_python: Path, file: str) -> None:
+@pytest.fixture(scope="session")
+def runs(extras_python: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Run]]]:
+    """The run of each file that was asked for; they mostly wait, so several are under way."""
+    wanted = [item.name for item in request.session.items]
+    files = [file for file in FILES if f"{test_with_every_extra.__name__}[{file}]" in wanted]
+    pool = ThreadPoolExecutor(TOGETHER)
+    yield {file: pool.submit(run, extras_python, file) for file in files}
+    pool.shutdown(cancel_futures=True)
+
+
+def run(python: Path, file: str) -> Run:
     inner = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    ran = subprocess.run(
-        [extras_python, "-m", "pytest", "-p", "no:cacheprovider", EXTRAS / file],
+    return subprocess.run(
+        [python, "-m", "pytest", "-p", "no:cacheprovider", EXTRAS / file],
         cwd=extras_venv.ROOT,
         env=inner,
         stdin=subprocess.DEVNULL,
@@ -41,6 +54,11 @@ def test_with_every_extra(extras_python: Path, file: str) -> None:
         stderr=subprocess.STDOUT,
         timeout=SECONDS,
     )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_with_every_extra(runs: dict[str, Future[Run]], file: str) -> None:
+    ran = runs[file].result()
     output = ran.stdout.decode(errors="replace")
     print(output)
     assert ran.returncode == 0, output
