@@ -144,6 +144,7 @@ def check_words(ran: Ran, longest: int) -> None:
     """Lines of ours, not long, no page and no traceback; a failure is never silent."""
     assert "Traceback" not in ran.err
     assert "<" not in ran.err
+    assert len(ran.err) < 2 * longest, "a server's words are cut"
     for line in ran.err.splitlines():
         assert line.startswith("easyllm: ")
         assert len(line) < longest
