@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from ..endpoints import is_loopback
 from ..errors import ConfigError, NetworkError
 
+# How a handshake that was still waiting for the server looks: no failure of TLS, but a timeout.
+WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
 
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and everything it came from, groups opened (anyio tries several addresses)."""
@@ -50,7 +53,7 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
     via = f" through the proxy {proxy}" if proxy else ""
     chain = list(causes(error))
     for cause in chain:
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, WAITING):
             return _tls(cause, host, via)
         if isinstance(cause, socket.gaierror):
             # A proxy looks the server's name up: what we cannot find is the proxy.
@@ -89,7 +92,14 @@ def _name(sought: str, again: bool) -> NetworkError:
 
 
 def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
-    """A certificate that is not trusted, or a server that speaks no TLS; never retried."""
+    """A certificate that is not trusted, or a server that speaks no TLS, is never retried; a
+    handshake that was cut is (DESIGN §5)."""
+    if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return NetworkError(
+            f"{host} closed the connection before TLS was agreed on{via}",
+            hint="try again; is it https://?",
+            code="tls",
+        )
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NetworkError(
             f"the certificate of {host} is not trusted{via}: {cause.verify_message}",

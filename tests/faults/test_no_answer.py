@@ -1,0 +1,181 @@
+"""Nobody answers at all: nothing listens, no such host, a stranger's certificate, a dead proxy."""
+
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from tests.adapters import HTTP, Adapter
+from tests.binary import Easyllm, Ran, at_once, only
+from tests.faults.fault import KEY
+from tests.over_tls import over_tls
+
+ADAPTERS = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
+RETRIES = 2
+
+
+class Never(BaseHTTPRequestHandler):
+    """Nobody gets this far."""
+
+    def do_POST(self) -> None:
+        raise AssertionError("a request went over a connection that was not trusted")
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port that is ours, so that nobody else listens there, nor do we."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
+def asked(
+    easyllm: Easyllm, adapter: Adapter, url: str, *args: str, env: dict[str, str] | None = None,
+    **keys: object,
+) -> tuple[Ran, Ran]:  # fmt: skip
+    """`stream` and `chat` at once; both end the same way."""
+    usual = {"model": adapter.model, "api": adapter.api, "api_key": KEY, "max_retries": RETRIES}
+    profiles = only(url + adapter.base, adapter.provider, **{**usual, **keys})
+    stream, chat = at_once(*[
+        lambda command=command: easyllm.fresh().run(
+            command, *args, "hi", profiles=profiles, env=env
+        )
+        for command in ("stream", "chat")
+    ])  # fmt: skip
+    return stream, chat
+
+
+def fails(*runs: Ran) -> Iterator[str]:
+    """The last line of each run, all of which end with 6 and print nothing."""
+    for ran in runs:
+        assert (ran.code, ran.out) == (6, b""), ran.err
+        assert KEY not in ran.err
+        assert "Traceback" not in ran.err
+        yield ran.err.splitlines()[-1]
+
+
+@ADAPTERS
+def test_promise_01_nothing_listens_here(easyllm: Easyllm, adapter: Adapter) -> None:
+    with free_port() as port:
+        runs = asked(easyllm, adapter, f"http://127.0.0.1:{port}", initial_retry_delay=30)
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert f"nothing listens at 127.0.0.1:{port}" in line
+        assert ran.complaint == line, "tried once"
+
+
+def test_promise_01_refused_elsewhere_is_tried_again(easyllm: Easyllm) -> None:
+    """Our own address is no loopback: somebody may be starting that server."""
+    here = own_address()
+    with socket.socket() as held:
+        held.bind((here, 0))
+        runs = asked(easyllm, HTTP[0], f"http://{here}:{held.getsockname()[1]}", allow_http=True)
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert f"nothing listens at {here}" in line
+        assert f"try {RETRIES + 1}" in ran.err
+
+
+def own_address() -> str:
+    """This machine's address on its network, found without sending anything."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no network")
+        return str(probe.getsockname()[0])
+
+
+@ADAPTERS
+def test_promise_02_no_such_host(easyllm: Easyllm, adapter: Adapter) -> None:
+    runs = asked(easyllm, adapter, "https://x.invalid")
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert "x.invalid" in line
+        assert ran.complaint == line, "not tried again"
+
+
+@ADAPTERS
+def test_promise_03_a_stranger_s_certificate(
+    easyllm: Easyllm, adapter: Adapter, tmp_path: Path
+) -> None:
+    with over_tls(Never, tmp_path / "authority.pem") as url:
+        runs = asked(easyllm, adapter, url)
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert "certificate" in line
+        assert "insecure" not in line
+        assert ran.complaint == line, "not tried again"
+
+
+def test_promise_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: Path) -> None:
+    authority = tmp_path / "authority.pem"
+    with over_tls(Never, authority, "localhost") as url:
+        other = url.replace("localhost", "127.0.0.1")
+        runs = asked(easyllm, HTTP[0], other, ca_bundle=str(authority))
+        for line in fails(*runs):
+            assert "certificate" in line
+
+
+HTTP_400 = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+HANDSHAKES: dict[str, tuple[bytes | None, str, int]] = {
+    "plain-http": (HTTP_400, "does not speak TLS", 1),
+    "cut": (b"", "closed the connection before TLS was agreed on", RETRIES + 1),
+    "silence": (None, "no connection to 127.0.0.1", RETRIES + 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("sent", "says", "tries"), HANDSHAKES.values(), ids=[f"promise_03-{one}" for one in HANDSHAKES]
+)
+def test_a_handshake(easyllm: Easyllm, sent: bytes | None, says: str, tries: int) -> None:
+    """A cut and a silence may pass, a server without TLS will not."""
+    with answering_hello(sent) as port:
+        url = f"https://127.0.0.1:{port}"
+        runs = asked(easyllm, HTTP[0], url, timeout={"connect": 1})
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert says in line
+        assert len(ran.err.splitlines()) == tries
+
+
+@contextmanager
+def answering_hello(sent: bytes | None) -> Iterator[int]:
+    """Gives every client these bytes for its first ones and closes; None = says nothing."""
+
+    class Greeter(socketserver.StreamRequestHandler):
+        """Reads what came, so that closing is no RST."""
+
+        def handle(self) -> None:
+            self.connection.recv(65536)
+            if sent is None:
+                self.connection.recv(1)
+            else:
+                self.connection.sendall(sent)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield int(server.server_address[1])
+        server.shutdown()
+
+
+@ADAPTERS
+def test_promise_06_a_dead_proxy(easyllm: Easyllm, adapter: Adapter) -> None:
+    with free_port() as port:
+        proxy = {"HTTPS_PROXY": f"http://user:secret@127.0.0.1:{port}"}
+        runs = asked(easyllm, adapter, "https://far.invalid", env=proxy)
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert f"proxy 127.0.0.1:{port}" in line
+        assert "secret" not in ran.err
+        assert f"try {RETRIES + 1}" in ran.err
+
+
+def test_promise_07_no_retry_over_a_dead_proxy(easyllm: Easyllm) -> None:
+    with free_port() as port:
+        runs = asked(
+            easyllm, HTTP[0], "https://far.invalid", "--no-retry",
+            env={"HTTPS_PROXY": f"http://127.0.0.1:{port}"},
+        )  # fmt: skip
+    for line, ran in zip(fails(*runs), runs, strict=True):
+        assert ran.complaint == line
