@@ -1,0 +1,85 @@
+"""Waits between two tries, measured by the server's clock: never shorter than was asked for."""
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.adapters import HTTP
+from tests.binary import Easyllm, Ran, at_once, only
+from tests.faults.spelling import good
+from tests.standins.reply import Reply
+from tests.standins.request import Request
+from tests.standins.script import Script
+from tests.standins.server import StandIn
+
+OPENAI = HTTP[0]
+SLACK = 5.0  # an upper bound is that many times what was asked for
+
+
+def refusing(times: int, status: int, headers: Callable[[], dict[str, str]]) -> StandIn:
+    """A server that refuses so many requests, with headers made when it refuses."""
+    left = [times]
+
+    async def handler(request: Request, reply: Reply) -> None:
+        left[0] -= 1
+        refusal = OPENAI.refusal(status, "slow down")
+        script = Script(*refusal.steps, status=status, headers=headers()) if left[0] >= 0 else None
+        await (script or good(OPENAI)).play(reply)
+
+    return StandIn(handler)
+
+
+def asked(easyllm: Easyllm, server: StandIn, *args: str, **keys: Any) -> tuple[Ran, list[float]]:
+    """One run, and the seconds between its requests."""
+    with server:
+        ran = easyllm.fresh().run("stream", *args, "hi", profiles=only(server, **keys))
+        return ran, [after.at - before.at for before, after in pairwise(server.requests)]
+
+
+def in_two_seconds() -> dict[str, str]:
+    """A date has whole seconds: between one and two from now."""
+    return {"Retry-After": formatdate(int(time.time()) + 2, usegmt=True)}
+
+
+WAITS: dict[str, tuple[int, Callable[[], dict[str, str]], float]] = {
+    "promise_15-retry-after": (429, lambda: {"Retry-After": "1"}, 1.0),
+    "promise_16-retry-after-date": (503, in_two_seconds, 1.0),
+    "promise_17-retry-after-ms": (429, lambda: {"Retry-After-Ms": "300"}, 0.3),
+    "promise_18-reset": (429, lambda: {"X-RateLimit-Reset-Requests": "1.2s"}, 1.2),
+}
+
+
+@pytest.mark.parametrize(("status", "headers", "wait"), WAITS.values(), ids=WAITS.keys())
+def test_a_server_s_wait_is_waited(
+    easyllm: Easyllm, status: int, headers: Callable[[], dict[str, str]], wait: float
+) -> None:
+    ran, (gap,) = asked(easyllm, refusing(1, status, headers))
+    assert (ran.code, ran.out) == (0, b"Hello world\n"), ran.err
+    assert wait <= gap < wait * SLACK
+    assert "next try" in ran.complaint or "try 2" in ran.complaint
+
+
+def test_promise_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) -> None:
+    began = time.monotonic()
+    ran, gaps = asked(easyllm, refusing(1, 429, lambda: {"Retry-After": "3600"}))
+    assert (ran.code, ran.out, gaps) == (5, b"", [])
+    assert "3600 s" in ran.complaint
+    assert time.monotonic() - began < SLACK
+
+
+def test_promise_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyllm) -> None:
+    """The wait before try n + 1 is between 0 and initial x multiplier^(n - 1)."""
+    keys: dict[str, Any] = {"initial_retry_delay": 0.2, "retry_multiplier": 2.0, "max_retries": 3}
+    for ran, gaps in at_once(
+        lambda: asked(easyllm, refusing(9, 500, dict), **keys),
+        lambda: asked(easyllm, refusing(9, 429, lambda: {"Retry-After": "-5"}), **keys),
+        lambda: asked(easyllm, refusing(9, 429, lambda: {"Retry-After": "tomorrow"}), **keys),
+    ):
+        assert (ran.code, ran.out) == (5, b""), ran.err
+        assert len(gaps) == 3
+        for number, gap in enumerate(gaps):
+            assert 0 <= gap < 0.2 * 2.0**number * SLACK
