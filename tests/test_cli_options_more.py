@@ -56,7 +56,7 @@ def test_strict(easyllm: Easyllm) -> None:
     assert answered(easyllm, "chat", *args, handler=cut, strict=True).code == 7
 
 
-def test_no_retry(easyllm: Easyllm) -> None:
+def test_promise_07_no_retry(easyllm: Easyllm) -> None:
     with StandIn(scripted(BUSY)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
         assert (ran.code, len(server.requests)) == (5, 1)
@@ -103,7 +103,7 @@ def test_debug(easyllm: Easyllm) -> None:
     assert ran.err.splitlines()[-1].startswith("easyllm: ")
 
 
-def test_max_output_bytes(easyllm: Easyllm) -> None:
+def test_promise_46_max_output_bytes(easyllm: Easyllm) -> None:
     async def endless(request: Request, reply: Reply) -> None:
         await reply.head(content_type="text/event-stream", chunked=True)
         while True:
