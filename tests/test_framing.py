@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
@@ -176,6 +177,28 @@ def test_a_frame_of_many_short_lines_has_a_cap_too() -> None:
     framing = ServerSentEvents(cap=32)
     with pytest.raises(MalformedAnswer, match="frame longer"):
         feed_all(framing, [b"data: 12345678\n"] * 5)
+
+
+def test_a_frame_of_lines_with_nothing_in_them_has_a_cap_too() -> None:
+    framing = ServerSentEvents(cap=32)
+    assert frames(ServerSentEvents(cap=32), [b"data:\n"] * 3 + [b"\n"]) == [Frame(b"\n\n")]
+    with pytest.raises(MalformedAnswer, match="frame longer"):
+        feed_all(framing, [b"data:\n"] * 40)
+
+
+@pytest.mark.parametrize("kind", [ServerSentEvents, NDJSON, Whole])
+def test_a_long_line_in_small_pieces_takes_no_more_than_its_bytes(
+    kind: Callable[[], Framing],
+) -> None:
+    framing = kind()
+    tracemalloc.start()
+    try:
+        for number in range(1 << 18):
+            framing.feed(b"%04x" % (number & 0xFFFF))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1.5 * 4 * (1 << 18)
 
 
 def test_whole_is_one_frame_and_has_a_cap() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 from ..events import Note
 from .carrier import Answer, Carrier, Request
-from .framing import Frame, Framing, ServerSentEvents, Whole
+from .framing import BYTE_ORDER_MARK, Frame, Framing, ServerSentEvents, Whole
 from .patience import Patience
 
 DONE = b"[DONE]"
@@ -60,9 +60,9 @@ async def _frames(answer: Answer, framing: Framing) -> AsyncIterator[tuple[Frame
         async for piece in pieces:
             if lead is not None:
                 lead = (lead + piece).lstrip(b" \t\r\n")
-                if not lead.lstrip(b"\xef\xbb\xbf"):
+                if BYTE_ORDER_MARK.startswith(lead):  # nothing yet, or not yet all of the mark
                     continue
-                framing = _fitting(lead.lstrip(b"\xef\xbb\xbf"), answer, framing)
+                framing = _fitting(lead.removeprefix(BYTE_ORDER_MARK), answer, framing)
                 piece, lead = lead, None
             for frame in framing.feed(piece):
                 yield frame, False

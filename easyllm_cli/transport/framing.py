@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from ..errors import MalformedAnswer
 
 LINE_CAP = 8 * 1024 * 1024  # DESIGN §2; Ollama's own client takes lines of 8 MB (WIRE §3b)
+BODY_CAP = 32 * 1024 * 1024  # a plain answer is held whole; what is refused may cost no 50 MB
 BODY = "[BODY]"  # the event name of a frame that is the answer's whole body
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -35,8 +36,7 @@ class Lines:
 
     def __init__(self, cap: int = LINE_CAP) -> None:
         self.cap = cap
-        self._held: list[bytes] = []
-        self._size = 0
+        self._held = bytearray()  # one buffer: pieces of two bytes cost forty each as objects
         self._skip_newline = False
         self._fresh = True
 
@@ -51,24 +51,22 @@ class Lines:
         if self._fresh and piece:
             piece = self._without_mark(piece)
         head, newline, tail = piece.partition(b"\n")
-        self._size += len(head)
-        if self._size > self.cap:
+        if len(self._held) + len(head) > self.cap:
             raise MalformedAnswer(f"the server sent a line longer than {self.cap >> 20} MiB")
-        self._held.append(head)
+        self._held += head
         if not newline:
             return []
-        first = b"".join(self._held)
+        first = bytes(self._held)
         *lines, rest = tail.split(b"\n")
         if len(piece) > self.cap and max(map(len, (*lines, rest))) > self.cap:
             raise MalformedAnswer(f"the server sent a line longer than {self.cap >> 20} MiB")
-        self._held = [rest]
-        self._size = len(rest)
+        self._held = bytearray(rest)
         return [first, *lines]
 
     def end(self) -> bytes:
         """What stands after the last line break."""
-        rest = b"".join(self._held)
-        self._held = []
+        rest = bytes(self._held)
+        self._held = bytearray()
         return rest
 
     def _unified(self, piece: bytes) -> bytes:
@@ -81,12 +79,11 @@ class Lines:
 
     def _without_mark(self, piece: bytes) -> bytes:
         """The body's first bytes without a byte order mark, even one that comes in pieces."""
-        start = b"".join(self._held) + piece
+        start = bytes(self._held) + piece
         if len(start) < 3 and BYTE_ORDER_MARK.startswith(start):
             return piece
         self._fresh = False
-        self._held = []
-        self._size = 0
+        self._held = bytearray()
         return start.removeprefix(BYTE_ORDER_MARK)
 
 
@@ -96,8 +93,7 @@ class ServerSentEvents:
     def __init__(self, cap: int = LINE_CAP) -> None:
         self._lines = Lines(cap)
         self._cap = cap
-        self._data: list[bytes] = []
-        self._size = 0
+        self._data: bytearray | None = None
         self._event = ""
 
     def feed(self, piece: bytes) -> list[Frame]:
@@ -118,20 +114,21 @@ class ServerSentEvents:
             if line.startswith(b"data:"):
                 self._add(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not line:
-                if self._data:
-                    frames.append(Frame(b"\n".join(self._data), self._event))
-                    self._data = []
-                    self._size = 0
+                if self._data is not None:
+                    frames.append(Frame(bytes(self._data), self._event))
+                    self._data = None
                 self._event = ""
             elif line.startswith(b"event:"):
                 self._event = line[6:].strip().decode("utf-8", "replace")
         return frames
 
     def _add(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._cap:
+        if self._data is None:
+            self._data = bytearray(data)
+        else:  # the line break counts, too: lines without anything in them are bytes as well
+            self._data += b"\n" + data
+        if len(self._data) > self._cap:
             raise MalformedAnswer(f"the server sent a frame longer than {self._cap >> 20} MiB")
-        self._data.append(data)
 
 
 class NDJSON:
@@ -157,10 +154,9 @@ class NDJSON:
 class Whole:
     """The body as one frame: the answer to a plain request; at most `cap` bytes."""
 
-    def __init__(self, cap: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, cap: int = BODY_CAP) -> None:
         self._cap = cap
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._held = bytearray()
 
     def feed(self, piece: bytes) -> list[Frame]:
         """Nothing yet.
@@ -168,13 +164,13 @@ class Whole:
         Raises:
             MalformedAnswer: the body is longer than the cap.
         """
-        self._size += len(piece)
-        if self._size > self._cap:
+        if len(self._held) + len(piece) > self._cap:
             raise MalformedAnswer(f"the answer's body is longer than {self._cap >> 20} MiB")
-        self._pieces.append(piece)
+        self._held += piece
         return []
 
     def end(self) -> list[Frame]:
         """The whole body, named BODY; nothing if it is empty."""
-        body = b"".join(self._pieces)
+        body = bytes(self._held)
+        self._held = bytearray()
         return [Frame(body, BODY)] if body.strip() else []
