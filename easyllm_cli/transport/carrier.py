@@ -17,7 +17,7 @@ from ..errors import MalformedAnswer, NetworkError
 from ..secret import Secret
 from .failures import is_http_error, network_error
 from .patience import Patience
-from .status import from_response
+from .status import from_response, shortened
 
 ERROR_BODY_CAP = 1024 * 1024
 FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
@@ -111,12 +111,19 @@ async def accept(answer: Answer) -> None:
             body = await answer.body(ERROR_BODY_CAP)
         except NetworkError:
             body = b""  # the status alone tells enough
+        if is_compressed(answer.headers):
+            body = b""  # never unpacked: a megabyte may hold a gigabyte; and no words for people
         raise from_response(answer.status, answer.headers, body)
     refuse_compressed(answer.headers)
 
 
 def refuse_compressed(headers: Mapping[str, str]) -> None:
     """Raise MalformedAnswer for a compressed body; `headers` have lower-case names."""
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding not in {"identity", ""}:
+    if is_compressed(headers):
+        encoding = shortened(headers["content-encoding"])
         raise MalformedAnswer(f"the server sent {encoding} although we asked for plain bytes")
+
+
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether the body is not the bytes themselves; `headers` have lower-case names."""
+    return headers.get("content-encoding", "").strip().lower() not in {"identity", ""}

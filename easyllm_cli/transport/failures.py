@@ -77,6 +77,10 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
         return NetworkError(failed, hint="check the proxy", code="proxy")
     if "ConnectError" in names:
         return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}", code="connect")
+    if any("Receive buffer too long" in str(one) for one in chain):  # h11's own words
+        return NetworkError(
+            f"the HTTP headers that {host} sends{via} are too long", retryable=False
+        )
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
 
 
