@@ -10,6 +10,10 @@ from .errors import IncompleteAnswer
 
 # DESIGN §2: an answer's text has a bound, so that an endless stream cannot fill the memory.
 MAX_TEXT_BYTES = 64 * 1024 * 1024
+# So many pieces are joined where they have fewer characters each: a string costs 49 bytes beside
+# them, and its place in a list 8.
+TOGETHER = 512
+SMALL = 100
 
 
 class _Event:
@@ -129,6 +133,29 @@ class Completion(dict[str, Any]):
     `provider`. `json.dumps` takes it."""
 
 
+class Pieces(list[str]):
+    """Text that grows; what was added is joined now and then, so that it costs little more."""
+
+    settled = 0  # how many strings, at the beginning, are not looked at again
+
+    def add(self, piece: str) -> None:
+        """One more piece."""
+        self.append(piece)
+        if len(self) - self.settled < TOGETHER:
+            return
+        new = self[self.settled :]
+        if sum(map(len, new)) < TOGETHER * SMALL:
+            self[self.settled :] = ["".join(new)]
+        self.settled = len(self)
+
+    def whole(self) -> str:
+        """All of it; held as one string from now on."""
+        text = "".join(self)
+        self[:] = [text] if text else []
+        self.settled = len(self)
+        return text
+
+
 class Collector:
     """Gathers events; `limit` is the most bytes of text and reasoning together."""
 
@@ -140,8 +167,8 @@ class Collector:
         self._begin()
 
     def _begin(self) -> None:
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
+        self.text = Pieces()
+        self.reasoning = Pieces()
         self.hidden = False
         self.usage = Usage()
         self.done: Done | None = None
@@ -155,16 +182,16 @@ class Collector:
         """
         match event:
             case Text(text):
-                self.text.append(text)
+                self.text.add(text)
                 self._grow(text)
             case Reasoning(text, hidden):
                 self.hidden = self.hidden or hidden
                 if text:
-                    self.reasoning.append(text)
+                    self.reasoning.add(text)
                     self._grow(text)
             case Reclassified():
                 self.reasoning += self.text
-                self.text = []
+                self.text = Pieces()
             case Usage():
                 self.usage = event
             case Note(text):
@@ -190,8 +217,8 @@ class Collector:
         """What has been gathered so far."""
         usage = self.usage
         return Completion(
-            text="".join(self.text),
-            reasoning="".join(self.reasoning) or None,
+            text=self.text.whole(),
+            reasoning=self.reasoning.whole() or None,
             usage={
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens,

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 from .errors import EasyLLMError
-from .events import Done, Event, Reasoning, Reclassified, Text
+from .events import Done, Event, Pieces, Reasoning, Reclassified, Text
 
 NAMES = ("think", "thinking", "thought", "seed:think")
 OPENERS = tuple(f"<{name}>" for name in NAMES)
@@ -51,7 +51,7 @@ class TagSplitter:
         self._hold = hold and mode == "auto"
         self._read = {"auto": self._start, "implicit": self._implicit, "off": self._plain}[mode]
         self._rest = ""
-        self._seen: list[str] = []
+        self._seen = Pieces()
         self._tags = (OPENERS[0], CLOSERS[0])
         self._depth = 0
         self._space = ""
@@ -86,7 +86,7 @@ class TagSplitter:
         if self._depth or self._read == self._implicit:
             yield from self._thought(rest)
         elif rest and not (self._blocks and not rest.strip()):
-            self._seen.append(rest)
+            self._seen.add(rest)
             if not self._hold:
                 yield Text(rest)
         if self._hold:
@@ -94,7 +94,7 @@ class TagSplitter:
 
     def _release(self) -> Iterator[Event]:
         held = "".join(self._seen)
-        self._seen = []
+        self._seen = Pieces()
         if held:
             yield Text(held)
 
@@ -191,7 +191,7 @@ class TagSplitter:
                 self._read = self._start
                 yield from self._reclassify(before)
                 self._hold = False
-                self._seen = []
+                self._seen = Pieces()
                 return
             yield from self._written(len(tag))
             if self._looked > ENOUGH_TAGS:  # the answer is about tags
@@ -204,7 +204,7 @@ class TagSplitter:
         """The next characters of the answer, which may have to wait."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
-            self._seen.append(piece)
+            self._seen.add(piece)
             if not self._hold:
                 yield Text(piece)
 

@@ -125,6 +125,22 @@ def test_the_limit_is_over_text_and_reasoning_together() -> None:
         collector.feed(Reasoning("1"))
 
 
+@pytest.mark.parametrize("kind", [Text, Reasoning])
+def test_many_small_pieces_are_held_as_few(kind: type[Text] | type[Reasoning]) -> None:
+    collector = Collector()
+    pieces = [f"{number} " for number in range(10_000)]
+    for piece in pieces:
+        collector.feed(kind(piece))
+    held = collector.text or collector.reasoning
+    assert len(held) < 1000
+    assert "".join(held) == "".join(pieces)
+    for _ in range(2):
+        gathered = collector.completion()
+        assert (gathered["text"] or gathered["reasoning"]) == "".join(pieces)
+    collector.feed(kind("more"))
+    assert "".join(collector.text or collector.reasoning).endswith(f"{pieces[-1]}more")
+
+
 def test_a_retry_begins_below_the_limit() -> None:
     collector = Collector(limit=10)
     for event in (Text("1234567890"), Retrying(2, 0, "cut"), Text("1234567890")):

@@ -82,9 +82,10 @@ class Road:
 
     def _completion(self, error: EasyLLMError | None) -> Completion:
         """The answer, or the most that came of it in any attempt."""
-        came = self.gathered.completion()
         best = (error.partial if error else None) or self.stopped
-        return best if best and len(best["text"]) >= len(came["text"]) else came
+        if best and len(best["text"]) >= sum(map(len, self.gathered.text)):
+            return best  # and no second copy is made of an answer that may be long
+        return self.gathered.completion()
 
     def _show(self, completion: Completion) -> Completion:
         """Show what waited for the end; with -x the code, with --schema the JSON alone.
