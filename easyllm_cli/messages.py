@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from .errors import UsageError
@@ -14,28 +12,6 @@ from .errors import UsageError
 Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "developer", "user", "assistant")
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
-
-# The first bytes tell the kind; names and declared types lie (WIRE trap 20).
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
-)
-HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
-
-
-def sniff(data: bytes) -> str | None:
-    """The media type that the first bytes tell, or None when they are no known picture."""
-    for magic, media_type in MAGIC:
-        if data.startswith(magic):
-            return media_type
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
-        return "image/heic"
-    return None
 
 
 @dataclass(frozen=True)
@@ -61,7 +37,7 @@ class Image:
         if not isinstance(source, str):
             return cls.of_path(source)
         if source.startswith("data:"):
-            return cls.of_base64(source.partition(",")[2], "data URL")
+            return cls.of_data_url(source)
         if source.startswith("https://"):
             return cls(url=source, name=source)
         if "://" in source:
@@ -83,14 +59,24 @@ class Image:
         """From the picture's own bytes; `name` is for messages.
 
         Raises:
-            UsageError: too large, or not a picture.
+            UsageError: too large in bytes or, by its header, in pixels; or not a picture.
         """
+        from .picture_header import MAX_PIXELS, pixels, sniff
+
         if len(data) > MAX_IMAGE_BYTES:
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
         media_type = sniff(data)
         if media_type is None:
             raise UsageError(
                 "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"
+            )
+        width, height = pixels(data) or (0, 0)
+        if width * height > MAX_PIXELS:
+            most = f"{MAX_PIXELS // 1_000_000} million"
+            raise UsageError(
+                f"the image has {width} × {height} pixels, and {most} are the most",
+                where=name,
+                hint="make it smaller",
             )
         return cls(data, media_type, "", name)
 
@@ -103,10 +89,24 @@ class Image:
         """
         import base64
 
+        if len(text) > MAX_IMAGE_BYTES // 3 * 4 + 8:  # before it is unpacked
+            raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
         try:
             return cls.of_bytes(base64.b64decode(text, validate=True), name)
         except ValueError as error:  # binascii.Error, or letters that are no ASCII
             raise UsageError(f"the image is not valid base64 ({error})", where=name) from None
+
+    @classmethod
+    def of_data_url(cls, url: str) -> Image:
+        """From `data:<any type>;base64,<text>`.
+
+        Raises:
+            UsageError: another form, too large, or not a picture.
+        """
+        head, _, text = url.partition(",")
+        if not head.endswith(";base64"):
+            raise UsageError("the image's data URL has no ;base64", where=url[:40])
+        return cls.of_base64(text, "data URL")
 
     @classmethod
     def of_path(cls, path: str | os.PathLike[str]) -> Image:
@@ -117,12 +117,10 @@ class Image:
         """
         written = os.fspath(path)
         name = written if len(written) <= 200 else f"{written[:80]}…"
+        from .picture_file import picture_file
+
         try:
-            full = Path(written).expanduser()
-            if not stat.S_ISREG(full.stat().st_mode):
-                raise UsageError("the image is not a regular file", where=name)
-            with full.open("rb") as file:
-                return cls.of_bytes(file.read(MAX_IMAGE_BYTES + 1), name)
+            return cls.of_bytes(picture_file(written, name, MAX_IMAGE_BYTES), name)
         except FileNotFoundError:
             raise UsageError("no such image file", where=name, hint="check the path") from None
         except OSError as error:

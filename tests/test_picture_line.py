@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.messages import Image
-from easyllm_cli.render.picture import amount, described, pixels
+from easyllm_cli.picture_header import pixels
+from easyllm_cli.render.picture import amount, described
 from tests.binary import Easyllm, only, said
 from tests.pictures import png
 from tests.servers.fixtures import RealServer

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ..errors import UsageError
-from ..messages import Image, Message
+from ..messages import MAX_IMAGE_BYTES, Image, Message
 from ..render.output import complain
 from . import stdin
 from .options import Ask
@@ -27,8 +27,12 @@ class Stdin:
         self.kind = stdin.kind()
         self._data: bytes | None = None
 
-    def given(self, forced: bool) -> bytes:
-        """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it."""
+    def given(self, forced: bool, cap: int = stdin.MAX_BYTES) -> bytes:
+        """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it.
+
+        Raises:
+            UsageError: there are more than `cap`.
+        """
         if self._data is None:
             wanted = self.kind in {"file", "stream"} or (forced and self.kind == "rest-of-file")
             if forced and self.kind == "terminal":
@@ -38,7 +42,7 @@ class Stdin:
             self._data = b""
             if allowed:
                 waiting = "waiting for stdin (-n: do not read it)"
-                self._data = stdin.read(lambda: self._say(waiting), self.deadline)
+                self._data = stdin.read(lambda: self._say(waiting), self.deadline, cap=cap)
         return self._data
 
     def _say(self, line: str) -> None:
@@ -51,7 +55,7 @@ class Stdin:
         Raises:
             UsageError: it holds no picture.
         """
-        data = self.given(forced=True)
+        data = self.given(forced=True, cap=MAX_IMAGE_BYTES)
         self._data = b""
         if not data:
             raise UsageError("stdin holds no image", hint="easyllm vision - PROMPT < img.png")

@@ -15,6 +15,7 @@ from ..errors import FirstTokenTimeout, UsageError
 
 Kind = Literal["none", "terminal", "rest-of-file", "file", "stream"]
 NOTICE_SECONDS = 2.0
+MAX_BYTES = 256 << 20
 WAITS = sys.platform != "win32"  # Windows selects sockets only: no notice there
 EMPTY = (errno.EBADF, errno.EIO, errno.EISDIR)  # nohup, a background job, a folder
 
@@ -36,7 +37,7 @@ def read(
     notice: Callable[[], None],
     deadline: float = float("inf"),
     descriptor: int = 0,
-    cap: int = 256 << 20,
+    cap: int = MAX_BYTES,
 ) -> bytes:
     """All bytes; `notice` is called once when nothing has come for 2 seconds.
 

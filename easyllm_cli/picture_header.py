@@ -1,0 +1,130 @@
+"""What a picture's own header tells, its kind and its size in pixels: nothing is decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# The first bytes tell the kind; names and declared types lie (WIRE trap 20).
+MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
+# From here on Pillow, which many servers read pictures with, takes one for a bomb: twice its
+# MAX_IMAGE_PIXELS (Pillow's Image.py). A photo of 100 megapixels is far below.
+MAX_PIXELS = 2 * (1024**3 // 4 // 3)
+
+# A JPEG's frame headers, but for C4, C8 and CC, which are tables.
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# A marker that has a length; decoders, too, skip what stands before the next one.
+JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+# The box with a picture's size in HEIC: its name, version 0.
+HEIC_SIZE = re.compile(rb"ispe\x00\x00\x00\x00")
+Size = tuple[int, int]
+
+
+def sniff(data: bytes) -> str | None:
+    """The media type that the first bytes tell, or None when they are no known picture."""
+    for magic, media_type in MAGIC:
+        if data.startswith(magic):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+        return "image/heic"
+    return None
+
+
+def pixels(data: bytes) -> Size | None:
+    """Width and height as the header says, None where it does not; no picture is decoded.
+
+    Of a GIF and a HEIC, which hold several pictures, those of the largest.
+    """
+    if data.startswith(b"\x89PNG"):
+        found = _both(data, 16, 4, "big")
+    elif data.startswith(b"GIF8"):
+        found = _largest(_gif(data))
+    elif data.startswith(b"BM"):
+        found = _bmp(data)
+    elif data[8:12] == b"WEBP":
+        found = _webp(data)
+    elif data.startswith(b"\xff\xd8"):
+        found = _jpeg(data)
+    else:
+        sizes = HEIC_SIZE.finditer(data)  # a picture may be made of tiles
+        found = _largest(_both(data, one.end(), 4, "big") for one in sizes)
+    return found if all(found) else None
+
+
+def _largest(sizes: Iterable[Size]) -> Size:
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def _both(data: bytes, at: int, size: int, order: str) -> Size:
+    """Two numbers one behind the other; zeros where the header is cut."""
+    if len(data) < at + 2 * size:
+        return 0, 0
+    first, second = data[at : at + size], data[at + size : at + 2 * size]
+    if order == "big":
+        return int.from_bytes(first, "big"), int.from_bytes(second, "big")
+    return int.from_bytes(first, "little"), int.from_bytes(second, "little")
+
+
+def _gif(data: bytes) -> Iterable[Size]:
+    """The screen, then every picture up to the end or to what is no block."""
+    yield _both(data, 6, 2, "little")
+    at = 13 + _palette(data, 10)
+    while at < len(data) and data[at] in b"!,":
+        if data[at : at + 1] == b",":
+            yield _both(data, at + 5, 2, "little")
+            at += 11 + _palette(data, at + 9)
+        else:
+            at += 2
+        while at < len(data) and data[at]:  # blocks of data, each with its length before it
+            at += 1 + data[at]
+        at += 1
+
+
+def _palette(data: bytes, at: int) -> int:
+    """The bytes of the colour table that the flags tell of."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _bmp(data: bytes) -> Size:
+    """OS/2's old header has 16 bits a number; a height below zero means top to bottom."""
+    if data[14:18] == b"\x0c\x00\x00\x00":
+        return _both(data, 18, 2, "little")
+    width, height = _both(data, 18, 4, "little")
+    return width, (1 << 32) - height if height >> 31 else height
+
+
+def _webp(data: bytes) -> Size:
+    """The three forms: lossy, lossless, extended."""
+    form = data[12:16]
+    if len(data) < (25 if form == b"VP8L" else 30):
+        return 0, 0
+    if form == b"VP8X":
+        width, height = _both(data, 24, 3, "little")
+        return width + 1, height + 1
+    if form == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = _both(data, 26, 2, "little")
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _jpeg(data: bytes) -> Size:
+    """From segment to segment up to the frame header."""
+    at = 2
+    while found := JPEG_MARKER.search(data, at):
+        at = found.start()
+        if data[at + 1] in FRAMES:
+            height, width = _both(data, at + 5, 2, "big")
+            return width, height
+        at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+    return 0, 0
