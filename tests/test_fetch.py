@@ -1,95 +1,35 @@
-"""Pictures fetched for providers that take bytes only: over real TLS, each hop looked at first."""
+"""Pictures fetched for providers that take bytes only: over real TLS, within every limit."""
 
-import ssl
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import trustme
 
-from easyllm_cli.errors import EasyLLMError, UsageError
-from easyllm_cli.messages import MAX_IMAGE_BYTES, Image
+from easyllm_cli.errors import BusyError, EasyLLMError, NetworkError, UsageError
+from easyllm_cli.messages import Image
 from easyllm_cli.profiles import Profile
 from easyllm_cli.transport import fetch
-from tests.pictures import png
-
-RED = png(8, 8, (255, 0, 0))
-
-
-@dataclass
-class Site:
-    """A small https site and what was asked of it."""
-
-    url: str
-    profile: Profile
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-
-def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append((self.path, {key.lower(): one for key, one in self.headers.items()}))
-            target = {"/moved": "/red.png", "/away": "https://10.0.0.1/red.png", "/loop": "/loop"}
-            self.send_response(302 if self.path in target else 200)
-            if self.path in target:
-                self.send_header("Location", target[self.path])
-            body = {"/red.png": RED, "/page": b"<html>"}.get(self.path, b"")
-            body = b"\x89PNG\r\n\x1a\n" + bytes(MAX_IMAGE_BYTES) if self.path == "/huge" else body
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
-class Quiet(ThreadingHTTPServer):
-    """A client that hangs up in the middle of a large body is no event."""
-
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        pass
+from tests.picture_site import RED, Site, serving
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """On this machine, with an authority of its own that the profile names."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    headers = {"X-Token": "sk-not-for-strangers"}
-    profile = Profile(ca_bundle=str(tmp_path / "ca.pem"), headers=headers)
-    made = Site("", profile)
-    server = Quiet(("127.0.0.1", 0), handler_of(made))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    made.url = f"https://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    with serving(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This machine stands for a public one; every other address meets the real guard."""
-    real = fetch.refuse_private
+    real = fetch.public_addresses
     seen: list[str] = []
 
-    async def guard(url: str) -> None:
+    async def guard(url: str) -> list[str]:
         seen.append(url)
-        if not url.startswith("https://127.0.0.1:"):
-            await real(url)
+        return ["127.0.0.1"] if url.startswith("https://127.0.0.1:") else await real(url)
 
-    monkeypatch.setattr(fetch, "refuse_private", guard)
+    monkeypatch.setattr(fetch, "public_addresses", guard)
     return seen
 
 
@@ -100,6 +40,7 @@ async def test_fetched_through_a_redirect(site: Site, looked_at: list[str]) -> N
     for _, headers in site.asked:
         assert "x-token" not in headers
         assert "authorization" not in headers
+        assert "cookie" not in headers
 
 
 async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
@@ -113,23 +54,39 @@ async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
     [
         ("/away", "private network"),
         ("/loop", "redirects"),
+        ("/plain", "over https:// only"),
+        ("/file", "over https:// only"),
+        ("/odd", "no usable one"),
+        ("/with-a-name", "user name or password"),
         ("/page", "not an image"),
         ("/huge", "larger than 20 MB"),
+        ("/bomb.png", "60000 × 60000 pixels"),
+        ("/packed", "sent gzip"),
+        ("/404", "HTTP 404"),
+        ("/401", "HTTP 401"),
     ],
 )
-async def test_refused(site: Site, looked_at: list[str], path: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
+async def test_promise_64_refused(site: Site, looked_at: list[str], path: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
         await fetch.fetched(Image.of(site.url + path), site.profile)
+    assert caught.value.where
+    assert "u:p" not in str(caught.value)
     assert all(asked.startswith("/") for asked, _ in site.asked)
     assert len(site.asked) <= fetch.MAX_HOPS
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "192.168.0.1"]
-)
-async def test_private_addresses_are_never_asked(host: str) -> None:
-    with pytest.raises(UsageError, match="private network"):
-        await fetch.fetched(Image.of(f"https://{host}:9/x.png"), Profile())
+async def test_a_server_that_fails_is_tried_again(site: Site, looked_at: list[str]) -> None:
+    with pytest.raises(BusyError) as caught:
+        await fetch.fetched(Image.of(site.url + "/503"), site.profile)
+    assert caught.value.retryable
+
+
+async def test_the_whole_way_has_a_limit(
+    site: Site, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "FETCH_SECONDS", 0.3)
+    with pytest.raises(NetworkError, match=r"within 0.3 s"):
+        await fetch.fetched(Image.of(site.url + "/slow"), site.profile)
 
 
 async def test_a_stranger_certificate_is_not_trusted(site: Site, looked_at: list[str]) -> None:

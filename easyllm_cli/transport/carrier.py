@@ -25,12 +25,16 @@ FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__versi
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Request:
-    """What is sent: `body` goes out as JSON; a header's value may be a Secret."""
+    """What is sent: `body` goes out as JSON; a header's value may be a Secret.
+
+    `address`: where our own client connects to, instead of looking the host's name up.
+    """
 
     method: str
     url: str
     headers: dict[str, str | Secret] = field(default_factory=dict)
     body: dict[str, Any] | None = None
+    address: str = ""
 
     def revealed_headers(self) -> dict[str, str]:
         shown = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx2 as httpx
 
@@ -54,13 +55,7 @@ class Client:
         """
         http = self._connections.client()
         try:
-            made = http.build_request(
-                request.method,
-                request.url,
-                headers=request.revealed_headers(),
-                content=request.content(),
-                extensions={"trace": patience.trace},
-            )
+            made = _built(http, request, patience)
         except httpx.InvalidURL as error:
             raise ConfigError(f"the endpoint is no usable URL: {error}") from None
         try:
@@ -81,3 +76,17 @@ class Client:
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
         await self._connections.aclose()
+
+
+def _built(http: httpx.AsyncClient, request: Request, patience: Patience) -> httpx.Request:
+    """The request; with an address of its own it goes there, under the host's name all the same."""
+    url = httpx.URL(request.url)
+    headers = request.revealed_headers()
+    extensions: dict[str, Any] = {"trace": patience.trace}
+    if request.address:
+        headers["Host"] = url.netloc.decode("ascii")
+        extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate, too
+        url = url.copy_with(host=request.address)
+    return http.build_request(
+        request.method, url, headers=headers, content=request.content(), extensions=extensions
+    )
