@@ -106,6 +106,32 @@ def test_promise_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None
     assert Image.of(PNG.ljust(MAX_IMAGE_BYTES)).media_type == "image/png"
 
 
+def test_promise_64_a_file_that_grows_or_is_exchanged_once_it_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    real = os.fstat
+
+    def then_it_grows(descriptor: int) -> os.stat_result:
+        state = real(descriptor)
+        os.truncate(path, 1 << 30)
+        return state
+
+    path.write_bytes(PNG)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", then_it_grows)
+        assert "larger than 20 MB" in refused(path)
+    opened = os.open
+
+    def another_takes_its_place(*args: Any) -> int:
+        path.unlink()
+        os.mkfifo(path)
+        return opened(*args)
+
+    monkeypatch.setattr(os, "open", another_takes_its_place)
+    assert "not a regular file" in refused(path)
+
+
 def test_an_unreadable_file() -> None:
     def read_it() -> str:
         path = Path(f"/tmp/easyllm-image-{os.getpid()}")
