@@ -103,21 +103,6 @@ def test_debug(easyllm: Easyllm) -> None:
     assert ran.err.splitlines()[-1].startswith("easyllm: ")
 
 
-def test_promise_46_max_output_bytes(easyllm: Easyllm) -> None:
-    async def endless(request: Request, reply: Reply) -> None:
-        await reply.head(content_type="text/event-stream", chunked=True)
-        while True:
-            await reply.write(chunk("x" * 100))
-
-    for command in ("chat", "stream"):
-        ran = answered(easyllm, command, "--max-output-bytes", "1000", "hi", handler=endless)
-        assert ran.code == 7
-        assert len(ran.out) <= 1101
-        assert "--max-output-bytes" in ran.complaint
-    ran = answered(easyllm, "chat", "--max-output-bytes", "2", "hi")
-    assert (ran.code, ran.out) == (0, b"ok\n"), "as long as allowed"
-
-
 @pytest.mark.parametrize("command", ["chat", "cot"])
 def test_stream_makes_every_command_grow(easyllm: Easyllm, command: str) -> None:
     cut = scripted(Script(chunk("Hel"), Cut()))
