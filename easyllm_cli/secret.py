@@ -45,10 +45,18 @@ def masked(key: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text with the value of every living Secret replaced by `***`."""
-    values = {secret.reveal() for secret in _alive.values()}
-    for value in sorted(values, key=len, reverse=True):
-        # Three characters and fewer stand in ordinary words; cutting them out would only garble.
-        if len(value) > 3:
-            text = text.replace(value, MASK)
-    return text
+    """The text with every living Secret replaced by `***`, in any of its disguises.
+
+    A piece of 8 characters of one counts as well (disguises.py).
+    """
+    # Three characters and fewer stand in ordinary words; cutting them out would only garble.
+    values = [secret.reveal() for secret in _alive.values() if len(secret.reveal()) > 3]
+    if not values:
+        return text
+    from .disguises import spans  # what is printed on errors only
+
+    kept, last = "", 0
+    for start, end in spans(text, values):
+        kept += text[last:start] + MASK
+        last = end
+    return kept + text[last:]

@@ -1,0 +1,54 @@
+"""A key is found in every disguise, in part, and only there (promise 58)."""
+
+import pytest
+
+from easyllm_cli.secret import MASK, Secret, redact
+from tests.hostile import disguises, escapes, percent
+
+KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
+
+
+@pytest.fixture
+def secret() -> Secret:
+    """Alive as long as a test asks for it."""
+    return Secret(KEY)
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("form", [*disguises(KEY), KEY.encode().hex(), escapes(KEY).upper()])
+def test_every_disguise_is_cut_out_whole(form: str) -> None:
+    form = form.removesuffix("==").removesuffix("=")
+    cut = redact(f"is {form} wrong?")
+    assert cut.startswith("is ")
+    assert cut.endswith(" wrong?")
+    assert MASK in cut
+    assert len(cut) < 26, "base64 of a scheme before it, and two letters of the key at most"
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_piece_is_cut_out_from_eight_characters_on() -> None:
+    for size in range(4, len(KEY)):
+        for at in (0, len(KEY) - size):
+            piece = KEY[at : at + size]
+            assert redact(f"<{piece}>") == (f"<{MASK}>" if size >= 8 else f"<{piece}>")
+    assert redact(f"{KEY[:7]}…{KEY[-4:]}") == f"{KEY[:7]}…{KEY[-4:]}", "as servers show it"
+
+
+@pytest.mark.usefixtures("secret")
+def test_what_is_no_key_stays_as_it_is() -> None:
+    text = "100 % of %41 \\u0042 &amp; &#67; sk-pro Bearer k %zz 漢字 \U0001f600 %F0%9F"
+    assert redact(text) == text
+    mixed = f"\U0001f600%41{KEY[:10]}{percent(KEY[10:])}&#65;é"
+    assert redact(mixed) == f"\U0001f600%41{MASK}&#65;é"
+
+
+def test_a_scheme_is_no_secret() -> None:
+    kept = Secret(f"Bearer {KEY}")
+    assert redact(f"Bearer token or Bearer {KEY}") == f"Bearer token or Bearer {MASK}"
+    del kept
+
+
+def test_a_short_key_is_found_as_it_is() -> None:
+    kept = Secret("sk-a1")
+    assert redact("sk-a1, sk-a, 1a-ks") == f"{MASK}, sk-a, 1a-ks"
+    del kept
