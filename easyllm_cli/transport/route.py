@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 from functools import cached_property
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..endpoints import is_loopback
 from ..errors import ConfigError
 from ..profiles import Profile
+from ..secret import Secret
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -25,18 +26,21 @@ class Route:
         self.ca_bundle = profile.ca_bundle
         self.connect = profile.timeout.connect
         self.named_proxy = profile.proxy
+        self._logins = _logins(profile.proxy or "")
 
     @cached_property
     def proxy(self) -> str:
         """The profile's, else the one the variables name; never one to this machine by those."""
         if self.named_proxy is not None or is_loopback(self.url):
             return self.named_proxy or ""
-        return _proxy_from_environment(self.url)
+        found = _proxy_from_environment(self.url)
+        self._logins = _logins(found)
+        return found
 
     @property
     def proxy_address(self) -> str:
         """Host and port of the proxy in use, without its user name; "" = none."""
-        return urlsplit(self.proxy).netloc.rpartition("@")[2] or self.proxy
+        return (urlsplit(self.proxy).netloc or self.proxy).rpartition("@")[2]
 
     def trust(self) -> ssl.SSLContext | bool:
         """Which certificates are trusted: loading the system's costs 23 ms, so https:// only.
@@ -63,6 +67,14 @@ class Route:
             return False
         own_authorities = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
         return bool(own_authorities or self.proxy)
+
+
+def _logins(proxy: str) -> list[Secret]:
+    """The password at a proxy, so that it is cut out of every text; of a token alone the token."""
+    login = proxy.rpartition("@")[0].rpartition("://")[2]
+    name, _, password = login.partition(":")
+    secret = password or name
+    return [Secret(secret), Secret(unquote(secret))]
 
 
 def _proxy_from_environment(url: str) -> str:
