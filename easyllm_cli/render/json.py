@@ -23,8 +23,8 @@ def error_object(error: EasyLLMError) -> dict[str, Any]:
         "kind": error.kind,
         "exit_code": error.exit_code,
         "status": error.status,
-        "message": redact(str(error.message)),
-        "hint": redact(error.hint) or None,
+        "message": str(error.message),
+        "hint": error.hint or None,
         "retryable": error.retryable,
         "retry_after": error.retry_after,
         "request_id": error.request_id,
@@ -35,12 +35,7 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **more: 
     """DESIGN §7's object, keys in its order; `more`: profile, cost_usd, attempts, ms, notes …"""
     done = completion or Completion()
     usage = done.get("usage") or {}
-    return {
-        "version": VERSION,
-        "ok": error is None,
-        "complete": bool(done.get("complete")),
-        "text": done.get("text", ""),
-        "reasoning": done.get("reasoning"),
+    about = {
         "finish_reason": done.get("finish_reason"),
         "usage": {
             **{key: usage.get(key) for key in USAGE},
@@ -56,6 +51,14 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **more: 
         "notes": more.get("notes", []),
         "error": error_object(error) if error else None,
     }
+    return {
+        "version": VERSION,
+        "ok": error is None,
+        "complete": bool(done.get("complete")),
+        "text": done.get("text", ""),
+        "reasoning": done.get("reasoning"),
+        **without_keys(about),
+    }
 
 
 def listing_object(found: dict[str, Any], error: EasyLLMError | None) -> dict[str, Any]:
@@ -63,9 +66,18 @@ def listing_object(found: dict[str, Any], error: EasyLLMError | None) -> dict[st
     return {
         "version": VERSION,
         "ok": error is None,
-        **found,
-        "error": error_object(error) if error else None,
+        **without_keys(found),
+        "error": without_keys(error_object(error)) if error else None,
     }
+
+
+def without_keys(value: Any) -> Any:
+    """The same with every secret cut out of its texts: all but a model's own words, which stay."""
+    if isinstance(value, dict):
+        return {key: without_keys(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_keys(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def dump(value: Any) -> str:
@@ -91,5 +103,6 @@ class JSONLines(Renderer):
 
     def event(self, event: Event) -> None:
         if not isinstance(event, Done):
-            self._out.write(dump({"kind": event.kind, **vars(event)}))
+            told = vars(event) if event.kind in self.shown else without_keys(vars(event))
+            self._out.write(dump({"kind": event.kind, **told}))
             self.wrote = True

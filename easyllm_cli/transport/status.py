@@ -91,7 +91,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyL
     if parsed is None:
         error.message = _page(body)
     error.request_id = next(
-        (headers[name] for name in ("x-request-id", "request-id", "x-generation-id")
+        (shortened(headers[name]) for name in ("x-request-id", "request-id", "x-generation-id")
          if name in headers),
         None,
     )  # fmt: skip
