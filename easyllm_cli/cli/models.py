@@ -1,12 +1,13 @@
 """`easyllm models`: what the profile's server offers."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import EasyLLMError, UsageError
 from ..events import Model
+from ..secret import redact
 from .allowed import models as known
 from .options import Common, Run, Sampling, Target, options
 
@@ -120,6 +121,8 @@ async def offered(provider: "BaseLLMProvider", common: Common) -> list[Model]:
         found = await provider.models()
     else:
         found = [Model(name) for name in await provider.list_models()]
+    # While the provider, and so its key, is there: a server may give the key back as a name.
+    found = [replace(model, id=redact(model.id)) for model in found]
     if provider.models_note and not common.quiet:
         complain(f"easyllm: {provider.models_note}")
     return found

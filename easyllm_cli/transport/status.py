@@ -84,7 +84,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyL
             hint="put the new address into the profile if you trust it",
             status=status,
         )
-        moved.location = headers.get("location")
+        moved.location = headers.get("location") and redact(headers["location"])
         return moved
     parsed = parse(body)
     error = from_object(parsed if parsed is not None else {}, status, headers)
@@ -123,12 +123,12 @@ def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | Non
         message,
         hint=hint,
         status=status,
-        code=code,
+        code=code and redact(code),
         retry_after=wait,
     )
     if isinstance(error, RefusedError) and isinstance(inner, dict):
         named = inner.get("param")
-        error.parameter = named if isinstance(named, str) else None
+        error.parameter = redact(named) if isinstance(named, str) else None
     should = (headers or {}).get("x-should-retry")
     if should in {"true", "false"} and not isinstance(error, BillingError):
         error.retryable = should == "true"
