@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
 from .closed_file import refuse_if_open
 from .endpoints import Endpoint, is_loopback
@@ -36,13 +37,25 @@ def key_for(profile: Profile, endpoint: Endpoint) -> Secret | None:
 
 
 def refuse_plain(profile: Profile, endpoint: Endpoint) -> None:
-    """Raise ConfigError where a key would go over http:// to another machine."""
-    plain = endpoint.url.startswith("http://") and not is_loopback(endpoint.url)
-    if plain and not profile.allow_http:
-        raise ConfigError(
-            f"a key would go over http:// to {endpoint.host}",
-            hint="use https://, or set allow_http = true in the profile",
-        )
+    """Raise ConfigError where a key would go over http:// to another machine, or a proxy there."""
+    if not endpoint.url.startswith("http://") or profile.allow_http:
+        return
+    for url, what in ((endpoint.url, ""), (profile.proxy or "", "the proxy ")):
+        host = _another_machine(url)
+        if host:
+            raise ConfigError(
+                f"a key would go over http:// to {what}{host}",
+                hint="use https://, or set allow_http = true in the profile",
+            )
+
+
+def _another_machine(url: str) -> str:
+    """The URL's host; "" = it is this machine, or none."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return ""
+    return "" if not host or is_loopback(url) else host
 
 
 def keys_for(profile: Profile, endpoint: Endpoint) -> list[Secret]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 
+from ..credentials import refuse_plain
+from ..endpoints import Endpoint
 from ..errors import ConfigError
 from ..profiles import Profile
 from ..secret import SECRET_NAME, Secret
 
 
-def extra_headers(profile: Profile, dry: bool) -> dict[str, str | Secret]:
+def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, str | Secret]:
     """`headers`; a value `env:NAME` is the variable's, and secret. `dry`: it need not be set.
 
     Raises:
-        ConfigError: a variable is not set, or a value is none that a header can hold.
+        ConfigError: a variable is not set, a value is none that a header can hold, or a secret
+            one would go over http:// to another machine.
     """
     made: dict[str, str | Secret] = {}
     for name, value in (profile.headers or {}).items():
@@ -29,4 +32,6 @@ def extra_headers(profile: Profile, dry: bool) -> dict[str, str | Secret]:
         hidden = SECRET_NAME.search(name)
         secret = hidden or (profile.headers or {})[name].startswith("env:")
         made[name] = Secret(value) if secret else value
+        if secret and not dry:
+            refuse_plain(profile, endpoint)
     return made

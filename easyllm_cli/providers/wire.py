@@ -124,7 +124,7 @@ class WireProvider(BaseLLMProvider):
 
     def extra_headers(self) -> dict[str, str | Secret]:
         """The profile's `headers`; a value `env:NAME` is the variable's, kept secret."""
-        return extra_headers(self.profile, self.dry)
+        return extra_headers(self.profile, self.endpoint, self.dry)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """One attempt; a request refused for one parameter is sent once more without it."""
