@@ -52,7 +52,7 @@ def locked(path: Path) -> Iterator[Path]:
         real = path.resolve()
         make_folder(real.parent)
         beside = real.with_name(f".{real.name}.lock")
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_closed(beside, os.O_RDWR | os.O_CREAT)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"cannot be written: {reason}", where=str(path)) from None
@@ -119,13 +119,23 @@ def write_new(path: Path, data: bytes) -> None:
     Raises:
         OSError: it is there, or cannot be written.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = open_closed(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with os.fdopen(descriptor, "wb") as file:
-        if sys.platform != "win32":
-            os.fchmod(descriptor, 0o600)
         file.write(data)
         file.flush()
         os.fsync(descriptor)
+
+
+def open_closed(path: Path | str, flags: int) -> int:
+    """A file's descriptor, as `os.open` gives it; a file that is made is 0600 under any umask.
+
+    From its first instant nobody else may read it; a umask that takes the owner's own rights is
+    undone.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+    if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o600 != 0o600:
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def make_folder(path: Path) -> None:

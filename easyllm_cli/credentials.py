@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
-from .closed_file import refuse_if_open
+from .closed_file import MAX_FILE_BYTES, refuse_if_open
 from .endpoints import Endpoint, is_loopback
 from .errors import AuthError, ConfigError
 from .folders import keys_file
@@ -185,7 +185,11 @@ def usable(value: str, message: str, hint: str = "") -> Secret:
 def _from_file(path: Path) -> Secret:
     try:
         refuse_if_open(path, "api_key_file")
-        return usable(path.read_text("utf-8"), f"{path} is empty")
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise AuthError("api_key_file is larger than 1 MiB, and no key is", where=str(path))
+        return usable(data.decode("utf-8"), f"{path} is empty")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise AuthError(f"api_key_file cannot be read: {reason}", where=str(path)) from None

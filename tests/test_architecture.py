@@ -13,8 +13,8 @@ from tests.source_tree import Source, is_third_party, room_of, sources
 FLOORS = (
     ("disguises",),
     ("errors", "secret", "vendors", "folders"),
-    ("values", "plugins", "weights", "closed_file", "picture_header", "picture_file"),
-    ("messages", "events", "profiles", "places", "keys"),
+    ("values", "plugins", "closed_file", "picture_header", "picture_file"),
+    ("messages", "events", "profiles", "places", "keys", "weights"),
     ("endpoints",),
     ("credentials",),
     ("reasoning", "retry", "config", "database", "render", "transport"),

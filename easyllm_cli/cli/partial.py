@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..closed_file import make_folder, write_new
 from ..folders import state_folder
 
 KEPT = 20
@@ -23,7 +24,7 @@ def keep(text: str) -> Path:
         folder = state_folder() / "partial"
     except RuntimeError:
         raise OSError(errno.ENOENT, "there is no home folder") from None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = _new_file(folder, f"{stamp}-{os.getpid()}", text.encode("utf-8", "replace"))
     _forget_all_but_the_newest(folder)
@@ -35,9 +36,7 @@ def _new_file(folder: Path, name: str, data: bytes) -> Path:
     for number in range(100):
         path = folder / (f"{name}-{number}.md" if number else f"{name}.md")
         with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+            write_new(path, data)
             return path
     raise FileExistsError(errno.EEXIST, "too many files of one name", str(path))
 

