@@ -1,4 +1,4 @@
-"""No key comes to a machine that it is not for: redirects, other endpoints, http:// (57, 60, 61)."""
+"""No key comes to a machine that it is not for: redirects, other endpoints, http://."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,0 +1,176 @@
+"""Files that are not believed: open to others, somebody else's, damaged, or lying about."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.binary import Easyllm, Ran, at_once, only, said, spoken
+from tests.standins.script import scripted
+from tests.standins.server import StandIn
+
+KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o604, 0o666])
+@pytest.mark.parametrize("held", ["api_key", "api_key_file", "keys.json"])
+def test_promise_59_an_open_file_with_a_key_is_refused(
+    easyllm: Easyllm, mode: int, held: str
+) -> None:
+    """With the command that mends it, ready to be pasted: blanks and quotes in the path, too."""
+    folder = easyllm.home / "my 'own' $HOME"
+    folder.mkdir()
+    file, key_file = folder / "the profiles.toml", folder / "a key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
+    keys: dict[str, Any] = {"api_key_file": str(key_file)} if held == "api_key_file" else {}
+    if held == "api_key":
+        keys = {"api_key": KEY}
+    if held == "keys.json":
+        assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
+        keys = {"keyring": "work"}
+    with StandIn(scripted(said("Hello"))) as server:
+        file.write_text(only(server, **keys))
+        file.chmod(0o600)
+        opened = {"api_key": file, "api_key_file": key_file}.get(
+            held, easyllm.config.with_name("keys.json")
+        )
+        opened.chmod(mode)
+        args = ("chat", "--profiles", str(file), "hi")
+        ran = easyllm.run(*args)
+        what, _, hint = spoken(ran.complaint)
+        assert (ran.code, ran.out) == (2, b""), ran.err
+        assert "can be read by others" in what
+        assert server.requests == []
+        subprocess.run(["sh", "-c", hint], check=True)
+        ran = easyllm.run(*args)
+        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def open_to_others(path: Path) -> None:
+    path.chmod(0o664)
+
+
+def somebody_elses(path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(path, 65533, 65533)
+
+
+@pytest.mark.parametrize("spoil", [open_to_others, somebody_elses])
+@pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
+def test_promise_61_no_command_of_an_untrusted_file_is_run(
+    easyllm: Easyllm, spoil: Callable[[Path], None], source: str
+) -> None:
+    mark = easyllm.home / "it was run"
+    keys: dict[str, Any] = {source: ["touch", str(mark)] if source == "api_key_cmd" else KEY}
+    with StandIn(scripted(said("Hello"))) as server:
+        spoil(easyllm.write_profiles(only(server, **keys)))
+        for args in (
+            ("chat", "hi"),
+            ("models",),
+            ("doctor",),
+            ("profiles", "set", "t", "seed", "1"),
+        ):
+            ran = easyllm.run(*args)
+            assert ran.code == 2, ran.err
+            assert "others" in ran.err + ran.out.decode() or "else" in ran.err + ran.out.decode()
+        assert server.requests == []
+    assert not mark.exists()
+
+
+def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
+    """No profiles, no .env, no module that has the name of one of ours."""
+    here = easyllm.home / "somebody's project"
+    (here / "easyllm").mkdir(parents=True)
+    mark = here / "it was run"
+    with StandIn(scripted(said("Hello"))) as server, StandIn(scripted(said("no"))) as other:
+        for name in ("profiles.toml", "easyllm/profiles.toml", "easyllm.toml", ".easyllm.toml"):
+            (here / name).write_text(only(other))
+            (here / name).chmod(0o600)
+        (here / ".env").write_text(f"EASYLLM_PROFILE=t\nOPENAI_BASE_URL={other.url}/v1\n")
+        for name in (
+            "typer",
+            "rich",
+            "json",
+            "httpx2",
+            "tomllib",
+            "tomlkit",
+            "sitecustomize",
+            "pip",
+        ):
+            (here / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
+        (here / "easyllm_cli").mkdir()
+        (here / "easyllm_cli" / "__init__.py").write_text(f"open({str(mark)!r}, 'a')\n")
+        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=here).complaint
+        easyllm.write_profiles(only(server))
+        pip = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"}
+        ran, edited, listed, fetched = at_once(
+            lambda: easyllm.run("chat", "hi", cwd=here),
+            lambda: easyllm.run("profiles", "set", "t", "seed", "1", cwd=here),
+            lambda: easyllm.run("profiles", "--color=always", cwd=here),
+            lambda: easyllm.run("pull", "--yes", cwd=here, env=pip, timeout=60),
+        )
+        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert (edited.code, listed.code) == (0, 0)
+        assert fetched.code in (4, 6), "pip was run, and found no index"
+        assert other.requests == []
+    assert not mark.exists(), mark.read_text()
+
+
+def large(path: Path) -> None:
+    """A hole of a gigabyte: to read it would take all memory."""
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (lambda path: path.write_text('[profiles.t]\nprovider = "ope'), "not valid TOML"),
+    "binary": (lambda path: path.write_bytes(bytes(range(256))), "not UTF-8"),
+    "a NUL": (lambda path: path.write_text("a = 1\0"), "not valid TOML"),
+    "larger than 1 MiB": (large, "larger than 1 MiB"),
+    "nested deeply": (lambda path: path.write_text("a = " + "[" * 200_000), "nested too deeply"),
+    "tables nested deeply": (
+        lambda path: path.write_text("a = " + "{a=" * 100_000), "nested too deeply"
+    ),
+    "no profiles": (lambda path: path.write_text("profiles = 5\n"), "must be tables"),
+    "a folder": (lambda path: path.mkdir(), "not a regular file"),
+    "a FIFO": (lambda path: os.mkfifo(path), "not a regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+}  # fmt: skip
+READING = [["chat", "hi"], ["profiles"], ["profiles", "show", "t"], ["doctor"], ["models"]]
+WRITING = [
+    ["profiles", "set", "t", "seed", "1"], ["profiles", "add", "n", "openai"],
+    ["profiles", "remove", "t"], ["profiles", "default", "t"], ["init", "--yes"],
+]  # fmt: skip
+
+
+def state_of(path: Path) -> tuple[object, ...]:
+    found = path.lstat()
+    regular = path.is_file() and found.st_size < 1 << 21
+    return found.st_ino, found.st_mtime_ns, found.st_mode, regular and path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_promises_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
+    """One line and 2 from every command, and the file stays as it is."""
+    make, says = DAMAGED[damage]
+    make(easyllm.config)
+    before = state_of(easyllm.config)
+
+    def judged(args: list[str]) -> None:
+        ran: Ran = easyllm.run(*args, stdin="")
+        told = ran.out.decode() if args[0] == "doctor" else ran.complaint
+        assert ran.code == 2, (args, ran.err)
+        assert "Traceback" not in told
+        assert str(easyllm.config) in told
+        assert says in told or args[0] == "init", (args, told)
+
+    at_once(*[lambda args=args: judged(args) for args in READING + WRITING])
+    assert state_of(easyllm.config) == before
+    assert not list(easyllm.config.parent.glob("*.new"))
