@@ -12,6 +12,7 @@ LONG = 12  # characters: the last 4 of a shorter key would give too much of it a
 SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 # By identity: two equal secrets live and die apart.
 _alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+_kept: list[Secret] | None = None
 
 
 class Secret:
@@ -22,6 +23,8 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
         _alive[id(self)] = self
+        if _kept is not None:
+            _kept.append(self)
 
     def reveal(self) -> str:
         return self._value
@@ -37,6 +40,15 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
+
+
+def keep_for_good() -> None:
+    """From now on no secret is forgotten, so that `redact` knows it to the process's last line.
+
+    For a command, which ends soon; in a library a key is forgotten with its last holder.
+    """
+    global _kept
+    _kept = _kept or []
 
 
 def masked(key: str) -> str:

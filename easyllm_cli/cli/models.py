@@ -121,7 +121,7 @@ async def offered(provider: "BaseLLMProvider", common: Common) -> list[Model]:
         found = await provider.models()
     else:
         found = [Model(name) for name in await provider.list_models()]
-    # While the provider, and so its key, is there: a server may give the key back as a name.
+    # A server may give the key back as a name, which would be kept for completion.
     found = [replace(model, id=redact(model.id)) for model in found]
     if provider.models_note and not common.quiet:
         complain(f"easyllm: {provider.models_note}")

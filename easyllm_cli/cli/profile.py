@@ -10,6 +10,7 @@ from typing import Any
 from ..config import NONE_NAMED, Profiles, choose, read_profiles
 from ..errors import ConfigError, UsageError
 from ..profiles import Profile, checked
+from ..secret import keep_for_good
 from .options import Run, Sampling, Target
 
 
@@ -28,6 +29,7 @@ def chosen(
         ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE, or
             options that do not go together.
     """
+    keep_for_good()
     if target.config_db is not None or target.config_id is not None:
         from .row import row_of
 
