@@ -61,20 +61,21 @@ class Decoder(ABC):
         Raises:
             EasyLLMError: the frame reports the provider's own error.
         """
-        if isinstance(body, list) and body:  # Gemini without alt=sse: all frames in one array
-            for item in body:
-                yield from self.read(item, event)
-            return
+        # Gemini without alt=sse: all frames in one array
+        for frame in body if isinstance(body, list) and body else [body]:
+            yield from self._read(frame, event)
+
+    def _read(self, body: Any, event: str) -> Iterator[Event]:
         self.whole = event == BODY
         self.frames += 1
         self.last = body
         if not isinstance(body, dict) or event == "error" or self.is_error(body):
-            if isinstance(body, dict | list) and body:
+            if isinstance(body, dict) and body:
                 raise from_object(body)
             raise MalformedAnswer("the server sent a frame that is no object")
         try:
             yield from self.decode(body)
-        except (AttributeError, TypeError, KeyError) as error:
+        except (AttributeError, TypeError, KeyError, RecursionError) as error:
             raise MalformedAnswer("the server sent a frame of an unknown shape") from error
 
     def is_error(self, body: dict[str, Any]) -> bool:
