@@ -111,7 +111,7 @@ def ollama_url(text: str) -> str:
     default = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if found else OLLAMA_PORT
     if not found and host == "ollama.com":
         scheme, default = "https", 443
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         port = str(default)
     if host in {"", "0.0.0.0", "::"}:
         host = "127.0.0.1"

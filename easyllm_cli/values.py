@@ -13,7 +13,11 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "None": lambda value: value is None,
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "float": lambda value: (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, float) or value.bit_length() < 1024)  # more than a float holds
+    ),
     "str": lambda value: isinstance(value, str),
     "Secret": lambda value: isinstance(value, str | Secret),
     "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),

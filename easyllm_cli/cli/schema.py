@@ -108,6 +108,8 @@ def document_in(name: str) -> dict[str, Any]:
         raise UsageError(f"the schema is not JSON: {reason_of(error)}", where=name) from None
     if not isinstance(document, dict):
         raise UsageError("the schema is no JSON object", where=name, hint='{"type": "object", …}')
+    if not isinstance(document.get("$schema", ""), str):  # jsonschema takes it for a URL
+        raise UsageError('the schema is not valid: "$schema" is no text', where=name)
     return document
 
 

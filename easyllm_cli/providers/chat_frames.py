@@ -102,15 +102,24 @@ def usage_of(usage: dict[str, Any]) -> Usage:
     prompt = table(usage.get("prompt_tokens_details"))
     completion = table(usage.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
-    cost = usage.get("cost")
     return Usage(
         count(usage.get("prompt_tokens")),
         count(usage.get("completion_tokens")),
         count(usage.get("total_tokens")),
         count(completion.get("reasoning_tokens")),
         count(cached),
-        cost_usd=float(cost) if isinstance(cost, int | float) and isfinite(cost) else None,
+        cost_usd=dollars(usage.get("cost")),
     )
+
+
+def dollars(value: Any) -> float | None:
+    """An amount of money, or None where a server sent none, or a number that no float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def table(value: Any) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class GeminiProvider(WireProvider):
         found: list[Model] = []
         token = ""
         for _ in range(MAX_PAGES):
-            page = f"pageSize=1000{token and '&pageToken=' + quote(token, safe='')}"
+            page = f"pageSize=1000{token and '&pageToken=' + quote(token, '', errors='replace')}"
             body = await self.ask("GET", f"{self.endpoint.url}/models?{page}")
             found += [described(row) for row in rows(body, "models") if answers(row)]
             token = str(body.get("nextPageToken") or "") if isinstance(body, dict) else ""

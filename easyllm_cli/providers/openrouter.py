@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
+from math import inf
 from typing import Any, ClassVar
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError
@@ -115,7 +116,7 @@ def _described(row: dict[str, Any]) -> Model:
 def _per_million(price: Any) -> float | None:
     """A price per token as US dollars per million tokens; 0 is a price, None and -1 are none."""
     try:
-        value = Decimal(str(price)) * MILLION
-    except InvalidOperation:
+        value = float(Decimal(str(price)) * MILLION)
+    except (DecimalException, ValueError):  # no number, or one that nothing holds
         return None
-    return float(value) if value.is_finite() and value >= 0 else None
+    return value if 0 <= value < inf else None

@@ -221,7 +221,7 @@ def _code(inner: Any) -> str | None:
 def _number(inner: Any) -> int:
     """An HTTP status that the object names as its code, or 0."""
     code = inner.get("code") if isinstance(inner, dict) else None
-    if isinstance(code, str) and code.isdecimal():
+    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
         code = int(code)
     return code if isinstance(code, int) and 400 <= code < 600 else 0
 
