@@ -3,12 +3,23 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 
 pytest_plugins = ["tests.servers.fixtures", "tests.binary"]
+
+# The same examples at every run, so that CI is steady: the profile `long`, which is run by hand
+# (pytest --hypothesis-profile=long tests/fuzzing), is what looks for new ones.
+# One home serves all examples of a test, which write its files anew each time.
+ONE_HOME = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+USUAL: Any = {"deadline": None, "suppress_health_check": ONE_HOME}
+settings.register_profile("steady", derandomize=True, max_examples=100, **USUAL)
+settings.register_profile("long", max_examples=10_000, **USUAL)
+settings.load_profile("steady")
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")

@@ -1,0 +1,84 @@
+"""Any status, headers and body of a response that is no answer: one typed error, short words."""
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from easyllm_cli.transport.delay import retry_after, seconds_of
+from easyllm_cli.transport.status import MAX_WORDS, from_object, from_response
+from tests.fuzzing.canned import is_ours
+from tests.fuzzing.mutations import EDGES, json_values, mutated
+
+GOOD: Any = {
+    "error": {
+        "message": "You are too fast", "type": "rate_limit_error", "code": "rate_limit_exceeded",
+        "param": "temperature", "status": "RESOURCE_EXHAUSTED",
+        "metadata": {"error_type": "busy", "raw": "x"},
+        "details": [{"@type": "RetryInfo", "retryDelay": "34s", "reasons": ["x"]}],
+    },
+    "detail": [{"loc": ["body", "model"], "msg": "field required"}],
+    "object": "error",
+}  # fmt: skip
+NAMES = [
+    "retry-after", "retry-after-ms", "x-ratelimit-reset", "x-ratelimit-reset-tokens",
+    "anthropic-ratelimit-requests-reset", "location", "x-should-retry", "x-request-id",
+    "content-type",
+]  # fmt: skip
+units = st.lists(
+    st.tuples(st.integers(0) | st.floats(0), st.sampled_from(["ms", "s", "m", "h", "d", "", "x"])),
+    max_size=4,
+).map(lambda parts: "".join(f"{number}{unit}" for number, unit in parts))
+times = (
+    st.text(max_size=30)
+    | units
+    | st.floats().map(str)
+    | st.integers().map(str)
+    | st.datetimes().map(lambda moment: moment.isoformat())
+    | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ [\d:]+ [+-]\d+", fullmatch=True)
+    | st.sampled_from([edge for edge in EDGES if isinstance(edge, str)])
+)
+bodies = json_values.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200)
+damaged = mutated(GOOD).map(lambda value: json.dumps(value).encode())
+
+
+def may_be_waited(seconds: float | None) -> bool:
+    return seconds is None or 0 <= seconds < float("inf")
+
+
+@given(
+    status=st.integers(300, 999),
+    headers=st.dictionaries(st.sampled_from(NAMES), times),
+    body=bodies | damaged,
+)
+@example(status=429, headers={}, body=b'{"error": {"code": "%s"}}' % (b"4" * 5000))
+def test_any_response(status: int, headers: dict[str, str], body: bytes) -> None:
+    error = from_response(status, headers, body)
+    assert is_ours(error)
+    assert len(error.message) <= MAX_WORDS + 100
+    assert may_be_waited(error.retry_after)
+    assert isinstance(error.retryable, bool)
+
+
+@given(body=json_values | mutated(GOOD))
+@example(body={"error": {"code": "4" * 5000}})
+def test_any_error_in_a_stream(body: Any) -> None:
+    error = from_object(body)
+    assert is_ours(error)
+    assert len(error.message) <= MAX_WORDS
+    assert may_be_waited(error.retry_after)
+
+
+@given(text=times)
+def test_any_wait(text: str) -> None:
+    assert may_be_waited(seconds_of(text))
+
+
+@given(
+    headers=st.dictionaries(st.sampled_from(NAMES), times),
+    body=json_values | mutated(GOOD),
+    limited=st.booleans(),
+)
+def test_any_headers_and_body(headers: dict[str, str], body: Any, limited: bool) -> None:
+    assert may_be_waited(retry_after(headers, body, limited))

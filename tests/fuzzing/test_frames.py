@@ -1,0 +1,137 @@
+"""Each protocol's answers, any JSON in any place: whole, or one typed error; no text is lost."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.adapters import HTTP, Adapter
+from tests.fuzzing.canned import Canned, ended_as_promised, provider_with, told
+from tests.fuzzing.mutations import cut, cuts, json_values, mutated
+from tests.standins.responses import events_of, response, usage_of
+
+Json = Any
+CHAT: list[Json] = [
+    {"id": "1", "model": "m", "choices": [
+        {"index": 0, "delta": {"role": "assistant", "reasoning_content": "Hm."}}]},
+    {"choices": [{"index": 0, "delta": {"content": "Hello "}, "finish_reason": None}]},
+    {"choices": [{"index": 0, "delta": {"content": [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "So."}]},
+        {"type": "text", "text": "wor"}]}}]},
+    {"choices": [{"index": 0, "delta": {"content": "ld", "reasoning_details": [
+        {"type": "reasoning.encrypted", "data": "x"}]}}]},
+    {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    {"choices": [], "usage": {
+        "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "cost": 0.1,
+        "completion_tokens_details": {"reasoning_tokens": 1},
+        "prompt_tokens_details": {"cached_tokens": 0}}, "x_groq": {"usage": {}}},
+]  # fmt: skip
+NATIVE: list[Json] = [
+    {"model": "m", "message": {"role": "assistant", "thinking": "Hm.", "content": ""}},
+    {"message": {"content": "Hello "}, "done": False},
+    {"message": {"content": "world"}, "done": False},
+    {"message": {"content": ""}, "done": True, "done_reason": "stop", "eval_count": 4,
+     "prompt_eval_count": 3},
+]  # fmt: skip
+GOOGLE: list[Json] = [
+    {"candidates": [{"index": 0, "content": {"parts": [{"text": "Hm.", "thought": True}]}}]},
+    {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello "}]}}]},
+    {"candidates": [{"content": {"parts": [{"text": "world"}]}, "finishReason": "STOP"}],
+     "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 8,
+                       "thoughtsTokenCount": 1, "cachedContentTokenCount": 0},
+     "promptFeedback": {"safetyRatings": []}},
+]  # fmt: skip
+RESPONSE = response(
+    [
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [
+            {"type": "output_text", "text": "Hello world", "annotations": []}]},
+    ],
+    usage=usage_of(3, 4),
+)  # fmt: skip
+MESSAGE = {"role": "assistant", "content": "Hello", "reasoning": "Hm.", "refusal": None}
+PLAIN: dict[str, Json] = {
+    "openai": {"choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}], "usage": {}},
+    "openai-responses": RESPONSE,
+    "ollama": NATIVE[2] | {"done": True, "done_reason": "stop"},
+    "gemini": GOOGLE[2],
+}
+PLAIN["openrouter"] = PLAIN["openai"]
+FRAMES: dict[str, list[Json]] = {
+    "openai": CHAT, "openai-responses": list(events_of(RESPONSE)), "ollama": NATIVE,
+    "openrouter": CHAT, "gemini": GOOGLE,
+}  # fmt: skip
+each_protocol = pytest.mark.parametrize("adapter", HTTP, ids=lambda adapter: adapter.id)
+
+
+def streamed(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
+    """The frames as the protocol sends them; `done`: with the marker, where it has one."""
+    if adapter.id == "ollama":
+        return b"".join(json.dumps(frame).encode() + b"\n" for frame in frames)
+    lines = [b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames]
+    return b"".join([*lines, b"data: [DONE]\n\n" * (done and FRAMES[adapter.id] is CHAT)])
+
+
+@each_protocol
+async def test_good_answers(adapter: Adapter) -> None:
+    """Else nothing below would mean anything."""
+    heard = await told(provider_with(adapter, Canned([streamed(adapter, FRAMES[adapter.id])])))
+    assert (heard.text, heard.reasoning[:3], heard.error) == ("Hello world", "Hm.", None)
+    body = json.dumps(PLAIN[adapter.id]).encode()
+    heard = await told(provider_with(adapter, Canned([body])), stream=False)
+    assert (heard.text[:5], heard.error) in (("Hello", None), ("world", None))
+
+
+@each_protocol
+@given(data=st.data(), done=st.booleans(), at=cuts)
+async def test_any_json_in_any_place_of_a_stream(
+    adapter: Adapter, data: st.DataObject, done: bool, at: list[int]
+) -> None:
+    frames = data.draw(mutated(FRAMES[adapter.id]))
+    body = streamed(adapter, frames if isinstance(frames, list) else [frames], done)
+    ended_as_promised(await told(provider_with(adapter, Canned(cut(body, at)))))
+
+
+@each_protocol
+@given(data=st.data())
+async def test_any_json_in_any_place_of_a_body(adapter: Adapter, data: st.DataObject) -> None:
+    body = json.dumps(data.draw(mutated(PLAIN[adapter.id]))).encode()
+    ended_as_promised(await told(provider_with(adapter, Canned([body])), stream=False))
+
+
+@each_protocol
+@given(frames=st.lists(json_values, max_size=4), at=cuts)
+async def test_frames_of_anything(adapter: Adapter, frames: list[Json], at: list[int]) -> None:
+    body = streamed(adapter, frames)
+    ended_as_promised(await told(provider_with(adapter, Canned(cut(body, at)))))
+
+
+@each_protocol
+@given(data=st.data(), at=cuts, noise=st.binary(max_size=8), where=st.integers(0, 600))
+async def test_bytes_that_are_damaged(
+    adapter: Adapter, data: st.DataObject, at: list[int], noise: bytes, where: int
+) -> None:
+    body = streamed(adapter, FRAMES[adapter.id])
+    body = body[:where] + noise + body[where + data.draw(st.integers(0, 30)) :]
+    whole = await told(provider_with(adapter, Canned([body])))
+    pieces = await told(provider_with(adapter, Canned(cut(body, at))))
+    ended_as_promised(whole)
+    assert (pieces.text, pieces.reasoning, pieces.done) == (whole.text, whole.reasoning, whole.done)
+    assert type(pieces.error) is type(whole.error)
+
+
+DEEP = ["[", '{"a":', '{"error":', '{"choices":[{"delta":{"content":', '{"thinking":[']
+
+
+@each_protocol
+@pytest.mark.parametrize("opening", DEEP)
+@pytest.mark.parametrize("depth", [60, 300, 480, 900, 20_000])
+async def test_nesting_that_is_too_deep(adapter: Adapter, opening: str, depth: int) -> None:
+    closing = "".join({"[": "]", "{": "}"}.get(one, "") for one in reversed(opening))
+    value = f"{opening * depth}1{closing * depth}"
+    for frame in (value, json.dumps(PLAIN[adapter.id]).replace('"Hello"', value)):
+        body = f"{frame}\n" if adapter.id == "ollama" else f"data: {frame}\n\n"
+        heard = await told(provider_with(adapter, Canned([body.encode()])))
+        assert heard.error is not None or heard.text

@@ -1,0 +1,84 @@
+"""Any JSON where a server lists or describes its models: names and numbers, or one typed error."""
+
+import json
+from math import isfinite
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.events import Model
+from tests.adapters import HTTP, Adapter
+from tests.fuzzing.canned import Canned, is_ours, provider_with
+from tests.fuzzing.mutations import json_values, mutated
+
+GOOD: Any = {
+    "object": "list",
+    # Every protocol's own key, so that one list is good for all of them.
+    "data": [
+        {"id": "m", "context_length": 9, "architecture": {"input_modalities": ["text", "image"]},
+         "supported_parameters": ["reasoning"], "pricing": {"prompt": "0.1", "completion": "1"},
+         "meta": {"n_ctx": 9, "n_ctx_train": 99}, "capabilities": {"vision": True}},
+    ],
+    "models": [
+        {"name": "models/m", "model": "m", "inputTokenLimit": 9, "thinking": True,
+         "supportedGenerationMethods": ["generateContent"], "details": {"family": "llama"}},
+    ],
+    "nextPageToken": "2",
+    "capabilities": ["completion", "vision", "thinking"],
+    "model_info": {"general.architecture": "llama", "llama.context_length": 9},
+    "parameters": "num_ctx 4096",
+}  # fmt: skip
+each_protocol = pytest.mark.parametrize("adapter", HTTP, ids=lambda adapter: adapter.id)
+
+
+def priced(price: str) -> Any:
+    return {"data": [{"id": "m", "pricing": {"prompt": price}}]}
+
+
+async def found(adapter: Adapter, body: Any) -> list[Model]:
+    """The models that the server's answer tells."""
+    carrier = Canned([json.dumps(body).encode()])
+    return await provider_with(adapter, carrier, model="m").models()
+
+
+@each_protocol
+async def test_the_good_list(adapter: Adapter) -> None:
+    """Else nothing below would mean anything."""
+    models = await found(adapter, GOOD)
+    assert {one.id.removeprefix("models/") for one in models} == {"m"}
+    assert models[0].context
+
+
+@each_protocol
+@given(body=mutated(GOOD) | json_values)
+@example(body=priced("1e400"))
+@example(body=priced("1e999999"))
+@example(body=priced("9" * 5000))
+@example(body={"models": [], "nextPageToken": "\ud800"})
+async def test_any_json(adapter: Adapter, body: Any) -> None:
+    try:
+        models = await found(adapter, body)
+    except EasyLLMError as error:
+        assert is_ours(error)
+        return
+    for one in models:
+        assert isinstance(one.id, str)
+        numbers = (one.context, one.prompt_usd, one.completion_usd)
+        assert all(number is None or isfinite(number) for number in numbers)
+
+
+@each_protocol
+@given(body=mutated(GOOD) | json_values, data=st.data())
+async def test_what_is_asked_before_an_answer(
+    adapter: Adapter, body: Any, data: st.DataObject
+) -> None:
+    """Whether it sees, reasons, or takes the key."""
+    provider = provider_with(adapter, Canned([json.dumps(body).encode()]), model="m")
+    ask = data.draw(st.sampled_from([provider.listed, provider.reasons, provider.try_key]))
+    try:
+        await ask()
+    except EasyLLMError as error:
+        assert is_ours(error)

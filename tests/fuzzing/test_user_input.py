@@ -1,0 +1,160 @@
+"""What people and their files say: messages, pictures, addresses, options, schemas, key files."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from easyllm_cli.cli.completion import split
+from easyllm_cli.cli.known_models import is_word, known_models, remember
+from easyllm_cli.cli.profile import options_of
+from easyllm_cli.cli.schema import Schema
+from easyllm_cli.endpoints import endpoint_of, is_loopback
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.events import Completion
+from easyllm_cli.folders import state_folder
+from easyllm_cli.keys.key_file import entries, path_of_keys
+from easyllm_cli.messages import MAGIC, Image, messages_of
+from easyllm_cli.profiles import Profile
+from easyllm_cli.render.picture import described
+from tests.fuzzing.canned import is_ours
+from tests.fuzzing.mutations import json_values, mutated, texts
+from tests.pictures import gif_1x1, png
+
+PNG = png(2, 2, (0, 0, 0))
+URL = "data:image/png;base64,iVBORw0KGgo="
+TALK: list[Any] = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": [
+        {"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": URL}}]},
+    {"role": "assistant", "content": "Hello"},
+]  # fmt: skip
+SCHEMA: Any = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+    "properties": {"age": {"type": "integer", "minimum": 0}, "me": {"$ref": "#/$defs/a"}},
+    "$defs": {"a": {"type": "array", "items": {"type": "string", "pattern": "^a+$"}}},
+    "required": ["age"], "additionalProperties": False,
+}  # fmt: skip
+
+
+@given(listed=mutated(TALK) | json_values)
+def test_message_lists(listed: Any) -> None:
+    try:
+        made = messages_of(listed)
+    except EasyLLMError as error:
+        assert error.exit_code == 2
+        return
+    assert made
+    assert [one.role for one in made] == [one["role"] for one in listed]
+
+
+@given(
+    start=st.sampled_from([magic for magic, _ in MAGIC] + [PNG, gif_1x1(), b"RIFF", b""]),
+    rest=st.binary(max_size=60),
+    where=st.integers(0, 60),
+    kept=st.integers(0, 80),
+)
+def test_pictures(start: bytes, rest: bytes, where: int, kept: int) -> None:
+    data = (start[:where] + rest + start[where:])[:kept]
+    try:
+        image = Image.of(data)
+    except EasyLLMError as error:
+        assert error.exit_code == 2
+        return
+    assert image.data == data
+    assert image.media_type.startswith("image/")
+    assert image.name in described(image)
+
+
+@given(source=texts | texts.map(lambda text: "data:" + text) | st.text(max_size=300))
+def test_names_of_pictures(source: str) -> None:
+    try:
+        assert Image.of(source)
+    except EasyLLMError as error:
+        assert is_ours(error)
+
+
+hosts = st.sampled_from(
+    ["http://", "https://", "HTTP://", "[", "]", "::1", "127.0.0.1", "localhost", "ollama.com", ":",
+     "/", "@", "?", "#", "11434", "0", "99999", "v1", "api", " ", "\u2488", "%", "\x00", '"', "٣"]
+)  # fmt: skip
+addresses = st.lists(hosts | st.text(max_size=3), max_size=8).map("".join)
+
+
+@given(
+    text=addresses,
+    provider=st.sampled_from(["ollama", "openai", "gemini", "llamacpp"]),
+    named=st.booleans(),
+)
+@example(text=":" + "9" * 5000, provider="ollama", named=True)
+def test_addresses(text: str, provider: str, named: bool) -> None:
+    variables = {"OLLAMA_HOST": text, "OPENAI_BASE_URL": text} if "\x00" not in text else {}
+    with patch.dict(os.environ, {} if named else variables):
+        try:
+            found = endpoint_of(Profile(provider=provider, endpoint=text if named else None))
+        except EasyLLMError as error:
+            assert is_ours(error)
+            return
+    assert found.url.partition("://")[0].lower() in ("http", "https")
+    assert found.host
+    is_loopback(found.url)
+
+
+@given(pairs=st.lists(st.text(max_size=5) | st.tuples(
+    st.text(min_size=1, max_size=3).filter(lambda key: "=" not in key),
+    json_values.map(json.dumps) | st.text(max_size=8),
+).map("=".join), max_size=3))  # fmt: skip
+def test_options(pairs: list[str]) -> None:
+    try:
+        made = options_of(pairs)
+    except EasyLLMError as error:
+        assert error.exit_code == 2
+        return
+    json.dumps(made, allow_nan=False)
+    assert set(made) == {pair.partition("=")[0] for pair in pairs}
+
+
+@given(document=mutated(SCHEMA) | json_values, answer=json_values)
+@example(document={"$schema": 1}, answer={})
+@example(document={"$schema": []}, answer={})
+@example(document={"$ref": "#"}, answer={})
+def test_schemas(home: Path, document: Any, answer: Any) -> None:
+    file = home / "schema.json"
+    file.write_text(json.dumps(document), "utf-8")
+    try:
+        schema = Schema(str(file), unwraps=True)
+        schema.check(Completion(text=json.dumps(answer), finish_reason="stop"))
+    except EasyLLMError as error:
+        assert is_ours(error)
+
+
+@given(data=st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_a_key_file(home: Path, data: bytes) -> None:
+    file = path_of_keys()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    file.chmod(0o600)
+    try:
+        assert isinstance(entries(), dict)
+    except EasyLLMError as error:
+        assert error.exit_code == 2
+    assert file.read_bytes() == data
+
+
+@given(data=st.binary(max_size=200), ids=st.lists(st.text(max_size=8), max_size=5))
+def test_what_completion_remembers(home: Path, data: bytes, ids: list[str]) -> None:
+    remember("mine", ids)
+    assert known_models("mine") == [one for one in ids if is_word(one)]
+    (state_folder() / "models" / "mine.txt").write_bytes(data)
+    assert all(map(is_word, known_models("mine")))
+
+
+@given(line=st.text(max_size=40))
+def test_lines_that_are_completed(line: str) -> None:
+    before, begun = split(line)
+    assert all(word in line or "\\" in line or "'" in line or '"' in line for word in before)
+    assert isinstance(begun, str)
