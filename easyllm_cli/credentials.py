@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -12,13 +14,14 @@ from urllib.parse import urlsplit
 
 from .closed_file import MAX_FILE_BYTES, refuse_if_open
 from .endpoints import Endpoint, is_loopback
-from .errors import AuthError, ConfigError
+from .errors import AuthError, ConfigError, stop_if_cancelled
 from .folders import keys_file
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
 from .vendors import vendor_of
 
 COMMAND_SECONDS = 10  # FAULTS §5.2
+LOOK_EVERY = 0.1  # seconds between two looks whether we are told to stop
 
 
 def key_for(profile: Profile, endpoint: Endpoint) -> Secret | None:
@@ -201,17 +204,28 @@ def _from_command(command: str | list[str]) -> Secret:
         words = shlex.split(command) if isinstance(command, str) else command
         if not words:
             raise ConfigError("api_key_cmd is empty")
-        ran = subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise AuthError(f"api_key_cmd took longer than {COMMAND_SECONDS} s") from None
+        code, printed = _run(words)
     except OSError as error:
         raise AuthError(f"api_key_cmd cannot run: {error.strerror}", where=words[0]) from None
     except ValueError as error:
         raise ConfigError(f"api_key_cmd is no command: {error}") from None
-    if ran.returncode:
-        raise AuthError(f"api_key_cmd failed with exit code {ran.returncode}", where=words[0])
-    first = ran.stdout.decode("utf-8", "replace").partition("\n")[0]
+    if code:
+        raise AuthError(f"api_key_cmd failed with exit code {code}", where=words[0])
+    first = printed.decode("utf-8", "replace").partition("\n")[0]
     return usable(first, "api_key_cmd printed no key")
+
+
+def _run(words: list[str]) -> tuple[int, bytes]:
+    """Exit code and output of a command, which ends with us: at Ctrl-C, at SIGTERM, or in time."""
+    deadline = time.monotonic() + COMMAND_SECONDS
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
+        try:
+            while time.monotonic() < deadline:
+                stop_if_cancelled()
+                with suppress(subprocess.TimeoutExpired):
+                    printed, _ = child.communicate(timeout=LOOK_EVERY)
+                    return child.returncode, printed
+            raise AuthError(f"api_key_cmd took longer than {COMMAND_SECONDS} s")
+        except BaseException:
+            child.kill()
+            raise

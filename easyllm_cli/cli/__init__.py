@@ -10,16 +10,17 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """The entry point of `easyllm`; ends the process with one of errors.EXIT_CODES."""
-    fill_closed_descriptors()
-    # Nothing that is imported is garbage: looking for some costs 5 % of a short answer.
-    gc.disable()
     try:
-        code = command_line(sys.argv[1:])
-    except KeyboardInterrupt:  # while still importing
-        code = 130
-    except OSError as error:  # --version into a full disk
-        code = code_of(error)
-    leave(code)
+        fill_closed_descriptors()
+        # Nothing that is imported is garbage: looking for some costs 5 % of a short answer.
+        gc.disable()
+        try:
+            code = command_line(sys.argv[1:])
+        except OSError as error:  # --version into a full disk
+            code = code_of(error)
+        leave(code)
+    except KeyboardInterrupt:  # while still importing, while leaving, or the second one
+        os._exit(130)
 
 
 def command_line(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ConfigError
+from . import running
 
 USUAL = "notepad" if sys.platform == "win32" else "vi"
 
@@ -20,16 +21,18 @@ def open_editor(copy: Path, began_with: bytes) -> None:
 
     Raises:
         ConfigError: it cannot be run, or it failed; a copy that was changed stays.
+        Interrupted: we were told to end, and the editor with us.
     """
+    told = False
     name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or USUAL
     try:
         words = shlex.split(name)
-        code = _run([*words, str(copy)])
+        code, told = _run([*words, str(copy)])
         problem = f"the editor failed with exit code {code}" if code else ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         problem = f"the editor cannot be run: {reason}"
-    if not problem:
+    if not problem and not told:
         return
     kept = ""
     with suppress(OSError):
@@ -37,17 +40,34 @@ def open_editor(copy: Path, began_with: bytes) -> None:
             copy.unlink()
         else:
             kept = f"; your edit is kept in {copy}"
+    if told:
+        stopped = running.stopped(terminated=True)
+        stopped.hint = f"the profiles are as they were{kept}"
+        raise stopped
     raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
 
 
-def _run(command: list[str]) -> int:
-    """Its exit code; Ctrl-C is the editor's own as long as it runs.
+def _run(command: list[str]) -> tuple[int, bool]:
+    """Its exit code, and whether we were told to end (SIGTERM, SIGHUP): the editor is, then, too.
 
-    Deaf before it starts, so that no Ctrl-C falls in between; by a function and not SIG_IGN, which
-    the editor would inherit: it would then be deaf, too.
+    Ctrl-C is the editor's own as long as it runs. Deaf before it starts, so that no Ctrl-C falls
+    in between; by a function and not SIG_IGN, which the editor would inherit: it would then be
+    deaf, too.
     """
+    told: list[int] = []
+    running_editor: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _: object) -> None:
+        told.append(number)
+        for one in running_editor:
+            one.terminate()
+
     usual = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.call(command)
+        with running.told_by_signals(pass_on):
+            running_editor.append(subprocess.Popen(command))
+            if told:  # between its start and the line above
+                running_editor[0].terminate()
+            return running_editor[0].wait(), bool(told)
     finally:
         signal.signal(signal.SIGINT, usual)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EasyLLMError, OutputError
 from ..events import Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
 from ..render import Look, is_terminal
-from ..render.output import LAST_WORDS, complain, give_up_within
+from ..render.output import complain
 from ..render.plain import Renderer
 from . import partial, running
 from .outcome import Outcome, finish
@@ -37,18 +37,21 @@ class Road:
 
     def travel(self, events: AsyncIterator[Event]) -> int:
         """The whole way; gives the exit code."""
-        timeout = self.question.common.timeout
-        error = running.run(self._listen(events), timeout, self._has_begun)
-        completion = self._completion(error)
-        whole = completion["text"]
+        error: EasyLLMError | None = None
         try:
-            if error is None or (self.question.show.partial and whole):
-                completion = self._show(completion)
+            with running.told_by_signals(running.terminate):
+                timeout = self.question.common.timeout
+                error = running.run(self._listen(events), timeout, self._has_begun)
+                completion = self._completion(error)
+                whole = completion["text"]
+                if error is None or (self.question.show.partial and whole):
+                    completion = self._show(completion)
         except EasyLLMError as failure:
             error = error or failure
-        except KeyboardInterrupt:
-            give_up_within(LAST_WORDS)
-            raise
+        except KeyboardInterrupt as signalled:  # while it is shown: what is not, is kept
+            error = running.stopped(isinstance(signalled, running.Terminated))
+            completion = self._completion(error)
+            whole = completion["text"]
         finally:
             with suppress(OutputError):
                 self.renderer.close()

@@ -46,12 +46,43 @@ def run(
         kind = IncompleteAnswer if started() else FirstTokenTimeout
         late = f"the command took longer than --timeout {timeout:g} s"
         return kind(late, hint="raise --timeout")
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        give_up_within(LAST_WORDS)
-        stopped = Interrupted("terminated" if terminated.is_set() else "interrupted")
-        stopped.exit_code = TERMINATED if terminated.is_set() else stopped.exit_code
-        return stopped
+    except (KeyboardInterrupt, asyncio.CancelledError) as told:
+        return stopped(terminated.is_set() or isinstance(told, Terminated))
     return None
+
+
+def stopped(terminated: bool) -> Interrupted:
+    """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else."""
+    give_up_within(LAST_WORDS)
+    error = Interrupted("terminated" if terminated else "interrupted")
+    error.exit_code = TERMINATED if terminated else error.exit_code
+    return error
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, where they can only be raised, as Python does with Ctrl-C."""
+
+
+@contextmanager
+def told_by_signals(stop: Callable[..., object]) -> Iterator[None]:
+    """SIGTERM calls `stop`, and so does SIGHUP: the terminal is gone, and nobody will pay for more.
+
+    Under nohup, which ignores SIGHUP, it stays ignored.
+    """
+    names = [one for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]  # Windows: the first
+    heard = [one for one in map(signal.Signals.__getitem__, names)
+             if signal.getsignal(one) != signal.SIG_IGN]  # fmt: skip
+    usual = {one: signal.signal(one, stop) for one in heard}
+    try:
+        yield
+    finally:
+        for one, handler in usual.items():
+            signal.signal(one, handler)
+
+
+def terminate(*_: object) -> None:
+    """A signal's handler. Raises Terminated, always."""
+    raise Terminated
 
 
 @contextmanager
@@ -68,8 +99,5 @@ def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
             task.cancel()
             loop.call_soon_threadsafe(lambda: None)  # wakes the loop
 
-    usual = signal.signal(signal.SIGTERM, stop)
-    try:
+    with told_by_signals(stop):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, usual)

@@ -7,7 +7,7 @@ import select
 import sys
 import time
 
-from ..errors import OutputError
+from ..errors import OutputError, stop_if_cancelled
 from ..secret import redact
 from .neutral import Neutraliser, neutral
 
@@ -25,18 +25,6 @@ def give_up_within(seconds: float) -> None:
     """From now on a reader that reads nothing is waited for only so long: the command is to end."""
     global _give_up_at
     _give_up_at = min(_give_up_at, time.monotonic() + seconds)
-
-
-def while_nobody_reads() -> None:
-    """Raise CancelledError if the task that writes was cancelled; it cannot look itself."""
-    import asyncio  # whoever can be cancelled has loaded it
-
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 class Stream:
@@ -80,7 +68,7 @@ class Stream:
             return  # it selects sockets only
         try:
             while not select.select([], [self.descriptor], [], LOOK_EVERY)[1]:
-                while_nobody_reads()
+                stop_if_cancelled()
                 if time.monotonic() > _give_up_at:
                     raise OutputError("nobody reads what is written", code=NOBODY_READS)
         except OSError as error:
