@@ -139,10 +139,10 @@ def test_stdout_that_cannot_be_written(easyllm: Easyllm, option: str) -> None:
     assert str(easyllm.partials()[0]) in ran.err
 
 
-def test_thirty_at_once(easyllm: Easyllm) -> None:
+def test_fifty_that_fail_at_once(easyllm: Easyllm) -> None:
     with StandIn(scripted(Script(chunk(LONG), Cut()))) as server:
         easyllm.write_profiles(only(server))
-        rans = at_once(*[lambda: easyllm.run("chat", "--no-retry", "hi")] * 30)
+        rans = at_once(*[lambda: easyllm.run("chat", "--no-retry", "hi")] * 50)
     assert {(ran.code, ran.out) for ran in rans} == {(7, b"")}
     assert not [ran.err for ran in rans if "could not be kept" in ran.err]
     assert kept(easyllm) == [LONG] * 20

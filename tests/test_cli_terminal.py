@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.binary import Easyllm, at_once, only, said
+from tests.binary import Easyllm, at_once, only, profile, said
 from tests.emulator import seen
 from tests.standins.openrouter import OpenRouterServer
 from tests.standins.reply import Reply
@@ -120,11 +120,12 @@ def test_raw(easyllm: Easyllm) -> None:
     assert out == "# The **answer**␛[2J\n"
 
 
-def test_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
+def test_promise_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
     """Whole and cut at every character; a pipe gets the bytes as they came."""
     text = "a".join(EVIL) + "end"
     frames = [chunk(reasoning=one) for one in text]
     frames += [chunk(one) for one in text]
+    frames += [chunk("?2J").replace(b"?", bytes([c1])) for c1 in range(0x80, 0xA0)]  # no UTF-8
     with StandIn(scripted(Script(*frames, chunk(finish="stop"), DONE))) as server:
         profiles = only(server)
         (code, out, err), piped = at_once(
@@ -137,10 +138,10 @@ def test_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
     assert "end" in out
     assert "end" in err
     assert piped[0] == 0
-    assert piped[1] == text.replace("\r\n", "\n") + "\n"
+    assert piped[1] == text.replace("\r\n", "\n") + "\ufffd2J" * 32 + "\n"
 
 
-def test_steering_on_the_other_screen(easyllm: Easyllm) -> None:
+def test_promise_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
     """stdout a pipe, stderr a terminal: reasoning and notes are still harmless."""
     text = "".join(EVIL)
     script = Script(chunk(reasoning=text), chunk("ok"), chunk(finish="stop"), DONE)
@@ -151,7 +152,7 @@ def test_steering_on_the_other_screen(easyllm: Easyllm) -> None:
     harmless(err)
 
 
-def test_steering_error(easyllm: Easyllm) -> None:
+def test_promise_62_steering_error(easyllm: Easyllm) -> None:
     """The words of a server, of a page's title and of a profile, plain and with --debug."""
     text = "".join(EVIL)
     body = json.dumps({"error": {"message": text}}).encode()
@@ -169,7 +170,7 @@ def test_steering_error(easyllm: Easyllm) -> None:
                 harmless(err)
 
 
-def test_steering_names(easyllm: Easyllm) -> None:
+def test_promise_62_steering_names(easyllm: Easyllm) -> None:
     """Model names in the table, in a pipe's list (unchanged) and in a hint."""
     names = [f"m{number}{evil}" for number, evil in enumerate(EVIL)]
 
@@ -189,8 +190,25 @@ def test_steering_names(easyllm: Easyllm) -> None:
         harmless(out + err)
 
 
+def test_promise_62_steering_profiles(easyllm: Easyllm) -> None:
+    """A profile's name in a list, in -v and in an error, and an answering model's own."""
+    name = re.sub("[\0:]", "", "".join(EVIL))  # no argument holds the one, no name the other
+    quoted = "".join(f"\\U{ord(char):08x}" for char in name)
+    renamed = chunk("ok", model=name)
+    with StandIn(scripted(Script(renamed, chunk(finish="stop"), DONE))) as server:
+        table = profile(server, "openrouter", name=f'"{quoted}"')
+        for args, code in (
+            (("profiles", "list"), 0), (("chat", "-v", "-p", name, "hi"), 0),
+            (("chat", "-p", f"{name}x", "hi"), 2), (("chat", f"--{name}", "hi"), 2),
+            (("profiles", "show", name), 0), (("doctor", "-p", name), 0),
+        ):  # fmt: skip
+            ended, out, err = shown(easyllm, *args, profiles=table)
+            assert ended == code or args[0] == "doctor", (args, err)
+            harmless(out + err)
+
+
 @pytest.mark.parametrize("args", [("chat", "--json"), ("stream", "--jsonl"), ("models", "--json")])
-def test_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_promise_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     """JSON escapes it: C0, and C1 and bidi, too (FAULTS promise 63)."""
     text = "".join(EVIL)
 
