@@ -19,6 +19,18 @@ def in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
     return (adapter.refusal(429, "slow down", retry_after=formatdate(time.time() + 3600)),)
 
 
+def reset_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """Anthropic's header, as RFC 3339 has moments."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    return (adapter.refusal(429, "slow down", anthropic_ratelimit_tokens_reset=moment),)
+
+
+def epoch_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """OpenRouter's header, in milliseconds since 1970."""
+    moment = str(int(1000 * (time.time() + 3600)))
+    return (adapter.refusal(429, "slow down", x_ratelimit_reset=moment),)
+
+
 def slow(**headers: str) -> Scripts:
     """429 with these headers."""
     return refusal(429, "slow down", **headers)
@@ -37,6 +49,8 @@ DELAYS = (
     Fault("retry-after-date", (16, 19), in_an_hour, 5, says=TOLD),
     Fault("reset-in-an-hour", (18, 19), slow(x_ratelimit_reset_requests="60m0s"), 5,
           says="3600 s"),
+    Fault("reset-as-rfc-3339", (18, 19), reset_in_an_hour, 5, says=TOLD, only=("openai",)),
+    Fault("reset-as-an-epoch", (18, 19), epoch_in_an_hour, 5, says=TOLD, only=("openrouter",)),
     Fault("retry-delay-3600", (19,), in_the_body, 5, says="3600 s", only=("gemini",)),
     Fault("over-the-budget", (19,), slow(retry_after="9"), 5, says="retry_budget",
           keys={"retry_budget": 5}),

@@ -1,5 +1,6 @@
 """Waits between two tries, measured by the server's clock: never shorter than was asked for."""
 
+import re
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -81,5 +82,7 @@ def test_promise_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyll
     ):
         assert (ran.code, ran.out) == (5, b""), ran.err
         assert len(gaps) == 3
+        for told in re.findall(r"next try in (\S+) s", ran.err):
+            assert 0 <= float(told) <= 0.8
         for number, gap in enumerate(gaps):
             assert 0 <= gap < 0.2 * 2.0**number * SLACK
