@@ -1,7 +1,7 @@
 """Answers that end oddly: cut at a limit, filtered, refused, empty, said twice (FAULTS §4, 24)."""
 
 from tests.adapters import Adapter
-from tests.faults.fault import Fault, Scripts
+from tests.faults.fault import THOUGHT, Fault, Scripts
 from tests.faults.spelling import CHAT, answer, counted, ended, frame, reasoning, refused
 from tests.standins.responses import response
 from tests.standins.script import DONE, Script, chunk, ndjson, sse, usage_chunk
@@ -89,10 +89,10 @@ EMPTY = (
     Fault("empty-answer", (27,), lambda a: (answer(a, a.wire.end),), 7),
     Fault("white-answer", (27,), lambda a: (answer(a, a.wire.text("\n "), a.wire.end),), 7,
           "\n "),
-    Fault("only-reasoning", (), lambda a: (answer(a, reasoning(a, "Hm"), a.wire.end),), 7,
+    Fault("only-reasoning", (), lambda a: (answer(a, reasoning(a, THOUGHT), a.wire.end),), 7,
           says="--max-tokens"),
     Fault("reasoning-took-all", (), lambda a: (
-        answer(a, reasoning(a, "Hm"), ended(a, "length")),), 7, says="--max-tokens",
+        answer(a, reasoning(a, THOUGHT), ended(a, "length")),), 7, says="--max-tokens",
         args=("--max-tokens", "9")),
     Fault("model-loaded", (), lambda a: (answer(a, ndjson(
         {"message": {"content": ""}, "done": True, "done_reason": "load"})),), 7,

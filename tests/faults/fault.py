@@ -11,6 +11,7 @@ from tests.standins.server import Reply
 KEY = "sk-fault-0123456789abcdef"  # in every profile; some servers throw it back at us
 RETRIES = 2  # max_retries of every profile, unless the fault names another
 TRIES = RETRIES + 1
+THOUGHT = "Hm"  # all reasoning that there is; `cot` prints it beside the answer
 ELSEWHERE = "http://127.0.0.2"  # where redirects lead; a runner puts a server's address here
 Scripts = Callable[[Adapter], tuple[Script, ...]]
 

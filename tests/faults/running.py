@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.adapters import Adapter
 from tests.binary import Easyllm, Ran, only
-from tests.faults.fault import ELSEWHERE, KEY, RETRIES, Fault
+from tests.faults.fault import ELSEWHERE, KEY, RETRIES, THOUGHT, Fault
 from tests.standins.reply import Reply
 from tests.standins.request import Request
 from tests.standins.script import Script, scripted
@@ -119,7 +119,7 @@ def check(case: Case, ending: Ending) -> None:
     assert ending.elsewhere == 0, "a redirect was followed"
     if ran.code == fault.code:
         assert fault.says in ran.err
-    check_words(ran, fault.longest)
+    check_words(ran, fault.longest, THOUGHT if case.command == "cot" else None)
     for place in (ran.out, ran.err.encode(), ending.files):
         assert KEY.encode() not in place, "the key got out"
 
@@ -140,12 +140,12 @@ def printed(text: str) -> bytes:
     return text.encode() + (b"" if not text or text.endswith("\n") else b"\n")
 
 
-def check_words(ran: Ran, longest: int) -> None:
-    """Lines of ours, not long, no page and no traceback; a failure is never silent."""
+def check_words(ran: Ran, longest: int, reasoning: str | None) -> None:
+    """Lines of ours and the reasoning, not long, no page and no traceback; no failure is silent."""
     assert "Traceback" not in ran.err
     assert "<" not in ran.err
     assert len(ran.err) < 2 * longest, "a server's words are cut"
     for line in ran.err.splitlines():
-        assert line.startswith("easyllm: ")
+        assert line.startswith("easyllm: ") or line == reasoning
         assert len(line) < longest
     assert ran.err or not ran.code, "a failure in silence"

@@ -1,7 +1,7 @@
 """Faults of a stream: cuts, missing marks, errors and bytes in its midst (FAULTS §4, 17-25)."""
 
 from tests.adapters import Adapter
-from tests.faults.fault import KEY, TRIES, Endless, Fault, Scripts
+from tests.faults.fault import KEY, THOUGHT, TRIES, Endless, Fault, Scripts
 from tests.faults.spelling import (
     CHAT,
     SSE,
@@ -78,7 +78,7 @@ CUTS = (
     Fault("reset", (34,), lambda a: (reset(a, *started(a)),), 7, WOR, says="cut", chat_tries=2),
     Fault("cut-once-then-good", (33,), once_cut, 7, WOR, chat_code=0, chat_text="Hello world",
           chat_tries=2),
-    Fault("reasoning-then-cut", (33,), lambda a: (cut(a, reasoning(a, "Hm")),), 7, tries=2),
+    Fault("reasoning-then-cut", (33,), lambda a: (cut(a, reasoning(a, THOUGHT)),), 7, tries=2),
 )  # fmt: skip
 ERRORS = (
     Fault("error-after-text", (35,), failing(503, f"overloaded; key {KEY}", text=True), 5, WOR,

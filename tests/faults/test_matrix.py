@@ -1,6 +1,7 @@
 """Every fault over every protocol through the real binary: one generated test for each pair.
 
-By default `stream` over each protocol and `chat` over OpenAI's; `pytest -m full` runs them all.
+By default `stream` over each protocol and `chat` over OpenAI's; `pytest -m full` runs the others:
+`chat` and `cot` over each, and all three through the openai package.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from tests.faults.running import Case, Ending, check, run
 from tests.faults.table import FAULTS
 
 AT_ONCE = 3
-COMMANDS = ("stream", "chat")
+COMMANDS = ("stream", "chat", "cot")
 DEFAULT = {("stream", one.id) for one in HTTP} | {("chat", HTTP[0].id)}
 CASES = [
     Case(command, fault, adapter)
