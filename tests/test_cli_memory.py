@@ -17,7 +17,7 @@ from tests.binary import Easyllm, Ran, only, wait_until
 from tests.peak import run_and_peak
 from tests.standins.reply import Reply
 from tests.standins.request import Request
-from tests.standins.script import chunk, scripted
+from tests.standins.script import chunk, scripted, sse
 from tests.standins.server import Handler, StandIn
 
 GROWTH = 50_000_000  # bytes, FAULTS §7
@@ -200,6 +200,10 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
     "empty-deltas": (sending(again=chunk("") * 50), ("--timeout", "1.5"), 6, "--timeout"),
     "a-frame-of-empty-lines": (sending(again=b"data:\n" * 10_000), (), 7, "a frame longer"),
     "a-frame-of-short-lines": (sending(again=b"data:xy\n" * 8_000), (), 7, "a frame longer"),
+    "a-refusal": (
+        sending(again=sse({"choices": [{"index": 0, "delta": {"refusal": "no " * 500}}]}) * 20),
+        (), 4, "refused",
+    ),
     "text": (sending(again=chunk("word " * 20) * 20), ("--max-output-bytes", "1000000"), 7, "long"),
 }  # fmt: skip
 

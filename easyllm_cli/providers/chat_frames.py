@@ -62,7 +62,7 @@ class ChatDecoder(Decoder):
                 yield event
         refusal = delta.get("refusal")
         if isinstance(refusal, str):
-            self.refusal += refusal
+            self.refused(refusal)
 
 
 def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from ..events import Done, Event, Usage
 from ..transport.framing import BODY
 from ..transport.status import from_object
 
+MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap
 # The providers' words for an answer's end in OpenAI's (WIRE §8); others stay as they are.
 FINISH = {
     "end_turn": "stop",
@@ -95,6 +96,19 @@ class Decoder(ABC):
         if reason and self.finish in (None, "stop"):
             self.finish = FINISH.get(reason.lower(), reason.lower())
 
+    def refused(self, text: str) -> None:
+        """More words of a refusal, in the field that is made for it.
+
+        Raises:
+            FilteredError, IncompleteAnswer: they are too many; the latter after text.
+        """
+        self.refusal += text
+        if len(self.refusal) > MAX_REFUSAL:
+            raise IncompleteAnswer("the refusal has no end") if self.wrote else self._refused()
+
+    def _refused(self) -> FilteredError:
+        return FilteredError(f"the model refused: {' '.join(self.refusal.split())[:300]}")
+
     def end(self, started: bool) -> Iterator[Event]:
         """Usage and Done; `started` = text or reasoning had come.
 
@@ -105,7 +119,7 @@ class Decoder(ABC):
             BusyError: the marker says that the provider failed.
         """
         if self.refusal and not self.wrote:
-            raise FilteredError(f"the model refused: {' '.join(self.refusal.split())[:300]}")
+            raise self._refused()
         if self.refusal:
             self.finished("content_filter")
         if self.usage is not None:

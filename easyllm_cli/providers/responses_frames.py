@@ -158,7 +158,7 @@ class ResponsesDecoder(Decoder):
         if not text:
             return
         if part == "refusal":
-            self.refusal += text
+            self.refused(text)
         elif part == "output_text":
             self.wrote = True
             yield Text(text)
