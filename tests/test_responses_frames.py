@@ -1,5 +1,6 @@
 """How an answer of Responses ends: its last event's word, refusals, hidden thoughts, failures."""
 
+import time
 from typing import Any
 
 import pytest
@@ -198,3 +199,12 @@ SHAPES: list[Any] = [
 @pytest.mark.parametrize("frame", SHAPES)
 def test_a_frame_of_another_shape_says_nothing(frame: Any) -> None:
     assert said([delta("Hi", item_id="m"), frame, ended()]) == (None, "Hi", "stop")
+
+
+def test_an_id_of_its_own_in_every_event_is_linear() -> None:
+    """As some gateways send; to look for the newest item among all took minutes."""
+    decoder = ResponsesDecoder(stream=True)
+    began = time.process_time()
+    for number in range(60_000):
+        list(decoder.read(delta("x", item_id=f"m{number}")))
+    assert time.process_time() - began < 10

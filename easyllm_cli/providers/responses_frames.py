@@ -39,6 +39,7 @@ class ResponsesDecoder(Decoder):
         thoughts = Once("\n\n")
         self._said = {"output_text": Once(), "refusal": Once(), RAW: thoughts, SUMMARY: thoughts}
         self._items: dict[tuple[str, Any], int] = {}
+        self._newest = -1  # item
         self._source: dict[int, str] = {}
         self._hidden = False
         self._called = False
@@ -181,11 +182,11 @@ class ResponsesDecoder(Decoder):
         for one in () if new else names:
             if one in self._items:
                 return self._items[one]
-        last = max(self._items.values(), default=-1)
         if not names:
-            return max(last, 0)
-        self._items |= dict.fromkeys(names, last + 1)
-        return last + 1
+            return max(self._newest, 0)
+        self._newest += 1
+        self._items |= dict.fromkeys(names, self._newest)
+        return self._newest
 
 
 def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
