@@ -16,8 +16,11 @@ KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o604, 0o666])
-@pytest.mark.parametrize("held", ["api_key", "api_key_file", "keys.json"])
+@pytest.mark.parametrize(
+    ("held", "mode"),
+    [("api_key", mode) for mode in (0o644, 0o640, 0o620, 0o604)]
+    + [("api_key_file", 0o640), ("keys.json", 0o644)],
+)
 def test_promise_59_an_open_file_with_a_key_is_refused(
     easyllm: Easyllm, mode: int, held: str
 ) -> None:
@@ -143,11 +146,13 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (lambda path: os.mkfifo(path), "not a regular file"),
     "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
 }  # fmt: skip
-READING = [["chat", "hi"], ["profiles"], ["profiles", "show", "t"], ["doctor"], ["models"]]
-WRITING = [
-    ["profiles", "set", "t", "seed", "1"], ["profiles", "add", "n", "openai"],
-    ["profiles", "remove", "t"], ["profiles", "default", "t"], ["init", "--yes"],
+EVERY = [
+    ["chat", "hi"], ["profiles", "set", "t", "seed", "1"], ["init", "--yes"],
+    ["profiles"], ["profiles", "show", "t"], ["doctor"], ["models"], ["profiles", "remove", "t"],
+    ["profiles", "add", "n", "openai"], ["profiles", "default", "t"],
 ]  # fmt: skip
+# Damage that every command is tried on; the other kinds are found at the same place in all.
+ON_EVERY = ("truncated", "larger than 1 MiB", "a FIFO")
 
 
 def state_of(path: Path) -> tuple[object, ...]:
@@ -171,6 +176,8 @@ def test_promises_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: st
         assert str(easyllm.config) in told
         assert says in told or args[0] == "init", (args, told)
 
-    at_once(*[lambda args=args: judged(args) for args in READING + WRITING])
+    at_once(
+        *[lambda args=args: judged(args) for args in (EVERY if damage in ON_EVERY else EVERY[:3])]
+    )
     assert state_of(easyllm.config) == before
     assert not list(easyllm.config.parent.glob("*.new"))
