@@ -139,10 +139,21 @@ def test_stdout_that_cannot_be_written(easyllm: Easyllm, option: str) -> None:
     assert str(easyllm.partials()[0]) in ran.err
 
 
+def test_fifty_at_once(easyllm: Easyllm) -> None:
+    """In one fresh home, against one server; nothing is left behind."""
+    with StandIn(scripted(said("The ", "answer"))) as server:
+        easyllm.write_profiles(only(server))
+        rans = at_once(*[lambda: easyllm.run("chat", "hi", timeout=60)] * 50)
+        assert len(server.requests) == 50
+    assert {(ran.code, ran.out, ran.err) for ran in rans} == {(0, b"The answer\n", "")}
+    left = [path for path in easyllm.home.rglob("*") if path.is_file()]
+    assert left == [easyllm.config]
+
+
 def test_fifty_that_fail_at_once(easyllm: Easyllm) -> None:
     with StandIn(scripted(Script(chunk(LONG), Cut()))) as server:
         easyllm.write_profiles(only(server))
-        rans = at_once(*[lambda: easyllm.run("chat", "--no-retry", "hi")] * 50)
+        rans = at_once(*[lambda: easyllm.run("chat", "--no-retry", "hi", timeout=60)] * 50)
     assert {(ran.code, ran.out) for ran in rans} == {(7, b"")}
     assert not [ran.err for ran in rans if "could not be kept" in ran.err]
     assert kept(easyllm) == [LONG] * 20

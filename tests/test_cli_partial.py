@@ -95,6 +95,30 @@ def test_state_folder_that_cannot_be_written_is_one_warning(easyllm: Easyllm) ->
     assert nothing == ""
 
 
+def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> None:
+    """No file may grow past 512 bytes: as on a full disk, some of it can be written."""
+    long = Script(chunk("x" * 5000), Cut())
+    with StandIn(scripted(long)) as server:
+        ran = easyllm.shell('ulimit -f 1; "$E" chat --no-retry hi', profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    warning, complaint, nothing = ran.err.split("\n")
+    assert "could not be kept: File too large" in warning
+    assert complaint.startswith("easyllm: the answer was cut")
+    assert nothing == ""
+    assert not list(easyllm.partial.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_promise_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
+    """Nothing can be said, and the exit code says it."""
+    with StandIn(scripted(said(TEXT))) as server:
+        both = easyllm.shell('"$E" chat hi > /dev/full 2> /dev/full', profiles=only(server))
+        errors = easyllm.shell('"$E" chat -v -u hi 2> /dev/full', profiles=only(server))
+    assert (both.code, both.out, both.err) == (8, b"", "")
+    assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
+    assert (errors.code, errors.out) == (0, TEXT.encode() + b"\n")
+
+
 def stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
     """One run that is stopped when text has come and nothing can be seen of it."""
     with StandIn(scripted(SLOW)) as server:

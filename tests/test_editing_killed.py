@@ -1,11 +1,16 @@
 """Promise 56: a hundred writers are killed at every step, and no profile is ever lost."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from easyllm_cli.config import read_profiles
+from tests.at_a_moment import variables
+from tests.binary import Easyllm
+
+TABLE = '[profiles.{0}]\nprovider = "openai"\nmodel = "{0}"\n'
 
 # Each child edits again and again until it is killed: half of them at the n-th thing that they
 # do to a file (so that every step is hit), the others at any time.
@@ -47,6 +52,27 @@ for number in range(100):
         found.named(name)
 print(json.dumps(ends))
 """
+
+
+def test_promise_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
+    """At each thing that it does to a file of its folder, until it lives through them all."""
+    path = easyllm.write_profiles("".join(f"# {name}\n{TABLE.format(name)}" for name in "abc"))
+    before = path.read_text("utf-8")
+    events, ends = ("open", "os.rename", "os.chmod", "os.remove"), []
+    for event in events:
+        for nth in range(1, 12):
+            env = variables(easyllm.home, event, "profiles", signal.SIGKILL, nth)
+            ran = easyllm.run("profiles", "set", "b", "seed", str(nth), env=env)
+            found = read_profiles(str(path))
+            assert [found.named(name).model for name in "abc"] == ["a", "b", "c"]
+            lines = path.read_text("utf-8").splitlines()
+            assert [line for line in lines if not line.startswith("seed")] == before.splitlines()
+            ends.append(ran.code)
+            if ran.code == 0:
+                assert found.named("b").seed == nth
+                break
+    assert ends.count(0) == len(events)
+    assert ends.count(-signal.SIGKILL) == len(ends) - len(events) > 3
 
 
 def test_promise_56_kill_9_a_hundred_times(tmp_path: Path) -> None:
