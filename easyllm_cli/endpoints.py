@@ -77,6 +77,8 @@ def checked(url: str, named_by: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
+        if not url.isprintable() or " " in url:  # urlsplit drops them, who connects does not
+            raise ValueError
     except ValueError:
         raise ConfigError(f"{named_by} is no usable URL", where=shown) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -152,8 +152,9 @@ def test_no_place_for_it(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)  # fmt: skip
 def test_stopped_half_way(easyllm: Easyllm, wheel: bytes, sent: signal.Signals, code: int) -> None:
     """Nothing is left behind, and pip is gone as well."""
     with StandIn(PackageIndex(wheel, hang=20 * MIB).handle) as index:

@@ -66,8 +66,9 @@ async def test_any_json(adapter: Adapter, body: Any) -> None:
         return
     for one in models:
         assert isinstance(one.id, str)
-        numbers = (one.context, one.prompt_usd, one.completion_usd)
-        assert all(number is None or isfinite(number) for number in numbers)
+        assert one.context is None or one.context > 0
+        prices = (one.prompt_usd, one.completion_usd)
+        assert all(price is None or isfinite(price) for price in prices)
 
 
 @each_protocol

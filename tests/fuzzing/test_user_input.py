@@ -91,6 +91,8 @@ addresses = st.lists(hosts | st.text(max_size=3), max_size=8).map("".join)
     named=st.booleans(),
 )
 @example(text=":" + "9" * 5000, provider="ollama", named=True)
+@example(text=" http://http://", provider="openai", named=True)
+@example(text="http://127.0.0.1\t.example.com", provider="openai", named=True)
 def test_addresses(text: str, provider: str, named: bool) -> None:
     variables = {"OLLAMA_HOST": text, "OPENAI_BASE_URL": text} if "\x00" not in text else {}
     with patch.dict(os.environ, {} if named else variables):
@@ -99,6 +101,7 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
         except EasyLLMError as error:
             assert is_ours(error)
             return
+    assert found.url.isprintable()
     assert found.url.partition("://")[0].lower() in ("http", "https")
     assert found.host
     is_loopback(found.url)

@@ -1,0 +1,62 @@
+"""Promise 62 through the real renderer: whatever a model sends, no control code reaches a pty."""
+
+import re
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from easyllm_cli.render.live import LiveMarkdown
+from easyllm_cli.render.output import Stream
+from tests.emulator import seen
+from tests.fuzzing.mutations import cuts
+from tests.pseudoterminal import Pty
+from tests.test_neutral import FORBIDDEN, PAYLOADS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+
+# All that we send ourselves; on a terminal LF comes as CR LF.
+OURS = re.compile(r"\x1b\[[0-9;]*m|\r?\x1b\[2K|\x1b\[\d*A|\x1b\[\?(?:7|2026)[hl]|\r\n")
+MARKDOWN = [
+    "\n",
+    "\n\n",
+    "- ",
+    "> ",
+    "```\n",
+    "# ",
+    "| a |\n|---|\n| ",
+    "**",
+    "`",
+    "[a](",
+    ")",
+    "&#27;",
+]
+answers = st.lists(
+    st.sampled_from([*PAYLOADS, *MARKDOWN, "words ", "日本", "e\u0301"]) | st.text(max_size=6),
+    max_size=10,
+).map("".join)
+
+
+def written(parts: list[str], size: tuple[int, int]) -> bytes:
+    with Pty(*size) as pty:
+        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        for part in parts:
+            live.write(part)
+        live.end()
+        return pty.whole()
+
+
+@given(text=answers, at=cuts, size=st.sampled_from([(80, 24), (20, 6), (4, 3)]))
+def test_promise_62_any_answer_at_any_split(
+    text: str, at: list[int], size: tuple[int, int]
+) -> None:
+    """Split between bytes, as chunks do; a half of a character is replaced."""
+    raw = text.encode("utf-8", "surrogatepass")
+    edges = sorted({0, len(raw), *(one for one in at if one < len(raw))})
+    parts = [raw[start:end].decode("utf-8", "replace") for start, end in pairwise(edges)]
+    data = written(parts, size)
+    theirs = OURS.sub("", data.decode())
+    assert not [char for char in theirs if ord(char) in FORBIDDEN], theirs
+    assert seen(data, *size).resting
