@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -137,7 +138,21 @@ def test_a_terminal_that_is_gone(easyllm: Easyllm) -> None:
 
 def test_nohup_is_obeyed(easyllm: Easyllm) -> None:
     """Who ignores SIGHUP wants the answer although the terminal is gone."""
-    with StandIn(scripted(HTTP[0].script("Hello"))) as server:
-        script = 'trap "" HUP; "$E" chat hi & kill -HUP $!; wait $!'
-        ran = easyllm.shell(script, profiles=profiles(server, HTTP[0]))
+    gate = threading.Event()
+
+    async def handler(request: Request, reply: Reply) -> None:
+        while not gate.is_set():
+            await reply.sleep(0.01)
+        await HTTP[0].script("Hello").play(reply)
+
+    ignoring = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", BINARY]
+    with (
+        StandIn(handler) as server,
+        easyllm.start("chat", "hi", profiles=profiles(server, HTTP[0]), command=ignoring) as child,
+    ):
+        wait_until(lambda: server.requests)
+        child.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        gate.set()
+        ran = finish(child, None, 5)
     assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err

@@ -71,6 +71,7 @@ def test_any_error_in_a_stream(body: Any) -> None:
 
 
 @given(text=times)
+@example(text="Mon, 1 Jan 2020 00:00:00 +9999999999999999")
 def test_any_wait(text: str) -> None:
     assert may_be_waited(seconds_of(text))
 

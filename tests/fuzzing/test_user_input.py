@@ -42,6 +42,9 @@ SCHEMA: Any = {
 
 
 @given(listed=mutated(TALK) | json_values)
+@example(listed=[{"role": "user", "content": 5}])
+@example(listed=[{"role": ["user"], "content": "hi"}])
+@example(listed=[{"role": "user", "content": [{"type": "text"}]}])
 def test_message_lists(listed: Any) -> None:
     try:
         made = messages_of(listed)
@@ -135,14 +138,20 @@ def test_schemas(home: Path, document: Any, answer: Any) -> None:
         assert is_ours(error)
 
 
-@given(data=st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
+stored = st.dictionaries(
+    texts, st.fixed_dictionaries({"key": texts}) | st.just({"keyring": True}) | json_values
+)
+
+
+@given(data=st.binary(max_size=60) | stored.map(lambda value: json.dumps(value).encode()))
 def test_a_key_file(home: Path, data: bytes) -> None:
     file = path_of_keys()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
     file.chmod(0o600)
     try:
-        assert isinstance(entries(), dict)
+        found = entries()
+        assert all(list(one) == ["key"] or one == {"keyring": True} for one in found.values())
     except EasyLLMError as error:
         assert error.exit_code == 2
     assert file.read_bytes() == data
