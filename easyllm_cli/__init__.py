@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # for who checks types it is True; importing typing takes 5 ms
 
 if TYPE_CHECKING:
     from .errors import (

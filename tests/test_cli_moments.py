@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from easyllm_cli.cli.app import was_interrupted
 from tests.at_a_moment import variables
 from tests.binary import Easyllm, Ran, finish, only, read_until, said
 from tests.standins.script import Cut, Script, Wait, chunk, scripted
@@ -34,6 +35,19 @@ def test_ctrl_c_while_importing(easyllm: Easyllm, module: str) -> None:
     env = variables(easyllm.home, "open", f"{folder}/__pycache__/{name}.")
     easyllm.run("chat", "hi", profiles=only(NOWHERE))  # everything is compiled
     stopped(easyllm.run("chat", "hi", env=env))
+
+
+def test_ctrl_c_that_python_makes_another_error_of() -> None:
+    """Until 3.12 it does so in __set_name__, which half of the classes in an import have."""
+
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
+        type("Any", (), {"field": Field()})
+    assert was_interrupted(caught.value)
+    assert not was_interrupted(RuntimeError("another"))
 
 
 def test_ctrl_c_while_a_name_is_looked_up(easyllm: Easyllm) -> None:

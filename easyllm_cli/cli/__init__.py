@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # Ctrl-C in an import up here would print a traceback: the fewer, the better
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> NoReturn:

@@ -203,11 +203,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         failure = OutputError(f"cannot write: {error.strerror or error}")
     except Exception as error:
-        failure = EasyLLMError(
-            f"a bug in easyllm: {type(error).__name__}: {error}",
-            hint="run it again with --debug and report what it prints",
-        )
-        failure.__cause__ = error
+        failure = Interrupted("interrupted") if was_interrupted(error) else bug(error)
     from .listings import empty  # on errors only: --help needs none of it
     from .outcome import Outcome, finish
 
@@ -215,6 +211,24 @@ def run(arguments: list[str]) -> int:
         Outcome(error=failure, listing=empty(arguments)),
         json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,
     )  # fmt: skip
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is at the bottom of it: Python 3.11 makes one in __set_name__ an error of its
+    own, in the middle of an import."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def bug(error: Exception) -> EasyLLMError:
+    """What nobody has thought of."""
+    failure = EasyLLMError(
+        f"a bug in easyllm: {type(error).__name__}: {error}",
+        hint="run it again with --debug and report what it prints",
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def usage_error(error: Any) -> UsageError:

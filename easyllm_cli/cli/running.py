@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +40,10 @@ def run(
     if timeout is not None:
         give_up_within(timeout)
     try:
-        asyncio.Runner().run(watched())
+        runner = asyncio.Runner()
+        with held_back(signal.SIGINT):  # a loop that is half made would print what it misses
+            runner.get_loop()
+        runner.run(watched())
     except (EasyLLMError, TimeoutError) as error:
         if isinstance(error, EasyLLMError) and error.code != NOBODY_READS:
             return error
@@ -54,9 +58,23 @@ def run(
 def stopped(terminated: bool) -> Interrupted:
     """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else."""
     give_up_within(LAST_WORDS)
+    warnings.simplefilter("ignore")  # of what was left undone, e.g. a coroutine never awaited
     error = Interrupted("terminated" if terminated else "interrupted")
     error.exit_code = TERMINATED if terminated else error.exit_code
     return error
+
+
+@contextmanager
+def held_back(number: signal.Signals) -> Iterator[None]:
+    """The signal comes when the block is left."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Terminated(KeyboardInterrupt):
