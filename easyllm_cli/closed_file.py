@@ -116,14 +116,20 @@ def replace(path: Path, data: bytes) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """A file that was not there, mode 0600 under any umask, on the disk when this returns.
 
+    Whole or not at all: on a full disk, or at a second Ctrl-C, nothing is left of it.
+
     Raises:
         OSError: it is there, or cannot be written.
     """
     descriptor = open_closed(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def open_closed(path: Path | str, flags: int) -> int:
