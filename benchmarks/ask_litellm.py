@@ -1,0 +1,14 @@
+"""litellm as its README shows it, streaming: python ask_litellm.py MODEL PROMPT [SECONDS]."""
+
+import sys
+
+import litellm
+
+model, prompt, *seconds = sys.argv[1:]
+limit = {"timeout": float(seconds[0])} if seconds else {}
+stream = litellm.completion(
+    model=f"openai/{model}", messages=[{"role": "user", "content": prompt}], stream=True, **limit
+)
+for part in stream:
+    print(part.choices[0].delta.content or "", end="", flush=True)
+print()

@@ -1,0 +1,134 @@
+"""The tools that the faults meet, each called as its own documentation says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.installs import CHECKOUT, Venv, environment
+
+MODEL = "fault-model"
+KEY = "sk-a-key-of-this-benchmark"
+PROMPT = "What is a telegraph?"
+NAME = "NAME"  # stands in a tool's arguments for the name of a key
+OUR_KEYS = ("keys", "set", NAME)
+HERE = CHECKOUT / "benchmarks"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command line, what it sees, and its own folder."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    home: Path
+
+    def with_arguments(self, *arguments: str) -> Call:
+        """The same program in the same home, asked for something else."""
+        return Call((self.argv[0], *arguments), self.environment, self.home)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """`packages`: what pip installs, its own first (none: this checkout).
+
+    `call`: (program's venv, base URL, home, seconds of patience or None) to its question.
+    `stores`: the arguments that store a key under the name NAME, which they may read from stdin;
+    none where the tool has no command that does.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    call: Callable[[Venv, str, Path, int | None], Call]
+    stores: tuple[str, ...] = ()
+    library: bool = False
+
+    @property
+    def package(self) -> str:
+        """The distribution whose version counts."""
+        return self.packages[0] if self.packages else "easyllm-cli"
+
+    @property
+    def house(self) -> str:
+        """The name of its environment."""
+        return f"peers/{self.packages[0]}" if self.packages else "venv"
+
+
+def seen(home: Path, **more: str) -> dict[str, str]:
+    """A home and a temporary folder of its own: tools keep settings and caches there."""
+    temporary = home / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return environment(**{"HOME": str(home), "TMPDIR": str(temporary), **more})
+
+
+def ours(command: str) -> Callable[[Venv, str, Path, int | None], Call]:
+    """easyllm; patience needs a profile, everything else comes from OpenAI's own variables."""
+
+    def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
+        variables = seen(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
+        named = f"openai:{MODEL}"
+        if seconds is not None:
+            named = "patient"
+            limits = f"timeout = {{ first_token = {seconds}, idle = {seconds} }}"
+            path = home / ".config" / "easyllm" / "profiles.toml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                f'[profiles.patient]\nextends = "openai"\nmodel = "{MODEL}"\n{limits}\n'
+            )
+        argv = (venv.program("easyllm"), command, "-p", named, PROMPT)
+        return Call(argv, variables, home)
+
+    return call
+
+
+def llm(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
+    """A model of the user's own in extra-openai-models.yaml; it knows no timeout."""
+    folder = home / "llm"
+    folder.mkdir(exist_ok=True)
+    known = {"model_id": MODEL, "model_name": MODEL, "api_base": url, "api_key_name": "fault"}
+    (folder / "extra-openai-models.yaml").write_text(json.dumps([known]))
+    keys = folder / "keys.json"
+    if not keys.exists():
+        keys.write_text(json.dumps({"fault": KEY}))
+        keys.chmod(0o600)
+    argv = (venv.program("llm"), "-m", MODEL, PROMPT)
+    return Call(argv, seen(home, LLM_USER_PATH=str(folder)), home)
+
+
+def sgpt(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
+    limit = {} if seconds is None else {"REQUEST_TIMEOUT": str(seconds)}
+    variables = seen(home, API_BASE_URL=url, OPENAI_API_KEY=KEY, **limit)
+    return Call((venv.program("sgpt"), "--model", MODEL, PROMPT), variables, home)
+
+
+def script(file: str) -> Callable[[Venv, str, Path, int | None], Call]:
+    """A library, in the ten lines of a script beside this file."""
+
+    def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
+        # Without a network litellm would try three times to fetch its prices: 5 s a run.
+        variables = seen(
+            home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY, LITELLM_LOCAL_MODEL_COST_MAP="True"
+        )
+        limit = () if seconds is None else (str(seconds),)
+        return Call((venv.python, str(HERE / file), MODEL, PROMPT, *limit), variables, home)
+
+    return call
+
+
+TOOLS = (
+    Tool("easyllm chat", (), ours("chat"), stores=OUR_KEYS),
+    Tool("easyllm stream", (), ours("stream"), stores=OUR_KEYS),
+    Tool("llm", ("llm",), llm, stores=("keys", "set", NAME, "--value", KEY)),
+    # shell-gpt 1.5.1 imports click and does not require it (PEERS §0).
+    Tool("shell-gpt", ("shell-gpt", "click"), sgpt),
+    Tool("openai SDK", ("openai",), script("ask_openai.py"), library=True),
+    Tool("litellm", ("litellm",), script("ask_litellm.py"), library=True),
+)
+
+
+def beside_this_python() -> Venv:
+    """The environment that runs the benchmark: what is installed there is measured."""
+    return Venv(Path(sys.prefix))
