@@ -80,7 +80,10 @@ def test_the_profile_table_is_the_dataclass(key: str) -> None:
     assert row(key) in read("docs/profiles.md").splitlines()
 
 
-@pytest.mark.parametrize("document", ["README.md", *map(str, (ROOT / "docs").glob("*.md"))])
+DOCUMENTS = ["README.md", "SECURITY.md", *map(str, (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
