@@ -10,6 +10,7 @@ from benchmarks.fault_runs import Ended, finish, start
 from benchmarks.fault_tools import KEY, NAME, PROMPT
 
 USUAL_UMASK = 0o022
+NO_KEYS = "stores no keys"
 ANSWER = b"Hello wor"
 OTHERS = 0o044  # the group, and everybody
 
@@ -25,7 +26,7 @@ def stored(scene: Scene, name: str) -> Ended:
 
 def none_to_store() -> Outcome:
     """A tool without such a command."""
-    return Outcome(Ended(0, b"", b"", 0.0), ("stores no keys",), judged=False)
+    return Outcome(Ended(0, b"", b"", 0.0), (NO_KEYS,), judged=False)
 
 
 def damaged_keys(scene: Scene) -> Outcome:

@@ -29,7 +29,7 @@ class Scene:
 class Outcome:
     """How it ended, what else is to be told, and whether that is bad.
 
-    `judged`: the exit code 0 is wrong or right by what stands on stdout; else by `bad` alone.
+    `judged`: exit code 0 is right only with a whole answer on stdout; else it may be right.
     """
 
     ended: Ended
@@ -64,7 +64,7 @@ def onto_a_full_disk(scene: Scene) -> Outcome:
     """`tool > /dev/full`."""
     with open("/dev/full", "wb") as full:
         ended = _finish(scene, start(scene.call, stdout=full))
-    return Outcome(ended, _complaint(ended), bad=ended.code == 0, judged=False)
+    return Outcome(ended, _complaint(ended))
 
 
 def into_head(scene: Scene) -> Outcome:
@@ -101,7 +101,7 @@ def interrupted(scene: Scene) -> Outcome:
     closed = _closed(scene)
     prompt = bool(pressed) and closed is not None and closed - pressed[0] <= PROMPTLY
     facts = (*_complaint(ended), "server told within 1 s" if prompt else "server not told")
-    return Outcome(ended, facts, bad=ended.code == 0 or not prompt, judged=False)
+    return Outcome(ended, facts, bad=not prompt)
 
 
 def _closed(scene: Scene) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.fault_cases import Case, Group
+from benchmarks.fault_files import NO_KEYS
 from benchmarks.fault_results import Result
 from benchmarks.fault_runs import LONGEST
 from benchmarks.fault_tools import Tool
@@ -31,6 +32,8 @@ class Measured:
 
 def cell(found: Result, one: Measured) -> str:
     """How it ended · what stands on stdout · requests · memory · what else there is to tell."""
+    if found.facts == (NO_KEYS,):
+        return NO_KEYS
     ended = f"**{found.ended}, silent**" if found.silent else found.ended
     if found.ended == "hang":
         ended = "**hang**"
@@ -69,8 +72,8 @@ def _head(shown: Iterable[Measured], missing: Iterable[Measured]) -> list[str]:
         f"Python {platform.python_version()}, {platform.system()}.",
         *left_out,
         "",
-        "Most are rows of [tests/faults](../tests/faults), where many more are tried against easyllm",
-        "over every protocol that it speaks.",
+        "Most are rows of [tests/faults](../tests/faults), where many more are tried against",
+        "easyllm, over every protocol that it speaks.",
         "",
     ]
 
