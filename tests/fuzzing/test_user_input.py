@@ -18,7 +18,8 @@ from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Completion
 from easyllm_cli.folders import state_folder
 from easyllm_cli.keys.key_file import entries, path_of_keys
-from easyllm_cli.messages import MAGIC, Image, messages_of
+from easyllm_cli.messages import Image, messages_of
+from easyllm_cli.picture_header import MAGIC
 from easyllm_cli.profiles import Profile
 from easyllm_cli.render.picture import described
 from tests.fuzzing.canned import is_ours
