@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .errors import IncompleteAnswer
+from .pieces import Pieces
 
 # DESIGN §2: an answer's text has a bound, so that an endless stream cannot fill the memory.
-MAX_TEXT_BYTES = 64 * 1024 * 1024
-# So many pieces are joined where they have fewer characters each: a string costs 49 bytes beside
-# them, and its place in a list 8.
-TOGETHER = 512
-SMALL = 100
+# Two million tokens: more than a model writes, and little enough that an answer without an end
+# costs less than 50 MB, held and printed.
+MAX_TEXT_BYTES = 8 * 1024 * 1024
 
 
 class _Event:
@@ -133,29 +132,6 @@ class Completion(dict[str, Any]):
     `provider`. `json.dumps` takes it."""
 
 
-class Pieces(list[str]):
-    """Text that grows; what was added is joined now and then, so that it costs little more."""
-
-    settled = 0  # how many strings, at the beginning, are not looked at again
-
-    def add(self, piece: str) -> None:
-        """One more piece."""
-        self.append(piece)
-        if len(self) - self.settled < TOGETHER:
-            return
-        new = self[self.settled :]
-        if sum(map(len, new)) < TOGETHER * SMALL:
-            self[self.settled :] = ["".join(new)]
-        self.settled = len(self)
-
-    def whole(self) -> str:
-        """All of it; held as one string from now on."""
-        text = "".join(self)
-        self[:] = [text] if text else []
-        self.settled = len(self)
-        return text
-
-
 class Collector:
     """Gathers events; `limit` is the most bytes of text and reasoning together."""
 
@@ -203,6 +179,11 @@ class Collector:
                 self._begin()
             case Done():
                 self.done = event
+
+    def forget(self) -> None:
+        """Let go of the text and reasoning so far; they still count towards the limit."""
+        self.text = Pieces()
+        self.reasoning = Pieces()
 
     def _grow(self, text: str) -> None:
         self.size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -199,7 +199,13 @@ class Run:
     ] = False
     max_output_bytes: Annotated[
         int | None,
-        _option(SAFE, "--max-output-bytes", says="Longest answer, in bytes.", min=1, metavar="N"),
+        _option(
+            SAFE,
+            "--max-output-bytes",
+            says="Longest answer, in bytes (default: 8 MiB).",
+            min=1,
+            metavar="N",
+        ),
     ] = None
 
 

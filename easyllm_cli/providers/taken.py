@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ..errors import FilteredError, IncompleteAnswer, MalformedAnswer
-from ..events import Collector, Completion, Done, Event, Retrying
+from ..events import Collector, Completion, Done, Event, Reasoning, Retrying, Text
 
 
 class Taken:
@@ -37,6 +37,8 @@ class Taken:
         if isinstance(event, Retrying):
             self._best = self.most()
         self.gathered.feed(event)
+        if isinstance(event, Text | Reasoning) and event.text:
+            self._raw.forget()  # once some of it was handed on, `most` asks for that
 
     def completion(self) -> Completion:
         return self.gathered.completion()
