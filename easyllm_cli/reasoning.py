@@ -15,7 +15,8 @@ from contextlib import aclosing
 from typing import Any
 
 from .errors import EasyLLMError
-from .events import Done, Event, Pieces, Reasoning, Reclassified, Text
+from .events import Done, Event, Reasoning, Reclassified, Text
+from .pieces import Pieces
 
 NAMES = ("think", "thinking", "thought", "seed:think")
 OPENERS = tuple(f"<{name}>" for name in NAMES)
