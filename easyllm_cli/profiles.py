@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import ConfigError
 from .secret import Secret
-from .values import RANGES, fits, nearest, refuse_what_is_no_json
+from .values import RANGES, fits, is_beyond_floats, nearest, refuse_what_is_no_json
 
 EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
 KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
@@ -165,7 +165,7 @@ def _seconds(value: Any) -> Timeout:
             raise ConfigError(
                 f'unknown key "{key}" in timeout', code=key, hint=nearest(key, TIMEOUT_KEYS)
             )
-        if not fits(seconds, "float") or not seconds > 0:  # NaN is not
+        if not fits(seconds, "float") or not seconds > 0 or is_beyond_floats(seconds):
             raise ConfigError(f"timeout.{key} must be a number of seconds above 0", code=key)
     return Timeout(**value)
 
@@ -225,6 +225,7 @@ def checked(key: str, value: Any) -> Any:
     if value is not None and (
         (least is not None and not value >= least)  # as NaN is, too
         or (most is not None and not value <= most)
+        or ("float" in str(known.type) and is_beyond_floats(value))
     ):
         allowed = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ConfigError(f"{key} = {value} is out of range", code=key, hint=allowed)

@@ -13,11 +13,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "None": lambda value: value is None,
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (isinstance(value, float) or value.bit_length() < 1024)  # more than a float holds
-    ),
+    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "str": lambda value: isinstance(value, str),
     "Secret": lambda value: isinstance(value, str | Secret),
     "list[str]": lambda value: isinstance(value, list) and all(map(CHECKS["str"], value)),
@@ -55,6 +51,11 @@ def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -
 def fits(value: Any, types: str) -> bool:
     """Whether a value fits an annotation such as `str | list[str] | None`."""
     return any(CHECKS[one](value) for one in types.split(" | "))
+
+
+def is_beyond_floats(value: Any) -> bool:
+    """Whether it is a whole number that no float holds: TOML and JSON have them of any length."""
+    return isinstance(value, int) and value.bit_length() >= 1024
 
 
 def refuse_what_is_no_json(options: Mapping[str, Any]) -> None:

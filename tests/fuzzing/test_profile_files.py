@@ -37,6 +37,8 @@ tables = st.dictionaries(
 
 def looked_at(profile: Profile) -> None:
     """A profile that is taken can be used."""
+    limits = profile.timeout
+    assert all(float(one) > 0 for one in (limits.connect, limits.first_token, limits.idle))
     waits = backoff_waits(profile)
     for _ in range(8):
         assert 0 <= next(waits) <= profile.max_retry_delay
@@ -64,6 +66,7 @@ def test_any_text(home: Path, text: str) -> None:
 
 @given(table=tables)
 @example(table={"provider": "openai", "retry_multiplier": 1e300})
+@example(table={"provider": "openai", "timeout": {"idle": 10**400}})
 @example(table={"provider": "openai", "initial_retry_delay": 10**400})
 def test_any_table(home: Path, table: dict[str, Any]) -> None:
     path = home / "profiles.toml"
