@@ -29,9 +29,8 @@ ANY_TAG = re.compile("|".join(map(re.escape, OPENERS + CLOSERS)))
 def unfinished(text: str, tags: tuple[str, ...]) -> int:
     """How many of the last characters could be the beginning of one of the tags."""
     start = text.rfind("<", max(0, len(text) - max(map(len, tags))))
-    if start >= 0 and any(tag.startswith(text[start:]) for tag in tags):
-        return len(text) - start
-    return 0
+    begun = start >= 0 and any(tag.startswith(text[start:]) for tag in tags)
+    return len(text) - start if begun else 0
 
 
 def quoted(text: str) -> bool:
