@@ -197,8 +197,10 @@ class Collector:
     def completion(self) -> Completion:
         """What has been gathered so far."""
         usage = self.usage
+        text = self.text.whole()
+        said = bool(text) and not text.isspace()  # without text no answer is complete (DESIGN §7)
         return Completion(
-            text=self.text.whole(),
+            text=text,
             reasoning=self.reasoning.whole() or None,
             usage={
                 "prompt_tokens": usage.prompt_tokens,
@@ -210,7 +212,7 @@ class Collector:
             },
             response=self.done.response if self.done else None,
             finish_reason=self.done.finish_reason if self.done else None,
-            complete=self.done is not None and self.done.complete,
+            complete=self.done is not None and self.done.complete and said,
             model=self.start.model,
             provider=self.start.provider,
         )
