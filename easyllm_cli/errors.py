@@ -39,7 +39,7 @@ EXIT_CODES: dict[int, str] = {
     9: "batch finished with failed rows",
     130: "Ctrl-C",
     141: "broken pipe",
-    143: "SIGTERM",
+    143: "SIGTERM, or the terminal was closed",
 }
 BROKEN_PIPE = 141
 TERMINATED = 143
