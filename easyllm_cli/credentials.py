@@ -39,15 +39,19 @@ def key_for(profile: Profile, endpoint: Endpoint) -> Secret | None:
     return key
 
 
-def refuse_plain(profile: Profile, endpoint: Endpoint) -> None:
-    """Raise ConfigError where a key would go over http:// to another machine, or a proxy there."""
+def refuse_plain(profile: Profile, endpoint: Endpoint, header: str = "") -> None:
+    """Raise ConfigError where a key would go over http:// to another machine, or a proxy there.
+
+    `header`: the one of the profile's own that holds it.
+    """
+    within = f" in the header {header}" if header else ""
     if not endpoint.url.startswith("http://") or profile.allow_http:
         return
     for url, what in ((endpoint.url, ""), (profile.proxy or "", "the proxy ")):
         host = _another_machine(url)
         if host:
             raise ConfigError(
-                f"a key would go over http:// to {what}{host}",
+                f"a key would go over http:// to {what}{host}{within}",
                 hint="use https://, or set allow_http = true in the profile",
             )
 

@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 PIECE = 8  # characters of a key that are never seen in one piece
-SCHEME = "Bearer "  # no secret, though it stands before one
 # One character as a URL, JSON, a C string or HTML writes it.
 ESCAPE = re.compile(
     r"%([0-9a-f]{2})|\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*(\d{2,3});",
@@ -22,7 +21,7 @@ def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     """
     plain, places = _without_escapes(text)
     found: set[int] = set()
-    wanted = [form for key in keys for form in _forms(key.removeprefix(SCHEME))]
+    wanted = [form for key in keys for form in _forms(key)]
     for size in {min(len(form), PIECE) for form in wanted}:
         fitting = [form for form in wanted if min(len(form), PIECE) == size]
         pieces = {form[at : at + size] for form in fitting for at in range(len(form) - size + 1)}

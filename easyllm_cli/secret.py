@@ -7,9 +7,12 @@ from typing import NoReturn
 from weakref import WeakValueDictionary
 
 MASK = "***"
+SCHEME = "Bearer "  # no secret, though it stands before one
 LONG = 12  # characters: the last 4 of a shorter key would give too much of it away
 # A header, or an option, whose value is nobody's business.
-SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+SECRET_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens
+    r"auth(?!or(?!i[sz]))|key(?!word|space)|token(?!s)|secret|cookie|password", re.IGNORECASE
+)
 # By identity: two equal secrets live and die apart.
 _alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 _kept: list[Secret] | None = None
@@ -56,13 +59,14 @@ def masked(key: str) -> str:
     return MASK + (key[-4:] if len(key) >= LONG else "")
 
 
-def redact(text: str) -> str:
+def redact(text: str, shortest: int = 4) -> str:
     """The text with every living Secret replaced by `***`, in any of its disguises.
 
-    A piece of 8 characters of one counts as well (disguises.py).
+    A piece of 8 characters of one counts as well (disguises.py). `shortest`: three characters and
+    fewer stand in ordinary words; cutting them out would only garble.
     """
-    # Three characters and fewer stand in ordinary words; cutting them out would only garble.
-    values = [secret.reveal() for secret in _alive.values() if len(secret.reveal()) > 3]
+    keys = {secret.reveal().removeprefix(SCHEME) for secret in _alive.values()}
+    values = [key for key in keys if len(key) >= shortest]
     if not values:
         return text
     from .disguises import spans  # what is printed on errors only

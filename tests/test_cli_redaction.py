@@ -80,3 +80,19 @@ def test_header_with_a_line_break(easyllm: Easyllm) -> None:
         assert not server.requests
     assert (ran.code, ran.out) == (2, b"")
     assert not holds_some(ran.complaint)
+
+
+@pytest.mark.parametrize("key", ["ollama", "lm-studio", "openai"])
+def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str) -> None:
+    """Many give the server's own name for a key where none is needed."""
+    ids = [f"{key}/llama3", f"{key}-community/x"]
+    listing = compact({"object": "list", "data": [{"id": one, "object": "model"} for one in ids]})
+    answer = Script(listing, content_type="application/json")
+    with StandIn(scripted(answer, answer, said("Hello"))) as server:
+        profiles = profile(server, name=key, api_key=key, model=ids[0])
+        listed = easyllm.run("models", "-p", key, profiles=profiles)
+        assert listed.out.decode().split() == ids, listed.err
+        as_json = easyllm.run("models", "-p", key, "--json").json["models"]
+        assert [one["id"] for one in as_json] == ids
+        told = easyllm.run("chat", "-p", key, "--json", "hi").json
+    assert (told["profile"], told["provider"], told["model"]) == (key, "openai", ids[0])

@@ -120,6 +120,8 @@ def test_promise_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, sour
         assert ran.code == 2, ran.err
         assert "a key would go over http:// to models.example" in ran.err + ran.out.decode()
         assert "allow_http = true" in ran.err + ran.out.decode()
+        for header in keys.get("headers", ()):
+            assert f"in the header {header}" in ran.err + ran.out.decode()
     assert proxy.requests == []
     ran = easyllm.run("chat", "hi", profiles=only(FAR, allow_http=True, **keys), env=env)
     assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err

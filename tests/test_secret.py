@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.profiles import Profile
-from easyllm_cli.secret import MASK, Secret, redact
+from easyllm_cli.secret import LONG, MASK, SECRET_NAME, Secret, redact
 
 KEY = "sk-0123456789abcdef"
 
@@ -88,3 +88,31 @@ def test_empty_and_tiny_keys_do_not_garble_text() -> None:
     kept = [Secret(""), Secret("a"), Secret("abc")]
     assert redact("a cab, abc") == "a cab, abc"
     del kept
+
+
+@pytest.mark.parametrize("key", ["x", "a", "EX", "Bearer x", "Bearer a"])
+def test_a_key_that_is_none_garbles_nothing(key: str) -> None:
+    kept = Secret(key)
+    assert redact("the next EXAMPLE") == "the next EXAMPLE"
+    del kept
+
+
+def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
+    kept = [Secret("Bearer ollama"), Secret(KEY)]
+    assert redact(f"ollama/llama3 {KEY}", LONG) == f"ollama/llama3 {MASK}"
+    assert redact(f"ollama/llama3 {KEY}") == f"{MASK}/llama3 {MASK}"
+    del kept
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("Authorization", True), ("Proxy-Authorisation", True), ("X-Auth", True),
+        ("x-goog-api-key", True), ("Api_Key", True), ("X-Auth-Token", True),
+        ("Set-Cookie", True), ("client_secret", True), ("PASSWORD", True),
+        ("X-Author", False), ("X-Authority", False), ("X-Keywords", False),
+        ("X-Keyspace", False), ("max_tokens", False), ("X-Title", False),
+    ],
+)  # fmt: skip
+def test_which_names_hold_a_secret(name: str, secret: bool) -> None:
+    assert bool(SECRET_NAME.search(name)) == secret

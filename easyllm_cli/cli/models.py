@@ -7,7 +7,7 @@ import typer
 
 from ..errors import EasyLLMError, UsageError
 from ..events import Model
-from ..secret import redact
+from ..secret import LONG, redact
 from .allowed import models as known
 from .options import Common, Run, Sampling, Target, options
 
@@ -121,8 +121,9 @@ async def offered(provider: "BaseLLMProvider", common: Common) -> list[Model]:
         found = await provider.models()
     else:
         found = [Model(name) for name in await provider.list_models()]
-    # A server may give the key back as a name, which would be kept for completion.
-    found = [replace(model, id=redact(model.id)) for model in found]
+    # A server may give the key back as a name, which would be kept for completion; but "ollama"
+    # and "lm-studio" are no keys, only what is typed where none is needed.
+    found = [replace(model, id=redact(model.id, LONG)) for model in found]
     if provider.models_note and not common.quiet:
         complain(f"easyllm: {provider.models_note}")
     return found

@@ -33,5 +33,5 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, 
         secret = hidden or (profile.headers or {})[name].startswith("env:")
         made[name] = Secret(value) if secret else value
         if secret and not dry:
-            refuse_plain(profile, endpoint)
+            refuse_plain(profile, endpoint, name)
     return made

@@ -7,11 +7,12 @@ from typing import Any
 
 from ..errors import EasyLLMError
 from ..events import Completion, Done, Event
-from ..secret import redact
+from ..secret import LONG, redact
 from .output import Stream
 from .plain import Renderer
 
 VERSION = 1
+NAMES = ("provider", "model", "profile", "id")  # an id is a model's
 USAGE = (
     "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
 )  # fmt: skip
@@ -71,13 +72,18 @@ def listing_object(found: dict[str, Any], error: EasyLLMError | None) -> dict[st
     }
 
 
-def without_keys(value: Any) -> Any:
-    """The same with every secret cut out of its texts: all but a model's own words, which stay."""
+def without_keys(value: Any, name: str = "") -> Any:
+    """The same with every secret cut out of its texts: all but a model's own words, which stay.
+
+    `name`: the value's own; one of NAMES holds such words as "ollama", which many give for a key.
+    """
     if isinstance(value, dict):
-        return {key: without_keys(item) for key, item in value.items()}
+        return {key: without_keys(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [without_keys(item) for item in value]
-    return redact(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return redact(value, LONG) if name in NAMES else redact(value)
 
 
 def dump(value: Any) -> str:
