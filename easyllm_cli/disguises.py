@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 PIECE = 8  # characters of a key that are never seen in one piece
+WORD = re.compile(r"[a-z]{8,11}")  # "database", which a password may hold, too, is no piece of it
 # One character as a URL, JSON, a C string or HTML writes it.
 ESCAPE = re.compile(
     r"%([0-9a-f]{2})|\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*(\d{2,3});",
@@ -17,7 +18,8 @@ ESCAPE = re.compile(
 def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     """Where in the text a key, or a piece of one of 8 characters or more, begins and ends.
 
-    In order, and apart from each other. A shorter key is found as it is.
+    In order, and apart from each other. A shorter key is found as it is, and so is one that is a
+    word; a piece that is a word is left.
     """
     plain, places = _without_escapes(text)
     found: set[int] = set()
@@ -34,7 +36,11 @@ def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
         if made and made[-1][1] == start:
             start = made.pop()[0]
         made.append((start, end))
-    return made
+    return [(start, end) for start, end in made if not _is_word(text[start:end], wanted)]
+
+
+def _is_word(piece: str, wanted: list[str]) -> bool:
+    return bool(WORD.fullmatch(piece)) and piece not in wanted
 
 
 def _without_escapes(text: str) -> tuple[str, list[int]]:

@@ -53,4 +53,4 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     )
     before, after = json.loads(ran.stdout)
     assert before == []
-    assert after == ["easyllm_cli.errors", "easyllm_cli.events"]
+    assert after == ["easyllm_cli.errors", "easyllm_cli.events", "easyllm_cli.pieces"]

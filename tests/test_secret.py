@@ -97,6 +97,14 @@ def test_a_key_that_is_none_garbles_nothing(key: str) -> None:
     del kept
 
 
+def test_a_word_in_a_password_is_no_piece_of_it() -> None:
+    kept = Secret("hunter2-of-the-database")
+    assert redact("no such database file: unter2-of-the") == f"no such database file: {MASK}"
+    whole = Secret("swordfish")
+    assert redact("swordfish") == MASK
+    del kept, whole
+
+
 def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
     kept = [Secret("Bearer ollama"), Secret(KEY)]
     assert redact(f"ollama/llama3 {KEY}", LONG) == f"ollama/llama3 {MASK}"
