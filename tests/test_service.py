@@ -148,11 +148,12 @@ WRONG_MESSAGES: list[Any] = [
     None, 4, "hi", b"hi", {"role": "user", "content": "hi"}, [], ["hi"], [{"role": "robot"}],
     [{"role": "user", "content": 4}], [{"role": "user", "content": [{"type": "audio"}]}],
 ]  # fmt: skip
+ODD = {1, 2}  # no JSON; the same text in every process
 WRONG_CONFIGS: list[Any] = [
     None, "openai", ["openai"], {}, {"provider": "opnai"}, {"provider": 4}, {"model": "gpt-4o"},
     {"provider": "openai", "temperature": "hot"}, {"provider": "openai", "endpoint": "nowhere"},
-    {"provider": "openai", "model": "m", "odd": object()},
-    Profile(provider="openai", model="m", options={"odd": object()}),
+    {"provider": "openai", "model": "m", "odd": ODD},
+    Profile(provider="openai", model="m", options={"odd": ODD}),
 ]  # fmt: skip
 
 
