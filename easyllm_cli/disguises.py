@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from functools import lru_cache
+
+from .vendors import VENDORS
 
 PIECE = 8  # characters of a key that are never seen in one piece
 WORD = re.compile(r"[a-z]{8,11}")  # "database", which a password may hold, too, is no piece of it
@@ -23,10 +26,8 @@ def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     """
     plain, places = _without_escapes(text)
     found: set[int] = set()
-    wanted = [form for key in keys for form in _forms(key)]
-    for size in {min(len(form), PIECE) for form in wanted}:
-        fitting = [form for form in wanted if min(len(form), PIECE) == size]
-        pieces = {form[at : at + size] for form in fitting for at in range(len(form) - size + 1)}
+    wanted, pieces_by_size = _sought(frozenset(keys))
+    for size, pieces in pieces_by_size.items():
         for at in range(len(plain) - size + 1):
             if plain[at : at + size] in pieces:
                 found.update(range(at, at + size))
@@ -39,8 +40,24 @@ def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     return [(start, end) for start, end in made if not _is_word(text[start:end], wanted)]
 
 
-def _is_word(piece: str, wanted: list[str]) -> bool:
+def _is_word(piece: str, wanted: set[str]) -> bool:
     return bool(WORD.fullmatch(piece)) and piece not in wanted
+
+
+@lru_cache(maxsize=1)  # a list of 5000 models has as many texts, and the keys are the same
+def _sought(keys: frozenset[str]) -> tuple[set[str], dict[int, set[str]]]:
+    """All forms of the keys, and by their length the pieces that may stand in no text.
+
+    But for a server's own name, which its manual gives for a key where it looks at none.
+    """
+    kept = [key for key in keys if key.lower().replace("-", "") not in VENDORS]
+    wanted = {form for key in kept for form in _forms(key)}
+    made: dict[int, set[str]] = {}
+    for form in wanted:
+        size = min(len(form), PIECE)
+        pieces = (form[at : at + size] for at in range(len(form) - size + 1))
+        made.setdefault(size, set()).update(pieces)
+    return wanted, made
 
 
 def _without_escapes(text: str) -> tuple[str, list[int]]:

@@ -10,8 +10,10 @@ MASK = "***"
 SCHEME = "Bearer "  # no secret, though it stands before one
 LONG = 12  # characters: the last 4 of a shorter key would give too much of it away
 # A header, or an option, whose value is nobody's business.
-SECRET_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens
-    r"auth(?!or(?!i[sz]))|key(?!word|space)|token(?!s)|secret|cookie|password", re.IGNORECASE
+SECRET_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens;
+    # and not all that the gateway Portkey takes (x-portkey-provider: openai)
+    r"auth(?!or(?!i[sz]))|(?<!\bport)key(?!word|space)|token(?!s)|secret|cookie|password",
+    re.IGNORECASE,
 )
 # By identity: two equal secrets live and die apart.
 _alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
@@ -65,7 +67,9 @@ def redact(text: str, shortest: int = 4) -> str:
     A piece of 8 characters of one counts as well (disguises.py). `shortest`: three characters and
     fewer stand in ordinary words; cutting them out would only garble.
     """
-    keys = {secret.reveal().removeprefix(SCHEME) for secret in _alive.values()}
+    # As a list at once: meanwhile another thread may make a secret, or let one go.
+    living = [reference() for reference in _alive.valuerefs()]
+    keys = {secret.reveal().removeprefix(SCHEME) for secret in living if secret is not None}
     values = [key for key in keys if len(key) >= shortest]
     if not values:
         return text

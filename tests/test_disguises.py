@@ -52,3 +52,12 @@ def test_a_short_key_is_found_as_it_is() -> None:
     kept = Secret("sk-a1")
     assert redact("sk-a1, sk-a, 1a-ks") == f"{MASK}, sk-a, 1a-ks"
     del kept
+
+
+@pytest.mark.parametrize("key", ["ollama", "Bearer ollama", "lm-studio", "LM-Studio", "openai"])
+def test_a_server_s_name_is_no_secret(key: str) -> None:
+    """Manuals give it for a key where none is looked at; gateways take it in a header."""
+    kept, other = Secret(key), Secret(KEY)
+    text = "ollama serve, lm-studio, LM-Studio, openai"
+    assert redact(f"{text} {other.reveal()}") == f"{text} {MASK}"
+    del kept
