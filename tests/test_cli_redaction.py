@@ -96,3 +96,21 @@ def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str
         assert [one["id"] for one in as_json] == ids
         told = easyllm.run("chat", "-p", key, "--json", "hi").json
     assert (told["profile"], told["provider"], told["model"]) == (key, "openai", ids[0])
+
+
+def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
+    headers = {"x-portkey-provider": "databricks", "x-portkey-api-key": KEY}
+    with StandIn(scripted(refused(400, f"databricks has no such model: {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, headers=headers))
+    assert "databricks has no such model: ***" in ran.complaint
+
+
+@pytest.mark.parametrize(("login", "seen"), [("team", True), ("user:team", False), (KEY, False)])
+def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
+    """A password, or a token that stands alone; a name that does is none."""
+    with StandIn(scripted(refused(400, f"no such model: {login.rpartition(':')[2]}"))) as server:
+        way = server.url.replace("://", f"://{login}@")
+        profiles = only("http://models.example/v1", proxy=way)
+        ran = easyllm.run("chat", "hi", profiles=profiles)
+    assert ran.code == 4, ran.err
+    assert ran.complaint.startswith(f"easyllm: no such model: {login if seen else '***'} ")

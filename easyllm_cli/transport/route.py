@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from ..endpoints import is_loopback
 from ..errors import ConfigError
 from ..profiles import Profile
-from ..secret import Secret
+from ..secret import LONG, Secret
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -70,10 +70,13 @@ class Route:
 
 
 def _logins(proxy: str) -> list[Secret]:
-    """The password at a proxy, so that it is cut out of every text; of a token alone the token."""
+    """The password at a proxy, so that it is cut out of every text; of a token alone the token.
+
+    A name alone that is as short as people's is no token.
+    """
     login = proxy.rpartition("@")[0].rpartition("://")[2]
     name, _, password = login.partition(":")
-    secret = password or name
+    secret = password or (name if len(name) >= LONG else "")
     return [Secret(secret), Secret(unquote(secret))]
 
 
