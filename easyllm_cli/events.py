@@ -13,6 +13,7 @@ from .pieces import Pieces
 # Two million tokens: more than a model writes, and little enough that an answer without an end
 # costs less than 50 MB, held and printed.
 MAX_TEXT_BYTES = 8 * 1024 * 1024
+ANY_SIZE = 1 << 62  # for text that is held already, or was counted on its way
 
 
 class _Event:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Self
 
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
-from .events import MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
+from .events import ANY_SIZE, MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
 from .messages import Message, messages_of, question_about
 from .profiles import Profile
 from .providers import provider_names
@@ -139,7 +139,7 @@ class LLMService:
         reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
         if reasoning:
             return {"answer": text, "cot": reasoning}
-        gathered, splitter = Collector(), TagSplitter("auto", hold=True)
+        gathered, splitter = Collector(ANY_SIZE), TagSplitter("auto", hold=True)
         for event in [*splitter.feed(text), *splitter.end()]:
             gathered.feed(event)
         split = gathered.completion()

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli import LLMService
 from tests.adapters import HTTP, SDK, Adapter
 from tests.binary import Easyllm, Ran, only, said, wait_until
 from tests.standins.reply import Reply
 from tests.standins.request import Request
-from tests.standins.script import chunk, compact, scripted
+from tests.standins.script import Script, chunk, compact, scripted
 from tests.standins.server import Handler, StandIn
 
 LIMIT = 1000
@@ -153,3 +154,26 @@ def test_promise_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
         limit = ("--max-output-bytes", str(LIMIT))
         ran = easyllm.run("chat", *limit, "hi", profiles=only(server))
     assert (ran.code, ran.out.decode()) == (0, (text or "z") + "\n"), ran.err
+
+
+MORE = 9 * 1024 * 1024  # bytes: more than an answer may have where nobody says so
+
+
+@pytest.mark.parametrize("args", [("chat",), ("stream",), ("chat", "--no-stream")], ids=" ".join)
+def test_a_raised_limit_is_the_limit(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    answer = said(*["x" * 100_000] * (MORE // 100_000))
+    if "--no-stream" in args:
+        body = {"choices": [{"message": {"content": "x" * MORE}, "finish_reason": "stop"}]}
+        answer = Script(compact(body), content_type="application/json")
+    with StandIn(scripted(answer)) as server:
+        profiles = only(server)
+        ran = easyllm.run(*args, "--max-output-bytes", str(2 * MORE), "hi", profiles=profiles)
+    assert (ran.code, ran.err) == (0, "")
+    assert len(ran.out) > 8 * 1024 * 1024
+
+
+def test_a_text_to_split_is_held_already(easyllm: Easyllm) -> None:
+    ran = easyllm.run("cot", "--extract", stdin=f"<think>hm</think>{'x' * MORE}")
+    assert (ran.code, len(ran.out)) == (0, MORE + 1), ran.err
+    split = LLMService().extract_answer_and_cot("x" * MORE)
+    assert len(split["answer"]) == MORE

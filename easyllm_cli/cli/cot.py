@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from ..events import Collector, Done, Event, Start, Text
+from ..events import ANY_SIZE, Collector, Done, Event, Start, Text
 from .allowed import worded
 from .options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
 from .prompt import Stdin
@@ -94,7 +94,7 @@ async def extracted(
         yield Text(text)
         yield Done("stop", True)
 
-    gathered = Collector()
+    gathered = Collector(ANY_SIZE)
     yield Start("", "")
     async for event in split_tags(said(), "auto", hold=True):
         gathered.feed(event)

@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EasyLLMError, OutputError
-from ..events import Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
+from ..events import ANY_SIZE, Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
 from ..render import Look, is_terminal
 from ..render.output import complain
 from ..render.plain import Renderer
@@ -29,7 +29,7 @@ class Road:
         self.look = look
         self.renderer = renderer
         self.profile = profile
-        self.gathered = Collector()
+        self.gathered = Collector(ANY_SIZE)
         self.stopped: Completion | None = None
         self.began = time.monotonic()
         self.first_token: float | None = None
