@@ -55,7 +55,7 @@ class Profile:
     )
     headers: dict[str, str] | None = _key("extra headers; a value may be env:NAME")
     ca_bundle: str | None = _key("PEM file of the authorities to trust")
-    proxy: str | None = _key("proxy URL")
+    proxy: str | None = _key('proxy URL; "" uses none')
     allow_http: bool = _key("send a key over http:// to another machine", default=False)
     organization: str | None = _key("OpenAI organization")
     project: str | None = _key("OpenAI project")

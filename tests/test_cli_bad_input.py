@@ -25,6 +25,7 @@ def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
         (("chta", "hi"), "chta", "chat"),
         (("visoin", "a.png", "hi"), "visoin", "vision"),
         (("models", "--strict"), "--strict", "models -h"),
+        (("profiles", "shwo"), "No such command 'shwo': did", "did you mean 'show'? see"),
         (("chat", "-t"), "-t", "-h"),
         (("--profile", "t", "chat", "hi"), "--profile", "-h"),
     ],

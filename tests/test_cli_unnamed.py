@@ -51,7 +51,7 @@ def test_a_key_is_found_and_never_used_by_itself(easyllm: Easyllm) -> None:
         env = {"OPENAI_API_KEY": "sk-secret-1", "OPENAI_BASE_URL": f"{server.url}/v1"}
         hint = hint_of(easyllm, {**env, "GROQ_API_KEY": "sk-secret-2"})
         assert not server.requests
-    assert "OPENAI_API_KEY is set: -p openai:MODEL" in hint
+    assert hint.startswith("OPENAI_API_KEY is set: -p openai:MODEL; ")
     assert "GROQ_API_KEY is set: -p groq:MODEL" in hint
     assert "sk-secret" not in hint
 

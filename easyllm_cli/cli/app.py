@@ -233,9 +233,11 @@ def bug(error: Exception) -> EasyLLMError:
 
 def usage_error(error: Any) -> UsageError:
     """Click's error in our words: what is wrong, where the help is, and the nearest name."""
-    message = error.format_message().replace("\n", " ").rstrip(".")
+    said = error.format_message().replace("\n", " ").rstrip(".")
+    message, _, guess = said.partition(". Did you mean ")
     context = getattr(error, "ctx", None)
-    hint = f"see {context.command_path if context else 'easyllm'} -h"
+    hint = f"did you mean {guess} " if guess else ""
+    hint += f"see {context.command_path if context else 'easyllm'} -h"
     if type(error).__name__ == "NoSuchOption":
         hint += "; put -- before a prompt that begins with -"
     return UsageError(message, hint=hint)

@@ -49,7 +49,7 @@ def embedded_or(
         if agreed(QUESTION):
             fetched(quiet=False)
             return profile
-    listed = f"found {'; '.join(found)}; or " if found else "name one with -p, or "
+    listed = f"{'; '.join(found)}; or " if found else "name one with -p, or "
     raise ConfigError(
         nobody.message, where=nobody.where, hint=listed + how_to_have_one(has_engine),
         code=nobody.code,

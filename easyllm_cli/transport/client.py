@@ -35,7 +35,7 @@ class Client:
             try:
                 return httpx.AsyncClient(
                     verify=route.trust(),
-                    proxy=route.named_proxy,
+                    proxy=route.named_proxy or None,
                     trust_env=route.uses_environment(),
                     follow_redirects=False,
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),

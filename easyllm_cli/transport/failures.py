@@ -62,10 +62,10 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
         if isinstance(cause, ConnectionRefusedError):
             return NetworkError(
                 f"nothing listens at {host}{via}",
-                hint="is the server running?",
+                hint="is the proxy running?" if proxy else "is the server running?",
                 # Nobody starts a local server within a backoff; DESIGN §5.
                 retryable=not is_loopback(url) or bool(proxy),
-                code="refused",
+                code="proxy" if proxy else "refused",
             )
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     if "ConnectTimeout" in names:

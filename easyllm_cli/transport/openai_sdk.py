@@ -179,7 +179,7 @@ def _http_client(route: Route) -> Any:
     try:
         return DefaultAsyncHttpxClient(
             verify=route.trust(),
-            proxy=route.named_proxy,
+            proxy=route.named_proxy or None,
             trust_env=route.uses_environment(),
             follow_redirects=False,
             timeout=Timeout(None, connect=route.connect),

@@ -30,7 +30,8 @@ class Route:
 
     @cached_property
     def proxy(self) -> str:
-        """The profile's, else the one the variables name; never one to this machine by those."""
+        """The profile's, where "" is none, else the one the variables name; never one to this
+        machine by those."""
         if self.named_proxy is not None or is_loopback(self.url):
             return self.named_proxy or ""
         found = _proxy_from_environment(self.url)
