@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from .closed_file import MAX_FILE_BYTES, refuse_if_open
 from .endpoints import Endpoint, is_loopback
-from .errors import AuthError, ConfigError, stop_if_cancelled
+from .errors import AuthError, ConfigError
 from .folders import keys_file
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
+from .stopping import stop_if_told
 from .vendors import vendor_of
 
 COMMAND_SECONDS = 10  # FAULTS §5.2
@@ -209,6 +210,8 @@ def _from_command(command: str | list[str]) -> Secret:
         if not words:
             raise ConfigError("api_key_cmd is empty")
         code, printed = _run(words)
+    except TimeoutError:  # an OSError, too: the time of the whole command is over
+        raise
     except OSError as error:
         raise AuthError(f"api_key_cmd cannot run: {error.strerror}", where=words[0]) from None
     except ValueError as error:
@@ -225,7 +228,7 @@ def _run(words: list[str]) -> tuple[int, bytes]:
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
         try:
             while time.monotonic() < deadline:
-                stop_if_cancelled()
+                stop_if_told()
                 with suppress(subprocess.TimeoutExpired):
                     printed, _ = child.communicate(timeout=LOOK_EVERY)
                     return child.returncode, printed

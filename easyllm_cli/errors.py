@@ -219,18 +219,6 @@ class Interrupted(EasyLLMError):
     exit_code = 130
 
 
-def stop_if_cancelled() -> None:
-    """Raise CancelledError if the running task was cancelled: for what blocks its loop."""
-    import asyncio  # whoever can be cancelled has loaded it
-
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 def not_installed(error: ImportError) -> ConfigError | None:
     """The error for an optional package that is missing; None when the import failed otherwise."""
     package = (error.name or "").partition(".")[0]

@@ -13,7 +13,7 @@ from tests.source_tree import Source, is_third_party, room_of, sources
 FLOORS = (
     ("vendors", "pieces"),
     ("disguises",),
-    ("errors", "secret", "folders"),
+    ("errors", "secret", "folders", "stopping"),
     ("values", "plugins", "closed_file", "picture_header", "picture_file"),
     ("messages", "events", "profiles", "places", "keys", "weights"),
     ("endpoints",),

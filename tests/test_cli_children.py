@@ -50,6 +50,17 @@ def test_the_command_that_prints_a_key(easyllm: Easyllm, sent: signal.Signals) -
     assert said in ("easyllm: interrupted", "easyllm: terminated")
 
 
+def test_the_command_that_prints_a_key_has_no_longer_than_the_whole(easyllm: Easyllm) -> None:
+    file = easyllm.home / "number"
+    profiles = only(NOWHERE, api_key_cmd=["sh", "-c", LONG.format(file)])
+    began = time.monotonic()
+    ran = easyllm.run("chat", "--timeout", "1", "hi", profiles=profiles)
+    assert 1 <= time.monotonic() - began < 5
+    assert ran.code == 6
+    assert "--timeout 1 s" in ran.complaint
+    assert not is_there(number_in(file))
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("edit", ["", "echo '# mine' >> \"$1\"; "], ids=["untouched", "changed"])
 def test_the_editor(easyllm: Easyllm, sent: signal.Signals, edit: str) -> None:

@@ -17,6 +17,7 @@ from ..errors import (
     Interrupted,
 )
 from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
+from ..stopping import stop_within
 from . import collect_garbage_again
 
 
@@ -39,6 +40,7 @@ def run(
     collect_garbage_again()
     if timeout is not None:
         give_up_within(timeout)
+        stop_within(timeout)
     try:
         runner = asyncio.Runner()
         with held_back(signal.SIGINT):  # a loop that is half made would print what it misses

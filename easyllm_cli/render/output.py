@@ -7,8 +7,9 @@ import select
 import sys
 import time
 
-from ..errors import OutputError, stop_if_cancelled
+from ..errors import OutputError
 from ..secret import redact
+from ..stopping import stop_if_cancelled
 from .neutral import Neutraliser, neutral
 
 # A pipe that select calls writable takes this much without blocking (PIPE_BUF).
