@@ -4,6 +4,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,13 +13,19 @@ import trustme
 
 @contextmanager
 def over_tls(
-    handler: type[BaseHTTPRequestHandler], authority: Path, host: str = "127.0.0.1"
+    handler: type[BaseHTTPRequestHandler],
+    authority: Path,
+    host: str = "127.0.0.1",
+    ended: datetime | None = None,
 ) -> Iterator[str]:
-    """Serves for as long as the block lasts; gives the URL, writes the authority to the file."""
+    """Serves for as long as the block lasts; gives the URL, writes the authority to the file.
+
+    `ended`: when its certificate expired.
+    """
     made = trustme.CA()
     made.cert_pem.write_to_path(str(authority))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.issue_cert(host).configure_cert(context)
+    made.issue_cert(host, not_after=ended).configure_cert(context)
 
     class Quiet(ThreadingHTTPServer):
         """A client that refuses the certificate is no event."""

@@ -5,6 +5,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -116,6 +117,14 @@ def test_promise_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: 
         runs = asked(easyllm, HTTP[0], other, ca_bundle=str(authority))
         for line in fails(*runs):
             assert "certificate" in line
+
+
+def test_promise_03_a_certificate_that_has_expired(easyllm: Easyllm, tmp_path: Path) -> None:
+    authority = tmp_path / "authority.pem"
+    with over_tls(Never, authority, ended=datetime(2020, 1, 1, tzinfo=UTC)) as url:
+        runs = asked(easyllm, HTTP[0], url, ca_bundle=str(authority))
+        for line in fails(*runs):
+            assert "certificate has expired" in line
 
 
 HTTP_400 = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
