@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -110,6 +112,7 @@ class StandIn:
             request = await read_head(reader)
         except asyncio.IncompleteReadError:
             return False
+        request.at -= noted_late(writer.get_extra_info("socket"))
         self.requests.append(request)
         reply = Reply(request, writer)
         try:
@@ -126,6 +129,18 @@ class StandIn:
         finally:
             watch.cancel()
         return reply.keep_alive
+
+
+def noted_late(client: socket.socket) -> float:
+    """Seconds since the client's last bytes came, by the kernel: this thread may have been starved.
+
+    `tcpi_last_data_recv` of Linux' struct tcp_info, in milliseconds; elsewhere it is not known.
+    """
+    if sys.platform != "linux":
+        return 0.0
+    told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
+    milliseconds: int = struct.unpack_from("I", told, 52)[0]
+    return milliseconds / 1000
 
 
 async def _watch(reader: asyncio.StreamReader, reply: Reply) -> None:
