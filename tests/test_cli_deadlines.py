@@ -54,7 +54,7 @@ def asked(
 def lasted(request: Request) -> float:
     """Seconds from the request's coming until the client left."""
     assert request.closed_at is not None
-    return request.closed_at - request.at
+    return request.closed_at - request.came_at
 
 
 FIRST_TOKEN = {"first_token": LIMIT}

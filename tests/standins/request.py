@@ -10,7 +10,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(eq=False)
 class Request:
-    """One request; `closed_at` is set when the client left before the answer was whole."""
+    """One request; `closed_at` is set when the client left before the answer was whole.
+
+    `at`: when the server noted it, never before it came; `came_at`: by the kernel, within a tick.
+    """
 
     method: str
     path: str
@@ -18,6 +21,7 @@ class Request:
     headers: dict[str, str]
     body: bytes = b""
     at: float = field(default_factory=time.monotonic)
+    came_at: float = field(default_factory=time.monotonic)
     closed_at: float | None = None
 
     @property

@@ -112,7 +112,7 @@ class StandIn:
             request = await read_head(reader)
         except asyncio.IncompleteReadError:
             return False
-        request.at -= noted_late(writer.get_extra_info("socket"))
+        request.came_at -= noted_late(writer.get_extra_info("socket"))
         self.requests.append(request)
         reply = Reply(request, writer)
         try:
