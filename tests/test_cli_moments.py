@@ -158,5 +158,6 @@ def test_when_all_is_said(easyllm: Easyllm) -> None:
                 child.send_signal(signal.SIGINT)
                 ran = finish(child, None, SOON)
             assert out + ran.out == b"Hello\n"
-            if ran.code:
-                stopped(ran)
+            if ran.code:  # before we knew that all was written: it may be kept as well
+                assert ran.code in (130, -signal.SIGINT)
+                assert not ran.err or ran.complaint.startswith("easyllm: interrupted")
