@@ -21,8 +21,8 @@ from tests.standins.script import (
 )
 from tests.standins.server import Request, StandIn
 
-OPEN = Wait(5)
-QUICK = 4.0  # seconds: well before an open connection would have closed
+OPEN = Wait(25)
+QUICK = 15.0  # seconds: well before an open connection would have closed
 
 
 def asked(
