@@ -74,7 +74,7 @@ def test_timeout_while_stdin_is_awaited(easyllm: Easyllm) -> None:
         os.close(writer)
         assert not server.requests
     assert (ran.code, ran.out) == (6, b"")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
 
 
 def test_total_is_not_tried_again(easyllm: Easyllm) -> None:

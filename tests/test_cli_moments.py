@@ -15,7 +15,7 @@ from tests.standins.server import StandIn
 NOWHERE = "http://127.0.0.1:9"
 CUT = Script(chunk("Hello "), chunk("world"), Cut())
 SLOW = Script(chunk("Hello "), chunk("world"), Wait(30))
-SOON = 5.0  # seconds; what is waited for takes 30
+SOON = 15.0  # seconds; what is waited for takes 30
 
 
 def stopped(ran: Ran) -> None:
