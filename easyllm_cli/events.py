@@ -144,6 +144,7 @@ class Collector:
         self._begin()
 
     def _begin(self) -> None:
+        self.holds = True
         self.text = Pieces()
         self.reasoning = Pieces()
         self.hidden = False
@@ -159,13 +160,14 @@ class Collector:
         """
         match event:
             case Text(text):
-                self.text.add(text)
+                if self.holds:
+                    self.text.add(text)
                 self._grow(text)
             case Reasoning(text, hidden):
                 self.hidden = self.hidden or hidden
-                if text:
+                if text and self.holds:
                     self.reasoning.add(text)
-                    self._grow(text)
+                self._grow(text)
             case Reclassified():
                 self.reasoning += self.text
                 self.text = Pieces()
@@ -182,7 +184,8 @@ class Collector:
                 self.done = event
 
     def forget(self) -> None:
-        """Let go of the text and reasoning so far; they still count towards the limit."""
+        """Hold no text or reasoning until the next attempt; they only count towards the limit."""
+        self.holds = False
         self.text = Pieces()
         self.reasoning = Pieces()
 

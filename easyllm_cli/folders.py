@@ -15,7 +15,11 @@ def config_folder() -> Path:
 
 
 def keys_file() -> Path:
-    """What `easyllm keys` has stored, or says where it did."""
+    """What `easyllm keys` has stored, or says where it did.
+
+    Raises:
+        RuntimeError: nothing tells where home is.
+    """
     return config_folder() / "keys.json"
 
 

@@ -116,6 +116,20 @@ def test_promise_46_past_the_limit_it_is_incomplete(event: Event) -> None:
     assert caught.value.exit_code == 7
 
 
+def test_what_is_forgotten_counts_and_nothing_more_is_held() -> None:
+    collector = Collector(limit=10)
+    for event in (Text("1234"), Reasoning("56")):
+        collector.feed(event)
+    collector.forget()
+    collector.feed(Text("7890"))
+    assert (collector.text, collector.reasoning, collector.size) == ([], [], 10)
+    with pytest.raises(IncompleteAnswer):
+        collector.feed(Text("1"))
+    collector.feed(Retrying(2, 0.0, ""))
+    collector.feed(Text("1"))
+    assert collector.completion()["text"] == "1"
+
+
 def test_the_limit_is_over_text_and_reasoning_together() -> None:
     collector = Collector(limit=10)
     for event in (Text("12345"), Reasoning("123"), Text("é")):

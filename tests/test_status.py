@@ -17,6 +17,7 @@ from easyllm_cli.errors import (
     RefusedError,
     TooLargeError,
 )
+from easyllm_cli.secret import Secret
 from easyllm_cli.transport.status import MAX_WORDS, from_object, from_response
 
 Kind = type[EasyLLMError]
@@ -198,6 +199,17 @@ def test_promise_57_a_redirect_is_not_followed(status: int) -> None:
     assert "https://other.example/v1" in error.message
     assert not error.retryable
     assert "another address" in error_of(status, b"").message
+
+
+def test_a_short_word_for_a_key_breaks_no_redirect() -> None:
+    """A picture's is followed (transport/fetch.py): it has to lead where it led."""
+    kept = [Secret("none"), Secret("sk-0123456789abcdef")]
+    there = "https://cdn.example/none/a.png"
+    for location, wanted in ((there, there), (f"{there}?sk-0123456789abcdef", f"{there}?***")):
+        error = error_of(302, b"", {"location": location})
+        assert isinstance(error, RefusedError)
+        assert error.location == wanted
+    del kept
 
 
 def test_promise_25_x_should_retry_is_obeyed() -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import ConfigError, EasyLLMError
+from ..folders import keys_file
 from ..secret import Secret, masked
 from . import key_file
 
@@ -97,7 +98,7 @@ def listed() -> list[Stored]:
 
 
 def _listed(name: str, entry: dict[str, Any]) -> Stored:
-    where = IN_KEYRING if "keyring" in entry else str(key_file.path_of_keys())
+    where = IN_KEYRING if "keyring" in entry else str(keys_file())
     try:
         key = stored(name)
     except EasyLLMError as error:

@@ -20,15 +20,6 @@ Entries = dict[str, dict[str, Any]]
 KEYRING = {"keyring": True}
 
 
-def path_of_keys() -> Path:
-    """Where keys.json is.
-
-    Raises:
-        RuntimeError: nothing tells where home is.
-    """
-    return keys_file()
-
-
 def entries() -> Entries:
     """Every key that was stored, by name; none where there is no file.
 
@@ -36,7 +27,7 @@ def entries() -> Entries:
         ConfigError: the file is open to others, unreadable, too large or not ours.
     """
     try:
-        path = path_of_keys()
+        path = keys_file()
         return _read(path)
     except (FileNotFoundError, NotADirectoryError, RuntimeError):
         return {}
@@ -77,7 +68,7 @@ def change(edit: Callable[[Entries], None]) -> Path:
         ConfigError: the file is wrong, and left as it is. OutputError: it cannot be written.
     """
     try:
-        path = path_of_keys()
+        path = keys_file()
     except RuntimeError as error:
         raise OutputError(f"there is no place for keys: {error}") from None
     with locked(path) as real:

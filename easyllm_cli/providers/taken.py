@@ -37,7 +37,7 @@ class Taken:
         if isinstance(event, Retrying):
             self._best = self.most()
         self.gathered.feed(event)
-        if isinstance(event, Text | Reasoning) and event.text:
+        if self._raw.holds and isinstance(event, Text | Reasoning) and event.text:
             self._raw.forget()  # once some of it was handed on, `most` asks for that
 
     def completion(self) -> Completion:

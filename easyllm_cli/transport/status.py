@@ -17,7 +17,7 @@ from ..errors import (
     RefusedError,
     TooLargeError,
 )
-from ..secret import redact
+from ..secret import LONG, redact
 from .delay import retry_after
 
 MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
@@ -84,7 +84,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyL
             hint="put the new address into the profile if you trust it",
             status=status,
         )
-        moved.location = headers.get("location") and redact(headers["location"])
+        moved.location = headers.get("location") and redact(headers["location"], LONG)
         return moved
     parsed = parse(body)
     error = from_object(parsed if parsed is not None else {}, status, headers)

@@ -86,7 +86,7 @@ def own_address() -> str:
         try:
             probe.connect(("192.0.2.1", 9))
         except OSError:
-            pytest.skip("this machine has no network")
+            pytest.fail("this machine has no address but loopback ones, and this test needs one")
         return str(probe.getsockname()[0])
 
 

@@ -16,8 +16,8 @@ from easyllm_cli.cli.schema import Schema
 from easyllm_cli.endpoints import endpoint_of, is_loopback
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Completion
-from easyllm_cli.folders import state_folder
-from easyllm_cli.keys.key_file import entries, path_of_keys
+from easyllm_cli.folders import keys_file, state_folder
+from easyllm_cli.keys.key_file import entries
 from easyllm_cli.messages import Image, messages_of
 from easyllm_cli.picture_header import MAGIC
 from easyllm_cli.profiles import Profile
@@ -146,7 +146,7 @@ stored = st.dictionaries(
 
 @given(data=st.binary(max_size=60) | stored.map(lambda value: json.dumps(value).encode()))
 def test_a_key_file(home: Path, data: bytes) -> None:
-    file = path_of_keys()
+    file = keys_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
     file.chmod(0o600)
