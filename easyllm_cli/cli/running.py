@@ -58,8 +58,14 @@ def run(
 
 
 def stopped(terminated: bool) -> Interrupted:
-    """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else."""
+    """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else.
+
+    Told again it hears nothing: `timeout` and others who pass a signal on send it twice, and the
+    second one came while the text was written that is to be kept.
+    """
     give_up_within(LAST_WORDS)
+    for one in (signal.SIGINT, *to_stop()):
+        signal.signal(one, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # of what was left undone, e.g. a coroutine never awaited
     error = Interrupted("terminated" if terminated else "interrupted")
     error.exit_code = TERMINATED if terminated else error.exit_code
@@ -89,15 +95,19 @@ def told_by_signals(stop: Callable[..., object]) -> Iterator[None]:
 
     Under nohup, which ignores SIGHUP, it stays ignored.
     """
-    names = [one for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]  # Windows: the first
-    heard = [one for one in map(signal.Signals.__getitem__, names)
-             if signal.getsignal(one) != signal.SIG_IGN]  # fmt: skip
+    heard = [one for one in to_stop() if signal.getsignal(one) != signal.SIG_IGN]
     usual = {one: signal.signal(one, stop) for one in heard}
     try:
         yield
     finally:
         for one, handler in usual.items():
-            signal.signal(one, handler)
+            if signal.getsignal(one) is stop:  # else we are deaf meanwhile: see `stopped`
+                signal.signal(one, handler)
+
+
+def to_stop() -> list[signal.Signals]:
+    """SIGTERM, and SIGHUP but on Windows."""
+    return [signal.Signals[one] for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]
 
 
 def terminate(*_: object) -> None:
