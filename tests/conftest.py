@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 
-pytest_plugins = ["tests.servers.fixtures", "tests.binary"]
+pytest_plugins = ["tests.servers.fixtures", "tests.binary", "tests.process_count"]
 
 # The same examples at every run, so that CI is steady: the profile `long`, which is run by hand
 # (pytest --hypothesis-profile=long tests/fuzzing), is what looks for new ones.
