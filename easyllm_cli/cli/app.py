@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -125,7 +125,7 @@ def command(name: str) -> Any:
 def load(name: str, package: str, says: str) -> Any:
     """The real command from the file of its name, or the group that its folder is."""
     module = import_module(f".{name}", package)
-    mode = app.rich_markup_mode
+    mode = markup_mode()
     if hasattr(module, "COMMANDS"):
         made = typer.main.get_group(
             typer.Typer(
@@ -143,21 +143,6 @@ def load(name: str, package: str, says: str) -> Any:
     return typer.main.get_command(one)
 
 
-app = typer.Typer(
-    cls=Commands,
-    name="easyllm",
-    context_settings=CONTEXT,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
-    help="Ask any language model from the shell, and trust the answer.",
-    epilog="Completion for bash, in ~/.bashrc (zsh and fish: easyllm help):"
-    '\n\neval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'
-    '\n\nExample: git diff | easyllm chat -p ollama "Write a commit message"',
-)
-
-
 def print_version(on: bool) -> None:
     if on:
         from .. import __version__
@@ -166,7 +151,6 @@ def print_version(on: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: bool = typer.Option(
         False, "--version", callback=print_version, is_eager=True, help="Show the version."
@@ -175,15 +159,37 @@ def root(
     pass
 
 
+def markup_mode() -> Literal["rich"] | None:
+    """Help is drawn by rich on a terminal, and is plain elsewhere."""
+    return "rich" if sys.stdout.isatty() else None
+
+
+def root_group() -> Any:
+    """The group of all commands, with its help as this process' stdout needs it."""
+    app = typer.Typer(
+        cls=Commands,
+        name="easyllm",
+        context_settings=CONTEXT,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=markup_mode(),
+        help="Ask any language model from the shell, and trust the answer.",
+        epilog="Completion for bash, in ~/.bashrc (zsh and fish: easyllm help):"
+        '\n\neval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'
+        '\n\nExample: git diff | easyllm chat -p ollama "Write a commit message"',
+    )
+    app.callback()(root)
+    return typer.main.get_command(app)
+
+
 def run(arguments: list[str]) -> int:
     """Runs one command line; every failure becomes one line on stderr. Gives the exit code."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if before[:1] and before[0] in COMMANDS and "--version" in before:
         arguments = ["--version"]
     try:
-        code = typer.main.get_command(app).main(
-            arguments, prog_name="easyllm", standalone_mode=False
-        )
+        code = root_group().main(arguments, prog_name="easyllm", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":

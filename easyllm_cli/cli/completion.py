@@ -99,10 +99,9 @@ def behind_breaks(begun: str, fragment: str) -> int:
 
 def candidates(before: list[str], begun: str) -> list[str]:
     """What may stand for the begun word, as Typer finds it."""
-    import typer
     from typer.completion import completion_init  # type: ignore[attr-defined]
 
-    from .app import app
+    from .app import root_group
 
     completion_init()
     os.environ[VARIABLE] = "complete_bash"  # its form is the plainest: a word a line
@@ -110,7 +109,7 @@ def candidates(before: list[str], begun: str) -> list[str]:
     os.environ["COMP_CWORD"] = str(len(before) + 1)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(io.StringIO()), suppress(Exception, SystemExit):
-        typer.main.get_command(app).main([], prog_name="easyllm", standalone_mode=False)
+        root_group().main([], prog_name="easyllm", standalone_mode=False)
     return printed.getvalue().splitlines()
 
 
