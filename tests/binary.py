@@ -1,10 +1,13 @@
 """Run the real `easyllm` as a child: a fresh home, no provider's variables, never for long."""
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +17,14 @@ from typing import IO, Any, TypeVar
 
 import pytest
 
-from tests.standins.script import DONE, Script, Step, chunk
+from tests.launcher import LaunchedProcess, Launcher, can_launch, request_of
+from tests.standins.script import DONE, Script, Step, chunk, scripted
 from tests.standins.server import StandIn
 
 Result = TypeVar("Result")
 # The installed command; tests remove EASYLLM_* from the environment, so it is read here.
-BINARY = os.environ.get("EASYLLM_BINARY") or str(Path(sys.executable).with_name("easyllm"))
+INSTALLED = str(Path(sys.executable).with_name("easyllm"))
+BINARY = os.environ.get("EASYLLM_BINARY") or INSTALLED
 # A prefix that takes from root, until the command ends, the power to read every file: the
 # capabilities DAC_OVERRIDE and DAC_READ_SEARCH leave the bounding set (PR_CAPBSET_DROP is 24).
 DROP = "[ctypes.CDLL(None).prctl(24, power, 0, 0, 0) and exit('prctl') for power in (1, 2)]"
@@ -28,9 +33,18 @@ POWERLESS = [
     "-c",
     f"import ctypes, os, sys; {DROP}; os.execv(sys.argv[1], sys.argv[1:])",
 ]
+# Real runs that say which modules the launcher imports: together most of what a run needs.
+WARM_RUNS = (
+    ("chat", "hi"), ("chat", "--color", "always", "hi"), ("stream", "--jsonl", "hi"),
+    ("cot", "--json", "hi"), ("vision", "-h"), ("models", "--json"), ("doctor",), ("init", "-h"),
+    ("profiles", "set", "t", "seed=1"), ("keys", "list"), ("help", "json"),
+    ("chat", "-p", "absent", "hi"), ("chat", "-p", "sdk", "hi"),
+    *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
+)  # fmt: skip
 LONGEST = 20.0  # seconds that one run may take unless a test says otherwise
 KEPT_VARIABLES = ("PATH", "TMPDIR", "SYSTEMROOT")
 PATHS = {"openai": "/v1", "llamacpp": "/v1", "openrouter": "/api/v1", "gemini": "/v1beta"}
+STARTING = threading.Lock()
 FAST = {"initial_retry_delay": 0.01}
 
 
@@ -148,11 +162,16 @@ class Easyllm:
         """A run under way; `command` stands for the command itself (a shell around it)."""
         if profiles is not None:
             self.write_profiles(profiles)
+        environment = self.variables(env)
+        options = {"cwd": self.home, **more}
+        streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        if command is None and BINARY == INSTALLED and can_launch(environment, options):
+            with STARTING:
+                launcher = warm_launcher()
+            return LaunchedProcess(launcher, [BINARY, *args], env=environment, **streams, **options)
         return subprocess.Popen(
-            [*(command or [BINARY]), *args],
-            stdin=stdin, stdout=stdout, stderr=stderr,
-            env=self.variables(env), cwd=more.pop("cwd", self.home), **more,
-        )  # fmt: skip
+            [*(command or [BINARY]), *args], env=environment, **streams, **options
+        )
 
     def run(
         self, *args: str, stdin: bytes | str | None = None, timeout: float = LONGEST, **more: Any
@@ -215,6 +234,23 @@ def spoken(line: str) -> tuple[str, str, str]:
         return what, "", hint
     what, _, where = before.rpartition(" (")
     return what, where, hint if "): " in text else ""
+
+
+@functools.cache
+def warm_launcher() -> Launcher:
+    """The launcher of this test run, with what WARM_RUNS import."""
+    launcher = Launcher(BINARY)
+    with tempfile.TemporaryDirectory() as folder, StandIn(scripted(said("Hello"))) as server:
+        easyllm = Easyllm(Path(folder))
+        easyllm.write_profiles(only(server) + profile(server, name="sdk", transport="sdk"))
+        for arguments in WARM_RUNS:
+            launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))
+    return launcher
+
+
+def pytest_unconfigure() -> None:
+    if warm_launcher.cache_info().currsize:
+        warm_launcher().close()
 
 
 @pytest.fixture

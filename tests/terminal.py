@@ -77,6 +77,7 @@ class Terminal:
         env: Mapping[str, str | None] | None = None,
         terminals: str = "012",
         columns: int = 80,
+        command: list[str] | None = None,
     ) -> None:
         self.out = Screen("1" in terminals, columns)
         self.err = Screen("2" in terminals, columns)
@@ -90,6 +91,7 @@ class Terminal:
             stdout=self.out.childs,
             stderr=self.err.childs,
             start_new_session=True,
+            command=command,
         )
         os.close(keys_end)
         self.out.watch()
@@ -125,10 +127,17 @@ def shown(
     env: Mapping[str, str | None] | None = None,
     terminals: str = "012",
     columns: int = 80,
+    command: list[str] | None = None,
 ) -> tuple[int, str, str]:
     """A whole run on a terminal."""
     with Terminal(
-        easyllm, *args, profiles=profiles, env=env, terminals=terminals, columns=columns
+        easyllm,
+        *args,
+        profiles=profiles,
+        env=env,
+        terminals=terminals,
+        columns=columns,
+        command=command,
     ) as terminal:
         return terminal.end()
 

@@ -1,0 +1,143 @@
+"""The process that has imported the command line, and the children it forks (see __init__).
+
+It imports nothing of the tests, so that a child has only what a started command has.
+"""
+
+import gc
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+LENGTH = struct.Struct("!I")
+REPORT = "\nmodules: "
+
+
+def serve(connection: socket.socket, command: str) -> None:
+    """Forks a child for each request, until the test run closes its end."""
+    while True:
+        header, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, 3)
+        if not header:
+            return
+        request = json.loads(read_exactly(connection, LENGTH.unpack(header)[0]))
+        if request.get("warm_up"):
+            number = import_what_it_imports(request, descriptors, command)
+        else:
+            number = fork_twice(request, descriptors, command)
+        connection.sendall(LENGTH.pack(number))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def read_exactly(connection: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        piece = connection.recv(length - len(data))
+        if not piece:
+            raise EOFError("the launcher's other end is gone")
+        data += piece
+    return data
+
+
+def fork_twice(request: dict[str, Any], descriptors: list[int], command: str) -> int:
+    """The ID of a child whose parent has ended, so that the test run is its parent."""
+    reader, writer = os.pipe()
+    middle = os.fork()
+    if not middle:
+        child = os.fork()
+        if not child:
+            run_child(request, descriptors, command)
+        os.write(writer, LENGTH.pack(child))
+        os._exit(0)
+    os.waitpid(middle, 0)
+    child = LENGTH.unpack(os.read(reader, LENGTH.size))[0]
+    os.close(reader)
+    os.close(writer)
+    return int(child)
+
+
+def run_child(request: dict[str, Any], descriptors: list[int], command: str) -> NoReturn:
+    """Makes this process what a started command is, and runs the entry point."""
+    try:
+        become(request, descriptors, command)
+        from easyllm_cli.cli import main
+
+        main()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
+
+
+def become(request: dict[str, Any], descriptors: list[int], command: str) -> None:
+    """Descriptors, session, signals, folder, environment and arguments of a new process."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    if request["new_session"]:
+        os.setsid()
+    elif request["process_group"] >= 0:
+        os.setpgid(0, request["process_group"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.umask(request["umask"])
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[:] = [command, *request["arguments"]]
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        stream = open(  # noqa: SIM115
+            number, "w" if number else "r", buffering=1 if name == "stderr" else -1,
+            encoding=before.encoding, errors=before.errors, newline="\n", closefd=False,
+        )  # fmt: skip
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def import_what_it_imports(request: dict[str, Any], descriptors: list[int], command: str) -> int:
+    """Runs a child to its end, and imports its modules here; gives their number."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(writer, descriptors[2])
+        report_modules_at_exit()
+        run_child(request, descriptors, command)
+    os.close(writer)
+    with open(reader, encoding="utf-8") as report:
+        text = report.read()
+    os.waitpid(child, 0)
+    names = json.loads(text[text.index(REPORT) + len(REPORT) :])
+    for name in names:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
+    return len(names)
+
+
+def report_modules_at_exit() -> None:
+    """The command line ends with os._exit: before that the modules go to stderr."""
+    really_exit = os._exit
+
+    def report_and_exit(status: int) -> NoReturn:
+        names = [name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]
+        os.write(2, (REPORT + json.dumps(names)).encode())
+        really_exit(status)
+
+    os._exit = report_and_exit
+
+
+def main() -> None:
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    command = sys.argv[2]
+    sys.path[0] = str(Path(command).parent)  # as for the script, not this file's folder
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test run alone
+    serve(connection, command)
+
+
+if __name__ == "__main__":
+    main()

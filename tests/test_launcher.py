@@ -1,0 +1,94 @@
+"""A child of the launcher gives the same bytes as the installed command, for every command."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.cli.app import COMMANDS
+from tests.binary import BINARY, Easyllm, Ran, finish, only, read_until, said
+from tests.pictures import png
+from tests.standins.script import Wait, scripted
+from tests.standins.server import Reply, Request, StandIn
+from tests.terminal import shown
+
+CASES = {
+    "chat": ("chat", "hi"),
+    "stream": ("stream", "--color", "always", "hi"),
+    "vision": ("vision", "red.png", "describe"),
+    "cot": ("cot", "hi"),
+    "models": ("models",),
+    "doctor": ("doctor",),
+    "init": ("init",),
+    "profiles": ("profiles", "show", "t"),
+    "keys": ("keys", "set", "openai"),
+    "pull": ("pull",),
+    "help": ("help", "json"),
+}
+
+
+async def answer(request: Request, reply: Reply) -> None:
+    """A model list, or an answer with its reasoning."""
+    if request.path.endswith("/models"):
+        await reply.json({"object": "list", "data": [{"id": "test-model", "object": "model"}]})
+    else:
+        await said("Hello **you**", reasoning="Hm").play(reply)
+
+
+def run_in_new_home(
+    easyllm: Easyllm, args: tuple[str, ...], profiles: str, command: list[str] | None = None
+) -> tuple[Ran, dict[str, bytes]]:
+    """The run, and the files that it left; the home is the same for both ways."""
+    shutil.rmtree(easyllm.home)
+    easyllm.config.parent.mkdir(parents=True)
+    (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
+    ran = easyllm.run(*args, profiles=profiles, command=command, stdin=b"sk-typed-0123456789")
+    files = {
+        str(path.relative_to(easyllm.home)): path.read_bytes()
+        for path in sorted(easyllm.home.rglob("*"))
+        if path.is_file()
+    }
+    return ran, files
+
+
+def test_every_command_has_a_case() -> None:
+    assert set(CASES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("args", [*CASES.values(), ("--version",), ("--help",), ("chaat", "hi")])
+def test_same_bytes_into_pipes(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(answer) as server:
+        profiles = only(server)
+        launched = run_in_new_home(easyllm, args, profiles)
+        installed = run_in_new_home(easyllm, args, profiles, [BINARY])
+    assert launched == installed
+
+
+@pytest.mark.parametrize("args", [("-h",), ("chat", "-h"), ("help", "stdin"), ("chat", "--nope")])
+def test_same_bytes_on_a_terminal(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    launched = shown(easyllm, *args)
+    assert launched == shown(easyllm, *args, command=[BINARY])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_same_end_by_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
+    ends = []
+    with StandIn(scripted(said("Hel", then=(Wait(20),)))) as server:
+        for command in (None, [BINARY]):
+            with easyllm.start("stream", "hi", profiles=only(server), command=command) as child:
+                read_until(child.stdout, b"Hel")
+                child.send_signal(sent)
+                ends.append(finish(child, None))
+    assert ends[0] == ends[1]
+
+
+def test_folder_umask_and_variables_are_the_childs_own(easyllm: Easyllm, tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "note.txt").write_text("a note")
+    args = ("chat", "--dry-run", "-p", "ollama:m", "-f", "note.txt", "hi")
+    env = {"OLLAMA_HOST": "127.0.0.2:7"}
+    launched = easyllm.run(*args, cwd=folder, umask=0o777, env=env)
+    assert launched == easyllm.run(*args, cwd=folder, umask=0o777, env=env, command=[BINARY])
+    assert launched.json["url"].startswith("http://127.0.0.2:7/")
