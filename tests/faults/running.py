@@ -1,7 +1,7 @@
 """One run of the real binary against one fault, and what must be true of every such run."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,24 @@ class Ending:
     files: bytes
 
 
-def run(case: Case, easyllm: Easyllm) -> Ending:
-    """Runs the command in a home of its own, against a server of its own."""
+@dataclass(frozen=True)
+class Served:
+    """The servers of one case, and the profile's settings for them."""
+
+    endpoint: str
+    keys: dict[str, Any]
+    server: StandIn
+    elsewhere: list[Request]
+
+    def ending(self, ran: Ran, kept: tuple[bytes, ...], files: bytes = b"") -> Ending:
+        """What the run left, with the requests that came."""
+        tries = sum(is_for_an_answer(one) for one in self.server.requests)
+        return Ending(ran, tries, kept, len(self.elsewhere), files)
+
+
+@contextmanager
+def serving(case: Case) -> Iterator[Served]:
+    """A server of the case's own, and one elsewhere where the fault redirects to it."""
     fault, adapter = case.fault, case.adapter
     with ExitStack() as servers:
         scripts = fault.scripts(adapter)
@@ -59,20 +75,22 @@ def run(case: Case, easyllm: Easyllm) -> Ending:
             thief = servers.enter_context(StandIn(scripted(*scripts), host="127.0.0.2"))
             other, elsewhere = thief.url, thief.requests
         server = servers.enter_context(StandIn(answering(scripts, other)))
-        usual: dict[str, Any] = {
-            "model": adapter.model, "api_key": KEY, "max_retries": RETRIES, "api": adapter.api,
-            "transport": adapter.transport,
+        usual = {
+            "provider": adapter.provider, "model": adapter.model, "api_key": KEY,
+            "max_retries": RETRIES, "api": adapter.api, "transport": adapter.transport,
         }  # fmt: skip
-        profiles = only(server.url + adapter.base, adapter.provider, **{**usual, **fault.keys})
-        ran = easyllm.run(case.command, *fault.args, "hi", profiles=profiles)
-        asked = sum(is_for_an_answer(one) for one in server.requests)
-    return Ending(
-        ran,
-        asked,
-        tuple(path.read_bytes() for path in easyllm.partials()),
-        len(elsewhere),
-        b"".join(one.read_bytes() for one in written(easyllm)),
-    )
+        yield Served(server.url + adapter.base, {**usual, **fault.keys}, server, elsewhere)
+
+
+def run(case: Case, easyllm: Easyllm) -> Ending:
+    """Runs the command in a home of its own, against a server of its own."""
+    with serving(case) as served:
+        ran = easyllm.run(
+            case.command, *case.fault.args, "hi", profiles=only(served.endpoint, **served.keys)
+        )
+        kept = tuple(path.read_bytes() for path in easyllm.partials())
+        files = b"".join(one.read_bytes() for one in written(easyllm))
+        return served.ending(ran, kept, files)
 
 
 def written(easyllm: Easyllm) -> list[Any]:

@@ -1,25 +1,42 @@
-"""Every fault over every protocol through the real binary: one generated test for each pair.
+"""Every fault over every protocol in process, and every fault once through the real command.
 
-By default `stream` over each protocol and `chat` over OpenAI's; `pytest -m full` runs the others:
-`chat` and `cot` over each, and all three through the openai package.
+`pytest -m full` runs the command for the whole product: three commands, every protocol, and the
+openai package as the transport.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import cast
+from itertools import cycle
 
 import pytest
 
 from tests.adapters import ADAPTERS, HTTP
 from tests.binary import Easyllm
-from tests.faults.running import Case, Ending, check, run
+from tests.faults import in_process
+from tests.faults.running import Case, check, run
 from tests.faults.table import FAULTS
 
-AT_ONCE = 3
 COMMANDS = ("stream", "chat", "cot")
-DEFAULT = {("stream", one.id) for one in HTTP} | {("chat", HTTP[0].id)}
-CASES = [
+# Every protocol as `stream` sees it, and OpenAI's as `chat` does, which may try again after text.
+IN_PROCESS = [
+    Case(command, fault, adapter)
+    for command, adapters in (("stream", HTTP), ("chat", HTTP[:1]))
+    for fault in FAULTS
+    for adapter in adapters
+    if fault.is_for(adapter)
+]
+
+
+def taking_turns() -> list[Case]:
+    """Every fault through the command once; protocols and commands take turns."""
+    turns = cycle([(command, adapter) for adapter in HTTP for command in ("stream", "chat")])
+    cases = []
+    for fault in FAULTS:
+        command, adapter = next(turn for turn in turns if fault.is_for(turn[1]))
+        cases.append(Case(command, fault, adapter))
+    return cases
+
+
+ONCE = taking_turns()
+PRODUCT = [
     Case(command, fault, adapter)
     for fault in FAULTS
     for adapter in ADAPTERS
@@ -28,28 +45,21 @@ CASES = [
 ]
 
 
-def marked(case: Case) -> object:
-    """The case as pytest's parameter; what is not run by default bears the mark `full`."""
-    usual = (case.command, case.adapter.id) in DEFAULT
-    return pytest.param(case, id=case.id, marks=() if usual else pytest.mark.full)
+def case_id(case: Case) -> str:
+    return case.id
 
 
-@pytest.fixture(scope="module")
-def endings(request: pytest.FixtureRequest, homes: Path) -> Iterator[dict[str, Future[Ending]]]:
-    """All runs that were selected, some at a time: they begin before their tests ask for them."""
-    selected: list[Case] = [
-        cast(Case, item.callspec.params["case"])
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == "test_fault"
-    ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            case.id: pool.submit(run, case, Easyllm(homes / f"fault{number}"))
-            for number, case in enumerate(selected)
-        }
-        pool.shutdown(cancel_futures=True)
+@pytest.mark.parametrize("case", IN_PROCESS, ids=case_id)
+def test_fault_in_process(case: Case) -> None:
+    check(case, in_process.run(case))
 
 
-@pytest.mark.parametrize("case", [*map(marked, CASES)])
-def test_fault(case: Case, endings: dict[str, Future[Ending]]) -> None:
-    check(case, endings[case.id].result())
+@pytest.mark.parametrize("case", ONCE, ids=case_id)
+def test_fault(case: Case, easyllm: Easyllm) -> None:
+    check(case, run(case, easyllm))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", PRODUCT, ids=case_id)
+def test_fault_in_every_way(case: Case, easyllm: Easyllm) -> None:
+    check(case, run(case, easyllm))
