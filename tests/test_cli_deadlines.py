@@ -14,7 +14,8 @@ from tests.standins.server import Handler, StandIn
 # For a limit of two seconds, which begins when the request is out. The kernel tells the server when
 # it came, by a clock that may tick every ten milliseconds only (standins.server.noted_late).
 LIMIT = 2
-EARLIEST, EARLIEST_AFTER_TOKEN, LATEST = LIMIT - 0.03, LIMIT, 5.0 * LIMIT
+TICK = 0.01
+EARLIEST, EARLIEST_AFTER_TOKEN, LATEST = LIMIT - TICK, LIMIT, 5.0 * LIMIT
 KEEP_ALIVE = b": keep-alive\n\n"
 EMPTY = chunk("")
 

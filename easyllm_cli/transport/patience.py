@@ -26,6 +26,7 @@ class Patience:
         self.total = total
         self.started = False
         self._left = first_token
+        self._left_at = 0.0  # when `_left` was what it is, by the loop's clock
         self._deadline = 0.0
         self._waiting: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -45,8 +46,8 @@ class Patience:
         """The HTTP client's account of what it does: waiting begins when the request is out, so
         that a slow connection (which has its own limit) does not eat into it."""
         if step == "http11.send_request_body.complete" and not self.started:
-            self._left = self.first_token
-            self._deadline = asyncio.get_running_loop().time() + min(self._left, self._total_left)
+            self._left, self._left_at = self.first_token, asyncio.get_running_loop().time()
+            self._deadline = self._left_at + min(self._left, self._total_left)
 
     async def wait(self, coming: Awaitable[Result]) -> Result:
         """The awaited result.
@@ -56,7 +57,7 @@ class Patience:
             IncompleteAnswer: the answer stopped coming.
         """
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = self._left_at = loop.time()
         self._deadline = began + min(self._left, self._total_left)
         self._waiting = task = asyncio.current_task()
         self._arm(loop)
@@ -69,9 +70,9 @@ class Patience:
             raise self._expired() from None
         finally:
             self._waiting = None
-            waited = loop.time() - began
-            self._left -= waited
-            self._total_left -= waited
+            now = loop.time()
+            self._left -= now - self._left_at  # without the time that connecting took
+            self._total_left -= now - began
 
     def stop(self) -> None:
         """The answer is over: the timer with it."""
