@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .errors import UsageError
 
-Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "developer", "user", "assistant")
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
 

@@ -195,7 +195,6 @@ class TagSplitter:
                 return
             yield from self._written(len(tag))
             if self._looked > ENOUGH_TAGS:  # the answer is about tags
-                self._read = self._plain
                 yield from self.separated()
                 return
         yield from self._written(len(self._rest) - unfinished(self._rest, OPENERS + CLOSERS))

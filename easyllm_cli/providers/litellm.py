@@ -41,6 +41,7 @@ class LiteLLMProvider(OpenAIProvider):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
         self.others = [self._other(model) for model in self.profile.fallback_models or ()]
         self._turns = Turns()
+        # Held, not read: redaction knows a Secret for as long as somebody holds it.
         self._unnamed = variables_keys()
 
     def _other(self, model: str) -> LiteLLMProvider:

@@ -61,7 +61,6 @@ class Client:
         try:
             response = await patience.wait(http.send(made, stream=True))
         except httpx.HTTPError as error:
-            patience.stop()
             raise network_error(error, request.url, self._route.proxy_address) from error
         try:
             answer = Answer(
