@@ -133,7 +133,7 @@ def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setenv(endpoint_variable(name), f"{server.url}/v1")
         began = time.monotonic()
         assert running_servers() == []
-        assert SECONDS <= time.monotonic() - began < 5 * SECONDS
+        assert SECONDS <= time.monotonic() - began < max(5, 5 * SECONDS)
 
 
 def test_a_file_that_is_there_is_left_alone(easyllm: Easyllm) -> None:

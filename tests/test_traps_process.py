@@ -75,8 +75,8 @@ def test_trap_30_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyll
             at = time.monotonic()
             child.send_signal(signal.SIGINT)
             ran = finish(child, None, 5)
-        wait_until(lambda: server.requests[0].closed_at, 2)
-        assert (server.requests[0].closed_at or 0) - at < 1
+        wait_until(lambda: server.requests[0].closed_at)
+        assert (server.requests[0].closed_at or 0) - at < 5
     assert ran.code == 130
     assert seen + ran.out == b"one two \n"
     assert "Traceback" not in ran.err
@@ -98,8 +98,8 @@ def test_trap_30_closed_stdout_closes_the_connection(
             code = child.wait(5)
             assert child.stderr is not None
             complaints = child.stderr.read()
-        wait_until(lambda: server.requests[0].closed_at, 2)
-        assert (server.requests[0].closed_at or 0) - at < 1
+        wait_until(lambda: server.requests[0].closed_at)
+        assert (server.requests[0].closed_at or 0) - at < 5
     assert code == 141
     assert complaints == b""
 

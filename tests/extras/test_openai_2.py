@@ -87,7 +87,7 @@ async def test_no_answer_is_told_by_its_class(adapter: Adapter) -> None:
     with StandIn(scripted(Script(Wait(5)))) as server:
         began = time.monotonic()
         await failure(FirstTokenTimeout, adapter.profile(server, **silent))
-        assert 0.3 <= time.monotonic() - began < 1.5
+        assert 0.3 <= time.monotonic() - began < 5
     error = await failure(NetworkError, adapter.profile(server))
     assert (error.code, error.retryable) == ("refused", False)
 

