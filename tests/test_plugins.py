@@ -17,7 +17,7 @@ from tests.asking import bodies, messages
 from tests.binary import Easyllm, profile, said, spoken
 from tests.standins.script import scripted
 from tests.standins.server import StandIn
-from tests.test_module_counts import modules
+from tests.test_imports import imported
 
 EXAMPLE = Path(__file__).with_name("example_plugin")
 INSTALL_SECONDS = 120
@@ -112,8 +112,7 @@ async def test_the_library_finds_a_plugin_too(site: Path, monkeypatch: pytest.Mo
 
 def test_built_in_names_do_not_look_at_plugins(easyllm: Easyllm, site: Path) -> None:
     package(easyllm.home, "raise SystemExit('imported')", offers="openai")
-    with StandIn(scripted(said("Hello"))) as server:
-        names = modules(easyllm, ["chat", "hi"], f"{server.url}/v1", env=on_path(easyllm.home))
+    names = imported(easyllm, "chat", "hi", env=on_path(easyllm.home))
     assert not {"easyllm_cli.plugins", "easyllm_cli.providers.plugin", "easyllm_broken"} & names
 
 
