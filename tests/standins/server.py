@@ -76,7 +76,6 @@ class StandIn:
             self._ready.set()
             await self._stop.wait()
             self._loop.remove_reader(listener)
-        await asyncio.sleep(LOOK_EVERY)  # the newest connection may not have started yet
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -90,6 +89,8 @@ class StandIn:
             task = asyncio.create_task(self._connection(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            # A task that is cancelled before its first step never closes the connection.
+            task.add_done_callback(lambda ended: client.close() if ended.cancelled() else None)
 
     async def _connection(self, client: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=client, limit=LINE_LIMIT)
