@@ -39,6 +39,7 @@ WARM_RUNS = (
     ("cot", "--json", "hi"), ("vision", "-h"), ("models", "--json"), ("doctor",), ("init", "-h"),
     ("profiles", "set", "t", "seed=1"), ("keys", "list"), ("help", "json"),
     ("chat", "-p", "absent", "hi"), ("chat", "-p", "sdk", "hi"),
+    ("chat", "-p", "litellm", "hi"), ("models", "-p", "litellm"), ("chat", "-p", "google", "hi"),
     *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
 )  # fmt: skip
 LONGEST = 20.0  # seconds that one run may take unless a test says otherwise
@@ -242,7 +243,13 @@ def warm_launcher() -> Launcher:
     launcher = Launcher(BINARY)
     with tempfile.TemporaryDirectory() as folder, StandIn(scripted(said("Hello"))) as server:
         easyllm = Easyllm(Path(folder))
-        easyllm.write_profiles(only(server) + profile(server, name="sdk", transport="sdk"))
+        once = {"max_retries": 0}
+        easyllm.write_profiles(
+            only(server)
+            + profile(server, name="sdk", transport="sdk")
+            + profile(server, "litellm", "litellm", model="openai/m", **once)
+            + profile(server, "gemini", "google", transport="sdk", **once)
+        )
         for arguments in WARM_RUNS:
             launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))
     return launcher

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 LENGTH = struct.Struct("!I")
 REPORT = "\nmodules: "
+# Environment variables that a module set when it was imported (litellm's, say).
+SET_BY_IMPORTS: dict[str, str] = {}
 
 
 def serve(connection: socket.socket, command: str) -> None:
@@ -87,7 +89,7 @@ def become(request: dict[str, Any], descriptors: list[int], command: str) -> Non
     os.umask(request["umask"])
     os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update({**SET_BY_IMPORTS, **request["environment"]})
     sys.argv[:] = [command, *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
@@ -112,8 +114,10 @@ def import_what_it_imports(request: dict[str, Any], descriptors: list[int], comm
         text = report.read()
     os.waitpid(child, 0)
     names = json.loads(text[text.index(REPORT) + len(REPORT) :])
+    before = dict(os.environ)
     for name in names:
         import_module(name)
+    SET_BY_IMPORTS.update({name: value for name, value in os.environ.items() if name not in before})
     gc.collect()
     gc.freeze()
     return len(names)
