@@ -10,7 +10,12 @@ from hypothesis import HealthCheck, settings
 
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 
-pytest_plugins = ["tests.servers.fixtures", "tests.binary", "tests.process_count"]
+pytest_plugins = [
+    "tests.servers.background",
+    "tests.servers.fixtures",
+    "tests.binary",
+    "tests.process_count",
+]
 
 # The same examples at every run, so that CI is steady: the profile `long`, which is run by hand
 # (pytest --hypothesis-profile=long tests/fuzzing), is what looks for new ones.

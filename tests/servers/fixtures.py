@@ -4,7 +4,6 @@ import os
 import re
 import select
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import setup
+from tests.servers.background import stop_run, wait_for
 
 HERE = Path(__file__).resolve().parent
 SERVE = HERE / "serve.py"
@@ -105,16 +105,10 @@ def wait_for_answer(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def servers_set_up() -> None:
-    """Fetches what the servers need; without it the whole test run ends, never a skip."""
-    done = subprocess.run(
-        [sys.executable, setup.__file__],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    if done.returncode != 0:
-        output = done.stdout.decode(errors="replace")
-        pytest.exit(f"tests/servers/setup.py failed:\n{output}", returncode=1)
+    """Waits until what the servers need has been fetched."""
+    ended = wait_for("servers_set_up")
+    if ended.returncode:
+        stop_run(ended)
 
 
 @pytest.fixture(scope="session")
