@@ -1,5 +1,6 @@
-"""A server on this machine that speaks TLS with an authority of its own."""
+"""Servers on this machine that speak TLS with an authority of their own, or break it off."""
 
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -45,3 +46,24 @@ def over_tls(
     server.shutdown()
     server.server_close()
     thread.join(5)
+
+
+@contextmanager
+def answering_hello(sent: bytes | None) -> Iterator[int]:
+    """Gives every client these bytes for its first ones and closes; None = says nothing."""
+
+    class Greeter(socketserver.StreamRequestHandler):
+        """Reads what came, so that closing is no RST."""
+
+        def handle(self) -> None:
+            self.connection.recv(65536)
+            if sent is None:
+                self.connection.recv(1)
+            else:
+                self.connection.sendall(sent)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield int(server.server_address[1])
+        server.shutdown()

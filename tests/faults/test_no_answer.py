@@ -1,8 +1,6 @@
 """Nobody answers at all: nothing listens, no such host, a stranger's certificate, a dead proxy."""
 
 import socket
-import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ import pytest
 from tests.adapters import HTTP, Adapter
 from tests.binary import Easyllm, Ran, at_once, only
 from tests.faults.fault import KEY
-from tests.over_tls import over_tls
+from tests.over_tls import answering_hello, over_tls
 
 ADAPTERS = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
 RETRIES = 2
@@ -146,27 +144,6 @@ def test_a_handshake(easyllm: Easyllm, sent: bytes | None, says: str, tries: int
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert says in line
         assert len(ran.err.splitlines()) == tries
-
-
-@contextmanager
-def answering_hello(sent: bytes | None) -> Iterator[int]:
-    """Gives every client these bytes for its first ones and closes; None = says nothing."""
-
-    class Greeter(socketserver.StreamRequestHandler):
-        """Reads what came, so that closing is no RST."""
-
-        def handle(self) -> None:
-            self.connection.recv(65536)
-            if sent is None:
-                self.connection.recv(1)
-            else:
-                self.connection.sendall(sent)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield int(server.server_address[1])
-        server.shutdown()
 
 
 @ADAPTERS
