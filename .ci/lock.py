@@ -22,6 +22,7 @@ LOCKS = {
     "requirements.lock": (PROJECT, "--group=test", "--group=lint", "--group=build"),
     "extras.lock": (PROJECT, "--extra=all", "--group=test", "--group=extras", "--group=build"),
     "servers.lock": ("--group=servers",),
+    "publish.lock": ("--group=publish",),
 }
 OLDEST = "3.11"  # requires-python
 

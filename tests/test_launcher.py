@@ -13,18 +13,22 @@ from tests.standins.script import Wait, scripted
 from tests.standins.server import Reply, Request, StandIn
 from tests.terminal import shown
 
+# Per command: its arguments, its exit code, and what it says on stdout (or stderr).
 CASES = {
-    "chat": ("chat", "hi"),
-    "stream": ("stream", "--color", "always", "hi"),
-    "vision": ("vision", "red.png", "describe"),
-    "cot": ("cot", "hi"),
-    "models": ("models",),
-    "doctor": ("doctor",),
-    "init": ("init",),
-    "profiles": ("profiles", "show", "t"),
-    "keys": ("keys", "set", "openai"),
-    "pull": ("pull",),
-    "help": ("help", "json"),
+    "chat": (("chat", "hi"), 0, "Hello **you**\n"),
+    "stream": (("stream", "--color", "always", "hi"), 0, "Hello"),
+    "vision": (("vision", "red.png", "describe"), 0, "Hello **you**\n"),
+    "cot": (("cot", "hi"), 0, "Hm"),
+    "models": (("models",), 0, "test-model\n"),
+    "doctor": (("doctor",), 0, "test-model"),
+    "init": (("init",), 2, "profiles.toml"),
+    "profiles": (("profiles", "show", "t"), 0, "test-model"),
+    "keys": (("keys", "set", "openai"), 0, "openai"),
+    "pull": (("pull",), 2, "--yes"),
+    "help": (("help", "json"), 0, "ms_first_token"),
+    "--version": (("--version",), 0, "easyllm "),
+    "--help": (("--help",), 0, "Usage: easyllm"),
+    "mistyped": (("chaat", "hi"), 2, "chat"),
 }
 
 
@@ -53,15 +57,20 @@ def run_in_new_home(
 
 
 def test_every_command_has_a_case() -> None:
-    assert set(CASES) == set(COMMANDS)
+    assert set(COMMANDS) <= set(CASES)
 
 
-@pytest.mark.parametrize("args", [*CASES.values(), ("--version",), ("--help",), ("chaat", "hi")])
-def test_same_bytes_into_pipes(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("args", "code", "says"), CASES.values(), ids=CASES)
+def test_same_bytes_into_pipes(
+    easyllm: Easyllm, args: tuple[str, ...], code: int, says: str
+) -> None:
     with StandIn(answer) as server:
         profiles = only(server)
         launched = run_in_new_home(easyllm, args, profiles)
         installed = run_in_new_home(easyllm, args, profiles, [BINARY])
+    ran, _ = installed
+    assert ran.code == code, ran.err
+    assert says in ran.out.decode() + ran.err
     assert launched == installed
 
 

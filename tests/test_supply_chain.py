@@ -26,6 +26,7 @@ LOCKED = {
         *GROUPS["test"], *GROUPS["extras"], *GROUPS["build"],
     ],
     "servers.lock": GROUPS["servers"],
+    "publish.lock": GROUPS["publish"],
 }  # fmt: skip
 ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==(?P<version>[^ ]+)(?P<rest>(?:.*\\\n)*.*)$", re.M
