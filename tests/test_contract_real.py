@@ -16,8 +16,10 @@ from tests.servers.fixtures import RealServer
 
 # The same prompt gives the same answer; with its cache llama.cpp rounds in another order.
 STEADY: Json = {"temperature": 0, "seed": 1, "max_tokens": 16, "options": {"cache_prompt": False}}
-# Shorter than the server's own, so that a thinker is done in a second.
-SHORT = {"grammar": r'root ::= [^<]{10,40} "\n</think>\n\n" [^<]{1,40}', "cache_prompt": False}
+# Shorter than the server's own, and of few choices: a thinker is done in half a second.
+THOUGHTS = r'root ::= "I" (" should" | " must") " say what it is." "\n</think>\n\n" answer'
+ANSWER = r'answer ::= "It is" (" a language" | " a snake") "."'
+SHORT = {"grammar": f"{THOUGHTS}\n{ANSWER}", "cache_prompt": False}
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ async def test_responses_cut_by_the_context_is_not_whole(stream: bool, smol: Rea
     """Nobody set a limit, and the server says `completed` here, too."""
     keys: Json = {"temperature": 0, "api": "responses", "options": {"ignore_eos": True}}
     asked = profile("llamacpp", f"{smol.url}/v1", model="smol", **keys)
-    done = await answer(asked, stream, text="word " * 970)
+    done = await answer(asked, stream, text="word " * 460)
     assert (done["finish_reason"], done["complete"]) == ("length", False)
 
 

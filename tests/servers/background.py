@@ -55,8 +55,8 @@ def run(commands: Sequence[Command]) -> Ended:
 
 
 def wait_for(fixture: str) -> Ended:
-    """The end of the fixture's commands."""
-    return _running[fixture].result()
+    """The end of the fixture's commands; they run now if no test had named the fixture."""
+    return _running[fixture].result() if fixture in _running else run(COMMANDS[fixture])
 
 
 def stop_run(ended: Ended) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 LIFETIME_SECONDS = 1_800
-CONTEXT_TOKENS = 2_048  # shared by the slots
+CONTEXT_TOKENS = 1_024  # shared by the slots
 SLOTS = 2
 THREADS = 1  # two on a busy two-core machine are five times slower than one
 REASONING_FORMATS = ("none", "auto", "deepseek")
