@@ -10,6 +10,8 @@ from typing import Self
 
 from tests.emulator import Emulator, seen
 
+END = b"<all is written>"
+
 
 class Pty:
     """`descriptor` is a terminal of this size for code in this process."""
@@ -38,6 +40,9 @@ class Pty:
             if not piece:
                 return
             self._data += piece
+            if self._data.endswith(END):
+                del self._data[-len(END) :]
+                return
 
     def __enter__(self) -> Self:
         return self
@@ -52,9 +57,13 @@ class Pty:
         os.close(self._mine)
 
     def whole(self) -> bytes:
-        """All that was written; nothing more can be."""
+        """All that was written; nothing more can be.
+
+        It is read before this end is closed: Linux may drop what is still on its way then.
+        """
         if self.descriptor >= 0:
+            os.write(self.descriptor, END)
+            self._thread.join(10)
             os.close(self.descriptor)
             self.descriptor = -1
-        self._thread.join(10)
         return bytes(self._data)
