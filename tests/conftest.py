@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.servers.fixtures",
     "tests.binary",
     "tests.process_count",
+    "tests.time_limit",
 ]
 
 # The same examples at every run, so that CI is steady: the profile `long`, which is run by hand
