@@ -263,7 +263,9 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def easyllm(home: Path) -> Easyllm:
     """The command, for one test."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # a run in the background: children would inherit that Ctrl-C does nothing
+    # Children inherit that a signal is ignored, but not that it is handled.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it goes on without a terminal
+        signal.signal(signal.SIGHUP, lambda *_: None)
     return Easyllm(home)
