@@ -2,6 +2,7 @@
 
 import pytest
 
+from easyllm_cli.secret import LONG
 from tests.binary import Easyllm, only, profile, said
 from tests.standins.script import Script, compact, scripted
 from tests.standins.server import StandIn
@@ -105,7 +106,10 @@ def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
     assert "databricks has no such model: ***" in ran.complaint
 
 
-@pytest.mark.parametrize(("login", "seen"), [("team", True), ("user:team", False), (KEY, False)])
+@pytest.mark.parametrize(
+    ("login", "seen"),
+    [("team", True), (KEY[: LONG - 1], True), (KEY[:LONG], False), ("user:team", False)],
+)
 def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
     """A password, or a token that stands alone; a name that does is none."""
     with StandIn(scripted(refused(400, f"no such model: {login.rpartition(':')[2]}"))) as server:

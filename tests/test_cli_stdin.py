@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.cli import prompt
+from easyllm_cli.cli.stdin import read
+from easyllm_cli.errors import UsageError
 from tests.binary import Easyllm, Ran, at_once, finish, only, read_until, said
 from tests.pictures import gif_1x1
 from tests.standins.script import scripted
@@ -74,6 +77,22 @@ def test_not_reading(easyllm: Easyllm) -> None:
     never = {"EASYLLM_STDIN": "never"}
     assert sent(easyllm, "chat", "hi", stdin="no", env=never) == "hi"
     assert sent(easyllm, "chat", "hi", "-", stdin="yes", env=never) == "hi\n\nyes"
+
+
+def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte more is refused: nothing is cut off in silence."""
+    cap = 1 << 20
+    monkeypatch.setattr(prompt, "MAX_FILE_BYTES", cap)
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"x" * cap)
+    with path.open("rb") as file:
+        assert len(read(lambda: None, descriptor=file.fileno(), cap=cap)) == cap
+    assert len(prompt.text_of(str(path), "the file", "")) == cap
+    path.write_bytes(b"x" * (cap + 1))
+    with path.open("rb") as file, pytest.raises(UsageError, match="stdin is longer than 1 MiB"):
+        read(lambda: None, descriptor=file.fileno(), cap=cap)
+    with pytest.raises(UsageError, match="the file is larger than 1 MiB"):
+        prompt.text_of(str(path), "the file", "")
 
 
 def test_files_come_first(easyllm: Easyllm) -> None:

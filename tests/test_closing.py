@@ -56,6 +56,17 @@ async def test_a_service_that_is_dropped_closes_its_connections(transport: str) 
         await becomes(lambda: server.connections == 0)
 
 
+@over_both
+async def test_closing_a_provider_that_is_kept_closes_its_connections(transport: str) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        provider = OpenAIProvider(config(server, transport=transport))
+        for _ in range(2):
+            await provider.chat(messages())
+            assert server.connections == 1
+            await provider.aclose()
+            await becomes(lambda: server.connections == 0)
+
+
 async def test_clear_cache_closes_what_nobody_uses() -> None:
     with StandIn(OpenAIServer().handle) as server:
         service = LLMService()

@@ -17,6 +17,7 @@ from easyllm_cli.service import LLMService
 from tests.adapters import ADAPTERS, KEY, THOUGHT, Adapter
 from tests.asking import QUESTION, Json, answer, asked_of, events, messages, opened
 from tests.pictures import png
+from tests.standins.script import scripted
 from tests.standins.server import StandIn
 
 PNG = png(8, 8, (200, 30, 30))
@@ -153,6 +154,12 @@ async def test_the_service_gives_the_same_answer(bench: Bench) -> None:
     alone = await answer(asked)
     assert {**done, "response": None} == {**alone, "response": None}
     assert done["response"]["frames"] > 1
+
+
+async def test_the_frames_of_a_stream_are_counted(bench: Bench) -> None:
+    with StandIn(scripted(bench.adapter.script("Hel", "lo"))) as server:
+        response = (await answer(bench.adapter.profile(server)))["response"]
+    assert response["frames"] == 3, "two pieces of text and the end"
 
 
 async def test_one_provider_object_answers_many_at_once(bench: Bench) -> None:

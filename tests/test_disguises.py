@@ -1,5 +1,9 @@
 """A key is found in every disguise, in part, and only there (promise 58)."""
 
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+
 import pytest
 
 from easyllm_cli.secret import MASK, Secret, redact
@@ -23,6 +27,20 @@ def test_every_disguise_is_cut_out_whole(form: str) -> None:
     assert cut.endswith(" wrong?")
     assert MASK in cut
     assert len(cut) < 26, "base64 of a scheme before it, and two letters of the key at most"
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("lead", range(3))
+@pytest.mark.parametrize("key", [KEY, "sk-" + "???>>>" * 6])
+def test_base64_is_cut_out_wherever_the_key_begins_in_it(
+    key: str, lead: int, encode: Callable[[bytes], bytes]
+) -> None:
+    """At one of three places; and the second key's base64 is full of what URLs write otherwise."""
+    kept = Secret(key)
+    form = encode(b"x" * lead + key.encode()).decode().rstrip("=")
+    cut = redact(f"is {form} wrong?")
+    assert re.fullmatch(rf"is .{{,7}}{re.escape(MASK)}.{{,2}} wrong\?", cut), cut
+    del kept
 
 
 @pytest.mark.usefixtures("secret")

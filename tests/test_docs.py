@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli.cli.prompt import MAX_FILE_BYTES
+from easyllm_cli.cli.stdin import MAX_BYTES as MAX_STDIN_BYTES
 from easyllm_cli.config import read_profiles
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
+from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.profiles import KEYS, Timeout
 from easyllm_cli.vendors import VENDORS
 
@@ -80,12 +83,33 @@ def test_the_profile_table_is_the_dataclass(key: str) -> None:
     assert row(key) in read("docs/profiles.md").splitlines()
 
 
+def test_the_limits_are_those_of_the_code() -> None:
+    page = read("docs/troubleshooting.md")
+    assert f"the answer is longer than {MAX_TEXT_BYTES} bytes" in page
+    assert f"| text and reasoning of an answer | {MAX_TEXT_BYTES >> 20} MiB, or" in page
+    assert f"| a text file (`-f`), stdin | {MAX_FILE_BYTES >> 20} MiB |" in page
+    assert MAX_FILE_BYTES == MAX_STDIN_BYTES
+
+
 DOCUMENTS = ["README.md", "SECURITY.md", *map(str, (ROOT / "docs").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls a page's headings: small letters, hyphens for blanks, nothing else."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
-    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
-        if "://" not in target:
-            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+    text = path.read_text("utf-8")
+    links = re.findall(r"\]\(([^()\s]+)\)", text)
+    assert len(links) == text.count("]("), "one is written in a way that is not looked at here"
+    for link in links:
+        target, _, anchor = link.partition("#")
+        if "://" not in link:
+            page = path.parent / target if target else path
+            assert page.exists(), f"{path.name} links to {link}"
+            assert not anchor or anchor in anchors(page), f"{path.name} links to {link}"

@@ -238,5 +238,7 @@ async def test_openrouter_names_the_model_that_stood_in(model: str) -> None:
     with StandIn(scripted(Script(*frames))) as server:
         keys = {"model": "v/gpt-4o", "fallback_models": [model]}
         asked = await ask(named("router", server, "openrouter", **keys))
-    answered = asked.gathered.completion()["model"]
-    assert answered == ("v/gpt-4o" if model.startswith("v/gpt-4o:") else model)
+    answered = asked.gathered.completion()
+    assert answered["model"] == ("v/gpt-4o" if model.startswith("v/gpt-4o:") else model)
+    assert answered["provider"] == "openrouter"
+    assert set(asked.starts) == {"router"}

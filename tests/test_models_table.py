@@ -6,7 +6,7 @@ import pytest
 
 from easyllm_cli.events import Model
 from easyllm_cli.render.spans import cells, plain
-from easyllm_cli.render.table import table
+from easyllm_cli.render.table import price, table
 from tests.binary import Easyllm, only
 from tests.standins.openrouter import OpenRouterServer
 from tests.standins.reply import Reply
@@ -55,6 +55,11 @@ def test_a_small_list_where_a_table_has_no_room(width: int) -> None:
 
 def test_columns_that_say_nothing_are_left_out() -> None:
     assert text(80, [Model("a"), Model("b")]) == ["model", "─────", "a", "b"]
+
+
+def test_a_price_below_a_dime_keeps_its_digits() -> None:
+    prices = (None, 0.0, 0.0375, 0.099, 0.1, 12.5)
+    assert [price(one) for one in prices] == ["", "0.00", "0.037", "0.099", "0.10", "12.50"]
 
 
 def test_wide_names_stand_in_line() -> None:

@@ -15,6 +15,7 @@ from easyllm_cli.profiles import KEYS
 from easyllm_cli.providers.cache import MOST, identity_of
 from tests.asking import messages
 from tests.binary import wait_until
+from tests.standins.gemini import GeminiServer
 from tests.standins.ollama import OllamaServer
 from tests.standins.openai import OpenAIServer
 from tests.standins.script import Json
@@ -190,13 +191,23 @@ async def test_a_key_that_changed_is_read_again(monkeypatch: pytest.MonkeyPatch)
     assert sent == ["Bearer one", "Bearer one", "Bearer two", "Bearer two"]
 
 
-async def test_a_keys_command_runs_once_until_its_key_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stand_in", "keys"),
+    [
+        (OpenAIServer(key="key-1"), {}),  # refuses a key with 401, Google with 400
+        (GeminiServer(key="key-1"), {"provider": "gemini", "model": "gemini-2.0-flash"}),
+    ],
+    ids=["openai", "gemini"],
+)
+async def test_a_keys_command_runs_once_until_its_key_is_refused(
+    stand_in: OpenAIServer | GeminiServer, keys: Json, tmp_path: Path
+) -> None:
     """It may take seconds, and what it prints may run out."""
-    stand_in = OpenAIServer(key="key-1")
     counter = tmp_path / "runs"
     command = ["sh", "-c", f"echo >> {counter}; echo key-$(wc -l < {counter})"]
     with StandIn(stand_in.handle) as server:
-        asked = config(server, api_key_cmd=command)
+        base = "/v1beta" if keys else "/v1"
+        asked = config(server, api_key_cmd=command, **keys, endpoint=server.url + base)
         async with LLMService() as service:
             for _ in range(3):
                 await service.chat(asked, messages())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.profiles import Profile
-from easyllm_cli.secret import LONG, MASK, SECRET_NAME, Secret, redact
+from easyllm_cli.secret import LONG, MASK, SECRET_NAME, Secret, keep_for_good, redact
 
 KEY = "sk-0123456789abcdef"
 
@@ -74,6 +74,16 @@ def test_it_is_cut_out_as_long_as_one_of_the_same_value_lives() -> None:
     gc.collect()
     assert redact("sk-same-value-1") == MASK
     del second
+
+
+def test_a_command_forgets_no_key_and_a_library_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("easyllm_cli.secret._kept", None)  # which is put back afterwards
+    Secret("lib-7Qm2xVb9")
+    keep_for_good()
+    Secret("cmd-T4LwRn8Yc")
+    keep_for_good()
+    gc.collect()
+    assert redact("lib-7Qm2xVb9 cmd-T4LwRn8Yc") == f"lib-7Qm2xVb9 {MASK}"
 
 
 def test_a_key_that_begins_another_leaves_no_rest() -> None:

@@ -1,6 +1,7 @@
 """WIRE §11, traps 14-17, 19, 24, 26 and 27: silence, errors inside a stream, quotas, refusals."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,12 @@ async def test_trap_17_error_frame_without_an_error_key() -> None:
         await failure(NotFoundError, openai(server))
 
 
+async def test_trap_17_a_missing_model_without_a_status_costs_no_other_request() -> None:
+    with StandIn(scripted(Script(sse({"error": {"code": "model_not_found"}}), DONE))) as server:
+        await failure(NotFoundError, openai(server))
+        assert len(server.requests) == 1
+
+
 def line(text: str, **more: object) -> bytes:
     return ndjson({"model": "m", "message": {"role": "assistant", "content": text}} | more)
 
@@ -206,6 +213,17 @@ async def test_trap_26_gemini_without_candidates_or_parts(stream: bool) -> None:
     assert "thinking" in error.hint
     assert error.partial is not None
     assert error.partial["usage"]["reasoning_tokens"] == 42
+
+
+@pytest.mark.parametrize("content", ["Well, ", [{"type": "text", "text": "Well, "}]])
+async def test_trap_27_refusal_behind_text_is_a_filter_that_cut(content: Any) -> None:
+    """Text may come as a list of parts, as Mistral's does."""
+    said = [{"content": content}, {"refusal": "no."}]
+    frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in said]
+    with StandIn(scripted(Script(*frames, STOP, DONE))) as server:
+        done = await answer(openai(server))
+    assert done["text"] == "Well, "
+    assert (done["finish_reason"], done["complete"]) == ("content_filter", False)
 
 
 @pytest.mark.parametrize("stream", [True, False])

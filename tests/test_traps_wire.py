@@ -124,13 +124,25 @@ async def test_trap_13_a_stream_of_messages_needs_its_marker() -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "ollama", "gemini"])
-@pytest.mark.parametrize("status", [200, 201])
-async def test_trap_18_web_page_says_to_check_the_endpoint(provider: str, status: int) -> None:
-    page = Script(b"\n <!doctype html><title>Home</title>", status=status, content_type="text/html")
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [
+        (200, b"\n <!doctype html><title>Home</title>", "text/html"),
+        (201, b"\n <!doctype html><title>Home</title>", "text/plain"),
+        (200, b"Please log in", "text/html; charset=utf-8"),
+        (200, b"Please log in", "Text/HTML"),
+    ],
+)
+async def test_trap_18_web_page_says_to_check_the_endpoint(
+    provider: str, status: int, body: bytes, content_type: str
+) -> None:
+    """Either is enough: that it begins as a page does, or that it is called one."""
+    page = Script(body, status=status, content_type=content_type)
     with StandIn(scripted(page)) as server:
         asked = profile(provider, server.url, api_key="test-key")
         for stream in (True, False):
             error = await failure(MalformedAnswer, asked, stream)
+            assert "a web page came back" in error.message
             assert "/v1" in error.hint
             assert "endpoint" in error.hint
         assert len(server.requests) == 2
