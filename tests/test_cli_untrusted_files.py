@@ -65,10 +65,13 @@ def somebody_elses(path: Path) -> None:
     os.chown(path, 65533, 65533)
 
 
-@pytest.mark.parametrize("spoil", [open_to_others, somebody_elses])
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [(open_to_others, "can be read by others"), (somebody_elses, "somebody else")],
+)
 @pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
 def test_promise_61_no_command_of_an_untrusted_file_is_run(
-    easyllm: Easyllm, spoil: Callable[[Path], None], source: str
+    easyllm: Easyllm, spoil: Callable[[Path], None], says: str, source: str
 ) -> None:
     mark = easyllm.home / "it was run"
     keys: dict[str, Any] = {source: ["touch", str(mark)] if source == "api_key_cmd" else KEY}
@@ -82,7 +85,7 @@ def test_promise_61_no_command_of_an_untrusted_file_is_run(
         ):
             ran = easyllm.run(*args)
             assert ran.code == 2, ran.err
-            assert "others" in ran.err + ran.out.decode() or "else" in ran.err + ran.out.decode()
+            assert says in ran.err + ran.out.decode()
         assert server.requests == []
     assert not mark.exists()
 

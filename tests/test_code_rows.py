@@ -84,8 +84,8 @@ def test_a_comment_of_ten_lines_is_one_wherever_it_stands(before: int) -> None:
     code = [f"let x{number};" for number in range(before)]
     comment = ["/* it begins", *[f"goes on {number}" for number in range(8)], "ends */"]
     made = rows(block("\n".join([*code, *comment, "let y;"]), "js"))
-    for row, line in zip(made[1 + before :], comment, strict=False):
-        assert row == ((line, "2"),)
+    rows_of_it = made[1 + before : 1 + before + len(comment)]
+    assert rows_of_it == [((line, "2"),) for line in comment]
 
 
 def test_lines_leave_the_tail_in_time() -> None:

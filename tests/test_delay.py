@@ -32,17 +32,11 @@ def test_numbers_and_spans(text: str, seconds: float) -> None:
     "text", ["", "-5", "-0.1", "soon", "nan", "inf", "-inf", "5 apples", "1s!", "s", "m5", "1,5",
              "1e999", "9" * 5000, "9" * 400 + "s", "Mon, 32 Jan 2099 00:00:00 GMT",
              "2020-01-01T00:00:00Z",
-             "Wed, 21 Oct 2015 07:28:00 GMT", "0x10"],
-)  # fmt: skip
-def test_promise_20_garbage_and_the_past_are_nothing(text: str) -> None:
-    assert seconds_of(text) is None
-
-
-@pytest.mark.parametrize(
-    "text", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+             "Wed, 21 Oct 2015 07:28:00 GMT", "0x10",
+             "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
              "Mon, 01 Jan 2099 00:00:00 +99999999999999999999"],
 )  # fmt: skip
-def test_absurd_dates_do_not_crash(text: str) -> None:
+def test_promise_20_garbage_and_the_past_are_nothing(text: str) -> None:
     assert seconds_of(text) is None
 
 

@@ -170,7 +170,7 @@ async def test_a_debug_log_of_the_sdk_holds_no_key(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     await answer(sdk(server, api_key="sk-secret-key", headers={"X-Token": "hush-hush"}))
-    assert "chat/completions" in caplog.text or "HTTP" in caplog.text
+    assert "chat/completions" in caplog.text
     assert "sk-secret-key" not in caplog.text
     assert "hush-hush" not in caplog.text
 

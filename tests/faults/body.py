@@ -30,8 +30,8 @@ def is_openai(adapter: Adapter) -> bool:
 
 
 BODY = (
-    Fault("page", (26,), lambda a: (page(200),), 7, says="/v1"),
-    Fault("page-called-a-stream", (26,), lambda a: (answer(a, PAGE),), 7, says="/v1"),
+    Fault("page", (26,), lambda a: (page(200),), 7, says="web page"),
+    Fault("page-called-a-stream", (26,), lambda a: (answer(a, PAGE),), 7, says="web page"),
     Fault("empty-body", (27,), lambda a: (answer(a),), 7, says="empty"),
     Fault("no-content-type", (27,), lambda a: (Script(content_type=None),), 7),
     Fault("empty-json-body", (27,), as_json(b""), 7),
