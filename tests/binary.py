@@ -260,6 +260,14 @@ def pytest_unconfigure() -> None:
         warm_launcher().close()
 
 
+@pytest.fixture(
+    params=[pytest.param(n, marks=pytest.mark.full if n else ()) for n in range(10)],
+    ids="run{}".format,
+)
+def repeated() -> None:
+    """A test that uses this runs once by default, and nine times more in the full tier."""
+
+
 @pytest.fixture
 def easyllm(home: Path) -> Easyllm:
     """The command, for one test."""

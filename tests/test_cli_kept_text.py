@@ -139,6 +139,7 @@ def test_stdout_that_cannot_be_written(easyllm: Easyllm, option: str) -> None:
     assert str(easyllm.partials()[0]) in ran.err
 
 
+@pytest.mark.usefixtures("repeated")
 def test_fifty_at_once(easyllm: Easyllm) -> None:
     """In one fresh home, against one server; nothing is left behind."""
     with StandIn(scripted(said("The ", "answer"))) as server:
@@ -150,6 +151,7 @@ def test_fifty_at_once(easyllm: Easyllm) -> None:
     assert left == [easyllm.config]
 
 
+@pytest.mark.usefixtures("repeated")
 def test_fifty_that_fail_at_once(easyllm: Easyllm) -> None:
     with StandIn(scripted(Script(chunk(LONG), Cut()))) as server:
         easyllm.write_profiles(only(server))

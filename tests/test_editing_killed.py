@@ -1,10 +1,12 @@
-"""Promise 56: a hundred writers are killed at every step, and no profile is ever lost."""
+"""Promise 56: writers are killed at every step, and no profile is ever lost."""
 
 import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from easyllm_cli.config import read_profiles
 from tests.at_a_moment import variables
@@ -36,7 +38,7 @@ def killed_at(step):
     sys.addaudithook(hook)
 
 ends = []
-for number in range(100):
+for number in range(int(sys.argv[2])):
     child = os.fork()
     if not child:
         if number % 2:
@@ -75,7 +77,8 @@ def test_promise_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
     assert ends.count(-signal.SIGKILL) == len(ends) - len(events) > 3
 
 
-def test_promise_56_kill_9_a_hundred_times(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.full)])
+def test_promise_56_kill_9_while_writing(tmp_path: Path, times: int) -> None:
     path = tmp_path / "profiles.toml"
     tables = [
         f'# about {number}\n[profiles.p{number}]\nprovider = "openai"\nmodel = "{number}"\n'
@@ -83,16 +86,17 @@ def test_promise_56_kill_9_a_hundred_times(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join([*tables, '[profiles.last]\nextends = "p0"\n']))
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE, timeout=120
+        [sys.executable, "-c", SCRIPT, str(path), str(times)], stdout=subprocess.PIPE, timeout=120
     )
     assert ran.returncode == 0
-    assert json.loads(ran.stdout) == [9] * 100
+    assert json.loads(ran.stdout) == [9] * times
     profiles = read_profiles(str(path))
     assert [profiles.named(f"p{number}").model for number in range(40)] == [
         str(number) for number in range(40)
     ]
     assert path.read_text("utf-8").count("# about") == 40
-    assert max(profiles.named(f"p{number}").seed or 0 for number in range(40)) > 0
+    if times == 100:
+        assert max(profiles.named(f"p{number}").seed or 0 for number in range(40)) > 0
     assert {one.name for one in tmp_path.iterdir()} <= {
         "profiles.toml", ".profiles.toml.lock", ".profiles.toml.new"
     }  # fmt: skip

@@ -60,9 +60,10 @@ def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
     assert ran.out.splitlines()[-1].startswith(b"ok   call      the first token after ")
 
 
-def test_an_engine_that_was_never_asked_is_let_go_of(local: Easyllm) -> None:
+@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.full)])
+def test_an_engine_that_was_never_asked_is_let_go_of(local: Easyllm, times: int) -> None:
     """One process in five waited for ever; the doctor loads the model and asks it nothing."""
-    assert [local.run("doctor", timeout=LONG).code for _ in range(12)] == [0] * 12
+    assert [local.run("doctor", timeout=LONG).code for _ in range(times)] == [0] * times
 
 
 def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
@@ -312,4 +313,4 @@ def test_in_a_library_it_can_be_cancelled_closed_and_asked_again(local: Easyllm)
     assert first == again
     assert first.strip()
     assert ticks == 20
-    assert closed < 2
+    assert closed < 5
