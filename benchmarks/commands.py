@@ -78,5 +78,6 @@ def against(venv: Venv, port: int, label: str) -> list[Command]:
         chat(venv, port, "openai"),
         version(venv, port),
         help_in_a_pipe(venv, port),
+        *(long(venv, port, provider)[1] for provider in PATHS),
     ]
     return [Command(f"{one.name} ({label})", one.argv, one.environment, one.prints) for one in made]
