@@ -15,7 +15,7 @@ from typing import Self
 
 from tests.binary import LONGEST, Easyllm, wait_until
 from tests.emulator import Emulator, seen
-from tests.pseudoterminal import Pty
+from tests.pseudoterminal import END, Pty
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")  # styles and colours
 
@@ -32,11 +32,16 @@ class Screen:
         self.mine, self.childs = os.openpty() if terminal else os.pipe()
         if terminal:
             set_size(self.childs, columns)
+        self._open = terminal
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def watch(self) -> None:
-        """The child has its end: read everything it writes."""
-        os.close(self.childs)
+        """The child has its end: read everything it writes.
+
+        A terminal's end stays open here, too: with the last one Linux may drop what is unread.
+        """
+        if not self._open:
+            os.close(self.childs)
         self._thread.start()
 
     def _read(self) -> None:
@@ -48,6 +53,9 @@ class Screen:
             if not piece:
                 return
             self.data += piece
+            if self._open and self.data.endswith(END):
+                self.data = self.data.removesuffix(END)
+                return
 
     def wait_for(self, wanted: bytes, seconds: float = 10.0) -> None:
         """Until the wanted bytes stand on it."""
@@ -58,12 +66,21 @@ class Screen:
 
     def whole(self) -> str:
         """All of it, CR LF as LF, once the child has ended."""
-        self._thread.join(2)
+        self._finish()
         return self.data.decode().replace("\r\n", "\n")
 
     def close(self) -> None:
-        self._thread.join(2)
+        self._finish()
         os.close(self.mine)
+
+    def _finish(self) -> None:
+        """Reads the rest, once nobody writes any more."""
+        if self._open and self._thread.is_alive():
+            os.write(self.childs, END)
+        self._thread.join(10)
+        if self._open:
+            os.close(self.childs)
+            self._open = False
 
 
 class Terminal:
