@@ -40,6 +40,7 @@ WARM_RUNS = (
     ("profiles", "set", "t", "seed=1"), ("keys", "list"), ("help", "json"),
     ("chat", "-p", "absent", "hi"), ("chat", "-p", "sdk", "hi"),
     ("chat", "-p", "litellm", "hi"), ("models", "-p", "litellm"), ("chat", "-p", "google", "hi"),
+    ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
     *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
 )  # fmt: skip
 LONGEST = 20.0  # seconds that one run may take unless a test says otherwise

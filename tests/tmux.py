@@ -58,7 +58,7 @@ class Tmux:
         deadline = time.monotonic() + PATIENCE
         while wanted not in (text := self.text()):
             assert time.monotonic() < deadline, f"{wanted!r} never came:\n{text}"
-            time.sleep(0.02)
+            time.sleep(0.1)
         return text
 
     def resize(self, columns: int, rows: int) -> None:

@@ -20,10 +20,13 @@ Ended = subprocess.CompletedProcess[bytes]
 
 SET_UP: Command = (sys.executable, setup.__file__)
 EXTRAS_VENV: Command = (sys.executable, extras_venv.__file__)
-EXTRAS: Command = (extras_venv.PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "tests/extras")
+PYTEST: Command = ("-m", "pytest", "-p", "no:cacheprovider")
+EXTRAS: Command = (extras_venv.PYTHON, *PYTEST, "tests/extras")
+REAL_MODELS: Command = (sys.executable, *PYTEST, "tests/real")
 # By fixture, the commands that run one after another until one fails.
 COMMANDS: dict[str, Sequence[Command]] = {
     "servers_set_up": (SET_UP,),
+    "real_model_tests": (SET_UP, REAL_MODELS),
     "extras_tests": (SET_UP, EXTRAS_VENV, EXTRAS),
     "full_extras_tests": (SET_UP, EXTRAS_VENV, (*EXTRAS, "-m", "full")),
 }

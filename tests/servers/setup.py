@@ -91,8 +91,8 @@ def is_done() -> bool:
 def make_venv() -> None:
     run("making the servers' own venv", sys.executable, "-m", "venv", "--clear", VENV)
     pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
-    locked = ("--only-binary=:all:", "--require-hashes", "--requirement", PACKAGES)
-    run("installing what they run on", *pip, *locked)
+    locked = ("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes")
+    run("installing what they run on", *pip, *locked, "--requirement", PACKAGES)
 
 
 def sha256(path: Path) -> str:

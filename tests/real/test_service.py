@@ -10,6 +10,9 @@ from tests.pictures import png
 from tests.servers.fixtures import RealServer
 from tests.standins.script import Json
 
+# A few words each, so that a thinker is soon done.
+GRAMMAR = 'root ::= "I think of" (" a sum" | " numbers") ".\\n</think>\\n\\n" ("Four" | "4") "."'
+THINKING_SHORT = {"grammar": GRAMMAR, "cache_prompt": False}
 # A limit of our own: the models are small and talk on and on.
 SHORT: Json = {"max_tokens": 20, "seed": 1, "options": {"cache_prompt": False}}
 
@@ -38,7 +41,7 @@ async def test_a_dict_with_the_specs_defaults(smol: RealServer) -> None:
 async def test_reasoning_stands_apart(kind: str, request: pytest.FixtureRequest) -> None:
     server: RealServer = request.getfixturevalue(kind)
     async with LLMService() as service:
-        asked = config(server, max_tokens=300, temperature=0)
+        asked = config(server, max_tokens=300, temperature=0, options=THINKING_SHORT)
         both = await service.get_response_with_cot(asked, "What is 2 + 2?")
         assert both["answer"]
         assert both["cot"]
