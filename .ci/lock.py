@@ -19,11 +19,13 @@ PROJECT = "pyproject.toml"
 # A lock file: what of pyproject.toml is in it, as uv's options. The extras have their own, since
 # litellm and the tests of the older SDK hold openai at 2.x; the servers do not hold us at all.
 LOCKS = {
-    "requirements.lock": (PROJECT, "--group=test", "--group=lint", "--group=build"),
+    "requirements.lock": (
+        PROJECT, "--group=test", "--group=lint", "--group=build", "--group=venvs",
+    ),
     "extras.lock": (PROJECT, "--extra=all", "--group=test", "--group=extras", "--group=build"),
     "servers.lock": ("--group=servers",),
     "publish.lock": ("--group=publish",),
-}
+}  # fmt: skip
 OLDEST = "3.11"  # requires-python
 
 

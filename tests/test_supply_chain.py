@@ -19,7 +19,9 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = PROJECT["dependency-groups"]
 # Each lock file (.ci/lock.py), and what of pyproject.toml it stands for.
 LOCKED = {
-    "requirements.lock": [*BASE, *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],
+    "requirements.lock": [
+        *BASE, *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"], *GROUPS["venvs"],
+    ],
     "extras.lock": [
         *BASE,
         *[one for name, extra in EXTRAS.items() if name != "all" for one in extra],

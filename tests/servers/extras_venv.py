@@ -34,16 +34,15 @@ def run(*command: str | Path) -> None:
 def main() -> None:
     CACHE.mkdir(exist_ok=True)
     wanted = hashlib.sha256(LOCKED.read_bytes() + Path(__file__).read_bytes()).hexdigest()
-    pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
-    # What is locked needs no resolving, and most of it is never imported: no bytecode in advance.
-    locked = ("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes")
+    uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-cache", "--python", PYTHON)
+    locked = ("--only-binary=:all:", "--require-hashes", "--requirement", LOCKED)
     with (CACHE / "extras.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not STAMP.exists() or STAMP.read_text("utf-8") != wanted:
-            run(sys.executable, "-m", "venv", "--clear", VENV)
-            run(*pip, *locked, "--requirement", LOCKED)
+            run(sys.executable, "-m", "venv", "--clear", "--without-pip", VENV)
+            run(*uv, *locked)
             STAMP.write_text(wanted, "utf-8")
-        run(*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", ROOT)
+        run(*uv, "--no-deps", "--no-build-isolation", "--reinstall", ROOT)
 
 
 if __name__ == "__main__":

