@@ -31,14 +31,36 @@ def cpu_seconds(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def pytest_configure() -> None:
+class Workers:
+    """Adds up what the workers of pytest-xdist counted."""
+
+    seconds = 0.0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        started.update(node.workeroutput.get("started", {}))
+        self.seconds += node.workeroutput.get("seconds", 0.0)
+
+
+workers = Workers()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(count_start)
+    config.pluginmanager.register(workers)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands its counts to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["started"] = dict(started)
+        session.config.workeroutput["seconds"] = cpu_seconds(resource.RUSAGE_SELF)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     programs = ", ".join(f"{number} {name}" for name, number in started.most_common())
     terminalreporter.write_line(
         f"started {started.total()} processes ({programs}); they took "
-        f"{cpu_seconds(resource.RUSAGE_CHILDREN):.0f} s of CPU, "
-        f"the tests themselves {cpu_seconds(resource.RUSAGE_SELF):.0f} s"
+        f"{cpu_seconds(resource.RUSAGE_CHILDREN) - workers.seconds:.0f} s of CPU, "
+        f"the tests themselves {cpu_seconds(resource.RUSAGE_SELF) + workers.seconds:.0f} s"
     )

@@ -10,7 +10,7 @@ from tests.faults.promises import (
     numbers_in,
 )
 from tests.faults.table import FAULTS
-from tests.faults.test_matrix import IN_PROCESS, ONCE, PRODUCT
+from tests.faults.test_matrix import IN_PROCESS, ONCE, every_way
 
 CLAIMS = [claim for file in every_file() for claim in file.claims()]
 MATRIX = {number: case.id for case in ONCE for number in case.fault.promises}
@@ -38,7 +38,7 @@ def test_what_waits_is_not_claimed() -> None:
 
 
 def test_every_fault_has_an_id_of_its_own() -> None:
-    for cases in (IN_PROCESS, ONCE, PRODUCT):
+    for cases in (IN_PROCESS, ONCE, every_way()):
         ids = [case.id for case in cases]
         assert len(ids) == len(set(ids))
 

@@ -1,6 +1,7 @@
 """Begins what takes long with the test run itself, beside the tests that do not need it.
 
-A fixture's name stands for commands; the fixture waits for their end.
+A fixture's name stands for commands; the fixture waits for their end. Under pytest-xdist a worker
+runs a fixture's commands when it gets to its tests, which are the first in line.
 """
 
 import os
@@ -33,9 +34,15 @@ COMMANDS: dict[str, Sequence[Command]] = {
 _running: dict[str, Future[Ended]] = {}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that wait for whole test runs come first."""
+    runs = COMMANDS.keys() - {"servers_set_up"}
+    items.sort(key=lambda item: runs.isdisjoint(getattr(item, "fixturenames", ())))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Starts the commands of those fixtures that the selected tests name."""
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
         return
     named = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     pool = ThreadPoolExecutor(len(COMMANDS))
@@ -46,7 +53,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def run(commands: Sequence[Command]) -> Ended:
     """The last command that ran: all of them, or the one that failed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    # Bytecode is wanted: the other venvs come without, and litellm takes 15 s to compile.
+    others = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if name not in others}
     for command in commands:
         ended = subprocess.run(
             command, cwd=extras_venv.ROOT, env=environment, stdin=subprocess.DEVNULL,
