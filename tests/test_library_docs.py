@@ -1,4 +1,4 @@
-"""docs/library.md and docs/examples run as they stand, against servers of the tests."""
+"""docs/library.md and examples/ run as they stand, against servers of the tests."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from tests.standins.server import StandIn
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "docs" / "library.md").read_text("utf-8")
-EXAMPLE = ROOT / "docs" / "examples" / "llm_usage_example.py"
+EXAMPLE = ROOT / "examples" / "llm_usage_example.py"
 SAMPLES = samples_of(DOCUMENT)
 THOUGHT = "Let me think."
 

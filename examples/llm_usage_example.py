@@ -1,6 +1,6 @@
 """Everything that the library does, in one program.
 
-    python docs/examples/llm_usage_example.py
+    python examples/llm_usage_example.py
 
 It asks OpenAI, Ollama, OpenRouter and Gemini: set OPENAI_API_KEY, OPENROUTER_API_KEY and
 GEMINI_API_KEY, and start Ollama, or see what an error looks like where something is missing.
@@ -80,7 +80,7 @@ async def vision(service: LLMService) -> None:
         response = await service.vision_chat(
             config=CONFIGS["openai"],
             prompt="What do you see in this image?",
-            image_data=str(picture),
+            image_data=picture,
             mime_type="image/png",
         )
     print(response["text"])
