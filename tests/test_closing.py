@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli import LLMService, OpenAIProvider
+from easyllm_cli import IncompleteAnswer, LLMService, NetworkError, OpenAIProvider
 from tests.asking import messages
 from tests.standins.openai import OpenAIServer
-from tests.standins.script import Json, Script, Wait, chunk, scripted
+from tests.standins.script import Cut, Json, Script, Wait, chunk, scripted
 from tests.standins.server import StandIn
 
 SLOW = Script(chunk("Hel"), Wait(0.3), chunk("lo"), chunk(finish="stop"))
@@ -65,6 +65,48 @@ async def test_closing_a_provider_that_is_kept_closes_its_connections(transport:
             assert server.connections == 1
             await provider.aclose()
             await becomes(lambda: server.connections == 0)
+
+
+@over_both
+@pytest.mark.parametrize("script", [NEVER, SILENT], ids=["after text", "before text"])
+@pytest.mark.parametrize("method", ["chat", "chat_stream"])
+async def test_closing_under_load_says_who_closed(
+    method: str, script: Script, transport: str
+) -> None:
+    """The error does not blame the server, what came is kept, and nothing is asked again."""
+
+    came: list[str] = []
+
+    async def ask(service: LLMService, asked: Json) -> None:
+        if method == "chat":
+            await service.chat(asked, messages())
+            return
+        async for text in service.chat_stream(asked, messages()):
+            came.append(text)
+
+    with StandIn(scripted(script)) as server:
+        service = LLMService()
+        asked = config(server, transport=transport)
+        tasks = [asyncio.create_task(ask(service, asked)) for _ in range(5)]
+        await becomes(lambda: len(server.requests) == 5)
+        streamed = method == "chat_stream" and script is NEVER
+        if streamed:
+            await becomes(lambda: len(came) == 5)
+        await service.aclose()
+        failed = await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(server.requests) == 5
+    for error in failed:
+        assert isinstance(error, IncompleteAnswer if streamed else NetworkError)
+        assert "this program closed the connection" in str(error)
+        assert error.partial is not None
+        assert error.partial["text"] == ("Hel" if streamed else "")
+
+
+async def test_a_server_that_hangs_up_is_still_named() -> None:
+    with StandIn(scripted(Script(chunk("Hel"), Cut()))) as server:
+        with pytest.raises(IncompleteAnswer, match="closed the connection") as caught:
+            _ = [text async for text in LLMService().chat_stream(config(server), messages())]
+        assert "this program" not in str(caught.value)
 
 
 async def test_clear_cache_closes_what_nobody_uses() -> None:

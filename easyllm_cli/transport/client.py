@@ -14,7 +14,7 @@ import httpx2 as httpx
 from ..errors import ConfigError
 from ..profiles import Profile
 from .carrier import Answer, Request, accept
-from .closing import Connections
+from .closing import Connections, telling_who_closed
 from .failures import network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
@@ -58,19 +58,21 @@ class Client:
             made = _built(http, request, patience)
         except httpx.InvalidURL as error:
             raise ConfigError(f"the endpoint is no usable URL: {error}") from None
-        try:
-            response = await patience.wait(http.send(made, stream=True))
-        except httpx.HTTPError as error:
-            raise network_error(error, request.url, self._route.proxy_address) from error
-        try:
-            answer = Answer(
-                response.status_code, response.headers, request.url, response.aiter_raw(), patience
-            )
-            await accept(answer)
-            yield answer
-        finally:
-            patience.stop()
-            await response.aclose()
+        with telling_who_closed(http):
+            try:
+                response = await patience.wait(http.send(made, stream=True))
+            except httpx.HTTPError as error:
+                raise network_error(error, request.url, self._route.proxy_address) from error
+            try:
+                coming = response.aiter_raw()
+                answer = Answer(
+                    response.status_code, response.headers, request.url, coming, patience
+                )
+                await accept(answer)
+                yield answer
+            finally:
+                patience.stop()
+                await response.aclose()
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""

@@ -8,9 +8,11 @@ finalizer, which warns, and which a closed loop would stop from closing anything
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
+
+from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 
 
 class Closable(Protocol):
@@ -20,6 +22,20 @@ class Closable(Protocol):
     def is_closed(self) -> bool: ...
 
     async def aclose(self) -> None: ...
+
+
+@contextmanager
+def telling_who_closed(thing: Closable) -> Iterator[None]:
+    """An answer whose client we closed ourselves fails by our word, and is not tried again."""
+    try:
+        yield
+    except (NetworkError, IncompleteAnswer) as error:
+        if thing.is_closed and not isinstance(error, MalformedAnswer):
+            begun = isinstance(error, IncompleteAnswer)
+            error.message = "this program closed the connection (aclose)"
+            error.message = f"the answer was cut: {error.message}" if begun else error.message
+            error.hint, error.retryable = "", False
+        raise
 
 
 Kept = TypeVar("Kept", bound=Closable)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,7 +27,7 @@ from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
 from .carrier import ERROR_BODY_CAP, Answer, Request, accept
-from .closing import Connections
+from .closing import Connections, telling_who_closed
 from .failures import causes, network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
@@ -70,16 +70,22 @@ class OpenAICarrier:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
             ConfigError: the client cannot be made, or cannot send.
         """
-        response = await self._send(request, patience)
-        try:
-            answer = Answer(
-                response.status_code, response.headers, request.url, response.aiter_raw(), patience
-            )
-            await accept(answer)
-            yield answer
-        finally:
-            patience.stop()
-            await response.aclose()
+        with self._telling_who_closed():
+            response = await self._send(request, patience)
+            try:
+                coming = response.aiter_raw()
+                answer = Answer(
+                    response.status_code, response.headers, request.url, coming, patience
+                )
+                await accept(answer)
+                yield answer
+            finally:
+                patience.stop()
+                await response.aclose()
+
+    def _telling_who_closed(self) -> AbstractContextManager[None]:
+        """A client that was handed in is closed by nobody here."""
+        return telling_who_closed(self._connections.client()) if not self._given else nullcontext()
 
     async def aclose(self) -> None:
         """Close our own client's connections; one that was handed in stays as it is."""
