@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import UsageError
+from .message_fields import (
+    cache_control,
+    checked,
+    fields_of,
+    names_tools,
+    no_tools,
+    refuse_others,
+)
 
 ROLES = ("system", "developer", "user", "assistant")
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
@@ -21,11 +29,16 @@ class Image:
     media_type: str = ""
     url: str = ""
     name: str = ""
+    # How closely the model looks, and whether the prompt is cached up to here, in OpenAI's and
+    # Anthropic's words.
+    detail: str = ""
+    cache_control: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @classmethod
-    def of(cls, source: bytes | str | os.PathLike[str]) -> Image:
-        """From bytes, base64, a data URL, a path or an https URL; the kind is sniffed.
+    def of(cls, source: bytes | str | os.PathLike[str], *, paths: bool = False) -> Image:
+        """From bytes, base64, a data URL, a pathlib.Path or an https URL; the kind is sniffed.
 
+        `paths`: a str may be a path, too. Text may be a stranger's, who would read your files.
         Raises:
             UsageError: it is missing, unreadable, too large, or not a picture.
         """
@@ -45,6 +58,8 @@ class Image:
                 where=source[:80],
                 hint="give a path or an https URL",
             )
+        if not paths:
+            return cls._of_text(source)
         if len(source) > 255 or not os.path.exists(source):
             try:
                 return cls.of_base64(source, "base64 text")
@@ -52,6 +67,19 @@ class Image:
                 if len(source) > 4096:  # longer than any path
                     raise
         return cls.of_path(source)
+
+    @classmethod
+    def _of_text(cls, text: str) -> Image:
+        """From base64; a path is refused unread, and whether there is such a file is not told."""
+        try:
+            return cls.of_base64(text, "base64 text")
+        except UsageError as error:
+            if len(text) > 4096:  # longer than any path
+                raise
+            raise UsageError(
+                f"{error.message}, and a path given as text is not read",
+                hint="for a file of your own give a pathlib.Path, or trust_configs=True",
+            ) from None
 
     @classmethod
     def of_bytes(cls, data: bytes, name: str) -> Image:
@@ -140,22 +168,35 @@ class Image:
         return self.url or f"data:{self.media_type};base64,{self.base64()}"
 
 
+class CachedText(str):
+    """A text part up to which the provider may cache the prompt; `cache_control` says how."""
+
+    cache_control: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, text: str, cache_control: Mapping[str, Any]) -> CachedText:
+        made = cls(text)
+        made.cache_control = cache_control
+        return made
+
+
 Part = str | Image
 
 
 @dataclass(frozen=True)
 class Message:
-    """One turn: a role and its parts in order."""
+    """One turn: a role and its parts in order; `fields`: what else it says (see FIELDS)."""
 
     role: str
     parts: tuple[Part, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, message: Message | Mapping[str, Any]) -> Message:
         """From a Message or OpenAI's shape {"role", "content": str | [parts]}.
 
         Raises:
-            UsageError: an unknown role or part; nothing is dropped in silence.
+            UsageError: an unknown role, part or field; nothing is dropped in silence.
         """
         if isinstance(message, Message):
             return message
@@ -165,14 +206,17 @@ class Message:
                 hint='{"role": "user", "content": "…"}',
             )
         role = message.get("role")
+        if names_tools(message):
+            raise no_tools("and what tools said out of the messages")
         if role not in ROLES:
             raise UsageError(f"unknown message role {role!r}", hint=f"use {', '.join(ROLES)}")
+        fields = fields_of(message)
         content = message.get("content")
         if isinstance(content, str):
-            return cls(role, (content,))
+            return cls(role, (content,), fields)
         if not isinstance(content, list):
             raise UsageError(f"the {role} message has no content", hint="text or a list of parts")
-        return cls(role, tuple(_part(part) for part in content))
+        return cls(role, tuple(_part(part) for part in content), fields)
 
     @property
     def text(self) -> str:
@@ -190,14 +234,26 @@ def _part(part: Any) -> Part:
         return part
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     if kind == "text" and isinstance(part.get("text"), str):
-        return str(part["text"])
+        refuse_others(part, ("type", "text", "cache_control"))
+        cached = cache_control(part)
+        return CachedText.of(part["text"], cached) if cached else str(part["text"])
     if kind == "image_url":
-        target = part.get("image_url")
-        url = target.get("url") if isinstance(target, Mapping) else target
-        if isinstance(url, str) and url.startswith(("data:", "https://")):
-            return Image.of(url)
-        raise UsageError("an image_url must be a data: or https:// URL")
+        return _image_url(part)
+    if isinstance(part, Mapping) and names_tools(part):
+        raise no_tools("and what tools said out of the messages")
     raise UsageError(f"unknown message part {kind!r}", hint="text and image_url are known")
+
+
+def _image_url(part: Mapping[str, Any]) -> Image:
+    target = part.get("image_url")
+    given = target if isinstance(target, Mapping) else {"url": target}
+    refuse_others(part, ("type", "image_url", "cache_control"))
+    refuse_others(given, ("url", "detail", "format"))  # format: litellm's; the bytes tell it
+    url = given.get("url")
+    if not (isinstance(url, str) and url.startswith(("data:", "https://"))):
+        raise UsageError("an image_url must be a data: or https:// URL")
+    detail = checked("detail", given.get("detail") or "", str)
+    return replace(Image.of(url), detail=detail, cache_control=cache_control(part))
 
 
 def with_instruction(messages: list[Message], text: str) -> list[Message]:
@@ -207,7 +263,7 @@ def with_instruction(messages: list[Message], text: str) -> list[Message]:
     """
     first = messages[0]
     if first.role in ("system", "developer"):
-        return [Message(first.role, (f"{first.text}\n\n{text}",)), *messages[1:]]
+        return [replace(first, parts=(*first.parts, f"\n\n{text}")), *messages[1:]]
     return [Message("system", (text,)), *messages]
 
 
@@ -235,10 +291,12 @@ def with_system(messages: list[Message], system: str | None) -> list[Message]:
     return [Message("system", (system,)), *messages]
 
 
-def question_about(prompt: str, image: bytes | str | os.PathLike[str]) -> list[Message]:
-    """A question with one picture.
+def question_about(
+    prompt: str, image: bytes | str | os.PathLike[str], paths: bool = False
+) -> list[Message]:
+    """A question with one picture; `paths`: as for Image.of.
 
     Raises:
         UsageError: no picture, or a prompt that is no text.
     """
-    return [Message.of({"role": "user", "content": [prompt, Image.of(image)]})]
+    return [Message.of({"role": "user", "content": [prompt, Image.of(image, paths=paths)]})]

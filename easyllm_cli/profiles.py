@@ -9,13 +9,24 @@ from typing import Any
 
 from .errors import ConfigError
 from .secret import Secret
-from .values import RANGES, fits, is_beyond_floats, nearest, refuse_what_is_no_json
+from .values import (
+    RANGES,
+    fits,
+    from_form,
+    is_beyond_floats,
+    nearest,
+    refuse_what_is_no_json,
+)
 
 EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
 KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
 BALANCED = ("litellm",)  # the providers whose key may be a list (DESIGN §6)
 # The spec's defaults (DESIGN §5), sent softly where they are sent at all.
 DEFAULTS = {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
+# What reaches beyond the request: it reads files, variables and stored keys, runs commands, or
+# decides whom to trust. A config dict may be a stranger's words, and must not (SECURITY.md).
+REACHING = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "ca_bundle", "proxy", "mmproj")
+VERBATIM = ("system", "stop")  # texts whose white space counts
 SAMPLING = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")
 
 
@@ -88,11 +99,14 @@ class Profile:
     elicit: str | None = None
     # The options that choose it: a row of a database has two of its own.
     chosen_by: str = "-p"
+    # Made of a dict that nobody vouched for.
+    untrusted: bool = False
 
     @classmethod
     def of(cls, config: Profile | Mapping[str, Any]) -> Profile:
-        """From a Profile or a dict; keys that no profile has go to `options`.
+        """From a Profile or a dict of your own; keys that no profile has go to `options`.
 
+        A dict's values may be written as web forms send them: "0.7", "" for not given.
         Raises:
             ConfigError: it is no dict, or a value has the wrong type.
         """
@@ -103,18 +117,27 @@ class Profile:
                 f"a config must be a dict or a Profile, not {type(config).__name__}",
                 hint='{"provider": "ollama", "model": "llama3.2"}',
             )
-        known = {key: value for key, value in config.items() if canonical(key) in KEYS}
-        other = {key: value for key, value in config.items() if canonical(key) not in KEYS}
+        known, other = _as_written(config)
         if other and fits(known.get("options"), "dict[str, Any] | None"):
             known["options"] = {**(known.get("options") or {}), **other}
         return build(known, name=str(known.get("provider") or ""))
 
     @classmethod
-    def asked_for(cls, config: Profile | Mapping[str, Any]) -> Profile:
+    def asked_for(cls, config: Profile | Mapping[str, Any], trusted: bool = False) -> Profile:
         """The spec's own door: as `of`, but a dict that does not say otherwise sends the spec's
-        defaults, softly (DESIGN §5); a Profile sends only what it names."""
+        defaults, softly (DESIGN §5); a Profile sends only what it names.
+
+        `trusted`: the dict may name what reaches beyond the request.
+        Raises:
+            ConfigError: as `of`, or a dict that is not trusted names such a thing.
+        """
         made = cls.of(config)
-        soft = not isinstance(config, Profile) and "send_defaults" not in config
+        if isinstance(config, Profile):
+            return made
+        if not (trusted or isinstance(config, TrustedConfig)):
+            refuse_what_reaches_out(made)
+            made = replace(made, untrusted=True, proxy=None)
+        soft = from_form(config.get("send_defaults"), "bool") is None
         return made.with_(send_defaults=True) if soft else made
 
     @property
@@ -139,6 +162,31 @@ class Profile:
         return {key: value for key, value in DEFAULTS.items() if getattr(self, key) is None}
 
 
+class TrustedConfig(dict[str, Any]):
+    """A config dict that may say all that a Profile may: one that we made ourselves."""
+
+
+def refuse_what_reaches_out(profile: Profile) -> None:
+    """Raise ConfigError for a profile, made of a dict, that names more than the request needs."""
+    named = [key for key in REACHING if getattr(profile, key)]
+    named += [
+        f"headers.{name} = env:…"
+        for name, value in (profile.headers or {}).items()
+        if value.startswith("env:")
+    ]
+    if named:
+        raise reaches_out(named[0], named[0].partition(".")[0])
+
+
+def reaches_out(what: str, key: str) -> ConfigError:
+    """The error for what only a dict of the developer's own may say."""
+    return ConfigError(
+        f"{what} is not taken from a config dict: it reaches beyond the request",
+        code=key,
+        hint="if the dict is your own: trust_configs=True, or a Profile",
+    )
+
+
 KEYS = {item.name: item for item in fields(Profile) if item.metadata}
 TIMEOUT_KEYS = {item.name: item for item in fields(Timeout)}
 ALIASES = {"base_url": "endpoint"}
@@ -147,6 +195,38 @@ ALIASES = {"base_url": "endpoint"}
 def canonical(key: str) -> str:
     """A key's own name: `base_url` is accepted for `endpoint`."""
     return ALIASES.get(key, key)
+
+
+def _as_written(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A dict's settings in the types that a profile has, without what is not given; and the rest.
+
+    `proxy` alone may be an empty text: it means that none is used.
+    """
+    known: dict[str, Any] = {}
+    other: dict[str, Any] = {}
+    for key, value in config.items():
+        name = canonical(key)
+        if name not in KEYS:
+            other[key] = value
+            continue
+        if name == "timeout":
+            read = _written_seconds(value)
+        elif name == "proxy" and value == "":
+            read = value
+        else:
+            read = from_form(value, str(KEYS[name].type), name in VERBATIM)
+        if read is not None:
+            known[name] = read
+    return known, other
+
+
+def _written_seconds(value: Any) -> Any:
+    """A dict's `timeout`: a number is the total."""
+    if isinstance(value, Mapping):
+        read = {key: from_form(seconds, "float") for key, seconds in value.items()}
+        return {key: seconds for key, seconds in read.items() if seconds is not None}
+    number = from_form(value, "float")
+    return {"total": number} if fits(number, "float") else number
 
 
 def _seconds(value: Any) -> Timeout:

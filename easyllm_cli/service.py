@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Self
 
@@ -13,9 +13,10 @@ from .events import ANY_SIZE, MAX_TEXT_BYTES, Collector, Completion, Event, Retr
 from .messages import Message, messages_of, question_about
 from .profiles import Profile
 from .providers import provider_names
-from .providers.base import SHOWN_AS_IT_COMES, Messages, Verdict
+from .providers.base import SHOWN_AS_IT_COMES, BaseLLMProvider, Messages, Verdict
 from .providers.cache import ProviderCache
 from .providers.taken import longer
+from .providers.unsupported import not_for_a_library
 from .reasoning import TagSplitter
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
@@ -39,12 +40,27 @@ class LLMService:
 
     `db_session`: a SQLAlchemy Session or sessionmaker, for configs that stand in a database.
     `config_class`: the host application's mapped class; without it database.ModelConfig.
+    `provider_of`: tells a provider's name for what a row says in `provider_id`, where that is an
+    id of the host's own; None = it knows none.
+    `trust_configs`: every config dict is your own. Without it a dict, which may be the words of a
+    stranger, cannot name a command, file, variable, proxy or stored key, and a picture that is
+    given as text is never a path. A Profile and a pathlib.Path are always your own words.
     """
 
-    def __init__(self, db_session: Any = None, config_class: type | None = None) -> None:
+    def __init__(
+        self,
+        db_session: Any = None,
+        config_class: type | None = None,
+        *,
+        trust_configs: bool = False,
+        provider_of: Callable[[Any], str | None] | None = None,
+    ) -> None:
         self.db_session = db_session
         self.config_class = config_class
+        self.trust_configs = trust_configs
+        self.provider_of = provider_of
         self._providers = ProviderCache()
+        self._told: set[str] = set()  # settings that do nothing in a library
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,8 +84,10 @@ class LLMService:
         """The names that a config's `provider` takes: built-in ones, then those of plugins."""
         return provider_names()
 
-    async def chat(self, config: Config, messages: Messages) -> Completion:
-        """The whole answer to one plain request.
+    async def chat(
+        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
+    ) -> Completion:
+        """The whole answer to one plain request; `fallbacks`: as `stream`.
 
         The dict has `text` (str), `reasoning` (str, None = none), `usage` (`prompt_tokens`,
         `completion_tokens`, `total_tokens`, `reasoning_tokens`, `cached_tokens`: int, None = not
@@ -79,16 +97,20 @@ class LLMService:
         Raises:
             EasyLLMError: by its class; IncompleteAnswer for a cut, unparsable or empty answer.
         """
-        return await collect(self.stream(config, messages, stream=False, shown=()))
+        return await collect(
+            self.stream(config, messages, stream=False, shown=(), fallbacks=fallbacks)
+        )
 
-    async def chat_stream(self, config: Config, messages: Messages) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces as it comes, without reasoning.
+    async def chat_stream(
+        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
+    ) -> AsyncGenerator[str, None]:
+        """The answer's text in pieces as it comes, without reasoning; `fallbacks`: as `stream`.
 
         Raises:
             EasyLLMError: as `chat`, at the piece where it goes wrong: a loop over it that ends
             without an error has had the whole answer.
         """
-        async with aclosing(self.stream(config, messages)) as events:
+        async with aclosing(self.stream(config, messages, fallbacks=fallbacks)) as events:
             async for event in events:
                 if isinstance(event, Text):
                     yield event.text
@@ -99,16 +121,21 @@ class LLMService:
         prompt: str,
         image_data: bytes | str | os.PathLike[str],
         mime_type: str | None = None,
+        *,
+        fallbacks: Sequence[Config] = (),
     ) -> Completion:
         """The answer to a question about one picture, as `chat`.
 
-        `image_data`: bytes, base64, a data URL, a path or an https URL, at most 20 MB.
+        `image_data`: bytes, base64, a data URL, a pathlib.Path or an https URL, at most 20 MB; a
+        str may be a path only beside a Profile, or with `trust_configs`.
         `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
 
         Raises:
             UsageError: it is no picture that can be read. EasyLLMError: as `chat`.
         """
-        return await self.chat(config, question_about(prompt, image_data))
+        profile = self._asked_for(config)
+        question = question_about(prompt, image_data, not profile.untrusted)
+        return await self.chat(profile, question, fallbacks=fallbacks)
 
     async def get_response(self, config: Config, prompt: str | Messages) -> str:
         """The answer's text alone; `prompt` is a question or messages. Raises as `chat`."""
@@ -154,7 +181,7 @@ class LLMService:
         """
         from .database import load_config
 
-        return load_config(self.db_session, model_config_id, self.config_class)
+        return load_config(self.db_session, model_config_id, self.config_class, self.provider_of)
 
     async def chat_with_config_id(self, model_config_id: Any, messages: Messages) -> Completion:
         """`chat` with the config in a database row; a sessionmaker is asked in a thread.
@@ -164,7 +191,9 @@ class LLMService:
         """
         from .database import load_config_in_thread
 
-        config = await load_config_in_thread(self.db_session, model_config_id, self.config_class)
+        config = await load_config_in_thread(
+            self.db_session, model_config_id, self.config_class, self.provider_of
+        )
         return await self.chat(config, messages)
 
     async def stream(
@@ -186,7 +215,7 @@ class LLMService:
         Raises the last one's error, with the longest text that came as `.partial`.
         """
         asked = messages_of(messages)  # once for all: an iterator has no second turn
-        waiting = [self._providers.get(Profile.asked_for(one)) for one in (config, *fallbacks)]
+        waiting = self._providers_of(config, fallbacks)
         attempts, best = 1, Completion(text="", reasoning=None)
         while waiting:
             provider, seen = waiting.pop(0), False
@@ -207,6 +236,18 @@ class LLMService:
             attempts += 1
             log.warning("%r", why)
             yield Retrying(attempts, 0.0, why)
+
+    def _asked_for(self, config: Config) -> Profile:
+        return Profile.asked_for(config, self.trust_configs)
+
+    def _providers_of(self, config: Config, fallbacks: Sequence[Config]) -> list[BaseLLMProvider]:
+        """Who is asked in turn; warns once of settings that only the command line follows."""
+        profiles = [self._asked_for(one) for one in (config, *fallbacks)]
+        for said in not_for_a_library(profiles[0], bool(fallbacks)):
+            if said not in self._told:
+                self._told.add(said)
+                log.warning("%s", said)
+        return [self._providers.get(one) for one in profiles]
 
 
 def _asked(prompt: str | Messages) -> Messages:

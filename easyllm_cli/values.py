@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 from .errors import ConfigError
@@ -53,12 +54,58 @@ def fits(value: Any, types: str) -> bool:
     return any(CHECKS[one](value) for one in types.split(" | "))
 
 
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+def from_form(value: Any, types: str, verbatim: bool = False) -> Any:
+    """A value as web forms and JSON send it, in the type that fits an annotation.
+
+    None = not given, as an empty text is. `verbatim`: white space of the text counts. What cannot
+    be read stays as it is, for the check that names it.
+    """
+    kinds = types.split(" | ")
+    if isinstance(value, float) and "int" in kinds and "float" not in kinds and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
+        return value
+    text = value if verbatim else value.strip()
+    if not text:
+        return None
+    if "bool" in kinds:
+        word = text.lower()
+        return word in YES if word in (*YES, *NO) else value
+    if "int" in kinds or "float" in kinds:
+        return _number(text, kinds)
+    return text
+
+
+def _number(text: str, kinds: list[str]) -> Any:
+    """The number that a text holds, a whole one where it may be; else the text."""
+    if "_" in text or not text.isascii():
+        return text  # Python takes 1_000, and digits of every script
+    try:
+        number = float(text)
+        whole = "int" in kinds and number.is_integer()
+        return int(number) if whole else number if isfinite(number) else text
+    except (OverflowError, ValueError):
+        return text
+
+
 def is_beyond_floats(value: Any) -> bool:
     """Whether it is a whole number that no float holds: TOML and JSON have them of any length."""
     return isinstance(value, int) and value.bit_length() >= 1024
 
 
-def refuse_what_is_no_json(options: Mapping[str, Any]) -> None:
+def is_json(value: Any) -> bool:
+    """Whether a value can be sent."""
+    try:
+        refuse_what_is_no_json(value)
+    except ConfigError:
+        return False
+    return True
+
+
+def refuse_what_is_no_json(options: Any) -> None:
     """TOML knows dates and NaN; what goes to a provider is JSON."""
     import json
 

@@ -15,6 +15,7 @@ FLOORS = (
     ("disguises",),
     ("errors", "secret", "folders", "stopping"),
     ("values", "plugins", "closed_file", "picture_header", "picture_file"),
+    ("message_fields",),
     ("messages", "events", "profiles", "places", "keys", "weights"),
     ("endpoints",),
     ("credentials",),

@@ -168,6 +168,35 @@ async def test_cancelling_closes_the_connection(method: str, script: Script) -> 
         service.clear_cache()
 
 
+async def test_what_had_come_is_told_to_who_cancels() -> None:
+    """In the CancelledError, and in the cause of a TimeoutError."""
+    with StandIn(scripted(NEVER)) as server:
+        service = LLMService()
+        came: list[str] = []
+
+        async def ask() -> None:
+            async for text in service.chat_stream(config(server), messages()):
+                came.append(text)
+
+        task = asyncio.create_task(ask())
+        await becomes(lambda: came)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await task
+        assert getattr(cancelled.value, "partial")["text"] == "Hel"  # noqa: B009
+
+        async def ask_until_text_came() -> None:
+            async with asyncio.timeout(None) as limit:
+                async for event in service.stream(config(server), messages()):
+                    if event.kind == "text":
+                        limit.reschedule(asyncio.get_running_loop().time())
+
+        with pytest.raises(TimeoutError) as late:
+            await ask_until_text_came()
+        assert getattr(late.value.__cause__, "partial")["text"] == "Hel"  # noqa: B009
+        service.clear_cache()
+
+
 async def test_leaving_a_stream_early_closes_its_connection() -> None:
     with StandIn(scripted(NEVER)) as server:
         async for _ in LLMService().chat_stream(config(server), messages()):

@@ -23,6 +23,7 @@ from tests.adapters import NATIVE
 from tests.asking import messages, profile
 from tests.binary import Easyllm, only
 from tests.binary import profile as table
+from tests.pictures import png
 from tests.standins.script import DONE, Cut, Reset, Script, chunk, compact, scripted, sse
 from tests.standins.server import StandIn
 
@@ -208,6 +209,23 @@ async def test_dicts_are_profiles_too() -> None:
         )
         texts = [event.kind async for event in stream]
     assert texts[-1] == "done"
+
+
+async def test_every_way_to_ask_takes_fallbacks() -> None:
+    down = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+    whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}
+    plain = Script(compact(whole), content_type="application/json")
+    with StandIn(scripted(plain, plain, HELLO)) as good:
+        service, spare = LLMService(), {
+            "provider": "openai", "endpoint": f"{good.url}/v1", "model": "spare",
+        }  # fmt: skip
+        answer = await service.chat(down, messages(), fallbacks=[spare])
+        assert (answer["text"], answer["model"]) == ("Hello", "spare")
+        seen = await service.vision_chat(down, "What?", png(1, 1, (0, 0, 0)), fallbacks=[spare])
+        assert seen["text"] == "Hello"
+        texts = [text async for text in service.chat_stream(down, messages(), fallbacks=[spare])]
+        assert texts == ["Hello"]
+        await service.aclose()
 
 
 async def test_messages_that_come_but_once_go_to_every_profile() -> None:

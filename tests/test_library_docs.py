@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -45,6 +46,21 @@ def every_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StandI
         yield made
 
 
+class Framework(ModuleType):
+    """As much of FastAPI as the page's sample names: what is tried is our part of it."""
+
+    class FastAPI:
+        def post(self, path: str) -> Callable[[Any], Any]:
+            return lambda handler: handler
+
+    class HTTPException(Exception):
+        pass
+
+    class StreamingResponse:
+        def __init__(self, body: Any, media_type: str) -> None:
+            self.body = body
+
+
 async def test_the_samples_of_the_library_page(
     world: dict[str, StandIn],
     home: Path,
@@ -53,6 +69,8 @@ async def test_the_samples_of_the_library_page(
 ) -> None:
     """One after the other, as a reader types them."""
     monkeypatch.chdir(home)
+    for name in ("fastapi", "fastapi.responses"):
+        monkeypatch.setitem(sys.modules, name, Framework(name))
     Path("picture.png").write_bytes(png(8, 8, (255, 0, 0)))
     names: dict[str, Any] = {}
     for name, sample in SAMPLES.items():
@@ -67,6 +85,12 @@ async def test_the_samples_of_the_library_page(
     assert names["answers"] == [answer, "Hello from gpt-4o: What is Ada?"]
     pictures = [one for one in world["OPENAI_BASE_URL"].requests if b"image_url" in one.body]
     assert len(pictures) == 1
+    response = await names["ask"]("What is Python?")
+    assert "".join([text async for text in response.body]) == answer
+    names["config"] = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
+    with pytest.raises(Framework.HTTPException) as caught:
+        await names["ask"]("What is Python?")
+    assert caught.value.args[0] == 504
 
 
 def test_the_example_program(world: dict[str, StandIn]) -> None:

@@ -19,9 +19,9 @@ BASE64 = base64.b64encode(PNG).decode()
 LARGE = png(9, 9, (1, 2, 3)) + b"\x00" * 2000  # longer than any path
 
 
-def refused(source: Any) -> str:
+def refused(source: Any, paths: bool = True) -> str:
     with pytest.raises(UsageError) as caught:
-        Image.of(source)
+        Image.of(source, paths=paths)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -62,14 +62,27 @@ def test_a_picture_from_every_source(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a picture"
     path.write_bytes(data)
     text = base64.b64encode(data).decode()
-    for source in (data, str(path), path, text, f"data:image/png;base64,{text}"):
+    for source in (data, path, text, f"data:image/png;base64,{text}"):
         assert Image.of(source).data == data
         assert Image.of(source).base64() == text
+    assert Image.of(str(path), paths=True).data == data
+
+
+def test_a_path_given_as_text_is_not_read_unless_it_may_be(tmp_path: Path) -> None:
+    """And the error does not tell whether there is such a file."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    said = refused(str(path), paths=False)
+    assert "pathlib.Path" in said
+    assert said == refused(str(tmp_path / "b.png"), paths=False).replace("b.png", "a.png")
+    for source in ("~/p.png", "a.png", "file:///etc/passwd", "../a.png", "a\0b"):
+        refused(source, paths=False)
 
 
 def test_a_path_from_home(home: Path) -> None:
     (home / "p.png").write_bytes(PNG)
-    assert Image.of("~/p.png").data == PNG
+    assert Image.of("~/p.png", paths=True).data == PNG
+    assert Image.of(Path("~/p.png")).data == PNG
 
 
 def test_an_https_url_is_passed_on_unread() -> None:

@@ -21,12 +21,17 @@ from easyllm_cli.values import CHECKS, RANGES, nearest
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"temperature": True}, "temperature must be float, not bool"),
-    ({"temperature": "0.5"}, "not str"),
+    ({"temperature": "half"}, "not str"),
+    ({"temperature": "1_0"}, "not str"),
+    ({"temperature": "nan"}, "not str"),
+    ({"max_tokens": "9" * 5000}, "not str"),
+    ({"max_tokens": "1.5"}, "must be int"),
+    ({"strict": "maybe"}, "must be bool"),
     ({"temperature": -0.1}, "between 0 and 2"),
     ({"temperature": 10**400}, "out of range"),
     ({"temperature": float("nan")}, "temperature"),
     ({"temperature": float("inf")}, "temperature"),
-    ({"max_tokens": 1.0}, "must be int"),
+    ({"max_tokens": 1.5}, "must be int"),
     ({"max_tokens": False}, "must be int"),
     ({"max_retries": 101}, "between 0 and 100"),
     ({"max_retries": -1}, "out of range"),
@@ -43,7 +48,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"transport": "http2"}, "http | sdk"),
     ({"reasoning": "hard"}, "off | minimal | low | medium | high | max"),
     ({"reasoning_tags": "on"}, "auto | implicit | off"),
-    ({"timeout": 5}, "timeout must be a table"),
+    ({"timeout": True}, "timeout must be a table"),
+    ({"timeout": "soon"}, "timeout must be a table"),
+    ({"timeout": 0}, "above 0"),
     ({"timeout": {"idel": 5}}, 'did you mean "idle"'),
     ({"timeout": {"idle": 0}}, "above 0"),
     ({"timeout": {"idle": True}}, "above 0"),
@@ -80,6 +87,42 @@ RIGHT: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("key", "value"), RIGHT, ids=str)
 def test_what_fits_is_kept(key: str, value: Any) -> None:
     assert getattr(Profile.of({"provider": "openai", key: value}), key) == value
+
+
+FORMS: list[tuple[str, Any, Any]] = [
+    ("temperature", "0.7", 0.7), ("temperature", " 1 ", 1.0), ("max_tokens", "100", 100),
+    ("max_tokens", 100.0, 100), ("max_tokens", "100.0", 100), ("top_k", "0", 0),
+    ("max_retries", "", 3), ("max_retries", None, 3), ("seed", "-5", -5), ("num_ctx", 4096.0, 4096),
+    ("strict", "on", True), ("strict", "False", False), ("allow_http", "", False),
+    ("endpoint", "", None), ("endpoint", " http://h/v1 ", "http://h/v1"), ("api_key", "", None),
+    ("api_key", "  ", None), ("model", "", None), ("system", "", None), ("reasoning", "", None),
+    ("transport", "", "http"), ("headers", "", None), ("options", "", None), ("fallback", "", None),
+    ("proxy", "", ""), ("system", " Be brief. ", " Be brief. "), ("stop", "\n", "\n"),
+    ("stop", "", None), ("keep_alive", "300", 300), ("keep_alive", "-1", -1),
+    ("keep_alive", "5m", "5m"), ("timeout", 30, Timeout(total=30)),
+    ("timeout", "30", Timeout(total=30)), ("timeout", 0.5, Timeout(total=0.5)),
+    ("timeout", "", Timeout()), ("timeout", {"idle": "5", "total": ""}, Timeout(idle=5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "written", "read"), FORMS, ids=str)
+def test_a_dict_is_read_as_web_forms_send_it(key: str, written: Any, read: Any) -> None:
+    made = getattr(Profile.of({"provider": "openai", key: written}), key)
+    assert made == read
+    assert type(made) is type(read)
+
+
+def test_an_alias_is_read_alike_and_defaults_stay_soft() -> None:
+    asked = {"provider": "openai", "base_url": "", "send_defaults": "", "temperature": ""}
+    made = Profile.asked_for(asked)
+    assert (made.endpoint, made.send_defaults, made.temperature) == (None, True, None)
+    assert Profile.asked_for({**asked, "send_defaults": "false"}).send_defaults is False
+
+
+def test_a_file_is_read_by_its_own_types() -> None:
+    for table in ({"temperature": "0.7"}, {"max_tokens": 1.0}, {"timeout": 30}):
+        with pytest.raises(ConfigError):
+            build(table)
 
 
 def test_unknown_keys_of_a_dict_go_to_options() -> None:

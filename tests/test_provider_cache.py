@@ -179,8 +179,8 @@ async def test_a_model_that_was_chosen_is_chosen_anew() -> None:
 async def test_a_key_that_changed_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn(OpenAIServer().handle) as server:
         asked = config(server, api_key_env="ROTATING")
-        provider = OpenAIProvider(asked)
-        async with LLMService() as service:
+        provider = OpenAIProvider(asked, trust_configs=True)
+        async with LLMService(trust_configs=True) as service:
             for key in ("one", "two"):
                 monkeypatch.setenv("ROTATING", key)
                 await service.chat(asked, messages())
@@ -208,7 +208,7 @@ async def test_a_keys_command_runs_once_until_its_key_is_refused(
     with StandIn(stand_in.handle) as server:
         base = "/v1beta" if keys else "/v1"
         asked = config(server, api_key_cmd=command, **keys, endpoint=server.url + base)
-        async with LLMService() as service:
+        async with LLMService(trust_configs=True) as service:
             for _ in range(3):
                 await service.chat(asked, messages())
             assert counter.read_text() == "\n"

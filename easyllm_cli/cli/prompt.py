@@ -71,7 +71,7 @@ def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image
     messages = _listed(ask.messages, source) if ask.messages else []
     text = _joined(words, source if ask.messages != "-" else None)
     files = [_file(name) for name in ask.file or []]
-    images = pictures + [Image.of(name) for name in ask.image or []]
+    images = pictures + [Image.of(name, paths=True) for name in ask.image or []]
     if ask.system is not None:
         messages = [one for one in messages if one.role != "system"]
         messages.insert(0, Message("system", (checked_text(ask.system),)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 REASONS = {
     "length": ("the answer was cut at the model's own token limit", "set --max-tokens"),
     "content_filter": ("the provider's filter cut the answer", "rephrase the prompt"),
-    "tool_calls": ("the model called a tool, and none was offered", "ask again"),
+    "tool_calls": ("the model called a tool, and tools are not supported", "ask again"),
 }
 
 

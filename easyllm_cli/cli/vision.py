@@ -36,7 +36,9 @@ def vision(
 
     source = Stdin(ask.no_stdin, common.quiet, common.timeout)
     names, prompt = split(arguments or [], source, bool(ask.file or ask.messages))
-    pictures = tuple(source.picture() if name == "-" else Image.of(name) for name in names)
+    pictures = tuple(
+        source.picture() if name == "-" else Image.of(name, paths=True) for name in names
+    )
     words = [prompt] if prompt else []
     question = Question(words, target, ask, sampling, show, common, run)
     question.pictures = pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from ..errors import ConfigError
 from ..plugins import plugin_names
-from ..profiles import build
+from ..profiles import TrustedConfig, build
 from ..values import nearest
 from ..vendors import VENDORS
 from .failures import GIVE, typed
@@ -30,17 +31,22 @@ ATTRIBUTES = {
     "top_p": "top_p",
     "top_k": "top_k",
 }
+# Tells a provider's name for a row's provider_id, where that is an id of the host's own.
+ProviderOf = Callable[[Any], str | None]
 NEEDED = ("provider_id", "model_name")
 WHOLE = ("max_tokens", "top_k")
 
 
-def load_config(source: Any, row_id: Any, mapped: Any = None) -> dict[str, Any]:
+def load_config(
+    source: Any, row_id: Any, mapped: Any = None, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
     """The row with this primary key as a config: provider, endpoint, api_key (a Secret), model,
     temperature, max_tokens, top_p and top_k; None where the row says nothing.
 
     `source`: a Session or scoped_session is used as it is, in this thread, for one query, and
     neither committed, rolled back nor closed; a sessionmaker's new session is closed again.
     `mapped`: the host's own class, with ModelConfig's attributes; without it ModelConfig itself.
+    `provider_of`: asked with the row's provider_id, in the thread that asks the database.
 
     Raises:
         ConfigError: no such row, or one without provider or model, or with a value that no
@@ -48,13 +54,15 @@ def load_config(source: Any, row_id: Any, mapped: Any = None) -> dict[str, Any]:
     """
     where = place_of(row_id, mapped or ModelConfig)
     with typed(where), opened(source) as session:
-        config = config_of(session, row_id, mapped or ModelConfig, where)
+        config = config_of(session, row_id, mapped or ModelConfig, where, provider_of)
     if config["model"] is None:
         raise half_filled("model_name", where)
     return config
 
 
-async def load_config_in_thread(source: Any, row_id: Any, mapped: Any = None) -> dict[str, Any]:
+async def load_config_in_thread(
+    source: Any, row_id: Any, mapped: Any = None, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
     """As `load_config`, and a sessionmaker's query does not hold up the running event loop.
 
     A Session belongs to the thread that uses it, and so does a connection that sessions share
@@ -62,11 +70,13 @@ async def load_config_in_thread(source: Any, row_id: Any, mapped: Any = None) ->
     """
     bind = source.kw.get("bind") if isinstance(source, sessionmaker) else None
     if isinstance(bind, Engine) and isinstance(bind.pool, QueuePool | NullPool):
-        return await asyncio.to_thread(load_config, source, row_id, mapped)
-    return load_config(source, row_id, mapped)
+        return await asyncio.to_thread(load_config, source, row_id, mapped, provider_of)
+    return load_config(source, row_id, mapped, provider_of)
 
 
-def config_of(session: Any, row_id: Any, mapped: Any, where: str) -> dict[str, Any]:
+def config_of(
+    session: Any, row_id: Any, mapped: Any, where: str, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
     """The row's config; its model may be None.
 
     Raises:
@@ -85,12 +95,15 @@ def config_of(session: Any, row_id: Any, mapped: Any, where: str) -> dict[str, A
     row = session.get(mapped, row_id)
     if row is None:
         raise ConfigError("no such row", where=where, hint="check the id")
-    config = {key: plain(key, getattr(row, name, None)) for name, key in ATTRIBUTES.items()}
+    # As our own: the host decides what its rows hold.
+    config = TrustedConfig(
+        {key: plain(key, getattr(row, name, None)) for name, key in ATTRIBUTES.items()}
+    )
     if config["provider"] is None:
         raise half_filled("provider_id", where)
     try:
+        config["provider"] = known_provider(named(config["provider"], provider_of))
         config["api_key"] = build(config).api_key
-        known_provider(config["provider"])
     except ConfigError as error:
         raise ConfigError(error.message, where=where, hint=error.hint) from None
     return config
@@ -107,14 +120,40 @@ def plain(key: str, value: Any) -> Any:
     return value
 
 
-def known_provider(name: str) -> None:
-    """Checked as for a profile of the file, so that the error says which row is wrong.
+def named(provider_id: Any, provider_of: ProviderOf | None) -> str:
+    """A provider's name, from what a row holds.
+
+    Raises:
+        ConfigError: it holds no text, or the host knows no provider for it.
+    """
+    found = provider_id
+    if provider_of is not None:
+        try:
+            found = provider_of(provider_id)
+        except LookupError:  # of a dict's own method
+            found = None
+    if isinstance(found, str) and found.strip():
+        return found.strip()
+    shown = str(provider_id)[:80]
+    hint = "LLMService(provider_of=…) tells which provider an id of your own means"
+    raise ConfigError(f'no provider is known for provider_id "{shown}"', hint=hint)
+
+
+def known_provider(name: str) -> str:
+    """The name as we write it: "OpenAI" is openai. Checked as for a profile of the file, so that
+    the error says which row is wrong.
 
     Raises:
         ConfigError: no such provider, built in or installed.
     """
-    if name not in VENDORS and name not in plugin_names():
-        raise ConfigError(f'no provider "{name}"', hint=nearest(name, [*VENDORS, *plugin_names()]))
+    if name in VENDORS or name.lower() in VENDORS:
+        return name if name in VENDORS else name.lower()
+    for plugin in plugin_names():
+        if plugin.lower() == name.lower():
+            return plugin
+    raise ConfigError(
+        f'no provider "{name}"', hint=nearest(name.lower(), [*VENDORS, *plugin_names()])
+    )
 
 
 def half_filled(attribute: str, where: str) -> ConfigError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
@@ -26,11 +27,13 @@ from ..reasoning import split_tags
 from ..retry import retrying
 from ..vendors import vendor_of
 from .taken import Taken, judge
+from .unsupported import ignored_settings, not_for_a_library, refuse_lost_fields
 
 Messages = Sequence[Message | Mapping[str, Any]]
 LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
 Verdict = Callable[[Completion, bool], str]
 SHOWN_AS_IT_COMES = ("text", "reasoning")
+log = logging.getLogger(__name__)
 # A library says nothing until its user asks: without this, warnings would go to stderr.
 logging.getLogger("easyllm_cli").addHandler(logging.NullHandler())
 
@@ -45,9 +48,14 @@ class BaseLLMProvider(ABC):
     provider: ClassVar[str] = ""
     sdk: ClassVar[str] = ""
     models_note: ClassVar[str] = ""  # what `models` is, where it is not a server's own list
+    ignored: ClassVar[tuple[str, ...]] = ()  # settings that do nothing here: the user is told
+    _settings_told = False
 
-    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
-        made = Profile.asked_for(profile)
+    def __init__(
+        self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
+    ) -> None:
+        """`trust_configs`: the dict is your own, and may name files, commands and variables."""
+        made = Profile.asked_for(profile, trust_configs)
         self.profile = made if made.provider else made.with_(provider=self.provider)
         if self.profile.transport == "sdk" and not self.sdk:
             raise ConfigError(
@@ -60,6 +68,8 @@ class BaseLLMProvider(ABC):
         self.top_p = _or_default(self.profile, "top_p")
         self.top_k = self.profile.top_k
         self.look_seconds = LOOK_SECONDS
+        for said in () if isinstance(profile, Profile) else not_for_a_library(made):
+            log.warning("%s", said)
 
     @abstractmethod
     def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
@@ -79,6 +89,15 @@ class BaseLLMProvider(ABC):
         """What answers: a provider that finds out things which are true for one answer only (a
         model, a key) does so on a copy, which shares its connections."""
         return self
+
+    def message_fields(self) -> Collection[str]:
+        """What of a message goes out beside role, text and pictures (message_fields.FIELDS, and
+        `detail` of a picture); a message that says anything else is refused."""
+        return ()
+
+    def refuse_what_is_lost(self, messages: list[Message]) -> None:
+        """Raise UsageError for fields of messages that would not be sent."""
+        refuse_lost_fields(messages, self.message_fields(), self.profile.provider or "")
 
     @property
     def where(self) -> str:
@@ -128,8 +147,8 @@ class BaseLLMProvider(ABC):
         """
         one = self.for_one_answer()
         asked, note = await one._asked(messages)
-        if note:
-            yield Note(note)
+        for said in filter(None, (self._left_out(), note)):
+            yield Note(said)
         taken = Taken(max_bytes)
 
         def attempt() -> AsyncIterator[Event]:
@@ -155,11 +174,22 @@ class BaseLLMProvider(ABC):
     async def _asked(self, messages: Messages) -> tuple[list[Message], str]:
         """What is sent, and a note about it ("" = none)."""
         asked = with_system(messages_of(messages), self.profile.system)
+        self.refuse_what_is_lost(asked)
         if not self.profile.elicit:
             return asked, ""
         from .elicit import elicited  # for `cot` alone
 
         return await elicited(self, asked)
+
+    def _left_out(self) -> str:
+        """What to say, once, about settings that do nothing here; "" = nothing."""
+        if self._settings_told or not vendor_of(self.profile.provider).adapter:
+            return ""
+        self._settings_told = True
+        said = ignored_settings(self.profile, self.ignored)
+        if said:
+            log.warning("%s", said)
+        return said
 
     async def chat(self, messages: Messages) -> Completion:
         """One plain request; `response` is the provider's body as parsed.
@@ -177,16 +207,20 @@ class BaseLLMProvider(ABC):
                     yield event.text
 
     async def vision_chat(
-        self, prompt: str, image_data: bytes | str, mime_type: str | None = None
+        self,
+        prompt: str,
+        image_data: bytes | str | os.PathLike[str],
+        mime_type: str | None = None,
     ) -> Completion:
-        """A question about one picture: bytes, base64, a data URL, a path or an https URL.
+        """A question about one picture: bytes, base64, a data URL, a pathlib.Path or an https
+        URL. A str may be a path only where the provider was made of a Profile or a trusted dict.
 
         `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
 
         Raises:
             UsageError: no picture, or a prompt that is no text. EasyLLMError: as `chat`.
         """
-        return await self.chat(question_about(prompt, image_data))
+        return await self.chat(question_about(prompt, image_data, not self.profile.untrusted))
 
     async def list_models(self) -> list[str]:
         """The ids of what the server offers."""

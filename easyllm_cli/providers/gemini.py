@@ -36,6 +36,9 @@ class GeminiProvider(WireProvider):
 
     provider: ClassVar[str] = "gemini"
     sdk: ClassVar[str] = "google"
+    ignored: ClassVar[tuple[str, ...]] = (
+        "api", "organization", "project", "fallback_models", "num_ctx", "keep_alive", "mmproj",
+    )  # fmt: skip
     wire_names: ClassVar[Mapping[str, str]] = {
         "temperature": "generationConfig.temperature",
         "max_tokens": "generationConfig.maxOutputTokens",

@@ -14,7 +14,13 @@ from .wire import WireProvider
 class TakesClient(WireProvider):
     """Speaks OpenAI's protocol, over our own HTTP or through `openai`'s client."""
 
-    def __init__(self, profile: Profile | Mapping[str, Any], client: Any = None) -> None:
+    def __init__(
+        self,
+        profile: Profile | Mapping[str, Any],
+        client: Any = None,
+        *,
+        trust_configs: bool = False,
+    ) -> None:
         """`client`: an AsyncOpenAI or AsyncAzureOpenAI of yours, whose address, key, headers and
         connections are used instead of the profile's. It stays yours: we never close it.
 
@@ -23,11 +29,13 @@ class TakesClient(WireProvider):
         """
         self.handed_in = client is not None
         if client is None:
-            super().__init__(profile)
+            super().__init__(profile, trust_configs=trust_configs)
             return
         address = str(getattr(client, "base_url", "")).partition("?")[0]
         super().__init__(
-            Profile.asked_for(profile).with_(transport="sdk", endpoint=address or None)
+            Profile.asked_for(profile, trust_configs).with_(
+                transport="sdk", endpoint=address or None
+            )
         )
         self.no_key_hint = "check the key of the client that was handed in"
         self.carrier = carrier_for(self.profile, self.endpoint, self.sdk, client)

@@ -12,7 +12,7 @@ from ..credentials import keys_for, source_of
 from ..errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ..events import Event, Model, Note, Reasoning, Text
 from ..messages import Message
-from ..profiles import KEY_SOURCES, Profile
+from ..profiles import KEY_SOURCES, Profile, reaches_out
 from ..secret import Secret
 from ..transport.carrier import Request
 from ..transport.exchange import Parsed
@@ -26,6 +26,17 @@ from .openai import OpenAIProvider
 from .thinking import reasoning_effort
 from .wire import WireProvider
 
+# What a stranger's config dict may put into `options`: fields of the request itself. Options are
+# arguments of litellm's call, and others name addresses, files, keys of this machine and more.
+OF_THE_REQUEST = (
+    "audio", "extra_body", "extra_headers", "frequency_penalty", "function_call", "functions",
+    "logit_bias", "logprobs", "max_completion_tokens", "metadata", "min_p", "modalities", "n",
+    "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
+    "reasoning_effort", "repetition_penalty", "response_format", "safety_identifier",
+    "safety_settings", "service_tier", "stop", "store", "stream", "stream_options", "thinking",
+    "tool_choice", "tools", "top_k", "top_logprobs", "user", "verbosity", "web_search_options",
+)  # fmt: skip
+
 
 class LiteLLMProvider(OpenAIProvider):
     """The body of Chat Completions, sent by litellm to whom the model's name says."""
@@ -34,8 +45,14 @@ class LiteLLMProvider(OpenAIProvider):
     sdk: ClassVar[str] = ""  # it has its own way to send
     models_note: ClassVar[str] = "from litellm's own table: no server was asked"
 
-    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
-        super().__init__(profile)
+    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
+
+    def __init__(
+        self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
+    ) -> None:
+        super().__init__(profile, trust_configs=trust_configs)
+        if self.profile.untrusted:
+            refuse_arguments(self.profile.options or {})
         for key, variable in (("ca_bundle", "SSL_CERT_FILE"), ("proxy", "HTTPS_PROXY")):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
@@ -149,3 +166,10 @@ class LiteLLMProvider(OpenAIProvider):
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         """Raises UsageError: litellm makes the request itself."""
         raise UsageError("--dry-run cannot show what litellm sends", hint="use -v to see whom")
+
+
+def refuse_arguments(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an option that is an argument of litellm's and no request's field."""
+    for name in options:
+        if name not in OF_THE_REQUEST:
+            raise reaches_out(f"litellm's {name}", "options")

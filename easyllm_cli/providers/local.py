@@ -20,12 +20,12 @@ from ..errors import (
 )
 from ..events import Done, Event, Model, Start
 from ..messages import Message
-from ..profiles import Profile
+from ..profiles import KEY_SOURCES, Profile, reaches_out
 from ..transport import carrier_for
 from ..transport.carrier import Carrier
 from ..transport.closing import Connections
 from ..vendors import VENDORS
-from ..weights import DEMO, checked, kept, path_of
+from ..weights import DEMO, checked, is_path, kept, path_of
 from .openai import OpenAIProvider
 from .pictures import with_bytes
 
@@ -45,8 +45,16 @@ class LocalProvider(OpenAIProvider):
 
     provider: ClassVar[str] = "local"
 
-    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
-        made = Profile.asked_for(profile)
+    ignored: ClassVar[tuple[str, ...]] = (
+        "api", "organization", "project", "fallback_models", "keep_alive", *KEY_SOURCES,
+    )  # fmt: skip
+
+    def __init__(
+        self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
+    ) -> None:
+        made = Profile.asked_for(profile, trust_configs)
+        if made.untrusted and is_path(made.model or ""):
+            raise reaches_out("a model's path", "model")
         ours = VENDORS["local"].base_url  # in the profile of a provider that is made again
         if made.endpoint not in (None, ours):
             raise ConfigError(

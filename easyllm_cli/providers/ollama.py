@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError
@@ -31,6 +31,9 @@ class OllamaProvider(WireProvider):
     """POST {host}/api/chat; content is a string, images are bare base64."""
 
     provider: ClassVar[str] = "ollama"
+    ignored: ClassVar[tuple[str, ...]] = (
+        "api", "organization", "project", "fallback_models", "mmproj",
+    )  # fmt: skip
     start_hint: ClassVar[str] = "is Ollama running? start it with: ollama serve"
     wire_names: ClassVar[Mapping[str, str]] = {
         "temperature": "options.temperature",
@@ -68,7 +71,12 @@ class OllamaProvider(WireProvider):
         made: dict[str, Any] = {"role": role, "content": message.text}
         if message.images:
             made["images"] = [image.base64() or image.url for image in message.images]
+        if thought := message.fields.get("reasoning_content") or message.fields.get("reasoning"):
+            made["thinking"] = thought
         return made
+
+    def message_fields(self) -> Collection[str]:
+        return ("reasoning_content", "reasoning")
 
     def framing(self) -> Framing:
         return NDJSON()

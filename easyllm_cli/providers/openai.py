@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from ..endpoints import is_loopback
 from ..errors import EasyLLMError, RefusedError
 from ..events import Model
-from ..messages import Message
+from ..message_fields import FIELDS
+from ..messages import CachedText, Image, Message
 from ..secret import Secret
 from ..transport.carrier import Request
 from ..transport.framing import Framing, ServerSentEvents
@@ -26,6 +27,7 @@ class OpenAIProvider(TakesClient):
 
     provider: ClassVar[str] = "openai"
     sdk: ClassVar[str] = "openai"
+    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj", "fallback_models")
     path_hint: ClassVar[str] = "check the endpoint: does it need /v1 at its end?"
 
     @property
@@ -71,19 +73,17 @@ class OpenAIProvider(TakesClient):
 
     def message(self, message: Message) -> dict[str, Any]:
         """One message; text alone stays a string, which every server takes."""
-        if not message.images:
-            return {"role": message.role, "content": message.text}
-        parts = [
-            {"type": "text", "text": part}
-            if isinstance(part, str)
-            else {"type": "image_url", "image_url": {"url": part.as_url()}}
-            for part in message.parts
-        ]
+        if not any(isinstance(part, Image | CachedText) for part in message.parts):
+            return {"role": message.role, "content": message.text, **message.fields}
         # Text first: OpenRouter asks for it (WIRE §4e), and no server minds.
-        return {
-            "role": message.role,
-            "content": sorted(parts, key=lambda part: part["type"] != "text"),
-        }
+        parts = sorted(map(content_part, message.parts), key=lambda part: part["type"] != "text")
+        return {"role": message.role, "content": parts, **message.fields}
+
+    def message_fields(self) -> Collection[str]:
+        """OpenAI's own host knows fewer than those who speak its protocol elsewhere."""
+        if self.profile.provider == "openai" and self.official:
+            return ("name", "refusal", "detail")
+        return (*FIELDS, "detail")
 
     def thinking(self) -> dict[str, Any]:
         """How this vendor is asked to reason; {} = its own default."""
@@ -143,3 +143,15 @@ class OpenAIProvider(TakesClient):
     async def models(self) -> list[Model]:
         body = await self.ask("GET", f"{self.endpoint.url}/models")
         return [model_of(row) for row in rows(body, "data") if row.get("id")]
+
+
+def content_part(part: str | Image) -> dict[str, Any]:
+    """One part of a message as Chat Completions writes it."""
+    if isinstance(part, str):
+        made: dict[str, Any] = {"type": "text", "text": part}
+        cached = part.cache_control if isinstance(part, CachedText) else None
+    else:
+        detail = {"detail": part.detail} if part.detail else {}
+        made = {"type": "image_url", "image_url": {"url": part.as_url(), **detail}}
+        cached = part.cache_control
+    return {**made, "cache_control": cached} if cached else made

@@ -26,6 +26,7 @@ class OpenRouterProvider(OpenAIProvider):
     """The same protocol; reasoning is asked for with an object, `models` names fallbacks."""
 
     provider: ClassVar[str] = "openrouter"
+    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
 
     def names_on_the_wire(self) -> Mapping[str, str]:
         return {**super().names_on_the_wire(), "max_tokens": "max_tokens"}

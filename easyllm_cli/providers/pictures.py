@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from ..errors import UsageError
 from ..messages import Image, Message
@@ -31,5 +32,5 @@ async def with_bytes(
                         hint="convert the picture to PNG or JPEG",
                     )
             parts.append(part)
-        made.append(Message(message.role, tuple(parts)))
+        made.append(replace(message, parts=tuple(parts)))
     return made

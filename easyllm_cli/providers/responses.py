@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any, ClassVar
@@ -75,13 +75,17 @@ class ResponsesProvider(OpenAIProvider):
     def message(self, message: Message) -> dict[str, Any]:
         """One turn as an input item; its `type` is what llama.cpp knows an assistant's by."""
         kind = "output_text" if message.role == "assistant" else "input_text"
-        parts = [
-            {"type": "input_image", "image_url": part.as_url()}
-            if isinstance(part, Image)
-            else {"type": kind, "text": part}
-            for part in message.parts
-        ]
+        parts: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, Image):
+                detail = {"detail": part.detail} if part.detail else {}
+                parts.append({"type": "input_image", "image_url": part.as_url(), **detail})
+            else:
+                parts.append({"type": kind, "text": part})
         return {"type": "message", "role": message.role, "content": parts}
+
+    def message_fields(self) -> Collection[str]:
+        return ("detail",)
 
     def thinking(self) -> dict[str, Any]:
         effort = self.profile.reasoning

@@ -88,5 +88,7 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
             retryable=False,
         )
     if reason == "tool_calls":
-        raise IncompleteAnswer("the model called a tool, and none was offered", retryable=False)
+        raise IncompleteAnswer(
+            "the model called a tool, and tools are not supported", retryable=False
+        )
     raise MalformedAnswer("the answer is empty", hint="ask again, or try another model")

@@ -38,6 +38,7 @@ from .decoder import Decoder
 from .headers import extra_headers
 from .repair import Repair, has_limit
 from .surrogates import Surrogates
+from .unsupported import refuse_options
 
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
 # Seconds: for the usage frame behind the end marker, and for the body's own end behind `[DONE]`.
@@ -56,8 +57,10 @@ class WireProvider(BaseLLMProvider):
     path_hint: ClassVar[str] = "check the endpoint"
     no_key_hint: str = "no key was sent: name one with api_key_env"
 
-    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
-        super().__init__(profile)
+    def __init__(
+        self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
+    ) -> None:
+        super().__init__(profile, trust_configs=trust_configs)
         self.endpoint: Endpoint = endpoint_of(self.profile)
         self.dry = False
         self.keys: list[Secret | None] = []  # the one in use, once it has been looked up
@@ -242,8 +245,13 @@ class WireProvider(BaseLLMProvider):
         if "carrier" in self.__dict__:
             await self.carrier.aclose()
 
+    def refuse_what_is_lost(self, messages: list[Message]) -> None:
+        refuse_options(self.profile.options or {})
+        super().refuse_what_is_lost(messages)
+
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         """The request for --dry-run: no key is looked up and nothing is sent."""
+        self.refuse_what_is_lost(messages)
         self.dry = True
         has_key = names_a_key(self.profile, self.endpoint)
         self.keys = [Secret("not looked up") if has_key else None]

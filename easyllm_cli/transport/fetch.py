@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..errors import BusyError, EasyLLMError, NetworkError, RefusedError, UsageError
@@ -34,7 +35,8 @@ async def fetched(image: Image, profile: Profile) -> Image:
         return image
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            return Image.of_bytes(await _followed(image.url, profile), image.url)
+            found = Image.of_bytes(await _followed(image.url, profile), image.url)
+            return replace(found, detail=image.detail, cache_control=image.cache_control)
     except TimeoutError:
         late = f"the picture did not come within {FETCH_SECONDS:g} s"
         raise NetworkError(late, where=image.url[:80], hint=BY_HAND, retryable=False) from None

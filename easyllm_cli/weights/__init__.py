@@ -30,9 +30,14 @@ def models_folder() -> Path:
         raise OutputError("there is no home folder to keep models in", hint="set HOME") from None
 
 
+def is_path(model: str) -> bool:
+    """Whether a model is named by a path, and not by its name in the models folder."""
+    return model.endswith(".gguf") or os.sep in model or (os.altsep or os.sep) in model
+
+
 def path_of(model: str) -> Path:
     """The file of a model: a path as it is, a name in the models folder; "" is the demo model."""
-    if model.endswith(".gguf") or os.sep in model:
+    if is_path(model):
         return Path(os.path.expanduser(model))
     return models_folder() / f"{model or DEMO}.gguf"
 

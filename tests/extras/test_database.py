@@ -106,6 +106,76 @@ async def test_a_key_never_goes_over_http_to_another_machine(path: Path) -> None
     engine.dispose()
 
 
+HOSTS_OWN = {"5f1c": "ollama", "OpenAI-EU": "OpenAI", "7": "openrouter"}
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "provider_of", "provider"),
+    [
+        ("OpenAI", None, "openai"),
+        (" OLLAMA ", None, "ollama"),
+        ("5f1c", HOSTS_OWN.get, "ollama"),
+        ("5f1c", HOSTS_OWN.__getitem__, "ollama"),
+        ("OpenAI-EU", HOSTS_OWN.get, "openai"),
+        ("5f1c", lambda one: f" {HOSTS_OWN[one].upper()} ", "ollama"),
+    ],
+)
+def test_the_host_maps_its_own_ids(
+    path: Path, provider_id: str, provider_of: Any, provider: str
+) -> None:
+    engine = made(path, row(URL, id="own", provider_id=provider_id))
+    with Session(engine) as session:
+        assert loaded(session, "own", provider_of=provider_of)["provider"] == provider
+    engine.dispose()
+
+
+@pytest.mark.parametrize("provider_of", [HOSTS_OWN.get, HOSTS_OWN.__getitem__, lambda _: 5])
+def test_an_id_that_the_host_does_not_know(path: Path, provider_of: Any) -> None:
+    engine = made(path, row(URL, id="own", provider_id="unknown-id"))
+    with Session(engine) as session:
+        said = str(refused(session, "own", provider_of=provider_of))
+    assert 'no provider is known for provider_id "unknown-id"' in said
+    assert 'row "own"' in said
+    engine.dispose()
+
+
+def test_an_id_that_is_a_number_is_given_as_it_is(tmp_path: Path) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Numbered(Base):
+        __tablename__ = "numbered"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        provider_id: Mapped[int]
+        model_name: Mapped[str]
+
+    engine = create_engine(f"sqlite:///{tmp_path}/n.db")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Numbered(id=1, provider_id=7, model_name="m"))
+        session.commit()
+        more: dict[str, Any] = {"config_class": Numbered}
+        assert "provider_of" in str(refused(session, 1, **more))
+        found = loaded(session, 1, **more, provider_of=lambda one: HOSTS_OWN[str(one)])
+    assert found["provider"] == "openrouter"
+    engine.dispose()
+
+
+async def test_a_row_may_name_the_file_of_an_embedded_model(path: Path) -> None:
+    """A row is the host's own word, as a Profile is."""
+    engine = made(path, row(None, id="own", provider_id="local", model_name="/none/here.gguf"))
+    with Session(engine) as session:
+        service = LLMService(db_session=session)
+        for asking in (
+            service.chat_with_config_id("own", MESSAGES),
+            service.chat(service.load_config_from_db("own"), MESSAGES),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                await asking
+            assert "reaches beyond" not in str(caught.value)
+    engine.dispose()
+
+
 def test_unknown_and_half_filled_rows(path: Path) -> None:
     rows = [row(URL, id="no model", model_name=""), row(URL, id="no provider", provider_id=" ")]
     rows += [row(URL, id="wrong", provider_id="opnai")]

@@ -223,3 +223,40 @@ def test_connections_end_with_their_event_loop() -> None:
             assert asyncio.run(ask())
             wait_until(lambda: server.connections == 0)
         assert len(server.requests) == 2
+
+
+# What litellm's call would obey: an address for the vendor's key, files, other accounts, hooks.
+OF_THE_CALL = (
+    "api_base", "base_url", "api_key", "api_version", "vertex_credentials", "aws_profile_name",
+    "azure_ad_token", "custom_llm_provider", "fallbacks", "model_list", "mock_response", "client",
+    "ssl_verify", "success_callback",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_THE_CALL)
+def test_an_argument_of_litellms_call_is_not_taken_from_a_dict(name: str) -> None:
+    config = {"provider": "litellm", "model": "openai/gpt-4o"}
+    for asked in ({**config, name: "x"}, {**config, "options": {name: "x"}}):
+        if name in ("api_key", "base_url") and "options" not in asked:
+            continue  # settings of a profile
+        with pytest.raises(ConfigError, match="reaches beyond the request"):
+            LiteLLMProvider(asked)
+        assert LiteLLMProvider(asked, trust_configs=True).profile.options == {name: "x"}
+        assert LiteLLMProvider(Profile.of(asked)).profile.options == {name: "x"}
+
+
+async def test_a_dict_may_say_what_belongs_to_the_request() -> None:
+    with StandIn(scripted(plain())) as server:
+        config: dict[str, Any] = {"provider": "litellm", "model": "openai/gpt-4o"}
+        config |= {"endpoint": f"{server.url}/v1", "presence_penalty": 0.5, "user": "ada"}
+        assert await LLMService().get_response(config, "hi") == "Hello"
+        assert (server.requests[0].json["presence_penalty"], server.requests[0].json["user"]) == (
+            0.5, "ada",
+        )  # fmt: skip
+
+
+async def test_fields_of_messages_reach_litellm() -> None:
+    with StandIn(scripted(plain())) as server:
+        asked: list[Any] = [{"role": "user", "content": "hi", "name": "ada"}]
+        await LLMService().chat(asking(server), asked)
+        assert server.requests[0].json["messages"] == asked

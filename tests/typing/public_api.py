@@ -53,6 +53,9 @@ async def the_service() -> None:
         assert_type(service.list_supported_providers(), list[str])
         assert_type(await collect(service.stream(CONFIG, DICTS)), Completion)
     service.clear_cache()
+    own = LLMService(trust_configs=True, provider_of={"1": "openai"}.get)
+    assert_type(await own.chat(CONFIG, DICTS, fallbacks=[PROFILE]), Completion)
+    assert_type(own.chat_stream(CONFIG, DICTS, fallbacks=[PROFILE]), AsyncGenerator[str, None])
     await service.chat("openai", DICTS)  # type: ignore[arg-type]
     await service.chat(CONFIG, None)  # type: ignore[arg-type]
 
