@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from easyllm_cli.messages import Image, with_instruction
 from easyllm_cli.providers.unsupported import refuse_options
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import Json, answer, asked_of, events, messages, opened
+from tests.binary import Easyllm, only
 from tests.pictures import png
 from tests.standins.server import StandIn
 
 FUNCTION = {"name": "now", "description": "the time", "parameters": {"type": "object"}}
 URL = "https://example.com/a.png"
+KEY = {"KEY": "test-key"}
 CACHED = {"type": "ephemeral"}
 
 
@@ -285,3 +288,41 @@ async def test_other_profiles_named_in_a_dict_are_told_once(
             assert caplog.records == []
         await OpenAIProvider(asked).aclose()
         assert len(caplog.records) == 2
+
+
+def test_the_command_line_notes_a_setting_that_does_nothing(easyllm: Easyllm) -> None:
+    with StandIn(ADAPTERS[0].server().handle) as server:
+        profiles = only(f"{server.url}/v1", model="gpt-4o", api_key_env="KEY", num_ctx=9)
+        ran = easyllm.run("chat", "--json", "hi", profiles=profiles, env=KEY)
+        assert ran.code == 0
+        assert ran.json["notes"] == ["openai has no setting num_ctx: left out"]
+        assert ran.err.count("num_ctx") == 1
+        quiet = easyllm.run("chat", "-q", "hi", profiles=profiles, env=KEY)
+    assert (quiet.code, quiet.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-o", 'tools=[{"type": "function", "function": {"name": "now"}}]'], "leave `tools` out"),
+        (["-o", "stream=true", "--no-stream"], "--no-stream, --stream"),
+        (["-o", "stream=true", "--dry-run"], "--no-stream, --stream"),
+    ],
+)
+def test_the_command_line_refuses_them_too(
+    easyllm: Easyllm, arguments: list[str], says: str
+) -> None:
+    with StandIn(ADAPTERS[0].server().handle) as server:
+        profiles = only(f"{server.url}/v1", model="gpt-4o")
+        ran = easyllm.run("chat", *arguments, "hi", profiles=profiles)
+        assert server.requests == []
+    assert (ran.code, ran.out) == (2, b"")
+    assert says in ran.err
+
+
+def test_a_list_of_messages_with_a_tools_answer_is_exit_2(easyllm: Easyllm, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text('[{"role": "tool", "tool_call_id": "1", "content": "12:00"}]')
+    ran = easyllm.run("chat", "--messages", str(path), profiles=only("http://127.0.0.1:9/v1"))
+    assert ran.code == 2
+    assert "tools are not supported" in ran.err
