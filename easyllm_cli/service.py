@@ -18,6 +18,7 @@ from .providers.cache import ProviderCache
 from .providers.taken import longer
 from .providers.unsupported import not_for_a_library
 from .reasoning import TagSplitter
+from .transport.closing import CLOSED_HERE
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
 FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
@@ -230,7 +231,7 @@ class LLMService:
                 return
             except EasyLLMError as error:
                 best = error.partial = longer(best, error.partial or best)
-                if seen or not waiting or not isinstance(error, FALLS_BACK):
+                if seen or not waiting or not _gives_way(error):
                     raise
                 why = f"{error.what} ({error.where}); asking profile {waiting[0].profile.name}"
             attempts += 1
@@ -248,6 +249,11 @@ class LLMService:
                 self._told.add(said)
                 log.warning("%s", said)
         return [self._providers.get(one) for one in profiles]
+
+
+def _gives_way(error: EasyLLMError) -> bool:
+    """Whether another configuration may do better; not where we ended the answer ourselves."""
+    return isinstance(error, FALLS_BACK) and error.code != CLOSED_HERE
 
 
 def _asked(prompt: str | Messages) -> Messages:

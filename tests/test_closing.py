@@ -102,6 +102,18 @@ async def test_closing_under_load_says_who_closed(
         assert error.partial["text"] == ("Hel" if streamed else "")
 
 
+async def test_closing_under_load_asks_no_fallback() -> None:
+    with StandIn(scripted(SILENT)) as server, StandIn(OpenAIServer().handle) as spare:
+        service = LLMService()
+        asking = service.chat(config(server), messages(), fallbacks=[config(spare)])
+        task = asyncio.create_task(asking)
+        await becomes(lambda: server.requests)
+        await service.aclose()
+        with pytest.raises(NetworkError, match="this program closed the connection"):
+            await task
+        assert spare.requests == []
+
+
 async def test_a_server_that_hangs_up_is_still_named() -> None:
     with StandIn(scripted(Script(chunk("Hel"), Cut()))) as server:
         with pytest.raises(IncompleteAnswer, match="closed the connection") as caught:

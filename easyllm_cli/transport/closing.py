@@ -24,6 +24,9 @@ class Closable(Protocol):
     async def aclose(self) -> None: ...
 
 
+CLOSED_HERE = "closed"  # the code of the error: nobody else is asked, either
+
+
 @contextmanager
 def telling_who_closed(thing: Closable) -> Iterator[None]:
     """An answer whose client we closed ourselves fails by our word, and is not tried again."""
@@ -34,7 +37,7 @@ def telling_who_closed(thing: Closable) -> Iterator[None]:
             begun = isinstance(error, IncompleteAnswer)
             error.message = "this program closed the connection (aclose)"
             error.message = f"the answer was cut: {error.message}" if begun else error.message
-            error.hint, error.retryable = "", False
+            error.hint, error.retryable, error.code = "", False, CLOSED_HERE
         raise
 
 
