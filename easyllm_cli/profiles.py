@@ -181,9 +181,9 @@ def refuse_what_reaches_out(profile: Profile) -> None:
 def reaches_out(what: str, key: str) -> ConfigError:
     """The error for what only a dict of the developer's own may say."""
     return ConfigError(
-        f"{what} is not taken from a config dict: it reaches beyond the request",
+        f"{what} is refused in a config dict, as it reaches beyond the request",
         code=key,
-        hint="if the dict is your own: trust_configs=True, or a Profile",
+        hint="pass trust_configs=True if the dict is your own, or give a Profile",
     )
 
 
