@@ -29,7 +29,7 @@ def refuse_options(options: Mapping[str, Any]) -> None:
     """
     if "stream" in options:
         raise ConfigError(
-            "stream does not belong into the options",
+            "stream does not belong in the options",
             code="options",
             hint="leave it out: chat() asks for a whole answer, chat_stream() and stream() for a "
             "growing one (on the command line --no-stream, --stream)",
