@@ -1,4 +1,4 @@
-"""A file that is its owner's alone: refused when others may read it, written whole or not at all.
+"""A file that is its owner's alone: refused when others may read or write it, written whole or not.
 
 Two writers at once come one after the other, and a writer that is killed leaves the old file.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from .errors import ConfigError, OutputError
 
 MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
+MOST_LINKS = 40  # one leading to the next, as Linux follows them
 LOCK_SECONDS = 30.0  # far longer than any edit takes
 LOOK_EVERY = 0.01  # seconds
 
@@ -31,13 +32,84 @@ def refuse_if_open(path: Path, what: str) -> None:
     if os.name == "nt":
         return  # DESIGN §2: Windows runs without mode checks
     state = path.stat()
-    if state.st_uid not in {os.getuid(), 0}:
+    if not _is_ours(state):
         raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
     if stat.S_IMODE(state.st_mode) & 0o077:
         raise ConfigError(
             f"{path} can be read by others, and {what} needs a closed file",
             hint=f"chmod 600 {shlex.quote(str(path))}",
         )
+    _refuse_if_replaceable(path, what)
+
+
+def refuse_if_others_write(path: Path, what: str) -> None:
+    """A file that is obeyed is the user's or root's, and nobody else can write or replace it.
+
+    Where the path is a link, every link on the way and what it leads to count.
+
+    Raises:
+        ConfigError: somebody else owns it, its group or others can write it, or its folder is
+            open to others.
+        OSError: it cannot be looked at.
+    """
+    if os.name == "nt":
+        return
+    state, name = path.stat(), shlex.quote(str(path))
+    if not _is_ours(state):
+        sudo = "sudo " if os.getuid() else ""
+        raise ConfigError(
+            f"{what} belongs to somebody else (uid {state.st_uid})",
+            where=str(path),
+            hint="if you trust what it holds, make it yours: "
+            f"{sudo}chown {os.getuid()} {name} && chmod 600 {name}",
+        )
+    if stat.S_IMODE(state.st_mode) & 0o022:
+        raise ConfigError(
+            f"{what} can be written by others", where=str(path), hint=f"chmod 600 {name}"
+        )
+    _refuse_if_replaceable(path, what)
+
+
+def _is_ours(state: os.stat_result) -> bool:
+    """Whether it belongs to the user or to root."""
+    return state.st_uid in {os.getuid(), 0}
+
+
+def _refuse_if_replaceable(path: Path, what: str) -> None:
+    """Raise ConfigError where somebody else can put another file, or another link, in its place."""
+    for _ in range(MOST_LINKS):
+        refuse_open_folder(path.parent, what)
+        state = path.lstat()
+        if not stat.S_ISLNK(state.st_mode):
+            return
+        if not _is_ours(state):
+            raise ConfigError(
+                f"the link to {what} belongs to somebody else", where=str(path),
+                hint="name the file that it leads to",
+            )  # fmt: skip
+        path = path.parent / path.readlink()
+
+
+def refuse_open_folder(folder: Path, what: str) -> None:
+    """Raise ConfigError where others can write the folder, and so replace the file in it.
+
+    A sticky folder such as /tmp is none: there only the owner can replace a file.
+    """
+    if os.name == "nt":
+        return
+    state = folder.stat()
+    if state.st_mode & stat.S_ISVTX:
+        return
+    if not _is_ours(state):
+        raise ConfigError(
+            f"the folder of {what} belongs to somebody else (uid {state.st_uid})",
+            where=str(folder), hint="keep the file in a folder of your own",
+        )  # fmt: skip
+    if state.st_mode & stat.S_IWOTH:
+        raise ConfigError(
+            f"the folder of {what} can be written by others", where=str(folder),
+            hint=f"chmod o-w {shlex.quote(str(folder))}",
+        )  # fmt: skip
 
 
 @contextmanager
@@ -46,11 +118,13 @@ def locked(path: Path) -> Iterator[Path]:
 
     Gives the file's real path: where it is a link, what it leads to is written.
     Raises:
+        ConfigError: others can write the folder, so what is written would not be believed.
         OutputError: the folder cannot be written, or another writer holds it for 30 seconds.
     """
     try:
         real = path.resolve()
         make_folder(real.parent)
+        refuse_open_folder(real.parent, "this file")
         beside = real.with_name(f".{real.name}.lock")
         descriptor = open_closed(beside, os.O_RDWR | os.O_CREAT)
     except (OSError, RuntimeError) as error:

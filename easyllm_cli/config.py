@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .closed_file import MAX_FILE_BYTES, refuse_if_open
+from .closed_file import MAX_FILE_BYTES, refuse_if_open, refuse_if_others_write
 from .errors import ConfigError
 from .folders import config_folder
 from .places import position
@@ -155,17 +155,20 @@ def profiles_path(file: str | None = None) -> Path:
         raise ConfigError(f"no such profiles file: {error}", where=named or "") from None
 
 
-def text_of(path: Path) -> str | None:
+def text_of(path: Path, trusted: bool = False) -> str | None:
     """A profiles file's text; None = there is no such file.
 
     Raises:
-        ConfigError: it is unreadable, too large, no regular file or not UTF-8.
+        ConfigError: it is unreadable, too large, no regular file, not UTF-8, or others can write
+            it (`trusted`: that is not looked at).
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
         if not path.is_file():
             raise ConfigError("the profiles file is not a regular file", where=str(path))
+        if not trusted:
+            refuse_if_others_write(path, "the profiles file")
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None

@@ -47,7 +47,7 @@ def test_promise_59_an_open_file_with_a_key_is_refused(
         ran = easyllm.run(*args)
         what, _, hint = spoken(ran.complaint)
         assert (ran.code, ran.out) == (2, b""), ran.err
-        assert "can be read by others" in what
+        assert "by others" in what
         assert server.requests == []
         subprocess.run(["sh", "-c", hint], check=True)
         ran = easyllm.run(*args)
@@ -88,6 +88,56 @@ def test_promise_61_no_command_of_an_untrusted_file_is_run(
             assert says in ran.err + ran.out.decode()
         assert server.requests == []
     assert not mark.exists()
+
+
+def loosen_the_folder(path: Path) -> None:
+    path.parent.chmod(0o777)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named_by"),
+    [(open_to_others, "the usual place"), (somebody_elses, "the usual place"),
+     (loosen_the_folder, "the usual place"), (open_to_others, "--profiles"),
+     (open_to_others, "EASYLLM_PROFILES")],
+)  # fmt: skip
+def test_promise_61_what_others_can_write_is_refused_by_every_command(
+    easyllm: Easyllm, spoil: Callable[[Path], None], named_by: str
+) -> None:
+    """Whatever the file holds: an endpoint and a variable's name are enough to take a key."""
+    with StandIn(scripted(said("Hello"))) as server:
+        text = only(server, api_key_env="OPENAI_API_KEY", headers={"x-more": "env:AWS_SECRET"})
+        path = easyllm.write_profiles(text)
+        if named_by != "the usual place":
+            (easyllm.home / "own").mkdir()
+            path = path.rename(easyllm.home / "own" / "p.toml")
+        spoil(path)
+        before = state_of(path)
+        env = {"OPENAI_API_KEY": KEY, "AWS_SECRET": KEY}
+        if named_by == "EASYLLM_PROFILES":
+            env["EASYLLM_PROFILES"] = str(path)
+        option = ["--profiles", str(path)] if named_by == "--profiles" else []
+        more = [["profiles", "edit"], ["chat", "--dry-run", "hi"], ["stream", "hi"]]
+
+        def judged(args: list[str]) -> None:
+            ran = easyllm.run(*args, *option, stdin="", env={**env, "EDITOR": "true"})
+            told = ran.out.decode() if args[0] == "doctor" else ran.complaint
+            assert ran.code == 2, (args, ran.err)
+            assert "others" in told or "somebody else" in told or args[0] == "init", told
+            assert "chmod" in told or "of your own" in told or args[0] == "init", told
+
+        at_once(*[lambda args=args: judged(args) for args in [*EVERY, *more]])
+        assert server.requests == []
+    assert state_of(path) == before
+
+
+def test_promise_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
+    """Shell completion offers the built-in names, and the file's own names are not believed."""
+    easyllm.write_profiles(only("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
+    env = {"_EASYLLM_COMPLETE": "complete_fish", "_EASYLLM_LINE": "easyllm chat -p "}
+    ran = easyllm.run(env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert b"ollama" in ran.out
+    assert b"planted" not in ran.out
 
 
 def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:

@@ -100,7 +100,7 @@ def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
 def test_promises_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
     text = A + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
     assert read(path, text, 0o600).named("a").provider == "openai"
-    for mode in (0o644, 0o640, 0o606):
+    for mode in (0o644, 0o640, 0o604):
         profiles = read(path, text, mode)
         assert profiles.named("b").provider == "openai"
         for name in ("a", "c"):

@@ -255,20 +255,59 @@ def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
         read_profiles(str(path)).named("d")
 
 
+@pytest.mark.parametrize("mode", [0o664, 0o640])
 @pytest.mark.parametrize("key", ["api_key", "api_key_cmd"])
-def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str) -> None:
+def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str, mode: int) -> None:
     """Whoever could write to it may have planted a command; 0600 would make us run it."""
     path.write_text(TWO + f'{key} = "echo planted"\n')
-    path.chmod(0o664)
+    path.chmod(mode)
     with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
         editing.set_key(path, "a", "model", "x")
-    assert path.stat().st_mode & 0o777 == 0o664
+    assert path.stat().st_mode & 0o777 == mode
     path.chmod(0o600)
     editing.set_key(path, "a", "model", "x")
+
+
+def test_an_edit_closes_a_file_that_others_could_only_read(path: Path) -> None:
     path.write_text(TWO)
-    path.chmod(0o664)
+    path.chmod(0o644)
     editing.set_key(path, "a", "model", "x")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_others_can_write_is_not_edited(path: Path) -> None:
+    path.write_text(TWO)
+    path.chmod(0o664)
+    for edit in (
+        lambda: editing.set_key(path, "a", "model", "x"),
+        lambda: editing.copy_to_edit(path),
+    ):
+        with pytest.raises(ConfigError, match="can be written by others"):
+            edit()
+    assert [one.name for one in path.parent.glob("*.toml")] == [path.name]
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == (TWO, 0o664)
+
+
+def test_an_edited_copy_counts_whatever_mode_the_editor_gave_it(path: Path) -> None:
+    path.write_text(TWO)
+    path.chmod(0o600)
+    copy, began_with = editing.copy_to_edit(path)
+    copy.write_text(TWO + "# more\n")
+    copy.chmod(0o664)
+    assert editing.keep_edited(path, copy, began_with)
+    assert path.read_text("utf-8") == TWO + "# more\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
+    """It would not be believed afterwards."""
+    folder = path.parent / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for make in (editing.create, lambda file, _: editing.add(file, "n", "openai", [])):
+        with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
+            make(folder / "profiles.toml", TWO)
+    assert list(folder.iterdir()) == []
 
 
 def test_create_never_writes_over(tmp_path: Path) -> None:

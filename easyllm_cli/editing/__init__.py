@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..closed_file import locked, replace, write_new
+from ..closed_file import locked, refuse_if_others_write, replace, write_new
 from ..config import Profiles, parsed, text_of
 from ..errors import ConfigError, OutputError
 from ..values import nearest
@@ -172,10 +172,12 @@ def copy_to_edit(path: Path) -> tuple[Path, bytes]:
     """A copy beside the file (0600) for an editor, and the bytes that it began with.
 
     Raises:
-        OutputError: it cannot be made.
+        ConfigError: others can write the file. OutputError: the copy cannot be made.
     """
     with locked(path) as real:
         try:
+            if real.exists():  # an edit would close it, and what others wrote would be believed
+                refuse_if_others_write(path, "the profiles file")
             data = real.read_bytes() if real.exists() else b""
             for number in range(100):
                 copy = real.with_name(f"{real.stem}.edit{number or ''}{real.suffix}")
@@ -195,7 +197,8 @@ def keep_edited(path: Path, copy: Path, began_with: bytes) -> bool:
     """
     with locked(path) as real:
         try:
-            text = text_of(copy) or ""
+            # Written by the user's editor just now, with whatever mode that editor gives it.
+            text = text_of(copy, trusted=True) or ""
             if text.encode() != began_with:
                 refuse_wrong(parsed(copy, text))
                 if (real.read_bytes() if real.exists() else b"") != began_with:
