@@ -10,7 +10,7 @@ from typing import Any
 from .closed_file import MAX_FILE_BYTES, refuse_if_open, refuse_if_others_write
 from .errors import ConfigError
 from .folders import config_folder
-from .places import position
+from .places import MOST_DOTS, line_of_absurd_key, position
 from .profiles import KEY_SOURCES, Profile, build, canonical
 from .values import nearest
 from .vendors import VENDORS
@@ -65,8 +65,9 @@ class Profiles:
     def chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """The profile's table and those it extends, nearest first."""
         chain: list[tuple[str, dict[str, Any]]] = []
+        seen: set[str] = set()
         while True:
-            if name in self.tables and name not in [seen for seen, _ in chain]:
+            if name in self.tables and name not in seen:
                 table = self.tables[name]
             elif name in VENDORS or name in _plugins():
                 # A profile of a provider's name may extend that provider.
@@ -85,6 +86,7 @@ class Profiles:
                     hint=nearest(name, self.names),
                 )
             chain.append((name, table))
+            seen.add(name)
             parent = table.get("extends") if isinstance(table, dict) else None
             if not isinstance(parent, str):
                 # A provider that is a built-in name is under every profile: nothing to add.
@@ -198,6 +200,8 @@ def parsed(path: Path, text: str) -> Profiles:
     """
     import tomllib
 
+    if line := line_of_absurd_key(text):
+        raise ConfigError(f"a key has more than {MOST_DOTS} dots", where=f"{path}:{line}")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of 4300 digits

@@ -176,3 +176,48 @@ def test_the_order_of_flag_variables_and_file(
 def test_no_profile_anywhere_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match=r"no profile is chosen.*-p ollama"):
         choose(read_profiles(), None, None)
+
+
+ABSURD = {
+    "a key": "{}=1",
+    "a table": "[{}]",
+    "an array of tables": "[[{}]]",
+    "an inline table": "a = {{ b = 1, {} = 2 }}",
+    "behind a long text": 'a = """\n"" .\n"""\n{} = 1',
+    "behind a quote that is escaped": 'a = "\\"" # "\n{} = 1',
+}
+
+
+@pytest.mark.parametrize("part", ["a.", "a . ", '"a".', "'a'.", '"a.b".', "\t-\t."])
+@pytest.mark.parametrize("where", ABSURD)
+def test_a_key_of_thousands_of_dots_is_refused_before_it_is_parsed(
+    path: Path, part: str, where: str
+) -> None:
+    """The time to parse one grows with the square of its length: minutes for half a megabyte."""
+    text = ABSURD[where].format(part * (500_000 // len(part)) + "a")
+    with pytest.raises(ConfigError, match="a key has more than 100 dots") as caught:
+        read(path, text)
+    assert f":{text.count(chr(10)) + 1}" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['"{}"', "'{}'", '"""\n{}"""', "'''\n{}'''", '"\\"{}"', "1 # {}", '"""\n"" \\" {}"""'],
+)
+def test_dots_in_texts_and_comments_are_no_keys(path: Path, value: str) -> None:
+    text = A + f"options.a = {value.format('etc. ' * 1000)}\noptions.b = [{'1.5, ' * 500}]\n"
+    options = read(path, text + f"options.{'d.' * 90}c = 1\n").named("a").options
+    assert options is not None
+    assert options["b"] == [1.5] * 500
+
+
+def test_a_long_chain_of_profiles_is_read_at_once(path: Path) -> None:
+    count = 20_000
+    chain = [f'[profiles.p{n}]\nextends = "p{n + 1}"\n' for n in range(count)]
+    assert read(path, "".join(chain) + A.replace(".a]", f".p{count}]")).named("p0").provider
+
+
+def test_a_mistake_is_found_behind_a_comment_of_many_quotes(path: Path) -> None:
+    with pytest.raises(ConfigError, match='unknown key "nope"') as caught:
+        read(path, '# "' + '\\"' * 400_000 + "\nnope = 1\n")
+    assert caught.value.where == f"{path}:2:1"
