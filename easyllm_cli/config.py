@@ -200,8 +200,8 @@ def parsed(path: Path, text: str) -> Profiles:
     """
     import tomllib
 
-    if line := line_of_absurd_key(text):
-        raise ConfigError(f"a key has more than {MOST_DOTS} dots", where=f"{path}:{line}")
+    if absurd := line_of_absurd_key(text):
+        raise ConfigError(f"a key has more than {MOST_DOTS} dots", where=f"{path}:{absurd}")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of 4300 digits
