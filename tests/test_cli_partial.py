@@ -72,6 +72,48 @@ def test_newest_twenty_are_kept(easyllm: Easyllm) -> None:
     assert kept[-1].read_bytes() == TEXT.encode()
 
 
+def keep_one_more(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    assert ran.code == 7, ran.err
+
+
+def test_only_our_own_files_are_forgotten(easyllm: Easyllm) -> None:
+    """Notes, files whose names are nearly ours, folders and links stay, however many there are."""
+    easyllm.partial.mkdir(parents=True)
+    diary = easyllm.home / "diary.md"
+    diary.write_text("mine")
+    names = [f"note {number}.md" for number in range(30)] + [
+        "20200101T000000Z.md", "20200101T000000Z-1-.md", "20200101T000000Z-1.md.md",
+        "my 20200101T000000Z-1.md", "20200101T000000Z-x.md", "20200101-000000Z-1.md",
+    ]  # fmt: skip
+    for name in names:
+        (easyllm.partial / name).write_text("mine")
+    ours = [f"20200102T0000{number:02}Z-1-3.md" for number in range(22)]
+    for name in ours:
+        (easyllm.partial / name).write_text("ours")
+    for name in ("20200101T000000Z-2.md", "20200101T000000Z-3.md"):
+        (easyllm.partial / name).symlink_to(diary)
+    (easyllm.partial / "20200101T000000Z-4.md").mkdir()
+    keep_one_more(easyllm)
+    left = {path.name for path in easyllm.partials()}
+    assert left >= {*names, *(f"20200101T000000Z-{number}.md" for number in (2, 3, 4))}
+    assert len(left & set(ours)) == 19
+    assert diary.read_text() == "mine"
+
+
+def test_nothing_is_forgotten_through_a_link(easyllm: Easyllm) -> None:
+    """Where the folder is a link, names like ours may be somebody's own; the answer is kept."""
+    elsewhere = easyllm.home / "elsewhere"
+    elsewhere.mkdir()
+    for number in range(30):
+        (elsewhere / f"20200101T0000{number:02}Z-1.md").write_text("old")
+    easyllm.partial.parent.mkdir(parents=True)
+    easyllm.partial.symlink_to(elsewhere)
+    keep_one_more(easyllm)
+    assert len(list(elsewhere.iterdir())) == 31
+
+
 @pytest.mark.parametrize("command", ["chat", "cot", "vision"])
 def test_every_whole_command_keeps_it(easyllm: Easyllm, command: str) -> None:
     picture = Path(easyllm.home, "a.gif")

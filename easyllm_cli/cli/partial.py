@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from ..closed_file import make_folder, write_new
 from ..folders import state_folder
 
 KEPT = 20
+# What `keep` calls a file; no other is ever forgotten, whoever put it there.
+OURS = re.compile(r"\d{8}T\d{6}Z-\d+(-\d+)?\.md", re.ASCII)
 
 
 def keep(text: str) -> Path:
@@ -42,11 +46,19 @@ def _new_file(folder: Path, name: str, data: bytes) -> Path:
 
 
 def _forget_all_but_the_newest(folder: Path) -> None:
-    """Others may be doing the same: what is gone already, or is no file, is left."""
+    """Others may be doing the same: what is gone already, or is no file of ours, is left.
+
+    Where the folder is a link or somebody else's, nothing is forgotten: it may hold anything.
+    """
+    with suppress(OSError):
+        if folder.is_symlink() or (os.name != "nt" and folder.stat().st_uid != os.getuid()):
+            return
     aged: list[tuple[float, Path]] = []
     for path in folder.glob("*.md"):
         with suppress(OSError):
-            aged.append((path.stat().st_mtime, path))
+            state = path.lstat()
+            if OURS.fullmatch(path.name) and stat.S_ISREG(state.st_mode):
+                aged.append((state.st_mtime, path))
     for _, path in sorted(aged)[:-KEPT]:
         with suppress(OSError):
             path.unlink()
