@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,11 +15,9 @@ from .errors import AuthError, ConfigError
 from .folders import keys_file
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
-from .stopping import stop_if_told
 from .vendors import vendor_of
 
 COMMAND_SECONDS = 10  # FAULTS §5.2
-LOOK_EVERY = 0.1  # seconds between two looks whether we are told to stop
 
 
 def key_for(profile: Profile, endpoint: Endpoint) -> Secret | None:
@@ -205,11 +200,13 @@ def _from_file(path: Path) -> Secret:
 
 def _from_command(command: str | list[str]) -> Secret:
     """The first line that the command prints; no shell, 10 seconds."""
+    from .key_command import first_line  # what only a command needs
+
     try:
         words = shlex.split(command) if isinstance(command, str) else command
         if not words:
             raise ConfigError("api_key_cmd is empty")
-        code, printed = _run(words)
+        code, printed = first_line(words, COMMAND_SECONDS)
     except TimeoutError:  # an OSError, too: the time of the whole command is over
         raise
     except OSError as error:
@@ -218,21 +215,4 @@ def _from_command(command: str | list[str]) -> Secret:
         raise ConfigError(f"api_key_cmd is no command: {error}") from None
     if code:
         raise AuthError(f"api_key_cmd failed with exit code {code}", where=words[0])
-    first = printed.decode("utf-8", "replace").partition("\n")[0]
-    return usable(first, "api_key_cmd printed no key")
-
-
-def _run(words: list[str]) -> tuple[int, bytes]:
-    """Exit code and output of a command, which ends with us: at Ctrl-C, at SIGTERM, or in time."""
-    deadline = time.monotonic() + COMMAND_SECONDS
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
-        try:
-            while time.monotonic() < deadline:
-                stop_if_told()
-                with suppress(subprocess.TimeoutExpired):
-                    printed, _ = child.communicate(timeout=LOOK_EVERY)
-                    return child.returncode, printed
-            raise AuthError(f"api_key_cmd took longer than {COMMAND_SECONDS} s")
-        except BaseException:
-            child.kill()
-            raise
+    return usable(printed.decode("utf-8", "replace"), "api_key_cmd printed no key")

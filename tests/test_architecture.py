@@ -17,7 +17,7 @@ FLOORS = (
     ("values", "plugins", "closed_file", "picture_header", "picture_file"),
     ("message_fields",),
     ("messages", "events", "profiles", "places", "keys", "weights"),
-    ("endpoints",),
+    ("endpoints", "key_command"),
     ("credentials",),
     ("reasoning", "retry", "config", "database", "render", "transport"),
     ("providers", "editing", "origins"),
@@ -55,6 +55,7 @@ LATE = {
     ("providers/__init__.py", "provider_names"),  # the same, those of other packages
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think
     ("secret.py", "redact"),  # how a key is found in a text, where there is a key
+    ("credentials.py", "_from_command"),  # what only a command that prints a key needs
     ("credentials.py", "_keys"),  # keys that are stored, where no variable is set
     ("keys/__init__.py", "_keyring"),  # the system keyring, where it holds the key
     ("config.py", "_plugins"),  # the same, for a name that is not built in

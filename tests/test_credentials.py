@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from easyllm_cli.errors import AuthError, ConfigError, EasyLLMError
 from easyllm_cli.profiles import Profile
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.another_user import as_another_user
+from tests.binary import wait_until
 
 KEY = "sk-test-0123456789"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_variables]
@@ -221,6 +223,50 @@ def test_a_command_that_cannot_be_one_is_an_error_of_ours(command: Any) -> None:
 def test_a_command_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.1)
     assert "longer than" in refused(AuthError, provider="openai", api_key_cmd="sleep 5")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"sleep 60 & echo {KEY}",  # as password managers start their agents
+        f"printf {KEY}; sleep 60 &",  # a line without an end
+        f"yes {KEY} & sleep 0.2",
+        f"(sleep 60; echo later) & echo {KEY}; exec 1>&-",
+    ],
+)
+def test_what_a_command_leaves_in_the_background_is_not_waited_for(command: str) -> None:
+    """It holds the pipe open; the command itself has ended."""
+    assert key_of(provider="openai", api_key_cmd=["sh", "-c", command]) == KEY
+
+
+def test_what_a_command_leaves_in_the_background_goes_on(tmp_path: Path) -> None:
+    left = f"(sleep 0.5; touch '{tmp_path}/done') & echo {KEY}"
+    assert key_of(provider="openai", api_key_cmd=["sh", "-c", left]) == KEY
+    wait_until((tmp_path / "done").exists)
+
+
+def test_a_commands_own_end_is_waited_for() -> None:
+    """Whatever it prints meanwhile, and with its stdout closed: its exit code counts."""
+    for more in ("sleep 0.3", "exec 1>&-; sleep 0.3", "head -c 1000000 /dev/zero; sleep 0.1"):
+        command = ["sh", "-c", f"echo {KEY}; {more}; exit 3"]
+        assert "exit code 3" in refused(AuthError, provider="openai", api_key_cmd=command)
+        command[-1] = command[-1].replace("exit 3", "exit 0")
+        assert key_of(provider="openai", api_key_cmd=command) == KEY
+
+
+def test_a_line_without_an_end_is_refused_at_once() -> None:
+    for command in ("cat /dev/zero", "tr '\\0' x < /dev/zero & wait", "head -c 65537 /dev/zero"):
+        line = refused(AuthError, provider="openai", api_key_cmd=["sh", "-c", command])
+        assert "a line of more than 64 KiB" in line
+    spaces = f"printf %65500s ' '; echo {KEY}"
+    assert key_of(provider="openai", api_key_cmd=["sh", "-c", spaces]) == KEY
+
+
+def test_a_command_that_prints_for_ever_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "longer than" in refused(AuthError, provider="openai", api_key_cmd="yes")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
 
 
 def test_a_file_name_that_cannot_be_one_is_an_error_of_ours() -> None:
