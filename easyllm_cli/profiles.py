@@ -13,6 +13,7 @@ from .values import (
     RANGES,
     fits,
     from_form,
+    header_value,
     is_beyond_floats,
     nearest,
     refuse_what_is_no_json,
@@ -312,8 +313,22 @@ def checked(key: str, value: Any) -> Any:
     words = known.metadata["one_of"]
     if words and value is not None and value not in words:
         raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
+    return _held(key, value)
+
+
+def _held(key: str, value: Any) -> Any:
+    """A value of the right type and range in the form that Profile holds.
+
+    Raises:
+        ConfigError: no JSON in `options`, or what is no header.
+    """
     if key == "options" and value is not None:
         refuse_what_is_no_json(value)
+    if key == "headers":
+        for name, one in (value or {}).items():
+            header_value(name, "" if one.startswith("env:") else one)
+    if key in {"organization", "project"} and isinstance(value, str):
+        return header_value(key, value, key)
     if key == "api_key" and isinstance(value, list):
         return [checked(key, one) for one in value]
     if key == "api_key" and isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
@@ -37,6 +38,38 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "retry_budget": (0, None),
     "num_ctx": (1, None),
 }
+# A header's name: a token of RFC 9110 §5.6.2.
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Headers about one connection or about where the body ends (RFC 9110 §7.6.1, RFC 9112 §6): the
+# client writes them, and a second opinion on them is how requests are smuggled.
+OF_THE_CONNECTION = frozenset(
+    ("connection", "content-length", "expect", "host", "http2-settings", "keep-alive",
+     "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade")
+)  # fmt: skip
+
+
+def header_value(name: str, value: str, what: str = "") -> str:
+    """A header's value as it is sent: without the white space around it.
+
+    `what`: the setting that it comes from; left out, a header of the profile's own.
+
+    Raises:
+        ConfigError: a name or a value that HTTP cannot send, or a header of the connection.
+    """
+    what, code = what or f"header {name}", what or "headers"
+    if not isinstance(name, str) or not TOKEN.fullmatch(name):
+        said = ascii(name)[:80]
+        raise ConfigError(
+            f"{said} is no header's name", code=code, hint="letters, digits and -, as in X-Team"
+        )
+    if name.lower() in OF_THE_CONNECTION:
+        raise ConfigError(
+            f"{what} belongs to the connection, not to the request", code=code, hint="leave it out"
+        )
+    value = value.strip(" \t")
+    if not value.isascii() or not value.isprintable():
+        raise ConfigError(f"{what} holds characters that no header can", code=code)
+    return value
 
 
 def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The profile's own headers, their values from variables where it says so."""
+"""The profile's own headers, their values from variables where it says so, and OpenAI's two."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from ..endpoints import Endpoint
 from ..errors import ConfigError
 from ..profiles import Profile
 from ..secret import SECRET_NAME, Secret
+from ..values import header_value
 
 
 def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, str | Secret]:
     """`headers`; a value `env:NAME` is the variable's, and secret. `dry`: it need not be set.
 
     Raises:
-        ConfigError: a variable is not set, a value is none that a header can hold, or a secret
-            one would go over http:// to another machine.
+        ConfigError: a variable is not set, a name or a value is none that HTTP can send, or a
+            secret one would go over http:// to another machine.
     """
     made: dict[str, str | Secret] = {}
     for name, value in (profile.headers or {}).items():
@@ -27,11 +28,27 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, 
                     f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
                 )
             value = found
-        if not value.isascii() or not value.isprintable():
-            raise ConfigError(f"header {name} holds characters that no header can")
+        value = header_value(name, value)
         hidden = SECRET_NAME.search(name)
         secret = hidden or (profile.headers or {})[name].startswith("env:")
         made[name] = Secret(value) if secret else value
         if secret and not dry:
             refuse_plain(profile, endpoint, name)
     return made
+
+
+def account_headers(profile: Profile) -> dict[str, str | Secret]:
+    """OpenAI's headers for the profile's `organization` and `project`.
+
+    Raises:
+        ConfigError: one holds characters that no header can.
+    """
+    named = {
+        "OpenAI-Organization": ("organization", profile.organization),
+        "OpenAI-Project": ("project", profile.project),
+    }
+    return {
+        header: header_value(header, value, setting)
+        for header, (setting, value) in named.items()
+        if value
+    }

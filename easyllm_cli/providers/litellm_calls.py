@@ -20,6 +20,7 @@ from ..transport.closing import close_with_loop
 from ..transport.exchange import Parsed
 from ..transport.framing import BODY
 from ..transport.patience import Patience
+from ..values import header_value
 from .litellm_errors import from_litellm
 from .litellm_frames import described, frame, whole
 
@@ -43,8 +44,15 @@ ONE_TRY = {"max_retries": 0, "num_retries": 0, "drop_params": False, "timeout": 
 
 
 def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
-    """What `acompletion` is given; secrets are revealed here and nowhere before."""
+    """What `acompletion` is given; secrets are revealed here and nowhere before.
+
+    Raises:
+        ConfigError: an option holds what is no header.
+    """
     made = dict(request.body or {})
+    for option in ("extra_headers", "headers"):  # litellm's own, from the profile's `options`
+        if isinstance(given := made.get(option), dict):
+            made[option] = {name: header_value(name, str(one)) for name, one in given.items()}
     if request.headers:
         made["extra_headers"] = {
             name: value.reveal() if isinstance(value, Secret) else value

@@ -10,6 +10,7 @@ from ..endpoints import Endpoint
 from ..errors import BusyError, EasyLLMError
 from ..profiles import Profile
 from ..secret import Secret
+from .headers import account_headers
 from .litellm_calls import Shuffle
 
 REST = 60.0  # seconds that a failed key comes last, unless the server says how long
@@ -53,15 +54,18 @@ def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secr
     openai package would fill from variables meant for OpenAI (WIRE §1h, trap 25).
 
     Spelled as there: a header in other capitals would stand beside it.
+
+    Raises:
+        ConfigError: one of the profile's holds characters that no header can.
     """
     made: dict[str, str | Secret] = {}
-    for header, own, variables in (
-        ("OpenAI-Organization", profile.organization, ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
-        ("OpenAI-Project", profile.project, ("OPENAI_PROJECT_ID",)),
-    ):
-        if own or (endpoint.url and any(os.environ.get(name) for name in variables)):
-            made[header] = own or ""
     if endpoint.url:
+        for header, variables in (
+            ("OpenAI-Organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
+            ("OpenAI-Project", ("OPENAI_PROJECT_ID",)),
+        ):
+            if any(os.environ.get(name) for name in variables):
+                made[header] = ""
         lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
         made |= {line.partition(":")[0].strip(): "" for line in lines if ":" in line}
-    return made
+    return made | account_headers(profile)

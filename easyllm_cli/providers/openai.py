@@ -18,6 +18,7 @@ from .chat_frames import ChatDecoder
 from .decoder import Decoder
 from .families import LONE_CLOSER, can_reason, takes_sampling
 from .handed_in import TakesClient
+from .headers import account_headers
 from .repair import place
 from .thinking import thinking
 
@@ -96,12 +97,7 @@ class OpenAIProvider(TakesClient):
         return ChatDecoder(stream)
 
     def headers(self) -> dict[str, str | Secret]:
-        made = super().headers()
-        if self.profile.organization:
-            made["OpenAI-Organization"] = self.profile.organization
-        if self.profile.project:
-            made["OpenAI-Project"] = self.profile.project
-        return made
+        return {**super().headers(), **account_headers(self.profile)}
 
     def holds_text(self) -> bool:
         """Where the protocol may not separate reasoning, under --think or for known models."""

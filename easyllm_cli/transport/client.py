@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..profiles import Profile
 from .carrier import Answer, Request, accept
 from .closing import Connections, telling_who_closed
-from .failures import network_error, unusable_proxy
+from .failures import is_http_error, network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
 
@@ -61,7 +61,9 @@ class Client:
         with telling_who_closed(http):
             try:
                 response = await patience.wait(http.send(made, stream=True))
-            except httpx.HTTPError as error:
+            except Exception as error:
+                if not is_http_error(error):
+                    raise
                 raise network_error(error, request.url, self._route.proxy_address) from error
             try:
                 coming = response.aiter_raw()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ..endpoints import is_loopback
-from ..errors import ConfigError, NetworkError
+from ..errors import ConfigError, EasyLLMError, NetworkError
 
 # How a handshake that was still waiting for the server looks: no failure of TLS, but a timeout.
 WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# h11's words for a header that it will not write; it refuses other things in the same class.
+BAD_HEADER = re.compile(r"(?i)\bheader\b|content-length|transfer-encoding")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -27,8 +30,10 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def is_http_error(error: BaseException) -> bool:
     """Whether an exception is an HTTP client's own: told by name, since openai 2.x brings httpx,
-    3.x httpx2, and both call theirs the same."""
-    return any(kind.__name__ == "HTTPError" for kind in type(error).__mro__)
+    3.x httpx2, and both call theirs the same. h11's own, for a body that is longer than a header
+    says, comes through both as it is."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"HTTPError", "LocalProtocolError"})
 
 
 def unusable_proxy(error: Exception) -> ConfigError | None:
@@ -43,15 +48,18 @@ def unusable_proxy(error: Exception) -> ConfigError | None:
     return None
 
 
-def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkError:
+def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMError:
     """Why no answer came from `url`; `proxy` is the address of the proxy used, if any.
 
-    Its `code` says on which part of the way: name, refused, tls, connect, proxy, or None.
+    A NetworkError, its `code` the part of the way: name, refused, tls, connect, proxy or None; a
+    ConfigError where a header of ours is none.
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     via = f" through the proxy {proxy}" if proxy else ""
     chain = list(causes(error))
+    if any(map(_is_bad_header, chain)):
+        return ConfigError("a header of the request cannot be sent", hint="check headers")
     for cause in chain:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, WAITING):
             return _tls(cause, host, via)
@@ -69,19 +77,21 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> NetworkErr
             )
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     if "ConnectTimeout" in names:
-        return NetworkError(
-            f"no connection to {host} in time{via}", hint="check the network", code="connect"
-        )
+        late = f"no connection to {host} in time{via}"
+        return NetworkError(late, hint="check the network", code="connect")
     if "ProxyError" in names:
-        failed = f"the proxy {proxy} failed: {error}"
-        return NetworkError(failed, hint="check the proxy", code="proxy")
+        why = f"the proxy {proxy} failed: {error}"
+        return NetworkError(why, hint="check the proxy", code="proxy")
     if "ConnectError" in names:
         return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}", code="connect")
     if any("Receive buffer too long" in str(one) for one in chain):  # h11's own words
-        return NetworkError(
-            f"the HTTP headers that {host} sends{via} are too long", retryable=False
-        )
+        too_long = f"the HTTP headers that {host} sends{via} are too long"
+        return NetworkError(too_long, retryable=False)
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
+
+
+def _is_bad_header(error: BaseException) -> bool:
+    return type(error).__name__ == "LocalProtocolError" and bool(BAD_HEADER.search(str(error)))
 
 
 def _name(sought: str, again: bool) -> NetworkError:

@@ -28,7 +28,7 @@ from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
 from .carrier import ERROR_BODY_CAP, Answer, Request, accept
 from .closing import Connections, telling_who_closed
-from .failures import causes, network_error, unusable_proxy
+from .failures import causes, is_http_error, network_error, unusable_proxy
 from .patience import Patience
 from .route import Route
 from .status import from_response, shortened
@@ -133,7 +133,7 @@ class OpenAICarrier:
             return from_response(
                 error.status_code, headers, error.response.content[:ERROR_BODY_CAP]
             )
-        if isinstance(error, APIConnectionError):
+        if isinstance(error, APIConnectionError) or is_http_error(error):
             return network_error(error.__cause__ or error, request.url, self._route.proxy_address)
         if type(error).__name__ == "InvalidURL":
             return ConfigError(f"the endpoint is no usable URL: {error}")

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from easyllm_cli.errors import AuthError, BusyError, NotFoundError, RefusedError
+from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError, RefusedError
 from easyllm_cli.events import Start
 from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
@@ -72,6 +73,26 @@ async def test_named_key_and_headers_go_along(monkeypatch: pytest.MonkeyPatch) -
         )
         headers = server.requests[0].headers
     assert (headers["openai-organization"], headers["x-gate"]) == ("org-mine", "open")
+
+
+NO_HEADERS: list[dict[str, Any]] = [
+    {"headers": {"content-length": "5"}}, {"headers": {"Transfer-Encoding": "chunked"}},
+    {"headers": {"a b": "v"}}, {"headers": {"x-a": "a\r\nX-B: 1"}}, {"organization": "a\nb"},
+    {"project": "é"}, {"options": {"extra_headers": {"Host": "h"}}},
+    {"options": {"extra_headers": {"x-a": "a\nb"}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("keys", NO_HEADERS, ids=str)
+@pytest.mark.parametrize("model", ["openai/m", "anthropic/claude-sonnet-4-5"])
+async def test_what_is_no_header_is_refused_before_it_is_sent(
+    model: str, keys: dict[str, Any]
+) -> None:
+    with StandIn(OpenAIServer(models=["m"]).handle) as server:
+        profile = replace(asking(server, model=model, api_key=GOOD), **keys)
+        error = await failure(ConfigError, profile)
+        assert not error.retryable
+        assert server.requests == []
 
 
 async def test_two_good_keys_are_both_used() -> None:
