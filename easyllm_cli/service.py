@@ -242,13 +242,13 @@ class LLMService:
         return Profile.asked_for(config, self.trust_configs)
 
     def _providers_of(self, config: Config, fallbacks: Sequence[Config]) -> list[BaseLLMProvider]:
-        """Who is asked in turn; warns once of settings that only the command line follows."""
+        """Who is asked in turn, each once; warns of settings that only the command line follows."""
         profiles = [self._asked_for(one) for one in (config, *fallbacks)]
         for said in not_for_a_library(profiles[0], bool(fallbacks)):
             if said not in self._told:
                 self._told.add(said)
                 log.warning("%s", said)
-        return [self._providers.get(one) for one in profiles]
+        return list(dict.fromkeys(self._providers.get(one) for one in profiles))
 
 
 def _gives_way(error: EasyLLMError) -> bool:

@@ -260,3 +260,32 @@ async def test_openrouter_names_the_model_that_stood_in(model: str) -> None:
     assert answered["model"] == ("v/gpt-4o" if model.startswith("v/gpt-4o:") else model)
     assert answered["provider"] == "openrouter"
     assert set(asked.starts) == {"router"}
+
+
+async def test_who_is_named_twice_or_names_itself_is_asked_once() -> None:
+    with StandIn(scripted(*[refused(503)] * 9)) as first, StandIn(scripted(refused(503))) as other:
+        one, two = named("first", first), named("second", other)
+        asked = await ask(one, one, two, one, named("first", first), two, *[one] * 1000)
+        assert (len(first.requests), len(other.requests)) == (1, 1)
+        assert isinstance(asked.error, BusyError)
+        another_model = await ask(one, one.with_(model="smaller"))
+        assert [request.json["model"] for request in first.requests[1:]] == [one.model, "smaller"]
+    assert another_model.starts == ["first", "first"]
+
+
+def test_the_command_asks_a_repeated_fallback_once(easyllm: Easyllm) -> None:
+    with StandIn(scripted(*[refused(503)] * 9)) as server:
+        fallback = ["t", "t", "t:test-model", *["t"] * 50]
+        ran = easyllm.run("chat", "hi", profiles=only(server, max_retries=0, fallback=fallback))
+        assert (ran.code, len(server.requests)) == (5, 1)
+    assert "asking" not in ran.complaint
+
+
+async def test_openrouter_is_told_each_model_once() -> None:
+    with StandIn(scripted(*[HELLO] * 2)) as server:
+        for models in (["v/b", "v/a", "v/b", "v/c", "v/a"], ["v/a", "v/a"]):
+            keys = {"model": "v/a", "fallback_models": models}
+            assert (await ask(named("router", server, "openrouter", **keys))).error is None
+        first, second = (request.json for request in server.requests)
+    assert first["models"] == ["v/a", "v/b", "v/c"]
+    assert "models" not in second

@@ -56,7 +56,8 @@ class LiteLLMProvider(OpenAIProvider):
         for key, variable in (("ca_bundle", "SSL_CERT_FILE"), ("proxy", "HTTPS_PROXY")):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
-        self.others = [self._other(model) for model in self.profile.fallback_models or ()]
+        models = dict.fromkeys([self.model, *(self.profile.fallback_models or ())])
+        self.others = [self._other(model) for model in models if model != self.model]
         self._turns = Turns()
         # Held, not read: redaction knows a Secret for as long as somebody holds it.
         self._unnamed = variables_keys()

@@ -33,8 +33,9 @@ class OpenRouterProvider(OpenAIProvider):
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         request = super().request(messages, stream)
-        if self.profile.fallback_models and request.body is not None:
-            request.body["models"] = [self.model, *self.profile.fallback_models]
+        models = list(dict.fromkeys([self.model, *(self.profile.fallback_models or ())]))
+        if len(models) > 1 and request.body is not None:
+            request.body["models"] = models
         return request
 
     def thinking(self) -> dict[str, Any]:

@@ -152,6 +152,14 @@ async def test_a_busy_model_falls_back() -> None:
     assert [event.model for event in came if isinstance(event, Start)][-1] == "openai/second"
 
 
+async def test_a_model_that_is_named_twice_is_asked_once() -> None:
+    with StandIn(scripted(*[LITELLM.refusal(503, "full")] * 9)) as server:
+        models = ["openai/second", "openai/first", "openai/second"]
+        keys: Any = {"fallback_models": models, "max_retries": 0}
+        await failure(BusyError, asking(server, model="openai/first", **keys))
+        assert [request.json["model"] for request in server.requests] == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, RefusedError), (401, AuthError), (404, NotFoundError)]
 )
