@@ -127,9 +127,10 @@ def locked(path: Path) -> Iterator[Path]:
         refuse_open_folder(real.parent, "this file")
         beside = real.with_name(f".{real.name}.lock")
         descriptor = open_closed(beside, os.O_RDWR | os.O_CREAT)
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise OutputError(f"cannot be written: {reason}", where=str(path)) from None
+    except OSError as error:
+        raise OutputError.of("cannot be written", error, str(path)) from None
+    except RuntimeError as error:  # links in a circle
+        raise OutputError(f"cannot be written: {error}", where=str(path)) from None
     try:
         _wait_for(descriptor, path)
         yield real
@@ -147,7 +148,7 @@ def _wait_for(descriptor: int, path: Path) -> None:
                 raise OutputError(waited, where=str(path), hint="is one of them stopped?")
             time.sleep(LOOK_EVERY)
     except OSError as error:  # a file system without locks
-        raise OutputError(f"cannot be locked: {error.strerror}", where=str(path)) from None
+        raise OutputError.of("cannot be locked", error, str(path)) from None
 
 
 def _lock(descriptor: int) -> bool:
@@ -184,7 +185,7 @@ def replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+        raise OutputError.of("cannot be written", error, str(path)) from None
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -20,6 +20,7 @@ EasyLLMError                bug          1    ours to mend
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -210,6 +211,13 @@ class OutputError(EasyLLMError):
 
     kind = "io"
     exit_code = 8
+
+    @classmethod
+    def of(cls, what: str, error: OSError, where: str = "", room: str = "make room") -> OutputError:
+        """`what` in words, the system's reason behind it; `room`: what to do where a disk, a quota
+        or a file-size limit is full."""
+        is_full = errno.errorcode.get(error.errno or 0) in ("ENOSPC", "EDQUOT", "EFBIG")
+        return cls(f"{what}: {error.strerror or error}", where=where, hint=room if is_full else "")
 
 
 class Interrupted(EasyLLMError):

@@ -1,6 +1,7 @@
 """What the command writes is its owner's alone, whole or not at all, and never over damage."""
 
 import os
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -117,6 +118,27 @@ def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
         easyllm.config.parent.chmod(0o700)
     assert easyllm.config.read_bytes() == before
     assert [one.name for one in easyllm.config.parent.iterdir()] == ["profiles.toml"]
+
+
+def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
+    """And what stands there stays as it is."""
+    easyllm.write_profiles(only("http://127.0.0.1:9/v1"))
+    before = easyllm.config.read_bytes()
+    new = str(easyllm.config.with_name("new.toml"))
+    for args in (
+        ["profiles", "set", "t", "seed", "1"], ["profiles", "edit"], ["keys", "set", "work"],
+        ["profiles", "add", "n", "openai"], ["init", "--yes", "--profiles", new],
+    ):  # fmt: skip
+        ran = easyllm.run(
+            *args, stdin=KEY, env={"EDITOR": "true"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
+        )  # fmt: skip
+        assert (ran.code, ran.out) == (8, b""), ran.err
+        assert "File too large" in ran.err
+        assert ran.err.endswith(": make room\n")
+    assert easyllm.config.read_bytes() == before
+    assert not list(easyllm.config.parent.glob("*.new"))
+    assert sorted(one.name for one in easyllm.config.parent.glob("[!.]*")) == ["profiles.toml"]
 
 
 def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:

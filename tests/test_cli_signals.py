@@ -143,6 +143,7 @@ def test_promise_53_full_disk(easyllm: Easyllm) -> None:
     for ran, args in zip(rans, lists, strict=True):
         assert ran.code == 8, (args, ran)
         assert "cannot write to stdout" in ran.err
+        assert "make room" in ran.err
         assert "Traceback" not in ran.err
     assert rans[0].complaint
 

@@ -207,7 +207,7 @@ def run(arguments: list[str]) -> int:
         shown = ascii(error.object[error.start : error.end])
         failure = UsageError(f"{shown} cannot be sent as UTF-8", hint="check what was typed")
     except OSError as error:
-        failure = OutputError(f"cannot write: {error.strerror or error}")
+        failure = OutputError.of("cannot write", error)
     except Exception as error:
         failure = Interrupted("interrupted") if was_interrupted(error) else bug(error)
     from .listings import empty  # on errors only: --help needs none of it

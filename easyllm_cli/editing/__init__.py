@@ -185,7 +185,7 @@ def copy_to_edit(path: Path) -> tuple[Path, bytes]:
                     write_new(copy, data)
                     return copy, data
         except OSError as error:
-            raise OutputError(f"cannot be copied: {error.strerror}", where=str(path)) from None
+            raise OutputError.of("cannot be copied", error, str(path)) from None
     raise OutputError("too many edits are kept beside it", where=str(path))
 
 

@@ -61,7 +61,7 @@ class Stream:
                 raise
             except OSError as error:
                 name = "stdout" if self.descriptor == 1 else "stderr"
-                raise OutputError(f"cannot write to {name}: {error.strerror}") from None
+                raise OutputError.of(f"cannot write to {name}", error) from None
 
     def _wait(self) -> None:
         """Until the reader takes more, so that Ctrl-C and --timeout work while nobody reads."""
@@ -73,7 +73,7 @@ class Stream:
                 if time.monotonic() > _give_up_at:
                     raise OutputError("nobody reads what is written", code=NOBODY_READS)
         except OSError as error:
-            raise OutputError(f"cannot write: {error.strerror}") from None
+            raise OutputError.of("cannot write", error) from None
 
     def ready(self) -> bool:
         """Whether something can be written without waiting for the reader."""
