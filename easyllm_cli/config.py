@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +166,13 @@ def text_of(path: Path, trusted: bool = False) -> str | None:
             it (`trusted`: that is not looked at).
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
-        if not path.is_file():
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
             raise ConfigError("the profiles file is not a regular file", where=str(path))
         if not trusted:
             refuse_if_others_write(path, "the profiles file")
+        if state.st_size > MAX_FILE_BYTES:
+            raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None

@@ -11,7 +11,9 @@ from easyllm_cli.config import read_profiles
 from easyllm_cli.credentials import key_for
 from easyllm_cli.endpoints import endpoint_of
 from easyllm_cli.errors import ConfigError
+from easyllm_cli.keys import store, stored
 from easyllm_cli.profiles import Profile
+from easyllm_cli.secret import Secret
 from tests.another_user import as_another_user
 from tests.profile_files import A
 
@@ -50,7 +52,7 @@ def test_a_file_that_nobody_else_can_write_is_read(path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o664, 0o620, 0o602, 0o646, 0o622])
-@pytest.mark.parametrize("held", [A, "", "not TOML [", 'a = "\udcff"'])
+@pytest.mark.parametrize("held", [A, "", "not TOML [", 'a = "\udcff"', "a" * (1 << 21)], ids=len)
 def test_a_file_that_others_can_write_is_refused_whatever_it_holds(
     path: Path, mode: int, held: str
 ) -> None:
@@ -161,3 +163,17 @@ def test_a_key_file_in_a_folder_that_others_can_write_is_refused(path: Path) -> 
         key_for(profile, endpoint_of(profile))
     path.parent.chmod(0o1777)
     assert key_for(profile, endpoint_of(profile)) is not None
+
+
+def test_no_key_is_stored_where_others_could_replace_it(home: Path) -> None:
+    folder = home / ".config" / "easyllm"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
+        store("work", Secret("sk-test-0123456789"))
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o755)
+    store("work", Secret("sk-test-0123456789"))
+    folder.chmod(0o777)
+    with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
+        stored("work")
