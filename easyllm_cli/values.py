@@ -44,7 +44,8 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # client writes them, and a second opinion on them is how requests are smuggled.
 OF_THE_CONNECTION = frozenset(
     ("connection", "content-length", "expect", "host", "http2-settings", "keep-alive",
-     "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade")
+     "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "trailers",
+     "transfer-encoding", "upgrade")
 )  # fmt: skip
 
 

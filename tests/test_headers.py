@@ -24,6 +24,7 @@ NO_NAMES = ["", "a b", "a:b", " a", "a\r\nX-B", "a\n", "x\t", "é", "(x)", "a/b"
 OF_THE_CONNECTION = [
     "content-length", "Content-Length", "TRANSFER-ENCODING", "Host", "connection", "Keep-Alive",
     "te", "Trailer", "Upgrade", "Proxy-Connection", "expect", "HTTP2-Settings",
+    "proxy-authorization",
 ]  # fmt: skip
 NO_VALUES = ["a\r\nX-B: 1", "a\nb", "a\tb", "é", "a\x00", "\x7f", "a\x1b[0m"]
 # Every protocol and transport that sends a profile's headers.
