@@ -67,7 +67,7 @@ def somebody_elses(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
-    [(open_to_others, "can be read by others"), (somebody_elses, "somebody else")],
+    [(open_to_others, "can be written by others"), (somebody_elses, "somebody else")],
 )
 @pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
 def test_promise_61_no_command_of_an_untrusted_file_is_run(
