@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
 from ..events import Completion
-from ..render.output import complain
+from ..render.output import complain, complain_of
 from ..secret import redact
 
 
@@ -45,7 +45,7 @@ def finish(
     if error is not None:
         if debug:
             complain_lines(error)
-        complain(f"easyllm: {error}")
+        complain_of(error)
     code = error.exit_code if error else 0
     if not json and not jsonl:
         return code
@@ -60,7 +60,7 @@ def finish(
             return code
         lost(failure)
         if not isinstance(error, OutputError):  # else it has just been said
-            complain(f"easyllm: {failure}")
+            complain_of(failure)
         return failure.exit_code
     return code
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EasyLLMError, OutputError
 from ..events import ANY_SIZE, Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
 from ..render import Look, is_terminal
-from ..render.output import complain
+from ..render.output import KEPT, complain
 from ..render.plain import Renderer
 from . import partial, running
 from .outcome import Outcome, finish
@@ -134,7 +134,7 @@ class Road:
         except OSError as failure:
             complain(f"easyllm: the partial answer could not be kept: {failure.strerror}")
             return
-        error.hint = f"{error.hint}; " * bool(error.hint) + f"what came is in {path}"
+        error.hint = f"{error.hint}{KEPT}{path}".removeprefix("; ")
 
     def _say_how_it_went(self) -> None:
         """With -u tokens, times and cost; reasoning that the provider keeps to itself."""

@@ -7,7 +7,7 @@ import select
 import sys
 import time
 
-from ..errors import OutputError
+from ..errors import EasyLLMError, OutputError
 from ..secret import redact
 from ..stopping import stop_if_cancelled
 from .neutral import Neutraliser, neutral
@@ -17,6 +17,11 @@ AT_ONCE = 4096
 LOOK_EVERY = 0.1  # seconds
 LAST_WORDS = 0.3  # seconds that a command which was stopped has for its last line
 NOBODY_READS = "nobody reads"
+MAX_WORDS = 300  # characters of a server's words in one line
+HEAD = 200  # of them from the beginning, the others from the end
+LONG_LINE = 450  # characters of a note: with more, a server's words have filled it
+LOOKED_AT = 4000  # characters at either end in which keys are looked for, where there are more
+KEPT = "; what came is in "  # stands before the file's name at the end of a hint
 
 
 _give_up_at = float("inf")
@@ -94,6 +99,32 @@ class Stream:
 
 def complain(line: str) -> None:
     """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
+    _write_line(line if len(line) <= LONG_LINE else cut_short(line))
+
+
+def complain_of(error: EasyLLMError) -> None:
+    """An error's line, in which a server's words have at most 300 characters.
+
+    Wherever they came from: a message or a hint that is longer holds more of them.
+    """
+    line = f"easyllm: {error}"
+    for words in (error.message, error.hint.partition(KEPT)[0]):
+        if len(words) > MAX_WORDS:
+            line = line.replace(words, cut_short(words))
+    _write_line(line)
+
+
+def cut_short(words: str) -> str:
+    """At most 300 characters, from both ends; keys are cut out before anything is cut off."""
+    if len(words) > 2 * LOOKED_AT:
+        words = words[:LOOKED_AT] + words[-LOOKED_AT:]
+    words = " ".join(redact(words).split())
+    if len(words) <= MAX_WORDS:
+        return words
+    return f"{words[:HEAD]}…{words[HEAD + 1 - MAX_WORDS :]}"
+
+
+def _write_line(line: str) -> None:
     try:
         shown = redact(" ".join(line.splitlines()))
         # In one write, so that the lines of commands that run side by side stay whole.
