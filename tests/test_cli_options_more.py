@@ -193,7 +193,7 @@ def test_usage(easyllm: Easyllm) -> None:
     )
     ran = answered(easyllm, "chat", "-u", "hi", handler=counted)
     assert (ran.code, ran.out) == (0, b"ok\n")
-    for words in ("3 tokens in", "5 out", "2 of them reasoning", "first token"):
+    for words in ("3 tokens in", "5 out (2 reasoning)", "first token"):
         assert words in ran.complaint
     assert "tokens" not in answered(easyllm, "chat", "-u", "hi").complaint.replace(
         "first token", ""

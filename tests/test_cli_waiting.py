@@ -280,7 +280,7 @@ def test_usage(easyllm: Easyllm) -> None:
     text = " ".join(screen.text())
     assert code == 0
     assert re.search(
-        r"easyllm: 12 tokens in, 340 out, 200 of them reasoning, first token \d\.\d\d s, "
+        r"easyllm: 12 tokens in, 340 out \(200 reasoning\), first token \d\.\d\d s, "
         r"\d\.\d\d s, \d+ tokens/s, \$0\.00125",
         text,
     ), text

@@ -146,10 +146,13 @@ class Road:
             return
         usage = self.gathered.usage
         first = self.first_token
+        reasoning = usage.reasoning_tokens
+        thought = f" ({reasoning} reasoning)" if reasoning else ""
         parts = [
             f"{usage.prompt_tokens} tokens in" if usage.prompt_tokens is not None else "",
-            f"{usage.completion_tokens} out" if usage.completion_tokens is not None else "",
-            f"{usage.reasoning_tokens} of them reasoning" if usage.reasoning_tokens else "",
+            f"{usage.completion_tokens} out{thought}"
+            if usage.completion_tokens is not None
+            else "",
             f"first token {first - self.began:.2f} s" if first else "",
             f"{time.monotonic() - self.began:.2f} s",
             self._speed(usage.completion_tokens),
