@@ -18,6 +18,7 @@ from tests.standins.script import (
     ndjson,
     scripted,
     sse,
+    usage_chunk,
 )
 from tests.standins.server import Request, StandIn
 
@@ -69,11 +70,48 @@ def test_gemini_says_stop_in_every_frame(easyllm: Easyllm, command: str) -> None
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_text_after_openai_s_finish_is_left_out(easyllm: Easyllm, command: str) -> None:
-    script = Script(chunk("Hello"), chunk(finish="stop"), chunk("more"), chunk("most"), DONE)
-    ran, _, _ = asked(easyllm, script, args=(command,))
+def test_text_behind_a_finish_reason_joins_the_answer(easyllm: Easyllm, command: str) -> None:
+    script = Script(chunk("Hello"), chunk(finish="stop"), chunk(" you"), chunk("!"), DONE)
+    ran, _, _ = asked(easyllm, script, args=(command, "-q", "--strict"))
+    assert (ran.code, ran.out, ran.err) == (0, b"Hello you!\n", "")
+
+
+def test_text_behind_done_is_left_out(easyllm: Easyllm) -> None:
+    script = Script(chunk("Hello"), chunk(finish="stop"), DONE, chunk("more"), chunk("most"), DONE)
+    ran, _, _ = asked(easyllm, script)
     assert (ran.code, ran.out) == (0, b"Hello\n")
     assert "left out" in ran.complaint, "said once"
+
+
+def test_a_pause_behind_a_finish_reason_beside_text(easyllm: Easyllm) -> None:
+    """A server that says stop in every chunk, and takes its time for the next."""
+    steps = (chunk("Hel", finish="stop"), Wait(2.5), chunk("lo", finish="stop"), DONE)
+    ran, _, _ = asked(easyllm, Script(*steps))
+    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+
+
+def test_an_open_end_beside_text(easyllm: Easyllm) -> None:
+    """The only finish reason came with the last text: it is believed when nothing follows."""
+    ran, requests, took = asked(
+        easyllm, Script(chunk("Hello", finish="stop"), OPEN), timeout={"idle": 1}
+    )
+    assert (ran.code, ran.out, len(requests)) == (0, b"Hello\n", 1), ran.err
+    assert took < QUICK
+
+
+def test_an_open_end_where_no_finish_reason_was_true(easyllm: Easyllm) -> None:
+    steps = (chunk("Hel", finish="stop"), chunk("lo", finish="stop"), OPEN)
+    ran, _, took = asked(easyllm, Script(*steps), args=("stream",), timeout={"idle": 1})
+    assert (ran.code, ran.out) == (7, b"Hello\n"), ran.err
+    assert took < QUICK
+
+
+def test_an_open_end_behind_the_usage(easyllm: Easyllm) -> None:
+    """Counts without choices are the end, also where every chunk claimed it."""
+    steps = (chunk("Hel", finish="stop"), chunk("lo", finish="stop"), usage_chunk(1, 2), OPEN)
+    ran, _, took = asked(easyllm, Script(*steps))
+    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert took < QUICK
 
 
 def test_a_limit_that_the_server_refused_is_not_yours(easyllm: Easyllm) -> None:
@@ -86,8 +124,9 @@ def test_a_limit_that_the_server_refused_is_not_yours(easyllm: Easyllm) -> None:
     assert "that you set" not in ran.err
 
 
-def test_a_full_context_window_is_not_your_limit(easyllm: Easyllm) -> None:
-    script = said("Hello", finish="model_context_window_exceeded")
+@pytest.mark.parametrize("word", ["model_context_window_exceeded", "model_length"])
+def test_a_full_context_window_is_not_your_limit(easyllm: Easyllm, word: str) -> None:
+    script = said("Hello", finish=word)
     ran, _, _ = asked(easyllm, script, args=("chat", "--max-tokens", "50"))
     assert (ran.code, ran.out) == (7, b"")
     assert "that you set" not in ran.err

@@ -122,11 +122,11 @@ def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
     assert type(failed([{"type": "response.created", "response": response([])}])) is MalformedAnswer
 
 
-def test_what_comes_behind_the_end_is_left_out() -> None:
-    late = [delta("more", item_id="m2"), delta("more", item_id="m2")]
-    came, done = decoded([delta("Hi", item_id="m"), ended(), *late])
-    assert done["text"] == "Hi"
-    assert len([one for one in came if isinstance(one, Note)]) == 1
+def test_text_behind_completed_belongs_to_the_answer() -> None:
+    late = [delta("mo", item_id="m2"), delta("re", item_id="m2"), ended()]
+    came, done = decoded([delta("Hi ", item_id="m"), ended(), *late])
+    assert (done["text"], done["finish_reason"]) == ("Hi more", "stop")
+    assert not [one for one in came if isinstance(one, Note)]
 
 
 def test_done_is_no_end() -> None:

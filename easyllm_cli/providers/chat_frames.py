@@ -6,63 +6,110 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from ..events import Event, Note, Reasoning, Text, Usage
-from .decoder import Decoder
+from ..events import Event, Reasoning, Text, Usage
+from .decoder import MORE_ANSWERS, Decoder
+from .finish_reasons import is_claim
 
 # Gateways mirror one in another, so the first that says something is taken, never two (trap 7).
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+THINKING = ("thinking", "reasoning")  # types of a part of the content
+LATE = "the server sent more text after the answer's end: left out"
 
 
 class ChatDecoder(Decoder):
-    """`choices[0].delta` or `.message`; the end is a finish_reason or `[DONE]`."""
+    """`choices[0].delta` or `.message`; a finish_reason claims the end, `[DONE]` is the end."""
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
-        self._told = False
+        self._done = False
+        self._reasoned = False
+        self._from_message = False  # the text so far came in `message`, not in deltas
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event == "[DONE]":
-            self.ended = self.over = True
+            self.ended = self.over = self._done = True
             return
         yield from super().read(body, event)
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usage") or table(body.get("x_groq")).get("usage")
         if isinstance(usage, dict):
-            self.usage = usage_of(usage)
+            self._count(usage)
         choices = body.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and not choice.get("index"):
-                yield from self._choice(choice)
+        if choices:
+            for choice, mine in self.answers(choices):
+                if mine and not self._done:
+                    yield from self._choice(choice)
+                elif (table(choice.get("delta")) or table(choice.get("message"))).get("content"):
+                    yield from self.tell(LATE if self._done else MORE_ANSWERS)  # [DONE]: no claim
+        elif usage and self.ended:
+            self.over = self._marked = True  # the last frame but for `[DONE]`
+
+    def _count(self, usage: dict[str, Any]) -> None:
+        """Take counts in, but none that say nothing."""
+        counts = usage_of(usage)
+        if self.usage is None or counts != Usage():
+            self.usage = counts
 
     def _choice(self, choice: dict[str, Any]) -> Iterator[Event]:
-        delta = choice.get("delta") or choice.get("message")
-        if isinstance(delta, dict) and self.finish is None:
-            yield from self._delta(delta)
-        elif isinstance(delta, dict) and delta.get("content") and not self._told:
-            # What comes after the finish belongs to no answer (FAULTS §4, 24).
-            self._told = True
-            yield Note("the server sent more text after the answer's end: left out")
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(delta, dict):
+            yield from self._said(delta)
+        if isinstance(message, dict):
+            yield from self._message(message)
+        if isinstance(choice.get("usage"), dict):
+            self._count(choice["usage"])
+        self.refuse_error(choice)
         reason = choice.get("finish_reason")
-        if isinstance(reason, str) and reason:
+        if reason and is_claim(reason):
             self.finished(reason)
-        elif self.whole and isinstance(choice.get("message"), dict):
+        elif self.whole and isinstance(message, dict):
             self.ended = True  # a whole body that could be parsed was not cut
 
-    def _delta(self, delta: dict[str, Any]) -> Iterator[Event]:
-        yield from _reasoning(delta)
-        content = delta.get("content")
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
+        """The whole answer, or a piece of it; what deltas have brought is said already."""
+        wrote = self.wrote and not self._from_message
+        reasoned, refused = self._reasoned and not self._from_message, self.refusal
+        for event in self._said(message):
+            if not (wrote if isinstance(event, Text) else reasoned):
+                self._from_message = True
+                yield event
+        if refused and not self._from_message:
+            self.refusal = refused
+
+    def _said(self, said: dict[str, Any]) -> Iterator[Event]:
+        """What a delta or a message holds."""
+        content = said.get("content")
+        text_alone = len(said) == 1 and isinstance(content, str)  # most deltas
+        if not text_alone:
+            for event in _reasoning(said):
+                self._reasoned = True
+                yield event
         if isinstance(content, str):
             if content:
                 self.wrote = True
                 yield Text(content)
-        elif isinstance(content, list):
-            for event in _parts(content):
+        elif content:
+            self.left_out = self.left_out or _no_text(content)
+            for event in parts_of(content):
                 self.wrote = self.wrote or isinstance(event, Text)
                 yield event
-        refusal = delta.get("refusal")
+        if not text_alone:
+            self._beside_text(said)
+
+    def _beside_text(self, said: dict[str, Any]) -> None:
+        """What is neither text nor reasoning: a refusal, calls of tools, images, sound, errors."""
+        refusal = said.get("refusal")
         if isinstance(refusal, str):
             self.refused(refusal)
+        call = said.get("function_call")
+        if said.get("tool_calls") or (isinstance(call, dict) and call.get("name")):
+            self.because("tool_calls")
+        if said.get("images"):
+            self.left_out = "an image"
+        elif said.get("audio"):
+            self.left_out = "audio"
+        self.refuse_error(said)
 
 
 def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:
@@ -83,33 +130,76 @@ def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:
             yield Reasoning("", hidden=True)
 
 
-def _parts(content: list[Any]) -> Iterator[Event]:
-    """Content as a list: Mistral's thinking parts and text parts (WIRE §2)."""
-    for part in content:
+def parts_of(content: Any) -> Iterator[Event]:
+    """Content that is text, or one part or a list of them: text, and Mistral's thinking."""
+    for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
-            yield Text(part)
-        elif isinstance(part, dict) and part.get("type") == "thinking":
-            inner = part.get("thinking")
-            for event in _parts(inner if isinstance(inner, list) else [inner]):
+            if part:
+                yield Text(part)
+            continue
+        part = table(part)
+        if part.get("type") in THINKING:
+            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+            for event in parts_of(inner):
                 if isinstance(event, Text):
                     yield Reasoning(event.text)
-        elif isinstance(part, dict) and isinstance(part.get("text"), str) and part["text"]:
-            yield Text(part["text"])
+            continue
+        text = part.get("text")
+        text = text.get("value") if isinstance(text, dict) else text
+        if isinstance(text, str) and text:
+            yield Text(text)
+
+
+def _no_text(content: Any) -> str:
+    """What the parts of a content are, where one is no text; "" = all are."""
+    parts = content if isinstance(content, list) else [content]
+    kinds = " ".join(str(table(part).get("type")) for part in parts)
+    return "an image" if "image" in kinds else "audio" if "audio" in kinds else ""
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
-    """Token counts as OpenAI reports them, OpenRouter's cost and DeepSeek's cache hits."""
-    prompt = table(usage.get("prompt_tokens_details"))
-    completion = table(usage.get("completion_tokens_details"))
-    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
+    """Token counts as OpenAI reports them in both its protocols, and as others do.
+
+    DeepSeek's cache hits, Perplexity's and Moonshot's counts beside the details, OpenRouter's cost.
+    """
+    prompt = counted(usage, "prompt_tokens", "input_tokens")
+    total = counted(usage, "total_tokens")
+    given = _details(usage, "prompt_tokens_details", "input_tokens_details")
+    written = _details(usage, "completion_tokens_details", "output_tokens_details")
+    reasoning = counted(usage | written, "reasoning_tokens")
     return Usage(
-        count(usage.get("prompt_tokens")),
-        count(usage.get("completion_tokens")),
-        count(usage.get("total_tokens")),
-        count(completion.get("reasoning_tokens")),
-        count(cached),
+        prompt,
+        _with_reasoning(
+            prompt, counted(usage, "completion_tokens", "output_tokens"), reasoning, total
+        ),
+        total,
+        reasoning,
+        counted(
+            usage | given, "cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"
+        ),
         cost_usd=dollars(usage.get("cost")),
     )
+
+
+def _details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The details under the first of these names that holds any, without what is null."""
+    found = next((table(usage[name]) for name in names if usage.get(name)), {})
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def counted(usage: dict[str, Any], *names: str) -> int | None:
+    """The first of these counts that is one."""
+    return next((one for name in names if (one := count(usage.get(name))) is not None), None)
+
+
+def _with_reasoning(
+    prompt: int | None, completion: int | None, reasoning: int | None, total: int | None
+) -> int | None:
+    """Tokens of the answer, its reasoning among them: some vendors (xAI) count it beside them."""
+    if completion is None or not reasoning:
+        return completion
+    apart = None not in (prompt, total) and (prompt or 0) + completion + reasoning == total
+    return completion + reasoning if apart or reasoning > completion else completion
 
 
 def dollars(value: Any) -> float | None:
@@ -129,5 +219,7 @@ def table(value: Any) -> dict[str, Any]:
 
 def count(value: Any) -> int | None:
     """A number of tokens, or None where a server sent none (or nonsense)."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and value >= 0 else None

@@ -7,42 +7,31 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ..errors import BusyError, FilteredError, IncompleteAnswer, MalformedAnswer
-from ..events import Done, Event, Usage
+from ..events import Done, Event, Note, Usage
 from ..transport.framing import BODY
 from ..transport.status import from_object
+from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
 
 MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap
-# The providers' words for an answer's end in OpenAI's (WIRE §8); others stay as they are.
-FINISH = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "completed": "stop",
-    "max_tokens": "length",
-    "max_output_tokens": "length",
-    "function_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "spii": "content_filter",
-    "image_safety": "content_filter",
-    "refusal": "content_filter",
-}
-FAILED = ("error", "failed", "other", "insufficient_system_resource")
+# Seconds: for the usage frame behind a finish reason, and for the body's own end behind the
+# end marker.
+AFTER_THE_END = 2.0
+AFTER_THE_LAST = 0.25
+MORE_ANSWERS = "the server sent more than one answer: the first is shown, the others are left out"
 
 
 class Decoder(ABC):
     """Reads one answer. `read` is called for every frame, `end` once when the body is over.
 
-    `ended`: the answer's end marker came. `over`: nothing can follow it. `whole`: the frame at
-    hand is the whole body. `marker_is_final`: no text follows the marker in this protocol.
+    A finish reason is a claim: text behind it belongs to the answer, and shows that this server's
+    claims are worth nothing. `ended`: a claim or the end marker came. `over`: the end marker came,
+    or what stands for it, and no text behind it. `whole`: the frame at hand is the whole body.
     `wrote`: there was answer text. `refusal`: what came in the field made for refusals.
+    `left_out`: what of the answer is no text. `context_full`: it was cut at the model's context.
+    `claims_are_common`: servers of this protocol claim the end in every frame.
     """
 
-    marker_is_final: ClassVar[bool] = True
+    claims_are_common: ClassVar[bool] = False
 
     def __init__(self, stream: bool) -> None:
         self.stream = stream
@@ -55,6 +44,15 @@ class Decoder(ABC):
         self.over = False
         self.wrote = False
         self.refusal = ""
+        self.left_out = ""
+        self.context_full = False
+        self._told: set[str] = set()  # notes
+        self._index: Any = None  # which of several answers is read; None = not known yet
+        self._claims = 0
+        self._weighed = 0  # claims that `seconds_left` has seen
+        self._marked = False  # the newest frame set `over`
+        self._bare = False  # nothing was said beside the newest claim, nor behind it
+        self._disproved = False  # something was said behind a claim
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         """The events of one frame.
@@ -87,14 +85,82 @@ class Decoder(ABC):
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         """The events of one good frame; sets `usage`, `finish` and `ended`."""
 
-    def finished(self, reason: str) -> None:
-        """The terminal marker came, with the provider's word for why.
+    def answers(self, choices: Any) -> Iterator[tuple[dict[str, Any], bool]]:
+        """A frame's pieces of one or more answers, and whether each belongs to the one we read:
+        the one numbered 0, or where a server begins with another that one."""
+        found = [one for one in choices if isinstance(one, dict)] if choices else []
+        if self._index is None and found:
+            numbers = [one.get("index") or 0 for one in found]
+            self._index = 0 if 0 in numbers else numbers[0]
+        for one in found:
+            yield one, (one.get("index") or 0) == self._index
 
-        A second one never turns a cut answer into a whole one: `stop` gives way to any other.
+    def tell(self, text: str) -> Iterator[Event]:
+        """A note, once."""
+        if text not in self._told:
+            self._told.add(text)
+            yield Note(text)
+
+    def finished(self, reason: Any = None, marker: bool = False) -> None:
+        """The server says that the answer is over, and perhaps why.
+
+        `marker`: by the protocol's end marker, behind which nothing is expected.
         """
         self.ended = True
-        if reason and self.finish in (None, "stop"):
-            self.finish = FINISH.get(reason.lower(), reason.lower())
+        self._claims += 1
+        if marker:
+            self.over = self._marked = True
+        self.because(reason)
+
+    def because(self, reason: Any) -> None:
+        """Why the answer ends, or will. The last reason counts, but none makes an answer whole
+        that an earlier one has cut."""
+        word = word_of(reason)
+        kind = kind_of(word)
+        if not kind or not counts_more(word, self.finish):
+            return
+        self.context_full = self.context_full or kind == CONTEXT
+        self.finish = {CONTEXT: LENGTH, FAILED: word, UNKNOWN: word}.get(kind, kind)
+
+    def refuse_error(self, holder: dict[str, Any]) -> None:
+        """Look for an error inside a part of a frame.
+
+        Raises:
+            EasyLLMError: there is one.
+        """
+        error = holder.get("error")
+        if error and isinstance(error, dict | str):
+            raise from_object({"error": error})
+
+    def seconds_left(self, spoke: bool) -> float | None:
+        """How long to wait for what may stand behind the frame just read, once `ended`.
+
+        None = as long as for any frame: something was said beside the claim, or behind one, so
+        that more may come. `spoke`: the frame held text or reasoning.
+        """
+        claimed, behind = self._claims > self._weighed, self._weighed > 0
+        self._weighed = self._claims
+        if spoke:
+            self.over = self.over and (self._marked or not behind)
+            self._disproved = self._disproved or behind
+            self._bare = False
+        elif claimed:
+            self._bare = True
+        self._marked = False
+        if self.over:
+            return AFTER_THE_LAST
+        # Without text no answer is whole, so that a first chunk which claims its end ends nothing.
+        expected = self.wrote or self.finish not in (None, STOP)
+        return AFTER_THE_END if self._bare and expected and not self._disproved else None
+
+    def stands(self, cut: bool) -> bool:
+        """Whether the claim is believed although the connection was cut, or left open (`cut`
+        False): there was nothing behind it, and where it was cut nothing beside it either."""
+        if self.over:
+            return True
+        if not self.ended or self._disproved:
+            return False
+        return self._bare or not (cut or self.claims_are_common)
 
     def refused(self, text: str) -> None:
         """More words of a refusal, in the field that is made for it.
@@ -115,13 +181,13 @@ class Decoder(ABC):
         Raises:
             FilteredError: the model refused in the field that is made for it (trap 27).
             IncompleteAnswer: the body ended without its terminal marker.
-            MalformedAnswer: there was nothing at all in it.
+            MalformedAnswer: there was nothing at all in it, or nothing that is text.
             BusyError: the marker says that the provider failed.
         """
         if self.refusal and not self.wrote:
             raise self._refused()
         if self.refusal:
-            self.finished("content_filter")
+            self.because("content_filter")
         if self.usage is not None:
             yield self.usage
         if not self.ended:
@@ -131,7 +197,11 @@ class Decoder(ABC):
                     hint="ask again",
                 )
             raise MalformedAnswer("the server sent an empty answer", hint="check the endpoint")
-        if self.finish and self.finish.startswith((*FAILED, "malformed")):
+        if self.finish and kind_of(self.finish) == FAILED:
             raise BusyError(f'the provider gave up (finish_reason "{self.finish}")')
+        if self.left_out and self.wrote:
+            yield Note(f"the answer also holds {self.left_out}: left out")
+        elif self.left_out and self.finish in (None, STOP):
+            raise MalformedAnswer(f"the answer is {self.left_out}, not text", hint="ask for text")
         response = {"frames": self.frames, "last": self.last} if self.stream else self.last
-        yield Done(self.finish, self.finish in (None, "stop"), response)
+        yield Done(self.finish, self.finish in (None, STOP), response)

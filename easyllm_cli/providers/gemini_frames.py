@@ -8,56 +8,101 @@ from typing import Any, ClassVar
 from ..errors import FilteredError
 from ..events import Event, Reasoning, Text, Usage
 from .chat_frames import count, table
-from .decoder import Decoder
+from .code_blocks import fenced, line_end_after
+from .decoder import MORE_ANSWERS, Decoder
+from .finish_reasons import is_claim
 
 
 class GeminiDecoder(Decoder):
-    """The end is a candidate's finishReason, or a blocked prompt; there is no [DONE]."""
+    """A candidate's finishReason claims the end, or a blocked prompt; there is no [DONE]."""
 
-    marker_is_final: ClassVar[bool] = False
+    claims_are_common: ClassVar[bool] = True  # some models say STOP in every frame
+
+    def __init__(self, stream: bool) -> None:
+        super().__init__(stream)
+        self._line_end = ""  # what the next block needs before it, to begin a line
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
         if isinstance(usage, dict):
-            self.usage = usage_of(usage)
+            counts = usage_of(usage)
+            if self.usage is None or counts != Usage():
+                self.usage = counts
         blocked = table(body.get("promptFeedback")).get("blockReason")
-        if blocked and not body.get("candidates"):
+        candidates = body.get("candidates")
+        if blocked and not candidates:
             if not self.wrote:
                 raise FilteredError(
                     f"the prompt was blocked: {blocked}", hint="rephrase the prompt"
                 )
             self.finished("content_filter")
-        candidates = body.get("candidates")
-        for candidate in candidates if isinstance(candidates, list) else ():
-            if isinstance(candidate, dict) and not candidate.get("index"):
+        elif usage and not candidates and self.ended:
+            self.over = self._marked = True
+        for candidate, mine in self.answers(candidates):
+            if mine:
                 yield from self._candidate(candidate)
+            elif table(candidate.get("content")).get("parts"):
+                yield from self.tell(MORE_ANSWERS)
 
     def _candidate(self, candidate: dict[str, Any]) -> Iterator[Event]:
-        content = candidate.get("content")
-        parts = content.get("parts") if isinstance(content, dict) else None
-        for part in parts if isinstance(parts, list) else ():
-            text = part.get("text") if isinstance(part, dict) else None
-            # Some models say STOP on every frame, so the end is the end of the stream.
+        parts = table(candidate.get("content")).get("parts")
+        for part in parts if isinstance(parts, list) else [parts]:
+            if not isinstance(part, dict):
+                continue
+            text = part.get("text")
             if isinstance(text, str) and text:
-                thought = part.get("thought") is True
-                self.wrote = self.wrote or not thought
-                yield Reasoning(text) if thought else Text(text)
+                if part.get("thought") is True:
+                    yield Reasoning(text)
+                else:
+                    yield self._text(text)
+            else:
+                yield from self._other_part(part)
+        self.refuse_error(candidate)
         reason = candidate.get("finishReason")
-        if isinstance(reason, str) and reason:
+        if is_claim(reason):
             self.finished(reason)
+
+    def _text(self, text: str) -> Text:
+        self.wrote = True
+        self._line_end = line_end_after(text)
+        return Text(text)
+
+    def _other_part(self, part: dict[str, Any]) -> Iterator[Event]:
+        """Code that the model ran and its result, as fenced blocks; what is no text is noted."""
+        code = table(part.get("executableCode"))
+        result = table(part.get("codeExecutionResult"))
+        if isinstance(code.get("code"), str):
+            language = str(code.get("language") or "")
+            yield self._text(self._line_end + fenced(code["code"], language))
+        elif result:
+            output, outcome = result.get("output"), str(result.get("outcome") or "")
+            said = output if isinstance(output, str) and output else ""
+            if not said and outcome and not outcome.endswith("OK"):
+                said = outcome
+            if said:
+                yield self._text(self._line_end + fenced(said, "text"))
+        elif part.get("functionCall"):
+            self.because("tool_calls")
+        elif held := table(part.get("inlineData")) or table(part.get("fileData")):
+            kind = str(held.get("mimeType") or "").partition("/")[0]
+            self.left_out = {"image": "an image", "": "a file"}.get(kind, kind)
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
-    """Counts in our terms: candidatesTokenCount excludes thoughts, ours includes them."""
+    """Counts in our terms: candidatesTokenCount excludes thoughts, ours includes them.
+
+    Where a server's candidates include them already, its total tells. What tools brought into
+    the prompt is counted beside the prompt.
+    """
     thoughts = count(usage.get("thoughtsTokenCount"))
     answer = count(usage.get("candidatesTokenCount"))
+    prompt, total = count(usage.get("promptTokenCount")), count(usage.get("totalTokenCount"))
+    tools = count(usage.get("toolUsePromptTokenCount"))
+    if prompt is not None and tools:
+        prompt += tools
     completion = None
     if thoughts is not None or answer is not None:
         completion = (thoughts or 0) + (answer or 0)
-    return Usage(
-        count(usage.get("promptTokenCount")),
-        completion,
-        count(usage.get("totalTokenCount")),
-        thoughts,
-        count(usage.get("cachedContentTokenCount")),
-    )
+    if answer and thoughts and (prompt or 0) + answer == total and answer >= thoughts:
+        completion = answer
+    return Usage(prompt, completion, total, thoughts, count(usage.get("cachedContentTokenCount")))

@@ -6,25 +6,43 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..events import Event, Reasoning, Text, Usage
-from .chat_frames import count
+from .chat_frames import count, parts_of
 from .decoder import Decoder
+from .finish_reasons import is_claim
 
 
 class OllamaDecoder(Decoder):
-    """One object a line; the last one says `done`."""
+    """One object a line; the last one says `done`. The body's end is the only end marker."""
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         message = body.get("message")
-        if isinstance(message, dict) and not self.ended:
-            thought, text = message.get("thinking"), message.get("content")
-            if isinstance(thought, str) and thought:
-                yield Reasoning(thought)
-            if isinstance(text, str) and text:
-                yield Text(text)
+        said = False
+        if isinstance(message, dict):
+            for event in self._message(message):
+                said = True
+                yield event
+            self.refuse_error(message)
         reason = body.get("done_reason")
-        if body.get("done") is True or (isinstance(reason, str) and reason):
-            self.finished(reason if isinstance(reason, str) else "")
-            self.over = True
+        if body.get("done") is True or is_claim(reason):
+            # Some proxies say so in every line: only one without text is taken for the last.
+            self.finished(reason, marker=not said and body.get("done") is True)
             prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
             both = None if prompt is None or answer is None else prompt + answer
-            self.usage = Usage(prompt, answer, both)
+            usage = Usage(prompt, answer, both)
+            if self.usage is None or usage != Usage():
+                self.usage = usage
+
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
+        thought, content = message.get("thinking"), message.get("content")
+        if isinstance(thought, str) and thought:
+            yield Reasoning(thought)
+        if isinstance(content, str):
+            if content:
+                self.wrote = True
+                yield Text(content)
+        elif content:
+            for event in parts_of(content):
+                self.wrote = self.wrote or isinstance(event, Text)
+                yield event
+        if message.get("tool_calls"):
+            self.because("tool_calls")

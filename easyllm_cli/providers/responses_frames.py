@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..events import Event, Note, Reasoning, Text, Usage
-from ..transport.status import from_object
-from .chat_frames import count, table
+from ..events import Event, Reasoning, Text, Usage
+from .chat_frames import count, table, usage_of
+from .code_blocks import fenced, line_end_after
 from .decoder import Decoder
+from .finish_reasons import is_claim
 from .once import Once, Part
 
 RAW, SUMMARY = "reasoning_text", "summary_text"
+CODE = "code"  # a run of the code interpreter, with its output
 # The part that an event's text belongs to, by the event's name without .delta or .done.
 PIECES = {
     "response.output_text": "output_text",
@@ -37,13 +39,16 @@ class ResponsesDecoder(Decoder):
         self._limit = limit
         self._context = context
         thoughts = Once("\n\n")
-        self._said = {"output_text": Once(), "refusal": Once(), RAW: thoughts, SUMMARY: thoughts}
+        self._said = {
+            "output_text": Once(), "refusal": Once(), CODE: Once(),
+            RAW: thoughts, SUMMARY: thoughts,
+        }  # fmt: skip
+        self._line_end = ""  # what a code block needs before it
         self._items: dict[tuple[str, Any], int] = {}
         self._newest = -1  # item
         self._source: dict[int, str] = {}
         self._hidden = False
         self._called = False
-        self._told = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event != "[DONE]":  # no end of this protocol, but some servers send it
@@ -54,11 +59,7 @@ class ResponsesDecoder(Decoder):
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         name, _, step = str(body.get("type", "")).rpartition(".")
-        if self.ended:
-            if body.get("delta") and not self._told:
-                self._told = True
-                yield Note("the server sent more text after the answer's end: left out")
-        elif name in PIECES and step in ("delta", "done"):
+        if name in PIECES and step in ("delta", "done"):
             yield from self._piece(PIECES[name], step, body)
         elif name in PARTS and step == "done":
             part = table(body.get("part"))
@@ -89,10 +90,10 @@ class ResponsesDecoder(Decoder):
     def _item(self, item: dict[str, Any], place: int) -> Iterator[Event]:
         """A whole item: what of it has not been said yet."""
         source = self._source_of(item, place)
-        for part in (source, "output_text", "refusal"):
+        for part in (source, CODE, "output_text", "refusal"):
             new = self._said[part].whole(texts_of(item, place, part), place)
             yield from self._events(part, new)
-        self._called = self._called or item.get("type") in CALLS
+        self._note_kind(item)
         if item.get("encrypted_content") and place not in self._source:
             yield from self._hide()
 
@@ -103,19 +104,25 @@ class ResponsesDecoder(Decoder):
             self.usage = usage_of(usage)
         output = response.get("output")
         items = [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
-        whole: dict[str, dict[Part, str]] = {RAW: {}, "output_text": {}, "refusal": {}}
+        whole: dict[str, dict[Part, str]] = {RAW: {}, CODE: {}, "output_text": {}, "refusal": {}}
         for index, item in enumerate(items):
             place = self._place(index, item.get("id"))
             whole[RAW] |= texts_of(item, place, self._source_of(item, place))
-            for part in ("output_text", "refusal"):
+            for part in (CODE, "output_text", "refusal"):
                 whole[part] |= texts_of(item, place, part)
-            self._called = self._called or item.get("type") in CALLS
+            self._note_kind(item)
         thought = self.usage is not None and self.usage.reasoning_tokens
         for part, texts in whole.items():
             yield from self._events(part, self._said[part].whole(texts))
             if not self._said[RAW] and (thought or any(map(_is_encrypted, items))):
                 yield from self._hide()
         self._end(response, end)
+
+    def _note_kind(self, item: dict[str, Any]) -> None:
+        """What an item is besides text."""
+        self._called = self._called or item.get("type") in CALLS
+        if item.get("type") == "image_generation_call":
+            self.left_out = "an image"
 
     def _source_of(self, item: dict[str, Any], place: int) -> str:
         """Which of the two tellings of its thoughts an item is heard for."""
@@ -133,19 +140,17 @@ class ResponsesDecoder(Decoder):
         status = response.get("status")
         if status in ENDS and status != "completed":
             end = status
+        self.refuse_error(response)
         if end not in ENDS:
             return  # still in progress, so the answer is not whole
-        if end == "failed" and response.get("error"):
-            raise from_object(response)
         if end == "incomplete":
             reason = table(response.get("incomplete_details")).get("reason")
-            end = reason if isinstance(reason, str) and reason else end
+            end = str(reason) if is_claim(reason) else end
         elif end == "completed" and self._is_spent():
             end = "max_output_tokens"
         if self._called:
-            self.finished("tool_calls")
-        self.finished(end)
-        self.over = True
+            self.because("tool_calls")
+        self.finished(end, marker=True)
 
     def _is_spent(self) -> bool:
         """Whether the answer ends just where its tokens do."""
@@ -160,9 +165,10 @@ class ResponsesDecoder(Decoder):
             return
         if part == "refusal":
             self.refused(text)
-        elif part == "output_text":
+        elif part in ("output_text", CODE):
             self.wrote = True
-            yield Text(text)
+            yield Text(self._line_end + text if part == CODE else text)
+            self._line_end = line_end_after(text)
         else:
             yield Reasoning(text)
 
@@ -191,6 +197,8 @@ class ResponsesDecoder(Decoder):
 
 def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
     """The texts of an item's parts of one kind, by their numbers."""
+    if kind == CODE:
+        return {(place, 0): block} if (block := code_run(item)) else {}
     parts = item.get("summary" if kind == SUMMARY else "content")
     field = "refusal" if kind == "refusal" else "text"
     return {
@@ -200,20 +208,20 @@ def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
     }
 
 
+def code_run(item: dict[str, Any]) -> str:
+    """What the code interpreter ran and what it printed, as code blocks; "" = nothing."""
+    code, outputs = item.get("code"), item.get("outputs")
+    if item.get("type") != "code_interpreter_call" or not _is_text(code):
+        return ""
+    logs = [table(one).get("logs") for one in outputs] if isinstance(outputs, list) else []
+    return fenced(str(code), "python") + "".join(
+        fenced(str(one), "text") for one in logs if _is_text(one)
+    )
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
 def _is_encrypted(item: dict[str, Any]) -> bool:
     return bool(item.get("encrypted_content"))
-
-
-def usage_of(usage: dict[str, Any]) -> Usage:
-    """Token counts as Responses reports them (WIRE §1b d)."""
-    return Usage(
-        count(usage.get("input_tokens")),
-        count(usage.get("output_tokens")),
-        count(usage.get("total_tokens")),
-        count(table(usage.get("output_tokens_details")).get("reasoning_tokens")),
-        count(table(usage.get("input_tokens_details")).get("cached_tokens")),
-    )

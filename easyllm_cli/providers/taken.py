@@ -75,6 +75,10 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
         return
     if reason == "content_filter":
         raise FilteredError("the provider's filter left no text", hint="rephrase the prompt")
+    if reason == "tool_calls":
+        raise IncompleteAnswer(
+            "the model called a tool, and tools are not supported", retryable=False
+        )
     if gathered.reasoning or gathered.hidden:
         raise IncompleteAnswer(
             "the model only reasoned and gave no answer",
@@ -87,8 +91,5 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
             hint="raise --max-tokens: a reasoning model spends them on thinking first",
             retryable=False,
         )
-    if reason == "tool_calls":
-        raise IncompleteAnswer(
-            "the model called a tool, and tools are not supported", retryable=False
-        )
-    raise MalformedAnswer("the answer is empty", hint="ask again, or try another model")
+    why = "" if done.complete else f' (finish_reason "{reason}")'
+    raise MalformedAnswer(f"the answer is empty{why}", hint="ask again, or try another model")

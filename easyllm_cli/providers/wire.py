@@ -41,9 +41,6 @@ from .surrogates import Surrogates
 from .unsupported import refuse_options
 
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
-# Seconds: for the usage frame behind the end marker, and for the body's own end behind `[DONE]`.
-AFTER_THE_END = 2.0
-AFTER_THE_LAST = 0.25
 
 
 class WireProvider(BaseLLMProvider):
@@ -163,28 +160,29 @@ class WireProvider(BaseLLMProvider):
             async for event in frames:
                 for one in surrogates.whole(event):
                     yield one
-        limited = has_limit(request.body or {})
+        limited = has_limit(request.body or {}) and not decoder.context_full
         for event in decoder.end(patience.started):
             yield replace(event, limited=limited) if isinstance(event, Done) else event
 
     async def _frames(
         self, request: Request, stream: bool, patience: Patience, decoder: Decoder
     ) -> AsyncIterator[Event]:
-        """The events of the frames; ends at the end marker even if the connection does not."""
+        """The events of the frames; ends at the answer's end even if the connection does not."""
         frames: Any = self.parsed(request, stream, patience)
         try:
             async with aclosing(frames):
                 async for frame in frames:
+                    spoke = False
                     for event in [frame] if isinstance(frame, Note) else decoder.read(*frame):
                         if isinstance(event, Text | Reasoning):
                             patience.token()
+                            spoke = True
                         yield event
-                    if decoder.ended and decoder.marker_is_final:
-                        patience.closing(AFTER_THE_LAST if decoder.over else AFTER_THE_END)
+                    if decoder.ended and (left := decoder.seconds_left(spoke)) is not None:
+                        patience.closing(left)
         except (NetworkError, IncompleteAnswer) as error:
-            # A connection that is cut or left open behind the end marker takes nothing away.
-            final = decoder.ended and decoder.marker_is_final
-            if not final or isinstance(error, MalformedAnswer):
+            # A connection that is cut or left open behind the answer's end takes nothing away.
+            if isinstance(error, MalformedAnswer) or not decoder.stands(_is_cut(error)):
                 raise
 
     def parsed(
@@ -256,3 +254,9 @@ class WireProvider(BaseLLMProvider):
         has_key = names_a_key(self.profile, self.endpoint)
         self.keys = [Secret("not looked up") if has_key else None]
         return self.request(messages, stream)
+
+
+def _is_cut(error: EasyLLMError) -> bool:
+    """Whether the connection broke, and no timer rang."""
+    cause = error.__cause__ if isinstance(error, IncompleteAnswer) else error
+    return isinstance(cause, NetworkError) and not isinstance(cause, FirstTokenTimeout)

@@ -16,6 +16,7 @@ from .patience import Patience
 
 DONE = b"[DONE]"
 WRONG_ENDPOINT = "check the endpoint in the profile: does it need /v1 at its end?"
+CUT_INSIDE = "the stream ended inside a frame"
 Parsed = tuple[Any, str]
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ async def exchange(
                         yield Note("the server sent bytes that are not UTF-8: shown as \ufffd")
                     if parsed is not None:
                         yield parsed
+                    elif is_tail and patience.started and frame.data.strip():
+                        raise NetworkError(CUT_INSIDE)
             except NetworkError as error:
                 if not patience.started:
                     raise

@@ -43,7 +43,7 @@ def with_nulls(adapter: Adapter) -> tuple[Script, ...]:
 
 
 def late(adapter: Adapter) -> tuple[Script, ...]:
-    """A whole answer, and more text and another end behind its end."""
+    """A whole answer, and more text and another end behind its end marker."""
     wire = adapter.wire
     return (answer(adapter, wire.text("Hello"), wire.end, wire.text("more"), wire.end),)
 
@@ -102,7 +102,7 @@ ODD = (
     Fault("whole", (), lambda a: (a.script("Hello ", "world"),), 0, "Hello world"),
     Fault("whole-with-a-newline", (), lambda a: (a.script("Hello\n"),), 0, "Hello\n"),
     Fault("nulls", (42,), with_nulls, 0, "Hello world"),
-    Fault("late-frames", (42,), late, 0, "Hello", not_for=("gemini",)),
+    Fault("late-frames", (42,), late, 0, "Hello", says="left out", only=CHAT),
     Fault("done-twice", (42,), lambda a: (
         answer(a, a.wire.text("Hello"), a.wire.end, DONE, DONE, usage_chunk(1, 1), DONE),), 0,
         "Hello", only=CHAT),

@@ -68,19 +68,35 @@ def reasoning(adapter: Adapter, text: str) -> bytes:
     return sse({"candidates": [{"content": {"role": "model", "parts": parts}}]})
 
 
-def ended(adapter: Adapter, why: str) -> bytes:
-    """The end marker, `why` being length or content_filter."""
+def ended(adapter: Adapter, why: str, last: bool = True) -> bytes:
+    """The end, `why` being stop, length, content_filter or, for CHAT, another word.
+
+    `last`: with the end marker, where the protocol has one beside the reason.
+    """
     match adapter.name:
         case "openai" | "openrouter":
-            return chunk(finish=why) + DONE
+            return chunk(finish=why) + DONE * last
         case "openai-responses":
+            if why == "stop":
+                return sse({"type": "response.completed", "response": response([])})
             reason = {"length": "max_output_tokens"}.get(why, why)
             made = response([], "incomplete", incomplete_details={"reason": reason})
             return sse({"type": "response.incomplete", "response": made})
         case "ollama":
             return ndjson({"message": {"content": ""}, "done": True, "done_reason": why})
-    reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}[why]
+    reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(why, why.upper())
     return sse({"candidates": [{"content": {"role": "model"}, "finishReason": reason}]})
+
+
+def claimed(adapter: Adapter, text: str, why: str) -> bytes:
+    """A frame with a piece of text and a finish reason; not in Responses."""
+    match adapter.name:
+        case "openai" | "openrouter":
+            return chunk(text, finish=why)
+        case "ollama":
+            return ndjson({"message": {"content": text}, "done": why == "stop", "done_reason": why})
+    content = {"role": "model", "parts": [{"text": text}]}
+    return sse({"candidates": [{"content": content, "finishReason": why.upper()}]})
 
 
 def refused(adapter: Adapter, words: str) -> tuple[bytes, ...]:

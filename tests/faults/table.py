@@ -1,6 +1,7 @@
 """FAULTS: the whole table of faults, data and no code; what runs it is its reader's choice."""
 
 from tests.faults.body import BODY
+from tests.faults.claims import CLAIMS
 from tests.faults.delays import DELAYS
 from tests.faults.endings import ENDINGS
 from tests.faults.fault import Fault
@@ -8,4 +9,4 @@ from tests.faults.network import NETWORK
 from tests.faults.status import STATUS
 from tests.faults.stream import STREAM
 
-FAULTS: tuple[Fault, ...] = (*NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *ENDINGS)
+FAULTS: tuple[Fault, ...] = (*NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *ENDINGS, *CLAIMS)
