@@ -36,14 +36,21 @@ class ChatDecoder(Decoder):
         if isinstance(usage, dict):
             self._count(usage)
         choices = body.get("choices")
-        if choices:
-            for choice, mine in self.answers(choices):
-                if mine and not self._done:
-                    yield from self._choice(choice)
-                elif (table(choice.get("delta")) or table(choice.get("message"))).get("content"):
-                    yield from self.tell(LATE if self._done else MORE_ANSWERS)  # [DONE]: no claim
-        elif usage and self.ended:
-            self.over = self._marked = True  # the last frame but for `[DONE]`
+        if isinstance(choices, list) and choices:
+            if self.index is None:
+                self.choose(choices)
+            for choice in choices:
+                if isinstance(choice, dict):
+                    mine = (choice.get("index") or 0) == self.index and not self._done
+                    yield from self._choice(choice) if mine else self._leave(choice)
+        elif usage and self.ended and self.plausible:
+            self.mark()  # the last frame but for `[DONE]`
+
+    def _leave(self, choice: dict[str, Any]) -> Iterator[Event]:
+        """Another answer than ours, or what stands behind `[DONE]`, which is no claim."""
+        said = table(choice.get("delta")) or table(choice.get("message"))
+        if said.get("content"):
+            yield from self.tell(LATE if self._done else MORE_ANSWERS)
 
     def _count(self, usage: dict[str, Any]) -> None:
         """Take counts in, but none that say nothing."""
@@ -57,9 +64,10 @@ class ChatDecoder(Decoder):
             yield from self._said(delta)
         if isinstance(message, dict):
             yield from self._message(message)
-        if isinstance(choice.get("usage"), dict):
+        if "usage" in choice and isinstance(choice["usage"], dict):
             self._count(choice["usage"])
-        self.refuse_error(choice)
+        if "error" in choice:
+            self.refuse_error(choice)
         reason = choice.get("finish_reason")
         if reason and is_claim(reason):
             self.finished(reason)
@@ -80,7 +88,8 @@ class ChatDecoder(Decoder):
     def _said(self, said: dict[str, Any]) -> Iterator[Event]:
         """What a delta or a message holds."""
         content = said.get("content")
-        text_alone = len(said) == 1 and isinstance(content, str)  # most deltas
+        # Most deltas hold nothing else.
+        text_alone = isinstance(content, str) and len(said) == 1 + ("role" in said)
         if not text_alone:
             for event in _reasoning(said):
                 self._reasoned = True

@@ -47,7 +47,7 @@ class Decoder(ABC):
         self.left_out = ""
         self.context_full = False
         self._told: set[str] = set()  # notes
-        self._index: Any = None  # which of several answers is read; None = not known yet
+        self.index: Any = None  # which of several answers is read; None = not known yet
         self._claims = 0
         self._weighed = 0  # claims that `seconds_left` has seen
         self._marked = False  # the newest frame set `over`
@@ -85,15 +85,12 @@ class Decoder(ABC):
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         """The events of one good frame; sets `usage`, `finish` and `ended`."""
 
-    def answers(self, choices: Any) -> Iterator[tuple[dict[str, Any], bool]]:
-        """A frame's pieces of one or more answers, and whether each belongs to the one we read:
-        the one numbered 0, or where a server begins with another that one."""
-        found = [one for one in choices if isinstance(one, dict)] if choices else []
-        if self._index is None and found:
-            numbers = [one.get("index") or 0 for one in found]
-            self._index = 0 if 0 in numbers else numbers[0]
-        for one in found:
-            yield one, (one.get("index") or 0) == self._index
+    def choose(self, answers: list[Any]) -> None:
+        """Which of several answers is read: the one numbered 0, or where a server begins with
+        another that one."""
+        numbers = [one.get("index") or 0 for one in answers if isinstance(one, dict)]
+        if numbers:
+            self.index = 0 if 0 in numbers else numbers[0]
 
     def tell(self, text: str) -> Iterator[Event]:
         """A note, once."""
@@ -101,15 +98,10 @@ class Decoder(ABC):
             self._told.add(text)
             yield Note(text)
 
-    def finished(self, reason: Any = None, marker: bool = False) -> None:
-        """The server says that the answer is over, and perhaps why.
-
-        `marker`: by the protocol's end marker, behind which nothing is expected.
-        """
+    def finished(self, reason: Any = None) -> None:
+        """The server says that the answer is over, and perhaps why."""
         self.ended = True
         self._claims += 1
-        if marker:
-            self.over = self._marked = True
         self.because(reason)
 
     def because(self, reason: Any) -> None:
@@ -149,9 +141,17 @@ class Decoder(ABC):
         self._marked = False
         if self.over:
             return AFTER_THE_LAST
-        # Without text no answer is whole, so that a first chunk which claims its end ends nothing.
-        expected = self.wrote or self.finish not in (None, STOP)
-        return AFTER_THE_END if self._bare and expected and not self._disproved else None
+        return AFTER_THE_END if self._bare and self.plausible and not self._disproved else None
+
+    @property
+    def plausible(self) -> bool:
+        """Whether the answer may be over: without text none is whole, so that a first frame which
+        says `stop` ends nothing."""
+        return self.wrote or self.finish not in (None, STOP)
+
+    def mark(self) -> None:
+        """The end marker came, or what stands for it: nothing is expected behind it."""
+        self.over = self._marked = True
 
     def stands(self, cut: bool) -> bool:
         """Whether the claim is believed although the connection was cut, or left open (`cut`

@@ -20,7 +20,7 @@ class GeminiDecoder(Decoder):
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
-        self._line_end = ""  # what the next block needs before it, to begin a line
+        self._last_text = ""  # which a code block begins behind
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
@@ -36,10 +36,16 @@ class GeminiDecoder(Decoder):
                     f"the prompt was blocked: {blocked}", hint="rephrase the prompt"
                 )
             self.finished("content_filter")
-        elif usage and not candidates and self.ended:
-            self.over = self._marked = True
-        for candidate, mine in self.answers(candidates):
-            if mine:
+        elif usage and not candidates and self.ended and self.plausible:
+            self.mark()
+        if not isinstance(candidates, list) or not candidates:
+            return
+        if self.index is None:
+            self.choose(candidates)
+        for candidate in candidates:
+            if not isinstance(candidate, dict):
+                continue
+            if (candidate.get("index") or 0) == self.index:
                 yield from self._candidate(candidate)
             elif table(candidate.get("content")).get("parts"):
                 yield from self.tell(MORE_ANSWERS)
@@ -54,33 +60,35 @@ class GeminiDecoder(Decoder):
                 if part.get("thought") is True:
                     yield Reasoning(text)
                 else:
-                    yield self._text(text)
+                    self.wrote = True
+                    self._last_text = text
+                    yield Text(text)
             else:
                 yield from self._other_part(part)
-        self.refuse_error(candidate)
+        if "error" in candidate:
+            self.refuse_error(candidate)
         reason = candidate.get("finishReason")
-        if is_claim(reason):
+        if reason and is_claim(reason):
             self.finished(reason)
 
-    def _text(self, text: str) -> Text:
+    def _block(self, text: str, language: str) -> Text:
         self.wrote = True
-        self._line_end = line_end_after(text)
-        return Text(text)
+        before, self._last_text = line_end_after(self._last_text), "\n"
+        return Text(before + fenced(text, language))
 
     def _other_part(self, part: dict[str, Any]) -> Iterator[Event]:
         """Code that the model ran and its result, as fenced blocks; what is no text is noted."""
         code = table(part.get("executableCode"))
         result = table(part.get("codeExecutionResult"))
         if isinstance(code.get("code"), str):
-            language = str(code.get("language") or "")
-            yield self._text(self._line_end + fenced(code["code"], language))
+            yield self._block(code["code"], str(code.get("language") or ""))
         elif result:
             output, outcome = result.get("output"), str(result.get("outcome") or "")
             said = output if isinstance(output, str) and output else ""
             if not said and outcome and not outcome.endswith("OK"):
                 said = outcome
             if said:
-                yield self._text(self._line_end + fenced(said, "text"))
+                yield self._block(said, "text")
         elif part.get("functionCall"):
             self.because("tool_calls")
         elif held := table(part.get("inlineData")) or table(part.get("fileData")):

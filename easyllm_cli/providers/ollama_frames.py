@@ -18,31 +18,34 @@ class OllamaDecoder(Decoder):
         message = body.get("message")
         said = False
         if isinstance(message, dict):
-            for event in self._message(message):
+            thought, content = message.get("thinking"), message.get("content")
+            if isinstance(thought, str) and thought:
                 said = True
-                yield event
-            self.refuse_error(message)
+                yield Reasoning(thought)
+            if isinstance(content, str):
+                if content:
+                    said = self.wrote = True
+                    yield Text(content)
+            elif content:
+                for event in parts_of(content):
+                    said = True
+                    self.wrote = self.wrote or isinstance(event, Text)
+                    yield event
+            if message.get("tool_calls"):
+                self.because("tool_calls")
+            if "error" in message:
+                self.refuse_error(message)
         reason = body.get("done_reason")
         if body.get("done") is True or is_claim(reason):
+            self.finished(reason)
             # Some proxies say so in every line: only one without text is taken for the last.
-            self.finished(reason, marker=not said and body.get("done") is True)
-            prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
-            both = None if prompt is None or answer is None else prompt + answer
-            usage = Usage(prompt, answer, both)
-            if self.usage is None or usage != Usage():
-                self.usage = usage
+            if body.get("done") is True and not said and self.plausible:
+                self.mark()
+            self._count(body)
 
-    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
-        thought, content = message.get("thinking"), message.get("content")
-        if isinstance(thought, str) and thought:
-            yield Reasoning(thought)
-        if isinstance(content, str):
-            if content:
-                self.wrote = True
-                yield Text(content)
-        elif content:
-            for event in parts_of(content):
-                self.wrote = self.wrote or isinstance(event, Text)
-                yield event
-        if message.get("tool_calls"):
-            self.because("tool_calls")
+    def _count(self, body: dict[str, Any]) -> None:
+        prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
+        both = None if prompt is None or answer is None else prompt + answer
+        usage = Usage(prompt, answer, both)
+        if self.usage is None or usage != Usage():
+            self.usage = usage

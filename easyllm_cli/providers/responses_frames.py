@@ -43,7 +43,7 @@ class ResponsesDecoder(Decoder):
             "output_text": Once(), "refusal": Once(), CODE: Once(),
             RAW: thoughts, SUMMARY: thoughts,
         }  # fmt: skip
-        self._line_end = ""  # what a code block needs before it
+        self._last_text = ""  # which a code block begins behind
         self._items: dict[tuple[str, Any], int] = {}
         self._newest = -1  # item
         self._source: dict[int, str] = {}
@@ -150,7 +150,8 @@ class ResponsesDecoder(Decoder):
             end = "max_output_tokens"
         if self._called:
             self.because("tool_calls")
-        self.finished(end, marker=True)
+        self.finished(end)
+        self.mark()
 
     def _is_spent(self) -> bool:
         """Whether the answer ends just where its tokens do."""
@@ -167,8 +168,8 @@ class ResponsesDecoder(Decoder):
             self.refused(text)
         elif part in ("output_text", CODE):
             self.wrote = True
-            yield Text(self._line_end + text if part == CODE else text)
-            self._line_end = line_end_after(text)
+            yield Text(line_end_after(self._last_text) + text if part == CODE else text)
+            self._last_text = text
         else:
             yield Reasoning(text)
 
