@@ -31,17 +31,23 @@ def frame(chunk: Any, stream: Any) -> dict[str, Any]:
     """One chunk of litellm's stream as an object.
 
     The `finish_reason` that litellm puts at the end of a cut stream goes: the stream knows which
-    one the server sent (undocumented; SPIKES f). Its counts say whether a server sent any.
+    one the server sent (undocumented; SPIKES f), and so does its `stop` for every word that it
+    does not know. Its counts say whether a server sent any.
     """
     made: dict[str, Any] = chunk.model_dump()
     names = ("received_finish_reason", "intermittent_finish_reason")
-    if not any(getattr(stream, name, None) for name in names):
-        for choice in made.get("choices") or ():
-            choice["finish_reason"] = None
+    sent_reason = next((one for name in names if (one := getattr(stream, name, None))), None)
+    for choice in made.get("choices") or ():
+        choice["finish_reason"] = _reason(choice.get("finish_reason"), sent_reason)
     if made.get("usage"):
         sent = [one.usage.model_dump() for one in stream.chunks if getattr(one, "usage", None)]
         made["usage"] = _counts(made["usage"], sent)
     return made
+
+
+def _reason(named: Any, sent: Any) -> Any:
+    """litellm's word for the answer's end, or the server's where litellm made a `stop` of it."""
+    return sent if not sent or named == "stop" else named
 
 
 def _counts(summed: dict[str, Any], sent: list[dict[str, Any]]) -> dict[str, Any]:
@@ -59,8 +65,13 @@ def _counts(summed: dict[str, Any], sent: list[dict[str, Any]]) -> dict[str, Any
 
 
 def whole(answer: Any) -> dict[str, Any]:
-    """A plain answer as an object; counts that are all 0 stand for none."""
+    """A plain answer as an object, its end in the server's words; counts that are all 0 stand for
+    none."""
     made: dict[str, Any] = answer.model_dump()
+    for choice in made.get("choices") or ():
+        sent_reason = table(choice.get("provider_specific_fields")).get("native_finish_reason")
+        if sent_reason:
+            choice["finish_reason"] = _reason(choice.get("finish_reason"), sent_reason)
     usage = table(made.get("usage"))
     if not usage.get("total_tokens"):
         made["usage"] = None

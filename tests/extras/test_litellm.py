@@ -8,6 +8,7 @@ import pytest
 from easyllm_cli import LLMService
 from easyllm_cli.errors import (
     AuthError,
+    BusyError,
     ConfigError,
     IncompleteAnswer,
     MalformedAnswer,
@@ -45,6 +46,36 @@ async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> N
     assert error.partial is not None
     assert error.partial["text"] == "Hello"
     assert error.partial["finish_reason"] is None
+
+
+async def test_a_finish_reason_in_every_chunk_ends_nothing() -> None:
+    steps = [chunk(text, finish="stop") for text in ("Hel", "lo ", "you")]
+    with StandIn(scripted(Script(*steps, DONE))) as server:
+        done = await answer(asking(server))
+    assert (done["text"], done["finish_reason"], done["complete"]) == ("Hello you", "stop", True)
+
+
+@both_ways
+@pytest.mark.parametrize(("word", "reason"), [
+    ("model_length", "length"), ("sensitive", "content_filter"), ("brand_new", "brand_new"),
+])  # fmt: skip
+async def test_words_that_litellm_calls_stop(stream: bool, word: str, reason: str) -> None:
+    streamed = Script(chunk("Hello"), chunk(finish=word), DONE)
+    message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
+    script = streamed if stream else plain(choices=[message | {"finish_reason": word}])
+    with StandIn(scripted(script)) as server:
+        done = await answer(asking(server), stream)
+    assert (done["text"], done["finish_reason"]) == ("Hello", reason)
+    assert not done["complete"]
+
+
+@both_ways
+async def test_a_provider_that_gave_up_behind_litellm(stream: bool) -> None:
+    streamed = Script(chunk("Hello"), chunk(finish="network_error"), DONE)
+    message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
+    script = streamed if stream else plain(choices=[message | {"finish_reason": "network_error"}])
+    with StandIn(scripted(script)) as server:
+        await failure(BusyError, asking(server, max_retries=0), stream)
 
 
 @both_ways
