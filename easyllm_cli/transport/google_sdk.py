@@ -71,7 +71,7 @@ class GoogleCarrier:
             EasyLLMError: by the status and words of the server's answer.
             AuthError: no key, and no application-default credentials.
         """
-        call = _Call(self, request, max(patience.first_token, patience.idle) + MOMENT)
+        call = _Call(self, request, patience)
         try:
             yield Answer(200, {}, request.url, in_thread(call.frames()), patience)
         finally:
@@ -100,10 +100,11 @@ class GoogleCarrier:
 class _Call:
     """One request, made and read in a thread; `stop` ends it from outside."""
 
-    def __init__(self, carrier: GoogleCarrier, request: Request, seconds: float) -> None:
+    def __init__(self, carrier: GoogleCarrier, request: Request, patience: Patience) -> None:
         self.carrier = carrier
         self.request = request
-        self.seconds = seconds
+        self.seconds = max(patience.first_token, patience.idle) + MOMENT
+        self._patience = patience
         self._session: _Session | None = None
         self.stopped = threading.Event()
 
@@ -117,7 +118,10 @@ class _Call:
             with _Session(self) as self._session:
                 yield from self._answer(self._session)
         except Exception as error:
-            if ours := _translated(error, self.carrier):
+            ours = _translated(error, self.carrier)
+            if ours is None and self._patience.started:  # what came may be no more than a part
+                ours = NetworkError("the list of frames ended too early")
+            if ours is not None:
                 raise ours from error
 
     def stop(self) -> None:

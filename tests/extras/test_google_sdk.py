@@ -215,6 +215,23 @@ async def test_a_cut_keeps_the_partial_text(end: tuple[Step, ...]) -> None:
     assert (error.partial["text"], error.partial["complete"]) == ("Hello", False)
 
 
+@pytest.mark.parametrize("end", [(), (Cut(),), (Reset(),)], ids=["eof", "cut", "reset"])
+async def test_a_cut_behind_stop_beside_text_is_a_cut(end: tuple[Step, ...]) -> None:
+    """Some models say STOP in every frame."""
+    first = b"[" + frame("Hel", finishReason="STOP")
+    with StandIn(scripted(array(first, *end))) as server:
+        error = await failure(IncompleteAnswer, asked(server, max_retries=0))
+    assert error.partial is not None
+    assert error.partial["text"] == "Hel"
+
+
+async def test_stop_in_every_frame_ends_nothing() -> None:
+    first, last = (frame(text, finishReason="STOP") for text in ("Hel", "lo"))
+    with StandIn(scripted(array(b"[" + first, b"," + last, b"]"))) as server:
+        done = await answer(asked(server))
+    assert (done["text"], done["complete"]) == ("Hello", True)
+
+
 async def test_a_dropped_connection_is_retried_and_a_plain_answer_may_be_cut() -> None:
     with StandIn(scripted(Script(Cut()))) as server:
         await failure(NetworkError, asked(server, max_retries=1))
