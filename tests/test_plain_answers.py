@@ -141,3 +141,11 @@ def test_an_image_beside_text_is_noted() -> None:
     done, notes = read(GeminiDecoder, body)
     assert (done["text"], done["complete"]) == ("Hello", True)
     assert notes == ["the answer also holds audio: left out"]
+
+
+@pytest.mark.parametrize(("reason", "complete"), [
+    ("SAFETY", False), ("BLOCK_REASON_UNSPECIFIED", True),
+])  # fmt: skip
+def test_a_block_beside_text_is_not_undone_by_stop(reason: str, complete: bool) -> None:
+    body = gemini({"text": "Hello"}) | {"promptFeedback": {"blockReason": reason}}
+    assert read(GeminiDecoder, body)[0]["complete"] is complete

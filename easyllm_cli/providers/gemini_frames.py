@@ -36,6 +36,8 @@ class GeminiDecoder(Decoder):
                     f"the prompt was blocked: {blocked}", hint="rephrase the prompt"
                 )
             self.finished("content_filter")
+        elif blocked and "unspecified" not in str(blocked).lower():
+            self.because("content_filter")
         elif usage and not candidates and self.ended and self.plausible:
             self.mark()
         if not isinstance(candidates, list) or not candidates:
