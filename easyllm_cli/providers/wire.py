@@ -258,5 +258,6 @@ class WireProvider(BaseLLMProvider):
 
 def _is_cut(error: EasyLLMError) -> bool:
     """Whether the connection broke, and no timer rang."""
-    cause = error.__cause__ if isinstance(error, IncompleteAnswer) else error
-    return isinstance(cause, NetworkError) and not isinstance(cause, FirstTokenTimeout)
+    if isinstance(error, IncompleteAnswer):
+        return error.__cause__ is not None  # what broke it
+    return not isinstance(error, FirstTokenTimeout)

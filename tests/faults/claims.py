@@ -4,7 +4,7 @@ from tests.adapters import Adapter
 from tests.faults.fault import Fault, Scripts
 from tests.faults.spelling import CHAT, answer, claimed, cut, ended, failed
 from tests.standins.responses import message, response
-from tests.standins.script import DONE, Script, chunk, ndjson, sse, usage_chunk
+from tests.standins.script import DONE, Script, Wait, chunk, ndjson, sse, usage_chunk
 
 BESIDE = ("openai", "openrouter", "ollama", "gemini")  # text and claim may share a frame
 BROKE = {"code": 500, "message": "it broke"}
@@ -85,6 +85,12 @@ EARLY = (
     Fault("cut-beside-the-claim", (), lambda a: (cut(a, claimed(a, "Hel", "stop")),), 7, "Hel",
           only=BESIDE, chat_tries=2),
     Fault("torn-behind-the-claim", (), torn, 7, "Hel", only=BESIDE, chat_tries=2),
+    Fault("open-behind-the-end", (), lambda a: (
+        answer(a, a.wire.text("Hello"), a.wire.end, Wait(40)),), 0, "Hello",
+        keys={"timeout": {"idle": 5}}),
+    Fault("stop-before-any-text", (), lambda a: (answer(
+        a, ended(a, "stop", last=False), Wait(2.5), a.wire.text("Hello"), ended(a, "stop")),), 0,
+        "Hello", only=BESIDE),
     Fault("words-that-say-nothing", (), frames(("Hel", "null"), ("lo ", "none"), ("you", "stop")),
           0, "Hello you", only=BESIDE),
     Fault("nothing-but-such-words", (), frames(("Hel", "null"), ("lo", "null")), 7, "Hello",
