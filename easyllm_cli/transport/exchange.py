@@ -45,8 +45,8 @@ async def exchange(
                         yield Note("the server sent bytes that are not UTF-8: shown as \ufffd")
                     if parsed is not None:
                         yield parsed
-                    elif is_tail and patience.started and frame.data.strip():
-                        raise NetworkError(CUT_INSIDE)
+                if reader.torn and patience.started:
+                    raise NetworkError(CUT_INSIDE)
             except NetworkError as error:
                 if not patience.started:
                     raise
@@ -89,10 +89,12 @@ def _fitting(start: bytes, answer: Answer, framing: Framing) -> Framing:
 
 
 class _Reader:
-    """Parses frames; `replaced` is 1 once a frame held bytes that are not UTF-8."""
+    """Parses frames; `replaced` is 1 once a frame held bytes that are not UTF-8. `torn`: the
+    stream ended inside a frame."""
 
     def __init__(self) -> None:
         self.replaced = 0
+        self.torn = False
 
     def parse(self, frame: Frame, is_tail: bool) -> Parsed | None:
         """The frame's JSON; None for a tail that is no JSON: the stream was cut inside it."""
@@ -107,6 +109,7 @@ class _Reader:
             return json.loads(text), frame.event
         except (ValueError, RecursionError):
             if is_tail:
+                self.torn = bool(frame.data.strip())
                 return None
             raise MalformedAnswer(
                 "the server sent something that is not JSON", hint=WRONG_ENDPOINT
