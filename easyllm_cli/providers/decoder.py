@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
-from ..errors import BusyError, FilteredError, IncompleteAnswer, MalformedAnswer
-from ..events import Done, Event, Note, Usage
+from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
+from ..events import Done, Event, Note, Reasoning, Text, Usage
 from ..transport.framing import BODY
 from ..transport.status import from_object
 from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
@@ -70,12 +71,20 @@ class Decoder(ABC):
         self.last = body
         if not isinstance(body, dict) or event == "error" or self.is_error(body):
             if isinstance(body, dict) and body:
+                yield from self._text_beside_error(body)
                 raise from_object(body)
             raise MalformedAnswer("the server sent a frame that is no object")
         try:
             yield from self.decode(body)
         except (AttributeError, TypeError, KeyError, RecursionError) as error:
             raise MalformedAnswer("the server sent a frame of an unknown shape") from error
+
+    def _text_beside_error(self, body: dict[str, Any]) -> Iterator[Event]:
+        """What of the answer came in the frame that reports an error."""
+        with suppress(EasyLLMError, AttributeError, TypeError, KeyError, RecursionError):
+            for event in self.decode(body):
+                if isinstance(event, Text | Reasoning):
+                    yield event
 
     def is_error(self, body: dict[str, Any]) -> bool:
         """Whether a frame is the provider's error report."""

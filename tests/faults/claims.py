@@ -58,6 +58,19 @@ def broken_inside(adapter: Adapter) -> tuple[Script, ...]:
     return (answer(adapter, adapter.wire.text("Hello"), frame),)
 
 
+def broken_beside_text(adapter: Adapter) -> tuple[Script, ...]:
+    """The last text and the error in one frame."""
+    match adapter.name:
+        case "ollama":
+            frame = ndjson({"message": {"content": "lo"}, "error": "it broke"})
+        case "gemini":
+            parts = {"content": {"parts": [{"text": "lo"}]}}
+            frame = sse({"candidates": [parts], "error": BROKE})
+        case _:
+            frame = chunk("lo", error=BROKE)
+    return (answer(adapter, adapter.wire.text("Hel"), frame),)
+
+
 def tool_called(adapter: Adapter, text: str) -> tuple[Script, ...]:
     """A call of a tool in an answer that ends with `stop`, as if it were whole."""
     call = {"name": "f", "arguments": {}}
@@ -109,6 +122,8 @@ TWO_ENDS = (
           "Hello", says="filter", not_for=("ollama",)),
     Fault("error-behind-the-claim", (35,), lambda a: behind("stop", failed(a, 503, "it broke"))(a),
           5, "Hello", says="it broke"),
+    Fault("error-beside-text", (35,), broken_beside_text, 5, "Hello", says="it broke",
+          only=BESIDE),
     Fault("error-inside-the-claim", (35,), broken_inside, 5, "Hello", says="it broke"),
 )  # fmt: skip
 ODD = (
