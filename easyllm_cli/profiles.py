@@ -78,7 +78,7 @@ class Profile:
     seed: int | None = _key("seed of the sampling")
     stop: str | list[str] | None = _key("text that ends the answer")
     reasoning: str | None = _key("how hard to think", EFFORTS)
-    reasoning_tags: str = _key("inline <think> tags", ("auto", "implicit", "off"), "auto")
+    reasoning_tags: str = _key("inline marks of reasoning", ("auto", "implicit", "off"), "auto")
     max_retries: int = _key("retries after the first try", default=3)
     initial_retry_delay: float = _key("first wait, seconds", default=1.0)
     max_retry_delay: float = _key("longest wait, seconds", default=60.0)

@@ -1,10 +1,11 @@
 """Tells reasoning from answer where a model marks it inline, live and at any split.
 
-Rules (DESIGN §7, "Inline tags"): a block counts only at the answer's start, where white space and
-further blocks may precede it. Nested tags of the same name are counted, so `<think>a<think>b
-</think>c</think>d` is reasoning `a<think>b</think>c` and answer `d`. White space at a block's
-edges is dropped; blocks are joined by a blank line. A `</think>` that nothing opened turns all
-text so far into reasoning, unless it is quoted or stands in a code block.
+A block counts only at the answer's start, where white space and further blocks may precede it;
+its marks are those of `marks.MARKS` and of harmony. Nested tags of the same name are counted, so
+`<think>a<think>b</think>c</think>d` is reasoning `a<think>b</think>c` and answer `d`. White space
+at a block's edges is dropped; blocks are joined by a blank line. A closer that nothing opened
+turns all text so far into reasoning, unless it is quoted or stands in a code block. Where a
+family marks the answer as well, those marks are dropped, in front of it and at its end.
 """
 
 from __future__ import annotations
@@ -16,21 +17,27 @@ from typing import Any
 
 from .errors import EasyLLMError
 from .events import Done, Event, Reasoning, Reclassified, Text
+from .marks import (
+    CLOSER_OF,
+    HARMONY_ENDS,
+    HEADERS,
+    LONE,
+    STARTS,
+    WATCHED,
+    Block,
+    Words,
+    behind_ends,
+    block_at,
+    marks_in,
+    may_be_block,
+    may_be_header,
+    unfinished,
+)
 from .pieces import Pieces
 
-NAMES = ("think", "thinking", "thought", "seed:think")
-OPENERS = tuple(f"<{name}>" for name in NAMES)
-CLOSERS = tuple(f"</{name}>" for name in NAMES)
 ENOUGH_TAGS = 100
 MOST_SPACE = 65_536  # characters of white space before the answer that are held
-ANY_TAG = re.compile("|".join(map(re.escape, OPENERS + CLOSERS)))
-
-
-def unfinished(text: str, tags: tuple[str, ...]) -> int:
-    """How many of the last characters could be the beginning of one of the tags."""
-    start = text.rfind("<", max(0, len(text) - max(map(len, tags))))
-    begun = start >= 0 and any(tag.startswith(text[start:]) for tag in tags)
-    return len(text) - start if begun else 0
+MOST_BEHIND = 1024  # characters of ends and white space that are held behind an answer
 
 
 def quoted(text: str) -> bool:
@@ -44,7 +51,7 @@ class TagSplitter:
     """Text in pieces goes in, Text and Reasoning events come out.
 
     `mode`: the profile's reasoning_tags ("auto", "implicit", "off"). `hold`: whether text is held
-    until it is known that no lone `</think>` follows.
+    until it is known that no lone closer follows.
     """
 
     def __init__(self, mode: str = "auto", hold: bool = False) -> None:
@@ -52,11 +59,19 @@ class TagSplitter:
         self._read = {"auto": self._start, "implicit": self._implicit, "off": self._plain}[mode]
         self._rest = ""
         self._seen = Pieces()
-        self._tags = (OPENERS[0], CLOSERS[0])
-        self._depth = 0
-        self._space = ""
+        self._space = ""  # white space of the reasoning that is held
         self._blocks = 0
+        self._reasoned = False
         self._separated = False
+        # Inside a block: the marks that count, and how many openers wait for each closer.
+        self._tags: Words = ()
+        self._nested: dict[str, int] = {}
+        self._then = self._read  # the state behind an opener and its white space
+        # In the answer: what may end it, whether the end in front counts, what stood before.
+        self._ends: Words = ()
+        self._counts: bool | None = None
+        self._answered = False
+        self._gap = ""
         self._opened = 0
         self._looked = 0
 
@@ -83,12 +98,18 @@ class TagSplitter:
     def end(self) -> Iterator[Event]:
         """What was held back is what it seems."""
         rest, self._rest = self._rest.lstrip() if self._blocks else self._rest, ""
-        if self._depth or self._read == self._implicit:
+        within = self._then == self._inside and self._read in (self._opening, self._inside)
+        if self._read == self._final and self._ends_answer(rest):
+            rest = behind_ends(rest, self._ends, MOST_BEHIND)
+        if within or self._read == self._implicit:
             yield from self._thought(rest)
+        elif rest.startswith(STARTS) and may_be_header(rest) and self._read != self._plain:
+            self._space = "\n\n" if self._reasoned else ""
+            yield from self._thought(rest)  # a header that was cut is no answer
         elif rest and not (self._blocks and not rest.strip()):
             self._seen.add(rest)
             if not self._hold:
-                yield Text(rest)
+                yield Text(self._gap + rest)
         if self._hold:
             yield from self._release()
 
@@ -103,13 +124,14 @@ class TagSplitter:
     def _start(self) -> Iterator[Event]:
         """Before the answer: white space, then a block or the answer's first character."""
         text = self._rest.lstrip()
-        opener = next((tag for tag in OPENERS if text.startswith(tag)), None)
-        if opener:
-            self._open(opener, text[len(opener) :])
-        elif (not text or any(tag.startswith(text) for tag in OPENERS)) and (
-            len(self._rest) < MOST_SPACE
-        ):
+        block = block_at(text)
+        if block:
+            self._open(block, text)
+        elif (not text or may_be_block(text)) and len(self._rest) < MOST_SPACE:
             return
+        elif self._ends:
+            self._rest = text
+            self._answer()
         elif self._blocks or self._separated:
             self._rest = text if self._blocks else self._rest
             self._read = self._plain
@@ -120,48 +142,61 @@ class TagSplitter:
     def _implicit(self) -> Iterator[Event]:
         """The model's template opened the block; some models write the opener all the same."""
         text = self._rest.lstrip()
-        if text.startswith(OPENERS[0]):
-            text = text[len(OPENERS[0]) :]
-        elif not text or OPENERS[0].startswith(text):
+        block = block_at(text)
+        if block is None and (not text or may_be_block(text)):
             return
-        self._open(OPENERS[0], text)
+        self._open(block or (0, None, ()), text)
+        if block is None:
+            self._tags = WATCHED
+            self._then = self._read = self._inside
         yield from ()
 
-    def _open(self, opener: str, rest: str) -> None:
-        self._tags = (opener, opener.replace("<", "</"))
-        self._depth = 1
+    def _open(self, block: Block, text: str) -> None:
+        """A block begins: reasoning, or the answer in its channel."""
+        length, closer, self._ends = block
         self._hold = False  # nothing is held: a block stands at the answer's start
+        self._rest = text[length:].lstrip()
+        self._nested = {}
+        if closer is None:
+            self._answer()
+        else:
+            # Nothing of the blank line shows when the block is empty.
+            self._space = "\n\n" if self._reasoned else ""
+            self._tags = (text[:length], closer) if closer else HARMONY_ENDS + HEADERS
+            self._then = self._inside
         self._blocks += 1
-        # Blocks are joined by a blank line; nothing of it shows when the block is empty.
-        self._space = "\n\n" if self._blocks > 1 else ""
-        self._rest = rest.lstrip()
-        self._read = self._inside if self._rest else self._opening
+        self._read = self._then if self._rest else self._opening
+
+    def _answer(self) -> None:
+        """The answer begins, in a channel that may say where it ends."""
+        self._then = self._read = self._final
+        self._gap = "\n\n" if self._answered else ""
 
     def _opening(self) -> Iterator[Event]:
         """Right after an opener: white space is dropped."""
         self._rest = self._rest.lstrip()
         if self._rest:
-            self._read = self._inside
+            self._read = self._then
         yield from ()
 
     def _inside(self) -> Iterator[Event]:
         """Reasoning, shown as it comes, until its closer."""
-        opener, closer = self._tags
-        at = self._rest.find(closer)
-        if at < 0:
-            at = len(self._rest) - unfinished(self._rest, (closer, opener))
-            piece, self._rest = self._rest[:at], self._rest[at:]
-            self._depth += piece.count(opener)
-            yield from self._thought(piece)
-            return
-        piece = self._rest[:at]
-        self._depth += piece.count(opener) - 1
-        self._rest = self._rest[at + len(closer) :]
-        if self._depth:
-            yield from self._thought(piece + closer)
-            return
+        for at, mark in marks_in(self._rest, self._tags):
+            closer = CLOSER_OF.get(mark)
+            if closer:
+                self._nested[closer] = self._nested.get(closer, 0) + 1
+            elif self._nested.get(mark):
+                self._nested[mark] -= 1
+            else:
+                piece, self._rest = self._rest[:at], self._rest[at:]
+                self._rest = self._rest.removeprefix("" if mark in HEADERS else mark)
+                self._ends = LONE.get(mark, self._ends)
+                self._read = self._start
+                yield from self._thought(piece)
+                return
+        at = len(self._rest) - unfinished(self._rest, self._tags)
+        piece, self._rest = self._rest[:at], self._rest[at:]
         yield from self._thought(piece)
-        self._read = self._start
 
     def _thought(self, text: str) -> Iterator[Event]:
         """Reasoning without the white space at its end, which is kept for what follows."""
@@ -169,25 +204,64 @@ class TagSplitter:
         if shown:
             yield Reasoning(self._space + shown)
             self._space = ""
+            self._reasoned = True
         self._space += text[len(shown) :]
+
+    def _final(self) -> Iterator[Event]:
+        """The answer in a channel: what may end it does where nothing or a block follows."""
+        tags = self._ends + HEADERS if self._ends == HARMONY_ENDS else self._ends
+        while tags and (found := next(marks_in(self._rest, tags), None)):
+            at, mark = found
+            yield from self._said(at)
+            behind = behind_ends(self._rest, self._ends, MOST_BEHIND)
+            if self._ends_answer(self._rest) and len(self._rest) - len(behind) < MOST_BEHIND:
+                if block_at(behind):
+                    self._rest, self._counts = behind, None
+                    self._read, self._answered = self._start, True
+                    return
+                if any(end.startswith(behind) for end in self._ends) or may_be_block(behind):
+                    return
+            self._counts = None
+            yield from self._said(len(mark))
+            if self._looked > ENOUGH_TAGS:  # the answer is about marks
+                self._read = self._plain
+                return
+        yield from self._said(len(self._rest) - (unfinished(self._rest, tags) if tags else 0))
+
+    def _ends_answer(self, rest: str) -> bool:
+        """Whether what may end the answer, and stands in front now, is no text of its own."""
+        if self._counts is None and rest.startswith(self._ends + HEADERS):
+            self._looked += 1
+            self._counts = self._looked <= ENOUGH_TAGS and not quoted("".join(self._seen))
+        return bool(self._counts)
+
+    def _said(self, length: int) -> Iterator[Event]:
+        """The next characters of the answer in a channel."""
+        piece, self._rest = self._rest[:length], self._rest[length:]
+        if piece:
+            self._seen.add(piece)
+            yield Text(self._gap + piece)
+            self._gap = ""
 
     def _watch(self) -> Iterator[Event]:
         """The answer, until a lone closer tells that its beginning was reasoning.
 
         Quoted tags are text, and a closer that an opener in the text belongs to is text as well.
         """
-        while found := ANY_TAG.search(self._rest):
-            yield from self._written(found.start())
-            tag = found[0]
+        while found := next(marks_in(self._rest, WATCHED), None):
+            at, tag = found
+            yield from self._written(at)
             before = "".join(self._seen)
             self._looked += 1
-            if tag in OPENERS:
+            if tag in CLOSER_OF:
                 self._opened += not quoted(before)
             elif self._opened and not quoted(before):
                 self._opened -= 1
-            elif not quoted(before) and not any(map(before.rpartition("\n")[2].count, OPENERS)):
+            elif not quoted(before) and not any(map(before.rpartition("\n")[2].count, CLOSER_OF)):
                 self._rest = self._rest[len(tag) :]
                 self._blocks = 1
+                self._reasoned = bool(before.strip())
+                self._ends = LONE[tag]
                 self._read = self._start
                 yield from self._reclassify(before)
                 self._hold = False
@@ -197,7 +271,7 @@ class TagSplitter:
             if self._looked > ENOUGH_TAGS:  # the answer is about tags
                 yield from self.separated()
                 return
-        yield from self._written(len(self._rest) - unfinished(self._rest, OPENERS + CLOSERS))
+        yield from self._written(len(self._rest) - unfinished(self._rest, WATCHED))
 
     def _written(self, length: int) -> Iterator[Event]:
         """The next characters of the answer, which may have to wait."""

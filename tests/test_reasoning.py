@@ -18,12 +18,20 @@ from easyllm_cli.events import (
     Text,
     collect,
 )
-from easyllm_cli.reasoning import CLOSERS, OPENERS, TagSplitter, split_tags
+from easyllm_cli.marks import ANSWERS, CLOSER_OF, HEADERS, LONE, OPENERS
+from easyllm_cli.reasoning import TagSplitter, split_tags
 
 MODES = [("auto", False), ("auto", True), ("implicit", False), ("off", False), ("off", True)]
+HARMONY = [
+    "<|start|>assistant", "<|channel|>", "analysis", "commentary", "final", " to=f.x ",
+    "<|constrain|>json", "<|message|>", "<|channel|>analysis<|message|>", "<|end|>", "<|return|>",
+    "<|channel|>final<|message|>", *HEADERS,
+]  # fmt: skip
 PIECES = [
-    *OPENERS, *CLOSERS, "`", "```", "\n```\n", "~~~\n", '"', "\\", " ", "\n", "\n\n", "\t", "<",
-    "</", "<thi", "</think", "think>", "a", "plan", "é", "😀", "<p>", "<think >", "\u2028", "\xa0",
+    *OPENERS, *LONE, *ANSWERS, *(end for ends in ANSWERS.values() for end in ends), *HARMONY,
+    "`", "```", "\n```\n", "~~~\n", '"', "\\", " ", "\n", "\n\n", "\t", "<", "</", "<thi",
+    "</think", "think>", "a", "plan", "é", "😀", "<p>", "<think >", "\u2028", "\xa0", "<|",
+    "<|chan", "[TH", "◁",
 ]  # fmt: skip
 documents = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 
@@ -61,7 +69,7 @@ async def test_trap_01_tags_split_over_pieces_and_shown_live() -> None:
     assert await split(texts("<th", "ink>pla", "n</thi", "nk>\n\nans")) == ("ans", "plan")
 
 
-@pytest.mark.parametrize(("opener", "closer"), list(zip(OPENERS, CLOSERS, strict=True)))
+@pytest.mark.parametrize(("opener", "closer"), list(CLOSER_OF.items()))
 async def test_trap_02_a_whole_block_in_one_piece(opener: str, closer: str) -> None:
     assert await split(texts(f"{opener}a{closer}b")) == ("b", "a")
 
@@ -221,13 +229,13 @@ async def test_streamed_equals_not_streamed(
 
 
 @pytest.mark.parametrize(("mode", "hold"), MODES)
-@given(parts=st.lists(st.sampled_from([*PIECES, "0", "1", "2"]), max_size=14))
+@given(parts=st.lists(st.sampled_from([*PIECES, "①", "②", "③"]), max_size=14))
 async def test_no_character_is_lost_or_moved(mode: str, hold: bool, parts: list[str]) -> None:
-    made = await gathered(["".join(parts)], mode, hold)
-    digits = [char for char in (made["reasoning"] or "") + made["text"] if char.isdecimal()]
-    assert digits == [part for part in parts if part.isdecimal()]
+    events = split_tags(source(texts("".join(parts))), mode, hold)
+    given = "".join([one.text async for one in events if isinstance(one, Text | Reasoning)])
+    assert [char for char in given if char in "①②③"] == [one for one in parts if one in "①②③"]
     if mode == "off":
-        assert made["text"] == "".join(parts)
+        assert given == "".join(parts)
 
 
 @given(text=documents, cuts=st.lists(st.integers(1, 80), max_size=10))

@@ -5,8 +5,11 @@ from tests.faults.claims import CLAIMS
 from tests.faults.delays import DELAYS
 from tests.faults.endings import ENDINGS
 from tests.faults.fault import Fault
+from tests.faults.marks import MARKS
 from tests.faults.network import NETWORK
 from tests.faults.status import STATUS
 from tests.faults.stream import STREAM
 
-FAULTS: tuple[Fault, ...] = (*NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *ENDINGS, *CLAIMS)
+FAULTS: tuple[Fault, ...] = (
+    *NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *MARKS, *ENDINGS, *CLAIMS,
+)  # fmt: skip
