@@ -35,10 +35,22 @@ def test_code(easyllm: Easyllm, command: str, option: str, out: str) -> None:
     assert (ran.code, ran.out.decode(), ran.err) == (0, out, "")
 
 
-def test_no_code(easyllm: Easyllm) -> None:
-    ran = answered(easyllm, "chat", "-x", "hi")
-    assert (ran.code, ran.out) == (7, b"")
+@pytest.mark.parametrize("text", ["ok", "```sh\n```\n", "```\n \n\n```\n~~~\n~~~"])
+@pytest.mark.parametrize(
+    "args", [("chat", "-x"), ("stream", "-x"), ("chat", "-x=all"), ("cot", "-x", "--json")]
+)
+def test_no_code(easyllm: Easyllm, args: tuple[str, ...], text: str) -> None:
+    ran = answered(easyllm, *args, "hi", handler=scripted(said(text)))
+    assert ran.code == 7
+    assert ran.out == b"" or not ran.json["ok"]
     assert "code block" in ran.complaint
+
+
+def test_no_code_in_text_that_is_split(easyllm: Easyllm) -> None:
+    ran = easyllm.run("cot", "--extract", "-x", stdin=b"<think>a</think>```\n```\n")
+    assert (ran.code, ran.out) == (7, b"")
+    ran = easyllm.run("cot", "--extract", "-x", stdin=b"[THINK]a[/THINK]So: ```sh\nls\n```\n")
+    assert (ran.code, ran.out) == (0, b"ls\n")
 
 
 def test_the_word_behind_x_is_the_prompt(easyllm: Easyllm) -> None:

@@ -19,12 +19,37 @@ CASES = {
     "longer fence": ("````md\n```\nls\n```\n````\n", "```\nls\n```\n"),
     "a closer that is longer": ("```\nls\n`````\n", "ls\n"),
     "an opener is no closer": ("```md\na\n```sh\nls\n```\n", "a\n```sh\nls\n"),
-    "empty": ("```\n```\n", ""),
-    "empty line": ("```\n\n```\n", "\n"),
+    "an empty one first": ("```\n```\n\n```sh\nls\n```\n", "ls\n"),
+    "blank lines first": ("```sh\n\n \t\n```\n~~~\nls\n~~~\n", "ls\n"),
+    "behind words": ("Sure! ```sh\nls\n```\nDone.", "ls\n"),
+    "behind words, no info": ("Sure: ```\nls\n```", "ls\n"),
+    "behind words, never closed": ("Sure! ```sh\nls", "ls\n"),
+    "behind words and code": ("Use `ls` or ``ls``: ```sh\nls\n```", "ls\n"),
+    "behind words with attributes": ('See ```c++ title="a b"\nint x;\n```', "int x;\n"),
+    "words about a fence": ("Put it behind ```\n\n```sh\nls\n```\n", "ls\n"),
+    "a sentence with a fence": ("A ``` opens a block.\n\n```sh\nls\n```\n", "ls\n"),
+    "a fence as code in the line": ("Write ```` ``` ````\n```sh\nls\n```\n", "ls\n"),
+    "list marker": ("- ```sh\n  ls\n    -l\n  ```\n", "ls\n  -l\n"),
+    "number": ("1. ```sh\n   ls\n   ```\n2. Done", "ls\n"),
+    "quote": ("> Run:\n> ```sh\n> ls\n>   -l\n>\n> pwd\n> ```\nDone", "ls\n  -l\n\npwd\n"),
+    "a quote that ends": ("> ```sh\n> ls\nThen go on.", "ls\n"),
+    "closed behind the code": ("```sh\nls```\nThat is all.", "ls\n"),
+    "closed behind the code, then another": ("```sh\nls```\n\n```py\nx\n```\n", "ls\n"),
+    "a fence behind code that is code": ('```py\nx = "```\ny\n"\n```\n', 'x = "```\ny\n"\n'),
     "blank lines stay": ("```\na\n\n\nb\n```\n", "a\n\n\nb\n"),
     "the first of two": ("```\na\n```\n```\nb\n```\n", "a\n"),
     "Unicode": ("```\nprint('ä\u2028😀')\n```", "print('ä\u2028😀')\n"),
 }
+NO_CODE = [
+    "```\n```\n",
+    "```sh\n\n\n```\n",
+    "```\n \n```\n~~~\n~~~\n",
+    "> ```\n> \n> ```",
+    "End it with ```",
+    "End it with ```\nand go on.",
+    "Run ```ls``` now\nand then ```pwd```.",
+    "```",
+]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -37,10 +62,14 @@ def test_every() -> None:
     text = "A:\n```sh\na\n```\nB:\n\n~~~\nb\n~~~\n\n- C:\n  ```\n  c\n  ```\n\n```\n```\n"
     assert code_blocks(text, every=True) == "a\nb\nc\n"
     assert code_blocks(text, every=False) == "a\n"
+    text = "```\n```\nA: ```sh\na```\nB:\n> ```sh\n> b\n> ```\n\n```\n \n```\n```py\nc\n```"
+    assert code_blocks(text, every=True) == "a\nb\nc\n"
 
 
 @pytest.mark.parametrize("every", [False, True])
-@pytest.mark.parametrize("text", ["", "ls", "use `ls`", "```ls``` lists files.", "``\nls\n``"])
+@pytest.mark.parametrize(
+    "text", ["", "ls", "use `ls`", "```ls``` lists files.", "``\nls\n``", *NO_CODE]
+)
 def test_none(text: str, every: bool) -> None:
     with pytest.raises(IncompleteAnswer) as raised:
         code_blocks(text, every)

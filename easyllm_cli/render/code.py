@@ -1,44 +1,147 @@
-"""Fenced code blocks of an answer, as they can be run: without the fence's own indentation."""
+"""Fenced code blocks of an answer, as they can be run: without the fence's own indentation.
+
+What a reader takes for a block is one: besides Markdown's own fences one that stands behind words
+on its line, and one whose closing fence stands behind the last line's code.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ..errors import IncompleteAnswer
 
-# An opener's info string holds no back-ticks: "```ls``` lists files" is no fence.
-OPENER = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})")
+# Quotes and list items may stand before a fence. An opener's info string holds no back-ticks:
+# "```ls``` lists files" is no fence.
+OPENER = re.compile(
+    r"(?P<before>[ \t]*(?:(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]*)*)"
+    r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
+)
+TICKS = re.compile(r"`+")
+# Behind words only what cannot be a sentence that goes on: "```sh", "```c++ title=x".
+INFO = re.compile(r"(?:\S+(?:\s+(?:\S+=|\{).*)?)?\s*")
+QUOTE = re.compile(r"[ \t]*> ?")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """An opening fence: its mark, its info string, and what stands before each line of its code."""
+
+    mark: str
+    info: str
+    quotes: int = 0
+    indent: int = 0
+    in_a_sentence: bool = False
+
+    def closed_by(self, line: str) -> bool:
+        """Whether the line, without quotes, is the closing fence."""
+        bare = line.strip()
+        return bare.startswith(self.mark) and not bare.strip(self.mark[0])
+
+    def closed_behind(self, line: str) -> bool:
+        """Whether the line is code with the closing fence behind it."""
+        code = line.rstrip().removesuffix(self.mark)
+        return code != line.rstrip() and code.strip() != "" and self.mark[0] not in code
 
 
 def code_blocks(text: str, every: bool) -> str:
     """The first fenced block's content, or every one's; a block that never closes counts.
 
+    A block with nothing but white space is none.
+
     Raises:
         IncompleteAnswer: there is none.
     """
-    blocks: list[list[str]] = []
-    fence = indent = ""
-    for line in text.replace("\r\n", "\n").split("\n"):
-        if fence:
-            bare = line.strip()
-            if bare.startswith(fence) and not bare.strip(fence[0]):
-                fence = ""
-                continue
-            blocks[-1].append(without(line, indent))
-        elif opener := OPENER.match(line):
-            indent, fence = opener[1], opener[2]
-            blocks.append([])
-    if not blocks:
+    lines = text.replace("\r\n", "\n").split("\n")
+    chosen: list[list[str]] = []
+    unclosed: set[tuple[str, int]] = set()
+    at = 0
+    while at < len(lines) and (every or not chosen):
+        fence = opening(lines[at])
+        block, behind = content(fence, lines, at + 1, unclosed) if fence else (None, at + 1)
+        if block and any(line.strip() for line in block):
+            chosen.append(block)
+        at = behind
+    if not chosen:
         raise IncompleteAnswer(
             "the answer holds no code block", hint="ask for one, or leave out -x", retryable=False
         )
-    chosen = blocks if every else blocks[:1]
     return "".join(f"{line}\n" for block in chosen for line in block)
 
 
-def without(line: str, indent: str) -> str:
+def opening(line: str) -> Fence | None:
+    """The fence that the line opens, at its beginning or behind words."""
+    if match := OPENER.match(line):
+        before = match["before"]
+        quotes = before.count(">")
+        indent = len(before.rpartition(">")[2].removeprefix(" " if quotes else ""))
+        return Fence(match["fence"], match["info"].strip(), quotes, indent)
+    return behind_words(line) if "```" in line else None
+
+
+def behind_words(line: str) -> Fence | None:
+    """The fence that the line ends with: a run of back-ticks that closes no code in the line."""
+    runs = list(TICKS.finditer(line))
+    info = line[runs[-1].end() :]
+    if len(runs[-1][0]) < 3 or not INFO.fullmatch(info):
+        return None
+    twins: dict[int, int] = {}  # by size: the next run
+    behind = [0] * len(runs)  # where the line goes on behind the code that each run opens
+    for number in reversed(range(len(runs))):
+        size = len(runs[number][0])
+        behind[number] = twins.get(size, number) + 1
+        twins[size] = number
+    at = last = 0
+    while at < len(runs):
+        last, at = at, behind[at]
+    alone = last == len(runs) - 1
+    return Fence(runs[-1][0], info, in_a_sentence=True) if alone else None
+
+
+def content(
+    fence: Fence, lines: list[str], start: int, unclosed: set[tuple[str, int]]
+) -> tuple[list[str] | None, int]:
+    """The fence's lines, and where to look for the next one; None: it was a part of a sentence.
+
+    `unclosed`: marks, by the quotes around them, that no line closes from here on.
+    """
+    made: list[str] = []
+    glued = 0  # lines up to the first that has the closing fence behind its code
+    for number in range(start, len(lines)):
+        line = lines[number]
+        for _ in range(fence.quotes):
+            unquoted = QUOTE.sub("", line, count=1) if QUOTE.match(line) else None
+            if unquoted is None:
+                return made, number  # the quote is over, and so is the block
+            line = unquoted
+        if fence.closed_by(line):
+            return made, number + 1
+        another = OPENER.match(line)
+        if another and another["fence"][0] == fence.mark[0] and another["info"].strip():
+            if glued:
+                break
+            if fence.in_a_sentence:
+                return None, start
+        made.append(without(line, fence.indent))
+        if not glued and fence.closed_behind(line):
+            glued = len(made)
+        if (fence.in_a_sentence and fence.mark in line) or (
+            glued and (fence.mark, fence.quotes) in unclosed
+        ):
+            break
+    else:
+        unclosed.add((fence.mark, fence.quotes))
+    if glued:
+        last = made[glued - 1].rstrip().removesuffix(fence.mark)
+        return [*made[: glued - 1], last], start + glued
+    if fence.in_a_sentence and (fence.mark in (made or [""])[-1] or not fence.info.strip()):
+        return None, start
+    return made, len(lines)
+
+
+def without(line: str, indent: int) -> str:
     """The line without as much of the fence's indentation as it has."""
     shared = 0
-    while shared < len(indent) and line[shared : shared + 1] in (" ", "\t"):
+    while shared < indent and line[shared : shared + 1] in (" ", "\t"):
         shared += 1
     return line[shared:]
