@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from base64 import b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 
 from .vendors import VENDORS
 
+SPREAD = 12  # the same where other characters stand between, or the case is another
 PIECE = 8  # characters of a key that are never seen in one piece
 WORD = re.compile(r"[a-z]{8,11}")  # "database", which a password may hold, too, is no piece of it
 # One character as a URL, JSON, a C string or HTML writes it.
@@ -22,22 +24,69 @@ def spans(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     """Where in the text a key, or a piece of one of 8 characters or more, begins and ends.
 
     In order, and apart from each other. A shorter key is found as it is, and so is one that is a
-    word; a piece that is a word is left.
+    word; a piece that is a word is left. Spread out (blanks, dashes, unseen characters between its
+    own) or in another case a piece has 12 characters: shorter ones stand in ordinary text.
     """
     plain, places = _without_escapes(text)
+    wanted, pieces, spread = _sought(frozenset(keys))
+    runs = [
+        (first, last)
+        for first, last in _runs(_found(plain, pieces))
+        if not _is_word(text[places[first] : places[last + 1]], wanted)
+    ]
+    known = {at for first, last in runs for at in range(first, last + 1)}
+    squeezed, kept = _squeezed(plain)
+    for first, last in _runs(_found(squeezed, spread)):
+        if not known.issuperset(kept[first : last + 1]):
+            runs.append((kept[first], kept[last]))
+    made = [(places[first], places[last + 1]) for first, last in runs]
+    return _apart(sorted(made))
+
+
+def _found(text: str, pieces_by_size: dict[int, set[str]]) -> set[int]:
+    """Which characters of the text belong to a piece."""
     found: set[int] = set()
-    wanted, pieces_by_size = _sought(frozenset(keys))
     for size, pieces in pieces_by_size.items():
-        for at in range(len(plain) - size + 1):
-            if plain[at : at + size] in pieces:
+        for at in range(len(text) - size + 1):
+            if text[at : at + size] in pieces:
                 found.update(range(at, at + size))
+    return found
+
+
+def _runs(found: set[int]) -> list[tuple[int, int]]:
+    """The first and the last of those that stand side by side."""
     made: list[tuple[int, int]] = []
     for at in sorted(found):
-        start, end = places[at], places[at + 1]
-        if made and made[-1][1] == start:
-            start = made.pop()[0]
+        first = made.pop()[0] if made and made[-1][1] == at - 1 else at
+        made.append((first, at))
+    return made
+
+
+def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans that touch as one."""
+    made: list[tuple[int, int]] = []
+    for start, end in spans:
+        if made and start <= made[-1][1]:
+            first, last = made.pop()
+            start, end = first, max(last, end)
         made.append((start, end))
-    return [(start, end) for start, end in made if not _is_word(text[start:end], wanted)]
+    return made
+
+
+def _squeezed(text: str) -> tuple[str, list[int]]:
+    """The text in one case without blanks, dashes and characters that are not seen.
+
+    Gives where each character of it stood, too.
+    """
+    kept = [at for at, char in enumerate(text) if not _separates(char)]
+    # Lower case of one character may be two: then the character stays as it is.
+    return "".join(lower if len(lower := text[at].lower()) == 1 else text[at] for at in kept), kept
+
+
+def _separates(char: str) -> bool:
+    return char in " -\n\t\r" or (
+        not char.isascii() and unicodedata.category(char) in ("Cf", "Pd", "Zs")
+    )
 
 
 def _is_word(piece: str, wanted: set[str]) -> bool:
@@ -45,19 +94,31 @@ def _is_word(piece: str, wanted: set[str]) -> bool:
 
 
 @lru_cache(maxsize=1)  # a list of 5000 models has as many texts, and the keys are the same
-def _sought(keys: frozenset[str]) -> tuple[set[str], dict[int, set[str]]]:
+def _sought(keys: frozenset[str]) -> tuple[set[str], dict[int, set[str]], dict[int, set[str]]]:
     """All forms of the keys, and by their length the pieces that may stand in no text.
 
-    But for a server's own name, which its manual gives for a key where it looks at none.
+    The last: those that may not stand there spread out. But for a server's own name, which its
+    manual gives for a key where it looks at none.
     """
     kept = [key for key in keys if key.lower().replace("-", "") not in VENDORS]
     wanted = {form for key in kept for form in _forms(key)}
+    squeezed = {_squeezed(form)[0] for form in wanted}
+    spread = {
+        form
+        for form in squeezed
+        if len(form) >= SPREAD or (len(form) >= PIECE and any(map(str.isdecimal, form)))
+    }
+    return wanted, _pieces(wanted, PIECE), _pieces(spread, SPREAD)
+
+
+def _pieces(forms: Iterable[str], most: int) -> dict[int, set[str]]:
+    """By their length the pieces of the forms; a shorter form is one piece."""
     made: dict[int, set[str]] = {}
-    for form in wanted:
-        size = min(len(form), PIECE)
+    for form in forms:
+        size = min(len(form), most)
         pieces = (form[at : at + size] for at in range(len(form) - size + 1))
         made.setdefault(size, set()).update(pieces)
-    return wanted, made
+    return made
 
 
 def _without_escapes(text: str) -> tuple[str, list[int]]:

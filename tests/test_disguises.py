@@ -60,6 +60,44 @@ def test_what_is_no_key_stays_as_it_is() -> None:
     assert redact(mixed) == f"\U0001f600%41{MASK}&#65;é"
 
 
+SPREAD = {
+    "blanks": " ".join(KEY),
+    "no-break spaces": "\xa0".join(KEY),
+    "zero-width spaces": "\u200b".join(KEY),
+    "soft hyphens": "\xad".join(KEY),
+    "word joiners and marks": "\u2060\u200e".join(KEY),
+    "dashes": "-".join(KEY[at : at + 4] for at in range(0, len(KEY), 4)),
+    "long dashes": " \u2013 ".join(KEY[at : at + 5] for at in range(0, len(KEY), 5)),
+    "no dashes": KEY.replace("-", ""),
+    "lines": "\n".join(KEY[at : at + 3] for at in range(0, len(KEY), 3)),
+    "upper case": KEY.upper(),
+    "lower case": KEY.lower(),
+    "another case": KEY.swapcase(),
+    "upper case, spread": " ".join(KEY.upper()),
+    "backwards, spread": " ".join(reversed(KEY)),
+    "hexadecimal, spread": KEY.encode().hex(" "),
+    "hexadecimal, spread in upper case": KEY.encode().hex("-").upper(),
+    "escapes, spread": " ".join(f"%{ord(char):02X}" for char in KEY),
+}
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("name", SPREAD)
+def test_a_key_that_is_spread_out_or_in_another_case_is_cut_out_whole(name: str) -> None:
+    assert redact(f"is {SPREAD[name]} wrong?") == f"is {MASK} wrong?"
+    assert redact(f"({SPREAD[name]}),{KEY}") == f"({MASK}),{MASK}"
+
+
+def test_ordinary_words_that_a_key_has_too_stay() -> None:
+    kept = [Secret("project-2024-database-7Qm2"), Secret("Summer2024!"), Secret(KEY)]
+    text = "Project 2024: the data base of summer - 2024 is full, sk - proj - 7 Q"
+    assert redact(text) == text
+    assert redact("PROJECT 2024 DATABASE 7qm2") == MASK
+    assert redact("S u m m e r 2 0 2 4 !") == MASK
+    assert redact("model gpt-4o-mini-2024-07-18 of 20 models, 1 2 3 4 5 6 7 8 9 0 1 2") != MASK
+    del kept
+
+
 def test_a_scheme_is_no_secret() -> None:
     kept = Secret(f"Bearer {KEY}")
     assert redact(f"Bearer token or Bearer {KEY}") == f"Bearer token or Bearer {MASK}"
