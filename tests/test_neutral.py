@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.render.neutral import Neutraliser, neutral
+from easyllm_cli.render.table import visible
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 # RENDER §5: what rich lets through to a terminal, and what it does not.
@@ -17,10 +18,12 @@ PAYLOADS = [
     f"{ESC}c", f"{ESC}[6n", f"{ESC}P+q544e{ST}", "\x9b31m", "\x9d0;title\x9c", "\x90q\x9c",
     "\x7f\x7f", "pass\rfail", "a\x08b", "\x00", "\x0b\x0c\x0e\x0f", "\u202eevil\u202c",
     "\u2066a\u2069", "\U000e0041\U000e007f", "\ufeffa", "a\u2028b\u2029c", "\ud800", "\x85",
+    "\u061ca\u200eb\u200f",
 ]  # fmt: skip
 FORBIDDEN = {
     *range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F),
     *range(0x2066, 0x206A), 0xFEFF, *range(0xD800, 0xE000), *range(0xE0000, 0xE0080),
+    0x061C, 0x200E, 0x200F,
 } - {0x09, 0x0A}  # fmt: skip
 texts = st.lists(
     st.sampled_from([*PAYLOADS, "\r", "\n", "\r\n", "\t", "é", "日本", "😀", "plain words"])
@@ -82,7 +85,8 @@ def test_ordinary_text_is_untouched(text: str) -> None:
         ("a\tb\nc", "a\tb\nc"), ("a\r\nb", "a\nb"), ("a\rb", "a␍b"), ("a\r", "a␍"),
         ("\r\r\n", "␍\n"), ("\r\n\r\n", "\n\n"), ("\n\r", "\n␍"), (ESC, "␛"), ("\x00", "␀"),
         ("\x7f", "␡"), ("\x9b", "\ufffd"), ("\x85", "\ufffd"), ("\u202e", "<U+202E>"),
-        ("\u2069", "<U+2069>"), ("\u2028\u2029", "\n\n"), ("\ufeffa", "a"), ("\U000e0041a", "a"),
+        ("\u2069", "<U+2069>"), ("a\u200fb", "a<U+200F>b"), ("\u061c", "<U+061C>"),
+        ("\u200e", "<U+200E>"), ("\u2028\u2029", "\n\n"), ("\ufeffa", "a"), ("\U000e0041a", "a"),
         ("\u200b", "\u200b"), ("é日😀", "é日😀"), ("\ud800", "\ufffd"), ("", ""),
     ],
     ids=ascii,
@@ -99,3 +103,11 @@ def test_a_held_return_does_not_hold_back_the_text_before_it() -> None:
     assert neutraliser.feed("\nnext") == "\nnext"
     assert neutraliser.end() == ""
     assert neutraliser.end() == ""
+
+
+@pytest.mark.parametrize(
+    "char", ["\u200b", "\u200d", "\u2060", "\xad", "\ufeff", "\u200e", "\U000e0041"], ids=ascii
+)
+def test_in_a_name_no_character_is_unseen(char: str) -> None:
+    assert visible(f"gpt-{char}5") == f"gpt-<U+{ord(char):04X}>5"
+    assert visible("gpt-5 é日\x1b") == "gpt-5 é日␛"

@@ -6,7 +6,8 @@ cut in two cannot slip through.
 
 from __future__ import annotations
 
-BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# Unicode's Bidi_Control: all that may show a text in another order than it has.
+BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 TABLE: dict[int, str | None] = (
     {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
     | {0x7F: "\u2421", 0x2028: "\n", 0x2029: "\n", 0xFEFF: None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,7 +70,7 @@ def laid_out(columns: dict[str, Column], things: Sequence[Any], width: int) -> l
     """Header and rows, at most so many cells wide; a column without a word is left out."""
     first = next(iter(columns))
     texts = {
-        title: [neutral(column[1](one)).replace("\n", " ") for one in things]
+        title: [visible(column[1](one)).replace("\n", " ") for one in things]
         for title, column in columns.items()
     }
     said = [title for title in columns if title == first or any(texts[title])]
@@ -85,6 +86,17 @@ def laid_out(columns: dict[str, Column], things: Sequence[Any], width: int) -> l
     if room < min(natural[0], LEAST_FOR_ID):
         return as_lists(header, body, width)
     return grid([header, *body], [columns[title][0] for title in said], width)
+
+
+def visible(text: str) -> str:
+    """A name, neutralised: no character of it is left unseen, as a second name's difference."""
+    if text.isascii():
+        return neutral(text)
+    return neutral(
+        "".join(
+            f"<U+{ord(char):04X}>" if unicodedata.category(char) == "Cf" else char for char in text
+        )
+    )
 
 
 def yes(value: bool | None) -> str:
