@@ -28,9 +28,14 @@ def clean(text: str) -> str:
     return text if text.isprintable() else text.translate(GATE)
 
 
+@lru_cache(256)
 def with_style(style: str, more: str) -> str:
-    """Two styles together."""
-    return f"{style};{more}" if style and more else style or more
+    """Two styles together; what the first says already is not said again."""
+    if not style or not more:
+        return style or more
+    said = style.split(";")
+    added = [one for one in more.split(";") if one not in said]
+    return ";".join([*said, *added])
 
 
 @lru_cache(256)
@@ -72,12 +77,25 @@ def cells(row: Row) -> int:
 
 
 def paint(row: Row, colored: bool) -> str:
-    """The row as the terminal takes it."""
+    """The row as the terminal takes it: of a style only what is new, where it adds to the last."""
     parts: list[str] = []
+    last = ""
     for text, style in row:
         sgr = style if colored else without_colour(style)
-        parts.append(f"\x1b[{sgr}m{clean(text)}\x1b[0m" if sgr else clean(text))
-    return "".join(parts)
+        parts.append(f"{_turn(last, sgr)}{clean(text)}")
+        last = sgr
+    return "".join(parts) + _turn(last, "")
+
+
+@lru_cache(256)
+def _turn(last: str, style: str) -> str:
+    """The codes that turn one style into another."""
+    if style == last:
+        return ""
+    before, now = last.split(";") if last else [], style.split(";")
+    if before and not set(before) <= set(now):
+        return f"\x1b[0;{style}m" if style else "\x1b[0m"
+    return f"\x1b[{';'.join(one for one in now if one not in before)}m"
 
 
 def plain(row: Row) -> str:

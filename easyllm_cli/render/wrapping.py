@@ -25,13 +25,12 @@ def wrap(spans: Sequence[Span], width: int) -> list[Row]:
         return []
     if "\n" not in text and cell_len(text) <= width:
         return [joined(spans)]
-    made: list[Row] = []
+    places: list[tuple[int, int]] = []
     offset = 0
     for line in text.split("\n"):
-        for start, end in breaks(line, width):
-            made.append(cut(spans, offset + start, offset + end))
+        places += [(offset + start, offset + end) for start, end in breaks(line, width)]
         offset += len(line) + 1
-    return made
+    return cuts(spans, places)
 
 
 def breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
@@ -53,17 +52,23 @@ def breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
     yield start, end
 
 
-def cut(spans: Sequence[Span], start: int, end: int) -> Row:
-    """The characters from start to end."""
-    made: list[Span] = []
-    for text, style in spans:
-        if end <= 0:
-            break
-        if start < len(text):
-            made.append((text[max(start, 0) : end], style))
-        start -= len(text)
-        end -= len(text)
-    return joined(made)
+def cuts(spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> list[Row]:
+    """The characters from each start to its end; the places stand in order."""
+    rows: list[Row] = []
+    number = at = 0  # the span that is looked at, and where it begins
+    for start, end in places:
+        while number < len(spans) and at + len(spans[number][0]) <= start:
+            at += len(spans[number][0])
+            number += 1
+        made: list[Span] = []
+        ahead, begins = number, at
+        while ahead < len(spans) and begins < end:
+            text, style = spans[ahead]
+            made.append((text[max(start - begins, 0) : end - begins], style))
+            begins += len(text)
+            ahead += 1
+        rows.append(joined(made))
+    return rows
 
 
 def fold(row: Row, width: int) -> list[Row]:
@@ -74,12 +79,12 @@ def fold(row: Row, width: int) -> list[Row]:
         text = "".join(one for one, _ in row)
     if cell_len(text) <= width:
         return [row]
-    made: list[Row] = []
+    places: list[tuple[int, int]] = []
     start = 0
     for piece in chop_cells(text, max(width, 2)):
-        made.append(cut(row, start, start + len(piece)))
+        places.append((start, start + len(piece)))
         start += len(piece)
-    return made
+    return cuts(row, places)
 
 
 def without_tabs(row: Row) -> Row:
