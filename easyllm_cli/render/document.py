@@ -13,15 +13,18 @@ from itertools import zip_longest
 
 from .bounded import Bounded
 from .fence import Opener, OpenFence
-from .layout import apart, rows_of
+from .layout import apart, as_written, rows_of
 from .parsing import Block, Parsed, References, parse, siblings
-from .spans import Row
+from .spans import Row, weight
 
 # A complete line that is no part of such a block ends it. (Others go on after a blank line.)
 ENDS_BEFORE = ("paragraph_open", "definition", "table_open", "blockquote_open", "fence")
 ENDS_WITH = ("heading_open", "hr")
 LISTS = ("bullet_list_open", "ordered_list_open")
 EVERYTHING = 1 << 60  # lines
+# Bytes that a character of the text may take on the terminal, and how many more at the beginning:
+# a text of nothing but rules, of nested quotes or of links to one long address would take many.
+BYTES, BYTES_MORE = 7, 1024
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Document:
         self._list: Resumed | None = None
         self._fence: OpenFence | None = None
         self._bounded: Bounded | None = None
+        self._spare = BYTES_MORE  # bytes that may still be written
 
     def feed(self, text: str) -> None:
         """Harmless text (neutral.py) behind what came before."""
@@ -70,14 +74,18 @@ class Document:
         """The rows of all that is left: the text is over."""
         if self._window and not self._window.endswith("\n"):
             self._window += "\n"
-        done, _ = self.step()
-        if self._fence is not None:
-            done += self._fence.close()
-            self._fence = None
-        elif self._window:
+        done: list[Row] = []
+        while self._fence is not None or self._window.strip("\n"):
+            if self._fence is not None:
+                if not self._code(done):
+                    done += self._fence.close()
+                    self._fence = None
+                    break
+                continue
             parsed = self._parse(self._window)
-            self._give(parsed.blocks, done)
-            self._cut(EVERYTHING, parsed)
+            if not self._take(parsed, done):
+                self._give(parsed.blocks, done)
+                self._cut(EVERYTHING, parsed)
         return done
 
     def _parse(self, text: str) -> Parsed:
@@ -126,25 +134,36 @@ class Document:
         return True
 
     def _give(self, blocks: Sequence[Block], done: list[Row]) -> None:
-        rows, self._before = self._rows(blocks)
+        rows, self._before = self._rows(blocks, self._window.split("\n"))
         done += rows
         self._list = None
 
-    def _rows(self, blocks: Sequence[Block]) -> tuple[list[Row], str]:
+    def _rows(self, blocks: Sequence[Block], lines: Sequence[str] = ()) -> tuple[list[Row], str]:
         """The rows of some blocks, blank ones between them; a list that goes on needs none.
 
-        Gives the kind of the last one that has rows, too.
+        `lines`: those of the window, where the rows are written for good. Gives the kind of the
+        last one that has rows, too.
         """
         made: list[Row] = []
         before = self._before
         for number, block in enumerate(blocks):
             rows = rows_of(block.tokens, self.width)
+            if lines:
+                rows = self._affordable(rows, lines[block.begins : block.ends])
             goes_on = self._list is not None and number == 0
             if rows and not goes_on and apart(before, block.kind):
                 made.append(())
             made += rows
             before = block.kind if rows else before
         return made, before
+
+    def _affordable(self, rows: list[Row], source: Sequence[str]) -> list[Row]:
+        """The rows of a block, or what would take too many bytes as it is written."""
+        more = BYTES * sum(len(line) + 1 for line in source)
+        if sum(map(weight, rows)) + 1 > self._spare + more:
+            rows = as_written(source)
+        self._spare += more - sum(map(weight, rows)) - 1
+        return rows
 
     def _bounded_tail(self, look: str) -> list[Row] | None:
         """The end of one long open block; None when it is no longer that."""

@@ -46,6 +46,11 @@ def apart(before: str, kind: str) -> bool:
     return before != "" and not before == kind == "definition"
 
 
+def as_written(lines: Iterable[str]) -> list[Row]:
+    """The Markdown itself, which the terminal wraps."""
+    return [((clean(line), ""),) if line.strip() else () for line in lines]
+
+
 def fence_row(info: str = "") -> Row:
     """What stands above and below code: it says where the code begins, and is not part of it."""
     return ((f"```{clean(info)}", DIM),)

@@ -5,16 +5,48 @@ HTML is text like any other: a terminal shows it and drops none of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 MOST_NESTED = 40  # levels: what is deeper is left out by the parser, so it is shown as it is
 OPTIONS = {"html": False, "maxNesting": MOST_NESTED}
+# Brackets in one paragraph that stand in one another or are never closed: the parser looks at all
+# that follows for each of them, up to MOST_NESTED times, and nobody writes links so.
+MOST_BRACKETS = 20
+
+
+def parse_inline(state: StateCore) -> None:
+    """markdown-it's own rule, but for paragraphs of brackets: those are text as it is."""
+    for token in state.tokens:
+        if token.type == "inline":
+            token.children = []
+            if bracketed(token.content):
+                token.children.append(Token("text", "", 0, content=token.content))
+            else:
+                state.md.inline.parse(token.content, state.md, state.env, token.children)
+
+
+def bracketed(text: str) -> bool:
+    """Whether the text holds more brackets in one another than links need."""
+    if text.count("[") <= MOST_BRACKETS:
+        return False
+    depth = 0
+    for bracket in BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] == "[" else max(depth - 1, 0)
+        if depth > MOST_BRACKETS:
+            return True
+    return False
+
+
+BRACKET = re.compile(r"[\[\]]")
 PARSER = MarkdownIt("commonmark", OPTIONS).enable(["strikethrough", "table"])
+PARSER.core.ruler.at("inline", parse_inline)
 References = dict[str, dict[str, Any]]
 
 

@@ -98,6 +98,15 @@ def _turn(last: str, style: str) -> str:
     return f"\x1b[{';'.join(one for one in now if one not in before)}m"
 
 
+def weight(row: Row) -> int:
+    """At most so many bytes go to the terminal for the row and its end."""
+    return 1 + sum(
+        (len(text) if text.isascii() else len(text.encode("utf-8", "replace")))
+        + (len(style) + 8 if style else 0)
+        for text, style in row
+    )
+
+
 def plain(row: Row) -> str:
     """The row's text alone."""
     return "".join(text for text, _ in row)
