@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import sys
 import time
 
@@ -56,10 +57,11 @@ class Stream:
             return
         self.last = text[-1]
         data = memoryview(text.encode("utf-8", "replace"))
+        most = AT_ONCE if len(data) <= AT_ONCE else self._most()
         while data:
             self._wait()
             try:
-                data = data[os.write(self.descriptor, data[:AT_ONCE]) :]
+                data = data[os.write(self.descriptor, data[:most]) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError:
@@ -67,6 +69,15 @@ class Stream:
             except OSError as error:
                 name = "stdout" if self.descriptor == 1 else "stderr"
                 raise OutputError.of(f"cannot write to {name}", error) from None
+
+    def _most(self) -> int:
+        """How many bytes one write may hold: a file never blocks and takes all, so that answers
+        of commands that share it stand one behind the other."""
+        try:
+            is_file = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+        except OSError:  # closed: writing tells
+            is_file = False
+        return sys.maxsize if is_file else AT_ONCE
 
     def _wait(self) -> None:
         """Until the reader takes more, so that Ctrl-C and --timeout work while nobody reads."""
@@ -88,6 +99,17 @@ class Stream:
             return bool(select.select([], [self.descriptor], [], 0)[1])
         except OSError:
             return True  # writing tells what is wrong
+
+    def whole(self, text: str) -> None:
+        """A whole text of a model with one newline at its end, in one write; raises as `write`.
+
+        So answers of commands that run side by side do not mix in one pipe, up to the size that
+        a pipe takes at once.
+        """
+        if self._neutral:
+            text = self._neutral.feed(text) + self._neutral.end()
+        last = text[-1:] or self.last
+        self.codes(text if last in ("", "\n") else f"{text}\n")
 
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""

@@ -90,8 +90,7 @@ class Whole(Renderer):
         if not self.aside.watched:
             self._thoughts = [reasoning] if reasoning else []
         self._end_reasoning()
-        self.out.write(text)
-        self.out.end_line()
+        self.out.whole(text)
         self.wrote = True
 
     def resume(self) -> None:
@@ -101,8 +100,8 @@ class Whole(Renderer):
         self.aside.interrupt()
 
     def _end_reasoning(self) -> None:
-        for thought in self._thoughts:
-            self.aside.write(thought)
+        if self._thoughts:
+            self.aside.whole("".join(self._thoughts))
         self._thoughts = []
         self.aside.close()
 

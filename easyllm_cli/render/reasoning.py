@@ -36,6 +36,10 @@ class Aside(ABC):
     def write(self, text: str) -> None:
         """A piece of reasoning; "" = there is some, and the provider keeps it."""
 
+    def whole(self, text: str) -> None:
+        """All of the reasoning at once."""
+        self.write(text)
+
     def tick(self) -> None:
         """Time has passed."""
 
@@ -74,6 +78,14 @@ class ReasoningBlock(Aside):
         self._open = True
         with suppress(OSError, OutputError):
             self._out.write(text)
+
+    def whole(self, text: str) -> None:
+        """In one write with its newline, so that no line of another command stands in it."""
+        if self.watched or self._open:
+            self.write(text)
+        elif self.wanted:
+            with suppress(OSError, OutputError):
+                self._out.whole(text)
 
     def interrupt(self) -> None:
         if self._open and self.watched:
