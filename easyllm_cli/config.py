@@ -13,6 +13,7 @@ from .errors import ConfigError
 from .folders import config_folder
 from .places import MOST_DOTS, line_of_absurd_key, position
 from .profiles import KEY_SOURCES, Profile, build, canonical
+from .text_encoding import decode_text
 from .values import nearest
 from .vendors import VENDORS
 
@@ -158,12 +159,27 @@ def profiles_path(file: str | None = None) -> Path:
         raise ConfigError(f"no such profiles file: {error}", where=named or "") from None
 
 
-def text_of(path: Path, trusted: bool = False) -> str | None:
-    """A profiles file's text; None = there is no such file.
+def text_of(path: Path) -> str | None:
+    """A profiles file's text without a byte order mark; None = there is no such file.
 
     Raises:
-        ConfigError: it is unreadable, too large, no regular file, not UTF-8, or others can write
-            it (`trusted`: that is not looked at).
+        ConfigError: as `bytes_of`, or it is not UTF-8.
+    """
+    data = bytes_of(path)
+    return None if data is None else as_text(path, data)
+
+
+def as_text(path: Path, data: bytes) -> str:
+    """The text of a profiles file's bytes. Raises ConfigError where they are not UTF-8."""
+    return decode_text(data, "the profiles file", str(path), ConfigError)
+
+
+def bytes_of(path: Path, trusted: bool = False) -> bytes | None:
+    """A profiles file's bytes; None = there is no such file.
+
+    Raises:
+        ConfigError: it is unreadable, too large, no regular file, or others can write it
+            (`trusted`: that is not looked at).
     """
     try:
         state = path.stat()
@@ -173,16 +189,12 @@ def text_of(path: Path, trusted: bool = False) -> str | None:
             refuse_if_others_write(path, "the profiles file")
         if state.st_size > MAX_FILE_BYTES:
             raise ConfigError("the profiles file is larger than 1 MiB", where=str(path))
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(
             f"the profiles file cannot be read: {error.strerror}", where=str(path)
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"the profiles file is not UTF-8 at byte {error.start}", where=str(path)
         ) from None
 
 

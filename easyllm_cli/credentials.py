@@ -15,6 +15,7 @@ from .errors import AuthError, ConfigError
 from .folders import keys_file
 from .profiles import KEY_SOURCES, Profile, refuse_several_keys
 from .secret import Secret
+from .text_encoding import refuse_utf16
 from .vendors import vendor_of
 
 COMMAND_SECONDS = 10  # FAULTS §5.2
@@ -172,12 +173,12 @@ def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
 
 
 def usable(value: str, message: str, hint: str = "") -> Secret:
-    """A key without the space around it.
+    """A key without the space around it, and without the byte order mark of a file.
 
     Raises:
         AuthError: it is empty (then `message`), or holds characters that no header takes.
     """
-    value = value.strip()
+    value = value.strip().removeprefix("\ufeff").strip()
     if not value:
         raise AuthError(message, hint=hint or "name a source that holds a key")
     if not value.isprintable() or not value.isascii():
@@ -192,6 +193,7 @@ def _from_file(path: Path) -> Secret:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise AuthError("api_key_file is larger than 1 MiB, and no key is", where=str(path))
+        refuse_utf16(data, "api_key_file", str(path), ConfigError)
         return usable(data.decode("utf-8"), f"{path} is empty")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"

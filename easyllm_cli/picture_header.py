@@ -11,7 +11,6 @@ MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
 )
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 # From here on Pillow, which many servers read pictures with, takes one for a bomb: twice its
@@ -34,6 +33,9 @@ def sniff(data: bytes) -> str | None:
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
+    # Where the pixels begin, in four bytes of which the last one is 0: no text has that.
+    if data.startswith(b"BM") and data[13:14] == b"\0":
+        return "image/bmp"
     if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
         return "image/heic"
     return None

@@ -15,7 +15,7 @@ FLOORS = (
     ("disguises",),
     ("errors", "secret", "folders", "stopping"),
     ("values", "plugins", "closed_file", "picture_header", "picture_file"),
-    ("message_fields",),
+    ("message_fields", "text_encoding"),
     ("messages", "events", "profiles", "places", "keys", "weights"),
     ("endpoints", "key_command"),
     ("credentials",),
@@ -51,6 +51,7 @@ LATE = {
     ("__init__.py", "__getattr__"),  # the public names
     ("messages.py", "of_bytes"),  # what only a picture needs
     ("messages.py", "of_path"),
+    ("text_encoding.py", "_hint"),  # what only an error line tells
     ("providers/__init__.py", "provider_class"),  # the registry
     ("providers/__init__.py", "provider_names"),  # the same, those of other packages
     ("providers/__init__.py", "provider_for"),  # the protocol, looked at only under --think

@@ -98,7 +98,7 @@ def test_empty_prompt(easyllm: Easyllm, words: tuple[str, ...]) -> None:
 def test_stdin_that_is_not_text(easyllm: Easyllm) -> None:
     what, _, hint = refused(easyllm.run("chat", "hi", stdin=b"abc\xffdef", profiles=NOWHERE))
     assert what == "stdin is not UTF-8 at byte 3"
-    assert "easyllm vision -" in hint
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in hint
 
 
 def test_prompt_that_is_not_text(easyllm: Easyllm) -> None:

@@ -145,7 +145,9 @@ def test_a_key_from_a_file(key_file: Path) -> None:
     assert key_of(provider="openai", api_key_file=str(key_file)) == KEY
     key_file.write_text(" \n")
     assert "empty" in refused(AuthError, provider="openai", api_key_file=str(key_file))
-    key_file.write_bytes(b"\xff\xfe")
+    key_file.write_bytes(KEY.encode("utf-16"))
+    assert "iconv -f UTF-16" in refused(ConfigError, provider="openai", api_key_file=str(key_file))
+    key_file.write_bytes(b"sk-\xff")
     assert "not text" in refused(AuthError, provider="openai", api_key_file=str(key_file))
     missing = f"{key_file}.not"
     assert "No such file" in refused(AuthError, provider="openai", api_key_file=missing)

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..messages import MAX_IMAGE_BYTES, Image, Message
 from ..render.output import complain
+from ..text_encoding import decode_text
 from . import stdin
 from .options import Ask
 
@@ -121,11 +122,11 @@ def checked_text(text: str) -> str:
 
 def _file(name: str) -> str:
     """A text file for the prompt: its name, then its content as it is."""
-    return f"{name}:\n{text_of(name, 'the file', 'a picture? -a FILE')}"
+    return f"{name}:\n{text_of(name, 'the file', 'it is a picture: -a FILE')}"
 
 
-def text_of(name: str, what: str, if_no_text: str) -> str:
-    """A text file, or a pipe such as bash's <(command).
+def text_of(name: str, what: str, if_image: str = "it is an image, and text is needed") -> str:
+    """A text file, or a pipe such as bash's <(command); a byte order mark is no part of it.
 
     Raises:
         UsageError: it is missing, unreadable, not UTF-8 or larger than 256 MiB.
@@ -135,11 +136,7 @@ def text_of(name: str, what: str, if_no_text: str) -> str:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise UsageError(f"{what} is larger than {MAX_FILE_BYTES >> 20} MiB", where=name)
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{what} is not UTF-8 at byte {error.start}", where=name, hint=if_no_text
-        ) from None
+        return decode_text(data, what, name, if_image=if_image)
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(
@@ -152,7 +149,7 @@ def _listed(name: str, source: Stdin) -> list[Message]:
     text = (
         stdin.as_text(source.given(forced=True))
         if name == "-"
-        else text_of(name, "the message list", "")
+        else text_of(name, "the message list")
     )
     try:
         listed = json.loads(text)

@@ -99,7 +99,7 @@ def document_in(name: str) -> dict[str, Any]:
     """
     if name == "-":
         raise UsageError("--schema takes a file", hint="stdin is text for the prompt")
-    text = text_of(name, "the schema", "a JSON schema is text")
+    text = text_of(name, "the schema")
     try:
         document = parsed(text)
     except RecursionError:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..errors import FirstTokenTimeout, UsageError
+from ..text_encoding import decode_text
 
 Kind = Literal["none", "terminal", "rest-of-file", "file", "stream"]
 NOTICE_SECONDS = 2.0
@@ -90,15 +91,9 @@ def _comes(descriptor: int, silent: bool, deadline: float) -> bool:
 
 
 def as_text(data: bytes) -> str:
-    """UTF-8, nothing trimmed.
+    """UTF-8 without a byte order mark, nothing else trimmed.
 
     Raises:
-        UsageError: it is not UTF-8; names the offset.
+        UsageError: it is not UTF-8; names the offset and what to do.
     """
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"stdin is not UTF-8 at byte {error.start}",
-            hint="is this an image? easyllm vision - PROMPT",
-        ) from None
+    return decode_text(data, "stdin", if_image="it is an image: easyllm vision - PROMPT")

@@ -12,6 +12,7 @@ from ..credentials import usable
 from ..errors import EasyLLMError, UsageError
 from ..providers import provider_names
 from ..secret import Secret
+from ..text_encoding import refuse_utf16
 from ..values import nearest
 
 LONGEST = 64 * 1024  # bytes; a key is shorter, and a line that never ends must not fill memory
@@ -58,6 +59,7 @@ def _first_line() -> str:
         if not piece:
             break
         data += piece
+    refuse_utf16(data, "stdin")
     return data.partition(b"\n")[0].decode("utf-8", "replace")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..closed_file import locked, refuse_if_others_write, replace, write_new
-from ..config import Profiles, parsed, text_of
+from ..config import Profiles, as_text, bytes_of, parsed
 from ..errors import ConfigError, OutputError
 from ..values import nearest
 from ..vendors import VENDORS
@@ -198,19 +198,19 @@ def keep_edited(path: Path, copy: Path, began_with: bytes) -> bool:
     with locked(path) as real:
         try:
             # Written by the user's editor just now, with whatever mode that editor gives it.
-            text = text_of(copy, trusted=True) or ""
-            if text.encode() != began_with:
-                refuse_wrong(parsed(copy, text))
+            data = bytes_of(copy, trusted=True) or b""
+            if data != began_with:
+                refuse_wrong(parsed(copy, as_text(copy, data)))
                 if (real.read_bytes() if real.exists() else b"") != began_with:
                     raise ConfigError("the file has changed meanwhile", where=str(path))
-                replace(real, text.encode())
+                replace(real, data)
         except ConfigError as error:
             error.hint = f"the file is as it was; your edit is kept in {copy}" + (
                 f" ({error.hint})" if error.hint else ""
             )
             raise
         copy.unlink(missing_ok=True)
-    return text.encode() != began_with
+    return data != began_with
 
 
 def refuse_wrong(profiles: Profiles) -> None:

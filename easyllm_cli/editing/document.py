@@ -16,9 +16,10 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Table
 
 from ..closed_file import locked, refuse_if_open, replace
-from ..config import Profiles, parsed, text_of
+from ..config import Profiles, as_text, bytes_of, parsed
 from ..errors import ConfigError
 from ..profiles import canonical
+from ..text_encoding import UTF8_MARK
 
 TRUSTED = {"api_key", "api_key_cmd"}  # need a file that is closed to others (DESIGN §6)
 
@@ -33,7 +34,8 @@ def edited(
         OutputError: it cannot be written.
     """
     with locked(path) as real:
-        old = text_of(path) or ""
+        data = bytes_of(path) or b""
+        old = as_text(path, data)
         before = parsed(path, old)
         refuse_if_untrusted(path, before)
         wanted: dict[str, Any] = {"profiles": deepcopy(before.tables)}
@@ -49,7 +51,8 @@ def edited(
             raise cannot_be_edited(path)
         refuse_new_mistakes(path, before, after)
         if text != old:
-            replace(real, text.encode())
+            mark = UTF8_MARK if data.startswith(UTF8_MARK) else b""
+            replace(real, mark + text.encode())
     return after
 
 
