@@ -80,6 +80,7 @@ LATE = {
     ("cli/allowed.py", "own_profiles"),
     ("cli/allowed.py", "providers"),
     ("cli/completion.py", "candidates"),
+    ("cli/named_files.py", "_option_for"),  # whether a file that a word names is a picture
     ("cli/outcome.py", "finish"),  # json only for --json
     ("cli/outcome.py", "_object"),
     ("cli/run.py", "dry_run"),

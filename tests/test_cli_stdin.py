@@ -49,7 +49,6 @@ def sent(easyllm: Easyllm, *args: str, **more: Any) -> str:
         (("before", "-", "after"), "MID", "before\n\nMID\n\nafter"),
         (("A {stdin} B",), "mid", "A mid B"),
         (("{stdin}{stdin}",), "x", "xx"),
-        (("A {stdin} B",), "", "A  B"),
         ((" keep ",), "  \tspaces\n\n ", "  \tspaces\n\n \n\n keep "),
         (("hi",), "\u00fc\u2028\x00\U0001f600", "\u00fc\u2028\x00\U0001f600\n\nhi"),
         (("hi",), "line\r\nend\r\n", "line\r\nend\r\n\nhi"),

@@ -49,7 +49,7 @@ def cot(
     from .run import Question, answer, look_of, schema_of
 
     sampling.think = True
-    question = Question(prompt or [], target, ask, sampling, show, common, run)
+    question = Question(prompt or [], target, ask, sampling, show, common, run, "cot")
     question.reasoning = "show"
     question.elicit = elicit or "auto"
     if not extract:

@@ -75,11 +75,23 @@ class Ask:
     ] = None
     file: Annotated[
         list[str] | None,
-        _option(WHAT, "-f", "--file", says="Text file to put first; repeatable.", metavar="FILE"),
+        _option(
+            WHAT,
+            "-f",
+            "--file",
+            says="Text file or '*.pattern' to put first; repeatable.",
+            metavar="FILE",
+        ),
     ] = None
     image: Annotated[
         list[str] | None,
-        _option(WHAT, "-a", "--image", says="Picture to attach; repeatable.", metavar="IMAGE"),
+        _option(
+            WHAT,
+            "-a",
+            "--image",
+            says="Picture or '*.pattern' to attach; repeatable.",
+            metavar="IMAGE",
+        ),
     ] = None
     no_stdin: Annotated[
         bool, _option(WHAT, "-n", "--no-stdin", says="Never read stdin (for shell loops).")

@@ -12,6 +12,7 @@ from ..messages import MAX_IMAGE_BYTES, Image, Message
 from ..render.output import complain
 from ..text_encoding import decode_text
 from . import stdin
+from .named_files import expanded
 from .options import Ask
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -26,7 +27,9 @@ class Stdin:
         self.deadline = time.monotonic() + timeout if timeout else float("inf")
         self.never = never or os.environ.get("EASYLLM_STDIN") == "never"
         self.kind = stdin.kind()
+        self.notes: list[str] = []
         self._data: bytes | None = None
+        self._was_read = self._was_picture = self._was_blank = False
 
     def given(self, forced: bool, cap: int = stdin.MAX_BYTES) -> bytes:
         """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it.
@@ -35,16 +38,51 @@ class Stdin:
             UsageError: there are more than `cap`.
         """
         if self._data is None:
-            wanted = self.kind in {"file", "stream"} or (forced and self.kind == "rest-of-file")
+            wanted = self.kind in {"file", "pipe", "stream"} or (
+                forced and self.kind == "rest-of-file"
+            )
             if forced and self.kind == "terminal":
                 self._say("reading stdin from the terminal; end with Ctrl-D")
                 wanted = True
             allowed = wanted and (forced or not self.never)
             self._data = b""
+            self._was_read = allowed
             if allowed:
                 waiting = "waiting for stdin (-n: do not read it)"
                 self._data = stdin.read(lambda: self._say(waiting), self.deadline, cap=cap)
         return self._data
+
+    def text(self, forced: bool) -> str:
+        """What stands on stdin as text; "" where it is not to be read. Raises as `given`."""
+        text = stdin.as_text(self.given(forced))
+        self._was_blank = is_blank(text)
+        return text
+
+    def refuse_emptiness(self) -> None:
+        """Raise UsageError: the prompt says that there is something, and there is nothing."""
+        if self._was_picture:
+            return
+        hint = "what was to write it has written nothing"
+        if self.kind == "rest-of-file":
+            hint = "stdin is a file that was already read in part: name it with -"
+        elif self.never and self.kind != "none":
+            hint = "-n and EASYLLM_STDIN=never keep it from being read"
+        elif self.kind in ("none", "terminal", "stream"):
+            hint = "pipe text in, or leave out {stdin}"
+        raise UsageError("{stdin} is in the prompt, and stdin holds no text", hint=hint)
+
+    def note_emptiness(self, strict: bool) -> None:
+        """A pipe or file that was to bring text and brought none goes with a note.
+
+        Raises:
+            UsageError: `strict`.
+        """
+        was_expected = self._was_read and self.kind in ("pipe", "file")
+        if not (was_expected and self._was_blank) or self._was_picture:
+            return
+        if strict:
+            raise UsageError("stdin is empty", hint="-n: nothing is to be read from it")
+        self.notes.append("stdin was empty: the prompt is asked alone (-n: do not read stdin)")
 
     def _say(self, line: str) -> None:
         if not self.quiet:
@@ -58,21 +96,25 @@ class Stdin:
         """
         data = self.given(forced=True, cap=MAX_IMAGE_BYTES)
         self._data = b""
+        self._was_picture = True
         if not data:
             raise UsageError("stdin holds no image", hint="easyllm vision - PROMPT < img.png")
         return Image.of_bytes(data, "stdin")
 
 
-def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image]) -> list[Message]:
+def conversation(
+    words: list[str], ask: Ask, source: Stdin, pictures: list[Image], strict: bool = False
+) -> list[Message]:
     """The messages to send: system, the message list, then files, stdin and prompt.
 
+    `strict`: a stdin that was to bring text and is empty is an error, else a note of `source`.
     Raises:
         UsageError: there is nothing to ask, or something named cannot be read.
     """
     messages = _listed(ask.messages, source) if ask.messages else []
     text = _joined(words, source if ask.messages != "-" else None)
-    files = [_file(name) for name in ask.file or []]
-    images = pictures + [Image.of(name, paths=True) for name in ask.image or []]
+    files = [_file(name) for name in expanded(ask.file or [])]
+    images = pictures + [Image.of(one, paths=True) for one in expanded(ask.image or [])]
     if ask.system is not None:
         messages = [one for one in messages if one.role != "system"]
         messages.insert(0, Message("system", (checked_text(ask.system),)))
@@ -86,6 +128,7 @@ def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image
         if source.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
         raise UsageError("empty prompt" if words else "no prompt", hint=hint)
+    source.note_emptiness(strict)
     return messages
 
 
@@ -94,9 +137,13 @@ def _joined(words: list[str], source: Stdin | None) -> str:
     prompt = checked_text(" ".join(word for word in words if word != "-"))
     placed = STDIN_MARK in prompt
     if source is None:
+        if placed:
+            raise UsageError("{stdin} is in the prompt, and stdin holds the message list")
         return prompt
-    text = stdin.as_text(source.given(forced="-" in words))
+    text = source.text(forced="-" in words)
     if placed:
+        if is_blank(text):
+            source.refuse_emptiness()
         return prompt.replace(STDIN_MARK, text)
     if not text or not prompt:
         return text or prompt
@@ -105,6 +152,11 @@ def _joined(words: list[str], source: Stdin | None) -> str:
         after = " ".join(word for word in words[words.index("-") + 1 :] if word != "-")
         return "\n\n".join(part for part in (before, text, after) if part)
     return text + ("\n" if text.endswith("\n") else "\n\n") + prompt
+
+
+def is_blank(text: str) -> bool:
+    """Whether it holds nothing but white space."""
+    return not text or text.isspace()
 
 
 def checked_text(text: str) -> str:
@@ -146,11 +198,9 @@ def text_of(name: str, what: str, if_image: str = "it is an image, and text is n
 
 def _listed(name: str, source: Stdin) -> list[Message]:
     """OpenAI's message list from a JSON file or stdin."""
-    text = (
-        stdin.as_text(source.given(forced=True))
-        if name == "-"
-        else text_of(name, "the message list")
-    )
+    text = source.text(forced=True) if name == "-" else text_of(name, "the message list")
+    if name == "-" and is_blank(text):
+        raise UsageError("stdin holds no message list", hint="easyllm chat --messages - < FILE")
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 
 
 class Road:
-    """`profile` is the name of the one that was asked first."""
+    """`profile` is the name of the one that was asked first; `notes` are told before all else."""
 
-    def __init__(self, question: Question, look: Look, renderer: Renderer, profile: str) -> None:
+    def __init__(
+        self,
+        question: Question,
+        look: Look,
+        renderer: Renderer,
+        profile: str,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.question = question
         self.look = look
         self.renderer = renderer
         self.profile = profile
+        self.notes = notes
         self.gathered = Collector(ANY_SIZE)
         self.stopped: Completion | None = None
         self.began = time.monotonic()
@@ -67,6 +75,10 @@ class Road:
         closing: Any = events
         try:
             async with ticking(self.renderer), aclosing(closing):
+                for event in map(Note, self.notes):
+                    self._say(event)
+                    self.gathered.feed(event)
+                    self.renderer.event(event)
                 async for event in closing:
                     if isinstance(event, Text | Reasoning):
                         self.first_token = self.first_token or time.monotonic()

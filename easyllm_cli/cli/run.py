@@ -12,7 +12,9 @@ from ..events import (
 from ..messages import Image, Message, with_system
 from ..profiles import Profile
 from ..render import Look, choose
+from ..render.output import complain
 from ..service import LLMService
+from .named_files import note_on_files_among, refuse_files_among
 from .options import Ask, Common, Run, Sampling, Show, Target
 from .profile import chosen
 from .prompt import Stdin, conversation
@@ -34,6 +36,7 @@ class Question:
     show: Show
     common: Common
     run: Run
+    command: str = "chat"
     whole: bool = True
     reasoning: str = "auto"
     elicit: str | None = None
@@ -48,6 +51,8 @@ def answer(question: Question) -> int:
         EasyLLMError: what is wrong before anything is sent.
     """
     look = look_of(question)
+    ask = question.ask
+    refuse_files_among(question.words, ask, question.command)
     schema = schema_of(question, look)
     profile, fallbacks = chosen(
         question.target, question.sampling, question.run, question.common.timeout,
@@ -56,13 +61,15 @@ def answer(question: Question) -> int:
     of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
     profile = profile.with_(**of_the_call)
     fallbacks = [one.with_(**of_the_call) for one in fallbacks]
-    source = question.source or Stdin(
-        question.ask.no_stdin, question.common.quiet, question.common.timeout
+    common = question.common
+    source = question.source or Stdin(ask.no_stdin, common.quiet, common.timeout)
+    messages = conversation(
+        question.words, ask, source, list(question.pictures), bool(profile.strict)
     )
-    messages = conversation(question.words, question.ask, source, list(question.pictures))
     messages = with_system(messages, profile.system)
+    notes = [*notes_on(question), *source.notes]
     if question.run.dry_run:
-        return dry_run(profile, messages, question)
+        return dry_run(profile, messages, question, notes)
     renderer = choose(look)
     events = LLMService().stream(
         profile, messages, stream=question.run.stream is not False, shown=renderer.shown,
@@ -70,7 +77,14 @@ def answer(question: Question) -> int:
         verdict=lambda answer, limited: verdict(answer, limited, look.reasoning, schema),
         fallbacks=fallbacks,
     )  # fmt: skip
-    return Road(question, look, renderer, profile.name).travel(events)
+    return Road(question, look, renderer, profile.name, notes).travel(events)
+
+
+def notes_on(question: Question) -> list[str]:
+    """What to say of the prompt's own words."""
+    ask = question.ask
+    note = "" if ask.file or ask.image else note_on_files_among(question.words)
+    return [note] if note else []
 
 
 def may_offer(question: Question) -> bool:
@@ -117,7 +131,7 @@ def schema_of(question: Question, look: Look) -> Schema | None:
     return Schema(name, unwraps=look.whole or look.json)
 
 
-def dry_run(profile: Profile, messages: list[Message], question: Question) -> int:
+def dry_run(profile: Profile, messages: list[Message], question: Question, notes: list[str]) -> int:
     """Print the request that would be sent, keys as ***; no network, no key needed."""
     from ..providers import provider_for
     from ..providers.elicit import asked
@@ -130,6 +144,8 @@ def dry_run(profile: Profile, messages: list[Message], question: Question) -> in
     if not isinstance(provider, WireProvider):
         raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
     made = provider.dry_request(messages, stream=question.run.stream is not False)
+    for note in [] if question.common.quiet else notes:
+        complain(f"easyllm: {note}")
     headers = {name: str(value) for name, value in made.headers.items()}
     print_object({"method": made.method, "url": made.url, "headers": headers, "body": made.body})
     return 0

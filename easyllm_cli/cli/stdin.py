@@ -14,7 +14,8 @@ from typing import Literal
 from ..errors import FirstTokenTimeout, UsageError
 from ..text_encoding import decode_text
 
-Kind = Literal["none", "terminal", "rest-of-file", "file", "stream"]
+# "stream" is any device, e.g. /dev/null; a socket, which some programs give a child, is a pipe.
+Kind = Literal["none", "terminal", "rest-of-file", "file", "pipe", "stream"]
 NOTICE_SECONDS = 2.0
 MAX_BYTES = 256 << 20
 WAITS = sys.platform != "win32"  # Windows selects sockets only: no notice there
@@ -31,6 +32,8 @@ def kind(descriptor: int = 0) -> Kind:
         return "none"
     if stat.S_ISDIR(mode):
         return "none"
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return "pipe"
     return "terminal" if os.isatty(descriptor) else "stream"
 
 

@@ -21,5 +21,5 @@ def stream(
     """
     from .run import Question, answer
 
-    question = Question(prompt or [], target, ask, sampling, show, common, run, whole=False)
+    question = Question(prompt or [], target, ask, sampling, show, common, run, "stream", False)
     return answer(question)

@@ -96,13 +96,16 @@ def stdin() -> str:
     """What is read, and when it is not."""
     return joined(
         "Text on stdin goes before the prompt, a blank line between. {stdin} in the prompt places "
-        "it, a - among the words names it. It is UTF-8, and nothing of it is trimmed.",
+        "it, a - among the words names it. It is UTF-8, and nothing of it is trimmed but a byte "
+        "order mark.",
         STDIN,
         "A pipe or a file is read to its end. In a loop that reads from a pipe or a heredoc the "
         "first call would eat the rest: use -n there, or EASYLLM_STDIN=never. A file that is read "
         "in part already, as in `while read -r line; do …; done < list`, is left alone.",
         "A pipe that stays silent for two seconds is announced on stderr. Without a prompt and "
         "without stdin the command ends with exit code 2; it never hangs.",
+        "A pipe or file that is empty is told on stderr where there is a prompt beside it, and is "
+        "exit code 2 with --strict, or where {stdin} is in the prompt. /dev/null is silent.",
     )
 
 

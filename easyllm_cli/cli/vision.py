@@ -1,6 +1,6 @@
 """`easyllm vision`: ask about pictures."""
 
-from pathlib import Path
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -32,15 +32,18 @@ def vision(
 
     easyllm vision before.png after.png "What changed?"
     """
+    from .named_files import expanded
     from .run import Question, answer
 
     source = Stdin(ask.no_stdin, common.quiet, common.timeout)
+    refuse_files_behind_the_prompt(arguments or [], ask)
     names, prompt = split(arguments or [], source, bool(ask.file or ask.messages))
+    names = expanded(names)
     pictures = tuple(
         source.picture() if name == "-" else Image.of(name, paths=True) for name in names
     )
     words = [prompt] if prompt else []
-    question = Question(words, target, ask, sampling, show, common, run)
+    question = Question(words, target, ask, sampling, show, common, run, "vision")
     question.pictures = pictures
     question.source = source
     if not (common.quiet or common.json or show.jsonl or run.dry_run):
@@ -74,15 +77,23 @@ def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], 
         if asked or (last != "-" and source.given(forced=False)):
             return arguments, ""
         raise UsageError("no prompt", where=last, hint=f'easyllm vision {last} "describe"')
-    if last != "-" and is_file(last):
+    from .named_files import is_file
+
+    if is_file(last):
         raise UsageError(
             "no prompt: the last argument is a file", where=last, hint='add e.g. "describe"'
         )
     return arguments[:-1], last
 
 
-def is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):
-        return False
+def refuse_files_behind_the_prompt(arguments: list[str], ask: Ask) -> None:
+    """`vision img.png "compare" -a *.png`: what the shell made of the pattern ends as arguments.
+
+    Raises:
+        UsageError: -f or -a is given, and the last argument is a file behind the prompt.
+    """
+    from .named_files import is_file, may_be_image, refuse_files_among
+
+    if arguments and is_file(arguments[-1]):
+        images = list(takewhile(may_be_image, arguments))
+        refuse_files_among(arguments[len(images) :], ask, "vision", images)
