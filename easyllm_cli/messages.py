@@ -88,11 +88,16 @@ class Image:
         Raises:
             UsageError: too large in bytes or, by its header, in pixels; or not a picture.
         """
-        from .picture_header import MAX_PIXELS, pixels, sniff
+        from .picture_header import MAX_PIXELS, foreign_kind, pixels, sniff
 
         if len(data) > MAX_IMAGE_BYTES:
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
         media_type = sniff(data)
+        if media_type is None and (kind := foreign_kind(data)):
+            raise UsageError(
+                f"not an image that models take: {kind}", where=name,
+                hint="convert it to PNG or JPEG",
+            )  # fmt: skip
         if media_type is None:
             raise UsageError(
                 "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 # The first bytes tell the kind; names and declared types lie (WIRE trap 20).
 MAGIC = (
@@ -12,7 +13,21 @@ MAGIC = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
+# HEIF's brands (ISO/IEC 23008-12): of HEVC, which makes it HEIC; of any codec; of other codecs.
+HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"))
+ANY_CODEC = frozenset((b"mif1", b"msf1"))
+OTHER_CODECS = frozenset((b"avif", b"avis", b"avci", b"avcs", b"j2ki", b"j2is", b"jpeg", b"vvic"))
+# What has a picture's name and is none that a model takes: (where it stands, first bytes, kind).
+FOREIGN = (
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypavis", "AVIF"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL \r\n", "JPEG XL"),
+    (0, b"8BPS", "PSD"),
+    (0, b"%PDF-", "PDF"),
+)
 # From here on Pillow, which many servers read pictures with, takes one for a bomb: twice its
 # MAX_IMAGE_PIXELS (Pillow's Image.py). A photo of 100 megapixels is far below.
 MAX_PIXELS = 2 * (1024**3 // 4 // 3)
@@ -21,6 +36,12 @@ MAX_PIXELS = 2 * (1024**3 // 4 // 3)
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A marker that has a length; decoders, too, skip what stands before the next one.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+JPEG_DATA = frozenset((0xD9, 0xDA))  # the end, and where the picture's own data begins
+# EXIF: what a segment with it begins with, how much of it is read, and two numbers of TIFF.
+EXIF = b"Exif\0\0"
+EXIF_BYTES = 1 << 16
+ORIENTATION = 0x112
+LONG = 4
 # The box with a picture's size in HEIC: its name, version 0.
 HEIC_SIZE = re.compile(rb"ispe\x00\x00\x00\x00")
 Size = tuple[int, int]
@@ -33,12 +54,27 @@ def sniff(data: bytes) -> str | None:
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    # Where the pixels begin, in four bytes of which the last one is 0: no text has that.
-    if data.startswith(b"BM") and data[13:14] == b"\0":
+    if data.startswith(b"BM") and b"\0" in data[:14]:  # its lengths have zeros, a text has none
         return "image/bmp"
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+    return _heif(data) if data[4:8] == b"ftyp" else None
+
+
+def _heif(data: bytes) -> str | None:
+    """A file of any codec (`mif1`) names the one it has among the brands it is compatible with."""
+    major = data[8:12]
+    length = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[at : at + 4] for at in range(16, length, 4)}
+    if major in HEIC_BRANDS or (major in ANY_CODEC and HEIC_BRANDS & brands):
         return "image/heic"
+    if major in ANY_CODEC:
+        return "image/heif" if OTHER_CODECS & brands else "image/heic"
     return None
+
+
+def foreign_kind(data: bytes) -> str:
+    """The name of a kind of picture, or of PDF, that is never sent; "" = none that is known."""
+    found = (kind for at, magic, kind in FOREIGN if data.startswith(magic, at))
+    return next(found, "")
 
 
 def pixels(data: bytes) -> Size | None:
@@ -130,3 +166,51 @@ def _jpeg(data: bytes) -> Size:
             return width, height
         at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     return 0, 0
+
+
+def orientation(data: bytes) -> int:
+    """How EXIF says that the picture is to be turned, 1 to 8; 1 = not at all, or it says nothing.
+
+    A HEIC's is not looked at: it is turned by a box of its own, which decoders follow.
+    """
+    if data.startswith(b"\xff\xd8"):
+        return _from_tiff(_jpeg_exif(data))
+    if data.startswith(b"\x89PNG"):
+        at = data.find(b"eXIf")
+        return _from_tiff(data[at + 4 : at + 4 + EXIF_BYTES]) if at > 0 else 1
+    if data[8:12] == b"WEBP":
+        at = data.find(b"EXIF", 12)
+        return _from_tiff(data[at + 8 : at + 8 + EXIF_BYTES]) if at > 0 else 1
+    return 1
+
+
+def _jpeg_exif(data: bytes) -> bytes:
+    """What the segment with EXIF holds; it stands before the picture's own data."""
+    at = 2
+    while found := JPEG_MARKER.search(data, at):
+        at = found.start()
+        length = max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+        if data[at + 1] in JPEG_DATA:
+            break
+        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == EXIF:
+            return data[at + 10 : at + 2 + length]
+        at += 2 + length
+    return b""
+
+
+def _from_tiff(exif: bytes) -> int:
+    """The orientation in a TIFF header's first directory."""
+    exif = exif.removeprefix(EXIF)
+    order: Literal["big", "little"] = "big" if exif.startswith(b"MM") else "little"
+    if exif[:4] not in (b"MM\0*", b"II*\0"):
+        return 1
+    first = int.from_bytes(exif[4:8], order)
+    for at in range(first + 2, first + 2 + 12 * int.from_bytes(exif[first : first + 2], order), 12):
+        entry = exif[at : at + 12]
+        if len(entry) < 12:
+            break
+        if int.from_bytes(entry[:2], order) == ORIENTATION:
+            long = int.from_bytes(entry[2:4], order) == LONG
+            value = int.from_bytes(entry[8 : 12 if long else 10], order)
+            return value if 1 <= value <= 8 else 1
+    return 1

@@ -122,6 +122,26 @@ VENDORS: dict[str, Vendor] = {
 }  # fmt: skip
 
 
+PNG_AND_JPEG = ("image/png", "image/jpeg")
+USUAL_IMAGES = (*PNG_AND_JPEG, "image/webp", "image/gif")
+# The kinds of image that a host documents; where none are known, whatever comes is sent.
+IMAGE_KINDS: dict[str, tuple[str, ...]] = {
+    "api.openai.com": USUAL_IMAGES,  # https://platform.openai.com/docs/guides/images-vision
+    "openrouter.ai": USUAL_IMAGES,  # https://openrouter.ai/docs/features/multimodal/images
+    # https://docs.anthropic.com/en/docs/build-with-claude/vision
+    "api.anthropic.com": USUAL_IMAGES,
+    "api.mistral.ai": USUAL_IMAGES,  # https://docs.mistral.ai/capabilities/vision
+    # https://platform.moonshot.ai/docs/guide/use-kimi-vision-model
+    "api.moonshot.ai": USUAL_IMAGES, "api.moonshot.cn": USUAL_IMAGES,
+    "api.x.ai": PNG_AND_JPEG,  # https://docs.x.ai/docs/guides/image-understanding
+    # https://docs.z.ai/api-reference/llm/chat-completion
+    "api.z.ai": PNG_AND_JPEG, "open.bigmodel.cn": PNG_AND_JPEG,
+    # https://docs.fireworks.ai/guides/querying-vision-language-models
+    "api.fireworks.ai": (*PNG_AND_JPEG, "image/gif", "image/bmp"),
+}  # fmt: skip
+# What llama.cpp decodes.
+LLAMACPP_IMAGES = (*PNG_AND_JPEG, "image/gif", "image/bmp")
+
 # A plugin's provider: the profile or its variables say where it is and which key it takes.
 UNLISTED = Vendor("", "", (), key_required=False, separates=False)
 

@@ -14,6 +14,7 @@ import trustme
 
 from easyllm_cli.messages import MAX_IMAGE_BYTES
 from easyllm_cli.profiles import Profile
+from tests.picture_files import exif, jpeg
 from tests.pictures import png
 
 RED = png(8, 8, (255, 0, 0))
@@ -30,6 +31,7 @@ class Site:
 
 BODIES = {
     "/red.png": RED,
+    "/photo.jpg": jpeg(exif(6)),
     "/page": b"<html>",
     "/huge": b"\x89PNG\r\n\x1a\n" + bytes(MAX_IMAGE_BYTES),
     "/bomb.png": RED[:16] + struct.pack(">II", 60_000, 60_000) + RED[24:],

@@ -91,6 +91,9 @@ LATE = {
     ("providers/gemini.py", "request"),
     ("providers/responses.py", "request"),
     ("providers/base.py", "_asked"),  # cot --elicit
+    ("providers/base.py", "_on_pictures"),  # what only pictures need
+    ("providers/openai.py", "prepare"),  # the same
+    ("providers/litellm.py", "prepare"),
     ("service.py", "load_config_from_db"),  # the database loader
     ("service.py", "chat_with_config_id"),
     ("cli/profile.py", "chosen"),  # a row of a database

@@ -147,7 +147,7 @@ class BaseLLMProvider(ABC):
         """
         one = self.for_one_answer()
         asked, note = await one._asked(messages)
-        for said in filter(None, (self._left_out(), note)):
+        for said in [*filter(None, (self._left_out(), note)), *_on_pictures(asked)]:
             yield Note(said)
         taken = Taken(max_bytes)
 
@@ -225,6 +225,15 @@ class BaseLLMProvider(ABC):
     async def list_models(self) -> list[str]:
         """The ids of what the server offers."""
         return [model.id for model in await self.models()]
+
+
+def _on_pictures(messages: list[Message]) -> list[str]:
+    """Notes on the pictures that are asked about."""
+    if not any(message.images for message in messages):
+        return []
+    from .pictures import notes_on  # for pictures alone
+
+    return notes_on(messages)
 
 
 def _or_default(profile: Profile, key: str) -> Any:

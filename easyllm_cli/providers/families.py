@@ -26,6 +26,7 @@ FAMILIES: tuple[tuple[str, bool, str], ...] = (
     ("gpt-5", True, "never"),
 )
 O_SERIES = re.compile(r"o\d")
+OWN = re.compile(r"gpt-(?!oss)|chatgpt-|o\d")  # served by OpenAI alone, through whatever gateway
 # Models that write a lone `</think>`, since their template opens the block (WIRE §9, DESIGN §7).
 LONE_CLOSER = re.compile(r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE)
 
@@ -39,6 +40,11 @@ def _family(model: str) -> tuple[bool, str] | None:
         ((reasons, sampling) for prefix, reasons, sampling in FAMILIES if name.startswith(prefix)),
         None,
     )
+
+
+def is_openais_own(model: str) -> bool:
+    """Whether the name is that of a model which OpenAI alone serves: gpt-oss runs anywhere."""
+    return OWN.match(model.rpartition("/")[2].lower()) is not None
 
 
 def can_reason(model: str) -> bool:

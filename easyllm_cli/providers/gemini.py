@@ -22,7 +22,8 @@ from .pictures import with_bytes
 from .repair import place
 from .wire import WireProvider
 
-KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic")  # no GIF (WIRE §6e)
+# No GIF: https://ai.google.dev/gemini-api/docs/image-understanding
+KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 # Tokens to think with, for the 2.5 family; -1 = the model decides (WIRE §6a).
 BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "max": 32768}
 LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
@@ -113,7 +114,8 @@ class GeminiProvider(WireProvider):
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
             notes.append('no reasoning through this transport: transport = "http" has it')
         if any(message.images for message in messages):
-            messages = await with_bytes(messages, KINDS, self.profile, "Gemini")
+            messages, fetched = await with_bytes(messages, KINDS, self.profile, "Gemini")
+            notes += fetched
         return messages, notes
 
     def is_mine(self, listed: str) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from ..credentials import keys_for, source_of
+from ..endpoints import Endpoint
 from ..errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ..events import Event, Model, Note, Reasoning, Text
 from ..messages import Message
@@ -36,6 +37,12 @@ OF_THE_REQUEST = (
     "safety_settings", "service_tier", "stop", "store", "stream", "stream_options", "thinking",
     "tool_choice", "tools", "top_k", "top_logprobs", "user", "verbosity", "web_search_options",
 )  # fmt: skip
+# litellm's words for vendors whose kinds of images are known, and their hosts.
+HOSTS = {
+    "openai": "api.openai.com", "openrouter": "openrouter.ai", "anthropic": "api.anthropic.com",
+    "mistral": "api.mistral.ai", "moonshot": "api.moonshot.ai", "xai": "api.x.ai",
+    "zai": "api.z.ai", "fireworks_ai": "api.fireworks.ai",
+}  # fmt: skip
 
 
 class LiteLLMProvider(OpenAIProvider):
@@ -91,7 +98,19 @@ class LiteLLMProvider(OpenAIProvider):
                 why = error.what
             yield Note(f"{one.model}: {why}; asking {after.model}")
 
-    prepare = WireProvider.prepare  # litellm's table is no list of installed models
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        """As WireProvider.prepare: litellm's table is no list of installed models.
+
+        Raises:
+            UsageError: an image of a kind that the vendor behind the model does not take.
+        """
+        if any(message.images for message in messages):
+            from .pictures import refuse_other_kinds  # for pictures alone
+
+            host = HOSTS.get(vendor_behind(self.model), "") if not self.endpoint.url else ""
+            behind = Endpoint(f"https://{host}") if host else self.endpoint
+            refuse_other_kinds(messages, behind, "litellm", self.model)
+        return await WireProvider.prepare(self, messages)
 
     def headers(self) -> dict[str, str | Secret]:
         """The profile's own headers; the key goes as an argument of the call."""

@@ -24,7 +24,7 @@ from ..profiles import KEY_SOURCES, Profile, reaches_out
 from ..transport import carrier_for
 from ..transport.carrier import Carrier
 from ..transport.closing import Connections
-from ..vendors import VENDORS
+from ..vendors import LLAMACPP_IMAGES, VENDORS
 from ..weights import DEMO, is_path, kept, path_of
 from ..weights.checking import checked
 from .openai import OpenAIProvider
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .local_engine import Engine
 
 CONTEXT_TOKENS = 4096  # where num_ctx is not set: 92 MB of memory for the demo model
-KINDS = ("image/png", "image/jpeg", "image/gif", "image/bmp")  # what llama.cpp decodes
 ABOUT_DEMO = f"{DEMO} is a small demo model, run by this process: do not rely on what it says"
 
 
@@ -87,14 +86,16 @@ class LocalProvider(OpenAIProvider):
         """
         if not any(one.text.strip() or one.images for one in messages if one.role != "system"):
             raise UsageError("there is no message to answer", hint="ask something")
+        notes: list[str] = []
         if any(message.images for message in messages):
             if self.profile.mmproj is None:
                 raise await self.refuse_images()
-            messages = await with_bytes(messages, KINDS, self.profile, "the embedded engine")
+            who = "the embedded engine"
+            messages, notes = await with_bytes(messages, LLAMACPP_IMAGES, self.profile, who)
         engine = self._engines.client()
         self.keys = [engine.key]
         self.endpoint = Endpoint(f"{engine.url}/v1")
-        notes = [ABOUT_DEMO] if self.path == path_of(DEMO) and not self._told else []
+        notes += [ABOUT_DEMO] if self.path == path_of(DEMO) and not self._told else []
         self._told = True  # on the copy for one answer: its retries need not say it again
         return messages, notes
 

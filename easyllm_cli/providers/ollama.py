@@ -96,7 +96,8 @@ class OllamaProvider(WireProvider):
             notes.append(f"model {self.model}: the first one installed (-m chooses)")
         if any(message.images for message in messages):
             await self._refuse_if_blind()
-            messages = await with_bytes(messages, KINDS, self.profile, "Ollama")
+            messages, fetched = await with_bytes(messages, KINDS, self.profile, "Ollama")
+            notes += fetched
         return messages, notes
 
     async def _refuse_if_blind(self) -> None:

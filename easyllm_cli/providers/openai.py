@@ -113,8 +113,12 @@ class OpenAIProvider(TakesClient):
                 self.model = offered[0]
             if len(offered) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
-        if any(message.images for message in messages) and await self.blind():
-            raise await self.refuse_images()
+        if any(message.images for message in messages):
+            from .pictures import refuse_other_kinds  # for pictures alone
+
+            refuse_other_kinds(messages, self.endpoint, self.profile.provider or "", self.model)
+            if await self.blind():
+                raise await self.refuse_images()
         prepared, more = await super().prepare(messages)
         return prepared, notes + more
 
