@@ -16,7 +16,7 @@ from easyllm_cli.errors import (
     UsageError,
 )
 from easyllm_cli.events import Reasoning, Start, Text, Usage
-from easyllm_cli.messages import messages_of
+from easyllm_cli.messages import Image, Message, messages_of
 from easyllm_cli.profiles import Profile
 from easyllm_cli.providers.litellm import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
@@ -291,3 +291,14 @@ async def test_fields_of_messages_reach_litellm() -> None:
         asked: list[Any] = [{"role": "user", "content": "hi", "name": "ada"}]
         await LLMService().chat(asking(server), asked)
         assert server.requests[0].json["messages"] == asked
+
+
+async def test_an_image_that_the_vendor_behind_does_not_take() -> None:
+    """Refused before anything is sent; what an endpoint of one's own takes is not known."""
+    bmp = Image.of_bytes(b"BM" + bytes(60), "a.bmp")
+    asked = [Message("user", ("hi", bmp))]
+    provider = LiteLLMProvider(Profile.of({"provider": "litellm", "model": "xai/grok-4"}))
+    with pytest.raises(UsageError, match=r"api\.x\.ai takes no image/bmp"):
+        await provider.chat(asked)
+    elsewhere = {"provider": "litellm", "model": "openai/m", "endpoint": "http://127.0.0.1:9/v1"}
+    assert await LiteLLMProvider(Profile.of(elsewhere)).prepare(asked) == (asked, [])
