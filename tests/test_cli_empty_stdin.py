@@ -11,7 +11,8 @@ from tests.standins.script import scripted
 from tests.standins.server import StandIn
 
 NOTE = "easyllm: stdin was empty: the prompt is asked alone (-n: do not read stdin)\n"
-NOWHERE = only("http://127.0.0.1:9/v1")
+NOBODY = "http://127.0.0.1:9/v1"
+NOWHERE = only(NOBODY)
 COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
 
 
@@ -51,7 +52,7 @@ def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ..
 
 
 def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
-    profiles = only("http://127.0.0.1:9/v1", strict=True)
+    profiles = only(NOBODY, strict=True)
     ran = easyllm.run("chat", "sum up", stdin="", profiles=profiles)
     assert (ran.code, "stdin is empty" in ran.complaint) == (2, True)
 
@@ -69,6 +70,12 @@ def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
     with StandIn(scripted(said("ok"))) as server:
         ran = easyllm.shell('false | "$E" chat "Summarise"', profiles=only(server))
     assert (ran.code, ran.out, ran.err) == (0, b"ok\n", NOTE)
+
+
+def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
+    ran = easyllm.run("chat", "sum up", stdin="", profiles=only(NOBODY, max_retries=0))
+    assert (ran.code, ran.out) == (6, b"")
+    assert "127.0.0.1:9" in ran.complaint
 
 
 def test_an_empty_file_on_stdin_is_a_note(easyllm: Easyllm) -> None:

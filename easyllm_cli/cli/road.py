@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Road:
-    """`profile` is the name of the one that was asked first; `notes` are told before all else."""
+    """`profile`: the one that was asked first; `notes` are told when an answer begins."""
 
     def __init__(
         self,
@@ -75,13 +75,10 @@ class Road:
         closing: Any = events
         try:
             async with ticking(self.renderer), aclosing(closing):
-                for event in map(Note, self.notes):
-                    self._say(event)
-                    self.gathered.feed(event)
-                    self.renderer.event(event)
                 async for event in closing:
                     if isinstance(event, Text | Reasoning):
-                        self.first_token = self.first_token or time.monotonic()
+                        if self.first_token is None:
+                            self._begin()
                     else:
                         self._say(event)
                     self.gathered.feed(event)
@@ -89,6 +86,15 @@ class Road:
         except asyncio.CancelledError as stopped:
             self.stopped = getattr(stopped, "partial", None)
             raise
+
+    def _begin(self) -> None:
+        """An answer comes, so that what was odd about the question counts; a failure needs no
+        second line."""
+        self.first_token = time.monotonic()
+        for note in map(Note, self.notes):
+            self._say(note)
+            self.gathered.feed(note)
+            self.renderer.event(note)
 
     def _has_begun(self) -> bool:
         """Whether any of the answer has come, held back or not."""
