@@ -62,6 +62,7 @@ LATE = {
     ("config.py", "_plugins"),  # the same, for a name that is not built in
     ("providers/local.py", "_started"),  # the engine, and so its package, at the first question
     ("render/__init__.py", "choose"),
+    ("transport/status.py", "_from_object"),  # words, read where an error has nothing else
     ("transport/__init__.py", "carrier_for"),  # the transport choice
     ("render/__init__.py", "choose_aside"),
     ("render/screen.py", "live_markdown"),  # the parser, while the first token is waited for

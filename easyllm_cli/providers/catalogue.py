@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import MalformedAnswer
 from ..events import Model
+from ..transport.status import from_object, message_of
 from .chat_frames import count, table
 
 
@@ -13,9 +14,14 @@ def rows(body: Any, key: str) -> list[dict[str, Any]]:
     """The objects of a list answer; a bare list is taken too (together.ai answers with one).
 
     Raises:
-        MalformedAnswer: there is no such list.
+        MalformedAnswer: there is no such list. EasyLLMError: the server says why, under 200.
     """
     found = body.get(key) if isinstance(body, dict) else body
+    if isinstance(body, dict) and not isinstance(found, list):
+        if message_of(body):
+            raise from_object(body)
+        if key in body and found is None:
+            return []  # how Go writes an empty list
     if not isinstance(found, list):
         raise MalformedAnswer("the server sent no model list", hint="check the endpoint")
     return [row for row in found if isinstance(row, dict)]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Note, Reasoning, Text, Usage
 from ..transport.framing import BODY
-from ..transport.status import from_object
+from ..transport.status import from_object, message_of, reports_error
 from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
 
 MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap
@@ -88,7 +88,7 @@ class Decoder(ABC):
 
     def is_error(self, body: dict[str, Any]) -> bool:
         """Whether a frame is the provider's error report."""
-        return bool(body.get("error")) or body.get("object") == "error"
+        return reports_error(body)
 
     @abstractmethod
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
@@ -197,6 +197,10 @@ class Decoder(ABC):
             raise self._refused()
         if self.refusal:
             self.because("content_filter")
+        if not started and not self.finish and isinstance(self.last, dict) and (
+            message_of(self.last) and not isinstance(self.last.get("message"), dict)
+        ):  # fmt: skip
+            raise from_object(self.last)  # no answer but words: they say why
         if self.usage is not None:
             yield self.usage
         if not self.ended:

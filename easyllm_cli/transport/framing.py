@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from ..errors import MalformedAnswer
+from .bounded_json import parse_json
 
 LINE_CAP = 8 * 1024 * 1024  # DESIGN §2; Ollama's own client takes lines of 8 MB (WIRE §3b)
 BODY_CAP = 32 * 1024 * 1024  # a plain answer is held whole; what is refused may cost no 50 MB
@@ -19,7 +20,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Frame(NamedTuple):
     """One message of a stream: its data, and the event's name where the protocol has one."""
 
-    data: bytes
+    data: bytes | bytearray
     event: str = ""
 
 
@@ -156,7 +157,7 @@ class Whole:
 
     def __init__(self, cap: int = BODY_CAP) -> None:
         self._cap = cap
-        self._held = bytearray()
+        self.held = bytearray()
 
     def feed(self, piece: bytes) -> list[Frame]:
         """Nothing yet.
@@ -164,13 +165,59 @@ class Whole:
         Raises:
             MalformedAnswer: the body is longer than the cap.
         """
-        if len(self._held) + len(piece) > self._cap:
+        if len(self.held) + len(piece) > self._cap:
             raise MalformedAnswer(f"the answer's body is longer than {self._cap >> 20} MiB")
-        self._held += piece
+        self.held += piece
         return []
 
     def end(self) -> list[Frame]:
         """The whole body, named BODY; nothing if it is empty."""
-        body = bytes(self._held)
-        self._held = bytearray()
-        return [Frame(body, BODY)] if body.strip() else []
+        body, self.held = self.held, bytearray()  # no copy: it may be 32 MiB
+        return [] if not body or body.isspace() else [Frame(body, BODY)]
+
+
+class BodyOrLines:
+    """A body that begins as JSON where events were asked for: the whole answer in one value, or
+    one object a line where the first line is one by itself."""
+
+    def __init__(self) -> None:
+        self._whole = Whole()
+        self._lines: NDJSON | None = None
+        self._break = -1  # where the first line ends
+        self._decided = False
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The lines that are complete now; nothing yet of a whole body.
+
+        Raises:
+            MalformedAnswer: a line or the body is longer than its cap.
+        """
+        if self._lines is not None:
+            return self._lines.feed(piece)
+        before = len(self._whole.held)
+        self._whole.feed(piece)
+        if self._decided:
+            return []
+        if self._break < 0:
+            at = piece.find(b"\n")
+            self._break = at if at < 0 else before + at
+            piece = piece[at + 1 :]
+        if self._break < 0 or not piece.strip():
+            return []
+        self._decided = True
+        held = bytes(self._whole.held)
+        if not _is_object(held[: self._break]):
+            return []
+        self._lines = NDJSON()
+        return self._lines.feed(held)
+
+    def end(self) -> list[Frame]:
+        """The last line, or the whole body."""
+        return self._whole.end() if self._lines is None else self._lines.end()
+
+
+def _is_object(line: bytes | bytearray) -> bool:
+    try:
+        return isinstance(parse_json(line), dict)
+    except (ValueError, RecursionError, MalformedAnswer):
+        return False

@@ -13,11 +13,13 @@ from ..errors import (
     BusyError,
     EasyLLMError,
     FilteredError,
+    MalformedAnswer,
     NotFoundError,
     RefusedError,
     TooLargeError,
 )
 from ..secret import LONG, redact
+from .bounded_json import parse_json
 from .delay import retry_after
 
 MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
@@ -35,6 +37,8 @@ TOO_LONG = (
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
     r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
+    r"|(?:input|prompt).{0,40}(?:exceeds?|too long for) (?:the |this )?(?:model'?s? )?"
+    r"(?:max\w* )?context"
 )
 NO_MODEL = r"(?i)not a valid model|no such model|unknown model"
 BILLING = (
@@ -69,6 +73,17 @@ STATUSES: dict[int, type[EasyLLMError]] = {
     401: AuthError, 402: BillingError, 403: AuthError, 404: NotFoundError, 408: BusyError,
     409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
 }  # fmt: skip
+WRONG_ENDPOINT = "check the endpoint in the profile: does it need /v1 at its end?"
+# Where words of an error stand beside no answer, whatever else a server calls its fields.
+WORDS = (
+    "message", "detail", "error_description", "error_message", "error_msg", "err_msg", "errmsg",
+    "msg", "status_msg", "reason", "title", "Message",
+)  # fmt: skip
+# What says that they are an error's, and no news of how the answer is coming along.
+ERROR_NAMES = ("detail", "errors", "error_description", "error_message", "error_msg", "error_code",
+               "err_msg", "errmsg", "errcode")  # fmt: skip
+ANSWERS = ("choices", "done", "candidates", "output", "response", "usage", "usageMetadata")
+GOOD_CODES = (None, 0, "0", 200, "200", "", "ok", "OK", "success", "Success")
 HINTS: dict[type[EasyLLMError], str] = {
     AuthError: "check the key and its permissions",
     NotFoundError: "check the model's name and the endpoint",
@@ -111,12 +126,16 @@ def from_object(
 def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | None) -> EasyLLMError:
     inner = _inner(body)
     message = shortened(message_of(body)) or "the server reported an error"
-    code = _code(inner)
+    code = _code(inner) or (inner if isinstance(inner, str) and _is_a_name(inner) else None)
     if status is None or status == 200:
-        status = _number(inner) or None
+        status = _number(inner) or _number(body) or None
     wait = retry_after(headers or {}, body, limited=status == 429)
     kind = _class(status, code, json.dumps(body)[:20_000])
     hint = HINTS.get(kind)
+    if kind is BusyError and status is None:
+        from .error_words import class_by_words  # for those without a status or a known code
+
+        kind, hint = class_by_words(message, code or "")
     if kind is NotFoundError and "try pulling" in message:
         hint = None
     error = kind(
@@ -160,33 +179,72 @@ def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMErro
 
 
 def parse(body: bytes) -> Any:
-    """The body as JSON, or None when it is none."""
+    """The body as JSON, or None when it is none, or of more structure than an error has."""
     try:
-        return json.loads(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        return parse_json(body)
+    except (ValueError, RecursionError, MalformedAnswer):
         return None
+
+
+def reports_error(body: dict[str, Any]) -> bool:
+    """Whether a body under 200, or a frame of it, is an error's and not an answer's.
+
+    An error object is one beside an answer as well; other names are only where there is none.
+    """
+    if body.get("error") or body.get("object") == "error" or not _is_good(body.get("base_resp")):
+        return True
+    if any(body.get(name) is not None for name in ANSWERS) or isinstance(body.get("message"), dict):
+        return False
+    named = any(body.get(name) for name in ERROR_NAMES)
+    failed = body.get("success") is False or body.get("type") == "error" or _number(body) > 0
+    return (named or failed or body.get("status") == "error") and bool(message_of(body))
+
+
+def _is_good(verdict: Any) -> bool:
+    """MiniMax's `base_resp`, which stands beside every answer: 0 is a good one."""
+    return not isinstance(verdict, dict) or verdict.get("status_code") in GOOD_CODES
 
 
 def _inner(body: Any) -> Any:
     """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
 
-    The innermost wins: gateways wrap the provider's own (any-llm's rule, WIRE §9).
+    The innermost wins: gateways wrap the provider's own (any-llm's rule, WIRE §9). Some wrap it
+    as a string of JSON, and some say `"error": true` beside the words.
     """
+    if isinstance(body, str) and body.lstrip().startswith("{"):
+        within = parse(body.encode("utf-8", "replace"))
+        return _inner(within) if within else body
     if isinstance(body, list) and body:
         return _inner(body[0])
-    if isinstance(body, dict) and body.get("error"):
-        return _inner(body["error"])
+    if not isinstance(body, dict):
+        return body
+    for name in ("error", "errors", "base_resp"):
+        value = body.get(name)
+        if isinstance(value, dict | list | str) and value:
+            return _inner(value)
     return body
 
 
 def message_of(body: Any) -> str:
     """The words of an error in any of the known shapes; "" when there are none."""
     inner = _inner(body)
+    said = _said(inner)
+    if isinstance(body, dict) and inner is not body and (not said or _is_a_name(said)):
+        return _said({name: body[name] for name in WORDS if name in body}) or said
+    return said
+
+
+def _is_a_name(said: str) -> bool:
+    """Whether it is no sentence but a code, `invalid_token`, whose meaning stands beside it."""
+    return "_" in said and " " not in said
+
+
+def _said(inner: Any) -> str:
     if isinstance(inner, str):
         return inner
     if not isinstance(inner, dict):
         return ""
-    for key in ("message", "detail", "error_description", "msg", "reason", "title"):
+    for key in WORDS:
         value = inner.get(key)
         if isinstance(value, str) and value.strip():
             return value
@@ -220,10 +278,15 @@ def _code(inner: Any) -> str | None:
 
 def _number(inner: Any) -> int:
     """An HTTP status that the object names as its code, or 0."""
-    code = inner.get("code") if isinstance(inner, dict) else None
-    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
-        code = int(code)
-    return code if isinstance(code, int) and 400 <= code < 600 else 0
+    if not isinstance(inner, dict):
+        return 0
+    for name in ("code", "status", "status_code", "statusCode"):
+        code = inner.get(name)
+        if isinstance(code, str) and len(code) == 3 and code.isdecimal():
+            code = int(code)
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    return 0
 
 
 def _page(body: bytes) -> str:
