@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -173,12 +174,13 @@ def _usual(profile: Profile, endpoint: Endpoint) -> Secret | None:
 
 
 def usable(value: str, message: str, hint: str = "") -> Secret:
-    """A key without the space around it, and without the byte order mark of a file.
+    """A key without the space, the byte order mark and the header's word around it.
 
     Raises:
         AuthError: it is empty (then `message`), or holds characters that no header takes.
     """
-    value = value.strip().removeprefix("\ufeff").strip()
+    value = value.strip().removeprefix("\ufeff")
+    value = re.sub(r"(?i)^\s*(?:authorization:\s*)?bearer(?:\s+|$)", "", value).strip()
     if not value:
         raise AuthError(message, hint=hint or "name a source that holds a key")
     if not value.isprintable() or not value.isascii():
