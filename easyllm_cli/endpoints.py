@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -12,6 +13,13 @@ from .profiles import Profile
 from .vendors import VENDORS, endpoint_variable, vendor_of
 
 OLLAMA_PORT = 11434
+# What vendors' pages show behind the base URL: people paste the whole. `/models` alone may be the
+# base itself (Azure's inference service), so only behind a version.
+PATHS = {
+    "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
+    "gemini": r"/models(?:/[^/]+)?$",
+    "ollama": r"/(?:api|v1)/(?:chat|generate|tags|show|chat/completions|models|completions)$",
+}
 
 
 @dataclass(frozen=True)
@@ -62,9 +70,16 @@ def endpoint_of(profile: Profile) -> Endpoint:
                     f"no endpoint is known for {name}",
                     hint=f"set endpoint in the profile, or {endpoint_variable(name)}",
                 )
-    if vendor_of(name).adapter == "ollama":
-        raw = ollama_url(raw)
-    return Endpoint(checked(raw, variable or "endpoint"), variable)
+    adapter = vendor_of(name).adapter
+    if adapter == "ollama":
+        raw = ollama_url(without_path(raw, adapter))
+    return Endpoint(without_path(checked(raw, variable or "endpoint"), adapter), variable)
+
+
+def without_path(url: str, adapter: str) -> str:
+    """The base URL, where somebody gave the whole of what a request goes to."""
+    pattern = PATHS.get("openai" if adapter in ("openrouter", "litellm") else adapter)
+    return re.sub(pattern, "", url.rstrip("/")) if pattern and "?" not in url else url
 
 
 def checked(url: str, named_by: str) -> str:
