@@ -19,6 +19,14 @@ from .decoder import Decoder
 from .openai import OpenAIProvider
 from .thinking import EFFORT_WORDS
 
+# Why no provider of a model may be asked (404), and what to do.
+UNROUTED = {
+    "data policy|guardrail|privacy": "allow it at https://openrouter.ai/settings/privacy, or "
+    "choose another model",
+    "allowed providers|ignored providers": "see https://openrouter.ai/settings/preferences, and "
+    "`provider` in the options",
+    "requested parameters|tool use": "leave out what the model's providers do not take",
+}
 MILLION = Decimal(1_000_000)
 
 
@@ -79,6 +87,14 @@ class OpenRouterProvider(OpenAIProvider):
         return RefusedError(
             f"the model {self.model} takes no images", hint=f"ones that see: {', '.join(seeing)}"
         )
+
+    async def explain(self, error: EasyLLMError) -> None:
+        """Where it finds nobody to ask, the reason is not the model's name."""
+        for words, hint in UNROUTED.items():
+            if isinstance(error, NotFoundError) and re.search(words, error.message, re.IGNORECASE):
+                error.hint = hint
+                return
+        await super().explain(error)
 
     async def models(self) -> list[Model]:
         body = await self.ask("GET", f"{self.endpoint.url}/models")
