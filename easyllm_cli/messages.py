@@ -296,6 +296,18 @@ def with_system(messages: list[Message], system: str | None) -> list[Message]:
     return [Message("system", (system,)), *messages]
 
 
+def with_the_question(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
+    """The messages with the text of those roles before the first user's own."""
+    text = "\n\n".join(one.text for one in messages if one.role in roles)
+    rest = [one for one in messages if one.role not in roles]
+    at = next((number for number, one in enumerate(rest) if one.role == "user"), None)
+    if not text or at is None:
+        return [Message("user", (text,)), *rest] if text else rest
+    first, *more = rest[at].parts or ("",)
+    joined = (f"{text}\n\n{first}",) if isinstance(first, str) else (text, first)
+    return [*rest[:at], replace(rest[at], parts=(*joined, *more)), *rest[at + 1 :]]
+
+
 def question_about(
     prompt: str, image: bytes | str | os.PathLike[str], paths: bool = False
 ) -> list[Message]:

@@ -20,6 +20,7 @@ class Vendor:
     `hosts`: the vendor's own; its key variable goes to these and nowhere else.
     `key_required`: False for servers that people run themselves.
     `tokens`: the wire name of the answer's limit in tokens.
+    `seed`: the wire name of the seed.
     `thinking`: how reasoning is asked for: "effort" (reasoning_effort), "switch" (thinking.type,
     DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking), "openai" (effort,
     and only for model families that reason).
@@ -37,6 +38,7 @@ class Vendor:
     endpoint_variable: str = ""
     key_required: bool = True
     tokens: str = "max_tokens"
+    seed: str = "seed"
     thinking: str = "effort"
     reasoning_body: dict[str, Any] | None = None
     separates: bool = True
@@ -72,6 +74,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "mistral": Vendor(
         "openai", "https://api.mistral.ai/v1", ("api.mistral.ai",), ("MISTRAL_API_KEY",),
+        seed="random_seed",  # https://docs.mistral.ai/api/#tag/chat
     ),
     "together": Vendor(
         "openai", "https://api.together.xyz/v1", ("api.together.xyz", "api.together.ai"),

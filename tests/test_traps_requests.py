@@ -141,7 +141,7 @@ def test_trap_22_the_limit_under_its_own_name(
 @pytest.mark.parametrize("provider", sorted(set(VENDORS) - {"litellm"}))  # it shows no body
 def test_trap_22_a_profile_that_sets_nothing_sends_nothing(provider: str) -> None:
     body = body_of(Profile.of({"provider": provider, "model": "m", "api_key": KEY}))
-    allowed = {"model", "messages", "contents", "stream", "stream_options"}
+    allowed = {"model", "messages", "contents", "stream", "stream_options", "truncate"}
     assert set(body) <= allowed
 
 

@@ -41,7 +41,7 @@ def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
 
 def body_of(name: str, **keys: Any) -> Json:
     """The body's fields beside what every request has."""
-    usual = ("model", "messages", "contents", "stream", "stream_options")
+    usual = ("model", "messages", "contents", "stream", "stream_options", "truncate")
     body = request_of(name, **{"api_key": "k" * 8, **keys}).body or {}
     return {key: value for key, value in body.items() if key not in usual}
 

@@ -29,6 +29,7 @@ from ..weights import DEMO, is_path, kept, path_of
 from ..weights.checking import checked
 from .openai import OpenAIProvider
 from .pictures import with_bytes
+from .prompt_size import is_cut_by_the_context
 
 if TYPE_CHECKING:
     from .local_engine import Engine
@@ -154,6 +155,8 @@ class LocalProvider(OpenAIProvider):
         if isinstance(error, TooLargeError):
             size = self.profile.num_ctx or CONTEXT_TOKENS
             error.hint = f"shorten the prompt, or raise num_ctx (now {size}) in the profile"
+        elif is_cut_by_the_context(error, self.limited):
+            error.hint = "the context is full: raise num_ctx in the profile"
 
     async def aclose(self) -> None:
         await super().aclose()

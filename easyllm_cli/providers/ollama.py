@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from ..errors import EasyLLMError, NotFoundError, RefusedError
+from ..errors import EasyLLMError, NotFoundError, RefusedError, TooLargeError
 from ..events import Model
 from ..messages import Message
 from ..transport.carrier import Request
@@ -15,6 +15,7 @@ from .chat_frames import count, table
 from .decoder import Decoder
 from .ollama_frames import OllamaDecoder
 from .pictures import with_bytes
+from .prompt_size import is_cut_by_the_context
 from .repair import place
 from .wire import WireProvider
 
@@ -25,6 +26,7 @@ THINK: dict[str, bool | str] = {
 KINDS = ("image/png", "image/jpeg", "image/webp")  # its runner decodes no GIF
 # Fields of the request itself; every other `-o` is an option of the model.
 TOP_LEVEL = ("format", "keep_alive", "truncate", "shift", "think", "tools", "logprobs", "options")
+RAISE_CONTEXT = "raise num_ctx in the profile (or -o num_ctx=N)"
 
 
 class OllamaProvider(WireProvider):
@@ -34,6 +36,7 @@ class OllamaProvider(WireProvider):
     ignored: ClassVar[tuple[str, ...]] = (
         "api", "organization", "project", "fallback_models", "mmproj",
     )  # fmt: skip
+    cut_hint: ClassVar[str] = RAISE_CONTEXT
     start_hint: ClassVar[str] = "is Ollama running? start it with: ollama serve"
     wire_names: ClassVar[Mapping[str, str]] = {
         "temperature": "options.temperature",
@@ -50,6 +53,7 @@ class OllamaProvider(WireProvider):
             "model": self.model,
             "messages": [self.message(message) for message in messages],
             "stream": stream,
+            "truncate": False,  # else a prompt longer than the context is cut without a word
         }
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
             one = [value] if key == "stop" and isinstance(value, str) else value
@@ -149,5 +153,9 @@ class OllamaProvider(WireProvider):
 
     async def explain(self, error: EasyLLMError) -> None:
         await super().explain(error)
+        if isinstance(error, TooLargeError):
+            error.hint = f"the prompt does not fit into the context: shorten it, or {RAISE_CONTEXT}"
+        elif is_cut_by_the_context(error, self.limited):
+            error.hint = f"the context is full: {RAISE_CONTEXT}"
         if isinstance(error, NotFoundError) and self.model and "did you mean" not in error.hint:
             error.hint = f"ollama pull {self.model}"

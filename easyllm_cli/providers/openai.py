@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
@@ -29,7 +30,12 @@ class OpenAIProvider(TakesClient):
     provider: ClassVar[str] = "openai"
     sdk: ClassVar[str] = "openai"
     ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj", "fallback_models")
-    path_hint: ClassVar[str] = "check the endpoint: does it need /v1 at its end?"
+
+    @property
+    def path_hint(self) -> str:
+        """Never to add a version that the endpoint has."""
+        has_version = re.search(r"/v\d+\w*$", self.endpoint.url) is not None
+        return "check the endpoint" + ": does it need /v1 at its end?" * (not has_version)
 
     @property
     def official(self) -> bool:
@@ -40,7 +46,8 @@ class OpenAIProvider(TakesClient):
         limit = self.vendor.tokens
         if self.profile.provider == "openai" and not self.official:
             limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
-        names = {key: key for key in ("temperature", "top_p", "top_k", "seed", "stop")}
+        names = {key: key for key in ("temperature", "top_p", "top_k", "stop")}
+        names["seed"] = self.vendor.seed
         switches = {f"reasoning {name}": name for name in self.thinking()}
         return names | {"max_tokens": limit} | switches
 

@@ -31,7 +31,8 @@ ANY_JSON = {
     "generationConfig.responseSchema": "responseSchema=null",
     "generationConfig.responseJsonSchema": "responseJsonSchema=null",
 }
-SILENT = ("stream_options", "store", "include")  # ours, not the user's: no line about them
+# Ours, not the user's: no line about them.
+SILENT = ("stream_options", "store", "include", "truncate")
 
 
 def place(body: dict[str, Any], path: str, value: Any) -> None:
@@ -105,7 +106,7 @@ class Repair:
         for place_in_body, option in ANY_JSON.items():
             if has(body, place_in_body) and _mentions(words, place_in_body):
                 error.hint = f"is the schema too much for it? -o {option} asks for JSON alone"
-        if error.status != 400 or isinstance(error, TooLargeError):
+        if error.status not in (400, 422) or isinstance(error, TooLargeError):
             return None
         path = self._named_by(error, body)
         if path is None:
@@ -125,6 +126,8 @@ class Repair:
         """The place of the parameter that the server's words name, under either name."""
         words = f"{error.parameter or ''} {error.message}"
         known = {**self._names, **{name: name for name in SILENT}}
+        if body.get("truncate") or re.search(r"(?i)context|exceed|too long", words):
+            del known["truncate"]  # it is the prompt that is refused, or the user's own wish
         for path in known.values():
             for place_in_body in (path, OTHER_NAME.get(path, path)):
                 if has(body, place_in_body) and _mentions(words, place_in_body):

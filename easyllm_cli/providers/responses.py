@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from itertools import takewhile
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..messages import Image, Message
@@ -27,7 +27,10 @@ class ResponsesProvider(OpenAIProvider):
 
     _told = False  # the user knows what was left out
     _context: int | None = None  # tokens
-    path_hint: ClassVar[str] = 'check the endpoint; where there is no /responses: api = "chat"'
+
+    @property
+    def path_hint(self) -> str:
+        return 'check the endpoint; where there is no /responses: api = "chat"'
 
     @property
     def at_openai(self) -> bool:

@@ -22,7 +22,7 @@ from ..errors import (
     NetworkError,
     NotFoundError,
 )
-from ..events import Done, Event, Note, Reasoning, Start, Text
+from ..events import Done, Event, Note, Reasoning, Start, Text, Usage
 from ..messages import Message
 from ..profiles import Profile
 from ..secret import Secret
@@ -31,12 +31,15 @@ from ..transport.carrier import Carrier, Request
 from ..transport.exchange import Parsed, exchange
 from ..transport.framing import Framing, Whole
 from ..transport.patience import Patience
+from ..transport.status import HINTS, WRONG_ENDPOINT
 from ..values import nearest
 from ..vendors import Vendor, vendor_of
 from .base import BaseLLMProvider
 from .decoder import Decoder
 from .headers import extra_headers
+from .prompt_size import cannot_hold
 from .repair import Repair, has_limit
+from .reshape import Reshape
 from .surrogates import Surrogates
 from .unsupported import refuse_options
 
@@ -51,7 +54,7 @@ class WireProvider(BaseLLMProvider):
 
     wire_names: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
-    path_hint: ClassVar[str] = "check the endpoint"
+    cut_hint: ClassVar[str] = "ask for less at a time"  # where a prompt may have been cut
     no_key_hint: str = "no key was sent: name one with api_key_env"
 
     def __init__(
@@ -63,6 +66,8 @@ class WireProvider(BaseLLMProvider):
         self.keys: list[Secret | None] = []  # the one in use, once it has been looked up
         self.vendor: Vendor = vendor_of(self.profile.provider)
         self.repair = Repair(self.names_on_the_wire(), self.profile)
+        self.reshape = Reshape(bool(self.profile.strict))
+        self.limited = False  # whether the last request held a limit of the answer's length
 
     @abstractmethod
     def request(self, messages: list[Message], stream: bool) -> Request:
@@ -83,6 +88,11 @@ class WireProvider(BaseLLMProvider):
         if self.profile.api_key_cmd is None:  # a command may take seconds: see `explain`
             made.keys = []
         return made
+
+    @property
+    def path_hint(self) -> str:
+        """What to do where the path is wrong."""
+        return "check the endpoint"
 
     def names_on_the_wire(self) -> Mapping[str, str]:
         """`wire_names`, where they depend on the profile."""
@@ -127,32 +137,41 @@ class WireProvider(BaseLLMProvider):
         return extra_headers(self.profile, self.endpoint, self.dry)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """One attempt; a request refused for one parameter is sent once more without it."""
+        """One attempt; a request refused for one parameter is sent once more without it, one
+        refused for its form in the other form."""
         messages, notes = await self.prepare(messages)
         for note in notes:
             yield Note(note)
         yield Start(self.profile.provider or self.provider, self.model, self.profile.name)
-        request = self.repair.known(self.request(messages, stream))
+        sent, streams = self.reshape.known(messages, stream)
+        request = self.repair.known(self.request(sent, streams))
         while True:
-            patience = self._patience(stream)
+            patience = self._patience(streams)
             try:
-                answer: Any = self._answer(request, stream, patience)
+                answer: Any = self._answer(request, sent, streams, patience)
                 async with aclosing(answer):
                     async for event in answer:
                         yield event
                 return
             except EasyLLMError as error:
-                mended = None if patience.started else self.repair.mended(request, error)
-                if mended is None:
+                if patience.started:
                     raise
-            request, note = mended
+                note = self.reshape.learn(error, sent, streams)
+                mended = None if note else self.repair.mended(request, error)
+                if mended is None and not note:
+                    raise
+            if mended is not None:
+                request, note = mended
+            else:
+                sent, streams = self.reshape.known(messages, stream)
+                request = self.repair.known(self.request(sent, streams))
             if note:
                 yield Note(note)
 
     async def _answer(
-        self, request: Request, stream: bool, patience: Patience
+        self, request: Request, messages: list[Message], stream: bool, patience: Patience
     ) -> AsyncIterator[Event]:
-        """The events of one request, its frames decoded."""
+        """The events of one request, its frames decoded; `messages` are what it asks."""
         decoder = self.decoder(stream)
         frames: Any = self._frames(request, stream, patience, decoder)
         surrogates = Surrogates()
@@ -160,9 +179,15 @@ class WireProvider(BaseLLMProvider):
             async for event in frames:
                 for one in surrogates.whole(event):
                     yield one
-        limited = has_limit(request.body or {}) and not decoder.context_full
+        self.limited = has_limit(request.body or {}) and not decoder.context_full
         for event in decoder.end(patience.started):
-            yield replace(event, limited=limited) if isinstance(event, Done) else event
+            yield replace(event, limited=self.limited) if isinstance(event, Done) else event
+            tokens = event.prompt_tokens if isinstance(event, Usage) else None
+            if tokens and cannot_hold(tokens, messages):
+                yield Note(
+                    f"the server may have cut the prompt: it counted {tokens} tokens, and the "
+                    f"text has more words than that: {self.cut_hint}"
+                )
 
     async def _frames(
         self, request: Request, stream: bool, patience: Patience, decoder: Decoder
@@ -226,7 +251,8 @@ class WireProvider(BaseLLMProvider):
         if isinstance(error, NetworkError) and error.code == "refused":
             start = self.vendor.start
             error.hint = f"is it running? start it with: {start}" if start else self.start_hint
-        asked = error.status and self.model and not self.models_note
+        told = error.status or error.hint in (HINTS[NotFoundError], WRONG_ENDPOINT)
+        asked = told and self.model and not self.models_note
         if not isinstance(error, NotFoundError) or not asked:
             return
         try:

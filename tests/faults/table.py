@@ -7,9 +7,10 @@ from tests.faults.endings import ENDINGS
 from tests.faults.fault import Fault
 from tests.faults.marks import MARKS
 from tests.faults.network import NETWORK
+from tests.faults.odd_wire import ODD_WIRE
 from tests.faults.status import STATUS
 from tests.faults.stream import STREAM
 
 FAULTS: tuple[Fault, ...] = (
-    *NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *MARKS, *ENDINGS, *CLAIMS,
+    *NETWORK, *STATUS, *DELAYS, *BODY, *STREAM, *MARKS, *ODD_WIRE, *ENDINGS, *CLAIMS,
 )  # fmt: skip
