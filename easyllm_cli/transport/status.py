@@ -37,8 +37,7 @@ TOO_LONG = (
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
     r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
-    r"|(?:input|prompt).{0,40}(?:exceeds?|too long for) (?:the |this )?(?:model'?s? )?"
-    r"(?:max\w* )?context"
+    r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context"
 )
 NO_MODEL = r"(?i)not a valid model|no such model|unknown model"
 BILLING = (
