@@ -350,3 +350,19 @@ def test_whether_a_key_would_be_sent_is_told_without_reading_it(
     assert names_a_key(Profile.of({"provider": "openai"}), own)
     assert not names_a_key(Profile.of({"provider": "openai"}), other)
     assert source_of(Profile.of({"provider": "openai"}), own) == "easyllm keys (openai)"
+
+
+@pytest.mark.parametrize("before", ["Bearer ", "bearer  ", "Authorization: Bearer ", " BEARER\t"])
+@pytest.mark.parametrize("source", ["api_key_env", "api_key", "api_key_file"])
+def test_the_headers_word_before_a_key_is_no_part_of_it(
+    source: str, before: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", before + KEY)
+    key_file.write_text(before + KEY)
+    key_file.chmod(0o600)
+    named = {"api_key_env": "TEST_KEY", "api_key": before + KEY, "api_key_file": str(key_file)}
+    assert key_of(provider="openai", **{source: named[source]}) == KEY
+
+
+def test_the_headers_word_alone_is_no_key() -> None:
+    assert "empty" in refused(AuthError, provider="openai", api_key="Bearer ")

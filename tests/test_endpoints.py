@@ -156,3 +156,27 @@ def test_what_is_this_machine(url: str, local: bool) -> None:
 def test_host_is_without_port_and_in_lower_case() -> None:
     assert Endpoint("https://API.openai.com:443/v1").host == "api.openai.com"
     assert Endpoint("http://[::1]:5").host == "::1"
+
+
+WITH_A_PATH = [
+    ("openai", "https://h/v1/chat/completions", "https://h/v1"),
+    ("openai", "https://h/v1/chat/completions/", "https://h/v1"),
+    ("openai", "https://h/v1/responses", "https://h/v1"),
+    ("openai", "https://h/v1/models", "https://h/v1"),
+    ("openai", "https://h/v1/completions", "https://h/v1"),
+    ("openai", "https://r.services.ai.azure.com/models", "https://r.services.ai.azure.com/models"),
+    ("openai", "https://h/chat", "https://h/chat"),
+    ("zhipu", "https://h/api/paas/v4/chat/completions", "https://h/api/paas/v4"),
+    ("openrouter", "https://h/api/v1/chat/completions", "https://h/api/v1"),
+    ("litellm", "https://h/v1/chat/completions", "https://h/v1"),
+    ("gemini", "https://h/v1beta/models/gemini-2.5-pro:generateContent", "https://h/v1beta"),
+    ("gemini", "https://h/v1beta/models", "https://h/v1beta"),
+    ("ollama", "http://h:1/api/chat", "http://h:1"),
+    ("ollama", "http://h:1/v1/chat/completions", "http://h:1"),
+    ("ollama", "http://h:1/p/api/tags", "http://h:1/p"),
+]
+
+
+@pytest.mark.parametrize(("provider", "given", "url"), WITH_A_PATH)
+def test_the_path_of_a_request_is_taken_off(provider: str, given: str, url: str) -> None:
+    assert endpoint_of(profile(provider=provider, endpoint=given)).url == url

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 from ..events import Note
-from .bounded_json import refuse_dense
+from .bounded_json import SMALL, refuse_dense
 from .carrier import Answer, Carrier, Request
 from .framing import (
     BODY,
@@ -31,7 +31,6 @@ CUT_INSIDE = "the stream ended inside a frame"
 # How the lines of an event stream begin, whatever the Content-Type calls it.
 EVENT_LINES = (b"data:", b"event:", b":", b"id:", b"retry:")
 KEEP_ALIVE = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")  # names of events
-SHORT = 64  # bytes: no end marker is longer, whatever space is around it
 Parsed = tuple[Any, str]
 log = logging.getLogger(__name__)
 
@@ -133,19 +132,36 @@ class _Reader:
             MalformedAnswer: it is no JSON, nor are its lines.
         """
         data, event = frame
-        if len(data) < SHORT and data.strip() == DONE:
+        try:
+            made = self._value(data) if len(data) >= SMALL else json.loads(data.decode())
+        except (ValueError, RecursionError):
+            return self._otherwise(frame, is_tail)
+        if made and not event and made != "[DONE]":
+            return ((made, event),)
+        return self._told(made, event)
+
+    def _told(self, made: Any, event: str) -> tuple[Parsed, ...]:
+        """A frame with a name, or with nothing in it."""
+        if event == BODY:
+            return ((made, event),)
+        if event in KEEP_ALIVE:
+            return ()
+        if event == "error":
+            return ((made if made and isinstance(made, dict) else _error(made or ""), event),)
+        if made == "[DONE]":
             return (({}, "[DONE]"),)
+        return ((made, event),) if made else ()
+
+    def _otherwise(self, frame: Frame, is_tail: bool) -> Iterable[Parsed]:
+        """A frame that is no JSON in UTF-8."""
+        data, event = frame
         if event in KEEP_ALIVE:
             return ()
         try:
             made = self._value(data)
         except (ValueError, RecursionError):
             return self._lines(frame, is_tail)
-        if event == BODY or (made and event != "error" and made != "[DONE]"):
-            return ((made, event),)
-        if event == "error":
-            return ((made if isinstance(made, dict) and made else _error(made or ""), event),)
-        return (({}, "[DONE]"),) if made else ()
+        return self._told(made, event)
 
     def _value(self, data: bytes | bytearray) -> Any:
         """The parsed JSON. Raises ValueError, RecursionError or MalformedAnswer."""

@@ -190,8 +190,12 @@ def reports_error(body: dict[str, Any]) -> bool:
 
     An error object is one beside an answer as well; other names are only where there is none.
     """
-    if body.get("error") or body.get("object") == "error" or not _is_good(body.get("base_resp")):
+    if body.get("error") or body.get("object") == "error":
         return True
+    if "base_resp" in body and not _is_good(body["base_resp"]):
+        return True
+    if body.get("choices") is not None:  # what nearly every frame has
+        return False
     if any(body.get(name) is not None for name in ANSWERS) or isinstance(body.get("message"), dict):
         return False
     named = any(body.get(name) for name in ERROR_NAMES)
