@@ -3,8 +3,9 @@
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,3 +68,32 @@ def answering_hello(sent: bytes | None) -> Iterator[int]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield int(server.server_address[1])
         server.shutdown()
+
+
+class SlowToConnect(BaseHTTPRequestHandler):
+    """Is late for the TLS handshake, and then sends what it has, and drips."""
+
+    protocol_version = "HTTP/1.1"
+    connecting = 0.0  # seconds that the handshake takes
+    sends = b""
+    content_type = "text/event-stream"
+    drip = b": ping\n\n"
+
+    def setup(self) -> None:
+        time.sleep(self.connecting)
+        super().setup()
+
+    def do_POST(self) -> None:
+        came = time.monotonic()
+        self.send_response(200)
+        self.send_header("Content-Type", self.content_type)
+        self.end_headers()
+        self.wfile.write(self.sends)
+        self.close_connection = True
+        with suppress(OSError):
+            while self.drip and time.monotonic() - came < 20:
+                self.wfile.write(self.drip)
+                time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -1,14 +1,19 @@
 """Nothing waits for ever: the profile's timers and --timeout, by the server's clock."""
 
+import signal
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.adapters import HTTP, Adapter
-from tests.binary import Easyllm, Ran, at_once, only, wait_until
+from tests.binary import Easyllm, Ran, at_once, only, read_until, wait_until
 from tests.standins.reply import Reply
 from tests.standins.request import Request
-from tests.standins.script import chunk, ndjson, sse
+from tests.standins.script import DONE, chunk, ndjson, sse
 from tests.standins.server import Handler, StandIn
 
 # For a limit of two seconds, which begins when the request is out. The kernel tells the server when
@@ -211,3 +216,57 @@ def test_the_whole_command(easyllm: Easyllm) -> None:
     for ran in (text, before, models):
         assert "--timeout 2" in ran.complaint
     assert "--timeout 2" in waits.err
+
+
+# A limit and how a profile or the command sets it; Ctrl-Z lasts longer than each.
+STOPPED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "first_token": ({"timeout": FIRST_TOKEN}, ()),
+    "idle": ({"timeout": IDLE}, ()),
+    "total": ({"timeout": {"total": LIMIT}}, ()),
+    "--timeout": ({}, ("--timeout", str(LIMIT))),
+}
+
+
+def stopped_for_too_long(easyllm: Easyllm, limit: str, command: tuple[str, ...]) -> None:
+    """Stops a run before its answer comes, or in the midst of it, and then lets it go on."""
+    keys, options = STOPPED[limit]
+    is_stopped, has_come = threading.Event(), threading.Event()
+
+    async def handler(request: Request, reply: Reply) -> None:
+        if "--no-stream" not in command:
+            await reply.head(content_type="text/event-stream", chunked=True)
+            if limit == "idle":
+                await reply.write(chunk("Hel"))
+        has_come.set()
+        while not is_stopped.is_set():
+            await reply.sleep(0.01)
+        if "--no-stream" in command:
+            whole = {"message": {"content": "Hello"}, "finish_reason": "stop"}
+            await reply.json({"choices": [whole]})
+            return
+        await reply.write(KEEP_ALIVE + chunk("lo" if limit == "idle" else "Hello"))
+        await reply.write(chunk(finish="stop") + DONE)
+        await reply.end()
+
+    with StandIn(handler) as server:
+        one = easyllm.fresh()
+        child = one.start(*command, *options, "hi", profiles=only(server, **keys))
+        assert has_come.wait(20)
+        if command == ("stream",) and limit == "idle":
+            assert read_until(child.stdout, b"Hel") == b"Hel"
+        child.send_signal(signal.SIGSTOP)
+        is_stopped.set()
+        time.sleep(LIMIT + 1)
+        child.send_signal(signal.SIGCONT)
+        out, err = child.communicate(timeout=20)
+        assert (child.returncode, err) == (0, b""), (limit, command, err)
+        assert out.endswith(b"lo\n"), (limit, command, out)
+        assert len(server.requests) == 1, (limit, command)
+
+
+@pytest.mark.parametrize("command", [("chat",), ("stream",), ("chat", "--no-stream")], ids=" ".join)
+def test_ctrl_z_for_longer_than_a_limit_costs_nothing(
+    easyllm: Easyllm, command: tuple[str, ...]
+) -> None:
+    """What came meanwhile is read first, and nothing is asked again."""
+    at_once(*[partial(stopped_for_too_long, easyllm, limit, command) for limit in STOPPED])

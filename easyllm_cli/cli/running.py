@@ -18,6 +18,7 @@ from ..errors import (
 )
 from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
 from ..stopping import stop_within
+from ..transport.patience import within
 from . import collect_garbage_again
 
 
@@ -34,7 +35,7 @@ def run(
 
     async def watched() -> None:
         with cancelled_by_sigterm(terminated):
-            async with asyncio.timeout(timeout):
+            async with within(timeout):
                 await work
 
     collect_garbage_again()

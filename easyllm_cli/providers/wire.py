@@ -199,10 +199,12 @@ class WireProvider(BaseLLMProvider):
                 async for frame in frames:
                     spoke = False
                     for event in [frame] if isinstance(frame, Note) else decoder.read(*frame):
-                        if isinstance(event, Text | Reasoning):
+                        if is_token(event, patience.started):
                             patience.token()
                             spoke = True
+                        patience.hand_over()
                         yield event
+                        patience.taken()
                     if decoder.ended and (left := decoder.seconds_left(spoke)) is not None:
                         patience.closing(left)
         except (NetworkError, IncompleteAnswer) as error:
@@ -287,3 +289,11 @@ def _is_cut(error: EasyLLMError) -> bool:
     if isinstance(error, IncompleteAnswer):
         return error.__cause__ is not None  # what broke it
     return not isinstance(error, FirstTokenTimeout)
+
+
+def is_token(event: Event, started: bool) -> bool:
+    """Whether it is a piece of the answer, which renews the timers: text or reasoning that is not
+    empty. Reasoning that the provider keeps to itself counts once, at the beginning."""
+    if not isinstance(event, Text | Reasoning):
+        return False
+    return bool(event.text) or (isinstance(event, Reasoning) and event.hidden and not started)

@@ -54,6 +54,7 @@ class Client:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
         http = self._connections.client()
+        patience.connecting(self._route.connect)
         try:
             made = _built(http, request, patience)
         except httpx.InvalidURL as error:

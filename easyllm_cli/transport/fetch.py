@@ -15,7 +15,7 @@ from ..messages import MAX_IMAGE_BYTES, Image
 from ..profiles import Profile
 from .carrier import Request
 from .client import Client
-from .patience import Patience
+from .patience import Patience, within
 from .public import is_public
 
 FETCH_SECONDS = 30.0  # for a picture, its redirects and name lookups included
@@ -34,7 +34,7 @@ async def fetched(image: Image, profile: Profile) -> Image:
     if not image.url:
         return image
     try:
-        async with asyncio.timeout(FETCH_SECONDS):
+        async with within(FETCH_SECONDS):
             found = Image.of_bytes(await _followed(image.url, profile), image.url)
             return replace(found, detail=image.detail, cache_control=image.cache_control)
     except TimeoutError:

@@ -7,11 +7,12 @@ low-level client (SPIKES b: `GenerativeModel` holds a chunk back).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import unquote
@@ -71,7 +72,14 @@ class GoogleCarrier:
             EasyLLMError: by the status and words of the server's answer.
             AuthError: no key, and no application-default credentials.
         """
-        call = _Call(self, request, patience)
+        loop = asyncio.get_running_loop()
+
+        def sent() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(patience.sent)
+
+        patience.connecting(max(self.route.connect, patience.first_token))  # and fetching a token
+        call = _Call(self, request, patience, sent)
         try:
             yield Answer(200, {}, request.url, in_thread(call.frames()), patience)
         finally:
@@ -98,12 +106,20 @@ class GoogleCarrier:
 
 
 class _Call:
-    """One request, made and read in a thread; `stop` ends it from outside."""
+    """One request, made and read in a thread; `stop` ends it from outside, `sent` is told when
+    the request is out."""
 
-    def __init__(self, carrier: GoogleCarrier, request: Request, patience: Patience) -> None:
+    def __init__(
+        self,
+        carrier: GoogleCarrier,
+        request: Request,
+        patience: Patience,
+        sent: Callable[[], None],
+    ) -> None:
         self.carrier = carrier
         self.request = request
         self.seconds = max(patience.first_token, patience.idle) + MOMENT
+        self.sent = sent
         self._patience = patience
         self._session: _Session | None = None
         self.stopped = threading.Event()
@@ -155,6 +171,8 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         found = call.carrier.credentials(call.request, tokens)
         super().__init__(found, refresh_status_codes=(), auth_request=tokens)
         _lead(self, call.carrier.route)
+        for adapter in self.adapters.values():
+            _tell(adapter, call.sent)
         self._sent = call.request.revealed_headers()
         self._limits = (call.carrier.route.connect, call.seconds)
         self._stopped = call.stopped
@@ -206,6 +224,28 @@ def _lead(session: Any, route: Route) -> None:
     if route.ca_bundle:
         route.trust()  # raises for one that cannot be read
     session.verify = route.ca_bundle or os.environ.get("SSL_CERT_FILE") or True
+
+
+def _tell(adapter: Any, sent: Callable[[], None]) -> None:
+    """Make an adapter of `requests` call `sent` whenever a request is out: connected, through a
+    proxy too, and written."""
+    find = getattr(adapter, "get_connection_with_tls_context", None)
+    if find is None:  # requests before 2.32: connecting counts as waiting
+        sent()
+        return
+
+    def telling(*args: Any, **options: Any) -> Any:
+        pool = find(*args, **options)
+
+        class Telling(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # of urllib3
+            def getresponse(self, *args: Any, **options: Any) -> Any:
+                sent()
+                return super().getresponse(*args, **options)
+
+        pool.ConnectionCls = Telling
+        return pool
+
+    adapter.get_connection_with_tls_context = telling
 
 
 def _message(body: dict[str, Any]) -> Any:

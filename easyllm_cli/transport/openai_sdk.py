@@ -108,6 +108,8 @@ class OpenAICarrier:
         sending = _sending.set((sent, request.url, patience))
         try:
             client = self._given or self._client()
+            if self._given is None:  # whose HTTP client tells us what it does
+                patience.connecting(self._route.connect)
             if request.method == "GET":
                 coming = client.get(path, cast_to=object, options=options)
             else:

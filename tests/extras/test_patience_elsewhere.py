@@ -1,0 +1,88 @@
+"""The timers over what comes with the extras: litellm, Google's SDK, and openai 2.x."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import FirstTokenTimeout, IncompleteAnswer
+from easyllm_cli.profiles import Profile
+from easyllm_cli.providers.litellm import LiteLLMProvider
+from tests.adapters import KEY
+from tests.asking import answer, profile
+from tests.extras.litellm_row import ITS_OWN_WARNINGS
+from tests.flooding import FLOODS, flooded
+from tests.over_tls import SlowToConnect, over_tls
+from tests.proxying import slow_proxy
+from tests.standins.script import DONE, chunk, compact
+from tests.test_patience import ENOUGH, LIMIT, ended
+
+pytestmark = ITS_OWN_WARNINGS
+assert LiteLLMProvider.provider == "litellm"  # imported here: that takes seconds
+HELLO = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}}]}
+NOTHING = compact({"candidates": [{"content": {"role": "model", "parts": [{"text": ""}]}}]}) + b","
+STOP = compact({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]})
+# litellm takes a millisecond for each chunk, and lets nobody in before its buffer is empty.
+LONG = b": " + b"x" * 10_000 + b"\n\n"
+# How each is asked, its answer's first piece, and a flood of nothing behind it.
+WAYS: dict[str, tuple[dict[str, Any], bytes, bytes]] = {
+    "litellm": ({"provider": "litellm", "model": "m"}, chunk("Hello"), LONG + chunk("")),
+    "google": (
+        {"provider": "gemini", "model": "gemini-2.0-flash", "transport": "sdk"},
+        compact(HELLO) + b",", NOTHING,
+    ),
+    "openai-2": ({"provider": "openai", "transport": "sdk"}, chunk("Hello"), FLOODS["openai"]),
+}  # fmt: skip
+over_every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def asked_over(way: str, url: str, **keys: Any) -> Profile:
+    base = "/v1beta" if way == "google" else "/v1"
+    known: dict[str, Any] = {"api_key": KEY, "max_retries": 0, **WAYS[way][0], **keys}
+    return profile(known.pop("provider"), url + base, **known)
+
+
+def content_type(way: str) -> str:
+    return "application/json" if way == "google" else "text/event-stream"
+
+
+@over_every_way
+async def test_a_flood_of_nothing_ends_at_first_token(way: str) -> None:
+    opening = b"[" if way == "google" else b": ping\n\n"
+    with flooded(WAYS[way][2], content_type(way), opening) as url:
+        error, took = await ended(asked_over(way, url, timeout={"first_token": LIMIT}))
+    assert type(error) is FirstTokenTimeout
+    assert took >= LIMIT
+
+
+@over_every_way
+async def test_a_flood_of_nothing_behind_text_ends_at_idle(way: str) -> None:
+    opening = b"[" if way == "google" else b""
+    with flooded(WAYS[way][2], content_type(way), opening + WAYS[way][1]) as url:
+        error, took = await ended(asked_over(way, url, timeout={"idle": LIMIT}))
+    assert type(error) is IncompleteAnswer
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
+    assert took >= LIMIT
+
+
+@pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
+@pytest.mark.parametrize("way", ["google", "openai-2"])
+async def test_connecting_may_take_longer_than_first_token(
+    way: str, proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {
+        "google": b"[" + compact(HELLO) + b"," + STOP + b"]",
+        "openai-2": chunk("Hello") + chunk(finish="stop") + DONE,
+    }
+    monkeypatch.setattr(SlowToConnect, "connecting", 1.5 * ENOUGH)
+    monkeypatch.setattr(SlowToConnect, "sends", whole[way])
+    monkeypatch.setattr(SlowToConnect, "content_type", content_type(way))
+    monkeypatch.setattr(SlowToConnect, "drip", b"")
+    authority = tmp_path / "authority.pem"
+    with over_tls(SlowToConnect, authority) as url, slow_proxy(1.2 * ENOUGH) as tunnel:
+        got = await answer(asked_over(
+            way, url, ca_bundle=str(authority), proxy=tunnel if proxy else "",
+            timeout={"connect": 10, "first_token": ENOUGH},
+        ))  # fmt: skip
+    assert got["text"] == "Hello"

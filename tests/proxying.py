@@ -1,0 +1,48 @@
+"""A proxy that makes tunnels (CONNECT), slowly if it is told to."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+def _passed_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def _tunnel(client: socket.socket, waits: float) -> None:
+    head = b""
+    with client, suppress(OSError):
+        while b"\r\n\r\n" not in head:
+            head += client.recv(1 << 16)
+        host, _, port = head.split()[1].decode().rpartition(":")
+        time.sleep(waits)
+        with socket.create_connection((host, int(port)), 10) as server:
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_passed_on, args=(server, client), daemon=True)
+            back.start()
+            _passed_on(client, server)
+            back.join(10)
+
+
+@contextmanager
+def slow_proxy(waits: float) -> Iterator[str]:
+    """The URL of a proxy that waits so many seconds before each tunnel."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                threading.Thread(target=_tunnel, args=(client, waits), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
