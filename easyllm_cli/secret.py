@@ -43,6 +43,13 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._value)
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        """Itself: a config that is copied names the same key, and there is no second one."""
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
 

@@ -81,6 +81,15 @@ class LLMService:
         """
         self._providers.clear()
 
+    def __copy__(self) -> Self:
+        """Another service with the same settings and database, and connections of its own."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _providers=ProviderCache())
+        return made
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.__copy__()
+
     def list_supported_providers(self) -> list[str]:
         """The names that a config's `provider` takes: built-in ones, then those of plugins."""
         return provider_names()
@@ -217,7 +226,7 @@ class LLMService:
         """
         asked = messages_of(messages)  # once for all: an iterator has no second turn
         waiting = self._providers_of(config, fallbacks)
-        attempts, best = 1, Completion(text="", reasoning=None)
+        attempts, best = 1, Collector().completion()
         while waiting:
             provider, seen = waiting.pop(0), False
             try:

@@ -1,6 +1,7 @@
 """Connections are closed when nobody needs them any more, and never before."""
 
 import asyncio
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -285,3 +286,18 @@ def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
     assert ran.stderr == ""
     assert ran.returncode == 0
     assert ran.stdout.splitlines() == ["Hello from gpt-4o: hi"] * 9
+
+
+@over_both
+async def test_a_copied_service_has_connections_of_its_own(transport: str) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        asked = config(server, transport=transport)
+        async with LLMService() as service:
+            await service.chat(asked, messages())
+            for made in (copy.copy, copy.deepcopy):
+                async with made(service) as other:
+                    await other.chat(asked, messages())
+                    assert server.connections == 2
+                await becomes(lambda: server.connections == 1)
+            await service.chat(asked, messages())
+            assert server.connections == 1

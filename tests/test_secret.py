@@ -4,6 +4,7 @@ import copy
 import gc
 import json
 import pickle
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -35,11 +36,32 @@ def test_it_never_pickles(protocol: int) -> None:
             pickle.dumps(value, protocol)
 
 
-def test_it_is_never_copied_or_taken_apart() -> None:
-    for take in (copy.copy, copy.deepcopy, vars, dict, list):
+def test_it_is_never_taken_apart() -> None:
+    for take in (vars, dict, list):
         taken: Any = take
         with pytest.raises(TypeError):
             taken(Secret(KEY))
+
+
+def test_a_copy_of_it_is_itself() -> None:
+    """So that what holds one can be copied, and no second one lives on unknown."""
+    secret = Secret(KEY)
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy([secret])[0] is secret
+
+
+def test_a_config_a_profile_and_a_service_can_be_copied() -> None:
+    config = {"provider": "openai", "api_key": Secret(KEY), "options": {"a": [1]}}
+    profile = Profile.of(config)
+    for made in (copy.copy, copy.deepcopy):
+        assert made(config) == config
+        assert made(profile) == profile
+    other = copy.deepcopy(profile)
+    assert other.options is not profile.options
+    taken = asdict(profile)
+    assert taken["api_key"] is profile.api_key
+    assert taken["timeout"] == {"connect": 10, "first_token": 120, "idle": 60, "total": None}
+    assert KEY not in repr(taken)
 
 
 def test_it_never_becomes_json() -> None:
