@@ -1,6 +1,8 @@
 """The Collector: what a stream of events comes to."""
 
+import copy
 import json
+import pickle
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -57,7 +59,45 @@ def test_nothing_is_an_empty_answer_that_is_not_complete() -> None:
     assert list(nothing) == KEYS
     assert list(nothing["usage"]) == COUNTS
     assert (nothing["text"], nothing["reasoning"], nothing["complete"]) == ("", None, False)
-    assert [nothing["usage"][key] for key in COUNTS] == [None] * 5 + [False]
+    assert list(nothing["usage"].values()) == [None] * 5 + [False]
+
+
+def test_each_key_is_an_attribute_too() -> None:
+    answer = made(
+        Start("openai", "gpt"), Reasoning("h"), Text("a"), Usage(1, 2, 3), Done("stop", True)
+    )
+    for key in KEYS:
+        assert getattr(answer, key) == answer[key], key
+    assert (answer.text, answer.usage["total_tokens"], answer.complete) == ("a", 3, True)
+    with pytest.raises(AttributeError):
+        answer.text = "b"  # type: ignore[misc]
+    nothing = made()
+    assert (nothing.text, nothing.reasoning, nothing.response, nothing.id) == ("", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("response", "name"),
+    [
+        ({"id": "chatcmpl-1"}, "chatcmpl-1"),
+        ({"frames": 2, "last": {"id": "chatcmpl-1", "choices": []}}, "chatcmpl-1"),
+        ({"frames": 2, "last": {"type": "response.completed", "response": {"id": "resp_1"}}},
+         "resp_1"),
+        ({"frames": 2, "last": {"responseId": "r1", "candidates": []}}, "r1"),
+        ({"message": {"content": "a"}, "done": True}, None),
+        ({"id": 7}, None), ({"frames": 0, "last": None}, None), ([], None), (None, None),
+    ],
+)  # fmt: skip
+def test_the_name_that_the_provider_gave_the_answer(response: Any, name: str | None) -> None:
+    assert made(Done("stop", True, response)).id == name
+
+
+def test_a_completion_is_a_dict_as_ever() -> None:
+    answer = made(Start("openai", "gpt"), Text("a"), Done("stop", True, {"id": "1"}))
+    assert json.loads(json.dumps(answer)) == answer == dict(answer)
+    for copied in (copy.copy(answer), copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
+        assert copied == answer
+        assert type(copied) is Completion
+    assert copy.deepcopy(answer)["usage"] is not answer["usage"]
 
 
 def test_trap_11_usage_replaces_and_never_adds() -> None:

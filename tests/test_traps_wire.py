@@ -52,14 +52,14 @@ async def test_trap_10_usage_wherever_it_stands(steps: tuple[bytes, ...]) -> Non
     with StandIn(scripted(Script(*steps))) as server:
         done = await answer(openai(server))
     assert done["text"] == "Hello"
-    assert {key: done["usage"][key] for key in COUNTS} == COUNTS
+    assert done["usage"].items() >= COUNTS.items()
 
 
 async def test_trap_11_cumulative_usage_is_replaced_never_added() -> None:
     growing = [chunk(text, usage=usage(7, count)) for count, text in enumerate("abc", 1)]
     with StandIn(scripted(Script(*growing, STOP, DONE))) as server:
         done = await answer(openai(server))
-    assert {key: done["usage"][key] for key in COUNTS} == COUNTS
+    assert done["usage"].items() >= COUNTS.items()
 
 
 async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once() -> None:

@@ -37,7 +37,7 @@ def verdict(
     if cut_as_asked:
         return "the answer was cut at the token limit that you set (length)"
     usual = (f'the answer ended with finish_reason "{reason}"', "ask again")
-    raise _incomplete(*REASONS.get(reason, usual))
+    raise _incomplete(*REASONS.get(reason or "", usual))
 
 
 def _incomplete(message: str, hint: str) -> IncompleteAnswer:

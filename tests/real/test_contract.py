@@ -98,9 +98,10 @@ def test_streaming_equals_plain(answers: Answers) -> None:
 def test_usage_is_present(answers: Answers) -> None:
     for done in (answers.streamed, answers.plain):
         usage = done["usage"]
-        assert usage["prompt_tokens"] > 0
-        assert usage["completion_tokens"] > 0
-        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+        sent, written = usage["prompt_tokens"] or 0, usage["completion_tokens"] or 0
+        assert sent > 0
+        assert written > 0
+        assert usage["total_tokens"] == sent + written
 
 
 def test_reasoning_comes_first_and_in_pieces(answers: Answers) -> None:
@@ -195,9 +196,9 @@ async def test_the_first_model_is_taken_where_none_is_named(smol: RealServer) ->
 async def test_the_system_prompt_reaches_the_model(smol: RealServer) -> None:
     talk: list[Json] = [{"role": "system", "content": "word " * 50}, *messages()]
     async with opened(profile("openai", f"{smol.url}/v1", model="smol", **STEADY)) as reached:
-        longer = (await reached.chat(talk))["usage"]["prompt_tokens"]
-        shorter = (await reached.chat(messages()))["usage"]["prompt_tokens"]
-    assert longer >= shorter + 30
+        longer = (await reached.chat(talk))["usage"]["prompt_tokens"] or 0
+        shorter = (await reached.chat(messages()))["usage"]["prompt_tokens"] or 0
+    assert longer >= shorter + 30 > 30
 
 
 async def test_a_stop_word_and_a_limit_are_obeyed(smol: RealServer) -> None:

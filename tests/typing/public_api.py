@@ -1,5 +1,6 @@
 """What a type checker knows about the public names: wrong here is an error of mypy, never a run."""
 
+import copy
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, assert_type
@@ -88,6 +89,33 @@ async def a_provider() -> None:
     assert_type(await base.models(), list[Model])
     assert_type(await base.list_models(), list[str])
     assert_type(Image.of("picture.png"), Image)
+
+
+def a_completion(done: Completion) -> None:
+    """A dict whose keys are known, and its attributes."""
+    assert_type(done["text"], str)
+    assert_type(done["reasoning"], str | None)
+    assert_type(done["finish_reason"], str | None)
+    assert_type(done["complete"], bool)
+    assert_type(done["model"], str)
+    assert_type(done["usage"]["total_tokens"], int | None)
+    assert_type(done["usage"]["estimated"], bool)
+    assert_type(done["response"], Any)
+    _ = done["usage"]["nonsense"]  # type: ignore[typeddict-item]
+    assert_type(done.text, str)
+    assert_type(done.reasoning, str | None)
+    assert_type(done.usage["prompt_tokens"], int | None)
+    assert_type(done.finish_reason, str | None)
+    assert_type(done.complete, bool)
+    assert_type(done.model, str)
+    assert_type(done.provider, str)
+    assert_type(done.id, str | None)
+    assert_type(done.response, Any)
+    _ = done.nonsense  # type: ignore[attr-defined]
+    as_ever: dict[str, Any] = done
+    assert_type({**done, "mine": 1}, dict[str, Any])
+    assert_type(as_ever | done, dict[str, Any])
+    assert_type(copy.copy(done), Completion)
 
 
 def the_errors(error: EasyLLMError, cut: IncompleteAnswer) -> None:
