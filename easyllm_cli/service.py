@@ -84,7 +84,7 @@ class LLMService:
     def __copy__(self) -> Self:
         """Another service with the same settings and database, and connections of its own."""
         made = object.__new__(type(self))
-        vars(made).update(vars(self), _providers=ProviderCache())
+        vars(made).update(vars(self), _providers=ProviderCache(), _told=set())
         return made
 
     def __deepcopy__(self, memo: object) -> Self:

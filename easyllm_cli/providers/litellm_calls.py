@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
 from ..errors import EasyLLMError
@@ -81,6 +82,7 @@ async def sent(
     """
     kept = litellm.in_memory_llm_clients_cache
     close_with_loop(Clients(mark=kept.update_cache_key_with_event_loop("")))
+    refuse_cookies(list(kept.cache_dict.values()))
     try:
         answer = await patience.wait(litellm.acompletion(**arguments(request, url, key)))
         if not stream:
@@ -97,6 +99,16 @@ async def sent(
             raise failed from error
     finally:
         patience.stop()
+
+
+def refuse_cookies(clients: list[Any]) -> None:
+    """Let no later request carry a cookie: litellm makes OpenAI's clients with a jar that takes
+    any, all others with one that takes none."""
+    for client in clients:
+        jar = getattr(getattr(getattr(client, "_client", None), "cookies", None), "jar", None)
+        if jar is not None:
+            jar.clear()
+            jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Carrier: what takes a request to a server and brings the answer's bytes back as they come.
 
 Our own HTTP client is one, each provider's SDK another; adapters do not see which. A carrier
-never follows a redirect, never asks for a compressed body, and sends one request for one.
+never follows a redirect, never asks for a compressed body, keeps no cookie, and sends one request
+for one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
 from .. import __version__
@@ -106,6 +108,12 @@ class Carrier(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection. The carrier may be used again afterwards."""
+
+
+def no_cookies() -> CookieJar:
+    """A jar for an HTTP client that takes nothing: by a cookie a server could tell that two
+    requests come from one place."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 async def accept(answer: Answer) -> None:

@@ -13,7 +13,7 @@ import httpx2 as httpx
 
 from ..errors import ConfigError
 from ..profiles import Profile
-from .carrier import Answer, Request, accept
+from .carrier import Answer, Request, accept, no_cookies
 from .closing import Connections, telling_who_closed
 from .failures import is_http_error, network_error, unusable_proxy
 from .patience import Patience
@@ -38,6 +38,7 @@ class Client:
                     proxy=route.named_proxy or None,
                     trust_env=route.uses_environment(),
                     follow_redirects=False,
+                    cookies=no_cookies(),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
                     timeout=httpx.Timeout(None, connect=route.connect),
                 )

@@ -26,7 +26,7 @@ from openai import (
 from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
-from .carrier import ERROR_BODY_CAP, Answer, Request, accept
+from .carrier import ERROR_BODY_CAP, Answer, Request, accept, no_cookies
 from .closing import Connections, telling_who_closed
 from .failures import causes, is_http_error, network_error, unusable_proxy
 from .patience import Patience
@@ -190,6 +190,7 @@ def _http_client(route: Route) -> Any:
             proxy=route.named_proxy or None,
             trust_env=route.uses_environment(),
             follow_redirects=False,
+            cookies=no_cookies(),
             timeout=Timeout(None, connect=route.connect),
             event_hooks={"request": [_only_ours], "response": [_judged]},
         )

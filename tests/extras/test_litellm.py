@@ -302,3 +302,11 @@ async def test_an_image_that_the_vendor_behind_does_not_take() -> None:
         await provider.chat(asked)
     elsewhere = {"provider": "litellm", "model": "openai/m", "endpoint": "http://127.0.0.1:9/v1"}
     assert await LiteLLMProvider(Profile.of(elsewhere)).prepare(asked) == (asked, [])
+
+
+async def test_no_cookie_is_sent_back() -> None:
+    good = (chunk("Hello"), chunk(finish="stop"), DONE)
+    with StandIn(scripted(Script(*good, headers={"Set-Cookie": "who=you; Path=/"}))) as server:
+        for _ in range(3):
+            await answer(asking(server))
+        assert [request.headers.get("cookie") for request in server.requests] == [None] * 3
