@@ -86,12 +86,16 @@ class Client:
 def _built(http: httpx.AsyncClient, request: Request, patience: Patience) -> httpx.Request:
     """The request; with an address of its own it goes there, under the host's name all the same."""
     url = httpx.URL(request.url)
-    headers = request.revealed_headers()
+    named: dict[str, str] = {}
     extensions: dict[str, Any] = {"trace": patience.trace}
     if request.address:
-        headers["Host"] = url.netloc.decode("ascii")
+        named["Host"] = url.netloc.decode("ascii")
         extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate, too
         url = url.copy_with(host=request.address)
     return http.build_request(
-        request.method, url, headers=headers, content=request.content(), extensions=extensions
+        request.method,
+        url,
+        headers={**request.revealed_headers(), **named},
+        content=request.content(),
+        extensions=extensions,
     )

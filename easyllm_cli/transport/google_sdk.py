@@ -173,7 +173,7 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         _lead(self, call.carrier.route)
         for adapter in self.adapters.values():
             _tell(adapter, call.sent)
-        self._sent = call.request.revealed_headers()
+        self._sent = call.request  # its key is revealed where it is sent: see openai_sdk
         self._limits = (call.carrier.route.connect, call.seconds)
         self._stopped = call.stopped
         self._answer: Any = None
@@ -183,9 +183,10 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
     ) -> Any:
         """The response to one request; raises EasyLLMError for any status but 2xx."""
         options |= {"timeout": self._limits, "allow_redirects": False, "stream": True}
-        sent = {**(headers or {}), **self._sent}
         self._refuse_if_left()  # while a token was fetched
-        self._answer = answer = super().request(method, url, data, sent, **options)
+        self._answer = answer = super().request(
+            method, url, data, {**(headers or {}), **self._sent.revealed_headers()}, **options
+        )
         self._refuse_if_left()
         named = {name.lower(): value for name, value in answer.headers.items()}
         if not 200 <= answer.status_code < 300:

@@ -40,8 +40,10 @@ RAW = {"X-Stainless-Raw-Response": "stream"}
 FROM_THE_SDK = ("host", "accept", "connection", "content-length", "transfer-encoding")
 NO_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
 
-# What this task sends, for the hooks of the HTTP client: (headers, URL, patience).
-_sending: ContextVar[tuple[dict[str, str], str, Patience]] = ContextVar("sending")
+# What this task sends, for the hooks of the HTTP client: (request, whether to Azure, patience).
+# Its key is revealed where it is written and nowhere before: a variable of a frame is in reports of
+# errors that show such variables.
+_sending: ContextVar[tuple[Request, bool, Patience]] = ContextVar("sending")
 
 
 class OpenAICarrier:
@@ -94,27 +96,12 @@ class OpenAICarrier:
 
     async def _send(self, request: Request, patience: Patience) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
-        # The path alone where it lies below the endpoint: Azure's client rewrites paths.
-        path = request.url.removeprefix(self._endpoint.url)
-        sent = request.revealed_headers()
-        options: Any = {
-            "max_retries": 0,
-            "timeout": Timeout(None, connect=self._route.connect),
-            "follow_redirects": False,
-            "headers": RAW if self._given is None else {**sent, **RAW},
-        }
-        if self._is_azure and "Authorization" in sent:
-            sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
-        sending = _sending.set((sent, request.url, patience))
+        sending = _sending.set((request, self._is_azure, patience))
         try:
             client = self._given or self._client()
             if self._given is None:  # whose HTTP client tells us what it does
                 patience.connecting(self._route.connect)
-            if request.method == "GET":
-                coming = client.get(path, cast_to=object, options=options)
-            else:
-                coming = client.post(path, cast_to=object, body=request.body, options=options)
-            made: Any = await patience.wait(coming)
+            made: Any = await patience.wait(self._coming(client, request))
         except Exception as error:
             patience.stop()
             ours = self._translated(error, request)
@@ -124,6 +111,20 @@ class OpenAICarrier:
         finally:
             _sending.reset(sending)
         return made.http_response
+
+    def _coming(self, client: AsyncOpenAI, request: Request) -> Any:
+        """The SDK's call, to be awaited."""
+        # The path alone where it lies below the endpoint: Azure's client rewrites paths.
+        path = request.url.removeprefix(self._endpoint.url)
+        options: Any = {
+            "max_retries": 0,
+            "timeout": Timeout(None, connect=self._route.connect),
+            "follow_redirects": False,
+            "headers": RAW if self._given is None else {**request.revealed_headers(), **RAW},
+        }
+        if request.method == "GET":
+            return client.get(path, cast_to=object, options=options)
+        return client.post(path, cast_to=object, body=request.body, options=options)
 
     def _translated(self, error: Exception, request: Request) -> EasyLLMError | None:
         """Our error for one of the SDK's; None for what is neither ours nor the SDK's."""
@@ -200,17 +201,25 @@ def _http_client(route: Route) -> Any:
 
 async def _only_ours(made: Any) -> None:
     """The request as it leaves: our headers, and of the SDK's only what names no one."""
-    sent, _, patience = _sending.get()
+    request, to_azure, patience = _sending.get()
     for name in list(made.headers):
         if name.lower() not in FROM_THE_SDK and not name.lower().startswith("x-stainless-"):
             del made.headers[name]
-    made.headers.update(sent)
+    made.headers.update(_revealed(request, to_azure))
     made.extensions["trace"] = patience.trace
+
+
+def _revealed(request: Request, to_azure: bool) -> dict[str, str]:
+    """The headers as they are sent; Azure's classic API has a header of its own for the key."""
+    sent = request.revealed_headers()
+    if to_azure and "Authorization" in sent:
+        sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
+    return sent
 
 
 async def _judged(response: Any) -> None:
     """A refusal is read here, where its size is bounded: the SDK would read all of it."""
-    _, url, patience = _sending.get()
+    request, _, patience = _sending.get()
     if response.status_code >= 300:
         coming = response.aiter_raw()
-        await accept(Answer(response.status_code, response.headers, url, coming, patience))
+        await accept(Answer(response.status_code, response.headers, request.url, coming, patience))
