@@ -1,10 +1,17 @@
 """Faults of the way: connections that are dropped, torn down, or say nothing (FAULTS §4, 5-19)."""
 
-from tests.faults.fault import RETRIES, TRIES, Fault, Silence
+from tests.adapters import Adapter
+from tests.faults.fault import RETRIES, TRIES, Endless, Fault, Silence
 from tests.faults.spelling import answer, cut, good, keep_alive, reset, started
 from tests.standins.script import Step, Wait
 
 ONE_RETRY = {"max_retries": 1}
+
+
+def flood(adapter: Adapter) -> Endless:
+    """Keep-alives and empty frames without an end, as fast as they are read."""
+    nothing = (keep_alive(adapter) + adapter.wire.text("")) * 300
+    return Endless(nothing, content_type=adapter.wire.content_type)
 
 
 def alive(drop: bytes) -> tuple[Step, ...]:
@@ -28,6 +35,8 @@ NETWORK = (
     Fault("keep-alive-only", (43,), lambda a: (answer(a, *alive(keep_alive(a))),), 6, tries=2,
           says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
     Fault("empty-frames-only", (43,), lambda a: (answer(a, *alive(a.wire.text(""))),), 6, tries=2,
+          says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
+    Fault("flood-of-nothing", (43,), lambda a: (flood(a),), 6, tries=2,
           says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
     Fault("text-then-keep-alive", (43,),
           lambda a: (answer(a, *started(a), *alive(keep_alive(a))),), 7, "Hello wor",
