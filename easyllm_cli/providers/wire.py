@@ -202,7 +202,8 @@ class WireProvider(BaseLLMProvider):
                         if is_token(event, patience.started):
                             patience.token()
                             spoke = True
-                        patience.hand_over()
+                        else:
+                            patience.hand_over()
                         yield event
                         patience.taken()
                     if decoder.ended and (left := decoder.seconds_left(spoke)) is not None:
@@ -294,6 +295,6 @@ def _is_cut(error: EasyLLMError) -> bool:
 def is_token(event: Event, started: bool) -> bool:
     """Whether it is a piece of the answer, which renews the timers: text or reasoning that is not
     empty. Reasoning that the provider keeps to itself counts once, at the beginning."""
-    if not isinstance(event, Text | Reasoning):
-        return False
-    return bool(event.text) or (isinstance(event, Reasoning) and event.hidden and not started)
+    if isinstance(event, Text):
+        return bool(event.text)
+    return isinstance(event, Reasoning) and bool(event.text or (event.hidden and not started))

@@ -50,9 +50,10 @@ class Patience:
         self._rang = False
 
     def token(self) -> None:
-        """A frame with text or reasoning came."""
+        """A frame with text or reasoning came, and the reader gets it."""
         self.started = True
-        self._due = monotonic() + self.idle
+        self._handed = now = monotonic()
+        self._due = now + self.idle
         self._due_again = False
 
     def closing(self, seconds: float) -> None:
@@ -60,7 +61,7 @@ class Patience:
         self._due = min(self._due, monotonic() + seconds)
 
     def hand_over(self) -> None:
-        """The reader gets a piece of the answer: from here on it is not we who wait."""
+        """The reader gets what is no token: from here on it is not we who wait."""
         self._handed = monotonic()
 
     def taken(self) -> None:
