@@ -45,16 +45,21 @@ def test_an_empty_pipe_beside_a_prompt_is_a_note(
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ...]) -> None:
-    what, hint = refused(easyllm, *command, "--strict", "sum up", stdin="")
-    assert what == "stdin is empty"
-    assert hint.startswith("-n")
+    """The answer is printed, as grep prints what it finds beside a file that it cannot read."""
+    Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
+    with StandIn(scripted(said("ok"))) as server:
+        ran = easyllm.run(*command, "--strict", "sum up", stdin="", profiles=only(server))
+    assert (ran.code, ran.out) == (2, b"ok\n")
+    assert ran.complaint == "easyllm: stdin is empty: -n: nothing is to be read from it"
     assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").err == ""
 
 
 def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
-    profiles = only(NOBODY, strict=True)
-    ran = easyllm.run("chat", "sum up", stdin="", profiles=profiles)
-    assert (ran.code, "stdin is empty" in ran.complaint) == (2, True)
+    with StandIn(scripted(said("ok"))) as server:
+        profiles = only(server, strict=True)
+        ran = easyllm.run("chat", "--json", "sum up", stdin="", profiles=profiles)
+    assert (ran.code, ran.json["ok"], ran.json["complete"]) == (2, False, True)
+    assert ran.json["error"]["kind"] == "usage"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -74,8 +79,10 @@ def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
 
 def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "sum up", stdin="", profiles=only(NOBODY, max_retries=0))
-    assert (ran.code, ran.out) == (6, b"")
+    strict = easyllm.run("chat", "--strict", "sum up", stdin="", profiles=only(NOBODY))
+    assert (ran.code, ran.out, strict.code) == (6, b"", 6)
     assert "127.0.0.1:9" in ran.complaint
+    assert "127.0.0.1:9" in strict.complaint
 
 
 def test_an_empty_file_on_stdin_is_a_note(easyllm: Easyllm) -> None:

@@ -29,6 +29,7 @@ class Stdin:
         self.kind = stdin.kind()
         self.notes: list[str] = []
         self._data: bytes | None = None
+        self.was_empty = False  # it was to bring text, and brought none
         self._was_read = self._was_picture = self._was_blank = False
 
     def given(self, forced: bool, cap: int = stdin.MAX_BYTES) -> bytes:
@@ -71,18 +72,12 @@ class Stdin:
             hint = "pipe text in, or leave out {stdin}"
         raise UsageError("{stdin} is in the prompt, and stdin holds no text", hint=hint)
 
-    def note_emptiness(self, strict: bool) -> None:
-        """A pipe or file that was to bring text and brought none goes with a note.
-
-        Raises:
-            UsageError: `strict`.
-        """
+    def note_emptiness(self) -> None:
+        """A pipe or file that was to bring text and brought none goes with a note."""
         was_expected = self._was_read and self.kind in ("pipe", "file")
-        if not (was_expected and self._was_blank) or self._was_picture:
-            return
-        if strict:
-            raise UsageError("stdin is empty", hint="-n: nothing is to be read from it")
-        self.notes.append("stdin was empty: the prompt is asked alone (-n: do not read stdin)")
+        if was_expected and self._was_blank and not self._was_picture:
+            self.was_empty = True
+            self.notes.append("stdin was empty: the prompt is asked alone (-n: do not read stdin)")
 
     def _say(self, line: str) -> None:
         if not self.quiet:
@@ -102,12 +97,10 @@ class Stdin:
         return Image.of_bytes(data, "stdin")
 
 
-def conversation(
-    words: list[str], ask: Ask, source: Stdin, pictures: list[Image], strict: bool = False
-) -> list[Message]:
+def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image]) -> list[Message]:
     """The messages to send: system, the message list, then files, stdin and prompt.
 
-    `strict`: a stdin that was to bring text and is empty is an error, else a note of `source`.
+    A stdin that was to bring text and is empty is a note of `source`.
     Raises:
         UsageError: there is nothing to ask, or something named cannot be read.
     """
@@ -128,7 +121,7 @@ def conversation(
         if source.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
         raise UsageError("empty prompt" if words else "no prompt", hint=hint)
-    source.note_emptiness(strict)
+    source.note_emptiness()
     return messages
 
 

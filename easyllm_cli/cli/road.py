@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EasyLLMError, OutputError
+from ..errors import EasyLLMError, OutputError, UsageError
 from ..events import ANY_SIZE, Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
 from ..render import Look, is_terminal
 from ..render.output import KEPT, complain
@@ -37,6 +37,7 @@ class Road:
         self.renderer = renderer
         self.profile = profile
         self.notes = notes
+        self.lacks_input = False  # stdin was to bring text and was empty, and that is an error
         self.gathered = Collector(ANY_SIZE)
         self.stopped: Completion | None = None
         self.began = time.monotonic()
@@ -54,6 +55,9 @@ class Road:
                 whole = completion["text"]
                 if error is None or (self.question.show.partial and whole):
                     completion = self._show(completion)
+                if error is None and self.lacks_input:
+                    # The answer is whole, so it is printed; the code tells that input was missing.
+                    error = UsageError("stdin is empty", hint="-n: nothing is to be read from it")
         except EasyLLMError as failure:
             error = error or failure
         except KeyboardInterrupt as signalled:  # while it is shown: what is not, is kept

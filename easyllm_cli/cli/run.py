@@ -63,11 +63,10 @@ def answer(question: Question) -> int:
     fallbacks = [one.with_(**of_the_call) for one in fallbacks]
     common = question.common
     source = question.source or Stdin(ask.no_stdin, common.quiet, common.timeout)
-    messages = conversation(
-        question.words, ask, source, list(question.pictures), bool(profile.strict)
-    )
+    messages = conversation(question.words, ask, source, list(question.pictures))
     messages = with_system(messages, profile.system)
-    notes = [*notes_on(question), *source.notes]
+    lacks_input = source.was_empty and bool(profile.strict)  # then an error says so, no note
+    notes = [*notes_on(question), *([] if lacks_input else source.notes)]
     if question.run.dry_run:
         return dry_run(profile, messages, question, notes)
     renderer = choose(look)
@@ -77,7 +76,9 @@ def answer(question: Question) -> int:
         verdict=lambda answer, limited: verdict(answer, limited, look.reasoning, schema),
         fallbacks=fallbacks,
     )  # fmt: skip
-    return Road(question, look, renderer, profile.name, notes).travel(events)
+    road = Road(question, look, renderer, profile.name, notes)
+    road.lacks_input = lacks_input
+    return road.travel(events)
 
 
 def notes_on(question: Question) -> list[str]:
