@@ -250,14 +250,14 @@ def test_a_server_that_hangs_up_has_shown_no_certificate(easyllm: Easyllm) -> No
 def test_a_web_page(easyllm: Easyllm) -> None:
     page = Script(b"<html><title>Login</title>", content_type="text/html")
     with StandIn(scripted(page)) as server:
-        found = fails(easyllm, "server", 7, profiles=only(server))
+        found = fails(easyllm, "server", 7, profiles=only(server.url))
     assert "web page" in found["message"]
     assert "/v1" in found["hint"]
 
 
 def test_wrong_path(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        found = fails(easyllm, "server", 4, profiles=only(f"{server.url}/v2"))
+        found = fails(easyllm, "server", 4, profiles=only(f"{server.url}/api"))
     assert "/v1" in found["hint"]
 
 

@@ -57,7 +57,9 @@ async def test_the_users_own_truncate_is_sent() -> None:
         assert bodies(server)[0]["truncate"] is True
 
 
-@pytest.mark.parametrize(("tokens", "told"), [(4096, True), (9100, False), (0, False)])
+@pytest.mark.parametrize(
+    ("tokens", "told"), [(4096, True), (9100, False), (256, True), (0, False), (1, False)]
+)
 async def test_a_count_that_cannot_hold_the_text_is_told(tokens: int, told: bool) -> None:
     with StandIn(scripted(ollama_counting(tokens))) as server:
         came = await events(profile("ollama", server.url), text="word " * 9000)
@@ -76,8 +78,9 @@ async def test_other_protocols_tell_it_too() -> None:
 @pytest.mark.parametrize(
     ("text", "tokens", "wrong"),
     [
-        ("one two three four five six", 2, True),
-        ("one two three four five six", 6, False),
+        ("one two three four five six " * 100, 500, True),
+        ("one two three four five six " * 100, 600, False),
+        ("one two three four five six " * 100, 1, False),
         ("\u4e2d\u6587" * 9000, 4000, True),
         ("\u4e2d\u6587" * 9000, 9000, False),
         (" " * 100_000, 10, False),

@@ -113,10 +113,11 @@ async def test_trap_17_error_frame_without_an_error_key() -> None:
         await failure(NotFoundError, openai(server))
 
 
-async def test_trap_17_a_missing_model_without_a_status_costs_no_other_request() -> None:
-    with StandIn(scripted(Script(sse({"error": {"code": "model_not_found"}}), DONE))) as server:
+async def test_trap_17_a_missing_model_without_a_status_is_looked_up_once() -> None:
+    missing = Script(sse({"error": {"code": "model_not_found"}}), DONE)
+    with StandIn(scripted(missing)) as server:
         await failure(NotFoundError, openai(server))
-        assert len(server.requests) == 1
+        assert [one.method for one in server.requests] == ["POST", "GET"]
 
 
 def line(text: str, **more: object) -> bytes:

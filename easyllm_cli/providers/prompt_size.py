@@ -11,10 +11,14 @@ PIECE = 65_536  # characters looked at at a time: a long prompt is never held as
 # Scripts without spaces. No tokenizer makes one token of five of their characters, on average.
 WITHOUT_SPACES = "[^\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+"
 CHARACTERS_A_TOKEN = 4
+# Tokens. No server's context is smaller: a lower count is a made-up one, and cut nothing.
+SMALLEST_CONTEXT = 256
 
 
 def cannot_hold(tokens: int, messages: list[Message]) -> bool:
     """Whether so few tokens cannot be this prompt: no token spans two words."""
+    if tokens < SMALLEST_CONTEXT:
+        return False
     left = tokens
     for text in (one.text for one in messages):
         for start in range(0, len(text), PIECE):
