@@ -23,7 +23,7 @@ pytest_plugins = [
 # One home serves all examples of a test, which write its files anew each time.
 ONE_HOME = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 USUAL: Any = {"deadline": None, "suppress_health_check": ONE_HOME}
-settings.register_profile("steady", derandomize=True, max_examples=100, **USUAL)
+settings.register_profile("steady", derandomize=True, max_examples=50, **USUAL)
 settings.register_profile("long", max_examples=10_000, **USUAL)
 settings.load_profile("steady")
 

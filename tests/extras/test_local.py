@@ -206,9 +206,14 @@ def test_a_prompt_longer_than_the_context(local: Easyllm) -> None:
     assert "num_ctx (now 256)" in spoken(ran.complaint)[2]
 
 
-@pytest.mark.parametrize("prompt", ["Tell me a very long story", WORDS], ids=["speaks", "reads"])
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+    ("prompt", "sent", "code"),
+    [
+        ("Tell me a very long story", signal.SIGINT, 130),
+        (WORDS, signal.SIGTERM, 143),
+        pytest.param(WORDS, signal.SIGINT, 130, marks=pytest.mark.full),
+    ],
+    ids=["speaks", "reads", "reads-SIGINT"],
 )
 def test_stopped_while_it_works(
     local: Easyllm, prompt: str, sent: signal.Signals, code: int

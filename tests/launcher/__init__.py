@@ -5,7 +5,7 @@ done both takes 10. A child gets arguments, environment, folder, umask, descript
 signals as the installed command would, runs the same entry point, and is waited for as a process.
 
 What only a start of Python shows stays with the installed command: imports, variables that Python
-reads (`PYTHONPATH`, `LC_ALL`), closed descriptors, another user, limits set before the start.
+reads (`LC_ALL`, `PYTHONWARNINGS`), closed descriptors, another user, limits set before the start.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.launcher import warm_process
@@ -105,6 +106,9 @@ def can_launch(environment: Mapping[str, str], options: Mapping[str, Any]) -> bo
     """Whether a forked child shows what the test wants to see: nothing that only a start sets."""
     known = {"cwd", "umask", "start_new_session", "process_group"}
     early = {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+    path = early.pop("PYTHONPATH", "")  # children search it, but for what runs at a start
+    if any(Path(folder, "sitecustomize.py").exists() for folder in path.split(os.pathsep)):
+        return False
     return sys.platform == "linux" and set(options) <= known and early == STARTED_WITH
 
 

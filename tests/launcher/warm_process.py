@@ -90,6 +90,8 @@ def become(request: dict[str, Any], descriptors: list[int], command: str) -> Non
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update({**SET_BY_IMPORTS, **request["environment"]})
+    if path := request["environment"].get("PYTHONPATH"):
+        sys.path[1:1] = path.split(os.pathsep)
     sys.argv[:] = [command, *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
