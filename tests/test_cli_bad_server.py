@@ -1,7 +1,6 @@
 """What a server cannot give: an unknown model, a wrong address, no server, no eyes."""
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,13 @@ from tests.standins.gemini import GeminiServer
 from tests.standins.ollama import OllamaServer
 from tests.standins.openai import OpenAIServer
 from tests.standins.openrouter import OpenRouterServer
-from tests.standins.server import Handler, Reply, Request, StandIn
+from tests.standins.server import Handler, Reply, Request, StandIn, nobody_listens
 
 
 def refused(ran: Ran, code: int = 4) -> tuple[str, str, str]:
     """What, where and hint of a run that ended with the code and printed nothing."""
     assert (ran.code, ran.out) == (code, b""), ran.err
     return spoken(ran.complaint)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
@@ -49,8 +43,9 @@ def test_promise_01_nothing_listens(
     easyllm: Easyllm, command: str, provider: str, hint: str
 ) -> None:
     """On this machine it is not tried again: nobody starts a server within a backoff."""
-    profiles = only(f"http://127.0.0.1:{free_port()}/v1", provider, initial_retry_delay=5)
-    ran = easyllm.run(command, *(["hi"] if command == "chat" else []), profiles=profiles)
+    with nobody_listens() as server:
+        profiles = only(f"{server.url}/v1", provider, initial_retry_delay=5)
+        ran = easyllm.run(command, *(["hi"] if command == "chat" else []), profiles=profiles)
     what, where, advice = refused(ran, 6)
     assert "nothing listens at 127.0.0.1" in what
     assert "profile t" in where

@@ -1,7 +1,6 @@
 """`easyllm doctor`: each failure of its list, its line, its fix, its exit code."""
 
 import json
-import socket
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tests.standins.reply import Reply
 from tests.standins.request import Request
 from tests.standins.responses import ResponsesServer
 from tests.standins.script import Cut, Script, Wait, chunk, scripted
-from tests.standins.server import Handler, StandIn
+from tests.standins.server import Handler, StandIn, nobody_listens
 from tests.terminal import shown
 
 KEY = "sk-test-0123456789abcdefghij"
@@ -232,12 +231,9 @@ def test_untrusted_tls(easyllm: Easyllm, tmp_path: Path) -> None:
 
 
 def test_nothing_listens(easyllm: Easyllm) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    profiles = only(f"http://127.0.0.1:{port}", "ollama")
-    found = fails(easyllm, "server", 6, profiles=profiles)
-    assert found["message"] == f"nothing listens at 127.0.0.1:{port}"
+    with nobody_listens() as server:
+        found = fails(easyllm, "server", 6, profiles=only(server.url, "ollama"))
+    assert found["message"] == f"nothing listens at {server.url.removeprefix('http://')}"
     assert "ollama serve" in found["hint"]
 
 

@@ -22,7 +22,7 @@ from easyllm_cli.providers.wire import WireProvider
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import answer, asked_of, events, failure, messages, opened
 from tests.standins.script import Cut, Reset, Script, Wait, scripted
-from tests.standins.server import StandIn
+from tests.standins.server import StandIn, nobody_listens
 
 pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
 both_ways = pytest.mark.parametrize("stream", [True, False])
@@ -129,9 +129,8 @@ async def test_silence_is_a_timeout(adapter: Adapter) -> None:
 
 
 async def test_nothing_listens(adapter: Adapter) -> None:
-    with StandIn(adapter.server().handle) as server:
-        pass
-    error = await failure(NetworkError, adapter.profile(server))
+    with nobody_listens() as server:
+        error = await failure(NetworkError, adapter.profile(server))
     assert (error.exit_code, error.retryable) == (6, False)
     assert ("ollama serve" in error.hint) == (adapter.provider == "ollama")
 

@@ -41,7 +41,7 @@ from tests.binary import wait_until
 from tests.pictures import png
 from tests.standins.gemini import GeminiServer
 from tests.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
-from tests.standins.server import StandIn
+from tests.standins.server import StandIn, nobody_listens
 
 GEMINI = next(one for one in HTTP if one.provider == "gemini")
 PNG = png(8, 8, (200, 30, 30))
@@ -273,7 +273,8 @@ async def test_silence_is_a_timeout_and_nobody_there_a_refusal() -> None:
         began = time.monotonic()
         await failure(FirstTokenTimeout, asked(server, timeout={"first_token": 0.3}, max_retries=0))
         assert 0.3 <= time.monotonic() - began < 5
-    error = await failure(NetworkError, asked(server))
+    with nobody_listens() as server:
+        error = await failure(NetworkError, asked(server))
     assert (error.code, error.retryable) == ("refused", False)
 
 

@@ -17,7 +17,7 @@ from easyllm_cli.transport.status import HINTS
 from tests.asking import failure
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.standins.script import Script, chunk, compact, scripted, sse
-from tests.standins.server import StandIn
+from tests.standins.server import StandIn, nobody_listens
 
 pytestmark = ITS_OWN_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])
@@ -76,7 +76,6 @@ async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> 
 
 
 async def test_nobody_there_is_the_network() -> None:
-    with StandIn(scripted(Script())) as server:
-        pass
-    error = await failure(NetworkError, asking(server))
+    with nobody_listens() as server:
+        error = await failure(NetworkError, asking(server))
     assert error.message == f"nothing listens at {server.url.removeprefix('http://')}"

@@ -21,7 +21,7 @@ from tests.adapters import KEY, SDK, THOUGHT, Adapter
 from tests.asking import Json, answer, asked_of, events, failure, messages, opened
 from tests.pictures import png
 from tests.standins.script import Cut, Reset, Script, Wait, scripted
-from tests.standins.server import StandIn
+from tests.standins.server import StandIn, nobody_listens
 
 PNG = png(8, 8, (200, 30, 30))
 CHATS = [one for one in SDK if one.api is None]
@@ -88,7 +88,8 @@ async def test_no_answer_is_told_by_its_class(adapter: Adapter) -> None:
         began = time.monotonic()
         await failure(FirstTokenTimeout, adapter.profile(server, **silent))
         assert 0.3 <= time.monotonic() - began < 5
-    error = await failure(NetworkError, adapter.profile(server))
+    with nobody_listens() as server:
+        error = await failure(NetworkError, adapter.profile(server))
     assert (error.code, error.retryable) == ("refused", False)
 
 

@@ -9,7 +9,7 @@ from tests.adapters import HTTP
 from tests.asking import answer
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, asking
 from tests.standins.script import scripted
-from tests.standins.server import StandIn
+from tests.standins.server import StandIn, nobody_listens
 from tests.test_traceback_locals import FAILS, KEY, variables_with_the_key
 
 pytestmark = ITS_OWN_WARNINGS
@@ -32,6 +32,6 @@ async def test_in_none_of_our_own(way: str) -> None:
                 await answer(asked)
         ours = [one for one in variables_with_the_key(caught.value) if "/easyllm_cli/" in one]
         assert ours == [], name
-    with pytest.raises(EasyLLMError) as caught:
-        await answer(asked)  # nobody answers any more
+    with nobody_listens() as server, pytest.raises(EasyLLMError) as caught:
+        await answer(asked_over(way, server))
     assert [one for one in variables_with_the_key(caught.value) if "/easyllm_cli/" in one] == []

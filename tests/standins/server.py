@@ -6,14 +6,14 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 from tests.standins.reply import ClientGone, Refused, Reply
 from tests.standins.request import Request, read_body, read_head
 
-__all__ = ["ClientGone", "Handler", "Refused", "Reply", "Request", "StandIn"]
+__all__ = ["ClientGone", "Handler", "Refused", "Reply", "Request", "StandIn", "nobody_listens"]
 
 LONGEST_CONNECTION = 60.0
 LOOK_EVERY = 0.01  # seconds between two looks whether the client is still there
@@ -130,6 +130,20 @@ class StandIn:
         finally:
             watch.cancel()
         return reply.keep_alive
+
+
+@contextlib.contextmanager
+def nobody_listens() -> Iterator[StandIn]:
+    """A server that does not run, at a port that nobody else gets meanwhile."""
+
+    async def never(request: Request, reply: Reply) -> None:
+        raise AssertionError("nobody listens")
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        server = StandIn(never)
+        server.url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        yield server
 
 
 def noted_late(client: socket.socket) -> float:
