@@ -120,7 +120,6 @@ class _Call:
         self.request = request
         self.seconds = max(patience.first_token, patience.idle) + MOMENT
         self.sent = sent
-        self._patience = patience
         self._session: _Session | None = None
         self.stopped = threading.Event()
 
@@ -130,12 +129,15 @@ class _Call:
         Raises:
             EasyLLMError: by its class; what is neither google's nor requests' as it is.
         """
+        came = False  # known here: the event loop may not have read the frame yet
         try:
             with _Session(self) as self._session:
-                yield from self._answer(self._session)
+                for frame in self._answer(self._session):
+                    came = True
+                    yield frame
         except Exception as error:
             ours = _translated(error, self.carrier)
-            if ours is None and self._patience.started:  # what came may be no more than a part
+            if ours is None and came:  # what came may be no more than a part
                 ours = NetworkError("the list of frames ended too early")
             if ours is not None:
                 raise ours from error
