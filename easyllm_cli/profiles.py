@@ -126,7 +126,7 @@ class Profile:
     @classmethod
     def asked_for(cls, config: Profile | Mapping[str, Any], trusted: bool = False) -> Profile:
         """The spec's own door: as `of`, but a dict that does not say otherwise sends the spec's
-        defaults, softly (DESIGN §5); a Profile sends only what it names.
+        defaults, softly; a Profile sends only what it names.
 
         `trusted`: the dict may name what reaches beyond the request.
         Raises:

@@ -1,4 +1,4 @@
-"""A plain command imports no heavy package and nothing of another command (DESIGN §8)."""
+"""A plain command imports no heavy package and nothing of another command."""
 
 import re
 from collections.abc import Mapping

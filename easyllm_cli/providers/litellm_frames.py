@@ -31,7 +31,7 @@ def frame(chunk: Any, stream: Any) -> dict[str, Any]:
     """One chunk of litellm's stream as an object.
 
     The `finish_reason` that litellm puts at the end of a cut stream goes: the stream knows which
-    one the server sent (undocumented; SPIKES f), and so does its `stop` for every word that it
+    one the server sent (undocumented), and so does its `stop` for every word that it
     does not know. Its counts say whether a server sent any.
     """
     made: dict[str, Any] = chunk.model_dump()

@@ -211,7 +211,7 @@ def _is_good(verdict: Any) -> bool:
 def _inner(body: Any) -> Any:
     """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
 
-    The innermost wins: gateways wrap the provider's own (any-llm's rule, WIRE §9). Some wrap it
+    The innermost wins: gateways wrap the provider's own. Some wrap it
     as a string of JSON, and some say `"error": true` beside the words.
     """
     if isinstance(body, str) and body.lstrip().startswith("{"):
