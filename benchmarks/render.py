@@ -25,8 +25,8 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from easyllm_cli.render.live import LiveMarkdown
-from easyllm_cli.render.output import Stream
 from tests.answers import answer, pieces
+from tests.counting_stream import CountingStream
 
 SIZES = (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18)
 TOGETHER = 8  # tokens to a frame
@@ -35,21 +35,9 @@ AIM, BYTES, GROWTH = 0.25, 8.0, 1.5
 PER = 10_000  # characters
 
 
-class Counted(Stream):
-    """Throws away what is written to it, and counts it."""
-
-    def __init__(self) -> None:
-        super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)
-        self.bytes = 0
-
-    def codes(self, text: str) -> None:
-        self.bytes += len(text.encode())
-        super().codes(text)
-
-
 def ours(parts: Iterable[str]) -> int:
     """Draws a frame for each part; gives the bytes."""
-    stream = Counted()
+    stream = CountingStream()
     live = LiveMarkdown(stream, colored=True, frame=0)
     for part in parts:
         live.write(part)

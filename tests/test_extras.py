@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.servers.background import EXTRAS_VENV, SET_UP, Ended, stop_run, wait_for
+from tests.servers.background import Ended, check_tests, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -17,20 +17,10 @@ def full_extras_tests() -> Ended:
     return wait_for("full_extras_tests")
 
 
-def check(ended: Ended) -> None:
-    if ended.args in (SET_UP, EXTRAS_VENV):
-        stop_run(ended)
-    output = ended.stdout.decode(errors="replace")
-    print(output)
-    assert ended.returncode == 0, output
-    assert " passed" in output
-    assert "skipped" not in output
-
-
 def test_with_every_extra(extras_tests: Ended) -> None:
-    check(extras_tests)
+    check_tests(extras_tests)
 
 
 @pytest.mark.full
 def test_with_every_extra_in_full(full_extras_tests: Ended) -> None:
-    check(full_extras_tests)
+    check_tests(full_extras_tests)

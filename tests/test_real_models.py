@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.servers.background import SET_UP, Ended, stop_run, wait_for
+from tests.servers.background import Ended, check_tests, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -12,10 +12,4 @@ def real_model_tests() -> Ended:
 
 
 def test_with_real_models(real_model_tests: Ended) -> None:
-    if real_model_tests.args == SET_UP:
-        stop_run(real_model_tests)
-    output = real_model_tests.stdout.decode(errors="replace")
-    print(output)
-    assert real_model_tests.returncode == 0, output
-    assert " passed" in output
-    assert "skipped" not in output
+    check_tests(real_model_tests)

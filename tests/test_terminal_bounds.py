@@ -6,9 +6,9 @@ import pytest
 
 from easyllm_cli.render.document import Document
 from easyllm_cli.render.live import LiveMarkdown
-from easyllm_cli.render.output import Stream
 from easyllm_cli.render.parsing import bracketed
 from easyllm_cli.render.spans import paint, plain
+from tests.counting_stream import CountingStream
 
 SIZE = 16_000
 REPEATED = [
@@ -29,20 +29,9 @@ TEXTS = {
 }
 
 
-class Counted(Stream):
-    """Throws away what is written to it, and counts it."""
-
-    def __init__(self) -> None:
-        super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)
-        self.bytes = 0
-
-    def codes(self, text: str) -> None:
-        self.bytes += len(text.encode())
-
-
 @pytest.mark.parametrize("name", TEXTS, ids=ascii)
 def test_no_text_takes_more_than_eight_bytes_a_character(name: str) -> None:
-    text, stream = TEXTS[name], Counted()
+    text, stream = TEXTS[name], CountingStream()
     live = LiveMarkdown(stream, colored=True, frame=1000)
     live.write(text)
     live.end()

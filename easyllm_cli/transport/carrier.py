@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
@@ -114,6 +114,23 @@ def no_cookies() -> CookieJar:
     """A jar for an HTTP client that takes nothing: by a cookie a server could tell that two
     requests come from one place."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+@asynccontextmanager
+async def accepted(response: Any, url: str, patience: Patience) -> AsyncIterator[Answer]:
+    """The answer in an HTTP client's response, which is closed when the block is left.
+
+    Raises:
+        EasyLLMError: the response is no answer, by its class.
+    """
+    try:
+        coming = response.aiter_raw()
+        answer = Answer(response.status_code, response.headers, url, coming, patience)
+        await accept(answer)
+        yield answer
+    finally:
+        patience.stop()
+        await response.aclose()
 
 
 async def accept(answer: Answer) -> None:

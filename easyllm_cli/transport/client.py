@@ -13,7 +13,7 @@ import httpx2 as httpx
 
 from ..errors import ConfigError
 from ..profiles import Profile
-from .carrier import Answer, Request, accept, no_cookies
+from .carrier import Answer, Request, accepted, no_cookies
 from .closing import Connections, telling_who_closed
 from .failures import is_http_error, network_error, unusable_proxy
 from .patience import Patience
@@ -67,16 +67,8 @@ class Client:
                 if not is_http_error(error):
                     raise
                 raise network_error(error, request.url, self._route.proxy_address) from error
-            try:
-                coming = response.aiter_raw()
-                answer = Answer(
-                    response.status_code, response.headers, request.url, coming, patience
-                )
-                await accept(answer)
+            async with accepted(response, request.url, patience) as answer:
                 yield answer
-            finally:
-                patience.stop()
-                await response.aclose()
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""

@@ -26,7 +26,7 @@ from openai import (
 from ..endpoints import Endpoint
 from ..errors import ConfigError, EasyLLMError
 from ..profiles import Profile
-from .carrier import ERROR_BODY_CAP, Answer, Request, accept, no_cookies
+from .carrier import ERROR_BODY_CAP, Answer, Request, accept, accepted, no_cookies
 from .closing import Connections, telling_who_closed
 from .failures import causes, is_http_error, network_error, unusable_proxy
 from .patience import Patience
@@ -74,16 +74,8 @@ class OpenAICarrier:
         """
         with self._telling_who_closed():
             response = await self._send(request, patience)
-            try:
-                coming = response.aiter_raw()
-                answer = Answer(
-                    response.status_code, response.headers, request.url, coming, patience
-                )
-                await accept(answer)
+            async with accepted(response, request.url, patience) as answer:
                 yield answer
-            finally:
-                patience.stop()
-                await response.aclose()
 
     def _telling_who_closed(self) -> AbstractContextManager[None]:
         """A client that was handed in is closed by nobody here."""

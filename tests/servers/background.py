@@ -71,6 +71,17 @@ def wait_for(fixture: str) -> Ended:
     return _running[fixture].result() if fixture in _running else run(COMMANDS[fixture])
 
 
+def check_tests(ended: Ended) -> None:
+    """Fails unless the last command was a test run that passed whole, with nothing skipped."""
+    if ended.args in (SET_UP, EXTRAS_VENV):
+        stop_run(ended)
+    output = ended.stdout.decode(errors="replace")
+    print(output)
+    assert ended.returncode == 0, output
+    assert " passed" in output
+    assert "skipped" not in output
+
+
 def stop_run(ended: Ended) -> None:
     """A set-up that failed ends the whole test run: it is never a skip."""
     output = ended.stdout.decode(errors="replace")

@@ -1,0 +1,17 @@
+"""A terminal stream that throws away what is written to it, and counts the bytes."""
+
+import os
+
+from easyllm_cli.render.output import Stream
+
+
+class CountingStream(Stream):
+    """`bytes`: how many were written so far."""
+
+    def __init__(self) -> None:
+        super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)
+        self.bytes = 0
+
+    def codes(self, text: str) -> None:
+        self.bytes += len(text.encode())
+        super().codes(text)
