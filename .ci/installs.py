@@ -19,7 +19,7 @@ BARE = "bare"
 PROOF = {
     "litellm": "from easyllm_cli.providers import provider_class; provider_class('litellm')",
     "gemini": "import easyllm_cli.transport.google_sdk",
-    "db": "import easyllm_cli.database",
+    "db": "import easyllm_cli.config.database",
     "schema": "import jsonschema",
     "local": "import xllamacpp",
     "keyring": "import keyring",

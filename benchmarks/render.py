@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 
-from easyllm_cli.render.live import LiveMarkdown
+from easyllm_cli.render.markdown.live import LiveMarkdown
 from tests.answers import answer, pieces
 from tests.counting_stream import CountingStream
 

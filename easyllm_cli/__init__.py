@@ -7,6 +7,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # for who checks types it is True; importing typing takes 5 ms
 
 if TYPE_CHECKING:
+    from .config.profile import Profile, Timeout
     from .errors import (
         AuthError,
         BillingError,
@@ -38,12 +39,11 @@ if TYPE_CHECKING:
         collect,
     )
     from .messages import Image, Message
-    from .profiles import Profile, Timeout
     from .providers.base import BaseLLMProvider
-    from .providers.gemini import GeminiProvider
-    from .providers.litellm import LiteLLMProvider as LiteLLMProvider
+    from .providers.gemini.provider import GeminiProvider
+    from .providers.litellm.provider import LiteLLMProvider as LiteLLMProvider
     from .providers.ollama import OllamaProvider
-    from .providers.openai import OpenAIProvider
+    from .providers.openai.chat import OpenAIProvider
     from .providers.openrouter import OpenRouterProvider
     from .secret import Secret
     from .service import LLMService
@@ -124,20 +124,20 @@ _HOMES = {
         "Image",
         "Message",
     ),
-    "profiles": (
+    "config.profile": (
         "Profile",
         "Timeout",
     ),
     "providers.base": ("BaseLLMProvider",),
-    "providers.gemini": ("GeminiProvider",),
+    "providers.gemini.provider": ("GeminiProvider",),
     "providers.ollama": ("OllamaProvider",),
-    "providers.openai": ("OpenAIProvider",),
+    "providers.openai.chat": ("OpenAIProvider",),
     "providers.openrouter": ("OpenRouterProvider",),
     "secret": ("Secret",),
     "service": ("LLMService",),
 }
 # Public, too, but not for `import *`: each needs an extra (LiteLLMProvider: litellm).
-_WITH_EXTRAS = {"providers.litellm": ("LiteLLMProvider",)}
+_WITH_EXTRAS = {"providers.litellm.provider": ("LiteLLMProvider",)}
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 

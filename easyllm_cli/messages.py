@@ -88,7 +88,7 @@ class Image:
         Raises:
             UsageError: too large in bytes or, by its header, in pixels; or not a picture.
         """
-        from .picture_header import MAX_PIXELS, foreign_kind, pixels, sniff
+        from .image_header import MAX_PIXELS, foreign_kind, pixels, sniff
 
         if len(data) > MAX_IMAGE_BYTES:
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)

@@ -80,7 +80,7 @@ def redact(text: str, shortest: int = 4) -> str:
     values = [key for key in keys if len(key) >= shortest]
     if not values:
         return text
-    from .disguises import spans  # what is printed on errors only
+    from .redaction import spans  # what is printed on errors only
 
     kept, last = "", 0
     for start, end in spans(text, values):

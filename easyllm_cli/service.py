@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from contextlib import aclosing
 from typing import Any, Self
 
+from .config.profile import Profile
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
 from .events import ANY_SIZE, MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
 from .messages import Message, messages_of, question_about
-from .profiles import Profile
+from .pipeline.completeness import longer
+from .pipeline.reasoning_tags import TagSplitter
 from .providers import provider_names
 from .providers.base import SHOWN_AS_IT_COMES, BaseLLMProvider, Messages, Verdict
-from .providers.cache import ProviderCache
-from .providers.taken import longer
-from .providers.unsupported import not_for_a_library
-from .reasoning import TagSplitter
-from .transport.closing import CLOSED_HERE
+from .providers.ignored_settings import not_for_a_library
+from .providers.provider_cache import ProviderCache
+from .transport.connections import CLOSED_HERE
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
 FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
@@ -189,7 +189,7 @@ class LLMService:
         Raises:
             ConfigError: as database.load_config, or there is no `db_session`.
         """
-        from .database import load_config
+        from .config.database import load_config
 
         return load_config(self.db_session, model_config_id, self.config_class, self.provider_of)
 
@@ -199,7 +199,7 @@ class LLMService:
         Raises:
             ConfigError: as `load_config_from_db`. EasyLLMError: as `chat`.
         """
-        from .database import load_config_in_thread
+        from .config.database import load_config_in_thread
 
         config = await load_config_in_thread(
             self.db_session, model_config_id, self.config_class, self.provider_of

@@ -73,7 +73,7 @@ def _unmarked(sample: bytes) -> str:
 
 
 def _hint(data: bytes, error: UnicodeDecodeError, path: str, if_image: str) -> str:
-    from .picture_header import sniff  # on errors only
+    from .image_header import sniff  # on errors only
 
     if sniff(data):
         return if_image

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from easyllm_cli.profiles import Profile
+from easyllm_cli.config.profile import Profile
 from tests.asking import Json, profile
 from tests.standins.gemini import GeminiServer
 from tests.standins.ollama import OllamaServer

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Completion, Event, Note, collect
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import SHOWN_AS_IT_COMES
-from easyllm_cli.providers.wire import WireProvider
+from easyllm_cli.providers.http import WireProvider
 from tests.standins.request import Request
 from tests.standins.server import StandIn
 

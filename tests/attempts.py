@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Done, Event, Start, Text
-from easyllm_cli.profiles import Profile
-from easyllm_cli.retry import retrying
+from easyllm_cli.pipeline.retry import retrying
 
 PROFILE = Profile.of({"provider": "openai"})
 ANSWER: list[Event] = [Start("openai", "m"), Text("whole"), Done("stop", True)]
@@ -45,7 +45,7 @@ def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         asked.append(seconds)
 
-    monkeypatch.setattr("easyllm_cli.retry.asyncio.sleep", sleep)
+    monkeypatch.setattr("easyllm_cli.pipeline.retry.asyncio.sleep", sleep)
     return asked
 
 

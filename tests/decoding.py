@@ -7,7 +7,7 @@ import pytest
 
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Collector, Completion, Event
-from easyllm_cli.providers.responses_frames import ResponsesDecoder
+from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json
 from tests.standins.responses import response

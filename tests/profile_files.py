@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from easyllm_cli.config import Profiles, read_profiles
+from easyllm_cli.config.profiles_file import Profiles, read_profiles
 
 A = '[profiles.a]\nprovider = "openai"\n'
 

@@ -26,8 +26,8 @@ def stopped(ran: Ran) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["cli/app", "typer/__init__", "typer/main", "cli/chat", "cli/run", "asyncio/__init__",
-     "providers/openai", "httpx2/_client", "transport/client"],
+    ["cli/app", "typer/__init__", "typer/main", "cli/commands/chat", "cli/request",
+     "asyncio/__init__", "providers/openai/chat", "httpx2/_client", "transport/http"],
 )  # fmt: skip
 def test_ctrl_c_while_importing(easyllm: Easyllm, module: str) -> None:
     """The first 15 ms are Python's own, and it may print a traceback then."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.providers.local.model_files import DEMO, DEMO_SHA256
 from easyllm_cli.vendors import VENDORS
-from easyllm_cli.weights import DEMO, DEMO_SHA256
 from tests.binary import Easyllm, Ran, finish, spoken, wait_until
 from tests.servers import setup
 from tests.standins.package_index import WHEEL, PackageIndex, pip_settings, write_wheel

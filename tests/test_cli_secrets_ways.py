@@ -87,7 +87,7 @@ def site(tmp_path: Path) -> Path:
 # Nobody holds the key by then but whoever breaks: its variable's value is a plain string.
 BUG = """
 import os
-from easyllm_cli.cli import road
+from easyllm_cli.cli import answer
 
 def broken(self, *_):
     key = os.environ["MY_KEY"]
@@ -96,7 +96,7 @@ def broken(self, *_):
     except KeyError as error:
         raise ZeroDivisionError(f"with {key!r} and {key[::-1]}") from error
 
-road.Road._say_how_it_went = broken
+answer.Road._say_how_it_went = broken
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.weights import DEMO, DEMO_BYTES
+from easyllm_cli.providers.local.model_files import DEMO, DEMO_BYTES
 from tests.binary import Easyllm, only, said, spoken
 from tests.standins.ollama import OllamaServer
 from tests.standins.reply import Reply

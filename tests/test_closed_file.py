@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli import closed_file
-from easyllm_cli.closed_file import locked, replace, write_new
+from easyllm_cli import private_file
 from easyllm_cli.errors import OutputError
+from easyllm_cli.private_file import locked, replace, write_new
 from tests.another_user import as_another_user
 
 
@@ -99,7 +99,7 @@ def test_a_folder_that_is_closed_to_us() -> None:
 
 
 def test_a_lock_that_is_never_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closed_file, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(private_file, "LOCK_SECONDS", 0.05)
     path = tmp_path / "file"
     with locked(path):
         with pytest.raises(OutputError, match="another easyllm has been writing"):

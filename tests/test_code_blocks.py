@@ -3,7 +3,7 @@
 import pytest
 
 from easyllm_cli.errors import IncompleteAnswer
-from easyllm_cli.render.code import code_blocks
+from easyllm_cli.render.code_blocks import code_blocks
 
 CASES = {
     "plain": ("Do:\n\n```sh\nls -l\n```\nthat is all", "ls -l\n"),

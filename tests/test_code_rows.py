@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pygments.lexers import get_all_lexers
 from pygments.token import Token
 
-from easyllm_cli.render.document import Document
-from easyllm_cli.render.fence import BATCH, HELD, MOST
+from easyllm_cli.render.markdown.code_fence import BATCH, HELD, MOST
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.syntax import LONGEST_LINE, START, Lexer
 from easyllm_cli.render.spans import Row, plain
-from easyllm_cli.render.syntax import LONGEST_LINE, START, Lexer
 from tests.test_document import at_once, rows
 
 HERE = Path(__file__)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.config import choose, read_profiles
+from easyllm_cli.config.profile import Timeout
+from easyllm_cli.config.profiles_file import choose, read_profiles
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.profiles import Timeout
 from easyllm_cli.vendors import VENDORS
 from tests.another_user import as_another_user
 from tests.profile_files import A, read

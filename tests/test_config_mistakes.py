@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.closed_file import MAX_FILE_BYTES
 from easyllm_cli.errors import ConfigError
+from easyllm_cli.private_file import MAX_FILE_BYTES
 from easyllm_cli.vendors import VENDORS
 from tests.profile_files import A, read
 

@@ -12,7 +12,7 @@ import pytest
 from easyllm_cli.events import Done, Event, Start, Text, Usage, collect
 from easyllm_cli.messages import Image, Message, messages_of
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.wire import WireProvider
+from easyllm_cli.providers.http import WireProvider
 from easyllm_cli.service import LLMService
 from tests.adapters import ADAPTERS, KEY, THOUGHT, Adapter
 from tests.asking import QUESTION, Json, answer, asked_of, events, messages, opened

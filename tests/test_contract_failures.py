@@ -18,7 +18,7 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.providers.wire import WireProvider
+from easyllm_cli.providers.http import WireProvider
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import answer, asked_of, events, failure, messages, opened
 from tests.standins.script import Cut, Reset, Script, Wait, scripted

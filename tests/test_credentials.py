@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli import credentials
-from easyllm_cli.closed_file import refuse_if_open
-from easyllm_cli.credentials import key_for, names_a_key, source_of
-from easyllm_cli.endpoints import Endpoint, endpoint_of
+from easyllm_cli.config import credentials
+from easyllm_cli.config.credentials import key_for, names_a_key, source_of
+from easyllm_cli.config.endpoints import Endpoint, endpoint_of
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError, EasyLLMError
-from easyllm_cli.profiles import Profile
+from easyllm_cli.private_file import refuse_if_open
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.another_user import as_another_user
 from tests.binary import wait_until

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.delay import retry_after, seconds_of
+from easyllm_cli.transport.retry_after import retry_after, seconds_of
 
 
 def in_seconds(seconds: float) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from easyllm_cli.diagnosis import diagnose
+from easyllm_cli.diagnostics import diagnose
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Done, Event, Model, Start, Text
 from easyllm_cli.messages import Message

@@ -8,10 +8,10 @@ import pytest
 
 from easyllm_cli.cli.prompt import MAX_FILE_BYTES
 from easyllm_cli.cli.stdin import MAX_BYTES as MAX_STDIN_BYTES
-from easyllm_cli.config import read_profiles
+from easyllm_cli.config.profile import KEYS, Timeout
+from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES
-from easyllm_cli.profiles import KEYS, Timeout
 from easyllm_cli.vendors import VENDORS
 
 ROOT = Path(__file__).resolve().parent.parent

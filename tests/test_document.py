@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from easyllm_cli.render.document import Document
-from easyllm_cli.render.neutral import Neutraliser, neutral
-from easyllm_cli.render.parsing import parse
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.parser import parse
+from easyllm_cli.render.sanitize import Neutraliser, neutral
 from easyllm_cli.render.spans import Row, cells, paint, plain
 from tests.answers import answer, code, pieces
 from tests.commonmark import EXAMPLES

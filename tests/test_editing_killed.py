@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.config import read_profiles
+from easyllm_cli.config.profiles_file import read_profiles
 from tests.at_a_moment import variables
 from tests.binary import Easyllm
 
@@ -19,14 +19,15 @@ TABLE = '[profiles.{0}]\nprovider = "openai"\nmodel = "{0}"\n'
 SCRIPT = """
 import itertools, json, os, random, signal, sys, time
 from pathlib import Path
-from easyllm_cli import editing
+from easyllm_cli.config.edit import set_key
+from easyllm_cli.config.profiles_file import parsed
 
 path = Path(sys.argv[1])
-editing.set_key(path, "p0", "seed", "0")  # everything is imported
+set_key(path, "p0", "seed", "0")  # everything is imported
 
 def edit(number):
     for step in itertools.count():
-        editing.set_key(path, f"p{step % 40}", "seed", str(number))
+        set_key(path, f"p{step % 40}", "seed", str(number))
 
 def killed_at(step):
     left = [step]
@@ -48,7 +49,7 @@ for number in range(int(sys.argv[2])):
         time.sleep(random.random() / 20)
         os.kill(child, signal.SIGKILL)
     ends.append(os.waitpid(child, 0)[1])
-    found = editing.document.parsed(path, path.read_text("utf-8"))
+    found = parsed(path, path.read_text("utf-8"))
     assert len(found.tables) == 41, number
     for name in found.tables:
         found.named(name)

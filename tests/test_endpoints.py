@@ -2,9 +2,9 @@
 
 import pytest
 
-from easyllm_cli.endpoints import Endpoint, endpoint_of, is_loopback, ollama_url
+from easyllm_cli.config.endpoints import Endpoint, endpoint_of, is_loopback, ollama_url
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.profiles import Profile
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 
 LOCAL = "http://127.0.0.1:11434"

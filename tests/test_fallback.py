@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import (
     AuthError,
     BillingError,
@@ -17,7 +18,6 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.events import Collector, Event, Retrying, Start
-from easyllm_cli.profiles import Profile
 from easyllm_cli.service import LLMService
 from tests.adapters import NATIVE
 from tests.asking import messages, profile

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NetworkError, UsageError
 from easyllm_cli.messages import Image
-from easyllm_cli.profiles import Profile
-from easyllm_cli.transport import fetch
+from easyllm_cli.transport import image_download
 from easyllm_cli.transport.public import is_public
 from tests.picture_site import RED, serving
 
@@ -26,7 +26,7 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 async def test_promise_64_private_addresses_are_never_asked(host: str) -> None:
     with pytest.raises(UsageError, match="private network"):
-        await fetch.fetched(Image.of(f"https://{host}:9/x.png"), Profile())
+        await image_download.fetched(Image.of(f"https://{host}:9/x.png"), Profile())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ class Lookups:
 @pytest.fixture
 def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.2 and .3 stand for public addresses; 127.0.0.1 stays what it is."""
-    monkeypatch.setattr(fetch, "is_public", lambda one: one in ("127.0.0.2", "127.0.0.3"))
+    monkeypatch.setattr(image_download, "is_public", lambda one: one in ("127.0.0.2", "127.0.0.3"))
 
 
 async def test_promise_64_a_name_that_turns_private_is_not_followed(
@@ -66,7 +66,7 @@ async def test_promise_64_a_name_that_turns_private_is_not_followed(
         with socket.create_server(("127.0.0.1", port)) as inside:
             inside.setblocking(False)
             monkeypatch.setattr(socket, "getaddrinfo", names)
-            image = await fetch.fetched(Image.of(site.url + "/red.png"), site.profile)
+            image = await image_download.fetched(Image.of(site.url + "/red.png"), site.profile)
             with pytest.raises(BlockingIOError):
                 inside.accept()
     assert image.data == RED
@@ -79,7 +79,7 @@ async def test_promise_64_one_private_address_among_public_ones(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.2", "127.0.0.1"]]))
     with pytest.raises(UsageError, match="private network"):
-        await fetch.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
+        await image_download.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
 
 
 async def test_the_next_address_where_one_does_not_answer(
@@ -87,7 +87,7 @@ async def test_the_next_address_where_one_does_not_answer(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3", "127.0.0.2"]]))
     with serving(tmp_path, "127.0.0.2", "pictures.example") as site:
-        image = await fetch.fetched(Image.of(site.url + "/red.png"), site.profile)
+        image = await image_download.fetched(Image.of(site.url + "/red.png"), site.profile)
     assert image.data == RED
 
 
@@ -96,6 +96,6 @@ async def test_a_site_where_nothing_listens(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3"]]))
     with pytest.raises(NetworkError, match="nothing listens") as caught:
-        await fetch.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
+        await image_download.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
     assert caught.value.code is None, "that code speaks of the model's server"
     assert caught.value.where

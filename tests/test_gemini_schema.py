@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.providers.gemini_schema import schema_fields
+from easyllm_cli.providers.gemini.json_schema import schema_fields
 from tests.binary import Easyllm, only
 from tests.standins.gemini import GeminiServer
 from tests.standins.gemini_rules import check_response

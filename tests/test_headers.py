@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.endpoints import Endpoint
+from easyllm_cli.config.endpoints import Endpoint
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.messages import Message
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import BaseLLMProvider
 from easyllm_cli.transport import carrier_for
-from easyllm_cli.transport.carrier import Request
-from easyllm_cli.transport.patience import Patience
+from easyllm_cli.transport.base import Request
+from easyllm_cli.transport.timeouts import Patience
 from tests.binary import Easyllm, only, said
 from tests.profile_files import A, read
 from tests.standins.script import scripted

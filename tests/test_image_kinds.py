@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.endpoints import endpoint_of
+from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import UsageError
+from easyllm_cli.image_header import sniff
 from easyllm_cli.messages import Image, Message
-from easyllm_cli.picture_header import sniff
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.pictures import refuse_other_kinds
+from easyllm_cli.providers.image_inputs import refuse_other_kinds
 from tests.adapters import ADAPTERS, Adapter
 from tests.binary import Easyllm, only
 from tests.picture_files import HEIC, heif

@@ -2,10 +2,10 @@
 
 import pytest
 
-from easyllm_cli.credentials import key_for, keys_for
-from easyllm_cli.endpoints import Endpoint
+from easyllm_cli.config.credentials import key_for, keys_for
+from easyllm_cli.config.endpoints import Endpoint
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
-from easyllm_cli.profiles import Profile
 
 KEY = "sk-test-0123456789"
 

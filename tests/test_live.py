@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from easyllm_cli.render.live import LiveMarkdown
+from easyllm_cli.render.markdown.live import LiveMarkdown
+from easyllm_cli.render.markdown.parser import parse
 from easyllm_cli.render.output import Stream
-from easyllm_cli.render.parsing import parse
 from tests.answers import answer, pieces
 from tests.commonmark import EXAMPLES
 from tests.emulator import Emulator, seen

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from easyllm_cli.errors import UsageError
+from easyllm_cli.image_header import sniff
 from easyllm_cli.messages import MAX_IMAGE_BYTES, Image, Message, messages_of
-from easyllm_cli.picture_header import sniff
 from tests.another_user import as_another_user
 from tests.pictures import gif_1x1, png
 

@@ -6,7 +6,7 @@ import pytest
 
 from easyllm_cli.events import Model
 from easyllm_cli.render.spans import cells, plain
-from easyllm_cli.render.table import price, table
+from easyllm_cli.render.tables import price, table
 from tests.binary import Easyllm, only
 from tests.standins.openrouter import OpenRouterServer
 from tests.standins.reply import Reply

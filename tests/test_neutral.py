@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.render.neutral import Neutraliser, neutral
-from easyllm_cli.render.table import visible
+from easyllm_cli.render.sanitize import Neutraliser, neutral
+from easyllm_cli.render.tables import visible
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 # RENDER §5: what rich lets through to a terminal, and what it does not.

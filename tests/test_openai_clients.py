@@ -8,6 +8,7 @@ import pytest
 from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAI
 
 from easyllm_cli import OpenAIProvider, OpenRouterProvider
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import (
     AuthError,
     BusyError,
@@ -18,7 +19,6 @@ from easyllm_cli.errors import (
     NotFoundError,
     RefusedError,
 )
-from easyllm_cli.profiles import Profile
 from tests.adapters import HTTP
 from tests.asking import Json, answer, asked_of, failure, messages
 from tests.standins.openai import OpenAIServer

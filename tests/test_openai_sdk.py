@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import trustme
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, MalformedAnswer, NetworkError, RefusedError
-from easyllm_cli.profiles import Profile
 from tests.asking import Json, answer, asked_of, failure, openai
 from tests.standins.openai import OpenAIServer
 from tests.standins.script import DONE, Script, chunk, scripted

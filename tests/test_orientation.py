@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.events import Note
+from easyllm_cli.image_header import orientation
 from easyllm_cli.messages import Image, Message
-from easyllm_cli.picture_header import orientation
-from easyllm_cli.providers.pictures import with_bytes
-from easyllm_cli.transport import fetch
+from easyllm_cli.providers.image_inputs import with_bytes
+from easyllm_cli.transport import image_download
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import opened
 from tests.binary import Easyllm, only
@@ -115,7 +115,7 @@ async def test_a_photo_that_was_fetched(tmp_path: Path, monkeypatch: pytest.Monk
     async def guard(url: str) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(fetch, "public_addresses", guard)
+    monkeypatch.setattr(image_download, "public_addresses", guard)
     with serving(tmp_path) as site:
         photo = Image.of(f"{site.url}/photo.jpg")
         kinds = ("image/jpeg",)

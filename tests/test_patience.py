@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer, NetworkError
 from easyllm_cli.events import Event, Text, Usage, collect
-from easyllm_cli.profiles import Profile
-from easyllm_cli.transport.patience import Patience, within
+from easyllm_cli.transport.timeouts import Patience, within
 from tests.adapters import ADAPTERS, HTTP, KEY, Adapter
 from tests.asking import answer, messages, opened, profile
 from tests.flooding import ENCRYPTED, FLOODS, flooded

@@ -6,11 +6,11 @@ import pytest
 
 from easyllm_cli.errors import EasyLLMError, MalformedAnswer
 from easyllm_cli.events import Collector, Completion, Note
-from easyllm_cli.providers.chat_frames import ChatDecoder
 from easyllm_cli.providers.decoder import Decoder
-from easyllm_cli.providers.gemini_frames import GeminiDecoder
+from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.providers.ollama_frames import OllamaDecoder
-from easyllm_cli.providers.responses_frames import ResponsesDecoder
+from easyllm_cli.providers.openai.chat_decoder import ChatDecoder
+from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json
 

@@ -113,7 +113,9 @@ async def test_the_library_finds_a_plugin_too(site: Path, monkeypatch: pytest.Mo
 def test_built_in_names_do_not_look_at_plugins(easyllm: Easyllm, site: Path) -> None:
     package(easyllm.home, "raise SystemExit('imported')", offers="openai")
     names = imported(easyllm, "chat", "hi", env=on_path(easyllm.home))
-    assert not {"easyllm_cli.plugins", "easyllm_cli.providers.plugin", "easyllm_broken"} & names
+    assert (
+        not {"easyllm_cli.plugins", "easyllm_cli.providers.plugin_errors", "easyllm_broken"} & names
+    )
 
 
 CLASS = """

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.errors import ConfigError
-from easyllm_cli.profiles import (
+from easyllm_cli.config.profile import (
     DEFAULTS,
     KEY_SOURCES,
     KEYS,
@@ -16,6 +15,7 @@ from easyllm_cli.profiles import (
     build,
     canonical,
 )
+from easyllm_cli.errors import ConfigError
 from easyllm_cli.secret import Secret
 from easyllm_cli.values import CHECKS, RANGES, nearest
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.config import read_profiles
-from easyllm_cli.credentials import key_for
-from easyllm_cli.endpoints import endpoint_of
+from easyllm_cli.config.credentials import key_for
+from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.key_store import store, stored
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.keys import store, stored
-from easyllm_cli.profiles import Profile
 from easyllm_cli.secret import Secret
 from tests.another_user import as_another_user
 from tests.profile_files import A

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
-from easyllm_cli.profiles import KEYS
-from easyllm_cli.providers.cache import MOST, identity_of
+from easyllm_cli.config.profile import KEYS
+from easyllm_cli.providers.provider_cache import MOST, identity_of
 from tests.asking import messages
 from tests.binary import wait_until
 from tests.standins.gemini import GeminiServer

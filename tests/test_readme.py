@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.cli.app import COMMANDS, command
-from easyllm_cli.cli.topics import JSON, STDIN
+from easyllm_cli.cli.help_topics import JSON, STDIN
 from tests.binary import BINARY, Easyllm, Ran, profile
 from tests.pictures import png
 from tests.standins.ollama import OllamaServer

@@ -18,8 +18,8 @@ from easyllm_cli.events import (
     Text,
     collect,
 )
-from easyllm_cli.marks import ANSWERS, CLOSER_OF, HEADERS, LONE, OPENERS
-from easyllm_cli.reasoning import TagSplitter, split_tags
+from easyllm_cli.pipeline.reasoning_marks import ANSWERS, CLOSER_OF, HEADERS, LONE, OPENERS
+from easyllm_cli.pipeline.reasoning_tags import TagSplitter, split_tags
 
 MODES = [("auto", False), ("auto", True), ("implicit", False), ("off", False), ("off", True)]
 HARMONY = [

@@ -8,8 +8,16 @@ import pytest
 
 from easyllm_cli import LLMService
 from easyllm_cli.events import Collector, Reasoning, Text
-from easyllm_cli.marks import ALL, CHANNELS, MARKS, WATCHED, Channel, block_at, may_be_block
-from easyllm_cli.reasoning import TagSplitter
+from easyllm_cli.pipeline.reasoning_marks import (
+    ALL,
+    CHANNELS,
+    MARKS,
+    WATCHED,
+    Channel,
+    block_at,
+    may_be_block,
+)
+from easyllm_cli.pipeline.reasoning_tags import TagSplitter
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reasoning-marks.md"
 PAIRS = [(opener, closer, channel) for opener, closer, channel in MARKS if opener]

@@ -2,11 +2,11 @@
 
 import pytest
 
+from easyllm_cli.config.profile import DEFAULTS, Profile
 from easyllm_cli.errors import RefusedError, TooLargeError
 from easyllm_cli.messages import Message
-from easyllm_cli.profiles import DEFAULTS, Profile
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.wire import WireProvider
+from easyllm_cli.providers.http import WireProvider
 from tests.adapters import HTTP, KEY, Adapter
 from tests.asking import Json, bodies, events, failure, notes, openai
 from tests.standins.openai import OpenAIServer

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.messages import Image, Message, messages_of
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.openai import OpenAIProvider
-from easyllm_cli.providers.responses import ResponsesProvider
-from easyllm_cli.providers.wire import WireProvider
-from easyllm_cli.transport.carrier import Request
+from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.openai.chat import OpenAIProvider
+from easyllm_cli.providers.openai.responses import ResponsesProvider
+from easyllm_cli.transport.base import Request
 from tests.adapters import KEY
 from tests.asking import (
     Json,

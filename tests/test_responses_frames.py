@@ -16,7 +16,7 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.events import Note, Reasoning
-from easyllm_cli.providers.responses_frames import ResponsesDecoder
+from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json
 from tests.decoding import decoded, delta, ended, failed, said

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError, NotFoundError, RefusedError
 from easyllm_cli.events import Event, Reasoning
-from easyllm_cli.profiles import Profile
 from tests.asking import (
     Json,
     answer,

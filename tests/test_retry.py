@@ -16,7 +16,7 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Event, Reasoning, Retrying, Start, Text, Usage
-from easyllm_cli.retry import retrying
+from easyllm_cli.pipeline.retry import retrying
 from tests.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
 
 __all__ = ["recorded_waits"]

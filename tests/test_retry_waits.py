@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.profiles import Profile
-from easyllm_cli.retry import retrying
+from easyllm_cli.pipeline.retry import retrying
 from tests.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
 
 __all__ = ["recorded_waits"]

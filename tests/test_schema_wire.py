@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import RefusedError
 from easyllm_cli.messages import Message
-from easyllm_cli.profiles import Profile
-from easyllm_cli.providers.schema import is_strict
+from easyllm_cli.providers.openai.json_schema import is_strict
 from easyllm_cli.vendors import VENDORS
 from tests.asking import Json, answer, failure, openai, opened, profile
 from tests.standins.script import DONE, Script, chunk, compact, ndjson, scripted

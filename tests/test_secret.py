@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.profiles import Profile
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.secret import LONG, MASK, SECRET_NAME, Secret, keep_for_good, redact
 
 KEY = "sk-0123456789abcdef"

@@ -15,7 +15,7 @@ from easyllm_cli import (
     UsageError,
     collect,
 )
-from easyllm_cli.profiles import DEFAULTS
+from easyllm_cli.config.profile import DEFAULTS
 from easyllm_cli.vendors import VENDORS
 from tests.asking import messages
 from tests.binary import said

@@ -18,7 +18,7 @@ from easyllm_cli import (
     OpenAIProvider,
     OpenRouterProvider,
 )
-from easyllm_cli.profiles import Profile
+from easyllm_cli.config.profile import Profile
 from tests.pictures import png
 from tests.samples import run, samples_of
 from tests.standins.gemini import GeminiServer

@@ -18,7 +18,7 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.secret import Secret
-from easyllm_cli.transport.status import MAX_WORDS, from_object, from_response
+from easyllm_cli.transport.response_errors import MAX_WORDS, from_object, from_response
 
 Kind = type[EasyLLMError]
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from easyllm_cli.render.document import Document
-from easyllm_cli.render.live import LiveMarkdown
-from easyllm_cli.render.parsing import bracketed
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.live import LiveMarkdown
+from easyllm_cli.render.markdown.parser import bracketed
 from easyllm_cli.render.spans import paint, plain
 from tests.counting_stream import CountingStream
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from easyllm_cli.events import Usage
-from easyllm_cli.providers.chat_frames import ChatDecoder, usage_of
-from easyllm_cli.providers.gemini_frames import usage_of as google_usage
+from easyllm_cli.providers.gemini.decoder import usage_of as google_usage
 from easyllm_cli.providers.ollama_frames import OllamaDecoder
+from easyllm_cli.providers.openai.chat_decoder import ChatDecoder, usage_of
 from tests.asking import Json
 
 THOUGHT: Json = {"completion_tokens_details": {"reasoning_tokens": 300}}

@@ -6,7 +6,7 @@ from types import FrameType
 import pytest
 
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.transport.failures import causes
+from easyllm_cli.transport.network_errors import causes
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import answer, opened
 from tests.faults.fault import Silence

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.endpoints import endpoint_of
+from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, RefusedError, UsageError
 from easyllm_cli.events import Note
 from easyllm_cli.messages import Message
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.wire import WireProvider
+from easyllm_cli.providers.http import WireProvider
 from easyllm_cli.vendors import VENDORS
 from tests.adapters import ADAPTERS, KEY, Adapter
 from tests.asking import Json, answer, asked_of, events, failure, openai, opened

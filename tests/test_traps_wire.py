@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, IncompleteAnswer, MalformedAnswer
-from easyllm_cli.profiles import Profile
 from tests.asking import Json, answer, failure, openai, profile
 from tests.standins.script import (
     DONE,

@@ -18,8 +18,8 @@ from easyllm_cli import (
     collect,
 )
 from easyllm_cli.messages import Image
-from easyllm_cli.providers.local import LocalProvider
-from easyllm_cli.providers.responses import ResponsesProvider
+from easyllm_cli.providers.local.provider import LocalProvider
+from easyllm_cli.providers.openai.responses import ResponsesProvider
 from tests.asking import Json, messages
 from tests.pictures import png
 from tests.standins.openai import OpenAIServer

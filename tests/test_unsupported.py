@@ -12,7 +12,7 @@ from easyllm_cli import LLMService, Message, OpenAIProvider, Profile
 from easyllm_cli.errors import ConfigError, UsageError
 from easyllm_cli.events import Note, collect
 from easyllm_cli.messages import Image, with_instruction
-from easyllm_cli.providers.unsupported import refuse_options
+from easyllm_cli.providers.ignored_settings import refuse_options
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import Json, answer, asked_of, events, messages, opened
 from tests.binary import Easyllm, only

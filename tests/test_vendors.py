@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from easyllm_cli.credentials import key_for
-from easyllm_cli.endpoints import endpoint_of, is_loopback
+from easyllm_cli.config.credentials import key_for
+from easyllm_cli.config.endpoints import endpoint_of, is_loopback
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
 from easyllm_cli.messages import Message
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
-from easyllm_cli.providers.wire import WireProvider
-from easyllm_cli.transport.carrier import Request
+from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.transport.base import Request
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.asking import Json
 

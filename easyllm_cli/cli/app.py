@@ -28,6 +28,7 @@ COMMANDS = {
     "pull": "Fetch a small demo model that runs inside this program.",
     "help": "Explain exit codes, profiles, stdin or JSON.",
 }
+PACKAGE = f"{__package__}.commands"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options that may stand without a value, and the one they then have; with a value: only `=`.
 ALONE = {"-x": "--code=first", "--code": "--code=first"}
@@ -93,7 +94,7 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.usual = ""
-        self.offer(COMMANDS, __package__)
+        self.offer(COMMANDS, PACKAGE)
 
     def offer(self, table: dict[str, str], package: str) -> None:
         """These commands, whose files are in the package."""
@@ -119,7 +120,7 @@ class Commands(TyperGroup):
 
 def command(name: str) -> Any:
     """The real command, or group of commands, of this name."""
-    return load(name, __package__, COMMANDS[name])
+    return load(name, PACKAGE, COMMANDS[name])
 
 
 def load(name: str, package: str, says: str) -> Any:
@@ -211,7 +212,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         failure = Interrupted("interrupted") if was_interrupted(error) else bug(error)
     from .listings import empty  # on errors only: --help needs none of it
-    from .outcome import Outcome, finish
+    from .results import Outcome, finish
 
     return finish(
         Outcome(error=failure, listing=empty(arguments)),

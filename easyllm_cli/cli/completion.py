@@ -13,10 +13,10 @@ import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 
-from ..config import Profiles, read_profiles
+from ..config.model_list_cache import is_word, known_models
+from ..config.profiles_file import Profiles, read_profiles
 from ..errors import EasyLLMError
 from ..vendors import VENDORS
-from .known_models import is_word, known_models
 
 VARIABLE = "_EASYLLM_COMPLETE"
 BREAKS = ":="  # bash completes what is behind them as a word of its own

@@ -10,13 +10,13 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from ..endpoints import endpoint_of, is_loopback
+from ..config.endpoints import endpoint_of, is_loopback
+from ..config.key_store import holds
+from ..config.profile import Profile
 from ..errors import EasyLLMError
-from ..keys import holds
-from ..profiles import Profile
 from ..providers import provider_for
+from ..providers.local.model_files import demo_is_there
 from ..vendors import VENDORS
-from ..weights import demo_is_there
 
 SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llamacpp": "llama.cpp", "vllm": "vLLM"}
 EMBEDDED = {"local": "A small demo model, run by easyllm itself"}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ConfigError
-from . import running
+from . import runtime
 
 USUAL = "notepad" if sys.platform == "win32" else "vi"
 
@@ -41,7 +41,7 @@ def open_editor(copy: Path, began_with: bytes) -> None:
         else:
             kept = f"; your edit is kept in {copy}"
     if told:
-        stopped = running.stopped(terminated=True)
+        stopped = runtime.stopped(terminated=True)
         stopped.hint = f"the profiles are as they were{kept}"
         raise stopped
     raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
@@ -64,7 +64,7 @@ def _run(command: list[str]) -> tuple[int, bool]:
 
     usual = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with running.told_by_signals(pass_on):
+        with runtime.told_by_signals(pass_on):
             running_editor.append(subprocess.Popen(command))
             if told:  # between its start and the line above
                 running_editor[0].terminate()

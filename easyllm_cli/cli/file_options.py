@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .allowed import COLOR, own_profiles, worded
+from .option_types import COLOR, own_profiles, worded
 
 
 @dataclass(eq=False, repr=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .allowed import CODE, COLOR, EFFORT, REASONING, models, number, profiles, worded
+from .option_types import CODE, COLOR, EFFORT, REASONING, models, number, profiles, worded
 
 WHO = "Who answers"
 WHAT = "What is asked"

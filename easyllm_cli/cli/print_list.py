@@ -7,7 +7,7 @@ from typing import Any
 from ..render import is_terminal
 from ..render.output import Stream, complain
 from .file_options import Form
-from .outcome import Outcome, finish
+from .results import Outcome, finish
 
 
 def print_list(kind: str, rows: list[dict[str, Any]], form: Form, empty: str) -> int:
@@ -17,9 +17,9 @@ def print_list(kind: str, rows: list[dict[str, Any]], form: Form, empty: str) ->
     if not rows:
         complain(f"easyllm: {empty}")
     elif is_terminal(1):
-        from ..render import table  # rich
+        from ..render import tables  # rich
 
-        printer = {"profiles": table.print_profiles, "keys": table.print_keys}[kind]
+        printer = {"profiles": tables.print_profiles, "keys": tables.print_keys}[kind]
         printer(rows, form.color or "auto")
     else:
         Stream(1, terminal=False).write("".join(f"{row['name']}\n" for row in rows))

@@ -7,8 +7,8 @@ import os
 import sys
 import warnings
 
-from ..config import read_profiles
-from ..credentials import usable
+from ..config.credentials import usable
+from ..config.profiles_file import read_profiles
 from ..errors import EasyLLMError, UsageError
 from ..providers import provider_names
 from ..secret import Secret

@@ -8,7 +8,7 @@ from ..errors import IncompleteAnswer
 from ..events import Completion
 
 if TYPE_CHECKING:
-    from .schema import Schema
+    from ..json_schema import Schema
 
 REASONS = {
     "length": ("the answer was cut at the model's own token limit", "set --max-tokens"),

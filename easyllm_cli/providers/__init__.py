@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..config.profile import Profile
 from ..errors import ConfigError, not_installed
-from ..profiles import Profile
 from ..vendors import VENDORS
 
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 # adapter: (module, class). A new adapter is one file and one line here.
 ADAPTERS = {
-    "openai": ("openai", "OpenAIProvider"),
+    "openai": ("openai.chat", "OpenAIProvider"),
     "ollama": ("ollama", "OllamaProvider"),
     "openrouter": ("openrouter", "OpenRouterProvider"),
-    "gemini": ("gemini", "GeminiProvider"),
-    "litellm": ("litellm", "LiteLLMProvider"),
-    "local": ("local", "LocalProvider"),
+    "gemini": ("gemini.provider", "GeminiProvider"),
+    "litellm": ("litellm.provider", "LiteLLMProvider"),
+    "local": ("local.provider", "LocalProvider"),
 }
 # The same for api = "responses": adapters that speak OpenAI's other protocol, too.
-RESPONSES = {"openai": ("responses", "ResponsesProvider")}
+RESPONSES = {"openai": ("openai.responses", "ResponsesProvider")}
 
 
 def provider_names() -> list[str]:
@@ -44,7 +44,7 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
         raise ConfigError("no provider is named", hint=f"known: {', '.join(VENDORS)}")
     vendor = VENDORS.get(name)
     if vendor is None:
-        plugin: type[BaseLLMProvider] = import_module(".plugin", __name__).plugin_class(name)
+        plugin: type[BaseLLMProvider] = import_module(".plugin_errors", __name__).plugin_class(name)
         return plugin
     homes = RESPONSES if api == "responses" else ADAPTERS
     if vendor.adapter not in homes:

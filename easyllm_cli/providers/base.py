@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
+from ..config.profile import DEFAULTS, Profile
 from ..errors import ConfigError, EasyLLMError
 from ..events import (
     MAX_TEXT_BYTES,
@@ -22,12 +23,11 @@ from ..events import (
     collect,
 )
 from ..messages import Message, messages_of, question_about, with_system
-from ..profiles import DEFAULTS, Profile
-from ..reasoning import split_tags
-from ..retry import retrying
+from ..pipeline.completeness import Taken, judge
+from ..pipeline.reasoning_tags import split_tags
+from ..pipeline.retry import retrying
 from ..vendors import vendor_of
-from .taken import Taken, judge
-from .unsupported import ignored_settings, not_for_a_library, refuse_lost_fields
+from .ignored_settings import ignored_settings, not_for_a_library, refuse_lost_fields
 
 Messages = Sequence[Message | Mapping[str, Any]]
 LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
@@ -177,7 +177,7 @@ class BaseLLMProvider(ABC):
         self.refuse_what_is_lost(asked)
         if not self.profile.elicit:
             return asked, ""
-        from .elicit import elicited  # for `cot` alone
+        from ..pipeline.think_prompt import elicited  # for `cot` alone
 
         return await elicited(self, asked)
 
@@ -231,7 +231,7 @@ def _on_pictures(messages: list[Message]) -> list[str]:
     """Notes on the pictures that are asked about."""
     if not any(message.images for message in messages):
         return []
-    from .pictures import notes_on  # for pictures alone
+    from .image_inputs import notes_on  # for pictures alone
 
     return notes_on(messages)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Note, Reasoning, Text, Usage
 from ..transport.framing import BODY
-from ..transport.status import from_object, message_of, reports_error
+from ..transport.response_errors import from_object, message_of, reports_error
 from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
 
 MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ..credentials import refuse_plain
-from ..endpoints import Endpoint
+from ..config.credentials import refuse_plain
+from ..config.endpoints import Endpoint
+from ..config.profile import Profile
 from ..errors import ConfigError
-from ..profiles import Profile
 from ..secret import SECRET_NAME, Secret
 from ..values import header_value
 

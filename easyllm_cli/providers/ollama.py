@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 from ..errors import EasyLLMError, NotFoundError, RefusedError, TooLargeError
 from ..events import Model
 from ..messages import Message
-from ..transport.carrier import Request
+from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
-from .catalogue import rows
-from .chat_frames import count, table
 from .decoder import Decoder
+from .http import WireProvider
+from .image_inputs import with_bytes
+from .model_list import rows
 from .ollama_frames import OllamaDecoder
-from .pictures import with_bytes
+from .openai.chat_decoder import count, table
 from .prompt_size import is_cut_by_the_context
-from .repair import place
-from .wire import WireProvider
+from .unsupported_parameters import place
 
 # Our words for effort in `think`'s; other strings are refused with 400 (WIRE §3a).
 THINK: dict[str, bool | str] = {

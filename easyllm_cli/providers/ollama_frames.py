@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..events import Event, Reasoning, Text, Usage
-from .chat_frames import count, parts_of
 from .decoder import Decoder
 from .finish_reasons import is_claim
+from .openai.chat_decoder import count, parts_of
 
 
 class OllamaDecoder(Decoder):

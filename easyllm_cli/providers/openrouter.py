@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from ..errors import EasyLLMError, NotFoundError, RefusedError
 from ..events import Event, Model, Start
 from ..messages import Message
-from ..transport.carrier import Request
-from .catalogue import model_of, rows
-from .chat_frames import ChatDecoder
+from ..transport.base import Request
 from .decoder import Decoder
-from .openai import OpenAIProvider
-from .thinking import EFFORT_WORDS
+from .model_list import model_of, rows
+from .openai.chat import OpenAIProvider
+from .openai.chat_decoder import ChatDecoder
+from .openai.reasoning_params import EFFORT_WORDS
 
 # Why no provider of a model may be asked (404), and what to do.
 UNROUTED = {

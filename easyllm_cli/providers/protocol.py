@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..endpoints import endpoint_of
-from ..profiles import Profile
+from ..config.endpoints import endpoint_of
+from ..config.profile import Profile
 from ..vendors import VENDORS
-from .families import can_reason
+from .openai.model_families import can_reason
 
 
 def protocol_of(profile: Profile) -> str:

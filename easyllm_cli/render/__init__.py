@@ -59,10 +59,10 @@ def choose(look: Look) -> Renderer:
     aside = choose_aside(look)
     if is_terminal(1) and look.code is None:
         if look.raw or look.reasoning == "tags" or not moves_cursor(1):
-            from .terminal import Terminal
+            from .plain_terminal import Terminal
 
             return Terminal(look, aside)
-        from .screen import Screen
+        from .terminal import Screen
 
         return Screen(look, aside)
     from .plain import AsItComes, Whole
@@ -74,7 +74,7 @@ def choose(look: Look) -> Renderer:
 def choose_aside(look: Look) -> Aside:
     """What stands on stderr beside the answer: live rows, or text as it comes."""
     if moves_cursor(2):
-        from .panel import Panel
+        from .live_panel import Panel
 
         return Panel(look)
     from .reasoning import ReasoningBlock

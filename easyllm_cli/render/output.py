@@ -8,10 +8,10 @@ import stat
 import sys
 import time
 
+from ..cancellation import stop_if_cancelled
 from ..errors import EasyLLMError, OutputError
 from ..secret import redact
-from ..stopping import stop_if_cancelled
-from .neutral import Neutraliser, neutral
+from .sanitize import Neutraliser, neutral
 
 # A pipe that select calls writable takes this much without blocking (PIPE_BUF).
 AT_ONCE = 4096

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..image_header import pixels
 from ..messages import Image
-from ..picture_header import pixels
 
 
 def described(image: Image) -> str:

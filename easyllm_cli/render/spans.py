@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from .neutral import TABLE
+from .sanitize import TABLE
 
 Span = tuple[str, str]
 Row = tuple[Span, ...]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..endpoints import Endpoint
+from ..config.endpoints import Endpoint
+from ..config.profile import Profile
 from ..errors import not_installed
-from ..profiles import Profile
 
 if TYPE_CHECKING:
-    from .carrier import Carrier
+    from .base import Carrier
 
 # What `transport = "sdk"` means for an adapter's `sdk`: (module, class).
 SDKS = {"openai": ("openai_sdk", "OpenAICarrier"), "google": ("google_sdk", "GoogleCarrier")}
@@ -25,7 +25,7 @@ def carrier_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) ->
         ConfigError: the SDK is not installed, or `client` is none of its clients.
     """
     if profile.transport == "http":
-        from .client import Client
+        from .http import Client
 
         return Client(profile, endpoint.url)
     module, class_name = SDKS[sdk]

@@ -13,7 +13,7 @@ from ..errors import (
     NotFoundError,
     RefusedError,
 )
-from .status import HINTS, WRONG_ENDPOINT
+from .response_errors import HINTS, WRONG_ENDPOINT
 
 # A server that does not know the path; whoever reads it should look at the endpoint.
 NO_PATH = (

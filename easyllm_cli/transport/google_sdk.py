@@ -17,17 +17,17 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import unquote
 
-from ..credentials import refuse_plain
-from ..endpoints import Endpoint
+from ..config.credentials import refuse_plain
+from ..config.endpoints import Endpoint
+from ..config.profile import Profile
 from ..errors import AuthError, ConfigError, EasyLLMError, MalformedAnswer, NetworkError
-from ..profiles import Profile
 from ..vendors import VENDORS
-from .carrier import ERROR_BODY_CAP, Answer, Request, refuse_compressed
-from .failures import network_error
-from .patience import Patience
-from .route import Route
-from .status import from_response, shortened
+from .base import ERROR_BODY_CAP, Answer, Request, refuse_compressed
+from .network import Route
+from .network_errors import network_error
+from .response_errors import from_response, shortened
 from .threaded import in_thread
+from .timeouts import Patience
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its farewell, and google.api_core's about Python's age

@@ -23,15 +23,15 @@ from openai import (
     Timeout,
 )
 
-from ..endpoints import Endpoint
+from ..config.endpoints import Endpoint
+from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
-from ..profiles import Profile
-from .carrier import ERROR_BODY_CAP, Answer, Request, accept, accepted, no_cookies
-from .closing import Connections, telling_who_closed
-from .failures import causes, is_http_error, network_error, unusable_proxy
-from .patience import Patience
-from .route import Route
-from .status import from_response, shortened
+from .base import ERROR_BODY_CAP, Answer, Request, accept, accepted, no_cookies
+from .connections import Connections, telling_who_closed
+from .network import Route
+from .network_errors import causes, is_http_error, network_error, unusable_proxy
+from .response_errors import from_response, shortened
+from .timeouts import Patience
 
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 # What the SDK itself asks for when a raw response is to be streamed (SPIKES a).

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.profiles import Profile
+from easyllm_cli.config.profile import Profile
 from tests.adapters import CHAT, KEY, THOUGHT, Adapter
 from tests.asking import profile
 from tests.standins.openai import OpenAIServer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from easyllm_cli.database import ModelConfig
+from easyllm_cli.config.database import ModelConfig
 from tests.binary import BINARY, POWERLESS, Easyllm, Ran, only, spoken
 from tests.extras.rows import KEY, made, row
 from tests.objects import answer_of, models_of

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
-from easyllm_cli.profiles import Profile
 from tests.asking import Json, answer, failure, messages, opened
 from tests.standins.gemini import GeminiServer
 from tests.standins.request import Request

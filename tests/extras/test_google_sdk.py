@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import (
     AuthError,
     BillingError,
@@ -24,7 +25,6 @@ from easyllm_cli.errors import (
 )
 from easyllm_cli.events import Retrying, Text
 from easyllm_cli.messages import Image, Message
-from easyllm_cli.profiles import Profile
 from tests.adapters import HTTP, KEY, google_images, google_turns
 from tests.asking import (
     QUESTION,

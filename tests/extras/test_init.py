@@ -3,8 +3,8 @@
 import tomllib
 
 from easyllm_cli.cli.discovery import SERVERS
+from easyllm_cli.providers.local.model_files import DEMO
 from easyllm_cli.vendors import endpoint_variable
-from easyllm_cli.weights import DEMO
 from tests.binary import Easyllm
 from tests.servers import setup
 from tests.standins.openai import OpenAIServer

@@ -97,7 +97,7 @@ def test_an_ordinary_start_does_not_import_keyring(easyllm: Easyllm) -> None:
     told = {"PYTHONPROFILEIMPORTTIME": "1", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
     variable = {**PLAIN, **told, "OPENAI_API_KEY": KEY}
     runs = [easyllm.run("chat", "--no-retry", "-p", "openai:m", "hi", env=variable)]
-    assert "easyllm_cli.keys" not in runs[0].err
+    assert "easyllm_cli.config.key_store" not in runs[0].err
     runs.append(easyllm.run("chat", "--no-retry", "-p", "openai:m", "hi", env={**PLAIN, **told}))
     easyllm.run("keys", "set", "openai", stdin=KEY, env=NONE)
     runs.append(easyllm.run("chat", "--no-retry", "-p", "openai:m", "hi", env={**PLAIN, **told}))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli import LLMService
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import (
     AuthError,
     BusyError,
@@ -17,8 +18,7 @@ from easyllm_cli.errors import (
 )
 from easyllm_cli.events import Reasoning, Start, Text, Usage
 from easyllm_cli.messages import Image, Message, messages_of
-from easyllm_cli.profiles import Profile
-from easyllm_cli.providers.litellm import LiteLLMProvider
+from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
 from tests.binary import wait_until
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking

@@ -13,7 +13,7 @@ from easyllm_cli.errors import (
     RefusedError,
     TooLargeError,
 )
-from easyllm_cli.transport.status import HINTS
+from easyllm_cli.transport.response_errors import HINTS
 from tests.asking import failure
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.standins.script import Script, chunk, compact, scripted, sse

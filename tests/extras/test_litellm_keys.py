@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError, RefusedError
 from easyllm_cli.events import Start
-from easyllm_cli.profiles import Profile
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.litellm import LiteLLMProvider
+from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.standins.openai import OpenAIServer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.weights import DEMO
+from easyllm_cli.providers.local.model_files import DEMO
 from tests.binary import Easyllm, finish, read_until, spoken
 from tests.pictures import png
 from tests.servers import setup
@@ -266,7 +266,7 @@ import asyncio, json, sys, time, urllib.error, urllib.request
 from easyllm_cli import LLMService
 from easyllm_cli.errors import UsageError
 from easyllm_cli.providers import provider_for
-from easyllm_cli.profiles import Profile
+from easyllm_cli.config.profile import Profile
 
 async def main():
     provider = provider_for(Profile.of({"provider": "local", "max_tokens": 8, "seed": 1}))

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import FirstTokenTimeout, IncompleteAnswer
-from easyllm_cli.profiles import Profile
-from easyllm_cli.providers.litellm import LiteLLMProvider
+from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.adapters import KEY
 from tests.asking import answer, profile
 from tests.extras.litellm_row import ITS_OWN_WARNINGS

@@ -10,9 +10,9 @@ from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import Done, Reasoning, Reclassified, Text
 from easyllm_cli.messages import messages_of
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.wire import WireProvider
-from easyllm_cli.transport.carrier import Answer, Request, accept
-from easyllm_cli.transport.patience import Patience
+from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.transport.base import Answer, Request, accept
+from easyllm_cli.transport.timeouts import Patience
 from tests.adapters import KEY, Adapter
 from tests.asking import messages, profile
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.delay import retry_after, seconds_of
-from easyllm_cli.transport.status import MAX_WORDS, from_object, from_response
+from easyllm_cli.transport.response_errors import MAX_WORDS, from_object, from_response
+from easyllm_cli.transport.retry_after import retry_after, seconds_of
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import EDGES, json_values, mutated
 

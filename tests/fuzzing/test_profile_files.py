@@ -8,11 +8,11 @@ import tomlkit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from easyllm_cli import editing
-from easyllm_cli.config import parsed, read_profiles
+from easyllm_cli.config import edit
+from easyllm_cli.config.profile import KEYS, TIMEOUT_KEYS, Profile
+from easyllm_cli.config.profiles_file import parsed, read_profiles
 from easyllm_cli.errors import ConfigError, EasyLLMError
-from easyllm_cli.profiles import KEYS, TIMEOUT_KEYS, Profile
-from easyllm_cli.retry import backoff_waits
+from easyllm_cli.pipeline.retry import backoff_waits
 from tests.binary import toml
 
 EXAMPLE = (Path(__file__).parents[2] / "profiles.example.toml").read_text("utf-8")
@@ -91,7 +91,7 @@ def test_an_edit_keeps_every_other_line(home: Path, key: str, value: Any, name: 
     path.write_text(EXAMPLE, "utf-8")
     path.chmod(0o600)
     try:
-        editing.set_key(path, name, key, str(value))
+        edit.set_key(path, name, key, str(value))
     except EasyLLMError as error:
         assert error.exit_code == 2
         assert path.read_text("utf-8") == EXAMPLE

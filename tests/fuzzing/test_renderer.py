@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.render.live import LiveMarkdown
+from easyllm_cli.render.markdown.live import LiveMarkdown
 from easyllm_cli.render.output import Stream
 from tests.emulator import seen
 from tests.fuzzing.mutations import cuts

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NotFoundError, RefusedError, TooLargeError
 from easyllm_cli.events import Collector, Completion, Event, Reasoning, Text
-from easyllm_cli.profiles import Profile
 from tests.asking import Json, answer, events, failure, messages, opened, profile
 from tests.pictures import png
 from tests.servers.fixtures import RealServer

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from easyllm_cli.weights import DEMO_REQUIREMENT
+from easyllm_cli.providers.local.model_files import DEMO_REQUIREMENT
 from tests.standins.reply import Reply
 from tests.standins.request import Request
 

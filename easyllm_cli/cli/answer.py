@@ -1,0 +1,213 @@
+"""Road: one answer under way, shown as it comes, kept when it fails, and told how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EasyLLMError, OutputError, UsageError
+from ..events import ANY_SIZE, Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
+from ..render import Look, is_terminal
+from ..render.output import KEPT, complain
+from ..render.plain import Renderer
+from . import partial_answers, runtime
+from .results import Outcome, finish
+from .ticking import ticking
+
+if TYPE_CHECKING:
+    from .request import Question
+
+
+class Road:
+    """`profile`: the one that was asked first; `notes` are told when an answer begins."""
+
+    def __init__(
+        self,
+        question: Question,
+        look: Look,
+        renderer: Renderer,
+        profile: str,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.question = question
+        self.look = look
+        self.renderer = renderer
+        self.profile = profile
+        self.notes = notes
+        self.lacks_input = False  # stdin was to bring text and was empty, and that is an error
+        self.gathered = Collector(ANY_SIZE)
+        self.stopped: Completion | None = None
+        self.began = time.monotonic()
+        self.first_token: float | None = None
+        self._waiting: list[str] = []  # notes that came after the answer had begun
+
+    def travel(self, events: AsyncIterator[Event]) -> int:
+        """The whole way; gives the exit code."""
+        error: EasyLLMError | None = None
+        try:
+            with runtime.told_by_signals(runtime.terminate):
+                timeout = self.question.common.timeout
+                error = runtime.run(self._listen(events), timeout, self._has_begun)
+                completion = self._completion(error)
+                whole = completion["text"]
+                if error is None or (self.question.show.partial and whole):
+                    completion = self._show(completion)
+                if error is None and self.lacks_input:
+                    # The answer is whole, so it is printed; the code tells that input was missing.
+                    error = UsageError("stdin is empty", hint="-n: nothing is to be read from it")
+        except EasyLLMError as failure:
+            error = error or failure
+        except KeyboardInterrupt as signalled:  # while it is shown: what is not, is kept
+            error = runtime.stopped(isinstance(signalled, runtime.Terminated))
+            completion = self._completion(error)
+            whole = completion["text"]
+        finally:
+            with suppress(OutputError):
+                self.renderer.close()
+            for text in self._waiting:
+                self._note(text)
+        if error is not None and whole and not self.renderer.wrote and not self.look.json:
+            self._keep(whole, error)
+        self._say_how_it_went()
+        return self._finish(error, completion)
+
+    async def _listen(self, events: AsyncIterator[Event]) -> None:
+        """Take every event in and show it."""
+        closing: Any = events
+        try:
+            async with ticking(self.renderer), aclosing(closing):
+                async for event in closing:
+                    if isinstance(event, Text | Reasoning):
+                        if self.first_token is None:
+                            self._begin()
+                    else:
+                        self._say(event)
+                    self.gathered.feed(event)
+                    self.renderer.event(event)
+        except asyncio.CancelledError as stopped:
+            self.stopped = getattr(stopped, "partial", None)
+            raise
+
+    def _begin(self) -> None:
+        """An answer comes, so that what was odd about the question counts; a failure needs no
+        second line."""
+        self.first_token = time.monotonic()
+        for note in map(Note, self.notes):
+            self._say(note)
+            self.gathered.feed(note)
+            self.renderer.event(note)
+
+    def _has_begun(self) -> bool:
+        """Whether any of the answer has come, held back or not."""
+        held = self.stopped is not None and bool(self.stopped["text"] or self.stopped["reasoning"])
+        return self.first_token is not None or held
+
+    def _completion(self, error: EasyLLMError | None) -> Completion:
+        """The answer, or the most that came of it in any attempt."""
+        best = (error.partial if error else None) or self.stopped
+        if best and len(best["text"]) >= sum(map(len, self.gathered.text)):
+            return best  # and no second copy is made of an answer that may be long
+        return self.gathered.completion()
+
+    def _show(self, completion: Completion) -> Completion:
+        """Show what waited for the end; with -x the code, with --schema the JSON alone.
+
+        Raises:
+            IncompleteAnswer: there is no code. OutputError: it cannot be written.
+        """
+        if self.look.code:
+            from ..render.code_blocks import code_blocks
+
+            blocks = code_blocks(completion["text"], every=self.look.code == "all")
+            completion = Completion(completion, text=blocks)
+        if self.question.sampling.schema:
+            from ..json_schema import unwrapped
+
+            completion = Completion(completion, text=unwrapped(completion["text"]))
+        self.renderer.finish(completion)
+        return completion
+
+    def _say(self, event: Event) -> None:
+        """Notes, retries and, with -v, who is asked: on stderr."""
+        if isinstance(event, Retrying):
+            wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
+            self._note(f"{event.why}{wait} (try {event.attempt})")
+        elif isinstance(event, Note):
+            # In the middle of an answer it would cut what is still open on the screen in two.
+            if self.gathered.text:
+                self._waiting.append(event.text)
+            else:
+                self._note(event.text)
+        elif isinstance(event, Start) and self.question.common.verbose:
+            self._note(f"asking {event.model} at {event.provider} (profile {event.profile})")
+
+    def _note(self, text: str) -> None:
+        if not self.look.quiet:
+            self.renderer.interrupt()
+            complain(f"easyllm: {text}")
+
+    def _keep(self, text: str, error: EasyLLMError) -> None:
+        """The partial answer goes to the state folder; the error line names the file."""
+        try:
+            path = partial_answers.keep(text)
+        except OSError as failure:
+            complain(f"easyllm: the partial answer could not be kept: {failure.strerror}")
+            return
+        error.hint = f"{error.hint}{KEPT}{path}".removeprefix("; ")
+
+    def _say_how_it_went(self) -> None:
+        """With -u tokens, times and cost; reasoning that the provider keeps to itself."""
+        seen = self.look.reasoning == "show" or (self.look.reasoning == "auto" and is_terminal(2))
+        if self.gathered.hidden and not self.gathered.reasoning and seen:
+            tokens = self.gathered.usage.reasoning_tokens
+            self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
+        if not self.question.show.usage:
+            return
+        usage = self.gathered.usage
+        first = self.first_token
+        reasoning = usage.reasoning_tokens
+        thought = f" ({reasoning} reasoning)" if reasoning else ""
+        parts = [
+            f"{usage.prompt_tokens} tokens in" if usage.prompt_tokens is not None else "",
+            f"{usage.completion_tokens} out{thought}"
+            if usage.completion_tokens is not None
+            else "",
+            f"first token {first - self.began:.2f} s" if first else "",
+            f"{time.monotonic() - self.began:.2f} s",
+            self._speed(usage.completion_tokens),
+            f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
+        ]
+        self._note(", ".join(part for part in parts if part))
+
+    def _speed(self, tokens: int | None) -> str:
+        """Tokens a second from the first one on; "" where they did not come one by one."""
+        since = time.monotonic() - self.first_token if self.first_token else 0.0
+        if not tokens or not since or self.question.run.stream is False:
+            return ""
+        return f"{(tokens - 1) / since:.0f} tokens/s"
+
+    def _finish(self, error: EasyLLMError | None, completion: Completion) -> int:
+        """Print the outcome; a --json object that cannot be written leaves its text in a file."""
+        first = self.first_token
+        outcome = Outcome(
+            error=error,
+            completion=completion,
+            profile=self.gathered.start.profile or self.profile or None,
+            cost_usd=self.gathered.usage.cost_usd,
+            attempts=self.gathered.attempts,
+            ms=round((time.monotonic() - self.began) * 1000),
+            ms_first_token=round((first - self.began) * 1000) if first else None,
+            notes=self.gathered.notes,
+        )
+        common = self.question.common
+
+        def lost(failure: OutputError) -> None:
+            if completion["text"]:
+                self._keep(completion["text"], failure)
+
+        return finish(
+            outcome, json=common.json, jsonl=self.look.jsonl, debug=common.debug, lost=lost
+        )

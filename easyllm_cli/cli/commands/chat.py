@@ -1,0 +1,24 @@
+"""`easyllm chat`: ask a model."""
+
+from ..options import Ask, Common, Run, Sampling, Show, Target, Words, options
+
+
+@options
+def chat(
+    target: Target,
+    ask: Ask,
+    sampling: Sampling,
+    show: Show,
+    common: Common,
+    run: Run,
+    prompt: Words = None,
+) -> int:
+    """Ask a model. On a terminal the answer grows; into a pipe it is whole or not at all.
+
+    Text on stdin goes before the prompt.
+
+    git diff | easyllm chat "Write a commit message"
+    """
+    from ..request import Question, answer
+
+    return answer(Question(prompt or [], target, ask, sampling, show, common, run))

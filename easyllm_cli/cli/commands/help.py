@@ -1,0 +1,52 @@
+"""`easyllm help`: what the options alone do not tell."""
+
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ..help_topics import TOPICS, joined, table
+
+COMPLETION = (
+    ("bash", 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'),
+    ("zsh", 'eval "$(_EASYLLM_COMPLETE=source_zsh easyllm)"'),
+    ("fish", "_EASYLLM_COMPLETE=source_fish easyllm | source"),
+)
+Topic = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[" + "|".join(TOPICS) + "]", help="A topic, or a command.", show_default=False,
+        autocompletion=lambda: list(TOPICS),
+    ),
+]  # fmt: skip
+
+
+def help(topic: Topic = None) -> int:
+    """Explain exit codes, profiles and keys, what is read from stdin, or what --json prints.
+
+    easyllm help exit-codes
+    """
+    from ...render import is_terminal
+    from ...render.output import Stream
+    from ...values import nearest
+    from ..app import COMMANDS, command
+
+    if topic in COMMANDS and topic not in TOPICS:
+        command(topic).main(["-h"], prog_name=f"easyllm {topic}", standalone_mode=False)
+        return 0
+    if topic is not None and topic not in TOPICS:
+        raise UsageError(f'no help on "{topic}"', hint=nearest(topic, [*TOPICS, *COMMANDS]))
+    text = TOPICS[topic].text() if topic else overview()
+    Stream(1, terminal=is_terminal(1)).write(text + "\n")
+    return 0
+
+
+def overview() -> str:
+    """Every topic with its line, and how a shell completes."""
+    topics = table((f"easyllm help {name}", topic.says) for name, topic in TOPICS.items())
+    return joined(
+        topics,
+        "easyllm -h lists the commands, easyllm COMMAND -h a command's options.",
+        "A line in the shell's start-up file completes commands, profiles and models:",
+        table(COMPLETION),
+    )

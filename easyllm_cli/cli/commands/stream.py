@@ -1,0 +1,25 @@
+"""`easyllm stream`: ask, and print every token the moment it comes."""
+
+from ..options import Ask, Common, Run, Sampling, Show, Target, Words, options
+
+
+@options
+def stream(
+    target: Target,
+    ask: Ask,
+    sampling: Sampling,
+    show: Show,
+    common: Common,
+    run: Run,
+    prompt: Words = None,
+) -> int:
+    """Ask, and print every token the moment it comes, into a pipe too.
+
+    An answer that is cut ends with exit code 7.
+
+    easyllm stream "Tell a story" | tee story.md
+    """
+    from ..request import Question, answer
+
+    question = Question(prompt or [], target, ask, sampling, show, common, run, "stream", False)
+    return answer(question)

@@ -1,0 +1,167 @@
+"""The topics of `easyllm help`: plain text of at most 80 columns, with lists made from the code."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ..errors import EXIT_CODES, EasyLLMError
+
+WIDTH = 80
+PROFILE = """\
+    default_profile = "local-llama"
+
+    [profiles.local-llama]
+    provider = "ollama"
+    model = "llama3.2"
+
+    [profiles.r1]
+    extends = "openrouter"
+    model = "deepseek/deepseek-r1"
+    reasoning = "high"
+    fallback = ["local-llama"]"""
+STDIN = """\
+    git diff | easyllm chat "Write a commit message"
+    easyllm chat "Summarise {stdin} in one line" < notes.txt
+    cat list | while read -r line; do easyllm chat -n "Translate: $line"; done"""
+JSON = """\
+    easyllm chat --json "What is Python?" | jq -r .text
+    easyllm stream --jsonl "Tell a story" > events.jsonl"""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic: its line in the overview, and what makes its text."""
+
+    says: str
+    text: Callable[[], str]
+
+
+def exit_codes() -> str:
+    """Every exit code, and the kinds of error that end with it."""
+    kinds: dict[int, list[str]] = {}
+    for error in errors(EasyLLMError):
+        kinds.setdefault(error.exit_code, []).append(error.kind)
+    return joined(
+        "The exit code tells a script what became of a command. An answer that is not complete is "
+        "never 0, but for a limit that you set yourself; --strict makes that 7, too.",
+        table((f"{code:>4}", meaning) for code, meaning in EXIT_CODES.items()),
+        "With --json the object's error.kind tells more:",
+        table((f"{code:>4}", " ".join(each)) for code, each in sorted(kinds.items())),
+    )
+
+
+def errors(top: type[EasyLLMError]) -> Iterator[type[EasyLLMError]]:
+    """A class of errors, and all below it."""
+    yield top
+    for below in top.__subclasses__():
+        yield from errors(below)
+
+
+def profiles() -> str:
+    """Built-in names, the file, its keys, and the variables."""
+    from ..config.profile import KEYS
+    from ..config.profiles_file import place
+    from ..vendors import VENDORS, endpoint_variable
+    from .variables import VARIABLES
+
+    keys = ((name, ": ".join([one.metadata["says"], *_words(one.metadata["one_of"])]))
+            for name, one in KEYS.items())  # fmt: skip
+    vendors = [(name, [*vendor.key_variables, endpoint_variable(name)])
+               for name, vendor in VENDORS.items()]  # fmt: skip
+    return joined(
+        "A profile is a named way to a model: -p NAME, or -p NAME:MODEL. The providers' names are "
+        "profiles by themselves and need no file. Without -p: EASYLLM_PROFILE, else the file's "
+        "default_profile, else the demo model of `easyllm pull`. `easyllm init` writes a first "
+        "file, `easyllm profiles -h` tells how to change it, `easyllm keys -h` how to store a "
+        "key, and `easyllm doctor -p NAME` finds out why one does not answer.",
+        f"Your own are tables in {place()}, which --profiles FILE and EASYLLM_PROFILES replace:",
+        PROFILE,
+        "The keys of a profile:",
+        table(keys),
+        "Each provider's variables, for its key and for another address. The key goes to the "
+        "provider's own host or to that address, and nowhere else:",
+        table((name, ", ".join(names)) for name, names in vendors),
+        "Our own variables:",
+        table((name, says) for name, (_, says) in VARIABLES.items()),
+    )
+
+
+def _words(one_of: tuple[str, ...]) -> list[str]:
+    return [" | ".join(one_of)] if one_of else []
+
+
+def stdin() -> str:
+    """What is read, and when it is not."""
+    return joined(
+        "Text on stdin goes before the prompt, a blank line between. {stdin} in the prompt places "
+        "it, a - among the words names it. It is UTF-8, and nothing of it is trimmed but a byte "
+        "order mark.",
+        STDIN,
+        "A pipe or a file is read to its end. In a loop that reads from a pipe or a heredoc the "
+        "first call would eat the rest: use -n there, or EASYLLM_STDIN=never. A file that is read "
+        "in part already, as in `while read -r line; do …; done < list`, is left alone.",
+        "A pipe that stays silent for two seconds is announced on stderr. Without a prompt and "
+        "without stdin the command ends with exit code 2; it never hangs.",
+        "A pipe or file that is empty is told on stderr where there is a prompt beside it, and is "
+        "exit code 2 with --strict, or where {stdin} is in the prompt. /dev/null is silent.",
+    )
+
+
+def json() -> str:
+    """The object, its keys, and the lines of --jsonl."""
+    from ..render.json import envelope, error_object, listing_object
+    from .listings import EMPTY
+
+    return joined(
+        "--json prints exactly one object on stdout for every ending, errors and Ctrl-C included; "
+        "the error line goes to stderr as well. All keys are always there:",
+        indented(" ".join(envelope(None, None))),
+        "error is null, or an object with:",
+        indented(" ".join(error_object(EasyLLMError("")))),
+        "error.kind is one of:",
+        indented(" ".join(error.kind for error in errors(EasyLLMError))),
+        "--jsonl prints one object a line as it comes, told apart by kind. The last line is done "
+        "or error and has all the keys above; a stream whose last line is neither was cut.",
+        JSON,
+        "Other commands print an object of their own:",
+        table(
+            (f"{' '.join(command)} --json", " ".join(listing_object(found, None)))
+            for command, found in EMPTY.items()
+        ),
+    )
+
+
+def joined(*parts: str) -> str:
+    """Paragraphs with blank lines between; prose is wrapped, lists and samples stay."""
+    return "\n\n".join(
+        part if part.startswith("  ") else textwrap.fill(part, WIDTH, break_on_hyphens=False)
+        for part in parts
+    )
+
+
+def indented(text: str) -> str:
+    """Words, wrapped as a block."""
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """Two columns; the second is wrapped beside the first."""
+    listed = list(rows)
+    margin = max(len(name) for name, _ in listed) + 4
+    return "\n".join(
+        textwrap.fill(
+            says, WIDTH, initial_indent=f"  {name}".ljust(margin), subsequent_indent=" " * margin,
+            break_on_hyphens=False,
+        )
+        for name, says in listed
+    )  # fmt: skip
+
+
+TOPICS = {
+    "exit-codes": Topic("what each exit code means", exit_codes),
+    "profiles": Topic("which model answers: profiles and variables", profiles),
+    "stdin": Topic("what is read from stdin, and when", stdin),
+    "json": Topic("what --json and --jsonl print", json),
+}

@@ -1,0 +1,134 @@
+"""Runs the answer's coroutine; Ctrl-C, SIGTERM and --timeout cancel it, and it closes its doors."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..cancellation import stop_within
+from ..errors import (
+    TERMINATED,
+    EasyLLMError,
+    FirstTokenTimeout,
+    IncompleteAnswer,
+    Interrupted,
+)
+from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
+from ..transport.timeouts import within
+from . import collect_garbage_again
+
+
+def run(
+    work: Coroutine[Any, Any, None], timeout: float | None, started: Callable[[], bool]
+) -> EasyLLMError | None:
+    """The failure that ended the work, or None; BrokenPipeError passes through.
+
+    The loop is left open: the process ends next (cli.leave), and closing it would wait for a
+    name lookup that Ctrl-C has left in a thread.
+    `timeout`: seconds for the whole command. `started`: whether any of the answer has come.
+    """
+    terminated = asyncio.Event()
+
+    async def watched() -> None:
+        with cancelled_by_sigterm(terminated):
+            async with within(timeout):
+                await work
+
+    collect_garbage_again()
+    if timeout is not None:
+        give_up_within(timeout)
+        stop_within(timeout)
+    try:
+        runner = asyncio.Runner()
+        with held_back(signal.SIGINT):  # a loop that is half made would print what it misses
+            runner.get_loop()
+        runner.run(watched())
+    except (EasyLLMError, TimeoutError) as error:
+        if isinstance(error, EasyLLMError) and error.code != NOBODY_READS:
+            return error
+        kind = IncompleteAnswer if started() else FirstTokenTimeout
+        late = f"the command took longer than --timeout {timeout:g} s"
+        return kind(late, hint="raise --timeout")
+    except (KeyboardInterrupt, asyncio.CancelledError) as told:
+        return stopped(terminated.is_set() or isinstance(told, Terminated))
+    return None
+
+
+def stopped(terminated: bool) -> Interrupted:
+    """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else.
+
+    Told again it hears nothing: `timeout` and others who pass a signal on send it twice, and the
+    second one came while the text was written that is to be kept.
+    """
+    give_up_within(LAST_WORDS)
+    for one in (signal.SIGINT, *to_stop()):
+        signal.signal(one, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # of what was left undone, e.g. a coroutine never awaited
+    error = Interrupted("terminated" if terminated else "interrupted")
+    error.exit_code = TERMINATED if terminated else error.exit_code
+    return error
+
+
+@contextmanager
+def held_back(number: signal.Signals) -> Iterator[None]:
+    """The signal comes when the block is left."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, where they can only be raised, as Python does with Ctrl-C."""
+
+
+@contextmanager
+def told_by_signals(stop: Callable[..., object]) -> Iterator[None]:
+    """SIGTERM calls `stop`, and so does SIGHUP: the terminal is gone, and nobody will pay for more.
+
+    Under nohup, which ignores SIGHUP, it stays ignored.
+    """
+    heard = [one for one in to_stop() if signal.getsignal(one) != signal.SIG_IGN]
+    usual = {one: signal.signal(one, stop) for one in heard}
+    try:
+        yield
+    finally:
+        for one, handler in usual.items():
+            if signal.getsignal(one) is stop:  # else we are deaf meanwhile: see `stopped`
+                signal.signal(one, handler)
+
+
+def to_stop() -> list[signal.Signals]:
+    """SIGTERM, and SIGHUP but on Windows."""
+    return [signal.Signals[one] for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]
+
+
+def terminate(*_: object) -> None:
+    """A signal's handler. Raises Terminated, always."""
+    raise Terminated
+
+
+@contextmanager
+def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
+    """SIGTERM cancels the running task and sets the event, as Ctrl-C does by asyncio's doing.
+
+    Not through the loop's own handler, which waits for a loop that may be stuck in a write.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        terminated.set()
+        if task:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+    with told_by_signals(stop):
+        yield

@@ -1,0 +1,1 @@
+"""Which provider, which model, which key: profiles, their file, credentials."""

@@ -1,0 +1,21 @@
+"""A provider's configuration from a row of a database, through SQLAlchemy (extra: db).
+
+Imported late, and only where a row is asked for. Without SQLAlchemy 2 the import raises the
+ConfigError that names the extra.
+"""
+
+from __future__ import annotations
+
+from ...errors import ConfigError
+
+try:
+    from sqlalchemy.orm import DeclarativeBase  # noqa: F401 - not in SQLAlchemy 1
+except ImportError:
+    raise ConfigError(
+        "a configuration from a database needs SQLAlchemy 2", hint="pip install 'easyllm-cli[db]'"
+    ) from None
+
+from .rows import load_config, load_config_in_thread
+from .table import ModelConfig
+
+__all__ = ["ModelConfig", "load_config", "load_config_in_thread"]

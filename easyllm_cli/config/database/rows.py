@@ -1,0 +1,186 @@
+"""A row of our own table, or of one that the host application has mapped, as a config."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, inspect
+from sqlalchemy.orm import Mapper, Session, scoped_session, sessionmaker
+from sqlalchemy.pool import NullPool, QueuePool
+
+from ...errors import ConfigError
+from ...plugins import plugin_names
+from ...values import nearest
+from ...vendors import VENDORS
+from ..profile import TrustedConfig, build
+from .failures import GIVE, typed
+from .table import ModelConfig
+
+# A row's attribute: the key of a profile. The names are those of Easy Dataset's table.
+ATTRIBUTES = {
+    "provider_id": "provider",
+    "endpoint": "endpoint",
+    "api_key": "api_key",
+    "model_name": "model",
+    "temperature": "temperature",
+    "max_tokens": "max_tokens",
+    "top_p": "top_p",
+    "top_k": "top_k",
+}
+# Tells a provider's name for a row's provider_id, where that is an id of the host's own.
+ProviderOf = Callable[[Any], str | None]
+NEEDED = ("provider_id", "model_name")
+WHOLE = ("max_tokens", "top_k")
+
+
+def load_config(
+    source: Any, row_id: Any, mapped: Any = None, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
+    """The row with this primary key as a config: provider, endpoint, api_key (a Secret), model,
+    temperature, max_tokens, top_p and top_k; None where the row says nothing.
+
+    `source`: a Session or scoped_session is used as it is, in this thread, for one query, and
+    neither committed, rolled back nor closed; a sessionmaker's new session is closed again.
+    `mapped`: the host's own class, with ModelConfig's attributes; without it ModelConfig itself.
+    `provider_of`: asked with the row's provider_id, in the thread that asks the database.
+
+    Raises:
+        ConfigError: no such row, or one without provider or model, or with a value that no
+            profile takes; no session; whatever the database complains about.
+    """
+    where = place_of(row_id, mapped or ModelConfig)
+    with typed(where), opened(source) as session:
+        config = config_of(session, row_id, mapped or ModelConfig, where, provider_of)
+    if config["model"] is None:
+        raise half_filled("model_name", where)
+    return config
+
+
+async def load_config_in_thread(
+    source: Any, row_id: Any, mapped: Any = None, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
+    """As `load_config`, and a sessionmaker's query does not hold up the running event loop.
+
+    A Session belongs to the thread that uses it, and so does a connection that sessions share
+    (SQLite in memory, a sessionmaker of one connection): those are asked right here.
+    """
+    bind = source.kw.get("bind") if isinstance(source, sessionmaker) else None
+    if isinstance(bind, Engine) and isinstance(bind.pool, QueuePool | NullPool):
+        return await asyncio.to_thread(load_config, source, row_id, mapped, provider_of)
+    return load_config(source, row_id, mapped, provider_of)
+
+
+def config_of(
+    session: Any, row_id: Any, mapped: Any, where: str, provider_of: ProviderOf | None = None
+) -> dict[str, Any]:
+    """The row's config; its model may be None.
+
+    Raises:
+        ConfigError: no such row, no provider, a wrong value, a class that is not mapped.
+        SQLAlchemyError: as the database says.
+    """
+    if not isinstance(inspect(mapped, raiseerr=False), Mapper):
+        hint = "give a class that SQLAlchemy maps, or leave it out"
+        raise ConfigError(f"config_class is no mapped class: {name_of(mapped)}", hint=hint)
+    missing = [name for name in NEEDED if not hasattr(mapped, name)]
+    if missing:
+        raise ConfigError(
+            f"{name_of(mapped)} has no attribute {' and '.join(missing)}",
+            hint="its attributes are named " + " ".join(ATTRIBUTES),
+        )
+    row = session.get(mapped, row_id)
+    if row is None:
+        raise ConfigError("no such row", where=where, hint="check the id")
+    # As our own: the host decides what its rows hold.
+    config = TrustedConfig(
+        {key: plain(key, getattr(row, name, None)) for name, key in ATTRIBUTES.items()}
+    )
+    if config["provider"] is None:
+        raise half_filled("provider_id", where)
+    try:
+        config["provider"] = known_provider(named(config["provider"], provider_of))
+        config["api_key"] = build(config).api_key
+    except ConfigError as error:
+        raise ConfigError(error.message, where=where, hint=error.hint) from None
+    return config
+
+
+def plain(key: str, value: Any) -> Any:
+    """A column's value as a profile takes it: 40.0 as 40, no Decimal, None for an empty text."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, Decimal):
+        value = float(value)
+    if key in WHOLE and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def named(provider_id: Any, provider_of: ProviderOf | None) -> str:
+    """A provider's name, from what a row holds.
+
+    Raises:
+        ConfigError: it holds no text, or the host knows no provider for it.
+    """
+    found = provider_id
+    if provider_of is not None:
+        try:
+            found = provider_of(provider_id)
+        except LookupError:  # of a dict's own method
+            found = None
+    if isinstance(found, str) and found.strip():
+        return found.strip()
+    shown = str(provider_id)[:80]
+    hint = "LLMService(provider_of=…) tells which provider an id of your own means"
+    raise ConfigError(f'no provider is known for provider_id "{shown}"', hint=hint)
+
+
+def known_provider(name: str) -> str:
+    """The name as we write it: "OpenAI" is openai. Checked as for a profile of the file, so that
+    the error says which row is wrong.
+
+    Raises:
+        ConfigError: no such provider, built in or installed.
+    """
+    if name in VENDORS or name.lower() in VENDORS:
+        return name if name in VENDORS else name.lower()
+    for plugin in plugin_names():
+        if plugin.lower() == name.lower():
+            return plugin
+    raise ConfigError(
+        f'no provider "{name}"', hint=nearest(name.lower(), [*VENDORS, *plugin_names()])
+    )
+
+
+def half_filled(attribute: str, where: str) -> ConfigError:
+    return ConfigError(f"the row has no {attribute}", where=where, hint="fill it in")
+
+
+def place_of(row_id: Any, mapped: Any) -> str:
+    """For error lines: which row of which table."""
+    return f'row "{str(row_id)[:80]}" of {getattr(mapped, "__tablename__", name_of(mapped))}'
+
+
+def name_of(mapped: Any) -> str:
+    """The class's name; of anything else its class's, for an object may print a key."""
+    return str(getattr(mapped, "__name__", type(mapped).__name__))
+
+
+def opened(source: Any) -> AbstractContextManager[Any]:
+    """The session to ask; a sessionmaker's is closed at the end, any other is the caller's.
+
+    Raises:
+        ConfigError: it is neither, or its sessions are async.
+    """
+    if source is None:
+        raise ConfigError("there is no db_session", hint="LLMService(db_session=session)")
+    if isinstance(source, Session | scoped_session):
+        return nullcontext(source)
+    made = source() if isinstance(source, sessionmaker) else source
+    if made is not source and isinstance(made, Session):
+        return made
+    raise ConfigError(f"db_session is no Session but {type(made).__name__}", hint=GIVE)

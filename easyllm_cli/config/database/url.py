@@ -1,0 +1,99 @@
+"""A database that the command line names by its URL, opened for reading one row."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from itertools import chain
+from pathlib import Path
+
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from ...errors import ConfigError
+from ...secret import Secret, redact
+from ...values import nearest
+from ..profile import Profile, build
+from .failures import CANNOT, typed
+from .rows import config_of, place_of
+from .table import ModelConfig
+
+EXAMPLE = "e.g. sqlite:///models.db or postgresql://host/name"
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+# What a URL's query may hold that nobody else should read.
+HIDDEN = re.compile(r"pass|pwd|secret|token|key|dsn|connect$", re.IGNORECASE)
+
+
+def read_profile(url: str, row_id: str) -> Profile:
+    """The row of our own table as a profile whose name is the row's id; nothing is written.
+
+    Raises:
+        ConfigError: the URL, the database or the row is wrong; no line holds a password.
+    """
+    parsed = parsed_url(url)
+    hidden = [values for key, values in parsed.normalized_query.items() if HIDDEN.search(key)]
+    kept = [Secret(value) for value in (parsed.password, *chain(*hidden)) if value]
+    where = f"{place_of(row_id, ModelConfig)}, {shown(parsed)}"
+    try:
+        with typed(where), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a driver's; stderr holds our lines alone
+            engine = create_engine(existing(parsed), poolclass=NullPool)
+            with Session(engine) as session:
+                config = config_of(session, row_id, ModelConfig, where)
+    except ImportError as error:
+        raise ConfigError(
+            f"the driver of {parsed.drivername} is not installed: {error.name}", where=where,
+            hint="install it, or name another one in the URL, e.g. postgresql+psycopg://",
+        ) from None  # fmt: skip
+    except (OSError, TypeError, ValueError) as error:  # of options in the URL, or the file
+        raise ConfigError(redact(f"{CANNOT}: {error}"), where=where) from None
+    del kept  # until here `redact` knows them
+    return build(config, name=row_id).with_(chosen_by="--config-db URL --config-id")
+
+
+def parsed_url(text: str) -> URL:
+    """The URL; what is wrong with it is told without its words, which may be a password.
+
+    Raises:
+        ConfigError: it is none, or one that this cannot open.
+    """
+    try:
+        url = make_url(text)
+    except (SQLAlchemyError, ValueError):
+        raise ConfigError("--config-db is no database URL", hint=EXAMPLE) from None
+    if "@" in (url.host or ""):
+        raise ConfigError("--config-db: a password has an @", hint="write it as %40")
+    try:
+        is_async = url.get_dialect().is_async
+    except NoSuchModuleError:
+        hint = nearest(url.drivername, DATABASES)
+        raise ConfigError(f"no such kind of database: {url.drivername}", hint=hint) from None
+    if is_async:
+        raise ConfigError(f"{url.drivername} is an async driver", hint=EXAMPLE)
+    return url
+
+
+def shown(url: URL) -> str:
+    """The URL for error lines, without user, password and query."""
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+    return bare.render_as_string()
+
+
+def existing(url: URL) -> URL:
+    """For SQLite the same with mode=rw: a file is opened, never made.
+
+    Raises:
+        ConfigError: there is no such file. OSError: it cannot be looked at.
+    """
+    name = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or name == ":memory:":
+        return url
+    if not name.startswith("file:"):
+        path = Path(name).absolute()
+        if not path.is_file():
+            raise ConfigError("no such database file", where=str(path))
+        name = path.as_uri()
+    mode = "ro" if url.query.get("mode") == "ro" else "rw"
+    return url.set(database=name, query={**url.query, "mode": mode, "uri": "true"})

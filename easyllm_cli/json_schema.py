@@ -1,0 +1,181 @@
+"""Schema: a JSON schema from a file, and whether an answer is a document that fits it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from .cli.prompt import text_of
+from .errors import MalformedAnswer, UsageError
+from .events import Completion
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+FENCE = re.compile(r"\s*```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+SHOWN_VALUE = 60  # characters of a value that an error line shows
+SHOWN_REASON = 240
+NOT_FETCHED = "references are never fetched: put what is meant under $defs"
+
+
+def unwrapped(text: str) -> str:
+    """The answer without the code fence that some models put around the whole of it."""
+    fenced = FENCE.fullmatch(text)
+    return fenced[1] if fenced else text
+
+
+class Schema:
+    """A JSON schema; `document` is what the file holds.
+
+    `unwraps`: whether a code fence around the answer is taken off before it is printed.
+    """
+
+    def __init__(self, name: str, unwraps: bool) -> None:
+        """Raises UsageError: the file cannot be read or is no JSON schema, or jsonschema is
+        not installed."""
+        self.document = document_in(name)
+        self._validator = validator_of(self.document, name)
+        self._unwraps = unwraps
+
+    def check(self, completion: Completion) -> None:
+        """Whether the answer's text is one JSON document that fits.
+
+        Raises:
+            MalformedAnswer: it is not; the message names the path, e.g. `$.items[2].age`.
+        """
+        wrong = self._wrong(completion["text"])
+        if not wrong:
+            return
+        hint = "ask again, or say in the prompt what is wanted"
+        if completion["finish_reason"] == "length":
+            hint = "raise --max-tokens: the answer was cut"
+        elif FENCE.fullmatch(completion["text"]) and not self._unwraps:
+            hint = "chat takes a code fence off, stream prints it as it comes"
+        raise MalformedAnswer(f"the answer {wrong}", hint=hint)
+
+    def _wrong(self, text: str) -> str:
+        """What is wrong with a text, "" = nothing."""
+        from jsonschema.exceptions import best_match
+
+        try:
+            answer = parsed(unwrapped(text) if self._unwraps else text)
+            found = best_match(self._validator.iter_errors(answer))
+            return f"does not fit the schema: {told(found)}" if found else ""
+        except ValueError as error:
+            return f"is not JSON: {reason_of(error)}"
+        except RecursionError:
+            return "cannot be checked: it is nested too deeply"
+        except OverflowError:  # multipleOf, of a number beyond every float
+            return "cannot be checked: it holds too large a number"
+
+
+def parsed(text: str) -> Any:
+    """A JSON document; NaN and Infinity are none.
+
+    Raises:
+        ValueError: it is not JSON. RecursionError: it is nested too deeply.
+    """
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON value")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def reason_of(error: ValueError) -> str:
+    """What is wrong and where."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    return str(error)
+
+
+def document_in(name: str) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name == "-":
+        raise UsageError("--schema takes a file", hint="stdin is text for the prompt")
+    text = text_of(name, "the schema")
+    try:
+        document = parsed(text)
+    except RecursionError:
+        raise UsageError("the schema is nested too deeply", where=name) from None
+    except ValueError as error:
+        raise UsageError(f"the schema is not JSON: {reason_of(error)}", where=name) from None
+    if not isinstance(document, dict):
+        raise UsageError("the schema is no JSON object", where=name, hint='{"type": "object", …}')
+    if not isinstance(document.get("$schema", ""), str):  # jsonschema takes it for a URL
+        raise UsageError('the schema is not valid: "$schema" is no text', where=name)
+    return document
+
+
+def validator_of(document: dict[str, Any], name: str) -> Validator:
+    """What checks answers: the draft that the schema names, else the newest; no network.
+
+    Raises:
+        UsageError: it is no valid schema, a reference leads out of it, or jsonschema is missing.
+    """
+    try:
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import best_match
+        from jsonschema.validators import validator_for
+        from referencing.jsonschema import EMPTY_REGISTRY
+    except ImportError as error:
+        raise UsageError(
+            f"--schema needs the package jsonschema ({error})",
+            hint="pip install 'easyllm-cli[schema]'",
+        ) from None
+    draft = validator_for(document, default=Draft202012Validator)
+    meta = validator_for(draft.META_SCHEMA)
+    known = meta(draft.META_SCHEMA, format_checker=meta.FORMAT_CHECKER)
+    wrong = best_match(known.iter_errors(document))
+    if wrong:
+        raise UsageError(f"the schema is not valid: {told(wrong)}", where=name)
+    lost = lost_reference(document, str(draft.META_SCHEMA["$schema"]))
+    if lost:
+        raise UsageError(
+            f'the schema is not valid: "$ref": "{lost}" leads nowhere', where=name, hint=NOT_FETCHED
+        )
+    return draft(document, registry=EMPTY_REGISTRY)
+
+
+def lost_reference(document: dict[str, Any], dialect: str) -> str:
+    """The first reference that leads nowhere in the document, or ""."""
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import EMPTY_REGISTRY, specification_with
+
+    draft = specification_with(dialect)
+    root = draft.create_resource(document)
+    left = [(root, EMPTY_REGISTRY.resolver_with_root(root))]
+    seen = set()
+    while left:
+        resource, resolver = left.pop()
+        contents = resource.contents
+        if not isinstance(contents, dict) or id(contents) in seen:
+            continue
+        seen.add(id(contents))
+        for reference in filter(None, map(contents.get, ("$ref", "$dynamicRef"))):
+            try:
+                found = resolver.lookup(reference)
+            except Unresolvable:
+                return str(reference)
+            # It may stand where the draft looks for no schema, with references of its own.
+            left.append((draft.create_resource(found.contents), found.resolver))
+        left += [(one, resolver.in_subresource(one)) for one in resource.subresources()]
+    return ""
+
+
+def told(error: ValidationError) -> str:
+    """Where and what, on one line: `$.items[2].age: "x" is not of type 'integer'`."""
+    written = json.dumps(error.instance, ensure_ascii=False)
+    short = written if len(written) <= SHOWN_VALUE else written[:SHOWN_VALUE] + "…"
+    reason, value = error.message, repr(error.instance)
+    if reason.startswith(value):
+        reason = short + reason.removeprefix(value)
+    if len(reason) > SHOWN_REASON:
+        reason = reason[:SHOWN_REASON] + "…"
+    return f"{error.json_path}: {reason}"

@@ -1,0 +1,1 @@
+"""The stages around an attempt at an answer: retry, reasoning, completeness."""

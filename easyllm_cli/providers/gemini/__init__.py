@@ -1,0 +1,1 @@
+"""Gemini's REST API (generateContent)."""

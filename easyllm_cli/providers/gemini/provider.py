@@ -1,0 +1,141 @@
+"""Google Gemini over REST: generateContent and its server-sent events (WIRE §6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from ...config.credentials import source_of
+from ...errors import AuthError
+from ...events import Model
+from ...messages import Message
+from ...secret import Secret
+from ...transport.base import Request
+from ...transport.framing import Framing, ServerSentEvents
+from ..decoder import Decoder
+from ..http import WireProvider
+from ..image_inputs import with_bytes
+from ..model_list import rows
+from ..unsupported_parameters import place
+from .decoder import GeminiDecoder
+from .shapes import answers, content, described, part
+
+# No GIF: https://ai.google.dev/gemini-api/docs/image-understanding
+KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
+# Tokens to think with, for the 2.5 family; -1 = the model decides (WIRE §6a).
+BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "max": 32768}
+LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
+MAX_PAGES = 50
+# Fields of the request itself; every other `-o` belongs to generationConfig.
+TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
+
+
+class GeminiProvider(WireProvider):
+    """POST {base}/models/MODEL:streamGenerateContent; the key goes in a header, never the URL."""
+
+    provider: ClassVar[str] = "gemini"
+    sdk: ClassVar[str] = "google"
+    ignored: ClassVar[tuple[str, ...]] = (
+        "api", "organization", "project", "fallback_models", "num_ctx", "keep_alive", "mmproj",
+    )  # fmt: skip
+    wire_names: ClassVar[Mapping[str, str]] = {
+        "temperature": "generationConfig.temperature",
+        "max_tokens": "generationConfig.maxOutputTokens",
+        "top_p": "generationConfig.topP",
+        "top_k": "generationConfig.topK",
+        "seed": "generationConfig.seed",
+        "stop": "generationConfig.stopSequences",
+        "reasoning": "generationConfig.thinkingConfig",
+    }
+
+    @property
+    def key(self) -> Secret | None:
+        """As everywhere; with the SDK, none found means application-default credentials."""
+        try:
+            found = super().key
+        except AuthError:
+            if self.profile.transport == "http" or source_of(self.profile, self.endpoint):
+                raise
+            found = None
+        if found is None and self.profile.transport == "sdk":
+            self.no_key_hint = "check the application-default credentials, or name a key"
+        return found
+
+    def headers(self) -> dict[str, str | Secret]:
+        key = {} if self.key is None else {"x-goog-api-key": self.key}
+        return {**key, **self.extra_headers()}
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        instructions = [part(one.text) for one in messages if one.role in ("system", "developer")]
+        body: dict[str, Any] = {
+            "contents": [content(one) for one in messages if one.role in ("user", "assistant")]
+        }
+        if instructions:
+            body["systemInstruction"] = {"parts": instructions}
+        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+            one = [value] if key == "stop" and isinstance(value, str) else value
+            place(body, self.wire_names[key], one)
+        if thinking := self.thinking():
+            place(body, self.wire_names["reasoning"], thinking)
+        if self.profile.schema is not None:
+            from .json_schema import schema_fields  # for --schema alone
+
+            for key, value in schema_fields(self.profile.schema).items():
+                place(body, f"generationConfig.{key}", value)
+        for key, value in (self.profile.options or {}).items():
+            place(body, key if key in TOP_LEVEL else f"generationConfig.{key}", value)
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        name = quote(self.model.removeprefix("models/"), safe="")
+        return Request("POST", f"{self.endpoint.url}/models/{name}:{verb}", self.headers(), body)
+
+    def thinking(self) -> dict[str, Any]:
+        """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
+        effort = self.profile.reasoning
+        if effort is None or self.profile.transport == "sdk":
+            asked = self.profile.think and self.profile.transport == "http"
+            return {"includeThoughts": True} if asked else {}
+        # includeThoughts with thinking off is refused with 400 (WIRE §6a).
+        shown = {} if effort == "off" else {"includeThoughts": True}
+        version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
+        if version and int(version[1]) < 3:
+            return shown | {"thinkingBudget": BUDGETS[effort]}
+        return shown | {"thinkingLevel": LEVELS.get(effort, "HIGH")}
+
+    def framing(self) -> Framing:
+        return ServerSentEvents()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return GeminiDecoder(stream)
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        messages, notes = await super().prepare(messages)
+        if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
+            notes.append('no reasoning through this transport: transport = "http" has it')
+        if any(message.images for message in messages):
+            messages, fetched = await with_bytes(messages, KINDS, self.profile, "Gemini")
+            notes += fetched
+        return messages, notes
+
+    def is_mine(self, listed: str) -> bool:
+        return listed == self.model.removeprefix("models/")
+
+    async def reasons(self) -> bool | None:
+        """`thinking` is left out where it is false; a server that never says it, says nothing."""
+        known = {one.id: one.reasoning for one in await self.models()}
+        mine = known.get(self.model.removeprefix("models/"), True)
+        return bool(mine) if any(known.values()) else None
+
+    async def models(self) -> list[Model]:
+        """Every page of the list; only models that answer with text."""
+        found: list[Model] = []
+        token = ""
+        for _ in range(MAX_PAGES):
+            page = f"pageSize=1000{token and '&pageToken=' + quote(token, '', errors='replace')}"
+            body = await self.ask("GET", f"{self.endpoint.url}/models?{page}")
+            found += [described(row) for row in rows(body, "models") if answers(row)]
+            token = str(body.get("nextPageToken") or "") if isinstance(body, dict) else ""
+            if not token:
+                break
+        return found

@@ -1,0 +1,1 @@
+"""Providers reached through the package litellm."""

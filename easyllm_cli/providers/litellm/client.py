@@ -1,0 +1,186 @@
+"""The litellm package, made quiet: one call, its choice of a key, and its tables.
+
+This is the one file that names litellm. What it invents is taken out in litellm_frames.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, ClassVar
+
+from ...errors import EasyLLMError
+from ...events import Model
+from ...secret import Secret
+from ...transport.base import Request
+from ...transport.connections import close_with_loop
+from ...transport.framing import BODY
+from ...transport.json_frames import Parsed
+from ...transport.timeouts import Patience
+from ...values import header_value
+from .decoder import described, frame, whole
+from .errors import from_litellm
+
+# Read when litellm is imported: no price list, header list or tokenizer is fetched by it.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+os.environ.setdefault("LITELLM_OFFLINE_MODE", "true")
+
+import litellm
+
+litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" on stdout
+for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+# For an endpoint without a key: left to itself litellm sends it the vendor's variable.
+NO_KEY = "no-key"
+# Seconds: litellm's own limit, never reached, since `Patience` has the profile's.
+LAX = 6000.0
+# One request a call: retries, fallbacks and what to leave out are ours to decide (DESIGN §5).
+ONE_TRY = {"max_retries": 0, "num_retries": 0, "drop_params": False, "timeout": LAX}
+
+
+def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
+    """What `acompletion` is given; secrets are revealed here and nowhere before.
+
+    Raises:
+        ConfigError: an option holds what is no header.
+    """
+    made = dict(request.body or {})
+    for option in ("extra_headers", "headers"):  # litellm's own, from the profile's `options`
+        if isinstance(given := made.get(option), dict):
+            made[option] = {name: header_value(name, str(one)) for name, one in given.items()}
+    if request.headers:
+        made["extra_headers"] = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers.items()
+        }
+    if url:
+        made["api_base"] = url
+        made["api_key"] = NO_KEY
+        if not vendor_behind(made["model"]):  # a gateway's own name: those speak OpenAI's protocol
+            made["model"] = f"openai/{made['model']}"
+        # litellm's table does not know what somebody's own server takes: that server decides.
+        made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
+    if key is not None:
+        made["api_key"] = key.reveal()
+    return made | ONE_TRY
+
+
+async def sent(
+    request: Request, stream: bool, patience: Patience, url: str, key: Secret | None
+) -> AsyncIterator[Parsed]:
+    """One call of `acompletion`: each chunk, or the whole body, in Chat Completions' shape.
+
+    `url`: the endpoint; "" = the vendor's own, and litellm reads the vendor's key variable.
+    Raises:
+        EasyLLMError: by its class, whatever litellm or the vendor says.
+    """
+    kept = litellm.in_memory_llm_clients_cache
+    close_with_loop(Clients(mark=kept.update_cache_key_with_event_loop("")))
+    refuse_cookies(list(kept.cache_dict.values()))
+    try:
+        answer = await patience.wait(litellm.acompletion(**arguments(request, url, key)))
+        if not stream:
+            yield whole(answer), BODY
+            return
+        async with aclosing(answer):
+            while (chunk := await patience.wait(anext(answer, None))) is not None:
+                yield frame(chunk, answer), ""
+    except EasyLLMError:
+        raise
+    except Exception as error:
+        failed = from_litellm(error, url, patience.started)
+        if failed is not None:  # else it ended before its end marker: the decoder says so
+            raise failed from error
+    finally:
+        patience.stop()
+
+
+def refuse_cookies(clients: list[Any]) -> None:
+    """Let no later request carry a cookie: litellm makes OpenAI's clients with a jar that takes
+    any, all others with one that takes none."""
+    for client in clients:
+        jar = getattr(getattr(getattr(client, "_client", None), "cookies", None), "jar", None)
+        if jar is not None:
+            jar.clear()
+            jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+
+
+@dataclass(frozen=True)
+class Clients:
+    """litellm's HTTP clients of one event loop: it keeps them, also when their loop has ended.
+
+    `mark` ends the names that they have in litellm's cache.
+    """
+
+    mark: str
+    is_closed: ClassVar[bool] = False
+
+    async def aclose(self) -> None:
+        cache = litellm.in_memory_llm_clients_cache
+        held = list(cache.cache_dict.items())
+        for name, client in [one for one in held if self.mark and one[0].endswith(self.mark)]:
+            cache.delete_cache(name)
+            with suppress(Exception):  # at a loop's end nobody is there to be told
+                await client.close()
+
+
+class Shuffle:
+    """litellm's Router: it chooses one of several keys, and never sees any of them.
+
+    It does not send: its own wrapper of a stream hides whether the stream was cut (SPIKES f).
+    """
+
+    def __init__(self, count: int) -> None:
+        rows = [
+            {
+                "model_name": "keys",
+                "litellm_params": {"model": "openai/keys", "api_key": f"number {number}"},
+                "model_info": {"id": str(number)},
+            }
+            for number in range(count)
+        ]
+        self._router = litellm.Router(model_list=rows, num_retries=0)
+
+    async def choose(self) -> int:
+        """The number of a key, from 0."""
+        # `select` since 1.108; the older name is deprecated there.
+        new = hasattr(litellm.Router, "select")
+        choose = self._router.select if new else self._router.async_get_available_deployment
+        chosen = await choose("keys", {})
+        return int(chosen["model_info"]["id"])
+
+
+def vendor_behind(model: str) -> str:
+    """litellm's word for who serves a model; "" = it knows none."""
+    try:
+        return str(litellm.get_llm_provider(model)[1])
+    except Exception:
+        return ""
+
+
+def known_to_reason(model: str) -> bool:
+    """Whether litellm's table says that the model reasons."""
+    return bool(litellm.supports_reasoning(model=model))
+
+
+def missing_keys(model: str) -> list[str]:
+    """The variables that litellm reads for a model and that are not set."""
+    return list(litellm.validate_environment(model=model).get("missing_keys") or ())
+
+
+def tabled_models() -> list[Model]:
+    """litellm's own table of chat models: all of those vendors whose keys are set, else all.
+
+    No server is asked: it is what litellm knew at its release.
+    """
+    table = litellm.model_cost
+    names = litellm.get_valid_models(check_provider_endpoint=False) or sorted(
+        name for name, row in table.items() if row.get("mode") == "chat"
+    )
+    return [described(name, table.get(name) or {}) for name in names]

@@ -1,0 +1,71 @@
+"""Several keys for one vendor: the order in which they are tried, and which one rests."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from ...config.endpoints import Endpoint
+from ...config.profile import Profile
+from ...errors import BusyError, EasyLLMError
+from ...secret import Secret
+from ..headers import account_headers
+from .client import Shuffle
+
+REST = 60.0  # seconds that a failed key comes last, unless the server says how long
+
+
+class Turns:
+    """Whose turn it is among a model's keys; holds no key: a number names one, from 0."""
+
+    def __init__(self) -> None:
+        self._shuffle: Shuffle | None = None
+        self._rests_until: dict[int, float] = {}
+
+    async def order(self, count: int) -> list[int]:
+        """Every number once ([0] where there is no key): first the one that litellm's Router
+        chooses, last those whose key failed a short while ago."""
+        if count < 2:
+            return [0]
+        self._shuffle = self._shuffle or Shuffle(count)
+        chosen, now = await self._shuffle.choose(), time.monotonic()
+        return sorted(
+            range(count), key=lambda one: (self._rests_until.get(one, 0.0) > now, one != chosen)
+        )
+
+    def blames(self, number: int, error: EasyLLMError) -> bool:
+        """Whether the error is about the key and not about the server; such a key rests."""
+        if isinstance(error, BusyError) and error.status != 429:
+            return False
+        self._rests_until[number] = time.monotonic() + (error.retry_after or REST)
+        return True
+
+
+def variables_keys() -> list[Secret]:
+    """What the environment holds that looks like a key: litellm reads a vendor's by itself, and
+    while a Secret of it lives it is cut out of every text."""
+    names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
+    return [Secret(value) for name, value in os.environ.items() if names.search(name) and value]
+
+
+def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secret]:
+    """The profile's organization and project; at an endpoint also empty headers for what the
+    openai package would fill from variables meant for OpenAI (WIRE §1h, trap 25).
+
+    Spelled as there: a header in other capitals would stand beside it.
+
+    Raises:
+        ConfigError: one of the profile's holds characters that no header can.
+    """
+    made: dict[str, str | Secret] = {}
+    if endpoint.url:
+        for header, variables in (
+            ("OpenAI-Organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
+            ("OpenAI-Project", ("OPENAI_PROJECT_ID",)),
+        ):
+            if any(os.environ.get(name) for name in variables):
+                made[header] = ""
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        made |= {line.partition(":")[0].strip(): "" for line in lines if ":" in line}
+    return made | account_headers(profile)

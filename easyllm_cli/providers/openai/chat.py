@@ -1,0 +1,164 @@
+"""OpenAI's Chat Completions, as OpenAI and everybody compatible speaks it (WIRE §1, §2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from ...config.endpoints import is_loopback
+from ...errors import EasyLLMError, RefusedError
+from ...events import Model
+from ...message_fields import FIELDS
+from ...messages import CachedText, Image, Message
+from ...secret import Secret
+from ...transport.base import Request
+from ...transport.framing import Framing, ServerSentEvents
+from ..decoder import Decoder
+from ..headers import account_headers
+from ..model_list import model_of, rows
+from ..unsupported_parameters import place
+from .chat_decoder import ChatDecoder
+from .handed_in import TakesClient
+from .model_families import LONE_CLOSER, can_reason, takes_sampling
+from .reasoning_params import thinking
+
+
+class OpenAIProvider(TakesClient):
+    """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
+
+    provider: ClassVar[str] = "openai"
+    sdk: ClassVar[str] = "openai"
+    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj", "fallback_models")
+
+    @property
+    def path_hint(self) -> str:
+        """Never to add a version that the endpoint has."""
+        has_version = re.search(r"/v\d+\w*$", self.endpoint.url) is not None
+        return "check the endpoint" + ": does it need /v1 at its end?" * (not has_version)
+
+    @property
+    def official(self) -> bool:
+        """Whether this is the vendor's own host, so that its row and families apply."""
+        return self.endpoint.host in self.vendor.hosts
+
+    def names_on_the_wire(self) -> Mapping[str, str]:
+        limit = self.vendor.tokens
+        if self.profile.provider == "openai" and not self.official:
+            limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
+        names = {key: key for key in ("temperature", "top_p", "top_k", "stop")}
+        names["seed"] = self.vendor.seed
+        switches = {f"reasoning {name}": name for name in self.thinking()}
+        return names | {"max_tokens": limit} | switches
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [self.message(message) for message in messages],
+            "stream": stream,
+        }
+        if stream:
+            body["stream_options"] = {"include_usage": True}
+        names = self.names_on_the_wire()
+        for key, value in {**self.soft_defaults(), **self.profile.sampling()}.items():
+            place(body, names[key], value)
+        body |= self.thinking()
+        if self.profile.schema is not None:
+            from .json_schema import fitting  # for --schema alone
+
+            body |= fitting(self, messages)
+        body |= self.options()
+        return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
+
+    def soft_defaults(self) -> dict[str, Any]:
+        """The spec's defaults, left out for families known to refuse them."""
+        defaults = self.profile.defaults()
+        if self.vendor.thinking == "openai" and not takes_sampling(
+            self.model, self.profile.reasoning
+        ):
+            defaults = {key: defaults[key] for key in defaults if key == "max_tokens"}
+        return defaults
+
+    def message(self, message: Message) -> dict[str, Any]:
+        """One message; text alone stays a string, which every server takes."""
+        if not any(isinstance(part, Image | CachedText) for part in message.parts):
+            return {"role": message.role, "content": message.text, **message.fields}
+        # Text first: OpenRouter asks for it (WIRE §4e), and no server minds.
+        parts = sorted(map(content_part, message.parts), key=lambda part: part["type"] != "text")
+        return {"role": message.role, "content": parts, **message.fields}
+
+    def message_fields(self) -> Collection[str]:
+        """OpenAI's own host knows fewer than those who speak its protocol elsewhere."""
+        if self.profile.provider == "openai" and self.official:
+            return ("name", "refusal", "detail")
+        return (*FIELDS, "detail")
+
+    def thinking(self) -> dict[str, Any]:
+        """How this vendor is asked to reason; {} = its own default."""
+        return thinking(self.profile, self.vendor, self.model)
+
+    def framing(self) -> Framing:
+        return ServerSentEvents()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return ChatDecoder(stream)
+
+    def headers(self) -> dict[str, str | Secret]:
+        return {**super().headers(), **account_headers(self.profile)}
+
+    def holds_text(self) -> bool:
+        """Where the protocol may not separate reasoning, under --think or for known models."""
+        separates = self.vendor.separates and self.official
+        asked = self.profile.think or self.profile.reasoning not in (None, "off")
+        return not separates and (asked or LONE_CLOSER.search(self.model) is not None)
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        notes: list[str] = []
+        if not self.model and is_loopback(self.endpoint.url):
+            offered = await self.list_models()
+            if offered:
+                self.model = offered[0]
+            if len(offered) > 1:
+                notes.append(f"model {self.model}: the first one the server offers")
+        if any(message.images for message in messages):
+            from ..image_inputs import refuse_other_kinds  # for pictures alone
+
+            refuse_other_kinds(messages, self.endpoint, self.profile.provider or "", self.model)
+            if await self.blind():
+                raise await self.refuse_images()
+        prepared, more = await super().prepare(messages)
+        return prepared, notes + more
+
+    async def refuse_images(self) -> RefusedError:
+        """The error for a model that is known to be blind."""
+        return RefusedError(
+            f"the model {self.model} takes no images",
+            hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
+        )
+
+    async def blind(self) -> bool:
+        """llama.cpp says in /props whether its model sees; nobody else is asked."""
+        if self.profile.provider != "llamacpp":
+            return False
+        try:
+            props = await self.ask("GET", f"{self.endpoint.url.removesuffix('/v1')}/props")
+        except EasyLLMError:
+            return False
+        modalities = props.get("modalities") if isinstance(props, dict) else None
+        return isinstance(modalities, dict) and modalities.get("vision") is False
+
+    async def models(self) -> list[Model]:
+        body = await self.ask("GET", f"{self.endpoint.url}/models")
+        return [model_of(row) for row in rows(body, "data") if row.get("id")]
+
+
+def content_part(part: str | Image) -> dict[str, Any]:
+    """One part of a message as Chat Completions writes it."""
+    if isinstance(part, str):
+        made: dict[str, Any] = {"type": "text", "text": part}
+        cached = part.cache_control if isinstance(part, CachedText) else None
+    else:
+        detail = {"detail": part.detail} if part.detail else {}
+        made = {"type": "image_url", "image_url": {"url": part.as_url(), **detail}}
+        cached = part.cache_control
+    return {**made, "cache_control": cached} if cached else made

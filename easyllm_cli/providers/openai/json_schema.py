@@ -1,0 +1,79 @@
+"""How an answer is asked to fit a JSON schema in OpenAI's words, and in words where those fail."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ...messages import Message, with_instruction
+from ...vendors import Vendor
+
+if TYPE_CHECKING:
+    from .chat import OpenAIProvider
+
+# What OpenAI's strict mode knows; another keyword is refused with 400 ("Structured outputs",
+# "Supported schemas" in OpenAI's guide).
+STRICT = frozenset(
+    (
+        "$schema", "$ref", "$defs", "definitions", "title", "description", "type", "enum",
+        "const", "anyOf", "properties", "required", "additionalProperties", "items", "minItems",
+        "maxItems", "pattern", "format", "multipleOf", "minimum", "maximum", "exclusiveMinimum",
+        "exclusiveMaximum",
+    )
+)  # fmt: skip
+STRICT_FORMATS = (
+    "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
+)  # fmt: skip
+
+
+def fitting(provider: OpenAIProvider, messages: list[Message]) -> dict[str, Any]:
+    """The fields of the body that ask for an answer which fits the profile's schema.
+
+    A vendor that takes no schema gets it in words: its JSON mode demands the word "json" in the
+    prompt as well (DeepSeek's guide, "JSON Output").
+    """
+    schema = provider.profile.schema or {}
+    if not provider.vendor.takes_schema:
+        written = json.dumps(schema, ensure_ascii=False)
+        messages = with_instruction(
+            messages, f"Answer with one JSON document that fits this JSON schema:\n{written}"
+        )
+    return {
+        "messages": [provider.message(one) for one in messages],
+        "response_format": response_format(schema, provider.vendor),
+    }
+
+
+def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:
+    """`response_format` of Chat Completions; `strict` where the schema is one of its kind."""
+    if not vendor.takes_schema:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": named(schema)}
+
+
+def text_format(schema: dict[str, Any]) -> dict[str, Any]:
+    """`text.format` of Responses: the same fields, one level up."""
+    return {"type": "json_schema", **named(schema)}
+
+
+def named(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its name, and whether it is one of the kind that strict mode knows."""
+    strict = schema.get("type") == "object" and is_strict(schema)
+    return {"name": "answer", "schema": schema, "strict": strict}
+
+
+def is_strict(schema: Any) -> bool:
+    """Whether every object names all that it holds and requires it, in known keywords alone."""
+    if not isinstance(schema, dict) or not schema.keys() <= STRICT:
+        return False
+    if schema.get("format", "date") not in STRICT_FORMATS:
+        return False
+    properties = schema.get("properties", {})
+    if "properties" in schema or "object" in schema.get("type", ()):  # one word, or a list
+        closed = schema.get("additionalProperties") is False
+        if not closed or set(schema.get("required", ())) != set(properties):
+            return False
+    inner = [*properties.values(), *schema.get("anyOf", ())]
+    inner += [one for key in ("$defs", "definitions") for one in schema.get(key, {}).values()]
+    inner += [schema["items"]] if "items" in schema else []
+    return all(is_strict(one) for one in inner)

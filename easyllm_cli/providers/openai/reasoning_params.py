@@ -1,0 +1,40 @@
+"""How each OpenAI-compatible vendor is asked to reason, or not to (WIRE §2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...config.profile import Profile
+from ...vendors import Vendor
+from .model_families import can_reason, takes_sampling
+
+# Our words for effort in reasoning_effort's.
+EFFORT_WORDS = {"off": "none", "max": "xhigh"}
+
+
+def thinking(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
+    """What goes into the body; {} = the server's own default."""
+    effort = profile.reasoning
+    if effort is None and not profile.think:
+        return {}
+    wanted = effort != "off"
+    match vendor.thinking:
+        case "switch":
+            made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
+            word = {"minimal": "low"}.get(effort or "", effort)  # DeepSeek knows low, high, max
+            return made | ({"reasoning_effort": word} if word and wanted else {})
+        case "template":
+            return {"chat_template_kwargs": {"enable_thinking": wanted}}
+        case "enable":
+            return {"enable_thinking": wanted}
+        case "openai" if effort is None:
+            # `--think` alone: families that reason only when asked get a middling effort.
+            quiet = can_reason(model) and takes_sampling(model, None)
+            return {"reasoning_effort": "medium"} if quiet else {}
+    extra = dict(vendor.reasoning_body or {}) if wanted else {}
+    return extra if effort is None else extra | reasoning_effort(effort)
+
+
+def reasoning_effort(effort: str) -> dict[str, Any]:
+    """OpenAI's own parameter."""
+    return {"reasoning_effort": EFFORT_WORDS.get(effort, effort)}

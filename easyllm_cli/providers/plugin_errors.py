@@ -1,0 +1,131 @@
+"""The class behind a plugin's name; whatever of its code fails is told as the plugin's failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from importlib.metadata import EntryPoint
+from inspect import isawaitable
+from types import new_class
+from typing import Any, ClassVar
+
+from ..config.profile import Profile
+from ..errors import ConfigError, EasyLLMError
+from ..events import Event, Model
+from ..messages import Message
+from ..plugins import described, plugin_names, plugin_of
+from ..values import nearest
+from ..vendors import VENDORS
+from .base import BaseLLMProvider
+
+
+def plugin_class(name: str) -> type[BaseLLMProvider]:
+    """A subclass of the plugin's own class, which blames the plugin for what it raises.
+
+    Raises:
+        ConfigError: no package offers the name, or what it offers is no provider class.
+    """
+    entry = plugin_of(name)
+    if entry is None:
+        raise ConfigError(
+            f'no provider "{name}"', hint=nearest(name.lower(), [*VENDORS, *plugin_names()])
+        )
+    with blamed(entry):
+        found: Any = entry.load()
+        if not (isinstance(found, type) and issubclass(found, BaseLLMProvider)):
+            raise TypeError("it is no subclass of BaseLLMProvider")
+        missing = sorted(getattr(found, "__abstractmethods__", ()))
+        if missing:
+            raise TypeError(f"it does not define {' and '.join(missing)}")
+        made = new_class(
+            found.__name__, (Blaming, found), exec_body=lambda names: names.update(entry=entry)
+        )
+    guarded: type[BaseLLMProvider] = made
+    return guarded
+
+
+@contextmanager
+def blamed(entry: EntryPoint) -> Iterator[None]:
+    """What is no error of our tree becomes one line that names the plugin.
+
+    Raises:
+        ConfigError: instead of anything else that is raised.
+    """
+    try:
+        yield
+    except EasyLLMError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f'the provider "{entry.name}" failed: {type(error).__name__}: {error}',
+            where=described(entry),
+            hint="update or uninstall that package; --debug shows where it failed",
+        ) from error
+
+
+def step(name: str) -> Any:
+    """A method that runs the plugin's own under `blamed`; one that is awaited, to its end."""
+
+    def run(self: Blaming, *given: Any, **named: Any) -> Any:
+        with blamed(self.entry):
+            made = getattr(super(Blaming, self), name)(*given, **named)
+        return awaited(self.entry, made) if isawaitable(made) else made
+
+    return run
+
+
+async def awaited(entry: EntryPoint, made: Any) -> Any:
+    with blamed(entry):
+        return await made
+
+
+class Blaming(BaseLLMProvider):
+    """Stands before a plugin's class and runs each step of it under `blamed`."""
+
+    entry: ClassVar[EntryPoint]
+    for_one_answer = step("for_one_answer")
+    holds_text = step("holds_text")
+    is_mine = step("is_mine")
+    reasons = step("reasons")
+    try_key = step("try_key")
+    # Of a WireProvider alone; of any other nobody asks for them.
+    prepare = step("prepare")
+    dry_request = step("dry_request")
+
+    def __init__(self, profile: Profile | Mapping[str, Any]) -> None:
+        with blamed(self.entry):
+            super().__init__(profile)
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        plugin: Any = super()
+        with blamed(self.entry):
+            made = plugin.events(messages, stream)
+            if not hasattr(made, "aclose"):
+                if hasattr(made, "close"):
+                    made.close()  # a coroutine that nobody will await
+                raise TypeError("events is no async generator")
+            async with aclosing(made) as events:
+                async for event in events:
+                    if not isinstance(event, Event):
+                        raise TypeError(f"events gave {type(event).__name__}, which is no event")
+                    yield event
+
+    async def models(self) -> list[Model]:
+        plugin: Any = super()
+        with blamed(self.entry):
+            found = await plugin.models()
+            if not all(isinstance(one, Model) for one in found):
+                raise TypeError("models gave something that is no Model")
+            return list(found)
+
+    async def explain(self, error: EasyLLMError) -> None:
+        try:
+            with blamed(self.entry):
+                await super().explain(error)
+        except EasyLLMError as failure:
+            failure.partial = error.partial  # what had come is not lost with its error
+            raise
+
+    async def aclose(self) -> None:
+        with blamed(self.entry):
+            await super().aclose()

@@ -1,0 +1,1 @@
+"""Markdown of a growing answer, drawn on a terminal."""

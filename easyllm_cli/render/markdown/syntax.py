@@ -1,0 +1,141 @@
+"""Code in colours, line by line: a lexer that can stop between two lines and go on there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+from typing import Any
+
+from pygments.lexer import RegexLexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Token
+from pygments.util import ClassNotFound
+
+from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, Row, Span, merged, plain
+
+Kind = Any  # pygments' kinds of tokens: Token.Keyword and so on
+STYLES: dict[Kind, str] = {
+    Token.Comment: DIM,
+    Token.Comment.Preproc: MAGENTA,
+    Token.Keyword: MAGENTA,
+    Token.Keyword.Constant: CYAN,
+    Token.Operator.Word: MAGENTA,
+    Token.Literal.String: GREEN,
+    Token.Literal.Number: CYAN,
+    Token.Name.Builtin: CYAN,
+    Token.Name.Function: BOLD,
+    Token.Name.Class: BOLD,
+    Token.Name.Decorator: BOLD,
+    Token.Name.Tag: MAGENTA,
+    Token.Name.Attribute: CYAN,
+    Token.Generic.Deleted: MAGENTA,
+    Token.Generic.Inserted: GREEN,
+    Token.Generic.Heading: BOLD,
+    Token: "",
+}
+LONGEST_LINE = 2000  # characters; a longer line is data, and some expressions get slow on it
+MOST_IDLE = 50  # steps of a lexer in which it takes no character
+
+# Where a lexer stands between two lines: its stack of states. None = inside a token.
+State = tuple[str, ...] | None
+START: State = ("root",)
+
+
+class Lexer:
+    """`info` is what stands behind a fence; a language that nobody knows has no colours."""
+
+    def __init__(self, info: str) -> None:
+        self._lexer: Any = None
+        with suppress(ClassNotFound):
+            self._lexer = get_lexer_by_name(info.split()[0]) if info else None
+        # Only this loop can be stopped and resumed; other lexers begin anew with each batch.
+        usual = RegexLexer.get_tokens_unprocessed
+        self._resumes = getattr(type(self._lexer), "get_tokens_unprocessed", None) is usual
+
+    def rows(self, lines: Sequence[str]) -> list[Row]:
+        """Whole code."""
+        return self.batch(lines, START)[0]
+
+    def batch(self, lines: Sequence[str], state: State) -> tuple[list[Row], list[State]]:
+        """The rows of some lines, and the state after each of them."""
+        if self._lexer is None or any(len(line) > LONGEST_LINE for line in lines):
+            return [merged([(line, "")]) for line in lines], [START] * len(lines)
+        states: list[State] = [None if self._resumes else START] * len(lines)
+        text = "".join(f"{line}\n" for line in lines)
+        if self._resumes:
+            tokens = _resumed(self._lexer, text, list(state or ("root",)), states)
+        else:
+            tokens = ((kind, value) for _, kind, value in self._lexer.get_tokens_unprocessed(text))
+        rows = _rows(tokens)
+        # A lexer may leave text out: such a line has no colours, but every character.
+        return [
+            row if row is not None and plain(row) == line else merged([(line, "")])
+            for row, line in zip_longest(rows[: len(lines)], lines)
+        ], states
+
+
+def style_of(kind: Kind) -> str:
+    """The style of the nearest kind above that has one; remembered."""
+    found = STYLES.get(kind)
+    if found is None:
+        found = STYLES[kind] = style_of(kind.parent or Token)
+    return found
+
+
+def _rows(tokens: Iterator[tuple[Kind, str]]) -> list[Row]:
+    """Tokens cut into lines."""
+    lines: list[list[Span]] = [[]]
+    for kind, value in tokens:
+        style = style_of(kind)
+        first, *others = value.split("\n")
+        lines[-1].append((first, style))
+        lines += [[(other, style)] for other in others]
+    return [merged(line) for line in lines]
+
+
+def _resumed(
+    lexer: Any, text: str, stack: list[str], states: list[State]
+) -> Iterator[tuple[Kind, str]]:
+    """RegexLexer's own loop over its tables; writes down the stack where a line ends.
+
+    Unlike pygments' own it ends for every lexer: some go round in circles (mcschema on "<!--").
+    """
+    tables = lexer._tokens
+    at = line = idle = 0
+    while at < len(text):
+        for matcher, action, then in tables[stack[-1]] if idle < MOST_IDLE else ():
+            match = matcher(text, at)
+            if match is None:
+                continue
+            if isinstance(action, type(Token)):
+                yield action, match[0]
+            elif action is not None:
+                yield from ((kind, value) for _, kind, value in action(lexer, match))
+            if then is not None:
+                _go(stack, then)
+            began, at = at, match.end()
+            break
+        else:
+            began, at = at, at + 1
+            if text[began] == "\n":
+                stack[:] = ["root"]
+            yield (Token.Text if text[began] == "\n" else Token.Error), text[began]
+        idle = idle + 1 if at == began else 0
+        line += text.count("\n", began, at)
+        if line and text[at - 1] == "\n":
+            states[line - 1] = tuple(stack)
+
+
+def _go(stack: list[str], then: Any) -> None:
+    """RegexLexer's ways to change its stack: a number to leave, "#push", names, "#pop"."""
+    if isinstance(then, int):
+        del stack[max(1, len(stack) + then) :]
+        return
+    for name in (then,) if isinstance(then, str) else then:
+        if name == "#push":
+            stack.append(stack[-1])
+        elif name != "#pop":
+            stack.append(name)
+        elif len(stack) > 1:
+            stack.pop()

@@ -1,0 +1,158 @@
+"""Carrier: what takes a request to a server and brings the answer's bytes back as they come.
+
+Our own HTTP client is one, each provider's SDK another; adapters do not see which. A carrier
+never follows a redirect, never asks for a compressed body, keeps no cookie, and sends one request
+for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Protocol
+
+from .. import __version__
+from ..errors import MalformedAnswer, NetworkError
+from ..secret import Secret
+from .network_errors import is_http_error, network_error
+from .response_errors import from_response, shortened
+from .timeouts import Patience
+
+ERROR_BODY_CAP = 1024 * 1024
+FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Request:
+    """What is sent: `body` goes out as JSON; a header's value may be a Secret.
+
+    `address`: where our own client connects to, instead of looking the host's name up.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str | Secret] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    address: str = ""
+
+    def revealed_headers(self) -> dict[str, str]:
+        shown = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.headers.items()
+        }
+        if self.body is not None:
+            shown["Content-Type"] = "application/json"
+        return {**FIXED_HEADERS, **shown}
+
+    def content(self) -> bytes | None:
+        if self.body is None:
+            return None
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Answer:
+    """A response whose head is read; its body comes in pieces, from an async generator."""
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], url: str, coming: Any, patience: Patience
+    ) -> None:
+        self.status = status
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.url = url
+        self._coming = coming
+        self._patience = patience
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive.
+
+        Raises:
+            NetworkError: the connection was cut.
+            FirstTokenTimeout, IncompleteAnswer: nothing came in time.
+        """
+        try:
+            while True:
+                piece = await self._patience.wait(anext(self._coming, b""))
+                if not piece:
+                    return
+                yield piece
+        except Exception as error:
+            if not is_http_error(error):
+                raise
+            raise network_error(error, self.url) from error
+        finally:
+            await self._coming.aclose()
+
+    async def body(self, cap: int) -> bytes:
+        """The whole body; what lies past `cap` bytes is left unread."""
+        held = bytearray()
+        async for piece in self.pieces():
+            held += piece
+            if len(held) > cap:
+                break
+        return bytes(held[:cap])
+
+
+class Carrier(Protocol):
+    """A way to one endpoint, kept for the next request."""
+
+    def open(self, request: Request, patience: Patience) -> AbstractAsyncContextManager[Answer]:
+        """Send a request; the answer, whose status is 2xx, is closed when the block is left.
+
+        Raises:
+            EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
+        """
+
+    async def aclose(self) -> None:
+        """Close every connection. The carrier may be used again afterwards."""
+
+
+def no_cookies() -> CookieJar:
+    """A jar for an HTTP client that takes nothing: by a cookie a server could tell that two
+    requests come from one place."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+@asynccontextmanager
+async def accepted(response: Any, url: str, patience: Patience) -> AsyncIterator[Answer]:
+    """The answer in an HTTP client's response, which is closed when the block is left.
+
+    Raises:
+        EasyLLMError: the response is no answer, by its class.
+    """
+    try:
+        coming = response.aiter_raw()
+        answer = Answer(response.status_code, response.headers, url, coming, patience)
+        await accept(answer)
+        yield answer
+    finally:
+        patience.stop()
+        await response.aclose()
+
+
+async def accept(answer: Answer) -> None:
+    """Raise for everything that is no answer: any status but 2xx, and a compressed body."""
+    if not 200 <= answer.status < 300:
+        try:
+            body = await answer.body(ERROR_BODY_CAP)
+        except NetworkError:
+            body = b""  # the status alone tells enough
+        if is_compressed(answer.headers):
+            body = b""  # never unpacked: a megabyte may hold a gigabyte; and no words for people
+        raise from_response(answer.status, answer.headers, body)
+    refuse_compressed(answer.headers)
+
+
+def refuse_compressed(headers: Mapping[str, str]) -> None:
+    """Raise MalformedAnswer for a compressed body; `headers` have lower-case names."""
+    if is_compressed(headers):
+        encoding = shortened(headers["content-encoding"])
+        raise MalformedAnswer(f"the server sent {encoding} although we asked for plain bytes")
+
+
+def is_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether the body is not the bytes themselves; `headers` have lower-case names."""
+    return headers.get("content-encoding", "").strip().lower() not in {"identity", ""}

@@ -1,0 +1,123 @@
+"""Fetches a picture for providers that take bytes only; guarded, since the URL may be anybody's.
+
+FAULTS §5.7: https only, no address of a private network at any hop, 20 MB, 30 seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from ..config.profile import Profile
+from ..errors import BusyError, EasyLLMError, NetworkError, RefusedError, UsageError
+from ..messages import MAX_IMAGE_BYTES, Image
+from .base import Request
+from .http import Client
+from .public import is_public
+from .timeouts import Patience, within
+
+FETCH_SECONDS = 30.0  # for a picture, its redirects and name lookups included
+MAX_HOPS = 5
+BY_HAND = "download the picture and name the file"
+
+
+async def fetched(image: Image, profile: Profile) -> Image:
+    """The picture with its bytes; one that has them is given back as it is.
+
+    `profile`: its proxy and ca_bundle are used, its key and headers are not sent.
+    Raises:
+        UsageError: not https, a private address, too large, no picture, or refused by its server.
+        NetworkError: it cannot be reached, or not in 30 seconds. BusyError: its server is.
+    """
+    if not image.url:
+        return image
+    try:
+        async with within(FETCH_SECONDS):
+            found = Image.of_bytes(await _followed(image.url, profile), image.url)
+            return replace(found, detail=image.detail, cache_control=image.cache_control)
+    except TimeoutError:
+        late = f"the picture did not come within {FETCH_SECONDS:g} s"
+        raise NetworkError(late, where=image.url[:80], hint=BY_HAND, retryable=False) from None
+    except (UsageError, NetworkError, BusyError) as error:
+        error.where = error.where or image.url[:80]
+        error.code = None  # it tells of the picture's server, not of the model's
+        error.hint = error.hint or BY_HAND
+        raise
+    except EasyLLMError as error:
+        said = f"HTTP {error.status}, {error.message}" if error.status else error.message
+        raise UsageError(
+            f"the picture cannot be fetched: {said}", where=image.url[:80], hint=BY_HAND
+        ) from error
+
+
+async def _followed(url: str, profile: Profile) -> bytes:
+    """The bytes at the end of the redirects, at most one more than a picture may have."""
+    for _ in range(MAX_HOPS):
+        try:
+            return await _from_one_of(await public_addresses(url), url, profile)
+        except RefusedError as error:
+            if error.location is None:
+                raise
+            url = _joined(url, error.location)
+    raise UsageError(f"more than {MAX_HOPS} redirects")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location  # no URL at all, which is said when it is looked at
+
+
+async def _from_one_of(addresses: list[str], url: str, profile: Profile) -> bytes:
+    """The bytes of one URL, from the first address that can be connected to."""
+    client = Client(profile, url)
+    try:
+        for number, address in enumerate(addresses, 1):
+            # `fetched` looks at the clock.
+            patience = Patience(2 * FETCH_SECONDS, 2 * FETCH_SECONDS)
+            try:
+                async with client.open(Request("GET", url, address=address), patience) as answer:
+                    return await answer.body(MAX_IMAGE_BYTES + 1)
+            except NetworkError as error:
+                if error.code not in {"refused", "connect"} or number == len(addresses):
+                    raise
+    finally:
+        await client.aclose()
+    raise UsageError(f"no such host: {urlsplit(url).hostname}")
+
+
+async def public_addresses(url: str) -> list[str]:
+    """The host's addresses, every one of which is public: whoever connects to one of these, and
+    does not look the name up anew, reaches no private network.
+
+    Raises:
+        UsageError: not https, no such host, or a private, loopback or link-local address.
+    """
+    parts = _usable(url)
+    loop = asyncio.get_running_loop()
+    host = str(parts.hostname)
+    try:
+        found = await loop.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):  # ValueError: a name that IDNA does not know
+        raise UsageError(f"no such host: {host}", where=url[:80]) from None
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    if not all(map(is_public, addresses)):
+        raise UsageError(f"{host} is an address of a private network", where=url[:80], hint=BY_HAND)
+    return addresses
+
+
+def _usable(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise UsageError("the picture's URL is no usable one", where=url[:80]) from None
+    if parts.scheme != "https" or not parts.hostname:
+        raise UsageError("a picture is fetched over https:// only", where=url[:80])
+    if parts.username is not None or parts.password is not None:
+        shown = url.rpartition("@")[2][:80]
+        raise UsageError("the picture's URL holds a user name or password", where=shown)
+    return parts

@@ -1,0 +1,309 @@
+"""A status and a body, or an error object in a stream, becomes one of our errors (WIRE §1-§6)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import (
+    AuthError,
+    BillingError,
+    BusyError,
+    EasyLLMError,
+    FilteredError,
+    MalformedAnswer,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+)
+from ..secret import LONG, redact
+from .bounded_json import parse_json
+from .retry_after import retry_after
+
+MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
+
+# Patterns are compiled when an error is read: 2 ms that no good answer pays.
+# What servers say when a model takes no images; the status differs (llama.cpp says 500).
+BLIND = (
+    r"(?i)image input is not supported|not support (?:image|vision|multimodal)|mmproj"
+    r"|no endpoints found that support image|image_url is only supported|unsupported content.*image"
+    r"|does not (?:accept|take) images?|missing data required for image input"
+    r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model"
+)
+# litellm's list of how context overflow is worded (WIRE §5g), and the codes for it.
+TOO_LONG = (
+    r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
+    r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
+    r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
+    r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context"
+)
+NO_MODEL = r"(?i)not a valid model|no such model|unknown model"
+BILLING = (
+    r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
+    r"|credit balance|PerDay"
+)
+CODES: dict[str, type[EasyLLMError]] = {
+    "invalid_api_key": AuthError,
+    "authentication_error": AuthError,
+    "permission_error": AuthError,
+    "permission_denied": AuthError,
+    "unauthenticated": AuthError,
+    "model_not_found": NotFoundError,
+    "not_found_error": NotFoundError,
+    "not_found": NotFoundError,
+    "content_filter": FilteredError,
+    "content_policy_violation": FilteredError,
+    "refusal": FilteredError,
+    "max_tokens_exceeded": TooLargeError,
+    "request_too_large": TooLargeError,
+    "image_too_large": TooLargeError,
+    "invalid_request_error": RefusedError,
+    "invalid_argument": RefusedError,
+    "failed_precondition": RefusedError,
+    "invalid_prompt": RefusedError,
+    "invalid_image": RefusedError,
+    "unsupported_image_format": RefusedError,
+    "unsupported_parameter": RefusedError,
+    "unsupported_value": RefusedError,
+}
+STATUSES: dict[int, type[EasyLLMError]] = {
+    401: AuthError, 402: BillingError, 403: AuthError, 404: NotFoundError, 408: BusyError,
+    409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
+}  # fmt: skip
+WRONG_ENDPOINT = "check the endpoint in the profile: does it need /v1 at its end?"
+# Where words of an error stand beside no answer, whatever else a server calls its fields.
+WORDS = (
+    "message", "detail", "error_description", "error_message", "error_msg", "err_msg", "errmsg",
+    "msg", "status_msg", "reason", "title", "Message",
+)  # fmt: skip
+# What says that they are an error's, and no news of how the answer is coming along.
+ERROR_NAMES = ("detail", "errors", "error_description", "error_message", "error_msg", "error_code",
+               "err_msg", "errmsg", "errcode")  # fmt: skip
+ANSWERS = ("choices", "done", "candidates", "output", "response", "usage", "usageMetadata")
+GOOD_CODES = (None, 0, "0", 200, "200", "", "ok", "OK", "success", "Success")
+HINTS: dict[type[EasyLLMError], str] = {
+    AuthError: "check the key and its permissions",
+    NotFoundError: "check the model's name and the endpoint",
+}
+
+
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyLLMError:
+    """The error for a response that is no answer; `headers` have lower-case names."""
+    if 300 <= status < 400:
+        target = headers.get("location", "another address")
+        moved = RefusedError(
+            f"the endpoint moved to {shortened(target)}, which is not followed",
+            hint="put the new address into the profile if you trust it",
+            status=status,
+        )
+        moved.location = headers.get("location") and redact(headers["location"], LONG)
+        return moved
+    parsed = parse(body)
+    error = from_object(parsed if parsed is not None else {}, status, headers)
+    if parsed is None:
+        error.message = _page(body)
+    error.request_id = next(
+        (shortened(headers[name]) for name in ("x-request-id", "request-id", "x-generation-id")
+         if name in headers),
+        None,
+    )  # fmt: skip
+    return error
+
+
+def from_object(
+    body: Any, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> EasyLLMError:
+    """The error for a parsed error body or an error frame, by its code, status and words."""
+    try:
+        return _from_object(body, status, headers)
+    except RecursionError:  # nested deeper than any server means it
+        return _from_object({}, status, headers)
+
+
+def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | None) -> EasyLLMError:
+    inner = _inner(body)
+    message = shortened(message_of(body)) or "the server reported an error"
+    code = _code(inner) or (inner if isinstance(inner, str) and _is_a_name(inner) else None)
+    if status is None or status == 200:
+        status = _number(inner) or _number(body) or None
+    wait = retry_after(headers or {}, body, limited=status == 429)
+    kind = _class(status, code, json.dumps(body)[:20_000])
+    hint = HINTS.get(kind)
+    if kind is BusyError and status is None:
+        from .error_words import class_by_words  # for those without a status or a known code
+
+        kind, hint = class_by_words(message, code or "")
+    if kind is NotFoundError and "try pulling" in message:
+        hint = None
+    error = kind(
+        message,
+        hint=hint,
+        status=status,
+        code=code and redact(code),
+        retry_after=wait,
+    )
+    if isinstance(error, RefusedError) and isinstance(inner, dict):
+        named = inner.get("param")
+        error.parameter = redact(named) if isinstance(named, str) else None
+    should = (headers or {}).get("x-should-retry")
+    if should in {"true", "false"} and not isinstance(error, BillingError):
+        error.retryable = should == "true"
+    return error
+
+
+def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMError]:
+    """Which of our errors: the words that decide whatever the status, the code, the status."""
+    if re.search(BLIND, words):
+        return RefusedError
+    if re.search(TOO_LONG, words):
+        return TooLargeError
+    if status in {402, 429, None} and re.search(BILLING, words):
+        return BillingError
+    if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", words):
+        return AuthError
+    if status == 400 and re.search(NO_MODEL, words):
+        return NotFoundError
+    if status == 403 and '"reasons"' in words:
+        return FilteredError
+    known = CODES.get((code or "").lower())
+    if known and (status is None or known is not RefusedError):
+        return known
+    if status is None and code and re.search(r"image|policy|data_residency", code):
+        return FilteredError if "policy" in code else RefusedError  # Responses' own (WIRE §1b g)
+    if status is None:
+        return BusyError
+    return STATUSES.get(status, RefusedError if 400 <= status < 500 else BusyError)
+
+
+def parse(body: bytes) -> Any:
+    """The body as JSON, or None when it is none, or of more structure than an error has."""
+    try:
+        return parse_json(body)
+    except (ValueError, RecursionError, MalformedAnswer):
+        return None
+
+
+def reports_error(body: dict[str, Any]) -> bool:
+    """Whether a body under 200, or a frame of it, is an error's and not an answer's.
+
+    An error object is one beside an answer as well; other names are only where there is none.
+    """
+    if body.get("error") or body.get("object") == "error":
+        return True
+    if "base_resp" in body and not _is_good(body["base_resp"]):
+        return True
+    if body.get("choices") is not None:  # what nearly every frame has
+        return False
+    if any(body.get(name) is not None for name in ANSWERS) or isinstance(body.get("message"), dict):
+        return False
+    named = any(body.get(name) for name in ERROR_NAMES)
+    failed = body.get("success") is False or body.get("type") == "error" or _number(body) > 0
+    return (named or failed or body.get("status") == "error") and bool(message_of(body))
+
+
+def _is_good(verdict: Any) -> bool:
+    """MiniMax's `base_resp`, which stands beside every answer: 0 is a good one."""
+    return not isinstance(verdict, dict) or verdict.get("status_code") in GOOD_CODES
+
+
+def _inner(body: Any) -> Any:
+    """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
+
+    The innermost wins: gateways wrap the provider's own. Some wrap it
+    as a string of JSON, and some say `"error": true` beside the words.
+    """
+    if isinstance(body, str) and body.lstrip().startswith("{"):
+        within = parse(body.encode("utf-8", "replace"))
+        return _inner(within) if within else body
+    if isinstance(body, list) and body:
+        return _inner(body[0])
+    if not isinstance(body, dict):
+        return body
+    for name in ("error", "errors", "base_resp"):
+        value = body.get(name)
+        if isinstance(value, dict | list | str) and value:
+            return _inner(value)
+    return body
+
+
+def message_of(body: Any) -> str:
+    """The words of an error in any of the known shapes; "" when there are none."""
+    inner = _inner(body)
+    said = _said(inner)
+    if isinstance(body, dict) and inner is not body and (not said or _is_a_name(said)):
+        return _said({name: body[name] for name in WORDS if name in body}) or said
+    return said
+
+
+def _is_a_name(said: str) -> bool:
+    """Whether it is no sentence but a code, `invalid_token`, whose meaning stands beside it."""
+    return "_" in said and " " not in said
+
+
+def _said(inner: Any) -> str:
+    if isinstance(inner, str):
+        return inner
+    if not isinstance(inner, dict):
+        return ""
+    for key in WORDS:
+        value = inner.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, list | dict) and value:
+            return _of_list(value)
+    return ""
+
+
+def _of_list(value: Any) -> str:
+    """FastAPI's detail: [{"loc": ["body", "model"], "msg": "field required"}]."""
+    said = []
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            said.append(str(item))
+            continue
+        place = ".".join(map(str, loc if isinstance(loc := item.get("loc") or [], list) else [loc]))
+        words = message_of(item) or json.dumps(item)
+        said.append(f"{place}: {words}" if place else words)
+    return "; ".join(said)
+
+
+def _code(inner: Any) -> str | None:
+    """The most telling word: code, else type, else status (Google)."""
+    if not isinstance(inner, dict):
+        return None
+    metadata = inner.get("metadata")
+    named = metadata.get("error_type") if isinstance(metadata, dict) else None
+    candidates = (named, inner.get("code"), inner.get("status"), inner.get("type"))
+    return next((word for word in candidates if isinstance(word, str) and word), None)
+
+
+def _number(inner: Any) -> int:
+    """An HTTP status that the object names as its code, or 0."""
+    if not isinstance(inner, dict):
+        return 0
+    for name in ("code", "status", "status_code", "statusCode"):
+        code = inner.get(name)
+        if isinstance(code, str) and len(code) == 3 and code.isdecimal():
+            code = int(code)
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    return 0
+
+
+def _page(body: bytes) -> str:
+    """What an answer that is not JSON says: an HTML page's title, or its first words."""
+    text = body[:20_000].decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
+    if title:
+        return f'the server answered "{shortened(title[1])}"'
+    if "<" in text[:200]:
+        return "the server answered with a web page"
+    return shortened(text) or "the server answered without a word"
+
+
+def shortened(text: str) -> str:
+    """White space folded, keys cut out (before anything is cut off), at most 300 characters."""
+    text = redact(" ".join(text.split()))
+    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
