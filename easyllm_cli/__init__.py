@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from ._version import __version__ as __version__
+
 TYPE_CHECKING = False  # for who checks types it is True; importing typing takes 5 ms
 
 if TYPE_CHECKING:
+    from .completion import Completion
+    from .config.database import ModelConfig as ModelConfig
     from .config.profile import Profile, Timeout
     from .errors import (
         AuthError,
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .events import (
-        Completion,
         Done,
         Event,
         Model,
@@ -36,11 +39,13 @@ if TYPE_CHECKING:
         Start,
         Text,
         Usage,
-        collect,
     )
-    from .messages import Image, Message
+    from .images import Image
+    from .messages import Message
+    from .pipeline.collector import collect
     from .providers.base import BaseLLMProvider
     from .providers.gemini.provider import GeminiProvider
+    from .providers.http import HTTPProvider
     from .providers.litellm.provider import LiteLLMProvider as LiteLLMProvider
     from .providers.ollama import OllamaProvider
     from .providers.openai.chat import OpenAIProvider
@@ -48,7 +53,6 @@ if TYPE_CHECKING:
     from .secret import Secret
     from .service import LLMService
 
-__version__ = "0.1.0"
 __all__ = [
     "AuthError",
     "BaseLLMProvider",
@@ -62,6 +66,7 @@ __all__ = [
     "FilteredError",
     "FirstTokenTimeout",
     "GeminiProvider",
+    "HTTPProvider",
     "Image",
     "IncompleteAnswer",
     "LLMService",
@@ -106,8 +111,8 @@ _HOMES = {
         "TooLargeError",
         "UsageError",
     ),
+    "completion": ("Completion",),
     "events": (
-        "Completion",
         "Done",
         "Event",
         "Model",
@@ -118,26 +123,28 @@ _HOMES = {
         "Start",
         "Text",
         "Usage",
-        "collect",
     ),
-    "messages": (
-        "Image",
-        "Message",
-    ),
+    "images": ("Image",),
+    "messages": ("Message",),
     "config.profile": (
         "Profile",
         "Timeout",
     ),
+    "pipeline.collector": ("collect",),
     "providers.base": ("BaseLLMProvider",),
     "providers.gemini.provider": ("GeminiProvider",),
+    "providers.http": ("HTTPProvider",),
     "providers.ollama": ("OllamaProvider",),
     "providers.openai.chat": ("OpenAIProvider",),
     "providers.openrouter": ("OpenRouterProvider",),
     "secret": ("Secret",),
     "service": ("LLMService",),
 }
-# Public, too, but not for `import *`: each needs an extra (LiteLLMProvider: litellm).
-_WITH_EXTRAS = {"providers.litellm.provider": ("LiteLLMProvider",)}
+# Public, too, but not for `import *`: each needs an extra (the packages litellm, sqlalchemy).
+_WITH_EXTRAS = {
+    "config.database": ("ModelConfig",),
+    "providers.litellm.provider": ("LiteLLMProvider",),
+}
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 

@@ -21,10 +21,12 @@ EasyLLMError                bug          1    ours to mend
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from .events import Completion
+    from .completion import Completion
+
 
 # Every exit code of the command line; README's table is compared with this by a test.
 EXIT_CODES: dict[int, str] = {
@@ -236,3 +238,13 @@ def not_installed(error: ImportError) -> ConfigError | None:
         f"the package {package} is not installed",
         hint=f"pip install 'easyllm-cli[{EXTRAS[package]}]'",
     )
+
+
+def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+    """`did you mean "x"?` for the closest known word, else the list of all."""
+    from difflib import get_close_matches  # on errors only: 2 ms
+
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
+    return "known: " + ", ".join(known)

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .cli.prompt import text_of
+from .completion import Completion
 from .errors import MalformedAnswer, UsageError
-from .events import Completion
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

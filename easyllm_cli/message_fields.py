@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import UsageError
-from .values import is_json
 
 # Fields of a message, and the type of each. A provider that has no place for one of them refuses
 # the message: see providers/unsupported.py.
@@ -69,3 +68,14 @@ def refuse_others(table: Mapping[str, Any], known: tuple[str, ...]) -> None:
             raise UsageError(
                 f"unknown field {key!r} of a message", hint=f"known: {', '.join(known)}"
             )
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value can be sent as JSON."""
+    import json
+
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from contextlib import aclosing
 from typing import Any, Self
 
+from .completion import Completion
 from .config.profile import Profile
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
-from .events import ANY_SIZE, MAX_TEXT_BYTES, Collector, Completion, Event, Retrying, Text, collect
+from .events import ANY_SIZE, MAX_TEXT_BYTES, Event, Retrying, Text
 from .messages import Message, messages_of, question_about
+from .pipeline.collector import Collector, collect
 from .pipeline.completeness import longer
 from .pipeline.reasoning_tags import TagSplitter
 from .providers import provider_names

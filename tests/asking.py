@@ -6,12 +6,14 @@ from typing import Any, TypeVar
 
 import pytest
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Completion, Event, Note, collect
+from easyllm_cli.events import Event, Note
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import SHOWN_AS_IT_COMES
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from tests.standins.request import Request
 from tests.standins.server import StandIn
 
@@ -32,10 +34,10 @@ def openai(server: StandIn, **keys: Any) -> Profile:
 
 
 @asynccontextmanager
-async def opened(asked: Profile) -> AsyncIterator[WireProvider]:
+async def opened(asked: Profile) -> AsyncIterator[HTTPProvider]:
     """The profile's provider, closed at the end."""
     provider = provider_for(asked)
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     try:
         yield provider
     finally:

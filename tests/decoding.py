@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Collector, Completion, Event
+from easyllm_cli.events import Event
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json

@@ -13,7 +13,7 @@ from pathlib import Path
 import trustme
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.messages import MAX_IMAGE_BYTES
+from easyllm_cli.images import MAX_IMAGE_BYTES
 from tests.picture_files import exif, jpeg
 from tests.pictures import png
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.image_header import MAX_PIXELS
-from easyllm_cli.messages import MAX_IMAGE_BYTES
+from easyllm_cli.images import MAX_IMAGE_BYTES
 from tests.adapters import HTTP, Adapter
 from tests.binary import Easyllm, only, spoken
 from tests.peak import run_and_peak

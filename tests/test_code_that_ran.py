@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.events import Collector
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.events import Done, Event, Start, Text, Usage, collect
-from easyllm_cli.messages import Image, Message, messages_of
+from easyllm_cli.events import Done, Event, Start, Text, Usage
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message, messages_of
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.service import LLMService
 from tests.adapters import ADAPTERS, KEY, THOUGHT, Adapter
 from tests.asking import QUESTION, Json, answer, asked_of, events, messages, opened
@@ -179,7 +181,7 @@ async def test_a_provider_works_again_after_aclose(bench: Bench) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_dry_run_holds_no_key(bench: Bench, stream: bool) -> None:
     provider = provider_for(bench.profile(headers={"X-Gate": "plain"}))
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     made = provider.dry_request(messages_of(TALK), stream)
     headers = {name: str(value) for name, value in made.headers.items()}
     assert KEY not in json.dumps([headers, made.url, made.body])

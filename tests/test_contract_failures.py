@@ -18,7 +18,7 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import answer, asked_of, events, failure, messages, opened
 from tests.standins.script import Cut, Reset, Script, Wait, scripted
@@ -192,7 +192,7 @@ async def test_a_provider_answers_after_a_failure(adapter: Adapter) -> None:
         scripted(broken, adapter.script("Hel", ends=False), adapter.script("Hello"))
     ) as server:
         async with opened(adapter.profile(server, max_retries=0)) as provider:
-            assert isinstance(provider, WireProvider)
+            assert isinstance(provider, HTTPProvider)
             for kind in (NetworkError, IncompleteAnswer):
                 with pytest.raises(kind):
                     [event async for event in provider.stream(messages())]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from easyllm_cli.events import collect
+from easyllm_cli.pipeline.collector import collect
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import messages, opened
 from tests.standins.reply import Reply

@@ -3,15 +3,15 @@
 import copy
 import json
 import pickle
+import tracemalloc
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.errors import BusyError, IncompleteAnswer
 from easyllm_cli.events import (
-    Collector,
-    Completion,
     Done,
     Event,
     Note,
@@ -21,8 +21,8 @@ from easyllm_cli.events import (
     Start,
     Text,
     Usage,
-    collect,
 )
+from easyllm_cli.pipeline.collector import Collector, collect
 
 KEYS = ["text", "reasoning", "usage", "response", "finish_reason", "complete", "model", "provider"]
 COUNTS = [
@@ -162,7 +162,8 @@ def test_what_is_forgotten_counts_and_nothing_more_is_held() -> None:
         collector.feed(event)
     collector.forget()
     collector.feed(Text("7890"))
-    assert (collector.text, collector.reasoning, collector.size) == ([], [], 10)
+    held = collector.text.getvalue() + collector.reasoning.getvalue()
+    assert (held, collector.size) == ("", 10)
     with pytest.raises(IncompleteAnswer):
         collector.feed(Text("1"))
     collector.feed(Retrying(2, 0.0, ""))
@@ -180,19 +181,24 @@ def test_the_limit_is_over_text_and_reasoning_together() -> None:
 
 
 @pytest.mark.parametrize("kind", [Text, Reasoning])
-def test_many_small_pieces_are_held_as_few(kind: type[Text] | type[Reasoning]) -> None:
+def test_many_small_pieces_take_little_more_than_their_text(
+    kind: type[Text] | type[Reasoning],
+) -> None:
     collector = Collector()
-    pieces = [f"{number} " for number in range(10_000)]
+    pieces = [f"{number} " for number in range(110_000)]
+    tracemalloc.start()
     for piece in pieces:
-        collector.feed(kind(piece))
-    held = collector.text or collector.reasoning
-    assert len(held) < 1000
-    assert "".join(held) == "".join(pieces)
+        collector.feed(kind(f"{piece} "[:-1]))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 3_000_000  # 110,000 strings and their list would take 8 MB
     for _ in range(2):
         gathered = collector.completion()
         assert (gathered["text"] or gathered["reasoning"]) == "".join(pieces)
     collector.feed(kind("more"))
-    assert "".join(collector.text or collector.reasoning).endswith(f"{pieces[-1]}more")
+    assert (collector.text.getvalue() or collector.reasoning.getvalue()).endswith(
+        f"{pieces[-1]}more"
+    )
 
 
 def test_a_retry_begins_below_the_limit() -> None:

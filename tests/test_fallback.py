@@ -17,7 +17,8 @@ from easyllm_cli.errors import (
     RefusedError,
     TooLargeError,
 )
-from easyllm_cli.events import Collector, Event, Retrying, Start
+from easyllm_cli.events import Event, Retrying, Start
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.service import LLMService
 from tests.adapters import NATIVE
 from tests.asking import messages, profile

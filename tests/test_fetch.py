@@ -7,7 +7,7 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, EasyLLMError, NetworkError, UsageError
-from easyllm_cli.messages import Image
+from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
 from tests.picture_site import RED, Site, serving
 

@@ -9,7 +9,8 @@ from easyllm_cli.config.endpoints import endpoint_of
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import UsageError
 from easyllm_cli.image_header import sniff
-from easyllm_cli.messages import Image, Message
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.image_inputs import refuse_other_kinds
 from tests.adapters import ADAPTERS, Adapter

@@ -9,7 +9,8 @@ import pytest
 
 from easyllm_cli.errors import UsageError
 from easyllm_cli.image_header import sniff
-from easyllm_cli.messages import MAX_IMAGE_BYTES, Image, Message, messages_of
+from easyllm_cli.images import MAX_IMAGE_BYTES, Image
+from easyllm_cli.messages import Message, messages_of
 from tests.another_user import as_another_user
 from tests.pictures import gif_1x1, png
 

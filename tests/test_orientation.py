@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from easyllm_cli.events import Note
 from easyllm_cli.image_header import orientation
-from easyllm_cli.messages import Image, Message
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
 from easyllm_cli.providers.image_inputs import with_bytes
 from easyllm_cli.transport import image_download
 from tests.adapters import ADAPTERS, Adapter

@@ -11,7 +11,8 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer, NetworkError
-from easyllm_cli.events import Event, Text, Usage, collect
+from easyllm_cli.events import Event, Text, Usage
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.transport.timeouts import Patience, within
 from tests.adapters import ADAPTERS, HTTP, KEY, Adapter
 from tests.asking import answer, messages, opened, profile

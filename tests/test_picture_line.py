@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.image_header import pixels
-from easyllm_cli.messages import Image
+from easyllm_cli.images import Image
 from easyllm_cli.render.picture import amount, described
 from tests.binary import Easyllm, only, said
 from tests.pictures import png

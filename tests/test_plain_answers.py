@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError, MalformedAnswer
-from easyllm_cli.events import Collector, Completion, Note
+from easyllm_cli.events import Note
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.decoder import Decoder
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.providers.ollama_frames import OllamaDecoder

@@ -10,7 +10,7 @@ import pytest
 
 from easyllm_cli import LLMService, OpenAIProvider
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.events import collect
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.plugins import GROUP, plugin_names
 from easyllm_cli.providers import provider_class
 from tests.asking import bodies, messages

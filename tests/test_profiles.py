@@ -15,9 +15,9 @@ from easyllm_cli.config.profile import (
     build,
     canonical,
 )
-from easyllm_cli.errors import ConfigError
+from easyllm_cli.config.settings import CHECKS, RANGES
+from easyllm_cli.errors import ConfigError, nearest
 from easyllm_cli.secret import Secret
-from easyllm_cli.values import CHECKS, RANGES, nearest
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"temperature": True}, "temperature must be float, not bool"),

@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError, IncompleteAnswer
-from easyllm_cli.events import (
-    Collector,
-    Completion,
-    Done,
-    Event,
-    Reasoning,
-    Reclassified,
-    Text,
-    collect,
-)
+from easyllm_cli.events import Done, Event, Reasoning, Reclassified, Text
+from easyllm_cli.pipeline.collector import Collector, collect
 from easyllm_cli.pipeline.reasoning_marks import ANSWERS, CLOSER_OF, HEADERS, LONE, OPENERS
 from easyllm_cli.pipeline.reasoning_tags import TagSplitter, split_tags
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli import LLMService
-from easyllm_cli.events import Collector, Reasoning, Text
+from easyllm_cli.events import Reasoning, Text
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.pipeline.reasoning_marks import (
     ALL,
     CHANNELS,

@@ -6,7 +6,7 @@ from easyllm_cli.config.profile import DEFAULTS, Profile
 from easyllm_cli.errors import RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from tests.adapters import HTTP, KEY, Adapter
 from tests.asking import Json, bodies, events, failure, notes, openai
 from tests.standins.openai import OpenAIServer
@@ -117,7 +117,7 @@ def test_soft_defaults_make_room_for_effort() -> None:
 def official_body(config: Json) -> set[str]:
     """The fields that would be sent to the vendor's own host."""
     provider = provider_for(Profile.of(config))
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     request = provider.request([Message("user", ("hi",))], True)
     assert request.url == "https://api.openai.com/v1/chat/completions"
     return set(request.body or {})

@@ -3,7 +3,7 @@
 import pytest
 
 from easyllm_cli.errors import RefusedError
-from easyllm_cli.events import collect
+from easyllm_cli.pipeline.collector import collect
 from tests.adapters import HTTP
 from tests.asking import Json, bodies, events, failure, messages, notes, openai, opened, profile
 from tests.standins.openai import OpenAIServer, refuse

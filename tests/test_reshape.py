@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.errors import RefusedError
-from easyllm_cli.events import collect
+from easyllm_cli.pipeline.collector import collect
 from tests.adapters import HTTP, Adapter
 from tests.asking import answer, bodies, events, failure, messages, notes, openai, opened
 from tests.standins.openai import OpenAIServer

@@ -6,9 +6,10 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.messages import Image, Message, messages_of
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message, messages_of
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.openai.chat import OpenAIProvider
 from easyllm_cli.providers.openai.responses import ResponsesProvider
 from easyllm_cli.transport.base import Request
@@ -27,7 +28,7 @@ def made(*, think: bool = False, schema: Json | None = None, **keys: Any) -> Req
     usual = {"provider": "openai", "model": "m", "api": "responses", "api_key": KEY}
     asked = Profile.of({**usual, **keys}).with_(think=think or None, schema=schema)
     provider = provider_for(asked)
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     return provider.request(messages_of([{"role": "system", "content": "Be brief."}, *TALK]), True)
 
 

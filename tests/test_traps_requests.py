@@ -13,7 +13,7 @@ from easyllm_cli.errors import AuthError, RefusedError, UsageError
 from easyllm_cli.events import Note
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.vendors import VENDORS
 from tests.adapters import ADAPTERS, KEY, Adapter
 from tests.asking import Json, answer, asked_of, events, failure, openai, opened
@@ -32,7 +32,7 @@ every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one
 def body_of(asked: Profile) -> Json:
     """What would be sent, built without a network."""
     provider = provider_for(asked)
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     body = provider.request([Message("user", ("hi",))], True).body
     assert body is not None
     return body

@@ -17,7 +17,7 @@ from easyllm_cli import (
     UsageError,
     collect,
 )
-from easyllm_cli.messages import Image
+from easyllm_cli.images import Image
 from easyllm_cli.providers.local.provider import LocalProvider
 from easyllm_cli.providers.openai.responses import ResponsesProvider
 from tests.asking import Json, messages

@@ -10,8 +10,10 @@ import pytest
 
 from easyllm_cli import LLMService, Message, OpenAIProvider, Profile
 from easyllm_cli.errors import ConfigError, UsageError
-from easyllm_cli.events import Note, collect
-from easyllm_cli.messages import Image, with_instruction
+from easyllm_cli.events import Note
+from easyllm_cli.images import Image
+from easyllm_cli.messages import with_instruction
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers.ignored_settings import refuse_options
 from tests.adapters import ADAPTERS, Adapter
 from tests.asking import Json, answer, asked_of, events, messages, opened

@@ -12,7 +12,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.transport.base import Request
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 from tests.asking import Json
@@ -35,7 +35,7 @@ def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
     """What would be sent to a vendor."""
     config = {"provider": name, "model": "m", **keys}
     provider = provider_for(Profile.of(config).with_(think=think or None))
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     return provider.request([Message("user", ("hi",))], True)
 
 

@@ -29,7 +29,7 @@ def main() -> NoReturn:
 def command_line(arguments: list[str]) -> int:
     """Run one command line; gives the exit code. Never raises for what a user can cause."""
     if arguments == ["--version"]:  # answered before typer is imported (DESIGN §7)
-        from .. import __version__
+        from .._version import __version__
 
         print(f"easyllm {__version__}")
         return 0

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
+from ..completion import Completion
 from ..errors import EasyLLMError, OutputError, UsageError
-from ..events import ANY_SIZE, Collector, Completion, Event, Note, Reasoning, Retrying, Start, Text
+from ..events import ANY_SIZE, Event, Note, Reasoning, Retrying, Start, Text
+from ..pipeline.collector import Collector
 from ..render import Look, is_terminal
 from ..render.output import KEPT, complain
 from ..render.plain import Renderer
@@ -108,7 +110,7 @@ class Road:
     def _completion(self, error: EasyLLMError | None) -> Completion:
         """The answer, or the most that came of it in any attempt."""
         best = (error.partial if error else None) or self.stopped
-        if best and len(best["text"]) >= sum(map(len, self.gathered.text)):
+        if best and len(best["text"]) >= self.gathered.text.tell():
             return best  # and no second copy is made of an answer that may be long
         return self.gathered.completion()
 
@@ -137,7 +139,7 @@ class Road:
             self._note(f"{event.why}{wait} (try {event.attempt})")
         elif isinstance(event, Note):
             # In the middle of an answer it would cut what is still open on the screen in two.
-            if self.gathered.text:
+            if self.gathered.text.tell():
                 self._waiting.append(event.text)
             else:
                 self._note(event.text)
@@ -161,7 +163,7 @@ class Road:
     def _say_how_it_went(self) -> None:
         """With -u tokens, times and cost; reasoning that the provider keeps to itself."""
         seen = self.look.reasoning == "show" or (self.look.reasoning == "auto" and is_terminal(2))
-        if self.gathered.hidden and not self.gathered.reasoning and seen:
+        if self.gathered.hidden and not self.gathered.reasoning.tell() and seen:
             tokens = self.gathered.usage.reasoning_tokens
             self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
         if not self.question.show.usage:

@@ -146,7 +146,7 @@ def load(name: str, package: str, says: str) -> Any:
 
 def print_version(on: bool) -> None:
     if on:
-        from .. import __version__
+        from .._version import __version__
 
         typer.echo(f"easyllm {__version__}")
         raise typer.Exit

@@ -101,7 +101,7 @@ def is_file(name: str) -> bool:
 def _option_for(name: str, text: bool) -> str:
     """-a for a picture, -f for another file; `text`: for one that cannot be read."""
     from ..image_header import sniff
-    from ..picture_file import AS_IT_IS
+    from ..images import AS_IT_IS
 
     try:
         with open(os.open(name, AS_IT_IS), "rb") as file:

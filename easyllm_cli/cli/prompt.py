@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from ..errors import UsageError
-from ..messages import MAX_IMAGE_BYTES, Image, Message
+from ..images import MAX_IMAGE_BYTES, Image
+from ..messages import Message
 from ..render.output import complain
 from ..text_encoding import decode_text
 from . import stdin

@@ -10,7 +10,8 @@ from ..errors import UsageError
 from ..events import (
     MAX_TEXT_BYTES,
 )
-from ..messages import Image, Message, with_system
+from ..images import Image
+from ..messages import Message, with_system
 from ..render import Look, choose
 from ..render.output import complain
 from ..service import LLMService
@@ -136,13 +137,13 @@ def dry_run(profile: Profile, messages: list[Message], question: Question, notes
     """Print the request that would be sent, keys as ***; no network, no key needed."""
     from ..pipeline.think_prompt import asked
     from ..providers import provider_for
-    from ..providers.http import WireProvider
+    from ..providers.http import HTTPProvider
     from ..render.json import print_object
 
     provider = provider_for(profile)
     if profile.elicit == "always":
         messages = asked(provider, messages)
-    if not isinstance(provider, WireProvider):
+    if not isinstance(provider, HTTPProvider):
         raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
     made = provider.dry_request(messages, stream=question.run.stream is not False)
     for note in [] if question.common.quiet else notes:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..completion import Completion
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
-from ..events import Completion
 from ..render.output import complain, complain_of
 from ..secret import redact
 

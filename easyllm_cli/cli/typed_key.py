@@ -9,11 +9,10 @@ import warnings
 
 from ..config.credentials import usable
 from ..config.profiles_file import read_profiles
-from ..errors import EasyLLMError, UsageError
+from ..errors import EasyLLMError, UsageError, nearest
 from ..providers import provider_names
 from ..secret import Secret
 from ..text_encoding import refuse_utf16
-from ..values import nearest
 
 LONGEST = 64 * 1024  # bytes; a key is shorter, and a line that never ends must not fill memory
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..completion import Completion
 from ..errors import IncompleteAnswer
-from ..events import Completion
 
 if TYPE_CHECKING:
     from ..json_schema import Schema

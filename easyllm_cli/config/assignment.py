@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..errors import ConfigError, UsageError
-from ..values import nearest
+from ..errors import ConfigError, UsageError, nearest
 from .profile import KEYS, canonical, checked
 from .toml_document import toml_value
 

@@ -9,9 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, OutputError
+from ..errors import ConfigError, OutputError, nearest
 from ..private_file import locked, refuse_if_others_write, replace, write_new
-from ..values import nearest
 from ..vendors import VENDORS
 from .assignment import assignment
 from .profiles_file import Profiles, as_text, bytes_of, parsed

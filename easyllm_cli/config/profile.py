@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 from ..secret import Secret
-from ..values import (
+from .settings import (
     RANGES,
     fits,
     from_form,
     header_value,
     is_beyond_floats,
-    nearest,
     refuse_what_is_no_json,
 )
 

@@ -8,10 +8,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 from ..private_file import MAX_FILE_BYTES, refuse_if_open, refuse_if_others_write
 from ..text_encoding import decode_text
-from ..values import nearest
 from ..vendors import VENDORS
 from .paths import config_folder
 from .places import MOST_DOTS, line_of_absurd_key, position

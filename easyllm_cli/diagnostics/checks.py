@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from ipaddress import ip_address
 
+from ..completion import Completion
 from ..config.credentials import source_of
-from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError
-from ..events import Completion, Reasoning, Text
-from ..messages import Image, Message
+from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, nearest
+from ..events import Reasoning, Text
+from ..images import Image
+from ..messages import Message
 from ..providers import provider_for
 from ..secret import Secret
-from ..values import nearest
 from .probe import Finding, Patient
 
 # A picture of one pixel, to ask whether the model would be refused one; it is never sent.

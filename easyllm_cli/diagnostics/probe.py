@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ..errors import AuthError, BillingError, ConfigError, EasyLLMError, NetworkError
 from ..providers.base import BaseLLMProvider
-from ..providers.http import WireProvider
+from ..providers.http import HTTPProvider
 from ..transport.network import Route
 
 # Where the request can go wrong, in the order of its way.
@@ -45,7 +45,7 @@ class Patient:
     def __init__(self, provider: BaseLLMProvider) -> None:
         self.provider = provider.for_one_answer()
         self.profile = provider.profile
-        self.wire = self.provider if isinstance(self.provider, WireProvider) else None
+        self.wire = self.provider if isinstance(self.provider, HTTPProvider) else None
         url = self.wire.endpoint.url if self.wire and not provider.models_note else ""
         self.route = Route(self.profile, url)
         self.parts = urlsplit(url)

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from ..completion import Completion
 from ..errors import FilteredError, IncompleteAnswer, MalformedAnswer
-from ..events import Collector, Completion, Done, Event, Reasoning, Retrying, Text
+from ..events import Done, Event, Reasoning, Retrying, Text
+from .collector import Collector
 
 
 class Taken:
@@ -45,7 +47,7 @@ class Taken:
 
     def most(self) -> Completion:
         """The attempt with the most text; held text where nothing was handed on."""
-        nothing = not self.gathered.text and not self.gathered.reasoning
+        nothing = not self.gathered.text.tell() and not self.gathered.reasoning.tell()
         return longer(self._best, (self._raw if nothing else self.gathered).completion())
 
 
@@ -69,7 +71,7 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
         MalformedAnswer: nothing at all came.
     """
     reason = done.finish_reason
-    if any(piece.strip() for piece in gathered.text):
+    if gathered.text.getvalue().strip():
         if strict and not done.complete:
             raise IncompleteAnswer(f"the answer is not complete: {reason}", retryable=False)
         return
@@ -79,7 +81,7 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
         raise IncompleteAnswer(
             "the model called a tool, and tools are not supported", retryable=False
         )
-    if gathered.reasoning or gathered.hidden:
+    if gathered.reasoning.tell() or gathered.hidden:
         raise IncompleteAnswer(
             "the model only reasoned and gave no answer",
             hint="raise --max-tokens" if reason == "length" else "ask again, or raise --max-tokens",

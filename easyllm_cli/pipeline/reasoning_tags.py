@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from io import StringIO
 from typing import Any
 
 from ..errors import EasyLLMError
 from ..events import Done, Event, Reasoning, Reclassified, Text
-from ..pieces import Pieces
 from .reasoning_marks import (
     CLOSER_OF,
     HARMONY_ENDS,
@@ -58,7 +58,7 @@ class TagSplitter:
         self._hold = hold and mode == "auto"
         self._read = {"auto": self._start, "implicit": self._implicit, "off": self._plain}[mode]
         self._rest = ""
-        self._seen = Pieces()
+        self._seen = StringIO()
         self._space = ""  # white space of the reasoning that is held
         self._blocks = 0
         self._reasoned = False
@@ -107,15 +107,15 @@ class TagSplitter:
             self._space = "\n\n" if self._reasoned else ""
             yield from self._thought(rest)  # a header that was cut is no answer
         elif rest and not (self._blocks and not rest.strip()):
-            self._seen.add(rest)
+            self._seen.write(rest)
             if not self._hold:
                 yield Text(self._gap + rest)
         if self._hold:
             yield from self._release()
 
     def _release(self) -> Iterator[Event]:
-        held = "".join(self._seen)
-        self._seen = Pieces()
+        held = self._seen.getvalue()
+        self._seen = StringIO()
         if held:
             yield Text(held)
 
@@ -232,14 +232,14 @@ class TagSplitter:
         """Whether what may end the answer, and stands in front now, is no text of its own."""
         if self._counts is None and rest.startswith(self._ends + HEADERS):
             self._looked += 1
-            self._counts = self._looked <= ENOUGH_TAGS and not quoted("".join(self._seen))
+            self._counts = self._looked <= ENOUGH_TAGS and not quoted(self._seen.getvalue())
         return bool(self._counts)
 
     def _said(self, length: int) -> Iterator[Event]:
         """The next characters of the answer in a channel."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
-            self._seen.add(piece)
+            self._seen.write(piece)
             yield Text(self._gap + piece)
             self._gap = ""
 
@@ -251,7 +251,7 @@ class TagSplitter:
         while found := next(marks_in(self._rest, WATCHED), None):
             at, tag = found
             yield from self._written(at)
-            before = "".join(self._seen)
+            before = self._seen.getvalue()
             self._looked += 1
             if tag in CLOSER_OF:
                 self._opened += not quoted(before)
@@ -265,7 +265,7 @@ class TagSplitter:
                 self._read = self._start
                 yield from self._reclassify(before)
                 self._hold = False
-                self._seen = Pieces()
+                self._seen = StringIO()
                 return
             yield from self._written(len(tag))
             if self._looked > ENOUGH_TAGS:  # the answer is about tags
@@ -277,7 +277,7 @@ class TagSplitter:
         """The next characters of the answer, which may have to wait."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
-            self._seen.add(piece)
+            self._seen.write(piece)
             if not self._hold:
                 yield Text(piece)
 

@@ -10,19 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
+from ..completion import Completion
 from ..config.profile import DEFAULTS, Profile
 from ..errors import ConfigError, EasyLLMError
-from ..events import (
-    MAX_TEXT_BYTES,
-    Completion,
-    Done,
-    Event,
-    Model,
-    Note,
-    Text,
-    collect,
-)
+from ..events import MAX_TEXT_BYTES, Done, Event, Model, Note, Text
 from ..messages import Message, messages_of, question_about, with_system
+from ..pipeline.collector import collect
 from ..pipeline.completeness import Taken, judge
 from ..pipeline.reasoning_tags import split_tags
 from ..pipeline.retry import retrying

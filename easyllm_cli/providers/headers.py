@@ -7,9 +7,9 @@ import os
 from ..config.credentials import refuse_plain
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
+from ..config.settings import header_value
 from ..errors import ConfigError
 from ..secret import SECRET_NAME, Secret
-from ..values import header_value
 
 
 def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, str | Secret]:

@@ -1,4 +1,4 @@
-"""WireProvider: an adapter that speaks HTTP itself, as a request to build and a decoder."""
+"""HTTPProvider: an adapter that speaks HTTP itself, as a request to build and a decoder."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..errors import (
     MalformedAnswer,
     NetworkError,
     NotFoundError,
+    nearest,
 )
 from ..events import Done, Event, Note, Reasoning, Start, Text, Usage
 from ..messages import Message
@@ -32,7 +33,6 @@ from ..transport.framing import Framing, Whole
 from ..transport.json_frames import Parsed, exchange
 from ..transport.response_errors import HINTS, WRONG_ENDPOINT
 from ..transport.timeouts import Patience
-from ..values import nearest
 from ..vendors import Vendor, vendor_of
 from .base import BaseLLMProvider
 from .decoder import Decoder
@@ -46,7 +46,7 @@ from .unsupported_parameters import Repair, has_limit
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
 
 
-class WireProvider(BaseLLMProvider):
+class HTTPProvider(BaseLLMProvider):
     """Adapters write `request`, `framing`, `decoder` and, where it needs the network, `prepare`.
 
     `wire_names`: for each profile key that a server may refuse, its place in the body.

@@ -12,7 +12,8 @@ from ..config.endpoints import Endpoint
 from ..config.profile import Profile
 from ..errors import UsageError
 from ..image_header import orientation
-from ..messages import Image, Message
+from ..images import Image
+from ..messages import Message
 from ..transport.image_download import fetched
 from ..vendors import IMAGE_KINDS, LLAMACPP_IMAGES, vendor_of
 from .openai.model_families import is_openais_own

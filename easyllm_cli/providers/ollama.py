@@ -11,7 +11,7 @@ from ..messages import Message
 from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
 from .decoder import Decoder
-from .http import WireProvider
+from .http import HTTPProvider
 from .image_inputs import with_bytes
 from .model_list import rows
 from .ollama_frames import OllamaDecoder
@@ -29,7 +29,7 @@ TOP_LEVEL = ("format", "keep_alive", "truncate", "shift", "think", "tools", "log
 RAISE_CONTEXT = "raise num_ctx in the profile (or -o num_ctx=N)"
 
 
-class OllamaProvider(WireProvider):
+class OllamaProvider(HTTPProvider):
     """POST {host}/api/chat; content is a string, images are bare base64."""
 
     provider: ClassVar[str] = "ollama"

@@ -10,11 +10,10 @@ from types import new_class
 from typing import Any, ClassVar
 
 from ..config.profile import Profile
-from ..errors import ConfigError, EasyLLMError
+from ..errors import ConfigError, EasyLLMError, nearest
 from ..events import Event, Model
 from ..messages import Message
 from ..plugins import described, plugin_names, plugin_of
-from ..values import nearest
 from ..vendors import VENDORS
 from .base import BaseLLMProvider
 
@@ -88,7 +87,7 @@ class Blaming(BaseLLMProvider):
     is_mine = step("is_mine")
     reasons = step("reasons")
     try_key = step("try_key")
-    # Of a WireProvider alone; of any other nobody asks for them.
+    # Of a HTTPProvider alone; of any other nobody asks for them.
     prepare = step("prepare")
     dry_request = step("dry_request")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..completion import Completion
 from ..errors import EasyLLMError
-from ..events import Completion, Done, Event
+from ..events import Done, Event
 from ..secret import LONG, redact
 from .output import Stream
 from .plain import Renderer

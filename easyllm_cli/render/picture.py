@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..image_header import pixels
-from ..messages import Image
+from ..images import Image
 
 
 def described(image: Image) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
+from ..completion import Completion
 from ..errors import IncompleteAnswer
-from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Start, Text
+from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
 from . import Look, is_terminal
 from .output import Stream
 from .reasoning import Aside

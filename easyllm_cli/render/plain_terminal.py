@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..events import Completion, Event, Reclassified
+from ..completion import Completion
+from ..events import Event, Reclassified
 from .output import complain
 from .plain import AsItComes
 

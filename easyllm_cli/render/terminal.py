@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..events import Completion, Event, Reasoning, Reclassified, Retrying, Start, Text
+from ..completion import Completion
+from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
 from . import Look, takes_color
 from .output import Stream, complain
 from .plain import Renderer

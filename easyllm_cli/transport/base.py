@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
-from .. import __version__
+from .._version import __version__
 from ..errors import MalformedAnswer, NetworkError
 from ..secret import Secret
 from .network_errors import is_http_error, network_error

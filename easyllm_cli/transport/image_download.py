@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..config.profile import Profile
 from ..errors import BusyError, EasyLLMError, NetworkError, RefusedError, UsageError
-from ..messages import MAX_IMAGE_BYTES, Image
+from ..images import MAX_IMAGE_BYTES, Image
 from .base import Request
 from .http import Client
 from .public import is_public

@@ -24,7 +24,8 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.messages import Image, Message
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
 from tests.adapters import HTTP, KEY, google_images, google_turns
 from tests.asking import (
     QUESTION,

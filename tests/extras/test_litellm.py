@@ -17,7 +17,8 @@ from easyllm_cli.errors import (
     UsageError,
 )
 from easyllm_cli.events import Reasoning, Start, Text, Usage
-from easyllm_cli.messages import Image, Message, messages_of
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message, messages_of
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.asking import answer, events, failure, messages, notes
 from tests.binary import wait_until

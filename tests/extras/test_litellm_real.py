@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.events import Collector, collect
-from easyllm_cli.messages import Image, Message
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
+from easyllm_cli.pipeline.collector import Collector, collect
 from tests.asking import answer, events, opened, profile
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
 from tests.pictures import png

@@ -10,7 +10,8 @@ from typing import Any
 from easyllm_cli.cli.verdict import verdict
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import MAX_TEXT_BYTES, Collector, Note, Retrying
+from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying
+from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers import provider_for
 from tests.asking import messages
 from tests.binary import FAST, Ran

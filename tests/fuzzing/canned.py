@@ -10,7 +10,7 @@ from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import Done, Reasoning, Reclassified, Text
 from easyllm_cli.messages import messages_of
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.http import WireProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.transport.base import Answer, Request, accept
 from easyllm_cli.transport.timeouts import Patience
 from tests.adapters import KEY, Adapter
@@ -45,12 +45,12 @@ class Canned:
         pass
 
 
-def provider_with(adapter: Adapter, carrier: Canned, **keys: Any) -> WireProvider:
+def provider_with(adapter: Adapter, carrier: Canned, **keys: Any) -> HTTPProvider:
     """The adapter, asking this carrier; it never tries twice."""
     usual = {"model": adapter.model, "api_key": KEY, "api": adapter.api, "max_retries": 0}
     asked = profile(adapter.provider, NOWHERE + adapter.base, **{**usual, **keys})
     provider = provider_for(asked)
-    assert isinstance(provider, WireProvider)
+    assert isinstance(provider, HTTPProvider)
     provider.__dict__["carrier"] = carrier
     return provider
 
@@ -65,7 +65,7 @@ class Told:
     error: EasyLLMError | None = None
 
 
-async def told(provider: WireProvider, stream: bool = True) -> Told:
+async def told(provider: HTTPProvider, stream: bool = True) -> Told:
     """Everything of one answer; no exception but our own passes for an error."""
     heard = Told()
     try:

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from easyllm_cli.cli.completion import split
 from easyllm_cli.cli.profile_selection import options_of
+from easyllm_cli.completion import Completion
 from easyllm_cli.config.endpoints import endpoint_of, is_loopback
 from easyllm_cli.config.key_store.key_file import entries
 from easyllm_cli.config.model_list_cache import is_word, known_models, remember
 from easyllm_cli.config.paths import keys_file, state_folder
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Completion
 from easyllm_cli.image_header import MAGIC
+from easyllm_cli.images import Image
 from easyllm_cli.json_schema import Schema
-from easyllm_cli.messages import Image, messages_of
+from easyllm_cli.messages import messages_of
 from easyllm_cli.render.picture import described
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import json_values, mutated, texts

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NotFoundError, RefusedError, TooLargeError
-from easyllm_cli.events import Collector, Completion, Event, Reasoning, Text
+from easyllm_cli.events import Event, Reasoning, Text
+from easyllm_cli.pipeline.collector import Collector
 from tests.asking import Json, answer, events, failure, messages, opened, profile
 from tests.pictures import png
 from tests.servers.fixtures import RealServer

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from ...events import ANY_SIZE, Collector, Done, Event, Start, Text
+from ...events import ANY_SIZE, Done, Event, Start, Text
+from ...pipeline.collector import Collector
 from ..option_types import worded
 from ..options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
 from ..prompt import Stdin

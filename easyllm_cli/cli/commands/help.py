@@ -26,9 +26,9 @@ def help(topic: Topic = None) -> int:
 
     easyllm help exit-codes
     """
+    from ...errors import nearest
     from ...render import is_terminal
     from ...render.output import Stream
-    from ...values import nearest
     from ..app import COMMANDS, command
 
     if topic in COMMANDS and topic not in TOPICS:

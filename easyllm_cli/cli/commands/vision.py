@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
-from ...messages import Image
+from ...images import Image
 from ..options import Ask, Common, Run, Sampling, Show, Target, options
 from ..prompt import Stdin
 

@@ -12,9 +12,8 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.orm import Mapper, Session, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
-from ...errors import ConfigError
+from ...errors import ConfigError, nearest
 from ...plugins import plugin_names
-from ...values import nearest
 from ...vendors import VENDORS
 from ..profile import TrustedConfig, build
 from .failures import GIVE, typed

@@ -12,9 +12,8 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from ...errors import ConfigError
+from ...errors import ConfigError, nearest
 from ...secret import Secret, redact
-from ...values import nearest
 from ..profile import Profile, build
 from .failures import CANNOT, typed
 from .rows import config_of, place_of

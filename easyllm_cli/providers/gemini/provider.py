@@ -15,7 +15,7 @@ from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
-from ..http import WireProvider
+from ..http import HTTPProvider
 from ..image_inputs import with_bytes
 from ..model_list import rows
 from ..unsupported_parameters import place
@@ -32,7 +32,7 @@ MAX_PAGES = 50
 TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
 
 
-class GeminiProvider(WireProvider):
+class GeminiProvider(HTTPProvider):
     """POST {base}/models/MODEL:streamGenerateContent; the key goes in a header, never the URL."""
 
     provider: ClassVar[str] = "gemini"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...events import Model
-from ...messages import Image, Message
+from ...images import Image
+from ...messages import Message
 from ..openai.chat_decoder import count
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
+from ...config.settings import header_value
 from ...errors import EasyLLMError
 from ...events import Model
 from ...secret import Secret
@@ -21,7 +22,6 @@ from ...transport.connections import close_with_loop
 from ...transport.framing import BODY
 from ...transport.json_frames import Parsed
 from ...transport.timeouts import Patience
-from ...values import header_value
 from .decoder import described, frame, whole
 from .errors import from_litellm
 

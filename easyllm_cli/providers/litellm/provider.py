@@ -19,7 +19,7 @@ from ...transport.base import Request
 from ...transport.json_frames import Parsed
 from ...transport.timeouts import Patience
 from ..decoder import Decoder
-from ..http import WireProvider
+from ..http import HTTPProvider
 from ..openai.chat import OpenAIProvider
 from ..openai.model_families import LONE_CLOSER
 from ..openai.reasoning_params import reasoning_effort
@@ -99,7 +99,7 @@ class LiteLLMProvider(OpenAIProvider):
             yield Note(f"{one.model}: {why}; asking {after.model}")
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        """As WireProvider.prepare: litellm's table is no list of installed models.
+        """As HTTPProvider.prepare: litellm's table is no list of installed models.
 
         Raises:
             UsageError: an image of a kind that the vendor behind the model does not take.
@@ -110,7 +110,7 @@ class LiteLLMProvider(OpenAIProvider):
             host = HOSTS.get(vendor_behind(self.model), "") if not self.endpoint.url else ""
             behind = Endpoint(f"https://{host}") if host else self.endpoint
             refuse_other_kinds(messages, behind, "litellm", self.model)
-        return await WireProvider.prepare(self, messages)
+        return await HTTPProvider.prepare(self, messages)
 
     def headers(self) -> dict[str, str | Secret]:
         """The profile's own headers; the key goes as an argument of the call."""

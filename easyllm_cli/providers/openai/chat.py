@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from ...config.endpoints import is_loopback
 from ...errors import EasyLLMError, RefusedError
 from ...events import Model
+from ...images import Image
 from ...message_fields import FIELDS
-from ...messages import CachedText, Image, Message
+from ...messages import CachedText, Message
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents

@@ -8,10 +8,10 @@ from typing import Any
 from ...config.profile import Profile
 from ...secret import Secret
 from ...transport import carrier_for
-from ..http import WireProvider
+from ..http import HTTPProvider
 
 
-class TakesClient(WireProvider):
+class TakesClient(HTTPProvider):
     """Speaks OpenAI's protocol, over our own HTTP or through `openai`'s client."""
 
     def __init__(

@@ -8,7 +8,8 @@ from itertools import takewhile
 from typing import Any
 
 from ...errors import EasyLLMError, NotFoundError, RefusedError
-from ...messages import Image, Message
+from ...images import Image
+from ...messages import Message
 from ...transport.base import Request
 from ...transport.response_errors import HINTS
 from ..decoder import Decoder
@@ -127,7 +128,7 @@ class ResponsesProvider(OpenAIProvider):
         return None
 
     async def explain(self, error: EasyLLMError) -> None:
-        """As WireProvider.explain; where the model is there, it is the path that is not."""
+        """As HTTPProvider.explain; where the model is there, it is the path that is not."""
         await super().explain(error)
         vague = isinstance(error, NotFoundError) and error.hint == HINTS[NotFoundError]
         if vague and error.code != "model_not_found":

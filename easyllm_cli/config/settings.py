@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from .errors import ConfigError
-from .secret import Secret
+from ..errors import ConfigError
+from ..secret import Secret
 
 # What each annotation of Profile takes from TOML or JSON; True is no number here.
 CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -73,16 +73,6 @@ def header_value(name: str, value: str, what: str = "") -> str:
     return value
 
 
-def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
-    """`did you mean "x"?` for the closest known word, else the list of all."""
-    from difflib import get_close_matches  # on errors only: 2 ms
-
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
-    if close:
-        return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
-    return "known: " + ", ".join(known)
-
-
 def fits(value: Any, types: str) -> bool:
     """Whether a value fits an annotation such as `str | list[str] | None`."""
     return any(CHECKS[one](value) for one in types.split(" | "))
@@ -128,15 +118,6 @@ def _number(text: str, kinds: list[str]) -> Any:
 def is_beyond_floats(value: Any) -> bool:
     """Whether it is a whole number that no float holds: TOML and JSON have them of any length."""
     return isinstance(value, int) and value.bit_length() >= 1024
-
-
-def is_json(value: Any) -> bool:
-    """Whether a value can be sent."""
-    try:
-        refuse_what_is_no_json(value)
-    except ConfigError:
-        return False
-    return True
 
 
 def refuse_what_is_no_json(options: Any) -> None:

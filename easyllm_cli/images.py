@@ -1,0 +1,194 @@
+"""Image: a picture for a model, from bytes, base64, a data URL, a file or an https URL."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+
+MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture: its bytes and media type, or the https URL where it stands."""
+
+    data: bytes = b""
+    media_type: str = ""
+    url: str = ""
+    name: str = ""
+    # How closely the model looks, and whether the prompt is cached up to here, in OpenAI's and
+    # Anthropic's words.
+    detail: str = ""
+    cache_control: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    @classmethod
+    def of(cls, source: bytes | str | os.PathLike[str], *, paths: bool = False) -> Image:
+        """From bytes, base64, a data URL, a pathlib.Path or an https URL; the kind is sniffed.
+
+        `paths`: a str may be a path, too. Text may be a stranger's, who would read your files.
+        Raises:
+            UsageError: it is missing, unreadable, too large, or not a picture.
+        """
+        if isinstance(source, bytes):
+            return cls.of_bytes(source, "image data")
+        if not isinstance(source, str | os.PathLike):
+            raise UsageError(f"an image cannot be of type {type(source).__name__}")
+        if not isinstance(source, str):
+            return cls.of_path(source)
+        if source.startswith("data:"):
+            return cls.of_data_url(source)
+        if source.startswith("https://"):
+            return cls(url=source, name=source)
+        if "://" in source:
+            raise UsageError(
+                f"cannot take the image from {source.partition('://')[0]}://",
+                where=source[:80],
+                hint="give a path or an https URL",
+            )
+        if not paths:
+            return cls._of_text(source)
+        if len(source) > 255 or not os.path.exists(source):
+            try:
+                return cls.of_base64(source, "base64 text")
+            except UsageError:
+                if len(source) > 4096:  # longer than any path
+                    raise
+        return cls.of_path(source)
+
+    @classmethod
+    def _of_text(cls, text: str) -> Image:
+        """From base64; a path is refused unread, and whether there is such a file is not told."""
+        try:
+            return cls.of_base64(text, "base64 text")
+        except UsageError as error:
+            if len(text) > 4096:  # longer than any path
+                raise
+            raise UsageError(
+                f"{error.message}, and a path given as text is not read",
+                hint="for a file of your own give a pathlib.Path, or trust_configs=True",
+            ) from None
+
+    @classmethod
+    def of_bytes(cls, data: bytes, name: str) -> Image:
+        """From the picture's own bytes; `name` is for messages.
+
+        Raises:
+            UsageError: too large in bytes or, by its header, in pixels; or not a picture.
+        """
+        from .image_header import MAX_PIXELS, foreign_kind, pixels, sniff
+
+        if len(data) > MAX_IMAGE_BYTES:
+            raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
+        media_type = sniff(data)
+        if media_type is None and (kind := foreign_kind(data)):
+            raise UsageError(
+                f"not an image that models take: {kind}", where=name,
+                hint="convert it to PNG or JPEG",
+            )  # fmt: skip
+        if media_type is None:
+            raise UsageError(
+                "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"
+            )
+        width, height = pixels(data) or (0, 0)
+        if width * height > MAX_PIXELS:
+            most = f"{MAX_PIXELS // 1_000_000} million"
+            raise UsageError(
+                f"the image has {width} × {height} pixels, and {most} are the most",
+                where=name,
+                hint="make it smaller",
+            )
+        return cls(data, media_type, "", name)
+
+    @classmethod
+    def of_base64(cls, text: str, name: str) -> Image:
+        """From base64 text.
+
+        Raises:
+            UsageError: not base64, too large, or not a picture.
+        """
+        import base64
+
+        if len(text) > MAX_IMAGE_BYTES // 3 * 4 + 8:  # before it is unpacked
+            raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
+        try:
+            return cls.of_bytes(base64.b64decode(text, validate=True), name)
+        except ValueError as error:  # binascii.Error, or letters that are no ASCII
+            raise UsageError(f"the image is not valid base64 ({error})", where=name) from None
+
+    @classmethod
+    def of_data_url(cls, url: str) -> Image:
+        """From `data:<any type>;base64,<text>`.
+
+        Raises:
+            UsageError: another form, too large, or not a picture.
+        """
+        head, _, text = url.partition(",")
+        if not head.endswith(";base64"):
+            raise UsageError("the image's data URL has no ;base64", where=url[:40])
+        return cls.of_base64(text, "data URL")
+
+    @classmethod
+    def of_path(cls, path: str | os.PathLike[str]) -> Image:
+        """From a regular file; a FIFO or a device is refused unread.
+
+        Raises:
+            UsageError: missing, unreadable, not a regular file, too large, or not a picture.
+        """
+        written = os.fspath(path)
+        name = written if len(written) <= 200 else f"{written[:80]}…"
+
+        try:
+            return cls.of_bytes(picture_file(written, name, MAX_IMAGE_BYTES), name)
+        except FileNotFoundError:
+            raise UsageError("no such image file", where=name, hint="check the path") from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the image: {error.strerror}", where=name, hint="check the file"
+            ) from None
+        except (ValueError, RuntimeError):
+            raise UsageError("not a usable path for an image", where=name[:80]) from None
+
+    def base64(self) -> str:
+        """The bytes as base64, with no prefix."""
+        from base64 import b64encode
+
+        return b64encode(self.data).decode("ascii")
+
+    def as_url(self) -> str:
+        """The https URL, or a data URL with the sniffed media type."""
+        return self.url or f"data:{self.media_type};base64,{self.base64()}"
+
+
+# The file is looked at before it is opened (opening a device may do something) and once more
+# afterwards (another one may have taken its place: a FIFO would be waited for).
+AS_IT_IS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def picture_file(path: str, name: str, cap: int) -> bytes:
+    """The file's bytes; one that grows meanwhile gives at most `cap` + 1. `name`: for messages.
+
+    Raises:
+        UsageError: no regular file, empty (as those of /proc say they are), or over `cap` bytes.
+        OSError, ValueError, RuntimeError: it cannot be read, or the path is none.
+    """
+    full = Path(path).expanduser()
+    _refuse_other_kinds(full.stat(), name)
+    with open(os.open(full, AS_IT_IS), "rb") as file:
+        state = os.fstat(file.fileno())
+        _refuse_other_kinds(state, name)
+        if not state.st_size:
+            raise UsageError("not an image: the file is empty", where=name)
+        if state.st_size > cap:
+            raise UsageError(f"the image is larger than {cap >> 20} MB", where=name)
+        return file.read(cap + 1)
+
+
+def _refuse_other_kinds(state: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise UsageError("the image is not a regular file", where=name)
