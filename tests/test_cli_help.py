@@ -5,8 +5,7 @@ import re
 import pytest
 
 from easyllm_cli.cli.app import COMMANDS
-from easyllm_cli.cli.help_topics import TOPICS
-from easyllm_cli.cli.variables import VARIABLES
+from easyllm_cli.cli.help_topics import TOPICS, VARIABLES
 from easyllm_cli.config.profile import KEYS
 from easyllm_cli.errors import EXIT_CODES
 from easyllm_cli.events import MAX_TEXT_BYTES

@@ -11,7 +11,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
-from easyllm_cli.transport.public import is_public
+from easyllm_cli.transport.image_download import is_public
 from tests.picture_site import RED, serving
 
 PRIVATE = [

@@ -10,7 +10,7 @@ from easyllm_cli.errors import BusyError, IncompleteAnswer
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.decoder import Decoder
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
-from easyllm_cli.providers.ollama_frames import OllamaDecoder
+from easyllm_cli.providers.ollama import OllamaDecoder
 from easyllm_cli.providers.openai.chat_decoder import ChatDecoder
 from easyllm_cli.transport.framing import BODY
 from tests.asking import Json

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from easyllm_cli.cli.commands.vision import amount, described
 from easyllm_cli.image_header import pixels
 from easyllm_cli.images import Image
-from easyllm_cli.render.picture import amount, described
 from tests.binary import Easyllm, only, said
 from tests.pictures import png
 from tests.servers.fixtures import RealServer

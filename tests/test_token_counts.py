@@ -6,7 +6,7 @@ import pytest
 
 from easyllm_cli.events import Usage
 from easyllm_cli.providers.gemini.decoder import usage_of as google_usage
-from easyllm_cli.providers.ollama_frames import OllamaDecoder
+from easyllm_cli.providers.ollama import OllamaDecoder
 from easyllm_cli.providers.openai.chat_decoder import ChatDecoder, usage_of
 from tests.asking import Json
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.errors import ConfigError, NetworkError, OutputError
+from easyllm_cli.providers.local.download import NEEDED, failure_of
 from easyllm_cli.providers.local.model_file_check import checked, is_whole
 from easyllm_cli.providers.local.model_files import DEMO, DEMO_BYTES, path_of
-from easyllm_cli.providers.local.pip_failures import NEEDED, failure_of
 from tests.servers import setup
 
 

@@ -54,7 +54,7 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """What it does, its options, the variables that matter and, at the end, an example."""
-        from .variables import taught
+        from .help_topics import taught
 
         if not self.epilog:
             names = [one.name or "" for one in self.params]
@@ -211,8 +211,11 @@ def run(arguments: list[str]) -> int:
         failure = OutputError.of("cannot write", error)
     except Exception as error:
         failure = Interrupted("interrupted") if was_interrupted(error) else bug(error)
-    from .listings import empty  # on errors only: --help needs none of it
-    from .results import Outcome, finish
+    from .results import (
+        Outcome,
+        empty,  # on errors only: --help needs none of it
+        finish,
+    )
 
     return finish(
         Outcome(error=failure, listing=empty(arguments)),

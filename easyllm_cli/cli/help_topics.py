@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import EXIT_CODES, EasyLLMError
@@ -64,7 +64,6 @@ def profiles() -> str:
     from ..config.profile import KEYS
     from ..config.profiles_file import place
     from ..vendors import VENDORS, endpoint_variable
-    from .variables import VARIABLES
 
     keys = ((name, ": ".join([one.metadata["says"], *_words(one.metadata["one_of"])]))
             for name, one in KEYS.items())  # fmt: skip
@@ -112,7 +111,7 @@ def stdin() -> str:
 def json() -> str:
     """The object, its keys, and the lines of --jsonl."""
     from ..render.json import envelope, error_object, listing_object
-    from .listings import EMPTY
+    from .results import EMPTY
 
     return joined(
         "--json prints exactly one object on stdout for every ending, errors and Ctrl-C included; "
@@ -165,3 +164,28 @@ TOPICS = {
     "stdin": Topic("what is read from stdin, and when", stdin),
     "json": Topic("what --json and --jsonl print", json),
 }
+
+
+# variable: (the parameter for which it stands, what it says)
+VARIABLES = {
+    "EASYLLM_PROFILE": ("profile", "the profile where there is no -p: NAME or NAME:MODEL"),
+    "EASYLLM_MODEL": ("model", "the model where there is neither -p nor -m"),
+    "EASYLLM_PROFILES": ("profiles", "the profiles file"),
+    "EASYLLM_STDIN": ("no_stdin", "never: stdin is not read, as with -n"),
+    "NO_COLOR": ("color", "anything: no ANSI colours"),
+}
+KEYS = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help profiles)"
+
+
+def taught(text: str, parameters: Collection[str]) -> tuple[str, str]:
+    """A command's help without its last paragraph, the example; and what stands at the end.
+
+    `parameters`: the names of the command's parameters.
+    """
+    says, _, example = text.rpartition("\n\n")
+    if "easyllm " not in example:
+        says, example = text, ""
+    names = [name for name, (stands_for, _) in VARIABLES.items() if stands_for in parameters]
+    own = f", {KEYS}" if "profile" in parameters else ""
+    end = [f"Environment: {', '.join(names)}{own}"] if names else []
+    return says, "\n\n".join([*end, f"Example: {example}"] if example else end)

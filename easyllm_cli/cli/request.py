@@ -15,12 +15,11 @@ from ..messages import Message, with_system
 from ..render import Look, choose
 from ..render.output import complain
 from ..service import LLMService
-from .answer import Road
+from .answer import Road, verdict
 from .named_files import note_on_files_among, refuse_files_among
 from .options import Ask, Common, Run, Sampling, Show, Target
 from .profile_selection import chosen
 from .prompt import Stdin, conversation
-from .verdict import verdict
 
 if TYPE_CHECKING:
     from ..json_schema import Schema

@@ -5,12 +5,16 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
-from ..render.output import complain, complain_of
+from ..render import is_terminal
+from ..render.output import Stream, complain, complain_of
 from ..secret import redact
+
+if TYPE_CHECKING:
+    from .file_options import Form
 
 
 @dataclass(eq=False, repr=False)
@@ -88,3 +92,36 @@ def complain_lines(error: BaseException) -> None:
     """The traceback, without keys."""
     for line in redact("".join(traceback.format_exception(error))).splitlines():
         complain(line)
+
+
+# command, and the command under it: its own keys of the object
+EMPTY: dict[tuple[str, ...], dict[str, Any]] = {
+    ("models",): {"models": []},
+    ("profiles",): {"profiles": []},
+    ("profiles", "show"): {"profile": None, "values": []},
+    ("profiles", "path"): {"path": None, "exists": False},
+    ("keys",): {"keys": []},
+    ("doctor",): {"profile": None, "checks": []},
+}
+
+
+def empty(arguments: list[str]) -> dict[str, Any] | None:
+    """The keys for this command line; None = the command gives an answer."""
+    both = EMPTY.get(tuple(arguments[:2]))
+    return both if both is not None else EMPTY.get(tuple(arguments[:1]))
+
+
+def print_list(kind: str, rows: list[dict[str, Any]], form: Form, empty: str) -> int:
+    """Print the rows, each with a `name`; `empty` is said on stderr where there are none."""
+    if form.json:
+        return finish(Outcome(listing={kind: rows}), json=True, jsonl=False, debug=False)
+    if not rows:
+        complain(f"easyllm: {empty}")
+    elif is_terminal(1):
+        from ..render import tables  # rich
+
+        printer = {"profiles": tables.print_profiles, "keys": tables.print_keys}[kind]
+        printer(rows, form.color or "auto")
+    else:
+        Stream(1, terminal=False).write("".join(f"{row['name']}\n" for row in rows))
+    return 0

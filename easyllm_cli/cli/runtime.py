@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from ..cancellation import stop_within
@@ -18,6 +18,7 @@ from ..errors import (
     Interrupted,
 )
 from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
+from ..render.plain import Renderer
 from ..transport.timeouts import within
 from . import collect_garbage_again
 
@@ -132,3 +133,33 @@ def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
 
     with told_by_signals(stop):
         yield
+
+
+EVERY = 1 / 15  # seconds
+CONTINUED = getattr(signal, "SIGCONT", None)  # Windows has none
+
+
+@asynccontextmanager
+async def ticking(renderer: Renderer) -> AsyncIterator[None]:
+    """For as long as the block; a renderer that does not move costs nothing."""
+    if not renderer.ticks:
+        yield
+        return
+    task = asyncio.create_task(_tick(renderer))
+    loop = asyncio.get_running_loop()
+    if CONTINUED:
+        loop.add_signal_handler(CONTINUED, renderer.resume)
+    try:
+        yield
+    finally:
+        task.cancel()
+        if CONTINUED:
+            loop.remove_signal_handler(CONTINUED)
+
+
+async def _tick(renderer: Renderer) -> None:
+    # What cannot be written is told by the next event, or by the end.
+    with suppress(OSError, EasyLLMError):
+        while True:
+            await asyncio.sleep(EVERY)
+            renderer.tick()

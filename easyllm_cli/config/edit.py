@@ -14,7 +14,6 @@ from ..private_file import locked, refuse_if_others_write, replace, write_new
 from ..vendors import VENDORS
 from .assignment import assignment
 from .profiles_file import Profiles, as_text, bytes_of, parsed
-from .sections import without
 from .toml_document import (  # fmt: skip
     assign,
     by_toolkit,
@@ -24,6 +23,7 @@ from .toml_document import (  # fmt: skip
     mistake,
     section,
     with_default,
+    without,
 )
 
 

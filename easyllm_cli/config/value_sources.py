@@ -11,9 +11,8 @@ from ..secret import MASK, SECRET_NAME, Secret, masked
 from . import key_store
 from .credentials import names_a_key, source_of
 from .endpoints import Endpoint, endpoint_of
-from .places import position
 from .profile import KEYS, Profile, Timeout, canonical
-from .profiles_file import Profiles
+from .profiles_file import Profiles, position
 
 DEFAULT = "default"
 BUILT_IN = "built in"

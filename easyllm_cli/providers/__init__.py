@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..config.endpoints import endpoint_of
 from ..config.profile import Profile
 from ..errors import ConfigError, not_installed
 from ..vendors import VENDORS
 
 if TYPE_CHECKING:
     from .base import BaseLLMProvider
+
 
 # adapter: (module, class). A new adapter is one file and one line here.
 ADAPTERS = {
@@ -72,7 +74,22 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     """
     api = profile.api or "chat"
     if profile.api is None and profile.think:  # else the endpoint need not be looked at
-        from .protocol import protocol_of
-
         api = protocol_of(profile)
     return provider_class(profile.provider or "", api)(profile)
+
+
+def protocol_of(profile: Profile) -> str:
+    """`responses` where only it returns the reasoning that is asked for, else `chat`.
+
+    That is OpenAI's own host with a model of its reasoning families, under `--think` or `cot`
+    (WIRE §1c, §1b c). An effort alone asks for no reasoning to be shown, and changes nothing.
+    Raises:
+        ConfigError: the endpoint is no URL.
+    """
+    from .openai.model_families import can_reason
+
+    asked = profile.think and profile.reasoning != "off"
+    if not asked or profile.provider != "openai" or not can_reason(profile.model or ""):
+        return "chat"
+    official = endpoint_of(profile).host in VENDORS["openai"].hosts
+    return "responses" if official else "chat"

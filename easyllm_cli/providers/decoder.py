@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
@@ -12,6 +14,37 @@ from ..events import Done, Event, Note, Reasoning, Text, Usage
 from ..transport.framing import BODY
 from ..transport.response_errors import from_object, message_of, reports_error
 from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
+
+
+class Surrogates:
+    """Events in, events out; the first half of a pair waits for the second one."""
+
+    def __init__(self) -> None:
+        self._half = ""
+        self._kind: type[Text] | type[Reasoning] = Text
+
+    def whole(self, event: Event) -> Iterator[Event]:
+        """The events without halves; a half that finds no partner becomes U+FFFD."""
+        if not isinstance(event, Text | Reasoning):
+            yield event
+            return
+        text = event.text
+        if self._half:
+            if isinstance(event, self._kind):
+                text = self._half + text
+            else:
+                yield self._kind("\ufffd")
+            self._half = ""
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._half, self._kind = text[-1], type(event)
+            text = text[:-1]
+        if not text.isascii():
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if text != event.text:
+            event = replace(event, text=text)
+        if text or (isinstance(event, Reasoning) and event.hidden):
+            yield event
+
 
 MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap
 # Seconds: for the usage frame behind a finish reason, and for the body's own end behind the
@@ -218,3 +251,19 @@ class Decoder(ABC):
             raise MalformedAnswer(f"the answer is {self.left_out}, not text", hint="ask for text")
         response = {"frames": self.frames, "last": self.last} if self.stream else self.last
         yield Done(self.finish, self.finish in (None, STOP), response)
+
+
+def fenced(text: str, language: str) -> str:
+    """A code block and a blank line; its fence is longer than any in the text.
+
+    `language`: a provider's word, left out where it is no word.
+    """
+    longest = max((len(one) for one in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    name = language.lower() if language.isalnum() else ""
+    return f"{fence}{name}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n\n"
+
+
+def line_end_after(text: str) -> str:
+    """What a block needs before it behind this text, so that it begins a line."""
+    return "" if not text or text.endswith("\n") else "\n\n"

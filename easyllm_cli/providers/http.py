@@ -35,12 +35,11 @@ from ..transport.response_errors import HINTS, WRONG_ENDPOINT
 from ..transport.timeouts import Patience
 from ..vendors import Vendor, vendor_of
 from .base import BaseLLMProvider
-from .decoder import Decoder
+from .decoder import Decoder, Surrogates
 from .headers import extra_headers
 from .ignored_settings import refuse_options
 from .prompt_size import cannot_hold
 from .reshape import Reshape
-from .surrogates import Surrogates
 from .unsupported_parameters import Repair, has_limit
 
 PLAIN_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError, TooLargeError
-from ..events import Model
+from ..events import Event, Model, Reasoning, Text, Usage
 from ..messages import Message
 from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
 from .decoder import Decoder
+from .finish_reasons import is_claim
 from .http import HTTPProvider
 from .image_inputs import with_bytes
 from .model_list import rows
-from .ollama_frames import OllamaDecoder
-from .openai.chat_decoder import count, table
+from .openai.chat_decoder import count, parts_of, table
 from .prompt_size import is_cut_by_the_context
 from .unsupported_parameters import place
+
+
+class OllamaDecoder(Decoder):
+    """One object a line; the last one says `done`. The body's end is the only end marker."""
+
+    def decode(self, body: dict[str, Any]) -> Iterator[Event]:
+        message = body.get("message")
+        said = False
+        if isinstance(message, dict):
+            thought, content = message.get("thinking"), message.get("content")
+            if isinstance(thought, str) and thought:
+                said = True
+                yield Reasoning(thought)
+            if isinstance(content, str):
+                if content:
+                    said = self.wrote = True
+                    yield Text(content)
+            elif content:
+                for event in parts_of(content):
+                    said = True
+                    self.wrote = self.wrote or isinstance(event, Text)
+                    yield event
+            if message.get("tool_calls"):
+                self.because("tool_calls")
+            if "error" in message:
+                self.refuse_error(message)
+        reason = body.get("done_reason")
+        if body.get("done") is True or is_claim(reason):
+            self.finished(reason)
+            # Some proxies say so in every line: only one without text is taken for the last.
+            if body.get("done") is True and not said and self.plausible:
+                self.mark()
+            self._count(body)
+
+    def _count(self, body: dict[str, Any]) -> None:
+        prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
+        both = None if prompt is None or answer is None else prompt + answer
+        usage = Usage(prompt, answer, both)
+        if self.usage is None or usage != Usage():
+            self.usage = usage
+
 
 # Our words for effort in `think`'s; other strings are refused with 400 (WIRE §3a).
 THINK: dict[str, bool | str] = {

@@ -59,7 +59,7 @@ def choose(look: Look) -> Renderer:
     aside = choose_aside(look)
     if is_terminal(1) and look.code is None:
         if look.raw or look.reasoning == "tags" or not moves_cursor(1):
-            from .plain_terminal import Terminal
+            from .plain import Terminal
 
             return Terminal(look, aside)
         from .terminal import Screen

@@ -9,7 +9,7 @@ from ..completion import Completion
 from ..errors import IncompleteAnswer
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
 from . import Look, is_terminal
-from .output import Stream
+from .output import Stream, complain
 from .reasoning import Aside
 
 
@@ -194,3 +194,17 @@ class AsItComes(Renderer):
         self._thinking = False
         self.aside.close()
         self.out.end_line()
+
+
+class Terminal(AsItComes):
+    """Plain live text on stdout. What turns out to be reasoning is said, since it is seen."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Reclassified):
+            self.out.end_line()
+            complain("easyllm: the text above was the model's reasoning; the answer follows")
+            return
+        super().event(event)
+
+    def finish(self, completion: Completion) -> None:
+        """Nothing: it all stands on the screen."""

@@ -26,8 +26,37 @@ from .base import ERROR_BODY_CAP, Answer, Request, refuse_compressed
 from .network import Route
 from .network_errors import network_error
 from .response_errors import from_response, shortened
-from .threaded import in_thread
 from .timeouts import Patience
+
+
+async def in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces; an empty one ends them. Raises what the iterator raises.
+
+    A blocking call cannot be interrupted: who leaves early must end the iterator himself. The
+    thread is a daemon, so that one which nobody ends does not hold up the process.
+    """
+    loop = asyncio.get_running_loop()
+    came: asyncio.Queue[bytes | Exception] = asyncio.Queue()
+
+    def hand_over(item: bytes | Exception) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(came.put_nowait, item)
+
+    def read() -> None:
+        last: bytes | Exception = b""
+        try:
+            for piece in pieces:
+                hand_over(piece)
+        except Exception as error:
+            last = error
+        hand_over(last)
+
+    threading.Thread(target=read, name="easyllm-sdk", daemon=True).start()
+    while item := await came.get():
+        if isinstance(item, Exception):
+            raise item
+        yield item
+
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its farewell, and google.api_core's about Python's age

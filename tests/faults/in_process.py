@@ -7,7 +7,7 @@ left out is the process: arguments, rendering and files. `running.py` runs those
 import asyncio
 from typing import Any
 
-from easyllm_cli.cli.verdict import verdict
+from easyllm_cli.cli.answer import verdict
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying

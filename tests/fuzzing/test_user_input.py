@@ -9,6 +9,7 @@ from unittest.mock import patch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from easyllm_cli.cli.commands.vision import described
 from easyllm_cli.cli.completion import split
 from easyllm_cli.cli.profile_selection import options_of
 from easyllm_cli.completion import Completion
@@ -22,7 +23,6 @@ from easyllm_cli.image_header import MAGIC
 from easyllm_cli.images import Image
 from easyllm_cli.json_schema import Schema
 from easyllm_cli.messages import messages_of
-from easyllm_cli.render.picture import described
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import json_values, mutated, texts
 from tests.pictures import gif_1x1, png

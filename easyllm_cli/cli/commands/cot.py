@@ -89,7 +89,7 @@ async def extracted(
     """
     from ...pipeline.completeness import judge
     from ...pipeline.reasoning_tags import split_tags
-    from ..verdict import verdict
+    from ..answer import verdict
 
     async def said() -> AsyncIterator[Event]:
         yield Text(text)

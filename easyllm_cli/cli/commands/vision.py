@@ -55,7 +55,6 @@ def name_pictures(pictures: tuple[Image, ...]) -> None:
     """A line for each picture above the answer, where somebody watches."""
     from ...render import is_terminal
     from ...render.output import complain
-    from ...render.picture import described
 
     if is_terminal(2):
         for picture in pictures:
@@ -97,3 +96,22 @@ def refuse_files_behind_the_prompt(arguments: list[str], ask: Ask) -> None:
     if arguments and is_file(arguments[-1]):
         images = list(takewhile(may_be_image, arguments))
         refuse_files_among(arguments[len(images) :], ask, "vision", images)
+
+
+def described(image: Image) -> str:
+    """`red.png: PNG, 32 × 32, 98 bytes`; an https URL alone, whose picture nobody has read."""
+    from ...image_header import pixels
+
+    if image.url:
+        return image.url
+    kind = image.media_type.partition("/")[2].upper()
+    size = pixels(image.data)
+    shown = [kind, f"{size[0]} × {size[1]}" if size else "", amount(len(image.data))]
+    return f"{image.name}: {', '.join(part for part in shown if part)}"
+
+
+def amount(count: int) -> str:
+    """Bytes for people."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

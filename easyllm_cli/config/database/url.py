@@ -15,8 +15,7 @@ from sqlalchemy.pool import NullPool
 from ...errors import ConfigError, nearest
 from ...secret import Secret, redact
 from ..profile import Profile, build
-from .failures import CANNOT, typed
-from .rows import config_of, place_of
+from .rows import CANNOT, config_of, place_of, typed
 from .table import ModelConfig
 
 EXAMPLE = "e.g. sqlite:///models.db or postgresql://host/name"

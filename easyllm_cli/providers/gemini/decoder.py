@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...errors import FilteredError
-from ...events import Event, Reasoning, Text, Usage
-from ..code_blocks import fenced, line_end_after
-from ..decoder import MORE_ANSWERS, Decoder
+from ...events import Event, Model, Reasoning, Text, Usage
+from ...images import Image
+from ...messages import Message
+from ..decoder import MORE_ANSWERS, Decoder, fenced, line_end_after
 from ..finish_reasons import is_claim
 from ..openai.chat_decoder import count, table
 
@@ -116,3 +117,29 @@ def usage_of(usage: dict[str, Any]) -> Usage:
     if answer and thoughts and (prompt or 0) + answer == total and answer >= thoughts:
         completion = answer
     return Usage(prompt, completion, total, thoughts, count(usage.get("cachedContentTokenCount")))
+
+
+def answers(row: dict[str, Any]) -> bool:
+    methods = row.get("supportedGenerationMethods")
+    return not isinstance(methods, list) or "generateContent" in methods
+
+
+def described(row: dict[str, Any]) -> Model:
+    name = str(row.get("name", "")).removeprefix("models/")
+    thinks = row.get("thinking")
+    return Model(
+        name, count(row.get("inputTokenLimit")), None, thinks if isinstance(thinks, bool) else None
+    )
+
+
+def part(one: str | Image) -> dict[str, Any]:
+    """One part: text, or a picture inline."""
+    if isinstance(one, str):
+        return {"text": one}
+    return {"inlineData": {"mimeType": one.media_type, "data": one.base64()}}
+
+
+def content(message: Message) -> dict[str, Any]:
+    """One turn; Gemini calls the assistant `model`."""
+    role = "model" if message.role == "assistant" else "user"
+    return {"role": role, "parts": [part(one) for one in message.parts]}

@@ -19,8 +19,7 @@ from ..http import HTTPProvider
 from ..image_inputs import with_bytes
 from ..model_list import rows
 from ..unsupported_parameters import place
-from .decoder import GeminiDecoder
-from .shapes import answers, content, described, part
+from .decoder import GeminiDecoder, answers, content, described, part
 
 # No GIF: https://ai.google.dev/gemini-api/docs/image-understanding
 KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")

@@ -8,7 +8,7 @@ from ...options import options
 def list(failure: Failure, form: Form) -> int:
     """List the stored keys: where each one is, and at most its last 4 characters."""
     from ....config import key_store
-    from ...print_list import print_list
+    from ...results import print_list
 
     rows = [vars(one) for one in key_store.listed()]
     return print_list("keys", rows, form, "no keys are stored: easyllm keys set NAME")

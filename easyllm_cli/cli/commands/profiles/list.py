@@ -13,7 +13,7 @@ def list(file: File, form: Form) -> int:
     Built-in names (easyllm models -p NAME) need no file and are not listed.
     """
     from ....config.profiles_file import profiles_path, read_profiles
-    from ...print_list import print_list
+    from ...results import print_list
 
     profiles = read_profiles(file.profiles)
     named = profiles.default.partition(":")[0]
