@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .cli.prompt import text_of
 from .completion import Completion
 from .errors import MalformedAnswer, UsageError
 
@@ -27,16 +26,15 @@ def unwrapped(text: str) -> str:
 
 
 class Schema:
-    """A JSON schema; `document` is what the file holds.
+    """A JSON schema; `document` is what the file `name` holds.
 
     `unwraps`: whether a code fence around the answer is taken off before it is printed.
     """
 
-    def __init__(self, name: str, unwraps: bool) -> None:
-        """Raises UsageError: the file cannot be read or is no JSON schema, or jsonschema is
-        not installed."""
-        self.document = document_in(name)
-        self._validator = validator_of(self.document, name)
+    def __init__(self, document: dict[str, Any], name: str, unwraps: bool) -> None:
+        """Raises UsageError: it is no JSON schema, or jsonschema is not installed."""
+        self.document = document
+        self._validator = validator_of(document, name)
         self._unwraps = unwraps
 
     def check(self, completion: Completion) -> None:
@@ -89,28 +87,6 @@ def reason_of(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
     return str(error)
-
-
-def document_in(name: str) -> dict[str, Any]:
-    """The JSON object that a file holds.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name == "-":
-        raise UsageError("--schema takes a file", hint="stdin is text for the prompt")
-    text = text_of(name, "the schema")
-    try:
-        document = parsed(text)
-    except RecursionError:
-        raise UsageError("the schema is nested too deeply", where=name) from None
-    except ValueError as error:
-        raise UsageError(f"the schema is not JSON: {reason_of(error)}", where=name) from None
-    if not isinstance(document, dict):
-        raise UsageError("the schema is no JSON object", where=name, hint='{"type": "object", …}')
-    if not isinstance(document.get("$schema", ""), str):  # jsonschema takes it for a URL
-        raise UsageError('the schema is not valid: "$schema" is no text', where=name)
-    return document
 
 
 def validator_of(document: dict[str, Any], name: str) -> Validator:

@@ -9,13 +9,21 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
+from ..config.profile import Profile
 from ..errors import EasyLLMError, IncompleteAnswer, OutputError, UsageError
-from ..events import ANY_SIZE, Event, Note, Reasoning, Retrying, Start, Text
+from ..events import ANY_SIZE, MAX_TEXT_BYTES, Event, Note, Reasoning, Retrying, Start, Text
+from ..messages import Message, with_system
 from ..pipeline.collector import Collector
-from ..render import Look, is_terminal
+from ..render import choose
+from ..render.options import Look, is_terminal
 from ..render.output import KEPT, complain
 from ..render.plain import Renderer
+from ..service import LLMService
 from . import partial_answers, runtime
+from .named_files import note_on_files_among, refuse_files_among
+from .profile_selection import chosen
+from .prompt import Stdin, conversation
+from .request import Question, look_of, may_offer, schema_of
 from .results import Outcome, finish
 from .runtime import ticking
 
@@ -248,3 +256,67 @@ def verdict(
 
 def _incomplete(message: str, hint: str) -> IncompleteAnswer:
     return IncompleteAnswer(message, hint=hint, retryable=False)
+
+
+def answer(question: Question) -> int:
+    """Ask, show, judge; gives the exit code.
+
+    Raises:
+        EasyLLMError: what is wrong before anything is sent.
+    """
+    look = look_of(question)
+    ask = question.ask
+    refuse_files_among(question.words, ask, question.command)
+    schema = schema_of(question, look)
+    profile, fallbacks = chosen(
+        question.target, question.sampling, question.run, question.common.timeout,
+        offers=may_offer(question),
+    )  # fmt: skip
+    of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
+    profile = profile.with_(**of_the_call)
+    fallbacks = [one.with_(**of_the_call) for one in fallbacks]
+    common = question.common
+    source = question.source or Stdin(ask.no_stdin, common.quiet, common.timeout)
+    messages = conversation(question.words, ask, source, list(question.pictures))
+    messages = with_system(messages, profile.system)
+    lacks_input = source.was_empty and bool(profile.strict)  # then an error says so, no note
+    notes = [*notes_on(question), *([] if lacks_input else source.notes)]
+    if question.run.dry_run:
+        return dry_run(profile, messages, question, notes)
+    renderer = choose(look)
+    events = LLMService().stream(
+        profile, messages, stream=question.run.stream is not False, shown=renderer.shown,
+        max_bytes=question.run.max_output_bytes or MAX_TEXT_BYTES,
+        verdict=lambda answer, limited: verdict(answer, limited, look.reasoning, schema),
+        fallbacks=fallbacks,
+    )  # fmt: skip
+    road = Road(question, look, renderer, profile.name, notes)
+    road.lacks_input = lacks_input
+    return road.travel(events)
+
+
+def notes_on(question: Question) -> list[str]:
+    """What to say of the prompt's own words."""
+    ask = question.ask
+    note = "" if ask.file or ask.image else note_on_files_among(question.words)
+    return [note] if note else []
+
+
+def dry_run(profile: Profile, messages: list[Message], question: Question, notes: list[str]) -> int:
+    """Print the request that would be sent, keys as ***; no network, no key needed."""
+    from ..pipeline.think_prompt import asked
+    from ..providers import provider_for
+    from ..providers.http import HTTPProvider
+    from ..render.json import print_object
+
+    provider = provider_for(profile)
+    if profile.elicit == "always":
+        messages = asked(provider, messages)
+    if not isinstance(provider, HTTPProvider):
+        raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
+    made = provider.dry_request(messages, stream=question.run.stream is not False)
+    for note in [] if question.common.quiet else notes:
+        complain(f"easyllm: {note}")
+    headers = {name: str(value) for name, value in made.headers.items()}
+    print_object({"method": made.method, "url": made.url, "headers": headers, "body": made.body})
+    return 0

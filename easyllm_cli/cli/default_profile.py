@@ -18,7 +18,7 @@ from ..config.profiles_file import Profiles
 from ..errors import ConfigError, EasyLLMError
 from ..providers import provider_for
 from ..providers.local.model_files import DEMO, demo_is_there, kept, path_of
-from ..render import is_terminal
+from ..render.options import is_terminal
 from ..render.output import complain
 from ..vendors import VENDORS
 from .commands.pull import ENGINE, QUESTION, agreed, fetched

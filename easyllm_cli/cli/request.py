@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..config.profile import Profile
 from ..errors import UsageError
-from ..events import (
-    MAX_TEXT_BYTES,
-)
 from ..images import Image
-from ..messages import Message, with_system
-from ..render import Look, choose
-from ..render.output import complain
-from ..service import LLMService
-from .answer import Road, verdict
-from .named_files import note_on_files_among, refuse_files_among
+from ..render.options import Look
 from .options import Ask, Common, Run, Sampling, Show, Target
-from .profile_selection import chosen
-from .prompt import Stdin, conversation
+from .prompt import Stdin, text_of
 
 if TYPE_CHECKING:
     from ..json_schema import Schema
@@ -42,50 +32,6 @@ class Question:
     elicit: str | None = None
     pictures: tuple[Image, ...] = ()
     source: Stdin | None = None
-
-
-def answer(question: Question) -> int:
-    """Ask, show, judge; gives the exit code.
-
-    Raises:
-        EasyLLMError: what is wrong before anything is sent.
-    """
-    look = look_of(question)
-    ask = question.ask
-    refuse_files_among(question.words, ask, question.command)
-    schema = schema_of(question, look)
-    profile, fallbacks = chosen(
-        question.target, question.sampling, question.run, question.common.timeout,
-        offers=may_offer(question),
-    )  # fmt: skip
-    of_the_call = {"schema": schema and schema.document, "elicit": question.elicit}
-    profile = profile.with_(**of_the_call)
-    fallbacks = [one.with_(**of_the_call) for one in fallbacks]
-    common = question.common
-    source = question.source or Stdin(ask.no_stdin, common.quiet, common.timeout)
-    messages = conversation(question.words, ask, source, list(question.pictures))
-    messages = with_system(messages, profile.system)
-    lacks_input = source.was_empty and bool(profile.strict)  # then an error says so, no note
-    notes = [*notes_on(question), *([] if lacks_input else source.notes)]
-    if question.run.dry_run:
-        return dry_run(profile, messages, question, notes)
-    renderer = choose(look)
-    events = LLMService().stream(
-        profile, messages, stream=question.run.stream is not False, shown=renderer.shown,
-        max_bytes=question.run.max_output_bytes or MAX_TEXT_BYTES,
-        verdict=lambda answer, limited: verdict(answer, limited, look.reasoning, schema),
-        fallbacks=fallbacks,
-    )  # fmt: skip
-    road = Road(question, look, renderer, profile.name, notes)
-    road.lacks_input = lacks_input
-    return road.travel(events)
-
-
-def notes_on(question: Question) -> list[str]:
-    """What to say of the prompt's own words."""
-    ask = question.ask
-    note = "" if ask.file or ask.image else note_on_files_among(question.words)
-    return [note] if note else []
 
 
 def may_offer(question: Question) -> bool:
@@ -129,24 +75,28 @@ def schema_of(question: Question, look: Look) -> Schema | None:
         raise UsageError("--elicit always and --schema do not go together", hint="choose one")
     from ..json_schema import Schema
 
-    return Schema(name, unwraps=look.whole or look.json)
+    return Schema(document_in(name), name, unwraps=look.whole or look.json)
 
 
-def dry_run(profile: Profile, messages: list[Message], question: Question, notes: list[str]) -> int:
-    """Print the request that would be sent, keys as ***; no network, no key needed."""
-    from ..pipeline.think_prompt import asked
-    from ..providers import provider_for
-    from ..providers.http import HTTPProvider
-    from ..render.json import print_object
+def document_in(name: str) -> dict[str, Any]:
+    """The JSON object that a file holds.
 
-    provider = provider_for(profile)
-    if profile.elicit == "always":
-        messages = asked(provider, messages)
-    if not isinstance(provider, HTTPProvider):
-        raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
-    made = provider.dry_request(messages, stream=question.run.stream is not False)
-    for note in [] if question.common.quiet else notes:
-        complain(f"easyllm: {note}")
-    headers = {name: str(value) for name, value in made.headers.items()}
-    print_object({"method": made.method, "url": made.url, "headers": headers, "body": made.body})
-    return 0
+    Raises:
+        UsageError: there is none.
+    """
+    from ..json_schema import parsed, reason_of
+
+    if name == "-":
+        raise UsageError("--schema takes a file", hint="stdin is text for the prompt")
+    text = text_of(name, "the schema")
+    try:
+        document = parsed(text)
+    except RecursionError:
+        raise UsageError("the schema is nested too deeply", where=name) from None
+    except ValueError as error:
+        raise UsageError(f"the schema is not JSON: {reason_of(error)}", where=name) from None
+    if not isinstance(document, dict):
+        raise UsageError("the schema is no JSON object", where=name, hint='{"type": "object", …}')
+    if not isinstance(document.get("$schema", ""), str):  # jsonschema takes it for a URL
+        raise UsageError('the schema is not valid: "$schema" is no text', where=name)
+    return document

@@ -5,16 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..completion import Completion
 from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError
-from ..render import is_terminal
+from ..render.options import is_terminal
 from ..render.output import Stream, complain, complain_of
 from ..secret import redact
-
-if TYPE_CHECKING:
-    from .file_options import Form
 
 
 @dataclass(eq=False, repr=False)
@@ -111,9 +108,11 @@ def empty(arguments: list[str]) -> dict[str, Any] | None:
     return both if both is not None else EMPTY.get(tuple(arguments[:1]))
 
 
-def print_list(kind: str, rows: list[dict[str, Any]], form: Form, empty: str) -> int:
+def print_list(
+    kind: str, rows: list[dict[str, Any]], empty: str, *, json: bool, color: str | None
+) -> int:
     """Print the rows, each with a `name`; `empty` is said on stderr where there are none."""
-    if form.json:
+    if json:
         return finish(Outcome(listing={kind: rows}), json=True, jsonl=False, debug=False)
     if not rows:
         complain(f"easyllm: {empty}")
@@ -121,7 +120,7 @@ def print_list(kind: str, rows: list[dict[str, Any]], form: Form, empty: str) ->
         from ..render import tables  # rich
 
         printer = {"profiles": tables.print_profiles, "keys": tables.print_keys}[kind]
-        printer(rows, form.color or "auto")
+        printer(rows, color or "auto")
     else:
         Stream(1, terminal=False).write("".join(f"{row['name']}\n" for row in rows))
     return 0

@@ -9,7 +9,7 @@ from ..errors import EasyLLMError
 from ..messages import Message, with_instruction
 
 if TYPE_CHECKING:
-    from ..providers.base import BaseLLMProvider
+    from .source import Source
 
 INSTRUCTION = (
     "First think step by step inside <think> and </think>. "
@@ -17,37 +17,37 @@ INSTRUCTION = (
 )
 
 
-async def elicited(provider: BaseLLMProvider, messages: list[Message]) -> tuple[list[Message], str]:
+async def elicited(source: Source, messages: list[Message]) -> tuple[list[Message], str]:
     """The messages to send, and a note for the user ("" = nothing was asked for)."""
-    if not await wanted(provider):
+    if not await wanted(source):
         return messages, ""
-    always = provider.profile.elicit == "always"
-    note = f"{provider.model or 'the model'} is asked to think inside <think> tags"
-    return asked(provider, messages), note if always else f"{note}: it has no reasoning of its own"
+    always = source.profile.elicit == "always"
+    note = f"{source.model or 'the model'} is asked to think inside <think> tags"
+    return asked(source, messages), note if always else f"{note}: it has no reasoning of its own"
 
 
-async def wanted(provider: BaseLLMProvider) -> bool:
+async def wanted(source: Source) -> bool:
     """`auto`: the server says that the model has no reasoning, and --effort is not off.
 
     A schema leaves no room for tags. Where the server says nothing, nothing is asked for.
     """
-    profile = provider.profile
+    profile = source.profile
     if profile.elicit != "auto" or profile.schema is not None or profile.reasoning == "off":
         return profile.elicit == "always"
     try:
-        return await provider.reasons() is False
+        return await source.reasons() is False
     except EasyLLMError:  # the answer's own request tells what is wrong
         return False
 
 
-def asked(provider: BaseLLMProvider, messages: list[Message]) -> list[Message]:
-    """The messages with the instruction; from now on the provider asks for nothing else.
+def asked(source: Source, messages: list[Message]) -> list[Message]:
+    """The messages with the instruction; from now on the source asks for nothing else.
 
     A model without reasoning refuses its parameters (WIRE §3a, §6a); what the user said of how
     hard to think goes to one that was named by `always`.
     """
-    profile = provider.profile
+    profile = source.profile
     tags = "auto" if profile.reasoning_tags == "off" else profile.reasoning_tags
     effort = profile.reasoning if profile.elicit == "always" else None
-    provider.profile = replace(profile, think=False, reasoning=effort, reasoning_tags=tags)
+    source.profile = replace(profile, think=False, reasoning=effort, reasoning_tags=tags)
     return with_instruction(messages, INSTRUCTION)

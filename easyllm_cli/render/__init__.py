@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .options import Look, is_terminal, moves_cursor
 
 if TYPE_CHECKING:
     from .plain import Renderer
     from .reasoning import Aside
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Look:
-    """What the user wants to see. `whole`: nothing before the end, unless a terminal watches."""
-
-    whole: bool = True
-    reasoning: str = "auto"
-    json: bool = False
-    jsonl: bool = False
-    code: str | None = None
-    color: str = "auto"
-    quiet: bool = False
-    raw: bool = False
-
-
-def is_terminal(descriptor: int) -> bool:
-    try:
-        return os.isatty(descriptor)
-    except OSError:
-        return False
-
-
-def moves_cursor(descriptor: int) -> bool:
-    """Whether rows on this stream can be drawn again: a terminal, and one that says which."""
-    return is_terminal(descriptor) and os.environ.get("TERM", "dumb") not in ("", "dumb")
-
-
-def takes_color(descriptor: int, color: str) -> bool:
-    """Whether colours go to this stream: --color, NO_COLOR, TERM=dumb, a terminal."""
-    if color != "auto":
-        return color == "always"
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return is_terminal(descriptor)
 
 
 def choose(look: Look) -> Renderer:

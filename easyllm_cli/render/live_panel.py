@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from ..events import Start
-from . import Look, is_terminal, takes_color
+from .options import Look, is_terminal, takes_color
 from .output import Stream
 from .reasoning import Aside
 from .sanitize import Neutraliser, neutral

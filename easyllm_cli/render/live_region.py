@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .options import size_of, wraps_again
 from .output import Stream
-from .size import size_of, wraps_again
 from .spans import Row, cells, merged, paint, plain
 from .wrapping import fold
 

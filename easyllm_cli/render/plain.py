@@ -8,7 +8,7 @@ from collections.abc import Collection
 from ..completion import Completion
 from ..errors import IncompleteAnswer
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
-from . import Look, is_terminal
+from .options import Look, is_terminal
 from .output import Stream, complain
 from .reasoning import Aside
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from . import takes_color
+from .options import takes_color
 
 
 class Bar(AbstractContextManager["Bar"]):

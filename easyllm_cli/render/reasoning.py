@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ..errors import OutputError
 from ..events import Start
-from . import Look, is_terminal, takes_color
+from .options import Look, is_terminal, takes_color
 from .output import Stream
 
 DIM = "\x1b[2m"

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..events import Model
-from . import moves_cursor, takes_color
 from .grid import GAP, as_lists, grid
+from .options import moves_cursor, size_of, takes_color
 from .output import Stream
 from .sanitize import neutral
-from .size import size_of
 from .spans import BOLD, Row, Span, cells, paint, plain
 
 # Fewer cells than these for the first column: each row becomes a small list.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..completion import Completion
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
-from . import Look, takes_color
+from .options import Look, takes_color
 from .output import Stream, complain
 from .plain import Renderer
 from .reasoning import Aside

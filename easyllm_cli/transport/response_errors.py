@@ -132,8 +132,6 @@ def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | Non
     kind = _class(status, code, json.dumps(body)[:20_000])
     hint = HINTS.get(kind)
     if kind is BusyError and status is None:
-        from .error_words import class_by_words  # for those without a status or a known code
-
         kind, hint = class_by_words(message, code or "")
     if kind is NotFoundError and "try pulling" in message:
         hint = None
@@ -307,3 +305,42 @@ def shortened(text: str) -> str:
     """White space folded, keys cut out (before anything is cut off), at most 300 characters."""
     text = redact(" ".join(text.split()))
     return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
+
+
+# A server that does not know the path; whoever reads it should look at the endpoint.
+NO_PATH = (
+    r"(?i)unexpected endpoint|no route|cannot (?:get|post) /|method not allowed"
+    r"|(?:unknown|invalid|unsupported|unrecognized) (?:request )?(?:endpoint|url|path|route)"
+    r"|(?:endpoint|url|path|route|page) (?:was )?not found|^not[ _]found\.?$"
+)
+# The first that fits counts: what passes by itself comes before what the caller did wrong.
+KINDS: tuple[tuple[type[EasyLLMError], str], ...] = (
+    (BusyError, r"rate.?limit|too many requests|overload|too busy|is busy|at capacity"
+                r"|(?:temporarily|service|currently) unavailable|server.(?:had an )?error"),
+    (BillingError, r"insufficient.{0,10}(?:balance|quota|credit|fund)|payment required|in arrears"
+                   r"|exceeded your current quota"
+                   r"|(?:out of|no|not enough) (?:credit|balance|fund)|quota (?:is )?exhausted"
+                   r"|(?:balance|credit).{0,20}(?:exhausted|insufficient|not enough|too low)"
+                   "|\u4f59\u989d\u4e0d\u8db3|\u6b20\u8d39"),
+    (FilteredError, r"content.?(?:policy|filter)|(?<!case[ -])sensitive|moderation|inappropriate"),
+    (AuthError, r"not authenticated|unauthori[sz]ed|unauthenticated|authentication|forbidden"
+                r"|(?:permission|access) denied|not logged in|log.?in fail"
+                r"|(?:invalid|incorrect|missing|wrong|expired|no).?(?:api.?key|token|credential)"
+                r"|(?:api.?key|token|credential)s? (?:is |are |was |has )?(?:not valid|invalid"
+                r"|missing|required|incorrect|expired|wrong)"),
+    (NotFoundError, r"model.{0,80}(?:not found|does not exist|not exist)|no such model"
+                    r"|unknown model|not a valid model"),
+    (RefusedError, r"\binvalid|unsupported|not support|not permitted|not allowed|bad request"
+                   r"|must be |\bis required|field required|missing required|validation"
+                   r"|unknown (?:parameter|field)|extra inputs"),
+)  # fmt: skip
+
+
+def class_by_words(message: str, code: str) -> tuple[type[EasyLLMError], str | None]:
+    """Which of our errors, and what to do; BusyError where the words say nothing that we know."""
+    if re.search(NO_PATH, message):
+        return NotFoundError, WRONG_ENDPOINT
+    for kind, pattern in KINDS:
+        if re.search(pattern, f"{code} {message}", re.IGNORECASE):
+            return kind, HINTS.get(kind)
+    return BusyError, None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from easyllm_cli.cli.commands.vision import described
 from easyllm_cli.cli.completion import split
 from easyllm_cli.cli.profile_selection import options_of
+from easyllm_cli.cli.request import document_in
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.endpoints import endpoint_of, is_loopback
 from easyllm_cli.config.key_store.key_file import entries
@@ -134,7 +135,7 @@ def test_schemas(home: Path, document: Any, answer: Any) -> None:
     file = home / "schema.json"
     file.write_text(json.dumps(document), "utf-8")
     try:
-        schema = Schema(str(file), unwraps=True)
+        schema = Schema(document_in(str(file)), str(file), unwraps=True)
         schema.check(Completion(text=json.dumps(answer), finish_reason="stop"))
     except EasyLLMError as error:
         assert is_ours(error)

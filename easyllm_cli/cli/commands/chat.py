@@ -19,6 +19,7 @@ def chat(
 
     git diff | easyllm chat "Write a commit message"
     """
-    from ..request import Question, answer
+    from ..answer import answer
+    from ..request import Question
 
     return answer(Question(prompt or [], target, ask, sampling, show, common, run))

@@ -46,8 +46,8 @@ def cot(
     easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
     """
     from ...render import choose
-    from ..answer import Road
-    from ..request import Question, answer, look_of, schema_of
+    from ..answer import Road, answer
+    from ..request import Question, look_of, schema_of
 
     sampling.think = True
     question = Question(prompt or [], target, ask, sampling, show, common, run, "cot")

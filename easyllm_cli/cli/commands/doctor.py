@@ -98,7 +98,7 @@ class Report:
 
     def add(self, finding: "Finding") -> None:
         """A line of the report."""
-        from ...render import is_terminal
+        from ...render.options import is_terminal
         from ...render.output import Stream
         from ...secret import redact
 

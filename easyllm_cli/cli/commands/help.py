@@ -27,7 +27,7 @@ def help(topic: Topic = None) -> int:
     easyllm help exit-codes
     """
     from ...errors import nearest
-    from ...render import is_terminal
+    from ...render.options import is_terminal
     from ...render.output import Stream
     from ..app import COMMANDS, command
 

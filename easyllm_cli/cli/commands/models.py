@@ -54,7 +54,7 @@ def models(target: Target, common: Common, prefix: Prefix = None) -> int:
 
 def show(found: list[Model], color: str) -> None:
     """A table on a terminal, one id a line in a pipe."""
-    from ...render import is_terminal
+    from ...render.options import is_terminal
     from ...render.output import Stream
 
     if is_terminal(1):
@@ -114,7 +114,7 @@ def beginning(everything: list[Model], prefix: str, profile: "Profile") -> list[
 
 async def offered(provider: "BaseLLMProvider", common: Common) -> list[Model]:
     """Every model, with no more than its id where nothing more is shown; says what list it is."""
-    from ...render import is_terminal
+    from ...render.options import is_terminal
     from ...render.output import complain
 
     if common.json or is_terminal(1):

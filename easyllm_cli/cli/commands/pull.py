@@ -50,7 +50,7 @@ def agreed(question: str) -> bool:
     Raises:
         UsageError: there is no terminal to ask at.
     """
-    from ...render import is_terminal
+    from ...render.options import is_terminal
 
     if not is_terminal(0) or not is_terminal(2):
         raise UsageError("there is nobody to ask", where="no terminal", hint="easyllm pull --yes")
@@ -95,7 +95,7 @@ def fetched(quiet: bool) -> Path:
 @contextmanager
 def bar(quiet: bool) -> Iterator[Callable[[int], None]]:
     """Shows how much has come: a bar on a terminal, nothing elsewhere."""
-    from ...render import is_terminal
+    from ...render.options import is_terminal
 
     if quiet or not is_terminal(2):
         yield lambda _: None

@@ -19,7 +19,8 @@ def stream(
 
     easyllm stream "Tell a story" | tee story.md
     """
-    from ..request import Question, answer
+    from ..answer import answer
+    from ..request import Question
 
     question = Question(prompt or [], target, ask, sampling, show, common, run, "stream", False)
     return answer(question)

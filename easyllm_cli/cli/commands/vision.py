@@ -32,8 +32,9 @@ def vision(
 
     easyllm vision before.png after.png "What changed?"
     """
+    from ..answer import answer
     from ..named_files import expanded
-    from ..request import Question, answer
+    from ..request import Question
 
     source = Stdin(ask.no_stdin, common.quiet, common.timeout)
     refuse_files_behind_the_prompt(arguments or [], ask)
@@ -53,7 +54,7 @@ def vision(
 
 def name_pictures(pictures: tuple[Image, ...]) -> None:
     """A line for each picture above the answer, where somebody watches."""
-    from ...render import is_terminal
+    from ...render.options import is_terminal
     from ...render.output import complain
 
     if is_terminal(2):

@@ -97,11 +97,7 @@ class OpenAIProvider(TakesClient):
         return names | {"max_tokens": limit} | switches
 
     def request(self, messages: list[Message], stream: bool) -> Request:
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [self.message(message) for message in messages],
-            "stream": stream,
-        }
+        body: dict[str, Any] = {"model": self.model, "messages": [], "stream": stream}
         if stream:
             body["stream_options"] = {"include_usage": True}
         names = self.names_on_the_wire()
@@ -109,9 +105,11 @@ class OpenAIProvider(TakesClient):
             place(body, names[key], value)
         body |= self.thinking()
         if self.profile.schema is not None:
-            from .json_schema import fitting  # for --schema alone
+            from .json_schema import response_format, with_schema  # for --schema alone
 
-            body |= fitting(self, messages)
+            messages = with_schema(messages, self.profile.schema, self.vendor)
+            body["response_format"] = response_format(self.profile.schema, self.vendor)
+        body["messages"] = [self.message(message) for message in messages]
         body |= self.options()
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...messages import Message, with_instruction
 from ...vendors import Vendor
-
-if TYPE_CHECKING:
-    from .chat import OpenAIProvider
 
 # What OpenAI's strict mode knows; another keyword is refused with 400 ("Structured outputs",
 # "Supported schemas" in OpenAI's guide).
@@ -26,22 +23,17 @@ STRICT_FORMATS = (
 )  # fmt: skip
 
 
-def fitting(provider: OpenAIProvider, messages: list[Message]) -> dict[str, Any]:
-    """The fields of the body that ask for an answer which fits the profile's schema.
+def with_schema(messages: list[Message], schema: dict[str, Any], vendor: Vendor) -> list[Message]:
+    """The messages; a vendor that takes no schema is told it in words.
 
-    A vendor that takes no schema gets it in words: its JSON mode demands the word "json" in the
-    prompt as well (DeepSeek's guide, "JSON Output").
+    Its JSON mode demands the word "json" in the prompt as well (DeepSeek's guide, "JSON Output").
     """
-    schema = provider.profile.schema or {}
-    if not provider.vendor.takes_schema:
-        written = json.dumps(schema, ensure_ascii=False)
-        messages = with_instruction(
-            messages, f"Answer with one JSON document that fits this JSON schema:\n{written}"
-        )
-    return {
-        "messages": [provider.message(one) for one in messages],
-        "response_format": response_format(schema, provider.vendor),
-    }
+    if vendor.takes_schema:
+        return messages
+    written = json.dumps(schema, ensure_ascii=False)
+    return with_instruction(
+        messages, f"Answer with one JSON document that fits this JSON schema:\n{written}"
+    )
 
 
 def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:

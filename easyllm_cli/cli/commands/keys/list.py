@@ -11,4 +11,5 @@ def list(failure: Failure, form: Form) -> int:
     from ...results import print_list
 
     rows = [vars(one) for one in key_store.listed()]
-    return print_list("keys", rows, form, "no keys are stored: easyllm keys set NAME")
+    empty = "no keys are stored: easyllm keys set NAME"
+    return print_list("keys", rows, empty, json=form.json, color=form.color)

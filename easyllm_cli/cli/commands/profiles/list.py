@@ -19,7 +19,7 @@ def list(file: File, form: Form) -> int:
     named = profiles.default.partition(":")[0]
     rows = [row(profiles, name, name == named) for name in profiles.tables]
     empty = f"no profiles yet ({profiles_path(file.profiles)}): easyllm init, or profiles add"
-    return print_list("profiles", rows, form, empty)
+    return print_list("profiles", rows, empty, json=form.json, color=form.color)
 
 
 def row(profiles: Any, name: str, default: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ def show(file: File, form: Form, name: Name) -> int:
 
     from ....config.profiles_file import read_profiles
     from ....config.value_sources import settings
-    from ....render import is_terminal
+    from ....render.options import is_terminal
     from ....render.output import Stream
     from ...results import Outcome, finish
 
