@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal
 
@@ -28,7 +29,6 @@ COMMANDS = {
     "pull": "Fetch a small demo model that runs inside this program.",
     "help": "Explain exit codes, profiles, stdin or JSON.",
 }
-PACKAGE = f"{__package__}.commands"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options that may stand without a value, and the one they then have; with a value: only `=`.
 ALONE = {"-x": "--code=first", "--code": "--code=first"}
@@ -94,11 +94,11 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.usual = ""
-        self.offer(COMMANDS, PACKAGE)
+        self.offer(COMMANDS, command)
 
-    def offer(self, table: dict[str, str], package: str) -> None:
-        """These commands, whose files are in the package."""
-        self.package = package
+    def offer(self, table: dict[str, str], find: Callable[[str], Any]) -> None:
+        """These commands with a line each; `find` gives the real one of a name."""
+        self.find = find
         self.commands = {
             name: TyperCommand(name, help=says, rich_markup_mode=self.rich_markup_mode)
             for name, says in table.items()
@@ -115,33 +115,36 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, stub, rest = super().resolve_command(ctx, args)
-        return name, load(name, self.package, stub.help or "") if stub and name else None, rest
+        return name, self.find(name) if stub and name else None, rest
 
 
 def command(name: str) -> Any:
-    """The real command, or group of commands, of this name."""
-    return load(name, PACKAGE, COMMANDS[name])
-
-
-def load(name: str, package: str, says: str) -> Any:
-    """The real command from the file of its name, or the group that its folder is."""
-    module = import_module(f".{name}", package)
-    mode = markup_mode()
+    """The real command, or group of commands, of this name; its file is imported."""
+    module = import_module(f".commands.{name}", __package__)
     if hasattr(module, "COMMANDS"):
-        made = typer.main.get_group(
-            typer.Typer(
-                cls=Commands, name=name, help=says, epilog=f"Example: {module.EXAMPLE}",
-                context_settings=CONTEXT,
-                add_completion=False, rich_markup_mode=mode,
-            )
-        )  # fmt: skip
-        made.offer(module.COMMANDS, module.__name__)  # type: ignore[attr-defined]
-        made.usual = module.USUAL  # type: ignore[attr-defined]
-        return made
-    function = getattr(module, name)
-    one = typer.Typer(add_completion=False, rich_markup_mode=mode)
-    one.command(name, cls=Command, context_settings=CONTEXT, help=function.__doc__)(function)
-    return typer.main.get_command(one)
+        return group_of(name, module)
+    return command_of(name, getattr(module, name))
+
+
+def command_of(name: str, function: Callable[..., int]) -> Any:
+    """A command that calls a function, whose docstring is its help."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=markup_mode())
+    app.command(name, cls=Command, context_settings=CONTEXT, help=function.__doc__)(function)
+    return typer.main.get_command(app)
+
+
+def group_of(name: str, module: Any) -> Any:
+    """The group of commands that a file declares: COMMANDS, DEFAULT_COMMAND and an EXAMPLE."""
+    group: Any = typer.main.get_group(
+        typer.Typer(
+            cls=Commands, name=name, help=COMMANDS[name], epilog=f"Example: {module.EXAMPLE}",
+            context_settings=CONTEXT, add_completion=False, rich_markup_mode=markup_mode(),
+        )
+    )  # fmt: skip
+    lines = {each: line for each, (_, line) in module.COMMANDS.items()}
+    group.offer(lines, lambda each: command_of(each, module.COMMANDS[each][0]))
+    group.usual = module.DEFAULT_COMMAND
+    return group
 
 
 def print_version(on: bool) -> None:

@@ -7,7 +7,7 @@ from threading import Thread
 
 from ..config.profile import Profile
 from ..errors import ConfigError, FirstTokenTimeout, UsageError
-from .options import Target
+from .options.input import Target
 
 DATABASE_SECONDS = 10.0  # as for a command that prints a key; a driver may wait for minutes
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .options import Ask
+from .options.input import Ask
 
 MOST_SHOWN = 5  # files in a command line that an error proposes
 

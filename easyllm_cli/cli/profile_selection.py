@@ -11,7 +11,9 @@ from ..config.profile import Profile, checked
 from ..config.profiles_file import NONE_NAMED, Profiles, choose, read_profiles
 from ..errors import ConfigError, UsageError
 from ..secret import keep_for_good
-from .options import Run, Sampling, Target
+from .options.input import Target
+from .options.run import Run
+from .options.sampling import Sampling
 
 
 def chosen(

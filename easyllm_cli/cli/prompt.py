@@ -14,7 +14,7 @@ from ..render.output import complain
 from ..text_encoding import decode_text
 from . import stdin
 from .named_files import expanded
-from .options import Ask
+from .options.input import Ask
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 STDIN_MARK = "{stdin}"

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..images import Image
 from ..render.options import Look
-from .options import Ask, Common, Run, Sampling, Show, Target
+from .options.input import Ask, Target
+from .options.output import Common, Show
+from .options.run import Run
+from .options.sampling import Sampling
 from .prompt import Stdin, text_of
 
 if TYPE_CHECKING:

@@ -88,7 +88,10 @@ def lines() -> list[list[str]]:
         [command, "-p", provider, "--dry-run", *more]
         for provider, (command, *more) in itertools.product(PROVIDERS, BODIES)
     ]
-    images = [["vision", "-p", name, "-m", "m", "--dry-run", "dot.png"] for name in PROVIDERS[:4]]
+    images = [
+        ["vision", "-p", name, "-m", "m", "--dry-run", "dot.png", "describe"]
+        for name in PROVIDERS[:4]
+    ]
     return [*helped, *doctors, *files, *asked, *bodies, *images]
 
 

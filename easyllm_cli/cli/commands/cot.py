@@ -9,7 +9,11 @@ from ...errors import UsageError
 from ...events import ANY_SIZE, Done, Event, Start, Text
 from ...pipeline.collector import Collector
 from ..option_types import worded
-from ..options import HOW, SHOWN, Ask, Common, Run, Sampling, Show, Target, Words, options
+from ..options.groups import HOW, SHOWN, options
+from ..options.input import Ask, Target, Words
+from ..options.output import Common, Show
+from ..options.run import Run
+from ..options.sampling import Sampling
 from ..prompt import Stdin
 
 if TYPE_CHECKING:

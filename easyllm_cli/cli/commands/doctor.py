@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import EasyLLMError
-from ..options import SAFE, Common, Run, Sampling, Target, options
+from ..options.groups import SAFE, options
+from ..options.input import Target
+from ..options.output import Common
+from ..options.run import Run
+from ..options.sampling import Sampling
 
 if TYPE_CHECKING:
     from ...config.profile import Profile

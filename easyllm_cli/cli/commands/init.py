@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from ..file_options import File
-from ..options import options
+from ..options.groups import options
+from ..options.run import File
 
 Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 

@@ -9,7 +9,11 @@ from ...errors import EasyLLMError, UsageError
 from ...events import Model
 from ...secret import LONG, redact
 from ..option_types import models as known
-from ..options import Common, Run, Sampling, Target, options
+from ..options.groups import options
+from ..options.input import Target
+from ..options.output import Common
+from ..options.run import Run
+from ..options.sampling import Sampling
 
 if TYPE_CHECKING:
     from ...config.profile import Profile

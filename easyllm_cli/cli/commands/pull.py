@@ -11,7 +11,7 @@ import typer
 
 from ...errors import UsageError
 from ...providers.local.model_files import DEMO, DEMO_BYTES, DEMO_LICENCE, PACKAGE_BYTES
-from ..options import SAFE, SHOWN
+from ..options.groups import SAFE, SHOWN
 
 QUESTION = f"Fetch {DEMO} ({DEMO_BYTES // 10**6} MB, {DEMO_LICENCE}), a small demo model?"
 ENGINE = "pip install 'easyllm-cli[local]'"

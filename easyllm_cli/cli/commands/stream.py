@@ -1,6 +1,10 @@
 """`easyllm stream`: ask, and print every token the moment it comes."""
 
-from ..options import Ask, Common, Run, Sampling, Show, Target, Words, options
+from ..options.groups import options
+from ..options.input import Ask, Target, Words
+from ..options.output import Common, Show
+from ..options.run import Run
+from ..options.sampling import Sampling
 
 
 @options

@@ -7,7 +7,11 @@ import typer
 
 from ...errors import UsageError
 from ...images import Image
-from ..options import Ask, Common, Run, Sampling, Show, Target, options
+from ..options.groups import options
+from ..options.input import Ask, Target
+from ..options.output import Common, Show
+from ..options.run import Run
+from ..options.sampling import Sampling
 from ..prompt import Stdin
 
 Arguments = Annotated[

@@ -1,0 +1,54 @@
+"""Every option, declared once; a command's signature is written from the groups it names."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import typer
+
+from ..option_types import worded
+
+WHO = "Who answers"
+WHAT = "What is asked"
+HOW = "How it answers"
+SHOWN = "What is shown"
+SAFE = "How it runs"
+
+
+def declare(panel: str, *names: str, says: str, words: tuple[str, ...] = (), **more: Any) -> Any:
+    """`words`: all that the value may be."""
+    if words:
+        more = {**worded(words), **more}
+    return typer.Option(*names, help=says, rich_help_panel=panel, show_default=False, **more)
+
+
+def options(function: Callable[..., int]) -> Callable[..., int]:
+    """A command whose parameters of a group's type become that group's options."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if not is_dataclass(parameter.annotation):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = parameter.annotation
+        parameters += [
+            inspect.Parameter(
+                item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default,
+                annotation=item.type,
+            )
+            for item in fields(parameter.annotation)
+        ]  # fmt: skip
+
+    def command(**values: Any) -> int:
+        objects = {
+            name: group(**{item.name: values.pop(item.name) for item in fields(group)})
+            for name, group in groups.items()
+        }
+        return function(**values, **objects)
+
+    command.__doc__ = function.__doc__
+    command.__name__ = function.__name__
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
