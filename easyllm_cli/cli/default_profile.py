@@ -21,7 +21,7 @@ from ..providers.local.model_files import DEMO, demo_is_there, kept, path_of
 from ..render.options import is_terminal
 from ..render.output import complain
 from ..vendors import VENDORS
-from .commands.pull import ENGINE, QUESTION, agreed, fetched
+from .demo_model import ENGINE, QUESTION, agreed, fetched
 
 OLLAMA_SECONDS = 0.5
 MOST_FILES = 3

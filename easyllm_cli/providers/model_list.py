@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import MalformedAnswer
 from ..events import Model
 from ..transport.response_errors import from_object, message_of
-from .openai.chat_decoder import count, table
+from .json_values import count, table
 
 
 def rows(body: Any, key: str) -> list[dict[str, Any]]:

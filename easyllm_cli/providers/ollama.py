@@ -14,8 +14,9 @@ from .decoder import Decoder
 from .finish_reasons import is_claim
 from .http import HTTPProvider
 from .image_inputs import with_bytes
+from .json_values import count, table
 from .model_list import rows
-from .openai.chat_decoder import count, parts_of, table
+from .openai.chat_decoder import parts_of
 from .prompt_size import is_cut_by_the_context
 from .unsupported_parameters import place
 

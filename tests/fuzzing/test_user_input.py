@@ -15,7 +15,7 @@ from easyllm_cli.cli.profile_selection import options_of
 from easyllm_cli.cli.request import document_in
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.endpoints import endpoint_of, is_loopback
-from easyllm_cli.config.key_store.key_file import entries
+from easyllm_cli.config.key_store import entries
 from easyllm_cli.config.model_list_cache import is_word, known_models, remember
 from easyllm_cli.config.paths import keys_file, state_folder
 from easyllm_cli.config.profile import Profile

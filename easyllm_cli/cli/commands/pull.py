@@ -1,20 +1,14 @@
 """`easyllm pull`: fetch the small demo model."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ...errors import UsageError
-from ...providers.local.model_files import DEMO, DEMO_BYTES, DEMO_LICENCE, PACKAGE_BYTES
+from ...providers.local.model_files import DEMO
+from ..demo_model import ENGINE, QUESTION, agreed, fetched
 from ..options.groups import SAFE, SHOWN
 
-QUESTION = f"Fetch {DEMO} ({DEMO_BYTES // 10**6} MB, {DEMO_LICENCE}), a small demo model?"
-ENGINE = "pip install 'easyllm-cli[local]'"
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=SAFE)]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="No notes on stderr.", rich_help_panel=SHOWN)
@@ -42,65 +36,3 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
         first = f"{ENGINE} && " if find_spec("xllamacpp") is None else ""
         complain(f'easyllm: ask it: {first}easyllm chat -p local "What is Python?"')
     return 0
-
-
-def agreed(question: str) -> bool:
-    """What the person at the terminal says to a question; enter alone is yes.
-
-    Raises:
-        UsageError: there is no terminal to ask at.
-    """
-    from ...render.options import is_terminal
-
-    if not is_terminal(0) or not is_terminal(2):
-        raise UsageError("there is nobody to ask", where="no terminal", hint="easyllm pull --yes")
-    sys.stderr.write(f"{question} [Y/n] ")
-    sys.stderr.flush()
-    answer = ""
-    try:
-        answer = sys.stdin.readline()
-    finally:
-        if not answer:  # Ctrl-D and Ctrl-C leave the cursor behind the question
-            sys.stderr.write("\n")
-    return bool(answer) and answer.strip().lower() in ("", "y", "yes")
-
-
-def fetched(quiet: bool) -> Path:
-    """The demo model's file, fetched with a bar on a terminal.
-
-    Raises:
-        EasyLLMError: as fetch_demo; Interrupted after Ctrl-C or SIGTERM, with nothing left behind.
-    """
-    from ...providers.local.download import fetch_demo
-    from ...render.output import complain
-    from .. import runtime
-
-    found: list[Path] = []
-
-    def waiting() -> None:
-        if not quiet:
-            complain("easyllm: another pull is under way: waiting for it")
-
-    with bar(quiet) as tell:
-
-        async def work() -> None:
-            found.append(await fetch_demo(tell, waiting))
-
-        error = runtime.run(work(), None, lambda: False)
-    if error is not None:
-        raise error
-    return found[0]
-
-
-@contextmanager
-def bar(quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Shows how much has come: a bar on a terminal, nothing elsewhere."""
-    from ...render.options import is_terminal
-
-    if quiet or not is_terminal(2):
-        yield lambda _: None
-        return
-    from ...render.progress import Bar
-
-    with Bar(f"Fetching {DEMO}", PACKAGE_BYTES) as drawn:
-        yield drawn.show

@@ -11,7 +11,7 @@ from ...images import Image
 from ...messages import Message
 from ..decoder import MORE_ANSWERS, Decoder, fenced, line_end_after
 from ..finish_reasons import is_claim
-from ..openai.chat_decoder import count, table
+from ..json_values import count, table
 
 
 class GeminiDecoder(Decoder):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...events import Event, Model, Reasoning
-from ..openai.chat_decoder import ChatDecoder, count, table
+from ..json_values import count, table
+from ..openai.chat_decoder import ChatDecoder
 
 MILLION = 1_000_000
 

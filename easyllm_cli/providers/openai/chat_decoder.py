@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any
 
 from ...events import Event, Reasoning, Text, Usage
 from ..decoder import MORE_ANSWERS, Decoder
 from ..finish_reasons import is_claim
+from ..json_values import count, dollars, table
 
 # Gateways mirror one in another, so the first that says something is taken, never two (trap 7).
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
@@ -209,26 +209,3 @@ def _with_reasoning(
         return completion
     apart = None not in (prompt, total) and (prompt or 0) + completion + reasoning == total
     return completion + reasoning if apart or reasoning > completion else completion
-
-
-def dollars(value: Any) -> float | None:
-    """An amount of money, or None where a server sent none, or a number that no float holds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def table(value: Any) -> dict[str, Any]:
-    """An object of a foreign body, or an empty one where a server sent something else."""
-    return value if isinstance(value, dict) else {}
-
-
-def count(value: Any) -> int | None:
-    """A number of tokens, or None where a server sent none (or nonsense)."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and value >= 0 else None

@@ -8,7 +8,8 @@ from typing import Any
 from ...events import Event, Reasoning, Text, Usage
 from ..decoder import Decoder, fenced, line_end_after
 from ..finish_reasons import is_claim
-from .chat_decoder import count, table, usage_of
+from ..json_values import count, table
+from .chat_decoder import usage_of
 
 Part = tuple[int, int]  # the place of an item in the output, and of the part in the item
 
