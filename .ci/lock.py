@@ -5,7 +5,7 @@
 Without --upgrade what is locked stays where it is as long as pyproject.toml allows it. One file
 serves every Python and platform that we support. Wheels alone are taken, so nothing that is
 installed runs code of its own while it is installed. By hand, when a dependency changes or is to
-be renewed; `tests/test_supply_chain.py` says when that was forgotten.
+be renewed; `tests/unit/test_supply_chain.py` says when that was forgotten.
 """
 
 import argparse

@@ -25,8 +25,8 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from easyllm_cli.render.markdown.live import LiveMarkdown
-from tests.answers import answer, pieces
-from tests.counting_stream import CountingStream
+from tests.support.answers import answer, pieces
+from tests.support.counting_stream import CountingStream
 
 SIZES = (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18)
 TOGETHER = 8  # tokens to a frame
@@ -98,7 +98,7 @@ def main() -> None:
     grown = found[SIZES[-1]]["cpu_s_per_10k"] / found[SIZES[2]]["cpu_s_per_10k"]
     print(f"CPU per 10,000 characters: {worst:.3f} s at most (aim {AIM}: {said(worst <= AIM)})")
     print(f"256k against 16k, per character: {grown:.2f} x (aim {GROWTH}: {said(grown <= GROWTH)})")
-    print(f"bytes a character at 64k: at most {BYTES:.0f} (asserted in tests/test_live.py)")
+    print(f"bytes a character at 64k: at most {BYTES:.0f} (tests/unit/render/markdown)")
     if asked.json:
         print(json.dumps({"easyllm": found, "rich": naive}))
 

@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from tests.binary import BINARY
-from tests.emulator import Emulator
-from tests.pictures import png
-from tests.pseudoterminal import Pty
-from tests.servers import fixtures, setup
+from tests.support.binary import BINARY
+from tests.support.emulator import Emulator
+from tests.support.pictures import png
+from tests.support.pseudoterminal import Pty
+from tests.support.servers import fixtures, setup
 
 HERE = Path(__file__).resolve().parent
 SIZE = (92, 50)

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import UsageError
 
 # Fields of a message, and the type of each. A provider that has no place for one of them refuses
-# the message: see providers/unsupported.py.
+# the message: see providers/ignored_settings.py.
 FIELDS: dict[str, type] = {
     "name": str,
     "reasoning_content": str,

@@ -71,7 +71,7 @@ def masked(key: str) -> str:
 def redact(text: str, shortest: int = 4) -> str:
     """The text with every living Secret replaced by `***`, in any of its disguises.
 
-    A piece of 8 characters of one counts as well (disguises.py). `shortest`: three characters and
+    A piece of 8 characters of one counts as well (redaction.py). `shortest`: three characters and
     fewer stand in ordinary words; cutting them out would only garble.
     """
     # As a list at once: meanwhile another thread may make a secret, or let one go.

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 from easyllm_cli.vendors import VENDORS, endpoint_variable
 
 pytest_plugins = [
-    "tests.servers.background",
-    "tests.servers.fixtures",
-    "tests.binary",
-    "tests.process_count",
-    "tests.time_limit",
+    "tests.support.servers.background",
+    "tests.support.servers.fixtures",
+    "tests.support.binary",
+    "tests.support.process_count",
+    "tests.support.time_limit",
 ]
 
 # The same examples at every run, so that CI is steady: the profile `long`, which is run by hand

@@ -1,7 +1,7 @@
 """Live rows on stderr: who is waited for, and the reasoning until the answer begins.
 
-It draws with region.py, which is loaded when there is something to draw: an answer that comes at
-once into a pipe costs no more because somebody could have watched it wait.
+It draws with live_region.py, which is loaded when there is something to draw: an answer that comes
+at once into a pipe costs no more because somebody could have watched it wait.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from tests.adapters import CHAT, KEY, THOUGHT, Adapter
-from tests.asking import profile
-from tests.standins.openai import OpenAIServer
-from tests.standins.server import Reply, Request, StandIn
+from tests.support.adapters import CHAT, KEY, THOUGHT, Adapter
+from tests.support.asking import profile
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.server import Reply, Request, StandIn
 
 # litellm silences pydantic's when it is imported, which pytest undoes for every test; it keeps
 # its connections open for the next call, of which there is none in a test's event loop.

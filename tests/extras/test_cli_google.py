@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tests.adapters import KEY
-from tests.binary import Easyllm, only
-from tests.standins.gemini import GeminiServer
-from tests.standins.script import Cut, Script, compact, scripted
-from tests.standins.server import StandIn
+from tests.support.adapters import KEY
+from tests.support.binary import Easyllm, only
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.script import Cut, Script, compact, scripted
+from tests.support.standins.server import StandIn
 
 STRICT = {"PYTHONWARNINGS": "error"}
 HEL = compact({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]})

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import URL
 
 from easyllm_cli.config.database import ModelConfig
-from tests.binary import BINARY, POWERLESS, Easyllm, Ran, only, spoken
 from tests.extras.rows import KEY, made, row
-from tests.objects import answer_of, models_of
-from tests.pictures import png
-from tests.standins.openai import OpenAIServer
-from tests.standins.server import StandIn
+from tests.support import ROOT
+from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, only, spoken
+from tests.support.objects import answer_of, models_of
+from tests.support.pictures import png
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.server import StandIn
 
 PASSWORD = "hunter2-of-the-database"
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -246,5 +247,5 @@ class Loud(SQLiteDialect_pysqlite):
 
 def test_the_table_is_the_documented_one() -> None:
     columns = [column.name for column in ModelConfig.__table__.columns]
-    document = Path(__file__).parents[2].joinpath("docs", "profiles.md").read_text("utf-8")
+    document = ROOT.joinpath("docs", "profiles.md").read_text("utf-8")
     assert ", ".join(f"`{name}`" for name in columns) in " ".join(document.split())

@@ -8,10 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.adapters import Adapter
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM
-from tests.standins.server import StandIn
-from tests.test_contract import (  # noqa: F401
+from tests.contract.test_answers import (  # noqa: F401
     Bench,
     test_a_provider_works_again_after_aclose,
     test_events_come_in_order,
@@ -25,7 +22,7 @@ from tests.test_contract import (  # noqa: F401
     test_the_specs_four_methods,
     test_usage_is_present,
 )
-from tests.test_contract_failures import (  # noqa: F401
+from tests.contract.test_failures import (  # noqa: F401
     test_400_is_refused_once,
     test_401_is_a_key_error,
     test_429_is_retried_then_busy,
@@ -40,6 +37,9 @@ from tests.test_contract_failures import (  # noqa: F401
     test_silence_is_a_timeout,
     test_timeout_while_a_plain_answer_is_awaited,
 )
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM
+from tests.support.adapters import Adapter
+from tests.support.standins.server import StandIn
 
 pytestmark = ITS_OWN_WARNINGS
 

@@ -27,8 +27,8 @@ from easyllm_cli.config.database import ModelConfig
 from easyllm_cli.errors import ConfigError, NetworkError
 from easyllm_cli.secret import Secret
 from tests.extras.rows import KEY, made, row
-from tests.standins.openai import OpenAIServer
-from tests.standins.server import StandIn
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.server import StandIn
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 URL = "http://127.0.0.1:9/v1"

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
-from tests.asking import Json, answer, failure, messages, opened
-from tests.standins.gemini import GeminiServer
-from tests.standins.request import Request
-from tests.standins.script import Script, scripted
-from tests.standins.server import Reply, StandIn
+from tests.support.asking import Json, answer, failure, messages, opened
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.request import Request
+from tests.support.standins.script import Script, scripted
+from tests.support.standins.server import Reply, StandIn
 
 TOKEN = "ya29.token-of-a-service-account"
 MODEL = "gemini-2.0-flash"

@@ -26,8 +26,8 @@ from easyllm_cli.errors import (
 from easyllm_cli.events import Retrying, Text
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
-from tests.adapters import HTTP, KEY, google_images, google_turns
-from tests.asking import (
+from tests.support.adapters import HTTP, KEY, google_images, google_turns
+from tests.support.asking import (
     QUESTION,
     Json,
     answer,
@@ -38,11 +38,11 @@ from tests.asking import (
     notes,
     opened,
 )
-from tests.binary import wait_until
-from tests.pictures import png
-from tests.standins.gemini import GeminiServer
-from tests.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
-from tests.standins.server import StandIn, nobody_listens
+from tests.support.binary import wait_until
+from tests.support.pictures import png
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
+from tests.support.standins.server import StandIn, nobody_listens
 
 GEMINI = next(one for one in HTTP if one.provider == "gemini")
 PNG = png(8, 8, (200, 30, 30))

@@ -5,10 +5,10 @@ import tomllib
 from easyllm_cli.cli.discovery import SERVERS
 from easyllm_cli.providers.local.model_files import DEMO
 from easyllm_cli.vendors import endpoint_variable
-from tests.binary import Easyllm
-from tests.servers import setup
-from tests.standins.openai import OpenAIServer
-from tests.standins.server import StandIn
+from tests.support.binary import Easyllm
+from tests.support.servers import setup
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.server import StandIn
 
 NOWHERE = {endpoint_variable(name): "http://127.0.0.1:9" for name in SERVERS}
 

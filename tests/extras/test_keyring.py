@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.binary import Easyllm, only, said
-from tests.objects import listing_of
-from tests.standins.script import scripted
-from tests.standins.server import StandIn
+from tests.support.binary import Easyllm, only, said
+from tests.support.objects import listing_of
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
 
 KEY = "sk-very-secret-0123456789"
 PLAIN = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}

@@ -20,12 +20,21 @@ from easyllm_cli.events import Reasoning, Start, Text, Usage
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message, messages_of
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.asking import answer, events, failure, messages, notes
-from tests.binary import wait_until
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.standins.openai import OpenAIServer
-from tests.standins.script import DONE, Script, Wait, chunk, compact, scripted, sse, usage_chunk
-from tests.standins.server import Reply, Request, StandIn
+from tests.support.asking import answer, events, failure, messages, notes
+from tests.support.binary import wait_until
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import (
+    DONE,
+    Script,
+    Wait,
+    chunk,
+    compact,
+    scripted,
+    sse,
+    usage_chunk,
+)
+from tests.support.standins.server import Reply, Request, StandIn
 
 pytestmark = ITS_OWN_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])

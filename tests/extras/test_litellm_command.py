@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.binary import Easyllm, only, said
 from tests.extras.litellm_row import LITELLM
-from tests.objects import answer_of, models_of
-from tests.pictures import png
-from tests.servers.fixtures import RealServer
-from tests.standins.script import DONE, Script, Wait, chunk, scripted
-from tests.standins.server import Handler, StandIn
+from tests.support.binary import Easyllm, only, said
+from tests.support.objects import answer_of, models_of
+from tests.support.pictures import png
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.standins.server import Handler, StandIn
 
 SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine
 

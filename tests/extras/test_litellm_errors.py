@@ -14,10 +14,10 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.transport.response_errors import HINTS
-from tests.asking import failure
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.standins.script import Script, chunk, compact, scripted, sse
-from tests.standins.server import StandIn, nobody_listens
+from tests.support.asking import failure
+from tests.support.standins.script import Script, chunk, compact, scripted, sse
+from tests.support.standins.server import StandIn, nobody_listens
 
 pytestmark = ITS_OWN_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])

@@ -12,11 +12,11 @@ from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError,
 from easyllm_cli.events import Start
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.asking import answer, events, failure, messages, notes
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.standins.openai import OpenAIServer
-from tests.standins.script import Script, scripted
-from tests.standins.server import Handler, Reply, Request, StandIn
+from tests.support.asking import answer, events, failure, messages, notes
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import Script, scripted
+from tests.support.standins.server import Handler, Reply, Request, StandIn
 
 pytestmark = ITS_OWN_WARNINGS
 GOOD, OTHER, BAD = "sk-good-0123", "sk-other-0123", "sk-bad-0123"

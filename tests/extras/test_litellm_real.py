@@ -8,10 +8,10 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline.collector import Collector, collect
-from tests.asking import answer, events, opened, profile
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
-from tests.pictures import png
-from tests.servers.fixtures import RealServer
+from tests.support.asking import answer, events, opened, profile
+from tests.support.pictures import png
+from tests.support.servers.fixtures import RealServer
 
 pytestmark = ITS_OWN_WARNINGS
 SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO
-from tests.binary import Easyllm, finish, read_until, spoken
-from tests.pictures import png
-from tests.servers import setup
-from tests.standins.package_index import PackageIndex, pip_settings
-from tests.standins.server import StandIn
-from tests.terminal import Terminal
+from tests.support.binary import Easyllm, finish, read_until, spoken
+from tests.support.pictures import png
+from tests.support.servers import setup
+from tests.support.standins.package_index import PackageIndex, pip_settings
+from tests.support.standins.server import StandIn
+from tests.support.terminal import Terminal
 
 ABOUT = f"easyllm: {DEMO} is a small demo model, run by this process: do not rely on what it says\n"
 CUT = "easyllm: the answer was cut at the token limit that you set (length)\n"

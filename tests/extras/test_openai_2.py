@@ -17,11 +17,11 @@ from easyllm_cli.errors import (
     NetworkError,
 )
 from easyllm_cli.events import Retrying, Text
-from tests.adapters import KEY, SDK, THOUGHT, Adapter
-from tests.asking import Json, answer, asked_of, events, failure, messages, opened
-from tests.pictures import png
-from tests.standins.script import Cut, Reset, Script, Wait, scripted
-from tests.standins.server import StandIn, nobody_listens
+from tests.support.adapters import KEY, SDK, THOUGHT, Adapter
+from tests.support.asking import Json, answer, asked_of, events, failure, messages, opened
+from tests.support.pictures import png
+from tests.support.standins.script import Cut, Reset, Script, Wait, scripted
+from tests.support.standins.server import StandIn, nobody_listens
 
 PNG = png(8, 8, (200, 30, 30))
 CHATS = [one for one in SDK if one.api is None]

@@ -8,15 +8,15 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import FirstTokenTimeout, IncompleteAnswer
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.adapters import KEY
-from tests.asking import answer, profile
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
-from tests.flooding import FLOODS, flooded
-from tests.over_tls import SlowToConnect, over_tls
-from tests.proxying import slow_proxy
-from tests.standins.script import DONE, Script, chunk, compact, scripted
-from tests.standins.server import StandIn
-from tests.test_patience import ENOUGH, LIMIT, ended
+from tests.support.adapters import KEY
+from tests.support.asking import answer, profile
+from tests.support.flooding import FLOODS, flooded
+from tests.support.over_tls import SlowToConnect, over_tls
+from tests.support.proxying import slow_proxy
+from tests.support.standins.script import DONE, Script, chunk, compact, scripted
+from tests.support.standins.server import StandIn
+from tests.unit.transport.test_timeouts import ENOUGH, LIMIT, ended
 
 pytestmark = ITS_OWN_WARNINGS
 assert LiteLLMProvider.provider == "litellm"  # imported here: that takes seconds

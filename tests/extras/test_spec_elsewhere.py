@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from easyllm_cli import LiteLLMProvider, LLMService
+from tests.docs.test_spec import DOCUMENT, ELSEWHERE
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
 from tests.extras.rows import made, row
-from tests.samples import run, samples_of
-from tests.servers.fixtures import RealServer
-from tests.standins.openai import OpenAIServer
-from tests.standins.server import StandIn
-from tests.test_spec import DOCUMENT, ELSEWHERE
+from tests.support.samples import run, samples_of
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.server import StandIn
 
 SAMPLES = samples_of(DOCUMENT)
 MESSAGES = [{"role": "user", "content": "What is Python?"}]

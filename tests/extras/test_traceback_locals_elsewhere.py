@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from easyllm_cli.errors import EasyLLMError
-from tests.adapters import HTTP
-from tests.asking import answer
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, asking
-from tests.standins.script import scripted
-from tests.standins.server import StandIn, nobody_listens
-from tests.test_traceback_locals import FAILS, KEY, variables_with_the_key
+from tests.support.adapters import HTTP
+from tests.support.asking import answer
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn, nobody_listens
+from tests.unit.test_traceback_locals import FAILS, KEY, variables_with_the_key
 
 pytestmark = ITS_OWN_WARNINGS
 GEMINI = next(one for one in HTTP if one.provider == "gemini")

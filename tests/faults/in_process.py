@@ -13,10 +13,10 @@ from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers import provider_for
-from tests.asking import messages
-from tests.binary import FAST, Ran
-from tests.faults.fault import Fault
-from tests.faults.running import Case, Ending, Served, printed, serving
+from tests.support.asking import messages
+from tests.support.binary import FAST, Ran
+from tests.support.faults.fault import Fault
+from tests.support.faults.running import Case, Ending, Served, printed, serving
 
 
 def run(case: Case) -> Ending:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
+TESTS = ROOT / "tests"
 PROMISES = {
     1: "refused on loopback: 6 at once; refused elsewhere: tried again",
     2: "a host that does not exist: 6, tried once",

@@ -8,11 +8,11 @@ from itertools import cycle
 
 import pytest
 
-from tests.adapters import ADAPTERS, HTTP
-from tests.binary import Easyllm
 from tests.faults import in_process
-from tests.faults.running import Case, check, run
-from tests.faults.table import FAULTS
+from tests.support.adapters import ADAPTERS, HTTP
+from tests.support.binary import Easyllm
+from tests.support.faults.running import Case, check, run
+from tests.support.faults.table import FAULTS
 
 COMMANDS = ("stream", "chat", "cot")
 # Every protocol as `stream` sees it, and OpenAI's as `chat` does, which may try again after text.

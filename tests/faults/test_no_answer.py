@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters import HTTP, Adapter
-from tests.binary import Easyllm, Ran, at_once, only
-from tests.faults.fault import KEY
-from tests.over_tls import answering_hello, over_tls
+from tests.support.adapters import HTTP, Adapter
+from tests.support.binary import Easyllm, Ran, at_once, only
+from tests.support.faults.fault import KEY
+from tests.support.over_tls import answering_hello, over_tls
 
 ADAPTERS = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
 RETRIES = 2

@@ -9,8 +9,8 @@ from tests.faults.promises import (
     every_file,
     numbers_in,
 )
-from tests.faults.table import FAULTS
 from tests.faults.test_matrix import IN_PROCESS, ONCE, every_way
+from tests.support.faults.table import FAULTS
 
 CLAIMS = [claim for file in every_file() for claim in file.claims()]
 MATRIX = {number: case.id for case in ONCE for number in case.fault.promises}

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.adapters import HTTP
-from tests.binary import Easyllm, Ran, at_once, only
-from tests.faults.spelling import good
-from tests.standins.reply import Reply
-from tests.standins.request import Request
-from tests.standins.script import Script
-from tests.standins.server import StandIn
+from tests.support.adapters import HTTP
+from tests.support.binary import Easyllm, Ran, at_once, only
+from tests.support.faults.spelling import good
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import Script
+from tests.support.standins.server import StandIn
 
 OPENAI = HTTP[0]
 

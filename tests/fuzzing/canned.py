@@ -13,8 +13,8 @@ from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.transport.base import Answer, Request, accept
 from easyllm_cli.transport.timeouts import Patience
-from tests.adapters import KEY, Adapter
-from tests.asking import messages, profile
+from tests.support.adapters import KEY, Adapter
+from tests.support.asking import messages, profile
 
 NOWHERE = "http://127.0.0.1:9"
 LONGEST_LINE = 1000  # characters of a complaint: 300 of a server's words, ours, a hint's names

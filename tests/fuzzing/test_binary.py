@@ -8,13 +8,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.errors import EXIT_CODES
-from tests.adapters import HTTP, Adapter
-from tests.binary import Easyllm, Ran, only
 from tests.fuzzing.canned import Canned, provider_with, told
 from tests.fuzzing.mutations import mutated
 from tests.fuzzing.test_frames import FRAMES, streamed
-from tests.standins.script import Cut, Script, scripted
-from tests.standins.server import StandIn
+from tests.support.adapters import HTTP, Adapter
+from tests.support.binary import Easyllm, Ran, only
+from tests.support.standins.script import Cut, Script, scripted
+from tests.support.standins.server import StandIn
 
 # A run takes 0.3 s: 4 a protocol in CI, at most 100 by hand; a failure is not made smaller.
 RUNS = settings(max_examples=min(settings().max_examples // 25, 100), phases=[Phase.generate])

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.adapters import HTTP, Adapter
 from tests.fuzzing.canned import Canned, ended_as_promised, provider_with, told
 from tests.fuzzing.mutations import cut, cuts, json_values, mutated
-from tests.standins.responses import events_of, response, usage_of
+from tests.support.adapters import HTTP, Adapter
+from tests.support.standins.responses import events_of, response, usage_of
 
 Json = Any
 CHAT: list[Json] = [

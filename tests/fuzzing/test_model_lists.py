@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Model
-from tests.adapters import HTTP, Adapter
 from tests.fuzzing.canned import Canned, is_ours, provider_with
 from tests.fuzzing.mutations import json_values, mutated
+from tests.support.adapters import HTTP, Adapter
 
 GOOD: Any = {
     "object": "list",

@@ -13,9 +13,10 @@ from easyllm_cli.config.profile import KEYS, TIMEOUT_KEYS, Profile
 from easyllm_cli.config.profiles_file import parsed, read_profiles
 from easyllm_cli.errors import ConfigError, EasyLLMError
 from easyllm_cli.pipeline.retry import backoff_waits
-from tests.binary import toml
+from tests.support import ROOT
+from tests.support.binary import toml
 
-EXAMPLE = (Path(__file__).parents[2] / "profiles.example.toml").read_text("utf-8")
+EXAMPLE = (ROOT / "profiles.example.toml").read_text("utf-8")
 PLACE = re.compile(r":\d+:\d+$")
 values: st.SearchStrategy[Any] = st.recursive(
     st.booleans()

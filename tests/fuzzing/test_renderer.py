@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from easyllm_cli.render.markdown.live import LiveMarkdown
 from easyllm_cli.render.output import Stream
-from tests.emulator import seen
 from tests.fuzzing.mutations import cuts
-from tests.pseudoterminal import Pty
-from tests.test_neutral import FORBIDDEN, PAYLOADS
+from tests.support.emulator import seen
+from tests.support.pseudoterminal import Pty
+from tests.unit.render.test_sanitize import FORBIDDEN, PAYLOADS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 

@@ -26,7 +26,7 @@ from easyllm_cli.json_schema import Schema
 from easyllm_cli.messages import messages_of
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import json_values, mutated, texts
-from tests.pictures import gif_1x1, png
+from tests.support.pictures import gif_1x1, png
 
 PNG = png(2, 2, (0, 0, 0))
 URL = "data:image/png;base64,iVBORw0KGgo="

@@ -1,6 +1,6 @@
 """The litellm package, made quiet: one call, its choice of a key, and its tables.
 
-This is the one file that names litellm. What it invents is taken out in litellm_frames.py.
+This is the one file that names litellm. What it invents is taken out in decoder.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which of OpenAI's own model families reason and what they refuse (WIRE §1a, as of 2026-07).
 
-Such tables age: what is wrong here is put right by a 400 from the server (repair.py).
+Such tables age: a 400 from the server puts right what is wrong (unsupported_parameters.py).
 """
 
 from __future__ import annotations

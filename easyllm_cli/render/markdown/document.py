@@ -2,7 +2,7 @@
 
 Only the part that is not finished is parsed. A block is finished when a later one begins on a
 complete line: an unfinished line decides nothing, since "- " may become "---". Of a list all
-items but the last are finished, of an open fence all lines but the last (fence.py).
+items but the last are finished, of an open fence all lines but the last (code_fence.py).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Document:
         self._spare = BYTES_MORE  # bytes that may still be written
 
     def feed(self, text: str) -> None:
-        """Harmless text (neutral.py) behind what came before."""
+        """Harmless text (sanitize.py) behind what came before."""
         self._window += text
 
     def step(self) -> tuple[list[Row], list[Row]]:

@@ -1,0 +1,1 @@
+"""The faults of the tests, tried against other tools: docs/faults.md."""

@@ -1,0 +1,144 @@
+"""How a tool is run against a fault: into a pipe, on a terminal, onto a full disk, interrupted."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.faults.runs import SLOWEST_START, Child, Ended, finish, first_line, start
+from benchmarks.faults.tools import Call, Tool
+from tests.support.pseudoterminal import Pty
+from tests.support.standins.server import StandIn
+
+PROMPTLY = 1.0  # seconds after which a server should know that nobody listens
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tool's call, the server that it asks, and the other host, where a redirect leads there."""
+
+    tool: Tool
+    call: Call
+    server: StandIn
+    other: StandIn | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, what else is to be told, and whether that is bad.
+
+    `judged`: exit code 0 is right only with a whole answer on stdout; else it may be right.
+    """
+
+    ended: Ended
+    facts: tuple[str, ...] = ()
+    bad: bool = False
+    judged: bool = True
+
+
+Manner = Callable[[Scene], Outcome]
+
+
+def piped(scene: Scene) -> Outcome:
+    """stdin is empty, stdout and stderr are pipes: a script calls it."""
+    return Outcome(_finish(scene, start(scene.call)))
+
+
+def flooded(scene: Scene) -> Outcome:
+    """The same, with so much on stdout that only its length is told."""
+    ended = _finish(scene, start(scene.call))
+    printed = f"{len(ended.out) / (1 << 20):.0f} MiB printed"
+    return Outcome(Ended(ended.code, b"", ended.err, ended.mebibytes), (printed,))
+
+
+def without_stdin(scene: Scene) -> Outcome:
+    """`tool <&-`: cron jobs and daemons have no stdin."""
+    call = scene.call
+    closing = ("sh", "-c", 'exec "$@" <&-', "sh", *call.argv)
+    return Outcome(_finish(scene, start(Call(closing, call.environment, call.home))))
+
+
+def onto_a_full_disk(scene: Scene) -> Outcome:
+    """`tool > /dev/full`."""
+    with open("/dev/full", "wb") as full:
+        ended = _finish(scene, start(scene.call, stdout=full))
+    return Outcome(ended, _complaint(ended))
+
+
+def into_head(scene: Scene) -> Outcome:
+    """`tool | head -1`: the reader leaves after a line, while the answer goes on."""
+    child = start(scene.call)
+    pipe, child.stdout = child.stdout, None
+    assert pipe is not None
+
+    def leave() -> None:
+        first_line(pipe)
+        pipe.close()
+
+    ended = _finish(scene, child, leave)
+    stopped = _closed(scene) is not None
+    facts = (*_complaint(ended), "server told" if stopped else "read to its end")
+    return Outcome(ended, facts, bad=bool(ended.err.strip()), judged=False)
+
+
+def interrupted(scene: Scene) -> Outcome:
+    """Ctrl-C half a second after the first tokens went out, with the server still at it."""
+    child = start(scene.call)
+    pressed: list[float] = []
+
+    def press() -> None:
+        until = time.monotonic() + SLOWEST_START
+        while not scene.server.requests and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        if child.poll() is None:
+            pressed.append(time.monotonic())
+            child.send_signal(signal.SIGINT)
+
+    ended = _finish(scene, child, press)
+    closed = _closed(scene)
+    prompt = bool(pressed) and closed is not None and closed - pressed[0] <= PROMPTLY
+    facts = (*_complaint(ended), "server told within 1 s" if prompt else "server not told")
+    return Outcome(ended, facts, bad=not prompt)
+
+
+def _closed(scene: Scene) -> float | None:
+    """When the server saw the client leave before the answer was whole; None: it did not."""
+    until = time.monotonic() + 0.2  # it looks every 10 ms
+    while time.monotonic() < until:
+        for request in scene.server.requests:
+            if request.closed_at is not None:
+                return request.closed_at
+        time.sleep(0.02)
+    return None
+
+
+def on_a_terminal(scene: Scene) -> Outcome:
+    """stdin, stdout and stderr are one terminal; `out` is every byte that it got."""
+    with Pty(100, 40) as pty:
+        ends = {"stdin": pty.descriptor, "stdout": pty.descriptor, "stderr": pty.descriptor}
+        ended = _finish(scene, start(scene.call, **ends))
+        written = pty.whole()
+    return Outcome(Ended(ended.code, written, b"", ended.mebibytes), judged=False)
+
+
+def _finish(scene: Scene, child: Child, during: Callable[[], None] | None = None) -> Ended:
+    return finish(child, during=during, asked=lambda: scene.server.requests)
+
+
+def _complaint(ended: Ended) -> tuple[str, ...]:
+    """How much it said on stderr: one line is for people, a traceback is not."""
+    if not ended.err.strip():
+        return ("quiet",)
+    lines = len(ended.err.strip().splitlines())
+    if b"Traceback" in ended.err:
+        return (f"traceback of {lines} lines",)
+    return ("1 line",) if lines == 1 else (f"{lines} lines",)
+
+
+def asked_again(scene: Scene) -> Outcome:
+    """Twice the same call: the second must not get what was left of the first."""
+    _finish(scene, start(scene.call))
+    return Outcome(_finish(scene, start(scene.call)))

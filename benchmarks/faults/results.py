@@ -1,0 +1,112 @@
+"""A run judged: its end, the text it left, and whether it was wrong without a word."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.faults.cases import Case
+from benchmarks.faults.manners import Scene
+from benchmarks.faults.runs import Ended, is_kept, squeezed
+from benchmarks.faults.tools import Tool
+from benchmarks.installs import Venv
+from tests.support.adapters import HTTP
+from tests.support.faults.fault import ELSEWHERE
+from tests.support.faults.running import answering
+from tests.support.faults.spelling import good
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.server import StandIn
+
+BASE = HTTP[0].base
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell of the page.
+
+    `ended`: exit code, exception, "hang". `text`: whole, all, more, part, other, file or none.
+    `silent`: exit code 0 (for a library: no exception) and the answer is missing or wrong.
+    """
+
+    ended: str
+    text: str
+    requests: int
+    mebibytes: float
+    silent: bool
+    facts: tuple[str, ...]
+    bad: bool
+
+
+def result(case: Case, tool: Tool, venv: Venv) -> Result:
+    """Runs the tool against the fault, in a home and against a server of their own."""
+    with _home() as home, ExitStack() as servers:
+        other = None
+        scripts = tuple(copy(one) for one in case.scripts)  # a redirect's is written into
+        headers = [value for one in scripts for value in (one.headers or {}).values()]
+        if any(ELSEWHERE in value for value in headers):
+            other = servers.enter_context(StandIn(_other_host, host="127.0.0.2"))
+        handler = answering(scripts, other.url if other else "")
+        server = servers.enter_context(StandIn(handler))
+        call = tool.call(venv, server.url + BASE, home, case.seconds)
+        scene = Scene(tool, call, server, other)
+        outcome = case.manner(scene)
+        facts, bad = case.tells(outcome.ended, scene)
+        return Result(
+            _end(outcome.ended, tool),
+            _text(case, outcome.ended, home) if case.text or outcome.judged else "none",
+            len(server.requests),
+            round(outcome.ended.mebibytes, 1),
+            outcome.judged and is_silent(case, outcome.ended),
+            outcome.facts + facts,
+            outcome.bad or bad,
+        )
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="fault-"))
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _other_host(request: Request, reply: Reply) -> None:
+    """Answers a question that was sent on, and nothing else."""
+    if request.method == "POST":
+        await good(HTTP[0]).play(reply)
+    else:
+        await reply.json({"error": {"message": "POST only"}}, 405)
+
+
+def is_silent(case: Case, ended: Ended) -> bool:
+    """Whether it says that all is well, and it is not."""
+    if ended.code != 0:
+        return False
+    return not case.whole or squeezed(ended.out) != squeezed(case.text)
+
+
+def _end(ended: Ended, tool: Tool) -> str:
+    if ended.code is None:
+        return "hang"
+    if tool.library and ended.raised:
+        return ended.raised
+    return str(ended.code)
+
+
+def _text(case: Case, ended: Ended, home: Path) -> str:
+    """What of the answer stands on stdout, or if nothing does, in a file of the tool's own."""
+    shown, sent = squeezed(ended.out), squeezed(case.text)
+    if not shown:
+        return "file" if sent and is_kept(home, case.text.encode()) else "none"
+    if shown == sent:
+        return "whole" if case.whole else "all"
+    if sent.startswith(shown):
+        return "part"
+    return "more" if sent and shown.startswith(sent) else "other"

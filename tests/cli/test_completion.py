@@ -1,0 +1,229 @@
+"""Shell completion: bash is driven by hand, the others get what bash gets, a word a line."""
+
+import json
+import os
+import pty
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.binary import BINARY, Easyllm, only, profile, read_until
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import Script, scripted
+from tests.support.standins.server import StandIn
+
+MODELS = {"mistral:7b": ("completion",), "mixtral": ("completion",), "qwen3:8b": ("completion",)}
+NOBODY = 'default_profile = "r1"\n' + profile("http://127.0.0.1:9", name="r1")
+
+
+def words(easyllm: Easyllm, line: str, shell: str = "zsh", **more: Any) -> list[str]:
+    """What stands for the last word of the line; nothing is ever said beside it."""
+    env = {"_EASYLLM_COMPLETE": f"complete_{shell}", "_EASYLLM_LINE": line, **more.pop("env", {})}
+    ran = easyllm.run(env=env, **more)
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out.decode().splitlines()
+
+
+@pytest.fixture
+def known(easyllm: Easyllm) -> Easyllm:
+    """`models` was run for Ollama's profile, and the server is gone."""
+    with StandIn(OllamaServer(models=MODELS).handle) as server:
+        ran = easyllm.run("models", "-p", "ollama", "mi", env={"OLLAMA_HOST": server.url})
+    assert ran.out == b"mistral:7b\nmixtral:latest\n"
+    return easyllm
+
+
+def kept(easyllm: Easyllm) -> Path:
+    return easyllm.home / "state" / "easyllm" / "models"
+
+
+@contextmanager
+def bash(easyllm: Easyllm) -> Iterator[int]:
+    """A bash at a terminal, with our completion; gives the terminal."""
+    mine, childs = pty.openpty()
+    env = easyllm.variables({"PATH": f"{Path(BINARY).parent}:{os.environ['PATH']}"})
+    child = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
+        stdin=childs, stdout=childs, stderr=childs, env={**env, "TERM": "dumb", "PS1": "ready> "},
+        cwd=easyllm.home, start_new_session=True,
+    )  # fmt: skip
+    os.close(childs)
+    try:
+        os.write(mine, b'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"; echo "is"" set"\n')
+        with os.fdopen(os.dup(mine), "rb", 0) as screen:
+            read_until(screen, b"is set\r\n")
+        yield mine
+    finally:
+        child.kill()
+        child.wait()
+        os.close(mine)
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [
+        ("easyllm vis", "easyllm vision "),
+        ("easyllm chat -p r", "easyllm chat -p r1 "),
+        ("easyllm chat -p olla", "easyllm chat -p ollama "),
+        ("easyllm chat -p ollama:mis", "easyllm chat -p ollama:mistral:7b "),
+        ("easyllm chat -p ollama -m qwen3:", "easyllm chat -p ollama -m qwen3:8b "),
+        ("easyllm chat --effort=hi", "easyllm chat --effort=high "),
+        ("easyllm chat --schem", "easyllm chat --schema "),
+        ("true | easyllm chat -f prof", "true | easyllm chat -f profiles.txt "),
+    ],
+)
+def test_bash(known: Easyllm, typed: str, whole: str) -> None:
+    known.write_profiles(NOBODY)
+    (known.home / "profiles.txt").write_text("x")
+    with bash(known) as terminal, os.fdopen(os.dup(terminal), "rb", 0) as screen:
+        os.write(terminal, typed.encode() + b"\t")
+        assert whole in read_until(screen, whole.encode()).decode()
+
+
+def test_commands_and_options(easyllm: Easyllm) -> None:
+    assert {"chat", "stream", "vision", "models", "cot", "doctor"} <= set(
+        words(easyllm, "easyllm ")
+    )
+    assert words(easyllm, "easyllm cha") == ["chat"]
+    assert words(easyllm, "easyllm chat --th") == ["--think"]
+    assert words(easyllm, "easyllm doctor --c") == [
+        "--config-db",
+        "--config-id",
+        "--color",
+        "--call",
+    ]
+    assert words(easyllm, "easyllm chat -f ") == []
+    assert words(easyllm, "easyllm --version ") == words(easyllm, "easyllm ")
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ("--effort", ["off", "minimal", "low", "medium", "high", "max"]),
+        ("--reasoning", ["auto", "show", "hide", "only", "tags"]),
+        ("--color", ["auto", "always", "never"]),
+        ("--code", ["first", "all"]),
+        ("--elicit", ["auto", "always", "never"]),
+    ],
+)
+def test_option_values(easyllm: Easyllm, option: str, values: list[str]) -> None:
+    """With a space behind it or with =, where the word holds the option's name."""
+    if option != "--code":
+        assert words(easyllm, f"easyllm cot {option} ") == values
+    named = [f"{option}={value}" for value in values]
+    assert words(easyllm, f"easyllm cot {option}=", shell="fish") == named
+
+
+def test_profiles(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(NOBODY)
+    assert words(easyllm, "easyllm chat -p r") == ["r1"]
+    assert {"r1", "openai", "ollama"} <= set(words(easyllm, "easyllm chat --profile "))
+    other = easyllm.home / "other.toml"
+    other.write_text(profile("http://127.0.0.1:9", name="mine"))
+    assert words(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral"]
+
+
+def test_the_groups_of_commands(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(NOBODY)
+    assert words(easyllm, "easyllm profiles sh") == ["show"]
+    assert words(easyllm, "easyllm profiles show ") == ["r1"]
+    assert words(easyllm, "easyllm profiles list --color ") == ["auto", "always", "never"]
+    assert words(easyllm, "easyllm keys set olla") == ["ollama"]
+
+
+def test_a_broken_file_leaves_the_built_in_names(easyllm: Easyllm) -> None:
+    easyllm.write_profiles("[profiles.a\n")
+    assert words(easyllm, "easyllm chat -p olla") == ["ollama"]
+
+
+def test_models_of_the_chosen_profile(known: Easyllm) -> None:
+    """All that the server offers, though `models` was asked for a part of it."""
+    every = ["mistral:7b", "mixtral:latest", "qwen3:8b"]
+    assert words(known, "easyllm chat -p ollama -m ") == every
+    assert words(known, "easyllm chat -p ollama:x -m qwen3:") == ["qwen3:8b"]
+    assert words(known, "easyllm models -p ollama mix") == ["mixtral:latest"]
+    assert words(known, "easyllm chat -m q", env={"EASYLLM_PROFILE": "ollama"}) == ["qwen3:8b"]
+    assert words(known, "easyllm chat -m q", profiles='default_profile = "ollama"') == ["qwen3:8b"]
+    assert words(known, "easyllm chat -p openai -m ") == []
+    assert words(known, "easyllm chat -p ollama:mi") == [
+        "ollama:mistral:7b",
+        "ollama:mixtral:latest",
+    ]
+
+
+def test_the_list_is_the_users_own(known: Easyllm) -> None:
+    (file,) = kept(known).iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_a_profile_of_any_name(easyllm: Easyllm) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        profiles = profile(server, name='"../a b"')
+        assert easyllm.run("models", "--json", "-p", "../a b", profiles=profiles).code == 0
+    assert words(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o-mini", "gpt-4o"]
+    assert [file.parent for file in kept(easyllm).iterdir()] == [kept(easyllm)]
+
+
+def test_the_last_list_counts(known: Easyllm) -> None:
+    with StandIn(OllamaServer(models={"new": ()}).handle) as server:
+        assert known.run("models", "-p", "ollama", env={"OLLAMA_HOST": server.url}).code == 0
+    assert words(known, "easyllm chat -p ollama -m ") == ["new:latest"]
+    assert known.run("models", "-p", "ollama", env={"OLLAMA_HOST": "127.0.0.1:9"}).code == 6
+    assert words(known, "easyllm chat -p ollama -m ") == ["new:latest"]
+
+
+def test_a_list_that_cannot_be_kept_is_no_matter(easyllm: Easyllm) -> None:
+    (easyllm.home / "state").write_text("in the way")
+    with StandIn(OpenAIServer().handle) as server:
+        ran = easyllm.run("models", profiles=only(server))
+    assert (ran.code, ran.out, ran.err) == (0, b"gpt-4o-mini\ngpt-4o\n", "")
+
+
+EVIL = ["a b", "$(id)", "`id`", "x;id", "x\ny", "\x1b[2J", "a'b", 'a"b', "*", "\u202ex", "x" * 201]
+
+
+def test_ids_that_a_shell_would_run_never_reach_it(easyllm: Easyllm) -> None:
+    ids = [*EVIL, "vendor/größe-1.5:free"]
+    body = json.dumps({"data": [{"id": one} for one in ids]}).encode()
+    with StandIn(scripted(Script(body, content_type="application/json"))) as server:
+        assert easyllm.run("models", profiles=only(server)).code == 0
+    assert words(easyllm, "easyllm chat -m ") == ["vendor/größe-1.5:free"]
+    (file,) = kept(easyllm).iterdir()
+    file.write_text("".join(f"{one}\n" for one in ids))
+    assert words(easyllm, "easyllm chat -m ")[-1] == "vendor/größe-1.5:free"
+    assert not {"a b", "$(id)", "x;id", "*"} & set(words(easyllm, "easyllm chat -m "))
+
+
+def test_a_long_list_is_cut(easyllm: Easyllm) -> None:
+    body = json.dumps({"data": [{"id": f"m{number}"} for number in range(3000)]}).encode()
+    with StandIn(scripted(Script(body, content_type="application/json"))) as server:
+        assert len(easyllm.run("models", profiles=only(server)).out.splitlines()) == 3000
+    assert len(words(easyllm, "easyllm chat -m ")) == 2000
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script(easyllm: Easyllm, shell: str) -> None:
+    ran = easyllm.run(env={"_EASYLLM_COMPLETE": f"source_{shell}"})
+    assert (ran.code, ran.err) == (0, "")
+    assert f"_EASYLLM_COMPLETE=complete_{shell}" in ran.out.decode()
+
+
+def test_another_shell_is_said(easyllm: Easyllm) -> None:
+    ran = easyllm.run(env={"_EASYLLM_COMPLETE": "source_tcsh"})
+    assert (ran.code, ran.out) == (2, b"")
+    assert "source_bash, source_zsh, source_fish" in ran.err
+
+
+def test_no_heavy_package_is_loaded(known: Easyllm) -> None:
+    env = {"PYTHONPROFILEIMPORTTIME": "1", "_EASYLLM_COMPLETE": "complete_zsh"}
+    ran = known.run(env={**env, "_EASYLLM_LINE": "easyllm chat -p ollama:mi"})
+    assert ran.out
+    for name in ("rich", "httpx2", "asyncio", "easyllm_cli.providers"):
+        assert f" {name}\n" not in ran.err

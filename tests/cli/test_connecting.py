@@ -1,0 +1,55 @@
+"""timeout.connect: a host that does not take the connection is not waited for any longer.
+
+Nobody but the client can look at the clock here.
+"""
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.support.binary import Easyllm, only
+
+
+@pytest.mark.parametrize("command", ["chat", "models"])
+def test_a_host_that_swallows_packets(easyllm: Easyllm, command: str) -> None:
+    """timeout.connect; 192.0.2.1 (RFC 5737) answers nobody, or cannot be routed to at all."""
+    began = time.monotonic()
+    words = ["hi"] if command == "chat" else []
+    profiles = only("http://192.0.2.1:81/v1", timeout={"connect": 1}, max_retries=0)
+    ran = easyllm.run(command, *words, profiles=profiles, timeout=15)
+    assert ran.code == 6
+    assert time.monotonic() - began < 6
+    assert ran.complaint
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    """A server that is too busy to take one more connection: its backlog is full."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others refuse when the backlog is full")
+def test_promise_4_no_connection_in_time_is_tried_again(easyllm: Easyllm, full: str) -> None:
+    """timeout.connect counts for each of two tries."""
+    began = time.monotonic()
+    ran = easyllm.run("chat", "hi", profiles=only(full, timeout={"connect": 1}, max_retries=1))
+    took = time.monotonic() - began
+    assert (ran.code, ran.out) == (6, b"")
+    first, last, end = ran.err.split("\n")
+    assert "in time" in first
+    assert "try 2" in first
+    assert last.startswith("easyllm: no connection to 127.0.0.1")
+    assert end == ""
+    assert 2 <= took < 10

@@ -1,0 +1,147 @@
+"""No profile is named: what is there is listed with its exact -p, and nobody is asked unasked.
+
+Without the extra `local`; what its engine changes stands in extras/test_local.py.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.providers.local.model_files import DEMO, DEMO_BYTES
+from tests.support.binary import Easyllm, only, said, spoken
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+INSTALL = "pip install 'easyllm-cli[local]'"
+NO_OLLAMA = {"OLLAMA_HOST": "127.0.0.1:9"}
+
+
+def hint_of(easyllm: Easyllm, env: dict[str, str], *args: str) -> str:
+    """What the error recommends."""
+    ran = easyllm.run("chat", *args, "hi", env={**NO_OLLAMA, **env})
+    assert (ran.code, ran.out) == (2, b"")
+    what, where, hint = spoken(ran.complaint)
+    assert (what, where) == ("no profile is chosen", "no profiles file")
+    return hint
+
+
+def test_nothing_is_there(easyllm: Easyllm) -> None:
+    hint = hint_of(easyllm, {})
+    assert hint.endswith(f"{INSTALL} && easyllm pull --yes")
+    assert "-p" in hint
+    assert "found" not in hint
+
+
+def test_only_the_engine_is_missing(easyllm: Easyllm) -> None:
+    path = easyllm.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(DEMO_BYTES)
+    hint = hint_of(easyllm, {})
+    assert hint.endswith(INSTALL)
+    assert "pull" not in hint
+
+
+def test_a_key_is_found_and_never_used_by_itself(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("paid for"))) as server:
+        env = {"OPENAI_API_KEY": "sk-secret-1", "OPENAI_BASE_URL": f"{server.url}/v1"}
+        hint = hint_of(easyllm, {**env, "GROQ_API_KEY": "sk-secret-2"})
+        assert not server.requests
+    assert hint.startswith("OPENAI_API_KEY is set: -p openai:MODEL; ")
+    assert "GROQ_API_KEY is set: -p groq:MODEL" in hint
+    assert "sk-secret" not in hint
+
+
+def test_an_ollama_that_answers_is_found(easyllm: Easyllm) -> None:
+    with StandIn(OllamaServer().handle) as server:
+        hint = hint_of(easyllm, {"OLLAMA_HOST": server.url})
+        assert [request.path for request in server.requests] == ["/api/tags"], "no question"
+    assert f"Ollama answers at {server.url}: -p ollama" in hint
+
+
+def test_an_ollama_that_says_nothing_is_waited_for_half_a_second(easyllm: Easyllm) -> None:
+    async def silent(request: Request, reply: Reply) -> None:
+        await reply.sleep(30)
+
+    with StandIn(silent) as server:
+        began = time.monotonic()
+        hint = hint_of(easyllm, {"OLLAMA_HOST": server.url})
+        took = time.monotonic() - began
+        assert len(server.requests) == 1
+    assert "Ollama" not in hint
+    assert 0.5 <= took < 5
+
+
+def test_a_gguf_is_found(easyllm: Easyllm) -> None:
+    (easyllm.home / "my model.gguf").write_bytes(b"GGUF")
+    (easyllm.home / "mmproj-my.gguf").write_bytes(b"GGUF")
+    hint = hint_of(easyllm, {})
+    assert "my model.gguf: -p 'local:my model.gguf'" in hint
+    assert "mmproj" not in hint
+
+
+@pytest.mark.parametrize(
+    ("args", "env"),
+    [(["-m", "gpt-4o"], {}), ([], {"EASYLLM_MODEL": "gpt-4o"})],
+    ids=["-m", "EASYLLM_MODEL"],
+)
+def test_a_model_alone_names_no_profile(
+    easyllm: Easyllm, args: list[str], env: dict[str, str]
+) -> None:
+    hint_of(easyllm, env, *args)
+
+
+@pytest.mark.parametrize("how", ["variable", "file", "flag"])
+def test_what_is_named_is_asked_and_nothing_else_is_looked_for(easyllm: Easyllm, how: str) -> None:
+    with (
+        StandIn(scripted(said("named"))) as server,
+        StandIn(OllamaServer().handle) as ollama,
+    ):
+        text = only(server)
+        args = ["-p", "t"] if how == "flag" else []
+        env = {"OLLAMA_HOST": ollama.url} | ({"EASYLLM_PROFILE": "t"} if how == "variable" else {})
+        text = text if how == "file" else text.partition("\n")[2]
+        ran = easyllm.run("chat", *args, "hi", env=env, profiles=text)
+        assert not ollama.requests
+    assert (ran.code, ran.out) == (0, b"named\n")
+
+
+def test_local_without_its_engine_says_what_to_install(easyllm: Easyllm) -> None:
+    ran = easyllm.run("chat", "-p", "local", "hi")
+    assert ran.code == 2
+    assert spoken(ran.complaint)[2] == INSTALL
+
+
+def test_local_takes_no_endpoint(easyllm: Easyllm) -> None:
+    profiles = '[profiles.t]\nprovider = "local"\nendpoint = "http://127.0.0.1:9"\n'
+    ran = easyllm.run("chat", "-p", "t", "hi", profiles=profiles)
+    assert ran.code == 2
+    assert "llamacpp" in spoken(ran.complaint)[2]
+
+
+def test_what_local_would_send_can_be_seen_without_its_engine(easyllm: Easyllm) -> None:
+    env = {"LOCAL_BASE_URL": "http://example.com", "HTTP_PROXY": "http://example.com"}
+    ran = easyllm.run("chat", "-p", "local", "--dry-run", "--max-tokens", "5", "hi", env=env)
+    assert ran.code == 0, ran.err
+    assert ran.json["url"] == "http://127.0.0.1/v1/chat/completions"
+    assert "Authorization" not in ran.json["headers"]
+    assert ran.json["body"]["max_tokens"] == 5
+
+
+def test_models_lists_what_is_there(easyllm: Easyllm, tmp_path: Path) -> None:
+    folder = easyllm.home / "data" / "easyllm" / "models"
+    folder.mkdir(parents=True)
+    for name in ("a-model", DEMO, "mmproj-a-model"):
+        (folder / f"{name}.gguf").write_bytes(b"GGUF")
+    ran = easyllm.run("models", "-p", "local")
+    assert (ran.code, ran.out.decode().split()) == (0, [DEMO, "a-model"])
+
+
+def test_models_without_any_says_how_to_fetch_one(easyllm: Easyllm) -> None:
+    ran = easyllm.run("models", "-p", "local")
+    assert ran.code == 2
+    assert spoken(ran.complaint)[2] == "easyllm pull"

@@ -1,0 +1,148 @@
+"""Input that was promised and did not come is not passed over in silence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, only, said, spoken
+from tests.support.pictures import gif_1x1
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+NOTE = "easyllm: stdin was empty: the prompt is asked alone (-n: do not read stdin)\n"
+NOBODY = "http://127.0.0.1:9/v1"
+NOWHERE = only(NOBODY)
+COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
+
+
+def answered(easyllm: Easyllm, *args: str, **more: Any) -> Ran:
+    """A good run, its answer `ok`."""
+    Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
+    with StandIn(scripted(said("ok"))) as server:
+        ran = easyllm.run(*args, profiles=only(server), **more)
+    assert (ran.code, ran.err.count("Traceback")) == (0, 0), ran.err
+    return ran
+
+
+def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str]:
+    """What a run that sent nothing said, and its hint."""
+    Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
+    ran = easyllm.run(*args, profiles=NOWHERE, **more)
+    assert (ran.code, ran.out) == (2, b""), ran.err
+    what, _, hint = spoken(ran.complaint)
+    return what, hint
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("stdin", ["", "\n", "\ufeff", " \t\r\n"], ids=repr)
+def test_an_empty_pipe_beside_a_prompt_is_a_note(
+    easyllm: Easyllm, command: tuple[str, ...], stdin: str
+) -> None:
+    assert answered(easyllm, *command, "sum up", stdin=stdin).err == NOTE
+    assert answered(easyllm, *command, "-q", "sum up", stdin=stdin).err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ...]) -> None:
+    """The answer is printed, as grep prints what it finds beside a file that it cannot read."""
+    Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
+    with StandIn(scripted(said("ok"))) as server:
+        ran = easyllm.run(*command, "--strict", "sum up", stdin="", profiles=only(server))
+    assert (ran.code, ran.out) == (2, b"ok\n")
+    assert ran.complaint == "easyllm: stdin is empty: -n: nothing is to be read from it"
+    assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").err == ""
+
+
+def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("ok"))) as server:
+        profiles = only(server, strict=True)
+        ran = easyllm.run("chat", "--json", "sum up", stdin="", profiles=profiles)
+    assert (ran.code, ran.json["ok"], ran.json["complete"]) == (2, False, True)
+    assert ran.json["error"]["kind"] == "usage"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_stdin_is_silent(easyllm: Easyllm, command: tuple[str, ...]) -> None:
+    """/dev/null is how schedulers say that there is none."""
+    assert answered(easyllm, *command, "--strict", "sum up").err == ""
+    assert answered(easyllm, *command, "-n", "sum up", stdin="").err == ""
+    if command != ("vision", "a.gif"):  # whose - is a picture
+        assert answered(easyllm, *command, "--strict", "-", "sum up").err == ""
+
+
+def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("ok"))) as server:
+        ran = easyllm.shell('false | "$E" chat "Summarise"', profiles=only(server))
+    assert (ran.code, ran.out, ran.err) == (0, b"ok\n", NOTE)
+
+
+def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
+    ran = easyllm.run("chat", "sum up", stdin="", profiles=only(NOBODY, max_retries=0))
+    strict = easyllm.run("chat", "--strict", "sum up", stdin="", profiles=only(NOBODY))
+    assert (ran.code, ran.out, strict.code) == (6, b"", 6)
+    assert "127.0.0.1:9" in ran.complaint
+    assert "127.0.0.1:9" in strict.complaint
+
+
+def test_an_empty_file_on_stdin_is_a_note(easyllm: Easyllm) -> None:
+    with Path(easyllm.home, "empty").open("w+b") as file:
+        assert answered(easyllm, "chat", "sum up", file=file).err == NOTE
+
+
+def test_the_note_stands_in_json(easyllm: Easyllm) -> None:
+    ran = answered(easyllm, "chat", "--json", "sum up", stdin="")
+    assert ran.json["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
+    events = answered(easyllm, "stream", "--jsonl", "sum up", stdin="").events
+    assert [one["text"] for one in events if one["kind"] == "note"] == ran.json["notes"]
+
+
+def test_other_ways_to_ask_beside_an_empty_pipe(easyllm: Easyllm) -> None:
+    Path(easyllm.home, "a.txt").write_text("What is this?")
+    Path(easyllm.home, "list.json").write_text('[{"role": "user", "content": "hi"}]')
+    for args in (("-f", "a.txt"), ("--messages", "list.json"), ("-", "sum up")):
+        assert answered(easyllm, "chat", *args, stdin="").err == NOTE
+    with StandIn(scripted(said("ok"))) as server:
+        ran = easyllm.run("chat", "--dry-run", "sum up", stdin="", profiles=only(server))
+    assert (ran.code, ran.err) == (0, NOTE)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("stdin", [None, "", "\n", "\ufeff"], ids=repr)
+def test_the_mark_with_nothing_to_place_is_2(
+    easyllm: Easyllm, command: tuple[str, ...], stdin: str | None
+) -> None:
+    what, hint = refused(easyllm, *command, "A {stdin} B", stdin=stdin)
+    assert what == "{stdin} is in the prompt, and stdin holds no text"
+    assert hint
+
+
+def test_the_mark_where_stdin_is_not_read(easyllm: Easyllm) -> None:
+    assert "-n" in refused(easyllm, "chat", "-n", "A {stdin}", stdin="text")[1]
+    never = {"EASYLLM_STDIN": "never"}
+    assert "EASYLLM_STDIN" in refused(easyllm, "chat", "A {stdin}", stdin="text", env=never)[1]
+    path = Path(easyllm.home, "in.txt")
+    path.write_text("one\ntwo\n")
+    with path.open("rb", buffering=0) as file:
+        file.read(4)
+        assert "name it with -" in refused(easyllm, "chat", "A {stdin}", file=file)[1]
+    ran = easyllm.shell('"$E" chat "A {stdin}" <&-', profiles=NOWHERE)
+    assert (ran.code, "holds no text" in ran.complaint) == (2, True)
+
+
+def test_the_mark_beside_messages_or_a_picture_on_stdin(easyllm: Easyllm) -> None:
+    listed = '[{"role": "user", "content": "hi"}]'
+    args = ("chat", "--messages", "-", "A {stdin}")
+    assert "holds the message list" in refused(easyllm, *args, stdin=listed)[0]
+    assert answered(easyllm, "vision", "-", "describe", stdin=gif_1x1()).err == ""
+
+
+@pytest.mark.parametrize("stdin", [None, "", "\n"], ids=repr)
+def test_what_must_come_on_stdin_and_does_not(easyllm: Easyllm, stdin: str | None) -> None:
+    for args, says in [
+        (("chat", "--messages", "-"), "stdin holds no message list"),
+        (("cot", "--extract"), "nothing to split on stdin"),
+        (("chat", "-"), "prompt"),
+        (("vision", "a.gif"), "no prompt"),
+    ]:
+        assert says in refused(easyllm, *args, stdin=stdin)[0]

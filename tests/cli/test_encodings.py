@@ -1,0 +1,192 @@
+"""Text files and stdin as Windows writes them: a byte order mark is ignored, UTF-16 is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, only, profile, said, spoken
+from tests.support.pictures import png
+from tests.support.standins.script import scripted
+from tests.support.standins.server import Request, StandIn
+
+MARK = b"\xef\xbb\xbf"
+KEY = "sk-test-0123456789"
+LISTED = b'[{"role": "user", "content": "hi"}]'
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def asked(easyllm: Easyllm, *args: str, **more: Any) -> Request:
+    """The one request of one good run."""
+    with StandIn(scripted(said('{"a": 1}'))) as server:
+        more.setdefault("profiles", only(server))
+        if callable(more["profiles"]):
+            more["profiles"] = more["profiles"](server)
+        ran = easyllm.run(*args, **more)
+        assert ran.code == 0, ran.err
+        (request,) = server.requests
+        return request
+
+
+def prompt_of(request: Request) -> Any:
+    return request.json["messages"][-1]["content"]
+
+
+def file_of(easyllm: Easyllm, data: bytes, name: str = "file") -> str:
+    path = easyllm.home / name
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_a_mark_on_stdin_reaches_no_model(easyllm: Easyllm) -> None:
+    assert prompt_of(asked(easyllm, "chat", "hi", stdin=MARK + b"text")) == "text\n\nhi"
+    assert prompt_of(asked(easyllm, "cot", "A {stdin}", stdin=MARK + b"text")) == "A text"
+
+
+def test_a_mark_in_a_file_reaches_no_model(easyllm: Easyllm) -> None:
+    file_of(easyllm, MARK + b"text", "a.txt")
+    assert prompt_of(asked(easyllm, "chat", "-f", "a.txt", "hi")) == "a.txt:\ntext\n\nhi"
+
+
+def test_a_mark_before_a_message_list(easyllm: Easyllm) -> None:
+    name = file_of(easyllm, MARK + LISTED)
+    assert prompt_of(asked(easyllm, "chat", "--messages", name)) == "hi"
+    assert prompt_of(asked(easyllm, "chat", "--messages", "-", stdin=MARK + LISTED)) == "hi"
+
+
+def test_a_mark_before_a_schema(easyllm: Easyllm) -> None:
+    name = file_of(easyllm, MARK + b'{"type": "object"}')
+    assert asked(easyllm, "chat", "--schema", name, "hi").json["response_format"]
+
+
+def test_a_mark_before_text_to_split(easyllm: Easyllm) -> None:
+    ran = easyllm.run("cot", "--extract", stdin=MARK + b"<think>so</think>six")
+    assert (ran.code, ran.out, ran.err) == (0, b"six\n", "so\n")
+
+
+def test_a_mark_before_the_profiles(easyllm: Easyllm) -> None:
+    assert asked(easyllm, "chat", "hi", profiles=lambda server: "\ufeff" + only(server))
+
+
+def mistake_in(easyllm: Easyllm, text: str) -> str:
+    return easyllm.run("chat", "hi", profiles=text).complaint
+
+
+def test_a_mark_moves_no_place_in_an_error(easyllm: Easyllm) -> None:
+    wrong = 'nonsense = 1\n[profiles.t]\nprovider = "ollama"\n'
+    assert mistake_in(easyllm, "\ufeff" + wrong) == mistake_in(easyllm, wrong)
+    assert "profiles.toml:1:1" in mistake_in(easyllm, wrong)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("set", "t", "seed", "1"), ("add", "u", "ollama:x"), ("default", "t"), ("remove", "u")],
+    ids=" ".join,
+)
+def test_edits_of_the_profiles_keep_the_mark(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    more = "" if args[0] == "add" else profile(NOWHERE, name="u")
+    easyllm.write_profiles("\ufeff" + profile(NOWHERE) + more)
+    ran = easyllm.run("profiles", *args)
+    assert ran.code == 0, ran.err
+    data = easyllm.config.read_bytes()
+    assert data.startswith(MARK)
+    assert data.count(MARK) == 1
+
+
+def test_an_editor_decides_about_the_mark(easyllm: Easyllm) -> None:
+    """What was saved is kept byte for byte, and nothing is written where nothing changed."""
+    easyllm.write_profiles("\ufeff" + only(NOWHERE))
+    before = easyllm.config.read_bytes()
+    ran = easyllm.run("profiles", "edit", env={"EDITOR": "true"})
+    assert (ran.code, easyllm.config.read_bytes()) == (0, before)
+    assert "nothing was changed" in ran.err
+    ran = easyllm.run("profiles", "edit", env={"EDITOR": 'sh -c \'echo "# x" >> "$0"\''})
+    assert (ran.code, easyllm.config.read_bytes()) == (0, before + b"# x\n")
+
+
+def sent_key(request: Request) -> str | None:
+    return request.headers.get("authorization")
+
+
+def keyed(**source: Any) -> Callable[[StandIn], str]:
+    return lambda server: only(server, **source)
+
+
+def test_a_mark_before_a_key(easyllm: Easyllm) -> None:
+    """In a file, in what a command prints, in a variable, and in what is stored."""
+    name = file_of(easyllm, MARK + KEY.encode() + b"\r\n")
+    wanted = f"Bearer {KEY}"
+    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(api_key_file=name))) == wanted
+    command = keyed(api_key_cmd=["cat", name])
+    assert sent_key(asked(easyllm, "chat", "hi", profiles=command)) == wanted
+    variable = {"profiles": keyed(api_key_env="K"), "env": {"K": f"\ufeff{KEY}"}}
+    assert sent_key(asked(easyllm, "chat", "hi", **variable)) == wanted
+    assert easyllm.run("keys", "set", "work", stdin=MARK + KEY.encode() + b"\r\n").code == 0
+    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(keyring="work"))) == wanted
+
+
+def test_a_mark_before_the_stored_keys(easyllm: Easyllm) -> None:
+    data = MARK + json.dumps({"work": {"key": KEY}}).encode()
+    file_of(easyllm, data, str(easyllm.config.with_name("keys.json")))
+    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(keyring="work")))
+
+
+def refused(ran: Ran) -> str:
+    assert (ran.code, ran.out) == (2, b""), ran.err
+    return ran.complaint
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", [True, False], ids=["marked", "unmarked"])
+def test_utf_16_is_2_with_the_command(easyllm: Easyllm, encoding: str, mark: bool) -> None:
+    """Everywhere where a text is read."""
+    text = ("\ufeff" if mark and encoding != "utf-16" else "") + "[profiles.t]\nhéllo"
+    name = file_of(easyllm, text.encode(encoding), "in.txt")
+    data = Path(name).read_bytes()
+    easyllm.write_profiles(only(NOWHERE))
+    key = only(NOWHERE, api_key_file=name)
+    for ran in [
+        easyllm.run("chat", "hi", stdin=data),
+        easyllm.run("cot", "--extract", stdin=data),
+        easyllm.run("vision", file_of(easyllm, png(1, 1, (0, 0, 0)), "a.png"), stdin=data),
+        easyllm.run("chat", "--messages", "-", stdin=data),
+        easyllm.run("keys", "set", "work", stdin=data),
+        easyllm.run("stream", "-f", name, "hi"),
+        easyllm.run("chat", "--messages", name, "hi"),
+        easyllm.run("chat", "--schema", name, "hi"),
+        easyllm.run("chat", "--profiles", name, "hi"),
+        easyllm.run("profiles", "set", "--profiles", name, "t", "seed", "1"),
+        easyllm.run("chat", "hi", profiles=key),
+    ]:
+        line = refused(ran)
+        assert "iconv -f UTF-16" in line
+        assert "-t UTF-8" in line
+        assert "image" not in line
+        assert "picture" not in line
+    assert Path(name).read_bytes() == data
+
+
+def test_text_of_windows_is_not_called_a_picture(easyllm: Easyllm) -> None:
+    data = "BMW: fünf Räder “gratis”".encode("cp1252")
+    name = file_of(easyllm, data)
+    for ran in [
+        easyllm.run("chat", "hi", stdin=data, profiles=only(NOWHERE)),
+        easyllm.run("chat", "-f", name, "hi", profiles=only(NOWHERE)),
+    ]:
+        what, _, hint = spoken(refused(ran))
+        assert "not UTF-8 at byte 6" in what
+        assert "iconv -f WINDOWS-1252 -t UTF-8" in hint
+        assert "image" not in hint
+        assert "picture" not in hint
+
+
+def test_a_picture_is_called_one(easyllm: Easyllm) -> None:
+    data = png(2, 2, (1, 2, 3))
+    name = file_of(easyllm, data)
+    ran = easyllm.run("chat", "hi", stdin=data, profiles=only(NOWHERE))
+    assert "image: easyllm vision -" in refused(ran)
+    ran = easyllm.run("chat", "-f", name, "hi", profiles=only(NOWHERE))
+    assert "a picture: -a FILE" in refused(ran)

@@ -1,0 +1,199 @@
+"""`easyllm init`: what it finds, what it writes, and when it does not write."""
+
+import json
+import os
+import time
+import tomllib
+
+import pytest
+
+from easyllm_cli.cli.discovery import SECONDS, SERVERS, running_servers
+from easyllm_cli.vendors import endpoint_variable
+from tests.support.binary import Easyllm, Ran, spoken
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import Script, Wait, scripted
+from tests.support.standins.server import StandIn
+from tests.support.terminal import Terminal
+
+KEY = "sk-very-secret-0123456789"
+# Whatever runs on this machine's usual ports is none of the tests' business.
+NOWHERE: dict[str, str | None] = {endpoint_variable(name): "http://127.0.0.1:9" for name in SERVERS}
+KEYS: dict[str, str | None] = {"GROQ_API_KEY": KEY, "OPENAI_API_KEY": KEY}
+
+
+def init(easyllm: Easyllm, *args: str, **env: str | None) -> Ran:
+    ran = easyllm.run("init", *args, env={**NOWHERE, **env})
+    assert KEY not in ran.err + ran.out.decode()
+    return ran
+
+
+def written(easyllm: Easyllm, ran: Ran) -> dict[str, object]:
+    """The file that was written, which every profile of can be used."""
+    assert (ran.code, ran.out.decode()) == (0, f"{easyllm.config}\n"), ran.err
+    assert easyllm.config.stat().st_mode & 0o777 == 0o600
+    text = easyllm.config.read_text("utf-8")
+    assert KEY not in text
+    assert text.startswith("# Profiles for easyllm")
+    rows = easyllm.run("profiles", "list", "--json").json["profiles"]
+    assert [row["problem"] for row in rows] == [None] * len(rows)
+    return tomllib.loads(text)
+
+
+def test_nothing_is_there(easyllm: Easyllm) -> None:
+    easyllm.config.parent.rmdir()
+    ran = init(easyllm, "--yes")
+    assert written(easyllm, ran) == {}
+    assert easyllm.config.parent.stat().st_mode & 0o777 == 0o700
+    assert "found no server" in ran.complaint
+    text = easyllm.config.read_text()
+    mended = text.replace("# default_", "default_").replace("# [", "[").replace("# model", "model")
+    mended = mended.replace("# provider", "provider")
+    easyllm.write_profiles(mended)
+    assert easyllm.run("chat", "--dry-run", "hi").json["body"]["model"] == "llama3.2"
+
+
+def test_keys_alone_never_choose_what_costs_money(easyllm: Easyllm) -> None:
+    easyllm.run("keys", "set", "mistral", stdin=KEY)
+    ran = init(easyllm, "--yes", **KEYS)
+    names = ["openai", "groq", "mistral"]
+    assert written(easyllm, ran) == {"profiles": {name: {"provider": name} for name in names}}
+    assert '\n# default_profile = "openai"' in easyllm.config.read_text()
+    assert [line.split(" in ")[-1] for line in ran.err.splitlines()] == [
+        "OPENAI_API_KEY", "GROQ_API_KEY", "easyllm: found a stored key for mistral"
+    ]  # fmt: skip
+    asked = easyllm.run("chat", "hi", env=KEYS)
+    assert (asked.code, spoken(asked.complaint)[0]) == (2, "no profile is chosen")
+
+
+def test_real_servers(easyllm: Easyllm, smol: RealServer, ollama: RealServer) -> None:
+    env = {"LLAMACPP_BASE_URL": f"{smol.url}/v1", "OLLAMA_HOST": ollama.url, **KEYS}
+    made = written(easyllm, init(easyllm, "--yes", **env))
+    assert made == {
+        "default_profile": "ollama",
+        "profiles": {
+            "ollama": {"provider": "ollama", "model": ollama.model},
+            "llamacpp": {"provider": "llamacpp", "model": smol.model},
+            "openai": {"provider": "openai"},
+            "groq": {"provider": "groq"},
+        },
+    }
+    ran = easyllm.run("chat", "--max-tokens", "5", "Say hi", env=env, timeout=60)
+    assert (ran.code, bool(ran.out.strip())) == (0, True)
+
+
+def test_the_first_of_several_models(easyllm: Easyllm) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        ran = init(easyllm, "--yes", LMSTUDIO_BASE_URL=f"{server.url}/v1", **KEYS)
+        assert [request.headers.get("authorization") for request in server.requests] == [None]
+    made = written(easyllm, ran)
+    assert made["default_profile"] == "lmstudio"
+    assert 'model = "gpt-4o-mini" # the first of 2\n' in easyllm.config.read_text()
+    assert f"found LM Studio at {server.url}/v1, 2 models" in ran.err
+
+
+async def odd_models(request: Request, reply: Reply) -> None:
+    names = ['a "b" \\ # c', "\U0001f999\x7f\x1b\u2028"]
+    await reply.head(content_type="application/json")
+    await reply.write(json.dumps({"data": [{"id": name} for name in names[::-1]]}).encode())
+
+
+def test_a_models_name_is_only_a_name(easyllm: Easyllm) -> None:
+    with StandIn(odd_models) as server:
+        made = written(easyllm, init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1"))
+    assert made["profiles"] == {"vllm": {"provider": "vllm", "model": "\U0001f999\x7f\x1b\u2028"}}
+
+
+def test_only_this_machine_is_asked(easyllm: Easyllm) -> None:
+    """0.0.0.0 leads to this machine, but is no loopback address; nor is a proxy asked."""
+    with StandIn(OpenAIServer().handle) as server:
+        url = server.url.replace("127.0.0.1", "0.0.0.0")
+        ran = init(easyllm, "--yes", VLLM_BASE_URL=f"{url}/v1", HTTP_PROXY=server.url, **KEYS)
+        assert server.requests == []
+    assert "default_profile" not in written(easyllm, ran)
+
+
+async def no_models(request: Request, reply: Reply) -> None:
+    await reply.head(404, content_type="text/html")
+    await reply.write(b"<html>a web server</html>")
+
+
+def test_what_is_no_model_server_is_not_found(easyllm: Easyllm) -> None:
+    with StandIn(no_models) as server:
+        ran = init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1", OLLAMA_HOST=server.url)
+        assert len(server.requests) == 2
+    assert written(easyllm, ran) == {}
+
+
+def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StandIn(scripted(Script(Wait(10)))) as server:
+        for name in SERVERS:
+            monkeypatch.setenv(endpoint_variable(name), f"{server.url}/v1")
+        began = time.monotonic()
+        assert running_servers() == []
+        assert SECONDS <= time.monotonic() - began < max(5, 5 * SECONDS)
+
+
+def test_a_file_that_is_there_is_left_alone(easyllm: Easyllm) -> None:
+    for text in ("# mine\n", "x = [", ""):
+        path = easyllm.write_profiles(text)
+        ran = init(easyllm, "--yes", **KEYS)
+        assert (ran.code, ran.out, path.read_text()) == (2, b"", text)
+        assert spoken(ran.complaint)[1:] == (str(path), "easyllm profiles edit")
+    other = easyllm.home / "other.toml"
+    ran = init(easyllm, "--yes", "--profiles", str(other))
+    assert (ran.code, ran.out.decode()) == (0, f"{other}\n")
+
+
+def test_without_a_terminal_it_needs_yes(easyllm: Easyllm) -> None:
+    ran = init(easyllm, **KEYS)
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.splitlines()[-1].endswith("easyllm init --yes")
+    assert not easyllm.config.exists()
+
+
+ANSWERS = [
+    (["y"], 0, "absent"), ([""], 0, "absent"), (["n"], 2, None), (["y", "groq"], 0, "groq"),
+    (["y", "nope", "openai:gpt"], 0, "openai:gpt"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answers", "code", "default"), ANSWERS)
+def test_on_a_terminal_it_asks(
+    easyllm: Easyllm, answers: list[str], code: int, default: str | None
+) -> None:
+    questions = [b"[Y/n]", *[b"Enter: none"] * 5]
+    with Terminal(easyllm, "init", env={**NOWHERE, **KEYS}) as terminal:
+        for number, answer in enumerate([*answers, *[""] * (code == 0 and len(answers) == 1)]):
+            wait_for(terminal, questions[number], number)
+            os.write(terminal.keys, answer.encode() + b"\n")
+        ended, out, err = terminal.end()
+    assert ended == code, err
+    assert KEY not in out + err
+    if default is None:
+        assert "nothing was written" in err
+        assert not easyllm.config.exists()
+        return
+    assert out == f"{easyllm.config}\n"
+    made = tomllib.loads(easyllm.config.read_text())
+    assert made.get("default_profile", "absent") == default
+
+
+def wait_for(terminal: Terminal, question: bytes, number: int) -> None:
+    """Until the question stands there for the n-th time that it must."""
+    seen = max(1, number)
+    deadline = time.monotonic() + 10
+    while terminal.err.data.count(question) < seen:
+        assert time.monotonic() < deadline, terminal.err.data
+        time.sleep(0.01)
+
+
+def test_ctrl_c_writes_nothing(easyllm: Easyllm) -> None:
+    with Terminal(easyllm, "init", env=NOWHERE) as terminal:
+        terminal.err.wait_for(b"[Y/n]")
+        terminal.signal(2)
+        code, _, _ = terminal.end()
+    assert code == 130
+    assert not easyllm.config.exists()

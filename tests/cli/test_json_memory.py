@@ -1,0 +1,128 @@
+"""JSON of more structure than an answer has is refused before it is parsed, and cheaply so."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.adapters import HTTP, Adapter
+from tests.support.binary import Easyllm, Ran, only
+from tests.support.peak import run_and_peak
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import compact
+from tests.support.standins.server import Handler, StandIn
+
+MIB = 1 << 20
+REFUSED, PASSES = 100_000_000, 200_000_000  # bytes at the peak
+OPENAI = HTTP[0]
+GOOD = b'{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}],"filler":'
+
+
+def filled(unit: bytes, size: int) -> bytes:
+    """A good answer with an array of one thing, again and again."""
+    return GOOD + b"[" + unit * ((size - 200) // len(unit)) + b"0]}"
+
+
+def sending(body: bytes, status: int = 200, framed: bool = False) -> Handler:
+    async def handler(request: Request, reply: Reply) -> None:
+        kind = "text/event-stream" if framed else "application/json"
+        await reply.head(status, None, kind, chunked=True)
+        for start in range(0, len(body), MIB):
+            await reply.write((b"data: " if framed and not start else b"") + body[start:][:MIB])
+        await reply.write(b"\n\n" if framed else b"")
+        await reply.end()
+
+    return handler
+
+
+def asked(easyllm: Easyllm, handler: Handler, *args: str, on: Adapter = OPENAI) -> tuple[Ran, int]:
+    with StandIn(handler) as server:
+        profiles = only(server, on.provider, max_retries=0, model=on.model, api=on.api)
+        return run_and_peak(easyllm, *args, profiles=profiles, timeout=60)
+
+
+DENSE = {
+    "objects": b"{},", "small-objects": b'{"a":0},', "arrays": b"[],", "numbers": b"999,",
+    "strings": b'"ab",', "deep": b"[[[[[0]]]]],",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_a_dense_frame_is_refused(easyllm: Easyllm, name: str) -> None:
+    ran, peak = asked(easyllm, sending(filled(DENSE[name], 8 * MIB), framed=True), "stream", "hi")
+    assert (ran.code, ran.out) == (7, b"")
+    assert "more structure" in ran.complaint
+    assert peak < REFUSED
+
+
+def test_different_keys_are_refused(easyllm: Easyllm) -> None:
+    keys = b",".join(b'"k%d":0' % number for number in range(700_000))
+    ran, peak = asked(easyllm, sending(GOOD + b"{" + keys + b"}}", framed=True), "stream", "hi")
+    assert (ran.code, ran.out) == (7, b"")
+    assert peak < REFUSED
+
+
+@pytest.mark.parametrize("args", [("chat", "--no-stream", "hi"), ("chat", "hi"), ("models",)])
+def test_a_dense_body_is_refused(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    ran, peak = asked(easyllm, sending(filled(b"{},", 31 * MIB)), *args)
+    assert (ran.code, ran.out) == (7, b"")
+    assert "more structure" in ran.complaint
+    assert peak < REFUSED
+
+
+def test_a_dense_error_peaks_low(easyllm: Easyllm) -> None:
+    body = b'{"error":[' + b"{}," * 340_000 + b"0]}"
+    ran, peak = asked(easyllm, sending(body, status=400), "chat", "hi")
+    assert (ran.code, ran.out) == (4, b"")
+    assert peak < REFUSED
+
+
+@pytest.mark.parametrize("letter", ["\U0001f642".encode(), b"\\ud83d\\ude42"])
+def test_wide_characters_have_a_cap_of_their_own(easyllm: Easyllm, letter: bytes) -> None:
+    body = b'{"choices":[{"message":{"content":"Hi"}}],"more":"' + b"x" * (9 * MIB) + letter + b'"}'
+    ran, peak = asked(easyllm, sending(body), "chat", "hi")
+    assert (ran.code, ran.out) == (7, b"")
+    assert "8 MiB" in ran.complaint
+    assert peak < REFUSED
+    ran, peak = asked(easyllm, sending(body.replace(b"x" * 2 * MIB, b"")), "chat", "hi")
+    assert (ran.code, ran.out) == (0, b"Hi\n")
+    assert peak < PASSES
+
+
+JUST = {"small-objects": b'{"a":0},', "numbers": b"999,", "strings": '"\u4e2d",'.encode()}
+COSTS = {"small-objects": 192 + 42 + 60, "numbers": 60, "strings": 78}
+
+
+@pytest.mark.parametrize("name", JUST)
+def test_what_just_passes_has_a_bound(easyllm: Easyllm, name: str) -> None:
+    size = len(JUST[name]) * 117_000_000 // COSTS[name]
+    ran, peak = asked(easyllm, sending(filled(JUST[name], size)), "chat", "hi")
+    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert peak < PASSES
+
+
+def probability(token: str) -> dict[str, Any]:
+    return {"token": token, "logprob": -0.1234567, "bytes": [32, 119, 111, 114]}
+
+
+def test_log_probabilities_of_8000_tokens_pass(easyllm: Easyllm) -> None:
+    each = [probability(f" w{number}") for number in range(20)]
+    tokens = [{**probability(" word"), "top_logprobs": each}] * 8000
+    choice = {"message": {"content": "Hello"}, "logprobs": {"content": tokens}}
+    body = compact({"choices": [{**choice, "finish_reason": "stop"}]})
+    ran, peak = asked(easyllm, sending(body), "chat", "hi")
+    assert (ran.code, ran.out) == (0, b"Hello\n")
+    assert peak < PASSES
+
+
+def test_a_list_of_10000_models_passes(easyllm: Easyllm) -> None:
+    row: dict[str, Any] = {
+        "name": "A model", "context_length": 131072, "description": "Long words, of course. " * 20,
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+        "pricing": {"prompt": "0.1", "completion": "0.2", "image": "0"}, "created": 1700000000,
+        "supported_parameters": ["max_tokens", "temperature", "top_p", "stop", "seed"],
+    }  # fmt: skip
+    body = compact({"data": [{"id": f"v/m{number}", **row} for number in range(10_000)]})
+    ran, peak = asked(easyllm, sending(body), "models")
+    assert (ran.code, ran.out.count(b"\n")) == (0, 10_000)
+    assert peak < PASSES

@@ -1,0 +1,201 @@
+"""`easyllm keys` where there is no system keyring: a closed file, masked, never an argument."""
+
+import json
+import os
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, at_once, only, profile, said, spoken
+from tests.support.objects import listing_of
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+from tests.support.terminal import SGR, Terminal, shown
+
+KEY = "sk-very-secret-0123456789"
+
+
+def keys_of(easyllm: Easyllm) -> Path:
+    return easyllm.config.with_name("keys.json")
+
+
+def refused(ran: Ran) -> tuple[str, str, str]:
+    assert (ran.code, ran.out) == (2, b""), ran.err
+    assert KEY not in ran.err
+    return spoken(ran.complaint)
+
+
+def test_set_list_use_remove(easyllm: Easyllm) -> None:
+    ran = easyllm.run("keys", "set", "openai", stdin=f" {KEY} \nsecond line\n")
+    path = keys_of(easyllm)
+    assert (ran.code, ran.out) == (0, b"")
+    assert ran.complaint == f"easyllm: the key openai is stored ({path})"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text()) == {"openai": {"key": KEY}}
+    assert easyllm.run("keys").out == b"openai\n"
+    rows = listing_of(easyllm.run("keys", "--json"), "keys")["keys"]
+    assert rows == [{"name": "openai", "where": str(path), "ends": "***6789", "problem": None}]
+    with StandIn(scripted(said("Hi"), said("Hi"))) as server:
+        env = {"OPENAI_BASE_URL": f"{server.url}/v1"}
+        assert easyllm.run("chat", "-p", "openai:m", "hi", env=env).out == b"Hi\n"
+        assert easyllm.run("chat", "hi", profiles=only(server)).out == b"Hi\n"
+        sent = [request.headers.get("authorization") for request in server.requests]
+    assert sent == [f"Bearer {KEY}", None]
+    ran = easyllm.run("keys", "remove", "openai")
+    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    assert json.loads(path.read_text()) == {}
+    assert "no key is stored" in refused(easyllm.run("keys", "remove", "openai"))[0]
+    assert "easyllm keys set" in easyllm.run("keys").complaint
+
+
+def test_a_profile_names_its_key(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("Hi"))) as server:
+        text = 'default_profile = "t"\n' + profile(server, keyring="work")
+        missing = easyllm.run("chat", "hi", profiles=text)
+        assert missing.code == 3
+        assert spoken(missing.complaint)[2] == "easyllm keys set work"
+        assert easyllm.run("keys", "set", "work", stdin=KEY).err.count("\n") == 1
+        assert easyllm.run("chat", "hi").out == b"Hi\n"
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_name_that_nothing_takes_is_said(easyllm: Easyllm) -> None:
+    ran = easyllm.run("keys", "set", "opnai", stdin=KEY)
+    assert ran.code == 0
+    assert 'keyring = "opnai"; did you mean "openai"?' in ran.err.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "says"),
+    [
+        ("openai", "", "no key was given"), ("openai", "\n" + KEY, "no key was given"),
+        ("openai", " \t\n", "no key was given"), ("openai", "clé-" + KEY, "characters"),
+        ("openai", f"{KEY}\x1b[2J", "characters"), ("openai", "a\rb", "characters"),
+        ("", KEY, "cannot be a key's name"), ("a\nb", KEY, "cannot be a key's name"),
+    ],
+)  # fmt: skip
+def test_what_is_no_key_is_not_stored(easyllm: Easyllm, name: str, key: str, says: str) -> None:
+    assert says in refused(easyllm.run("keys", "set", name, stdin=key))[0]
+    assert not keys_of(easyllm).exists()
+
+
+def test_a_key_is_no_argument(easyllm: Easyllm) -> None:
+    ran = easyllm.run("keys", "set", "openai", KEY, stdin="")
+    assert (ran.code, ran.out) == (2, b"")
+    assert not keys_of(easyllm).exists()
+
+
+DAMAGED = ["{", "[]", '{"openai": "sk"}', '{"openai": {}}', '{"openai": {"keyring": false}}', ""]
+DAMAGED += ['{"openai": {"key": 5}}', "[" * 100_000, '{"a": {"key": "x", "keyring": true}}']
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_promise_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, text: str) -> None:
+    path = keys_of(easyllm)
+    path.write_text(text)
+    path.chmod(0o600)
+    before = path.stat()
+    for args in (["set", "openai"], ["remove", "openai"], ["list"]):
+        said, where, _ = refused(easyllm.run("keys", *args, stdin=KEY))
+        assert said.startswith("the key file is damaged")
+        assert where.startswith(str(path))
+    after = path.stat()
+    assert path.read_text() == text
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
+def test_promise_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> None:
+    path = keys_of(easyllm)
+    path.write_text(json.dumps({"openai": {"key": KEY}}))
+    path.chmod(mode)
+    for args in (["keys", "set", "groq"], ["keys"], ["chat", "-p", "openai:m", "hi"]):
+        said, _, hint = refused(easyllm.run(*args, stdin="x" * 20))
+        assert "a file of keys needs a closed file" in said
+        assert hint == f"chmod 600 {path}"
+    assert json.loads(path.read_text()) == {"openai": {"key": KEY}}
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
+    keys_of(easyllm).parent.rmdir()
+    names = [f"key{number}" for number in range(20)]
+    for ran in at_once(*[
+        lambda name=name: easyllm.run("keys", "set", name, stdin=f"{name}-value", timeout=120)
+        for name in names
+    ]):  # fmt: skip
+        assert ran.code == 0, ran.err
+    found = json.loads(keys_of(easyllm).read_text())
+    assert found == {name: {"key": f"{name}-value"} for name in names}
+    assert keys_of(easyllm).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
+    with Terminal(easyllm, "keys", "set", "openai") as terminal:
+        terminal.err.wait_for(b"(it is not shown): ")
+        assert not termios.tcgetattr(terminal.keys)[3] & termios.ECHO
+        os.write(terminal.keys, KEY.encode() + b"\n")
+        code, out, err = terminal.end()
+    assert (code, out) == (0, "")
+    assert KEY not in err
+    assert json.loads(keys_of(easyllm).read_text()) == {"openai": {"key": KEY}}
+
+
+def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
+    with Terminal(easyllm, "keys", "set", "openai") as terminal:
+        terminal.err.wait_for(b"(it is not shown): ")
+        terminal.signal(2)
+        code, _, err = terminal.end()
+    assert (code, "interrupted" in err) == (130, True)
+    assert not keys_of(easyllm).exists()
+
+
+def test_list_on_a_terminal(easyllm: Easyllm) -> None:
+    for name, key in (("openai", KEY), ("short", "sk-12345678")):
+        easyllm.run("keys", "set", name, stdin=key)
+    _, out, _ = shown(easyllm, "keys", terminals="1", columns=200)
+    rows = [line.split() for line in SGR.sub("", out).splitlines()]
+    path = str(keys_of(easyllm))
+    assert rows[0] == ["name", "key", "stored", "in"]
+    assert rows[2:] == [["openai", "***6789", path], ["short", "***", path]]
+    assert listing_of(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
+
+
+def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:
+    """Nor the command line: it is read from stdin."""
+    easyllm.run("keys", "set", "openai", stdin=KEY)
+    runs = at_once(*[
+        lambda args=args: easyllm.run(*args, env={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
+        for args in (
+            ["keys", "--json"], ["keys", "--debug"], ["profiles", "show", "openai"],
+            ["chat", "-p", "openai:m", "--dry-run", "hi"],
+            ["chat", "-p", "openai:m", "--no-retry", "--debug", "--json", "hi"],
+        )
+    ])  # fmt: skip
+    for ran in runs:
+        assert KEY[:-4].encode() not in ran.out + ran.err.encode()
+
+
+def test_the_key_is_read_only_to_the_end_of_its_line(easyllm: Easyllm) -> None:
+    """A pipe that stays open, as from `pass`, is not waited for."""
+    reading, writing = os.pipe()
+    with easyllm.start("keys", "set", "openai", stdin=reading) as child:
+        os.close(reading)
+        os.write(writing, KEY.encode() + b"\n")
+        assert child.wait(20) == 0
+        os.close(writing)
+    assert json.loads(keys_of(easyllm).read_text()) == {"openai": {"key": KEY}}
+
+
+def test_a_key_in_the_keyring_needs_the_extra(easyllm: Easyllm) -> None:
+    """This venv has no extras; another one may have stored it."""
+    path = keys_of(easyllm)
+    path.write_text('{"openai": {"keyring": true}}')
+    path.chmod(0o600)
+    for args in (["chat", "-p", "openai:m", "hi"], ["keys", "remove", "openai"]):
+        said, _, hint = refused(easyllm.run(*args))
+        assert said == "the package keyring is not installed"
+        assert hint == "pip install 'easyllm-cli[keyring]'"
+    rows = listing_of(easyllm.run("keys", "--json"), "keys")["keys"]
+    assert (rows[0]["ends"], rows[0]["problem"]) == (None, "the package keyring is not installed")

@@ -1,0 +1,103 @@
+"""A child of the launcher gives the same bytes as the installed command, for every command."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.cli.app import COMMANDS
+from tests.support.binary import BINARY, Easyllm, Ran, finish, only, read_until, said
+from tests.support.pictures import png
+from tests.support.standins.script import Wait, scripted
+from tests.support.standins.server import Reply, Request, StandIn
+from tests.support.terminal import shown
+
+# Per command: its arguments, its exit code, and what it says on stdout (or stderr).
+CASES = {
+    "chat": (("chat", "hi"), 0, "Hello **you**\n"),
+    "stream": (("stream", "--color", "always", "hi"), 0, "Hello"),
+    "vision": (("vision", "red.png", "describe"), 0, "Hello **you**\n"),
+    "cot": (("cot", "hi"), 0, "Hm"),
+    "models": (("models",), 0, "test-model\n"),
+    "doctor": (("doctor",), 0, "test-model"),
+    "init": (("init",), 2, "profiles.toml"),
+    "profiles": (("profiles", "show", "t"), 0, "test-model"),
+    "keys": (("keys", "set", "openai"), 0, "openai"),
+    "pull": (("pull",), 2, "--yes"),
+    "help": (("help", "json"), 0, "ms_first_token"),
+    "--version": (("--version",), 0, "easyllm "),
+    "--help": (("--help",), 0, "Usage: easyllm"),
+    "mistyped": (("chaat", "hi"), 2, "chat"),
+}
+
+
+async def answer(request: Request, reply: Reply) -> None:
+    """A model list, or an answer with its reasoning."""
+    if request.path.endswith("/models"):
+        await reply.json({"object": "list", "data": [{"id": "test-model", "object": "model"}]})
+    else:
+        await said("Hello **you**", reasoning="Hm").play(reply)
+
+
+def run_in_new_home(
+    easyllm: Easyllm, args: tuple[str, ...], profiles: str, command: list[str] | None = None
+) -> tuple[Ran, dict[str, bytes]]:
+    """The run, and the files that it left; the home is the same for both ways."""
+    shutil.rmtree(easyllm.home)
+    easyllm.config.parent.mkdir(parents=True)
+    (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
+    ran = easyllm.run(*args, profiles=profiles, command=command, stdin=b"sk-typed-0123456789")
+    files = {
+        str(path.relative_to(easyllm.home)): path.read_bytes()
+        for path in sorted(easyllm.home.rglob("*"))
+        if path.is_file()
+    }
+    return ran, files
+
+
+def test_every_command_has_a_case() -> None:
+    assert set(COMMANDS) <= set(CASES)
+
+
+@pytest.mark.parametrize(("args", "code", "says"), CASES.values(), ids=CASES)
+def test_same_bytes_into_pipes(
+    easyllm: Easyllm, args: tuple[str, ...], code: int, says: str
+) -> None:
+    with StandIn(answer) as server:
+        profiles = only(server)
+        launched = run_in_new_home(easyllm, args, profiles)
+        installed = run_in_new_home(easyllm, args, profiles, [BINARY])
+    ran, _ = installed
+    assert ran.code == code, ran.err
+    assert says in ran.out.decode() + ran.err
+    assert launched == installed
+
+
+@pytest.mark.parametrize("args", [("-h",), ("chat", "-h"), ("help", "stdin"), ("chat", "--nope")])
+def test_same_bytes_on_a_terminal(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    launched = shown(easyllm, *args)
+    assert launched == shown(easyllm, *args, command=[BINARY])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_same_end_by_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
+    ends = []
+    with StandIn(scripted(said("Hel", then=(Wait(20),)))) as server:
+        for command in (None, [BINARY]):
+            with easyllm.start("stream", "hi", profiles=only(server), command=command) as child:
+                read_until(child.stdout, b"Hel")
+                child.send_signal(sent)
+                ends.append(finish(child, None))
+    assert ends[0] == ends[1]
+
+
+def test_folder_umask_and_variables_are_the_childs_own(easyllm: Easyllm, tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "note.txt").write_text("a note")
+    args = ("chat", "--dry-run", "-p", "ollama:m", "-f", "note.txt", "hi")
+    env = {"OLLAMA_HOST": "127.0.0.2:7"}
+    launched = easyllm.run(*args, cwd=folder, umask=0o777, env=env)
+    assert launched == easyllm.run(*args, cwd=folder, umask=0o777, env=env, command=[BINARY])
+    assert launched.json["url"].startswith("http://127.0.0.2:7/")

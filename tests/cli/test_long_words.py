@@ -1,0 +1,67 @@
+"""Words of a server that have no end: whatever line of ours holds them, they are cut."""
+
+import pytest
+
+from tests.support.binary import Easyllm, only
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.script import DONE, Script, chunk, scripted, sse
+from tests.support.standins.server import Reply, Request, StandIn
+
+LONG = "odd " * 20_000
+NAME = "llama" * 20_000
+
+
+def long_finish(path: str) -> bytes:
+    """The body of an answer whose finish reason has no end."""
+    if path.endswith("/chat/completions"):
+        return chunk("Hello") + chunk(finish=LONG) + DONE
+    frame = {"content": {"parts": [{"text": "Hello"}]}, "finishReason": LONG}
+    return sse({"candidates": [frame]})
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_a_finish_reason_is_cut_like_all_words_of_a_server(easyllm: Easyllm, provider: str) -> None:
+    async def handler(request: Request, reply: Reply) -> None:
+        await Script(long_finish(request.path)).play(reply)
+
+    with StandIn(handler) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, provider, api_key="test-key"))
+    assert 50 < ran.err.count("odd") * len("odd ") <= 300
+    assert str(easyllm.partials()[0]) in ran.complaint, "our own words are not"
+    assert ran.code == 7
+
+
+def test_a_blocked_prompt_s_reason_is_cut(easyllm: Easyllm) -> None:
+    body = sse({"promptFeedback": {"blockReason": LONG}})
+    with StandIn(scripted(Script(body))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, "gemini", api_key="test-key"))
+    assert (ran.code, ran.out) == (4, b"")
+    assert 50 < ran.err.count("odd") * len("odd ") <= 300
+
+
+def test_a_model_s_name_in_a_note_is_cut(easyllm: Easyllm) -> None:
+    with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, "ollama", model=None))
+    assert "the first one installed" in ran.err
+    assert max(map(len, ran.err.splitlines())) < 600
+
+
+def test_names_in_a_hint_are_cut(easyllm: Easyllm) -> None:
+    with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, "ollama", model="llama" * 10))
+    assert ran.code == 4
+    assert len(ran.err) < 1000
+    assert "llama" in ran.err
+
+
+def test_a_key_that_long_words_hold_is_cut_out_before_they_are(easyllm: Easyllm) -> None:
+    """Nothing of it is left where the words are cut."""
+    key = "sk-0123456789abcdef"
+    words = "".join(f"{number}{key}" for number in range(1000))
+    script = Script(chunk("Hello"), chunk(finish=words), DONE)
+    with StandIn(scripted(script)) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, api_key_env="K"), env={"K": key})
+    assert ran.code == 7
+    assert "***" in ran.err
+    assert "sk-0" not in ran.err
+    assert "cdef" not in ran.err

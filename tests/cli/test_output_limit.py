@@ -1,0 +1,179 @@
+"""--max-output-bytes (promise 46): never a byte more, nothing of what came is lost, and the server
+is told at once: its connection closes in the middle of what it sends."""
+
+from typing import Any
+
+import pytest
+
+from easyllm_cli import LLMService
+from tests.support.adapters import HTTP, SDK, Adapter
+from tests.support.binary import Easyllm, Ran, only, said, wait_until
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import Script, chunk, compact, scripted
+from tests.support.standins.server import Handler, StandIn
+
+LIMIT = 1000
+WORDS = f"longer than {LIMIT} bytes"
+OPENAI = HTTP[0]
+
+
+def endless(frame: bytes, content_type: str = "text/event-stream") -> Handler:
+    """The same frame again and again, for as long as somebody listens."""
+
+    async def handler(request: Request, reply: Reply) -> None:
+        await reply.head(content_type=content_type, chunked=True)
+        while True:
+            await reply.write(frame)
+
+    return handler
+
+
+def asked(
+    easyllm: Easyllm, handler: Handler, *args: str, adapter: Adapter = OPENAI, **keys: Any
+) -> Ran:
+    """One run under the limit: one request, whose connection the client closed."""
+    with StandIn(handler) as server:
+        known = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
+        profiles = only(server, adapter.provider, **known, **keys)
+        command, *rest = args
+        limit = ("--max-output-bytes", str(LIMIT))
+        ran = easyllm.run(command, *limit, *rest, "hi", profiles=profiles)
+        wait_until(lambda: all(one.closed_at for one in server.requests))
+        assert len(server.requests) == 1
+        return ran
+
+
+TEXT = endless(chunk("x" * 100))
+
+
+@pytest.mark.parametrize("adapter", [*HTTP, SDK[0]], ids=lambda one: one.id)
+def test_promise_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> None:
+    handler = endless(adapter.wire.text("x" * 100), adapter.wire.content_type)
+    ran = asked(easyllm, handler, "stream", adapter=adapter)
+    assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
+    assert WORDS in ran.complaint
+    assert "--max-output-bytes" in ran.complaint
+
+
+def test_promise_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyllm) -> None:
+    ran = asked(easyllm, TEXT, "chat")
+    assert (ran.code, ran.out) == (7, b"")
+    assert WORDS in ran.complaint
+    (kept,) = easyllm.partials()
+    assert str(kept) in ran.complaint
+    assert kept.read_bytes() == b"x" * LIMIT
+
+
+def test_promise_46_partial_prints_it(easyllm: Easyllm) -> None:
+    ran = asked(easyllm, TEXT, "chat", "--partial")
+    assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
+    assert WORDS in ran.complaint
+
+
+@pytest.mark.parametrize("command", ["chat", "stream"])
+def test_promise_46_json_has_it(easyllm: Easyllm, command: str) -> None:
+    ran = asked(easyllm, TEXT, command, "--json")
+    found = ran.json
+    assert (ran.code, found["ok"], found["complete"]) == (7, False, False)
+    assert found["text"] == "x" * LIMIT
+    error = found["error"]
+    assert (error["kind"], error["exit_code"], error["retryable"]) == ("incomplete", 7, False)
+    assert WORDS in error["message"]
+    assert ran.complaint
+
+
+@pytest.mark.parametrize("command", ["chat", "stream"])
+def test_promise_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) -> None:
+    ran = asked(easyllm, TEXT, command, "--jsonl")
+    *_, last = ran.events
+    assert ran.code == 7
+    assert [one["text"] for one in ran.events if one["kind"] == "text"] == ["x" * 100] * 10
+    assert (last["kind"], last["text"]) == ("error", "x" * LIMIT)
+    assert WORDS in last["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("args", "out", "err"),
+    [
+        (("stream", "--reasoning", "only"), "y" * LIMIT + "\n", ""),
+        (("stream", "--reasoning", "show"), "", "y" * LIMIT),
+        (("stream",), "", ""),
+        (("chat",), "", ""),
+        (("cot",), "", "y" * LIMIT),
+    ],
+    ids=" ".join,
+)
+def test_promise_46_reasoning_counts_too(
+    easyllm: Easyllm, args: tuple[str, ...], out: str, err: str
+) -> None:
+    ran = asked(easyllm, endless(chunk(reasoning="y" * 100)), *args)
+    assert (ran.code, ran.out.decode()) == (7, out)
+    *shown, complaint, end = ran.err.split("\n")
+    assert (shown, end) == ([err] if err else [], "")
+    assert WORDS in complaint
+
+
+def test_promise_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
+    """Reasoning that is marked inline: its end would never come."""
+    first = True
+
+    async def thinking(request: Request, reply: Reply) -> None:
+        nonlocal first
+        await reply.head(content_type="text/event-stream", chunked=True)
+        while True:
+            await reply.write(chunk("<think>" if first else "z" * 100))
+            first = False
+
+    ran = asked(easyllm, thinking, "stream", "--json")
+    assert ran.code == 7
+    assert ran.json["text"] == ""
+    assert set(ran.json["reasoning"]) == {"z"}
+    assert LIMIT - 110 <= len(ran.json["reasoning"]) <= LIMIT
+
+
+def test_promise_46_a_plain_answer(easyllm: Easyllm) -> None:
+    body = {"choices": [{"message": {"content": "x" * 5000}, "finish_reason": "stop"}]}
+
+    async def whole(request: Request, reply: Reply) -> None:
+        await reply.head(length=len(compact(body)))
+        await reply.write(compact(body))
+
+    with StandIn(whole) as server:
+        limit = ("--max-output-bytes", str(LIMIT))
+        ran = easyllm.run("chat", "--no-stream", *limit, "hi", profiles=only(server))
+        assert (ran.code, ran.out, len(server.requests)) == (7, b"", 1)
+    assert WORDS in ran.complaint
+
+
+@pytest.mark.parametrize("text", ["x" * LIMIT, "é" * (LIMIT // 2), ""], ids=["x", "é", "none"])
+def test_promise_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
+    """Bytes count, not letters, and reasoning with them."""
+    thought = "" if text else "y" * (LIMIT - 1)
+    with StandIn(scripted(said(text or "z", reasoning=thought))) as server:
+        limit = ("--max-output-bytes", str(LIMIT))
+        ran = easyllm.run("chat", *limit, "hi", profiles=only(server))
+    assert (ran.code, ran.out.decode()) == (0, (text or "z") + "\n"), ran.err
+
+
+MORE = 9 * 1024 * 1024  # bytes: more than an answer may have where nobody says so
+
+
+@pytest.mark.parametrize("args", [("chat",), ("stream",), ("chat", "--no-stream")], ids=" ".join)
+def test_a_raised_limit_is_the_limit(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    answer = said(*["x" * 100_000] * (MORE // 100_000))
+    if "--no-stream" in args:
+        body = {"choices": [{"message": {"content": "x" * MORE}, "finish_reason": "stop"}]}
+        answer = Script(compact(body), content_type="application/json")
+    with StandIn(scripted(answer)) as server:
+        profiles = only(server)
+        ran = easyllm.run(*args, "--max-output-bytes", str(2 * MORE), "hi", profiles=profiles)
+    assert (ran.code, ran.err) == (0, "")
+    assert len(ran.out) > 8 * 1024 * 1024
+
+
+def test_a_text_to_split_is_held_already(easyllm: Easyllm) -> None:
+    ran = easyllm.run("cot", "--extract", stdin=f"<think>hm</think>{'x' * MORE}")
+    assert (ran.code, len(ran.out)) == (0, MORE + 1), ran.err
+    split = LLMService().extract_answer_and_cot("x" * MORE)
+    assert len(split["answer"]) == MORE

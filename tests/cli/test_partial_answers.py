@@ -1,0 +1,196 @@
+"""What came of an answer that failed is kept in the state folder, to the byte, for its owner."""
+
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.binary import Easyllm, at_once, finish, only, read_until, said, spoken
+from tests.support.standins.script import Cut, Script, Wait, chunk, scripted
+from tests.support.standins.server import StandIn
+
+TEXT = "Hello\n\twörld\u2028 "
+CUT = Script(chunk("Hello\n"), chunk("\twörld\u2028 "), Cut())
+SLOW = Script(chunk("Hello\n"), chunk("\twörld\u2028 "), Wait(30))
+
+
+def test_partial_is_kept_and_named(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    (kept,) = easyllm.partials()
+    assert str(kept) in spoken(ran.complaint)[2]
+    assert kept.read_bytes() == TEXT.encode()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+def test_longest_of_two_tries_is_kept(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT, Script(chunk("He"), Cut()))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server))
+    assert ran.code == 7
+    (kept,) = easyllm.partials()
+    assert kept.read_bytes() == TEXT.encode()
+
+
+def test_partial_survives_a_second_try_that_fails_before_text(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT, Script(b"{}", status=401))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server))
+    assert (ran.code, ran.out) == (3, b"")
+    (kept,) = easyllm.partials()
+    assert kept.read_bytes() == TEXT.encode()
+
+
+def test_nothing_is_kept_of_what_stands_on_stdout_or_never_came(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT)) as cut, StandIn(scripted(Script(b"{}", status=401))) as refused:
+        ran, json, none, good = at_once(
+            lambda: easyllm.fresh().run("stream", "hi", profiles=only(cut)),
+            lambda: easyllm.fresh().run("chat", "--json", "hi", profiles=only(cut, max_retries=0)),
+            lambda: easyllm.fresh().run("chat", "hi", profiles=only(refused)),
+            lambda: easyllm.fresh().run("chat", "--partial", "hi", profiles=only(cut)),
+        )
+    assert (ran.code, ran.out) == (7, TEXT.encode() + b"\n")
+    assert json.json["text"] == TEXT
+    assert (json.json["ok"], json.json["complete"]) == (False, False)
+    assert (none.code, none.out) == (3, b"")
+    assert (good.code, good.out) == (7, TEXT.encode() + b"\n"), "--partial prints it all the same"
+    assert not list(easyllm.home.rglob("*.md"))
+
+
+def test_newest_twenty_are_kept(easyllm: Easyllm) -> None:
+    easyllm.partial.mkdir(parents=True)
+    old = [easyllm.partial / f"20200101T0000{number:02}Z-1.md" for number in range(22)]
+    for path in old:
+        path.write_text("old")
+    with StandIn(scripted(CUT)) as server:
+        easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    kept = easyllm.partials()
+    assert len(kept) == 20
+    assert kept[:-1] == old[3:]
+    assert kept[-1].read_bytes() == TEXT.encode()
+
+
+def keep_one_more(easyllm: Easyllm) -> None:
+    with StandIn(scripted(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    assert ran.code == 7, ran.err
+
+
+def test_only_our_own_files_are_forgotten(easyllm: Easyllm) -> None:
+    """Notes, files whose names are nearly ours, folders and links stay, however many there are."""
+    easyllm.partial.mkdir(parents=True)
+    diary = easyllm.home / "diary.md"
+    diary.write_text("mine")
+    names = [f"note {number}.md" for number in range(30)] + [
+        "20200101T000000Z.md", "20200101T000000Z-1-.md", "20200101T000000Z-1.md.md",
+        "my 20200101T000000Z-1.md", "20200101T000000Z-x.md", "20200101-000000Z-1.md",
+    ]  # fmt: skip
+    for name in names:
+        (easyllm.partial / name).write_text("mine")
+    ours = [f"20200102T0000{number:02}Z-1-3.md" for number in range(22)]
+    for name in ours:
+        (easyllm.partial / name).write_text("ours")
+    for name in ("20200101T000000Z-2.md", "20200101T000000Z-3.md"):
+        (easyllm.partial / name).symlink_to(diary)
+    (easyllm.partial / "20200101T000000Z-4.md").mkdir()
+    keep_one_more(easyllm)
+    left = {path.name for path in easyllm.partials()}
+    assert left >= {*names, *(f"20200101T000000Z-{number}.md" for number in (2, 3, 4))}
+    assert len(left & set(ours)) == 19
+    assert diary.read_text() == "mine"
+
+
+def test_nothing_is_forgotten_through_a_link(easyllm: Easyllm) -> None:
+    """Where the folder is a link, names like ours may be somebody's own; the answer is kept."""
+    elsewhere = easyllm.home / "elsewhere"
+    elsewhere.mkdir()
+    for number in range(30):
+        (elsewhere / f"20200101T0000{number:02}Z-1.md").write_text("old")
+    easyllm.partial.parent.mkdir(parents=True)
+    easyllm.partial.symlink_to(elsewhere)
+    keep_one_more(easyllm)
+    assert len(list(elsewhere.iterdir())) == 31
+
+
+@pytest.mark.parametrize("command", ["chat", "cot", "vision"])
+def test_every_whole_command_keeps_it(easyllm: Easyllm, command: str) -> None:
+    picture = Path(easyllm.home, "a.gif")
+    picture.write_bytes(b"GIF89a")
+    words = [str(picture), "hi"] if command == "vision" else ["hi"]
+    with StandIn(scripted(CUT)) as server:
+        ran = easyllm.run(command, "--no-retry", *words, profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
+
+
+def test_state_folder_that_cannot_be_written_is_one_warning(easyllm: Easyllm) -> None:
+    blocker = easyllm.home / "state"
+    blocker.write_text("a file where the folder should be")
+    with StandIn(scripted(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    warning, complaint, nothing = ran.err.split("\n")
+    assert "could not be kept" in warning
+    assert complaint.startswith("easyllm: the answer was cut")
+    assert nothing == ""
+
+
+def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> None:
+    """No file may grow past 512 bytes: as on a full disk, some of it can be written."""
+    long = Script(chunk("x" * 5000), Cut())
+    with StandIn(scripted(long)) as server:
+        ran = easyllm.shell('ulimit -f 1; "$E" chat --no-retry hi', profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    warning, complaint, nothing = ran.err.split("\n")
+    assert "could not be kept: File too large" in warning
+    assert complaint.startswith("easyllm: the answer was cut")
+    assert nothing == ""
+    assert not list(easyllm.partial.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_promise_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
+    """Nothing can be said, and the exit code says it."""
+    with StandIn(scripted(said(TEXT))) as server:
+        both = easyllm.shell('"$E" chat hi > /dev/full 2> /dev/full', profiles=only(server))
+        errors = easyllm.shell('"$E" chat -v -u hi 2> /dev/full', profiles=only(server))
+    assert (both.code, both.out, both.err) == (8, b"", "")
+    assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
+    assert (errors.code, errors.out) == (0, TEXT.encode() + b"\n")
+
+
+def stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
+    """One run that is stopped when text has come and nothing can be seen of it."""
+    with StandIn(scripted(SLOW)) as server:
+        child = easyllm.start("chat", "-v", "hi", profiles=only(server))
+        read_until(child.stderr, b"\n")
+        time.sleep(1)
+        child.send_signal(sent)
+        ran = finish(child, None, 5)
+    assert (ran.code, ran.out) == (code, b"")
+    (kept,) = easyllm.partials()
+    assert kept.read_bytes() == TEXT.encode()
+    assert str(kept) in ran.complaint
+
+
+def test_signals_keep_it_too(easyllm: Easyllm) -> None:
+    at_once(
+        lambda: stopped(easyllm.fresh(), signal.SIGINT, 130),
+        lambda: stopped(easyllm.fresh(), signal.SIGTERM, 143),
+    )
+
+
+def test_length_and_filter_are_kept(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said(TEXT, finish="content_filter"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
+
+
+def test_answer_without_a_code_block_is_kept(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said(TEXT))) as server:
+        ran = easyllm.run("chat", "-x", "hi", profiles=only(server))
+    assert (ran.code, ran.out) == (7, b"")
+    assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]

@@ -1,0 +1,184 @@
+"""Profiles, keys and endpoints that are wrong: the file's line and column, the nearest name."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, only, profile, spoken
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import Script, chunk, scripted
+from tests.support.standins.server import StandIn
+
+KEY = "sk-very-secret-0123456789"
+NOWHERE = "http://127.0.0.1:9/v1"
+OPENAI = {"OPENAI_API_KEY": KEY}
+
+
+def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
+    """What, where and hint of a run that ended with the code and printed nothing."""
+    assert (ran.code, ran.out) == (code, b""), ran.err
+    assert KEY not in ran.err
+    return spoken(ran.complaint)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "place", "hint"),
+    [
+        ('[profiles.t]\nprovider = "ollama\n', "not valid TOML", "2:", ""),
+        ("[profiles.t]\nprovider =\n", "not valid TOML", "2:", ""),
+        ('[profiles.t]\nprovider = "ollama"\n[profiles.t]\n', "not valid TOML", "3", ""),
+        ('[profiles.t]\nprovider = "ollama"\ntemprature = 1\n', "temprature", "3:1", "temperature"),
+        ('[profiles.t]\n  modle = "x"\n', "modle", "2:3", "model"),
+        ('[profiles.t]\nprovider = "ollama"\ntemperature = "hot"\n', "float", "3:1", ""),
+        ('[profiles.t]\nprovider = "ollama"\nmax_tokens = true\n', "int", "3:1", ""),
+        ('[profiles.t]\nprovider = "ollama"\nmax_tokens = 0\n', "0", "3:1", "at least 1"),
+        ('[profiles.t]\nprovider = "ollama"\ntemperature = 9\n', "9", "3:1", "between 0 and 2"),
+        ('[profiles.t]\nprovider = "ollama"\ntemperature = nan\n', "nan", "3:1", "between"),
+        ('[profiles.t]\nprovider = "ollama"\nreasoning = "much"\n', "much", "3:1", "medium"),
+        ('[profiles.t]\nprovider = "ollama"\ntimeout = 5\n', "timeout", "3:1", "first_token"),
+        ('[profiles.t]\nprovider = "ollama"\ntimeout = { idel = 5 }\n', "idel", "3:13", "idle"),
+        ('[profiles.t]\nprovider = "ollama"\ntimeout = { idle = 0 }\n', "idle", "3:13", ""),
+        ('[profiles.t]\napi_key_env = "A"\napi_key_cmd = "b"\n', "two sources", "3:1", "keep one"),
+        ('[profiles.t]\nextends = "groq"\napi_key_env = ["A"]\n', "only litellm", "3:1", "one"),
+        ('[profiles.t]\nextends = "olama"\n', "olama", "2:1", "ollama"),
+        ('[profiles.t]\nextends = "t"\n', "t", "2:1", ""),
+        ('[profiles.t]\nprovider = "olama"\n', "olama", "2:1", "ollama"),
+        ('[profiles.t]\nmodel = "x"\n', "no provider", "1:1", "provider ="),
+        ('profiles.t = 5\n', "must be a table", "1:1", "[profiles.t]"),
+        ('default_profil = "t"\n[profiles.t]\n', "default_profil", "1:1", "default_profile"),
+        ("# ü\n[profiles.t]\nprovider = 5\n", "provider", "3:1", ""),
+    ],
+)  # fmt: skip
+def test_file_that_is_wrong(easyllm: Easyllm, text: str, what: str, place: str, hint: str) -> None:
+    said, where, advice = refused(easyllm.run("chat", "-p", "t", "hi", profiles=text))
+    assert what in said
+    assert where.startswith(f"{easyllm.config}:{place}"), where
+    assert hint in advice
+    assert easyllm.config.read_text() == text, "never rewritten"
+
+
+def test_unknown_profile(easyllm: Easyllm) -> None:
+    text = profile(NOWHERE, name="work-gpt") + profile(NOWHERE, name="r1")
+    what, where, hint = refused(easyllm.run("chat", "-p", "wrok-gpt", "hi", profiles=text))
+    assert "wrok-gpt" in what
+    assert where == str(easyllm.config)
+    assert "work-gpt" in hint
+    assert "openai" in refused(easyllm.run("chat", "-p", "opnai", "hi"))[2]
+    assert "work-gpt" in refused(easyllm.run("chat", "-p", "xyzzy", "hi"))[2], "all are listed"
+    missing = easyllm.run("chat", "hi", profiles='default_profile = "gone"\n')
+    assert "gone" in refused(missing)[0]
+
+
+def test_no_profile_at_all(easyllm: Easyllm) -> None:
+    assert "-p" in refused(easyllm.run("chat", "hi"))[2]
+
+
+def test_promise_65_file_that_cannot_be_read(easyllm: Easyllm) -> None:
+    elsewhere = easyllm.home / "other.toml"
+    assert refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[1] == str(elsewhere)
+    named = easyllm.run("chat", "hi", env={"EASYLLM_PROFILES": str(elsewhere)})
+    assert refused(named)[1] == str(elsewhere)
+    assert refused(easyllm.run("chat", "--profiles", "/", "hi"))[1] == "/"
+    elsewhere.write_bytes(b"# \xff\n")
+    assert "byte 2" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    with elsewhere.open("wb") as file:
+        file.truncate(2 << 20)
+    assert "1 MiB" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    elsewhere.write_text("a = " + "[" * 100_000)
+    assert "TOML" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    os.mkfifo(easyllm.home / "pipe")
+    assert refused(easyllm.run("chat", "--profiles", "pipe", "hi"))[1] == "pipe"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
+def test_file_without_permission(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(only(NOWHERE), mode=0)
+    powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
+    what, where, _ = refused(easyllm.run("chat", "hi", command=powerless))
+    assert "Permission denied" in what
+    assert where == str(easyllm.config)
+
+
+def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
+    Path(easyllm.home, "profiles.toml").write_text(only(NOWHERE))
+    Path(easyllm.home, ".env").write_text(f"EASYLLM_PROFILE=openai\nOPENAI_API_KEY={KEY}\n")
+    assert "no profile is chosen" in refused(easyllm.run("chat", "hi"))[0]
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable"),
+    [("openai", "OPENAI_API_KEY"), ("openrouter", "OPENROUTER_API_KEY"),
+     ("gemini", "GEMINI_API_KEY"), ("deepseek", "DEEPSEEK_API_KEY")],
+)  # fmt: skip
+def test_missing_key(easyllm: Easyllm, provider: str, variable: str) -> None:
+    what, _, hint = refused(easyllm.run("chat", "-p", provider, "-m", "x", "hi"), 3)
+    assert variable in what
+    assert f"export {variable}=" in hint
+
+
+def test_missing_key_that_the_profile_names(easyllm: Easyllm) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        for keys, says in [
+            ({"api_key_env": "MY_KEY"}, "MY_KEY"),
+            ({"api_key_file": "~/none"}, "No such file"),
+            ({"api_key_cmd": "false"}, "exit code 1"),
+            ({"api_key_cmd": "true"}, "printed no key"),
+            ({"api_key_cmd": "/no/such/command"}, "cannot run"),
+        ]:
+            ran = easyllm.run("chat", "hi", profiles=only(server, **keys), env=OPENAI)
+            assert says in refused(ran, 3)[0], "only the named source is used"
+        assert not server.requests
+
+
+def test_promises_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(only(NOWHERE, api_key=KEY), mode=0o644)
+    hint = refused(easyllm.run("chat", "hi"))[2]
+    assert hint == f"chmod 600 {easyllm.config}"
+    easyllm.write_profiles(only(NOWHERE, api_key_cmd=f"echo {KEY}"), mode=0o640)
+    assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 {easyllm.config}"
+    held = easyllm.home / "a key"
+    held.write_text(KEY)
+    held.chmod(0o644)
+    easyllm.write_profiles(only(NOWHERE, api_key_file=str(held)), mode=0o644)
+    assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 '{held}'"
+
+
+def test_promise_60_key_over_plain_http(easyllm: Easyllm) -> None:
+    """Refused before anything is looked up or sent."""
+    for keys in [{"api_key": KEY}, {"api_key_env": "OPENAI_API_KEY"}]:
+        profiles = only("http://models.invalid/v1", **keys)
+        what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles, env=OPENAI))
+        assert "http://" in what
+        assert "https://" in hint
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["api.openai.com", "ftp://x/v1", "http://", "http://a:b@x/v1", "http://x/v1?k=5",
+                 "http://x:99999/v1"],
+)  # fmt: skip
+def test_endpoint_that_is_none(easyllm: Easyllm, endpoint: str) -> None:
+    refused(easyllm.run("chat", "hi", profiles=only(endpoint)))
+
+
+def test_the_key_goes_nowhere_else(easyllm: Easyllm) -> None:
+    """A provider's variable is for its own hosts: another endpoint gets no key."""
+    with StandIn(scripted(Script(chunk("ok"), chunk(finish="stop")))) as server:
+        assert easyllm.run("chat", "hi", profiles=only(server), env=OPENAI).code == 0
+        assert "authorization" not in server.requests[0].headers
+
+
+def test_dead_host(easyllm: Easyllm) -> None:
+    began = time.monotonic()
+    profiles = only("http://models.invalid/v1", max_retries=0)
+    what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles), 6)
+    assert "models.invalid" in what
+    assert hint
+    assert time.monotonic() - began < 10
+
+
+def test_a_provider_whose_package_is_not_installed(easyllm: Easyllm) -> None:
+    what, _, hint = refused(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
+    assert what == "the package litellm is not installed"
+    assert hint == "pip install 'easyllm-cli[litellm]'"

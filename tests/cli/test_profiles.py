@@ -1,0 +1,305 @@
+"""`easyllm profiles`: listed, shown with their sources, edited by many at once, masked."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, at_once, spoken
+from tests.support.objects import listing_of
+from tests.support.terminal import SGR, shown
+
+KEY = "sk-very-secret-0123456789"
+FILE = """\
+# mine
+default_profile = "a:other"
+
+# local
+[profiles.a]
+provider = "ollama"
+model = "m" # small
+
+[profiles.b]
+extends = "a"
+temperature = 0.5
+"""
+COMMANDS = ("list", "show", "add", "set", "remove", "default", "path", "edit")
+
+
+def ok(ran: Ran, out: str = "") -> Ran:
+    assert (ran.code, ran.out.decode()) == (0, out), ran.err
+    return ran
+
+
+def refused(ran: Ran) -> tuple[str, str, str]:
+    assert (ran.code, ran.out) == (2, b""), ran.err
+    assert KEY not in ran.err
+    return spoken(ran.complaint)
+
+
+def test_every_command_answers_help(easyllm: Easyllm) -> None:
+    groups = [[], *[[name] for name in COMMANDS]]
+    helps = at_once(*[
+        lambda args=args: easyllm.fresh().run(*args, "-h")
+        for args in [["init"], *[["profiles", *one] for one in groups], ["keys"], ["keys", "set"]]
+    ])  # fmt: skip
+    for ran in helps:
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith(b"Usage: easyllm ")
+    assert all(f"  {name} ".encode() in helps[1].out for name in COMMANDS)
+
+
+def test_list(easyllm: Easyllm) -> None:
+    wrong = FILE + "[profiles.c]\nmodel = 5\n"
+    easyllm.write_profiles(wrong)
+    for args in ([], ["list"]):
+        ok(easyllm.run("profiles", *args), "a\nb\nc\n")
+    ran = easyllm.run("profiles", "--json")
+    rows = listing_of(ran, "profiles")["profiles"]
+    assert [(row["name"], row["model"], row["default"]) for row in rows] == [
+        ("a", "m", True), ("b", "m", False), ("c", None, False)
+    ]  # fmt: skip
+    assert [bool(row["problem"]) for row in rows] == [False, False, True]
+    assert f"{easyllm.config}:13:1" in rows[2]["problem"]
+    code, out, _ = shown(easyllm, "profiles", terminals="1", columns=200)
+    lines = SGR.sub("", out).splitlines()
+    assert (code, lines[0].split()[:3]) == (0, ["profile", "provider", "model"])
+    assert lines[2].split() == ["*", "a", "ollama", "m"]
+    assert "must be str" in lines[4]
+
+
+def test_list_of_nothing(easyllm: Easyllm) -> None:
+    ran = ok(easyllm.run("profiles"))
+    assert "easyllm init" in ran.complaint
+    assert listing_of(easyllm.run("profiles", "list", "--json"), "profiles")["profiles"] == []
+
+
+def test_failures_have_the_shape_that_was_asked_for(easyllm: Easyllm) -> None:
+    easyllm.write_profiles("x = [")
+    for args, what in [
+        (["profiles", "--json"], "profiles"),
+        (["profiles", "list", "--json", "--nope"], "profiles"),
+        (["profiles", "show", "--json", "a"], "profile"),
+        (["profiles", "show", "--json"], "profile"),
+        (["profiles", "path", "--json", "--nope"], "path"),
+        (["keys", "list", "--json", "--nope"], "keys"),
+    ]:
+        ran = easyllm.run(*args)
+        assert ran.code == 2
+        listing_of(ran, what)
+
+
+def test_show_tells_where_each_value_comes_from(easyllm: Easyllm) -> None:
+    path = easyllm.write_profiles(FILE)
+    env = {"OLLAMA_HOST": "127.0.0.1:9"}
+    made = listing_of(easyllm.run("profiles", "show", "b", "--json", env=env), "profile")
+    assert made["profile"] == "b"
+    found = {row["key"]: (row["value"], row["source"]) for row in made["values"]}
+    assert found["model"] == ("m", f"{path}:7 (profile a)")
+    assert found["temperature"] == (0.5, f"{path}:11")
+    assert found["endpoint"] == ("http://127.0.0.1:9", "OLLAMA_HOST")
+    assert found["timeout.idle"] == (60, "default")
+    text = easyllm.run("profiles", "show", "b").out.decode()
+    assert [line.split()[0] for line in text.splitlines()] == list(found)
+    assert '"http://127.0.0.1:11434"' in text
+    said, _, hint = refused(easyllm.run("profiles", "show", "c"))
+    assert (said, hint.startswith("known: ")) == ('no profile "c"', True)
+
+
+def test_path(easyllm: Easyllm) -> None:
+    ok(easyllm.run("profiles", "path"), f"{easyllm.config}\n")
+    made = listing_of(easyllm.run("profiles", "path", "--json"), "path")
+    assert (made["path"], made["exists"]) == (str(easyllm.config), False)
+    ok(easyllm.run("profiles", "path", "--profiles", "/x/y"), "/x/y\n")
+    ok(easyllm.run("profiles", "path", env={"EASYLLM_PROFILES": "/x/z"}), "/x/z\n")
+
+
+def test_a_stranger_sets_one_up(easyllm: Easyllm) -> None:
+    for args in (
+        ["add", "r1", "openrouter:vendor/r1", "reasoning=high"],
+        ["set", "r1", "timeout.idle", "9"],
+        ["default", "r1"],
+        ["add", "gone", "r1"],
+        ["remove", "gone"],
+    ):
+        ok(easyllm.run("profiles", *args))
+    ok(easyllm.run("profiles", "default"), "r1\n")
+    made = easyllm.run("chat", "--dry-run", "hi")
+    assert made.json["body"]["model"] == "vendor/r1"
+    assert easyllm.config.stat().st_mode & 0o777 == 0o600
+    ok(easyllm.run("profiles", "remove", "r1"))
+    assert "no default profile" in refused(easyllm.run("profiles", "default"))[0]
+
+
+def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(FILE)
+    adds = [("add", f"new{number}", "b", f"seed={number}") for number in range(10)]
+    sets = [("set", "a", f"options.x{number}", str(number)) for number in range(10)]
+    for ran in at_once(*[
+        lambda args=args: easyllm.run("profiles", *args, timeout=120) for args in adds + sets
+    ]):  # fmt: skip
+        ok(ran)
+    text = easyllm.config.read_text()
+    made = tomllib.loads(text)
+    tables = made["profiles"]
+    assert tables["a"]["options"] == {f"x{number}": number for number in range(10)}
+    assert set(tables) == {"a", "b", *(f"new{number}" for number in range(10))}
+    assert all(tables[f"new{number}"]["seed"] == number for number in range(10))
+    assert [text.count(word) for word in ("# mine", "# local", "# small")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("set", "a", "model", "x"), ("add", "c", "ollama"), ("remove", "a"), ("default", "a")],
+)
+def test_promise_66_a_corrupt_file_is_never_written_over(
+    easyllm: Easyllm, args: tuple[str, ...]
+) -> None:
+    path = easyllm.write_profiles(FILE + "[profiles.a]\n", mode=0o640)
+    before = path.stat()
+    said, where, _ = refused(easyllm.run("profiles", *args))
+    assert said.startswith("not valid TOML")
+    assert where.startswith(f"{path}:12:")
+    after = path.stat()
+    assert path.read_text() == FILE + "[profiles.a]\n"
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_key_is_never_taken_from_the_command_line(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(FILE)
+    for args in (["set", "a", "api_key", KEY], ["add", "c", "openai", f"api_key={KEY}"]):
+        assert "easyllm keys set" in refused(easyllm.run("profiles", *args))[2]
+    assert easyllm.config.read_text() == FILE
+
+
+def test_a_folder_that_cannot_be_written_is_8(easyllm: Easyllm) -> None:
+    ran = easyllm.run("profiles", "add", "a", "openai", "--profiles", "/proc/x/profiles.toml")
+    assert ran.code == 8
+    assert spoken(ran.complaint)[:2] == (
+        "cannot be written: No such file or directory", "/proc/x/profiles.toml"
+    )  # fmt: skip
+
+
+def edit(easyllm: Easyllm, script: str, **env: str) -> Ran:
+    """Runs `profiles edit` with an editor that is a shell script; $1 is the copy."""
+    editor = easyllm.home / "my editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
+    editor.chmod(0o755)
+    return easyllm.run("profiles", "edit", env={"EDITOR": f"'{editor}' --wait", **env})
+
+
+def copies(easyllm: Easyllm) -> list[Path]:
+    return sorted(easyllm.config.parent.glob("profiles.edit*.toml"))
+
+
+def test_edit(easyllm: Easyllm) -> None:
+    ok(edit(easyllm, 'echo \'[profiles.n]\nprovider = "groq"\' >> "$2"'))
+    assert easyllm.config.read_text() == '[profiles.n]\nprovider = "groq"\n'
+    assert easyllm.config.stat().st_mode & 0o777 == 0o600
+    ran = ok(edit(easyllm, "exit 0"))
+    assert "nothing was changed" in ran.complaint
+    ok(edit(easyllm, "exit 3", VISUAL='sh -c \'echo "# seen" >> "$0"\''))
+    assert easyllm.config.read_text().endswith("# seen\n")
+    assert copies(easyllm) == []
+
+
+def test_edit_mends_a_corrupt_file(easyllm: Easyllm) -> None:
+    easyllm.write_profiles("x = [")
+    ok(edit(easyllm, 'echo "# new" > "$2"'))
+    assert easyllm.config.read_text() == "# new\n"
+
+
+def test_ctrl_c_belongs_to_the_editor(easyllm: Easyllm) -> None:
+    """As on a terminal, where both get it."""
+    easyllm.write_profiles(FILE)
+    ran = edit(easyllm, 'kill -INT $PPID; sleep 0.2; echo "# still here" >> "$2"')
+    ok(ran)
+    assert easyllm.config.read_text() == FILE + "# still here\n"
+
+
+WRONG = [
+    ('echo "x = [" >> "$2"', "not valid TOML"),
+    ('echo "modle = 1" >> "$2"', 'unknown key "modle"'),
+    ('sed -i s/a:other/nope/ "$2"', 'no profile "nope"'),
+    ('sed -i \'s/extends.*/extends = "zz"/\' "$2"', 'extends "zz"'),
+    ('printf "\\377" >> "$2"', "not UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("script", "says"), WRONG)
+def test_an_edit_that_is_wrong_is_kept_beside_the_file(
+    easyllm: Easyllm, script: str, says: str
+) -> None:
+    easyllm.write_profiles(FILE)
+    for number in ("", "1"):
+        said, where, hint = refused(edit(easyllm, script))
+        copy = easyllm.config.with_name(f"profiles.edit{number}.toml")
+        assert says in said
+        assert str(copy) in where + hint
+        assert f"your edit is kept in {copy}" in hint
+        assert copy.read_bytes() != FILE.encode()
+        assert copy.stat().st_mode & 0o777 == 0o600
+    assert easyllm.config.read_text() == FILE
+
+
+def test_an_edit_of_a_file_that_changed_meanwhile_is_kept_beside_it(easyllm: Easyllm) -> None:
+    path = easyllm.write_profiles(FILE)
+    said, _, hint = refused(edit(easyllm, f'echo "# me" >> "$2"; echo "# other" >> "{path}"'))
+    assert said == "the file has changed meanwhile"
+    assert path.read_text() == FILE + "# other\n"
+    assert copies(easyllm)[0].read_text() == FILE + "# me\n"
+    assert str(copies(easyllm)[0]) in hint
+
+
+@pytest.mark.parametrize(
+    ("script", "env", "says", "kept"),
+    [
+        ("exit 3", {}, "exit code 3", 0),
+        ('echo "# me" >> "$2"; exit 3', {}, "exit code 3", 1),
+        ("", {"EDITOR": "/nowhere/editor"}, "No such file", 0),
+        ("", {"EDITOR": "'open"}, "No closing quotation", 0),
+    ],
+)
+def test_an_editor_that_fails(
+    easyllm: Easyllm, script: str, env: dict[str, str], says: str, kept: int
+) -> None:
+    easyllm.write_profiles(FILE)
+    said, _, hint = refused(edit(easyllm, script, **env))
+    assert says in said
+    assert "as they were" in hint
+    assert len(copies(easyllm)) == kept
+    assert ("kept in" in hint) == bool(kept)
+    assert easyllm.config.read_text() == FILE
+
+
+SECRETS = f"""\
+[profiles.a]
+provider = "openai"
+api_key = "{KEY}"
+proxy = "http://me:{KEY}@proxy:1"
+headers = {{ X-Api-Key = "{KEY}", X-Env = "env:HOME", X-Plain = "seen" }}
+options = {{ my_secret = "{KEY}", top = 1 }}
+[profiles.b]
+provider = "openai"
+"""
+
+
+def test_show_masks_every_secret(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(SECRETS)
+    env = {"OPENAI_API_KEY": KEY}
+    a, b, text, listed = at_once(
+        lambda: easyllm.run("profiles", "show", "a", "--json"),
+        lambda: easyllm.run("profiles", "show", "b", "--json", env=env),
+        lambda: easyllm.run("profiles", "show", "a"),
+        lambda: easyllm.run("profiles", "list", "--json"),
+    )
+    for ran in (a, b, text, listed):
+        assert ran.code == 0
+        assert KEY[:-4].encode() not in ran.out + ran.err.encode()
+    found = {row["key"]: row["value"] for row in listing_of(a, "profile")["values"]}
+    assert found["api_key"] == found["headers.X-Api-Key"] == found["key"] == "***6789"
+    assert (found["proxy"], found["headers.X-Env"]) == ("http://***@proxy:1", "env:HOME")
+    assert (found["headers.X-Plain"], found["options.top"]) == ("seen", 1)
+    assert listing_of(b, "profile")["values"][-1] == {
+        "key": "key", "value": "***6789", "source": "OPENAI_API_KEY"
+    }  # fmt: skip

@@ -1,0 +1,35 @@
+"""A proxy that does not run, and one that is not wanted."""
+
+import pytest
+
+from tests.support.binary import Easyllm, only, said
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+FAR = "http://far.invalid/v1"
+
+
+@pytest.mark.parametrize(
+    ("provider", "transport"), [("openai", "http"), ("openai", "sdk"), ("ollama", "http")]
+)
+def test_it_is_the_proxy_that_does_not_run(easyllm: Easyllm, provider: str, transport: str) -> None:
+    keys = {"proxy": "http://127.0.0.1:9", "transport": transport}
+    ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(FAR, provider, **keys))
+    assert ran.code == 6
+    assert "through the proxy 127.0.0.1:9" in ran.complaint
+    assert ran.complaint.endswith(": is the proxy running?")
+
+
+@pytest.mark.parametrize("transport", ["http", "sdk"])
+def test_an_empty_proxy_is_none_whatever_the_variables_say(
+    easyllm: Easyllm, transport: str
+) -> None:
+    with StandIn(scripted(said("Hello"))) as server:
+        env = {"http_proxy": server.url, "HTTP_PROXY": server.url}
+        profiles = only(FAR, transport=transport)
+        assert easyllm.run("chat", "hi", profiles=profiles, env=env).code == 0
+        profiles = only(FAR, proxy="", transport=transport)
+        ran = easyllm.run("chat", "hi", profiles=profiles, env=env)
+        assert len(server.requests) == 1
+    assert (ran.code, ran.out) == (6, b"")
+    assert "no such host: far.invalid" in ran.complaint

@@ -1,0 +1,120 @@
+"""A key shows nowhere: not in a server's words, cut in two, in a note, or in a header."""
+
+import pytest
+
+from easyllm_cli.secret import LONG
+from tests.support.binary import Easyllm, only, profile, said
+from tests.support.standins.script import Script, compact, scripted
+from tests.support.standins.server import StandIn
+
+KEY = "sk-secretkey12345"
+BUSY = f"the key {KEY} is busy: {KEY}"
+
+
+def refused(status: int, message: str) -> Script:
+    error = {"message": message, "type": "some_error", "param": None, "code": None}
+    return Script(compact({"error": error}), status=status, content_type="application/json")
+
+
+def holds_some(text: str, length: int = 8) -> list[str]:
+    """Those pieces of the key that the text holds."""
+    pieces = (KEY[at : at + length] for at in range(len(KEY) - length + 1))
+    return [piece for piece in pieces if piece in text]
+
+
+@pytest.mark.parametrize("args", [(), ("-v",), ("--debug",), ("--json",), ("--jsonl",)], ids=str)
+def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(scripted(refused(503, BUSY), said("Hello"))) as server:
+        ran = easyllm.run("chat", *args, "hi", profiles=only(server, api_key=KEY))
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert ran.code == 0, ran.err
+    assert not holds_some(ran.err + ran.out.decode())
+    assert "is busy" in ran.err
+    if args == ("--jsonl",):
+        (why,) = [event["why"] for event in ran.events if event["kind"] == "retrying"]
+        assert "is busy" in why
+
+
+@pytest.mark.parametrize("args", [(), ("--jsonl",)], ids=str)
+def test_key_in_the_line_about_a_fallback(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(scripted(refused(503, BUSY))) as busy, StandIn(scripted(said("Hello"))) as ok:
+        first = only(busy, max_retries=0, fallback=["second"], api_key=KEY)
+        profiles = first + profile(ok, name="second")
+        ran = easyllm.run("chat", *args, "hi", profiles=profiles)
+        assert "authorization" not in ok.requests[0].headers
+    assert ran.code == 0, ran.err
+    assert "second" in ran.err
+    assert not holds_some(ran.err + ran.out.decode())
+
+
+@pytest.mark.parametrize("length", [270, 280, 285, 290, 295, 299])
+def test_key_where_a_message_is_cut(easyllm: Easyllm, length: int) -> None:
+    with StandIn(scripted(refused(401, f"{length * 'x'} {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, api_key=KEY))
+        json = easyllm.run("chat", "--json", "hi")
+    assert (ran.code, json.code) == (3, 3)
+    assert not holds_some(ran.complaint)
+    assert not holds_some(json.out.decode() + json.err)
+
+
+def test_headers_of_a_dry_run(easyllm: Easyllm) -> None:
+    headers = {
+        "Authorization": "Bearer sk-zzzzzz12345",
+        '"api-key"': "abc12345",
+        "X-Team": "search",
+    }
+    with StandIn(scripted(said("Hello"))) as server:
+        ran = easyllm.run("chat", "--dry-run", "hi", profiles=only(server, headers=headers))
+        assert not server.requests
+    assert ran.code == 0, ran.err
+    shown = {name.lower(): value for name, value in ran.json["headers"].items()}
+    assert (shown["authorization"], shown["api-key"]) == ("***", "***")
+    assert shown["x-team"] == "search"
+    assert b"zzzzzz" not in ran.out
+    assert b"abc12345" not in ran.out
+
+
+def test_header_with_a_line_break(easyllm: Easyllm) -> None:
+    with StandIn(scripted(said("Hello"))) as server:
+        profiles = only(server, headers={"X-Token": "env:TOK"})
+        ran = easyllm.run("chat", "hi", profiles=profiles, env={"TOK": f"{KEY}\nX-Evil: yes"})
+        assert not server.requests
+    assert (ran.code, ran.out) == (2, b"")
+    assert not holds_some(ran.complaint)
+
+
+@pytest.mark.parametrize("key", ["ollama", "lm-studio", "openai"])
+def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str) -> None:
+    """Many give the server's own name for a key where none is needed."""
+    ids = [f"{key}/llama3", f"{key}-community/x"]
+    listing = compact({"object": "list", "data": [{"id": one, "object": "model"} for one in ids]})
+    answer = Script(listing, content_type="application/json")
+    with StandIn(scripted(answer, answer, said("Hello"))) as server:
+        profiles = profile(server, name=key, api_key=key, model=ids[0])
+        listed = easyllm.run("models", "-p", key, profiles=profiles)
+        assert listed.out.decode().split() == ids, listed.err
+        as_json = easyllm.run("models", "-p", key, "--json").json["models"]
+        assert [one["id"] for one in as_json] == ids
+        told = easyllm.run("chat", "-p", key, "--json", "hi").json
+    assert (told["profile"], told["provider"], told["model"]) == (key, "openai", ids[0])
+
+
+def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
+    headers = {"x-portkey-provider": "databricks", "x-portkey-api-key": KEY}
+    with StandIn(scripted(refused(400, f"databricks has no such model: {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server, headers=headers))
+    assert "databricks has no such model: ***" in ran.complaint
+
+
+@pytest.mark.parametrize(
+    ("login", "seen"),
+    [("team", True), (KEY[: LONG - 1], True), (KEY[:LONG], False), ("user:team", False)],
+)
+def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
+    """A password, or a token that stands alone; a name that does is none."""
+    with StandIn(scripted(refused(400, f"no such model: {login.rpartition(':')[2]}"))) as server:
+        way = server.url.replace("://", f"://{login}@")
+        profiles = only("http://models.example/v1", proxy=way)
+        ran = easyllm.run("chat", "hi", profiles=profiles)
+    assert ran.code == 4, ran.err
+    assert ran.complaint.startswith(f"easyllm: no such model: {login if seen else '***'} ")

@@ -1,0 +1,109 @@
+"""Resizing in the middle of an answer, in a real tmux: no row is lost and none is doubled."""
+
+import re
+import sys
+import threading
+
+import pytest
+
+from tests.support.binary import BINARY, Easyllm, at_once, only
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import DONE, chunk
+from tests.support.standins.server import StandIn
+from tests.support.tmux import Tmux
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no tmux there")
+
+FILLER = "and some more words behind it"
+
+
+def marks(first: int, last: int) -> list[str]:
+    return [f"Mark{number:03}" for number in range(first, last)]
+
+
+def paragraph(first: int, last: int) -> str:
+    """One long line, so that it is open until the end."""
+    return " ".join(f"{mark} {FILLER}" for mark in marks(first, last)) + " "
+
+
+def items(first: int, last: int) -> str:
+    return "".join(f"- {mark} {FILLER} {FILLER} {FILLER}\n" for mark in marks(first, last))
+
+
+def rows(first: int, last: int) -> str:
+    return "".join(f"| {mark} | {FILLER} | {FILLER} |\n" for mark in marks(first, last))
+
+
+def code(first: int, last: int) -> str:
+    return "".join(f'x = "{mark} {FILLER} {FILLER}"  # {FILLER}\n' for mark in marks(first, last))
+
+
+def quoted(first: int, last: int) -> str:
+    return "".join(f"> {mark} {FILLER}\n" for mark in marks(first, last))
+
+
+HEAD = "# A title\n\nAn introduction with some words.\n\n"
+KINDS = {
+    "paragraph": (HEAD, paragraph),
+    "items": (HEAD, items),
+    "rows": (HEAD + "| Mark | Filler | More |\n|---|---|---|\n", rows),
+    "code": (HEAD + "```python\n", code),
+    "quote": (HEAD, quoted),
+}
+# Columns and rows: how it begins, in the middle, and at the end.
+SIZES = {
+    "narrow and wide": [(100, 24), (60, 24), (120, 24)],
+    "wide and narrow": [(60, 24), (120, 24), (50, 24)],
+    "low and high": [(100, 24), (100, 10), (100, 40)],
+    "high and low": [(90, 12), (90, 40), (90, 8)],
+    "both ways": [(100, 30), (50, 12), (90, 40)],
+}
+
+
+def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]) -> str:
+    """The answer in parts, a resize between each two of them; all that tmux then holds.
+
+    `before`: the number of lines that stand there already.
+    """
+    gates = [threading.Event() for _ in parts]
+
+    async def handler(request: Request, reply: Reply) -> None:
+        await reply.head(content_type="text/event-stream", chunked=True)
+        for part, gate in zip(parts, gates, strict=True):
+            while not gate.is_set():
+                await reply.sleep(0.01)
+            for at in range(0, len(part), 40):
+                await reply.write(chunk(part[at : at + 40]))
+        await reply.write(chunk(finish="stop") + DONE)
+
+    with StandIn(handler) as server, Tmux(easyllm.home, *sizes[0]) as tmux:
+        easyllm.write_profiles(only(server))
+        env = easyllm.variables({"TERM": "tmux-256color", "TMUX": "1"})
+        tmux.start(["sh", "-c", f'seq -f "Line%03g." {before}; "$0" chat hi', BINARY], env)
+        for part, gate, size in zip(parts, gates, sizes, strict=True):
+            if size != sizes[0] or gate is not gates[0]:
+                tmux.resize(*size)
+            gate.set()
+            tmux.wait_for(re.findall(r"Mark\d+", part)[-1])
+        return tmux.wait_for("ENDED")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("before", [0, 60], ids=["at the top", "at the bottom"])
+def test_a_resize_in_mid_stream(easyllm: Easyllm, kind: str, before: int) -> None:
+    head, body = KINDS[kind]
+    parts = [head + body(0, 9), body(9, 16), body(16, 24)]
+    homes = [easyllm.fresh() for _ in SIZES]
+    texts = at_once(
+        *[
+            lambda home=home, sizes=sizes: streamed(home, before, parts, sizes)
+            for home, sizes in zip(homes, SIZES.values(), strict=True)
+        ]
+    )
+    for way, text in zip(SIZES, texts, strict=True):
+        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{way}\n{text}"
+        lines = [f"Line{one:03}" for one in range(1, before + 1)]
+        assert re.findall(r"Line\d+", text) == lines, f"{way}\n{text}"
+        assert text.count("A title") == 1, way
+        assert text.count("An introduction") == 1, way

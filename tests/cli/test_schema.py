@@ -1,0 +1,310 @@
+"""`--schema FILE`: the answer is one JSON document that fits, or the command ends with 7."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, only, profile, said, spoken
+from tests.support.objects import answer_of, events_of
+from tests.support.standins.script import Cut, Script, chunk, scripted
+from tests.support.standins.server import StandIn
+from tests.support.terminal import Terminal
+
+Json = dict[str, Any]
+PEOPLE: Json = {
+    "type": "object",
+    "properties": {
+        "items": {"type": "array", "items": {"$ref": "#/$defs/person"}},
+        "kind": {"enum": ["list", None]},
+    },
+    "required": ["items"],
+    "additionalProperties": False,
+    "$defs": {
+        "person": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+            "required": ["name"],
+        }
+    },
+}
+ADA = '{"items": [{"name": "Ada", "age": 36}]}'
+NOWHERE = only("http://127.0.0.1:9/v1")
+
+
+@pytest.fixture
+def people(home: Path) -> str:
+    """A schema file."""
+    path = home / "people.json"
+    path.write_text(json.dumps(PEOPLE))
+    return str(path)
+
+
+def answering(easyllm: Easyllm, text: str, schema: str, *args: str, finish: str = "stop") -> Ran:
+    """One run with --schema; the model says `text`."""
+    command, *rest = args or ("chat",)
+    with StandIn(scripted(said(text, finish=finish))) as server:
+        ran = easyllm.run(command, "--schema", schema, "hi", *rest, profiles=only(server))
+        assert len(server.requests) == 1, "asked once: what does not fit is not tried again"
+    return ran
+
+
+@pytest.mark.parametrize("command", ["chat", "stream", "cot"])
+def test_what_fits_is_printed_as_it_is(easyllm: Easyllm, people: str, command: str) -> None:
+    ran = answering(easyllm, ADA, people, command)
+    assert (ran.code, ran.out.decode(), ran.err) == (0, ADA + "\n", "")
+
+
+MISFITS = [
+    ('{"items": [{"name": "a"}, {"name": "b", "age": "x"}]}',
+     "$.items[1].age: \"x\" is not of type 'integer'"),
+    ('{"items": [{"age": 3}]}', "$.items[0]: 'name' is a required property"),
+    ('{"items": [], "more": 1}', "$: Additional properties are not allowed"),
+    ('{"items": [], "kind": "x"}', "$.kind: \"x\" is not one of ['list', None]"),
+    ("[]", "$: [] is not of type 'object'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), MISFITS, ids=[told for _, told in MISFITS])
+def test_what_does_not_fit_is_7_with_its_path(
+    easyllm: Easyllm, people: str, text: str, told: str
+) -> None:
+    ran = answering(easyllm, text, people)
+    assert (ran.code, ran.out) == (7, b"")
+    what, where, hint = spoken(ran.complaint)
+    assert what.startswith(f"the answer does not fit the schema: {told}")
+    assert "profile t" in ran.complaint, where
+    assert hint or str(easyllm.partials()[0]) in ran.complaint
+    assert [path.read_text() for path in easyllm.partials()] == [text]
+
+
+NO_JSON = {
+    "Hello": "Expecting value (line 1, column 1)",
+    "Here it is: {}": "Expecting value (line 1, column 1)",
+    '{"items": []}\n{}': "Extra data (line 2, column 1)",
+    '{"items": [NaN]}': "NaN is no JSON value",
+    '{"items": [': "Expecting value (line 1, column 12)",
+    "[" * 100_000: "nested too deeply",
+}
+
+
+@pytest.mark.parametrize("text", NO_JSON, ids=lambda text: text[:20])
+def test_what_is_no_json_is_7(easyllm: Easyllm, people: str, text: str) -> None:
+    ran = answering(easyllm, text, people)
+    assert (ran.code, ran.out) == (7, b"")
+    assert NO_JSON[text] in ran.complaint
+    assert len(ran.complaint) < 600
+    assert easyllm.partials()[0].read_text() == text
+
+
+def test_a_long_value_is_shown_in_part(easyllm: Easyllm, people: str) -> None:
+    ran = answering(easyllm, json.dumps({"items": "x" * 5000}), people)
+    assert "xxx… is not of type 'array'" in ran.complaint
+    assert len(ran.complaint) < 600
+
+
+def test_json_tells_kind_path_and_text(easyllm: Easyllm, people: str) -> None:
+    made = answer_of(answering(easyllm, '{"items": 1}', people, "chat", "--json"))
+    assert (made["ok"], made["complete"], made["text"]) == (False, True, '{"items": 1}')
+    error = made["error"]
+    assert (error["kind"], error["exit_code"], error["retryable"]) == ("malformed", 7, False)
+    assert "$.items: 1 is not of type 'array'" in error["message"]
+    last = events_of(answering(easyllm, '{"items": 1}', people, "stream", "--jsonl"))[-1]
+    assert (last["kind"], last["error"]["exit_code"]) == ("error", 7)
+
+
+def test_stream_has_printed_it_and_the_code_tells(easyllm: Easyllm, people: str) -> None:
+    ran = answering(easyllm, '{"items": 1}', people, "stream")
+    assert (ran.code, ran.out) == (7, b'{"items": 1}\n')
+    assert "$.items: 1 is not of type 'array'" in ran.complaint
+    assert easyllm.partials() == []
+
+
+FENCED = f"```json\n{ADA}\n```\n"
+
+
+def test_a_fence_around_the_whole_answer_is_taken_off(easyllm: Easyllm, people: str) -> None:
+    for fenced in (FENCED, f"\n```\n{ADA}\n```", f"```JSON\r\n{ADA}\n  ```"):
+        ran = answering(easyllm, fenced, people)
+        assert (ran.code, ran.out.decode()) == (0, ADA + "\n")
+    for command in ("chat", "stream"):
+        assert answer_of(answering(easyllm, FENCED, people, command, "--json"))["text"] == ADA
+
+
+def test_stream_cannot_take_a_fence_off(easyllm: Easyllm, people: str) -> None:
+    """Stdout is no JSON then, and a script must hear of it."""
+    ran = answering(easyllm, FENCED, people, "stream")
+    assert (ran.code, ran.out.decode()) == (7, FENCED)
+    assert "chat takes a code fence off" in ran.complaint
+
+
+def test_on_a_terminal_the_fence_stays_and_it_counts(easyllm: Easyllm, people: str) -> None:
+    with StandIn(scripted(said(FENCED))) as server:
+        args = ("chat", "--raw", "--schema", people, "hi")
+        with Terminal(easyllm, *args, profiles=only(server)) as terminal:
+            assert terminal.end() == (0, FENCED, "")
+
+
+def test_a_fence_inside_other_words_is_no_json(easyllm: Easyllm, people: str) -> None:
+    assert answering(easyllm, f"Sure!\n{FENCED}", people).code == 7
+
+
+def test_an_answer_cut_at_the_users_own_limit(easyllm: Easyllm, people: str) -> None:
+    """It counts without a schema (0 and a note); with one it must be whole."""
+    args = ("chat", "--max-tokens", "5")
+    cut = answering(easyllm, ADA[:20], people, *args, finish="length")
+    assert (cut.code, cut.out) == (7, b"")
+    assert "raise --max-tokens" in cut.complaint
+    whole = answering(easyllm, ADA, people, *args, finish="length")
+    assert (whole.code, whole.out.decode()) == (0, ADA + "\n")
+    assert "token limit" in whole.err
+
+
+def test_a_cut_answer_is_cut_before_all(easyllm: Easyllm, people: str) -> None:
+    with StandIn(scripted(Script(chunk(ADA), Cut()))) as server:
+        profiles = only(server, max_retries=0)
+        ran = easyllm.run("chat", "--schema", people, "hi", profiles=profiles)
+    assert (ran.code, ran.out) == (7, b"")
+    assert "the answer was cut" in ran.complaint
+
+
+def test_another_profile_is_asked_when_nothing_was_shown(easyllm: Easyllm, people: str) -> None:
+    with StandIn(scripted(said("no JSON"))) as first, StandIn(scripted(said(ADA))) as second:
+        text = only(first, fallback=["other"]) + profile(second, name="other")
+        whole = easyllm.run("chat", "--schema", people, "hi", profiles=text)
+        grown = easyllm.run("stream", "--schema", people, "hi", profiles=text)
+        assert (
+            second.requests[0].json["response_format"] == first.requests[0].json["response_format"]
+        )
+        assert len(second.requests) == 1
+    assert (whole.code, whole.out.decode()) == (0, ADA + "\n")
+    assert (grown.code, grown.out) == (7, b"no JSON\n")
+
+
+def test_extract_checks_without_a_call(easyllm: Easyllm, people: str) -> None:
+    text = f"<think>hm</think>\n{ADA}"
+    ran = easyllm.run("cot", "--extract", "--schema", people, stdin=text)
+    assert (ran.code, ran.out.decode()) == (0, ADA + "\n")
+    assert easyllm.run("cot", "--extract", "--schema", people, stdin="<think>hm</think>1").code == 7
+
+
+BROKEN = {
+    "not JSON": ('{"type": ', "the schema is not JSON: Expecting value (line 1, column 10)"),
+    "an array": ("[]", "the schema is no JSON object"),
+    "NaN": ('{"minimum": NaN}', "NaN is no JSON value"),
+    "an unknown type": (
+        '{"properties": {"age": {"type": "int"}}}',
+        "the schema is not valid: $.properties.age.type: \"int\" is not",
+    ),
+    "a regular expression": ('{"pattern": "("}', "$.pattern: \"(\" is not a 'regex'"),
+    "an old draft": (
+        '{"$schema": "http://json-schema.org/draft-04/schema#",'
+        ' "minimum": 1, "exclusiveMinimum": 3}',
+        "$.exclusiveMinimum: 3 is not of type 'boolean'",
+    ),
+    "a lost reference": (
+        '{"properties": {"a": {"items": {"$ref": "#/$defs/nope"}}}}',
+        'the schema is not valid: "$ref": "#/$defs/nope" leads nowhere',
+    ),
+    "a lost reference behind another": (
+        '{"$ref": "#/components/a", "components": {"a": {"items": {"$ref": "b.json"}}}}',
+        '"$ref": "b.json" leads nowhere',
+    ),
+    "too deep": ("[" * 100_000, "the schema is nested too deeply"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_schema_is_2_before_any_request(easyllm: Easyllm, home: Path, broken: str) -> None:
+    text, told = BROKEN[broken]
+    path = home / "schema.json"
+    path.write_text(text)
+    ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
+    assert (ran.code, ran.out) == (2, b"")
+    assert told in ran.complaint
+    assert str(path) in ran.complaint
+
+
+def test_what_cannot_be_read_is_2(easyllm: Easyllm, home: Path) -> None:
+    (home / "bytes.json").write_bytes(b"{\xff}")
+    for name, told in {
+        str(home / "missing.json"): "cannot read the schema: No such file or directory",
+        str(home): "cannot read the schema: Is a directory",
+        str(home / "bytes.json"): "the schema is not UTF-8 at byte 1",
+        "-": "--schema takes a file",
+    }.items():
+        ran = easyllm.run("chat", "--schema", name, "hi", profiles=NOWHERE)
+        assert ran.code == 2
+        assert told in ran.complaint
+
+
+def test_a_remote_reference_is_never_fetched(easyllm: Easyllm, home: Path) -> None:
+    path = home / "schema.json"
+    with StandIn(scripted(Script(b'{"type": "object"}'))) as web:
+        for reference in (f"{web.url}/person.json", f"{web.url}/person.json#/$defs/x"):
+            path.write_text(json.dumps({"properties": {"a": {"$ref": reference}}}))
+            ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
+            assert ran.code == 2
+            assert f'"$ref": "{reference}" leads nowhere' in ran.complaint
+            assert "never fetched" in ran.complaint
+        assert web.requests == []
+
+
+def test_a_schema_that_refers_to_itself(easyllm: Easyllm, home: Path) -> None:
+    path = home / "tree.json"
+    tree = {"type": "object", "properties": {"of": {"$ref": "#"}}, "additionalProperties": False}
+    path.write_text(json.dumps({"$id": "https://example.com/tree", **tree}))
+    assert answering(easyllm, '{"of": {"of": {}}}', str(path)).code == 0
+    ran = answering(easyllm, '{"of": {"of": {"on": 1}}}', str(path))
+    assert ran.code == 7
+    assert "$.of.of: Additional properties" in ran.complaint
+    path.write_text('{"$ref": "#"}')
+    ran = answering(easyllm, "{}", str(path))
+    assert ran.code == 7
+    assert "too deeply" in ran.complaint
+
+
+def test_a_number_beyond_every_float(easyllm: Easyllm, home: Path) -> None:
+    path = home / "schema.json"
+    path.write_text('{"multipleOf": 0.5}')
+    ran = answering(easyllm, "1" * 400, str(path))
+    assert ran.code == 7
+    assert "too large a number" in ran.complaint
+
+
+def test_an_unknown_dialect_is_read_as_the_newest(easyllm: Easyllm, home: Path) -> None:
+    path = home / "schema.json"
+    path.write_text('{"$schema": "https://example.com/mine", "type": "integer"}')
+    ran = answering(easyllm, "3", str(path))
+    assert (ran.code, ran.out, ran.err) == (0, b"3\n", "")
+
+
+def test_without_jsonschema_it_is_2_before_any_request(
+    easyllm: Easyllm, people: str, home: Path
+) -> None:
+    """A package that cannot be imported stands before the installed one."""
+    blocked = home / "blocked" / "jsonschema"
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'jsonschema'\")"
+    )
+    env = {"PYTHONPATH": str(blocked.parent)}
+    with StandIn(scripted(said(ADA))) as server:
+        ran = easyllm.run("chat", "--schema", people, "hi", profiles=only(server), env=env)
+        assert server.requests == []
+        assert easyllm.run("chat", "hi", profiles=only(server), env=env).code == 0
+    assert (ran.code, ran.out) == (2, b"")
+    assert "pip install 'easyllm-cli[schema]'" in ran.complaint
+
+
+@pytest.mark.parametrize("args", [("chat", "-x"), ("cot", "--elicit", "always")])
+def test_what_does_not_go_with_it(easyllm: Easyllm, people: str, args: tuple[str, ...]) -> None:
+    ran = easyllm.run(*args, "--schema", people, "hi", profiles=NOWHERE)
+    assert ran.code == 2
+    assert "do not go together" in ran.complaint
+
+
+def test_dry_run_shows_it(easyllm: Easyllm, people: str) -> None:
+    ran = easyllm.run("chat", "--dry-run", "--schema", people, "hi", profiles=NOWHERE)
+    assert ran.json["body"]["response_format"]["json_schema"]["schema"] == PEOPLE

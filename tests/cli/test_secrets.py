@@ -1,0 +1,154 @@
+"""Promise 58: no byte of a key leaves the process, whatever a server does with it."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.adapters import CHAT, GOOGLE, NATIVE, RESPONSES, ROUTER, Wire
+from tests.support.binary import Easyllm, Ran, only
+from tests.support.hostile import STATUSES, Hostile, seen
+from tests.support.over_tls import over_tls
+from tests.support.standins.server import StandIn
+
+KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
+AZURE = "http://mine.openai.azure.com"
+FAR = "http://models.example"
+
+
+@dataclass(frozen=True)
+class Style:
+    """One way in which a key comes to a server. `through`: what the proxy is asked to reach."""
+
+    id: str
+    provider: str = "openai"
+    wire: Wire = CHAT
+    keys: dict[str, Any] = field(default_factory=lambda: {"api_key": KEY})
+    through: str = ""
+    login: str = ""
+
+
+STYLES = [
+    Style("bearer"),
+    Style("bearer-sdk", keys={"api_key": KEY, "transport": "sdk"}),
+    Style("responses", wire=RESPONSES, keys={"api_key": KEY, "api": "responses"}),
+    Style("openrouter", "openrouter", ROUTER),
+    Style("gemini", "gemini", GOOGLE),
+    Style("ollama", "ollama", NATIVE),
+    Style("azure-sdk", keys={
+        "api_key": KEY, "transport": "sdk", "allow_http": True, "options": {"api_version": "1"},
+    }, through=AZURE),
+    Style("headers", keys={"headers": {"X-Team": "env:MY_KEY", "api-key": "env:MY_KEY"}}),
+    Style("variable", keys={"api_key_env": "MY_KEY"}),
+    Style("command", keys={"api_key_cmd": "printenv MY_KEY"}),
+    Style("file", keys={"api_key_file": "~/the key"}),
+    Style("proxy", keys={}, through=FAR, login=f"me:{KEY}@"),
+    Style("proxy-sdk", keys={"transport": "sdk"}, through=FAR, login=f"me:{KEY}@"),
+]  # fmt: skip
+CASES = {str(status): 3 if status in (401, 402, 403) else 4 for status in STATUSES}
+CASES |= {"429": 5, "500": 5, "code": 4, "page": 5, "portal": 7, "redirect": 4, "cut": 7}
+CASES |= {"frame": 5, "bad-json": 7, "compressed": 7, "no-http": 6, "refused": 6, "timeout": 6}
+CASES |= {"tls": 6}
+# What is read and judged behind the transport: the SDK, whose import costs half a second, has no
+# part in it.
+NOT_THE_SDKS = {"402", "code", "portal", "compressed", "no-http"}
+
+
+class Untrusted(BaseHTTPRequestHandler):
+    """Never reached: its certificate is nobody's."""
+
+
+@contextmanager
+def server_for(style: Style, case: str, easyllm: Easyllm) -> Iterator[str]:
+    """The URL of a server that does what the case says."""
+    with ExitStack() as stack:
+        if case == "refused":
+            yield "http://127.0.0.1:9"
+        elif case == "tls" and not style.through:
+            yield stack.enter_context(over_tls(Untrusted, easyllm.home / "authority"))
+        else:
+            handler = Hostile("500" if case == "tls" else case, KEY, style.wire).handle
+            yield stack.enter_context(StandIn(handler)).url
+
+
+def profiles_for(style: Style, case: str, url: str) -> str:
+    keys: dict[str, Any] = {"max_retries": 0, **style.keys}
+    if case == "timeout":
+        keys["timeout"] = {"first_token": 0.3}
+    path = {"openrouter": "/api/v1", "gemini": "/v1beta", "ollama": ""}.get(style.provider, "/v1")
+    if style.through:
+        keys["proxy"] = url.replace("://", f"://{style.login}")
+        url = style.through.replace("http", "https") if case == "tls" else style.through
+    return only(url + path, style.provider, **keys)
+
+
+def asked(easyllm: Easyllm, style: Style, case: str, *args: str) -> tuple[Ran, Easyllm]:
+    """One run against a server of its own."""
+    held = easyllm.home / "the key"
+    held.write_text(KEY)
+    held.chmod(0o600)
+    with server_for(style, case, easyllm) as url:
+        profiles = profiles_for(style, case, url)
+        ran = easyllm.run(*args, env={"MY_KEY": KEY}, profiles=profiles, timeout=60)
+    return ran, easyllm
+
+
+def left_behind(easyllm: Easyllm) -> bytes:
+    """Names and bytes of every file in the home that is no source of the key."""
+    sources = {easyllm.config, easyllm.home / "the key"}
+    files = [path for path in easyllm.home.rglob("*") if path.is_file() and path not in sources]
+    return b"\n".join(os.fsencode(path) + b"\n" + path.read_bytes() for path in files)
+
+
+AT_ONCE = 4  # processes, so that a busy machine gives each its turn in time
+ALL_WAYS = ("chat", "--json", "--debug", "-v", "-u", "hi")
+
+
+def cases_of(style: Style) -> list[str]:
+    sdk = style.keys.get("transport") == "sdk"
+    return [case for case in CASES if not (sdk and case in NOT_THE_SDKS)]
+
+
+Failed = dict[str, tuple[Ran, Easyllm]]
+
+
+@pytest.fixture(scope="module")
+def failures(homes: Path) -> Callable[[Style], Failed]:
+    """Gives every error case of one style, run once, some at the same time."""
+    found: dict[str, Failed] = {}
+
+    def of(style: Style) -> Failed:
+        if style.id not in found:
+            easyllm = Easyllm(homes / f"secrets-{style.id}")
+            own = {case: easyllm.fresh() for case in cases_of(style)}
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                ran = pool.map(lambda case: asked(own[case], style, case, *ALL_WAYS), own)
+                found[style.id] = dict(zip(own, ran, strict=True))
+        return found[style.id]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("style", "case"),
+    [
+        pytest.param(style, case, id=f"{style.id}-{case}")
+        for style in STYLES
+        for case in cases_of(style)
+    ],
+)
+def test_promise_58_no_key_leaves(
+    failures: Callable[[Style], Failed], style: Style, case: str
+) -> None:
+    ran, easyllm = failures(style)[case]
+    said = ran.out + ran.err.encode() + left_behind(easyllm)
+    assert not seen(KEY, said), f"{seen(KEY, said)}\n{ran.out.decode()}\n{ran.err}"
+    assert ran.json["error"]["exit_code"] == ran.code
+    assert "Traceback" in ran.err, "--debug shows where it was"
+    assert ran.code == CASES[case], ran.err

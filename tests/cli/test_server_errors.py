@@ -1,0 +1,171 @@
+"""What a server cannot give: an unknown model, a wrong address, no server, no eyes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, only, spoken
+from tests.support.pictures import png
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.openrouter import OpenRouterServer
+from tests.support.standins.server import Handler, Reply, Request, StandIn, nobody_listens
+
+
+def refused(ran: Ran, code: int = 4) -> tuple[str, str, str]:
+    """What, where and hint of a run that ended with the code and printed nothing."""
+    assert (ran.code, ran.out) == (code, b""), ran.err
+    return spoken(ran.complaint)
+
+
+@pytest.fixture
+def picture(easyllm: Easyllm) -> str:
+    path = Path(easyllm.home, "red.png")
+    path.write_bytes(png(32, 32, (255, 0, 0)))
+    return str(path)
+
+
+@pytest.mark.parametrize("command", ["chat", "models"])
+@pytest.mark.parametrize(
+    ("provider", "hint"),
+    [
+        ("ollama", "ollama serve"),
+        ("llamacpp", "llama-server -m"),
+        ("vllm", "vllm serve"),
+        ("lmstudio", "lms server start"),
+        ("openai", "is the server running?"),
+    ],
+)
+def test_promise_01_nothing_listens(
+    easyllm: Easyllm, command: str, provider: str, hint: str
+) -> None:
+    """On this machine it is not tried again: nobody starts a server within a backoff."""
+    with nobody_listens() as server:
+        profiles = only(f"{server.url}/v1", provider, initial_retry_delay=5)
+        ran = easyllm.run(command, *(["hi"] if command == "chat" else []), profiles=profiles)
+    what, where, advice = refused(ran, 6)
+    assert "nothing listens at 127.0.0.1" in what
+    assert "profile t" in where
+    assert hint in advice
+
+
+@pytest.mark.parametrize(
+    ("provider", "handler", "model", "near"),
+    [
+        ("openai", OpenAIServer().handle, "gpt-4o-mni", "gpt-4o-mini"),
+        ("ollama", OllamaServer().handle, "lama3.2", "llama3.2"),
+        ("gemini", GeminiServer().handle, "gemini-2.5-flsh", "gemini-2.5-flash"),
+        ("openrouter", OpenRouterServer().handle, "vendor/plan", "vendor/plain"),
+        ("ollama", OllamaServer().handle, "phi9", "ollama pull phi9"),
+        ("openai", OpenAIServer().handle, "zzz", "easyllm models -p t"),
+    ],
+    ids=["openai", "ollama", "gemini", "openrouter", "ollama-far", "openai-far"],
+)
+def test_promise_11_unknown_model(
+    easyllm: Easyllm, provider: str, handler: Handler, model: str, near: str
+) -> None:
+    with StandIn(handler) as server:
+        keys = {"api_key_env": "KEY"} if provider != "ollama" else {}
+        profiles = only(server, provider, model=model, **keys)
+        what, where, hint = refused(
+            easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "test-key"})
+        )
+    assert model in what
+    assert "profile t" in where
+    assert near in hint
+
+
+def web_page(status: int) -> Handler:
+    async def handler(request: Request, reply: Reply) -> None:
+        body = b"<!DOCTYPE html><html><title>Welcome</title><script>alert(1)</script></html>"
+        await reply.head(status, content_type="text/html", length=len(body))
+        await reply.write(body)
+
+    return handler
+
+
+@pytest.mark.parametrize("words", [("chat", "hi"), ("models",)], ids=["chat", "models"])
+def test_promise_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> None:
+    with StandIn(web_page(200)) as server:
+        _, _, hint = refused(easyllm.run(*words, profiles=only(server.url)), 7)
+        assert "/v1" in hint
+        assert len(server.requests) == 1
+    with StandIn(OpenAIServer(models=["test-model"]).handle) as server:
+        _, where, hint = refused(easyllm.run(*words, profiles=only(server.url)))
+    assert "404" in where
+    assert "endpoint" in hint
+
+
+@pytest.mark.parametrize("status", [404, 502])
+def test_promise_24_page_as_an_error(easyllm: Easyllm, status: int) -> None:
+    with StandIn(web_page(status)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    what, _, _ = refused(ran, 4 if status == 404 else 5)
+    assert "Welcome" in what
+    assert "<" not in ran.err
+    assert len(ran.err) < 300
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+def test_blind_model(easyllm: Easyllm, picture: str, provider: str) -> None:
+    """Exit 4 before anything goes to the chat endpoint, naming models that see."""
+    blind, sees, handler = {
+        "ollama": ("llama3.2", "llava", OllamaServer().handle),
+        "openrouter": ("vendor/free", "vendor/plain", OpenRouterServer().handle),
+    }[provider]
+    with StandIn(handler) as server:
+        profiles = only(server, provider, model=blind)
+        for words in [("vision", picture, "describe"), ("chat", "-a", picture, "describe")]:
+            what, _, hint = refused(easyllm.run(*words, profiles=profiles))
+            assert blind in what
+            assert sees in hint
+        assert not [
+            one.path for one in server.requests if one.path.endswith(("chat", "completions"))
+        ]
+
+
+def test_blind_model_that_is_real(easyllm: Easyllm, picture: str, smol: RealServer) -> None:
+    """llama.cpp's /props tell; the same server through `openai` is asked and refuses itself."""
+    told = easyllm.run(
+        "vision", picture, "describe", profiles=only(f"{smol.url}/v1", "llamacpp", model=smol.model)
+    )
+    what, _, hint = refused(told)
+    assert "takes no images" in what
+    assert "--mmproj" in hint
+    asked = easyllm.run(
+        "vision", picture, "describe", profiles=only(f"{smol.url}/v1", model=smol.model)
+    )
+    assert "mmproj" in refused(asked)[0]
+
+
+def test_model_that_sees_is_asked(easyllm: Easyllm, picture: str, eyes: RealServer) -> None:
+    profiles = only(f"{eyes.url}/v1", "llamacpp", model=eyes.model, temperature=0)
+    ran = easyllm.run("vision", picture, "Which colour?", profiles=profiles)
+    assert ran.code == 0, ran.err
+    assert b"red" in ran.out
+
+
+def test_words_of_a_server_are_cut_and_hold_no_key(easyllm: Easyllm) -> None:
+    async def handler(request: Request, reply: Reply) -> None:
+        said = request.headers["authorization"] + " \x1b]52;c;aGk=\x07 " + "long " * 1000
+        await reply.json({"error": {"message": said}}, 400)
+
+    with StandIn(handler) as server:
+        profiles = only(server, api_key_env="KEY")
+        ran = easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "sk-0123456789"})
+    what, _, _ = refused(ran)
+    assert "sk-0123456789" not in ran.err
+    assert len(what) <= 300
+    assert "***" in what
+
+
+def test_blind_model_in_json(easyllm: Easyllm, picture: str) -> None:
+    with StandIn(OllamaServer().handle) as server:
+        profiles = only(server, "ollama", model="llama3.2")
+        ran = easyllm.run("vision", "--json", picture, "describe", profiles=profiles)
+    assert ran.code == 4
+    assert json.loads(ran.out)["error"]["kind"] == "refused"
+    assert ran.complaint

@@ -1,0 +1,266 @@
+"""What is read from stdin, how it joins the prompt, and when it is left alone (DESIGN §7)."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.cli import prompt
+from easyllm_cli.cli.stdin import read
+from easyllm_cli.errors import UsageError
+from tests.support.binary import Easyllm, Ran, at_once, finish, only, read_until, said
+from tests.support.pictures import gif_1x1
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+OK = said("ok")
+
+
+def asked(server: StandIn) -> list[Any]:
+    """The content of every user message that was sent, in order."""
+    return [
+        message["content"]
+        for request in server.requests
+        for message in request.json["messages"]
+        if message["role"] == "user"
+    ]
+
+
+def sent(easyllm: Easyllm, *args: str, **more: Any) -> str:
+    """The one user message of one good run."""
+    with StandIn(scripted(OK)) as server:
+        ran = easyllm.run(*args, profiles=only(server), **more)
+        assert (ran.code, ran.out) == (0, b"ok\n"), ran.err
+        (text,) = asked(server)
+        assert isinstance(text, str)
+        return text
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "wanted"),
+    [
+        (("sum", "up"), "a diff\n", "a diff\n\nsum up"),
+        (("sum up",), "a diff", "a diff\n\nsum up"),
+        (("sum up",), "", "sum up"),
+        ((), "only stdin", "only stdin"),
+        (("-",), "only stdin\n", "only stdin\n"),
+        (("before", "-", "after"), "MID", "before\n\nMID\n\nafter"),
+        (("A {stdin} B",), "mid", "A mid B"),
+        (("{stdin}{stdin}",), "x", "xx"),
+        ((" keep ",), "  \tspaces\n\n ", "  \tspaces\n\n \n\n keep "),
+        (("hi",), "\u00fc\u2028\x00\U0001f600", "\u00fc\u2028\x00\U0001f600\n\nhi"),
+        (("hi",), "line\r\nend\r\n", "line\r\nend\r\n\nhi"),
+    ],
+)
+def test_join(easyllm: Easyllm, words: tuple[str, ...], stdin: str, wanted: str) -> None:
+    assert sent(easyllm, "chat", *words, stdin=stdin) == wanted
+
+
+def test_long_stdin_is_whole(easyllm: Easyllm) -> None:
+    text = "0123456789\n" * 200_000
+    assert sent(easyllm, "chat", "hi", stdin=text) == text + "\nhi"
+
+
+def test_stdin_with_the_mark_inside_is_not_expanded(easyllm: Easyllm) -> None:
+    assert sent(easyllm, "chat", "A {stdin}", stdin="x {stdin} y") == "A x {stdin} y"
+
+
+def test_stdin_is_no_option(easyllm: Easyllm) -> None:
+    assert sent(easyllm, "chat", "hi", stdin="--json\n-p nobody") == "--json\n-p nobody\n\nhi"
+
+
+def test_not_reading(easyllm: Easyllm) -> None:
+    assert sent(easyllm, "chat", "-n", "hi", stdin="no") == "hi"
+    never = {"EASYLLM_STDIN": "never"}
+    assert sent(easyllm, "chat", "hi", stdin="no", env=never) == "hi"
+    assert sent(easyllm, "chat", "hi", "-", stdin="yes", env=never) == "hi\n\nyes"
+
+
+def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte more is refused: nothing is cut off in silence."""
+    cap = 1 << 20
+    monkeypatch.setattr(prompt, "MAX_FILE_BYTES", cap)
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"x" * cap)
+    with path.open("rb") as file:
+        assert len(read(lambda: None, descriptor=file.fileno(), cap=cap)) == cap
+    assert len(prompt.text_of(str(path), "the file", "")) == cap
+    path.write_bytes(b"x" * (cap + 1))
+    with path.open("rb") as file, pytest.raises(UsageError, match="stdin is longer than 1 MiB"):
+        read(lambda: None, descriptor=file.fileno(), cap=cap)
+    with pytest.raises(UsageError, match="the file is larger than 1 MiB"):
+        prompt.text_of(str(path), "the file", "")
+
+
+def test_files_come_first(easyllm: Easyllm) -> None:
+    Path(easyllm.home, "a.txt").write_text("AAA\n")
+    Path(easyllm.home, "b.py").write_text("BBB")
+    text = sent(easyllm, "chat", "-f", "a.txt", "-f", "b.py", "hi", stdin="from stdin")
+    assert text == "a.txt:\nAAA\n\n\nb.py:\nBBB\n\nfrom stdin\n\nhi"
+
+
+def test_only_a_file(easyllm: Easyllm) -> None:
+    Path(easyllm.home, "a.txt").write_text("What is this?")
+    assert sent(easyllm, "chat", "-f", "a.txt") == "a.txt:\nWhat is this?"
+
+
+def test_regular_file(easyllm: Easyllm) -> None:
+    """Read from its beginning; at an offset above 0 it is somebody else's, unless `-` names it."""
+    path = Path(easyllm.home, "in.txt")
+    path.write_text("one\ntwo\n")
+    with path.open("rb", buffering=0) as file:
+        assert sent(easyllm, "chat", "hi", file=file) == "one\ntwo\n\nhi"
+    with path.open("rb", buffering=0) as file:
+        file.read(4)
+        assert sent(easyllm, "chat", "hi", file=file) == "hi"
+        assert file.tell() == 4
+        assert sent(easyllm, "chat", "hi", "-", file=file) == "hi\n\ntwo\n"
+    with path.open("rb", buffering=0) as file:
+        file.read(4)
+        ran = easyllm.run("chat", file=file, profiles=only("http://127.0.0.1:9"))
+    assert ran.code == 2
+    assert "name it with -" in ran.complaint
+
+
+LOOP = 'while read x; do "$E" chat {n} "word $x"; done'
+WORDS = ["word one", "word two", "word three"]
+
+
+def looped(easyllm: Easyllm, script: str, code: int = 0, **more: Any) -> list[Any]:
+    """What a shell script with a loop asked; bash and dash ask the same."""
+
+    def one(shell: str) -> list[Any]:
+        home = easyllm.fresh()
+        Path(home.home, "list").write_text("one\ntwo\nthree\n")
+        with StandIn(scripted(OK)) as server:
+            ran = home.shell(script, shell=shell, profiles=only(server), **more)
+            assert ran.code == code, (shell, ran.err)
+            assert code or ran.err == "", shell
+            return asked(server)
+
+    bash, dash = at_once(lambda: one("bash"), lambda: one("dash"))
+    assert bash == dash
+    return bash
+
+
+def test_loop_over_a_file(easyllm: Easyllm) -> None:
+    """The loop's own input is left alone."""
+    assert looped(easyllm, LOOP.format(n="") + " < list") == WORDS
+
+
+def test_loop_over_a_pipe(easyllm: Easyllm) -> None:
+    """A pipe cannot be told from `git diff | easyllm`: -n, or the variable, is needed."""
+    assert looped(easyllm, "cat list | " + LOOP.format(n="-n")) == WORDS
+    never = {"EASYLLM_STDIN": "never"}
+    assert looped(easyllm, "cat list | " + LOOP.format(n=""), env=never) == WORDS
+    eaten = looped(easyllm, "cat list | " + LOOP.format(n=""))
+    assert eaten == ["two\nthree\n\nword one"], "as the README warns"
+
+
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", "</dev/null", "- <&-"]
+
+
+@pytest.mark.parametrize("ends", CLOSED)
+def test_promises_51_and_53_closed_descriptors(easyllm: Easyllm, ends: str) -> None:
+    """No file that is opened later becomes stdin or stdout; an answer that nobody gets is 8."""
+    code = 8 if " >&-" in f" {ends}" else 0
+    sent = looped(easyllm, f'"$E" chat hi -f list {ends}', code)
+    assert sent == ["list:\none\ntwo\nthree\n\n\nhi"]
+
+
+def test_write_only_stdin(easyllm: Easyllm) -> None:
+    """As nohup leaves it."""
+    with Path(easyllm.home, "out").open("wb") as file:
+        assert sent(easyllm, "chat", "hi", file=file) == "hi"
+    descriptor = os.open("/dev/null", os.O_WRONLY)
+    assert sent(easyllm, "chat", "hi", file=descriptor) == "hi"
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("script", ["</dev/null", "<&-", "<<END\nEND"], ids=repr)
+def test_promise_52_nothing_to_ask(easyllm: Easyllm, script: str) -> None:
+    """No prompt and no input: a usage error, never a hang."""
+    profiles = only("http://127.0.0.1:9")
+    for ran in at_once(*[
+        lambda command=command: easyllm.fresh().shell(f'"$E" {command} {script}', profiles=profiles)
+        for command in ("chat", "stream", "cot")
+    ]):  # fmt: skip
+        assert (ran.code, ran.out) == (2, b"")
+        assert "prompt" in ran.complaint
+
+
+def test_silent_pipe_is_announced(easyllm: Easyllm) -> None:
+    reader, writer = os.pipe()
+    with StandIn(scripted(OK)) as server:
+        began = time.monotonic()
+        child = easyllm.start("chat", "hi", profiles=only(server), stdin=reader)
+        notice = read_until(child.stderr, b"\n")
+        assert 1.9 < time.monotonic() - began < 10
+        assert b"waiting for stdin" in notice
+        os.write(writer, b"late")
+        os.close(writer)
+        os.close(reader)
+        ran = finish(child, None)
+        assert (ran.code, ran.out, ran.err) == (0, b"ok\n", "")
+        assert asked(server) == ["late\n\nhi"]
+
+
+def test_non_blocking_pipe(easyllm: Easyllm) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with StandIn(scripted(OK)) as server:
+        child = easyllm.start("chat", "hi", profiles=only(server), stdin=reader)
+        time.sleep(0.5)
+        os.write(writer, b"late")
+        os.close(writer)
+        os.close(reader)
+        assert finish(child, None).code == 0
+        assert asked(server) == ["late\n\nhi"]
+
+
+def test_folder_on_stdin(easyllm: Easyllm) -> None:
+    """CPython itself ends at a folder; nothing hangs and nothing is asked."""
+    descriptor = os.open("/", os.O_RDONLY)
+    ran = easyllm.run("chat", "hi", file=descriptor, profiles=only("http://127.0.0.1:9"))
+    os.close(descriptor)
+    assert ran.code != 0
+
+
+def picture_sent(easyllm: Easyllm, *args: str, stdin: bytes) -> tuple[Any, Ran]:
+    with StandIn(scripted(OK)) as server:
+        ran = easyllm.run(*args, stdin=stdin, profiles=only(server))
+        assert ran.code == 0, ran.err
+        return asked(server)[0], ran
+
+
+def test_picture_on_stdin(easyllm: Easyllm) -> None:
+    for args in [("vision", "-", "describe"), ("vision", "-", "{stdin}describe")]:
+        parts, _ = picture_sent(easyllm, *args, stdin=gif_1x1())
+        assert [part["type"] for part in parts] == ["text", "image_url"]
+        assert parts[0]["text"] == "describe"
+        assert parts[1]["image_url"]["url"].startswith("data:image/gif;base64,R0lGODlh")
+
+
+def test_prompt_for_a_picture_on_stdin(easyllm: Easyllm) -> None:
+    Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
+    parts, _ = picture_sent(easyllm, "vision", "a.gif", stdin=b"describe this\n")
+    assert parts[0]["text"] == "describe this\n"
+    parts, _ = picture_sent(easyllm, "vision", "a.gif", "a.gif", "compare", stdin=b"")
+    assert [part["type"] for part in parts] == ["text", "image_url", "image_url"]
+
+
+def test_message_list(easyllm: Easyllm) -> None:
+    listed = (
+        b'[{"role": "system", "content": "Be kind"}, {"role": "user", "content": "One"},'
+        b' {"role": "assistant", "content": "Two"}]'
+    )
+    Path(easyllm.home, "list.json").write_bytes(listed)
+    wanted = [("system", "Be kind"), ("user", "One"), ("assistant", "Two"), ("user", "Three")]
+    for args, stdin in [(("--messages", "list.json"), None), (("--messages", "-"), listed)]:
+        with StandIn(scripted(OK)) as server:
+            ran = easyllm.run("chat", *args, "Three", stdin=stdin, profiles=only(server))
+            assert ran.code == 0, ran.err
+            made = [(one["role"], one["content"]) for one in server.requests[0].json["messages"]]
+            assert made == wanted

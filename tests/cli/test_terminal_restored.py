@@ -1,0 +1,108 @@
+"""The terminal as it was: its modes, its cursor, its screen, however an answer ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.binary import LONGEST, Easyllm, only, said, wait_until
+from tests.support.emulator import seen
+from tests.support.pseudoterminal import Pty
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import DONE, Cut, Reset, Script, Wait, chunk, scripted
+from tests.support.standins.server import Handler, StandIn
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+
+# no ASCII: such rows are written with autowrap off
+SHOWN = chunk("# A title\n\nSöme **words**")
+HELD = Script(SHOWN, Wait(30))
+
+
+@contextmanager
+def asked(
+    easyllm: Easyllm, handler: Handler, *args: str
+) -> Iterator[tuple[Pty, subprocess.Popen[bytes]]]:
+    """A run on one terminal, whose modes must be the same before and after."""
+    with StandIn(handler) as server, Pty(80, 24) as pty:
+        before = termios.tcgetattr(pty.descriptor)
+        # a group of its own in our session: SIGTSTP does nothing to a session's only group
+        child = easyllm.start(
+            *args, profiles=only(server, max_retries=0), env={"TERM": "xterm-256color"},
+            stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor, process_group=0,
+        )  # fmt: skip
+        try:
+            yield pty, child
+            assert termios.tcgetattr(pty.descriptor) == before
+        finally:
+            child.kill()
+            child.wait()
+        data = pty.whole()
+    assert b"\x1b[?1049" not in data, "no other screen"
+    assert data.count(b"\x1b[?25l") == data.count(b"\x1b[?25h"), "the cursor is seen"
+    assert seen(data).resting
+
+
+def words_are_there(pty: Pty) -> None:
+    wait_until(lambda: "Söme words" in pty.seen().text())
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
+@pytest.mark.parametrize("command", ["chat", "stream"])
+def test_after_a_signal(easyllm: Easyllm, command: str, sent: signal.Signals, code: int) -> None:
+    with asked(easyllm, scripted(HELD), command, "hi") as (pty, child):
+        words_are_there(pty)
+        child.send_signal(sent)
+        assert child.wait(LONGEST) == code
+
+
+@pytest.mark.parametrize("end", [Cut(), Reset(), b"data: {\n\n", b'data: {"error": "x"}\n\n'])
+def test_after_a_server_that_fails(easyllm: Easyllm, end: Cut | Reset | bytes) -> None:
+    with asked(easyllm, scripted(Script(SHOWN, end)), "chat", "hi") as (_, child):
+        assert child.wait(LONGEST) in (5, 7)
+
+
+def test_after_a_refusal(easyllm: Easyllm) -> None:
+    with asked(easyllm, scripted(Script(b"{}", status=401)), "chat", "hi") as (_, child):
+        assert child.wait(LONGEST) == 3
+
+
+def test_after_an_answer(easyllm: Easyllm) -> None:
+    with asked(easyllm, scripted(said("# Hi", reasoning="Hm")), "cot", "hi") as (_, child):
+        assert child.wait(LONGEST) == 0
+
+
+def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
+    """A real SIGTSTP in a live answer: the shell gets a plain terminal, and the rest comes."""
+    gate = threading.Event()
+
+    async def handler(request: Request, reply: Reply) -> None:
+        await reply.head(content_type="text/event-stream", chunked=True)
+        await reply.write(SHOWN)
+        while not gate.is_set():
+            await reply.sleep(0.01)
+        await reply.write(chunk(" and the end") + chunk(finish="stop") + DONE)
+
+    with asked(easyllm, handler, "chat", "hi") as (pty, child):
+        words_are_there(pty)
+        modes = termios.tcgetattr(pty.descriptor)
+        child.send_signal(signal.SIGTSTP)
+        _, status = os.waitpid(child.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert termios.tcgetattr(pty.descriptor) == modes
+        gate.set()
+        os.write(pty.descriptor, b"\n[1]+  Stopped\n$ fg\n")
+        child.send_signal(signal.SIGCONT)
+        assert child.wait(LONGEST) == 0
+        rows = pty.seen().text()
+    assert rows[-1] == "Söme words and the end"
+    assert rows.count("A title") == 1

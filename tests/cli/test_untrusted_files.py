@@ -1,0 +1,236 @@
+"""Files that are not believed: open to others, somebody else's, damaged, or lying about."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.binary import Easyllm, Ran, at_once, only, said, spoken
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
+
+
+@pytest.mark.parametrize(
+    ("held", "mode"),
+    [("api_key", mode) for mode in (0o644, 0o640, 0o620, 0o604)]
+    + [("api_key_file", 0o640), ("keys.json", 0o644)],
+)
+def test_promise_59_an_open_file_with_a_key_is_refused(
+    easyllm: Easyllm, mode: int, held: str
+) -> None:
+    """With the command that mends it, ready to be pasted: blanks and quotes in the path, too."""
+    folder = easyllm.home / "my 'own' $HOME"
+    folder.mkdir()
+    file, key_file = folder / "the profiles.toml", folder / "a key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
+    keys: dict[str, Any] = {"api_key_file": str(key_file)} if held == "api_key_file" else {}
+    if held == "api_key":
+        keys = {"api_key": KEY}
+    if held == "keys.json":
+        assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
+        keys = {"keyring": "work"}
+    with StandIn(scripted(said("Hello"))) as server:
+        file.write_text(only(server, **keys))
+        file.chmod(0o600)
+        opened = {"api_key": file, "api_key_file": key_file}.get(
+            held, easyllm.config.with_name("keys.json")
+        )
+        opened.chmod(mode)
+        args = ("chat", "--profiles", str(file), "hi")
+        ran = easyllm.run(*args)
+        what, _, hint = spoken(ran.complaint)
+        assert (ran.code, ran.out) == (2, b""), ran.err
+        assert "by others" in what
+        assert server.requests == []
+        subprocess.run(["sh", "-c", hint], check=True)
+        ran = easyllm.run(*args)
+        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def open_to_others(path: Path) -> None:
+    path.chmod(0o664)
+
+
+def somebody_elses(path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(path, 65533, 65533)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [(open_to_others, "can be written by others"), (somebody_elses, "somebody else")],
+)
+@pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
+def test_promise_61_no_command_of_an_untrusted_file_is_run(
+    easyllm: Easyllm, spoil: Callable[[Path], None], says: str, source: str
+) -> None:
+    mark = easyllm.home / "it was run"
+    keys: dict[str, Any] = {source: ["touch", str(mark)] if source == "api_key_cmd" else KEY}
+    with StandIn(scripted(said("Hello"))) as server:
+        spoil(easyllm.write_profiles(only(server, **keys)))
+        for args in (
+            ("chat", "hi"),
+            ("models",),
+            ("doctor",),
+            ("profiles", "set", "t", "seed", "1"),
+        ):
+            ran = easyllm.run(*args)
+            assert ran.code == 2, ran.err
+            assert says in ran.err + ran.out.decode()
+        assert server.requests == []
+    assert not mark.exists()
+
+
+def loosen_the_folder(path: Path) -> None:
+    path.parent.chmod(0o777)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named_by"),
+    [(open_to_others, "the usual place"), (somebody_elses, "the usual place"),
+     (loosen_the_folder, "the usual place"), (open_to_others, "--profiles"),
+     (open_to_others, "EASYLLM_PROFILES")],
+)  # fmt: skip
+def test_promise_61_what_others_can_write_is_refused_by_every_command(
+    easyllm: Easyllm, spoil: Callable[[Path], None], named_by: str
+) -> None:
+    """Whatever the file holds: an endpoint and a variable's name are enough to take a key."""
+    with StandIn(scripted(said("Hello"))) as server:
+        text = only(server, api_key_env="OPENAI_API_KEY", headers={"x-more": "env:AWS_SECRET"})
+        path = easyllm.write_profiles(text)
+        if named_by != "the usual place":
+            (easyllm.home / "own").mkdir()
+            path = path.rename(easyllm.home / "own" / "p.toml")
+        spoil(path)
+        before = state_of(path)
+        env = {"OPENAI_API_KEY": KEY, "AWS_SECRET": KEY}
+        if named_by == "EASYLLM_PROFILES":
+            env["EASYLLM_PROFILES"] = str(path)
+        option = ["--profiles", str(path)] if named_by == "--profiles" else []
+        more = [["profiles", "edit"], ["chat", "--dry-run", "hi"], ["stream", "hi"]]
+
+        def judged(args: list[str]) -> None:
+            ran = easyllm.run(*args, *option, stdin="", env={**env, "EDITOR": "true"})
+            told = ran.out.decode() if args[0] == "doctor" else ran.complaint
+            assert ran.code == 2, (args, ran.err)
+            assert "others" in told or "somebody else" in told or args[0] == "init", told
+            assert "chmod" in told or "of your own" in told or args[0] == "init", told
+
+        at_once(*[lambda args=args: judged(args) for args in [*EVERY, *more]])
+        assert server.requests == []
+    assert state_of(path) == before
+
+
+def test_promise_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
+    """Shell completion offers the built-in names, and the file's own names are not believed."""
+    easyllm.write_profiles(only("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
+    env = {"_EASYLLM_COMPLETE": "complete_fish", "_EASYLLM_LINE": "easyllm chat -p "}
+    ran = easyllm.run(env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert b"ollama" in ran.out
+    assert b"planted" not in ran.out
+
+
+def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
+    """No profiles, no .env, no module that has the name of one of ours."""
+    here = easyllm.home / "somebody's project"
+    (here / "easyllm").mkdir(parents=True)
+    mark = here / "it was run"
+    with StandIn(scripted(said("Hello"))) as server, StandIn(scripted(said("no"))) as other:
+        for name in ("profiles.toml", "easyllm/profiles.toml", "easyllm.toml", ".easyllm.toml"):
+            (here / name).write_text(only(other))
+            (here / name).chmod(0o600)
+        (here / ".env").write_text(f"EASYLLM_PROFILE=t\nOPENAI_BASE_URL={other.url}/v1\n")
+        for name in (
+            "typer",
+            "rich",
+            "json",
+            "httpx2",
+            "tomllib",
+            "tomlkit",
+            "sitecustomize",
+            "pip",
+        ):
+            (here / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
+        (here / "easyllm_cli").mkdir()
+        (here / "easyllm_cli" / "__init__.py").write_text(f"open({str(mark)!r}, 'a')\n")
+        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=here).complaint
+        easyllm.write_profiles(only(server))
+        pip = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"}
+        ran, edited, listed, fetched = at_once(
+            lambda: easyllm.run("chat", "hi", cwd=here),
+            lambda: easyllm.run("profiles", "set", "t", "seed", "1", cwd=here),
+            lambda: easyllm.run("profiles", "--color=always", cwd=here),
+            lambda: easyllm.run("pull", "--yes", cwd=here, env=pip, timeout=60),
+        )
+        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert (edited.code, listed.code) == (0, 0)
+        assert fetched.code in (4, 6), "pip was run, and found no index"
+        assert other.requests == []
+    assert not mark.exists(), mark.read_text()
+
+
+def large(path: Path) -> None:
+    """A hole of a gigabyte: to read it would take all memory."""
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (lambda path: path.write_text('[profiles.t]\nprovider = "ope'), "not valid TOML"),
+    "binary": (lambda path: path.write_bytes(bytes(range(256))), "not UTF-8"),
+    "a NUL": (lambda path: path.write_text("a = 1\0"), "not valid TOML"),
+    "larger than 1 MiB": (large, "larger than 1 MiB"),
+    "nested deeply": (lambda path: path.write_text("a = " + "[" * 200_000), "nested too deeply"),
+    "tables nested deeply": (
+        lambda path: path.write_text("a = " + "{a=" * 100_000), "nested too deeply"
+    ),
+    "no profiles": (lambda path: path.write_text("profiles = 5\n"), "must be tables"),
+    "a folder": (lambda path: path.mkdir(), "not a regular file"),
+    "a FIFO": (lambda path: os.mkfifo(path), "not a regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+}  # fmt: skip
+EVERY = [
+    ["chat", "hi"], ["profiles", "set", "t", "seed", "1"], ["init", "--yes"],
+    ["profiles"], ["profiles", "show", "t"], ["doctor"], ["models"], ["profiles", "remove", "t"],
+    ["profiles", "add", "n", "openai"], ["profiles", "default", "t"],
+]  # fmt: skip
+# Damage that every command is tried on; the other kinds are found at the same place in all.
+ON_EVERY = ("truncated", "larger than 1 MiB", "a FIFO")
+
+
+def state_of(path: Path) -> tuple[object, ...]:
+    found = path.lstat()
+    regular = path.is_file() and found.st_size < 1 << 21
+    return found.st_ino, found.st_mtime_ns, found.st_mode, regular and path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_promises_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
+    """One line and 2 from every command, and the file stays as it is."""
+    make, says = DAMAGED[damage]
+    make(easyllm.config)
+    before = state_of(easyllm.config)
+
+    def judged(args: list[str]) -> None:
+        ran: Ran = easyllm.run(*args, stdin="")
+        told = ran.out.decode() if args[0] == "doctor" else ran.complaint
+        assert ran.code == 2, (args, ran.err)
+        assert "Traceback" not in told
+        assert str(easyllm.config) in told
+        assert says in told or args[0] == "init", (args, told)
+
+    at_once(
+        *[lambda args=args: judged(args) for args in (EVERY if damage in ON_EVERY else EVERY[:3])]
+    )
+    assert state_of(easyllm.config) == before
+    assert not list(easyllm.config.parent.glob("*.new"))

@@ -1,0 +1,119 @@
+"""WIRE §11, traps 3, 8, 12 and 30 through the real command: stdout, stderr and the exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.binary import Easyllm, finish, only, read_until, said, wait_until
+from tests.support.standins.openrouter import OpenRouterServer
+from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.standins.server import Reply, Request, StandIn
+
+COMMAND = [sys.executable, "-m", "easyllm_cli"]
+LONE = said("plan…", "</think>", "ans")
+
+
+async def endless(request: Request, reply: Reply) -> None:
+    """Tokens for as long as somebody listens."""
+    await reply.head(content_type="text/event-stream", chunked=True)
+    while True:
+        await reply.write(chunk("token "))
+        await reply.sleep(0.01)
+
+
+def test_trap_03_stream_ends_with_7_and_names_the_setting(easyllm: Easyllm) -> None:
+    with StandIn(scripted(LONE)) as server:
+        ran = easyllm.run("stream", "hi", profiles=only(server), command=COMMAND)
+        assert len(server.requests) == 1
+    assert ran.code == 7
+    assert b"think>" not in ran.out
+    assert "reasoning_tags" in ran.complaint
+    assert "implicit" in ran.complaint
+
+
+@pytest.mark.parametrize("command", ["stream", "chat", "cot"])
+def test_trap_03_implicit_keeps_stdout_clean(easyllm: Easyllm, command: str) -> None:
+    with StandIn(scripted(LONE)) as server:
+        profiles = only(server, reasoning_tags="implicit")
+        ran = easyllm.run(command, "hi", profiles=profiles, command=COMMAND)
+    assert (ran.code, ran.out) == (0, b"ans\n")
+
+
+def test_trap_03_chat_into_a_pipe_is_clean_without_any_setting(easyllm: Easyllm) -> None:
+    with StandIn(scripted(LONE)) as server:
+        ran = easyllm.run("chat", "hi", profiles=only(server), command=COMMAND)
+    assert (ran.code, ran.out) == (0, b"ans\n")
+
+
+def test_trap_08_hidden_reasoning_is_told_with_its_tokens(easyllm: Easyllm) -> None:
+    with StandIn(OpenRouterServer().handle) as server:
+        profiles = only(server, "openrouter", model="vendor/encrypted", api_key="k" * 8)
+        ran = easyllm.run("cot", "hi", profiles=profiles, command=COMMAND)
+    assert (ran.code, ran.out) == (0, b"Hello from vendor/encrypted: hi\n")
+    assert "hidden (5 tokens)" in ran.err
+    assert "gAAAA" not in ran.err
+
+
+@pytest.mark.parametrize(("command", "out"), [("stream", b"Hello\n"), ("chat", b"")])
+def test_trap_12_a_cut_answer_is_7(easyllm: Easyllm, command: str, out: bytes) -> None:
+    with StandIn(scripted(Script(chunk("Hel"), chunk("lo")))) as server:
+        ran = easyllm.run(command, "hi", profiles=only(server), command=COMMAND)
+    assert (ran.code, ran.out) == (7, out)
+    kept = [path.read_text("utf-8") for path in easyllm.partials()]
+    assert kept == ([] if out else ["Hello"])
+
+
+def test_trap_30_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyllm) -> None:
+    slow = Script(chunk("one "), chunk("two "), Wait(30), DONE)
+    with StandIn(scripted(slow)) as server:
+        with easyllm.start("stream", "hi", profiles=only(server), command=COMMAND) as child:
+            seen = read_until(child.stdout, b"two ")
+            at = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            ran = finish(child, None, 5)
+        wait_until(lambda: server.requests[0].closed_at)
+        assert (server.requests[0].closed_at or 0) - at < 5
+    assert ran.code == 130
+    assert seen + ran.out == b"one two \n"
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("stream",), ("stream", "--jsonl")])
+def test_trap_30_closed_stdout_closes_the_connection(
+    easyllm: Easyllm, arguments: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    with StandIn(endless) as server:
+        with easyllm.start(
+            *arguments, "hi", profiles=only(server), command=COMMAND, stdout=writer
+        ) as child:
+            os.close(writer)
+            assert os.read(reader, 5)
+            at = time.monotonic()
+            os.close(reader)
+            code = child.wait(5)
+            assert child.stderr is not None
+            complaints = child.stderr.read()
+        wait_until(lambda: server.requests[0].closed_at)
+        assert (server.requests[0].closed_at or 0) - at < 5
+    assert code == 141
+    assert complaints == b""
+
+
+def test_trap_30_head_in_a_real_pipe(easyllm: Easyllm) -> None:
+    with StandIn(endless) as server:
+        easyllm.write_profiles(only(server))
+        script = '"$PY" -m easyllm_cli stream hi | head -c 12; echo "${PIPESTATUS[0]}"'
+        ran = subprocess.run(
+            ["bash", "-c", script],
+            env=easyllm.variables({"PY": sys.executable}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+        )
+    assert ran.stdout == b"token token 141\n"
+    assert ran.stderr == b""

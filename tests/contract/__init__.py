@@ -1,0 +1,1 @@
+"""The one contract of all adapters, and how answers come over the wire."""

@@ -1,0 +1,143 @@
+"""Writes docs/providers.md: what the contract suite proves for every adapter and transport.
+
+    python -m tests.contract.table            (runs the suite, here and in the extras' venv)
+    python -m tests.contract.table --check    (collects only: is the page what the suite would say?)
+
+A number in the table counts tests that passed; one that fails keeps the page from being written.
+"""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support import ROOT
+from tests.support.adapters import ADAPTERS
+from tests.support.servers import extras_venv
+
+PAGE = ROOT / "docs" / "providers.md"
+BEGIN, END = "<!-- written by tests/contract/table.py -->\n", "<!-- end -->\n"
+# The table's columns: the contract's tests by what they prove.
+CASES = {
+    "streaming": (
+        "test_events_come_in_order", "test_streaming_equals_plain", "test_the_last_event_is_done",
+        "test_one_provider_object_answers_many_at_once", "test_pieces_come_when_they_are_sent",
+        "test_an_answer_with_its_reasoning",
+    ),
+    "plain": (
+        "test_the_specs_four_methods", "test_cut_plain_answer_is_an_error",
+        "test_timeout_while_a_plain_answer_is_awaited",
+        "test_a_dropped_connection_is_retried_and_a_plain_answer_may_be_cut",
+    ),
+    "image": (
+        "test_images_reach_the_server_intact", "test_a_picture_arrives",
+        "test_pictures_system_prompt_and_turns_arrive",
+    ),
+    "reasoning": (
+        "test_reasoning_when_asked", "test_no_reasoning_when_off",
+        "test_asking_for_reasoning_asks_for_it",
+    ),
+    "usage": ("test_usage_is_present",),
+    "errors": (
+        "test_unknown_model_is_not_found_with_close_names", "test_401_is_a_key_error",
+        "test_429_is_retried_then_busy", "test_429_then_a_good_answer", "test_429_is_waited_out",
+        "test_400_is_refused_once", "test_empty_body_is_malformed", "test_silence_is_a_timeout",
+        "test_nothing_listens", "test_no_answer_is_told_by_its_class",
+        "test_a_refusal_is_sent_once", "test_a_wrong_key_is_a_key_error",
+        "test_what_is_no_answer_is_malformed",
+        "test_silence_is_a_timeout_and_nobody_there_a_refusal",
+    ),
+    "cut": (
+        "test_cut_keeps_the_partial_text", "test_cut_that_nobody_saw_is_tried_once_more",
+        "test_a_cut_keeps_the_partial_text",
+    ),
+    "cancel": ("test_leaving_closes_the_connection", "test_leaving_hangs_up"),
+    "models": ("test_models_lists", "test_the_service_class_and_the_models_are_reached"),
+}  # fmt: skip
+CASE = {name: case for case, names in CASES.items() for name in names}
+HERE = ("tests/contract/test_answers.py", "tests/contract/test_failures.py")
+# Files of the extras' venv: the row they are about, or what is added to the adapter's id.
+EXTRAS = {
+    "tests/extras/test_contract_litellm.py": "litellm",
+    "tests/extras/test_google_sdk.py": "gemini-sdk",
+    "tests/extras/test_openai_2.py": "+, openai 2.x",
+}
+IDS = sorted((one.id for one in ADAPTERS), key=len, reverse=True)
+NODE = re.compile(r"^(tests/\S+\.py)::(test_\w+)(?:\[(.+)\])?$")
+PASSED = re.compile(r"^PASSED (tests/.+)$", re.MULTILINE)
+
+
+def pytest(python: str | Path, *arguments: str) -> str:
+    """What one run prints.
+
+    Raises:
+        SystemExit: a test failed.
+    """
+    ran = subprocess.run(
+        [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+    if ran.returncode:
+        sys.exit(f"contract_table.py: the suite is not green:\n{ran.stdout[-4000:]}")
+    return ran.stdout
+
+
+def row_of(file: str, parameters: str) -> str:
+    """The table's row: the adapter's id among a test's parameters, or the file's own."""
+    named = EXTRAS.get(file, "+")
+    if not named.startswith("+"):
+        return named
+    # The longest first, so that `openai-sdk` is not read as `openai`.
+    found = next((one for one in IDS if f"-{one}-" in f"-{parameters}-"), None)
+    if found is None:
+        sys.exit(f"contract_table.py: no adapter in {file}[{parameters}]")
+    return found + named[1:]
+
+
+def counted(nodes: Iterable[str]) -> Counter[tuple[str, str]]:
+    """Tests by row and case; those that prove nothing of the table's are left out."""
+    found: Counter[tuple[str, str]] = Counter()
+    for node in nodes:
+        match = NODE.match(node)
+        if match and match[2] in CASE:
+            found[row_of(match[1], match[3] or ""), CASE[match[2]]] += 1
+    return found
+
+
+def table(found: Counter[tuple[str, str]]) -> str:
+    """The page's table; rows as they were met: ours, then those of the extras."""
+    lines = ["| | " + " | ".join(CASES) + " |", "|---|" + "---|" * len(CASES)]
+    for row in dict.fromkeys(row for row, _ in found):
+        cells = [str(found[row, case] or "·") for case in CASES]
+        lines.append(f"| `{row}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def between(page: str) -> tuple[str, str, str]:
+    """The page before, in and behind the table."""
+    before, _, rest = page.partition(BEGIN)
+    inside, _, behind = rest.partition(END)
+    return before, inside, behind
+
+
+def is_old() -> bool:
+    """Whether a row that this venv can collect does not stand in the page."""
+    collected = table(counted(pytest(sys.executable, "--collect-only", *HERE).splitlines()))
+    return not set(collected.splitlines()) <= set(between(PAGE.read_text("utf-8"))[1].splitlines())
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("docs/providers.md is old: python -m tests.contract.table" if is_old() else 0)
+    nodes = PASSED.findall(pytest(sys.executable, "-rA", *HERE))
+    subprocess.run([sys.executable, extras_venv.__file__], check=True)
+    nodes += PASSED.findall(pytest(extras_venv.PYTHON, "-rA", *EXTRAS))
+    before, _, behind = between(PAGE.read_text("utf-8"))
+    PAGE.write_text(before + BEGIN + table(counted(nodes)) + END + behind, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

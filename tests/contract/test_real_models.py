@@ -1,0 +1,15 @@
+"""Runs tests/real beside the other tests: it mostly waits for real models."""
+
+import pytest
+
+from tests.support.servers.background import Ended, check_tests, wait_for
+
+
+@pytest.fixture(scope="session")
+def real_model_tests() -> Ended:
+    """The run of all of tests/real, which began with this one."""
+    return wait_for("real_model_tests")
+
+
+def test_with_real_models(real_model_tests: Ended) -> None:
+    check_tests(real_model_tests)

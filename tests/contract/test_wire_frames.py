@@ -1,0 +1,232 @@
+"""WIRE §11, traps 10-13, 18 and 29: how frames, counts and ends of an answer come over the wire."""
+
+import json
+
+import pytest
+
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import BusyError, IncompleteAnswer, MalformedAnswer
+from tests.support.asking import Json, answer, failure, openai, profile
+from tests.support.standins.script import (
+    DONE,
+    Cut,
+    Reset,
+    Script,
+    chunk,
+    ndjson,
+    scripted,
+    sse,
+    usage,
+    usage_chunk,
+)
+from tests.support.standins.server import Handler, Reply, Request, StandIn
+
+STOP = chunk(finish="stop")
+HELLO = (chunk("Hel"), chunk("lo"))
+COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
+
+def gemini(server: StandIn) -> Profile:
+    return profile("gemini", f"{server.url}/v1beta", api_key="test-key")
+
+
+def gemini_frame(text: str, finish: str | None = None, **more: object) -> bytes:
+    candidate: Json = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0}
+    candidate |= {"finishReason": finish} if finish else {}
+    return sse({"candidates": [candidate]} | more)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (*HELLO, STOP, usage_chunk(7, 3), DONE),
+        (usage_chunk(7, 3), *HELLO, STOP, DONE),
+        (*HELLO, usage_chunk(7, 3), STOP, DONE),
+        (*HELLO, STOP, chunk(choices=None, usage=usage(7, 3)), DONE),
+        (*HELLO, STOP, sse({"usage": usage(7, 3)}), DONE),
+        (sse({"choices": [{"index": 0, "delta": None}]}), *HELLO, STOP, usage_chunk(7, 3), DONE),
+        (chunk(choices=[], model=""), *HELLO, STOP, sse({"x_groq": {"usage": usage(7, 3)}}), DONE),
+    ],
+)  # fmt: skip
+async def test_trap_10_usage_wherever_it_stands(steps: tuple[bytes, ...]) -> None:
+    with StandIn(scripted(Script(*steps))) as server:
+        done = await answer(openai(server))
+    assert done["text"] == "Hello"
+    assert done["usage"].items() >= COUNTS.items()
+
+
+async def test_trap_11_cumulative_usage_is_replaced_never_added() -> None:
+    growing = [chunk(text, usage=usage(7, count)) for count, text in enumerate("abc", 1)]
+    with StandIn(scripted(Script(*growing, STOP, DONE))) as server:
+        done = await answer(openai(server))
+    assert done["usage"].items() >= COUNTS.items()
+
+
+async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once() -> None:
+    counts = [
+        {"promptTokenCount": 7, "thoughtsTokenCount": 5, "candidatesTokenCount": n} for n in (1, 2)
+    ]
+    first = gemini_frame("a", usageMetadata=counts[0])
+    last = gemini_frame("b", "STOP", usageMetadata=counts[1] | {"totalTokenCount": 14})
+    with StandIn(scripted(Script(first, last))) as server:
+        spent = (await answer(gemini(server)))["usage"]
+    assert (spent["prompt_tokens"], spent["completion_tokens"]) == (7, 7)
+    assert (spent["total_tokens"], spent["reasoning_tokens"]) == (14, 5)
+
+
+@pytest.mark.parametrize("tail", [(), (Cut(),), (Reset(),), (b'data: {"choices": [{"del',)])
+async def test_trap_12_end_without_marker_is_incomplete(tail: tuple[bytes | Cut, ...]) -> None:
+    with StandIn(scripted(Script(*HELLO, *tail))) as server:
+        error = await failure(IncompleteAnswer, openai(server))
+        assert len(server.requests) == 1
+    assert error.exit_code == 7
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
+    assert error.partial["complete"] is False
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (*HELLO, DONE),
+        (chunk("Hello", finish=""), DONE),
+        (*HELLO, STOP),
+        (*HELLO, STOP, b"data: [DONE]"),
+    ],
+)
+async def test_trap_13_either_marker_is_enough(steps: tuple[bytes, ...]) -> None:
+    with StandIn(scripted(Script(*steps))) as server:
+        done = await answer(openai(server))
+    assert (done["text"], done["complete"]) == ("Hello", True)
+
+
+@pytest.mark.parametrize("finish", [None, ""])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_trap_13_whole_body_without_finish_reason(finish: str | None, stream: bool) -> None:
+    """JSON that is whole needs no marker, and some servers name none (WIRE §9, #6610)."""
+    body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": finish}]}
+    with StandIn(lambda _, reply: reply.json(body)) as server:
+        done = await answer(openai(server), stream)
+    assert (done["text"], done["complete"]) == ("Hello", True)
+
+
+async def test_trap_13_empty_finish_reason_alone_is_no_marker() -> None:
+    with StandIn(scripted(Script(chunk("Hello", finish="")))) as server:
+        await failure(IncompleteAnswer, openai(server))
+
+
+async def test_trap_13_a_stream_of_messages_needs_its_marker() -> None:
+    """Some servers stream `message` where others stream `delta`; a cut is a cut all the same."""
+    # FAILS: any frame with a message counts as a whole body.
+    frame = sse({"choices": [{"index": 0, "message": {"content": "Hel"}, "finish_reason": None}]})
+    with StandIn(scripted(Script(frame, frame))) as server:
+        await failure(IncompleteAnswer, openai(server))
+
+
+@pytest.mark.parametrize("provider", ["openai", "openrouter", "ollama", "gemini"])
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [
+        (200, b"\n <!doctype html><title>Home</title>", "text/html"),
+        (201, b"\n <!doctype html><title>Home</title>", "text/plain"),
+        (200, b"Please log in", "text/html; charset=utf-8"),
+        (200, b"Please log in", "Text/HTML"),
+    ],
+)
+async def test_trap_18_web_page_says_to_check_the_endpoint(
+    provider: str, status: int, body: bytes, content_type: str
+) -> None:
+    """Either is enough: that it begins as a page does, or that it is called one."""
+    page = Script(body, status=status, content_type=content_type)
+    with StandIn(scripted(page)) as server:
+        asked = profile(provider, server.url, api_key="test-key")
+        for stream in (True, False):
+            error = await failure(MalformedAnswer, asked, stream)
+            assert "a web page came back" in error.message
+            assert "/v1" in error.hint
+            assert "endpoint" in error.hint
+        assert len(server.requests) == 2
+
+
+async def test_trap_18_completion_instead_of_a_stream_is_shown() -> None:
+    message = {"role": "assistant", "content": "<think>a</think>Hello"}
+    body: Json = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    with StandIn(lambda _, reply: reply.json(body | {"usage": usage(7, 3)})) as server:
+        done = await answer(openai(server))
+    assert (done["reasoning"], done["text"]) == ("a", "Hello")
+    assert (done["finish_reason"], done["usage"]["total_tokens"]) == ("stop", 10)
+
+
+async def test_trap_18_gemini_array_instead_of_a_stream_is_shown() -> None:
+    """Behind a gateway that drops alt=sse the stream is one JSON array (WIRE §6)."""
+    frames = [
+        json.loads(gemini_frame(text, end)[6:]) for text, end in (("Hel", None), ("lo", "STOP"))
+    ]
+    with StandIn(lambda _, reply: reply.json(frames)) as server:
+        done = await answer(gemini(server))
+    assert (done["text"], done["finish_reason"]) == ("Hello", "stop")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+async def test_trap_18_error_with_status_200_is_an_error(content_type: str) -> None:
+    body = json.dumps({"error": {"code": 502, "message": "Provider returned error"}}).encode()
+    with StandIn(scripted(Script(body, content_type=content_type))) as server:
+        error = await failure(BusyError, openai(server, max_retries=0))
+    assert (error.status, error.message) == (502, "Provider returned error")
+
+
+LINE = "a\u2028b\u2029c\u0085d\x1c “é” 🎈"
+FRAME = chunk(LINE).removesuffix(b"\n\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + FRAME + b"\n\n" + STOP + DONE,
+        (FRAME + b"\n\n" + STOP + DONE).replace(b"\n", b"\r\n"),
+        (FRAME + b"\n\n" + STOP + DONE).replace(b"\n", b"\r"),
+        (FRAME + b"\n\n" + STOP + DONE).replace(b"data: ", b"data:"),
+        FRAME.replace(b',"', b',\ndata: "') + b"\n\n" + STOP + DONE,
+        b"id: 1\nretry: 5\n" + FRAME + b"\n\n" + STOP + DONE,
+    ],
+)
+async def test_trap_29_every_spelling_of_an_event_bytewise(body: bytes) -> None:
+    with StandIn(bytewise(Script(body))) as server:
+        done = await answer(openai(server))
+    assert done["text"] == LINE
+
+
+async def test_trap_29_ndjson_bytewise() -> None:
+    lines = ndjson({"message": {"content": LINE}}) + json_line({"message": {"content": LINE}})
+    end = ndjson({"message": {"content": ""}, "done": True, "done_reason": "stop"})
+    with StandIn(bytewise(Script(lines, b"\r\n", end.rstrip()))) as server:
+        done = await answer(profile("ollama", server.url))
+    assert done["text"] == LINE * 2
+
+
+@pytest.mark.parametrize("provider", ["openai", "ollama", "gemini"])
+async def test_trap_29_one_line_of_a_megabyte(provider: str) -> None:
+    text = "é" * 500_000 + "x" * 48_576
+    frames = {
+        "openai": (chunk(text), STOP, DONE),
+        "ollama": (ndjson({"message": {"content": text}, "done": True, "done_reason": "stop"}),),
+        "gemini": (gemini_frame(text, "STOP"),),
+    }
+    with StandIn(scripted(Script(*frames[provider]))) as server:
+        done = await answer(profile(provider, server.url, api_key="test-key"))
+    assert done["text"] == text
+
+
+def json_line(obj: object) -> bytes:
+    """A line with U+2028 as it is, unlike Go's encoder."""
+    return json.dumps(obj, ensure_ascii=False).encode() + b"\n"
+
+
+def bytewise(script: Script) -> Handler:
+    """Plays a script one byte a write."""
+
+    async def handler(request: Request, reply: Reply) -> None:
+        reply.bytewise = True
+        await script.play(reply)
+
+    return handler

@@ -1,0 +1,1 @@
+"""Tests of the documents: their samples run, their tables are those of the code."""

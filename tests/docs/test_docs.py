@@ -1,0 +1,115 @@
+"""The documents say what the program does: tables, keys and codes are compared with the code."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.cli.prompt import MAX_FILE_BYTES
+from easyllm_cli.cli.stdin import MAX_BYTES as MAX_STDIN_BYTES
+from easyllm_cli.config.profile import KEYS, Timeout
+from easyllm_cli.config.profiles_file import read_profiles
+from easyllm_cli.errors import EXIT_CODES, EasyLLMError
+from easyllm_cli.events import MAX_TEXT_BYTES
+from easyllm_cli.vendors import VENDORS
+from tests.support import ROOT
+
+EXAMPLE = ROOT / "profiles.example.toml"
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def every_error() -> list[type[EasyLLMError]]:
+    found = [EasyLLMError]
+    for error in found:
+        found += error.__subclasses__()
+    return found
+
+
+def test_the_readmes_exit_codes_are_the_classes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", read("README.md"), re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == EXIT_CODES
+
+
+def test_every_error_class_has_a_code_of_the_table_and_a_kind_of_its_own() -> None:
+    kinds = [error.kind for error in every_error()]
+    assert len(kinds) == len(set(kinds))
+    assert {error.exit_code for error in every_error()} <= set(EXIT_CODES)
+    listed = re.search(r"`error\.kind` is one of `([^`]+)`", read("docs/json.md"))
+    assert listed is not None
+    assert set(listed[1].split()) == set(kinds)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) <= 250
+
+
+def test_the_example_uses_every_key_and_every_provider() -> None:
+    tables = tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]
+    assert {key for table in tables.values() for key in table} == set(KEYS)
+    named = {table.get("provider") for table in tables.values()}
+    assert named | {"openrouter"} == {*VENDORS, None}
+
+
+def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
+    copy = tmp_path / "profiles.toml"
+    copy.write_bytes(EXAMPLE.read_bytes())
+    copy.chmod(0o600)
+    profiles = read_profiles(str(copy))
+    for name in tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]:
+        assert profiles.named(name).provider in VENDORS
+
+
+def row(key: str) -> str:
+    """The row that docs/profiles.md must hold for a key."""
+    known = KEYS[key]
+    kinds = str(known.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
+    default = known.default
+    shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if default is None:
+        shown = ""
+    elif isinstance(default, Timeout):
+        shown = "above"
+    words = known.metadata["one_of"]
+    says = known.metadata["says"] + (": " + ", ".join(words) if words else "")
+    return f"| `{key}` | {kinds} | {shown} | {says} |"
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_the_profile_table_is_the_dataclass(key: str) -> None:
+    assert row(key) in read("docs/profiles.md").splitlines()
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    page = read("docs/troubleshooting.md")
+    assert f"the answer is longer than {MAX_TEXT_BYTES} bytes" in page
+    assert f"| text and reasoning of an answer | {MAX_TEXT_BYTES >> 20} MiB, or" in page
+    assert f"| a text file (`-f`), stdin | {MAX_FILE_BYTES >> 20} MiB |" in page
+    assert MAX_FILE_BYTES == MAX_STDIN_BYTES
+
+
+DOCUMENTS = ["README.md", "SECURITY.md", *map(str, (ROOT / "docs").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls a page's headings: small letters, hyphens for blanks, nothing else."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    text = path.read_text("utf-8")
+    links = re.findall(r"\]\(([^()\s]+)\)", text)
+    assert len(links) == text.count("]("), "one is written in a way that is not looked at here"
+    for link in links:
+        target, _, anchor = link.partition("#")
+        if "://" not in link:
+            page = path.parent / target if target else path
+            assert page.exists(), f"{path.name} links to {link}"
+            assert not anchor or anchor in anchors(page), f"{path.name} links to {link}"

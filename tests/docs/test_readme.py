@@ -1,0 +1,105 @@
+"""The samples of the README and of each command's help run as they stand.
+
+A profiles file leads them to test servers.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.cli.app import COMMANDS, command
+from easyllm_cli.cli.help_topics import JSON, STDIN
+from tests.support import ROOT
+from tests.support.binary import BINARY, Easyllm, Ran, profile
+from tests.support.pictures import png
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.openrouter import MODELS, OpenRouterServer
+from tests.support.standins.server import StandIn
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
+# The last paragraph of a command's docstring, which stands at the end of its help.
+# The others change this machine: their examples are run where they are tested.
+ASKING = [name for name in COMMANDS if name not in ("init", "profiles", "keys", "pull")]
+EXAMPLES = [(command(name).help or "").rpartition("\n\n")[2] for name in ASKING]
+OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
+TOLD = [line.strip() for line in (STDIN + "\n" + JSON).splitlines()]
+# Where jq is not installed, the one form that the README uses.
+JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
+
+
+@pytest.fixture(scope="module")
+def profiles() -> Iterator[str]:
+    """The names of the samples, each on a stand-in."""
+    with ExitStack() as stack:
+        ollama = stack.enter_context(StandIn(OllamaServer().handle))
+        openai = stack.enter_context(StandIn(OpenAIServer().handle))
+        router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
+        yield 'default_profile = "gpt"\n' + "\n".join(
+            [
+                profile(openai, "openai", "gpt", model="gpt-4o"),
+                profile(ollama, "ollama", "ollama", model="llama3.2"),
+                profile(router, "openrouter", "openrouter", model=None),
+                profile(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
+            ]
+        )
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    """A folder with everything that the samples name."""
+    made = home / "work"
+    made.mkdir()
+    for name in ("img.jpg", "before.png", "after.png"):
+        (made / name).write_bytes(png(8, 8, (255, 0, 0)))
+    (made / "notes.txt").write_text("Ada wrote the first program.\n")
+    (made / "list").write_text("one\ntwo\nthree\n")
+    for git in (["init", "-q"], ["add", "notes.txt"]):
+        subprocess.run(["git", *git], cwd=made, check=True)
+    (made / "notes.txt").write_text("Ada Lovelace wrote the first program.\n")
+    return made
+
+
+def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> Ran:
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "easyllm").symlink_to(BINARY)
+    if shutil.which("jq") is None:
+        (tools / "jq").write_text(f"#!{sys.executable}\n{JQ}\n")
+        (tools / "jq").chmod(0o755)
+    env = {"PATH": f"{tools}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+    return easyllm.shell(sample, cwd=folder, profiles=profiles, env=env)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample.strip()[:40] for sample in SAMPLES])
+def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> None:
+    ran = run_sample(easyllm, sample, profiles, folder)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    wanted = folder / "summary.txt" if "summary.txt" in sample else None
+    assert (wanted.read_bytes() if wanted else ran.out).strip()
+
+
+@pytest.mark.parametrize("example", EXAMPLES + TOLD)
+def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
+    ran = run_sample(easyllm, example, profiles, folder)
+    assert (ran.code, ran.err) == (0, "")
+    wanted = folder / "events.jsonl" if "events.jsonl" in example else None
+    assert (wanted.read_bytes() if wanted else ran.out).strip()
+
+
+def test_there_are_five_examples_and_the_loop_asks_once_a_line(
+    easyllm: Easyllm, profiles: str, folder: Path
+) -> None:
+    assert len(SAMPLES) >= 7
+    loop = next(sample for sample in SAMPLES if "while read" in sample)
+    out = run_sample(easyllm, loop, profiles, folder).out.decode()
+    assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]

@@ -1,0 +1,280 @@
+"""Run the real `easyllm` as a child: a fresh home, no provider's variables, never for long."""
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import pytest
+
+from tests.support.launcher import LaunchedProcess, Launcher, can_launch, request_of
+from tests.support.standins.script import DONE, Script, Step, chunk, scripted
+from tests.support.standins.server import StandIn
+
+Result = TypeVar("Result")
+# The installed command; tests remove EASYLLM_* from the environment, so it is read here.
+INSTALLED = str(Path(sys.executable).with_name("easyllm"))
+BINARY = os.environ.get("EASYLLM_BINARY") or INSTALLED
+# A prefix that takes from root, until the command ends, the power to read every file: the
+# capabilities DAC_OVERRIDE and DAC_READ_SEARCH leave the bounding set (PR_CAPBSET_DROP is 24).
+DROP = "[ctypes.CDLL(None).prctl(24, power, 0, 0, 0) and exit('prctl') for power in (1, 2)]"
+POWERLESS = [
+    sys.executable,
+    "-c",
+    f"import ctypes, os, sys; {DROP}; os.execv(sys.argv[1], sys.argv[1:])",
+]
+# Real runs that say which modules the launcher imports: together most of what a run needs.
+WARM_RUNS = (
+    ("chat", "hi"), ("chat", "--color", "always", "hi"), ("stream", "--jsonl", "hi"),
+    ("cot", "--json", "hi"), ("vision", "-h"), ("models", "--json"), ("doctor",), ("init", "-h"),
+    ("profiles", "set", "t", "seed=1"), ("keys", "list"), ("help", "json"),
+    ("chat", "-p", "absent", "hi"), ("chat", "-p", "sdk", "hi"),
+    ("chat", "-p", "litellm", "hi"), ("models", "-p", "litellm"), ("chat", "-p", "google", "hi"),
+    ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
+    *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
+)  # fmt: skip
+LONGEST = 20.0  # seconds that one run may take unless a test says otherwise
+KEPT_VARIABLES = ("PATH", "TMPDIR", "SYSTEMROOT")
+PATHS = {"openai": "/v1", "llamacpp": "/v1", "openrouter": "/api/v1", "gemini": "/v1beta"}
+STARTING = threading.Lock()
+FAST = {"initial_retry_delay": 0.01}
+
+
+def toml(value: object) -> str:
+    """A value as TOML; of JSON's forms only the table's differs."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)
+
+
+def profile(server: StandIn | str, provider: str = "openai", name: str = "t", **keys: Any) -> str:
+    """A profile table that reaches the server at once; a key of None is left out."""
+    url = server if isinstance(server, str) else server.url + PATHS.get(provider, "")
+    known = {"provider": provider, "endpoint": url, "model": "test-model", **FAST, **keys}
+    lines = [f"{key} = {toml(value)}" for key, value in known.items() if value is not None]
+    return "\n".join([f"[profiles.{name}]", *lines]) + "\n"
+
+
+def only(server: StandIn | str, provider: str = "openai", **keys: Any) -> str:
+    """A profiles file with the one profile `t`, which is the default."""
+    return 'default_profile = "t"\n' + profile(server, provider, **keys)
+
+
+def said(
+    *texts: str, reasoning: str = "", finish: str = "stop", then: tuple[Step, ...] = (DONE,)
+) -> Script:
+    """A streamed answer of Chat Completions."""
+    thoughts = [chunk(reasoning=reasoning)] if reasoning else []
+    return Script(*thoughts, *[chunk(text) for text in texts], chunk(finish=finish), *then)
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result]:
+    """What the calls give, in their order; they run at the same time."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One finished run."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout."""
+        lines = self.out.decode().split("\n")
+        assert len(lines) == 2, f"not one object: {lines}\n{self.err}"
+        assert lines[1] == "", "the line does not end"
+        return json.loads(lines[0])
+
+    @property
+    def events(self) -> list[Any]:
+        """What --jsonl printed."""
+        return [json.loads(line) for line in self.out.decode().split("\n")[:-1]]
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr, which every failure is."""
+        lines = self.err.split("\n")
+        assert len(lines) == 2, f"not one line: {self.err!r}"
+        assert lines[1] == "", "the line does not end"
+        assert lines[0].startswith("easyllm: "), lines[0]
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+class Easyllm:
+    """The command with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.config = home / "config" / "easyllm" / "profiles.toml"
+        self.partial = home / "state" / "easyllm" / "partial"
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self._fresh = 0
+
+    def fresh(self) -> "Easyllm":
+        """The same with another new home: for runs at the same time."""
+        self._fresh += 1
+        return Easyllm(self.home / f"home{self._fresh}")
+
+    def variables(self, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """The child's environment; a variable of None is left out."""
+        made: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
+        made |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        kinds = ("config", "data", "state")
+        made |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
+        made |= dict(more or {})
+        return {name: value for name, value in made.items() if value is not None}
+
+    def write_profiles(self, text: str, mode: int = 0o600) -> Path:
+        """Writes profiles.toml where the command looks for it."""
+        self.config.write_text(text, "utf-8")
+        self.config.chmod(mode)
+        return self.config
+
+    def partials(self) -> list[Path]:
+        """The partial answers that were kept, oldest first."""
+        return sorted(self.partial.glob("*.md"))
+
+    def start(
+        self,
+        *args: str,
+        env: Mapping[str, str | None] | None = None,
+        profiles: str | None = None,
+        stdin: Any = subprocess.DEVNULL,
+        stdout: Any = subprocess.PIPE,
+        stderr: Any = subprocess.PIPE,
+        command: list[str] | None = None,
+        **more: Any,
+    ) -> subprocess.Popen[bytes]:
+        """A run under way; `command` stands for the command itself (a shell around it)."""
+        if profiles is not None:
+            self.write_profiles(profiles)
+        environment = self.variables(env)
+        options = {"cwd": self.home, **more}
+        streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        if command is None and BINARY == INSTALLED and can_launch(environment, options):
+            with STARTING:
+                launcher = warm_launcher()
+            return LaunchedProcess(launcher, [BINARY, *args], env=environment, **streams, **options)
+        return subprocess.Popen(
+            [*(command or [BINARY]), *args], env=environment, **streams, **options
+        )
+
+    def run(
+        self, *args: str, stdin: bytes | str | None = None, timeout: float = LONGEST, **more: Any
+    ) -> Ran:
+        """A whole run. `stdin`: text for a pipe; None is /dev/null, a file goes as `file=`."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        more["stdin"] = more.pop(
+            "file", subprocess.PIPE if data is not None else subprocess.DEVNULL
+        )
+        with self.start(*args, **more) as child:
+            return finish(child, data, timeout)
+
+    def shell(
+        self, script: str, *, shell: str = "sh", timeout: float = LONGEST, **more: Any
+    ) -> Ran:
+        """A shell script in which `$E` is the command."""
+        env = {**more.pop("env", {}), "E": BINARY}
+        with self.start(command=[shell, "-c", script], env=env, **more) as child:
+            return finish(child, None, timeout)
+
+
+def finish(child: subprocess.Popen[bytes], data: bytes | None, timeout: float = LONGEST) -> Ran:
+    """Waits for the child; one that takes longer is killed and fails the test."""
+    try:
+        out, err = child.communicate(data, timeout)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        out, err = child.communicate()
+        pytest.fail(f"still running after {timeout} s: {child.args!r}\n{out!r}\n{err!r}")
+    return Ran(child.returncode, out or b"", (err or b"").decode())
+
+
+def read_until(pipe: IO[bytes] | None, wanted: bytes) -> bytes:
+    """What a child writes, up to the wanted bytes."""
+    assert pipe is not None
+    seen = b""
+    while wanted not in seen:
+        piece = os.read(pipe.fileno(), 1000)
+        assert piece, f"it ended after {seen!r}"
+        seen += piece
+    return seen
+
+
+def wait_until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    """Looks again and again until it is true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def spoken(line: str) -> tuple[str, str, str]:
+    """A complaint's three parts: what, where and what to do ("" where a part is missing)."""
+    text = line.removeprefix("easyllm: ")
+    before, closing, hint = text.rpartition("): ")
+    if not closing and text.endswith(")"):
+        before, closing = text[:-1], ")"
+    if not closing:
+        what, _, hint = text.partition(": ")
+        return what, "", hint
+    what, _, where = before.rpartition(" (")
+    return what, where, hint if "): " in text else ""
+
+
+@functools.cache
+def warm_launcher() -> Launcher:
+    """The launcher of this test run, with what WARM_RUNS import."""
+    launcher = Launcher(BINARY)
+    with tempfile.TemporaryDirectory() as folder, StandIn(scripted(said("Hello"))) as server:
+        easyllm = Easyllm(Path(folder))
+        once = {"max_retries": 0}
+        easyllm.write_profiles(
+            only(server)
+            + profile(server, name="sdk", transport="sdk")
+            + profile(server, "litellm", "litellm", model="openai/m", **once)
+            + profile(server, "gemini", "google", transport="sdk", **once)
+        )
+        for arguments in WARM_RUNS:
+            launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))
+    return launcher
+
+
+def pytest_unconfigure() -> None:
+    if warm_launcher.cache_info().currsize:
+        warm_launcher().close()
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=pytest.mark.full if n else ()) for n in range(10)],
+    ids="run{}".format,
+)
+def repeated() -> None:
+    """A test that uses this runs once by default, and nine times more in the full tier."""
+
+
+@pytest.fixture
+def easyllm(home: Path) -> Easyllm:
+    """The command, for one test."""
+    # Children inherit that a signal is ignored, but not that it is handled.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a run in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it goes on without a terminal
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    return Easyllm(home)

@@ -1,0 +1,1 @@
+"""The table of faults: what servers do wrong, as data."""

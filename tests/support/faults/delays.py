@@ -1,0 +1,65 @@
+"""Faults that name a wait, in every spelling; the long ones are told and not waited (promise 19).
+
+Waits that are waited are measured in test_waits.py, by the server's clock.
+"""
+
+import time
+from email.utils import formatdate
+
+from tests.support.adapters import Adapter
+from tests.support.faults.fault import TRIES, Fault, Scripts
+from tests.support.faults.status import body, refusal, then_good
+from tests.support.standins.script import Script
+
+TOLD = "more than max_retry_delay"
+
+
+def in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """Retry-After as a date that lies an hour ahead."""
+    return (adapter.refusal(429, "slow down", retry_after=formatdate(time.time() + 3600)),)
+
+
+def reset_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """Anthropic's header, as RFC 3339 has moments."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    return (adapter.refusal(429, "slow down", anthropic_ratelimit_tokens_reset=moment),)
+
+
+def epoch_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """OpenRouter's header, in milliseconds since 1970."""
+    moment = str(int(1000 * (time.time() + 3600)))
+    return (adapter.refusal(429, "slow down", x_ratelimit_reset=moment),)
+
+
+def slow(**headers: str) -> Scripts:
+    """429 with these headers."""
+    return refusal(429, "slow down", **headers)
+
+
+def in_the_body(adapter: Adapter) -> tuple[Script, ...]:
+    """Google's RetryInfo."""
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600s"}
+    error = {"code": 429, "message": "slow", "status": "RESOURCE_EXHAUSTED", "details": [retry]}
+    return (body(429, {"error": error}),)
+
+
+DELAYS = (
+    Fault("retry-after-3600", (19,), slow(retry_after="3600"), 5, says="3600 s"),
+    Fault("retry-after-ms-3600000", (17, 19), slow(retry_after_ms="3600000"), 5, says="3600 s"),
+    Fault("retry-after-date", (16, 19), in_an_hour, 5, says=TOLD),
+    Fault("reset-in-an-hour", (18, 19), slow(x_ratelimit_reset_requests="60m0s"), 5,
+          says="3600 s"),
+    Fault("reset-as-rfc-3339", (18, 19), reset_in_an_hour, 5, says=TOLD, only=("openai",)),
+    Fault("reset-as-an-epoch", (18, 19), epoch_in_an_hour, 5, says=TOLD, only=("openrouter",)),
+    Fault("retry-delay-3600", (19,), in_the_body, 5, says="3600 s", only=("gemini",)),
+    Fault("over-the-budget", (19,), slow(retry_after="9"), 5, says="retry_budget",
+          keys={"retry_budget": 5}),
+    Fault("retry-after-negative", (20,), then_good(slow(retry_after="-5")), 0, "Hello world", 2,
+          "try 2"),
+    Fault("retry-after-garbage", (20,), then_good(slow(retry_after="soon")), 0, "Hello world", 2,
+          "try 2"),
+    Fault("retry-after-in-the-past", (20,),
+          then_good(slow(retry_after="Wed, 21 Oct 2015 07:28:00 GMT")), 0, "Hello world", 2,
+          "try 2"),
+    Fault("retry-after-nan", (20,), slow(retry_after="NaN"), 5, tries=TRIES),
+)  # fmt: skip

@@ -1,0 +1,121 @@
+"""The package's source as data: every file with its syntax tree, every import with its place."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tests.support import ROOT as CHECKOUT
+
+PACKAGE = "easyllm_cli"
+ROOT = CHECKOUT / PACKAGE
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module. `function` is the outermost function it stands in, "" = none."""
+
+    target: str
+    line: int
+    function: str
+    typing_only: bool
+
+    @property
+    def top(self) -> str:
+        return self.target.partition(".")[0]
+
+    @property
+    def ours(self) -> bool:
+        return self.top == PACKAGE
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: its path below the package, and its text."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.path)
+
+    @cached_property
+    def module(self) -> str:
+        """The dotted name, `easyllm_cli` first."""
+        parts = [PACKAGE, *Path(self.path).with_suffix("").parts]
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def room(self) -> str:
+        """The wing or the single module: "transport", "errors"; "" is the package itself."""
+        return room_of(self.module)
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        return [made for node, function, typing in places(self.tree) for made in
+                self._targets(node, function, typing)]  # fmt: skip
+
+    def _targets(self, node: ast.stmt, function: str, typing: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield Import(name.name, node.lineno, function, typing)
+        elif isinstance(node, ast.ImportFrom):
+            base = self._absolute(node)
+            for name in node.names:
+                target = f"{base}.{name.name}" if is_module(f"{base}.{name.name}") else base
+                yield Import(target, node.lineno, function, typing)
+
+    def _absolute(self, node: ast.ImportFrom) -> str:
+        """`from ..x import y` in full; the package of a module is one part shorter."""
+        if not node.level:
+            return node.module or ""
+        parts = self.module.split(".")
+        here = parts if self.path.endswith("__init__.py") else parts[:-1]
+        base = here[: len(here) - node.level + 1]
+        return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def is_module(dotted: str) -> bool:
+    """Whether a dotted name is a file of ours."""
+    top, *rest = dotted.split(".")
+    path = ROOT.joinpath(*rest)
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return top == PACKAGE and any(file.is_file() for file in files)
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, bool]]:
+    """Every statement with its outermost function and whether TYPE_CHECKING guards it."""
+
+    def walk(node: ast.AST, function: str, typing: bool) -> Iterator[tuple[ast.stmt, str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            inside = function
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                inside = function or child.name
+            guarded = typing or (
+                isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
+            )
+            if isinstance(child, ast.stmt):
+                yield child, function, typing
+            yield from walk(child, inside, guarded)
+
+    yield from walk(tree, "", False)
+
+
+def is_third_party(one: Import) -> bool:
+    return not one.ours and one.top not in sys.stdlib_module_names
+
+
+def sources() -> list[Source]:
+    """Every file of the package."""
+    return [
+        Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+        for path in sorted(ROOT.rglob("*.py"))
+    ]

@@ -1,0 +1,142 @@
+"""The answer to one request, framed by hand, and how it may be broken off."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from tests.support.standins.request import Request
+
+LONGEST_SLEEP = 30.0
+
+
+class ClientGone(ConnectionError):
+    """Nobody listens any more; it ends a handler quietly."""
+
+
+class Refused(Exception):
+    """A handler raises it to answer with a status and a JSON body."""
+
+    def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class Reply:
+    """The answer to one request: framing is chunked, by length, or by closing."""
+
+    def __init__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.bytewise = False
+        self.keep_alive = request.headers.get("connection", "").lower() != "close"
+        self.finished = False
+        self._request = request
+        self._writer = writer
+        self._gone = asyncio.Event()
+        self._started = False
+        self._chunked = False
+        self._left = 0
+
+    async def head(
+        self,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        content_type: str | None = "application/json",
+        *,
+        chunked: bool = False,
+        length: int | None = None,
+    ) -> None:
+        """Sends status line and headers; with neither `chunked` nor `length` the end is EOF."""
+        names = dict(headers or {})
+        if content_type is not None:
+            names.setdefault("Content-Type", content_type)
+        if chunked:
+            names["Transfer-Encoding"] = "chunked"
+        elif length is not None:
+            names["Content-Length"] = str(length)
+        else:
+            self.keep_alive = False
+        if not self.keep_alive:
+            names["Connection"] = "close"
+        known = {int(each): each.phrase for each in HTTPStatus}
+        lines = [f"HTTP/1.1 {status} {known.get(status, 'Unknown')}"]
+        lines += [f"{name}: {value}" for name, value in names.items()]
+        self._chunked, self._left = chunked, length or 0
+        await self._send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+    async def write(self, data: bytes) -> None:
+        """Sends a piece of the body at once; with `bytewise` each byte goes alone."""
+        step = 1 if self.bytewise else max(len(data), 1)
+        for start in range(0, len(data), step):
+            piece = data[start : start + step]
+            self._left -= len(piece)
+            await self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    async def raw(self, data: bytes) -> None:
+        """Sends bytes without any framing; the connection ends after this answer."""
+        self.keep_alive = False
+        await self._send(data)
+
+    async def end(self) -> None:
+        """Ends the answer properly; a body short of its length ends by closing."""
+        if self.finished:
+            return
+        if self._chunked:
+            await self._send(b"0\r\n\r\n")
+        elif not self._started or self._left:
+            self.keep_alive = False
+        self.finished = True
+
+    async def cut(self) -> None:
+        """Closes the socket without the final chunk; what was written still arrives."""
+        self.finished, self.keep_alive = True, False
+        self._writer.close()
+
+    async def reset(self) -> None:
+        """Tears the connection down with RST (SO_LINGER 0)."""
+        await asyncio.sleep(0.02)  # RST may discard what is still on its way
+        self.finished, self.keep_alive = True, False
+        self._writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self._writer.transport.abort()
+
+    async def json(
+        self, obj: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Sends a whole JSON answer."""
+        body = json.dumps(obj, ensure_ascii=False).encode()
+        await self.head(status, headers, length=len(body))
+        await self.write(body)
+        await self.end()
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits (at most 30 s); returns early once when the client leaves, then raises."""
+        if self._gone.is_set():
+            raise ClientGone
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), min(seconds, LONGEST_SLEEP))
+
+    def lost(self) -> None:
+        """Notes that the client went away."""
+        self._gone.set()
+        if self._request.closed_at is None:
+            self._request.closed_at = time.monotonic()
+
+    async def _send(self, data: bytes) -> None:
+        if self.finished or self._gone.is_set():
+            raise ClientGone
+        self._started = True
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except ConnectionError:
+            self.lost()
+            raise ClientGone from None
+        await asyncio.sleep(0)  # an endless answer must not starve the other connections

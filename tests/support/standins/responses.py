@@ -1,0 +1,199 @@
+"""OpenAI's Responses as a stand-in, event by event as it numbers them (WIRE §1b)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tests.support.standins.openai import DATA_URI, OpenAIServer, check_key, refuse, unsupported
+from tests.support.standins.script import Json, pieces, sse, unbase64, words
+from tests.support.standins.server import Reply, Request
+
+ROLES = {"system", "developer", "user", "assistant"}
+KNOWN = {
+    "model", "input", "instructions", "stream", "store", "include", "reasoning", "temperature",
+    "top_p", "max_output_tokens", "text", "metadata", "user",
+}  # fmt: skip
+UNVERIFIED = (
+    "Your organization must be verified to generate reasoning summaries. Please go to: "
+    "https://platform.openai.com/settings/organization/general and click on Verify Organization."
+)
+
+
+class ResponsesServer:
+    """Answers `Hello from MODEL: <last user text>`; `summary` is what it tells of its reasoning.
+
+    `rejects` names refused parameters, `verified` False refuses summaries to the organization.
+    It reasons unless the effort is none, and tells only where a summary is asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str | None = None,
+        models: Iterable[str] = ("gpt-4o-mini", "gpt-4o"),
+        summary: tuple[str, ...] = (),
+        rejects: Iterable[str] = (),
+        verified: bool = True,
+    ) -> None:
+        self.key = key
+        self.summary = summary
+        self.rejects = frozenset(rejects)
+        self.verified = verified
+        self.requests: list[Request] = []
+        self._beside = OpenAIServer(key=key, models=models)
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        """Serves one request."""
+        self.requests.append(request)
+        if (request.method, request.path) != ("POST", "/v1/responses"):
+            await self._beside.handle(request, reply)
+            return
+        check_key(request, self.key)
+        body = request.json
+        self._check(body)
+        response = self._response(body)
+        if not body.get("stream"):
+            await reply.json(response, headers={"x-request-id": "req_1"})
+            return
+        await reply.head(200, {"x-request-id": "req_1"}, "text/event-stream", chunked=True)
+        for frame in framed(events_of(response)):
+            await reply.write(frame)
+
+    def _check(self, body: Json) -> None:
+        """Refuses what Responses refuses, in its words."""
+        self._beside.check_model(body.get("model"))
+        for name in body:
+            if name not in KNOWN:
+                what = f"Unknown parameter: '{name}'."
+                raise refuse(400, what, code="unknown_parameter", param=name)
+            if name in self.rejects:
+                raise unsupported(name)
+        reasoning = body.get("reasoning") or {}
+        for name in reasoning:
+            if f"reasoning.{name}" in self.rejects:
+                raise unsupported(f"reasoning.{name}")
+        if "summary" in reasoning and not self.verified:
+            raise refuse(400, UNVERIFIED, code="unsupported_value", param="reasoning.summary")
+        if not isinstance(body.get("input"), list) or not body["input"]:
+            raise refuse(400, "Missing required parameter: 'input'.", code=None, param="input")
+        for index, item in enumerate(body["input"]):
+            check_item(item, f"input[{index}]")
+
+    def _response(self, body: Json) -> Json:
+        asked = last_user_text(body["input"])
+        reasoning = body.get("reasoning") or {}
+        reasons = bool(self.summary) and reasoning.get("effort") != "none"
+        told = self.summary if reasons and "summary" in reasoning else ()
+        answer = f"Hello from {body['model']}: {asked}"
+        encrypted = "reasoning.encrypted_content" in body.get("include", ())
+        output = [thought("rs_1", *told, encrypted="gAAAA" if encrypted else None)] * reasons
+        thinking = words(" ".join(self.summary)) * reasons
+        usage = usage_of(words(asked), words(answer) + thinking, thinking)
+        return response([*output, message("msg_1", answer)], usage=usage, model=body["model"])
+
+
+def usage_of(inputs: int, outputs: int, reasoning: int = 0, cached: int = 0) -> Json:
+    """Counts as WIRE §1b (d) has them; the outputs include the reasoning."""
+    return {
+        "input_tokens": inputs,
+        "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
+        "output_tokens": outputs,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": inputs + outputs,
+    }
+
+
+def response(output: list[Json], status: str = "completed", **more: Any) -> Json:
+    """The whole response, as a plain request gets it and the last event holds it."""
+    made = {"id": "resp_1", "object": "response", "created_at": 1700000000, "status": status}
+    made |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+    made |= {"error": None, "incomplete_details": None, "model": "gpt-4o", "usage": None}
+    return made | {"output": output} | more
+
+
+def message(name: str, *texts: str, refusal: str = "") -> Json:
+    """An output item with parts of text, or one with a refusal."""
+    parts: list[Json] = [{"type": "refusal", "refusal": refusal}] if refusal else []
+    parts += [
+        {"type": "output_text", "text": one, "annotations": [], "logprobs": []} for one in texts
+    ]
+    item = {"id": name, "type": "message", "status": "completed", "role": "assistant"}
+    return item | {"content": parts}
+
+
+def thought(
+    name: str, *summary: str, raw: tuple[str, ...] = (), encrypted: str | None = None
+) -> Json:
+    """A reasoning item; `raw` is what servers of open weights tell."""
+    item: Json = {"id": name, "type": "reasoning", "status": "completed"}
+    item["summary"] = [{"type": "summary_text", "text": one} for one in summary]
+    if raw:
+        item["content"] = [{"type": "reasoning_text", "text": one} for one in raw]
+    return item if encrypted is None else item | {"encrypted_content": encrypted}
+
+
+def events_of(response: Json) -> Iterator[Json]:
+    """The events that tell a response, each text in deltas and then whole, thrice."""
+    begun = response | {"status": "in_progress", "output": [], "usage": None}
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    for index, item in enumerate(response["output"]):
+        empty = {"status": "in_progress", "summary": []} if "summary" in item else {"content": []}
+        yield {"type": "response.output_item.added", "output_index": index, "item": item | empty}
+        yield from parts_of(item, index)
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    yield {"type": f"response.{response['status']}", "response": response}
+
+
+# kind of part: (its event, its part's event, the name of its number, the field of its text)
+PARTS = {
+    "output_text": ("output_text", "content_part", "content_index", "text"),
+    "refusal": ("refusal", "content_part", "content_index", "refusal"),
+    "reasoning_text": ("reasoning_text", "content_part", "content_index", "text"),
+    "summary_text": ("reasoning_summary_text", "reasoning_summary_part", "summary_index", "text"),
+}
+
+
+def parts_of(item: Json, place: int) -> Iterator[Json]:
+    """The events of an item's parts."""
+    for number, part in [*enumerate(item.get("summary", ())), *enumerate(item.get("content", ()))]:
+        name, around, index, field = PARTS[part["type"]]
+        where = {"item_id": item["id"], "output_index": place, index: number}
+        likely: Json = {"logprobs": []} if name == "output_text" else {}
+        yield {"type": f"response.{around}.added", **where, "part": part | {field: ""}}
+        for piece in pieces(part[field]):
+            yield {"type": f"response.{name}.delta", **where, "delta": piece, **likely}
+        yield {"type": f"response.{name}.done", **where, field: part[field], **likely}
+        yield {"type": f"response.{around}.done", **where, "part": part}
+
+
+def framed(events: Iterable[Json]) -> Iterator[bytes]:
+    """Server-sent events, named and numbered."""
+    for number, event in enumerate(events):
+        yield sse(event | {"sequence_number": number}, event["type"])
+
+
+def check_item(item: Json, where: str) -> None:
+    """An input item is a message whose parts have its role's own types."""
+    if item.get("type", "message") != "message" or item.get("role") not in ROLES:
+        raise refuse(
+            400, f"Invalid value: '{item.get('role')}'.", code="invalid_value", param=where
+        )
+    wanted = "output_text" if item["role"] == "assistant" else "input_text"
+    for part in item["content"] if isinstance(item["content"], list) else ():
+        match part:
+            case {"type": "input_image", "image_url": str() as url} if item["role"] == "user":
+                found = DATA_URI.fullmatch(url)
+                if not (url.startswith("https://") or (found and unbase64(found[2]))):
+                    what = "Invalid base64 image_url."
+                    raise refuse(400, what, code="invalid_base64", param=where)
+            case {"type": kind, "text": str()} if kind == wanted:
+                pass
+            case _:
+                what = f"Invalid value: '{part.get('type')}'."
+                raise refuse(400, what, code="invalid_value", param=where)
+
+
+def last_user_text(items: list[Json]) -> str:
+    asked = [one["content"] for one in items if one["role"] == "user"]
+    content = asked[-1] if asked else ""
+    return content if isinstance(content, str) else "".join(one.get("text", "") for one in content)

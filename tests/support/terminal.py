@@ -1,0 +1,180 @@
+"""A child whose stdin, stdout or stderr is a real terminal, each of them watched by itself."""
+
+import fcntl
+import os
+import re
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from tests.support.binary import LONGEST, Easyllm, wait_until
+from tests.support.emulator import Emulator, seen
+from tests.support.pseudoterminal import END, Pty
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")  # styles and colours
+
+
+def set_size(terminal: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+
+class Screen:
+    """One side of a pty (or a pipe): what the child has written to it so far."""
+
+    def __init__(self, terminal: bool, columns: int) -> None:
+        self.data = b""
+        self.mine, self.childs = os.openpty() if terminal else os.pipe()
+        if terminal:
+            set_size(self.childs, columns)
+        self._open = terminal
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def watch(self) -> None:
+        """The child has its end: read everything it writes.
+
+        A terminal's end stays open here, too: with the last one Linux may drop what is unread.
+        """
+        if not self._open:
+            os.close(self.childs)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                piece = os.read(self.mine, 1 << 16)
+            except OSError:
+                return  # Linux says EIO when nobody has the other end any more
+            if not piece:
+                return
+            self.data += piece
+            if self._open and self.data.endswith(END):
+                self.data = self.data.removesuffix(END)
+                return
+
+    def wait_for(self, wanted: bytes, seconds: float = 10.0) -> None:
+        """Until the wanted bytes stand on it."""
+        deadline = time.monotonic() + seconds
+        while wanted not in self.data:
+            assert time.monotonic() < deadline, f"{wanted!r} never came: {self.data!r}"
+            time.sleep(0.01)
+
+    def whole(self) -> str:
+        """All of it, CR LF as LF, once the child has ended."""
+        self._finish()
+        return self.data.decode().replace("\r\n", "\n")
+
+    def close(self) -> None:
+        self._finish()
+        os.close(self.mine)
+
+    def _finish(self) -> None:
+        """Reads the rest, once nobody writes any more."""
+        if self._open and self._thread.is_alive():
+            os.write(self.childs, END)
+        self._thread.join(10)
+        if self._open:
+            os.close(self.childs)
+            self._open = False
+
+
+class Terminal:
+    """One run; a stream that is no terminal is a pipe (stdin: /dev/null)."""
+
+    def __init__(
+        self,
+        easyllm: Easyllm,
+        *args: str,
+        profiles: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        terminals: str = "012",
+        columns: int = 80,
+        command: list[str] | None = None,
+    ) -> None:
+        self.out = Screen("1" in terminals, columns)
+        self.err = Screen("2" in terminals, columns)
+        self.keys, keys_end = os.openpty()
+        set_size(keys_end, columns)
+        self._child = easyllm.start(
+            *args,
+            profiles=profiles,
+            env={"TERM": "xterm-256color", **(env or {})},
+            stdin=keys_end if "0" in terminals else subprocess.DEVNULL,
+            stdout=self.out.childs,
+            stderr=self.err.childs,
+            start_new_session=True,
+            command=command,
+        )
+        os.close(keys_end)
+        self.out.watch()
+        self.err.watch()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.kill()
+        self._child.wait()
+        self.out.close()
+        self.err.close()
+        os.close(self.keys)
+
+    def signal(self, number: int) -> None:
+        self._child.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, and what stands on stdout and stderr, CR LF as LF."""
+        return self._child.wait(LONGEST), self.out.whole(), self.err.whole()
+
+
+def shown(
+    easyllm: Easyllm,
+    *args: str,
+    profiles: str | None = None,
+    env: Mapping[str, str | None] | None = None,
+    terminals: str = "012",
+    columns: int = 80,
+    command: list[str] | None = None,
+) -> tuple[int, str, str]:
+    """A whole run on a terminal."""
+    with Terminal(
+        easyllm,
+        *args,
+        profiles=profiles,
+        env=env,
+        terminals=terminals,
+        columns=columns,
+        command=command,
+    ) as terminal:
+        return terminal.end()
+
+
+def on_one_terminal(
+    easyllm: Easyllm, *args: str, profiles: str, size: tuple[int, int] = (80, 24), stop: str = ""
+) -> tuple[int, Emulator]:
+    """A run whose stdin, stdout and stderr are one terminal; its exit code and what then stands
+    there. `stop`: Ctrl-C as soon as this can be read."""
+    with Pty(*size) as pty:
+        child = easyllm.start(
+            *args, profiles=profiles, env={"TERM": "xterm-256color"}, stdin=pty.descriptor,
+            stdout=pty.descriptor, stderr=pty.descriptor, start_new_session=True,
+        )  # fmt: skip
+        try:
+            if stop:
+                wait_until(lambda: stop in "\n".join(pty.seen().text()))
+                child.send_signal(signal.SIGINT)
+            code = child.wait(LONGEST)
+        finally:
+            child.kill()
+            child.wait()
+        return code, seen(pty.whole(), *pty.size)

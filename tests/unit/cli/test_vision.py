@@ -1,0 +1,124 @@
+"""A picture is named above the answer: name, kind, pixels and size, told from its header."""
+
+import struct
+import sys
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from easyllm_cli.cli.commands.vision import amount, described
+from easyllm_cli.image_header import pixels
+from easyllm_cli.images import Image
+from tests.support.binary import Easyllm, only, said
+from tests.support.pictures import png
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+from tests.support.terminal import shown
+
+
+def riff(form: bytes, data: bytes) -> bytes:
+    body = b"WEBP" + form + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+# A JPEG with all that may stand before its frame: a thumbnail in EXIF with a frame of its own,
+# a table (C4) that is no frame, fill bytes and a marker without a length.
+FRAME = segment(0xC2, struct.pack(">BHHB", 8, 480, 640, 3))
+THUMB = segment(0xE1, b"Exif\0\0\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 3)))
+JPEG = b"\xff\xd8" + THUMB + segment(0xC4, bytes(9)) + b"\xff\xff" + b"\xff\x01" + FRAME
+PICTURES = {
+    "PNG": (png(32, 7, (1, 2, 3)), (32, 7)),
+    "GIF": (b"GIF89a" + struct.pack("<HH", 300, 2) + bytes(9), (300, 2)),
+    "BMP": (b"BM" + bytes(16) + struct.pack("<ii", 20, 30) + bytes(9), (20, 30)),
+    "BMP from the top": (b"BM" + bytes(16) + struct.pack("<ii", 20, -30) + bytes(9), (20, 30)),
+    "JPEG": (JPEG, (640, 480)),
+    "WEBP lossy": (riff(b"VP8 ", b"\x10\x20\x30\x9d\x01\x2a\x80\x02\xe0\x41"), (640, 480)),
+    "WEBP lossless": (riff(b"VP8L", b"\x2f" + struct.pack("<I", 639 | 479 << 14)), (640, 480)),
+    "WEBP extended": (riff(b"VP8X", bytes(4) + b"\x7f\x02\x00\xdf\x01\x00"), (640, 480)),
+    "HEIC": (
+        b"\0\0\0\x18ftypheic" + bytes(40) + b"ispe\0\0\0\0" + struct.pack(">II", 512, 512)
+        + b"....ispe\0\0\0\0" + struct.pack(">II", 4032, 3024),
+        (4032, 3024),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pixels(name: str) -> None:
+    data, size = PICTURES[name]
+    assert pixels(data) == size
+    kind = name.split()[0]
+    line = described(Image.of_bytes(data, "a.jpg"))
+    assert line == f"a.jpg: {kind}, {size[0]} × {size[1]}, {len(data)} bytes"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_header_that_is_cut(name: str) -> None:
+    """It is named without its pixels, or with them; nothing raises."""
+    data, size = PICTURES[name]
+    for end in range(len(data)):
+        tiles = [(512, 512)] if name == "HEIC" else []
+        assert pixels(data[:end]) in [None, size, *tiles]
+
+
+@settings(deadline=None)
+@given(st.sampled_from([data for data, _ in PICTURES.values()]), st.binary(max_size=60))
+@example(PICTURES["PNG"][0], bytes(4))  # no pixel high
+def test_any_bytes_behind_a_true_beginning(data: bytes, more: bytes) -> None:
+    for kept in (12, 20):
+        found = pixels(data[:kept] + more)
+        assert found is None or (len(found) == 2 and min(found) > 0)
+
+
+def test_endless_segments() -> None:
+    """A segment that says it has no length at all does not hold us."""
+    assert pixels(b"\xff\xd8" + b"\xff\xe0\x00\x00" * 1000) is None
+
+
+def test_amounts() -> None:
+    assert [amount(one) for one in (0, 999, 1000, 20_500, 999_999, 1_500_000)] == [
+        "0 bytes", "999 bytes", "1.0 kB", "20.5 kB", "1000.0 kB", "1.5 MB",
+    ]  # fmt: skip
+
+
+def test_an_url_is_named_as_it_is() -> None:
+    assert described(Image.of("https://a.example/b.png")) == "https://a.example/b.png"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+def test_vision_names_it_above_the_answer(easyllm: Easyllm, eyes: RealServer) -> None:
+    (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
+    profiles = only(f"{eyes.url}/v1", "llamacpp", model=eyes.model)
+    code, out, err = shown(easyllm, "vision", "red.png", "What color is this?", profiles=profiles)
+    assert code == 0
+    assert "red" in out
+    assert err.startswith("red.png: PNG, 32 × 32, ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+@pytest.mark.parametrize(
+    ("args", "terminals"), [(("-q",), "12"), (("--json",), "12"), ((), "1"), ((), "")]
+)
+def test_where_nobody_looks_it_is_not_named(
+    easyllm: Easyllm, args: tuple[str, ...], terminals: str
+) -> None:
+    (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
+    with StandIn(scripted(said("ok"))) as server:
+        command = ("vision", *args, "evil\x1b[2J.png", "hi")
+        _, _, err = shown(easyllm, *command, profiles=only(server), terminals=terminals)
+    assert "PNG" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+def test_a_name_steers_nothing(easyllm: Easyllm) -> None:
+    (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
+    with StandIn(scripted(said("ok"))) as server:
+        command = ("vision", "evil\x1b[2J.png", "hi")
+        _, _, err = shown(easyllm, *command, profiles=only(server))
+    assert err.startswith("evil␛[2J.png: PNG, 2 × 2")

@@ -1,0 +1,323 @@
+"""Edits of profiles.toml: comments and order stay, and what would be wrong is not written."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.config import edit
+from easyllm_cli.config.profiles_file import read_profiles
+from easyllm_cli.errors import ConfigError, EasyLLMError, UsageError
+from tests.support import ROOT
+
+EXAMPLE = ROOT / "profiles.example.toml"
+NAMES = list(tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"])
+TWO = """\
+# top
+default_profile = "a" # mine
+
+# about a
+[profiles.a]
+provider = "ollama"   # here
+model = "m"
+
+# about b
+[profiles.b]
+extends = "a"
+"""
+
+PIECES = '[profiles.a]\nprovider = "ollama"\n[profiles.b]\nprovider = "openai"\n'
+PIECES += "[profiles.a.timeout]\nidle = 1\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "profiles.toml"
+    made.write_text(TWO)
+    made.chmod(0o600)
+    return made
+
+
+def tables(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(path.read_text("utf-8")).get("profiles", {})
+    return found
+
+
+def comments(text: str) -> list[str]:
+    return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("key", ["seed", "timeout.idle", "options.deep.er", "headers.X-New"])
+def test_a_key_that_is_set_and_taken_away_leaves_every_byte(
+    path: Path, name: str, key: str
+) -> None:
+    """In every form that the example file has; of tables only an empty one may stay."""
+    whole = EXAMPLE.read_text("utf-8")
+    path.write_text(whole)
+    had = key.partition(".")[0] in tables(path)[name]
+    if had and key in {"seed", "timeout.idle"}:
+        return  # the company's own values, which another test changes
+    edit.set_key(path, name, key, "5")
+    text = path.read_text("utf-8")
+    assert comments(text) == comments(whole)
+    assert text != whole
+    edit.set_key(path, name, key if had else key.partition(".")[0], "null")
+    if not (had and key == "options.deep.er"):
+        assert path.read_text("utf-8") == whole
+
+
+SET: list[tuple[str, str, str, Any]] = [
+    ("model", "123", "model", "123"),
+    ("model", "llama3.2:1b", "model", "llama3.2:1b"),
+    ("temperature", "1", "temperature", 1),
+    ("temperature", "0.5", "temperature", 0.5),
+    ("stop", '["a", "b"]', "stop", ["a", "b"]),
+    ("stop", "['a']", "stop", ["a"]),
+    ("strict", "true", "strict", True),
+    ("reasoning", "off", "reasoning", "off"),
+    ("base_url", "http://127.0.0.1:1", "endpoint", "http://127.0.0.1:1"),
+    ("timeout", "{ idle = 5 }", "timeout", {"idle": 5}),
+    ("timeout.idle", "7", "timeout", {"idle": 7}),
+    ("headers.X.Y", "5", "headers", {"X.Y": "5"}),
+    ("options.a.b", '{"c": [1]}', "options", {"a": {"b": {"c": [1]}}}),
+    ("options.when", "2024-01-01", "options", {"when": "2024-01-01"}),
+    ("system", 'two\nlines "quoted" \x1b', "system", 'two\nlines "quoted" \x1b'),
+    ("system", "", "system", ""),
+    ("fallback", '["openai"]', "fallback", ["openai"]),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "stored", "value"), SET)
+def test_values_are_json_or_toml_where_that_fits_else_text(
+    path: Path, key: str, text: str, stored: str, value: Any
+) -> None:
+    edit.set_key(path, "a", key, text)
+    assert tables(path)["a"][stored] == value
+    assert comments(path.read_text("utf-8")) == comments(TWO)
+    assert read_profiles(str(path)).named("b").provider == "ollama"
+
+
+def test_a_new_key_stands_before_the_next_tables_comment(path: Path) -> None:
+    edit.set_key(path, "a", "seed", "5")
+    assert path.read_text("utf-8") == TWO.replace('model = "m"\n', 'model = "m"\nseed = 5\n')
+
+
+def test_a_changed_key_keeps_its_place_and_comment(path: Path) -> None:
+    edit.set_key(path, "a", "provider", "openai")
+    assert path.read_text("utf-8") == TWO.replace('"ollama"', '"openai"')
+
+
+def test_an_alias_stays_as_it_is_spelt(path: Path) -> None:
+    path.write_text('[profiles.a]\nprovider = "openai"\nbase_url = "http://h/1"\n')
+    edit.set_key(path, "a", "endpoint", "http://h/2")
+    assert tables(path)["a"] == {"provider": "openai", "base_url": "http://h/2"}
+
+
+def test_add_makes_the_file_and_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "profiles.toml"
+    edit.add(path, "r1", "openrouter:vendor/r1", ["reasoning=high", "timeout.idle=9"])
+    made = {"provider": "openrouter", "model": "vendor/r1", "reasoning": "high"}
+    assert tables(path) == {"r1": {**made, "timeout": {"idle": 9}}}
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    edit.add(path, "two words.x", "r1:other:7b", [])
+    assert tables(path)["two words.x"] == {"extends": "r1", "model": "other:7b"}
+    edit.add(path, "cmd", "openai", ["api_key_cmd=pass show x"])
+    assert read_profiles(str(path)).named("cmd").api_key_cmd == "pass show x"
+
+
+def test_add_leaves_what_stands_there(path: Path) -> None:
+    edit.add(path, "c", "ollama", [])
+    assert path.read_text("utf-8") == TWO + '\n[profiles.c]\nprovider = "ollama"\n'
+
+
+def test_remove_and_default(path: Path) -> None:
+    edit.set_default(path, "b:other")
+    assert read_profiles(str(path)).default == "b:other"
+    assert comments(path.read_text("utf-8")) == comments(TWO)
+    assert edit.remove(path, "b")
+    assert (read_profiles(str(path)).default, list(tables(path))) == ("", ["a"])
+    edit.set_default(path, "openai:gpt")
+    assert path.read_text("utf-8").startswith('default_profile = "openai:gpt"\n\n# top\n')
+    assert not edit.remove(path, "a")
+    assert comments(path.read_text("utf-8")) == [" top", " about a", " about b"]
+
+
+FORMS = [
+    "profiles.a.provider = 'openai'\n",
+    "[profiles]\na = { provider = 'openai' }\n",
+    "profiles = { a = { provider = 'openai' } }\n",
+    "[profiles.a]\r\nprovider = 'openai'\r\n",
+    "[profiles.a]\nprovider = 'openai'\nsystem = '''\n[profiles.a]\n'''",
+    "[profiles.a.timeout]\nidle = 5\n[profiles.a]\nprovider = 'openai'\n",
+    PIECES,
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_every_form_of_a_table_is_edited(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())
+    wanted = tables(path)
+    edit.set_key(path, "a", "model", "m")
+    wanted["a"]["model"] = "m"
+    assert tables(path) == wanted
+    edit.set_default(path, "a")
+    assert (tables(path), read_profiles(str(path)).default) == (wanted, "a")
+    edit.remove(path, "a")
+    wanted.pop("a")
+    assert (tables(path), read_profiles(str(path)).default) == (wanted, "")
+
+
+def test_the_comments_of_others_outlive_a_profile(path: Path) -> None:
+    path.write_text(
+        "# file\n\n# x\n[profiles.x]\nprovider = 'openai'\n# of x\n\n" + TWO.partition("\n\n")[2]
+    )
+    edit.remove(path, "x")
+    assert path.read_text() == "# file\n\n# x\n\n" + TWO.partition("\n\n")[2]
+
+
+Edit = Callable[[Path], object]
+REFUSED: list[tuple[str, Edit, str]] = [
+    (TWO, lambda path: edit.set_key(path, "a", "modle", "x"), 'did you mean "model"'),
+    (TWO, lambda path: edit.set_key(path, "a", "timeout.idel", "5"), 'did you mean "idle"'),
+    (TWO, lambda path: edit.set_key(path, "a", "model.x", "5"), 'unknown key "model.x"'),
+    (TWO, lambda path: edit.set_key(path, "a", "timeout.", "5"), "unknown key"),
+    (TWO, lambda path: edit.set_key(path, "a", "temperature", "hot"), "must be float"),
+    (TWO, lambda path: edit.set_key(path, "a", "temperature", "9"), "between 0 and 2"),
+    (TWO, lambda path: edit.set_key(path, "a", "temperature", "nan"), "between 0 and 2"),
+    (TWO, lambda path: edit.set_key(path, "a", "provider", "null"), "names no provider"),
+    (TWO, lambda path: edit.set_key(path, "a", "provider", "opnai"), 'did you mean "openai"'),
+    (TWO, lambda path: edit.set_key(path, "a", "extends", "b"), "a circle"),
+    (TWO, lambda path: edit.set_key(path, "a", "fallback", '["c"]'), 'no profile "c"'),
+    (TWO, lambda path: edit.set_key(path, "c", "model", "x"), 'no profile "c" in the file'),
+    (TWO, lambda path: edit.set_key(path, "groq", "model", "x"), "add groq groq"),
+    (TWO, lambda path: edit.add(path, "a", "openai", []), "already"),
+    (TWO, lambda path: edit.add(path, "a:b", "openai", []), "cannot be a profile's name"),
+    (TWO, lambda path: edit.add(path, "", "openai", []), "cannot be a profile's name"),
+    (TWO, lambda path: edit.add(path, "c", "opnai", []), 'did you mean "openai"'),
+    (TWO, lambda path: edit.add(path, "c", "c", []), 'no provider and no profile "c"'),
+    (TWO, lambda path: edit.add(path, "c", "openai", ["x"]), "no KEY=VALUE"),
+    (TWO, lambda path: edit.remove(path, "a"), 'profile "b" would be wrong'),
+    (TWO, lambda path: edit.remove(path, "c"), 'no profile "c"'),
+    (TWO, lambda path: edit.set_default(path, "c"), 'no profile "c"'),
+    (TWO + "x = [", lambda path: edit.set_key(path, "a", "model", "x"), "not valid TOML"),
+    (TWO + "x = [", lambda path: edit.add(path, "c", "ollama", []), "not valid TOML"),
+    ("x = 1\n" + TWO, lambda path: edit.set_default(path, "a"), 'unknown key "x"'),
+    ("[profiles]\na = 5\n", lambda path: edit.set_key(path, "a", "model", "x"), "an editor"),
+    (PIECES, lambda path: edit.set_key(path, "a", "options.y", "2"), "an editor"),
+    (
+        'profiles = { a = { provider = "ollama" } }\n',
+        lambda path: edit.add(path, "c", "openai", []),
+        "an editor",
+    ),
+    (
+        TWO + "options = { x = 5 }\n",
+        lambda path: edit.set_key(path, "b", "options.x.y", "2"),
+        "x is no table",
+    ),
+    (
+        TWO + 'api_key_env = "X"\n',
+        lambda path: edit.set_key(path, "b", "api_key_file", "y"),
+        "two sources",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "edit", "says"), REFUSED)
+def test_promise_66_what_is_or_would_be_wrong_leaves_every_byte(
+    path: Path, text: str, edit: Edit, says: str
+) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        edit(path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert path.read_text("utf-8") == text
+
+
+def test_a_key_itself_is_no_argument(path: Path) -> None:
+    with pytest.raises(UsageError, match="easyllm keys set") as caught:
+        edit.set_key(path, "a", "api_key", "sk-1234567890")
+    assert "sk-123" not in str(caught.value)
+    with pytest.raises(UsageError, match="easyllm keys set"):
+        edit.add(path, "c", "openai", ["api_key=sk-1234567890"])
+    assert path.read_text("utf-8") == TWO
+
+
+def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
+    path.write_text(TWO + "[profiles.c]\nmodel = 5\ntemperature = 9\n[profiles.d]\nnope = 1\n")
+    edit.set_key(path, "c", "model", "m")
+    edit.set_key(path, "c", "temperature", "1")
+    edit.set_key(path, "c", "provider", "openai")
+    assert read_profiles(str(path)).named("c").model == "m"
+    with pytest.raises(ConfigError, match='unknown key "nope"'):
+        read_profiles(str(path)).named("d")
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o640])
+@pytest.mark.parametrize("key", ["api_key", "api_key_cmd"])
+def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str, mode: int) -> None:
+    """Whoever could write to it may have planted a command; 0600 would make us run it."""
+    path.write_text(TWO + f'{key} = "echo planted"\n')
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
+        edit.set_key(path, "a", "model", "x")
+    assert path.stat().st_mode & 0o777 == mode
+    path.chmod(0o600)
+    edit.set_key(path, "a", "model", "x")
+
+
+def test_an_edit_closes_a_file_that_others_could_only_read(path: Path) -> None:
+    path.write_text(TWO)
+    path.chmod(0o644)
+    edit.set_key(path, "a", "model", "x")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_others_can_write_is_not_edited(path: Path) -> None:
+    path.write_text(TWO)
+    path.chmod(0o664)
+    for change in (
+        lambda: edit.set_key(path, "a", "model", "x"),
+        lambda: edit.copy_to_edit(path),
+    ):
+        with pytest.raises(ConfigError, match="can be written by others"):
+            change()
+    assert [one.name for one in path.parent.glob("*.toml")] == [path.name]
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == (TWO, 0o664)
+
+
+def test_an_edited_copy_counts_whatever_mode_the_editor_gave_it(path: Path) -> None:
+    path.write_text(TWO)
+    path.chmod(0o600)
+    copy, began_with = edit.copy_to_edit(path)
+    copy.write_text(TWO + "# more\n")
+    copy.chmod(0o664)
+    assert edit.keep_edited(path, copy, began_with)
+    assert path.read_text("utf-8") == TWO + "# more\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
+    """It would not be believed afterwards."""
+    folder = path.parent / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for make in (edit.create, lambda file, _: edit.add(file, "n", "openai", [])):
+        with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
+            make(folder / "profiles.toml", TWO)
+    assert list(folder.iterdir()) == []
+
+
+def test_create_never_writes_over(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    edit.create(path, TWO)
+    assert path.read_text("utf-8") == TWO
+    (tmp_path / "link.toml").symlink_to("nowhere")
+    for taken in (path, tmp_path / "link.toml"):
+        with pytest.raises(EasyLLMError, match="already"):
+            edit.create(taken, "")
+    assert path.read_text("utf-8") == TWO
+    assert not (tmp_path / "nowhere").exists()

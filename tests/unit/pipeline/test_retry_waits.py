@@ -1,0 +1,95 @@
+"""How long is waited before a retry: full jitter, the server's own delay, the limits."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import BusyError
+from easyllm_cli.events import Retrying, Text
+from easyllm_cli.pipeline.retry import retrying
+from tests.support.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
+
+__all__ = ["recorded_waits"]
+
+
+def bounds(profile: Profile) -> Iterator[float]:
+    for number in range(profile.max_retries):
+        grown = profile.initial_retry_delay * profile.retry_multiplier**number
+        yield min(grown, profile.max_retry_delay)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"initial_retry_delay": 3.0, "retry_multiplier": 3.0}, {"initial_retry_delay": 0.0},
+     {"retry_multiplier": 1.0}, {"initial_retry_delay": 100.0}],
+)  # fmt: skip
+async def test_waits_are_full_jitter_below_a_growing_bound(
+    changes: dict[str, float], waits: list[float]
+) -> None:
+    profile = PROFILE.with_(max_retries=6, max_retry_delay=20.0, retry_budget=1e9, **changes)
+    reached = [0.0] * 6
+    for seed in range(60):
+        random.seed(seed)
+        waits.clear()
+        await failed(Tries([BusyError("busy")]), profile)
+        assert len(waits) == 6
+        for number, (wait, bound) in enumerate(zip(waits, bounds(profile), strict=True)):
+            assert 0 <= wait <= bound, (seed, number)
+            reached[number] = max(reached[number], wait)
+    for most, bound in zip(reached, bounds(profile), strict=True):
+        assert most >= 0.7 * bound, "the jitter is not full"
+
+
+async def test_the_schedule_follows_the_seed(waits: list[float]) -> None:
+    random.seed(7)
+    await failed(Tries([BusyError("busy")]))
+    first = list(waits)
+    waits.clear()
+    random.seed(7)
+    await failed(Tries([BusyError("busy")]))
+    assert waits == first
+    assert len(set(first)) == 3
+
+
+async def test_a_servers_delay_is_waited_as_it_is(waits: list[float]) -> None:
+    for asked in (0.0, 0.3, 1.0, 60.0):
+        waits.clear()
+        tries = Tries([BusyError("429", retry_after=asked)], ANSWER)
+        events = await played(tries)
+        assert waits == [asked]
+        assert events[0] == Retrying(2, asked, "429")
+
+
+async def test_promise_19_a_delay_over_max_retry_delay_fails_at_once(waits: list[float]) -> None:
+    for asked, told in ((3600.0, "3600 s"), (60.5, "60.5 s"), (2592000.0, "2592000 s")):
+        tries = Tries([BusyError("429", retry_after=asked)], ANSWER)
+        error = await failed(tries)
+        assert (tries.made, waits) == (1, [])
+        assert told in error.hint
+        assert "max_retry_delay" in error.hint
+
+
+async def test_a_delay_over_the_budget_fails_at_once(waits: list[float]) -> None:
+    tries = Tries([BusyError("429", retry_after=50.0)])
+    error = await failed(tries)
+    assert waits == [50.0, 50.0]
+    assert "50 s" in error.hint
+    assert "retry_budget" in error.hint
+
+
+async def test_our_own_waits_stay_in_the_budget(waits: list[float]) -> None:
+    profile = PROFILE.with_(max_retries=100, retry_budget=3.0)
+    error = await failed(Tries([BusyError("busy")]), profile)
+    assert sum(waits) <= 3.0
+    assert "retry_budget" in error.hint
+
+
+async def test_the_attempt_is_closed_when_nobody_listens_any_more(waits: list[float]) -> None:
+    tries = Tries([Text("a"), Text("b")])
+    stream = retrying(tries, PROFILE, BOTH)
+    await anext(stream)
+    assert tries.open == 1
+    await stream.aclose()
+    assert tries.open == 0

@@ -1,0 +1,223 @@
+"""`cot --elicit`: a model without reasoning is asked to think inside tags, and nobody else."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.asking import asked_of
+from tests.support.binary import Easyllm, Ran, only, said
+from tests.support.objects import answer_of, events_of
+from tests.support.servers.fixtures import RealServer
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.openrouter import OpenRouterServer
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import ndjson, scripted
+from tests.support.standins.server import Handler, StandIn
+
+TAGS = "<think> and </think>"
+NONE_OF_ITS_OWN = "it has no reasoning of its own"
+REASONING = ("think", "reasoning", "reasoning_effort", "thinkingConfig", "enable_thinking")
+
+
+def cot(easyllm: Easyllm, handler: Handler, provider: str, *args: str, **keys: Any) -> Any:
+    """One run, and the body of its one request for an answer."""
+    with StandIn(handler) as server:
+        ran = easyllm.run("cot", *args, "hi", profiles=only(server, provider, **keys))
+        [request] = asked_of(server)
+        return ran, request.json
+
+
+def instruction(body: Any) -> str:
+    """The system prompt that was sent, "" = none; and that no reasoning was asked for."""
+    if "systemInstruction" in body:
+        return "".join(part["text"] for part in body["systemInstruction"]["parts"])
+    systems = [one["content"] for one in body.get("messages", ()) if one["role"] == "system"]
+    assert len(systems) <= 1, "some servers take one system message and no more"
+    return "".join(systems)
+
+
+def asks_for_reasoning(body: Any) -> bool:
+    return any(name in json.dumps(body) for name in map('"{}"'.format, REASONING))
+
+
+SERVERS: list[tuple[str, Callable[[], Any], str, str]] = [
+    ("ollama", OllamaServer, "llama3.2", "qwen3"),
+    ("openrouter", OpenRouterServer, "vendor/plain", "vendor/thinker"),
+    ("gemini", lambda: GeminiServer(key="k"), "gemini-2.0-flash", "gemini-2.5-flash"),
+]
+
+
+@pytest.mark.parametrize(
+    ("provider", "server", "plain", "thinker"), SERVERS, ids=[row[0] for row in SERVERS]
+)
+def test_auto_asks_where_the_server_says_that_there_is_none(
+    easyllm: Easyllm, provider: str, server: Callable[[], Any], plain: str, thinker: str
+) -> None:
+    keys = {"api_key": "k", "system": "Be brief."}
+    ran, body = cot(easyllm, server().handle, provider, model=plain, **keys)
+    assert (ran.code, ran.out.decode()) == (0, f"Hello from {plain}: hi\n")
+    assert ran.err == (
+        f"easyllm: {plain} is asked to think inside <think> tags: {NONE_OF_ITS_OWN}\n"
+    )
+    assert instruction(body).startswith("Be brief.")
+    assert TAGS in instruction(body)
+    assert not asks_for_reasoning(body), "a model that has none refuses it"
+    ran, body = cot(easyllm, server().handle, provider, model=thinker, **keys)
+    assert (ran.code, ran.err) == (0, "Let me think about it.\n")
+    assert instruction(body) == "Be brief."
+    assert asks_for_reasoning(body)
+
+
+@pytest.mark.parametrize("args", [("--elicit", "never"), ("--effort", "off")])
+def test_never_and_no_effort_ask_for_nothing(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(OllamaServer().handle) as server:
+        profiles = only(server, "ollama", model="llama3.2")
+        assert easyllm.run("cot", *args, "hi", profiles=profiles).code == 0
+        assert "/api/show" not in {request.path for request in server.requests}
+        assert [instruction(one.json) for one in asked_of(server)] == [""] * len(asked_of(server))
+
+
+def test_chat_never_asks(easyllm: Easyllm) -> None:
+    with StandIn(OllamaServer().handle) as server:
+        profiles = only(server, "ollama", model="llama3.2")
+        assert easyllm.run("chat", "hi", profiles=profiles).code == 0
+        assert [request.path for request in server.requests] == ["/api/chat"]
+
+
+def test_a_server_that_does_not_say_is_left_alone(easyllm: Easyllm) -> None:
+    """OpenAI's list says nothing of reasoning; an Ollama without /api/show, neither."""
+    ran, body = cot(easyllm, scripted(said("Hi")), "openai")
+    assert (ran.code, ran.err, instruction(body)) == (0, "", "")
+    ran, body = cot(easyllm, speaking("Hi", shown=404), "ollama")
+    assert (ran.code, ran.err, instruction(body)) == (0, "", "")
+    assert body["think"] is True
+
+
+def speaking(*pieces: str, shown: int = 200) -> Handler:
+    """An Ollama whose one model has no reasoning and says this."""
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if request.path == "/api/tags":
+            await reply.json({"models": [{"name": "plain:latest"}]})
+        elif request.path == "/api/show":
+            await reply.json({"capabilities": ["completion"]}, shown)
+        else:
+            await reply.head(200, None, "application/x-ndjson", chunked=True)
+            for piece in pieces:
+                await reply.write(ndjson({"message": {"content": piece}, "done": False}))
+            await reply.write(ndjson({"message": {"content": ""}, "done": True}))
+
+    return handle
+
+
+OBEYS = ("<thi", "nk>Two and", " two.</think>\n\nFo", "ur.")
+LONE_CLOSER = ("Two and two.", "</think>Four.")
+NOTE = f"easyllm: test-model is asked to think inside <think> tags: {NONE_OF_ITS_OWN}\n"
+
+
+@pytest.mark.parametrize("pieces", [OBEYS, LONE_CLOSER])
+@pytest.mark.parametrize("args", [(), ("--stream",), ("--no-stream",)])
+def test_the_thoughts_are_split_off(
+    easyllm: Easyllm, pieces: tuple[str, ...], args: tuple[str, ...]
+) -> None:
+    handler = plainly(*pieces) if args == ("--no-stream",) else speaking(*pieces)
+    for tags in (None, "off"):
+        ran, _ = cot(easyllm, handler, "ollama", *args, reasoning_tags=tags)
+        assert (ran.code, ran.out.decode()) == (0, "Four.\n")
+        assert ran.err == NOTE + "Two and two.\n"
+
+
+def plainly(*pieces: str) -> Handler:
+    """The same in one JSON answer."""
+    streaming = speaking(*pieces)
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if request.path == "/api/chat":
+            await reply.json({"message": {"content": "".join(pieces)}, "done": True})
+        else:
+            await streaming(request, reply)
+
+    return handle
+
+
+def test_a_model_that_ignores_it_has_answered(easyllm: Easyllm) -> None:
+    ran, _ = cot(easyllm, speaking("Fo", "ur."), "ollama")
+    assert (ran.code, ran.out, ran.err) == (0, b"Four.\n", NOTE)
+
+
+def test_json_holds_both_and_the_note(easyllm: Easyllm) -> None:
+    ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--json")
+    made = answer_of(ran)
+    assert (made["text"], made["reasoning"]) == ("Four.", "Two and two.")
+    assert made["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
+    ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--jsonl")
+    assert events_of(ran)[0]["kind"] == "note"
+
+
+def test_no_model_named(easyllm: Easyllm) -> None:
+    """The first installed one is looked at, and is the one that is asked."""
+    ran, body = cot(easyllm, speaking(*OBEYS), "ollama", model=None)
+    assert (ran.code, ran.out.decode()) == (0, "Four.\n")
+    assert body["model"] == "plain:latest"
+    assert TAGS in instruction(body)
+    assert "the first one installed" in ran.err
+
+
+def test_always_asks_no_server_and_keeps_the_effort(easyllm: Easyllm) -> None:
+    with StandIn(OllamaServer().handle) as server:
+        profiles = only(server, "ollama", model="qwen3")
+        args = ("cot", "--elicit", "always")
+        ran = easyllm.run(*args, "--effort", "off", "hi", profiles=profiles)
+        assert [request.path for request in server.requests] == ["/api/chat"]
+        body = server.requests[0].json
+        assert easyllm.run(*args, "hi", profiles=profiles).code == 0
+        assert "think" not in server.requests[1].json
+    assert (ran.code, ran.out) == (0, b"Hello from qwen3: hi\n")
+    assert ran.err == "easyllm: qwen3 is asked to think inside <think> tags\n"
+    assert TAGS in instruction(body)
+    assert body["think"] is False
+
+
+def test_dry_run_shows_what_always_sends(easyllm: Easyllm) -> None:
+    profiles = only("http://127.0.0.1:9/v1", "llamacpp")
+    args = ("cot", "--dry-run", "--elicit", "always", "-s", "Be brief.", "hi")
+    body = easyllm.run(*args, profiles=profiles).json["body"]
+    assert instruction(body).startswith("Be brief.\n\nFirst think")
+    assert not asks_for_reasoning(body)
+
+
+def test_with_a_schema_auto_leaves_the_answer_alone(easyllm: Easyllm) -> None:
+    """A constrained answer has no room for tags."""
+    (easyllm.home / "s.json").write_text('{"type": "string"}')
+    ran, body = cot(easyllm, speaking('"Four"'), "ollama", "--schema", "s.json")
+    assert (ran.code, ran.out, ran.err) == (0, b'"Four"\n', "")
+    assert instruction(body) == ""
+
+
+def test_wrong_words(easyllm: Easyllm) -> None:
+    ran = easyllm.run("cot", "--elicit", "maybe", "hi", profiles=only("http://127.0.0.1:9/v1"))
+    assert ran.code == 2
+    assert "auto, always, never" in ran.complaint
+    ran = easyllm.run("cot", "--extract", "--elicit", "always", stdin="x")
+    assert ran.code == 2
+    assert "do not go together" in ran.complaint
+    assert easyllm.run("chat", "--elicit", "auto", "hi").code == 2
+
+
+@pytest.mark.parametrize("kind", ["smol", "inline_thinker"])
+def test_a_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest) -> None:
+    """Whether it obeys or not, no tag and no thought reaches stdout."""
+    server: RealServer = request.getfixturevalue(kind)
+    profiles = only(f"{server.url}/v1", model=server.model, temperature=0, max_tokens=150)
+    ran: Ran = easyllm.run("cot", "--elicit", "always", "What is 2 + 2?", profiles=profiles)
+    assert ran.code == 0, ran.err
+    assert ran.out.strip()
+    assert "think>" not in ran.out.decode()
+    note, _, thoughts = ran.err.partition("\n")
+    assert note == f"easyllm: {server.model} is asked to think inside <think> tags"
+    if kind == "inline_thinker":
+        assert thoughts.strip()

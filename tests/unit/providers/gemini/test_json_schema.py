@@ -1,0 +1,145 @@
+"""A JSON schema in the subset that Gemini takes, and as it is where the subset cannot say it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.providers.gemini.json_schema import schema_fields
+from tests.support.binary import Easyllm, only
+from tests.support.standins.gemini import GeminiServer
+from tests.support.standins.gemini_rules import check_response
+from tests.support.standins.reply import Refused
+from tests.support.standins.server import StandIn
+
+Json = dict[str, Any]
+PERSON: Json = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+GOOGLES: Json = {
+    "type": "OBJECT",
+    "properties": {"name": {"type": "STRING"}},
+    "required": ["name"],
+}
+
+
+def inside(schema: Json, **defs: Json) -> Json:
+    """A schema as the one property `a` of an object."""
+    whole: Json = {"type": "object", "properties": {"a": schema}}
+    return whole | ({"$defs": defs} if defs else {})
+
+
+SAID: dict[str, tuple[Json, Json]] = {
+    "keywords it refuses": ({"$schema": "x", "$id": "y", **PERSON}, GOOGLES),
+    "constraints it knows": (
+        {"type": "array", "items": {"type": "number", "minimum": 1, "exclusiveMaximum": 2},
+         "minItems": 1, "uniqueItems": True, "description": "d"},
+        {"type": "ARRAY", "items": {"type": "NUMBER", "minimum": 1}, "minItems": 1,
+         "description": "d"},
+    ),
+    "a format it knows": (
+        {"type": "string", "format": "date-time"}, {"type": "STRING", "format": "date-time"}
+    ),
+    "a format it refuses": ({"type": "string", "format": "email"}, {"type": "STRING"}),
+    "null in the type": (
+        {"type": ["string", "null"], "maxLength": 3},
+        {"type": "STRING", "nullable": True, "maxLength": 3},
+    ),
+    "null among the choices": (
+        {"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"type": "INTEGER", "nullable": True}
+    ),
+    "null in the enum": (
+        {"enum": ["a", None]}, {"type": "STRING", "nullable": True, "enum": ["a"]}
+    ),
+    "null alone": ({"type": "null"}, {"type": "NULL"}),
+    "two types": (
+        {"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}
+    ),
+    "oneOf": (
+        {"oneOf": [{"type": "string"}, PERSON]}, {"anyOf": [{"type": "STRING"}, GOOGLES]}
+    ),
+    "const": ({"const": "x"}, {"type": "STRING", "enum": ["x"]}),
+    "an enum of numbers": ({"type": "integer", "enum": [1, 2]}, {"type": "INTEGER"}),
+    "a type that goes without saying": (
+        {"properties": {"a": {"items": {"enum": ["b"]}}}},
+        {"type": "OBJECT", "properties": {
+            "a": {"type": "ARRAY", "items": {"type": "STRING", "enum": ["b"]}}}},
+    ),
+    "a name that nobody defines": (
+        {**PERSON, "required": ["name", "age"]}, GOOGLES,
+    ),
+    "a reference, twice": (
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/p"}, "b": {"$ref": "#/$defs/p"}},
+         "$defs": {"p": PERSON}},
+        {"type": "OBJECT", "properties": {"a": GOOGLES, "b": GOOGLES}},
+    ),
+    "a reference with words beside it": (
+        inside({"$ref": "#/$defs/a~1b", "description": "d"}, **{"a/b": PERSON}),
+        {"type": "OBJECT", "properties": {"a": {**GOOGLES, "description": "d"}}},
+    ),
+    "allOf": (
+        {"allOf": [PERSON, {"properties": {"age": {"type": "integer"}}, "required": ["age"]}]},
+        {"type": "OBJECT",
+         "properties": {"name": {"type": "STRING"}, "age": {"type": "INTEGER"}},
+         "required": ["name", "age"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_the_subset_can_say(name: str) -> None:
+    schema, wanted = SAID[name]
+    before = json.dumps(schema)
+    fields = schema_fields(schema)
+    assert fields == {"responseMimeType": "application/json", "responseSchema": wanted}
+    check_response(fields)
+    assert json.dumps(schema) == before, "the user's schema stays as it is"
+
+
+NOT_SAID: dict[str, Json] = {
+    "itself": {"type": "object", "properties": {"of": {"$ref": "#"}}},
+    "a circle": inside({"$ref": "#/$defs/b"}, b={"type": "array", "items": {"$ref": "#/$defs/b"}}),
+    "an anchor": inside({"$ref": "#name"}, b={"$anchor": "name", "type": "string"}),
+    "a tuple": {"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "string"}},
+    "any array": {"type": "array"},
+    "a map": inside({"type": "object", "additionalProperties": {"type": "string"}}),
+    "anything": inside({}),
+    "anything, shortly": {"type": "object", "properties": {"a": True}},
+    "an enum of all kinds": {"enum": ["a", 1]},
+}
+
+
+@pytest.mark.parametrize("name", NOT_SAID)
+def test_what_it_cannot_say_goes_as_it_is(name: str) -> None:
+    fields = schema_fields(NOT_SAID[name])
+    wanted = {"responseMimeType": "application/json", "responseJsonSchema": NOT_SAID[name]}
+    assert fields == wanted
+    check_response(fields)
+
+
+def test_the_stand_in_refuses_what_was_not_converted() -> None:
+    """Else the tests above would prove nothing of it."""
+    for schema in (PERSON, {"type": "ARRAY"}, {"type": "OBJECT"}, {"type": "INTEGER", "enum": [1]}):
+        with pytest.raises(Refused):
+            check_response({"responseMimeType": "application/json", "responseSchema": schema})
+
+
+def test_through_the_command(easyllm: Easyllm, home: Path) -> None:
+    path = home / "schema.json"
+    path.write_text(json.dumps(PERSON))
+    with StandIn(GeminiServer().handle) as server:
+        profiles = only(server, "gemini", model="gemini-2.5-flash", api_key="test-key")
+        args = ("chat", "--schema", str(path))
+        fits = easyllm.run(*args, "-t", "0", '{"name": "Ada"}', profiles=profiles)
+        misses = easyllm.run(*args, '{"name": 1}', profiles=profiles)
+        config = server.requests[0].json["generationConfig"]
+    assert (fits.code, fits.out) == (0, b'{"name": "Ada"}\n')
+    assert misses.code == 7
+    assert "$.name: 1 is not of type 'string'" in misses.complaint
+    assert config == {
+        "temperature": 0, "responseMimeType": "application/json", "responseSchema": GOOGLES,
+    }  # fmt: skip

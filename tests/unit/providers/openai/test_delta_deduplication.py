@@ -1,0 +1,149 @@
+"""Responses tells every text up to four times; whatever a server sends of that, we take it once."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from easyllm_cli.transport.framing import BODY
+from tests.support.asking import Json
+from tests.support.decoding import decoded, delta, ended, said
+from tests.support.standins.responses import events_of, message, response, thought
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+TEXTS = st.lists(TEXT, min_size=1, max_size=3)
+LEVELS = ("delta", "done", "part", "item", "end")
+ALWAYS = ("response.created", "response.output_item.added")
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Json]:
+    """Items of reasoning and text, in turn or not."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        texts, kind = draw(TEXTS), draw(st.sampled_from(["message", "summary", "raw"]))
+        if kind == "message":
+            made.append(message(f"msg_{number}", *texts))
+        elif kind == "summary":
+            made.append(thought(f"rs_{number}", *texts))
+        else:
+            made.append(thought(f"rs_{number}", raw=tuple(texts)))
+    return made
+
+
+def level_of(event: Json) -> str:
+    name = event["type"]
+    if name.startswith(("response.output_item", "response.completed")):
+        return "item" if "output_item" in name else "end"
+    return "delta" if name.endswith(".delta") else "part" if "part." in name else "done"
+
+
+def by_level(events: Iterable[Json], levels: set[str]) -> Iterator[Json]:
+    """The events without those that tell the text in another way than these."""
+    for event in events:
+        if event["type"] in ALWAYS or level_of(event) in levels:
+            yield event
+        elif event["type"] == "response.completed":
+            yield event | {"response": event["response"] | {"output": []}}
+
+
+def renamed(events: Iterable[Json], naming: str) -> Iterator[Json]:
+    """Items as llama.cpp names them (no places), as one place, with new ids, or as they should."""
+    for number, event in enumerate(events):
+        if naming == "ids alone":
+            yield {key: value for key, value in event.items() if key != "output_index"}
+        elif naming == "one place" and "output_index" in event:
+            yield event | {"output_index": 0}
+        elif naming == "new ids" and "item_id" in event:
+            yield event | {"item_id": f"id_{number}"}
+        elif naming == "new ids" and "item" in event:
+            yield event | {"item": event["item"] | {"id": f"id_{number}"}}
+        elif naming == "no names" and "item_id" in event:
+            named = ("item_id", "output_index")
+            yield {key: value for key, value in event.items() if key not in named}
+        else:
+            yield event
+
+
+@given(
+    items=answers(),
+    levels=st.sets(st.sampled_from(LEVELS), min_size=1),
+    naming=st.sampled_from(["both", "ids alone", "one place", "new ids", "no names"]),
+)
+def test_any_mixture_of_events_gives_each_text_once(
+    items: list[Json], levels: set[str], naming: str
+) -> None:
+    whole = response(items)
+    plain = decoded([whole], BODY)[1]
+    streamed = decoded(renamed(by_level(events_of(whole), levels), naming))[1]
+    for key in ("text", "reasoning", "finish_reason", "complete"):
+        assert streamed[key] == plain[key]
+    texts = [one["text"] for item in items if "role" in item for one in item["content"]]
+    assert plain["text"] == "".join(texts)
+    told = [
+        one["text"]
+        for item in items
+        if "role" not in item
+        for one in (item.get("content") or item["summary"])
+    ]
+    assert plain["reasoning"] == ("\n\n".join(told) or None)
+
+
+@given(items=answers(), parts=st.data())
+def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataObject) -> None:
+    """Some parts in deltas, others only whole: nothing is lost, nothing comes twice."""
+    whole = response(items)
+    keep: dict[Any, set[str]] = {}
+    frames = []
+    for event in events_of(whole):
+        where = (event.get("item_id"), event.get("content_index"), event.get("summary_index"))
+        if where not in keep:
+            keep[where] = parts.draw(st.sets(st.sampled_from(["delta", "done", "part"])))
+        whole_item = where == (None, None, None)
+        if whole_item or event["type"].endswith("added") or level_of(event) in keep[where]:
+            frames.append(event)
+    streamed, plain = decoded(frames)[1], decoded([whole], BODY)[1]
+    assert sorted(streamed["text"]) == sorted(plain["text"])
+    assert sorted(streamed["reasoning"] or "") == sorted(plain["reasoning"] or "")
+
+
+def test_a_part_that_was_cut_is_completed() -> None:
+    where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
+    done = {"type": "response.output_text.done", "text": "Hello", **where}
+    assert said([delta("Hel", **where), done, ended()]) == (None, "Hello", "stop")
+    assert said([delta("Hel", **where), ended("completed", message("m", "Hello"))])[1] == "Hello"
+
+
+def test_deltas_without_any_name_are_completed_too() -> None:
+    whole = ended("completed", thought("rs", "a plan"), message("m", "Hello"))
+    for text in ("Hello", "Hel"):
+        assert said([delta(text), whole]) == ("a plan", "Hello", "stop")
+
+
+def test_parts_without_numbers_are_completed_once() -> None:
+    item = message("m", "Hello ", "world")
+    done = {"type": "response.output_item.done", "item": item}
+    pieces = [delta(text, item_id="m") for text in ("Hel", "lo ", "wor")]
+    assert said([*pieces, done, ended("completed", item)])[1] == "Hello world"
+
+
+def test_a_character_in_two_deltas_is_not_said_again() -> None:
+    where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
+    halves = [delta("a\ud83c", **where), delta("\udf88", **where)]
+    done = {"type": "response.output_text.done", "text": "a🎈", **where}
+    assert said([*halves, done, ended("completed", message("m", "a🎈"))])[1] == "a\ud83c\udf88"
+
+
+@pytest.mark.parametrize("naming", ["whole", "streamed"])
+def test_thoughts_told_in_two_ways_are_taken_once(naming: str) -> None:
+    """A server of open weights may sum up what it also tells raw."""
+    whole = response([thought("rs", "in short", raw=("at length",)), message("m", "Hi")])
+    raw_first = sorted(events_of(whole), key=lambda one: "summary" in one["type"])
+    if naming == "whole":
+        assert said([whole], BODY)[0] == "at length"
+    else:
+        assert said(events_of(whole))[0] == "in short"
+        created, *rest = raw_first
+        assert said([created, *rest])[0] == "at length"

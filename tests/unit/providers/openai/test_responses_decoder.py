@@ -1,0 +1,210 @@
+"""How an answer of Responses ends: its last event's word, refusals, hidden thoughts, failures."""
+
+import time
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import (
+    BillingError,
+    BusyError,
+    EasyLLMError,
+    FilteredError,
+    IncompleteAnswer,
+    MalformedAnswer,
+    RefusedError,
+    TooLargeError,
+)
+from easyllm_cli.events import Note, Reasoning
+from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
+from easyllm_cli.transport.framing import BODY
+from tests.support.asking import Json
+from tests.support.decoding import decoded, delta, ended, failed, said
+from tests.support.standins.responses import events_of, message, response, thought, usage_of
+
+
+@pytest.mark.parametrize("event", ["", BODY])
+def test_encrypted_alone_is_hidden_once(event: str) -> None:
+    counts = usage_of(3, 9, reasoning=7)
+    whole = response([thought("rs", encrypted="gAAAA"), message("m", "Hi")], usage=counts)
+    came, done = decoded([whole] if event else events_of(whole), event)
+    thoughts = [one for one in came if isinstance(one, Reasoning)]
+    assert thoughts == [Reasoning("", hidden=True)]
+    assert (done["reasoning"], done["usage"]["reasoning_tokens"]) == (None, 7)
+    assert came.index(thoughts[0]) == 0
+
+
+def test_counted_reasoning_that_nobody_tells_is_hidden() -> None:
+    whole = response([message("m", "Hi")], usage=usage_of(3, 9, reasoning=7))
+    assert Reasoning("", hidden=True) in decoded(events_of(whole))[0]
+    silent = response([thought("rs"), message("m", "Hi")], usage=usage_of(3, 9))
+    assert decoded(events_of(silent))[0][0].kind == "text"
+
+
+def test_told_reasoning_is_not_called_hidden() -> None:
+    whole = response([thought("rs", "a plan", encrypted="gAAAA"), message("m", "Hi")])
+    for came in (decoded(events_of(whole))[0], decoded([whole], BODY)[0]):
+        assert not [one for one in came if isinstance(one, Reasoning) and one.hidden]
+
+
+@pytest.mark.parametrize("event", ["", BODY])
+def test_a_refusal_is_filtered_and_quoted_once(event: str) -> None:
+    whole = response([message("m", refusal="I cannot help.")])
+    error = failed([whole] if event else events_of(whole), event)
+    assert type(error) is FilteredError
+    assert error.message == "the model refused: I cannot help."
+
+
+def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
+    whole = response([message("m", "Well,", refusal="no.")])
+    done = decoded(events_of(whole))[1]
+    assert (done["text"], done["finish_reason"], done["complete"]) == (
+        "Well,", "content_filter", False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("event", ["", BODY])
+def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
+    call = {"id": "fc", "type": "function_call", "name": "look", "arguments": "{}", "content": []}
+    whole = response([call])
+    done = decoded([whole] if event else events_of(whole), event)[1]
+    assert (done["finish_reason"], done["complete"]) == ("tool_calls", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "finish"),
+    [
+        ("completed", None, "stop"),
+        ("incomplete", "max_output_tokens", "length"),
+        ("incomplete", "content_filter", "content_filter"),
+        ("incomplete", "steered", "steered"),
+        ("incomplete", None, "incomplete"),
+        ("cancelled", None, "cancelled"),
+    ],
+)
+@pytest.mark.parametrize("event", ["", BODY])
+def test_the_end_by_its_word(status: str, reason: str | None, finish: str, event: str) -> None:
+    details = {"reason": reason} if reason else None
+    whole = response([message("m", "Hi")], status, incomplete_details=details)
+    done = decoded([whole] if event else events_of(whole), event)[1]
+    assert (done["text"], done["finish_reason"]) == ("Hi", finish)
+    assert done["complete"] == (finish == "stop")
+
+
+def test_a_completed_event_does_not_hide_an_incomplete_status() -> None:
+    cut = response([message("m", "Hi")], "incomplete", incomplete_details={"reason": "steered"})
+    assert said([{"type": "response.completed", "response": cut}])[2] == "steered"
+
+
+@pytest.mark.parametrize("event", ["", BODY])
+def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) -> None:
+    """llama.cpp says `completed` of an answer that max_output_tokens cut."""
+    whole = response([message("m", "Hi")], usage=usage_of(3, 8))
+    frames = [whole] if event else [*events_of(whole)]
+    assert [said(frames, event, limit=limit)[2] for limit in (None, 9, 8)] == [
+        "stop", "stop", "length",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", ["", BODY])
+def test_so_is_a_context_that_is_full(event: str) -> None:
+    whole = response([message("m", "Hi")], usage=usage_of(3, 8))
+    frames = [whole] if event else [*events_of(whole)]
+    finishes = [said(frames, event, context=context)[2] for context in (None, 12, 11, 10)]
+    assert finishes == ["stop", "stop", "length", "length"]
+
+
+@pytest.mark.parametrize("then", [[], [{"type": "response.output_text.done", "text": "Hi"}]])
+def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
+    assert type(failed([delta("Hi"), *then])) is IncompleteAnswer
+    begun = response([message("m", "Hi")], "in_progress")
+    assert type(failed([begun], BODY)) is IncompleteAnswer
+    assert type(failed([{"type": "response.created", "response": response([])}])) is MalformedAnswer
+
+
+def test_text_behind_completed_belongs_to_the_answer() -> None:
+    late = [delta("mo", item_id="m2"), delta("re", item_id="m2"), ended()]
+    came, done = decoded([delta("Hi ", item_id="m"), ended(), *late])
+    assert (done["text"], done["finish_reason"]) == ("Hi more", "stop")
+    assert not [one for one in came if isinstance(one, Note)]
+
+
+def test_done_is_no_end() -> None:
+    decoder = ResponsesDecoder(True)
+    came = [*decoder.read(delta("Hi")), *decoder.read({}, "[DONE]")]
+    assert (len(came), decoder.ended) == (1, False)
+    assert [*decoder.read(ended())] == []
+    assert (decoder.ended, decoder.over) == (True, True)
+
+
+def test_usage_is_mapped() -> None:
+    counts = usage_of(11, 7, reasoning=5, cached=3)
+    usage = decoded([response([message("m", "Hi")], usage=counts)], BODY)[1]["usage"]
+    assert usage == {
+        "prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "reasoning_tokens": 5,
+        "cached_tokens": 3, "estimated": False,
+    }  # fmt: skip
+    bare = decoded([response([message("m", "Hi")], usage={"input_tokens": 1})], BODY)[1]["usage"]
+    assert (bare["prompt_tokens"], bare["completion_tokens"], bare["cached_tokens"]) == (
+        1, None, None,
+    )  # fmt: skip
+
+
+CODES: list[tuple[str, type[EasyLLMError]]] = [
+    ("server_error", BusyError),
+    ("rate_limit_exceeded", BusyError),
+    ("vector_store_timeout", BusyError),
+    ("insufficient_quota", BillingError),
+    ("invalid_prompt", RefusedError),
+    ("image_too_large", TooLargeError),
+    ("image_parse_error", RefusedError),
+    ("failed_to_download_image", RefusedError),
+    ("unsupported_image_media_type", RefusedError),
+    ("data_residency_mismatch", RefusedError),
+    ("image_content_policy_violation", FilteredError),
+    ("bio_policy", FilteredError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), CODES)
+def test_a_failure_by_its_code(code: str, kind: type[EasyLLMError]) -> None:
+    told = {"code": code, "message": "It went wrong."}
+    whole = response([], "failed", error=told)
+    for error in (
+        failed([delta("Hi"), {"type": "response.failed", "response": whole}]),
+        failed([whole], BODY),
+        failed([delta("Hi"), {"type": "error", "param": None, **told}]),
+        failed([{"type": "error", "error": told}]),
+    ):
+        assert type(error) is kind
+        assert error.message == "It went wrong."
+
+
+def test_a_failure_without_an_error_is_busy() -> None:
+    assert type(failed([ended("failed")])) is BusyError
+
+
+SHAPES: list[Any] = [
+    {"type": "response.output_text.delta", "delta": {"text": "x"}},
+    {"type": "response.output_text.delta", "delta": None},
+    {"type": "response.content_part.done", "part": "x"},
+    {"type": "response.content_part.done", "part": {"type": "audio", "text": "x"}},
+    {"type": "response.output_item.done", "item": {"type": "message", "content": "x"}},
+    {"type": "response.output_item.done", "item": None},
+    {"type": "response.output_item.done", "item": {"content": [{"type": "refusal", "refusal": 1}]}},
+    {"type": 7}, {"type": None}, {},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", SHAPES)
+def test_a_frame_of_another_shape_says_nothing(frame: Any) -> None:
+    assert said([delta("Hi", item_id="m"), frame, ended()]) == (None, "Hi", "stop")
+
+
+def test_an_id_of_its_own_in_every_event_is_linear() -> None:
+    """As some gateways send; to look for the newest item among all took minutes."""
+    decoder = ResponsesDecoder(stream=True)
+    began = time.process_time()
+    for number in range(60_000):
+        list(decoder.read(delta("x", item_id=f"m{number}")))
+    assert time.process_time() - began < 10

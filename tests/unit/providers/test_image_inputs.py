@@ -1,0 +1,183 @@
+"""Kinds of images: those that a vendor does not take are refused before anything is sent."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import UsageError
+from easyllm_cli.image_header import sniff
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
+from easyllm_cli.providers import provider_for
+from easyllm_cli.providers.image_inputs import refuse_other_kinds
+from tests.support.adapters import ADAPTERS, Adapter
+from tests.support.binary import Easyllm, only
+from tests.support.picture_files import HEIC, heif
+from tests.support.pictures import gif_1x1, png
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+KINDS = {
+    "png": png(1, 1, (0, 0, 0)),
+    "jpeg": b"\xff\xd8\xff\xe0" + bytes(20),
+    "webp": b"RIFF\0\0\0\0WEBPVP8 " + bytes(20),
+    "gif": gif_1x1(),
+    "bmp": b"BM" + bytes(60),
+    "heic": HEIC,
+    "heif": heif(b"mif1", b"avif", b"mif1", b"miaf"),
+}
+USUAL = {"png", "jpeg", "webp", "gif"}
+GATEWAY = "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (heif(b"heic", b"mif1", b"heic"), "image/heic"),
+        (heif(b"mif1", b"mif1", b"heic"), "image/heic"),
+        (heif(b"mif1", b"miaf", b"MiHB", b"hevc"), "image/heic"),
+        (heif(b"mif1"), "image/heic"),
+        (heif(b"mif1", b"avif", b"mif1", b"miaf"), "image/heif"),
+        (heif(b"mif1", b"mif1", b"avif", b"miaf", b"MA1B"), "image/heif"),
+        (heif(b"msf1", b"avis", b"msf1"), "image/heif"),
+        (heif(b"avif", b"mif1", b"heic"), None),
+        (heif(b"isom", b"heic"), None),
+    ],
+)
+def test_a_heif_is_told_by_its_brands(data: bytes, kind: str | None) -> None:
+    assert sniff(data) == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (heif(b"avif", b"avif", b"mif1"), "AVIF"),
+        (heif(b"avis", b"avif"), "AVIF"),
+        (b"II*\0" + bytes(20), "TIFF"),
+        (b"MM\0*" + bytes(20), "TIFF"),
+        (b"\xff\x0a" + bytes(20), "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(20), "JPEG XL"),
+        (b"%PDF-1.7\n", "PDF"),
+    ],
+)
+def test_what_no_model_takes_is_named(data: bytes, kind: str) -> None:
+    with pytest.raises(UsageError, match=f"not an image that models take: {kind}") as caught:
+        Image.of_bytes(data, "a.jpg")
+    assert "PNG or JPEG" in caught.value.hint
+
+
+def taken(provider: str, model: str = "m", endpoint: str | None = None) -> set[str]:
+    """The kinds that are not refused."""
+    profile = Profile.of({"provider": provider, "model": model, "endpoint": endpoint})
+    made = set()
+    for kind, data in KINDS.items():
+        asked = [Message("user", ("hi", Image.of_bytes(data, f"a.{kind}")))]
+        try:
+            refuse_other_kinds(asked, endpoint_of(profile), provider, model)
+            made.add(kind)
+        except UsageError:
+            continue
+    return made
+
+
+def test_the_refusal_names_who_what_and_how() -> None:
+    asked = [Message("user", ("hi", Image.of_bytes(HEIC, "a.heic")))]
+    at = endpoint_of(Profile.of({"provider": "openai", "endpoint": "https://api.x.ai/v1"}))
+    with pytest.raises(UsageError) as caught:
+        refuse_other_kinds(asked, at, "openai", "grok-4")
+    assert str(caught.value) == (
+        "api.x.ai takes no image/heic (a.heic): convert the picture to PNG or JPEG"
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "kinds"),
+    [
+        ("openai", USUAL), ("openrouter", USUAL), ("mistral", USUAL), ("moonshot", USUAL),
+        ("xai", {"png", "jpeg"}), ("zhipu", {"png", "jpeg"}),
+        ("fireworks", {"png", "jpeg", "gif", "bmp"}), ("llamacpp", {"png", "jpeg", "gif", "bmp"}),
+        ("groq", set(KINDS)), ("together", set(KINDS)), ("vllm", set(KINDS)),
+        ("lmstudio", set(KINDS)), ("alibailian", set(KINDS)),
+    ],
+)  # fmt: skip
+def test_the_kinds_that_a_vendor_documents(provider: str, kinds: set[str]) -> None:
+    assert taken(provider) == kinds
+
+
+@pytest.mark.parametrize(
+    ("url", "kinds"),
+    [
+        ("https://api.openai.com/v1", USUAL), ("https://api.anthropic.com/v1", USUAL),
+        ("https://api.x.ai/v1", {"png", "jpeg"}), ("https://gateway.example/v1", set(KINDS)),
+        ("http://127.0.0.1:1234/v1", set(KINDS)),
+    ],
+)  # fmt: skip
+def test_a_vendor_is_known_by_its_host(url: str, kinds: set[str]) -> None:
+    assert taken("openai", endpoint=url) == kinds
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "kinds"),
+    [
+        ("openai", "gpt-4o", USUAL), ("openai", "openai/gpt-5.2", USUAL), ("openai", "o3", USUAL),
+        ("openai", "gemma-3", set(KINDS)), ("openai", "gpt-oss-20b", set(KINDS)),
+        ("xai", "grok-4", {"png", "jpeg"}), ("openrouter", "a/b", USUAL),
+    ],
+)  # fmt: skip
+def test_a_gateway_in_the_vendor_s_place(
+    provider: str, model: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OPENAI_BASE_URL may name any server, so there the model tells."""
+    monkeypatch.setenv(f"{provider.upper()}_BASE_URL", GATEWAY)
+    assert taken(provider, model) == kinds
+
+
+@pytest.mark.parametrize("keys", [
+    {"provider": "openai", "model": "gpt-4o"},
+    {"provider": "openai", "model": "gpt-4o", "transport": "sdk"},
+    {"provider": "openai", "model": "gpt-5", "api": "responses"},
+    {"provider": "openrouter", "model": "a/b"},
+    {"provider": "xai", "model": "grok-4"},
+    {"provider": "gemini", "model": "gemini-2.5-flash"},
+])  # fmt: skip
+async def test_nothing_is_asked_before_the_refusal(keys: dict[str, Any]) -> None:
+    """No key is there, and no network: neither is looked for."""
+    provider = provider_for(Profile.of(keys))
+    asked = [Message("user", ("hi", Image.of_bytes(KINDS["bmp"], "a")))]
+    with pytest.raises(UsageError, match="takes no image/bmp"):
+        await provider.chat(asked)
+    await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    "args", [("vision", "a.heic", "hi"), ("chat", "-a", "a.heic", "hi"),
+             ("cot", "-a", "a.heic", "hi"), ("chat", "--messages", "list.json")],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_way_to_name_an_image(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    (easyllm.home / "a.heic").write_bytes(HEIC)
+    url = "data:image/jpeg;base64," + base64.b64encode(HEIC).decode()
+    part = '{"type": "image_url", "image_url": {"url": "' + url + '"}}'
+    (easyllm.home / "list.json").write_text('[{"role": "user", "content": [' + part + "]}]")
+    with StandIn(OpenAIServer().handle) as server:
+        env = {"XAI_BASE_URL": f"{server.url}/v1", "XAI_API_KEY": "test-key"}
+        ran = easyllm.run(*args, "-p", "xai:grok-4", env=env)
+        assert (ran.code, ran.out, server.requests) == (2, b"", [])
+    assert "xai takes no image/heic" in ran.complaint
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+def test_another_s_server_gets_what_there_is(easyllm: Easyllm, adapter: Adapter) -> None:
+    """Only Ollama and Gemini, whose own adapters they are, refuse at any address."""
+    (easyllm.home / "a.bmp").write_bytes(KINDS["bmp"])
+    with StandIn(scripted(adapter.script("red"))) as server:
+        keys = {"model": adapter.seer, "api": adapter.api, "transport": adapter.transport}
+        profiles = only(server, adapter.provider, **keys)
+        ran = easyllm.run("vision", "a.bmp", "describe", profiles=profiles)
+    refuses = adapter.provider in ("ollama", "gemini")
+    assert ran.code == (2 if refuses else 0), ran.err
+    assert ("takes no image/bmp" in ran.err) == refuses

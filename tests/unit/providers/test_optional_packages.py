@@ -1,0 +1,82 @@
+"""An optional package that is missing is one line that names the extra, and nothing else is."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import easyllm_cli.providers
+from easyllm_cli import ConfigError, LLMService
+from easyllm_cli.errors import EXTRAS, not_installed
+from easyllm_cli.providers import ADAPTERS, provider_class
+from easyllm_cli.vendors import VENDORS, Vendor
+from tests.support import ROOT
+from tests.support.asking import messages
+
+
+def adapter_that(imports: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts a provider `wants` into the registry, whose file begins with an import."""
+    name = f"wants_{abs(hash(imports))}"
+    (folder / f"{name}.py").write_text(f"{imports}\nclass Wants: ...\n")
+    monkeypatch.setattr(
+        easyllm_cli.providers, "__path__", [*easyllm_cli.providers.__path__, str(folder)]
+    )
+    monkeypatch.setitem(ADAPTERS, "wants", (name, "Wants"))
+    monkeypatch.setitem(VENDORS, "wants", Vendor("wants", "http://127.0.0.1:9", ()))
+
+
+@pytest.mark.parametrize(
+    ("imports", "extra"),
+    [
+        ("import litellm", "litellm"),
+        ("from litellm.utils import x", "litellm"),
+        ("import google.generativeai", "gemini"),
+        ("from sqlalchemy.orm import Session", "db"),
+    ],
+)
+async def test_the_line_names_the_extra(
+    imports: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter_that(imports, tmp_path, monkeypatch)
+    with pytest.raises(ConfigError) as caught:
+        await LLMService().chat({"provider": "wants"}, messages())
+    assert str(caught.value).endswith(f"(provider wants): pip install 'easyllm-cli[{extra}]'")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_public_name_that_needs_one_names_the_extra() -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'easyllm-cli\[litellm\]'"):
+        _ = easyllm_cli.LiteLLMProvider
+
+
+@pytest.mark.parametrize("imports", ["import nowhere_at_all", "from json import nonsense"])
+def test_another_failure_is_not_taken_for_it(
+    imports: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter_that(imports, tmp_path, monkeypatch)
+    with pytest.raises(ImportError):
+        provider_class("wants")
+
+
+def test_only_a_package_that_is_missing_counts() -> None:
+    assert not_installed(ModuleNotFoundError("no", name="litellm.types")) is not None
+    assert not_installed(ImportError("cannot import name", name="litellm")) is None
+    assert not_installed(ModuleNotFoundError("no", name="litellm_proxy")) is None
+
+
+def test_every_extra_that_is_named_is_one_of_ours() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
+
+
+def test_installed_plugins_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "acme_models-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-models\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[easyllm_cli.providers]\nacme = acme_models:Provider\nopenai = acme_models:Other\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    listed = LLMService().list_supported_providers()
+    assert listed == [*VENDORS, "acme"]

@@ -1,0 +1,93 @@
+"""A prompt that a server may have cut is told; Ollama is asked to refuse it instead."""
+
+import pytest
+
+from easyllm_cli.errors import TooLargeError
+from easyllm_cli.messages import Message
+from easyllm_cli.providers.prompt_size import cannot_hold
+from tests.support.adapters import HTTP, NATIVE
+from tests.support.asking import bodies, events, failure, notes, openai, profile
+from tests.support.standins.ollama import OllamaServer
+from tests.support.standins.request import Request
+from tests.support.standins.script import DONE, Script, chunk, ndjson, scripted, usage_chunk
+from tests.support.standins.server import Reply, StandIn
+
+OLLAMA = next(one for one in HTTP if one.provider == "ollama")
+
+
+def ollama_counting(tokens: int) -> Script:
+    end = {"message": {"content": ""}, "done": True, "done_reason": "stop", "eval_count": 1}
+    return Script(NATIVE.text("Yes."), ndjson({**end, "prompt_eval_count": tokens}))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "the input length exceeds the context length",
+        "the request exceeds the available context size; set truncate to shorten it",
+        "prompt too long; exceeded max context length by 9 tokens",
+    ],
+)
+async def test_ollama_is_asked_to_refuse_what_does_not_fit(words: str) -> None:
+    with StandIn(scripted(OLLAMA.refusal(400, words))) as server:
+        error = await failure(TooLargeError, profile("ollama", server.url))
+        assert [body["truncate"] for body in bodies(server)] == [False]
+    assert "num_ctx" in error.hint
+    assert error.message == words
+
+
+async def test_a_server_without_the_field_is_asked_once_more() -> None:
+    good = OllamaServer()
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if "truncate" in request.json:
+            await reply.json({"error": 'json: unknown field "truncate"'}, 400)
+        else:
+            await good.handle(request, reply)
+
+    with StandIn(handle) as server:
+        came = await events(profile("ollama", server.url, model="llama3.2", strict=True))
+        assert len(server.requests) == 2
+    assert notes(came) == []
+
+
+async def test_the_users_own_truncate_is_sent() -> None:
+    with StandIn(OllamaServer().handle) as server:
+        await events(profile("ollama", server.url, model="llama3.2", truncate=True))
+        assert bodies(server)[0]["truncate"] is True
+
+
+@pytest.mark.parametrize(
+    ("tokens", "told"), [(4096, True), (9100, False), (256, True), (0, False), (1, False)]
+)
+async def test_a_count_that_cannot_hold_the_text_is_told(tokens: int, told: bool) -> None:
+    with StandIn(scripted(ollama_counting(tokens))) as server:
+        came = await events(profile("ollama", server.url), text="word " * 9000)
+    assert [("num_ctx" in note, str(tokens) in note) for note in notes(came)] == [(True, True)] * (
+        told
+    )
+
+
+async def test_other_protocols_tell_it_too() -> None:
+    script = Script(chunk("Yes."), chunk(finish="stop"), usage_chunk(2048, 1), DONE)
+    with StandIn(scripted(script)) as server:
+        came = await events(openai(server), text="word\n" * 9000)
+    assert "2048" in notes(came)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "wrong"),
+    [
+        ("one two three four five six " * 100, 500, True),
+        ("one two three four five six " * 100, 600, False),
+        ("one two three four five six " * 100, 1, False),
+        ("\u4e2d\u6587" * 9000, 4000, True),
+        ("\u4e2d\u6587" * 9000, 9000, False),
+        (" " * 100_000, 10, False),
+        ("=" * 100_000, 10, False),
+        ("a b " * 200_000, 399_000, True),
+        ("a b " * 200_000, 400_000, False),
+    ],
+)
+def test_how_few_tokens_can_hold_a_text(text: str, tokens: int, wrong: bool) -> None:
+    assert cannot_hold(tokens, [Message("user", (text,))]) is wrong

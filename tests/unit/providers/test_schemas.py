@@ -1,0 +1,178 @@
+"""A schema on the wire: each protocol's own field, strict or not, refused or not taken at all."""
+
+import json
+from typing import Any
+
+import pytest
+
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import RefusedError
+from easyllm_cli.messages import Message
+from easyllm_cli.providers.openai.json_schema import is_strict
+from easyllm_cli.vendors import VENDORS
+from tests.support.asking import Json, answer, failure, openai, opened, profile
+from tests.support.standins.script import DONE, Script, chunk, compact, ndjson, scripted
+from tests.support.standins.server import StandIn
+
+PERSON: Json = {"type": "object", "properties": {"name": {"type": "string"}}}
+STRICT: Json = {**PERSON, "required": ["name"], "additionalProperties": False}
+SYSTEM = [Message("system", ("Be brief.",)), Message("user", ("hi",))]
+CHAT = [name for name, vendor in VENDORS.items() if vendor.adapter in ("openai", "openrouter")]
+
+
+async def body_of(asked: Profile, messages: list[Message]) -> Json:
+    """What would be sent."""
+    async with opened(asked) as provider:
+        return provider.dry_request(messages, True).body or {}
+
+
+@pytest.mark.parametrize("provider", CHAT)
+async def test_chat_completions(provider: str) -> None:
+    asked = Profile.of({"provider": provider, "model": "m"})
+    plain = await body_of(asked, SYSTEM)
+    body = await body_of(asked.with_(schema=STRICT), SYSTEM)
+    sent = body.pop("response_format")
+    if VENDORS[provider].takes_schema:
+        named = {"name": "answer", "schema": STRICT, "strict": True}
+        assert sent == {"type": "json_schema", "json_schema": named}
+        assert body == plain
+        return
+    # The schema stands in the one system message, behind the user's own words.
+    assert sent == {"type": "json_object"}
+    instruction, question = body["messages"]
+    assert instruction["role"] == "system"
+    assert instruction["content"].startswith("Be brief.\n\n")
+    assert "JSON" in instruction["content"]
+    assert instruction["content"].endswith(json.dumps(STRICT))
+    assert question == {"role": "user", "content": "hi"}
+
+
+def test_only_deepseek_takes_no_schema() -> None:
+    """Whoever else is marked needs a fact behind it (vendors.py)."""
+    assert [name for name, one in VENDORS.items() if not one.takes_schema] == ["deepseek"]
+
+
+async def test_ollama() -> None:
+    body = await body_of(profile("ollama", "http://127.0.0.1:9").with_(schema=PERSON), SYSTEM)
+    assert body["format"] == PERSON
+    assert "options" not in body
+
+
+IN_AN_ARRAY = {"type": "array", "items": STRICT}
+STRICTNESS: list[tuple[Json, bool]] = [
+    (STRICT, True),
+    (PERSON, False),
+    ({**STRICT, "required": []}, False),
+    ({**STRICT, "additionalProperties": {"type": "string"}}, False),
+    ({**STRICT, "properties": {"name": PERSON}}, False),
+    ({**STRICT, "properties": {"name": {"type": "array", "items": STRICT}}}, True),
+    ({**STRICT, "properties": {"name": {"type": "array", "items": PERSON}}}, False),
+    ({**STRICT, "properties": {"name": {"anyOf": [STRICT, {"type": "null"}]}}}, True),
+    ({**STRICT, "properties": {"name": {"anyOf": [PERSON]}}}, False),
+    ({**STRICT, "properties": {"name": {"$ref": "#/$defs/p"}}, "$defs": {"p": STRICT}}, True),
+    ({**STRICT, "properties": {"name": {"$ref": "#/$defs/p"}}, "$defs": {"p": PERSON}}, False),
+    ({**STRICT, "properties": {"name": {"type": "string", "minLength": 1}}}, False),
+    ({**STRICT, "properties": {"name": True}}, False),
+    ({**STRICT, "properties": {"name": {"type": "string", "format": "email"}}}, True),
+    ({**STRICT, "properties": {"name": {"type": "string", "format": "colour"}}}, False),
+    ({**STRICT, "properties": {"name": {"type": ["object", "null"]}}}, False),
+    ({**STRICT, "allOf": [PERSON]}, False),
+    ({**STRICT, "$schema": "https://json-schema.org/draft/2020-12/schema"}, True),
+]
+
+
+@pytest.mark.parametrize(("schema", "strict"), STRICTNESS)
+def test_strict_where_the_whole_schema_is(schema: Json, strict: bool) -> None:
+    assert is_strict(schema) is strict
+
+
+async def test_strict_needs_an_object_at_the_top() -> None:
+    asked = Profile.of({"provider": "openai", "model": "m"})
+    for schema in (IN_AN_ARRAY, {"anyOf": [STRICT]}):
+        assert is_strict(schema)
+        sent = (await body_of(asked.with_(schema=schema), SYSTEM))["response_format"]
+        assert sent["json_schema"]["strict"] is False
+
+
+def refusal(status: int, error: Any) -> Script:
+    return Script(compact({"error": error}), status=status, content_type="application/json")
+
+
+HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
+REFUSALS = [
+    (
+        "openai",
+        refusal(400, {"message": "Invalid schema for response_format 'answer'", "code": None}),
+        "response_format=",
+    ),
+    (
+        "openai",
+        refusal(422, {"message": "response_format.type `json_schema` is unavailable now"}),
+        "response_format=",
+    ),
+    (
+        "ollama",
+        refusal(400, "json: cannot unmarshal object into Go struct field ChatRequest.format"),
+        "format=json",
+    ),
+    (
+        "gemini",
+        refusal(
+            400,
+            {
+                "code": 400, "status": "INVALID_ARGUMENT",
+                "message": "* GenerateContentRequest.generation_config.response_schema: too deep",
+            },
+        ),
+        "responseSchema=null",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("provider", "script", "option"), REFUSALS)
+async def test_a_refused_schema_is_an_error_and_not_left_out(
+    provider: str, script: Script, option: str
+) -> None:
+    with StandIn(scripted(script, HELLO)) as server:
+        asked = profile(provider, server.url).with_(schema=STRICT)
+        error = await failure(RefusedError, asked)
+        assert len(server.requests) == 1
+    assert error.exit_code == 4
+    assert f"-o {option}" in error.hint
+
+
+async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
+    words = {
+        "message": "Invalid schema for response_format 'answer'",
+        "param": "text.format.schema",
+    }
+    with StandIn(scripted(refusal(400, words))) as server:
+        asked = openai(server, api="responses").with_(schema=STRICT)
+        error = await failure(RefusedError, asked)
+    option = """text='{"format": {"type": "json_object"}}'"""
+    assert f"-o {option} asks for JSON alone" in error.hint
+    own = Profile.of({"text": {"format": {"type": "json_object"}}})
+    followed = asked.with_(options=own.options)
+    assert (await body_of(followed, SYSTEM))["text"] == {"format": {"type": "json_object"}}
+
+
+async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
+    """The request is repeated without what nobody asked for; the schema stays in it."""
+    with StandIn(scripted(refusal(400, {"message": "no"}), HELLO)) as server:
+        asked = openai(server, send_defaults=True).with_(schema=STRICT)
+        assert (await answer(asked))["text"] == "Hello"
+        first, second = (request.json for request in server.requests)
+    assert "temperature" in first
+    assert "temperature" not in second
+    assert first["response_format"] == second["response_format"]
+
+
+async def test_an_option_of_the_users_wins() -> None:
+    own = {"type": "json_object"}
+    asked = Profile.of({"provider": "openai", "model": "m", "options": {"response_format": own}})
+    assert (await body_of(asked.with_(schema=STRICT), SYSTEM))["response_format"] == own
+    native = ndjson({"message": {"content": "{}"}, "done": True, "done_reason": "stop"})
+    with StandIn(scripted(Script(native, content_type="application/x-ndjson"))) as server:
+        asked = profile("ollama", server.url, options={"format": "json"}).with_(schema=STRICT)
+        await answer(asked)
+        assert server.requests[0].json["format"] == "json"

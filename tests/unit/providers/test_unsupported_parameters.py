@@ -1,0 +1,175 @@
+"""A request that is refused for one parameter is mended once, and the server's taste remembered."""
+
+import pytest
+
+from easyllm_cli.config.profile import DEFAULTS, Profile
+from easyllm_cli.errors import RefusedError, TooLargeError
+from easyllm_cli.messages import Message
+from easyllm_cli.providers import provider_for
+from easyllm_cli.providers.http import HTTPProvider
+from tests.support.adapters import HTTP, KEY, Adapter
+from tests.support.asking import Json, bodies, events, failure, notes, openai
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.request import Request
+from tests.support.standins.server import Reply, StandIn
+
+SOFT = {
+    "openai": ("temperature", "max_tokens", "top_p"),
+    "openai-responses": ("temperature", "max_output_tokens", "top_p"),
+    "openrouter": ("temperature", "max_tokens", "top_p"),
+    "ollama": ("options",),
+    "gemini": ("generationConfig",),
+}
+every_adapter = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.name)
+
+
+class Picky:
+    """Answers like the adapter's stand-in, but refuses bodies in which any of the names stands."""
+
+    def __init__(self, adapter: Adapter, names: tuple[str, ...], status: int, words: str) -> None:
+        self.adapter = adapter
+        self.names = names
+        self.status = status
+        self.words = words
+        self.good = adapter.server()
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        if any(b'"%b"' % name.encode() in request.body for name in self.names):
+            await reply.json(self.adapter.wire.error(self.status, self.words), self.status)
+        else:
+            await self.good.handle(request, reply)
+
+
+async def test_soft_defaults_are_sent_and_kept_where_they_are_taken() -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        assert notes(await events(openai(server, model="gpt-4o", send_defaults=True))) == []
+        assert len(server.requests) == 1
+        assert {key: bodies(server)[0][key] for key in DEFAULTS} == DEFAULTS
+
+
+@every_adapter
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_soft_defaults_are_left_out_together_once(
+    adapter: Adapter, status: int, stream: bool
+) -> None:
+    picky = Picky(adapter, SOFT[adapter.name], status, "something is too much here")
+    with StandIn(picky.handle) as server:
+        came = await events(adapter.profile(server, send_defaults=True, strict=True), stream)
+        first, second = bodies(server)
+        assert came[-1].kind == "done"
+        assert notes(came) == []
+        assert all(name in first for name in SOFT[adapter.name])
+        assert not set(SOFT[adapter.name]) & set(second)
+        assert {**first, **second} == first
+
+
+async def test_soft_defaults_stay_beside_what_the_user_set() -> None:
+    picky = Picky(HTTP[0], ("temperature", "top_p"), 400, "no sampling please")
+    with StandIn(picky.handle) as server:
+        asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True, max_tokens=9)
+        assert (await events(asked))[-1].kind == "done"
+        assert [body["max_tokens"] for body in bodies(server)] == [9, 9]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_soft_defaults_are_not_taken_back_for_other_failures(status: int) -> None:
+    picky = Picky(HTTP[0], ("temperature",), status, "temperature")
+    with StandIn(picky.handle) as server:
+        asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True)
+        with pytest.raises(Exception, match="temperature"):
+            await events(asked)
+        assert len([one for one in server.requests if one.method == "POST"]) == 1
+
+
+async def test_refused_without_the_defaults_too_is_an_error() -> None:
+    picky = Picky(HTTP[0], ("messages",), 413, "much too long")
+    with StandIn(picky.handle) as server:
+        await failure(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
+        assert len(server.requests) == 2
+        assert not set(DEFAULTS) & set(bodies(server)[1])
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("gpt-4o", {"temperature", "top_p", "max_completion_tokens"}),
+        ("gpt-5", {"max_completion_tokens"}),
+        ("o3", {"max_completion_tokens"}),
+        ("o3-mini", {"max_completion_tokens"}),
+        ("gpt-5.1-codex-mini", {"max_completion_tokens"}),
+        ("gpt-5.5", {"max_completion_tokens"}),
+        ("gpt-5.1", {"temperature", "top_p", "max_completion_tokens"}),
+        ("gpt-5-chat-latest", {"temperature", "top_p", "max_completion_tokens"}),
+    ],
+)
+def test_soft_defaults_by_family_on_openais_own_host(model: str, sent: set[str]) -> None:
+    asked = {"provider": "openai", "model": model, "api_key": KEY, "send_defaults": True}
+    assert official_body(asked) & {*DEFAULTS, "max_completion_tokens"} == sent
+
+
+def test_soft_defaults_make_room_for_effort() -> None:
+    asked = {"provider": "openai", "model": "gpt-5.1", "api_key": KEY, "send_defaults": True}
+    assert "temperature" not in official_body(asked | {"reasoning": "high"})
+    assert "temperature" in official_body(asked | {"model": "gpt-5.5", "reasoning": "off"})
+
+
+def official_body(config: Json) -> set[str]:
+    """The fields that would be sent to the vendor's own host."""
+    provider = provider_for(Profile.of(config))
+    assert isinstance(provider, HTTPProvider)
+    request = provider.request([Message("user", ("hi",))], True)
+    assert request.url == "https://api.openai.com/v1/chat/completions"
+    return set(request.body or {})
+
+
+HARD = {
+    "openai": ("temperature", "top_p", "seed", "stop", "top_k", "reasoning_effort"),
+    "openai-responses": ("temperature", "top_p", "max_output_tokens", "effort", "summary"),
+    "openrouter": ("temperature", "top_p", "seed", "stop", "top_k", "reasoning"),
+    "ollama": ("temperature", "top_p", "seed", "stop", "top_k", "num_predict", "think"),
+    "gemini": ("temperature", "topP", "seed", "stopSequences", "topK", "maxOutputTokens",
+               "thinkingConfig"),
+}  # fmt: skip
+SET = {"temperature": 0.2, "top_p": 0.5, "seed": 1, "stop": ["x"], "top_k": 5, "max_tokens": 99}
+CASES = [(adapter, name) for adapter in HTTP for name in HARD[adapter.name]]
+hard_cases = pytest.mark.parametrize(
+    ("adapter", "name"), CASES, ids=[f"{adapter.name}-{name}" for adapter, name in CASES]
+)
+
+
+def every_key(adapter: Adapter) -> Json:
+    """Every sampling parameter that the protocol has."""
+    absent = ("seed", "stop", "top_k") if adapter.api == "responses" else ()
+    return {key: value for key, value in SET.items() if key not in absent}
+
+
+def picky_about(adapter: Adapter, name: str) -> Picky:
+    words = {"gemini": f"Invalid value: {name} is not supported for this model."}
+    usual = f"Unsupported parameter: '{name}' is not supported with this model."
+    return Picky(adapter, (name,), 400, words.get(adapter.provider, usual))
+
+
+@hard_cases
+async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None:
+    with StandIn(picky_about(adapter, name).handle) as server:
+        asked = adapter.profile(
+            server, **every_key(adapter), model=adapter.thinker, reasoning="high"
+        )
+        came = await events(asked)
+        first, second = (request.body.decode() for request in server.requests)
+        assert f'"{name}"' in first
+        assert f'"{name}"' not in second
+        assert second.count('":') >= first.count('":') - 3, "nothing else was left out"
+    assert len(notes(came)) == 1
+    assert name in notes(came)[0]
+    assert came[-1].kind == "done"
+
+
+@hard_cases
+async def test_hard_and_strict_is_an_error(adapter: Adapter, name: str) -> None:
+    with StandIn(picky_about(adapter, name).handle) as server:
+        keys: Json = {"model": adapter.thinker, "reasoning": "high", "strict": True}
+        error = await failure(RefusedError, adapter.profile(server, **every_key(adapter), **keys))
+        assert len(server.requests) == 1
+    assert name in error.message

@@ -1,0 +1,173 @@
+"""What one refusal taught: the answer's limit by its other name, silent mends, and the memory."""
+
+import pytest
+
+from easyllm_cli.errors import RefusedError
+from easyllm_cli.pipeline.collector import collect
+from tests.support.adapters import HTTP
+from tests.support.asking import (
+    Json,
+    bodies,
+    events,
+    failure,
+    messages,
+    notes,
+    openai,
+    opened,
+    profile,
+)
+from tests.support.standins.openai import OpenAIServer, refuse
+from tests.support.standins.request import Request
+from tests.support.standins.server import Reply, StandIn
+
+
+@pytest.mark.parametrize(
+    ("model", "old", "new"),
+    [
+        ("gpt-4o", "max_tokens", "max_completion_tokens"),
+        ("gpt-5", "max_completion_tokens", "max_tokens"),
+    ],
+)
+async def test_the_limit_is_sent_under_its_other_name(model: str, old: str, new: str) -> None:
+    with StandIn(OpenAIServer(models=[model], rejects={old}).handle) as server:
+        came = await events(openai(server, model=model, max_tokens=50, seed=1))
+        first, second = bodies(server)
+    assert (first.pop(old), second.pop(new)) == (50, 50)
+    assert first == second
+    assert notes(came) == []
+
+
+async def test_the_limit_under_both_names_refused_is_left_out() -> None:
+    names = {"max_tokens", "max_completion_tokens"}
+    with StandIn(OpenAIServer(rejects=names).handle) as server:
+        came = await events(openai(server, model="gpt-4o", max_tokens=50))
+        assert len(server.requests) == 3
+        assert not names & set(bodies(server)[2])
+    assert len(notes(came)) == 1
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_stream_options_are_ours_and_left_out_in_silence(strict: bool) -> None:
+    with StandIn(OpenAIServer(rejects={"stream_options"}).handle) as server:
+        came = await events(openai(server, model="gpt-4o", strict=strict))
+        assert ["stream_options" in body for body in bodies(server)] == [True, False]
+    assert notes(came) == []
+    assert came[-1].kind == "done"
+
+
+async def test_two_refused_parameters_are_both_left_out() -> None:
+    with StandIn(OpenAIServer(rejects={"temperature", "stream_options"}).handle) as server:
+        came = await events(openai(server, model="gpt-4o", temperature=0.1))
+        assert len(server.requests) == 3
+    assert len(notes(came)) == 1
+
+
+@pytest.mark.parametrize(
+    "keys", [{"temperature": 0.1}, {"send_defaults": True}, {"max_tokens": 50}]
+)
+async def test_what_was_refused_is_remembered(keys: Json) -> None:
+    refused = {"temperature", "max_tokens", "stream_options"}
+    with StandIn(OpenAIServer(rejects=refused).handle) as server:
+        async with opened(openai(server, model="gpt-4o", **keys)) as provider:
+            await collect(provider.stream(messages()))
+            before = len(server.requests)
+            assert before > 1
+            again = await collect(provider.stream(messages()))
+            assert len(server.requests) == before + 1
+            assert bodies(server)[-1] == bodies(server)[-2]
+        assert again["complete"] is True
+
+
+async def test_both_refused_names_of_the_limit_are_remembered() -> None:
+    # FAILS: the rename is applied after what is left out, so each request is refused once more.
+    names = {"max_tokens", "max_completion_tokens"}
+    with StandIn(OpenAIServer(rejects=names).handle) as server:
+        async with opened(openai(server, model="gpt-4o", max_tokens=50)) as provider:
+            for wanted in (3, 4):
+                await collect(provider.stream(messages()))
+                assert len(server.requests) == wanted
+
+
+async def test_another_provider_object_has_learnt_nothing() -> None:
+    with StandIn(OpenAIServer(rejects={"temperature"}).handle) as server:
+        for _ in range(2):
+            await events(openai(server, model="gpt-4o", temperature=0.1))
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "words", ["The messages are malformed.", "no such thing as a templerature"]
+)
+async def test_words_that_name_no_parameter_change_nothing(words: str) -> None:
+    async def handle(request: Request, reply: Reply) -> None:
+        raise refuse(400, words, code="invalid_value")
+
+    with StandIn(handle) as server:
+        await failure(RefusedError, openai(server, model="gpt-4o", temperature=0.1, seed=1))
+        assert len(server.requests) == 1
+
+
+async def test_a_parameter_named_by_param_alone_is_left_out() -> None:
+    """OpenAI names it in `param`, too, whatever its words are (WIRE §1a)."""
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if "temperature" in request.json:
+            raise refuse(
+                400, "Only the default is allowed.", code="unsupported_value", param="temperature"
+            )
+        await OpenAIServer().handle(request, reply)
+
+    with StandIn(handle) as server:
+        came = await events(openai(server, model="gpt-4o", temperature=0.1))
+        assert len(server.requests) == 2
+    assert len(notes(came)) == 1
+
+
+async def test_an_option_of_the_user_is_never_left_out() -> None:
+    """What `-o` sends is the user's own, and not ours to mend."""
+
+    async def handle(request: Request, reply: Reply) -> None:
+        raise refuse(400, "Unknown parameter: 'mirostat'.", code="unknown_parameter")
+
+    with StandIn(handle) as server:
+        await failure(RefusedError, openai(server, model="gpt-4o", mirostat=2))
+        assert len(server.requests) == 1
+
+
+SWITCHES: list[tuple[str, Json, str]] = [
+    ("siliconflow", {"think": True}, "enable_thinking"),
+    ("deepseek", {"think": True}, "thinking"),
+    ("deepseek", {"reasoning": "high"}, "thinking"),
+    ("vllm", {"think": True}, "chat_template_kwargs"),
+    ("groq", {"think": True}, "reasoning_format"),
+]
+
+
+@pytest.mark.parametrize(("provider", "keys", "name"), SWITCHES)
+async def test_a_refused_thinking_switch_is_left_out(provider: str, keys: Json, name: str) -> None:
+    with StandIn(OpenAIServer(rejects={name}).handle) as server:
+        asked = profile(provider, f"{server.url}/v1", model="gpt-4o", **keys)
+        came = await events(asked)
+        assert name not in bodies(server)[-1]
+    assert len(notes(came)) == 1
+
+
+UNWILLING: list[tuple[str, str, Json]] = [
+    ("ollama", "llama3.2", {"think": True}),
+    ("gemini", "gemini-2.0-flash", {"think": True}),
+    ("gemini", "gemini-2.5-pro", {"reasoning": "off"}),
+    ("openrouter", "vendor/encrypted", {"reasoning": "off"}),
+]
+
+
+@pytest.mark.parametrize(("provider", "model", "keys"), UNWILLING)
+async def test_thinking_is_left_out_by_the_servers_own_words(
+    provider: str, model: str, keys: Json
+) -> None:
+    """`"llama3.2" does not support thinking` and its like name no parameter (WIRE §3a, §6a)."""
+    adapter = next(one for one in HTTP if one.provider == provider)
+    with StandIn(adapter.server().handle) as server:
+        came = await events(adapter.profile(server, model=model, **keys))
+        assert len(server.requests) == 2
+    assert len(notes(came)) == 1
+    assert came[-1].kind == "done"

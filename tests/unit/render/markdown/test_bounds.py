@@ -1,0 +1,68 @@
+"""No text takes more than 8 bytes a character on a terminal, or is parsed again and again."""
+
+import os
+
+import pytest
+
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.live import LiveMarkdown
+from easyllm_cli.render.markdown.parser import bracketed
+from easyllm_cli.render.spans import paint, plain
+from tests.support.counting_stream import CountingStream
+
+SIZE = 16_000
+REPEATED = [
+    "**a ", "*a", "_a ", "~~a ", "***a", "*a_b", "[", "![", "[a](", "![](", "[[a]", "[a](b) ",
+    "[a](\U0001f600) ", "> ", "- ", "1. ", "`a", "`a`b", "<", "<a@b.c>", "|", "# a\n", "---\n",
+    "- - a\n", "a\\\n", ">\n", "- \n", "&amp;", "```\n", "\u3042*\u3042*",
+]  # fmt: skip
+TEXTS = {
+    **{text: text * (SIZE // len(text)) for text in REPEATED},
+    "emphasis closed": "**a " * 2000 + "b** " * 2000,
+    "code in every style": "# ***~~" + "`a`b" * 4000 + "~~***",
+    "deep quote": "> " * 30 + "a\\\n" * 2000,
+    "deep list": "- " * 15 + "a\\\n" * 2000,
+    "links to one long address": f"[a]: http://{'x' * 1000}\n\n" + "[a] " * 4000,
+    "pictures of one long address": f"[a]: http://{'x' * 1000}\n\n" + "![a]\n\n" * 2000,
+    "wide first column": f"|{'a' * 70}|b|\n|-|-|\n" + "|a|b|\n" * 2000,
+    "long headers": "|" + f"{'t' * 50}|" * 40 + "\n|" + "-|" * 40 + "\n" + "|a|b\n" * 2000,
+}
+
+
+@pytest.mark.parametrize("name", TEXTS, ids=ascii)
+def test_no_text_takes_more_than_eight_bytes_a_character(name: str) -> None:
+    text, stream = TEXTS[name], CountingStream()
+    live = LiveMarkdown(stream, colored=True, frame=1000)
+    live.write(text)
+    live.end()
+    os.close(stream.descriptor)
+    assert stream.bytes <= 8 * len(text)
+
+
+@pytest.mark.parametrize("name", TEXTS, ids=ascii)
+def test_a_whole_text_is_parsed_about_once(name: str) -> None:
+    document = Document(80)
+    document.feed(TEXTS[name])
+    document.end()
+    assert document.parsed_characters <= 2 * len(TEXTS[name])
+
+
+def test_what_would_take_too_much_is_shown_as_it_is_written() -> None:
+    document = Document(80)
+    document.feed("---\n" * 1000)
+    rows = [plain(row) for row in document.end() if row]
+    assert rows[0] == "─" * 24
+    assert rows.count("---") > 500
+
+
+def test_brackets_in_one_another_are_text() -> None:
+    assert bracketed("[" * 21)
+    assert bracketed("![" * 21)
+    assert not bracketed("[" * 20)
+    assert not bracketed("[a](b) " * 1000)
+    assert not bracketed("[[a][b]](c) " * 1000)
+
+
+def test_a_style_is_said_once() -> None:
+    row = (("a", "1"), ("b", "1;36"), ("c", "1"), ("d", ""))
+    assert paint(row, colored=True) == "\x1b[1ma\x1b[36mb\x1b[0;1mc\x1b[0md"

@@ -1,0 +1,187 @@
+"""Code on a terminal: exact, in colours that are the same at any split."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pygments.lexers import get_all_lexers
+from pygments.token import Token
+
+from easyllm_cli.render.markdown.code_fence import BATCH, HELD, MOST
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.syntax import LONGEST_LINE, START, Lexer
+from easyllm_cli.render.spans import Row, plain
+from tests.unit.render.markdown.test_document import at_once, rows
+
+HERE = Path(__file__)
+
+
+def block(text: str, info: str = "python") -> str:
+    return f"```{info}\n{text}\n```\n"
+
+
+@pytest.mark.parametrize("info", ["python", "c", "", "nonsense", "html+jinja", "console", "make"])
+def test_code_comes_out_exactly(info: str) -> None:
+    """Tabs, blanks at the end, blank lines and long lines; no column is added."""
+    text = "def f(x):\n\treturn x   \n\n\n" + "x = 1; " * 60 + "\n  <div>*a*</div> `b`\n\\(c\\)"
+    made = [plain(row) for row in at_once(block(text, info))]
+    assert made == [f"```{info}", *text.split("\n"), "```"]
+
+
+def test_a_fence_that_is_indented() -> None:
+    """As much is taken from its lines as stands before the fence, and no more."""
+    made = [plain(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
+    assert made == ["```", "a", "  b", "c", "```"]
+
+
+def test_code_in_a_list_and_in_a_quote() -> None:
+    """Behind what stands before each row it is as exact, blanks at the end too."""
+    made = [
+        plain(row) for row in at_once("- a\n  ```\n  x  \n\n    y\n  ```\n\n> ```\n> z  \n> ```\n")
+    ]
+    assert made == ["• a", "  ```", "  x  ", "", "    y", "  ```", "", "│ ```", "│ z  ", "│ ```"]
+
+
+def test_a_fence_of_four_holds_a_fence_of_three() -> None:
+    made = [plain(row) for row in at_once("````md\n```py\nx\n```\n````\nafter")]
+    assert made == ["```md", "```py", "x", "```", "```", "", "after"]
+
+
+def test_every_line_of_a_real_file_in_any_pieces() -> None:
+    text = block(HERE.read_text("utf-8").replace("```", ""))
+    whole = at_once(text)
+    assert rows([text]) == whole
+    assert rows(text) == whole
+    assert rows(text[at : at + 100] for at in range(0, len(text), 100)) == whole
+
+
+def test_colours_of_a_file_are_those_of_the_whole() -> None:
+    """Line by line with what is held back, against the lexer on all of it at once."""
+    text = HERE.read_text("utf-8").replace("```", "")
+    lines = text.rstrip("\n").split("\n")
+    assert at_once(block(text.rstrip("\n")))[1:-1] == Lexer("python").rows(lines)
+
+
+def test_a_comment_that_closes_late_is_recoloured() -> None:
+    """Its first line waits in the tail, and is done as a comment."""
+    document = Document(80)
+    document.feed("```js\nlet a;\n/* one\n")
+    done, tail = document.step()
+    assert [plain(row) for row in done] == ["```js"]
+    assert ("/* one", "") in tail[1]
+    document.feed("   two */\n```\n")
+    done, _ = document.step()
+    assert ("/* one", "2") in done[1]
+    assert ("   two */", "2") in done[2]
+
+
+@pytest.mark.parametrize("before", range(20))
+def test_a_comment_of_ten_lines_is_one_wherever_it_stands(before: int) -> None:
+    """JavaScript's lexer knows a comment only when it closes: ten lines wait for that."""
+    code = [f"let x{number};" for number in range(before)]
+    comment = ["/* it begins", *[f"goes on {number}" for number in range(8)], "ends */"]
+    made = rows(block("\n".join([*code, *comment, "let y;"]), "js"))
+    rows_of_it = made[1 + before : 1 + before + len(comment)]
+    assert rows_of_it == [((line, "2"),) for line in comment]
+
+
+def test_lines_leave_the_tail_in_time() -> None:
+    """At least ten stay open to recolouring, fewer than twenty, whatever the length."""
+    document = Document(80)
+    document.feed("```python\n")
+    counts = set()
+    for number in range(300):
+        document.feed(f"x = {number}\n")
+        counts.add(len(document.step()[1]))
+    assert set(range(HELD, BATCH)) <= counts
+    assert max(counts) < BATCH
+
+
+def test_a_comment_without_end_holds_no_more_than_it_may() -> None:
+    """A lexer that cannot stop inside of a token (Perl's POD) is made to."""
+    document = Document(80)
+    document.feed("```perl\n=head1 x\n")
+    most = 0
+    done: list[Row] = []
+    for number in range(2 * MOST):
+        document.feed(f"line {number} of the comment\n")
+        made, tail = document.step()
+        done += made
+        most = max(most, len(tail))
+    assert most < MOST + BATCH
+    assert [plain(row) for row in done[2:]] == [
+        f"line {number} of the comment" for number in range(len(done) - 2)
+    ]
+
+
+def test_a_line_of_data_has_no_colours() -> None:
+    long = '{"a": ' * LONGEST_LINE
+    assert Lexer("json").rows([long]) == [((long, ""),)]
+
+
+@pytest.mark.parametrize("name", ["python", "c", "js", "html", "rust", "yaml", "bash", "perl"])
+@settings(deadline=None)
+@given(data=st.data())
+def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
+    words = [
+        "def f(",
+        '"',
+        "'''",
+        "/*",
+        "*/",
+        "#",
+        "\\",
+        "${",
+        "<a b=",
+        "<!--",
+        "`",
+        "x",
+        " ",
+        "\t",
+    ]
+    text = st.lists(st.sampled_from(words) | st.text(max_size=4), max_size=8).map("".join)
+    lines = [
+        line.replace("\n", " ").replace("\r", " ")
+        for line in data.draw(st.lists(text, min_size=1, max_size=6))
+    ]
+    lexer = Lexer(name)
+    assert [plain(row) for row in lexer.rows(lines)] == lines
+    state = START
+    for line in lines:
+        made, states = lexer.batch([line], state)
+        assert [plain(row) for row in made] == [line]
+        state = states[0] or state
+
+
+@pytest.mark.parametrize("text", ["<!--", "a\n<!-- b\nc", "<!--\n<!--\n"])
+def test_a_lexer_that_goes_round_in_circles_ends(text: str) -> None:
+    """pygments 2.21 never comes back from this one."""
+    lines = text.split("\n")
+    assert [plain(row) for row in Lexer("mcschema").rows(lines)] == lines
+
+
+class Lossy:
+    """A lexer that leaves out hashes."""
+
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, object, str]]:
+        yield 0, Token.Keyword, text.replace("#", "")
+
+
+def test_a_lexer_that_loses_text_gives_no_colours() -> None:
+    lexer = Lexer("nonsense")
+    lexer._lexer = Lossy()
+    assert lexer.rows(["a", "a#b"]) == [(("a", "35"),), (("a#b", ""),)]
+
+
+def test_every_lexer_can_be_asked() -> None:
+    """None of pygments' own raises for a fence that is cut anywhere."""
+    text = '<a href="x">{{ b }}</a> /* c */ "d" \'e\' # f\n=begin\n$g = h(1);\n'
+    r = random.Random(1)
+    names = [aliases[0] for _, aliases, _, _ in get_all_lexers() if aliases]
+    for name in r.sample(names, 120):
+        for end in (len(text), 20, 40):
+            lines = text[:end].split("\n")
+            assert [plain(row) for row in Lexer(name).rows(lines)] == lines, name

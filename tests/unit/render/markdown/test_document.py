@@ -1,0 +1,273 @@
+"""Text to rows: the same at any split, code exact, nothing dropped, nothing that steers."""
+
+import random
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from easyllm_cli.render.markdown.document import Document
+from easyllm_cli.render.markdown.parser import parse
+from easyllm_cli.render.sanitize import Neutraliser, neutral
+from easyllm_cli.render.spans import Row, cells, paint, plain
+from tests.support.answers import answer, code, pieces
+from tests.support.commonmark import EXAMPLES
+from tests.unit.render.test_sanitize import PAYLOADS, harmless
+
+OURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def rows(parts: Iterable[str], width: int = 80) -> list[Row]:
+    """What is given for good, with a step after each part."""
+    document = Document(width)
+    made: list[Row] = []
+    for part in parts:
+        document.feed(part)
+        made += document.step()[0]
+    return made + document.end()
+
+
+def at_once(text: str, width: int = 80) -> list[Row]:
+    document = Document(width)
+    document.feed(text)
+    return document.end()
+
+
+def shown(text: str, width: int = 80) -> list[str]:
+    return [plain(row) for row in at_once(text, width)]
+
+
+def uses_a_later_definition(text: str) -> bool:
+    """Whether what stands before a definition looks different once that is known."""
+    found = parse(text, {}).found
+    lines = text.split("\n")
+    for label, one in found.items():
+        before = "\n".join(lines[: one["map"][0]])
+        known = {label: {"href": one["href"], "title": one["title"]}}
+        if repr(parse(before, known).blocks) != repr(parse(before, {}).blocks):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_commonmark_examples_character_by_character(number: int) -> None:
+    """Streamed as at once, styles too, but for a definition that comes after its use."""
+    text = EXAMPLES[number]
+    streamed, whole = rows(text), at_once(text)
+    if not uses_a_later_definition(text):
+        assert streamed == whole
+        return
+    assert streamed != whole, "this definition is not late"
+    targets = [row for row in streamed if re.match(r"(│ )?\[[^\]]+\]:", plain(row))]
+    assert targets, "the definition is shown"
+    assert all(style == "2" for row in targets for _, style in row), "and dim"
+
+
+def test_late_definitions_are_few() -> None:
+    assert sum(map(uses_a_later_definition, EXAMPLES)) == 50
+
+
+def test_random_documents_of_commonmark_examples() -> None:
+    early = [text for text in EXAMPLES if not parse(text, {}).found]
+    r = random.Random(7)
+    for _ in range(150):
+        text = "\n".join(r.choice(early) for _ in range(6))
+        assert rows(text) == at_once(text), repr(text)
+
+
+def test_definitions_before_their_use() -> None:
+    """They hold for what comes after, over any number of blocks and inside of quotes."""
+    text = (
+        "[a]: /first 'title\nover lines'\n\n> [b]: /second\n\n- [c]: /third\n- item\n\n"
+        "one [a]\n\ntwo [b]\n\nthree [c]\n\n[a]: /other\n"
+    )
+    assert rows(text) == at_once(text)
+    assert shown(text) == [
+        "[a]: /first 'title over lines'", "", "│ [b]: /second", "", "• [c]: /third", "• item", "",
+        "one a (/first)", "", "two b (/second)", "", "three c (/third)", "", "[a]: /other",
+    ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    text=st.lists(
+        st.sampled_from([*EXAMPLES[:200], "\n", "\n\n", "- ", "> ", "```\n", "| a |\n|---|\n", " "])
+        | st.text(max_size=10),
+        max_size=6,
+    ).map("".join),
+    cuts=st.lists(st.integers(0, 300), max_size=12),
+    width=st.sampled_from([4, 20, 80]),
+)
+def test_any_split_of_any_text_gives_the_same_rows(text: str, cuts: list[int], width: int) -> None:
+    text = neutral(text)
+    if parse(text, {}).found:
+        text = text.replace("]:", "] :")
+    edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    parts = [text[start:end] for start, end in pairwise(edges)]
+    assert rows(parts, width) == at_once(text, width)
+
+
+@pytest.mark.parametrize("width", [20, 80])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_made_up_answer_in_pieces(seed: int, width: int) -> None:
+    text = answer(6000, seed)
+    assert rows(pieces(text), width) == rows(pieces(text, 9), width) == at_once(text, width)
+
+
+def test_rows_fit_but_for_code() -> None:
+    for width in (20, 40, 80):
+        for row in rows(
+            pieces(re.sub(r"```.*?(```|\Z)", "", answer(9000), flags=re.DOTALL)), width
+        ):
+            assert cells(row) <= width, plain(row)
+
+
+def test_every_character_is_parsed_a_few_times_only() -> None:
+    """The cost stays linear: at most 10 parsed characters for each one that comes.
+
+    And at least one: a counter that does not count proves nothing.
+    """
+    text = answer(65_536)
+    document = Document(80)
+    for piece in pieces(text, 8):
+        document.feed(piece)
+        document.step()
+    document.end()
+    assert len(text) <= document.parsed_characters <= 10 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("word " * 13_000, 1, 110),  # one line
+        ("| a | b |\n|---|---|\n" + "| some | cells |\n" * 1000, 1, 90),
+        pytest.param(  # 6 s
+            "| a | b |\n|---|---|\n" + "| some | cells |\n" * 4000, 1, 90, marks=pytest.mark.full
+        ),
+        ("- an item of a list\n" * 3000, 1, 12),
+        ("```c\n" + "int x = 1; /* a comment */\n" * 2400, 0, 1),  # code is not parsed
+        ("\n" * 65_000, 0, 1),
+    ],
+    ids=["paragraph", "table", "long table", "list", "fence", "blank"],
+)
+def test_a_single_long_block(text: str, least: int, most: int) -> None:
+    """A block that grows for long is not parsed from its beginning for every frame."""
+    document = Document(80)
+    for piece in (text[at : at + 32] for at in range(0, len(text), 32)):
+        document.feed(piece)
+        document.step()
+    document.end()
+    assert least * len(text) <= document.parsed_characters <= most * len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<div>hi</div> <think> Vec<u8>", ["<div>hi</div> <think> Vec<u8>"]),
+        ("<!-- seen -->\n\nx", ["<!-- seen -->", "", "x"]),
+        ("[https://bank.example](https://evil.example/)",
+         ["https://bank.example (https://evil.example/)"]),
+        ("<https://a.example/b>", ["https://a.example/b"]),
+        ("<me@a.example>", ["me@a.example"]),
+        ("[https://a.example](https://a.example)", ["https://a.example"]),
+        ("[](https://a.example)", ["https://a.example"]),
+        ("![a *cat*](cat.png)", ["[image] a cat (cat.png)"]),
+        ("# One\nTwo\n===\n", ["One", "", "Two"]),
+        ("a  \nb\\\nc\nd", ["a", "b", "c d"]),
+        ("9. a\n9. b\n   1. c\n", [" 9. a", "10. b", "     1. c"]),
+        ("- a\n\n- b\n  - c\n    - d\n\n  e", ["• a", "• b", "  ◦ c", "    ▪ d", "", "  e"]),
+        ("> a\n> > b\n", ["│ a", "│", "│ │ b"]),
+        ("a\n***\nb", ["a", "", "─" * 24, "", "b"]),
+        ("|a|b|\n|-|-:|\n|**c**|12345|\n", ["a      b", "─  ─────", "c  12345"]),
+        ("~~a~~", ["a"]),
+        ("", []),
+        (" \n\n", []),
+    ],
+)  # fmt: skip
+def test_what_it_looks_like(text: str, expected: list[str]) -> None:
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize("mark", ["> ", "- ", "1. "])
+@pytest.mark.parametrize("depth", [5, 18, 20, 30, 500])
+def test_what_is_nested_too_deep_is_shown_as_it_is(mark: str, depth: int) -> None:
+    """The parser leaves out what is deeper than its limit."""
+    text = f"{mark * depth}words\n\nend\n"
+    assert "words" in "".join(shown(text, 400))
+    assert rows(text, 400) == at_once(text, 400)
+
+
+def test_a_title_below_its_definition() -> None:
+    """Until its last line it looks like a paragraph, and is not given as one."""
+    text = "[a]: /u\n'a title\nover more\nlines'\n\n[a]\n"
+    assert shown(text) == ["[a]: /u 'a title over more lines'", "", "a (/u)"]
+    assert rows(text) == at_once(text)
+
+
+def test_definitions_stand_together() -> None:
+    text = "a\n\n[b]: c\n[d]: e\n\n[f]: g\nh"
+    assert shown(text) == ["a", "", "[b]: c", "[d]: e", "[f]: g", "", "h"]
+    assert rows(text) == at_once(text)
+
+
+def test_styles() -> None:
+    row = at_once("**b** *i* `c` ~~s~~ ***bi***")[0]
+    assert dict(row) == {"b": "1", " ": "", "i": "3", "c": "36", "s": "9", "bi": "3;1"}
+
+
+def test_only_colours_that_can_be_read_on_light_and_dark() -> None:
+    """Bold, dim, italic, underline, strike; green, magenta, cyan; no background, nothing else."""
+    r = random.Random(3)
+    used = {
+        number
+        for row in at_once(answer(20_000) + "\n\n" + "\n".join(code(r) for _ in range(20)))
+        for _, style in row
+        for number in style.split(";")
+    }
+    assert used <= {"", "1", "2", "3", "4", "9", "32", "35", "36"}
+    assert {"32", "35", "36"} <= used
+
+
+def test_without_colours_bold_stays() -> None:
+    row = at_once("**b** `c` and **`d`**")[0]
+    assert paint(row, colored=False) == "\x1b[1mb\x1b[0m c and \x1b[1md\x1b[0m"
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+@pytest.mark.parametrize(
+    "around", ["{}", "**{}**", "`{}`", "```{}\n{}\n```", "[{}]({})", "|{}|\n|-|"]
+)
+def test_promise_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
+    """As it is and at every split, through every kind of block."""
+    text = around.replace("{}", payload)
+    for at in range(len(text)):
+        neutraliser = Neutraliser()
+        parts = [neutraliser.feed(text[:at]), neutraliser.feed(text[at:]), neutraliser.end()]
+        for row in rows(parts):
+            assert harmless(OURS.sub("", paint(row, colored=True)))
+            assert "\n" not in plain(row)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<http://x/%1B%5B2J%C2%9B>", "&#27;[2J", "&#x202e;", "&#x9b;2J", "&#x2028;a", "&#xfeff;",
+        "```&#x202e;x\n```", "[a](<http://x/&#x202e;> '&#x202e;')", "![&#x202e;](&#x202e;)",
+        "`a&#x202e;`", "|&#x202e;|\n|-|\n", "# &#x2066;", "&#13;x", "&#xe0041;",
+    ],
+)  # fmt: skip
+def test_nothing_that_the_parser_makes_steers(text: str) -> None:
+    """Entities and percent codes become characters after the text was neutralised."""
+    for row in at_once(text):
+        assert harmless(OURS.sub("", paint(row, colored=True)))
+        assert "\n" not in paint(row, colored=True)
+
+
+def test_paint_lets_nothing_through() -> None:
+    """The last gate, whatever a room before it forgot."""
+    assert paint((("a\x1b[2Jb\n\x9b\u202e", "1"),), colored=True) == (
+        "\x1b[1ma␛[2Jb �<U+202E>\x1b[0m"
+    )

@@ -1,0 +1,184 @@
+"""Rows onto a real pty: what stands there in the end is what one draw of it all gives."""
+
+import random
+import re
+import sys
+from collections.abc import Iterable
+
+import pytest
+
+from easyllm_cli.render.markdown.live import LiveMarkdown
+from easyllm_cli.render.markdown.parser import parse
+from easyllm_cli.render.output import Stream
+from tests.support.answers import answer, pieces
+from tests.support.commonmark import EXAMPLES
+from tests.support.emulator import Emulator, seen
+from tests.support.pseudoterminal import Pty
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+
+SIZES = [(80, 24), (40, 10), (120, 50), (20, 6)]
+Size = tuple[int, int]
+
+
+def written(parts: Iterable[str], size: Size, frame: float = 0.0) -> bytes:
+    """What a live answer writes to a terminal, a frame for each part."""
+    with Pty(*size) as pty:
+        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=frame)
+        for part in parts:
+            live.write(part)
+        live.end()
+        return pty.whole()
+
+
+def screen(parts: Iterable[str], size: Size) -> Emulator:
+    return seen(written(parts, size), *size)
+
+
+@pytest.mark.parametrize("start", range(0, len(EXAMPLES), 100))
+def test_commonmark_examples_character_by_character(start: int) -> None:
+    """Screen and scrollback, styles too; late definitions are test_document.py's."""
+    for text in EXAMPLES[start : start + 100]:
+        if parse(text, {}).found:
+            continue
+        streamed, whole = screen(text, (80, 24)), screen([text], (80, 24))
+        assert streamed.text() == whole.text(), repr(text)
+        assert streamed.styles() == whole.styles(), repr(text)
+        assert streamed.resting
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("together", [1, 8])
+def test_random_documents(size: Size, together: int) -> None:
+    for seed in range(4):
+        text = answer(2500, seed)
+        streamed = screen(pieces(text, together), size)
+        assert streamed.text() == screen([text], size).text(), seed
+        assert streamed.resting
+
+
+def test_random_documents_of_commonmark_examples() -> None:
+    early = [text for text in EXAMPLES if not parse(text, {}).found]
+    r = random.Random(11)
+    for _ in range(12):
+        text = "\n".join(r.choice(early) for _ in range(6))
+        assert screen(text, (40, 10)).text() == screen([text], (40, 10)).text(), repr(text)
+
+
+@pytest.mark.parametrize("size", [1 << 16, pytest.param(1 << 18, marks=pytest.mark.full)])
+def test_a_very_long_answer(size: int) -> None:
+    """Nothing is lost or doubled in a thousand rows of scrollback."""
+    text = answer(size)
+    streamed = screen(pieces(text, 64), (80, 24)).text()
+    assert streamed == screen([text], (80, 24)).text()
+    assert len(streamed) > size // 64
+
+
+def test_few_bytes() -> None:
+    """At most 8 a character of a mixed answer, a frame for every 8 tokens."""
+    text = answer(1 << 16)
+    assert len(written(pieces(text, 8), (80, 24))) <= 8 * len(text)
+
+
+def test_a_piece_that_adds_to_the_last_row_is_all_that_is_written() -> None:
+    with Pty(80, 24) as pty:
+        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        for part in ("One", " two", " **three", "**", " four"):
+            live.write(part)
+        assert pty.whole().startswith(b"One two")
+    assert b"One two" in written(["One", " two"], (80, 24))
+    assert b"One one" not in written(["One", " two"], (80, 24))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 400, "| a | b |\n|---|---|\n" + "| one | two |\n" * 40, "> quoted words " * 60,
+        "- item " + "with many words " * 60, "1. " + "nested\n   - item\n" * 30,
+    ],
+    ids=["paragraph", "table", "quote", "item", "nested"],
+)  # fmt: skip
+def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
+    """Its last rows are seen, never more than fit; in the end all of it stands there once."""
+    size = (40, 10)
+    with Pty(*size) as pty:
+        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        for part in (text[at : at + 7] for at in range(0, len(text), 7)):
+            live.write(part)
+        emulator = seen(pty.whole(), *size)
+    assert not emulator.gone, "nothing has scrolled away yet"
+    assert emulator.text()[-1].split()[-1] == re.findall(r"\w+", text)[-1]
+    pieced = [text[at : at + 7] for at in range(0, len(text), 7)]
+    assert screen(pieced, size).text() == screen([text], size).text()
+
+
+def test_the_first_piece_is_seen_at_once() -> None:
+    """The next ones wait for their frame, and the end shows them all."""
+    with Pty(80, 24) as pty:
+        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=3600)
+        live.write("First")
+        live.write(" and second")
+        live.tick()
+        assert pty.whole() == b"First"
+    assert seen(written(["First", " and second"], (80, 24), frame=3600)).text() == [
+        "First and second"
+    ]
+
+
+def test_lifted_it_makes_room_and_comes_back() -> None:
+    """A note in the middle stands above the tail, and no row is doubled."""
+    with Pty(40, 10) as pty:
+        stream = Stream(pty.descriptor, terminal=True)
+        live = LiveMarkdown(stream, colored=True, frame=0)
+        live.write("# Title\n\n" + "word " * 30)
+        live.lift()
+        stream.codes("a note\n")
+        live.write("end")
+        live.end()
+        rows = seen(pty.whole(), 40, 10).text()
+    assert rows[:3] == ["Title", "a note", ""]
+    assert " ".join(rows[3:]).split() == ["word"] * 30 + ["end"]
+
+
+@pytest.mark.parametrize("odd", ["🇫🇷", "👍🏽", "⚠️", "👩‍💻", "é"])
+def test_terminals_may_differ_about_a_width(odd: str) -> None:
+    """A row that holds such a cluster never becomes two, and is whole in the end."""
+    text = "\n\n".join(f"{'x' * (38 - number % 5)} {odd} end{number}" for number in range(12))
+    rows = screen(pieces(text), (40, 10)).text()
+    for number in range(12):
+        assert len(re.findall(rf"\bend{number}\b", " ".join(rows))) == 1
+
+
+def test_code_with_wide_characters_that_is_too_wide() -> None:
+    """It is folded while it is live, and whole when it is done."""
+    text = "```\n" + "".join(f"{n} {'模型逐字返回答案' * (n % 7)} x\n" for n in range(40)) + "```"
+    for size in ((40, 10), (80, 24)):
+        streamed = screen(pieces(text), size).text()
+        assert streamed == screen([text], size).text()
+        assert "".join(streamed).count("模") == text.count("模")
+
+
+def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
+    class Broken(Stream):
+        breaks = False
+
+        def codes(self, text: str) -> None:
+            if self.breaks:
+                super().codes(text[: len(text) // 2])
+                raise KeyboardInterrupt
+            super().codes(text)
+
+    with Pty(20, 6) as pty:
+        stream = Broken(pty.descriptor, terminal=True)
+        live = LiveMarkdown(stream, colored=True, frame=0)
+        live.write("**bold** 模型逐字返回答案终端必须 **still bold** and more words")
+        stream.breaks = True
+        with pytest.raises(KeyboardInterrupt):
+            live.write(" **and bold 模型** 终端 words\n\nnext " + "word " * 40)
+        stream.breaks = False
+        live.end()
+        screen = seen(pty.whole(), 20, 6)
+    assert screen.resting
+    text = " ".join(screen.text())
+    assert "and bold 模型 终端 words" in text, "what was done is not lost"
+    assert text.endswith("word " * 39 + "word")

@@ -1,0 +1,51 @@
+"""A plain command imports no heavy package and nothing of another command."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from tests.support.binary import BINARY, Easyllm, only, said
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+
+IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
+HEAVY = {"openai", "litellm", "google", "pydantic", "sqlalchemy", "markdown_it", "rich"}
+HEAVY |= {"tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff"}
+OURS = {
+    *(f"providers.{name}" for name in ("gemini", "ollama", "openrouter", "litellm")),
+    "providers.openai.responses",
+    *(f"cli.commands.{name}" for name in ("vision", "models", "cot")),
+    "cli.database_profile", "cli.completion", "config.model_list_cache",
+    *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
+    "config.database", "plugins", "transport.openai_sdk", "transport.google_sdk",
+}  # fmt: skip
+UNUSED_HERE = HEAVY | {f"easyllm_cli.{name}" for name in OURS}
+# Per command what it must not import, its output in pipes.
+FORBIDDEN = {
+    "--version": UNUSED_HERE | {"typer", "asyncio", "httpx2", "easyllm_cli.cli.app"},
+    "--help": UNUSED_HERE | {"asyncio", "httpx2", "easyllm_cli.config.profiles_file"},
+    "chat hi": UNUSED_HERE | {"easyllm_cli.cli.commands.stream"},
+    "stream hi": UNUSED_HERE | {"easyllm_cli.cli.commands.chat"},
+}
+
+
+def imported(easyllm: Easyllm, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
+    """The modules that the command imports while a server answers "Hello".
+
+    `PYTHONPROFILEIMPORTTIME` makes Python name them on stderr.
+    """
+    with StandIn(scripted(said("Hello"))) as server:
+        ran = easyllm.run(
+            *args, command=[BINARY], profiles=only(server),
+            env={"PYTHONPROFILEIMPORTTIME": "1", **(env or {})},
+        )  # fmt: skip
+    assert ran.code == 0, ran.err
+    return set(IMPORT.findall(ran.err))
+
+
+@pytest.mark.parametrize("line", FORBIDDEN)
+def test_only_what_the_command_needs(easyllm: Easyllm, line: str) -> None:
+    names = imported(easyllm, *line.split())
+    assert "easyllm_cli" in names
+    assert not names & FORBIDDEN[line]

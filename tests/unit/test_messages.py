@@ -1,0 +1,222 @@
+"""What goes to a model: pictures known by their bytes, unknown parts refused (promise 64)."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.errors import UsageError
+from easyllm_cli.image_header import sniff
+from easyllm_cli.images import MAX_IMAGE_BYTES, Image
+from easyllm_cli.messages import Message, messages_of
+from tests.support.another_user import as_another_user
+from tests.support.pictures import gif_1x1, png
+
+PNG = png(2, 2, (255, 0, 0))
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"\x00" * 20
+BASE64 = base64.b64encode(PNG).decode()
+LARGE = png(9, 9, (1, 2, 3)) + b"\x00" * 2000  # longer than any path
+
+
+def refused(source: Any, paths: bool = True) -> str:
+    with pytest.raises(UsageError) as caught:
+        Image.of(source, paths=paths)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+KINDS = [
+    (PNG, "image/png"), (JPEG, "image/jpeg"), (gif_1x1(), "image/gif"), (b"GIF87a", "image/gif"),
+    (b"BM\x00\x00", "image/bmp"),
+    (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"), (b"\x00\x00\x00\x18ftypheic", "image/heic"),
+    (b"\x00\x00\x00\x18ftypmif1", "image/heic"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "media_type"), KINDS, ids=repr)
+def test_trap_20_the_bytes_tell_the_kind(data: bytes, media_type: str, tmp_path: Path) -> None:
+    assert sniff(data) == media_type
+    liar = tmp_path / "photo.jpg"
+    liar.write_bytes(data)
+    assert Image.of(liar).media_type == media_type
+    text = base64.b64encode(data).decode()
+    lied = Image.of(f"data:image/tiff;base64,{text}")
+    assert (lied.media_type, lied.data) == (media_type, data)
+    assert lied.as_url() == f"data:{media_type};base64,{text}"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PN", b"<svg/>", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"hello",
+             b"\x00\x00\x00\x18ftypisom", b"\xff\xd8"],
+)  # fmt: skip
+def test_what_is_no_picture(data: bytes, tmp_path: Path) -> None:
+    assert sniff(data) is None
+    assert "not an image" in refused(data)
+    (tmp_path / "x.png").write_bytes(data)
+    assert "x.png" in refused(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("data", [PNG, LARGE], ids=["small", "large"])
+def test_a_picture_from_every_source(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a picture"
+    path.write_bytes(data)
+    text = base64.b64encode(data).decode()
+    for source in (data, path, text, f"data:image/png;base64,{text}"):
+        assert Image.of(source).data == data
+        assert Image.of(source).base64() == text
+    assert Image.of(str(path), paths=True).data == data
+
+
+def test_a_path_given_as_text_is_not_read_unless_it_may_be(tmp_path: Path) -> None:
+    """And the error does not tell whether there is such a file."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    said = refused(str(path), paths=False)
+    assert "pathlib.Path" in said
+    assert said == refused(str(tmp_path / "b.png"), paths=False).replace("b.png", "a.png")
+    for source in ("~/p.png", "a.png", "file:///etc/passwd", "../a.png", "a\0b"):
+        refused(source, paths=False)
+
+
+def test_a_path_from_home(home: Path) -> None:
+    (home / "p.png").write_bytes(PNG)
+    assert Image.of("~/p.png", paths=True).data == PNG
+    assert Image.of(Path("~/p.png")).data == PNG
+
+
+def test_an_https_url_is_passed_on_unread() -> None:
+    image = Image.of("https://example.com/a.png")
+    assert (image.url, image.data, image.as_url()) == (image.name, b"", image.name)
+
+
+@pytest.mark.parametrize("url", ["http://h/a.png", "file:///etc/passwd", "gopher://h", "ftp://h/x"])
+def test_promise_64_other_urls_are_refused(url: str) -> None:
+    assert url.partition(":")[0] in refused(url)
+
+
+def test_promise_64_files_that_are_none(tmp_path: Path) -> None:
+    assert "no such image file" in refused(tmp_path / "missing.png")
+    assert "no such image file" in refused("missing.png")
+    assert "not a regular file" in refused(tmp_path)
+    assert "not a regular file" in refused("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    assert "not a regular file" in refused(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "cannot read the image" in refused(tmp_path / "loop")
+    assert "not a usable path" in refused("a\0b")
+    refused("~no-such-user-here/a.png")
+    refused(str(tmp_path / ("x" * 300)))
+
+
+def test_promise_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.png"
+    path.write_bytes(PNG)
+    with path.open("r+b") as file:
+        file.truncate(1 << 30)
+    assert "larger than 20 MB" in refused(path)
+    assert "larger than 20 MB" in refused(PNG.ljust(MAX_IMAGE_BYTES + 1))
+    assert Image.of(PNG.ljust(MAX_IMAGE_BYTES)).media_type == "image/png"
+
+
+def test_promise_64_a_file_that_grows_or_is_exchanged_once_it_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    real = os.fstat
+
+    def then_it_grows(descriptor: int) -> os.stat_result:
+        state = real(descriptor)
+        os.truncate(path, 1 << 30)
+        return state
+
+    path.write_bytes(PNG)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", then_it_grows)
+        assert "larger than 20 MB" in refused(path)
+    opened = os.open
+
+    def another_takes_its_place(*args: Any) -> int:
+        path.unlink()
+        os.mkfifo(path)
+        return opened(*args)
+
+    monkeypatch.setattr(os, "open", another_takes_its_place)
+    assert "not a regular file" in refused(path)
+
+
+def test_an_unreadable_file() -> None:
+    def read_it() -> str:
+        path = Path(f"/tmp/easyllm-image-{os.getpid()}")
+        path.touch(mode=0o000)
+        try:
+            return Image.of(path).media_type
+        finally:
+            path.unlink()
+
+    said = as_another_user(read_it)
+    assert said.startswith("UsageError: cannot read the image: Permission denied")
+
+
+@pytest.mark.parametrize(
+    "source", ["data:image/png;base64,@@@", "data:image/png;base64,é", "data:", "data:image/png,",
+               "data:image/png;base64,aGVsbG8=", "data:image/png;base64,abc", "é" * 600,
+               "@" * 600, "x" * 600, "a/" * 400, "why is this picture " * 40],
+)  # fmt: skip
+def test_text_that_is_no_picture_is_a_plain_error(source: str) -> None:
+    assert len(refused(source)) < 400
+
+
+def test_messages_in_the_shape_of_openai() -> None:
+    url = f"data:image/png;base64,{BASE64}"
+    made = Message.of(
+        {
+            "role": "user",
+            "content": [
+                "a",
+                {"type": "text", "text": "b"},
+                {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+                {"type": "image_url", "image_url": "https://h/x.png"},
+            ],
+        }
+    )
+    assert made.text == "ab"
+    assert [image.media_type for image in made.images] == ["image/png", ""]
+    assert [image.as_url() for image in made.images] == [url, "https://h/x.png"]
+    assert Message.of({"role": "system", "content": ""}) == Message("system", ("",))
+    assert Message.of(made) is made
+
+
+ODD_PARTS: list[Any] = [
+    5, None, {}, {"type": "input_audio"}, {"type": "text"}, {"type": "text", "text": 5},
+    {"type": "image_url"}, {"type": "image_url", "image_url": {"url": "http://h/x.png"}},
+    {"type": "image_url", "image_url": {"url": "/etc/passwd"}}, {"type": ["text"]}, ["text"],
+    {"type": "image_url", "image_url": {"url": None}}, {"text": "no type"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ODD_PARTS, ids=str)
+def test_an_unknown_part_is_an_error_and_never_dropped(part: Any) -> None:
+    with pytest.raises(UsageError):
+        Message.of({"role": "user", "content": ["text", part]})
+
+
+ODD_MESSAGES: list[Any] = [
+    "text", 5, None, [], {}, {"role": "user"}, {"role": "user", "content": None},
+    {"role": "tool", "content": "x"}, {"role": ["user"], "content": "x"}, {"content": "x"},
+    {"role": "user", "content": {"type": "text", "text": "x"}}, {"role": "user", "content": 5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", ODD_MESSAGES, ids=str)
+def test_what_is_no_message(message: Any) -> None:
+    with pytest.raises(UsageError):
+        messages_of([message])
+
+
+def test_no_message_at_all() -> None:
+    with pytest.raises(UsageError, match="no message"):
+        messages_of([])
+    with pytest.raises(UsageError):
+        messages_of("text")  # type: ignore[arg-type]

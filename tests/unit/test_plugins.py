@@ -1,0 +1,271 @@
+"""Providers of other packages: found by entry point, and blamed by name for what they break."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli import LLMService, OpenAIProvider
+from easyllm_cli.errors import ConfigError
+from easyllm_cli.pipeline.collector import collect
+from easyllm_cli.plugins import GROUP, plugin_names
+from easyllm_cli.providers import provider_class
+from tests.support import ROOT
+from tests.support.asking import bodies, messages
+from tests.support.binary import Easyllm, profile, said, spoken
+from tests.support.standins.script import scripted
+from tests.support.standins.server import StandIn
+from tests.unit.test_imports import imported
+
+EXAMPLE = ROOT / "tests" / "support" / "example_plugin"
+INSTALL_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the example package."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--target", folder, EXAMPLE], check=True,
+                   timeout=INSTALL_SECONDS)  # fmt: skip
+    return folder
+
+
+def package(site: Path, code: str, name: str = "easyllm-broken", offers: str = "broken") -> Path:
+    """A package that offers one provider, its files as an installer leaves them."""
+    module = name.replace("-", "_")
+    (site / f"{module}.py").write_text(code, "utf-8")
+    info = site / f"{module}-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{offers} = {module}:Provider\n")
+    return site
+
+
+def on_path(*sites: Path) -> dict[str, str]:
+    """The variable that makes a child's Python find what is installed there."""
+    return {"PYTHONPATH": os.pathsep.join(map(str, sites))}
+
+
+def test_a_plugins_name_needs_no_profile(easyllm: Easyllm, site: Path) -> None:
+    with StandIn(scripted(said("Hello"))) as server:
+        env = on_path(site) | {"EXAMPLE_BASE_URL": f"{server.url}/v1"}
+        ran = easyllm.run("chat", "-p", "example:m", "hi", env=env)
+    assert (ran.code, ran.out, ran.err) == (0, b"Hello\n", "")
+    (sent,) = bodies(server)
+    assert sent["model"] == "m"
+    assert sent["messages"] == [{"role": "user", "content": "HI"}]
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_a_plugin_in_a_profile_gets_the_key_that_is_named(easyllm: Easyllm, site: Path) -> None:
+    env = on_path(site) | {"EXAMPLE_KEY": "key-of-the-example"}
+    with StandIn(scripted(said("Hello"))) as server:
+        table = profile(f"{server.url}/v1", "example", api_key_env="EXAMPLE_KEY")
+        for name in ("t", "child"):
+            child = f"{table}[profiles.child]\nextends = 't'\n"
+            ran = easyllm.run("chat", "-p", name, "hi", "--json", profiles=child, env=env)
+            assert (ran.code, ran.json["provider"], ran.json["profile"]) == (0, "example", name)
+    keys = [one.headers["authorization"] for one in server.requests]
+    assert keys == ["Bearer key-of-the-example"] * 2
+
+
+def test_a_dry_run_and_the_models_of_a_plugin(easyllm: Easyllm, site: Path) -> None:
+    env = on_path(site) | {"EXAMPLE_BASE_URL": "http://127.0.0.1:9/v1"}
+    dry = easyllm.run("chat", "-p", "example:m", "hi", "--dry-run", env=env)
+    assert dry.json["body"]["messages"][0]["content"] == "HI"
+    listed = easyllm.run("models", "-p", "example", env=env)
+    assert listed.code == 6
+    assert "http://127.0.0.1:9/v1" in listed.complaint
+
+
+def test_an_endpoint_that_nobody_names(easyllm: Easyllm, site: Path) -> None:
+    ran = easyllm.run("chat", "-p", "example:m", "hi", env=on_path(site))
+    assert ran.code == 2
+    assert spoken(ran.complaint) == (
+        "no endpoint is known for example", "",
+        "set endpoint in the profile, or EXAMPLE_BASE_URL",
+    )  # fmt: skip
+
+
+def test_hints_know_plugins(easyllm: Easyllm, site: Path) -> None:
+    ran = easyllm.run("chat", "-p", "exampel", "hi", env=on_path(site))
+    assert (ran.code, spoken(ran.complaint)[2]) == (2, 'did you mean "example"?')
+    wrong = profile("http://127.0.0.1:9/v1", "exampel")
+    ran = easyllm.run("chat", "-p", "t", "hi", profiles=wrong, env=on_path(site))
+    assert (ran.code, spoken(ran.complaint)[2]) == (2, 'did you mean "example"?')
+    with pytest.raises(ConfigError, match='did you mean "openai"'):
+        provider_class("opnai")
+
+
+async def test_the_library_finds_a_plugin_too(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(site))
+    assert plugin_names() == ["example"]
+    assert issubclass(provider_class("example"), OpenAIProvider)
+    with StandIn(scripted(said("Hello"))) as server:
+        config = {"provider": "example", "endpoint": f"{server.url}/v1", "model": "m"}
+        completion = await collect(LLMService().stream(config, messages("hi")))
+    assert (completion["text"], completion["provider"]) == ("Hello", "example")
+
+
+def test_built_in_names_do_not_look_at_plugins(easyllm: Easyllm, site: Path) -> None:
+    package(easyllm.home, "raise SystemExit('imported')", offers="openai")
+    names = imported(easyllm, "chat", "hi", env=on_path(easyllm.home))
+    assert (
+        not {"easyllm_cli.plugins", "easyllm_cli.providers.plugin_errors", "easyllm_broken"} & names
+    )
+
+
+CLASS = """
+from easyllm_cli import BaseLLMProvider
+from easyllm_cli.events import Done, Start, Text
+class Provider(BaseLLMProvider):
+    async def events(self, messages, stream):
+        yield Start("broken", "m")
+        yield Text("half")
+        {events}
+    async def models(self):
+        {models}
+"""
+BROKEN = {
+    "no module": ("import no_such_module_here", "No module named 'no_such_module_here'"),
+    "ends Python": ("raise SystemExit(3)", "SystemExit: 3"),
+    "wrong text": ("x = = 1", "SyntaxError"),
+    "no such name": ("x = 1", "has no attribute 'Provider'"),
+    "a function": ("def Provider(profile): pass", "no subclass of BaseLLMProvider"),
+    "another class": ("class Provider: pass", "no subclass of BaseLLMProvider"),
+    "abstract": (
+        "from easyllm_cli import BaseLLMProvider as B\nclass Provider(B): pass",
+        "does not define events and models",
+    ),
+    "constructor": (
+        CLASS.format(events="", models="pass") + "    def __init__(self, profile): 1 / 0",
+        "ZeroDivisionError: division by zero",
+    ),
+    "events": (CLASS.format(events="raise KeyError('x')", models="pass"), "KeyError: 'x'"),
+    "wrong event": (CLASS.format(events="yield 'half'", models="pass"), "str, which is no event"),
+    "no generator": (
+        CLASS.format(events="", models="pass")
+        + "class Provider(Provider):\n    async def events(self, messages, stream): return []",
+        "events is no async generator",
+    ),
+}
+
+
+def test_a_plugin_that_cannot_be_closed_is_named(easyllm: Easyllm, tmp_path: Path) -> None:
+    """By `models`; an answer is over when it is printed, and nothing is closed behind it."""
+    code = CLASS.format(events="yield Done('stop', True)", models="return []")
+    env = on_path(package(tmp_path, code + "    async def aclose(self): raise KeyError('x')"))
+    ran = easyllm.run("models", "-p", "broken", env=env)
+    assert ran.code == 2
+    assert "KeyError: 'x'" in ran.complaint
+    assert "broken" in ran.complaint
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, case: str) -> None:
+    code, says = BROKEN[case]
+    env = on_path(package(tmp_path, code))
+    ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
+    assert (ran.code, ran.out) == (2, b"")
+    complaint = ran.complaint
+    assert says in complaint
+    assert "easyllm-broken 1.5 (broken = easyllm_broken:Provider)" in complaint
+
+
+STEPS = {
+    "for_one_answer": ("def for_one_answer(self)", ["chat", "hi"]),
+    "holds_text": ("def holds_text(self)", ["chat", "hi"]),
+    "reasons": ("async def reasons(self)", ["doctor", "-m", "m"]),
+    "try_key": ("async def try_key(self)", ["doctor"]),
+    "is_mine": ("def is_mine(self, listed)", ["doctor"]),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_a_plugin_is_blamed_on_it(
+    easyllm: Easyllm, tmp_path: Path, step: str
+) -> None:
+    head, (command, *words) = STEPS[step]
+    code = CLASS.format(events="yield Done('stop', True)", models="return [Model('m')]")
+    code = code.replace("Done,", "Done, Model,") + f"    {head}: raise KeyError('x')\n"
+    env = on_path(package(tmp_path, code))
+    ran = easyllm.run(command, "-p", "broken", *words, env=env)
+    told = ran.out.decode() + ran.err
+    assert ran.code == 2, told
+    assert "KeyError: 'x'" in told
+    assert "easyllm-broken 1.5" in told
+
+
+def test_a_request_that_a_plugin_cannot_build_is_blamed_on_it(
+    easyllm: Easyllm, tmp_path: Path
+) -> None:
+    code = """
+from easyllm_cli import OpenAIProvider
+class Provider(OpenAIProvider):
+    def message(self, message): raise KeyError('x')
+"""
+    env = on_path(package(tmp_path, code)) | {"BROKEN_BASE_URL": "http://127.0.0.1:9/v1"}
+    ran = easyllm.run("chat", "-p", "broken:m", "hi", "--dry-run", env=env)
+    assert (ran.code, ran.out) == (2, b"")
+    assert "easyllm-broken 1.5" in ran.complaint
+
+
+def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
+    easyllm: Easyllm, tmp_path: Path
+) -> None:
+    code = CLASS.format(events="raise BusyError('no', retryable=False)", models="pass")
+    code = "from easyllm_cli import BusyError\n" + code
+    code += "    async def explain(self, error): raise KeyError('x')\n"
+    env = on_path(package(tmp_path, code))
+    ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
+    assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
+    assert "easyllm-broken 1.5" in ran.complaint
+
+
+@pytest.mark.parametrize("models", ["return ['m']", "return 5", "raise KeyError('x')"])
+def test_a_plugin_that_cannot_list_its_models(
+    easyllm: Easyllm, tmp_path: Path, models: str
+) -> None:
+    env = on_path(package(tmp_path, CLASS.format(events="", models=models)))
+    ran = easyllm.run("models", "-p", "broken", env=env)
+    assert (ran.code, ran.out) == (2, b"")
+    assert "easyllm-broken 1.5" in ran.complaint
+
+
+def test_what_a_failing_plugin_has_said_is_kept(easyllm: Easyllm, tmp_path: Path) -> None:
+    env = on_path(package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass")))
+    ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
+    (kept,) = easyllm.partials()
+    assert kept.read_text("utf-8") == "half"
+    assert str(kept) in ran.complaint
+    ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
+    assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
+    assert ran.json["error"]["kind"] == "config"
+
+
+def test_debug_shows_where_a_plugin_failed(easyllm: Easyllm, tmp_path: Path) -> None:
+    env = on_path(package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass")))
+    ran = easyllm.run("chat", "-p", "broken", "hi", "--debug", env=env)
+    assert "easyllm_broken.py" in ran.err
+
+
+def test_an_error_of_our_tree_is_the_plugins_own_word(easyllm: Easyllm, tmp_path: Path) -> None:
+    code = "from easyllm_cli.errors import BusyError\n" + CLASS.format(
+        events="raise BusyError('too many', retryable=False)", models="pass"
+    )
+    ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(package(tmp_path, code)))
+    assert (ran.code, spoken(ran.complaint)[0]) == (5, "too many")
+
+
+def test_two_packages_that_offer_one_name(easyllm: Easyllm, tmp_path: Path) -> None:
+    for name in ("easyllm-one", "easyllm-two"):
+        package(tmp_path, "raise SystemExit('imported')", name)
+    ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(tmp_path))
+    assert ran.code == 2
+    assert {"easyllm-one 1.5", "easyllm-two 1.5"} <= set(
+        re.findall(r"easyllm-(?:one|two) 1\.5", ran.complaint)
+    )

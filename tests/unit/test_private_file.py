@@ -1,0 +1,109 @@
+"""Files that are their owner's alone: modes under any umask, whole or not at all, one at a time."""
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli import private_file
+from easyllm_cli.errors import OutputError
+from easyllm_cli.private_file import locked, replace, write_new
+from tests.support.another_user import as_another_user
+
+
+def write(path: Path, data: bytes) -> None:
+    with locked(path) as real:
+        replace(real, data)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    usual = os.umask(request.param)
+    yield
+    os.umask(usual)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_under_any_umask(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    write(path, b"1")
+    assert (mode(path), mode(path.parent), mode(path.parent.parent)) == (0o600, 0o700, 0o700)
+    path.chmod(0o644)
+    write(path, b"2")
+    assert (mode(path), path.read_bytes()) == (0o600, b"2")
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    write(tmp_path / "file", b"1")
+    assert mode(tmp_path) == 0o755
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    path = tmp_path / "file"
+    path.symlink_to("dotfiles/file")
+    for data in (b"1", b"2"):
+        write(path, data)
+        assert path.is_symlink()
+        assert (tmp_path / "dotfiles" / "file").read_bytes() == data
+
+
+def test_what_a_killed_writer_left_is_no_obstacle(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"safe")
+    (tmp_path / ".file.new").symlink_to(target)
+    write(tmp_path / "file", b"1")
+    assert (tmp_path / "file").read_bytes() == b"1"
+    assert target.read_bytes() == b"safe"
+    assert not os.path.lexists(tmp_path / ".file.new")
+
+
+def test_new_never_writes_over(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        write_new(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write(path, b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written: File too large.*: make room"):
+            write(path, b"x" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, usual)
+    assert path.read_bytes() == b"old"
+    assert not (tmp_path / ".file.new").exists()
+
+
+def test_a_folder_that_is_closed_to_us() -> None:
+    def write_it() -> str:
+        write(Path("/proc/nowhere/file"), b"1")
+        return "written"
+
+    assert as_another_user(write_it).startswith("OutputError: cannot be written")
+
+
+def test_a_lock_that_is_never_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_file, "LOCK_SECONDS", 0.05)
+    path = tmp_path / "file"
+    with locked(path):
+        with pytest.raises(OutputError, match="another easyllm has been writing"):
+            write(path, b"1")
+        assert not path.exists()
+    write(path, b"2")
+    assert path.read_bytes() == b"2"

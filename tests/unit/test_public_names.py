@@ -1,0 +1,55 @@
+"""The package's public names: sorted, all there, and loaded only when they are asked for."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import easyllm_cli
+from easyllm_cli import errors, events
+from easyllm_cli.errors import EasyLLMError, Interrupted, OutputError
+from tests.support import ROOT
+
+SPEC = {"LLMService", "OpenAIProvider", "OllamaProvider", "OpenRouterProvider", "GeminiProvider"}
+LOOK = """
+import json, sys
+import easyllm_cli
+before = sorted(name for name in sys.modules if name.startswith("easyllm_cli."))
+easyllm_cli.Text
+after = sorted(name for name in sys.modules if name.startswith("easyllm_cli."))
+print(json.dumps([before, after]))
+"""
+
+
+def test_the_names_are_sorted_and_there() -> None:
+    assert easyllm_cli.__all__ == sorted(set(easyllm_cli.__all__))
+    for name in easyllm_cli.__all__:
+        assert getattr(easyllm_cli, name) is not None
+    assert set(easyllm_cli.__all__) <= set(dir(easyllm_cli))
+    assert set(easyllm_cli.__all__) >= SPEC
+
+
+def test_every_event_and_every_error_that_a_user_meets_is_public() -> None:
+    kinds = {kind.__name__ for kind in events.Event.__args__}
+    assert kinds | {"Event", "Completion", "Model", "collect"} <= set(easyllm_cli.__all__)
+    found = [one for one in vars(errors).values() if isinstance(one, type)]
+    raised = {one.__name__ for one in found if issubclass(one, EasyLLMError)}
+    # These two are the command line's: a library writes nothing, and is cancelled.
+    assert raised - {OutputError.__name__, Interrupted.__name__} <= set(easyllm_cli.__all__)
+
+
+def test_a_name_that_is_not_there() -> None:
+    package: Any = easyllm_cli
+    with pytest.raises(AttributeError, match="has no attribute 'LLMServices'"):
+        _ = package.LLMServices
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, check=True, timeout=60
+    )
+    before, after = json.loads(ran.stdout)
+    assert before == ["easyllm_cli._version"]
+    assert after == [*before, "easyllm_cli.events"]

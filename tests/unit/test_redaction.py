@@ -1,0 +1,119 @@
+"""A key is found in every disguise, in part, and only there (promise 58)."""
+
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+
+import pytest
+
+from easyllm_cli.secret import MASK, Secret, redact
+from tests.support.hostile import disguises, escapes, percent
+
+KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
+
+
+@pytest.fixture
+def secret() -> Secret:
+    """Alive as long as a test asks for it."""
+    return Secret(KEY)
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("form", [*disguises(KEY), KEY.encode().hex(), escapes(KEY).upper()])
+def test_every_disguise_is_cut_out_whole(form: str) -> None:
+    form = form.removesuffix("==").removesuffix("=")
+    cut = redact(f"is {form} wrong?")
+    assert cut.startswith("is ")
+    assert cut.endswith(" wrong?")
+    assert MASK in cut
+    assert len(cut) < 26, "base64 of a scheme before it, and two letters of the key at most"
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("lead", range(3))
+@pytest.mark.parametrize("key", [KEY, "sk-" + "???>>>" * 6])
+def test_base64_is_cut_out_wherever_the_key_begins_in_it(
+    key: str, lead: int, encode: Callable[[bytes], bytes]
+) -> None:
+    """At one of three places; and the second key's base64 is full of what URLs write otherwise."""
+    kept = Secret(key)
+    form = encode(b"x" * lead + key.encode()).decode().rstrip("=")
+    cut = redact(f"is {form} wrong?")
+    assert re.fullmatch(rf"is .{{,7}}{re.escape(MASK)}.{{,2}} wrong\?", cut), cut
+    del kept
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_piece_is_cut_out_from_eight_characters_on() -> None:
+    for size in range(4, len(KEY)):
+        for at in (0, len(KEY) - size):
+            piece = KEY[at : at + size]
+            assert redact(f"<{piece}>") == (f"<{MASK}>" if size >= 8 else f"<{piece}>")
+    assert redact(f"{KEY[:7]}…{KEY[-4:]}") == f"{KEY[:7]}…{KEY[-4:]}", "as servers show it"
+
+
+@pytest.mark.usefixtures("secret")
+def test_what_is_no_key_stays_as_it_is() -> None:
+    text = "100 % of %41 \\u0042 &amp; &#67; sk-pro Bearer k %zz 漢字 \U0001f600 %F0%9F"
+    assert redact(text) == text
+    mixed = f"\U0001f600%41{KEY[:10]}{percent(KEY[10:])}&#65;é"
+    assert redact(mixed) == f"\U0001f600%41{MASK}&#65;é"
+
+
+SPREAD = {
+    "blanks": " ".join(KEY),
+    "no-break spaces": "\xa0".join(KEY),
+    "zero-width spaces": "\u200b".join(KEY),
+    "soft hyphens": "\xad".join(KEY),
+    "word joiners and marks": "\u2060\u200e".join(KEY),
+    "dashes": "-".join(KEY[at : at + 4] for at in range(0, len(KEY), 4)),
+    "long dashes": " \u2013 ".join(KEY[at : at + 5] for at in range(0, len(KEY), 5)),
+    "no dashes": KEY.replace("-", ""),
+    "lines": "\n".join(KEY[at : at + 3] for at in range(0, len(KEY), 3)),
+    "upper case": KEY.upper(),
+    "lower case": KEY.lower(),
+    "another case": KEY.swapcase(),
+    "upper case, spread": " ".join(KEY.upper()),
+    "backwards, spread": " ".join(reversed(KEY)),
+    "hexadecimal, spread": KEY.encode().hex(" "),
+    "hexadecimal, spread in upper case": KEY.encode().hex("-").upper(),
+    "escapes, spread": " ".join(f"%{ord(char):02X}" for char in KEY),
+}
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("name", SPREAD)
+def test_a_key_that_is_spread_out_or_in_another_case_is_cut_out_whole(name: str) -> None:
+    assert redact(f"is {SPREAD[name]} wrong?") == f"is {MASK} wrong?"
+    assert redact(f"({SPREAD[name]}),{KEY}") == f"({MASK}),{MASK}"
+
+
+def test_ordinary_words_that_a_key_has_too_stay() -> None:
+    kept = [Secret("project-2024-database-7Qm2"), Secret("Summer2024!"), Secret(KEY)]
+    text = "Project 2024: the data base of summer - 2024 is full, sk - proj - 7 Q"
+    assert redact(text) == text
+    assert redact("PROJECT 2024 DATABASE 7qm2") == MASK
+    assert redact("S u m m e r 2 0 2 4 !") == MASK
+    assert redact("model gpt-4o-mini-2024-07-18 of 20 models, 1 2 3 4 5 6 7 8 9 0 1 2") != MASK
+    del kept
+
+
+def test_a_scheme_is_no_secret() -> None:
+    kept = Secret(f"Bearer {KEY}")
+    assert redact(f"Bearer token or Bearer {KEY}") == f"Bearer token or Bearer {MASK}"
+    del kept
+
+
+def test_a_short_key_is_found_as_it_is() -> None:
+    kept = Secret("sk-a1")
+    assert redact("sk-a1, sk-a, 1a-ks") == f"{MASK}, sk-a, 1a-ks"
+    del kept
+
+
+@pytest.mark.parametrize("key", ["ollama", "Bearer ollama", "lm-studio", "LM-Studio", "openai"])
+def test_a_server_s_name_is_no_secret(key: str) -> None:
+    """Manuals give it for a key where none is looked at; gateways take it in a header."""
+    kept, other = Secret(key), Secret(KEY)
+    text = "ollama serve, lm-studio, LM-Studio, openai"
+    assert redact(f"{text} {other.reveal()}") == f"{text} {MASK}"
+    del kept

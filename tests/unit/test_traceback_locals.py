@@ -1,0 +1,72 @@
+"""The key stands in no variable of a traceback, which services that collect errors send on."""
+
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.transport.network_errors import causes
+from tests.support.adapters import ADAPTERS, Adapter
+from tests.support.asking import answer, opened
+from tests.support.faults.fault import Silence
+from tests.support.standins.script import Cut, Reset, Script, scripted
+from tests.support.standins.server import StandIn
+
+KEY = "sk-in-no-variable-0123456789"
+FAILS: dict[str, Script] = {
+    "401": Script(b"{}", status=401, content_type="application/json"),
+    "500": Script(b"{}", status=500, content_type="application/json"),
+    "redirect": Script(status=307, headers={"Location": "http://127.0.0.2/"}),
+    "cut": Script(Cut()),
+    "reset": Script(Reset()),
+    "no answer": Script(b"<html>"),
+    "silence": Silence(),
+}
+over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+
+
+def frames(error: BaseException) -> Iterator[FrameType]:
+    """Every frame of the traceback, and of those of what the error came from."""
+    for one in causes(error):
+        step = one.__traceback__
+        while step is not None:
+            yield step.tb_frame
+            step = step.tb_next
+
+
+def variables_with_the_key(error: BaseException) -> list[str]:
+    """As a report would show them; those of the tests are none of ours."""
+    return [
+        f"{frame.f_code.co_filename}:{frame.f_code.co_name}: {name}"
+        for frame in frames(error)
+        if "/tests/" not in frame.f_code.co_filename
+        for name, value in frame.f_locals.items()
+        if KEY in repr(value)
+    ]
+
+
+@over_every_adapter
+@pytest.mark.parametrize("stream", [True, False])
+async def test_in_no_variable_of_a_failure(adapter: Adapter, stream: bool) -> None:
+    for name, script in FAILS.items():
+        with StandIn(scripted(script)) as server:
+            limits = {"first_token": 0.3, "total": 0.3}
+            asked = adapter.profile(server, api_key=KEY, max_retries=0, timeout=limits)
+            with pytest.raises(EasyLLMError) as caught:
+                await answer(asked, stream)
+        assert len(list(frames(caught.value))) > 5
+        assert variables_with_the_key(caught.value) == [], name
+
+
+@over_every_adapter
+async def test_in_none_where_nobody_answers(adapter: Adapter) -> None:
+    with StandIn(scripted(Script())) as server:
+        asked = adapter.profile(server, api_key=KEY, max_retries=0)
+    with pytest.raises(EasyLLMError) as caught:
+        await answer(asked)
+    assert variables_with_the_key(caught.value) == []
+    async with opened(asked) as provider:
+        with pytest.raises(EasyLLMError) as caught:
+            await provider.list_models()
+    assert variables_with_the_key(caught.value) == []

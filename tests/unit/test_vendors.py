@@ -1,0 +1,229 @@
+"""Every built-in name: its address, its key and nobody else's, and how it is asked to reason."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from easyllm_cli.config.credentials import key_for
+from easyllm_cli.config.endpoints import endpoint_of, is_loopback
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import AuthError, ConfigError
+from easyllm_cli.messages import Message
+from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
+from easyllm_cli.providers.http import HTTPProvider
+from easyllm_cli.transport.base import Request
+from easyllm_cli.vendors import VENDORS, endpoint_variable
+from tests.support.asking import Json
+
+PATHS = {
+    "openai": "/chat/completions",
+    "openrouter": "/chat/completions",
+    "ollama": "/api/chat",
+    "gemini": "/models/m:streamGenerateContent?alt=sse",
+}
+FOREIGN = "http://127.0.0.1:9"
+KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
+# litellm has no address: whom it asks is in the model's name (tests/extras/test_litellm.py);
+# local answers inside this process (test_local.py).
+ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url and name != "local"]
+every_vendor = pytest.mark.parametrize("name", ADDRESSED)
+
+
+def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
+    """What would be sent to a vendor."""
+    config = {"provider": name, "model": "m", **keys}
+    provider = provider_for(Profile.of(config).with_(think=think or None))
+    assert isinstance(provider, HTTPProvider)
+    return provider.request([Message("user", ("hi",))], True)
+
+
+def body_of(name: str, **keys: Any) -> Json:
+    """The body's fields beside what every request has."""
+    usual = ("model", "messages", "contents", "stream", "stream_options", "truncate")
+    body = request_of(name, **{"api_key": "k" * 8, **keys}).body or {}
+    return {key: value for key, value in body.items() if key not in usual}
+
+
+def secrets_in(request: Request) -> str:
+    """Everything that would go over the line, keys as they are."""
+    return f"{request.url} {request.revealed_headers()} {request.body}"
+
+
+@pytest.fixture
+def all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every vendor's every key variable is set, each to its own value."""
+    for vendor in VENDORS.values():
+        for variable in vendor.key_variables:
+            monkeypatch.setenv(variable, f"<{variable}>")
+
+
+@every_vendor
+def test_row_is_whole(name: str) -> None:
+    vendor = VENDORS[name]
+    assert vendor.adapter in ADAPTERS
+    assert vendor.hosts
+    assert vendor.key_variables
+    parts = urlsplit(vendor.base_url)
+    assert parts.scheme == ("http" if is_loopback(vendor.base_url) else "https")
+    assert parts.hostname in (vendor.hosts if name != "ollama" else ("127.0.0.1",))
+    assert not vendor.base_url.endswith("/")
+    assert provider_class(name).__name__.endswith("Provider")
+    assert re.fullmatch(r"[A-Z_]+", endpoint_variable(name))
+
+
+def test_litellm_needs_no_address_and_takes_no_variable_of_a_vendor(all_keys: None) -> None:
+    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm", "local"]
+    nowhere = Profile.of({"provider": "litellm", "model": "openai/m"})
+    assert endpoint_of(nowhere).url == ""
+    for profile in (nowhere, nowhere.with_(endpoint="https://api.openai.com/v1")):
+        assert key_for(profile, endpoint_of(profile)) is None
+
+
+@every_vendor
+def test_request_goes_to_the_vendors_address(name: str) -> None:
+    request = request_of(name, api_key="k" * 8)
+    assert request.method == "POST"
+    assert request.url == VENDORS[name].base_url + PATHS[VENDORS[name].adapter]
+    assert (request.body or {}).get("model", "m") == "m"
+
+
+@every_vendor
+def test_own_endpoint_and_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(endpoint_variable(name), f"{FOREIGN}/variable/")
+    by_variable = endpoint_of(Profile.of({"provider": name}))
+    assert (by_variable.url, by_variable.variable) == (
+        f"{FOREIGN}/variable",
+        endpoint_variable(name),
+    )
+    mine = f"{FOREIGN}/mine"
+    for request in (request_of(name, endpoint=mine), request_of(name, base_url=mine)):
+        assert request.url == mine + PATHS[VENDORS[name].adapter]
+
+
+@every_vendor
+def test_key_goes_to_the_vendors_own_hosts(name: str, all_keys: None) -> None:
+    vendor = VENDORS[name]
+    first = f"<{vendor.key_variables[0]}>"
+    for host in vendor.hosts:
+        literal = f"[{host}]" if ":" in host else host
+        request = request_of(name, endpoint=f"https://{literal}")
+        header = request.revealed_headers()[
+            "x-goog-api-key" if name == "gemini" else "Authorization"
+        ]
+        assert header == (first if name == "gemini" else f"Bearer {first}")
+        assert secrets_in(request).count("<") == 1, "no other vendor's key"
+        assert first not in request.url
+
+
+@every_vendor
+def test_key_goes_nowhere_else(name: str, all_keys: None) -> None:
+    own = VENDORS[name].hosts[0]
+    others = ["https://example.com", f"https://{own}.example.com", f"https://not{own}"]
+    others += [FOREIGN] if own != "127.0.0.1" else []  # some are this machine's own
+    for other in others:
+        assert "<" not in secrets_in(request_of(name, endpoint=other)), other
+
+
+@every_vendor
+def test_key_goes_to_the_endpoint_of_the_same_vendors_variable(
+    name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(endpoint_variable(name), f"{FOREIGN}/v1")
+    assert f"<{VENDORS[name].key_variables[0]}>" in secrets_in(request_of(name))
+    monkeypatch.setenv(endpoint_variable(name), "http://example.com/v1")
+    with pytest.raises(ConfigError, match="http://"):
+        request_of(name)
+
+
+@every_vendor
+def test_missing_key_is_told_before_any_request(name: str) -> None:
+    if name in KEYED:
+        with pytest.raises(AuthError) as caught:
+            request_of(name)
+        assert VENDORS[name].key_variables[0] in str(caught.value)
+        assert caught.value.exit_code == 3
+    else:
+        assert "Authorization" not in request_of(name).headers
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_second_variable_is_read_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VENDORS[name].key_variables:
+        monkeypatch.setenv(variable, f"<{variable}>")
+        assert "<" in secrets_in(request_of(name))
+        monkeypatch.delenv(variable)
+
+
+@every_vendor
+def test_a_named_key_wins(name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "mine-alone")
+    sent = secrets_in(request_of(name, api_key_env="MY_KEY", endpoint=FOREIGN))
+    assert "mine-alone" in sent
+    assert "<" not in sent
+
+
+ON = {"type": "enabled"}
+SHOWN = {"includeThoughts": True}
+# WIRE §1, §2, §3a, §4a and §6a: (provider, profile keys, what stands in the body).
+THINKING: list[tuple[str, Json, Json]] = [
+    ("openai", {"model": "gpt-4o", "think": True}, {}),
+    ("openai", {"model": "o3", "think": True, "api": "chat"}, {}),
+    ("openai", {"model": "gpt-5.1", "think": True, "api": "chat"}, {"reasoning_effort": "medium"}),
+    ("openai", {"model": "gpt-5", "reasoning": "minimal"}, {"reasoning_effort": "minimal"}),
+    ("openai", {"model": "gpt-5.1", "reasoning": "off"}, {"reasoning_effort": "none"}),
+    ("openai", {"model": "gpt-5.6", "reasoning": "max"}, {"reasoning_effort": "xhigh"}),
+    ("deepseek", {"think": True}, {"thinking": ON}),
+    ("deepseek", {"reasoning": "off"}, {"thinking": {"type": "disabled"}}),
+    ("deepseek", {"reasoning": "high"}, {"thinking": ON, "reasoning_effort": "high"}),
+    ("deepseek", {"reasoning": "max"}, {"thinking": ON, "reasoning_effort": "max"}),
+    ("groq", {"think": True}, {"reasoning_format": "parsed"}),
+    ("groq", {"reasoning": "low"}, {"reasoning_format": "parsed", "reasoning_effort": "low"}),
+    ("groq", {"reasoning": "off"}, {"reasoning_effort": "none"}),
+    ("mistral", {"reasoning": "high"}, {"reasoning_effort": "high"}),
+    ("xai", {"reasoning": "low"}, {"reasoning_effort": "low"}),
+    ("together", {"reasoning": "medium"}, {"reasoning_effort": "medium"}),
+    ("fireworks", {"reasoning": "medium"}, {"reasoning_effort": "medium"}),
+    ("lmstudio", {"reasoning": "low"}, {"reasoning_effort": "low"}),
+    ("siliconflow", {"think": True}, {"enable_thinking": True}),
+    ("siliconflow", {"reasoning": "off"}, {"enable_thinking": False}),
+    ("alibailian", {"reasoning": "high"}, {"enable_thinking": True}),
+    ("zhipu", {"think": True}, {"thinking": ON}),
+    ("moonshot", {"reasoning": "off"}, {"thinking": {"type": "disabled"}}),
+    ("vllm", {"think": True}, {"chat_template_kwargs": {"enable_thinking": True}}),
+    ("vllm", {"reasoning": "off"}, {"chat_template_kwargs": {"enable_thinking": False}}),
+    ("llamacpp", {"reasoning": "off"}, {"chat_template_kwargs": {"enable_thinking": False}}),
+    ("ollama", {"think": True}, {"think": True}),
+    ("ollama", {"reasoning": "off"}, {"think": False}),
+    ("ollama", {"reasoning": "minimal"}, {"think": "low"}),
+    ("ollama", {"reasoning": "max"}, {"think": "max"}),
+    ("openrouter", {"think": True}, {"reasoning": {"enabled": True}}),
+    ("openrouter", {"reasoning": "off"}, {"reasoning": {"effort": "none"}}),
+    ("openrouter", {"reasoning": "high"}, {"reasoning": {"effort": "high", "enabled": True}}),
+    ("openrouter", {"reasoning": "max"}, {"reasoning": {"effort": "xhigh", "enabled": True}}),
+]  # fmt: skip
+GEMINI: list[tuple[str, Json, Json]] = [
+    ("gemini-2.5-flash", {"think": True}, SHOWN),
+    ("gemini-2.5-flash", {"reasoning": "off"}, {"thinkingBudget": 0}),
+    ("gemini-2.5-flash", {"reasoning": "low"}, SHOWN | {"thinkingBudget": 1024}),
+    ("gemini-3-flash", {"reasoning": "off"}, {"thinkingLevel": "MINIMAL"}),
+    ("gemini-3-pro", {"reasoning": "max"}, SHOWN | {"thinkingLevel": "HIGH"}),
+    ("models/gemini-3-pro", {"reasoning": "low"}, SHOWN | {"thinkingLevel": "LOW"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "keys", "sent"), THINKING)
+def test_thinking_is_asked_for_in_the_vendors_words(name: str, keys: Json, sent: Json) -> None:
+    assert body_of(name, **keys) == sent
+
+
+@pytest.mark.parametrize(("model", "keys", "sent"), GEMINI)
+def test_gemini_thinks_by_budget_or_level(model: str, keys: Json, sent: Json) -> None:
+    body = body_of("gemini", model=model, **keys)
+    assert body == {"generationConfig": {"thinkingConfig": sent}}
+
+
+def test_an_option_of_the_user_wins() -> None:
+    options = {"chat_template_kwargs": {"thinking": True}}
+    assert body_of("vllm", think=True, options=options) == options

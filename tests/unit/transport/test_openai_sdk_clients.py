@@ -1,0 +1,177 @@
+"""Azure through the SDK, and clients of the SDK that a user of the library hands in."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAI
+
+from easyllm_cli import OpenAIProvider, OpenRouterProvider
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import (
+    AuthError,
+    BusyError,
+    ConfigError,
+    EasyLLMError,
+    IncompleteAnswer,
+    NetworkError,
+    NotFoundError,
+    RefusedError,
+)
+from tests.support.adapters import HTTP
+from tests.support.asking import Json, answer, asked_of, failure, messages
+from tests.support.standins.openai import OpenAIServer
+from tests.support.standins.script import DONE, Cut, Script, chunk, scripted
+from tests.support.standins.server import StandIn
+
+VERSION = "2024-10-21"
+AZURE: Json = {"provider": "openai", "model": "my-deployment", "transport": "sdk"}
+HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
+HOSTS = ["r.openai.azure.com", "r.cognitiveservices.azure.com", "r.services.ai.azure.com"]
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    """Stands for Azure: a proxy to which every name leads."""
+    with StandIn(scripted(HELLO)) as made:
+        yield made
+
+
+def azure(server: StandIn, host: str = HOSTS[0], path: str = "", **keys: Any) -> Profile:
+    reached = {"endpoint": f"http://{host}{path}", "proxy": server.url, "allow_http": True}
+    return Profile.of({**AZURE, **reached, **keys})
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("path", ["", "/openai", "/openai/deployments/my-deployment"])
+async def test_azure_gets_its_url_version_and_key(
+    server: StandIn, host: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "not-to-be-sent")
+    keys: Json = {"api_key": "sk-azure", "options": {"api_version": VERSION, "user": "me"}}
+    assert (await answer(azure(server, host, path, **keys)))["text"] == "Hello"
+    [request] = server.requests
+    assert request.headers["host"] == host
+    assert request.path == "/openai/deployments/my-deployment/chat/completions"
+    assert request.query == {"api-version": VERSION}
+    assert request.headers["api-key"] == "sk-azure"
+    assert "authorization" not in request.headers
+    assert "api_version" not in request.json
+    assert request.json["user"] == "me"
+
+
+async def test_azures_version_may_come_from_the_sdks_own_variable(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_VERSION", VERSION)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "nobody-named-it")
+    await answer(azure(server))
+    assert server.requests[0].query == {"api-version": VERSION}
+    assert "api-key" not in server.requests[0].headers
+
+
+async def test_azure_without_a_version_says_what_to_do(server: StandIn) -> None:
+    error = await failure(ConfigError, azure(server, api_key="k"))
+    assert error.exit_code == 2
+    assert "api_version" in error.hint
+    assert "OPENAI_API_VERSION" in error.hint
+    assert server.requests == []
+
+
+async def test_azures_newer_address_is_plain_openai(server: StandIn) -> None:
+    await answer(azure(server, path="/openai/v1", api_key="sk-azure"))
+    [request] = server.requests
+    assert (request.path, request.query) == ("/openai/v1/chat/completions", {})
+    assert request.headers["authorization"] == "Bearer sk-azure"
+
+
+async def test_entra_tokens_come_from_a_client_that_is_handed_in(server: StandIn) -> None:
+    async def token() -> str:
+        return "entra-token"
+
+    async with AsyncAzureOpenAI(
+        azure_endpoint=server.url, api_version=VERSION, azure_ad_token_provider=token
+    ) as client:
+        provider = OpenAIProvider({"model": "my-deployment"}, client=client)
+        assert [text async for text in provider.chat_stream(messages())] == ["Hello"]
+    [request] = server.requests
+    assert request.path == "/openai/deployments/my-deployment/chat/completions"
+    assert request.query == {"api-version": VERSION}
+    assert request.headers["authorization"] == "Bearer entra-token"
+
+
+async def test_a_client_that_is_handed_in_sends_what_it_has_and_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with StandIn(OpenAIServer(key="sk-theirs").handle) as server:
+        theirs = {"X-Team": "blue"}
+        async with AsyncOpenAI(
+            api_key="sk-theirs", base_url=f"{server.url}/v1", default_headers=theirs
+        ) as client:
+            config = {"model": "gpt-4o", "endpoint": "http://ignored.invalid", "api_key": "mine"}
+            provider = OpenAIProvider(config, client=client)
+            assert await provider.list_models() == ["gpt-4o-mini", "gpt-4o"]
+            pieces = [text async for text in provider.chat_stream(messages())]
+            assert len(pieces) > 1
+            assert server.url in provider.where
+            await provider.aclose()
+            assert not client.is_closed()
+            assert (await provider.chat(messages()))["complete"] is True
+        for request in server.requests:
+            assert request.headers["x-team"] == "blue"
+            assert request.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthError), (429, BusyError), (500, BusyError), (404, NotFoundError)]
+)
+async def test_its_failures_are_ours(provider: str, status: int, kind: type[EasyLLMError]) -> None:
+    refusal = next(one for one in HTTP if one.provider == provider).refusal
+    made = {"openai": OpenAIProvider, "openrouter": OpenRouterProvider}[provider]
+    script = refusal(status, "not now", retry_after="0.2", x_request_id="req_7")
+    with StandIn(scripted(script)) as server:
+        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+            asked = made({"model": "m", "max_retries": 0}, client=client)
+            with pytest.raises(kind) as caught:
+                await asked.chat(messages())
+        assert len(asked_of(server)) == 1, "the SDK's own retries are off"
+    error = caught.value
+    assert (error.status, error.message, error.request_id) == (status, "not now", "req_7")
+    assert error.retry_after == 0.2
+    assert status != 401 or "client that was handed in" in error.hint
+
+
+async def test_a_cut_a_redirect_and_silence_through_it() -> None:
+    elsewhere = Script(status=307, headers={"location": "http://127.0.0.1:9/"})
+    scripts = (elsewhere, Script(chunk("Hel"), Cut()), Script(Cut()))
+    kinds: list[type[EasyLLMError]] = [RefusedError, IncompleteAnswer, NetworkError]
+    with StandIn(scripted(*scripts)) as server:
+        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+            provider = OpenAIProvider({"model": "m", "max_retries": 0}, client=client)
+            for kind in kinds:
+                with pytest.raises(kind):
+                    [event async for event in provider.stream(messages())]
+        assert len(server.requests) == 3
+
+
+async def test_leaving_early_gives_its_connection_back() -> None:
+    begun = Script(chunk("Hel"), chunk("lo"), *[chunk("!")] * 200_000)
+    with StandIn(scripted(begun)) as server:
+        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+            provider = OpenAIProvider({"model": "m"}, client=client)
+            texts: Any = provider.chat_stream(messages())
+            assert await anext(texts) == "Hel"
+            await texts.aclose()
+            async with asyncio.timeout(5):
+                while server.requests[0].closed_at is None:
+                    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("client", [OpenAI(api_key="k"), object(), "sk-key"])
+def test_another_kind_of_client_is_refused(client: Any) -> None:
+    with pytest.raises(ConfigError, match="AsyncOpenAI is needed") as caught:
+        OpenAIProvider({"model": "m"}, client=client)
+    assert "sk-key" not in str(caught.value)

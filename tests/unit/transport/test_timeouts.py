@@ -1,0 +1,258 @@
+"""The timers of one answer: what counts as waiting for the server, and what does not."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer, NetworkError
+from easyllm_cli.events import Event, Text, Usage
+from easyllm_cli.pipeline.collector import collect
+from easyllm_cli.transport.timeouts import Patience, within
+from tests.support.adapters import ADAPTERS, HTTP, KEY, Adapter
+from tests.support.asking import answer, messages, opened, profile
+from tests.support.flooding import ENCRYPTED, FLOODS, flooded
+from tests.support.over_tls import SlowToConnect, over_tls
+from tests.support.proxying import slow_proxy
+from tests.support.standins.script import DONE, Script, Wait, chunk, scripted, sse
+from tests.support.standins.server import StandIn
+
+LIMIT = 0.3  # seconds, where it is to end something
+ENOUGH = 1.0  # where it is not
+LATEST = 10.0  # seconds until a limit must have ended everything, on a slow machine
+over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+over_both = pytest.mark.parametrize("transport", ["http", "sdk"])
+
+
+async def ended(asked: Profile, stream: bool = True) -> tuple[EasyLLMError, float]:
+    """The failure that ended the answer, and after how many seconds it came."""
+    began = time.monotonic()
+    async with asyncio.timeout(LATEST):
+        with pytest.raises(EasyLLMError) as caught:
+            await answer(asked, stream)
+    return caught.value, time.monotonic() - began
+
+
+def asked_of(adapter: Adapter, url: str, **keys: Any) -> Profile:
+    """A profile without retries for the adapter's protocol."""
+    return profile(
+        adapter.provider, url + adapter.base, model=adapter.model, api=adapter.api,
+        api_key=KEY, transport=adapter.transport, max_retries=0, **keys,
+    )  # fmt: skip
+
+
+@over_every_adapter
+async def test_a_flood_of_nothing_ends_at_first_token(adapter: Adapter) -> None:
+    with flooded(FLOODS[adapter.name], adapter.wire.content_type) as url:
+        error, took = await ended(asked_of(adapter, url, timeout={"first_token": LIMIT}))
+    assert type(error) is FirstTokenTimeout
+    assert f"no token came within {LIMIT:g} s" in str(error)
+    assert took >= LIMIT
+
+
+@over_every_adapter
+async def test_a_flood_of_nothing_behind_text_ends_at_idle(adapter: Adapter) -> None:
+    first = adapter.wire.text("Hello")
+    with flooded(FLOODS[adapter.name], adapter.wire.content_type, first) as url:
+        error, took = await ended(asked_of(adapter, url, timeout={"idle": LIMIT}))
+    assert type(error) is IncompleteAnswer
+    assert f"nothing came for {LIMIT:g} s" in str(error)
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
+    assert took >= LIMIT
+
+
+async def test_a_flood_of_reasoning_that_the_provider_keeps_ends_at_idle() -> None:
+    with flooded(ENCRYPTED, "text/event-stream") as url:
+        asked = profile("openrouter", url, timeout={"idle": LIMIT}, max_retries=0)
+        error, _ = await ended(asked)
+    assert f"nothing came for {LIMIT:g} s" in str(error)
+
+
+@over_every_adapter
+@pytest.mark.parametrize("text", ["", "x"])
+async def test_a_flood_ends_at_total(adapter: Adapter, text: str) -> None:
+    """Of nothing, or of an answer that does not end."""
+    flood = adapter.wire.text(text) if text else FLOODS[adapter.name]
+    with flooded(flood, adapter.wire.content_type) as url:
+        error, took = await ended(asked_of(adapter, url, timeout={"total": LIMIT}))
+    assert type(error) is (IncompleteAnswer if text else FirstTokenTimeout)
+    assert f"timeout.total = {LIMIT:g} s" in str(error)
+    assert took >= LIMIT
+
+
+@pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
+async def test_a_flood_of_white_space_ends_a_plain_request(adapter: Adapter) -> None:
+    with flooded(b" \r\n", "application/json") as url:
+        asked = asked_of(adapter, url, timeout={"total": LIMIT})
+        error, took = await ended(asked, stream=False)
+    assert type(error) is FirstTokenTimeout
+    assert took >= LIMIT
+
+
+async def test_a_flood_of_white_space_ends_a_list_of_models() -> None:
+    with flooded(b"\n", "application/json") as url:
+        async with opened(profile("openai", f"{url}/v1")) as provider, asyncio.timeout(LATEST):
+            provider.look_seconds = LIMIT
+            with pytest.raises(FirstTokenTimeout):
+                await provider.list_models()
+
+
+@over_both
+async def test_a_flood_behind_the_end_takes_nothing_away(transport: str) -> None:
+    first = chunk("Hello") + chunk(finish="stop") + DONE
+    async with asyncio.timeout(LATEST):
+        with flooded(b": ping\n\n", "text/event-stream", first) as url:
+            got = await answer(profile("openai", f"{url}/v1", transport=transport))
+    assert (got["text"], got["complete"]) == ("Hello", True)
+
+
+@pytest.mark.parametrize("slow_with", [Text, Usage])
+async def test_a_slow_reader_is_not_the_servers_silence(slow_with: type[Event]) -> None:
+    """Whatever it is that the reader is slow with, and whichever limit is short."""
+    counts = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    usage = sse({"choices": [], "usage": counts})
+    script = Script(chunk("a"), usage, chunk("b"), chunk(finish="stop"), usage, DONE)
+    limits = {"first_token": ENOUGH, "idle": ENOUGH, "total": ENOUGH}
+    got = []
+    with StandIn(scripted(script)) as server:
+        async with opened(profile("openai", f"{server.url}/v1", timeout=limits)) as provider:
+            async for event in provider.stream(messages(), True):
+                got.append(event)
+                if isinstance(event, slow_with):
+                    await asyncio.sleep(1.2 * ENOUGH)
+    assert [event.text for event in got if isinstance(event, Text)] == ["a", "b"]
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    authority = tmp_path / "authority.pem"
+    with over_tls(SlowToConnect, authority) as url:
+        yield url, authority
+
+
+def over_slow_tls(where: tuple[str, Path], **keys: Any) -> Profile:
+    url, authority = where
+    usual: dict[str, Any] = {"api_key": "k", "ca_bundle": str(authority), "max_retries": 0}
+    return profile("openai", f"{url}/v1", **usual, **keys)
+
+
+@over_both
+@pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
+async def test_connecting_does_not_eat_into_first_token(
+    slow: tuple[str, Path], transport: str, proxy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a slow handshake nor a proxy that is slow to make its tunnel."""
+    monkeypatch.setattr(SlowToConnect, "connecting", 0.3)
+    waits = 0.3 * proxy
+    with slow_proxy(waits) as tunnel:
+        error, took = await ended(over_slow_tls(
+            slow, transport=transport, proxy=tunnel if proxy else None,
+            timeout={"connect": 10, "first_token": LIMIT},
+        ))  # fmt: skip
+    assert type(error) is FirstTokenTimeout
+    assert took >= 0.3 + waits + LIMIT
+    assert f"no token came within {LIMIT:g} s" in str(error)
+
+
+@over_both
+@pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
+async def test_connecting_may_take_longer_than_first_token(
+    slow: tuple[str, Path], transport: str, proxy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SlowToConnect, "connecting", 1.5 * ENOUGH)
+    monkeypatch.setattr(SlowToConnect, "sends", chunk("Hello") + chunk(finish="stop") + DONE)
+    with slow_proxy(1.2 * ENOUGH) as tunnel:
+        got = await answer(over_slow_tls(
+            slow, transport=transport, proxy=tunnel if proxy else None,
+            timeout={"connect": 10, "first_token": ENOUGH},
+        ))  # fmt: skip
+    assert got["text"] == "Hello"
+
+
+@over_both
+async def test_a_proxy_that_makes_no_tunnel_is_not_waited_for_for_ever(transport: str) -> None:
+    """`connect` is its limit, whatever `first_token` is."""
+    with slow_proxy(30) as tunnel:
+        error, took = await ended(profile(
+            "openai", "https://far.invalid/v1", api_key="k", proxy=tunnel, max_retries=0,
+            transport=transport, timeout={"connect": LIMIT},
+        ))  # fmt: skip
+    assert type(error) is NetworkError
+    assert error.code == "connect"
+    assert took >= LIMIT
+
+
+async def test_a_kept_connection_waits_for_first_token_at_once() -> None:
+    """The second answer connects to nothing: its clock begins when its request is out."""
+    hello = Script(chunk("Hello"), chunk(finish="stop"), DONE)
+    with StandIn(scripted(hello, Script(Wait(20)))) as server:
+        limits = {"connect": 10, "first_token": LIMIT}
+        kept = profile("openai", f"{server.url}/v1", timeout=limits, max_retries=0)
+        async with opened(kept) as provider, asyncio.timeout(LATEST):
+            await collect(provider.stream(messages(), True))
+            with pytest.raises(FirstTokenTimeout):
+                await collect(provider.stream(messages(), True))
+
+
+LIMITS = {"first_token": (0.2, 9.0, None), "idle": (9.0, 0.2, None), "total": (9.0, 9.0, 0.2)}
+
+
+def stopped(ours: socket.socket, data: bytes) -> None:
+    """Nothing runs for longer than a limit, and meanwhile something comes."""
+    ours.sendall(data)
+    time.sleep(0.5)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+async def test_a_timer_that_rings_late_reads_what_is_there_first(limit: str) -> None:
+    patience = Patience(*LIMITS[limit])
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours:
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        if limit == "idle":
+            ours.sendall(b"-")
+            await patience.wait(reader.readexactly(1))
+            patience.token()
+        loop.call_soon(stopped, ours, b"a")
+        assert await patience.wait(reader.readexactly(1)) == b"a"
+        loop.call_later(0.01, ours.sendall, b"b")  # what is on its way comes in time, too
+        assert await patience.wait(reader.readexactly(1)) == b"b"
+        with pytest.raises(EasyLLMError):
+            await patience.wait(reader.readexactly(1))
+        writer.close()
+
+
+async def test_a_command_that_is_late_reads_what_is_there_first() -> None:
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours:
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        async with within(0.2):
+            loop.call_soon(stopped, ours, b"a")
+            assert await reader.readexactly(1) == b"a"
+        with pytest.raises(TimeoutError):
+            async with within(0.2):
+                await reader.readexactly(1)
+        writer.close()
+
+
+async def test_a_timer_goes_on_ringing_where_nothing_ever_waits() -> None:
+    """Pieces that are there already give the event loop no turn, and end all the same."""
+
+    async def there() -> bytes:
+        return b": ping"
+
+    async def waited() -> None:
+        while True:
+            await patience.wait(there())
+
+    patience = Patience(0.1, 9.0)
+    with pytest.raises(FirstTokenTimeout):
+        await waited()
