@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.orm import Session
 
-from easyllm_cli.config.database import ModelConfig
+from easyllm_cli import ModelConfig
 
 KEY = "sk-secret-of-the-row-0123456789"
 

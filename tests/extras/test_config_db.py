@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from easyllm_cli.config.database import ModelConfig
+from easyllm_cli import ModelConfig
 from tests.extras.rows import KEY, made, row
 from tests.support import ROOT
 from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, only, spoken

@@ -22,8 +22,7 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.pool import StaticPool
 
-from easyllm_cli import LLMService
-from easyllm_cli.config.database import ModelConfig
+from easyllm_cli import LLMService, ModelConfig
 from easyllm_cli.errors import ConfigError, NetworkError
 from easyllm_cli.secret import Secret
 from tests.extras.rows import KEY, made, row

@@ -9,10 +9,11 @@ import pytest
 
 import easyllm_cli
 from easyllm_cli import errors, events
-from easyllm_cli.errors import EasyLLMError, Interrupted, OutputError
+from easyllm_cli.errors import ConfigError, EasyLLMError, Interrupted, OutputError
 from tests.support import ROOT
 
 SPEC = {"LLMService", "OpenAIProvider", "OllamaProvider", "OpenRouterProvider", "GeminiProvider"}
+FOR_PLUGINS = {"BaseLLMProvider", "HTTPProvider"}
 LOOK = """
 import json, sys
 import easyllm_cli
@@ -28,7 +29,7 @@ def test_the_names_are_sorted_and_there() -> None:
     for name in easyllm_cli.__all__:
         assert getattr(easyllm_cli, name) is not None
     assert set(easyllm_cli.__all__) <= set(dir(easyllm_cli))
-    assert set(easyllm_cli.__all__) >= SPEC
+    assert set(easyllm_cli.__all__) >= SPEC | FOR_PLUGINS
 
 
 def test_every_event_and_every_error_that_a_user_meets_is_public() -> None:
@@ -44,6 +45,11 @@ def test_a_name_that_is_not_there() -> None:
     package: Any = easyllm_cli
     with pytest.raises(AttributeError, match="has no attribute 'LLMServices'"):
         _ = package.LLMServices
+
+
+def test_the_table_of_configurations_names_its_extra() -> None:
+    with pytest.raises(ConfigError, match=r"SQLAlchemy 2.*easyllm-cli\[db\]"):
+        _ = easyllm_cli.ModelConfig
 
 
 def test_importing_the_package_loads_nothing_of_it() -> None:

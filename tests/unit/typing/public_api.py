@@ -12,6 +12,7 @@ from easyllm_cli import (
     Done,
     EasyLLMError,
     Event,
+    HTTPProvider,
     Image,
     IncompleteAnswer,
     LLMService,
@@ -125,3 +126,8 @@ def the_errors(error: EasyLLMError, cut: IncompleteAnswer) -> None:
     assert_type(cut.retryable, bool)
     completion: dict[str, Any] = Completion(text="", reasoning=None)
     assert_type(completion["text"], Any)
+
+
+async def a_provider_of_ones_own(provider: HTTPProvider) -> None:
+    base: BaseLLMProvider = provider
+    assert_type(await base.models(), list[Model])
