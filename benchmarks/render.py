@@ -38,7 +38,7 @@ PER = 10_000  # characters
 def ours(parts: Iterable[str]) -> int:
     """Draws a frame for each part; gives the bytes."""
     stream = CountingStream()
-    live = LiveMarkdown(stream, colored=True, frame=0)
+    live = LiveMarkdown(stream, colored=True, frame_seconds=0)
     for part in parts:
         live.write(part)
     live.end()

@@ -94,7 +94,7 @@ __all__ = [
     "collect",
 ]
 # Imported when first asked for (PEP 562): the command line starts without them.
-_HOMES = {
+_EXPORTS_BY_MODULE = {
     "errors": (
         "AuthError",
         "BillingError",
@@ -141,7 +141,7 @@ _HOMES = {
     "service": ("LLMService",),
 }
 # Public, too, but not for `import *`: each needs an extra (the packages litellm, sqlalchemy).
-_WITH_EXTRAS = {
+_OPTIONAL_EXPORTS_BY_MODULE = {
     "config.database": ("ModelConfig",),
     "providers.litellm.provider": ("LiteLLMProvider",),
 }
@@ -149,16 +149,16 @@ _WITH_EXTRAS = {
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
-        homes = (_HOMES | _WITH_EXTRAS).items()
+        homes = (_EXPORTS_BY_MODULE | _OPTIONAL_EXPORTS_BY_MODULE).items()
         home = next((module for module, names in homes if name in names), None)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             return getattr(import_module(f".{home}", __name__), name)
         except ModuleNotFoundError as error:
-            from .errors import not_installed
+            from .errors import missing_package_error
 
-            raise (not_installed(error) or error) from None
+            raise (missing_package_error(error) or error) from None
 
 
 def __dir__() -> list[str]:

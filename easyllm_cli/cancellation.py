@@ -7,13 +7,13 @@ import time
 _deadline = float("inf")
 
 
-def stop_within(seconds: float) -> None:
+def set_deadline(seconds: float) -> None:
     """The whole process is to have ended after so many seconds (`--timeout`)."""
     global _deadline
     _deadline = min(_deadline, time.monotonic() + seconds)
 
 
-def stop_if_cancelled() -> None:
+def raise_if_cancelled() -> None:
     """To be asked now and then. Raises asyncio.CancelledError if the running task was cancelled."""
     import asyncio  # whoever can be cancelled has loaded it
 
@@ -25,8 +25,8 @@ def stop_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
-def stop_if_told() -> None:
+def raise_if_cancelled_or_timed_out() -> None:
     """The same; raises TimeoutError, too, when the time of the whole command is over."""
     if time.monotonic() > _deadline:
         raise TimeoutError
-    stop_if_cancelled()
+    raise_if_cancelled()

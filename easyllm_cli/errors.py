@@ -44,8 +44,8 @@ EXIT_CODES: dict[int, str] = {
     141: "broken pipe",
     143: "SIGTERM, or the terminal was closed",
 }
-BROKEN_PIPE = 141
-TERMINATED = 143
+BROKEN_PIPE_EXIT_CODE = 141
+SIGTERM_EXIT_CODE = 143
 
 
 # Which extra of ours brings a package that is not always there.
@@ -215,11 +215,17 @@ class OutputError(EasyLLMError):
     exit_code = 8
 
     @classmethod
-    def of(cls, what: str, error: OSError, where: str = "", room: str = "make room") -> OutputError:
+    def from_os_error(
+        cls, what: str, error: OSError, where: str = "", disk_full_hint: str = "make room"
+    ) -> OutputError:
         """`what` in words, the system's reason behind it; `room`: what to do where a disk, a quota
         or a file-size limit is full."""
         is_full = errno.errorcode.get(error.errno or 0) in ("ENOSPC", "EDQUOT", "EFBIG")
-        return cls(f"{what}: {error.strerror or error}", where=where, hint=room if is_full else "")
+        return cls(
+            f"{what}: {error.strerror or error}",
+            where=where,
+            hint=disk_full_hint if is_full else "",
+        )
 
 
 class Interrupted(EasyLLMError):
@@ -229,7 +235,7 @@ class Interrupted(EasyLLMError):
     exit_code = 130
 
 
-def not_installed(error: ImportError) -> ConfigError | None:
+def missing_package_error(error: ImportError) -> ConfigError | None:
     """The error for an optional package that is missing; None when the import failed otherwise."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS or not isinstance(error, ModuleNotFoundError):
@@ -240,11 +246,11 @@ def not_installed(error: ImportError) -> ConfigError | None:
     )
 
 
-def nearest(word: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+def suggest_name(name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
     """`did you mean "x"?` for the closest known word, else the list of all."""
     from difflib import get_close_matches  # on errors only: 2 ms
 
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    close = get_close_matches(name, list(known), n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(f'"{name}"' for name in close) + "?"
     return "known: " + ", ".join(known)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 # Two million tokens: more than a model writes, and little enough that an answer without an end
 # costs less than 50 MB, held and printed.
 MAX_TEXT_BYTES = 8 * 1024 * 1024
-ANY_SIZE = 1 << 62  # for text that is held already, or was counted on its way
+UNLIMITED_BYTES = 1 << 62  # for text that is held already, or was counted on its way
 
 
 class _Event:

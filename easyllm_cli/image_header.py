@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 # The first bytes tell the kind; names and declared types lie (WIRE trap 20).
-MAGIC = (
+IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
@@ -15,10 +15,12 @@ MAGIC = (
 )
 # HEIF's brands (ISO/IEC 23008-12): of HEVC, which makes it HEIC; of any codec; of other codecs.
 HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"))
-ANY_CODEC = frozenset((b"mif1", b"msf1"))
-OTHER_CODECS = frozenset((b"avif", b"avis", b"avci", b"avcs", b"j2ki", b"j2is", b"jpeg", b"vvic"))
+CODEC_NEUTRAL_BRANDS = frozenset((b"mif1", b"msf1"))
+NON_HEVC_BRANDS = frozenset(
+    (b"avif", b"avis", b"avci", b"avcs", b"j2ki", b"j2is", b"jpeg", b"vvic")
+)
 # What has a picture's name and is none that a model takes: (where it stands, first bytes, kind).
-FOREIGN = (
+UNSUPPORTED_SIGNATURES = (
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
     (0, b"II*\0", "TIFF"),
@@ -33,93 +35,98 @@ FOREIGN = (
 MAX_PIXELS = 2 * (1024**3 // 4 // 3)
 
 # A JPEG's frame headers, but for C4, C8 and CC, which are tables.
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A marker that has a length; decoders, too, skip what stands before the next one.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-JPEG_DATA = frozenset((0xD9, 0xDA))  # the end, and where the picture's own data begins
+JPEG_HEADER_END_MARKERS = frozenset(
+    (0xD9, 0xDA)
+)  # the end, and where the picture's own data begins
 # EXIF: what a segment with it begins with, how much of it is read, and two numbers of TIFF.
-EXIF = b"Exif\0\0"
-EXIF_BYTES = 1 << 16
-ORIENTATION = 0x112
-LONG = 4
+EXIF_PREFIX = b"Exif\0\0"
+MAX_EXIF_BYTES = 1 << 16
+TIFF_ORIENTATION_TAG = 0x112
+TIFF_LONG_TYPE = 4
 # The box with a picture's size in HEIC: its name, version 0.
-HEIC_SIZE = re.compile(rb"ispe\x00\x00\x00\x00")
+HEIC_SIZE_BOX = re.compile(rb"ispe\x00\x00\x00\x00")
 Size = tuple[int, int]
 
 
-def sniff(data: bytes) -> str | None:
+def sniff_media_type(data: bytes) -> str | None:
     """The media type that the first bytes tell, or None when they are no known picture."""
-    for magic, media_type in MAGIC:
+    for magic, media_type in IMAGE_SIGNATURES:
         if data.startswith(magic):
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     if data.startswith(b"BM") and b"\0" in data[:14]:  # its lengths have zeros, a text has none
         return "image/bmp"
-    return _heif(data) if data[4:8] == b"ftyp" else None
+    return _sniff_heif(data) if data[4:8] == b"ftyp" else None
 
 
-def _heif(data: bytes) -> str | None:
+def _sniff_heif(data: bytes) -> str | None:
     """A file of any codec (`mif1`) names the one it has among the brands it is compatible with."""
     major = data[8:12]
     length = min(int.from_bytes(data[:4], "big"), 256)
     brands = {data[at : at + 4] for at in range(16, length, 4)}
-    if major in HEIC_BRANDS or (major in ANY_CODEC and HEIC_BRANDS & brands):
+    if major in HEIC_BRANDS or (major in CODEC_NEUTRAL_BRANDS and HEIC_BRANDS & brands):
         return "image/heic"
-    if major in ANY_CODEC:
-        return "image/heif" if OTHER_CODECS & brands else "image/heic"
+    if major in CODEC_NEUTRAL_BRANDS:
+        return "image/heif" if NON_HEVC_BRANDS & brands else "image/heic"
     return None
 
 
-def foreign_kind(data: bytes) -> str:
+def sniff_unsupported_format(data: bytes) -> str:
     """The name of a kind of picture, or of PDF, that is never sent; "" = none that is known."""
-    found = (kind for at, magic, kind in FOREIGN if data.startswith(magic, at))
+    found = (kind for at, magic, kind in UNSUPPORTED_SIGNATURES if data.startswith(magic, at))
     return next(found, "")
 
 
-def pixels(data: bytes) -> Size | None:
+def read_dimensions(data: bytes) -> Size | None:
     """Width and height as the header says, None where it does not; no picture is decoded.
 
     Of a GIF and a HEIC, which hold several pictures, those of the largest.
     """
     if data.startswith(b"\x89PNG"):
-        found = _both(data, 16, 4, "big")
+        found = _read_number_pair(data, 16, 4, "big")
     elif data.startswith(b"GIF8"):
-        found = _largest(_gif(data))
+        found = _select_largest(_read_gif_sizes(data))
     elif data.startswith(b"BM"):
-        found = _bmp(data)
+        found = _read_bmp_size(data)
     elif data[8:12] == b"WEBP":
-        found = _webp(data)
+        found = _read_webp_size(data)
     elif data.startswith(b"\xff\xd8"):
-        found = _jpeg(data)
+        found = _read_jpeg_size(data)
     else:
-        sizes = HEIC_SIZE.finditer(data)  # a picture may be made of tiles
-        found = _largest(_both(data, one.end(), 4, "big") for one in sizes)
+        sizes = HEIC_SIZE_BOX.finditer(data)  # a picture may be made of tiles
+        found = _select_largest(_read_number_pair(data, one.end(), 4, "big") for one in sizes)
     return found if all(found) else None
 
 
-def _largest(sizes: Iterable[Size]) -> Size:
+def _select_largest(sizes: Iterable[Size]) -> Size:
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
-def _both(data: bytes, at: int, size: int, order: str) -> Size:
+def _read_number_pair(data: bytes, offset: int, number_bytes: int, byte_order: str) -> Size:
     """Two numbers one behind the other; zeros where the header is cut."""
-    if len(data) < at + 2 * size:
+    if len(data) < offset + 2 * number_bytes:
         return 0, 0
-    first, second = data[at : at + size], data[at + size : at + 2 * size]
-    if order == "big":
+    first, second = (
+        data[offset : offset + number_bytes],
+        data[offset + number_bytes : offset + 2 * number_bytes],
+    )
+    if byte_order == "big":
         return int.from_bytes(first, "big"), int.from_bytes(second, "big")
     return int.from_bytes(first, "little"), int.from_bytes(second, "little")
 
 
-def _gif(data: bytes) -> Iterable[Size]:
+def _read_gif_sizes(data: bytes) -> Iterable[Size]:
     """The screen, then every picture up to the end or to what is no block."""
-    yield _both(data, 6, 2, "little")
-    at = 13 + _palette(data, 10)
+    yield _read_number_pair(data, 6, 2, "little")
+    at = 13 + _read_palette_length(data, 10)
     while at < len(data) and data[at] in b"!,":
         if data[at : at + 1] == b",":
-            yield _both(data, at + 5, 2, "little")
-            at += 11 + _palette(data, at + 9)
+            yield _read_number_pair(data, at + 5, 2, "little")
+            at += 11 + _read_palette_length(data, at + 9)
         else:
             at += 2
         while at < len(data) and data[at]:  # blocks of data, each with its length before it
@@ -127,80 +134,80 @@ def _gif(data: bytes) -> Iterable[Size]:
         at += 1
 
 
-def _palette(data: bytes, at: int) -> int:
+def _read_palette_length(data: bytes, offset: int) -> int:
     """The bytes of the colour table that the flags tell of."""
-    flags = data[at] if at < len(data) else 0
+    flags = data[offset] if offset < len(data) else 0
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _bmp(data: bytes) -> Size:
+def _read_bmp_size(data: bytes) -> Size:
     """OS/2's old header has 16 bits a number; a height below zero means top to bottom."""
     if data[14:18] == b"\x0c\x00\x00\x00":
-        return _both(data, 18, 2, "little")
-    width, height = _both(data, 18, 4, "little")
+        return _read_number_pair(data, 18, 2, "little")
+    width, height = _read_number_pair(data, 18, 4, "little")
     return width, (1 << 32) - height if height >> 31 else height
 
 
-def _webp(data: bytes) -> Size:
+def _read_webp_size(data: bytes) -> Size:
     """The three forms: lossy, lossless, extended."""
     form = data[12:16]
     if len(data) < (25 if form == b"VP8L" else 30):
         return 0, 0
     if form == b"VP8X":
-        width, height = _both(data, 24, 3, "little")
+        width, height = _read_number_pair(data, 24, 3, "little")
         return width + 1, height + 1
     if form == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = _both(data, 26, 2, "little")
+    width, height = _read_number_pair(data, 26, 2, "little")
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _jpeg(data: bytes) -> Size:
+def _read_jpeg_size(data: bytes) -> Size:
     """From segment to segment up to the frame header."""
     at = 2
     while found := JPEG_MARKER.search(data, at):
         at = found.start()
-        if data[at + 1] in FRAMES:
-            height, width = _both(data, at + 5, 2, "big")
+        if data[at + 1] in JPEG_FRAME_MARKERS:
+            height, width = _read_number_pair(data, at + 5, 2, "big")
             return width, height
         at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     return 0, 0
 
 
-def orientation(data: bytes) -> int:
+def read_orientation(data: bytes) -> int:
     """How EXIF says that the picture is to be turned, 1 to 8; 1 = not at all, or it says nothing.
 
     A HEIC's is not looked at: it is turned by a box of its own, which decoders follow.
     """
     if data.startswith(b"\xff\xd8"):
-        return _from_tiff(_jpeg_exif(data))
+        return _orientation_from_tiff(_find_jpeg_exif(data))
     if data.startswith(b"\x89PNG"):
         at = data.find(b"eXIf")
-        return _from_tiff(data[at + 4 : at + 4 + EXIF_BYTES]) if at > 0 else 1
+        return _orientation_from_tiff(data[at + 4 : at + 4 + MAX_EXIF_BYTES]) if at > 0 else 1
     if data[8:12] == b"WEBP":
         at = data.find(b"EXIF", 12)
-        return _from_tiff(data[at + 8 : at + 8 + EXIF_BYTES]) if at > 0 else 1
+        return _orientation_from_tiff(data[at + 8 : at + 8 + MAX_EXIF_BYTES]) if at > 0 else 1
     return 1
 
 
-def _jpeg_exif(data: bytes) -> bytes:
+def _find_jpeg_exif(data: bytes) -> bytes:
     """What the segment with EXIF holds; it stands before the picture's own data."""
     at = 2
     while found := JPEG_MARKER.search(data, at):
         at = found.start()
         length = max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
-        if data[at + 1] in JPEG_DATA:
+        if data[at + 1] in JPEG_HEADER_END_MARKERS:
             break
-        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == EXIF:
+        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == EXIF_PREFIX:
             return data[at + 10 : at + 2 + length]
         at += 2 + length
     return b""
 
 
-def _from_tiff(exif: bytes) -> int:
+def _orientation_from_tiff(exif: bytes) -> int:
     """The orientation in a TIFF header's first directory."""
-    exif = exif.removeprefix(EXIF)
+    exif = exif.removeprefix(EXIF_PREFIX)
     order: Literal["big", "little"] = "big" if exif.startswith(b"MM") else "little"
     if exif[:4] not in (b"MM\0*", b"II*\0"):
         return 1
@@ -209,8 +216,8 @@ def _from_tiff(exif: bytes) -> int:
         entry = exif[at : at + 12]
         if len(entry) < 12:
             break
-        if int.from_bytes(entry[:2], order) == ORIENTATION:
-            long = int.from_bytes(entry[2:4], order) == LONG
+        if int.from_bytes(entry[:2], order) == TIFF_ORIENTATION_TAG:
+            long = int.from_bytes(entry[2:4], order) == TIFF_LONG_TYPE
             value = int.from_bytes(entry[8 : 12 if long else 10], order)
             return value if 1 <= value <= 8 else 1
     return 1

@@ -52,7 +52,7 @@ class Image:
                 hint="give a path or an https URL",
             )
         if not paths:
-            return cls._of_text(source)
+            return cls._of_base64_only(source)
         if len(source) > 255 or not os.path.exists(source):
             try:
                 return cls.of_base64(source, "base64 text")
@@ -62,7 +62,7 @@ class Image:
         return cls.of_path(source)
 
     @classmethod
-    def _of_text(cls, text: str) -> Image:
+    def _of_base64_only(cls, text: str) -> Image:
         """From base64; a path is refused unread, and whether there is such a file is not told."""
         try:
             return cls.of_base64(text, "base64 text")
@@ -81,12 +81,17 @@ class Image:
         Raises:
             UsageError: too large in bytes or, by its header, in pixels; or not a picture.
         """
-        from .image_header import MAX_PIXELS, foreign_kind, pixels, sniff
+        from .image_header import (
+            MAX_PIXELS,
+            read_dimensions,
+            sniff_media_type,
+            sniff_unsupported_format,
+        )
 
         if len(data) > MAX_IMAGE_BYTES:
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
-        media_type = sniff(data)
-        if media_type is None and (kind := foreign_kind(data)):
+        media_type = sniff_media_type(data)
+        if media_type is None and (kind := sniff_unsupported_format(data)):
             raise UsageError(
                 f"not an image that models take: {kind}", where=name,
                 hint="convert it to PNG or JPEG",
@@ -95,7 +100,7 @@ class Image:
             raise UsageError(
                 "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"
             )
-        width, height = pixels(data) or (0, 0)
+        width, height = read_dimensions(data) or (0, 0)
         if width * height > MAX_PIXELS:
             most = f"{MAX_PIXELS // 1_000_000} million"
             raise UsageError(
@@ -144,7 +149,7 @@ class Image:
         name = written if len(written) <= 200 else f"{written[:80]}…"
 
         try:
-            return cls.of_bytes(picture_file(written, name, MAX_IMAGE_BYTES), name)
+            return cls.of_bytes(read_image_file(written, name, MAX_IMAGE_BYTES), name)
         except FileNotFoundError:
             raise UsageError("no such image file", where=name, hint="check the path") from None
         except OSError as error:
@@ -167,10 +172,10 @@ class Image:
 
 # The file is looked at before it is opened (opening a device may do something) and once more
 # afterwards (another one may have taken its place: a FIFO would be waited for).
-AS_IT_IS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def picture_file(path: str, name: str, cap: int) -> bytes:
+def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
     """The file's bytes; one that grows meanwhile gives at most `cap` + 1. `name`: for messages.
 
     Raises:
@@ -178,17 +183,17 @@ def picture_file(path: str, name: str, cap: int) -> bytes:
         OSError, ValueError, RuntimeError: it cannot be read, or the path is none.
     """
     full = Path(path).expanduser()
-    _refuse_other_kinds(full.stat(), name)
-    with open(os.open(full, AS_IT_IS), "rb") as file:
+    _require_regular_file(full.stat(), name)
+    with open(os.open(full, OPEN_FLAGS), "rb") as file:
         state = os.fstat(file.fileno())
-        _refuse_other_kinds(state, name)
+        _require_regular_file(state, name)
         if not state.st_size:
             raise UsageError("not an image: the file is empty", where=name)
-        if state.st_size > cap:
-            raise UsageError(f"the image is larger than {cap >> 20} MB", where=name)
-        return file.read(cap + 1)
+        if state.st_size > max_bytes:
+            raise UsageError(f"the image is larger than {max_bytes >> 20} MB", where=name)
+        return file.read(max_bytes + 1)
 
 
-def _refuse_other_kinds(state: os.stat_result, name: str) -> None:
+def _require_regular_file(state: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(state.st_mode):
         raise UsageError("the image is not a regular file", where=name)

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-FENCE = re.compile(r"\s*```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
-SHOWN_VALUE = 60  # characters of a value that an error line shows
-SHOWN_REASON = 240
-NOT_FETCHED = "references are never fetched: put what is meant under $defs"
+FENCED_ANSWER = re.compile(
+    r"\s*```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE
+)
+MAX_VALUE_CHARS = 60  # characters of a value that an error line shows
+MAX_REASON_CHARS = 240
+REFERENCE_HINT = "references are never fetched: put what is meant under $defs"
 
 
-def unwrapped(text: str) -> str:
+def strip_code_fence(text: str) -> str:
     """The answer without the code fence that some models put around the whole of it."""
-    fenced = FENCE.fullmatch(text)
+    fenced = FENCED_ANSWER.fullmatch(text)
     return fenced[1] if fenced else text
 
 
@@ -31,11 +33,11 @@ class Schema:
     `unwraps`: whether a code fence around the answer is taken off before it is printed.
     """
 
-    def __init__(self, document: dict[str, Any], name: str, unwraps: bool) -> None:
+    def __init__(self, document: dict[str, Any], name: str, strips_code_fence: bool) -> None:
         """Raises UsageError: it is no JSON schema, or jsonschema is not installed."""
         self.document = document
-        self._validator = validator_of(document, name)
-        self._unwraps = unwraps
+        self._validator = build_validator(document, name)
+        self._strips_code_fence = strips_code_fence
 
     def check(self, completion: Completion) -> None:
         """Whether the answer's text is one JSON document that fits.
@@ -43,33 +45,33 @@ class Schema:
         Raises:
             MalformedAnswer: it is not; the message names the path, e.g. `$.items[2].age`.
         """
-        wrong = self._wrong(completion["text"])
+        wrong = self._find_problem(completion["text"])
         if not wrong:
             return
         hint = "ask again, or say in the prompt what is wanted"
         if completion["finish_reason"] == "length":
             hint = "raise --max-tokens: the answer was cut"
-        elif FENCE.fullmatch(completion["text"]) and not self._unwraps:
+        elif FENCED_ANSWER.fullmatch(completion["text"]) and not self._strips_code_fence:
             hint = "chat takes a code fence off, stream prints it as it comes"
         raise MalformedAnswer(f"the answer {wrong}", hint=hint)
 
-    def _wrong(self, text: str) -> str:
+    def _find_problem(self, text: str) -> str:
         """What is wrong with a text, "" = nothing."""
         from jsonschema.exceptions import best_match
 
         try:
-            answer = parsed(unwrapped(text) if self._unwraps else text)
+            answer = parse_strict_json(strip_code_fence(text) if self._strips_code_fence else text)
             found = best_match(self._validator.iter_errors(answer))
-            return f"does not fit the schema: {told(found)}" if found else ""
+            return f"does not fit the schema: {format_validation_error(found)}" if found else ""
         except ValueError as error:
-            return f"is not JSON: {reason_of(error)}"
+            return f"is not JSON: {format_json_error(error)}"
         except RecursionError:
             return "cannot be checked: it is nested too deeply"
         except OverflowError:  # multipleOf, of a number beyond every float
             return "cannot be checked: it holds too large a number"
 
 
-def parsed(text: str) -> Any:
+def parse_strict_json(text: str) -> Any:
     """A JSON document; NaN and Infinity are none.
 
     Raises:
@@ -82,14 +84,14 @@ def parsed(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def reason_of(error: ValueError) -> str:
+def format_json_error(error: ValueError) -> str:
     """What is wrong and where."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
     return str(error)
 
 
-def validator_of(document: dict[str, Any], name: str) -> Validator:
+def build_validator(document: dict[str, Any], name: str) -> Validator:
     """What checks answers: the draft that the schema names, else the newest; no network.
 
     Raises:
@@ -110,16 +112,18 @@ def validator_of(document: dict[str, Any], name: str) -> Validator:
     known = meta(draft.META_SCHEMA, format_checker=meta.FORMAT_CHECKER)
     wrong = best_match(known.iter_errors(document))
     if wrong:
-        raise UsageError(f"the schema is not valid: {told(wrong)}", where=name)
-    lost = lost_reference(document, str(draft.META_SCHEMA["$schema"]))
+        raise UsageError(f"the schema is not valid: {format_validation_error(wrong)}", where=name)
+    lost = find_unresolvable_reference(document, str(draft.META_SCHEMA["$schema"]))
     if lost:
         raise UsageError(
-            f'the schema is not valid: "$ref": "{lost}" leads nowhere', where=name, hint=NOT_FETCHED
+            f'the schema is not valid: "$ref": "{lost}" leads nowhere',
+            where=name,
+            hint=REFERENCE_HINT,
         )
     return draft(document, registry=EMPTY_REGISTRY)
 
 
-def lost_reference(document: dict[str, Any], dialect: str) -> str:
+def find_unresolvable_reference(document: dict[str, Any], dialect: str) -> str:
     """The first reference that leads nowhere in the document, or ""."""
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import EMPTY_REGISTRY, specification_with
@@ -145,13 +149,13 @@ def lost_reference(document: dict[str, Any], dialect: str) -> str:
     return ""
 
 
-def told(error: ValidationError) -> str:
+def format_validation_error(error: ValidationError) -> str:
     """Where and what, on one line: `$.items[2].age: "x" is not of type 'integer'`."""
     written = json.dumps(error.instance, ensure_ascii=False)
-    short = written if len(written) <= SHOWN_VALUE else written[:SHOWN_VALUE] + "…"
+    short = written if len(written) <= MAX_VALUE_CHARS else written[:MAX_VALUE_CHARS] + "…"
     reason, value = error.message, repr(error.instance)
     if reason.startswith(value):
         reason = short + reason.removeprefix(value)
-    if len(reason) > SHOWN_REASON:
-        reason = reason[:SHOWN_REASON] + "…"
+    if len(reason) > MAX_REASON_CHARS:
+        reason = reason[:MAX_REASON_CHARS] + "…"
     return f"{error.json_path}: {reason}"

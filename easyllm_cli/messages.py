@@ -10,15 +10,15 @@ from typing import Any
 from .errors import UsageError
 from .images import Image
 from .message_fields import (
-    cache_control,
-    checked,
-    fields_of,
-    names_tools,
-    no_tools,
-    refuse_others,
+    has_tool_content,
+    parse_cache_control,
+    parse_message_fields,
+    refuse_unknown_fields,
+    require_field_type,
+    tools_unsupported_error,
 )
 
-ROLES = ("system", "developer", "user", "assistant")
+MESSAGE_ROLES = ("system", "developer", "user", "assistant")
 
 
 class CachedText(str):
@@ -59,17 +59,19 @@ class Message:
                 hint='{"role": "user", "content": "…"}',
             )
         role = message.get("role")
-        if names_tools(message):
-            raise no_tools("and what tools said out of the messages")
-        if role not in ROLES:
-            raise UsageError(f"unknown message role {role!r}", hint=f"use {', '.join(ROLES)}")
-        fields = fields_of(message)
+        if has_tool_content(message):
+            raise tools_unsupported_error("and what tools said out of the messages")
+        if role not in MESSAGE_ROLES:
+            raise UsageError(
+                f"unknown message role {role!r}", hint=f"use {', '.join(MESSAGE_ROLES)}"
+            )
+        fields = parse_message_fields(message)
         content = message.get("content")
         if isinstance(content, str):
             return cls(role, (content,), fields)
         if not isinstance(content, list):
             raise UsageError(f"the {role} message has no content", hint="text or a list of parts")
-        return cls(role, tuple(_part(part) for part in content), fields)
+        return cls(role, tuple(_parse_part(part) for part in content), fields)
 
     @property
     def text(self) -> str:
@@ -81,35 +83,37 @@ class Message:
         return [part for part in self.parts if isinstance(part, Image)]
 
 
-def _part(part: Any) -> Part:
+def _parse_part(part: Any) -> Part:
     """One part of OpenAI's list form: a string, {type: text} or {type: image_url}."""
     if isinstance(part, str | Image):
         return part
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     if kind == "text" and isinstance(part.get("text"), str):
-        refuse_others(part, ("type", "text", "cache_control"))
-        cached = cache_control(part)
+        refuse_unknown_fields(part, ("type", "text", "cache_control"))
+        cached = parse_cache_control(part)
         return CachedText.of(part["text"], cached) if cached else str(part["text"])
     if kind == "image_url":
-        return _image_url(part)
-    if isinstance(part, Mapping) and names_tools(part):
-        raise no_tools("and what tools said out of the messages")
+        return _parse_image_url(part)
+    if isinstance(part, Mapping) and has_tool_content(part):
+        raise tools_unsupported_error("and what tools said out of the messages")
     raise UsageError(f"unknown message part {kind!r}", hint="text and image_url are known")
 
 
-def _image_url(part: Mapping[str, Any]) -> Image:
+def _parse_image_url(part: Mapping[str, Any]) -> Image:
     target = part.get("image_url")
     given = target if isinstance(target, Mapping) else {"url": target}
-    refuse_others(part, ("type", "image_url", "cache_control"))
-    refuse_others(given, ("url", "detail", "format"))  # format: litellm's; the bytes tell it
+    refuse_unknown_fields(part, ("type", "image_url", "cache_control"))
+    refuse_unknown_fields(
+        given, ("url", "detail", "format")
+    )  # format: litellm's; the bytes tell it
     url = given.get("url")
     if not (isinstance(url, str) and url.startswith(("data:", "https://"))):
         raise UsageError("an image_url must be a data: or https:// URL")
-    detail = checked("detail", given.get("detail") or "", str)
-    return replace(Image.of(url), detail=detail, cache_control=cache_control(part))
+    detail = require_field_type("detail", given.get("detail") or "", str)
+    return replace(Image.of(url), detail=detail, cache_control=parse_cache_control(part))
 
 
-def with_instruction(messages: list[Message], text: str) -> list[Message]:
+def with_system_instruction(messages: list[Message], text: str) -> list[Message]:
     """The messages with one more instruction, behind the system prompt's own.
 
     One system message, never two: some servers take no more (WIRE §2, vLLM).
@@ -120,7 +124,7 @@ def with_instruction(messages: list[Message], text: str) -> list[Message]:
     return [Message("system", (text,)), *messages]
 
 
-def messages_of(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
+def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
     """Every message in our own form.
 
     Raises:
@@ -137,14 +141,14 @@ def messages_of(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message
     return made
 
 
-def with_system(messages: list[Message], system: str | None) -> list[Message]:
+def with_system_prompt(messages: list[Message], system: str | None) -> list[Message]:
     """The messages behind a profile's system prompt, unless they hold one of their own."""
     if system is None or any(one.role == "system" for one in messages):
         return messages
     return [Message("system", (system,)), *messages]
 
 
-def with_the_question(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
+def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
     """The messages with the text of those roles before the first user's own."""
     text = "\n\n".join(one.text for one in messages if one.role in roles)
     rest = [one for one in messages if one.role not in roles]
@@ -156,12 +160,12 @@ def with_the_question(messages: list[Message], roles: tuple[str, ...]) -> list[M
     return [*rest[:at], replace(rest[at], parts=(*joined, *more)), *rest[at + 1 :]]
 
 
-def question_about(
-    prompt: str, image: bytes | str | os.PathLike[str], paths: bool = False
+def build_vision_messages(
+    prompt: str, image: bytes | str | os.PathLike[str], allow_paths: bool = False
 ) -> list[Message]:
     """A question with one picture; `paths`: as for Image.of.
 
     Raises:
         UsageError: no picture, or a prompt that is no text.
     """
-    return [Message.of({"role": "user", "content": [prompt, Image.of(image, paths=paths)]})]
+    return [Message.of({"role": "user", "content": [prompt, Image.of(image, paths=allow_paths)]})]

@@ -6,30 +6,31 @@ from importlib.metadata import EntryPoint, entry_points
 
 from .errors import ConfigError
 
-GROUP = "easyllm_cli.providers"
+ENTRY_POINT_GROUP = "easyllm_cli.providers"
 
 
 def plugin_names() -> list[str]:
     """Every name that an installed package offers, sorted; none of their code is imported."""
-    return sorted({entry.name for entry in entry_points(group=GROUP)})
+    return sorted({entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)})
 
 
-def plugin_of(name: str) -> EntryPoint | None:
+def find_plugin(name: str) -> EntryPoint | None:
     """The entry point of a name, not loaded yet; None = no package offers it.
 
     Raises:
         ConfigError: two packages offer it.
     """
-    found = list(entry_points(group=GROUP, name=name))
+    found = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
     if len({entry.value for entry in found}) > 1:
         raise ConfigError(
-            f'two packages offer a provider "{name}": ' + " and ".join(map(described, found)),
+            f'two packages offer a provider "{name}": '
+            + " and ".join(map(format_entry_point, found)),
             hint="uninstall one of them",
         )
     return found[0] if found else None
 
 
-def described(entry: EntryPoint) -> str:
+def format_entry_point(entry: EntryPoint) -> str:
     """The package and the entry point, for error lines: `thing 1.0 (thing = module:Class)`."""
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
     return f"{package} ({entry.name} = {entry.value})"

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from .errors import ConfigError, OutputError
 
-MAX_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
-MOST_LINKS = 40  # one leading to the next, as Linux follows them
-LOCK_SECONDS = 30.0  # far longer than any edit takes
-LOOK_EVERY = 0.01  # seconds
+MAX_PRIVATE_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
+MAX_SYMLINKS = 40  # one leading to the next, as Linux follows them
+LOCK_TIMEOUT_SECONDS = 30.0  # far longer than any edit takes
+LOCK_POLL_SECONDS = 0.01  # seconds
 
 
-def refuse_if_open(path: Path, what: str) -> None:
+def require_private(path: Path, what: str) -> None:
     """A file that holds keys is the user's own and closed to others, as with ssh.
 
     Raises:
@@ -32,17 +32,17 @@ def refuse_if_open(path: Path, what: str) -> None:
     if os.name == "nt":
         return  # DESIGN §2: Windows runs without mode checks
     state = path.stat()
-    if not _is_ours(state):
+    if not _is_owned_by_user_or_root(state):
         raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
     if stat.S_IMODE(state.st_mode) & 0o077:
         raise ConfigError(
             f"{path} can be read by others, and {what} needs a closed file",
             hint=f"chmod 600 {shlex.quote(str(path))}",
         )
-    _refuse_if_replaceable(path, what)
+    _require_not_replaceable(path, what)
 
 
-def refuse_if_others_write(path: Path, what: str) -> None:
+def require_not_writable_by_others(path: Path, what: str) -> None:
     """A file that is obeyed is the user's or root's, and nobody else can write or replace it.
 
     Where the path is a link, every link on the way and what it leads to count.
@@ -55,7 +55,7 @@ def refuse_if_others_write(path: Path, what: str) -> None:
     if os.name == "nt":
         return
     state, name = path.stat(), shlex.quote(str(path))
-    if not _is_ours(state):
+    if not _is_owned_by_user_or_root(state):
         sudo = "sudo " if os.getuid() else ""
         raise ConfigError(
             f"{what} belongs to somebody else (uid {state.st_uid})",
@@ -67,22 +67,22 @@ def refuse_if_others_write(path: Path, what: str) -> None:
         raise ConfigError(
             f"{what} can be written by others", where=str(path), hint=f"chmod 600 {name}"
         )
-    _refuse_if_replaceable(path, what)
+    _require_not_replaceable(path, what)
 
 
-def _is_ours(state: os.stat_result) -> bool:
+def _is_owned_by_user_or_root(state: os.stat_result) -> bool:
     """Whether it belongs to the user or to root."""
     return state.st_uid in {os.getuid(), 0}
 
 
-def _refuse_if_replaceable(path: Path, what: str) -> None:
+def _require_not_replaceable(path: Path, what: str) -> None:
     """Raise ConfigError where somebody else can put another file, or another link, in its place."""
-    for _ in range(MOST_LINKS):
-        refuse_open_folder(path.parent, what)
+    for _ in range(MAX_SYMLINKS):
+        require_folder_not_writable_by_others(path.parent, what)
         state = path.lstat()
         if not stat.S_ISLNK(state.st_mode):
             return
-        if not _is_ours(state):
+        if not _is_owned_by_user_or_root(state):
             raise ConfigError(
                 f"the link to {what} belongs to somebody else", where=str(path),
                 hint="name the file that it leads to",
@@ -90,7 +90,7 @@ def _refuse_if_replaceable(path: Path, what: str) -> None:
         path = path.parent / path.readlink()
 
 
-def refuse_open_folder(folder: Path, what: str) -> None:
+def require_folder_not_writable_by_others(folder: Path, what: str) -> None:
     """Raise ConfigError where others can write the folder, and so replace the file in it.
 
     A sticky folder such as /tmp is none: there only the owner can replace a file.
@@ -100,7 +100,7 @@ def refuse_open_folder(folder: Path, what: str) -> None:
     state = folder.stat()
     if state.st_mode & stat.S_ISVTX:
         return
-    if not _is_ours(state):
+    if not _is_owned_by_user_or_root(state):
         raise ConfigError(
             f"the folder of {what} belongs to somebody else (uid {state.st_uid})",
             where=str(folder), hint="keep the file in a folder of your own",
@@ -113,7 +113,7 @@ def refuse_open_folder(folder: Path, what: str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[Path]:
+def lock_file(path: Path) -> Iterator[Path]:
     """Nobody else writes the file while the block runs; its folder is made (0700) if need be.
 
     Gives the file's real path: where it is a link, what it leads to is written.
@@ -123,35 +123,35 @@ def locked(path: Path) -> Iterator[Path]:
     """
     try:
         real = path.resolve()
-        make_folder(real.parent)
-        refuse_open_folder(real.parent, "this file")
+        make_private_folder(real.parent)
+        require_folder_not_writable_by_others(real.parent, "this file")
         beside = real.with_name(f".{real.name}.lock")
-        descriptor = open_closed(beside, os.O_RDWR | os.O_CREAT)
+        descriptor = open_private(beside, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise OutputError.of("cannot be written", error, str(path)) from None
+        raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     except RuntimeError as error:  # links in a circle
         raise OutputError(f"cannot be written: {error}", where=str(path)) from None
     try:
-        _wait_for(descriptor, path)
+        _wait_for_lock(descriptor, path)
         yield real
     finally:
         os.close(descriptor)  # the lock ends with it, as it does with the process
 
 
-def _wait_for(descriptor: int, path: Path) -> None:
+def _wait_for_lock(descriptor: int, path: Path) -> None:
     """Until the lock is ours."""
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     try:
-        while not _lock(descriptor):
+        while not _try_lock(descriptor):
             if time.monotonic() > deadline:
-                waited = f"another easyllm has been writing for {LOCK_SECONDS:g} s"
+                waited = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
                 raise OutputError(waited, where=str(path), hint="is one of them stopped?")
-            time.sleep(LOOK_EVERY)
+            time.sleep(LOCK_POLL_SECONDS)
     except OSError as error:  # a file system without locks
-        raise OutputError.of("cannot be locked", error, str(path)) from None
+        raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
 
 
-def _lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     """Whether the lock could be had at once."""
     try:
         if sys.platform == "win32":
@@ -167,7 +167,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Put these bytes in the file's place, mode 0600; only while it is `locked`.
 
     Raises:
@@ -178,17 +178,17 @@ def replace(path: Path, data: bytes) -> None:
         with suppress(FileNotFoundError):
             new.unlink()  # of a writer that was killed
         try:
-            write_new(new, data)
+            write_new_file(new, data)
             os.replace(new, path)
         except OSError:
             new.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError.of("cannot be written", error, str(path)) from None
+        raise OutputError.from_os_error("cannot be written", error, str(path)) from None
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new_file(path: Path, data: bytes) -> None:
     """A file that was not there, mode 0600 under any umask, on the disk when this returns.
 
     Whole or not at all: on a full disk, or at a second Ctrl-C, nothing is left of it.
@@ -196,7 +196,7 @@ def write_new(path: Path, data: bytes) -> None:
     Raises:
         OSError: it is there, or cannot be written.
     """
-    descriptor = open_closed(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -207,7 +207,7 @@ def write_new(path: Path, data: bytes) -> None:
         raise
 
 
-def open_closed(path: Path | str, flags: int) -> int:
+def open_private(path: Path | str, flags: int) -> int:
     """A file's descriptor, as `os.open` gives it; a file that is made is 0600 under any umask.
 
     From its first instant nobody else may read it; a umask that takes the owner's own rights is
@@ -219,7 +219,7 @@ def open_closed(path: Path | str, flags: int) -> int:
     return descriptor
 
 
-def make_folder(path: Path) -> None:
+def make_private_folder(path: Path) -> None:
     """The folder and those above it that are missing, each 0700 under any umask.
 
     Raises:
@@ -227,7 +227,7 @@ def make_folder(path: Path) -> None:
     """
     if path.is_dir():
         return
-    make_folder(path.parent)
+    make_private_folder(path.parent)
     with suppress(FileExistsError):  # another one was faster
         path.mkdir(mode=0o700)
         path.chmod(0o700)

@@ -7,17 +7,17 @@ from typing import NoReturn
 from weakref import WeakValueDictionary
 
 MASK = "***"
-SCHEME = "Bearer "  # no secret, though it stands before one
-LONG = 12  # characters: the last 4 of a shorter key would give too much of it away
+BEARER_PREFIX = "Bearer "  # no secret, though it stands before one
+LONG_KEY_CHARS = 12  # characters: the last 4 of a shorter key would give too much of it away
 # A header, or an option, whose value is nobody's business.
-SECRET_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens;
+SENSITIVE_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens;
     # and not all that the gateway Portkey takes (x-portkey-provider: openai)
     r"auth(?!or(?!i[sz]))|(?<!\bport)key(?!word|space)|token(?!s)|secret|cookie|password",
     re.IGNORECASE,
 )
 # By identity: two equal secrets live and die apart.
-_alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
-_kept: list[Secret] | None = None
+_live_secrets: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+_retained_secrets: list[Secret] | None = None
 
 
 class Secret:
@@ -27,9 +27,9 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        _alive[id(self)] = self
-        if _kept is not None:
-            _kept.append(self)
+        _live_secrets[id(self)] = self
+        if _retained_secrets is not None:
+            _retained_secrets.append(self)
 
     def reveal(self) -> str:
         return self._value
@@ -54,36 +54,36 @@ class Secret:
         raise TypeError("a Secret is never pickled")
 
 
-def keep_for_good() -> None:
+def retain_secrets() -> None:
     """From now on no secret is forgotten, so that `redact` knows it to the process's last line.
 
     For a command, which ends soon; in a library a key is forgotten with its last holder.
     """
-    global _kept
-    _kept = _kept or []
+    global _retained_secrets
+    _retained_secrets = _retained_secrets or []
 
 
-def masked(key: str) -> str:
+def mask_key(key: str) -> str:
     """A key that may be shown: `***` and its last 4 characters at most."""
-    return MASK + (key[-4:] if len(key) >= LONG else "")
+    return MASK + (key[-4:] if len(key) >= LONG_KEY_CHARS else "")
 
 
-def redact(text: str, shortest: int = 4) -> str:
+def redact(text: str, min_chars: int = 4) -> str:
     """The text with every living Secret replaced by `***`, in any of its disguises.
 
     A piece of 8 characters of one counts as well (redaction.py). `shortest`: three characters and
     fewer stand in ordinary words; cutting them out would only garble.
     """
     # As a list at once: meanwhile another thread may make a secret, or let one go.
-    living = [reference() for reference in _alive.valuerefs()]
-    keys = {secret.reveal().removeprefix(SCHEME) for secret in living if secret is not None}
-    values = [key for key in keys if len(key) >= shortest]
+    living = [reference() for reference in _live_secrets.valuerefs()]
+    keys = {secret.reveal().removeprefix(BEARER_PREFIX) for secret in living if secret is not None}
+    values = [key for key in keys if len(key) >= min_chars]
     if not values:
         return text
-    from .redaction import spans  # what is printed on errors only
+    from .redaction import find_secrets  # what is printed on errors only
 
     kept, last = "", 0
-    for start, end in spans(text, values):
+    for start, end in find_secrets(text, values):
         kept += text[last:start] + MASK
         last = end
     return kept + text[last:]

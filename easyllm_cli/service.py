@@ -11,19 +11,19 @@ from typing import Any, Self
 from .completion import Completion
 from .config.profile import Profile
 from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
-from .events import ANY_SIZE, MAX_TEXT_BYTES, Event, Retrying, Text
-from .messages import Message, messages_of, question_about
+from .events import MAX_TEXT_BYTES, UNLIMITED_BYTES, Event, Retrying, Text
+from .messages import Message, build_vision_messages, parse_messages
 from .pipeline.collector import Collector, collect
-from .pipeline.completeness import longer
+from .pipeline.completeness import longer_of
 from .pipeline.reasoning_tags import TagSplitter
 from .providers import provider_names
-from .providers.base import SHOWN_AS_IT_COMES, BaseLLMProvider, Messages, Verdict
-from .providers.ignored_settings import not_for_a_library
+from .providers.base import SHOWN_KINDS, BaseLLMProvider, Messages, Verdict
+from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
-from .transport.connections import CLOSED_HERE
+from .transport.connections import CLOSED_LOCALLY
 
 # DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
-FALLS_BACK = (BusyError, NetworkError, IncompleteAnswer)
+FALLBACK_ERRORS = (BusyError, NetworkError, IncompleteAnswer)
 Config = Profile | Mapping[str, Any]
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ class LLMService:
         self.config_class = config_class
         self.trust_configs = trust_configs
         self.provider_of = provider_of
-        self._providers = ProviderCache()
-        self._told: set[str] = set()  # settings that do nothing in a library
+        self._provider_cache = ProviderCache()
+        self._warned_settings: set[str] = set()  # settings that do nothing in a library
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,7 +73,7 @@ class LLMService:
 
     async def aclose(self) -> None:
         """Close every connection of the running event loop; the service may be used again."""
-        await self._providers.aclose()
+        await self._provider_cache.aclose()
 
     def clear_cache(self) -> None:
         """Forget every provider; the next call makes a new one.
@@ -81,12 +81,12 @@ class LLMService:
         An answer that is under way goes on to its end. Connections that nobody uses are closed
         by their event loop as soon as it runs; those of a loop that has ended were closed then.
         """
-        self._providers.clear()
+        self._provider_cache.clear()
 
     def __copy__(self) -> Self:
         """Another service with the same settings and database, and connections of its own."""
         made = object.__new__(type(self))
-        vars(made).update(vars(self), _providers=ProviderCache(), _told=set())
+        vars(made).update(vars(self), _provider_cache=ProviderCache(), _warned_settings=set())
         return made
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -145,13 +145,13 @@ class LLMService:
         Raises:
             UsageError: it is no picture that can be read. EasyLLMError: as `chat`.
         """
-        profile = self._asked_for(config)
-        question = question_about(prompt, image_data, not profile.untrusted)
+        profile = self._profile_from_config(config)
+        question = build_vision_messages(prompt, image_data, not profile.untrusted)
         return await self.chat(profile, question, fallbacks=fallbacks)
 
     async def get_response(self, config: Config, prompt: str | Messages) -> str:
         """The answer's text alone; `prompt` is a question or messages. Raises as `chat`."""
-        text: str = (await self.chat(config, _asked(prompt)))["text"]
+        text: str = (await self.chat(config, _messages_from_prompt(prompt)))["text"]
         return text
 
     async def get_response_with_cot(self, config: Config, prompt: str | Messages) -> dict[str, str]:
@@ -159,7 +159,7 @@ class LLMService:
 
         Raises as `chat`.
         """
-        return self.extract_answer_and_cot(await self.chat(config, _asked(prompt)))
+        return self.extract_answer_and_cot(await self.chat(config, _messages_from_prompt(prompt)))
 
     def extract_answer_and_cot(self, response: Mapping[str, Any] | str) -> dict[str, str]:
         """{"answer", "cot"} of a response of `chat`, or of any text; "" where there is none.
@@ -178,7 +178,7 @@ class LLMService:
         reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
         if reasoning:
             return {"answer": text, "cot": reasoning}
-        gathered, splitter = Collector(ANY_SIZE), TagSplitter("auto", hold=True)
+        gathered, splitter = Collector(UNLIMITED_BYTES), TagSplitter("auto", hold=True)
         for event in [*splitter.feed(text), *splitter.end()]:
             gathered.feed(event)
         split = gathered.completion()
@@ -214,7 +214,7 @@ class LLMService:
         messages: Messages,
         *,
         stream: bool = True,
-        shown: Collection[str] = SHOWN_AS_IT_COMES,
+        shown: Collection[str] = SHOWN_KINDS,
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
         fallbacks: Sequence[Config] = (),
@@ -226,8 +226,8 @@ class LLMService:
         `collect` makes a Completion of it, whose `response` is {"frames": n, "last": …}.
         Raises the last one's error, with the longest text that came as `.partial`.
         """
-        asked = messages_of(messages)  # once for all: an iterator has no second turn
-        waiting = self._providers_of(config, fallbacks)
+        asked = parse_messages(messages)  # once for all: an iterator has no second turn
+        waiting = self._resolve_providers(config, fallbacks)
         attempts, best = 1, Collector().completion()
         while waiting:
             provider, seen = waiting.pop(0), False
@@ -241,31 +241,33 @@ class LLMService:
                         yield event
                 return
             except EasyLLMError as error:
-                best = error.partial = longer(best, error.partial or best)
-                if seen or not waiting or not _gives_way(error):
+                best = error.partial = longer_of(best, error.partial or best)
+                if seen or not waiting or not _can_fall_back(error):
                     raise
                 why = f"{error.what} ({error.where}); asking profile {waiting[0].profile.name}"
             attempts += 1
             log.warning("%r", why)
             yield Retrying(attempts, 0.0, why)
 
-    def _asked_for(self, config: Config) -> Profile:
-        return Profile.asked_for(config, self.trust_configs)
+    def _profile_from_config(self, config: Config) -> Profile:
+        return Profile.from_config(config, self.trust_configs)
 
-    def _providers_of(self, config: Config, fallbacks: Sequence[Config]) -> list[BaseLLMProvider]:
+    def _resolve_providers(
+        self, config: Config, fallbacks: Sequence[Config]
+    ) -> list[BaseLLMProvider]:
         """Who is asked in turn, each once; warns of settings that only the command line follows."""
-        profiles = [self._asked_for(one) for one in (config, *fallbacks)]
-        for said in not_for_a_library(profiles[0], bool(fallbacks)):
-            if said not in self._told:
-                self._told.add(said)
+        profiles = [self._profile_from_config(one) for one in (config, *fallbacks)]
+        for said in library_warnings(profiles[0], bool(fallbacks)):
+            if said not in self._warned_settings:
+                self._warned_settings.add(said)
                 log.warning("%s", said)
-        return list(dict.fromkeys(self._providers.get(one) for one in profiles))
+        return list(dict.fromkeys(self._provider_cache.get(one) for one in profiles))
 
 
-def _gives_way(error: EasyLLMError) -> bool:
+def _can_fall_back(error: EasyLLMError) -> bool:
     """Whether another configuration may do better; not where we ended the answer ourselves."""
-    return isinstance(error, FALLS_BACK) and error.code != CLOSED_HERE
+    return isinstance(error, FALLBACK_ERRORS) and error.code != CLOSED_LOCALLY
 
 
-def _asked(prompt: str | Messages) -> Messages:
+def _messages_from_prompt(prompt: str | Messages) -> Messages:
     return [Message("user", (prompt,))] if isinstance(prompt, str) else prompt

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from .errors import EasyLLMError, UsageError
 
-UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_BOM = b"\xef\xbb\xbf"
 # The longest first: UTF-32's mark begins with that of UTF-16.
-OTHER_MARKS = (
+NON_UTF8_BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
-SAMPLE = 1024  # bytes that are looked at where no mark tells the encoding
-CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x08\x1b")
+SAMPLE_BYTES = 1024  # bytes that are looked at where no mark tells the encoding
+CONTROL_BYTES = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x08\x1b")
 
 
 def decode_text(
     data: bytes,
     what: str,
     path: str = "",
-    kind: type[EasyLLMError] = UsageError,
-    if_image: str = "it is an image, and text is needed",
+    error_class: type[EasyLLMError] = UsageError,
+    image_hint: str = "it is an image, and text is needed",
 ) -> str:
     """The text, without a byte order mark at its start; nothing else is trimmed.
 
@@ -33,26 +33,28 @@ def decode_text(
     Raises:
         kind: it is not UTF-8; names the first wrong byte, and the command that converts it.
     """
-    refuse_utf16(data, what, path, kind)
+    refuse_utf16(data, what, path, error_class)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        hint = _hint(data, error, path, if_image)
-        raise kind(f"{what} is not UTF-8 at byte {error.start}", where=path, hint=hint) from None
+        hint = _format_decode_hint(data, error, path, image_hint)
+        raise error_class(
+            f"{what} is not UTF-8 at byte {error.start}", where=path, hint=hint
+        ) from None
 
 
 def refuse_utf16(
-    data: bytes, what: str, path: str = "", kind: type[EasyLLMError] = UsageError
+    data: bytes, what: str, path: str = "", error_class: type[EasyLLMError] = UsageError
 ) -> None:
     """Raise `kind` where the bytes are UTF-16 or UTF-32; names the command that converts them."""
-    encoding = next((name for mark, name in OTHER_MARKS if data.startswith(mark)), "")
-    encoding = encoding or _unmarked(data[:SAMPLE])
+    encoding = next((name for mark, name in NON_UTF8_BOMS if data.startswith(mark)), "")
+    encoding = encoding or _detect_utf16_without_bom(data[:SAMPLE_BYTES])
     if encoding:
-        hint = converting(encoding, path)
-        raise kind(f"{what} is {encoding}, and UTF-8 is needed", where=path, hint=hint)
+        hint = format_conversion_hint(encoding, path)
+        raise error_class(f"{what} is {encoding}, and UTF-8 is needed", where=path, hint=hint)
 
 
-def converting(encoding: str, path: str) -> str:
+def format_conversion_hint(encoding: str, path: str) -> str:
     """The command that makes UTF-8 of it."""
     if not path:
         return f"convert it: … | iconv -f {encoding} -t UTF-8 | easyllm …"
@@ -61,7 +63,7 @@ def converting(encoding: str, path: str) -> str:
     return f"convert it: iconv -f {encoding} -t UTF-8 {shlex.quote(path)}"
 
 
-def _unmarked(sample: bytes) -> str:
+def _detect_utf16_without_bom(sample: bytes) -> str:
     """UTF-16 without a mark, where it is plain: nearly every second byte is 0, no other one is."""
     if len(sample) < 4:
         return ""
@@ -72,13 +74,15 @@ def _unmarked(sample: bytes) -> str:
     return ""
 
 
-def _hint(data: bytes, error: UnicodeDecodeError, path: str, if_image: str) -> str:
-    from .image_header import sniff  # on errors only
+def _format_decode_hint(data: bytes, error: UnicodeDecodeError, path: str, image_hint: str) -> str:
+    from .image_header import sniff_media_type  # on errors only
 
-    if sniff(data):
-        return if_image
-    if not CONTROLS.isdisjoint(data[:SAMPLE]):
+    if sniff_media_type(data):
+        return image_hint
+    if not CONTROL_BYTES.isdisjoint(data[:SAMPLE_BYTES]):
         return "it is no text"
     if error.reason == "unexpected end of data":
         return "its last character is cut in two"
-    return converting("WINDOWS-1252", path).replace("it:", "it, if it comes from Windows:")
+    return format_conversion_hint("WINDOWS-1252", path).replace(
+        "it:", "it, if it comes from Windows:"
+    )

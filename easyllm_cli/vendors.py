@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,20 +37,20 @@ class Vendor:
     key_variables: tuple[str, ...] = ()
     endpoint_variable: str = ""
     key_required: bool = True
-    tokens: str = "max_tokens"
-    seed: str = "seed"
-    thinking: str = "effort"
+    token_limit_parameter: str = "max_tokens"
+    seed_parameter: str = "seed"
+    reasoning_style: str = "effort"
     reasoning_body: dict[str, Any] | None = None
-    separates: bool = True
-    any_name: bool = False
-    start: str = ""
+    separates_reasoning: bool = True
+    ignores_model_name: bool = False
+    start_command: str = ""
     takes_schema: bool = True
 
 
 VENDORS: dict[str, Vendor] = {
     "openai": Vendor(
         "openai", "https://api.openai.com/v1", ("api.openai.com",), ("OPENAI_API_KEY",),
-        tokens="max_completion_tokens", thinking="openai",
+        token_limit_parameter="max_completion_tokens", reasoning_style="openai",
     ),
     "ollama": Vendor(
         "ollama", "http://127.0.0.1:11434", ("ollama.com", "www.ollama.com"), ("OLLAMA_API_KEY",),
@@ -66,15 +66,16 @@ VENDORS: dict[str, Vendor] = {
     ),
     "deepseek": Vendor(
         "openai", "https://api.deepseek.com", ("api.deepseek.com",), ("DEEPSEEK_API_KEY",),
-        thinking="switch", takes_schema=False,
+        reasoning_style="switch", takes_schema=False,
     ),
     "groq": Vendor(
         "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),
-        tokens="max_completion_tokens", reasoning_body={"reasoning_format": "parsed"},
+        token_limit_parameter="max_completion_tokens",
+        reasoning_body={"reasoning_format": "parsed"},
     ),
     "mistral": Vendor(
         "openai", "https://api.mistral.ai/v1", ("api.mistral.ai",), ("MISTRAL_API_KEY",),
-        seed="random_seed",  # https://docs.mistral.ai/api/#tag/chat
+        seed_parameter="random_seed",  # https://docs.mistral.ai/api/#tag/chat
     ),
     "together": Vendor(
         "openai", "https://api.together.xyz/v1", ("api.together.xyz", "api.together.ai"),
@@ -87,73 +88,75 @@ VENDORS: dict[str, Vendor] = {
     ),
     "siliconflow": Vendor(
         "openai", "https://api.siliconflow.cn/v1", ("api.siliconflow.cn", "api.siliconflow.com"),
-        ("SILICONFLOW_API_KEY",), thinking="enable",
+        ("SILICONFLOW_API_KEY",), reasoning_style="enable",
     ),
     "zhipu": Vendor(
         "openai", "https://open.bigmodel.cn/api/paas/v4", ("open.bigmodel.cn", "api.z.ai"),
-        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), thinking="switch",
+        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), reasoning_style="switch",
     ),
     "alibailian": Vendor(
         "openai", "https://dashscope.aliyuncs.com/compatible-mode/v1",
         ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
-        ("DASHSCOPE_API_KEY",), thinking="enable",
+        ("DASHSCOPE_API_KEY",), reasoning_style="enable",
     ),
     "moonshot": Vendor(
         "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
-        ("MOONSHOT_API_KEY",), thinking="switch",
+        ("MOONSHOT_API_KEY",), reasoning_style="switch",
     ),
     "lmstudio": Vendor(
-        "openai", "http://127.0.0.1:1234/v1", LOOPBACK, ("LMSTUDIO_API_KEY",),
-        key_required=False, separates=False, start="lms server start",
+        "openai", "http://127.0.0.1:1234/v1", LOOPBACK_HOSTS, ("LMSTUDIO_API_KEY",),
+        key_required=False, separates_reasoning=False, start_command="lms server start",
     ),
     "vllm": Vendor(
-        "openai", "http://127.0.0.1:8000/v1", LOOPBACK, ("VLLM_API_KEY",),
-        key_required=False, thinking="template", separates=False, start="vllm serve MODEL",
+        "openai", "http://127.0.0.1:8000/v1", LOOPBACK_HOSTS, ("VLLM_API_KEY",),
+        key_required=False, reasoning_style="template", separates_reasoning=False,
+        start_command="vllm serve MODEL",
     ),
     "llamacpp": Vendor(
-        "openai", "http://127.0.0.1:8080/v1", LOOPBACK, ("LLAMACPP_API_KEY",),
-        key_required=False, thinking="template", separates=False, any_name=True,
-        start="llama-server -m MODEL.gguf",
+        "openai", "http://127.0.0.1:8080/v1", LOOPBACK_HOSTS, ("LLAMACPP_API_KEY",),
+        key_required=False, reasoning_style="template", separates_reasoning=False,
+        ignores_model_name=True,
+        start_command="llama-server -m MODEL.gguf",
     ),
     # No address and no key of its own: litellm knows each vendor's by the model's name.
-    "litellm": Vendor("litellm", "", (), key_required=False, separates=False),
+    "litellm": Vendor("litellm", "", (), key_required=False, separates_reasoning=False),
     # Inside this process: no address, no key of the user's.
     "local": Vendor(
-        "local", "http://127.0.0.1/v1", LOOPBACK, key_required=False, thinking="template",
-        separates=False,
+        "local", "http://127.0.0.1/v1", LOOPBACK_HOSTS, key_required=False,
+        reasoning_style="template", separates_reasoning=False,
     ),
 }  # fmt: skip
 
 
-PNG_AND_JPEG = ("image/png", "image/jpeg")
-USUAL_IMAGES = (*PNG_AND_JPEG, "image/webp", "image/gif")
+PNG_AND_JPEG_TYPES = ("image/png", "image/jpeg")
+COMMON_IMAGE_TYPES = (*PNG_AND_JPEG_TYPES, "image/webp", "image/gif")
 # The kinds of image that a host documents; where none are known, whatever comes is sent.
-IMAGE_KINDS: dict[str, tuple[str, ...]] = {
-    "api.openai.com": USUAL_IMAGES,  # https://platform.openai.com/docs/guides/images-vision
-    "openrouter.ai": USUAL_IMAGES,  # https://openrouter.ai/docs/features/multimodal/images
+IMAGE_TYPES_BY_HOST: dict[str, tuple[str, ...]] = {
+    "api.openai.com": COMMON_IMAGE_TYPES,  # https://platform.openai.com/docs/guides/images-vision
+    "openrouter.ai": COMMON_IMAGE_TYPES,  # https://openrouter.ai/docs/features/multimodal/images
     # https://docs.anthropic.com/en/docs/build-with-claude/vision
-    "api.anthropic.com": USUAL_IMAGES,
-    "api.mistral.ai": USUAL_IMAGES,  # https://docs.mistral.ai/capabilities/vision
+    "api.anthropic.com": COMMON_IMAGE_TYPES,
+    "api.mistral.ai": COMMON_IMAGE_TYPES,  # https://docs.mistral.ai/capabilities/vision
     # https://platform.moonshot.ai/docs/guide/use-kimi-vision-model
-    "api.moonshot.ai": USUAL_IMAGES, "api.moonshot.cn": USUAL_IMAGES,
-    "api.x.ai": PNG_AND_JPEG,  # https://docs.x.ai/docs/guides/image-understanding
+    "api.moonshot.ai": COMMON_IMAGE_TYPES, "api.moonshot.cn": COMMON_IMAGE_TYPES,
+    "api.x.ai": PNG_AND_JPEG_TYPES,  # https://docs.x.ai/docs/guides/image-understanding
     # https://docs.z.ai/api-reference/llm/chat-completion
-    "api.z.ai": PNG_AND_JPEG, "open.bigmodel.cn": PNG_AND_JPEG,
+    "api.z.ai": PNG_AND_JPEG_TYPES, "open.bigmodel.cn": PNG_AND_JPEG_TYPES,
     # https://docs.fireworks.ai/guides/querying-vision-language-models
-    "api.fireworks.ai": (*PNG_AND_JPEG, "image/gif", "image/bmp"),
+    "api.fireworks.ai": (*PNG_AND_JPEG_TYPES, "image/gif", "image/bmp"),
 }  # fmt: skip
 # What llama.cpp decodes.
-LLAMACPP_IMAGES = (*PNG_AND_JPEG, "image/gif", "image/bmp")
+LLAMACPP_IMAGE_TYPES = (*PNG_AND_JPEG_TYPES, "image/gif", "image/bmp")
 
 # A plugin's provider: the profile or its variables say where it is and which key it takes.
-UNLISTED = Vendor("", "", (), key_required=False, separates=False)
+PLUGIN_VENDOR = Vendor("", "", (), key_required=False, separates_reasoning=False)
 
 
-def vendor_of(name: str | None) -> Vendor:
+def get_vendor(name: str | None) -> Vendor:
     """The row of a built-in name; UNLISTED for any other."""
-    return VENDORS.get(name or "", UNLISTED)
+    return VENDORS.get(name or "", PLUGIN_VENDOR)
 
 
-def endpoint_variable(name: str) -> str:
+def get_endpoint_variable(name: str) -> str:
     """The variable that names the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
-    return vendor_of(name).endpoint_variable or f"{name.upper().replace('-', '_')}_BASE_URL"
+    return get_vendor(name).endpoint_variable or f"{name.upper().replace('-', '_')}_BASE_URL"

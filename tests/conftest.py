@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from easyllm_cli.vendors import VENDORS, endpoint_variable
+from easyllm_cli.vendors import VENDORS, get_endpoint_variable
 
 pytest_plugins = [
     "tests.support.servers.background",
@@ -34,7 +34,7 @@ OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_
 def is_ours(name: str) -> bool:
     """Whether a variable could change what the program does."""
     keys = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
-    endpoints = {endpoint_variable(provider) for provider in VENDORS}
+    endpoints = {get_endpoint_variable(provider) for provider in VENDORS}
     return (
         name in keys | endpoints
         or name.upper() in PROXIES

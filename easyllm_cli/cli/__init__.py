@@ -18,15 +18,15 @@ def main() -> NoReturn:
         # Nothing that is imported is garbage: looking for some costs 5 % of a short answer.
         gc.disable()
         try:
-            code = command_line(sys.argv[1:])
+            code = run_command_line(sys.argv[1:])
         except OSError as error:  # --version into a full disk
-            code = code_of(error)
-        leave(code)
+            code = exit_code_from_os_error(error)
+        exit_process(code)
     except KeyboardInterrupt:  # while still importing, while leaving, or the second one
         os._exit(130)
 
 
-def command_line(arguments: list[str]) -> int:
+def run_command_line(arguments: list[str]) -> int:
     """Run one command line; gives the exit code. Never raises for what a user can cause."""
     if arguments == ["--version"]:  # answered before typer is imported (DESIGN §7)
         from .._version import __version__
@@ -37,9 +37,9 @@ def command_line(arguments: list[str]) -> int:
         from .completion import complete
 
         return complete(os.environ["_EASYLLM_COMPLETE"])
-    from .app import run
+    from .app import run_app
 
-    return run(arguments)
+    return run_app(arguments)
 
 
 def collect_garbage_again() -> None:
@@ -48,7 +48,7 @@ def collect_garbage_again() -> None:
     gc.enable()
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """End the process at once, with everything written.
 
     Taking the interpreter down piece by piece costs 35 ms of CPU, as much as a bare Python
@@ -59,11 +59,11 @@ def leave(code: int) -> NoReturn:
             stream.flush()
         except OSError as error:
             if stream is sys.stdout:
-                code = code or code_of(error)
+                code = code or exit_code_from_os_error(error)
     os._exit(code)
 
 
-def code_of(error: OSError) -> int:
+def exit_code_from_os_error(error: OSError) -> int:
     """The exit code when our own output cannot be written: a broken pipe, or anything else."""
     return 141 if isinstance(error, BrokenPipeError) else 8
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import BROKEN_PIPE, EasyLLMError, Interrupted, OutputError, UsageError
+from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
 
 # Typer carries its own click since 0.26: its error class is reached through what is exported.
 ClickError: Any = typer.BadParameter.__mro__[2]
 
-COMMANDS = {
+COMMAND_HELP = {
     "chat": "Ask a model; into a pipe the answer comes whole or not at all.",
     "stream": "Ask, and print every token the moment it comes.",
     "vision": "Ask about pictures.",
@@ -29,36 +29,36 @@ COMMANDS = {
     "pull": "Fetch a small demo model that runs inside this program.",
     "help": "Explain exit codes, profiles, stdin or JSON.",
 }
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options that may stand without a value, and the one they then have; with a value: only `=`.
-ALONE = {"-x": "--code=first", "--code": "--code=first"}
+BARE_OPTION_REWRITES = {"-x": "--code=first", "--code": "--code=first"}
 
 
-class Command(TyperCommand):
+class EasyLLMCommand(TyperCommand):
     """One command: plain help in groups, options that may stand alone, pipes that may break."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, rewritten(args))
+        return super().parse_args(ctx, rewrite_args(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # Typer's own main would make it exit code 1 (SPIKES c)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise typer.Exit(BROKEN_PIPE) from None
+            raise typer.Exit(BROKEN_PIPE_EXIT_CODE) from None
         except KeyboardInterrupt:  # Typer would end without a word
-            from ..render.output import LAST_WORDS, give_up_within
+            from ..render.output import FINAL_WRITE_SECONDS, set_write_deadline
 
-            give_up_within(LAST_WORDS)
+            set_write_deadline(FINAL_WRITE_SECONDS)
             raise Interrupted("interrupted") from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """What it does, its options, the variables that matter and, at the end, an example."""
-        from .help_topics import taught
+        from .help_topics import help_with_environment
 
         if not self.epilog:
             names = [one.name or "" for one in self.params]
-            self.help, self.epilog = taught(self.help or "", names)
+            self.help, self.epilog = help_with_environment(self.help or "", names)
         super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -75,17 +75,19 @@ class Command(TyperCommand):
                 formatter.write_dl(rows)
 
 
-def rewritten(args: list[str]) -> list[str]:
+def rewrite_args(args: list[str]) -> list[str]:
     """`-x` alone becomes `--code=first`, `-x=all` `--code=all`; nothing behind `--` is touched."""
     made: list[str] = []
     for index, arg in enumerate(args):
         if arg == "--":
             return made + args[index:]
-        made.append(ALONE.get(arg, "--code=" + arg[3:] if arg.startswith("-x=") else arg))
+        made.append(
+            BARE_OPTION_REWRITES.get(arg, "--code=" + arg[3:] if arg.startswith("-x=") else arg)
+        )
     return made
 
 
-class Commands(TyperGroup):
+class LazyGroup(TyperGroup):
     """Knows every command by name and one line; imports its file only when it runs.
 
     `usual`: the command that is meant when none is named.
@@ -93,57 +95,59 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.usual = ""
-        self.offer(COMMANDS, command)
+        self.default_command = ""
+        self.set_commands(COMMAND_HELP, load_command)
 
-    def offer(self, table: dict[str, str], find: Callable[[str], Any]) -> None:
+    def set_commands(self, help_lines: dict[str, str], loader: Callable[[str], Any]) -> None:
         """These commands with a line each; `find` gives the real one of a name."""
-        self.find = find
+        self.loader = loader
         self.commands = {
             name: TyperCommand(name, help=says, rich_markup_mode=self.rich_markup_mode)
-            for name, says in table.items()
+            for name, says in help_lines.items()
         }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
         # While a line is completed, the command is still to be named.
-        usual = self.usual and not named and not ctx.resilient_parsing
-        return super().parse_args(ctx, [self.usual, *args] if usual else args)
+        usual = self.default_command and not named and not ctx.resilient_parsing
+        return super().parse_args(ctx, [self.default_command, *args] if usual else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, stub, rest = super().resolve_command(ctx, args)
-        return name, self.find(name) if stub and name else None, rest
+        return name, self.loader(name) if stub and name else None, rest
 
 
-def command(name: str) -> Any:
+def load_command(name: str) -> Any:
     """The real command, or group of commands, of this name; its file is imported."""
     module = import_module(f".commands.{name}", __package__)
-    if hasattr(module, "COMMANDS"):
-        return group_of(name, module)
-    return command_of(name, getattr(module, name))
+    if hasattr(module, "SUBCOMMANDS"):
+        return group_from_module(name, module)
+    return command_from_function(name, getattr(module, name))
 
 
-def command_of(name: str, function: Callable[..., int]) -> Any:
+def command_from_function(name: str, function: Callable[..., int]) -> Any:
     """A command that calls a function, whose docstring is its help."""
     app = typer.Typer(add_completion=False, rich_markup_mode=markup_mode())
-    app.command(name, cls=Command, context_settings=CONTEXT, help=function.__doc__)(function)
+    app.command(name, cls=EasyLLMCommand, context_settings=CONTEXT_SETTINGS, help=function.__doc__)(
+        function
+    )
     return typer.main.get_command(app)
 
 
-def group_of(name: str, module: Any) -> Any:
+def group_from_module(name: str, module: Any) -> Any:
     """The group of commands that a file declares: COMMANDS, DEFAULT_COMMAND and an EXAMPLE."""
     group: Any = typer.main.get_group(
         typer.Typer(
-            cls=Commands, name=name, help=COMMANDS[name], epilog=f"Example: {module.EXAMPLE}",
-            context_settings=CONTEXT, add_completion=False, rich_markup_mode=markup_mode(),
+            cls=LazyGroup, name=name, help=COMMAND_HELP[name], epilog=f"Example: {module.EXAMPLE}",
+            context_settings=CONTEXT_SETTINGS, add_completion=False, rich_markup_mode=markup_mode(),
         )
     )  # fmt: skip
-    lines = {each: line for each, (_, line) in module.COMMANDS.items()}
-    group.offer(lines, lambda each: command_of(each, module.COMMANDS[each][0]))
-    group.usual = module.DEFAULT_COMMAND
+    lines = {each: line for each, (_, line) in module.SUBCOMMANDS.items()}
+    group.set_commands(lines, lambda each: command_from_function(each, module.SUBCOMMANDS[each][0]))
+    group.default_command = module.DEFAULT_COMMAND
     return group
 
 
@@ -171,9 +175,9 @@ def markup_mode() -> Literal["rich"] | None:
 def root_group() -> Any:
     """The group of all commands, with its help as this process' stdout needs it."""
     app = typer.Typer(
-        cls=Commands,
+        cls=LazyGroup,
         name="easyllm",
-        context_settings=CONTEXT,
+        context_settings=CONTEXT_SETTINGS,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -187,10 +191,10 @@ def root_group() -> Any:
     return typer.main.get_command(app)
 
 
-def run(arguments: list[str]) -> int:
+def run_app(arguments: list[str]) -> int:
     """Runs one command line; every failure becomes one line on stderr. Gives the exit code."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    if before[:1] and before[0] in COMMANDS and "--version" in before:
+    if before[:1] and before[0] in COMMAND_HELP and "--version" in before:
         arguments = ["--version"]
     try:
         code = root_group().main(arguments, prog_name="easyllm", standalone_mode=False)
@@ -206,22 +210,22 @@ def run(arguments: list[str]) -> int:
         failure = Interrupted("interrupted")
     except (BrokenPipeError, SystemExit):  # Typer's word for a pipe that broke in --help
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
+        return BROKEN_PIPE_EXIT_CODE
     except UnicodeEncodeError as error:
         shown = ascii(error.object[error.start : error.end])
         failure = UsageError(f"{shown} cannot be sent as UTF-8", hint="check what was typed")
     except OSError as error:
-        failure = OutputError.of("cannot write", error)
+        failure = OutputError.from_os_error("cannot write", error)
     except Exception as error:
-        failure = Interrupted("interrupted") if was_interrupted(error) else bug(error)
+        failure = Interrupted("interrupted") if was_interrupted(error) else unexpected_error(error)
     from .results import (
-        Outcome,
-        empty,  # on errors only: --help needs none of it
-        finish,
+        CommandResult,
+        empty_result,  # on errors only: --help needs none of it
+        print_result,
     )
 
-    return finish(
-        Outcome(error=failure, listing=empty(arguments)),
+    return print_result(
+        CommandResult(error=failure, listing=empty_result(arguments)),
         json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,
     )  # fmt: skip
 
@@ -234,7 +238,7 @@ def was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def bug(error: Exception) -> EasyLLMError:
+def unexpected_error(error: Exception) -> EasyLLMError:
     """What nobody has thought of."""
     failure = EasyLLMError(
         f"a bug in easyllm: {type(error).__name__}: {error}",

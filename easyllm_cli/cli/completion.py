@@ -13,13 +13,13 @@ import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 
-from ..config.model_list_cache import is_word, known_models
+from ..config.model_list_cache import is_shell_safe, load_model_ids
 from ..config.profiles_file import Profiles, read_profiles
 from ..errors import EasyLLMError
 from ..vendors import VENDORS
 
-VARIABLE = "_EASYLLM_COMPLETE"
-BREAKS = ":="  # bash completes what is behind them as a word of its own
+COMPLETE_VARIABLE = "_EASYLLM_COMPLETE"
+WORD_BREAKS = ":="  # bash completes what is behind them as a word of its own
 SCRIPTS = {
     "bash": """\
 _easyllm_completion() {
@@ -59,23 +59,23 @@ def complete(instruction: str) -> int:
     kind, _, shell = instruction.partition("_")
     if shell not in SCRIPTS or kind not in ("source", "complete"):
         known = ", ".join(f"source_{name}" for name in SCRIPTS)
-        print(f"easyllm: {VARIABLE} is none of {known}", file=sys.stderr)
+        print(f"easyllm: {COMPLETE_VARIABLE} is none of {known}", file=sys.stderr)
         return 2
     if kind == "source":
         print(SCRIPTS[shell], end="")
         return 0
-    before, begun = split(os.environ.get("_EASYLLM_LINE", ""))
-    cut = behind_breaks(begun, os.environ.get("_EASYLLM_WORD", "")) if shell == "bash" else 0
+    before, begun = split_line(os.environ.get("_EASYLLM_LINE", ""))
+    cut = bash_prefix_length(begun, os.environ.get("_EASYLLM_WORD", "")) if shell == "bash" else 0
     # `--effort=hi`: the values come without the option's name, which is part of the word.
     named = begun[: begun.find("=") + 1] if begun.startswith("-") else ""
-    for word in candidates(before, begun):
+    for word in list_completions(before, begun):
         whole = word if word.startswith("-") else named + word
-        if is_word(whole):
+        if is_shell_safe(whole):
             print(whole[cut:])
     return 0
 
 
-def split(line: str) -> tuple[list[str], str]:
+def split_line(line: str) -> tuple[list[str], str]:
     """The words before the cursor, without the command itself, and the one that is begun."""
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace_split = True
@@ -91,40 +91,42 @@ def split(line: str) -> tuple[list[str], str]:
     return words[1:-1], words[-1]
 
 
-def behind_breaks(begun: str, fragment: str) -> int:
+def bash_prefix_length(incomplete: str, bash_word: str) -> int:
     """How many characters of the begun word bash keeps: those before what it calls the word."""
-    rest = fragment if fragment.strip(BREAKS) else ""  # `:` alone: the word is still to begin
-    return len(begun) - len(rest) if fragment and begun.endswith(rest) else 0
+    rest = (
+        bash_word if bash_word.strip(WORD_BREAKS) else ""
+    )  # `:` alone: the word is still to begin
+    return len(incomplete) - len(rest) if bash_word and incomplete.endswith(rest) else 0
 
 
-def candidates(before: list[str], begun: str) -> list[str]:
+def list_completions(previous_words: list[str], incomplete: str) -> list[str]:
     """What may stand for the begun word, as Typer finds it."""
     from typer.completion import completion_init  # type: ignore[attr-defined]
 
     from .app import root_group
 
     completion_init()
-    os.environ[VARIABLE] = "complete_bash"  # its form is the plainest: a word a line
-    os.environ["COMP_WORDS"] = shlex.join(["easyllm", *before, begun])
-    os.environ["COMP_CWORD"] = str(len(before) + 1)
+    os.environ[COMPLETE_VARIABLE] = "complete_bash"  # its form is the plainest: a word a line
+    os.environ["COMP_WORDS"] = shlex.join(["easyllm", *previous_words, incomplete])
+    os.environ["COMP_CWORD"] = str(len(previous_words) + 1)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(io.StringIO()), suppress(Exception, SystemExit):
         root_group().main([], prog_name="easyllm", standalone_mode=False)
     return printed.getvalue().splitlines()
 
 
-def profile_names(file: str | None, begun: str) -> list[str]:
+def profile_names(file: str | None, incomplete: str) -> list[str]:
     """Profiles; behind a colon the models that the profile's server offered last."""
-    name, colon, _ = begun.partition(":")
+    name, colon, _ = incomplete.partition(":")
     if colon:
-        return [f"{name}:{model}" for model in known_models(name)]
-    found = profiles_of(file)
+        return [f"{name}:{model}" for model in load_model_ids(name)]
+    found = try_read_profiles(file)
     return found.names if found else list(VENDORS)
 
 
 def names_in_file(file: str | None) -> list[str]:
     """The profiles of the file alone, without the built-in names."""
-    found = profiles_of(file)
+    found = try_read_profiles(file)
     return list(found.tables) if found else []
 
 
@@ -135,12 +137,12 @@ def built_in_names() -> list[str]:
 
 def model_names(file: str | None, profile: str | None) -> list[str]:
     """The models that the chosen profile's server offered when `models` was last run."""
-    found = profiles_of(file)
-    usual = os.environ.get("EASYLLM_PROFILE") or (found.default if found else "")
-    return known_models((profile or usual).partition(":")[0])
+    found = try_read_profiles(file)
+    usual = os.environ.get("EASYLLM_PROFILE") or (found.default_profile if found else "")
+    return load_model_ids((profile or usual).partition(":")[0])
 
 
-def profiles_of(file: str | None) -> Profiles | None:
+def try_read_profiles(file: str | None) -> Profiles | None:
     """The profiles file; None = it cannot be read."""
     try:
         return read_profiles(file)

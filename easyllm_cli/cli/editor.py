@@ -13,10 +13,10 @@ from pathlib import Path
 from ..errors import ConfigError
 from . import runtime
 
-USUAL = "notepad" if sys.platform == "win32" else "vi"
+DEFAULT_EDITOR = "notepad" if sys.platform == "win32" else "vi"
 
 
-def open_editor(copy: Path, began_with: bytes) -> None:
+def open_editor(copy: Path, original_bytes: bytes) -> None:
     """Run $VISUAL, $EDITOR or vi on the copy and wait for its end; no shell.
 
     Raises:
@@ -24,7 +24,7 @@ def open_editor(copy: Path, began_with: bytes) -> None:
         Interrupted: we were told to end, and the editor with us.
     """
     told = False
-    name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or USUAL
+    name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT_EDITOR
     try:
         words = shlex.split(name)
         code, told = _run([*words, str(copy)])
@@ -36,12 +36,12 @@ def open_editor(copy: Path, began_with: bytes) -> None:
         return
     kept = ""
     with suppress(OSError):
-        if copy.read_bytes() == began_with:
+        if copy.read_bytes() == original_bytes:
             copy.unlink()
         else:
             kept = f"; your edit is kept in {copy}"
     if told:
-        stopped = runtime.stopped(terminated=True)
+        stopped = runtime.interrupted_error(terminated=True)
         stopped.hint = f"the profiles are as they were{kept}"
         raise stopped
     raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
@@ -64,7 +64,7 @@ def _run(command: list[str]) -> tuple[int, bool]:
 
     usual = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with runtime.told_by_signals(pass_on):
+        with runtime.on_termination(pass_on):
             running_editor.append(subprocess.Popen(command))
             if told:  # between its start and the line above
                 running_editor[0].terminate()

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .options.input import Ask
+from .options.input import InputOptions
 
-MOST_SHOWN = 5  # files in a command line that an error proposes
+MAX_FILES_SHOWN = 5  # files in a command line that an error proposes
 
 
-def expanded(names: list[str]) -> list[str]:
+def expand_patterns(names: list[str]) -> list[str]:
     """The names, each pattern (`doc*.txt`, as some shells leave it) replaced by its files, sorted.
 
     Raises:
@@ -20,14 +20,17 @@ def expanded(names: list[str]) -> list[str]:
     """
     made: list[str] = []
     for name in names:
-        made += _matching(name) if _is_pattern(name) else [name]
+        made += _require_matches(name) if _is_pattern(name) else [name]
     return made
 
 
 def may_be_image(name: str) -> bool:
     """Whether an argument names a picture: a file, a URL, stdin, or a pattern of files."""
     return (
-        name == "-" or is_file(name) or _is_url(name) or (_is_pattern(name) and bool(_files(name)))
+        name == "-"
+        or is_file(name)
+        or _is_url(name)
+        or (_is_pattern(name) and bool(_find_matches(name)))
     )
 
 
@@ -42,14 +45,14 @@ def _is_pattern(name: str) -> bool:
     return not os.path.lexists(os.path.expanduser(name))
 
 
-def _matching(pattern: str) -> list[str]:
-    files = _files(pattern)
+def _require_matches(pattern: str) -> list[str]:
+    files = _find_matches(pattern)
     if not files:
         raise UsageError("no file matches the pattern", where=pattern, hint="check the path")
     return files
 
 
-def _files(pattern: str) -> list[str]:
+def _find_matches(pattern: str) -> list[str]:
     """What matches it but folders, sorted."""
     from glob import glob  # for patterns alone
 
@@ -58,7 +61,7 @@ def _files(pattern: str) -> list[str]:
 
 
 def refuse_files_among(
-    words: list[str], ask: Ask, command: str, before: Sequence[str] = ()
+    words: list[str], input: InputOptions, command: str, leading_arguments: Sequence[str] = ()
 ) -> None:
     """The shell's `-f *.txt` gives -f the first file, and the prompt the names of the others.
 
@@ -66,16 +69,18 @@ def refuse_files_among(
     Raises:
         UsageError: -f or -a is given, and a word of the prompt is a file; shows what is meant.
     """
-    named = [word for word in words if is_file(word)] if ask.file or ask.image else []
+    named = [word for word in words if is_file(word)] if input.file or input.image else []
     if not named:
         return
-    options = {name: _option_for(name, bool(ask.file)) for name in named}
+    options = {name: _option_for(name, bool(input.file)) for name in named}
     prompt = " ".join(word for word in words if word not in options)
-    meant = [("-f", name) for name in ask.file or []] + [("-a", name) for name in ask.image or []]
+    meant = [("-f", name) for name in input.file or []] + [
+        ("-a", name) for name in input.image or []
+    ]
     meant += [(options[name], name) for name in named]
-    line = shlex.join(["easyllm", command, *before, *([prompt] if prompt else [])])
-    shown = "".join(f" {option} {shlex.quote(name)}" for option, name in meant[:MOST_SHOWN])
-    if len(meant) > MOST_SHOWN:
+    line = shlex.join(["easyllm", command, *leading_arguments, *([prompt] if prompt else [])])
+    shown = "".join(f" {option} {shlex.quote(name)}" for option, name in meant[:MAX_FILES_SHOWN])
+    if len(meant) > MAX_FILES_SHOWN:
         shown += f" …, or a pattern in quotes: {meant[0][0]} '*.txt'"
     raise UsageError(
         f"{named[0]} is a file, not a word of the prompt",
@@ -98,13 +103,13 @@ def is_file(name: str) -> bool:
     return name != "-" and os.path.isfile(name)
 
 
-def _option_for(name: str, text: bool) -> str:
+def _option_for(name: str, unreadable_is_text: bool) -> str:
     """-a for a picture, -f for another file; `text`: for one that cannot be read."""
-    from ..image_header import sniff
-    from ..images import AS_IT_IS
+    from ..image_header import sniff_media_type
+    from ..images import OPEN_FLAGS
 
     try:
-        with open(os.open(name, AS_IT_IS), "rb") as file:
-            return "-a" if sniff(file.read(256)) else "-f"
+        with open(os.open(name, OPEN_FLAGS), "rb") as file:
+            return "-a" if sniff_media_type(file.read(256)) else "-f"
     except OSError:
-        return "-f" if text else "-a"
+        return "-f" if unreadable_is_text else "-a"

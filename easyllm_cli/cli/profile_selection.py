@@ -7,21 +7,21 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from ..config.profile import Profile, checked
-from ..config.profiles_file import NONE_NAMED, Profiles, choose, read_profiles
+from ..config.profile import Profile, validate_setting
+from ..config.profiles_file import NO_PROFILE_CODE, Profiles, profile_from_selector, read_profiles
 from ..errors import ConfigError, UsageError
-from ..secret import keep_for_good
-from .options.input import Target
-from .options.run import Run
-from .options.sampling import Sampling
+from ..secret import retain_secrets
+from .options.input import ModelOptions
+from .options.run import RunOptions
+from .options.sampling import SamplingOptions
 
 
-def chosen(
-    target: Target,
-    sampling: Sampling,
-    run: Run,
+def select_profile(
+    model: ModelOptions,
+    sampling: SamplingOptions,
+    run: RunOptions,
     timeout: float | None,
-    offers: bool = False,
+    offer_demo: bool = False,
 ) -> tuple[Profile, list[Profile]]:
     """The profile and those it falls back to, all with the command line's options.
 
@@ -31,40 +31,42 @@ def chosen(
         ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE, or
             options that do not go together.
     """
-    keep_for_good()
-    if target.config_db is not None or target.config_id is not None:
-        from .database_profile import row_of
+    retain_secrets()
+    if model.config_db is not None or model.config_id is not None:
+        from .database_profile import profile_from_row
 
-        row = row_of(target, timeout).with_(model=target.model)
-        return changed(row, sampling, run), []
-    profiles = read_profiles(target.profiles)
+        row = profile_from_row(model, timeout).replace_set(model=model.model)
+        return with_options(row, sampling, run), []
+    profiles = read_profiles(model.profiles)
     try:
-        profile = choose(profiles, target.profile, target.model)
+        profile = profile_from_selector(profiles, model.profile, model.model)
     except ConfigError as error:
-        if error.code != NONE_NAMED:
+        if error.code != NO_PROFILE_CODE:
             raise
-        from .default_profile import embedded_or
+        from .default_profile import default_profile
 
-        model = target.model or os.environ.get("EASYLLM_MODEL") or None
-        profile = embedded_or(error, profiles, model, offers)
+        model_name = model.model or os.environ.get("EASYLLM_MODEL") or None
+        profile = default_profile(error, profiles, model_name, offer_demo)
     fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]
-    return changed(profile, sampling, run), [changed(one, sampling, run) for one in fallbacks]
+    return with_options(profile, sampling, run), [
+        with_options(one, sampling, run) for one in fallbacks
+    ]
 
 
-def _fallback(profiles: Profiles, named: str) -> Profile:
-    name, _, model = named.partition(":")
-    return profiles.named(name).with_(model=model or None)
+def _fallback(profiles: Profiles, selector: str) -> Profile:
+    name, _, model = selector.partition(":")
+    return profiles.resolve_profile(name).replace_set(model=model or None)
 
 
-def changed(profile: Profile, sampling: Sampling, run: Run) -> Profile:
+def with_options(profile: Profile, sampling: SamplingOptions, run: RunOptions) -> Profile:
     """The profile with the options of one call laid over it: a flag wins over the file."""
-    given = options_of(sampling.option or [])
+    given = parse_options(sampling.option or [])
     if sampling.think and sampling.effort is None and profile.reasoning == "off":
         profile = replace(profile, reasoning=None)  # a flag wins over the file
-    return profile.with_(
-        temperature=checked("temperature", sampling.temperature),
+    return profile.replace_set(
+        temperature=validate_setting("temperature", sampling.temperature),
         max_tokens=sampling.max_tokens,
-        top_p=checked("top_p", sampling.top_p),
+        top_p=validate_setting("top_p", sampling.top_p),
         top_k=sampling.top_k,
         seed=sampling.seed,
         stop=sampling.stop or None,
@@ -76,7 +78,7 @@ def changed(profile: Profile, sampling: Sampling, run: Run) -> Profile:
     )
 
 
-def options_of(pairs: list[str]) -> dict[str, Any]:
+def parse_options(pairs: list[str]) -> dict[str, Any]:
     """`-o KEY=VALUE`: the value as JSON, else as text.
 
     Raises:
@@ -91,5 +93,5 @@ def options_of(pairs: list[str]) -> dict[str, Any]:
             made[key] = json.loads(value, parse_constant=str)  # NaN is no JSON: text
         except (ValueError, RecursionError):
             made[key] = value
-    checked("options", made)  # 1e999 is infinite, which is no JSON
+    validate_setting("options", made)  # 1e999 is infinite, which is no JSON
     return made

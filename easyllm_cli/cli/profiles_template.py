@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
-from ..config.toml_document import toml_string
+from ..config.toml_document import format_toml_string
 from ..errors import UsageError
-from .discovery import EMBEDDED, SERVERS, Found
+from .discovery import EMBEDDED_MODELS, LOCAL_SERVERS, DiscoveredProvider
 
-HEAD = """\
+FILE_HEADER = """\
 # Profiles for easyllm: named ways to reach a model. Written by easyllm init.
 #
 # easyllm profiles         lists them; profiles show NAME tells where each value comes from
@@ -19,14 +19,14 @@ HEAD = """\
 # Every provider's name works without a table here, too: -p ollama, -p openai:MODEL, …
 # Every key is in docs/profiles.md, and an example of each in profiles.example.toml.
 """
-EXAMPLE = """
+EXAMPLE_PROFILE = """
 # [profiles.local-llama]
 # provider = "ollama"
 # model = "llama3.2"
 """
 
 
-def may_write(path: Path, yes: bool) -> None:
+def confirm_write(path: Path, yes: bool) -> None:
     """Ask on a terminal, unless --yes was given.
 
     Raises:
@@ -42,7 +42,9 @@ def may_write(path: Path, yes: bool) -> None:
         raise UsageError("nothing was written", hint="easyllm init --yes writes without asking")
 
 
-def choose_default(servers: list[Found], keys: list[Found], yes: bool) -> str:
+def choose_default(
+    servers: list[DiscoveredProvider], keys: list[DiscoveredProvider], yes: bool
+) -> str:
     """The first server here, else what the user names (NAME or NAME:MODEL); "" = none.
 
     A provider that costs money is never chosen by itself.
@@ -61,26 +63,29 @@ def choose_default(servers: list[Found], keys: list[Found], yes: bool) -> str:
             return str(named)
 
 
-def starter(servers: list[Found], keys: list[Found], default: str) -> str:
+def format_profiles_file(
+    servers: list[DiscoveredProvider], keys: list[DiscoveredProvider], default: str
+) -> str:
     """The file's text."""
     first = next((found.provider for found in keys), "local-llama")
-    line = f"default_profile = {toml_string(default or first)}"
-    text = HEAD + "\n" + (line if default else f"# {line}") + " # what is asked without -p\n"
+    line = f"default_profile = {format_toml_string(default or first)}"
+    text = FILE_HEADER + "\n" + (line if default else f"# {line}") + " # what is asked without -p\n"
     for found in servers:
-        title = {**SERVERS, **EMBEDDED}[found.provider]
-        text += f"\n# {title}, on this machine.\n" + _table(found.provider)
+        title = {**LOCAL_SERVERS, **EMBEDDED_MODELS}[found.provider]
+        text += f"\n# {title}, on this machine.\n" + _profile_table(found.provider)
         if found.models:
-            text += f"model = {toml_string(found.models[0])}{_others(found.models)}\n"
+            model = format_toml_string(found.models[0])
+            text += f"model = {model}{_model_count_comment(found.models)}\n"
     for found in keys:
-        text += f"\n# The key comes from {found.key}. This provider may cost money.\n"
-        text += _table(found.provider)
+        text += f"\n# The key comes from {found.key_source}. This provider may cost money.\n"
+        text += _profile_table(found.provider)
         text += f'# model = "…" # easyllm models -p {found.provider} lists them\n'
-    return text if servers or keys else text + EXAMPLE
+    return text if servers or keys else text + EXAMPLE_PROFILE
 
 
-def _table(name: str) -> str:
-    return f"[profiles.{name}]\nprovider = {toml_string(name)}\n"
+def _profile_table(name: str) -> str:
+    return f"[profiles.{name}]\nprovider = {format_toml_string(name)}\n"
 
 
-def _others(models: tuple[str, ...]) -> str:
+def _model_count_comment(models: tuple[str, ...]) -> str:
     return f" # the first of {len(models)}" if len(models) > 1 else ""

@@ -10,30 +10,30 @@ from pathlib import Path
 from ..errors import UsageError
 from ..images import MAX_IMAGE_BYTES, Image
 from ..messages import Message
-from ..render.output import complain
+from ..render.output import print_notice
 from ..text_encoding import decode_text
 from . import stdin
-from .named_files import expanded
-from .options.input import Ask
+from .named_files import expand_patterns
+from .options.input import InputOptions
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
-STDIN_MARK = "{stdin}"
+MAX_TEXT_FILE_BYTES = 256 * 1024 * 1024
+STDIN_PLACEHOLDER = "{stdin}"
 
 
 class Stdin:
     """Stdin, read at most once, and only where the rules allow it (DESIGN §7)."""
 
-    def __init__(self, never: bool, quiet: bool = False, timeout: float | None = None) -> None:
+    def __init__(self, disabled: bool, quiet: bool = False, timeout: float | None = None) -> None:
         self.quiet = quiet
         self.deadline = time.monotonic() + timeout if timeout else float("inf")
-        self.never = never or os.environ.get("EASYLLM_STDIN") == "never"
-        self.kind = stdin.kind()
+        self.disabled = disabled or os.environ.get("EASYLLM_STDIN") == "never"
+        self.kind = stdin.detect_kind()
         self.notes: list[str] = []
         self._data: bytes | None = None
         self.was_empty = False  # it was to bring text, and brought none
-        self._was_read = self._was_picture = self._was_blank = False
+        self._was_read = self._was_image = self._was_blank = False
 
-    def given(self, forced: bool, cap: int = stdin.MAX_BYTES) -> bytes:
+    def read_bytes(self, forced: bool, cap: int = stdin.MAX_STDIN_BYTES) -> bytes:
         """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it.
 
         Raises:
@@ -44,30 +44,30 @@ class Stdin:
                 forced and self.kind == "rest-of-file"
             )
             if forced and self.kind == "terminal":
-                self._say("reading stdin from the terminal; end with Ctrl-D")
+                self._print_note("reading stdin from the terminal; end with Ctrl-D")
                 wanted = True
-            allowed = wanted and (forced or not self.never)
+            allowed = wanted and (forced or not self.disabled)
             self._data = b""
             self._was_read = allowed
             if allowed:
                 waiting = "waiting for stdin (-n: do not read it)"
-                self._data = stdin.read(lambda: self._say(waiting), self.deadline, cap=cap)
+                self._data = stdin.read(lambda: self._print_note(waiting), self.deadline, cap=cap)
         return self._data
 
-    def text(self, forced: bool) -> str:
+    def read_text(self, forced: bool) -> str:
         """What stands on stdin as text; "" where it is not to be read. Raises as `given`."""
-        text = stdin.as_text(self.given(forced))
+        text = stdin.decode_stdin(self.read_bytes(forced))
         self._was_blank = is_blank(text)
         return text
 
     def refuse_emptiness(self) -> None:
         """Raise UsageError: the prompt says that there is something, and there is nothing."""
-        if self._was_picture:
+        if self._was_image:
             return
         hint = "what was to write it has written nothing"
         if self.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
-        elif self.never and self.kind != "none":
+        elif self.disabled and self.kind != "none":
             hint = "-n and EASYLLM_STDIN=never keep it from being read"
         elif self.kind in ("none", "terminal", "stream"):
             hint = "pipe text in, or leave out {stdin}"
@@ -76,42 +76,44 @@ class Stdin:
     def note_emptiness(self) -> None:
         """A pipe or file that was to bring text and brought none goes with a note."""
         was_expected = self._was_read and self.kind in ("pipe", "file")
-        if was_expected and self._was_blank and not self._was_picture:
+        if was_expected and self._was_blank and not self._was_image:
             self.was_empty = True
             self.notes.append("stdin was empty: the prompt is asked alone (-n: do not read stdin)")
 
-    def _say(self, line: str) -> None:
+    def _print_note(self, line: str) -> None:
         if not self.quiet:
-            complain(f"easyllm: {line}")
+            print_notice(f"easyllm: {line}")
 
-    def picture(self) -> Image:
+    def read_image(self) -> Image:
         """Stdin as a picture; nothing of it is then text.
 
         Raises:
             UsageError: it holds no picture.
         """
-        data = self.given(forced=True, cap=MAX_IMAGE_BYTES)
+        data = self.read_bytes(forced=True, cap=MAX_IMAGE_BYTES)
         self._data = b""
-        self._was_picture = True
+        self._was_image = True
         if not data:
             raise UsageError("stdin holds no image", hint="easyllm vision - PROMPT < img.png")
         return Image.of_bytes(data, "stdin")
 
 
-def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image]) -> list[Message]:
+def build_messages(
+    words: list[str], input: InputOptions, source: Stdin, images: list[Image]
+) -> list[Message]:
     """The messages to send: system, the message list, then files, stdin and prompt.
 
     A stdin that was to bring text and is empty is a note of `source`.
     Raises:
         UsageError: there is nothing to ask, or something named cannot be read.
     """
-    messages = _listed(ask.messages, source) if ask.messages else []
-    text = _joined(words, source if ask.messages != "-" else None)
-    files = [_file(name) for name in expanded(ask.file or [])]
-    images = pictures + [Image.of(one, paths=True) for one in expanded(ask.image or [])]
-    if ask.system is not None:
+    messages = _read_message_list(input.messages, source) if input.messages else []
+    text = _join_prompt(words, source if input.messages != "-" else None)
+    files = [_format_file(name) for name in expand_patterns(input.file or [])]
+    images = images + [Image.of(one, paths=True) for one in expand_patterns(input.image or [])]
+    if input.system is not None:
         messages = [one for one in messages if one.role != "system"]
-        messages.insert(0, Message("system", (checked_text(ask.system),)))
+        messages.insert(0, Message("system", (require_utf8(input.system),)))
     if files or text.strip() or images:
         if not text.strip() and not files and not any(m.role == "user" for m in messages):
             raise UsageError("no prompt", hint='say what to do with the picture, e.g. "describe"')
@@ -126,19 +128,19 @@ def conversation(words: list[str], ask: Ask, source: Stdin, pictures: list[Image
     return messages
 
 
-def _joined(words: list[str], source: Stdin | None) -> str:
+def _join_prompt(words: list[str], source: Stdin | None) -> str:
     """stdin, a blank line, the prompt; `{stdin}` in the prompt or `-` places it."""
-    prompt = checked_text(" ".join(word for word in words if word != "-"))
-    placed = STDIN_MARK in prompt
+    prompt = require_utf8(" ".join(word for word in words if word != "-"))
+    placed = STDIN_PLACEHOLDER in prompt
     if source is None:
         if placed:
             raise UsageError("{stdin} is in the prompt, and stdin holds the message list")
         return prompt
-    text = source.text(forced="-" in words)
+    text = source.read_text(forced="-" in words)
     if placed:
         if is_blank(text):
             source.refuse_emptiness()
-        return prompt.replace(STDIN_MARK, text)
+        return prompt.replace(STDIN_PLACEHOLDER, text)
     if not text or not prompt:
         return text or prompt
     if "-" in words and words.index("-") > 0:
@@ -153,7 +155,7 @@ def is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def checked_text(text: str) -> str:
+def require_utf8(text: str) -> str:
     """Text of the command line.
 
     Raises:
@@ -166,12 +168,14 @@ def checked_text(text: str) -> str:
     return text
 
 
-def _file(name: str) -> str:
+def _format_file(name: str) -> str:
     """A text file for the prompt: its name, then its content as it is."""
-    return f"{name}:\n{text_of(name, 'the file', 'it is a picture: -a FILE')}"
+    return f"{name}:\n{read_text_file(name, 'the file', 'it is a picture: -a FILE')}"
 
 
-def text_of(name: str, what: str, if_image: str = "it is an image, and text is needed") -> str:
+def read_text_file(
+    name: str, what: str, if_image: str = "it is an image, and text is needed"
+) -> str:
     """A text file, or a pipe such as bash's <(command); a byte order mark is no part of it.
 
     Raises:
@@ -179,10 +183,10 @@ def text_of(name: str, what: str, if_image: str = "it is an image, and text is n
     """
     try:
         with Path(name).expanduser().open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise UsageError(f"{what} is larger than {MAX_FILE_BYTES >> 20} MiB", where=name)
-        return decode_text(data, what, name, if_image=if_image)
+            data = file.read(MAX_TEXT_FILE_BYTES + 1)
+        if len(data) > MAX_TEXT_FILE_BYTES:
+            raise UsageError(f"{what} is larger than {MAX_TEXT_FILE_BYTES >> 20} MiB", where=name)
+        return decode_text(data, what, name, image_hint=if_image)
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(
@@ -190,9 +194,11 @@ def text_of(name: str, what: str, if_image: str = "it is an image, and text is n
         ) from None
 
 
-def _listed(name: str, source: Stdin) -> list[Message]:
+def _read_message_list(name: str, source: Stdin) -> list[Message]:
     """OpenAI's message list from a JSON file or stdin."""
-    text = source.text(forced=True) if name == "-" else text_of(name, "the message list")
+    text = (
+        source.read_text(forced=True) if name == "-" else read_text_file(name, "the message list")
+    )
     if name == "-" and is_blank(text):
         raise UsageError("stdin holds no message list", hint="easyllm chat --messages - < FILE")
     try:

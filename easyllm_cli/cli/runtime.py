@@ -9,21 +9,21 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-from ..cancellation import stop_within
+from ..cancellation import set_deadline
 from ..errors import (
-    TERMINATED,
+    SIGTERM_EXIT_CODE,
     EasyLLMError,
     FirstTokenTimeout,
     IncompleteAnswer,
     Interrupted,
 )
-from ..render.output import LAST_WORDS, NOBODY_READS, give_up_within
+from ..render.output import FINAL_WRITE_SECONDS, READER_STALLED, set_write_deadline
 from ..render.plain import Renderer
-from ..transport.timeouts import within
+from ..transport.timeouts import timeout_with_grace
 from . import collect_garbage_again
 
 
-def run(
+def run_cancellable(
     work: Coroutine[Any, Any, None], timeout: float | None, started: Callable[[], bool]
 ) -> EasyLLMError | None:
     """The failure that ended the work, or None; BrokenPipeError passes through.
@@ -35,47 +35,47 @@ def run(
     terminated = asyncio.Event()
 
     async def watched() -> None:
-        with cancelled_by_sigterm(terminated):
-            async with within(timeout):
+        with cancel_on_termination(terminated):
+            async with timeout_with_grace(timeout):
                 await work
 
     collect_garbage_again()
     if timeout is not None:
-        give_up_within(timeout)
-        stop_within(timeout)
+        set_write_deadline(timeout)
+        set_deadline(timeout)
     try:
         runner = asyncio.Runner()
-        with held_back(signal.SIGINT):  # a loop that is half made would print what it misses
+        with block_signal(signal.SIGINT):  # a loop that is half made would print what it misses
             runner.get_loop()
         runner.run(watched())
     except (EasyLLMError, TimeoutError) as error:
-        if isinstance(error, EasyLLMError) and error.code != NOBODY_READS:
+        if isinstance(error, EasyLLMError) and error.code != READER_STALLED:
             return error
         kind = IncompleteAnswer if started() else FirstTokenTimeout
         late = f"the command took longer than --timeout {timeout:g} s"
         return kind(late, hint="raise --timeout")
     except (KeyboardInterrupt, asyncio.CancelledError) as told:
-        return stopped(terminated.is_set() or isinstance(told, Terminated))
+        return interrupted_error(terminated.is_set() or isinstance(told, Terminated))
     return None
 
 
-def stopped(terminated: bool) -> Interrupted:
+def interrupted_error(terminated: bool) -> Interrupted:
     """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else.
 
     Told again it hears nothing: `timeout` and others who pass a signal on send it twice, and the
     second one came while the text was written that is to be kept.
     """
-    give_up_within(LAST_WORDS)
-    for one in (signal.SIGINT, *to_stop()):
+    set_write_deadline(FINAL_WRITE_SECONDS)
+    for one in (signal.SIGINT, *termination_signals()):
         signal.signal(one, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # of what was left undone, e.g. a coroutine never awaited
     error = Interrupted("terminated" if terminated else "interrupted")
-    error.exit_code = TERMINATED if terminated else error.exit_code
+    error.exit_code = SIGTERM_EXIT_CODE if terminated else error.exit_code
     return error
 
 
 @contextmanager
-def held_back(number: signal.Signals) -> Iterator[None]:
+def block_signal(number: signal.Signals) -> Iterator[None]:
     """The signal comes when the block is left."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -92,33 +92,33 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def told_by_signals(stop: Callable[..., object]) -> Iterator[None]:
+def on_termination(callback: Callable[..., object]) -> Iterator[None]:
     """SIGTERM calls `stop`, and so does SIGHUP: the terminal is gone, and nobody will pay for more.
 
     Under nohup, which ignores SIGHUP, it stays ignored.
     """
-    heard = [one for one in to_stop() if signal.getsignal(one) != signal.SIG_IGN]
-    usual = {one: signal.signal(one, stop) for one in heard}
+    heard = [one for one in termination_signals() if signal.getsignal(one) != signal.SIG_IGN]
+    usual = {one: signal.signal(one, callback) for one in heard}
     try:
         yield
     finally:
         for one, handler in usual.items():
-            if signal.getsignal(one) is stop:  # else we are deaf meanwhile: see `stopped`
+            if signal.getsignal(one) is callback:  # else we are deaf meanwhile: see `stopped`
                 signal.signal(one, handler)
 
 
-def to_stop() -> list[signal.Signals]:
+def termination_signals() -> list[signal.Signals]:
     """SIGTERM, and SIGHUP but on Windows."""
     return [signal.Signals[one] for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]
 
 
-def terminate(*_: object) -> None:
+def raise_terminated(*_: object) -> None:
     """A signal's handler. Raises Terminated, always."""
     raise Terminated
 
 
 @contextmanager
-def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
+def cancel_on_termination(terminated: asyncio.Event) -> Iterator[None]:
     """SIGTERM cancels the running task and sets the event, as Ctrl-C does by asyncio's doing.
 
     Not through the loop's own handler, which waits for a loop that may be stuck in a write.
@@ -131,35 +131,35 @@ def cancelled_by_sigterm(terminated: asyncio.Event) -> Iterator[None]:
             task.cancel()
             loop.call_soon_threadsafe(lambda: None)  # wakes the loop
 
-    with told_by_signals(stop):
+    with on_termination(stop):
         yield
 
 
-EVERY = 1 / 15  # seconds
-CONTINUED = getattr(signal, "SIGCONT", None)  # Windows has none
+REFRESH_SECONDS = 1 / 15  # seconds
+CONTINUE_SIGNAL = getattr(signal, "SIGCONT", None)  # Windows has none
 
 
 @asynccontextmanager
-async def ticking(renderer: Renderer) -> AsyncIterator[None]:
+async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
     """For as long as the block; a renderer that does not move costs nothing."""
-    if not renderer.ticks:
+    if not renderer.needs_ticks:
         yield
         return
     task = asyncio.create_task(_tick(renderer))
     loop = asyncio.get_running_loop()
-    if CONTINUED:
-        loop.add_signal_handler(CONTINUED, renderer.resume)
+    if CONTINUE_SIGNAL:
+        loop.add_signal_handler(CONTINUE_SIGNAL, renderer.resume)
     try:
         yield
     finally:
         task.cancel()
-        if CONTINUED:
-            loop.remove_signal_handler(CONTINUED)
+        if CONTINUE_SIGNAL:
+            loop.remove_signal_handler(CONTINUE_SIGNAL)
 
 
 async def _tick(renderer: Renderer) -> None:
     # What cannot be written is told by the next event, or by the end.
     with suppress(OSError, EasyLLMError):
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(REFRESH_SECONDS)
             renderer.tick()

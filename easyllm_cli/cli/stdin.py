@@ -17,12 +17,12 @@ from ..text_encoding import decode_text
 # "stream" is any device, e.g. /dev/null; a socket, which some programs give a child, is a pipe.
 Kind = Literal["none", "terminal", "rest-of-file", "file", "pipe", "stream"]
 NOTICE_SECONDS = 2.0
-MAX_BYTES = 256 << 20
+MAX_STDIN_BYTES = 256 << 20
 WAITS = sys.platform != "win32"  # Windows selects sockets only: no notice there
-EMPTY = (errno.EBADF, errno.EIO, errno.EISDIR)  # nohup, a background job, a folder
+EMPTY_STDIN_ERRNOS = (errno.EBADF, errno.EIO, errno.EISDIR)  # nohup, a background job, a folder
 
 
-def kind(descriptor: int = 0) -> Kind:
+def detect_kind(descriptor: int = 0) -> Kind:
     """What stdin is; a regular file at an offset above 0 is somebody else's, e.g. a loop's."""
     try:
         mode = os.fstat(descriptor).st_mode
@@ -38,10 +38,10 @@ def kind(descriptor: int = 0) -> Kind:
 
 
 def read(
-    notice: Callable[[], None],
+    on_silence: Callable[[], None],
     deadline: float = float("inf"),
     descriptor: int = 0,
-    cap: int = MAX_BYTES,
+    cap: int = MAX_STDIN_BYTES,
 ) -> bytes:
     """All bytes; `notice` is called once when nothing has come for 2 seconds.
 
@@ -54,8 +54,8 @@ def read(
     silent = True
     while True:
         try:
-            if not _comes(descriptor, silent, deadline):
-                notice()
+            if not _has_data(descriptor, silent, deadline):
+                on_silence()
                 silent = False
                 continue
             piece = os.read(descriptor, 1 << 16)
@@ -63,7 +63,7 @@ def read(
             select.select([descriptor], [], [])
             continue
         except OSError as error:
-            if error.errno in EMPTY:
+            if error.errno in EMPTY_STDIN_ERRNOS:
                 break
             raise UsageError(f"cannot read stdin: {error.strerror}") from None
         if not piece:
@@ -76,7 +76,7 @@ def read(
     return b"".join(held)
 
 
-def _comes(descriptor: int, silent: bool, deadline: float) -> bool:
+def _has_data(descriptor: int, silent: bool, deadline: float) -> bool:
     """Whether there is something to read; False after 2 seconds of a stdin that is still silent.
 
     Raises:
@@ -93,10 +93,10 @@ def _comes(descriptor: int, silent: bool, deadline: float) -> bool:
     return False
 
 
-def as_text(data: bytes) -> str:
+def decode_stdin(data: bytes) -> str:
     """UTF-8 without a byte order mark, nothing else trimmed.
 
     Raises:
         UsageError: it is not UTF-8; names the offset and what to do.
     """
-    return decode_text(data, "stdin", if_image="it is an image: easyllm vision - PROMPT")
+    return decode_text(data, "stdin", image_hint="it is an image: easyllm vision - PROMPT")

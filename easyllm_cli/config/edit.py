@@ -9,56 +9,56 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, OutputError, nearest
-from ..private_file import locked, refuse_if_others_write, replace, write_new
+from ..errors import ConfigError, OutputError, suggest_name
+from ..private_file import lock_file, replace_file, require_not_writable_by_others, write_new_file
 from ..vendors import VENDORS
-from .assignment import assignment
-from .profiles_file import Profiles, as_text, bytes_of, parsed
+from .assignment import parse_assignment
+from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
 from .toml_document import (  # fmt: skip
-    assign,
-    by_toolkit,
-    cannot_be_edited,
-    edited,
-    joined,
-    mistake,
-    section,
-    with_default,
-    without,
+    assign_setting,
+    edit_toml_file,
+    format_section,
+    join_sections,
+    not_editable_error,
+    problem_with,
+    remove_section,
+    with_default_profile,
+    with_tomlkit,
 )
 
 
-def set_key(path: Path, name: str, key: str, text: str) -> None:
+def write_setting(path: Path, name: str, key: str, text: str) -> None:
     """Set one key of a profile that stands in the file; the text `null` takes it away.
 
     Raises:
         ConfigError: no such profile or key, a value that does not fit, or a wrong file.
         UsageError: a key itself. OutputError: the file cannot be written.
     """
-    keys, value = assignment(key, text)
+    keys, value = parse_assignment(key, text)
 
     def change(document: Any) -> None:
-        _find(path, document, name)
-        assign(document, name, keys, value)
+        _require_profile(path, document, name)
+        assign_setting(document, name, keys, value)
 
-    edited(path, by_toolkit(change), change)
+    edit_toml_file(path, with_tomlkit(change), change)
 
 
-def add(path: Path, name: str, start: str, pairs: list[str]) -> None:
+def insert_profile(path: Path, name: str, base_reference: str, assignments: list[str]) -> None:
     """A new profile: `start` is PROVIDER[:MODEL] or the profile to extend, each pair KEY=VALUE.
 
     Raises:
         ConfigError: the name is taken or cannot be one, or a key or value is wrong.
     """
-    refuse_bad_name(name)
-    base, _, model = start.partition(":")
+    require_valid_profile_name(name)
+    base, _, model = base_reference.partition(":")
     table: dict[str, Any] = {"model": model} if model else {}
-    for pair in pairs:
+    for pair in assignments:
         key, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f'"{pair}" is no KEY=VALUE', hint="e.g. temperature=0.2")
-        keys, item = assignment(key, value)
+        keys, item = parse_assignment(key, value)
         if item is not None:
-            _lay(table, keys, item)
+            _set_nested(table, keys, item)
 
     def want(wanted: dict[str, Any]) -> None:
         if name in wanted["profiles"]:
@@ -68,23 +68,23 @@ def add(path: Path, name: str, start: str, pairs: list[str]) -> None:
             )  # fmt: skip
         known = Profiles(None, wanted["profiles"], "", "").names
         if base not in known:
-            hint = nearest(base, known)
+            hint = suggest_name(base, known)
             raise ConfigError(f'no provider and no profile "{base}"', hint=hint)
         new = {"extends" if base in wanted["profiles"] else "provider": base, **table}
         wanted["profiles"][name] = new
-        sections.append(section(name, new))
+        sections.append(format_section(name, new))
 
     sections: list[str] = []
-    edited(path, lambda old: joined(old, sections[0]), want)
+    edit_toml_file(path, lambda old: join_sections(old, sections[0]), want)
 
 
-def _lay(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+def _set_nested(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
     for key in keys[:-1]:
         table = table.setdefault(key, {})
     table[keys[-1]] = value
 
 
-def remove(path: Path, name: str) -> bool:
+def delete_profile(path: Path, name: str) -> bool:
     """Take a profile out; gives whether it was the default, which then is none.
 
     Raises:
@@ -93,7 +93,7 @@ def remove(path: Path, name: str) -> bool:
     was_default: list[bool] = []
 
     def want(wanted: dict[str, Any]) -> None:
-        _find(path, wanted, name)
+        _require_profile(path, wanted, name)
         del wanted["profiles"][name]
         named = wanted.get("default_profile", "").partition(":")[0]
         was_default.append(named == name and name not in VENDORS)
@@ -105,11 +105,11 @@ def remove(path: Path, name: str) -> bool:
         if was_default[-1]:
             del document["default_profile"]
 
-    edited(path, lambda old: by_toolkit(change)(without(old, name)), want)
+    edit_toml_file(path, lambda old: with_tomlkit(change)(remove_section(old, name)), want)
     return was_default[-1]
 
 
-def set_default(path: Path, name: str) -> None:
+def write_default_profile(path: Path, name: str) -> None:
     """Name the profile (or NAME:MODEL) that is asked when no other is.
 
     Raises:
@@ -118,26 +118,26 @@ def set_default(path: Path, name: str) -> None:
 
     def change(document: Any) -> None:
         tables = document.get("profiles", {})
-        Profiles(path, tables, "", "").named(name.partition(":")[0])
+        Profiles(path, tables, "", "").resolve_profile(name.partition(":")[0])
         document["default_profile"] = name
 
-    edited(path, lambda old: with_default(old, name), change)
+    edit_toml_file(path, lambda old: with_default_profile(old, name), change)
 
 
-def _find(path: Path, document: Any, name: str) -> None:
+def _require_profile(path: Path, document: Any, name: str) -> None:
     """Raise ConfigError unless the profile stands in the file."""
     known = list(document.get("profiles", {}))
     if name in known:
         if not isinstance(document["profiles"][name], dict):
-            raise cannot_be_edited(path)
+            raise not_editable_error(path)
         return
-    hint = nearest(name, known) if known else f"easyllm profiles add {name} PROVIDER"
+    hint = suggest_name(name, known) if known else f"easyllm profiles add {name} PROVIDER"
     if name in VENDORS:
         hint = f"it is a built-in name: easyllm profiles add {name} {name} KEY=VALUE"
     raise ConfigError(f'no profile "{name}" in the file', where=str(path), hint=hint)
 
 
-def refuse_bad_name(name: str) -> None:
+def require_valid_profile_name(name: str) -> None:
     """Raise ConfigError for a name that -p could not name."""
     if not name or ":" in name or not name.isprintable() or name != name.strip():
         raise ConfigError(
@@ -145,20 +145,20 @@ def refuse_bad_name(name: str) -> None:
         )
 
 
-def create(path: Path, text: str) -> None:
+def create_profiles_file(path: Path, text: str) -> None:
     """Write a file that must not be there yet.
 
     Raises:
         ConfigError: it is there. OutputError: it cannot be written.
     """
-    refuse_existing(path)
-    with locked(path) as real:
-        refuse_existing(path)
-        parsed(path, text)
-        replace(real, text.encode())
+    refuse_existing_file(path)
+    with lock_file(path) as real:
+        refuse_existing_file(path)
+        parse_profiles(path, text)
+        replace_file(real, text.encode())
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_existing_file(path: Path) -> None:
     """Raise ConfigError where a profiles file is, or a link that leads nowhere."""
     if os.path.lexists(path):
         raise ConfigError(
@@ -167,55 +167,55 @@ def refuse_existing(path: Path) -> None:
         )  # fmt: skip
 
 
-def copy_to_edit(path: Path) -> tuple[Path, bytes]:
+def create_edit_copy(path: Path) -> tuple[Path, bytes]:
     """A copy beside the file (0600) for an editor, and the bytes that it began with.
 
     Raises:
         ConfigError: others can write the file. OutputError: the copy cannot be made.
     """
-    with locked(path) as real:
+    with lock_file(path) as real:
         try:
             if real.exists():  # an edit would close it, and what others wrote would be believed
-                refuse_if_others_write(path, "the profiles file")
+                require_not_writable_by_others(path, "the profiles file")
             data = real.read_bytes() if real.exists() else b""
             for number in range(100):
                 copy = real.with_name(f"{real.stem}.edit{number or ''}{real.suffix}")
                 if not os.path.lexists(copy):
-                    write_new(copy, data)
+                    write_new_file(copy, data)
                     return copy, data
         except OSError as error:
-            raise OutputError.of("cannot be copied", error, str(path)) from None
+            raise OutputError.from_os_error("cannot be copied", error, str(path)) from None
     raise OutputError("too many edits are kept beside it", where=str(path))
 
 
-def keep_edited(path: Path, copy: Path, began_with: bytes) -> bool:
+def apply_edited_copy(path: Path, copy: Path, original_bytes: bytes) -> bool:
     """Put the edited copy in the file's place, if it is right; gives whether anything changed.
 
     Raises:
         ConfigError: it is wrong, or the file has changed meanwhile; the copy stays beside it.
     """
-    with locked(path) as real:
+    with lock_file(path) as real:
         try:
             # Written by the user's editor just now, with whatever mode that editor gives it.
-            data = bytes_of(copy, trusted=True) or b""
-            if data != began_with:
-                refuse_wrong(parsed(copy, as_text(copy, data)))
-                if (real.read_bytes() if real.exists() else b"") != began_with:
+            data = read_profiles_bytes(copy, skip_permission_check=True) or b""
+            if data != original_bytes:
+                require_valid_profiles(parse_profiles(copy, decode_profiles_text(copy, data)))
+                if (real.read_bytes() if real.exists() else b"") != original_bytes:
                     raise ConfigError("the file has changed meanwhile", where=str(path))
-                replace(real, data)
+                replace_file(real, data)
         except ConfigError as error:
             error.hint = f"the file is as it was; your edit is kept in {copy}" + (
                 f" ({error.hint})" if error.hint else ""
             )
             raise
         copy.unlink(missing_ok=True)
-    return data != began_with
+    return data != original_bytes
 
 
-def refuse_wrong(profiles: Profiles) -> None:
+def require_valid_profiles(profiles: Profiles) -> None:
     """Raise ConfigError for the first profile that is wrong, or a default that is none."""
     for name in profiles.tables:
-        if error := mistake(profiles, name):
+        if error := problem_with(profiles, name):
             raise error
-    if profiles.default:
-        profiles.named(profiles.default.partition(":")[0])
+    if profiles.default_profile:
+        profiles.resolve_profile(profiles.default_profile.partition(":")[0])

@@ -9,13 +9,13 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from ..vendors import VENDORS, endpoint_variable, vendor_of
+from ..vendors import VENDORS, get_endpoint_variable, get_vendor
 from .profile import Profile
 
 OLLAMA_PORT = 11434
 # What vendors' pages show behind the base URL: people paste the whole. `/models` alone may be the
 # base itself (Azure's inference service), so only behind a version.
-PATHS = {
+REQUEST_PATH_PATTERNS = {
     "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
     "gemini": r"/models(?:/[^/]+)?$",
     "ollama": r"/(?:api|v1)/(?:chat|generate|tags|show|chat/completions|models|completions)$",
@@ -48,7 +48,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def endpoint_of(profile: Profile) -> Endpoint:
+def resolve_endpoint(profile: Profile) -> Endpoint:
     """The profile's endpoint, else its provider's variable, else the provider's own address.
 
     Raises:
@@ -58,31 +58,35 @@ def endpoint_of(profile: Profile) -> Endpoint:
     variable = ""
     raw = profile.endpoint
     if raw is None:
-        variable = endpoint_variable(name)
+        variable = get_endpoint_variable(name)
         raw = os.environ.get(variable, "").strip()
         if not raw:
             variable = ""
-            raw = vendor_of(name).base_url
+            raw = get_vendor(name).base_url
             if not raw and name in VENDORS:
                 return Endpoint("")  # litellm knows where each vendor is
             if not raw:
                 raise ConfigError(
                     f"no endpoint is known for {name}",
-                    hint=f"set endpoint in the profile, or {endpoint_variable(name)}",
+                    hint=f"set endpoint in the profile, or {get_endpoint_variable(name)}",
                 )
-    adapter = vendor_of(name).adapter
+    adapter = get_vendor(name).adapter
     if adapter == "ollama":
-        raw = ollama_url(without_path(raw, adapter))
-    return Endpoint(without_path(checked(raw, variable or "endpoint"), adapter), variable)
+        raw = parse_ollama_host(strip_request_path(raw, adapter))
+    return Endpoint(
+        strip_request_path(validate_base_url(raw, variable or "endpoint"), adapter), variable
+    )
 
 
-def without_path(url: str, adapter: str) -> str:
+def strip_request_path(url: str, adapter: str) -> str:
     """The base URL, where somebody gave the whole of what a request goes to."""
-    pattern = PATHS.get("openai" if adapter in ("openrouter", "litellm") else adapter)
+    pattern = REQUEST_PATH_PATTERNS.get(
+        "openai" if adapter in ("openrouter", "litellm") else adapter
+    )
     return re.sub(pattern, "", url.rstrip("/")) if pattern and "?" not in url else url
 
 
-def checked(url: str, named_by: str) -> str:
+def validate_base_url(url: str, setting_name: str) -> str:
     """The URL without trailing slashes.
 
     Raises:
@@ -95,22 +99,24 @@ def checked(url: str, named_by: str) -> str:
         if not url.isprintable() or " " in url:  # urlsplit drops them, who connects does not
             raise ValueError
     except ValueError:
-        raise ConfigError(f"{named_by} is no usable URL", where=shown) from None
+        raise ConfigError(f"{setting_name} is no usable URL", where=shown) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(
-            f'{named_by} = "{shown}" is no URL', hint="it begins with http:// or https://"
+            f'{setting_name} = "{shown}" is no URL', hint="it begins with http:// or https://"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
-            f"{named_by} holds a user name or password",
+            f"{setting_name} holds a user name or password",
             hint="name the key with api_key_env instead",
         )
     if parts.query or parts.fragment:
-        raise ConfigError(f"{named_by} has a query", where=parts.netloc, hint="leave out ? and #")
+        raise ConfigError(
+            f"{setting_name} has a query", where=parts.netloc, hint="leave out ? and #"
+        )
     return url.rstrip("/")
 
 
-def ollama_url(text: str) -> str:
+def parse_ollama_host(text: str) -> str:
     """Every form that Ollama's own OLLAMA_HOST takes (WIRE §3h), as a native base URL.
 
     A missing scheme means port 11434, http:// alone port 80, https:// alone port 443; a bad port
@@ -124,7 +130,7 @@ def ollama_url(text: str) -> str:
     address, _, path = rest.partition("/")
     if "@" in address:
         return f"{scheme}://{rest}"  # refused by `checked`, which says why
-    host, port = _host_and_port(address)
+    host, port = _split_host_port(address)
     default = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if found else OLLAMA_PORT
     if not found and host == "ollama.com":
         scheme, default = "https", 443
@@ -141,7 +147,7 @@ def ollama_url(text: str) -> str:
     return f"{scheme}://{written}{'' if port == usual else ':' + port}{path and '/' + path}"
 
 
-def _host_and_port(address: str) -> tuple[str, str]:
+def _split_host_port(address: str) -> tuple[str, str]:
     """Splits `h`, `h:5`, `:5`, `[::1]`, `[::1]:5` and a bare IPv6 address."""
     if address.startswith("["):
         host, _, port = address[1:].partition("]")

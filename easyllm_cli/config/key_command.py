@@ -8,17 +8,17 @@ import sys
 import time
 from contextlib import suppress
 
-from ..cancellation import stop_if_told
+from ..cancellation import raise_if_cancelled_or_timed_out
 from ..errors import AuthError
 
-LONGEST_LINE = 64 * 1024  # bytes; no key is longer
-LOOK_EVERY = 0.1  # seconds between two looks whether we are told to stop
+MAX_KEY_LINE_BYTES = 64 * 1024  # bytes; no key is longer
+CANCEL_POLL_SECONDS = 0.1  # seconds between two looks whether we are told to stop
 # Seconds between two looks whether a command has ended whose line is there already; what it prints
 # until then is thrown away no faster than that.
-LOOK_AGAIN = 0.01
+EXIT_POLL_SECONDS = 0.01
 
 
-def first_line(words: list[str], seconds: float) -> tuple[int, bytes]:
+def run_key_command(command: list[str], timeout_seconds: float) -> tuple[int, bytes]:
     """The exit code of a command and the first line that it prints; it ends with us: at Ctrl-C, at
     SIGTERM, or in time.
 
@@ -29,78 +29,78 @@ def first_line(words: list[str], seconds: float) -> tuple[int, bytes]:
         AuthError: it takes longer, or its first line is longer than LONGEST_LINE.
         OSError: it cannot be run.
     """
-    deadline = time.monotonic() + seconds
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
+    deadline = time.monotonic() + timeout_seconds
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
         try:
-            output = _Output(child)
+            output = _FirstLineReader(child)
             while (left := deadline - time.monotonic()) > 0:
-                stop_if_told()
+                raise_if_cancelled_or_timed_out()
                 # Its end is looked for first: what it has printed until then is in the pipe.
                 code = child.poll()
-                output.read(0.0 if code is not None else min(LOOK_EVERY, left))
-                if len(output.line) > LONGEST_LINE:
-                    longest = f"{LONGEST_LINE // 1024} KiB"
+                output.read(0.0 if code is not None else min(CANCEL_POLL_SECONDS, left))
+                if len(output.first_line) > MAX_KEY_LINE_BYTES:
+                    longest = f"{MAX_KEY_LINE_BYTES // 1024} KiB"
                     raise AuthError(
-                        f"api_key_cmd printed a line of more than {longest}", where=words[0]
+                        f"api_key_cmd printed a line of more than {longest}", where=command[0]
                     )
                 if code is not None:
-                    return code, output.line
-            raise AuthError(f"api_key_cmd took longer than {seconds:g} s", where=words[0])
+                    return code, output.first_line
+            raise AuthError(f"api_key_cmd took longer than {timeout_seconds:g} s", where=command[0])
         except BaseException:
             child.kill()
             raise
 
 
-class _Output:
+class _FirstLineReader:
     """What a command prints: the first line is kept, the rest thrown away."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
         self._child = child
-        self._pipe = child.stdout.fileno()
+        self._pipe_descriptor = child.stdout.fileno()
         self._is_open = True
         self._has_line = False
-        self.line = b""
+        self.first_line = b""
         if sys.platform != "win32":
-            os.set_blocking(self._pipe, False)
+            os.set_blocking(self._pipe_descriptor, False)
 
-    def read(self, seconds: float) -> None:
+    def read(self, timeout_seconds: float) -> None:
         """Read what comes within the seconds, up to the line's end or more than it may have."""
         if sys.platform == "win32":  # there a pipe cannot be asked whether something is in it
             if self._is_open:
                 with suppress(subprocess.TimeoutExpired):
-                    printed, _ = self._child.communicate(timeout=seconds or None)
+                    printed, _ = self._child.communicate(timeout=timeout_seconds or None)
                     self._is_open = False
-                    self._keep(printed)
+                    self._append_chunk(printed)
             return
         if self._is_open and not self._has_line:
-            self._wait(seconds)
-            while self._is_open and not self._has_line and (piece := self._piece()):
-                self._keep(piece)
-        elif seconds:
+            self._wait_readable(timeout_seconds)
+            while self._is_open and not self._has_line and (piece := self._read_chunk()):
+                self._append_chunk(piece)
+        elif timeout_seconds:
             if self._is_open:
-                self._piece()
+                self._read_chunk()
             with suppress(subprocess.TimeoutExpired):
-                self._child.wait(LOOK_AGAIN)
+                self._child.wait(EXIT_POLL_SECONDS)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait_readable(self, timeout_seconds: float) -> None:
         """Until something is in the pipe, everybody has closed it, or the time is over."""
         import selectors  # subprocess has loaded it
 
         with selectors.DefaultSelector() as selector:
-            selector.register(self._pipe, selectors.EVENT_READ)
-            selector.select(seconds)
+            selector.register(self._pipe_descriptor, selectors.EVENT_READ)
+            selector.select(timeout_seconds)
 
-    def _piece(self) -> bytes:
+    def _read_chunk(self) -> bytes:
         """What is in the pipe; nothing = that was all for now, or for good."""
         try:
-            piece = os.read(self._pipe, LONGEST_LINE)
+            piece = os.read(self._pipe_descriptor, MAX_KEY_LINE_BYTES)
         except BlockingIOError:
             return b""
         self._is_open = bool(piece)
         return piece
 
-    def _keep(self, piece: bytes) -> None:
-        line, newline, _ = piece.partition(b"\n")
-        self.line += line
-        self._has_line = bool(newline) or len(self.line) > LONGEST_LINE
+    def _append_chunk(self, chunk: bytes) -> None:
+        line, newline, _ = chunk.partition(b"\n")
+        self.first_line += line
+        self._has_line = bool(newline) or len(self.first_line) > MAX_KEY_LINE_BYTES

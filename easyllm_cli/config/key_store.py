@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import AuthError, ConfigError, EasyLLMError, OutputError, not_installed
-from ..private_file import MAX_FILE_BYTES, locked, refuse_if_open, replace
-from ..secret import Secret, masked, redact
+from ..errors import AuthError, ConfigError, EasyLLMError, OutputError, missing_package_error
+from ..private_file import MAX_PRIVATE_FILE_BYTES, lock_file, replace_file, require_private
+from ..secret import Secret, mask_key, redact
 from .paths import keys_file
 
 Entries = dict[str, dict[str, Any]]
 # An entry holds exactly one of these.
-KEYRING = {"keyring": True}
-IN_KEYRING = "system keyring"
-GONE = "it is not there any more"
-RECOMMENDED = 1  # keyring's own bound
-SERVICE = "easyllm"  # under which our keys stand in it; the user name is the key's name
+KEYRING_ENTRY = {"keyring": True}
+KEYRING_LOCATION = "system keyring"
+KEY_MISSING_MESSAGE = "it is not there any more"
+MIN_KEYRING_PRIORITY = 1  # keyring's own bound
+KEYRING_SERVICE = "easyllm"  # under which our keys stand in it; the user name is the key's name
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredKey:
     """A key in a list: `ends` is its end behind a mask, `problem` why there is none."""
 
     name: str
@@ -38,49 +38,49 @@ class Stored:
     problem: str | None = None
 
 
-def holds(name: str) -> bool:
+def has_stored_key(name: str) -> bool:
     """Whether a key was stored under the name; the key itself is not looked at.
 
     Raises:
         ConfigError: keys.json is wrong.
     """
-    return name in entries()
+    return name in read_entries()
 
 
-def stored(name: str, anywhere: bool = False) -> str | None:
+def load_key(name: str, search_keyring: bool = False) -> str | None:
     """The key of a name, or None. `anywhere`: in the keyring, too, where others may have put it.
 
     Raises:
         ConfigError: keys.json is wrong, or the package keyring is missing.
         AuthError: the system keyring cannot be read.
     """
-    entry = entries().get(name)
+    entry = read_entries().get(name)
     if entry is not None and "key" in entry:
         return str(entry["key"])
-    if entry is None and not (anywhere and keyring_is_there()):
+    if entry is None and not (search_keyring and has_keyring()):
         return None
     found: str | None = get_from_keyring(name)
     return found
 
 
-def store(name: str, key: Secret) -> str:
+def store_key(name: str, key: Secret) -> str:
     """Keep a key, in the place of an older one of that name; gives where it is.
 
     Raises:
         ConfigError: keys.json is wrong, and left as it is. OutputError: it cannot be written.
     """
-    in_keyring = keyring_is_there()
+    in_keyring = has_keyring()
 
     def edit(entries: Entries) -> None:
         if in_keyring:
             put_in_keyring(name, key)
-        entries[name] = dict(KEYRING) if in_keyring else {"key": key.reveal()}
+        entries[name] = dict(KEYRING_ENTRY) if in_keyring else {"key": key.reveal()}
 
-    path = change(edit)
-    return IN_KEYRING if in_keyring else str(path)
+    path = edit_entries(edit)
+    return KEYRING_LOCATION if in_keyring else str(path)
 
 
-def remove(name: str) -> None:
+def delete_key(name: str) -> None:
     """Forget a key.
 
     Raises:
@@ -94,28 +94,32 @@ def remove(name: str) -> None:
         if "keyring" in entries.pop(name):
             remove_from_keyring(name)
 
-    change(edit)
+    edit_entries(edit)
 
 
-def listed() -> list[Stored]:
+def list_stored_keys() -> list[StoredKey]:
     """Every stored key, by name, masked; one that cannot be read says why.
 
     Raises:
         ConfigError: keys.json is wrong.
     """
-    return [_listed(name, entry) for name, entry in sorted(entries().items())]
+    return [_stored_key_from_entry(name, entry) for name, entry in sorted(read_entries().items())]
 
 
-def _listed(name: str, entry: dict[str, Any]) -> Stored:
-    where = IN_KEYRING if "keyring" in entry else str(keys_file())
+def _stored_key_from_entry(name: str, entry: dict[str, Any]) -> StoredKey:
+    where = KEYRING_LOCATION if "keyring" in entry else str(keys_file())
     try:
-        key = stored(name)
+        key = load_key(name)
     except EasyLLMError as error:
-        return Stored(name, where, None, error.message)
-    return Stored(name, where, masked(key)) if key else Stored(name, where, None, GONE)
+        return StoredKey(name, where, None, error.message)
+    return (
+        StoredKey(name, where, mask_key(key))
+        if key
+        else StoredKey(name, where, None, KEY_MISSING_MESSAGE)
+    )
 
 
-def entries() -> Entries:
+def read_entries() -> Entries:
     """Every key that was stored, by name; none where there is no file.
 
     Raises:
@@ -123,7 +127,7 @@ def entries() -> Entries:
     """
     try:
         path = keys_file()
-        return _read(path)
+        return _read_keys_file(path)
     except (FileNotFoundError, NotADirectoryError, RuntimeError):
         return {}
     except OSError as error:
@@ -132,9 +136,9 @@ def entries() -> Entries:
         ) from None
 
 
-def _read(path: Path) -> Entries:
-    refuse_if_open(path, "a file of keys")
-    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+def _read_keys_file(path: Path) -> Entries:
+    require_private(path, "a file of keys")
+    if not path.is_file() or path.stat().st_size > MAX_PRIVATE_FILE_BYTES:
         raise ConfigError("the key file is no regular file of at most 1 MiB", where=str(path))
     where = str(path)
     try:
@@ -153,10 +157,10 @@ def _is_entry(entry: Any) -> bool:
     """Whether it is `{"keyring": true}` or `{"key": "…"}`."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
-    return entry == KEYRING or isinstance(entry.get("key"), str)
+    return entry == KEYRING_ENTRY or isinstance(entry.get("key"), str)
 
 
-def change(edit: Callable[[Entries], None]) -> Path:
+def edit_entries(edit: Callable[[Entries], None]) -> Path:
     """Edit the entries, one writer at a time; gives the file's path.
 
     Raises:
@@ -166,20 +170,20 @@ def change(edit: Callable[[Entries], None]) -> Path:
         path = keys_file()
     except RuntimeError as error:
         raise OutputError(f"there is no place for keys: {error}") from None
-    with locked(path) as real:
-        found = entries()
+    with lock_file(path) as real:
+        found = read_entries()
         edit(found)
-        replace(real, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+        replace_file(real, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
     return path
 
 
-def keyring_is_there() -> bool:
+def has_keyring() -> bool:
     """Whether this machine has a keyring; one without a desktop usually has none.
 
     One of lower priority than keyring itself recommends (a plain file, for instance) counts only
     where the user names it.
     """
-    least = 0 if os.environ.get("PYTHON_KEYRING_BACKEND") else RECOMMENDED
+    least = 0 if os.environ.get("PYTHON_KEYRING_BACKEND") else MIN_KEYRING_PRIORITY
     try:
         priority = _backend().priority
         return bool(priority > 0 and priority >= least)
@@ -194,10 +198,10 @@ def put_in_keyring(name: str, key: Secret) -> None:
         OutputError: the keyring does not take it (it is locked, or somebody said no).
     """
     try:
-        _backend().set_password(SERVICE, name, key.reveal())
+        _backend().set_password(KEYRING_SERVICE, name, key.reveal())
     except Exception as error:  # a backend raises what it likes
         raise OutputError(
-            f"the system keyring does not take the key: {_words(error)}",
+            f"the system keyring does not take the key: {_format_error(error)}",
             hint="unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring "
             "to use a file",
         ) from None
@@ -210,11 +214,12 @@ def get_from_keyring(name: str) -> str | None:
         ConfigError: the package is not installed. AuthError: the keyring cannot be read.
     """
     try:
-        found = _backend().get_password(SERVICE, name)
+        found = _backend().get_password(KEYRING_SERVICE, name)
     except Exception as error:
-        missing = not_installed(error) if isinstance(error, ImportError) else None
+        missing = missing_package_error(error) if isinstance(error, ImportError) else None
         raise missing or AuthError(
-            f"the system keyring cannot be read: {_words(error)}", hint="unlock it, and try again"
+            f"the system keyring cannot be read: {_format_error(error)}",
+            hint="unlock it, and try again",
         ) from None
     return None if found is None else str(found)
 
@@ -228,9 +233,9 @@ def remove_from_keyring(name: str) -> None:
     if get_from_keyring(name) is None:
         return
     try:
-        _backend().delete_password(SERVICE, name)
+        _backend().delete_password(KEYRING_SERVICE, name)
     except Exception as error:
-        raise OutputError(f"the system keyring keeps the key: {_words(error)}") from None
+        raise OutputError(f"the system keyring keeps the key: {_format_error(error)}") from None
 
 
 def _backend() -> Any:
@@ -239,5 +244,5 @@ def _backend() -> Any:
     return keyring.get_keyring()
 
 
-def _words(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return redact(str(error).strip() or type(error).__name__)[:200]

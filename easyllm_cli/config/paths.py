@@ -6,12 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-NAME = "easyllm"
+APP_FOLDER_NAME = "easyllm"
 
 
 def config_folder() -> Path:
     """Where profiles.toml is: XDG_CONFIG_HOME, Application Support or APPDATA, and `easyllm`."""
-    return _folder("XDG_CONFIG_HOME", ".config")
+    return _platform_folder("XDG_CONFIG_HOME", ".config")
 
 
 def keys_file() -> Path:
@@ -26,21 +26,21 @@ def keys_file() -> Path:
 def state_folder() -> Path:
     """Where partial answers and model lists are kept: XDG_STATE_HOME, Application Support or
     LOCALAPPDATA."""
-    return _folder("XDG_STATE_HOME", ".local/state")
+    return _platform_folder("XDG_STATE_HOME", ".local/state")
 
 
 def data_folder() -> Path:
     """Where embedded models are kept: XDG_DATA_HOME, Application Support or LOCALAPPDATA."""
-    return _folder("XDG_DATA_HOME", ".local/share")
+    return _platform_folder("XDG_DATA_HOME", ".local/share")
 
 
-def _folder(variable: str, usual: str) -> Path:
+def _platform_folder(variable: str, home_subfolder: str) -> Path:
     named = os.environ.get(variable, "")
     if os.path.isabs(named):  # the XDG specification: a relative path is ignored
-        return Path(named) / NAME
+        return Path(named) / APP_FOLDER_NAME
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / NAME
+        return Path.home() / "Library" / "Application Support" / APP_FOLDER_NAME
     if sys.platform == "win32":
         key = "APPDATA" if variable == "XDG_CONFIG_HOME" else "LOCALAPPDATA"
-        return Path(os.environ.get(key) or Path.home()) / NAME
-    return Path.home() / usual / NAME
+        return Path(os.environ.get(key) or Path.home()) / APP_FOLDER_NAME
+    return Path.home() / home_subfolder / APP_FOLDER_NAME

@@ -16,16 +16,22 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Table
 
 from ..errors import ConfigError
-from ..private_file import locked, refuse_if_open, replace
-from ..text_encoding import UTF8_MARK
-from .profile import canonical
-from .profiles_file import HEADER, Profiles, as_text, bytes_of, parsed
+from ..private_file import lock_file, replace_file, require_private
+from ..text_encoding import UTF8_BOM
+from .profile import resolve_setting_alias
+from .profiles_file import (
+    SECTION_HEADER,
+    Profiles,
+    decode_profiles_text,
+    parse_profiles,
+    read_profiles_bytes,
+)
 
-TRUSTED = {"api_key", "api_key_cmd"}  # need a file that is closed to others (DESIGN §6)
+PRIVATE_FILE_KEYS = {"api_key", "api_key_cmd"}  # need a file that is closed to others (DESIGN §6)
 
 
-def edited(
-    path: Path, write: Callable[[str], str], want: Callable[[dict[str, Any]], None]
+def edit_toml_file(
+    path: Path, rewrite_text: Callable[[str], str], edit_expected: Callable[[dict[str, Any]], None]
 ) -> Profiles:
     """Change the file: `write` makes the new text, `want` the same change to plain dicts.
 
@@ -33,30 +39,32 @@ def edited(
         ConfigError: the file is wrong, or would be; its bytes are as they were.
         OutputError: it cannot be written.
     """
-    with locked(path) as real:
-        data = bytes_of(path) or b""
-        old = as_text(path, data)
-        before = parsed(path, old)
-        refuse_if_untrusted(path, before)
+    with lock_file(path) as real:
+        data = read_profiles_bytes(path) or b""
+        old = decode_profiles_text(path, data)
+        before = parse_profiles(path, old)
+        require_private_if_needed(path, before)
         wanted: dict[str, Any] = {"profiles": deepcopy(before.tables)}
-        if before.default:
-            wanted["default_profile"] = before.default
-        want(wanted)
+        if before.default_profile:
+            wanted["default_profile"] = before.default_profile
+        edit_expected(wanted)
         try:
-            text = write(old)
-            after = parsed(path, text)
+            text = rewrite_text(old)
+            after = parse_profiles(path, text)
         except (TOMLKitError, ConfigError, RecursionError):
-            raise cannot_be_edited(path) from None
-        if after.tables != wanted["profiles"] or after.default != wanted.get("default_profile", ""):
-            raise cannot_be_edited(path)
-        refuse_new_mistakes(path, before, after)
+            raise not_editable_error(path) from None
+        if after.tables != wanted["profiles"] or after.default_profile != wanted.get(
+            "default_profile", ""
+        ):
+            raise not_editable_error(path)
+        refuse_new_problems(path, before, after)
         if text != old:
-            mark = UTF8_MARK if data.startswith(UTF8_MARK) else b""
-            replace(real, mark + text.encode())
+            mark = UTF8_BOM if data.startswith(UTF8_BOM) else b""
+            replace_file(real, mark + text.encode())
     return after
 
 
-def cannot_be_edited(path: Path) -> ConfigError:
+def not_editable_error(path: Path) -> ConfigError:
     """For a form of TOML that would come out wrong; nothing was written."""
     return ConfigError(
         "this file is written in a form that only an editor can change", where=str(path),
@@ -64,35 +72,35 @@ def cannot_be_edited(path: Path) -> ConfigError:
     )  # fmt: skip
 
 
-def refuse_if_untrusted(path: Path, profiles: Profiles) -> None:
+def require_private_if_needed(path: Path, profiles: Profiles) -> None:
     """An edit would close a file that others may have written to, and so make it trusted."""
     tables = [table for table in profiles.tables.values() if isinstance(table, dict)]
-    found = sorted(TRUSTED & {key for table in tables for key in table})
+    found = sorted(PRIVATE_FILE_KEYS & {key for table in tables for key in table})
     if found:
-        refuse_if_open(path, found[0])
+        require_private(path, found[0])
 
 
-def mistake(profiles: Profiles, name: str) -> ConfigError | None:
+def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
     """What is wrong with a profile, the profiles that it falls back to included."""
     try:
-        for other in profiles.named(name).fallback or []:
-            profiles.named(other.partition(":")[0])
+        for other in profiles.resolve_profile(name).fallback or []:
+            profiles.resolve_profile(other.partition(":")[0])
     except ConfigError as error:
         return error
     return None
 
 
-def refuse_new_mistakes(path: Path, before: Profiles, after: Profiles) -> None:
+def refuse_new_problems(path: Path, before: Profiles, after: Profiles) -> None:
     """A profile that was right stays right; one that is wrong already may be mended in steps."""
-    old, new = (Profiles(None, one.tables, "", one.default) for one in (before, after))
+    old, new = (Profiles(None, one.tables, "", one.default_profile) for one in (before, after))
     for name in new.tables:
-        error = mistake(new, name)
-        if error and (name not in old.tables or not mistake(old, name)):
+        error = problem_with(new, name)
+        if error and (name not in old.tables or not problem_with(old, name)):
             said = f'profile "{name}" would be wrong: {error.message}'
             raise ConfigError(said, where=str(path), hint=error.hint)
 
 
-def by_toolkit(change: Callable[[Any], None]) -> Callable[[str], str]:
+def with_tomlkit(change: Callable[[Any], None]) -> Callable[[str], str]:
     """A `write` that changes tomlkit's document."""
 
     def write(old: str) -> str:
@@ -103,29 +111,29 @@ def by_toolkit(change: Callable[[Any], None]) -> Callable[[str], str]:
     return write
 
 
-def assign(document: Any, name: str, keys: tuple[str, ...], value: Any) -> None:
+def assign_setting(document: Any, name: str, keys: tuple[str, ...], value: Any) -> None:
     """Set a profile's key, or with None take it away; works on tomlkit's and plain tables."""
     table = document["profiles"][name]
-    spelt = [key for key in table if canonical(key) == keys[0]]
+    spelt = [key for key in table if resolve_setting_alias(key) == keys[0]]
     keys = (spelt[0] if spelt else keys[0], *keys[1:])
     for key in keys[:-1]:
         if key not in table:
             if value is None:
                 return
-            put(table, key, {})
+            set_table_key(table, key, {})
         table = table[key]
         if not isinstance(table, dict):
             raise ConfigError(f"{key} is no table: {'.'.join(keys)} has no place in it")
     if value is None:
         table.pop(keys[-1], None)
     else:
-        put(table, keys[-1], value)
+        set_table_key(table, keys[-1], value)
 
 
-def put(table: Any, key: str, value: Any) -> None:
+def set_table_key(table: Any, key: str, value: Any) -> None:
     """Set a key; a new one stands behind the last one, before the next table's comment."""
     if isinstance(table, AbstractTable):
-        value = inline(value)
+        value = to_inline_table(value)
     if isinstance(table.get(key), Table):
         del table[key]  # [profiles.x.options], which becomes options = { … }
     if key in table or not isinstance(table, Table):
@@ -139,47 +147,47 @@ def put(table: Any, key: str, value: Any) -> None:
     body.extend(behind)
 
 
-def inline(value: Any) -> Any:
+def to_inline_table(value: Any) -> Any:
     """A table as `{ … }`: a new [section] would not stand where it belongs."""
     if not isinstance(value, dict):
         return value
     made = tomlkit.inline_table()
-    made.update({key: inline(item) for key, item in value.items()})
+    made.update({key: to_inline_table(item) for key, item in value.items()})
     return made
 
 
-def section(name: str, table: dict[str, Any]) -> str:
+def format_section(name: str, table: dict[str, Any]) -> str:
     """A new profile's text: `[profiles.NAME]` and its keys."""
     made, above, document = tomlkit.table(), tomlkit.table(is_super_table=True), tomlkit.document()
     for key, value in table.items():
-        made.append(key, inline(value))
+        made.append(key, to_inline_table(value))
     above.append(name, made)
     document.append("profiles", above)
     return tomlkit.dumps(document)
 
 
-def with_default(old: str, name: str) -> str:
+def with_default_profile(old: str, name: str) -> str:
     """The text with `default_profile = "NAME"`; where there was none, as its first line."""
     document = tomlkit.parse(old)
     if "default_profile" in document:
         document["default_profile"] = name
         return tomlkit.dumps(document)
-    return joined(f"default_profile = {toml_string(name)}\n", old)
+    return join_sections(f"default_profile = {format_toml_string(name)}\n", old)
 
 
-def joined(old: str, new: str) -> str:
+def join_sections(old: str, new: str) -> str:
     """Two pieces of a file, a blank line between."""
     if not old or not new:
         return old + new
     return old + ("" if old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + new
 
 
-def toml_string(text: str) -> str:
+def format_toml_string(text: str) -> str:
     """A text as it stands in TOML, in quotes; JSON's form is another one beyond ASCII."""
     return tomlkit.item(text).as_string()
 
 
-def toml_value(text: str) -> Any:
+def parse_toml_value(text: str) -> Any:
     """A value as it may stand in TOML.
 
     Raises:
@@ -191,7 +199,7 @@ def toml_value(text: str) -> Any:
         raise ValueError(str(error)) from None
 
 
-def without(text: str, name: str) -> str:
+def remove_section(text: str, name: str) -> str:
     """The text without the profile's `[profiles.NAME]` and `[profiles.NAME.…]`.
 
     Comments behind the last key stay if a blank line is between: they are about what follows. A
@@ -202,15 +210,15 @@ def without(text: str, name: str) -> str:
     inside = False
     for line in text.splitlines(keepends=True):
         if line.lstrip().startswith("["):
-            kept += behind(section) if inside else section
+            kept += find_trailing_comments(section) if inside else section
             section = []
-            header = HEADER.match(line)
+            header = SECTION_HEADER.match(line)
             inside = header is not None and name in header.groups()
         section.append(line)
-    return "".join(kept + (behind(section) if inside else section))
+    return "".join(kept + (find_trailing_comments(section) if inside else section))
 
 
-def behind(section: list[str]) -> list[str]:
+def find_trailing_comments(section: list[str]) -> list[str]:
     """The blank lines and comments behind a section's last key, from the first blank line on."""
     last = max(
         (number for number, line in enumerate(section) if line.partition("#")[0].strip()),

@@ -7,16 +7,16 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import EasyLLMError
-from ..secret import MASK, SECRET_NAME, Secret, masked
+from ..secret import MASK, SENSITIVE_NAME, Secret, mask_key
 from . import key_store
-from .credentials import names_a_key, source_of
-from .endpoints import Endpoint, endpoint_of
-from .profile import KEYS, Profile, Timeout, canonical
-from .profiles_file import Profiles, position
+from .credentials import find_key_source, has_key_source
+from .endpoints import Endpoint, resolve_endpoint
+from .profile import SETTING_FIELDS, Profile, Timeout, resolve_setting_alias
+from .profiles_file import Profiles, find_key_position
 
-DEFAULT = "default"
-BUILT_IN = "built in"
-TABLES = ("headers", "options", "timeout")
+DEFAULT_SOURCE = "default"
+BUILT_IN_SOURCE = "built in"
+TABLE_KEYS = ("headers", "options", "timeout")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Setting:
     source: str
 
 
-def settings(profiles: Profiles, name: str) -> list[Setting]:
+def resolve_settings(profiles: Profiles, name: str) -> list[Setting]:
     """Every value of a profile that counts, what it extends and the defaults included.
 
     The last one, `key`, is the key that would be sent: no command is run and no file of the user's
@@ -36,68 +36,70 @@ def settings(profiles: Profiles, name: str) -> list[Setting]:
     Raises:
         ConfigError: no such profile, or it is wrong.
     """
-    profile = profiles.named(name)
+    profile = profiles.resolve_profile(name)
     made: list[Setting] = []
-    for key in KEYS:
+    for key in SETTING_FIELDS:
         value = getattr(profile, key)
         if value is None:
             continue
-        parts: dict[str, Any] = _parts(value) if key in TABLES else {"": value}
+        parts: dict[str, Any] = _dict_from_table(value) if key in TABLE_KEYS else {"": value}
         for part, one in parts.items():
             dotted = f"{key}.{part}" if part else key
-            made.append(Setting(dotted, shown(key, part, one), _origin(profiles, name, key, part)))
-    endpoint = endpoint_of(profile)
+            made.append(
+                Setting(dotted, mask_value(key, part, one), _find_source(profiles, name, key, part))
+            )
+    endpoint = resolve_endpoint(profile)
     if profile.endpoint is None:
-        source = endpoint.variable or BUILT_IN
+        source = endpoint.variable or BUILT_IN_SOURCE
         made.insert(1, Setting("endpoint", endpoint.url, source))
-    return [*made, _key(profile, endpoint)]
+    return [*made, _resolve_key_setting(profile, endpoint)]
 
 
-def _parts(value: Any) -> dict[str, Any]:
+def _dict_from_table(value: Any) -> dict[str, Any]:
     if not isinstance(value, Timeout):
         return dict(value)
     seconds = {item.name: getattr(value, item.name) for item in fields(value)}
     return {key: one for key, one in seconds.items() if one is not None}
 
 
-def shown(key: str, part: str, value: Any) -> Any:
+def mask_value(key: str, subkey: str, value: Any) -> Any:
     """The value as it may be seen: no key, no password of a proxy."""
     if isinstance(value, Secret):
-        return masked(value.reveal())
+        return mask_key(value.reveal())
     if key == "proxy":
         before, at, host = value.rpartition("@")
         return before.partition("://")[0] + "://***@" + host if at else value
     named = key == "headers" and value.startswith("env:")
-    if part and SECRET_NAME.search(part) and isinstance(value, str) and not named:
-        return masked(value)
+    if subkey and SENSITIVE_NAME.search(subkey) and isinstance(value, str) and not named:
+        return mask_key(value)
     return value
 
 
-def _origin(profiles: Profiles, name: str, key: str, part: str) -> str:
+def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
     """The nearest table that says it: `FILE:LINE`, with the profile where it is another one."""
-    for table_name, table in profiles.chain(name):
+    for table_name, table in profiles.resolve_extends_chain(name):
         for written, value in table.items():
-            if canonical(written) != key or (part and part not in value):
+            if resolve_setting_alias(written) != key or (subkey and subkey not in value):
                 continue
             if table is not profiles.tables.get(table_name):
-                return BUILT_IN
-            line, _ = position(profiles.text, table_name, part or written)
+                return BUILT_IN_SOURCE
+            line, _ = find_key_position(profiles.text, table_name, subkey or written)
             other = f" (profile {table_name})" if table_name != name else ""
             return f"{profiles.path}:{line}{other}"
-    return DEFAULT
+    return DEFAULT_SOURCE
 
 
-def _key(profile: Profile, endpoint: Endpoint) -> Setting:
+def _resolve_key_setting(profile: Profile, endpoint: Endpoint) -> Setting:
     """The key that would be sent, and from where; None = it is not there."""
     source = ""
     try:
-        source = source_of(profile, endpoint) if names_a_key(profile, endpoint) else ""
-        return Setting("key", _looked_up(profile, source), source or "none is named")
+        source = find_key_source(profile, endpoint) if has_key_source(profile, endpoint) else ""
+        return Setting("key", _read_masked_key(profile, source), source or "none is named")
     except EasyLLMError as error:
         return Setting("key", None, f"{source}: {error.message}" if source else error.message)
 
 
-def _looked_up(profile: Profile, source: str) -> str | None:
+def _read_masked_key(profile: Profile, source: str) -> str | None:
     """The masked key; of a command or a file of the user's only the mask."""
     if profile.api_key_file is not None or profile.api_key_cmd is not None:
         return MASK
@@ -107,5 +109,5 @@ def _looked_up(profile: Profile, source: str) -> str | None:
     if profile.api_key is not None:
         found = profile.api_key.reveal()
     elif profile.keyring is not None or source.startswith("easyllm keys"):
-        found = key_store.stored(profile.keyring or profile.provider or "", anywhere=True)
-    return masked(found) if found else None
+        found = key_store.load_key(profile.keyring or profile.provider or "", search_keyring=True)
+    return mask_key(found) if found else None

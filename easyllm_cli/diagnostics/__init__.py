@@ -8,36 +8,37 @@ from dataclasses import replace
 from ..errors import EasyLLMError
 from ..providers.base import BaseLLMProvider
 from . import checks
-from .probe import Finding, Patient, failed
+from .probe import Finding, Probe, finding_from_error
 
-Check = Callable[[Patient], Awaitable[Finding]]
-CHECKS: tuple[Check, ...] = (
-    checks.key,
-    checks.proxy,
-    checks.name,
-    checks.tls,
-    checks.server,
-    checks.access,
-    checks.model,
-    checks.vision,
-    checks.reasoning,
-    checks.call,
-)
-NAMES = tuple(check.__name__ for check in CHECKS)
+Check = Callable[[Probe], Awaitable[Finding]]
+# By the name that `doctor` prints.
+CHECKS: dict[str, Check] = {
+    "key": checks.check_key,
+    "proxy": checks.check_proxy,
+    "name": checks.check_dns,
+    "tls": checks.check_tls,
+    "server": checks.check_server,
+    "access": checks.check_access,
+    "model": checks.check_model,
+    "vision": checks.check_vision,
+    "reasoning": checks.check_reasoning,
+    "call": checks.check_call,
+}
+CHECK_NAMES = tuple(CHECKS)
 
 
-async def diagnose(provider: BaseLLMProvider, calls: bool) -> AsyncIterator[Finding]:
+async def diagnose(provider: BaseLLMProvider, include_call: bool) -> AsyncIterator[Finding]:
     """One finding after the other, in the order of CHECKS; the first that is not ok is the last.
 
-    `calls`: whether to send a question, of which one token is wanted.
+    `include_call`: whether to send a question, of which one token is wanted.
     """
-    patient = Patient(provider)
-    for check in CHECKS if calls else CHECKS[:-1]:
+    probe = Probe(provider)
+    for name in CHECK_NAMES if include_call else CHECK_NAMES[:-1]:
         try:
-            found = await check(patient)
+            finding = await CHECKS[name](probe)
         except EasyLLMError as error:
-            await patient.provider.explain(error)
-            found = failed(error)
-        yield replace(found, name=check.__name__)
-        if found.ok is False:
+            await probe.provider.add_hint(error)
+            finding = finding_from_error(error)
+        yield replace(finding, name=name)
+        if finding.ok is False:
             return

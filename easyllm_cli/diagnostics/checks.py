@@ -6,148 +6,154 @@ import time
 from ipaddress import ip_address
 
 from ..completion import Completion
-from ..config.credentials import source_of
-from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, nearest
+from ..config.credentials import find_key_source
+from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, suggest_name
 from ..events import Reasoning, Text
 from ..images import Image
 from ..messages import Message
 from ..providers import provider_for
 from ..secret import Secret
-from .probe import Finding, Patient
+from .probe import Finding, Probe
 
 # A picture of one pixel, to ask whether the model would be refused one; it is never sent.
-DOT = bytes.fromhex(
+ONE_PIXEL_PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a4944415463600000000200015e7f5c3c0000000049454e44ae426082"
 )
-SHOWN_OF_A_KEY = 4  # characters at its end, of a key that is long enough to keep a secret
-LONG_KEY = 20
-LONG_LIST = 50  # models among which a close name is looked for
+KEY_TAIL_CHARS = 4  # characters at its end, of a key that is long enough to keep a secret
+MIN_KEY_CHARS_FOR_TAIL = 20
+MAX_MODELS_FOR_SUGGESTION = 50  # models among which a close name is looked for
 # One token tells that the model answers; OpenAI's Responses refuses a limit below 16.
-TOKENS = {"responses": 16}
-ITS_OWN = "the provider finds it by itself"
-UNKNOWN = "the provider finds its server by itself"
+MIN_TOKENS_BY_API = {"responses": 16}
+PROVIDER_FINDS_KEY = "the provider finds it by itself"
+PROVIDER_FINDS_SERVER = "the provider finds its server by itself"
 
 
-async def key(patient: Patient) -> Finding:
+async def check_key(probe: Probe) -> Finding:
     """Found, and from where."""
-    wire = patient.wire
+    wire = probe.http_provider
     if wire is None:
-        return Finding(None, ITS_OWN)
+        return Finding(None, PROVIDER_FINDS_KEY)
     wire.headers()  # a variable that one of them names may be missing
     if wire.key is None:
         nowhere = "none is needed or named: none is sent"
-        return Finding(None, ITS_OWN if patient.provider.models_note else nowhere)
-    source = source_of(patient.profile, wire.endpoint) or "the profile"
-    return Finding(True, f"{source}{shown(wire.key)}")
+        return Finding(None, PROVIDER_FINDS_KEY if probe.provider.models_note else nowhere)
+    source = find_key_source(probe.profile, wire.endpoint) or "the profile"
+    return Finding(True, f"{source}{format_key_tail(wire.key)}")
 
 
-def shown(found: Secret) -> str:
+def format_key_tail(secret: Secret) -> str:
     """Enough of a key to tell it from another."""
-    value = found.reveal()
-    return f" (…{value[-SHOWN_OF_A_KEY:]})" if len(value) >= LONG_KEY else ""
+    value = secret.reveal()
+    return f" (…{value[-KEY_TAIL_CHARS:]})" if len(value) >= MIN_KEY_CHARS_FOR_TAIL else ""
 
 
-async def proxy(patient: Patient) -> Finding:
+async def check_proxy(probe: Probe) -> Finding:
     """The profile's, or the one that the usual variables name."""
-    if not patient.route.proxy:
+    if not probe.network_settings.proxy:
         return Finding(None, "none is named")
-    await patient.passes("proxy")
-    return Finding(True, patient.route.proxy_address)
+    await probe.require("proxy")
+    return Finding(True, probe.network_settings.proxy_address)
 
 
-async def name(patient: Patient) -> Finding:
+async def check_dns(probe: Probe) -> Finding:
     """Whether the server's name can be looked up."""
-    host = patient.parts.hostname or ""
-    if not host or patient.route.proxy:
-        return Finding(None, "the proxy looks it up" if host else UNKNOWN)
+    host = probe.url_parts.hostname or ""
+    if not host or probe.network_settings.proxy:
+        return Finding(None, "the proxy looks it up" if host else PROVIDER_FINDS_SERVER)
     try:
         ip_address(host)
     except ValueError:
-        await patient.passes("name")
+        await probe.require("name")
         return Finding(True, f"{host} is known")
     return Finding(None, f"{host} is an address")
 
 
-async def tls(patient: Patient) -> Finding:
+async def check_tls(probe: Probe) -> Finding:
     """Whether the server's certificate is trusted; told only by an answer that came over it."""
-    if not patient.parts.hostname:
-        return Finding(None, UNKNOWN)
-    await patient.passes("tls")
-    if patient.parts.scheme == "http":
+    if not probe.url_parts.hostname:
+        return Finding(None, PROVIDER_FINDS_SERVER)
+    await probe.require("tls")
+    if probe.url_parts.scheme == "http":
         return Finding(None, "none: http://")
-    if isinstance(patient.failure, NetworkError):
+    if isinstance(probe.failure, NetworkError):
         return Finding(None, "it did not come so far")
-    return Finding(True, f"the certificate of {patient.parts.hostname} is trusted")
+    return Finding(True, f"the certificate of {probe.url_parts.hostname} is trusted")
 
 
-async def server(patient: Patient) -> Finding:
+async def check_server(probe: Probe) -> Finding:
     """Whether it answers, and as a model's server does."""
-    if patient.provider.models_note:
-        return Finding(None, patient.provider.models_note)
-    await patient.passes("server")
-    return Finding(True, f"{patient.parts.netloc or patient.profile.provider} answers")
+    if probe.provider.models_note:
+        return Finding(None, probe.provider.models_note)
+    await probe.require("server")
+    return Finding(True, f"{probe.url_parts.netloc or probe.profile.provider} answers")
 
 
-async def access(patient: Patient) -> Finding:
+async def check_access(probe: Probe) -> Finding:
     """Whether the key is accepted."""
-    await patient.passes("access")
-    if patient.provider.models_note or patient.wire is None:
+    await probe.require("access")
+    if probe.provider.models_note or probe.http_provider is None:
         return Finding(None, "nobody was asked")
-    if patient.wire.key is None:
+    if probe.http_provider.key is None:
         return Finding(True, "the server asks for no key")
     return Finding(True, "the key is accepted")
 
 
-async def model(patient: Patient) -> Finding:
+async def check_model(probe: Probe) -> Finding:
     """Named, or the first one; and in the server's list."""
-    one, notes = patient.provider, list[str]()
-    if patient.wire is not None:
-        _, notes = await patient.wire.prepare([Message("user", ("?",))])
-    offered = patient.found or []
+    one, notes = probe.provider, list[str]()
+    if probe.http_provider is not None:
+        _, notes = await probe.http_provider.prepare([Message("user", ("?",))])
+    offered = probe.model_ids or []
     if one.models_note:
         return Finding(None, f"{one.model}: {one.models_note}")
-    if not any(map(one.is_mine, offered)):
-        raise NotFoundError(f'the server offers no model "{one.model}"', hint=closest(patient))
+    if not any(map(one.matches_model, offered)):
+        raise NotFoundError(f'the server offers no model "{one.model}"', hint=suggest_model(probe))
     return Finding(True, notes[0].removeprefix("model ") if notes else one.model)
 
 
-def closest(patient: Patient) -> str:
+def suggest_model(probe: Probe) -> str:
     """Which name may be meant."""
-    offered = patient.found or []
-    known = nearest(patient.provider.model, offered) if len(offered) <= LONG_LIST else "known:"
+    offered = probe.model_ids or []
+    known = (
+        suggest_name(probe.provider.model, offered)
+        if len(offered) <= MAX_MODELS_FOR_SUGGESTION
+        else "known:"
+    )
     if known.startswith("known:"):
-        return f"easyllm models {patient.profile.choice} lists what there is"
+        return f"easyllm models {probe.profile.cli_selector} lists what there is"
     return known
 
 
-async def vision(patient: Patient) -> Finding:
+async def check_vision(probe: Probe) -> Finding:
     """Whether the model takes pictures; to know that it does not is well, too."""
-    if patient.wire is not None:
+    if probe.http_provider is not None:
         try:
-            await patient.wire.prepare([Message("user", ("?", Image.of_bytes(DOT, "a dot")))])
+            await probe.http_provider.prepare(
+                [Message("user", ("?", Image.of_bytes(ONE_PIXEL_PNG, "a dot")))]
+            )
         except RefusedError as blind:
             return Finding(True, f"no: {blind.message}", blind.hint)
-    mine = await patient.provider.listed()
-    return said(mine.vision if mine else None)
+    mine = await probe.provider.find_model()
+    return finding_from_capability(mine.vision if mine else None)
 
 
-async def reasoning(patient: Patient) -> Finding:
+async def check_reasoning(probe: Probe) -> Finding:
     """Whether the model reasons by itself."""
-    return said(await patient.provider.reasons())
+    return finding_from_capability(await probe.provider.reasons())
 
 
-def said(value: bool | None) -> Finding:
+def finding_from_capability(value: bool | None) -> Finding:
     """What a server says of its model."""
     if value is None:
         return Finding(None, "the server does not say")
     return Finding(True, "yes" if value else "no")
 
 
-async def call(patient: Patient) -> Finding:
+async def check_call(probe: Probe) -> Finding:
     """One token of a real answer; a model that spends it on thinking has answered, too."""
-    tokens = TOKENS.get(patient.profile.api or "", 1)
-    provider = provider_for(patient.profile.with_(max_tokens=tokens, max_retries=0))
+    tokens = MIN_TOKENS_BY_API.get(probe.profile.api or "", 1)
+    provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
     began, first = time.monotonic(), None
     try:
         async for event in provider.stream([Message("user", ("Say OK.",))]):

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from ..errors import AuthError, BillingError, ConfigError, EasyLLMError, NetworkError
 from ..providers.base import BaseLLMProvider
 from ..providers.http import HTTPProvider
-from ..transport.network import Route
+from ..transport.network import NetworkSettings
 
 # Where the request can go wrong, in the order of its way.
-PLACES = ("proxy", "name", "tls", "server", "access")
+PROBE_STAGES = ("proxy", "name", "tls", "server", "access")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,46 +33,52 @@ class Finding:
     name: str = ""
 
 
-def failed(error: EasyLLMError) -> Finding:
+def finding_from_error(error: EasyLLMError) -> Finding:
     """A finding that is not ok."""
     where = f" ({error.where})" if error.where else ""
     return Finding(False, error.what + where, error.hint, error=error)
 
 
-class Patient:
+class Probe:
     """A provider that is looked at; `found` and `failure` are what its one request ended with."""
 
     def __init__(self, provider: BaseLLMProvider) -> None:
-        self.provider = provider.for_one_answer()
+        self.provider = provider.per_answer_copy()
         self.profile = provider.profile
-        self.wire = self.provider if isinstance(self.provider, HTTPProvider) else None
-        url = self.wire.endpoint.url if self.wire and not provider.models_note else ""
-        self.route = Route(self.profile, url)
-        self.parts = urlsplit(url)
-        self.found: list[str] | None = None
+        self.http_provider = self.provider if isinstance(self.provider, HTTPProvider) else None
+        url = (
+            self.http_provider.endpoint.url
+            if self.http_provider and not provider.models_note
+            else ""
+        )
+        self.network_settings = NetworkSettings(self.profile, url)
+        self.url_parts = urlsplit(url)
+        self.model_ids: list[str] | None = None
         self.failure: EasyLLMError | None = None
 
-    async def passes(self, place: str) -> None:
+    async def require(self, stage: str) -> None:
         """Send the request, once.
 
         Raises:
             EasyLLMError: it went wrong at this place of PLACES.
         """
-        if self.found is None:
-            self.found = []
+        if self.model_ids is None:
+            self.model_ids = []
             try:
-                self.found = await self.provider.list_models()
-                await self.provider.try_key()
+                self.model_ids = await self.provider.list_models()
+                await self.provider.check_key()
             except EasyLLMError as error:
                 self.failure = error
-        if self.failure is not None and self._place(self.failure) == place:
+        if self.failure is not None and self._stage_from_error(self.failure) == stage:
             raise self.failure
 
-    def _place(self, error: EasyLLMError) -> str:
+    def _stage_from_error(self, error: EasyLLMError) -> str:
         """Where on its way the request went wrong."""
-        if isinstance(error, NetworkError | ConfigError) and error.code in PLACES:
+        if isinstance(error, NetworkError | ConfigError) and error.code in PROBE_STAGES:
             # Behind a proxy it is the proxy's name that we look up; the server's is its business.
-            return "proxy" if error.code == "name" and self.route.proxy else str(error.code)
+            return (
+                "proxy" if error.code == "name" and self.network_settings.proxy else str(error.code)
+            )
         if isinstance(error, NetworkError) and error.code in ("refused", "connect"):
-            return "proxy" if self.route.proxy else "server"
+            return "proxy" if self.network_settings.proxy else "server"
         return "access" if isinstance(error, AuthError | BillingError) else "server"

@@ -29,16 +29,16 @@ class Collector:
         self.start = Start("", "")
         self.attempts = 1
         self.notes: list[str] = []
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
-        self.holds = True
+    def _reset(self) -> None:
+        self.keeps_text = True
         self.text = StringIO()
         self.reasoning = StringIO()
-        self.hidden = False
+        self.has_hidden_reasoning = False
         self.usage = Usage()
         self.done: Done | None = None
-        self.size = 0
+        self.byte_count = 0
 
     def feed(self, event: Event) -> None:
         """Take one event in.
@@ -48,14 +48,14 @@ class Collector:
         """
         match event:
             case Text(text):
-                if self.holds:
+                if self.keeps_text:
                     self.text.write(text)
-                self._grow(text)
+                self._count_bytes(text)
             case Reasoning(text, hidden):
-                self.hidden = self.hidden or hidden
-                if text and self.holds:
+                self.has_hidden_reasoning = self.has_hidden_reasoning or hidden
+                if text and self.keeps_text:
                     self.reasoning.write(text)
-                self._grow(text)
+                self._count_bytes(text)
             case Reclassified():
                 self.reasoning.write(self.text.getvalue())
                 self.text = StringIO()
@@ -67,19 +67,19 @@ class Collector:
                 self.start = event
             case Retrying():
                 self.attempts += 1
-                self._begin()
+                self._reset()
             case Done():
                 self.done = event
 
-    def forget(self) -> None:
+    def discard_text(self) -> None:
         """Hold no text or reasoning until the next attempt; they only count towards the limit."""
-        self.holds = False
+        self.keeps_text = False
         self.text = StringIO()
         self.reasoning = StringIO()
 
-    def _grow(self, text: str) -> None:
-        self.size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        if self.size > self.limit:
+    def _count_bytes(self, text: str) -> None:
+        self.byte_count += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if self.byte_count > self.limit:
             raise IncompleteAnswer(
                 f"the answer is longer than {self.limit} bytes",
                 hint="raise --max-output-bytes, or set --max-tokens",

@@ -12,16 +12,16 @@ from ..events import Done, Event, Reasoning, Retrying, Text
 from .collector import Collector
 
 
-class Taken:
+class BestAttempt:
     """What has come of an answer, the attempts before included."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.gathered = Collector(max_bytes)
+        self.collector = Collector(max_bytes)
         self._raw = Collector(max_bytes)
         self._max_bytes = max_bytes
         self._best: Completion | None = None
 
-    async def before_split(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    async def collect_raw(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """One attempt's events, counted before any of their text is held back for a tag.
 
         Raises:
@@ -37,21 +37,21 @@ class Taken:
     def feed(self, event: Event) -> None:
         """An event that is handed on."""
         if isinstance(event, Retrying):
-            self._best = self.most()
-        self.gathered.feed(event)
-        if self._raw.holds and isinstance(event, Text | Reasoning) and event.text:
-            self._raw.forget()  # once some of it was handed on, `most` asks for that
+            self._best = self.best()
+        self.collector.feed(event)
+        if self._raw.keeps_text and isinstance(event, Text | Reasoning) and event.text:
+            self._raw.discard_text()  # once some of it was handed on, `most` asks for that
 
     def completion(self) -> Completion:
-        return self.gathered.completion()
+        return self.collector.completion()
 
-    def most(self) -> Completion:
+    def best(self) -> Completion:
         """The attempt with the most text; held text where nothing was handed on."""
-        nothing = not self.gathered.text.tell() and not self.gathered.reasoning.tell()
-        return longer(self._best, (self._raw if nothing else self.gathered).completion())
+        nothing = not self.collector.text.tell() and not self.collector.reasoning.tell()
+        return longer_of(self._best, (self._raw if nothing else self.collector).completion())
 
 
-def longer(one: Completion | None, other: Completion) -> Completion:
+def longer_of(one: Completion | None, other: Completion) -> Completion:
     """The one with more text, else with more reasoning: no byte of an answer is lost."""
     if one is None:
         return other
@@ -62,7 +62,7 @@ def longer(one: Completion | None, other: Completion) -> Completion:
     return one if size(one) > size(other) else other
 
 
-def judge(gathered: Collector, done: Done, strict: bool) -> None:
+def require_complete(collector: Collector, done: Done, strict: bool) -> None:
     """An answer without text is an error; so is one that is not complete where `strict` asks.
 
     Raises:
@@ -71,7 +71,7 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
         MalformedAnswer: nothing at all came.
     """
     reason = done.finish_reason
-    if gathered.text.getvalue().strip():
+    if collector.text.getvalue().strip():
         if strict and not done.complete:
             raise IncompleteAnswer(f"the answer is not complete: {reason}", retryable=False)
         return
@@ -81,7 +81,7 @@ def judge(gathered: Collector, done: Done, strict: bool) -> None:
         raise IncompleteAnswer(
             "the model called a tool, and tools are not supported", retryable=False
         )
-    if gathered.reasoning.tell() or gathered.hidden:
+    if collector.reasoning.tell() or collector.has_hidden_reasoning:
         raise IncompleteAnswer(
             "the model only reasoned and gave no answer",
             hint="raise --max-tokens" if reason == "length" else "ask again, or raise --max-tokens",

@@ -19,28 +19,28 @@ from typing import Any
 from ..errors import EasyLLMError
 from ..events import Done, Event, Reasoning, Reclassified, Text
 from .reasoning_marks import (
-    CLOSER_OF,
+    ANSWER_ENDS_BY_LONE_CLOSER,
+    CLOSER_BY_OPENER,
     HARMONY_ENDS,
-    HEADERS,
-    LONE,
-    STARTS,
-    WATCHED,
-    Block,
-    Words,
-    behind_ends,
-    block_at,
-    marks_in,
-    may_be_block,
-    may_be_header,
-    unfinished,
+    HARMONY_HEADERS,
+    HARMONY_STARTS,
+    OPENERS_AND_LONE_CLOSERS,
+    BlockStart,
+    Marks,
+    find_marks,
+    is_block_prefix,
+    is_header_prefix,
+    parse_block_start,
+    partial_mark_length,
+    strip_answer_ends,
 )
 
-ENOUGH_TAGS = 100
-MOST_SPACE = 65_536  # characters of white space before the answer that are held
-MOST_BEHIND = 1024  # characters of ends and white space that are held behind an answer
+MAX_TAGS_CHECKED = 100
+MAX_LEADING_SPACE_CHARS = 65_536  # characters of white space before the answer that are held
+MAX_ANSWER_END_CHARS = 1024  # characters of ends and white space that are held behind an answer
 
 
-def quoted(text: str) -> bool:
+def is_quoted(text: str) -> bool:
     """Whether what follows `text` stands in quotes, in back-ticks or in a fenced code block."""
     return text.endswith(("`", '"', "'", "\\")) or (
         len(re.findall(r"^ {0,3}(?:```|~~~)", text, re.MULTILINE)) % 2 == 1
@@ -56,228 +56,258 @@ class TagSplitter:
 
     def __init__(self, mode: str = "auto", hold: bool = False) -> None:
         self._hold = hold and mode == "auto"
-        self._read = {"auto": self._start, "implicit": self._implicit, "off": self._plain}[mode]
+        self._state = {
+            "auto": self._read_start,
+            "implicit": self._read_implicit,
+            "off": self._read_plain_answer,
+        }[mode]
         self._rest = ""
-        self._seen = StringIO()
-        self._space = ""  # white space of the reasoning that is held
-        self._blocks = 0
-        self._reasoned = False
+        self._answer_so_far = StringIO()
+        self._held_space = ""  # white space of the reasoning that is held
+        self._block_count = 0
+        self._has_reasoning = False
         self._separated = False
         # Inside a block: the marks that count, and how many openers wait for each closer.
-        self._tags: Words = ()
+        self._block_marks: Marks = ()
         self._nested: dict[str, int] = {}
-        self._then = self._read  # the state behind an opener and its white space
+        self._state_after_opener = self._state  # the state behind an opener and its white space
         # In the answer: what may end it, whether the end in front counts, what stood before.
-        self._ends: Words = ()
-        self._counts: bool | None = None
-        self._answered = False
+        self._answer_ends: Marks = ()
+        self._is_real_end: bool | None = None
+        self._has_answer = False
         self._gap = ""
-        self._opened = 0
-        self._looked = 0
+        self._open_tag_count = 0
+        self._marks_checked = 0
 
     def feed(self, text: str) -> Iterator[Event]:
         """The events that are certain now."""
         self._rest += text
         while self._rest:
-            before = (len(self._rest), self._read)
-            yield from self._read()
-            if (len(self._rest), self._read) == before:
+            before = (len(self._rest), self._state)
+            yield from self._state()
+            if (len(self._rest), self._state) == before:
                 return
 
-    def separated(self) -> Iterator[Event]:
+    def handle_separate_reasoning(self) -> Iterator[Event]:
         """The protocol itself sent reasoning: held text is answer, a lone closer is text."""
         self._separated = True
         if self._hold:
-            yield from self._release()
-        if self._read == self._watch:
-            self._read = self._plain
-        elif self._read == self._implicit:  # the server separates: no block is open
-            self._read = self._start
+            yield from self._release_held_text()
+        if self._state == self._read_watched_answer:
+            self._state = self._read_plain_answer
+        elif self._state == self._read_implicit:  # the server separates: no block is open
+            self._state = self._read_start
         self._hold = False
 
     def end(self) -> Iterator[Event]:
         """What was held back is what it seems."""
-        rest, self._rest = self._rest.lstrip() if self._blocks else self._rest, ""
-        within = self._then == self._inside and self._read in (self._opening, self._inside)
-        if self._read == self._final and self._ends_answer(rest):
-            rest = behind_ends(rest, self._ends, MOST_BEHIND)
-        if within or self._read == self._implicit:
-            yield from self._thought(rest)
-        elif rest.startswith(STARTS) and may_be_header(rest) and self._read != self._plain:
-            self._space = "\n\n" if self._reasoned else ""
-            yield from self._thought(rest)  # a header that was cut is no answer
-        elif rest and not (self._blocks and not rest.strip()):
-            self._seen.write(rest)
+        rest, self._rest = self._rest.lstrip() if self._block_count else self._rest, ""
+        within = self._state_after_opener == self._read_reasoning and self._state in (
+            self._skip_opening_space,
+            self._read_reasoning,
+        )
+        if self._state == self._read_channel_answer and self._ends_answer(rest):
+            rest = strip_answer_ends(rest, self._answer_ends, MAX_ANSWER_END_CHARS)
+        if within or self._state == self._read_implicit:
+            yield from self._emit_reasoning(rest)
+        elif (
+            rest.startswith(HARMONY_STARTS)
+            and is_header_prefix(rest)
+            and self._state != self._read_plain_answer
+        ):
+            self._held_space = "\n\n" if self._has_reasoning else ""
+            yield from self._emit_reasoning(rest)  # a header that was cut is no answer
+        elif rest and not (self._block_count and not rest.strip()):
+            self._answer_so_far.write(rest)
             if not self._hold:
                 yield Text(self._gap + rest)
         if self._hold:
-            yield from self._release()
+            yield from self._release_held_text()
 
-    def _release(self) -> Iterator[Event]:
-        held = self._seen.getvalue()
-        self._seen = StringIO()
+    def _release_held_text(self) -> Iterator[Event]:
+        held = self._answer_so_far.getvalue()
+        self._answer_so_far = StringIO()
         if held:
             yield Text(held)
 
     # The states: each takes what it can off `self._rest`.
 
-    def _start(self) -> Iterator[Event]:
+    def _read_start(self) -> Iterator[Event]:
         """Before the answer: white space, then a block or the answer's first character."""
         text = self._rest.lstrip()
-        block = block_at(text)
+        block = parse_block_start(text)
         if block:
-            self._open(block, text)
-        elif (not text or may_be_block(text)) and len(self._rest) < MOST_SPACE:
+            self._open_block(block, text)
+        elif (not text or is_block_prefix(text)) and len(self._rest) < MAX_LEADING_SPACE_CHARS:
             return
-        elif self._ends:
+        elif self._answer_ends:
             self._rest = text
-            self._answer()
-        elif self._blocks or self._separated:
-            self._rest = text if self._blocks else self._rest
-            self._read = self._plain
+            self._begin_channel_answer()
+        elif self._block_count or self._separated:
+            self._rest = text if self._block_count else self._rest
+            self._state = self._read_plain_answer
         else:
-            self._read = self._watch
+            self._state = self._read_watched_answer
         yield from ()
 
-    def _implicit(self) -> Iterator[Event]:
+    def _read_implicit(self) -> Iterator[Event]:
         """The model's template opened the block; some models write the opener all the same."""
         text = self._rest.lstrip()
-        block = block_at(text)
-        if block is None and (not text or may_be_block(text)):
+        block = parse_block_start(text)
+        if block is None and (not text or is_block_prefix(text)):
             return
-        self._open(block or (0, None, ()), text)
+        self._open_block(block or (0, None, ()), text)
         if block is None:
-            self._tags = WATCHED
-            self._then = self._read = self._inside
+            self._block_marks = OPENERS_AND_LONE_CLOSERS
+            self._state_after_opener = self._state = self._read_reasoning
         yield from ()
 
-    def _open(self, block: Block, text: str) -> None:
+    def _open_block(self, block: BlockStart, text: str) -> None:
         """A block begins: reasoning, or the answer in its channel."""
-        length, closer, self._ends = block
+        length, closer, self._answer_ends = block
         self._hold = False  # nothing is held: a block stands at the answer's start
         self._rest = text[length:].lstrip()
         self._nested = {}
         if closer is None:
-            self._answer()
+            self._begin_channel_answer()
         else:
             # Nothing of the blank line shows when the block is empty.
-            self._space = "\n\n" if self._reasoned else ""
-            self._tags = (text[:length], closer) if closer else HARMONY_ENDS + HEADERS
-            self._then = self._inside
-        self._blocks += 1
-        self._read = self._then if self._rest else self._opening
+            self._held_space = "\n\n" if self._has_reasoning else ""
+            self._block_marks = (
+                (text[:length], closer) if closer else HARMONY_ENDS + HARMONY_HEADERS
+            )
+            self._state_after_opener = self._read_reasoning
+        self._block_count += 1
+        self._state = self._state_after_opener if self._rest else self._skip_opening_space
 
-    def _answer(self) -> None:
+    def _begin_channel_answer(self) -> None:
         """The answer begins, in a channel that may say where it ends."""
-        self._then = self._read = self._final
-        self._gap = "\n\n" if self._answered else ""
+        self._state_after_opener = self._state = self._read_channel_answer
+        self._gap = "\n\n" if self._has_answer else ""
 
-    def _opening(self) -> Iterator[Event]:
+    def _skip_opening_space(self) -> Iterator[Event]:
         """Right after an opener: white space is dropped."""
         self._rest = self._rest.lstrip()
         if self._rest:
-            self._read = self._then
+            self._state = self._state_after_opener
         yield from ()
 
-    def _inside(self) -> Iterator[Event]:
+    def _read_reasoning(self) -> Iterator[Event]:
         """Reasoning, shown as it comes, until its closer."""
-        for at, mark in marks_in(self._rest, self._tags):
-            closer = CLOSER_OF.get(mark)
+        for at, mark in find_marks(self._rest, self._block_marks):
+            closer = CLOSER_BY_OPENER.get(mark)
             if closer:
                 self._nested[closer] = self._nested.get(closer, 0) + 1
             elif self._nested.get(mark):
                 self._nested[mark] -= 1
             else:
                 piece, self._rest = self._rest[:at], self._rest[at:]
-                self._rest = self._rest.removeprefix("" if mark in HEADERS else mark)
-                self._ends = LONE.get(mark, self._ends)
-                self._read = self._start
-                yield from self._thought(piece)
+                self._rest = self._rest.removeprefix("" if mark in HARMONY_HEADERS else mark)
+                self._answer_ends = ANSWER_ENDS_BY_LONE_CLOSER.get(mark, self._answer_ends)
+                self._state = self._read_start
+                yield from self._emit_reasoning(piece)
                 return
-        at = len(self._rest) - unfinished(self._rest, self._tags)
+        at = len(self._rest) - partial_mark_length(self._rest, self._block_marks)
         piece, self._rest = self._rest[:at], self._rest[at:]
-        yield from self._thought(piece)
+        yield from self._emit_reasoning(piece)
 
-    def _thought(self, text: str) -> Iterator[Event]:
+    def _emit_reasoning(self, text: str) -> Iterator[Event]:
         """Reasoning without the white space at its end, which is kept for what follows."""
         shown = text.rstrip()
         if shown:
-            yield Reasoning(self._space + shown)
-            self._space = ""
-            self._reasoned = True
-        self._space += text[len(shown) :]
+            yield Reasoning(self._held_space + shown)
+            self._held_space = ""
+            self._has_reasoning = True
+        self._held_space += text[len(shown) :]
 
-    def _final(self) -> Iterator[Event]:
+    def _read_channel_answer(self) -> Iterator[Event]:
         """The answer in a channel: what may end it does where nothing or a block follows."""
-        tags = self._ends + HEADERS if self._ends == HARMONY_ENDS else self._ends
-        while tags and (found := next(marks_in(self._rest, tags), None)):
+        tags = (
+            self._answer_ends + HARMONY_HEADERS
+            if self._answer_ends == HARMONY_ENDS
+            else self._answer_ends
+        )
+        while tags and (found := next(find_marks(self._rest, tags), None)):
             at, mark = found
-            yield from self._said(at)
-            behind = behind_ends(self._rest, self._ends, MOST_BEHIND)
-            if self._ends_answer(self._rest) and len(self._rest) - len(behind) < MOST_BEHIND:
-                if block_at(behind):
-                    self._rest, self._counts = behind, None
-                    self._read, self._answered = self._start, True
+            yield from self._emit_channel_answer(at)
+            behind = strip_answer_ends(self._rest, self._answer_ends, MAX_ANSWER_END_CHARS)
+            if (
+                self._ends_answer(self._rest)
+                and len(self._rest) - len(behind) < MAX_ANSWER_END_CHARS
+            ):
+                if parse_block_start(behind):
+                    self._rest, self._is_real_end = behind, None
+                    self._state, self._has_answer = self._read_start, True
                     return
-                if any(end.startswith(behind) for end in self._ends) or may_be_block(behind):
+                if any(end.startswith(behind) for end in self._answer_ends) or is_block_prefix(
+                    behind
+                ):
                     return
-            self._counts = None
-            yield from self._said(len(mark))
-            if self._looked > ENOUGH_TAGS:  # the answer is about marks
-                self._read = self._plain
+            self._is_real_end = None
+            yield from self._emit_channel_answer(len(mark))
+            if self._marks_checked > MAX_TAGS_CHECKED:  # the answer is about marks
+                self._state = self._read_plain_answer
                 return
-        yield from self._said(len(self._rest) - (unfinished(self._rest, tags) if tags else 0))
+        yield from self._emit_channel_answer(
+            len(self._rest) - (partial_mark_length(self._rest, tags) if tags else 0)
+        )
 
     def _ends_answer(self, rest: str) -> bool:
         """Whether what may end the answer, and stands in front now, is no text of its own."""
-        if self._counts is None and rest.startswith(self._ends + HEADERS):
-            self._looked += 1
-            self._counts = self._looked <= ENOUGH_TAGS and not quoted(self._seen.getvalue())
-        return bool(self._counts)
+        if self._is_real_end is None and rest.startswith(self._answer_ends + HARMONY_HEADERS):
+            self._marks_checked += 1
+            self._is_real_end = self._marks_checked <= MAX_TAGS_CHECKED and not is_quoted(
+                self._answer_so_far.getvalue()
+            )
+        return bool(self._is_real_end)
 
-    def _said(self, length: int) -> Iterator[Event]:
+    def _emit_channel_answer(self, length: int) -> Iterator[Event]:
         """The next characters of the answer in a channel."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
-            self._seen.write(piece)
+            self._answer_so_far.write(piece)
             yield Text(self._gap + piece)
             self._gap = ""
 
-    def _watch(self) -> Iterator[Event]:
+    def _read_watched_answer(self) -> Iterator[Event]:
         """The answer, until a lone closer tells that its beginning was reasoning.
 
         Quoted tags are text, and a closer that an opener in the text belongs to is text as well.
         """
-        while found := next(marks_in(self._rest, WATCHED), None):
+        while found := next(find_marks(self._rest, OPENERS_AND_LONE_CLOSERS), None):
             at, tag = found
-            yield from self._written(at)
-            before = self._seen.getvalue()
-            self._looked += 1
-            if tag in CLOSER_OF:
-                self._opened += not quoted(before)
-            elif self._opened and not quoted(before):
-                self._opened -= 1
-            elif not quoted(before) and not any(map(before.rpartition("\n")[2].count, CLOSER_OF)):
+            yield from self._emit_watched_answer(at)
+            before = self._answer_so_far.getvalue()
+            self._marks_checked += 1
+            if tag in CLOSER_BY_OPENER:
+                self._open_tag_count += not is_quoted(before)
+            elif self._open_tag_count and not is_quoted(before):
+                self._open_tag_count -= 1
+            elif not is_quoted(before) and not any(
+                map(before.rpartition("\n")[2].count, CLOSER_BY_OPENER)
+            ):
                 self._rest = self._rest[len(tag) :]
-                self._blocks = 1
-                self._reasoned = bool(before.strip())
-                self._ends = LONE[tag]
-                self._read = self._start
+                self._block_count = 1
+                self._has_reasoning = bool(before.strip())
+                self._answer_ends = ANSWER_ENDS_BY_LONE_CLOSER[tag]
+                self._state = self._read_start
                 yield from self._reclassify(before)
                 self._hold = False
-                self._seen = StringIO()
+                self._answer_so_far = StringIO()
                 return
-            yield from self._written(len(tag))
-            if self._looked > ENOUGH_TAGS:  # the answer is about tags
-                yield from self.separated()
+            yield from self._emit_watched_answer(len(tag))
+            if self._marks_checked > MAX_TAGS_CHECKED:  # the answer is about tags
+                yield from self.handle_separate_reasoning()
                 return
-        yield from self._written(len(self._rest) - unfinished(self._rest, WATCHED))
+        yield from self._emit_watched_answer(
+            len(self._rest) - partial_mark_length(self._rest, OPENERS_AND_LONE_CLOSERS)
+        )
 
-    def _written(self, length: int) -> Iterator[Event]:
+    def _emit_watched_answer(self, length: int) -> Iterator[Event]:
         """The next characters of the answer, which may have to wait."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
-            self._seen.write(piece)
+            self._answer_so_far.write(piece)
             if not self._hold:
                 yield Text(piece)
 
@@ -288,7 +318,7 @@ class TagSplitter:
         elif before:
             yield Reclassified()
 
-    def _plain(self) -> Iterator[Event]:
+    def _read_plain_answer(self) -> Iterator[Event]:
         """The answer, taken as it is."""
         piece, self._rest = self._rest, ""
         yield Text(piece)
@@ -311,7 +341,7 @@ async def split_tags(
                         yield one
                     continue
                 if isinstance(event, Reasoning):
-                    for one in splitter.separated():
+                    for one in splitter.handle_separate_reasoning():
                         yield one
                 elif isinstance(event, Done):
                     for one in splitter.end():

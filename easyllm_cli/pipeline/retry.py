@@ -32,17 +32,17 @@ def backoff_waits(profile: Profile) -> Iterator[float]:
         yield backoff.full_jitter(next(schedule))
 
 
-class _Attempts:
+class _RetryState:
     """Counts tries and waits of one answer against the profile's limits."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.count = 1
-        self.waited = 0.0
-        self.after_text = 0
+        self.attempt_count = 1
+        self.total_wait = 0.0
+        self.failures_after_text = 0
         self._waits: Iterator[float] | None = None
 
-    def wait_after(self, error: EasyLLMError, started: bool, shown: bool) -> float | None:
+    def next_wait(self, error: EasyLLMError, started: bool, shown: bool) -> float | None:
         """Seconds to wait before the next try, or None when there is none."""
         if not self._may_retry(error, started, shown):
             return None
@@ -51,27 +51,27 @@ class _Attempts:
             self._waits = self._waits or backoff_waits(self.profile)
             wait = next(self._waits)
         elif asked > self.profile.max_retry_delay:
-            self._refuse(error, asked, "max_retry_delay", self.profile.max_retry_delay)
+            self._set_give_up_hint(error, asked, "max_retry_delay", self.profile.max_retry_delay)
             return None
         else:
             wait = asked
-        if self.waited + wait > self.profile.retry_budget:
-            self._refuse(error, wait, "retry_budget", self.profile.retry_budget)
+        if self.total_wait + wait > self.profile.retry_budget:
+            self._set_give_up_hint(error, wait, "retry_budget", self.profile.retry_budget)
             return None
-        self.count += 1
-        self.waited += wait
+        self.attempt_count += 1
+        self.total_wait += wait
         return wait
 
     def _may_retry(self, error: EasyLLMError, started: bool, shown: bool) -> bool:
         """DESIGN §5's table: nothing after shown output, a cut after text once, else by class."""
-        if shown or not error.retryable or self.count > self.profile.max_retries:
+        if shown or not error.retryable or self.attempt_count > self.profile.max_retries:
             return False
         if not started:
             return True
-        self.after_text += 1
-        return isinstance(error, IncompleteAnswer) and self.after_text == 1
+        self.failures_after_text += 1
+        return isinstance(error, IncompleteAnswer) and self.failures_after_text == 1
 
-    def _refuse(self, error: EasyLLMError, wait: float, key: str, limit: float) -> None:
+    def _set_give_up_hint(self, error: EasyLLMError, wait: float, key: str, limit: float) -> None:
         """Give up, and tell the wait that was asked for (FAULTS promise 19)."""
         error.hint = (
             f"the server asks to wait {wait:.10g} s, more than {key} = {limit:g} s"
@@ -80,10 +80,10 @@ class _Attempts:
         )
 
 
-async def retrying(
+async def stream_with_retries(
     attempt: Callable[[], AsyncIterator[Event]],
     profile: Profile,
-    shown: Collection[str] = ("text", "reasoning"),
+    shown_kinds: Collection[str] = ("text", "reasoning"),
 ) -> AsyncGenerator[Event, None]:
     """The events of the first attempt that succeeds; a Retrying event stands before each retry.
 
@@ -91,7 +91,7 @@ async def retrying(
     nothing is tried again. Empty = the caller shows nothing before the end.
     Raises the last attempt's error.
     """
-    tries = _Attempts(profile)
+    tries = _RetryState(profile)
     while True:
         started = False
         seen = False
@@ -101,16 +101,16 @@ async def retrying(
                 async for event in stream:
                     if isinstance(event, Text | Reasoning):
                         started = True
-                        seen = seen or event.kind in shown
+                        seen = seen or event.kind in shown_kinds
                     yield event
                 return
         except EasyLLMError as error:
-            wait = tries.wait_after(error, started, seen)
+            wait = tries.next_wait(error, started, seen)
             if wait is None:
                 raise
             failed = error
         # %r: a server's words may hold what steers a terminal.
-        where, number = profile.name or profile.provider, tries.count
+        where, number = profile.name or profile.provider, tries.attempt_count
         log.warning("%s: %r; next try in %.1f s (try %d)", where, failed.what, wait, number)
-        yield Retrying(tries.count, round(wait, 3), failed.what)
+        yield Retrying(tries.attempt_count, round(wait, 3), failed.what)
         await asyncio.sleep(wait)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..config.endpoints import endpoint_of
+from ..config.endpoints import resolve_endpoint
 from ..config.profile import Profile
-from ..errors import ConfigError, not_installed
+from ..errors import ConfigError, missing_package_error
 from ..vendors import VENDORS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ADAPTERS = {
     "local": ("local.provider", "LocalProvider"),
 }
 # The same for api = "responses": adapters that speak OpenAI's other protocol, too.
-RESPONSES = {"openai": ("openai.responses", "ResponsesProvider")}
+RESPONSES_ADAPTERS = {"openai": ("openai.responses", "ResponsesProvider")}
 
 
 def provider_names() -> list[str]:
@@ -48,7 +48,7 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
     if vendor is None:
         plugin: type[BaseLLMProvider] = import_module(".plugin_errors", __name__).plugin_class(name)
         return plugin
-    homes = RESPONSES if api == "responses" else ADAPTERS
+    homes = RESPONSES_ADAPTERS if api == "responses" else ADAPTERS
     if vendor.adapter not in homes:
         raise ConfigError(
             f'api = "{api}" is not for provider "{name}"',
@@ -58,7 +58,7 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
     try:
         found: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
     except ImportError as error:
-        missing = not_installed(error)
+        missing = missing_package_error(error)
         if missing is None:
             raise
         missing.where = f"provider {name}"
@@ -74,11 +74,11 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     """
     api = profile.api or "chat"
     if profile.api is None and profile.think:  # else the endpoint need not be looked at
-        api = protocol_of(profile)
+        api = select_api(profile)
     return provider_class(profile.provider or "", api)(profile)
 
 
-def protocol_of(profile: Profile) -> str:
+def select_api(profile: Profile) -> str:
     """`responses` where only it returns the reasoning that is asked for, else `chat`.
 
     That is OpenAI's own host with a model of its reasoning families, under `--think` or `cot`
@@ -91,5 +91,5 @@ def protocol_of(profile: Profile) -> str:
     asked = profile.think and profile.reasoning != "off"
     if not asked or profile.provider != "openai" or not can_reason(profile.model or ""):
         return "chat"
-    official = endpoint_of(profile).host in VENDORS["openai"].hosts
+    official = resolve_endpoint(profile).host in VENDORS["openai"].hosts
     return "responses" if official else "chat"

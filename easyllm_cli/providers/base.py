@@ -11,21 +11,21 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
 from ..completion import Completion
-from ..config.profile import DEFAULTS, Profile
+from ..config.profile import DEFAULT_SAMPLING, Profile
 from ..errors import ConfigError, EasyLLMError
 from ..events import MAX_TEXT_BYTES, Done, Event, Model, Note, Text
-from ..messages import Message, messages_of, question_about, with_system
+from ..messages import Message, build_vision_messages, parse_messages, with_system_prompt
 from ..pipeline.collector import collect
-from ..pipeline.completeness import Taken, judge
+from ..pipeline.completeness import BestAttempt, require_complete
 from ..pipeline.reasoning_tags import split_tags
-from ..pipeline.retry import retrying
-from ..vendors import vendor_of
-from .ignored_settings import ignored_settings, not_for_a_library, refuse_lost_fields
+from ..pipeline.retry import stream_with_retries
+from ..vendors import get_vendor
+from .ignored_settings import ignored_settings_note, library_warnings, refuse_unsupported_fields
 
 Messages = Sequence[Message | Mapping[str, Any]]
-LOOK_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
+METADATA_TIMEOUT_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
 Verdict = Callable[[Completion, bool], str]
-SHOWN_AS_IT_COMES = ("text", "reasoning")
+SHOWN_KINDS = ("text", "reasoning")
 log = logging.getLogger(__name__)
 # A library says nothing until its user asks: without this, warnings would go to stderr.
 logging.getLogger("easyllm_cli").addHandler(logging.NullHandler())
@@ -42,14 +42,14 @@ class BaseLLMProvider(ABC):
     sdk: ClassVar[str] = ""
     models_note: ClassVar[str] = ""  # what `models` is, where it is not a server's own list
     ignored: ClassVar[tuple[str, ...]] = ()  # settings that do nothing here: the user is told
-    _settings_told = False
+    _settings_noted = False
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
     ) -> None:
         """`trust_configs`: the dict is your own, and may name files, commands and variables."""
-        made = Profile.asked_for(profile, trust_configs)
-        self.profile = made if made.provider else made.with_(provider=self.provider)
+        made = Profile.from_config(profile, trust_configs)
+        self.profile = made if made.provider else made.replace_set(provider=self.provider)
         if self.profile.transport == "sdk" and not self.sdk:
             raise ConfigError(
                 f'{self.profile.provider} has no transport = "sdk"',
@@ -60,8 +60,8 @@ class BaseLLMProvider(ABC):
         self.max_tokens = _or_default(self.profile, "max_tokens")
         self.top_p = _or_default(self.profile, "top_p")
         self.top_k = self.profile.top_k
-        self.look_seconds = LOOK_SECONDS
-        for said in () if isinstance(profile, Profile) else not_for_a_library(made):
+        self.metadata_timeout = METADATA_TIMEOUT_SECONDS
+        for said in () if isinstance(profile, Profile) else library_warnings(made):
             log.warning("%s", said)
 
     @abstractmethod
@@ -78,7 +78,7 @@ class BaseLLMProvider(ABC):
     async def aclose(self) -> None:
         """Close every connection; the provider may be used again afterwards."""
 
-    def for_one_answer(self) -> Self:
+    def per_answer_copy(self) -> Self:
         """What answers: a provider that finds out things which are true for one answer only (a
         model, a key) does so on a copy, which shares its connections."""
         return self
@@ -88,16 +88,16 @@ class BaseLLMProvider(ABC):
         `detail` of a picture); a message that says anything else is refused."""
         return ()
 
-    def refuse_what_is_lost(self, messages: list[Message]) -> None:
+    def refuse_unsupported(self, messages: list[Message]) -> None:
         """Raise UsageError for fields of messages that would not be sent."""
-        refuse_lost_fields(messages, self.message_fields(), self.profile.provider or "")
+        refuse_unsupported_fields(messages, self.message_fields(), self.profile.provider or "")
 
     @property
     def where(self) -> str:
         """The profile, for error lines."""
         return f"profile {self.profile.name}" if self.profile.name else self.provider
 
-    def holds_text(self) -> bool:
+    def has_inline_reasoning(self) -> bool:
         """Whether text is held until no lone `</think>` can follow (DESIGN §7, inline tags)."""
         return False
 
@@ -105,29 +105,29 @@ class BaseLLMProvider(ABC):
         """Whether the server says that the model reasons by itself; None = it does not say."""
         return None
 
-    def is_mine(self, listed: str) -> bool:
+    def matches_model(self, model_id: str) -> bool:
         """Whether a name of the server's list means the profile's model."""
-        return listed == self.model or vendor_of(self.profile.provider).any_name
+        return model_id == self.model or get_vendor(self.profile.provider).ignores_model_name
 
-    async def listed(self) -> Model | None:
+    async def find_model(self) -> Model | None:
         """The profile's model as the server describes it; None = it is not in the list."""
-        return next((one for one in await self.models() if self.is_mine(one.id)), None)
+        return next((one for one in await self.models() if self.matches_model(one.id)), None)
 
-    async def try_key(self) -> None:
+    async def check_key(self) -> None:
         """Ask whether the key is accepted, where the model list is given to everybody.
 
         Raises:
             AuthError: it is not.
         """
 
-    async def explain(self, error: EasyLLMError) -> None:
+    async def add_hint(self, error: EasyLLMError) -> None:
         """Complete an error's hint with what only this server knows."""
 
     async def stream(
         self,
         messages: Messages,
         stream: bool = True,
-        shown: Collection[str] = SHOWN_AS_IT_COMES,
+        shown: Collection[str] = SHOWN_KINDS,
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
     ) -> AsyncGenerator[Event, None]:
@@ -138,48 +138,48 @@ class BaseLLMProvider(ABC):
         Completion; raises when it does not count, gives a note ("" = none). Raises EasyLLMError;
         its `.partial` holds what came, as on a CancelledError that passes.
         """
-        one = self.for_one_answer()
-        asked, note = await one._asked(messages)
-        for said in [*filter(None, (self._left_out(), note)), *_on_pictures(asked)]:
+        one = self.per_answer_copy()
+        asked, note = await one._build_messages(messages)
+        for said in [*filter(None, (self._ignored_settings_note(), note)), *_image_notes(asked)]:
             yield Note(said)
-        taken = Taken(max_bytes)
+        taken = BestAttempt(max_bytes)
 
         def attempt() -> AsyncIterator[Event]:
-            heard, hold = taken.before_split(one.events(asked, stream)), one.holds_text()
+            heard, hold = taken.collect_raw(one.events(asked, stream)), one.has_inline_reasoning()
             return split_tags(heard, one.profile.reasoning_tags, hold or bool(note))
 
         try:
-            async with aclosing(retrying(attempt, self.profile, shown)) as events:
+            async with aclosing(stream_with_retries(attempt, self.profile, shown)) as events:
                 async for event in events:
                     taken.feed(event)
                     if isinstance(event, Done):
-                        judge(taken.gathered, event, self.profile.strict)
+                        require_complete(taken.collector, event, self.profile.strict)
                         if verdict and (said := verdict(taken.completion(), event.limited)):
                             yield Note(said)
                     yield event
         except (EasyLLMError, asyncio.CancelledError) as error:
-            error.partial = taken.most()  # type: ignore[union-attr]
+            error.partial = taken.best()  # type: ignore[union-attr]
             if isinstance(error, EasyLLMError):
                 error.where = error.where or one.where
-                await one.explain(error)
+                await one.add_hint(error)
             raise
 
-    async def _asked(self, messages: Messages) -> tuple[list[Message], str]:
+    async def _build_messages(self, messages: Messages) -> tuple[list[Message], str]:
         """What is sent, and a note about it ("" = none)."""
-        asked = with_system(messages_of(messages), self.profile.system)
-        self.refuse_what_is_lost(asked)
+        asked = with_system_prompt(parse_messages(messages), self.profile.system)
+        self.refuse_unsupported(asked)
         if not self.profile.elicit:
             return asked, ""
-        from ..pipeline.think_prompt import elicited  # for `cot` alone
+        from ..pipeline.think_prompt import with_think_prompt  # for `cot` alone
 
-        return await elicited(self, asked)
+        return await with_think_prompt(self, asked)
 
-    def _left_out(self) -> str:
+    def _ignored_settings_note(self) -> str:
         """What to say, once, about settings that do nothing here; "" = nothing."""
-        if self._settings_told or not vendor_of(self.profile.provider).adapter:
+        if self._settings_noted or not get_vendor(self.profile.provider).adapter:
             return ""
-        self._settings_told = True
-        said = ignored_settings(self.profile, self.ignored)
+        self._settings_noted = True
+        said = ignored_settings_note(self.profile, self.ignored)
         if said:
             log.warning("%s", said)
         return said
@@ -213,22 +213,24 @@ class BaseLLMProvider(ABC):
         Raises:
             UsageError: no picture, or a prompt that is no text. EasyLLMError: as `chat`.
         """
-        return await self.chat(question_about(prompt, image_data, not self.profile.untrusted))
+        return await self.chat(
+            build_vision_messages(prompt, image_data, not self.profile.untrusted)
+        )
 
     async def list_models(self) -> list[str]:
         """The ids of what the server offers."""
         return [model.id for model in await self.models()]
 
 
-def _on_pictures(messages: list[Message]) -> list[str]:
+def _image_notes(messages: list[Message]) -> list[str]:
     """Notes on the pictures that are asked about."""
     if not any(message.images for message in messages):
         return []
-    from .image_inputs import notes_on  # for pictures alone
+    from .image_inputs import orientation_notes  # for pictures alone
 
-    return notes_on(messages)
+    return orientation_notes(messages)
 
 
 def _or_default(profile: Profile, key: str) -> Any:
     value = getattr(profile, key)
-    return DEFAULTS[key] if value is None else value
+    return DEFAULT_SAMPLING[key] if value is None else value

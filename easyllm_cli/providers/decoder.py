@@ -11,19 +11,28 @@ from typing import Any, ClassVar
 
 from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Note, Reasoning, Text, Usage
-from ..transport.framing import BODY
-from ..transport.response_errors import from_object, message_of, reports_error
-from .finish_reasons import CONTEXT, FAILED, LENGTH, STOP, UNKNOWN, counts_more, kind_of, word_of
+from ..transport.framing import BODY_EVENT
+from ..transport.response_errors import error_from_body, find_error_message, is_error_body
+from .finish_reasons import (
+    CONTEXT_FULL,
+    FAILED,
+    LENGTH,
+    STOP,
+    UNKNOWN,
+    classify_reason,
+    parse_reason_word,
+    takes_precedence,
+)
 
 
-class Surrogates:
+class SurrogateJoiner:
     """Events in, events out; the first half of a pair waits for the second one."""
 
     def __init__(self) -> None:
         self._half = ""
         self._kind: type[Text] | type[Reasoning] = Text
 
-    def whole(self, event: Event) -> Iterator[Event]:
+    def join(self, event: Event) -> Iterator[Event]:
         """The events without halves; a half that finds no partner becomes U+FFFD."""
         if not isinstance(event, Text | Reasoning):
             yield event
@@ -46,12 +55,14 @@ class Surrogates:
             yield event
 
 
-MAX_REFUSAL = 65_536  # characters; what a refusal says counts towards no other cap
+MAX_REFUSAL_CHARS = 65_536  # characters; what a refusal says counts towards no other cap
 # Seconds: for the usage frame behind a finish reason, and for the body's own end behind the
 # end marker.
-AFTER_THE_END = 2.0
-AFTER_THE_LAST = 0.25
-MORE_ANSWERS = "the server sent more than one answer: the first is shown, the others are left out"
+USAGE_WAIT_SECONDS = 2.0
+BODY_END_WAIT_SECONDS = 0.25
+MULTIPLE_ANSWERS_NOTE = (
+    "the server sent more than one answer: the first is shown, the others are left out"
+)
 
 
 class Decoder(ABC):
@@ -65,28 +76,28 @@ class Decoder(ABC):
     `claims_are_common`: servers of this protocol claim the end in every frame.
     """
 
-    claims_are_common: ClassVar[bool] = False
+    claims_end_in_every_frame: ClassVar[bool] = False
 
     def __init__(self, stream: bool) -> None:
         self.stream = stream
-        self.frames = 0
-        self.last: Any = None
+        self.frame_count = 0
+        self.last_frame: Any = None
         self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.ended = False
-        self.whole = False
-        self.over = False
+        self.finish_reason: str | None = None
+        self.end_claimed = False
+        self.is_whole_body = False
+        self.end_marker_seen = False
         self.wrote = False
         self.refusal = ""
-        self.left_out = ""
+        self.omitted_content = ""
         self.context_full = False
-        self._told: set[str] = set()  # notes
-        self.index: Any = None  # which of several answers is read; None = not known yet
-        self._claims = 0
-        self._weighed = 0  # claims that `seconds_left` has seen
-        self._marked = False  # the newest frame set `over`
-        self._bare = False  # nothing was said beside the newest claim, nor behind it
-        self._disproved = False  # something was said behind a claim
+        self._sent_notes: set[str] = set()  # notes
+        self.choice_index: Any = None  # which of several answers is read; None = not known yet
+        self._end_claims = 0
+        self._end_claims_checked = 0  # claims that `seconds_left` has seen
+        self._marked_in_frame = False  # the newest frame set `over`
+        self._claim_without_text = False  # nothing was said beside the newest claim, nor behind it
+        self._text_after_claim = False  # something was said behind a claim
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         """The events of one frame.
@@ -96,23 +107,23 @@ class Decoder(ABC):
         """
         # Gemini without alt=sse: all frames in one array
         for frame in body if isinstance(body, list) and body else [body]:
-            yield from self._read(frame, event)
+            yield from self._read_frame(frame, event)
 
-    def _read(self, body: Any, event: str) -> Iterator[Event]:
-        self.whole = event == BODY
-        self.frames += 1
-        self.last = body
+    def _read_frame(self, body: Any, event: str) -> Iterator[Event]:
+        self.is_whole_body = event == BODY_EVENT
+        self.frame_count += 1
+        self.last_frame = body
         if not isinstance(body, dict) or event == "error" or self.is_error(body):
             if isinstance(body, dict) and body:
-                yield from self._text_beside_error(body)
-                raise from_object(body)
+                yield from self._read_text_beside_error(body)
+                raise error_from_body(body)
             raise MalformedAnswer("the server sent a frame that is no object")
         try:
             yield from self.decode(body)
         except (AttributeError, TypeError, KeyError, RecursionError) as error:
             raise MalformedAnswer("the server sent a frame of an unknown shape") from error
 
-    def _text_beside_error(self, body: dict[str, Any]) -> Iterator[Event]:
+    def _read_text_beside_error(self, body: dict[str, Any]) -> Iterator[Event]:
         """What of the answer came in the frame that reports an error."""
         with suppress(EasyLLMError, AttributeError, TypeError, KeyError, RecursionError):
             for event in self.decode(body):
@@ -121,42 +132,42 @@ class Decoder(ABC):
 
     def is_error(self, body: dict[str, Any]) -> bool:
         """Whether a frame is the provider's error report."""
-        return reports_error(body)
+        return is_error_body(body)
 
     @abstractmethod
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         """The events of one good frame; sets `usage`, `finish` and `ended`."""
 
-    def choose(self, answers: list[Any]) -> None:
+    def choose_index(self, choices: list[Any]) -> None:
         """Which of several answers is read: the one numbered 0, or where a server begins with
         another that one."""
-        numbers = [one.get("index") or 0 for one in answers if isinstance(one, dict)]
+        numbers = [one.get("index") or 0 for one in choices if isinstance(one, dict)]
         if numbers:
-            self.index = 0 if 0 in numbers else numbers[0]
+            self.choice_index = 0 if 0 in numbers else numbers[0]
 
-    def tell(self, text: str) -> Iterator[Event]:
+    def note_once(self, text: str) -> Iterator[Event]:
         """A note, once."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._sent_notes:
+            self._sent_notes.add(text)
             yield Note(text)
 
     def finished(self, reason: Any = None) -> None:
         """The server says that the answer is over, and perhaps why."""
-        self.ended = True
-        self._claims += 1
-        self.because(reason)
+        self.end_claimed = True
+        self._end_claims += 1
+        self.set_finish_reason(reason)
 
-    def because(self, reason: Any) -> None:
+    def set_finish_reason(self, reason: Any) -> None:
         """Why the answer ends, or will. The last reason counts, but none makes an answer whole
         that an earlier one has cut."""
-        word = word_of(reason)
-        kind = kind_of(word)
-        if not kind or not counts_more(word, self.finish):
+        word = parse_reason_word(reason)
+        kind = classify_reason(word)
+        if not kind or not takes_precedence(word, self.finish_reason):
             return
-        self.context_full = self.context_full or kind == CONTEXT
-        self.finish = {CONTEXT: LENGTH, FAILED: word, UNKNOWN: word}.get(kind, kind)
+        self.context_full = self.context_full or kind == CONTEXT_FULL
+        self.finish_reason = {CONTEXT_FULL: LENGTH, FAILED: word, UNKNOWN: word}.get(kind, kind)
 
-    def refuse_error(self, holder: dict[str, Any]) -> None:
+    def raise_for_error(self, holder: dict[str, Any]) -> None:
         """Look for an error inside a part of a frame.
 
         Raises:
@@ -164,57 +175,63 @@ class Decoder(ABC):
         """
         error = holder.get("error")
         if error and isinstance(error, dict | str):
-            raise from_object({"error": error})
+            raise error_from_body({"error": error})
 
-    def seconds_left(self, spoke: bool) -> float | None:
+    def next_frame_timeout(self, had_text: bool) -> float | None:
         """How long to wait for what may stand behind the frame just read, once `ended`.
 
         None = as long as for any frame: something was said beside the claim, or behind one, so
         that more may come. `spoke`: the frame held text or reasoning.
         """
-        claimed, behind = self._claims > self._weighed, self._weighed > 0
-        self._weighed = self._claims
-        if spoke:
-            self.over = self.over and (self._marked or not behind)
-            self._disproved = self._disproved or behind
-            self._bare = False
+        claimed, behind = self._end_claims > self._end_claims_checked, self._end_claims_checked > 0
+        self._end_claims_checked = self._end_claims
+        if had_text:
+            self.end_marker_seen = self.end_marker_seen and (self._marked_in_frame or not behind)
+            self._text_after_claim = self._text_after_claim or behind
+            self._claim_without_text = False
         elif claimed:
-            self._bare = True
-        self._marked = False
-        if self.over:
-            return AFTER_THE_LAST
-        return AFTER_THE_END if self._bare and self.plausible and not self._disproved else None
+            self._claim_without_text = True
+        self._marked_in_frame = False
+        if self.end_marker_seen:
+            return BODY_END_WAIT_SECONDS
+        return (
+            USAGE_WAIT_SECONDS
+            if self._claim_without_text and self.can_be_complete and not self._text_after_claim
+            else None
+        )
 
     @property
-    def plausible(self) -> bool:
+    def can_be_complete(self) -> bool:
         """Whether the answer may be over: without text none is whole, so that a first frame which
         says `stop` ends nothing."""
-        return self.wrote or self.finish not in (None, STOP)
+        return self.wrote or self.finish_reason not in (None, STOP)
 
     def mark(self) -> None:
         """The end marker came, or what stands for it: nothing is expected behind it."""
-        self.over = self._marked = True
+        self.end_marker_seen = self._marked_in_frame = True
 
-    def stands(self, cut: bool) -> bool:
+    def is_end_credible(self, disconnected: bool) -> bool:
         """Whether the claim is believed although the connection was cut, or left open (`cut`
         False): there was nothing behind it, and where it was cut nothing beside it either."""
-        if self.over:
+        if self.end_marker_seen:
             return True
-        if not self.ended or self._disproved:
+        if not self.end_claimed or self._text_after_claim:
             return False
-        return self._bare or not (cut or self.claims_are_common)
+        return self._claim_without_text or not (disconnected or self.claims_end_in_every_frame)
 
-    def refused(self, text: str) -> None:
+    def add_refusal(self, text: str) -> None:
         """More words of a refusal, in the field that is made for it.
 
         Raises:
             FilteredError, IncompleteAnswer: they are too many; the latter after text.
         """
         self.refusal += text
-        if len(self.refusal) > MAX_REFUSAL:
-            raise IncompleteAnswer("the refusal has no end") if self.wrote else self._refused()
+        if len(self.refusal) > MAX_REFUSAL_CHARS:
+            raise (
+                IncompleteAnswer("the refusal has no end") if self.wrote else self._refusal_error()
+            )
 
-    def _refused(self) -> FilteredError:
+    def _refusal_error(self) -> FilteredError:
         return FilteredError(f"the model refused: {' '.join(self.refusal.split())[:300]}")
 
     def end(self, started: bool) -> Iterator[Event]:
@@ -227,33 +244,36 @@ class Decoder(ABC):
             BusyError: the marker says that the provider failed.
         """
         if self.refusal and not self.wrote:
-            raise self._refused()
+            raise self._refusal_error()
         if self.refusal:
-            self.because("content_filter")
-        if not started and not self.finish and isinstance(self.last, dict) and (
-            message_of(self.last) and not isinstance(self.last.get("message"), dict)
+            self.set_finish_reason("content_filter")
+        body = self.last_frame
+        if not started and not self.finish_reason and isinstance(body, dict) and (
+            find_error_message(body) and not isinstance(body.get("message"), dict)
         ):  # fmt: skip
-            raise from_object(self.last)  # no answer but words: they say why
+            raise error_from_body(body)  # no answer but words: they say why
         if self.usage is not None:
             yield self.usage
-        if not self.ended:
+        if not self.end_claimed:
             if started:
                 raise IncompleteAnswer(
                     "the answer is incomplete: the stream ended without its end marker",
                     hint="ask again",
                 )
             raise MalformedAnswer("the server sent an empty answer", hint="check the endpoint")
-        if self.finish and kind_of(self.finish) == FAILED:
-            raise BusyError(f'the provider gave up (finish_reason "{self.finish}")')
-        if self.left_out and self.wrote:
-            yield Note(f"the answer also holds {self.left_out}: left out")
-        elif self.left_out and self.finish in (None, STOP):
-            raise MalformedAnswer(f"the answer is {self.left_out}, not text", hint="ask for text")
-        response = {"frames": self.frames, "last": self.last} if self.stream else self.last
-        yield Done(self.finish, self.finish in (None, STOP), response)
+        if self.finish_reason and classify_reason(self.finish_reason) == FAILED:
+            raise BusyError(f'the provider gave up (finish_reason "{self.finish_reason}")')
+        if self.omitted_content and self.wrote:
+            yield Note(f"the answer also holds {self.omitted_content}: left out")
+        elif self.omitted_content and self.finish_reason in (None, STOP):
+            raise MalformedAnswer(
+                f"the answer is {self.omitted_content}, not text", hint="ask for text"
+            )
+        response = {"frames": self.frame_count, "last": body} if self.stream else body
+        yield Done(self.finish_reason, self.finish_reason in (None, STOP), response)
 
 
-def fenced(text: str, language: str) -> str:
+def format_code_block(text: str, language: str) -> str:
     """A code block and a blank line; its fence is longer than any in the text.
 
     `language`: a provider's word, left out where it is no word.
@@ -264,6 +284,6 @@ def fenced(text: str, language: str) -> str:
     return f"{fence}{name}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n\n"
 
 
-def line_end_after(text: str) -> str:
+def block_separator(text: str) -> str:
     """What a block needs before it behind this text, so that it begins a line."""
     return "" if not text or text.endswith("\n") else "\n\n"

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-STOP, LENGTH, TOOL, FILTER = "stop", "length", "tool_calls", "content_filter"
+STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER = "stop", "length", "tool_calls", "content_filter"
 FAILED = "failed"  # the provider gave up; its own word is kept
-CONTEXT = "context"  # as `length`, but no limit of the user's: the model's context is full
+CONTEXT_FULL = "context"  # as `length`, but no limit of the user's: the model's context is full
 # Written without underscores, so that MAX_TOKENS, max-tokens and maxTokens are one word.
-WORDS: dict[str, tuple[str, ...]] = {
+WORDS_BY_REASON: dict[str, tuple[str, ...]] = {
     "": (  # no claim at all: nothing, or that the answer goes on
         "", "null", "none", "nil", "undefined", "unspecified", "notfinished", "inprogress",
         "generating", "continue",
@@ -30,13 +30,13 @@ WORDS: dict[str, tuple[str, ...]] = {
         "length", "maxtokens", "maxoutputtokens", "maxnewtokens", "maxlength", "maxlen",
         "limit", "tokenlimit", "maxpredictedtokensreached",
     ),
-    CONTEXT: (
+    CONTEXT_FULL: (
         "modellength", "modelcontextwindowexceeded", "contextwindowexceeded", "context",
         "contextlength", "contextlengthexceeded", "contextlengthreached", "contextlimit",
         "maxcontext", "errorlimit",
     ),
-    TOOL: ("toolcalls", "toolcall", "tooluse", "functioncall", "functioncalls"),
-    FILTER: (
+    TOOL_CALLS: ("toolcalls", "toolcall", "tooluse", "functioncall", "functioncalls"),
+    CONTENT_FILTER: (
         "contentfilter", "refusal", "refused", "recitation", "imagerecitation", "blocklist",
         "spii", "language", "modelarmor", "errortoxic", "guardrailintervened", "sensitive",
     ),
@@ -46,22 +46,22 @@ WORDS: dict[str, tuple[str, ...]] = {
         "modelunloaded", "overloaded", "invalid",
     ),
 }  # fmt: skip
-KINDS = {word: kind for kind, words in WORDS.items() for word in words}
+REASON_BY_WORD = {word: kind for kind, words in WORDS_BY_REASON.items() for word in words}
 # What a word says that stands nowhere; the first that fits. An unknown one is never a `stop`.
-SIGNS = (
+WORD_FRAGMENTS = (
     (FAILED, ("malformed", "error", "failed", "failure", "timeout", "abort")),
-    (FILTER, ("filter", "safety", "sensitive", "prohibited", "guardrail", "moderat", "toxic",
-              "blocked", "violat", "policy", "refus")),
-    (TOOL, ("toolcall", "tooluse", "functioncall")),
-    (CONTEXT, ("contextlength", "contextwindow", "contextlimit")),
+    (CONTENT_FILTER, ("filter", "safety", "sensitive", "prohibited", "guardrail", "moderat",
+                      "toxic", "blocked", "violat", "policy", "refus")),
+    (TOOL_CALLS, ("toolcall", "tooluse", "functioncall")),
+    (CONTEXT_FULL, ("contextlength", "contextwindow", "contextlimit")),
     (LENGTH, ("maxtoken", "tokenlimit", "maxoutput", "maxlength", "toolong")),
 )  # fmt: skip
 UNKNOWN = "unknown"
 # A word never gives way to one of a lower rank: a later `stop` makes no answer whole that was cut.
-RANKS = {STOP: 0, LENGTH: 1, CONTEXT: 1, TOOL: 2, FILTER: 2, FAILED: 2}
+REASON_RANKS = {STOP: 0, LENGTH: 1, CONTEXT_FULL: 1, TOOL_CALLS: 2, CONTENT_FILTER: 2, FAILED: 2}
 
 
-def word_of(value: Any) -> str:
+def parse_reason_word(value: Any) -> str:
     """A finish reason as the server wrote it, in lower case; "" where there is none.
 
     Some servers send an object: {"type": "length", "length": 50}, {"reason": "endoftext"}.
@@ -71,23 +71,25 @@ def word_of(value: Any) -> str:
     return value.strip().lower() if isinstance(value, str) else ""
 
 
-def kind_of(word: str) -> str:
+def classify_reason(word: str) -> str:
     """What a word of `word_of` means: "" = nothing, UNKNOWN = it stands in no list."""
     # Some send the name of an enumeration's member: FinishReason.STOP, FINISH_REASON_STOP.
     name = word.rpartition(".")[2].replace("-", "_").replace(" ", "_")
     name = name.removeprefix("finish_").removeprefix("reason_").replace("_", "")
-    kind = KINDS.get(name)
+    kind = REASON_BY_WORD.get(name)
     if kind is not None:
         return kind
-    signs = (kind for kind, signs in SIGNS if any(sign in name for sign in signs))
+    signs = (kind for kind, signs in WORD_FRAGMENTS if any(sign in name for sign in signs))
     return next(signs, UNKNOWN)
 
 
-def is_claim(value: Any) -> bool:
+def is_finish_reason(value: Any) -> bool:
     """Whether a field says that the answer is over."""
-    return bool(value) and kind_of(word_of(value)) != ""
+    return bool(value) and classify_reason(parse_reason_word(value)) != ""
 
 
-def counts_more(new: str, old: str | None) -> bool:
+def takes_precedence(new: str, old: str | None) -> bool:
     """Whether a later finish reason takes an earlier one's place."""
-    return old is None or RANKS.get(kind_of(new), 9) >= RANKS.get(kind_of(old), 0)
+    return old is None or REASON_RANKS.get(classify_reason(new), 9) >= REASON_RANKS.get(
+        classify_reason(old), 0
+    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-from ..config.credentials import refuse_plain
+from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
-from ..config.settings import header_value
+from ..config.settings import validate_header
 from ..errors import ConfigError
-from ..secret import SECRET_NAME, Secret
+from ..secret import SENSITIVE_NAME, Secret
 
 
-def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, str | Secret]:
+def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[str, str | Secret]:
     """`headers`; a value `env:NAME` is the variable's, and secret. `dry`: it need not be set.
 
     Raises:
@@ -22,18 +22,18 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry: bool) -> dict[str, 
     made: dict[str, str | Secret] = {}
     for name, value in (profile.headers or {}).items():
         if value.startswith("env:"):
-            found = os.environ.get(value[4:], "not set" if dry else None)
+            found = os.environ.get(value[4:], "not set" if dry_run else None)
             if found is None:
                 raise ConfigError(
                     f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
                 )
             value = found
-        value = header_value(name, value)
-        hidden = SECRET_NAME.search(name)
+        value = validate_header(name, value)
+        hidden = SENSITIVE_NAME.search(name)
         secret = hidden or (profile.headers or {})[name].startswith("env:")
         made[name] = Secret(value) if secret else value
-        if secret and not dry:
-            refuse_plain(profile, endpoint, name)
+        if secret and not dry_run:
+            refuse_key_over_http(profile, endpoint, name)
     return made
 
 
@@ -48,7 +48,7 @@ def account_headers(profile: Profile) -> dict[str, str | Secret]:
         "OpenAI-Project": ("project", profile.project),
     }
     return {
-        header: header_value(header, value, setting)
+        header: validate_header(header, value, setting)
         for header, (setting, value) in named.items()
         if value
     }

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 
-def dollars(value: Any) -> float | None:
+def parse_dollars(value: Any) -> float | None:
     """An amount of money, or None where a server sent none, or a number that no float holds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -16,12 +16,12 @@ def dollars(value: Any) -> float | None:
         return None
 
 
-def table(value: Any) -> dict[str, Any]:
+def parse_object(value: Any) -> dict[str, Any]:
     """An object of a foreign body, or an empty one where a server sent something else."""
     return value if isinstance(value, dict) else {}
 
 
-def count(value: Any) -> int | None:
+def parse_count(value: Any) -> int | None:
     """A number of tokens, or None where a server sent none (or nonsense)."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

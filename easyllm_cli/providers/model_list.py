@@ -6,11 +6,11 @@ from typing import Any
 
 from ..errors import MalformedAnswer
 from ..events import Model
-from ..transport.response_errors import from_object, message_of
-from .json_values import count, table
+from ..transport.response_errors import error_from_body, find_error_message
+from .json_values import parse_count, parse_object
 
 
-def rows(body: Any, key: str) -> list[dict[str, Any]]:
+def parse_model_rows(body: Any, key: str) -> list[dict[str, Any]]:
     """The objects of a list answer; a bare list is taken too (together.ai answers with one).
 
     Raises:
@@ -18,8 +18,8 @@ def rows(body: Any, key: str) -> list[dict[str, Any]]:
     """
     found = body.get(key) if isinstance(body, dict) else body
     if isinstance(body, dict) and not isinstance(found, list):
-        if message_of(body):
-            raise from_object(body)
+        if find_error_message(body):
+            raise error_from_body(body)
         if key in body and found is None:
             return []  # how Go writes an empty list
     if not isinstance(found, list):
@@ -27,14 +27,16 @@ def rows(body: Any, key: str) -> list[dict[str, Any]]:
     return [row for row in found if isinstance(row, dict)]
 
 
-def model_of(row: dict[str, Any]) -> Model:
+def model_from_row(row: dict[str, Any]) -> Model:
     """One row of /models; what a server does not say stays None (WIRE §1f, §2)."""
-    meta = table(row.get("meta"))
-    modalities = table(row.get("architecture")).get("input_modalities")
-    vision = table(row.get("capabilities")).get("vision")
+    meta = parse_object(row.get("meta"))
+    modalities = parse_object(row.get("architecture")).get("input_modalities")
+    vision = parse_object(row.get("capabilities")).get("vision")
     sees = vision if isinstance(vision, bool) else None
     if isinstance(modalities, list):
         sees = "image" in modalities
     named = (row.get(key) for key in ("max_model_len", "context_length", "max_context_length"))
-    contexts = (count(value) for value in (*named, meta.get("n_ctx"), meta.get("n_ctx_train")))
+    contexts = (
+        parse_count(value) for value in (*named, meta.get("n_ctx"), meta.get("n_ctx_train"))
+    )
     return Model(str(row.get("id")), next(filter(None, contexts), None), sees)

@@ -11,14 +11,14 @@ from ..messages import Message
 from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
 from .decoder import Decoder
-from .finish_reasons import is_claim
+from .finish_reasons import is_finish_reason
 from .http import HTTPProvider
-from .image_inputs import with_bytes
-from .json_values import count, table
-from .model_list import rows
-from .openai.chat_decoder import parts_of
-from .prompt_size import is_cut_by_the_context
-from .unsupported_parameters import place
+from .image_inputs import with_image_bytes
+from .json_values import parse_count, parse_object
+from .model_list import parse_model_rows
+from .openai.chat_decoder import parse_content
+from .prompt_size import is_context_overflow
+from .unsupported_parameters import set_json_path
 
 
 class OllamaDecoder(Decoder):
@@ -37,24 +37,27 @@ class OllamaDecoder(Decoder):
                     said = self.wrote = True
                     yield Text(content)
             elif content:
-                for event in parts_of(content):
+                for event in parse_content(content):
                     said = True
                     self.wrote = self.wrote or isinstance(event, Text)
                     yield event
             if message.get("tool_calls"):
-                self.because("tool_calls")
+                self.set_finish_reason("tool_calls")
             if "error" in message:
-                self.refuse_error(message)
+                self.raise_for_error(message)
         reason = body.get("done_reason")
-        if body.get("done") is True or is_claim(reason):
+        if body.get("done") is True or is_finish_reason(reason):
             self.finished(reason)
             # Some proxies say so in every line: only one without text is taken for the last.
-            if body.get("done") is True and not said and self.plausible:
+            if body.get("done") is True and not said and self.can_be_complete:
                 self.mark()
-            self._count(body)
+            self._update_usage(body)
 
-    def _count(self, body: dict[str, Any]) -> None:
-        prompt, answer = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
+    def _update_usage(self, body: dict[str, Any]) -> None:
+        prompt, answer = (
+            parse_count(body.get("prompt_eval_count")),
+            parse_count(body.get("eval_count")),
+        )
         both = None if prompt is None or answer is None else prompt + answer
         usage = Usage(prompt, answer, both)
         if self.usage is None or usage != Usage():
@@ -62,13 +65,22 @@ class OllamaDecoder(Decoder):
 
 
 # Our words for effort in `think`'s; other strings are refused with 400 (WIRE §3a).
-THINK: dict[str, bool | str] = {
+THINK_VALUES: dict[str, bool | str] = {
     "off": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "max",
 }  # fmt: skip
-KINDS = ("image/png", "image/jpeg", "image/webp")  # its runner decodes no GIF
+OLLAMA_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")  # its runner decodes no GIF
 # Fields of the request itself; every other `-o` is an option of the model.
-TOP_LEVEL = ("format", "keep_alive", "truncate", "shift", "think", "tools", "logprobs", "options")
-RAISE_CONTEXT = "raise num_ctx in the profile (or -o num_ctx=N)"
+TOP_LEVEL_FIELDS = (
+    "format",
+    "keep_alive",
+    "truncate",
+    "shift",
+    "think",
+    "tools",
+    "logprobs",
+    "options",
+)
+NUM_CTX_HINT = "raise num_ctx in the profile (or -o num_ctx=N)"
 
 
 class OllamaProvider(HTTPProvider):
@@ -78,9 +90,9 @@ class OllamaProvider(HTTPProvider):
     ignored: ClassVar[tuple[str, ...]] = (
         "api", "organization", "project", "fallback_models", "mmproj",
     )  # fmt: skip
-    cut_hint: ClassVar[str] = RAISE_CONTEXT
+    truncated_prompt_hint: ClassVar[str] = NUM_CTX_HINT
     start_hint: ClassVar[str] = "is Ollama running? start it with: ollama serve"
-    wire_names: ClassVar[Mapping[str, str]] = {
+    parameter_paths: ClassVar[Mapping[str, str]] = {
         "temperature": "options.temperature",
         "max_tokens": "options.num_predict",
         "top_p": "options.top_p",
@@ -99,17 +111,17 @@ class OllamaProvider(HTTPProvider):
         }
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
             one = [value] if key == "stop" and isinstance(value, str) else value
-            place(body, self.wire_names[key], one)
+            set_json_path(body, self.parameter_paths[key], one)
         if self.profile.num_ctx is not None:
-            place(body, "options.num_ctx", self.profile.num_ctx)
+            set_json_path(body, "options.num_ctx", self.profile.num_ctx)
         if self.profile.keep_alive is not None:
             body["keep_alive"] = self.profile.keep_alive
         if self.profile.reasoning is not None or self.profile.think:
-            body["think"] = THINK.get(self.profile.reasoning or "", True)
+            body["think"] = THINK_VALUES.get(self.profile.reasoning or "", True)
         if self.profile.schema is not None:
             body["format"] = self.profile.schema
         for key, value in (self.profile.options or {}).items():
-            place(body, key if key in TOP_LEVEL else f"options.{key}", value)
+            set_json_path(body, key if key in TOP_LEVEL_FIELDS else f"options.{key}", value)
         return Request("POST", f"{self.endpoint.url}/api/chat", self.headers(), body)
 
     def message(self, message: Message) -> dict[str, Any]:
@@ -141,18 +153,20 @@ class OllamaProvider(HTTPProvider):
             self.model = installed[0]
             notes.append(f"model {self.model}: the first one installed (-m chooses)")
         if any(message.images for message in messages):
-            await self._refuse_if_blind()
-            messages, fetched = await with_bytes(messages, KINDS, self.profile, "Ollama")
+            await self._require_vision()
+            messages, fetched = await with_image_bytes(
+                messages, OLLAMA_IMAGE_TYPES, self.profile, "Ollama"
+            )
             notes += fetched
         return messages, notes
 
-    async def _refuse_if_blind(self) -> None:
+    async def _require_vision(self) -> None:
         """/api/show tells what a model can; an older server's silence is no refusal."""
-        if (await self.capabilities(self.model)).vision is not False:
+        if (await self.fetch_capabilities(self.model)).vision is not False:
             return
         seeing = []
         for name in (await self.list_models())[:20]:
-            if (await self.capabilities(name)).vision:
+            if (await self.fetch_capabilities(name)).vision:
                 seeing.append(name)
         raise RefusedError(
             f"the model {self.model} takes no images",
@@ -160,44 +174,48 @@ class OllamaProvider(HTTPProvider):
             else "no installed model sees: ollama pull llava",
         )  # fmt: skip
 
-    async def capabilities(self, name: str) -> Model:
+    async def fetch_capabilities(self, name: str) -> Model:
         """What /api/show says of one model."""
         try:
-            shown = await self.ask("POST", f"{self.endpoint.url}/api/show", {"model": name})
+            shown = await self.request_json(
+                "POST", f"{self.endpoint.url}/api/show", {"model": name}
+            )
         except EasyLLMError:
             return Model(name)
         known = shown.get("capabilities") if isinstance(shown, dict) else None
         if not isinstance(known, list):
             return Model(name)
-        facts = table(shown.get("model_info"))
+        facts = parse_object(shown.get("model_info"))
         context = next(
             (value for key, value in facts.items() if key.endswith(".context_length")), None
         )
-        return Model(name, count(context), "vision" in known, "thinking" in known)
+        return Model(name, parse_count(context), "vision" in known, "thinking" in known)
 
-    def is_mine(self, listed: str) -> bool:
-        return listed.removesuffix(":latest") == self.model.removesuffix(":latest")
+    def matches_model(self, model_id: str) -> bool:
+        return model_id.removesuffix(":latest") == self.model.removesuffix(":latest")
 
-    async def listed(self) -> Model | None:
-        offered = any(self.is_mine(one) for one in await self.list_models())
-        return await self.capabilities(self.model) if offered else None
+    async def find_model(self) -> Model | None:
+        offered = any(self.matches_model(one) for one in await self.list_models())
+        return await self.fetch_capabilities(self.model) if offered else None
 
     async def reasons(self) -> bool | None:
         name = self.model or next(iter(await self.list_models()), "")
-        return (await self.capabilities(name)).reasoning
+        return (await self.fetch_capabilities(name)).reasoning
 
     async def list_models(self) -> list[str]:
-        body = await self.ask("GET", f"{self.endpoint.url}/api/tags")
-        return [str(row.get("name") or row.get("model")) for row in rows(body, "models")]
+        body = await self.request_json("GET", f"{self.endpoint.url}/api/tags")
+        return [
+            str(row.get("name") or row.get("model")) for row in parse_model_rows(body, "models")
+        ]
 
     async def models(self) -> list[Model]:
-        return [await self.capabilities(name) for name in await self.list_models()]
+        return [await self.fetch_capabilities(name) for name in await self.list_models()]
 
-    async def explain(self, error: EasyLLMError) -> None:
-        await super().explain(error)
+    async def add_hint(self, error: EasyLLMError) -> None:
+        await super().add_hint(error)
         if isinstance(error, TooLargeError):
-            error.hint = f"the prompt does not fit into the context: shorten it, or {RAISE_CONTEXT}"
-        elif is_cut_by_the_context(error, self.limited):
-            error.hint = f"the context is full: {RAISE_CONTEXT}"
+            error.hint = f"the prompt does not fit into the context: shorten it, or {NUM_CTX_HINT}"
+        elif is_context_overflow(error, self.has_output_limit):
+            error.hint = f"the context is full: {NUM_CTX_HINT}"
         if isinstance(error, NotFoundError) and self.model and "did you mean" not in error.hint:
             error.hint = f"ollama pull {self.model}"

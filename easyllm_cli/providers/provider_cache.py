@@ -15,11 +15,13 @@ from typing import Any
 from ..config.profile import Profile, Timeout
 from ..errors import ConfigError
 from ..secret import Secret
-from ..vendors import endpoint_variable
+from ..vendors import get_endpoint_variable
 from . import provider_for
 from .base import BaseLLMProvider
 
-MOST = 100  # providers of one loop: a service with a key for each user must not hoard sockets
+MAX_PROVIDERS_PER_LOOP = (
+    100  # providers of one loop: a service with a key for each user must not hoard sockets
+)
 
 
 class ProviderCache:
@@ -37,12 +39,12 @@ class ProviderCache:
         Raises:
             ConfigError: no provider can be made of the profile.
         """
-        self._sweep()
+        self._drop_closed_loops()
         known = self._loops.setdefault(asyncio.get_running_loop(), {})
-        identity = identity_of(profile)
+        identity = profile_cache_key(profile)
         provider = known.pop(identity, None) or provider_for(profile)
         known[identity] = provider  # the last one is the one used last
-        if len(known) > MOST:
+        if len(known) > MAX_PROVIDERS_PER_LOOP:
             known.pop(next(iter(known)))
         return provider
 
@@ -52,17 +54,17 @@ class ProviderCache:
 
     async def aclose(self) -> None:
         """Close and forget the providers of the running loop."""
-        self._sweep()
+        self._drop_closed_loops()
         for provider in self._loops.pop(asyncio.get_running_loop(), {}).values():
             await provider.aclose()
 
-    def _sweep(self) -> None:
+    def _drop_closed_loops(self) -> None:
         """Let go of loops that are closed; weak keys would not, since a client holds its loop."""
         for loop in [one for one in list(self._loops) if one.is_closed()]:
             self._loops.pop(loop, None)
 
 
-def identity_of(profile: Profile) -> str:
+def profile_cache_key(profile: Profile) -> str:
     """Canonical JSON of all that a profile says, secrets by their SHA-256, and of the address
     that the environment names for it.
 
@@ -71,15 +73,15 @@ def identity_of(profile: Profile) -> str:
     """
     said = dict(vars(profile))
     if profile.endpoint is None:
-        said["endpoint"] = [os.environ.get(endpoint_variable(profile.provider or ""))]
+        said["endpoint"] = [os.environ.get(get_endpoint_variable(profile.provider or ""))]
     try:
-        text = json.dumps(said, default=_as_json)
+        text = json.dumps(said, default=_to_json)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the profile cannot be sent as JSON: {error}") from None
     return json.dumps(json.loads(text), sort_keys=True)  # sorting needs every key a string
 
 
-def _as_json(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Secret):
         from hashlib import sha256  # OpenSSL's, 1 ms, and only a key in a profile needs it
 

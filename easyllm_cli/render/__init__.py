@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .options import Look, is_terminal, moves_cursor
+from .options import DisplayOptions, can_move_cursor, is_terminal
 
 if TYPE_CHECKING:
     from .plain import Renderer
-    from .reasoning import Aside
+    from .reasoning import ReasoningOutput
 
 
-def choose(look: Look) -> Renderer:
+def choose_renderer(options: DisplayOptions) -> Renderer:
     """The renderer for this look and these streams; only what it needs is imported."""
-    if look.jsonl:
-        from .json import JSONLines
+    if options.jsonl:
+        from .json import JSONLinesRenderer
 
-        return JSONLines()
-    if look.json:
-        from .plain import Silent
+        return JSONLinesRenderer()
+    if options.json:
+        from .plain import NullRenderer
 
-        return Silent()
-    aside = choose_aside(look)
-    if is_terminal(1) and look.code is None:
-        if look.raw or look.reasoning == "tags" or not moves_cursor(1):
-            from .plain import Terminal
+        return NullRenderer()
+    aside = choose_reasoning_output(options)
+    if is_terminal(1) and options.code is None:
+        if options.raw or options.reasoning == "tags" or not can_move_cursor(1):
+            from .plain import PlainTerminalRenderer
 
-            return Terminal(look, aside)
-        from .terminal import Screen
+            return PlainTerminalRenderer(options, aside)
+        from .terminal import TerminalRenderer
 
-        return Screen(look, aside)
-    from .plain import AsItComes, Whole
+        return TerminalRenderer(options, aside)
+    from .plain import BufferedRenderer, StreamingRenderer
 
-    grows = not look.whole and look.code is None
-    return AsItComes(look, aside) if grows else Whole(look, aside)
+    grows = not options.buffered and options.code is None
+    return StreamingRenderer(options, aside) if grows else BufferedRenderer(options, aside)
 
 
-def choose_aside(look: Look) -> Aside:
+def choose_reasoning_output(options: DisplayOptions) -> ReasoningOutput:
     """What stands on stderr beside the answer: live rows, or text as it comes."""
-    if moves_cursor(2):
-        from .live_panel import Panel
+    if can_move_cursor(2):
+        from .live_panel import LivePanel
 
-        return Panel(look)
-    from .reasoning import ReasoningBlock
+        return LivePanel(options)
+    from .reasoning import PlainReasoningOutput
 
-    return ReasoningBlock(look)
+    return PlainReasoningOutput(options)

@@ -8,13 +8,13 @@ from typing import Any
 from ..completion import Completion
 from ..errors import EasyLLMError
 from ..events import Done, Event
-from ..secret import LONG, redact
-from .output import Stream
+from ..secret import LONG_KEY_CHARS, redact
+from .output import OutputStream
 from .plain import Renderer
 
-VERSION = 1
-NAMES = ("provider", "model", "profile", "id")  # an id is a model's
-USAGE = (
+SCHEMA_VERSION = 1
+IDENTIFIER_KEYS = ("provider", "model", "profile", "id")  # an id is a model's
+USAGE_KEYS = (
     "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **more: 
     about = {
         "finish_reason": done.get("finish_reason"),
         "usage": {
-            **{key: usage.get(key) for key in USAGE},
+            **{key: usage.get(key) for key in USAGE_KEYS},
             "estimated": bool(usage.get("estimated")),
         },
         "cost_usd": more.get("cost_usd"),
@@ -54,40 +54,40 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **more: 
         "error": error_object(error) if error else None,
     }
     return {
-        "version": VERSION,
+        "version": SCHEMA_VERSION,
         "ok": error is None,
         "complete": bool(done.get("complete")),
         "text": done.get("text", ""),
         "reasoning": done.get("reasoning"),
-        **without_keys(about),
+        **redact_values(about),
     }
 
 
-def listing_object(found: dict[str, Any], error: EasyLLMError | None) -> dict[str, Any]:
+def listing_object(content: dict[str, Any], error: EasyLLMError | None) -> dict[str, Any]:
     """What a command that lists prints with --json: its own keys between the usual ones."""
     return {
-        "version": VERSION,
+        "version": SCHEMA_VERSION,
         "ok": error is None,
-        **without_keys(found),
-        "error": without_keys(error_object(error)) if error else None,
+        **redact_values(content),
+        "error": redact_values(error_object(error)) if error else None,
     }
 
 
-def without_keys(value: Any, name: str = "") -> Any:
+def redact_values(value: Any, key: str = "") -> Any:
     """The same with every secret cut out of its texts: all but a model's own words, which stay.
 
     `name`: the value's own; one of NAMES holds such words as "ollama", which many give for a key.
     """
     if isinstance(value, dict):
-        return {key: without_keys(item, key) for key, item in value.items()}
+        return {key: redact_values(item, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_keys(item) for item in value]
+        return [redact_values(item) for item in value]
     if not isinstance(value, str):
         return value
-    return redact(value, LONG) if name in NAMES else redact(value)
+    return redact(value, LONG_KEY_CHARS) if key in IDENTIFIER_KEYS else redact(value)
 
 
-def dump(value: Any) -> str:
+def format_json_line(value: Any) -> str:
     """One line of JSON; text stays readable, and what could steer a terminal is escaped."""
     line = json.dumps(value, ensure_ascii=False)
     if not line.isprintable():
@@ -95,21 +95,21 @@ def dump(value: Any) -> str:
     return line + "\n"
 
 
-def print_object(value: Any) -> None:
+def print_json(value: Any) -> None:
     """One object on stdout. Raises BrokenPipeError or OutputError as Stream.write."""
-    Stream(1, terminal=False).write(dump(value))
+    OutputStream(1, terminal=False).write(format_json_line(value))
 
 
-class JSONLines(Renderer):
+class JSONLinesRenderer(Renderer):
     """Every event but the last as it comes; `done` or `error` is printed with the outcome."""
 
-    shown = ("text", "reasoning")
+    shown_kinds = ("text", "reasoning")
 
     def __init__(self) -> None:
-        self._out = Stream(1, terminal=False)
+        self._stdout = OutputStream(1, terminal=False)
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         if not isinstance(event, Done):
-            told = vars(event) if event.kind in self.shown else without_keys(vars(event))
-            self._out.write(dump({"kind": event.kind, **told}))
+            told = vars(event) if event.kind in self.shown_kinds else redact_values(vars(event))
+            self._stdout.write(format_json_line({"kind": event.kind, **told}))
             self.wrote = True

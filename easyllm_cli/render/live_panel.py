@@ -13,125 +13,129 @@ from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from ..events import Start
-from .options import Look, is_terminal, takes_color
-from .output import Stream
-from .reasoning import Aside
-from .sanitize import Neutraliser, neutral
+from .options import DisplayOptions, is_terminal, takes_color
+from .output import OutputStream
+from .reasoning import ReasoningOutput
+from .sanitize import Sanitizer, sanitize_text
 
 if TYPE_CHECKING:
-    from .live_region import Region
-    from .reasoning_rows import Thoughts
+    from .live_region import LiveRegion
+    from .reasoning_rows import ReasoningRows
 
-PATIENCE = 0.3  # seconds before the spinner is shown: most local models answer sooner
-FRAME = 1 / 12  # seconds
-SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+SPINNER_DELAY_SECONDS = 0.3  # seconds before the spinner is shown: most local models answer sooner
+SPINNER_FRAME_SECONDS = 1 / 12  # seconds
+SPINNER_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 DIM = "2"
 
 
-class Panel(Aside):
+class LivePanel(ReasoningOutput):
     """Waiting, thinking or at rest; at rest nothing of it stands on the screen."""
 
-    ticks = True
+    needs_ticks = True
 
-    def __init__(self, look: Look) -> None:
-        super().__init__(look)
-        self._quiet = look.quiet
-        self._whole = look.reasoning == "show"
-        self._out = Stream(2, terminal=True)
-        self._colored = takes_color(2, look.color)
-        self._drawn: Region | None = None
-        self._thoughts: Thoughts | None = None
-        self._neutral = Neutraliser()
-        self._who = ""
-        self._began = time.monotonic()
-        self._again = 0.0  # when the next try begins
+    def __init__(self, options: DisplayOptions) -> None:
+        super().__init__(options)
+        self._quiet = options.quiet
+        self._show_all = options.reasoning == "show"
+        self._stderr = OutputStream(2, terminal=True)
+        self._colored = takes_color(2, options.color)
+        self._live_region: LiveRegion | None = None
+        self._reasoning_rows: ReasoningRows | None = None
+        self._sanitizer = Sanitizer()
+        self._model_label = ""
+        self._started_at = time.monotonic()
+        self._retry_at = 0.0  # when the next try begins
         self._waiting = True
-        self._due = 0.0
+        self._next_draw_at = 0.0
 
-    def start(self, who: Start) -> None:
-        names = dict.fromkeys(one for one in (who.profile or who.provider, who.model) if one)
-        self._who = neutral(" · ".join(names)).replace("\n", " ")
+    def show_start(self, event: Start) -> None:
+        names = dict.fromkeys(one for one in (event.profile or event.provider, event.model) if one)
+        self._model_label = sanitize_text(" · ".join(names)).replace("\n", " ")
 
-    def retry(self, wait: float) -> None:
-        self._end(kept=False)
+    def show_retry(self, wait: float) -> None:
+        self._finish(keep_rows=False)
         self._waiting = True
-        self._again = time.monotonic() + wait
-        self._due = 0.0
+        self._retry_at = time.monotonic() + wait
+        self._next_draw_at = 0.0
 
     def write(self, text: str) -> None:
-        if not self.wanted or not text:
+        if not self.shows_reasoning or not text:
             self._waiting = True  # the spinner goes on: the model thinks and shows nothing
             return
-        if self._thoughts is None:
-            from .reasoning_rows import Thoughts
+        if self._reasoning_rows is None:
+            from .reasoning_rows import ReasoningRows
 
-            self._thoughts = Thoughts(self._whole)
-            self._due = 0.0
+            self._reasoning_rows = ReasoningRows(self._show_all)
+            self._next_draw_at = 0.0
         self._waiting = False
-        self._thoughts.feed(self._neutral.feed(text))
+        self._reasoning_rows.feed(self._sanitizer.feed(text))
         self.tick()
 
     def tick(self) -> None:
         now = time.monotonic()
-        if now < self._due or not (self._thoughts or self._spins(now)) or not self._out.ready():
+        if (
+            now < self._next_draw_at
+            or not (self._reasoning_rows or self._is_spinning(now))
+            or not self._stderr.is_writable()
+        ):
             return
-        self._due = now + FRAME
+        self._next_draw_at = now + SPINNER_FRAME_SECONDS
         with suppress(OSError, OutputError):
-            region = self._region()
-            if self._thoughts:
-                region.frame(*self._thoughts.rows(region.measure()))
+            region = self._ensure_region()
+            if self._reasoning_rows:
+                region.draw(*self._reasoning_rows.take_rows(region.measure_width()))
             else:
-                region.measure()
-                frame = SPINNER[int(now / FRAME) % len(SPINNER)]
-                region.frame([], [((f"{frame} {self._state(now)}", DIM),)])
+                region.measure_width()
+                frame = SPINNER_FRAMES[int(now / SPINNER_FRAME_SECONDS) % len(SPINNER_FRAMES)]
+                region.draw([], [((f"{frame} {self._format_status(now)}", DIM),)])
 
     def resume(self) -> None:
-        if self._drawn:
-            self._drawn.forget()
+        if self._live_region:
+            self._live_region.invalidate()
 
-    def interrupt(self) -> None:
-        self._due = 0.0
+    def prepare_for_notice(self) -> None:
+        self._next_draw_at = 0.0
         with suppress(OSError, OutputError):
-            if self._drawn:
-                self._drawn.lift()
+            if self._live_region:
+                self._live_region.clear()
 
-    def answer_begins(self) -> None:
+    def begin_answer(self) -> None:
         """The reasoning collapses to one line, the spinner goes."""
-        self._end(kept=False)
+        self._finish(keep_rows=False)
 
     def close(self) -> None:
         """No answer came: the reasoning that is seen stays."""
-        self._end(kept=True)
+        self._finish(keep_rows=True)
 
-    def _end(self, kept: bool) -> None:
+    def _finish(self, keep_rows: bool) -> None:
         self._waiting = False
-        self._again = 0.0
-        thoughts, self._thoughts = self._thoughts, None
+        self._retry_at = 0.0
+        thoughts, self._reasoning_rows = self._reasoning_rows, None
         with suppress(OSError, OutputError):
             if thoughts:
-                region = self._region()
-                thoughts.feed(self._neutral.end())
-                region.restore()
-                blank = is_terminal(1) and not kept
-                region.frame(thoughts.end(region.measure(), kept, blank), [])
-            elif self._drawn:
-                self._drawn.restore()
-                self._drawn.lift()
+                region = self._ensure_region()
+                thoughts.feed(self._sanitizer.end())
+                region.repair_interrupted_write()
+                blank = is_terminal(1) and not keep_rows
+                region.draw(thoughts.end(region.measure_width(), keep_rows, blank), [])
+            elif self._live_region:
+                self._live_region.repair_interrupted_write()
+                self._live_region.clear()
 
-    def _spins(self, now: float) -> bool:
-        return self._waiting and not self._quiet and now - self._began >= PATIENCE
+    def _is_spinning(self, now: float) -> bool:
+        return self._waiting and not self._quiet and now - self._started_at >= SPINNER_DELAY_SECONDS
 
-    def _state(self, now: float) -> str:
+    def _format_status(self, now: float) -> str:
         """Who is waited for, and how long."""
-        if self._again > now:
-            since = f"next try in {math.ceil(self._again - now)} s"
+        if self._retry_at > now:
+            since = f"next try in {math.ceil(self._retry_at - now)} s"
         else:
-            since = f"{int(now - max(self._began, self._again))} s"
-        return f"{self._who} · {since}" if self._who else since
+            since = f"{int(now - max(self._started_at, self._retry_at))} s"
+        return f"{self._model_label} · {since}" if self._model_label else since
 
-    def _region(self) -> Region:
-        if self._drawn is None:
-            from .live_region import Region
+    def _ensure_region(self) -> LiveRegion:
+        if self._live_region is None:
+            from .live_region import LiveRegion
 
-            self._drawn = Region(self._out, self._colored)
-        return self._drawn
+            self._live_region = LiveRegion(self._stderr, self._colored)
+        return self._live_region

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Look:
+class DisplayOptions:
     """What the user wants to see. `whole`: nothing before the end, unless a terminal watches."""
 
-    whole: bool = True
+    buffered: bool = True
     reasoning: str = "auto"
     json: bool = False
     jsonl: bool = False
@@ -31,7 +31,7 @@ def is_terminal(descriptor: int) -> bool:
         return False
 
 
-def moves_cursor(descriptor: int) -> bool:
+def can_move_cursor(descriptor: int) -> bool:
     """Whether rows on this stream can be drawn again: a terminal, and one that says which."""
     return is_terminal(descriptor) and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
@@ -45,27 +45,27 @@ def takes_color(descriptor: int, color: str) -> bool:
     return is_terminal(descriptor)
 
 
-USUAL = (80, 24)
+DEFAULT_TERMINAL_SIZE = (80, 24)
 
 
-def size_of(descriptor: int) -> tuple[int, int]:
+def terminal_size(descriptor: int) -> tuple[int, int]:
     """Columns and rows; COLUMNS and LINES where the terminal does not know, else 80 x 24."""
     try:
         columns, rows = os.get_terminal_size(descriptor)
     except (OSError, ValueError):
         columns = rows = 0
     return (
-        columns or _number("COLUMNS") or USUAL[0],
-        rows or _number("LINES") or USUAL[1],
+        columns or _read_size_variable("COLUMNS") or DEFAULT_TERMINAL_SIZE[0],
+        rows or _read_size_variable("LINES") or DEFAULT_TERMINAL_SIZE[1],
     )
 
 
-def _number(variable: str) -> int:
+def _read_size_variable(variable: str) -> int:
     value = os.environ.get(variable, "")
     return int(value) if value.isdecimal() and value.isascii() and len(value) < 5 else 0
 
 
-def wraps_again() -> bool:
+def can_rewrap_rows() -> bool:
     """Whether rows that have become too wide are wrapped: most terminals, but not these."""
     old = os.environ.get("XTERM_VERSION") or os.environ.get("TERM") == "linux"
     return bool(os.environ.get("TMUX") or not (old or os.environ.get("STY")))

@@ -8,40 +8,42 @@ import stat
 import sys
 import time
 
-from ..cancellation import stop_if_cancelled
+from ..cancellation import raise_if_cancelled
 from ..errors import EasyLLMError, OutputError
 from ..secret import redact
-from .sanitize import Neutraliser, neutral
+from .sanitize import Sanitizer, sanitize_text
 
 # A pipe that select calls writable takes this much without blocking (PIPE_BUF).
-AT_ONCE = 4096
-LOOK_EVERY = 0.1  # seconds
-LAST_WORDS = 0.3  # seconds that a command which was stopped has for its last line
-NOBODY_READS = "nobody reads"
-MAX_WORDS = 300  # characters of a server's words in one line
-HEAD = 200  # of them from the beginning, the others from the end
-LONG_LINE = 450  # characters of a note: with more, a server's words have filled it
-LOOKED_AT = 4000  # characters at either end in which keys are looked for, where there are more
-KEPT = "; what came is in "  # stands before the file's name at the end of a hint
+ATOMIC_WRITE_BYTES = 4096
+WRITE_POLL_SECONDS = 0.1  # seconds
+FINAL_WRITE_SECONDS = 0.3  # seconds that a command which was stopped has for its last line
+READER_STALLED = "nobody reads"
+MAX_SERVER_TEXT_CHARS = 300  # characters of a server's words in one line
+HEAD_CHARS = 200  # of them from the beginning, the others from the end
+MAX_NOTICE_CHARS = 450  # characters of a note: with more, a server's words have filled it
+REDACTION_CHARS = (
+    4000  # characters at either end in which keys are looked for, where there are more
+)
+PARTIAL_PATH_HINT = "; what came is in "  # stands before the file's name at the end of a hint
 
 
-_give_up_at = float("inf")
+_write_deadline = float("inf")
 
 
-def give_up_within(seconds: float) -> None:
+def set_write_deadline(seconds: float) -> None:
     """From now on a reader that reads nothing is waited for only so long: the command is to end."""
-    global _give_up_at
-    _give_up_at = min(_give_up_at, time.monotonic() + seconds)
+    global _write_deadline
+    _write_deadline = min(_write_deadline, time.monotonic() + seconds)
 
 
-class Stream:
+class OutputStream:
     """A file descriptor; text for a terminal is neutralised, a pipe gets the bytes."""
 
     def __init__(self, descriptor: int, terminal: bool) -> None:
         self.descriptor = descriptor
         self.terminal = terminal
-        self.last = ""
-        self._neutral = Neutraliser() if terminal else None
+        self._last_character = ""
+        self._sanitizer = Sanitizer() if terminal else None
 
     def write(self, text: str) -> None:
         """Text of a model or server.
@@ -49,17 +51,17 @@ class Stream:
         Raises:
             BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
         """
-        self.codes(self._neutral.feed(text) if self._neutral else text)
+        self.write_raw(self._sanitizer.feed(text) if self._sanitizer else text)
 
-    def codes(self, text: str) -> None:
+    def write_raw(self, text: str) -> None:
         """Our own text, as it is; raises as `write`."""
         if not text:
             return
-        self.last = text[-1]
+        self._last_character = text[-1]
         data = memoryview(text.encode("utf-8", "replace"))
-        most = AT_ONCE if len(data) <= AT_ONCE else self._most()
+        most = ATOMIC_WRITE_BYTES if len(data) <= ATOMIC_WRITE_BYTES else self._max_write_bytes()
         while data:
-            self._wait()
+            self._wait_writable()
             try:
                 data = data[os.write(self.descriptor, data[:most]) :]
             except BlockingIOError:
@@ -68,30 +70,30 @@ class Stream:
                 raise
             except OSError as error:
                 name = "stdout" if self.descriptor == 1 else "stderr"
-                raise OutputError.of(f"cannot write to {name}", error) from None
+                raise OutputError.from_os_error(f"cannot write to {name}", error) from None
 
-    def _most(self) -> int:
+    def _max_write_bytes(self) -> int:
         """How many bytes one write may hold: a file never blocks and takes all, so that answers
         of commands that share it stand one behind the other."""
         try:
             is_file = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
         except OSError:  # closed: writing tells
             is_file = False
-        return sys.maxsize if is_file else AT_ONCE
+        return sys.maxsize if is_file else ATOMIC_WRITE_BYTES
 
-    def _wait(self) -> None:
+    def _wait_writable(self) -> None:
         """Until the reader takes more, so that Ctrl-C and --timeout work while nobody reads."""
         if sys.platform == "win32":
             return  # it selects sockets only
         try:
-            while not select.select([], [self.descriptor], [], LOOK_EVERY)[1]:
-                stop_if_cancelled()
-                if time.monotonic() > _give_up_at:
-                    raise OutputError("nobody reads what is written", code=NOBODY_READS)
+            while not select.select([], [self.descriptor], [], WRITE_POLL_SECONDS)[1]:
+                raise_if_cancelled()
+                if time.monotonic() > _write_deadline:
+                    raise OutputError("nobody reads what is written", code=READER_STALLED)
         except OSError as error:
-            raise OutputError.of("cannot write", error) from None
+            raise OutputError.from_os_error("cannot write", error) from None
 
-    def ready(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether something can be written without waiting for the reader."""
         if sys.platform == "win32":
             return True
@@ -100,56 +102,58 @@ class Stream:
         except OSError:
             return True  # writing tells what is wrong
 
-    def whole(self, text: str) -> None:
+    def write_complete(self, text: str) -> None:
         """A whole text of a model with one newline at its end, in one write; raises as `write`.
 
         So answers of commands that run side by side do not mix in one pipe, up to the size that
         a pipe takes at once.
         """
-        if self._neutral:
-            text = self._neutral.feed(text) + self._neutral.end()
-        last = text[-1:] or self.last
-        self.codes(text if last in ("", "\n") else f"{text}\n")
+        if self._sanitizer:
+            text = self._sanitizer.feed(text) + self._sanitizer.end()
+        last = text[-1:] or self._last_character
+        self.write_raw(text if last in ("", "\n") else f"{text}\n")
 
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""
-        if self._neutral:
-            self.codes(self._neutral.end())
-        if self.last not in ("", "\n"):
-            self.codes("\n")
+        if self._sanitizer:
+            self.write_raw(self._sanitizer.end())
+        if self._last_character not in ("", "\n"):
+            self.write_raw("\n")
 
 
-def complain(line: str) -> None:
+def print_notice(line: str) -> None:
     """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
-    _write_line(line if len(line) <= LONG_LINE else cut_short(line))
+    _write_stderr_line(line if len(line) <= MAX_NOTICE_CHARS else shorten_server_text(line))
 
 
-def complain_of(error: EasyLLMError) -> None:
+def print_error(error: EasyLLMError) -> None:
     """An error's line, in which a server's words have at most 300 characters.
 
     Wherever they came from: a message or a hint that is longer holds more of them.
     """
     line = f"easyllm: {error}"
-    for words in (error.message, error.hint.partition(KEPT)[0]):
-        if len(words) > MAX_WORDS:
-            line = line.replace(words, cut_short(words))
-    _write_line(line)
+    for words in (error.message, error.hint.partition(PARTIAL_PATH_HINT)[0]):
+        if len(words) > MAX_SERVER_TEXT_CHARS:
+            line = line.replace(words, shorten_server_text(words))
+    _write_stderr_line(line)
 
 
-def cut_short(words: str) -> str:
+def shorten_server_text(text: str) -> str:
     """At most 300 characters, from both ends; keys are cut out before anything is cut off."""
-    if len(words) > 2 * LOOKED_AT:
-        words = words[:LOOKED_AT] + words[-LOOKED_AT:]
-    words = " ".join(redact(words).split())
-    if len(words) <= MAX_WORDS:
-        return words
-    return f"{words[:HEAD]}…{words[HEAD + 1 - MAX_WORDS :]}"
+    if len(text) > 2 * REDACTION_CHARS:
+        text = text[:REDACTION_CHARS] + text[-REDACTION_CHARS:]
+    text = " ".join(redact(text).split())
+    if len(text) <= MAX_SERVER_TEXT_CHARS:
+        return text
+    return f"{text[:HEAD_CHARS]}…{text[HEAD_CHARS + 1 - MAX_SERVER_TEXT_CHARS :]}"
 
 
-def _write_line(line: str) -> None:
+def _write_stderr_line(line: str) -> None:
     try:
         shown = redact(" ".join(line.splitlines()))
         # In one write, so that the lines of commands that run side by side stay whole.
-        Stream(2, terminal=False).codes((neutral(shown) if os.isatty(2) else shown) + "\n")
+        OutputStream(2, terminal=False).write_raw(
+            (sanitize_text(shown) if os.isatty(2) else shown) + "\n"
+        )
     except (OSError, OutputError):
         pass

@@ -8,21 +8,21 @@ from collections.abc import Collection
 from ..completion import Completion
 from ..errors import IncompleteAnswer
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
-from .options import Look, is_terminal
-from .output import Stream, complain
-from .reasoning import Aside
+from .options import DisplayOptions, is_terminal
+from .output import OutputStream, print_notice
+from .reasoning import ReasoningOutput
 
 
 class Renderer(ABC):
     """Shows one answer. `shown`: the kinds of events whose text reaches stdout as it comes;
     `ticks`: `tick` is to be called some ten times a second, also while nothing comes."""
 
-    shown: Collection[str] = ()
-    ticks = False
+    shown_kinds: Collection[str] = ()
+    needs_ticks = False
     wrote = False
 
     @abstractmethod
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """One event of the answer."""
 
     def tick(self) -> None:
@@ -31,7 +31,7 @@ class Renderer(ABC):
     def resume(self) -> None:
         """The process was stopped for a while, and others have written in between."""
 
-    def interrupt(self) -> None:
+    def prepare_for_notice(self) -> None:
         """A line of ours comes on stderr: on a terminal it begins on a line of its own."""
 
     def finish(self, completion: Completion) -> None:
@@ -41,139 +41,141 @@ class Renderer(ABC):
         """The answer is over, in whatever way: lines ended, colours reset."""
 
 
-class Silent(Renderer):
+class NullRenderer(Renderer):
     """Nothing before the end: --json prints its one object then."""
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         pass
 
 
-class Whole(Renderer):
+class BufferedRenderer(Renderer):
     """Into a pipe, whole or not at all; reasoning to stderr where it is asked for or watched."""
 
-    def __init__(self, look: Look, aside: Aside) -> None:
-        self.look = look
-        self.out = Stream(1, is_terminal(1))
-        self.aside = aside
-        self.ticks = aside.ticks
-        self._thoughts: list[str] = []
+    def __init__(self, options: DisplayOptions, reasoning_output: ReasoningOutput) -> None:
+        self.options = options
+        self.stdout = OutputStream(1, is_terminal(1))
+        self.reasoning_output = reasoning_output
+        self.needs_ticks = reasoning_output.needs_ticks
+        self._reasoning_parts: list[str] = []
         self._answering = False
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         if isinstance(event, Reasoning):
             self._answering = False
-            if self.aside.watched:
-                self.aside.write(event.text)
+            if self.reasoning_output.on_terminal:
+                self.reasoning_output.write(event.text)
             elif event.text:
-                self._thoughts.append(event.text)
+                self._reasoning_parts.append(event.text)
         elif isinstance(event, Text):
             if not self._answering:
                 self._answering = True
-                self.aside.answer_begins()
+                self.reasoning_output.begin_answer()
         elif isinstance(event, Start):
-            self.aside.start(event)
+            self.reasoning_output.show_start(event)
         elif isinstance(event, Retrying):
-            self._thoughts.clear()
-            self.aside.retry(event.wait)
+            self._reasoning_parts.clear()
+            self.reasoning_output.show_retry(event.wait)
             self._answering = False
 
     def tick(self) -> None:
-        self.aside.tick()
+        self.reasoning_output.tick()
 
     def finish(self, completion: Completion) -> None:
         """The whole answer on stdout."""
         text = completion["text"]
         reasoning = completion["reasoning"] or ""
-        if self.look.reasoning == "only":
+        if self.options.reasoning == "only":
             text = reasoning
-        elif self.look.reasoning == "tags" and reasoning:
+        elif self.options.reasoning == "tags" and reasoning:
             text = f"<think>{reasoning}</think>\n\n{text}"
-        if not self.aside.watched:
-            self._thoughts = [reasoning] if reasoning else []
+        if not self.reasoning_output.on_terminal:
+            self._reasoning_parts = [reasoning] if reasoning else []
         self._end_reasoning()
-        self.out.whole(text)
+        self.stdout.write_complete(text)
         self.wrote = True
 
     def resume(self) -> None:
-        self.aside.resume()
+        self.reasoning_output.resume()
 
-    def interrupt(self) -> None:
-        self.aside.interrupt()
+    def prepare_for_notice(self) -> None:
+        self.reasoning_output.prepare_for_notice()
 
     def _end_reasoning(self) -> None:
-        if self._thoughts:
-            self.aside.whole("".join(self._thoughts))
-        self._thoughts = []
-        self.aside.close()
+        if self._reasoning_parts:
+            self.reasoning_output.write_complete("".join(self._reasoning_parts))
+        self._reasoning_parts = []
+        self.reasoning_output.close()
 
     def close(self) -> None:
         """An answer that failed: its reasoning is not lost where it was asked for."""
         self._end_reasoning()
 
 
-class AsItComes(Renderer):
+class StreamingRenderer(Renderer):
     """Every piece the moment it comes, into a pipe too."""
 
-    def __init__(self, look: Look, aside: Aside) -> None:
-        self.mode = look.reasoning
-        self.out = Stream(1, is_terminal(1))
-        self.aside = aside
-        self.ticks = aside.ticks
+    def __init__(self, options: DisplayOptions, reasoning_output: ReasoningOutput) -> None:
+        self.reasoning_mode = options.reasoning
+        self.stdout = OutputStream(1, is_terminal(1))
+        self.reasoning_output = reasoning_output
+        self.needs_ticks = reasoning_output.needs_ticks
         on_stdout = {"only": ("reasoning",), "tags": ("text", "reasoning")}
-        self.shown = on_stdout.get(self.mode, ("text",))
-        self._beside = True  # whether something of the aside may stand on the screen
+        self.shown_kinds = on_stdout.get(self.reasoning_mode, ("text",))
+        self._reasoning_output_active = (
+            True  # whether something of the aside may stand on the screen
+        )
         self._thinking = False
         self.reclassified = False
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         if isinstance(event, Text):
-            if self._beside:
-                self._answer_begins()
-            if self.mode != "only":
-                self.out.write(event.text)
+            if self._reasoning_output_active:
+                self._begin_answer()
+            if self.reasoning_mode != "only":
+                self.stdout.write(event.text)
                 self.wrote = True
         elif isinstance(event, Reasoning) and event.text:
-            self._reason(event.text)
+            self._write_reasoning(event.text)
         elif isinstance(event, Reclassified):
             self.reclassified = self.wrote
         elif isinstance(event, Start):
-            self.aside.start(event)
+            self.reasoning_output.show_start(event)
         elif isinstance(event, Retrying):
-            self._beside = True
-            self.aside.retry(event.wait)
+            self._reasoning_output_active = True
+            self.reasoning_output.show_retry(event.wait)
 
-    def _reason(self, text: str) -> None:
-        if self.mode == "tags" and not self._thinking:
-            self.out.codes("<think>")
+    def _write_reasoning(self, text: str) -> None:
+        if self.reasoning_mode == "tags" and not self._thinking:
+            self.stdout.write_raw("<think>")
         self._thinking = True
-        if self.mode in ("only", "tags"):
-            self.aside.answer_begins()
-            self.out.write(text)
+        if self.reasoning_mode in ("only", "tags"):
+            self.reasoning_output.begin_answer()
+            self.stdout.write(text)
             self.wrote = True
         else:
-            if self.wrote and self.aside.wanted and self.out.terminal:
-                self.out.end_line()
-            self.aside.write(text)
-        self._beside = True
+            if self.wrote and self.reasoning_output.shows_reasoning and self.stdout.terminal:
+                self.stdout.end_line()
+            self.reasoning_output.write(text)
+        self._reasoning_output_active = True
 
     def tick(self) -> None:
-        if self._beside:
-            self.aside.tick()
+        if self._reasoning_output_active:
+            self.reasoning_output.tick()
 
     def resume(self) -> None:
-        self.aside.resume()
+        self.reasoning_output.resume()
 
-    def interrupt(self) -> None:
-        self.aside.interrupt()
-        if self.out.terminal:
-            self.out.end_line()
+    def prepare_for_notice(self) -> None:
+        self.reasoning_output.prepare_for_notice()
+        if self.stdout.terminal:
+            self.stdout.end_line()
 
-    def _answer_begins(self) -> None:
-        self._beside = False
-        if self._thinking and self.mode == "tags":
-            self.out.codes("</think>\n\n")
+    def _begin_answer(self) -> None:
+        self._reasoning_output_active = False
+        if self._thinking and self.reasoning_mode == "tags":
+            self.stdout.write_raw("</think>\n\n")
         self._thinking = False
-        self.aside.answer_begins()
+        self.reasoning_output.begin_answer()
 
     def finish(self, completion: Completion) -> None:
         """A lone `</think>` came when its reasoning already stood on stdout.
@@ -189,22 +191,22 @@ class AsItComes(Renderer):
             )
 
     def close(self) -> None:
-        if self._thinking and self.mode == "tags":
-            self.out.codes("</think>\n\n")
+        if self._thinking and self.reasoning_mode == "tags":
+            self.stdout.write_raw("</think>\n\n")
         self._thinking = False
-        self.aside.close()
-        self.out.end_line()
+        self.reasoning_output.close()
+        self.stdout.end_line()
 
 
-class Terminal(AsItComes):
+class PlainTerminalRenderer(StreamingRenderer):
     """Plain live text on stdout. What turns out to be reasoning is said, since it is seen."""
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         if isinstance(event, Reclassified):
-            self.out.end_line()
-            complain("easyllm: the text above was the model's reasoning; the answer follows")
+            self.stdout.end_line()
+            print_notice("easyllm: the text above was the model's reasoning; the answer follows")
             return
-        super().event(event)
+        super().handle_event(event)
 
     def finish(self, completion: Completion) -> None:
         """Nothing: it all stands on the screen."""

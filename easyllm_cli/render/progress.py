@@ -11,24 +11,24 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from .options import takes_color
 
 
-class Bar(AbstractContextManager["Bar"]):
+class ProgressBar(AbstractContextManager["ProgressBar"]):
     """`show` draws how much is done, in bytes; leaving the block gives the terminal back."""
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, description: str, total_bytes: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         # The terminal's own 16 colours, which its owner has chosen to be readable.
         console = Console(stderr=True, color_system="standard" if takes_color(2, "auto") else None)
         self._progress = Progress(
             *columns, TimeRemainingColumn(), console=console, auto_refresh=False
         )
-        self._task = self._progress.add_task(what, total=total)
+        self._task = self._progress.add_task(description, total=total_bytes)
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         self._progress.start()
         return self
 
-    def show(self, done: int) -> None:
-        self._progress.update(self._task, completed=done, refresh=True)
+    def show(self, done_bytes: int) -> None:
+        self._progress.update(self._task, completed=done_bytes, refresh=True)
 
     def __exit__(self, *_: Any) -> None:
         self._progress.stop()

@@ -7,36 +7,38 @@ from contextlib import suppress
 
 from ..errors import OutputError
 from ..events import Start
-from .options import Look, is_terminal, takes_color
-from .output import Stream
+from .options import DisplayOptions, is_terminal, takes_color
+from .output import OutputStream
 
-DIM = "\x1b[2m"
-RESET = "\x1b[0m"
+DIM_CODE = "\x1b[2m"
+RESET_CODE = "\x1b[0m"
 
 
-class Aside(ABC):
+class ReasoningOutput(ABC):
     """`watched`: somebody sees it at once; `wanted`: reasoning is shown here; `ticks`: it moves.
 
     A stderr that is broken takes nothing from the answer: no method raises for it.
     """
 
-    ticks = False
+    needs_ticks = False
 
-    def __init__(self, look: Look) -> None:
-        self.watched = is_terminal(2)
-        self.wanted = look.reasoning == "show" or (look.reasoning == "auto" and self.watched)
+    def __init__(self, options: DisplayOptions) -> None:
+        self.on_terminal = is_terminal(2)
+        self.shows_reasoning = options.reasoning == "show" or (
+            options.reasoning == "auto" and self.on_terminal
+        )
 
-    def start(self, who: Start) -> None:
+    def show_start(self, event: Start) -> None:
         """Somebody is asked now."""
 
-    def retry(self, wait: float) -> None:
+    def show_retry(self, wait: float) -> None:
         """They are asked again in so many seconds: what came so far counts for nothing."""
 
     @abstractmethod
     def write(self, text: str) -> None:
         """A piece of reasoning; "" = there is some, and the provider keeps it."""
 
-    def whole(self, text: str) -> None:
+    def write_complete(self, text: str) -> None:
         """All of the reasoning at once."""
         self.write(text)
 
@@ -47,10 +49,10 @@ class Aside(ABC):
         """The process was stopped for a while, and others have written in between."""
 
     @abstractmethod
-    def interrupt(self) -> None:
+    def prepare_for_notice(self) -> None:
         """A line of ours comes in between: it begins on a line of its own."""
 
-    def answer_begins(self) -> None:
+    def begin_answer(self) -> None:
         """The answer's first piece is written next."""
         self.close()
 
@@ -59,43 +61,43 @@ class Aside(ABC):
         """Nothing more comes; what stands there stays."""
 
 
-class ReasoningBlock(Aside):
+class PlainReasoningOutput(ReasoningOutput):
     """The text as it comes, dim on a terminal; a blank line before the answer there."""
 
-    def __init__(self, look: Look) -> None:
-        super().__init__(look)
-        self._out = Stream(2, self.watched)
-        dim = self.watched and takes_color(2, look.color)
-        self._begin, self._end = (DIM, RESET) if dim else ("", "")
+    def __init__(self, options: DisplayOptions) -> None:
+        super().__init__(options)
+        self._stderr = OutputStream(2, self.on_terminal)
+        dim = self.on_terminal and takes_color(2, options.color)
+        self._style_on, self._style_off = (DIM_CODE, RESET_CODE) if dim else ("", "")
         self._open = False
 
     def write(self, text: str) -> None:
-        if not self.wanted or not text:
+        if not self.shows_reasoning or not text:
             return
-        if not self._open and self.watched:
+        if not self._open and self.on_terminal:
             with suppress(OSError, OutputError):
-                self._out.codes(f"{self._begin}thinking …\n")
+                self._stderr.write_raw(f"{self._style_on}thinking …\n")
         self._open = True
         with suppress(OSError, OutputError):
-            self._out.write(text)
+            self._stderr.write(text)
 
-    def whole(self, text: str) -> None:
+    def write_complete(self, text: str) -> None:
         """In one write with its newline, so that no line of another command stands in it."""
-        if self.watched or self._open:
+        if self.on_terminal or self._open:
             self.write(text)
-        elif self.wanted:
+        elif self.shows_reasoning:
             with suppress(OSError, OutputError):
-                self._out.whole(text)
+                self._stderr.write_complete(text)
 
-    def interrupt(self) -> None:
-        if self._open and self.watched:
+    def prepare_for_notice(self) -> None:
+        if self._open and self.on_terminal:
             with suppress(OSError, OutputError):
-                self._out.end_line()
+                self._stderr.end_line()
 
     def close(self) -> None:
         if not self._open:
             return
         self._open = False
         with suppress(OSError, OutputError):
-            self._out.end_line()
-            self._out.codes(f"{self._end}\n" if self.watched else "")
+            self._stderr.end_line()
+            self._stderr.write_raw(f"{self._style_off}\n" if self.on_terminal else "")

@@ -7,66 +7,66 @@ import time
 from .spans import DIM, Row
 from .wrapping import wrap
 
-ROWS = 6  # of the reasoning that are seen while it comes
-SIGN = "∴"
-BAR = "│ "
+MAX_LIVE_ROWS = 6  # of the reasoning that are seen while it comes
+REASONING_SIGN = "∴"
+ROW_PREFIX = "│ "
 CHARACTERS_PER_TOKEN = 4  # about, where the pieces are larger than tokens
 
 
-class Thoughts:
+class ReasoningRows:
     """`whole`: every row stays, else one line at the end tells of them."""
 
-    def __init__(self, whole: bool) -> None:
-        self._whole = whole
-        self._began = time.monotonic()
-        self._text = ""  # what is not given for good yet
-        self._pieces = 0
-        self._characters = 0
-        self._announced = False
+    def __init__(self, show_all: bool) -> None:
+        self._show_all = show_all
+        self._started_at = time.monotonic()
+        self._pending_text = ""  # what is not given for good yet
+        self._chunk_count = 0
+        self._character_count = 0
+        self._header_shown = False
 
     def feed(self, text: str) -> None:
         """Harmless text."""
-        self._text += text
-        self._pieces += bool(text)
-        self._characters += len(text)
+        self._pending_text += text
+        self._chunk_count += bool(text)
+        self._character_count += len(text)
 
-    def rows(self, width: int) -> tuple[list[Row], list[Row]]:
+    def take_rows(self, width: int) -> tuple[list[Row], list[Row]]:
         """The rows that are done, and those that are live."""
-        if not self._whole:
-            self._text = self._text[-ROWS * max(width, 80) :]
-            return [], [self._header(), *self._last(width)]
-        done = [] if self._announced else [self._said("thinking")]
-        self._announced = True
-        *lines, self._text = self._text.split("\n")
+        if not self._show_all:
+            self._pending_text = self._pending_text[-MAX_LIVE_ROWS * max(width, 80) :]
+            return [], [self._header_row(), *self._wrap_last_rows(width)]
+        done = [] if self._header_shown else [self._format_row("thinking")]
+        self._header_shown = True
+        *lines, self._pending_text = self._pending_text.split("\n")
         for line in lines:
             done += wrap([(line, DIM)], width) or [()]
-        return done, wrap([(self._text, DIM)], width)
+        return done, wrap([(self._pending_text, DIM)], width)
 
-    def end(self, width: int, kept: bool, blank: bool) -> list[Row]:
+    def end(self, width: int, keep_rows: bool, blank_after: bool) -> list[Row]:
         """The rows that stay. `kept`: those that are seen; `blank`: a blank row comes last."""
-        if self._whole:
-            done, last = self.rows(width)
-            made = [*done, *last, self._summary()]
-        elif kept:
-            made = [self._summary(), *self._last(width)]
+        if self._show_all:
+            done, last = self.take_rows(width)
+            made = [*done, *last, self._summary_row()]
+        elif keep_rows:
+            made = [self._summary_row(), *self._wrap_last_rows(width)]
         else:
-            made = [self._summary()]
-        return [*made, ()] if blank else made
+            made = [self._summary_row()]
+        return [*made, ()] if blank_after else made
 
-    def _last(self, width: int) -> list[Row]:
+    def _wrap_last_rows(self, width: int) -> list[Row]:
         rows: list[Row] = []
-        for line in self._text.strip("\n").split("\n")[-ROWS:]:
-            rows += wrap([(line, DIM)], width - len(BAR)) or [()]
-        return [((BAR, DIM), *row) for row in rows[-ROWS:]]
+        for line in self._pending_text.strip("\n").split("\n")[-MAX_LIVE_ROWS:]:
+            rows += wrap([(line, DIM)], width - len(ROW_PREFIX)) or [()]
+        return [((ROW_PREFIX, DIM), *row) for row in rows[-MAX_LIVE_ROWS:]]
 
-    def _header(self) -> Row:
-        return self._said(f"thinking {int(time.monotonic() - self._began)} s")
+    def _header_row(self) -> Row:
+        return self._format_row(f"thinking {int(time.monotonic() - self._started_at)} s")
 
-    def _summary(self) -> Row:
+    def _summary_row(self) -> Row:
         """Tokens are estimated: no provider counts them before the answer's end."""
-        tokens = max(self._pieces, self._characters // CHARACTERS_PER_TOKEN)
-        seconds = time.monotonic() - self._began
-        return self._said(f"thought for {seconds:.1f} s, about {tokens} tokens")
+        tokens = max(self._chunk_count, self._character_count // CHARACTERS_PER_TOKEN)
+        seconds = time.monotonic() - self._started_at
+        return self._format_row(f"thought for {seconds:.1f} s, about {tokens} tokens")
 
-    def _said(self, text: str) -> Row:
-        return ((f"{SIGN} {text}", DIM),)
+    def _format_row(self, text: str) -> Row:
+        return ((f"{REASONING_SIGN} {text}", DIM),)

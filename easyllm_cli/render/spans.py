@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from .sanitize import TABLE
+from .sanitize import SANITIZE_TABLE
 
 Span = tuple[str, str]
 Row = tuple[Span, ...]
@@ -20,31 +20,31 @@ BOLD, DIM, ITALIC, UNDERLINE, STRIKE = "1", "2", "3", "4", "9"
 GREEN, MAGENTA, CYAN = "32", "35", "36"
 # What a parser makes of harmless text may steer again (`&#x202e;`, `<http://a/%1B>`), and a row
 # holds no newline.
-GATE = TABLE | {ord(char): " " for char in "\n\u2028\u2029"}
+ROW_SANITIZE_TABLE = SANITIZE_TABLE | {ord(char): " " for char in "\n\u2028\u2029"}
 
 
-def clean(text: str) -> str:
+def sanitize_row_text(text: str) -> str:
     """Text that can stand in a row; tabs stay."""
-    return text if text.isprintable() else text.translate(GATE)
+    return text if text.isprintable() else text.translate(ROW_SANITIZE_TABLE)
 
 
 @lru_cache(256)
-def with_style(style: str, more: str) -> str:
+def combine_styles(style: str, added_style: str) -> str:
     """Two styles together; what the first says already is not said again."""
-    if not style or not more:
-        return style or more
+    if not style or not added_style:
+        return style or added_style
     said = style.split(";")
-    added = [one for one in more.split(";") if one not in said]
+    added = [one for one in added_style.split(";") if one not in said]
     return ";".join([*said, *added])
 
 
 @lru_cache(256)
-def without_colour(style: str) -> str:
+def remove_color(style: str) -> str:
     """Bold, dim and the like stay (NO_COLOR)."""
     return ";".join(one for one in style.split(";") if one not in (GREEN, MAGENTA, CYAN))
 
 
-def merged(spans: Iterable[Span]) -> Row:
+def merge_spans(spans: Iterable[Span]) -> Row:
     """The spans as a row: neighbours of one style become one."""
     made: list[Span] = []
     for text, style in spans:
@@ -55,9 +55,9 @@ def merged(spans: Iterable[Span]) -> Row:
     return tuple(made)
 
 
-def joined(spans: Iterable[Span]) -> Row:
+def merge_and_trim(spans: Iterable[Span]) -> Row:
     """The same, without blanks at its end."""
-    made = list(merged(spans))
+    made = list(merge_spans(spans))
     while made:
         text, style = made.pop()
         if text := text.rstrip(" "):
@@ -65,7 +65,7 @@ def joined(spans: Iterable[Span]) -> Row:
     return ()
 
 
-def cells(row: Row) -> int:
+def row_width(row: Row) -> int:
     """The width of a row in cells of the terminal; a tab counts up to the next eighth column."""
     width = 0
     for text, _ in row:
@@ -76,29 +76,29 @@ def cells(row: Row) -> int:
     return width
 
 
-def paint(row: Row, colored: bool) -> str:
+def ansi_from_row(row: Row, colored: bool) -> str:
     """The row as the terminal takes it: of a style only what is new, where it adds to the last."""
     parts: list[str] = []
     last = ""
     for text, style in row:
-        sgr = style if colored else without_colour(style)
-        parts.append(f"{_turn(last, sgr)}{clean(text)}")
+        sgr = style if colored else remove_color(style)
+        parts.append(f"{_ansi_for_style_change(last, sgr)}{sanitize_row_text(text)}")
         last = sgr
-    return "".join(parts) + _turn(last, "")
+    return "".join(parts) + _ansi_for_style_change(last, "")
 
 
 @lru_cache(256)
-def _turn(last: str, style: str) -> str:
+def _ansi_for_style_change(old_style: str, new_style: str) -> str:
     """The codes that turn one style into another."""
-    if style == last:
+    if new_style == old_style:
         return ""
-    before, now = last.split(";") if last else [], style.split(";")
+    before, now = old_style.split(";") if old_style else [], new_style.split(";")
     if before and not set(before) <= set(now):
-        return f"\x1b[0;{style}m" if style else "\x1b[0m"
+        return f"\x1b[0;{new_style}m" if new_style else "\x1b[0m"
     return f"\x1b[{';'.join(one for one in now if one not in before)}m"
 
 
-def weight(row: Row) -> int:
+def max_row_bytes(row: Row) -> int:
     """At most so many bytes go to the terminal for the row and its end."""
     return 1 + sum(
         (len(text) if text.isascii() else len(text.encode("utf-8", "replace")))
@@ -107,6 +107,6 @@ def weight(row: Row) -> int:
     )
 
 
-def plain(row: Row) -> str:
+def text_from_row(row: Row) -> str:
     """The row's text alone."""
     return "".join(text for text, _ in row)

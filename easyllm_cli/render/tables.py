@@ -7,31 +7,31 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..events import Model
-from .grid import GAP, as_lists, grid
-from .options import moves_cursor, size_of, takes_color
-from .output import Stream
-from .sanitize import neutral
-from .spans import BOLD, Row, Span, cells, paint, plain
+from .grid import COLUMN_GAP_CELLS, lay_out_as_lists, lay_out_table
+from .options import can_move_cursor, takes_color, terminal_size
+from .output import OutputStream
+from .sanitize import sanitize_text
+from .spans import BOLD, Row, Span, ansi_from_row, row_width, text_from_row
 
 # Fewer cells than these for the first column: each row becomes a small list.
-LEAST_FOR_ID = 12
+MIN_FIRST_COLUMN_CELLS = 12
 Column = tuple[bool, Callable[[Any], str]]  # whether it stands to the right, and its text
-MODELS: dict[str, Column] = {
+MODEL_COLUMNS: dict[str, Column] = {
     "model": (False, lambda one: one.id),
     "context": (True, lambda one: f"{one.context:,}" if one.context else ""),
-    "vision": (False, lambda one: yes(one.vision)),
-    "reasoning": (False, lambda one: yes(one.reasoning)),
-    "$/M in": (True, lambda one: price(one.prompt_usd)),
-    "$/M out": (True, lambda one: price(one.completion_usd)),
+    "vision": (False, lambda one: format_yes_no(one.vision)),
+    "reasoning": (False, lambda one: format_yes_no(one.reasoning)),
+    "$/M in": (True, lambda one: format_price(one.prompt_usd)),
+    "$/M out": (True, lambda one: format_price(one.completion_usd)),
 }
-PROFILES: dict[str, Column] = {
+PROFILE_COLUMNS: dict[str, Column] = {
     "profile": (False, lambda one: ("* " if one["default"] else "  ") + one["name"]),
     "provider": (False, lambda one: one["provider"] or ""),
     "model": (False, lambda one: one["model"] or ""),
     "endpoint": (False, lambda one: one["endpoint"] or ""),
     "problem": (False, lambda one: one["problem"] or ""),
 }
-KEYS: dict[str, Column] = {
+KEY_COLUMNS: dict[str, Column] = {
     "name": (False, lambda one: one["name"]),
     "key": (False, lambda one: one["ends"] or ""),
     "stored in": (False, lambda one: one["where"]),
@@ -41,68 +41,68 @@ KEYS: dict[str, Column] = {
 
 def print_models(models: list[Model], color: str) -> None:
     """One row a model; prices in US dollars per million tokens. Raises as Stream.write."""
-    _print(table(models, size_of(1)[0]), color)
+    _print_rows(lay_out_models(models, terminal_size(1)[0]), color)
 
 
 def print_profiles(profiles: Sequence[Any], color: str) -> None:
     """One row a profile; `*` stands before the default. Raises as Stream.write."""
-    _print(laid_out(PROFILES, profiles, size_of(1)[0]), color)
+    _print_rows(lay_out_columns(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
 
 
 def print_keys(keys: Sequence[Any], color: str) -> None:
     """One row a stored key, of which at most the end is shown. Raises as Stream.write."""
-    _print(laid_out(KEYS, keys, size_of(1)[0]), color)
+    _print_rows(lay_out_columns(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
 
 
-def _print(rows: list[Row], color: str) -> None:
-    styled, colored = moves_cursor(1), takes_color(1, color)
-    lines = [paint(row, colored) if styled else plain(row) for row in rows]
-    Stream(1, terminal=True).codes("".join(f"{line}\n" for line in lines))
+def _print_rows(rows: list[Row], color: str) -> None:
+    styled, colored = can_move_cursor(1), takes_color(1, color)
+    lines = [ansi_from_row(row, colored) if styled else text_from_row(row) for row in rows]
+    OutputStream(1, terminal=True).write_raw("".join(f"{line}\n" for line in lines))
 
 
-def table(models: list[Model], width: int) -> list[Row]:
+def lay_out_models(models: list[Model], width: int) -> list[Row]:
     """The rows of the model table, at most so many cells wide."""
-    return laid_out(MODELS, models, width)
+    return lay_out_columns(MODEL_COLUMNS, models, width)
 
 
-def laid_out(columns: dict[str, Column], things: Sequence[Any], width: int) -> list[Row]:
+def lay_out_columns(columns: dict[str, Column], records: Sequence[Any], width: int) -> list[Row]:
     """Header and rows, at most so many cells wide; a column without a word is left out."""
     first = next(iter(columns))
     texts = {
-        title: [visible(column[1](one)).replace("\n", " ") for one in things]
+        title: [escape_invisible(column[1](one)).replace("\n", " ") for one in records]
         for title, column in columns.items()
     }
     said = [title for title in columns if title == first or any(texts[title])]
     header: list[list[Span]] = [[(title, BOLD)] for title in said]
     body: list[list[list[Span]]] = [
         [[(texts[title][number], "")] if texts[title][number] else [] for title in said]
-        for number in range(len(things))
+        for number in range(len(records))
     ]
     natural = [
-        max(cells(tuple(row[column])) for row in [header, *body]) for column in range(len(said))
+        max(row_width(tuple(row[column])) for row in [header, *body]) for column in range(len(said))
     ]
-    room = width - sum(natural[1:]) - GAP * (len(said) - 1)
-    if room < min(natural[0], LEAST_FOR_ID):
-        return as_lists(header, body, width)
-    return grid([header, *body], [columns[title][0] for title in said], width)
+    room = width - sum(natural[1:]) - COLUMN_GAP_CELLS * (len(said) - 1)
+    if room < min(natural[0], MIN_FIRST_COLUMN_CELLS):
+        return lay_out_as_lists(header, body, width)
+    return lay_out_table([header, *body], [columns[title][0] for title in said], width)
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """A name, neutralised: no character of it is left unseen, as a second name's difference."""
     if text.isascii():
-        return neutral(text)
-    return neutral(
+        return sanitize_text(text)
+    return sanitize_text(
         "".join(
             f"<U+{ord(char):04X}>" if unicodedata.category(char) == "Cf" else char for char in text
         )
     )
 
 
-def yes(value: bool | None) -> str:
+def format_yes_no(value: bool | None) -> str:
     return {True: "yes", False: "no", None: ""}[value]
 
 
-def price(dollars: float | None) -> str:
+def format_price(dollars: float | None) -> str:
     """Cents, or as many places as a smaller price has digits."""
     if dollars is None:
         return ""

@@ -6,92 +6,94 @@ from typing import TYPE_CHECKING
 
 from ..completion import Completion
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
-from .options import Look, takes_color
-from .output import Stream, complain
+from .options import DisplayOptions, takes_color
+from .output import OutputStream, print_notice
 from .plain import Renderer
-from .reasoning import Aside
+from .reasoning import ReasoningOutput
 
 if TYPE_CHECKING:
     from .markdown.live import LiveMarkdown
 
-SEEN = "easyllm: the text above was the model's reasoning; the answer follows"
+RECLASSIFIED_NOTICE = "easyllm: the text above was the model's reasoning; the answer follows"
 
 
-class Screen(Renderer):
+class TerminalRenderer(Renderer):
     """`--reasoning only` shows the reasoning in the answer's place."""
 
-    ticks = True
+    needs_ticks = True
 
-    def __init__(self, look: Look, aside: Aside) -> None:
-        self.aside = aside
-        self._only = look.reasoning == "only"
-        self.shown = ("reasoning",) if self._only else ("text",)
-        self._out = Stream(1, terminal=True)
-        self._colored = takes_color(1, look.color)
+    def __init__(self, options: DisplayOptions, reasoning_output: ReasoningOutput) -> None:
+        self.reasoning_output = reasoning_output
+        self._reasoning_only = options.reasoning == "only"
+        self.shown_kinds = ("reasoning",) if self._reasoning_only else ("text",)
+        self._stdout = OutputStream(1, terminal=True)
+        self._colored = takes_color(1, options.color)
         self._answer: LiveMarkdown | None = None
-        self._beside = True  # whether something of the aside may stand on the screen
+        self._reasoning_output_active = (
+            True  # whether something of the aside may stand on the screen
+        )
 
-    def event(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         match event:
             case Text(text):
-                if not self._only:
-                    self._write(text)
+                if not self._reasoning_only:
+                    self._write_markdown(text)
             case Reasoning(text):
-                if self._only and text:
-                    self._write(text)
-                elif not self._only:
-                    self._reason(text)
+                if self._reasoning_only and text:
+                    self._write_markdown(text)
+                elif not self._reasoning_only:
+                    self._write_reasoning(text)
             case Start():
-                self.aside.start(event)
+                self.reasoning_output.show_start(event)
             case Retrying(_, wait, _):
-                self.aside.retry(wait)
-                self._beside = True
+                self.reasoning_output.show_retry(wait)
+                self._reasoning_output_active = True
             case Reclassified():
                 self._end_answer()
-                complain(SEEN)
+                print_notice(RECLASSIFIED_NOTICE)
 
-    def _write(self, text: str) -> None:
-        if self._beside:
-            self.aside.answer_begins()
-            self._beside = False
+    def _write_markdown(self, text: str) -> None:
+        if self._reasoning_output_active:
+            self.reasoning_output.begin_answer()
+            self._reasoning_output_active = False
         self.wrote = True
         if self._answer is None:
-            self._answer = live_markdown()(self._out, self._colored)
+            self._answer = load_live_markdown()(self._stdout, self._colored)
         self._answer.write(text)
 
-    def _reason(self, text: str) -> None:
+    def _write_reasoning(self, text: str) -> None:
         """A piece of reasoning; when the answer has begun already, it makes room."""
         if self._answer is not None:
-            if not (self.aside.wanted and text):
+            if not (self.reasoning_output.shows_reasoning and text):
                 return
-            self._answer.lift()
-        self._beside = True
-        self.aside.write(text)
+            self._answer.clear_tail()
+        self._reasoning_output_active = True
+        self.reasoning_output.write(text)
 
     def tick(self) -> None:
         """What is not seen yet; what draws it is loaded while the first token is waited for."""
-        if self._beside:
-            live_markdown()
-            self.aside.tick()
-        elif self._answer is not None and self._out.ready():
+        if self._reasoning_output_active:
+            load_live_markdown()
+            self.reasoning_output.tick()
+        elif self._answer is not None and self._stdout.is_writable():
             self._answer.tick()
 
     def resume(self) -> None:
-        self.aside.resume()
+        self.reasoning_output.resume()
         if self._answer is not None:
             self._answer.resume()
 
-    def interrupt(self) -> None:
-        self.aside.interrupt()
+    def prepare_for_notice(self) -> None:
+        self.reasoning_output.prepare_for_notice()
         if self._answer is not None:
-            self._answer.lift()
+            self._answer.clear_tail()
 
     def finish(self, completion: Completion) -> None:
         """The last rows, for good; raises as Stream.write."""
         self._end_answer()
 
     def close(self) -> None:
-        self.aside.close()
+        self.reasoning_output.close()
         self._end_answer()
 
     def _end_answer(self) -> None:
@@ -100,7 +102,7 @@ class Screen(Renderer):
             answer.end()
 
 
-def live_markdown() -> type[LiveMarkdown]:
+def load_live_markdown() -> type[LiveMarkdown]:
     """The class, with the parser and all: 35 ms, so not before the request is on its way."""
     from .markdown.live import LiveMarkdown
 

@@ -7,36 +7,40 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells
 
-from .spans import Row, Span, joined
+from .spans import Row, Span, merge_and_trim
 
-NARROWEST = 4  # cells; a narrower place gets rows that are too wide, and the terminal wraps them
-WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
-WIDE += "\U00020000-\U0003fffd"
+MIN_WRAP_CELLS = (
+    4  # cells; a narrower place gets rows that are too wide, and the terminal wraps them
+)
+WIDE_RANGES = (
+    "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
+)
+WIDE_RANGES += "\U00020000-\U0003fffd"
 # What may not begin a row stays with the ideograph before it.
-CLOSING = "、。，．！？：；」』）】》〉”’…,.!?;:)\\]"
-WORD = re.compile(f"[{WIDE}][{CLOSING}]* *|[^ {WIDE}]+ *| +")
+CLOSING_PUNCTUATION = "、。，．！？：；」』）】》〉”’…,.!?;:)\\]"
+WORD_PATTERN = re.compile(f"[{WIDE_RANGES}][{CLOSING_PUNCTUATION}]* *|[^ {WIDE_RANGES}]+ *| +")
 
 
 def wrap(spans: Sequence[Span], width: int) -> list[Row]:
     """Rows of at most `width` cells; a newline in the text ends a row. No text: no row."""
-    width = max(width, NARROWEST)
+    width = max(width, MIN_WRAP_CELLS)
     text = "".join(one for one, _ in spans)
     if not text:
         return []
     if "\n" not in text and cell_len(text) <= width:
-        return [joined(spans)]
+        return [merge_and_trim(spans)]
     places: list[tuple[int, int]] = []
     offset = 0
     for line in text.split("\n"):
-        places += [(offset + start, offset + end) for start, end in breaks(line, width)]
+        places += [(offset + start, offset + end) for start, end in find_breaks(line, width)]
         offset += len(line) + 1
-    return cuts(spans, places)
+    return cut_spans(spans, places)
 
 
-def breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
+def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
     """Where each row of a line begins and ends, in characters."""
     start = end = used = 0
-    for word in WORD.finditer(line):
+    for word in WORD_PATTERN.finditer(line):
         bare = word[0].rstrip(" ")
         size = cell_len(bare)
         if used and used + size > width:
@@ -52,11 +56,11 @@ def breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
     yield start, end
 
 
-def cuts(spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> list[Row]:
+def cut_spans(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Row]:
     """The characters from each start to its end; the places stand in order."""
     rows: list[Row] = []
     number = at = 0  # the span that is looked at, and where it begins
-    for start, end in places:
+    for start, end in ranges:
         while number < len(spans) and at + len(spans[number][0]) <= start:
             at += len(spans[number][0])
             number += 1
@@ -67,7 +71,7 @@ def cuts(spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> list[Row]:
             made.append((text[max(start - begins, 0) : end - begins], style))
             begins += len(text)
             ahead += 1
-        rows.append(joined(made))
+        rows.append(merge_and_trim(made))
     return rows
 
 
@@ -75,7 +79,7 @@ def fold(row: Row, width: int) -> list[Row]:
     """A row that is too wide as several, cut where the terminal would; tabs become spaces."""
     text = "".join(one for one, _ in row)
     if "\t" in text:
-        row = without_tabs(row)
+        row = expand_tabs(row)
         text = "".join(one for one, _ in row)
     if cell_len(text) <= width:
         return [row]
@@ -84,10 +88,10 @@ def fold(row: Row, width: int) -> list[Row]:
     for piece in chop_cells(text, max(width, 2)):
         places.append((start, start + len(piece)))
         start += len(piece)
-    return cuts(row, places)
+    return cut_spans(row, places)
 
 
-def without_tabs(row: Row) -> Row:
+def expand_tabs(row: Row) -> Row:
     """Tabs as the spaces that they look like."""
     made: list[Span] = []
     at = 0
@@ -96,4 +100,4 @@ def without_tabs(row: Row) -> Row:
             shown = " " * (8 - at % 8) if part == "\t" else part
             at += cell_len(shown)
             made.append((shown, style))
-    return joined(made)
+    return merge_and_trim(made)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
-from ..errors import not_installed
+from ..errors import missing_package_error
 
 if TYPE_CHECKING:
-    from .base import Carrier
+    from .base import Transport
 
 # What `transport = "sdk"` means for an adapter's `sdk`: (module, class).
-SDKS = {"openai": ("openai_sdk", "OpenAICarrier"), "google": ("google_sdk", "GoogleCarrier")}
+SDK_TRANSPORTS = {
+    "openai": ("openai_sdk", "OpenAITransport"),
+    "google": ("google_sdk", "GoogleTransport"),
+}
 
 
-def carrier_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) -> Carrier:
+def transport_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) -> Transport:
     """The way to an endpoint that the profile's `transport` names, imported here and now.
 
     `sdk`: the key in SDKS of the one that speaks this adapter's protocol. `client`: the SDK's own
@@ -25,17 +28,17 @@ def carrier_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) ->
         ConfigError: the SDK is not installed, or `client` is none of its clients.
     """
     if profile.transport == "http":
-        from .http import Client
+        from .http import HTTPTransport
 
-        return Client(profile, endpoint.url)
-    module, class_name = SDKS[sdk]
+        return HTTPTransport(profile, endpoint.url)
+    module, class_name = SDK_TRANSPORTS[sdk]
     try:
         made: Any = getattr(import_module(f".{module}", __name__), class_name)
     except ImportError as error:
-        missing = not_installed(error)
+        missing = missing_package_error(error)
         if missing is None:
             raise
         missing.where = 'transport = "sdk"'
         raise missing from None
-    carrier: Carrier = made(profile, endpoint, *client)
-    return carrier
+    transport: Transport = made(profile, endpoint, *client)
+    return transport

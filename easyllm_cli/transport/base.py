@@ -17,11 +17,11 @@ from typing import Any, Protocol
 from .._version import __version__
 from ..errors import MalformedAnswer, NetworkError
 from ..secret import Secret
-from .network_errors import is_http_error, network_error
-from .response_errors import from_response, shortened
-from .timeouts import Patience
+from .network_errors import is_httpx_error, network_error
+from .response_errors import error_from_response, redact_and_shorten
+from .timeouts import ResponseTimer
 
-ERROR_BODY_CAP = 1024 * 1024
+MAX_ERROR_BODY_BYTES = 1024 * 1024
 FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
 
 
@@ -36,9 +36,9 @@ class Request:
     url: str
     headers: dict[str, str | Secret] = field(default_factory=dict)
     body: dict[str, Any] | None = None
-    address: str = ""
+    resolved_address: str = ""
 
-    def revealed_headers(self) -> dict[str, str]:
+    def reveal_headers(self) -> dict[str, str]:
         shown = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self.headers.items()
@@ -47,26 +47,26 @@ class Request:
             shown["Content-Type"] = "application/json"
         return {**FIXED_HEADERS, **shown}
 
-    def content(self) -> bytes | None:
+    def encode_body(self) -> bytes | None:
         if self.body is None:
             return None
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class Answer:
+class Response:
     """A response whose head is read; its body comes in pieces, from an async generator."""
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], url: str, coming: Any, patience: Patience
+        self, status: int, headers: Mapping[str, str], url: str, chunks: Any, timer: ResponseTimer
     ) -> None:
         self.status = status
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         self.url = url
-        self._coming = coming
-        self._patience = patience
+        self._chunks = chunks
+        self._timer = timer
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def iter_bytes(self) -> AsyncIterator[bytes]:
         """The body's bytes as they arrive.
 
         Raises:
@@ -75,31 +75,31 @@ class Answer:
         """
         try:
             while True:
-                piece = await self._patience.wait(anext(self._coming, b""))
+                piece = await self._timer.wait(anext(self._chunks, b""))
                 if not piece:
                     return
                 yield piece
         except Exception as error:
-            if not is_http_error(error):
+            if not is_httpx_error(error):
                 raise
             raise network_error(error, self.url) from error
         finally:
-            await self._coming.aclose()
+            await self._chunks.aclose()
 
-    async def body(self, cap: int) -> bytes:
+    async def read_body(self, max_bytes: int) -> bytes:
         """The whole body; what lies past `cap` bytes is left unread."""
         held = bytearray()
-        async for piece in self.pieces():
+        async for piece in self.iter_bytes():
             held += piece
-            if len(held) > cap:
+            if len(held) > max_bytes:
                 break
-        return bytes(held[:cap])
+        return bytes(held[:max_bytes])
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """A way to one endpoint, kept for the next request."""
 
-    def open(self, request: Request, patience: Patience) -> AbstractAsyncContextManager[Answer]:
+    def open(self, request: Request, timer: ResponseTimer) -> AbstractAsyncContextManager[Response]:
         """Send a request; the answer, whose status is 2xx, is closed when the block is left.
 
         Raises:
@@ -110,46 +110,48 @@ class Carrier(Protocol):
         """Close every connection. The carrier may be used again afterwards."""
 
 
-def no_cookies() -> CookieJar:
+def rejecting_cookie_jar() -> CookieJar:
     """A jar for an HTTP client that takes nothing: by a cookie a server could tell that two
     requests come from one place."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 @asynccontextmanager
-async def accepted(response: Any, url: str, patience: Patience) -> AsyncIterator[Answer]:
+async def open_response(
+    http_response: Any, url: str, timer: ResponseTimer
+) -> AsyncIterator[Response]:
     """The answer in an HTTP client's response, which is closed when the block is left.
 
     Raises:
         EasyLLMError: the response is no answer, by its class.
     """
     try:
-        coming = response.aiter_raw()
-        answer = Answer(response.status_code, response.headers, url, coming, patience)
-        await accept(answer)
+        coming = http_response.aiter_raw()
+        answer = Response(http_response.status_code, http_response.headers, url, coming, timer)
+        await raise_for_status(answer)
         yield answer
     finally:
-        patience.stop()
-        await response.aclose()
+        timer.stop()
+        await http_response.aclose()
 
 
-async def accept(answer: Answer) -> None:
+async def raise_for_status(response: Response) -> None:
     """Raise for everything that is no answer: any status but 2xx, and a compressed body."""
-    if not 200 <= answer.status < 300:
+    if not 200 <= response.status < 300:
         try:
-            body = await answer.body(ERROR_BODY_CAP)
+            body = await response.read_body(MAX_ERROR_BODY_BYTES)
         except NetworkError:
             body = b""  # the status alone tells enough
-        if is_compressed(answer.headers):
+        if is_compressed(response.headers):
             body = b""  # never unpacked: a megabyte may hold a gigabyte; and no words for people
-        raise from_response(answer.status, answer.headers, body)
-    refuse_compressed(answer.headers)
+        raise error_from_response(response.status, response.headers, body)
+    refuse_compressed(response.headers)
 
 
 def refuse_compressed(headers: Mapping[str, str]) -> None:
     """Raise MalformedAnswer for a compressed body; `headers` have lower-case names."""
     if is_compressed(headers):
-        encoding = shortened(headers["content-encoding"])
+        encoding = redact_and_shorten(headers["content-encoding"])
         raise MalformedAnswer(f"the server sent {encoding} although we asked for plain bytes")
 
 

@@ -12,18 +12,20 @@ from typing import Any
 
 from ..errors import MalformedAnswer
 
-SMALL = 256 * 1024  # bytes: what is shorter cannot cost much
+MAX_UNCHECKED_BYTES = 256 * 1024  # bytes: what is shorter cannot cost much
 # Bytes of memory that a body's values may take. Log probabilities of 8,000 tokens with twenty
 # alternatives each take nine tenths of it, a list of 10,000 models as OpenRouter's two thirds.
-MOST = 118_000_000
-MOST_NAMES = 50_000  # different keys: each costs much more than one that was seen before
-WIDE_CAP = 8 * 1024 * 1024  # one character beyond U+FFFF makes a whole string four bytes wide
-WIDE = rb"[\xf0-\xf4]|\\u[dD][89abAB]"
-STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-SOME = rb'(?:[^"]{1,4096}+|%b){1,1000}+|"' % STRING  # never ends inside a string
-NAMED = rb"(%b)\s*+:|%b" % (STRING, STRING)
+MAX_MEMORY_BYTES = 118_000_000
+MAX_DISTINCT_KEYS = 50_000  # different keys: each costs much more than one that was seen before
+MAX_NON_BMP_BYTES = (
+    8 * 1024 * 1024
+)  # one character beyond U+FFFF makes a whole string four bytes wide
+NON_BMP_CHARACTER = rb"[\xf0-\xf4]|\\u[dD][89abAB]"
+JSON_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+JSON_SEGMENT = rb'(?:[^"]{1,4096}+|%b){1,1000}+|"' % JSON_STRING  # never ends inside a string
+KEY_OR_STRING = rb"(%b)\s*+:|%b" % (JSON_STRING, JSON_STRING)
 # What CPython keeps one of, however often it comes.
-SHARED = rb"(?<=[\[,:\s])(?:25[0-6]|2[0-4]\d|1\d\d|\d\d?|true|false|null)(?=[\],}\s])"
+INTERNED_VALUE = rb"(?<=[\[,:\s])(?:25[0-6]|2[0-4]\d|1\d\d|\d\d?|true|false|null)(?=[\],}\s])"
 
 
 def parse_json(data: bytes | bytearray) -> Any:
@@ -33,53 +35,61 @@ def parse_json(data: bytes | bytearray) -> Any:
         ValueError, RecursionError: it is no JSON.
         MalformedAnswer: there is more structure in it than in any answer, or it is too wide.
     """
-    refuse_dense(data)
+    require_bounded_memory(data)
     return json.loads(data.decode("utf-8", "replace"))
 
 
-def refuse_dense(data: bytes | bytearray) -> None:
+def require_bounded_memory(data: bytes | bytearray) -> None:
     """Raise MalformedAnswer for what would take far more memory than its bytes."""
     size = len(data)
-    if size < SMALL:
+    if size < MAX_UNCHECKED_BYTES:
         return
-    if size > WIDE_CAP and re.search(WIDE, data):
+    if size > MAX_NON_BMP_BYTES and re.search(NON_BMP_CHARACTER, data):
         raise MalformedAnswer(
-            f"the answer's body is longer than {WIDE_CAP >> 20} MiB, with characters beyond U+FFFF"
+            f"the answer's body is longer than {MAX_NON_BMP_BYTES >> 20} MiB, with characters "
+            "beyond U+FFFF"
         )
     # An upper bound: marks inside strings are counted, too.
     names = data.count(b":")
-    if names <= MOST_NAMES and _cost(data, data.count(b'"') // 2) + size <= MOST:
+    if (
+        names <= MAX_DISTINCT_KEYS
+        and _estimate_memory_bytes(data, data.count(b'"') // 2) + size <= MAX_MEMORY_BYTES
+    ):
         return
-    if _is_dense(data):
+    if _is_over_memory_limit(data):
         raise MalformedAnswer("the server sent JSON of more structure than an answer has")
 
 
-def _is_dense(data: bytes | bytearray) -> bool:
+def _is_over_memory_limit(data: bytes | bytearray) -> bool:
     """Whether the values take more than MOST: counted without what is inside strings."""
     cost = 0
     names: set[bytes] = set()
-    for found in re.finditer(SOME, data, re.DOTALL):
+    for found in re.finditer(JSON_SEGMENT, data, re.DOTALL):
         some = found[0]
-        bare = re.sub(STRING, b'"', some, flags=re.DOTALL)
-        cost += _cost(bare, bare.count(b'"'), len(re.findall(SHARED, bare)))
+        bare = re.sub(JSON_STRING, b'"', some, flags=re.DOTALL)
+        cost += _estimate_memory_bytes(
+            bare, bare.count(b'"'), len(re.findall(INTERNED_VALUE, bare))
+        )
         cost += len(some) - len(bare)
-        names.update(re.findall(NAMED, some, re.DOTALL))  # b"" for a string that is no key
-        if cost > MOST or len(names) > MOST_NAMES:
+        names.update(re.findall(KEY_OR_STRING, some, re.DOTALL))  # b"" for a string that is no key
+        if cost > MAX_MEMORY_BYTES or len(names) > MAX_DISTINCT_KEYS:
             return True
     return False
 
 
-def _cost(marks: bytes | bytearray, strings: int, shared: int = 0) -> int:
+def _estimate_memory_bytes(
+    data: bytes | bytearray, string_count: int, interned_count: int = 0
+) -> int:
     """Bytes of memory in CPython, rounded up: each value, and its place in what holds it.
 
     `strings`: those that are keys included. `shared`: values that cost their place alone.
     """
-    names = marks.count(b":")
-    texts = max(0, strings - names)
+    names = data.count(b":")
+    texts = max(0, string_count - names)
     # Every value but the first in its array or object stands behind a comma.
-    others = max(0, marks.count(b",") - texts)
-    shared = min(shared, others)
+    others = max(0, data.count(b",") - texts)
+    interned_count = min(interned_count, others)
     return (
-        192 * marks.count(b"{") + 96 * marks.count(b"[") + 42 * names + 73 * texts
-        + 60 * (others - shared) + 12 * shared
+        192 * data.count(b"{") + 96 * data.count(b"[") + 42 * names + 73 * texts
+        + 60 * (others - interned_count) + 12 * interned_count
     )  # fmt: skip

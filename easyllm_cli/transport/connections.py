@@ -24,94 +24,94 @@ class Closable(Protocol):
     async def aclose(self) -> None: ...
 
 
-CLOSED_HERE = "closed"  # the code of the error: nobody else is asked, either
+CLOSED_LOCALLY = "closed"  # the code of the error: nobody else is asked, either
 
 
 @contextmanager
-def telling_who_closed(thing: Closable) -> Iterator[None]:
+def report_local_close(client: Closable) -> Iterator[None]:
     """An answer whose client we closed ourselves fails by our word, and is not tried again."""
     try:
         yield
     except (NetworkError, IncompleteAnswer) as error:
-        if thing.is_closed and not isinstance(error, MalformedAnswer):
+        if client.is_closed and not isinstance(error, MalformedAnswer):
             begun = isinstance(error, IncompleteAnswer)
             error.message = "this program closed the connection (aclose)"
             error.message = f"the answer was cut: {error.message}" if begun else error.message
-            error.hint, error.retryable, error.code = "", False, CLOSED_HERE
+            error.hint, error.retryable, error.code = "", False, CLOSED_LOCALLY
         raise
 
 
-Kept = TypeVar("Kept", bound=Closable)
+ClientT = TypeVar("ClientT", bound=Closable)
 
 
-class _Loop:
+class _LoopResources:
     """What is open in one event loop."""
 
     def __init__(self) -> None:
-        self.things: set[Closable] = set()
+        self.resources: set[Closable] = set()
         self.tasks: set[asyncio.Task[None]] = set()
-        self._generator = self._at_the_end()
+        self._generator = self._close_at_loop_end()
         with suppress(StopIteration):  # up to its `yield`: from here on the loop knows it
             self._generator.asend(None).send(None)
 
-    async def _at_the_end(self) -> AsyncGenerator[None, None]:
+    async def _close_at_loop_end(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            for thing in list(self.things):
+            for thing in list(self.resources):
                 await self.close(thing)
-            _loops.pop(asyncio.get_running_loop(), None)
+            _resources_by_loop.pop(asyncio.get_running_loop(), None)
 
-    async def close(self, thing: Closable) -> None:
-        await thing.aclose()
-        self.things.discard(thing)
+    async def close(self, resource: Closable) -> None:
+        await resource.aclose()
+        self.resources.discard(resource)
 
-    def begin_to_close(self, thing: Closable) -> None:
-        task = asyncio.create_task(self.close(thing))
+    def start_closing(self, resource: Closable) -> None:
+        task = asyncio.create_task(self.close(resource))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
-_loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
+_resources_by_loop: dict[asyncio.AbstractEventLoop, _LoopResources] = {}
 
 
-def close_with_loop(thing: Closable) -> None:
+def close_with_loop(resource: Closable) -> None:
     """Close it when the running loop ends, if nobody has done so before."""
-    for loop in [one for one in list(_loops) if one.is_closed()]:
-        _loops.pop(loop, None)  # closed by hand: without asking the generators
+    for loop in [one for one in list(_resources_by_loop) if one.is_closed()]:
+        _resources_by_loop.pop(loop, None)  # closed by hand: without asking the generators
     loop = asyncio.get_running_loop()
-    if loop not in _loops:
-        _loops[loop] = _Loop()
-    _loops[loop].things.add(thing)
+    if loop not in _resources_by_loop:
+        _resources_by_loop[loop] = _LoopResources()
+    _resources_by_loop[loop].resources.add(resource)
 
 
-def close_soon(thing: Closable, loop: asyncio.AbstractEventLoop) -> None:
+def close_soon(resource: Closable, loop: asyncio.AbstractEventLoop) -> None:
     """Close it in its loop, without waiting; from any thread, also where no loop is running."""
-    known = _loops.get(loop)
+    known = _resources_by_loop.get(loop)
     if known is not None:
         with suppress(RuntimeError):  # the loop is closed: so is what it held
-            loop.call_soon_threadsafe(known.begin_to_close, thing)
+            loop.call_soon_threadsafe(known.start_closing, resource)
 
 
-async def close_now(thing: Closable) -> None:
+async def close_now(resource: Closable) -> None:
     """Close it, and look after it no longer."""
-    known = _loops.get(asyncio.get_running_loop())
-    await (known.close(thing) if known else thing.aclose())
+    known = _resources_by_loop.get(asyncio.get_running_loop())
+    await (known.close(resource) if known else resource.aclose())
 
 
-class Connections(Generic[Kept]):
+class LoopBoundClient(Generic[ClientT]):
     """An HTTP client of the event loop that asked for it, kept: another loop gets a new one."""
 
-    def __init__(self, make: Callable[[], Kept]) -> None:
+    def __init__(self, make: Callable[[], ClientT]) -> None:
         self._make = make
-        self._client: Kept | None = None
+        self._client: ClientT | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __del__(self) -> None:
         if self._client is not None and self._loop is not None:
             close_soon(self._client, self._loop)
 
-    def client(self) -> Kept:
+    def get(self) -> ClientT:
         """The client of the running loop. Raises what `make` raises."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._client.is_closed or self._loop is not loop:

@@ -17,19 +17,19 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import unquote
 
-from ..config.credentials import refuse_plain
+from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
 from ..errors import AuthError, ConfigError, EasyLLMError, MalformedAnswer, NetworkError
 from ..vendors import VENDORS
-from .base import ERROR_BODY_CAP, Answer, Request, refuse_compressed
-from .network import Route
+from .base import MAX_ERROR_BODY_BYTES, Request, Response, refuse_compressed
+from .network import NetworkSettings
 from .network_errors import network_error
-from .response_errors import from_response, shortened
-from .timeouts import Patience
+from .response_errors import error_from_response, redact_and_shorten
+from .timeouts import ResponseTimer
 
 
-async def in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def iterate_in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces; an empty one ends them. Raises what the iterator raises.
 
     A blocking call cannot be interrupted: who leaves early must end the iterator himself. The
@@ -45,7 +45,7 @@ async def in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     def read() -> None:
         last: bytes | Exception = b""
         try:
-            for piece in pieces:
+            for piece in chunks:
                 hand_over(piece)
         except Exception as error:
             last = error
@@ -68,33 +68,35 @@ with warnings.catch_warnings():
     from google.auth.transport.requests import Request as TokenRequest
     from google.protobuf.json_format import MessageToJson, ParseError
 
-REST = language.GenerativeServiceClient.get_transport_class("rest")
-VERSION = "/v1beta"  # the one that this client speaks
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+GoogleRestTransport = language.GenerativeServiceClient.get_transport_class("rest")
+API_VERSION_PATH = "/v1beta"  # the one that this client speaks
+OAUTH_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 NO_KEY_HINT = "export GEMINI_API_KEY=your-key, or GOOGLE_APPLICATION_CREDENTIALS=FILE"
 KEY_HEADERS = ("x-goog-api-key", "authorization")
-MOMENT = 1.0  # seconds that the thread waits longer than we do, so that it ends by itself
+THREAD_GRACE_SECONDS = (
+    1.0  # seconds that the thread waits longer than we do, so that it ends by itself
+)
 
 
-class GoogleCarrier:
+class GoogleTransport:
     """Calls of one endpoint; each has a thread and a connection of its own."""
 
     def __init__(self, profile: Profile, endpoint: Endpoint) -> None:
         """Raises ConfigError for an endpoint of another version than v1beta."""
-        if not endpoint.url.endswith(VERSION):
+        if not endpoint.url.endswith(API_VERSION_PATH):
             raise ConfigError(
-                f'transport = "sdk" speaks {VERSION[1:]} only',
+                f'transport = "sdk" speaks {API_VERSION_PATH[1:]} only',
                 where=endpoint.url,
-                hint=f"let the endpoint end in {VERSION}, or leave transport out",
+                hint=f"let the endpoint end in {API_VERSION_PATH}, or leave transport out",
             )
         self.profile = profile
         self.endpoint = endpoint
-        self.route = Route(profile, endpoint.url)
-        self._found: Any = None
-        self._looking = threading.Lock()
+        self.network = NetworkSettings(profile, endpoint.url)
+        self._default_credentials: Any = None
+        self._credentials_lock = threading.Lock()
 
     @asynccontextmanager
-    async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
+    async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
         """Start the call; what fails is raised where its frames are read.
 
         Raises:
@@ -105,20 +107,22 @@ class GoogleCarrier:
 
         def sent() -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(patience.sent)
+                loop.call_soon_threadsafe(timer.mark_sent)
 
-        patience.connecting(max(self.route.connect, patience.first_token))  # and fetching a token
-        call = _Call(self, request, patience, sent)
+        timer.start_connecting(
+            max(self.network.connect_timeout, timer.first_token)
+        )  # and fetching a token
+        call = _ThreadedRequest(self, request, timer, sent)
         try:
-            yield Answer(200, {}, request.url, in_thread(call.frames()), patience)
+            yield Response(200, {}, request.url, iterate_in_thread(call.iter_frames()), timer)
         finally:
-            patience.stop()
+            timer.stop()
             call.stop()
 
     async def aclose(self) -> None:
         """Nothing to close: connections end with their calls."""
 
-    def credentials(self, request: Request, token_request: Any) -> Any:
+    def resolve_credentials(self, request: Request, token_request: Any) -> Any:
         """Nobody's where the request names a key, else the application's default ones.
 
         Like a provider's key, a token goes to Google's own host, or to the endpoint that
@@ -127,32 +131,34 @@ class GoogleCarrier:
         own = self.endpoint.host in VENDORS["gemini"].hosts or self.endpoint.variable
         if not own or any(name.lower() in KEY_HEADERS for name in request.headers):
             return AnonymousCredentials()
-        refuse_plain(self.profile, self.endpoint)
-        with self._looking:
-            if self._found is None:
-                self._found, _ = google.auth.default(scopes=SCOPES, request=token_request)
-        return self._found
+        refuse_key_over_http(self.profile, self.endpoint)
+        with self._credentials_lock:
+            if self._default_credentials is None:
+                self._default_credentials, _ = google.auth.default(
+                    scopes=OAUTH_SCOPES, request=token_request
+                )
+        return self._default_credentials
 
 
-class _Call:
+class _ThreadedRequest:
     """One request, made and read in a thread; `stop` ends it from outside, `sent` is told when
     the request is out."""
 
     def __init__(
         self,
-        carrier: GoogleCarrier,
+        transport: GoogleTransport,
         request: Request,
-        patience: Patience,
-        sent: Callable[[], None],
+        timer: ResponseTimer,
+        on_sent: Callable[[], None],
     ) -> None:
-        self.carrier = carrier
+        self.transport = transport
         self.request = request
-        self.seconds = max(patience.first_token, patience.idle) + MOMENT
-        self.sent = sent
+        self.read_timeout_seconds = max(timer.first_token, timer.idle) + THREAD_GRACE_SECONDS
+        self.on_sent = on_sent
         self._session: _Session | None = None
         self.stopped = threading.Event()
 
-    def frames(self) -> Iterator[bytes]:
+    def iter_frames(self) -> Iterator[bytes]:
         """A streamed answer as server-sent events, anything else as one body.
 
         Raises:
@@ -161,11 +167,11 @@ class _Call:
         came = False  # known here: the event loop may not have read the frame yet
         try:
             with _Session(self) as self._session:
-                for frame in self._answer(self._session):
+                for frame in self._iter_response(self._session):
                     came = True
                     yield frame
         except Exception as error:
-            ours = _translated(error, self.carrier)
+            ours = _translate_error(error, self.transport)
             if ours is None and came:  # what came may be no more than a part
                 ours = NetworkError("the list of frames ended too early")
             if ours is not None:
@@ -175,95 +181,102 @@ class _Call:
         """A thread that reads the answer finds its end; one that waits for it gives up then."""
         self.stopped.set()
         if self._session is not None:
-            self._session.hang_up()
+            self._session.shut_down_response()
 
-    def _answer(self, session: _Session) -> Iterator[bytes]:
+    def _iter_response(self, session: _Session) -> Iterator[bytes]:
         if self.request.body is None:
             yield session.get(self.request.url).content
             return
-        base = self.carrier.endpoint.url
+        base = self.transport.endpoint.url
         name, _, verb = self.request.url.removeprefix(f"{base}/models/").partition(":")
-        asked = _message({"model": f"models/{unquote(name)}", **self.request.body})
-        rest = REST(host=base.removesuffix(VERSION), credentials=AnonymousCredentials())
+        asked = _message_from_body({"model": f"models/{unquote(name)}", **self.request.body})
+        rest = GoogleRestTransport(
+            host=base.removesuffix(API_VERSION_PATH), credentials=AnonymousCredentials()
+        )
         rest._session = session  # its own follows redirects and sends thrice
         if not verb.startswith("stream"):
-            yield _json(rest.generate_content(asked))
+            yield _json_from_message(rest.generate_content(asked))
             return
         for frame in rest.stream_generate_content(asked):
-            yield b"data: " + _json(frame) + b"\n\n"
+            yield b"data: " + _json_from_message(frame) + b"\n\n"
 
 
 class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is not installed
     """One request: no redirect, no second try after a 401, a refusal in our own words."""
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, threaded_request: _ThreadedRequest) -> None:
         tokens = TokenRequest()
-        _lead(tokens.session, call.carrier.route)
-        found = call.carrier.credentials(call.request, tokens)
+        _configure_session(tokens.session, threaded_request.transport.network)
+        found = threaded_request.transport.resolve_credentials(threaded_request.request, tokens)
         super().__init__(found, refresh_status_codes=(), auth_request=tokens)
-        _lead(self, call.carrier.route)
+        _configure_session(self, threaded_request.transport.network)
         for adapter in self.adapters.values():
-            _tell(adapter, call.sent)
-        self._sent = call.request  # its key is revealed where it is sent: see openai_sdk
-        self._limits = (call.carrier.route.connect, call.seconds)
-        self._stopped = call.stopped
-        self._answer: Any = None
+            _notify_when_sent(adapter, threaded_request.on_sent)
+        self._api_request = (
+            threaded_request.request
+        )  # its key is revealed where it is sent: see openai_sdk
+        self._timeouts = (
+            threaded_request.transport.network.connect_timeout,
+            threaded_request.read_timeout_seconds,
+        )
+        self._stopped = threaded_request.stopped
+        self._response: Any = None
 
     def request(
         self, method: str, url: str, data: Any = None, headers: Any = None, **options: Any
     ) -> Any:
         """The response to one request; raises EasyLLMError for any status but 2xx."""
-        options |= {"timeout": self._limits, "allow_redirects": False, "stream": True}
-        self._refuse_if_left()  # while a token was fetched
-        self._answer = answer = super().request(
-            method, url, data, {**(headers or {}), **self._sent.revealed_headers()}, **options
+        options |= {"timeout": self._timeouts, "allow_redirects": False, "stream": True}
+        self._raise_if_stopped()  # while a token was fetched
+        self._response = answer = super().request(
+            method, url, data, {**(headers or {}), **self._api_request.reveal_headers()}, **options
         )
-        self._refuse_if_left()
+        self._raise_if_stopped()
         named = {name.lower(): value for name, value in answer.headers.items()}
         if not 200 <= answer.status_code < 300:
             body = bytearray()
             with suppress(OSError):  # cut: the status alone tells enough
                 for piece in answer.iter_content(65536):
                     body += piece
-                    if len(body) >= ERROR_BODY_CAP:
+                    if len(body) >= MAX_ERROR_BODY_BYTES:
                         break
-            raise from_response(answer.status_code, named, bytes(body))
+            raise error_from_response(answer.status_code, named, bytes(body))
         refuse_compressed(named)
         return answer
 
-    def _refuse_if_left(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
             raise NetworkError("nobody waits for the answer any more")
 
-    def hang_up(self) -> None:
+    def shut_down_response(self) -> None:
         """From another thread: whoever reads the answer finds its end."""
-        if self._answer is not None:
+        if self._response is not None:
             with suppress(Exception):  # it may be over, in any of several ways
-                self._answer.raw.shutdown()
+                self._response.raw.shutdown()
 
     def close(self) -> None:
         """The connection too, of an answer that was not read to its end."""
-        if self._answer is not None:
-            self._answer.close()
+        if self._response is not None:
+            self._response.close()
         super().close()
 
 
-def _lead(session: Any, route: Route) -> None:
+def _configure_session(session: Any, network: NetworkSettings) -> None:
     """Make a session of `requests` go the profile's way, and read no other variables."""
     session.headers["Connection"] = "close"  # urllib3 ends a kept one with its pool, who knows when
     session.trust_env = False  # its own reading takes a key from ~/.netrc, too
-    session.proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
-    if route.ca_bundle:
-        route.trust()  # raises for one that cannot be read
-    session.verify = route.ca_bundle or os.environ.get("SSL_CERT_FILE") or True
+    session.proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else {}
+    if network.ca_bundle:
+        network.tls_verification()  # raises for one that cannot be read
+    session.verify = network.ca_bundle or os.environ.get("SSL_CERT_FILE") or True
 
 
-def _tell(adapter: Any, sent: Callable[[], None]) -> None:
+def _notify_when_sent(adapter: Any, on_sent: Callable[[], None]) -> None:
     """Make an adapter of `requests` call `sent` whenever a request is out: connected, through a
     proxy too, and written."""
     find = getattr(adapter, "get_connection_with_tls_context", None)
     if find is None:  # requests before 2.32: connecting counts as waiting
-        sent()
+        on_sent()
         return
 
     def telling(*args: Any, **options: Any) -> Any:
@@ -271,7 +284,7 @@ def _tell(adapter: Any, sent: Callable[[], None]) -> None:
 
         class Telling(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # of urllib3
             def getresponse(self, *args: Any, **options: Any) -> Any:
-                sent()
+                on_sent()
                 return super().getresponse(*args, **options)
 
         pool.ConnectionCls = Telling
@@ -280,7 +293,7 @@ def _tell(adapter: Any, sent: Callable[[], None]) -> None:
     adapter.get_connection_with_tls_context = telling
 
 
-def _message(body: dict[str, Any]) -> Any:
+def _message_from_body(body: dict[str, Any]) -> Any:
     """The request as the client's own message.
 
     Raises:
@@ -289,21 +302,21 @@ def _message(body: dict[str, Any]) -> Any:
     try:
         return language.GenerateContentRequest.from_json(json.dumps(body))
     except ParseError as error:
-        words = shortened(str(error).partition("\n")[0])
+        words = redact_and_shorten(str(error).partition("\n")[0])
         raise ConfigError(
             f"google-generativeai cannot send this: {words}",
             hint='leave it out, or use transport = "http"',
         ) from None
 
 
-def _json(message: Any) -> bytes:
+def _json_from_message(message: Any) -> bytes:
     """A message in the words of the REST API, as our decoder reads them."""
     return str(MessageToJson(type(message).pb(message), indent=None)).encode()
 
 
-def _translated(error: Exception, carrier: GoogleCarrier) -> Exception | None:
+def _translate_error(error: Exception, transport: GoogleTransport) -> Exception | None:
     """Our error for one of google's or requests'; None = the list of frames just ended."""
-    url, words = carrier.endpoint.url, shortened(str(error).partition("\n")[0])
+    url, words = transport.endpoint.url, redact_and_shorten(str(error).partition("\n")[0])
     match error:
         case EasyLLMError():
             return error
@@ -314,7 +327,7 @@ def _translated(error: Exception, carrier: GoogleCarrier) -> Exception | None:
         case exceptions.GoogleAuthError():
             return AuthError(f"application-default credentials were refused: {words}")
         case OSError():  # every failure of requests is one
-            return network_error(error, url, carrier.route.proxy_address)
+            return network_error(error, url, transport.network.proxy_address)
         case ValueError() if str(error).startswith("Unfinished stream"):
             return None
         case ValueError() | ParseError():

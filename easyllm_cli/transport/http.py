@@ -13,14 +13,14 @@ import httpx2 as httpx
 
 from ..config.profile import Profile
 from ..errors import ConfigError
-from .base import Answer, Request, accepted, no_cookies
-from .connections import Connections, telling_who_closed
-from .network import Route
-from .network_errors import is_http_error, network_error, unusable_proxy
-from .timeouts import Patience
+from .base import Request, Response, open_response, rejecting_cookie_jar
+from .connections import LoopBoundClient, report_local_close
+from .network import NetworkSettings
+from .network_errors import is_httpx_error, network_error, proxy_error
+from .timeouts import ResponseTimer
 
 
-class Client:
+class HTTPTransport:
     """Connections to one endpoint, kept for the next request; `profile` says how to connect.
 
     They belong to the event loop that asked for them: another one gets new ones. There is no
@@ -28,66 +28,68 @@ class Client:
     """
 
     def __init__(self, profile: Profile, url: str) -> None:
-        self._route = Route(profile, url)
-        route = self._route  # not self: the connections end when nobody holds the client
+        self._network = NetworkSettings(profile, url)
+        route = self._network  # not self: the connections end when nobody holds the client
 
         def connect() -> httpx.AsyncClient:
             try:
                 return httpx.AsyncClient(
-                    verify=route.trust(),
-                    proxy=route.named_proxy or None,
+                    verify=route.tls_verification(),
+                    proxy=route.profile_proxy or None,
                     trust_env=route.uses_environment(),
                     follow_redirects=False,
-                    cookies=no_cookies(),
+                    cookies=rejecting_cookie_jar(),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-                    timeout=httpx.Timeout(None, connect=route.connect),
+                    timeout=httpx.Timeout(None, connect=route.connect_timeout),
                 )
             except Exception as error:
-                raise unusable_proxy(error) or error from None
+                raise proxy_error(error) or error from None
 
-        self._connections = Connections(connect)
+        self._http_client = LoopBoundClient(connect)
 
     @asynccontextmanager
-    async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
+    async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
         """Send a request; the answer is closed when the block is left.
 
         Raises:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
-        http = self._connections.client()
-        patience.connecting(self._route.connect)
+        http = self._http_client.get()
+        timer.start_connecting(self._network.connect_timeout)
         try:
-            made = _built(http, request, patience)
+            made = _build_request(http, request, timer)
         except httpx.InvalidURL as error:
             raise ConfigError(f"the endpoint is no usable URL: {error}") from None
-        with telling_who_closed(http):
+        with report_local_close(http):
             try:
-                response = await patience.wait(http.send(made, stream=True))
+                response = await timer.wait(http.send(made, stream=True))
             except Exception as error:
-                if not is_http_error(error):
+                if not is_httpx_error(error):
                     raise
-                raise network_error(error, request.url, self._route.proxy_address) from error
-            async with accepted(response, request.url, patience) as answer:
+                raise network_error(error, request.url, self._network.proxy_address) from error
+            async with open_response(response, request.url, timer) as answer:
                 yield answer
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
-        await self._connections.aclose()
+        await self._http_client.aclose()
 
 
-def _built(http: httpx.AsyncClient, request: Request, patience: Patience) -> httpx.Request:
+def _build_request(
+    client: httpx.AsyncClient, request: Request, timer: ResponseTimer
+) -> httpx.Request:
     """The request; with an address of its own it goes there, under the host's name all the same."""
     url = httpx.URL(request.url)
     named: dict[str, str] = {}
-    extensions: dict[str, Any] = {"trace": patience.trace}
-    if request.address:
+    extensions: dict[str, Any] = {"trace": timer.trace}
+    if request.resolved_address:
         named["Host"] = url.netloc.decode("ascii")
         extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate, too
-        url = url.copy_with(host=request.address)
-    return http.build_request(
+        url = url.copy_with(host=request.resolved_address)
+    return client.build_request(
         request.method,
         url,
-        headers={**request.revealed_headers(), **named},
-        content=request.content(),
+        headers={**request.reveal_headers(), **named},
+        content=request.encode_body(),
         extensions=extensions,
     )

@@ -15,39 +15,47 @@ from ..config.profile import Profile
 from ..errors import BusyError, EasyLLMError, NetworkError, RefusedError, UsageError
 from ..images import MAX_IMAGE_BYTES, Image
 from .base import Request
-from .http import Client
-from .timeouts import Patience, within
+from .http import HTTPTransport
+from .timeouts import ResponseTimer, timeout_with_grace
 
 # Where the last 32 bits are an IPv4 address that is reached in the end: IPv4-mapped (RFC 4291
 # §2.5.5.2), IPv4-compatible (§2.5.5.1) and the well-known prefix of NAT64 (RFC 6052).
-HOLDS_IPV4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))
+IPV4_EMBEDDING_NETWORKS = (
+    IPv6Network("::ffff:0:0/96"),
+    IPv6Network("::/96"),
+    IPv6Network("64:ff9b::/96"),
+)
 # NAT64 of somebody's own (RFC 8215) and Teredo (RFC 4380): who is reached cannot be told.
-NEVER = (IPv6Network("64:ff9b:1::/48"), IPv6Network("2001::/32"), IPv6Network("fec0::/10"))
+BLOCKED_NETWORKS = (
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2001::/32"),
+    IPv6Network("fec0::/10"),
+)
 
 
-def is_public(text: str) -> bool:
+def is_public_address(text: str) -> bool:
     """Whether an address, as a name lookup gives it, is one of the public internet's."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
-        if any(address in network for network in NEVER):
+        if any(address in network for network in BLOCKED_NETWORKS):
             return False
-        address = _inner(address)
+        address = _embedded_ipv4(address)
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-def _inner(address: IPv6Address) -> IPv4Address | IPv6Address:
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 one stands for, else the address itself."""
-    if any(address in network for network in HOLDS_IPV4):
+    if any(address in network for network in IPV4_EMBEDDING_NETWORKS):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.sixtofour or address
 
 
-FETCH_SECONDS = 30.0  # for a picture, its redirects and name lookups included
-MAX_HOPS = 5
-BY_HAND = "download the picture and name the file"
+DOWNLOAD_TIMEOUT_SECONDS = 30.0  # for a picture, its redirects and name lookups included
+MAX_REDIRECTS = 5
+MANUAL_DOWNLOAD_HINT = "download the picture and name the file"
 
 
-async def fetched(image: Image, profile: Profile) -> Image:
+async def download_image(image: Image, profile: Profile) -> Image:
     """The picture with its bytes; one that has them is given back as it is.
 
     `profile`: its proxy and ca_bundle are used, its key and headers are not sent.
@@ -58,53 +66,59 @@ async def fetched(image: Image, profile: Profile) -> Image:
     if not image.url:
         return image
     try:
-        async with within(FETCH_SECONDS):
-            found = Image.of_bytes(await _followed(image.url, profile), image.url)
+        async with timeout_with_grace(DOWNLOAD_TIMEOUT_SECONDS):
+            found = Image.of_bytes(await _follow_redirects(image.url, profile), image.url)
             return replace(found, detail=image.detail, cache_control=image.cache_control)
     except TimeoutError:
-        late = f"the picture did not come within {FETCH_SECONDS:g} s"
-        raise NetworkError(late, where=image.url[:80], hint=BY_HAND, retryable=False) from None
+        late = f"the picture did not come within {DOWNLOAD_TIMEOUT_SECONDS:g} s"
+        raise NetworkError(
+            late, where=image.url[:80], hint=MANUAL_DOWNLOAD_HINT, retryable=False
+        ) from None
     except (UsageError, NetworkError, BusyError) as error:
         error.where = error.where or image.url[:80]
         error.code = None  # it tells of the picture's server, not of the model's
-        error.hint = error.hint or BY_HAND
+        error.hint = error.hint or MANUAL_DOWNLOAD_HINT
         raise
     except EasyLLMError as error:
         said = f"HTTP {error.status}, {error.message}" if error.status else error.message
         raise UsageError(
-            f"the picture cannot be fetched: {said}", where=image.url[:80], hint=BY_HAND
+            f"the picture cannot be fetched: {said}",
+            where=image.url[:80],
+            hint=MANUAL_DOWNLOAD_HINT,
         ) from error
 
 
-async def _followed(url: str, profile: Profile) -> bytes:
+async def _follow_redirects(url: str, profile: Profile) -> bytes:
     """The bytes at the end of the redirects, at most one more than a picture may have."""
-    for _ in range(MAX_HOPS):
+    for _ in range(MAX_REDIRECTS):
         try:
-            return await _from_one_of(await public_addresses(url), url, profile)
+            return await _download_from_addresses(await resolve_public_addresses(url), url, profile)
         except RefusedError as error:
             if error.location is None:
                 raise
-            url = _joined(url, error.location)
-    raise UsageError(f"more than {MAX_HOPS} redirects")
+            url = _resolve_location(url, error.location)
+    raise UsageError(f"more than {MAX_REDIRECTS} redirects")
 
 
-def _joined(url: str, location: str) -> str:
+def _resolve_location(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
         return location  # no URL at all, which is said when it is looked at
 
 
-async def _from_one_of(addresses: list[str], url: str, profile: Profile) -> bytes:
+async def _download_from_addresses(addresses: list[str], url: str, profile: Profile) -> bytes:
     """The bytes of one URL, from the first address that can be connected to."""
-    client = Client(profile, url)
+    client = HTTPTransport(profile, url)
     try:
         for number, address in enumerate(addresses, 1):
             # `fetched` looks at the clock.
-            patience = Patience(2 * FETCH_SECONDS, 2 * FETCH_SECONDS)
+            patience = ResponseTimer(2 * DOWNLOAD_TIMEOUT_SECONDS, 2 * DOWNLOAD_TIMEOUT_SECONDS)
             try:
-                async with client.open(Request("GET", url, address=address), patience) as answer:
-                    return await answer.body(MAX_IMAGE_BYTES + 1)
+                async with client.open(
+                    Request("GET", url, resolved_address=address), patience
+                ) as answer:
+                    return await answer.read_body(MAX_IMAGE_BYTES + 1)
             except NetworkError as error:
                 if error.code not in {"refused", "connect"} or number == len(addresses):
                     raise
@@ -113,14 +127,14 @@ async def _from_one_of(addresses: list[str], url: str, profile: Profile) -> byte
     raise UsageError(f"no such host: {urlsplit(url).hostname}")
 
 
-async def public_addresses(url: str) -> list[str]:
+async def resolve_public_addresses(url: str) -> list[str]:
     """The host's addresses, every one of which is public: whoever connects to one of these, and
     does not look the name up anew, reaches no private network.
 
     Raises:
         UsageError: not https, no such host, or a private, loopback or link-local address.
     """
-    parts = _usable(url)
+    parts = _parse_https_url(url)
     loop = asyncio.get_running_loop()
     host = str(parts.hostname)
     try:
@@ -128,12 +142,14 @@ async def public_addresses(url: str) -> list[str]:
     except (OSError, ValueError):  # ValueError: a name that IDNA does not know
         raise UsageError(f"no such host: {host}", where=url[:80]) from None
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
-    if not all(map(is_public, addresses)):
-        raise UsageError(f"{host} is an address of a private network", where=url[:80], hint=BY_HAND)
+    if not all(map(is_public_address, addresses)):
+        raise UsageError(
+            f"{host} is an address of a private network", where=url[:80], hint=MANUAL_DOWNLOAD_HINT
+        )
     return addresses
 
 
-def _usable(url: str) -> SplitResult:
+def _parse_https_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -11,33 +11,39 @@ from typing import Any
 
 from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 from ..events import Note
-from .base import Answer, Carrier, Request
-from .bounded_json import SMALL, refuse_dense
+from .base import Request, Response, Transport
+from .bounded_json import MAX_UNCHECKED_BYTES, require_bounded_memory
 from .framing import (
-    BODY,
+    BODY_EVENT,
     BYTE_ORDER_MARK,
     NDJSON,
     BodyOrLines,
     Frame,
     Framing,
     ServerSentEvents,
-    Whole,
+    WholeBody,
 )
-from .response_errors import WRONG_ENDPOINT
-from .timeouts import Patience
+from .response_errors import WRONG_ENDPOINT_HINT
+from .timeouts import ResponseTimer
 
-DONE = b"[DONE]"
-CUT_INSIDE = "the stream ended inside a frame"
+DONE_MARKER = b"[DONE]"
+TRUNCATED_FRAME_MESSAGE = "the stream ended inside a frame"
 # How the lines of an event stream begin, whatever the Content-Type calls it.
-EVENT_LINES = (b"data:", b"event:", b":", b"id:", b"retry:")
-KEEP_ALIVE = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")  # names of events
-Parsed = tuple[Any, str]
+SSE_LINE_PREFIXES = (b"data:", b"event:", b":", b"id:", b"retry:")
+KEEP_ALIVE_EVENTS = (
+    "ping",
+    "heartbeat",
+    "keepalive",
+    "keep-alive",
+    "keep_alive",
+)  # names of events
+ParsedFrame = tuple[Any, str]
 log = logging.getLogger(__name__)
 
 
-async def exchange(
-    carrier: Carrier, request: Request, framing: Framing, patience: Patience
-) -> AsyncIterator[Parsed | Note]:
+async def read_frames(
+    transport: Transport, request: Request, framing: Framing, timer: ResponseTimer
+) -> AsyncIterator[ParsedFrame | Note]:
     """Each frame as (parsed JSON, event name); `[DONE]` as ({}, "[DONE]").
 
     Bytes that are not UTF-8 become U+FFFD, with one Note.
@@ -45,32 +51,32 @@ async def exchange(
         NetworkError: no answer came. IncompleteAnswer: it was cut after text or reasoning.
         MalformedAnswer: an HTML page, or a frame that is no JSON.
     """
-    reader = _Reader(_hint(request.url))
+    reader = _FrameParser(_endpoint_hint(request.url))
     log.debug("%s %s", request.method, request.url)
-    async with carrier.open(request, patience) as answer:
+    async with transport.open(request, timer) as answer:
         log.debug("HTTP %d from %s", answer.status, request.url)
-        frames: Any = _frames(answer, framing)
+        frames: Any = _split_frames(answer, framing)
         async with aclosing(frames):
             try:
                 async for frame, is_tail in frames:
                     for parsed in reader.parse(frame, is_tail):
-                        if reader.replaced == 1:
-                            reader.replaced = 2
+                        if reader.replacement_state == 1:
+                            reader.replacement_state = 2
                             yield Note("the server sent bytes that are not UTF-8: shown as \ufffd")
                         yield parsed
-                if reader.torn and patience.started:
-                    raise NetworkError(CUT_INSIDE)
+                if reader.truncated and timer.has_progress:
+                    raise NetworkError(TRUNCATED_FRAME_MESSAGE)
             except NetworkError as error:
-                if not patience.started:
+                if not timer.has_progress:
                     raise
                 raise IncompleteAnswer(
                     f"the answer was cut: {error.message}", hint="ask again"
                 ) from error
 
 
-async def _frames(answer: Answer, framing: Framing) -> AsyncIterator[tuple[Frame, bool]]:
+async def _split_frames(response: Response, framing: Framing) -> AsyncIterator[tuple[Frame, bool]]:
     """Frames, and whether one is a tail: what stood behind the last line break at the end."""
-    pieces: Any = answer.pieces()
+    pieces: Any = response.iter_bytes()
     lead: bytes | None = b""
     async with aclosing(pieces):
         async for piece in pieces:
@@ -78,53 +84,54 @@ async def _frames(answer: Answer, framing: Framing) -> AsyncIterator[tuple[Frame
                 lead = (lead + piece).lstrip(b" \t\r\n")
                 if BYTE_ORDER_MARK.startswith(lead):  # nothing yet, or not yet all of the mark
                     continue
-                framing = _fitting(lead.removeprefix(BYTE_ORDER_MARK), answer, framing)
+                framing = _choose_framing(lead.removeprefix(BYTE_ORDER_MARK), response, framing)
                 piece, lead = lead, None
             for frame in framing.feed(piece):
                 yield frame, False
     for frame in framing.end():
-        yield frame, frame.event != BODY
+        yield frame, frame.event != BODY_EVENT
 
 
-def _hint(url: str) -> str:
+def _endpoint_hint(url: str) -> str:
     """What to do about an answer that is none: never to add a /v1 that is there."""
-    return "check the endpoint in the profile" if "/v1/" in url else WRONG_ENDPOINT
+    return "check the endpoint in the profile" if "/v1/" in url else WRONG_ENDPOINT_HINT
 
 
-def _fitting(start: bytes, answer: Answer, framing: Framing) -> Framing:
+def _choose_framing(start: bytes, response: Response, framing: Framing) -> Framing:
     """The framing that fits the body's first bytes: they tell more than what was asked for, and
     than the Content-Type. Some servers answer stream=true with JSON, some always stream.
 
     Raises:
         MalformedAnswer: it is an HTML page.
     """
-    events = any(start.startswith(line) or line.startswith(start) for line in EVENT_LINES)
+    events = any(start.startswith(line) or line.startswith(start) for line in SSE_LINE_PREFIXES)
     values = start.startswith((b"{", b"["))
-    if start.startswith(b"<") or (answer.content_type == "text/html" and not (events or values)):
+    if start.startswith(b"<") or (response.content_type == "text/html" and not (events or values)):
         raise MalformedAnswer(
-            f"{answer.url} is not a model's address: a web page came back", hint=_hint(answer.url)
+            f"{response.url} is not a model's address: a web page came back",
+            hint=_endpoint_hint(response.url),
         )
     if isinstance(framing, ServerSentEvents) and values:
         return BodyOrLines()
     if isinstance(framing, NDJSON) and re.match(rb"[{\[][ \t]*[\r\n]", start):
-        return Whole()  # one object, written over many lines
-    if isinstance(framing, NDJSON | Whole) and events:
+        return WholeBody()  # one object, written over many lines
+    if isinstance(framing, NDJSON | WholeBody) and events:
         return ServerSentEvents()
     return framing
 
 
-class _Reader:
+class _FrameParser:
     """Parses frames; `replaced` is 1 once a frame held bytes that are not UTF-8.
 
     `torn`: the stream ended inside a frame. `hint`: what to do where a server sends no JSON.
     """
 
     def __init__(self, hint: str) -> None:
-        self.replaced = 0
-        self.torn = False
+        self.replacement_state = 0
+        self.truncated = False
         self._hint = hint
 
-    def parse(self, frame: Frame, is_tail: bool) -> Iterable[Parsed]:
+    def parse(self, frame: Frame, is_tail: bool) -> Iterable[ParsedFrame]:
         """The frame's JSON; nothing for a frame that only keeps the connection open, and for a
         tail that is no JSON: the stream was cut inside it.
 
@@ -133,51 +140,62 @@ class _Reader:
         """
         data, event = frame
         try:
-            made = self._value(data) if len(data) >= SMALL else json.loads(data.decode())
+            made = (
+                self._parse_value(data)
+                if len(data) >= MAX_UNCHECKED_BYTES
+                else json.loads(data.decode())
+            )
         except (ValueError, RecursionError):
-            return self._otherwise(frame, is_tail)
+            return self._parse_leniently(frame, is_tail)
         if made and not event and made != "[DONE]":
             return ((made, event),)
-        return self._told(made, event)
+        return self._frames_from_value(made, event)
 
-    def _told(self, made: Any, event: str) -> tuple[Parsed, ...]:
+    def _frames_from_value(self, value: Any, event: str) -> tuple[ParsedFrame, ...]:
         """A frame with a name, or with nothing in it."""
-        if event == BODY:
-            return ((made, event),)
-        if event in KEEP_ALIVE:
+        if event == BODY_EVENT:
+            return ((value, event),)
+        if event in KEEP_ALIVE_EVENTS:
             return ()
         if event == "error":
-            return ((made if made and isinstance(made, dict) else _error(made or ""), event),)
-        if made == "[DONE]":
+            return (
+                (
+                    value
+                    if value and isinstance(value, dict)
+                    else _wrap_error_message(value or ""),
+                    event,
+                ),
+            )
+        if value == "[DONE]":
             return (({}, "[DONE]"),)
-        return ((made, event),) if made else ()
+        return ((value, event),) if value else ()
 
-    def _otherwise(self, frame: Frame, is_tail: bool) -> Iterable[Parsed]:
+    def _parse_leniently(self, frame: Frame, is_tail: bool) -> Iterable[ParsedFrame]:
         """A frame that is no JSON in UTF-8."""
         data, event = frame
-        if event in KEEP_ALIVE:
+        if event in KEEP_ALIVE_EVENTS:
             return ()
         try:
-            made = self._value(data)
+            made = self._parse_value(data)
         except (ValueError, RecursionError):
-            return self._lines(frame, is_tail)
-        return self._told(made, event)
+            return self._parse_lines(frame, is_tail)
+        return self._frames_from_value(made, event)
 
-    def _value(self, data: bytes | bytearray) -> Any:
+    def _parse_value(self, data: bytes | bytearray) -> Any:
         """The parsed JSON. Raises ValueError, RecursionError or MalformedAnswer."""
-        refuse_dense(data)
+        require_bounded_memory(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
-            self.replaced = self.replaced or 1
+            self.replacement_state = self.replacement_state or 1
         return json.loads(text)
 
-    def _lines(self, frame: Frame, is_tail: bool) -> Iterator[Parsed]:
+    def _parse_lines(self, frame: Frame, is_tail: bool) -> Iterator[ParsedFrame]:
         """What stands in each line, where a server left out the line breaks between its frames."""
         data, event = frame
         if event == "error":
-            yield _error(data.decode("utf-8", "replace")), event
+            yield _wrap_error_message(data.decode("utf-8", "replace")), event
             return
         start = 0
         came = False
@@ -187,21 +205,21 @@ class _Reader:
             line = bytes(data[start:end]).strip()
             start = end + 1
             try:
-                made = {} if not line or line == DONE else self._value(line)
+                made = {} if not line or line == DONE_MARKER else self._parse_value(line)
             except (ValueError, RecursionError):
-                if start > len(data) and (is_tail or (came and event == BODY)):
-                    self.torn = True
+                if start > len(data) and (is_tail or (came and event == BODY_EVENT)):
+                    self.truncated = True
                     return
                 raise MalformedAnswer(
                     "the server sent something that is not JSON", hint=self._hint
                 ) from None
             came = True
-            if line == DONE or made == "[DONE]":
+            if line == DONE_MARKER or made == "[DONE]":
                 yield {}, "[DONE]"
             elif made:
-                yield made, "" if event == BODY else event
+                yield made, "" if event == BODY_EVENT else event
 
 
-def _error(words: Any) -> dict[str, Any]:
+def _wrap_error_message(message: Any) -> dict[str, Any]:
     """An error event that holds no object, as one."""
-    return {"error": {"message": words if isinstance(words, str) else json.dumps(words)}}
+    return {"error": {"message": message if isinstance(message, str) else json.dumps(message)}}

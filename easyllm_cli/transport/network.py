@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 from ..config.endpoints import is_loopback
 from ..config.profile import Profile
 from ..errors import ConfigError
-from ..secret import LONG, Secret
+from ..secret import LONG_KEY_CHARS, Secret
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-class Route:
+class NetworkSettings:
     """The way to one URL, as the profile and the usual variables say.
 
     `proxy`: the proxy's URL, "" = none; `connect`: seconds that a connection may take.
@@ -24,18 +24,18 @@ class Route:
     def __init__(self, profile: Profile, url: str) -> None:
         self.url = url
         self.ca_bundle = profile.ca_bundle
-        self.connect = profile.timeout.connect
-        self.named_proxy = profile.proxy
-        self._logins = _logins(profile.proxy or "")
+        self.connect_timeout = profile.timeout.connect
+        self.profile_proxy = profile.proxy
+        self._proxy_secrets = _find_proxy_secrets(profile.proxy or "")
 
     @cached_property
     def proxy(self) -> str:
         """The profile's, where "" is none, else the one the variables name; never one to this
         machine by those."""
-        if self.named_proxy is not None or is_loopback(self.url):
-            return self.named_proxy or ""
+        if self.profile_proxy is not None or is_loopback(self.url):
+            return self.profile_proxy or ""
         found = _proxy_from_environment(self.url)
-        self._logins = _logins(found)
+        self._proxy_secrets = _find_proxy_secrets(found)
         return found
 
     @property
@@ -43,7 +43,7 @@ class Route:
         """Host and port of the proxy in use, without its user name; "" = none."""
         return (urlsplit(self.proxy).netloc or self.proxy).rpartition("@")[2]
 
-    def trust(self) -> ssl.SSLContext | bool:
+    def tls_verification(self) -> ssl.SSLContext | bool:
         """Which certificates are trusted: loading the system's costs 23 ms, so https:// only.
 
         Raises:
@@ -64,20 +64,20 @@ class Route:
 
     def uses_environment(self) -> bool:
         """The proxy variables count unless the profile names a proxy; never for this machine."""
-        if self.named_proxy is not None or is_loopback(self.url):
+        if self.profile_proxy is not None or is_loopback(self.url):
             return False
         own_authorities = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
         return bool(own_authorities or self.proxy)
 
 
-def _logins(proxy: str) -> list[Secret]:
+def _find_proxy_secrets(proxy: str) -> list[Secret]:
     """The password at a proxy, so that it is cut out of every text; of a token alone the token.
 
     A name alone that is as short as people's is no token.
     """
     login = proxy.rpartition("@")[0].rpartition("://")[2]
     name, _, password = login.partition(":")
-    secret = password or (name if len(name) >= LONG else "")
+    secret = password or (name if len(name) >= LONG_KEY_CHARS else "")
     return [Secret(secret), Secret(unquote(secret))]
 
 

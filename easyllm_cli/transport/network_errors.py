@@ -12,12 +12,12 @@ from ..config.endpoints import is_loopback
 from ..errors import ConfigError, EasyLLMError, NetworkError
 
 # How a handshake that was still waiting for the server looks: no failure of TLS, but a timeout.
-WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+TLS_WAIT_ERRORS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # h11's words for a header that it will not write; it refuses other things in the same class.
-BAD_HEADER = re.compile(r"(?i)\bheader\b|content-length|transfer-encoding")
+BAD_HEADER_PATTERN = re.compile(r"(?i)\bheader\b|content-length|transfer-encoding")
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def iter_causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and everything it came from, groups opened (anyio tries several addresses)."""
     seen: list[BaseException] = [error]
     for one in seen:
@@ -28,7 +28,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen += [cause for cause in inner if cause is not None and cause not in seen]
 
 
-def is_http_error(error: BaseException) -> bool:
+def is_httpx_error(error: BaseException) -> bool:
     """Whether an exception is an HTTP client's own: told by name, since openai 2.x brings httpx,
     3.x httpx2, and both call theirs the same. h11's own, for a body that is longer than a header
     says, comes through both as it is."""
@@ -36,7 +36,7 @@ def is_http_error(error: BaseException) -> bool:
     return bool(names & {"HTTPError", "LocalProtocolError"})
 
 
-def unusable_proxy(error: Exception) -> ConfigError | None:
+def proxy_error(error: Exception) -> ConfigError | None:
     """The error for a proxy that an HTTP client could not be made with; None = it is another one.
 
     An InvalidURL is told by name, as above.
@@ -57,24 +57,18 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     via = f" through the proxy {proxy}" if proxy else ""
-    chain = list(causes(error))
+    chain = list(iter_causes(error))
     if any(map(_is_bad_header, chain)):
         return ConfigError("a header of the request cannot be sent", hint="check headers")
     for cause in chain:
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, WAITING):
-            return _tls(cause, host, via)
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, TLS_WAIT_ERRORS):
+            return _tls_error(cause, host, via)
         if isinstance(cause, socket.gaierror):
             # A proxy looks the server's name up: what we cannot find is the proxy.
             named = f"{proxy} (the proxy)" if proxy else str(parts.hostname)
-            return _name(named, again=cause.errno == socket.EAI_AGAIN)
+            return _name_lookup_error(named, temporary=cause.errno == socket.EAI_AGAIN)
         if isinstance(cause, ConnectionRefusedError):
-            return NetworkError(
-                f"nothing listens at {host}{via}",
-                hint="is the proxy running?" if proxy else "is the server running?",
-                # Nobody starts a local server within a backoff; DESIGN §5.
-                retryable=not is_loopback(url) or bool(proxy),
-                code="proxy" if proxy else "refused",
-            )
+            return _refused_error(f"{host}{via}", proxy, is_local=is_loopback(url))
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     if "ConnectTimeout" in names:
         late = f"no connection to {host} in time{via}"
@@ -83,29 +77,42 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
         why = f"the proxy {proxy} failed: {error}"
         return NetworkError(why, hint="check the proxy", code="proxy")
     if "ConnectError" in names:
-        return NetworkError(f"cannot connect to {host}{via}: {_words(chain)}", code="connect")
+        failed = f"cannot connect to {host}{via}: {_innermost_message(chain)}"
+        return NetworkError(failed, code="connect")
     if any("Receive buffer too long" in str(one) for one in chain):  # h11's own words
         too_long = f"the HTTP headers that {host} sends{via} are too long"
         return NetworkError(too_long, retryable=False)
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
 
 
-def _is_bad_header(error: BaseException) -> bool:
-    return type(error).__name__ == "LocalProtocolError" and bool(BAD_HEADER.search(str(error)))
-
-
-def _name(sought: str, again: bool) -> NetworkError:
-    """A host that does not exist, or, `again`, whose name could not be looked up just now."""
-    if again:
-        return NetworkError(
-            f"the name of {sought} could not be looked up", hint="check the network", code="name"
-        )
+def _refused_error(where: str, proxy: str, is_local: bool) -> NetworkError:
     return NetworkError(
-        f"no such host: {sought}", hint="check the spelling", retryable=False, code="name"
+        f"nothing listens at {where}",
+        hint="is the proxy running?" if proxy else "is the server running?",
+        # Nobody starts a local server between two attempts.
+        retryable=not is_local or bool(proxy),
+        code="proxy" if proxy else "refused",
     )
 
 
-def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
+def _is_bad_header(error: BaseException) -> bool:
+    return type(error).__name__ == "LocalProtocolError" and bool(
+        BAD_HEADER_PATTERN.search(str(error))
+    )
+
+
+def _name_lookup_error(host: str, temporary: bool) -> NetworkError:
+    """A host that does not exist, or, `again`, whose name could not be looked up just now."""
+    if temporary:
+        return NetworkError(
+            f"the name of {host} could not be looked up", hint="check the network", code="name"
+        )
+    return NetworkError(
+        f"no such host: {host}", hint="check the spelling", retryable=False, code="name"
+    )
+
+
+def _tls_error(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
     """A certificate that is not trusted, or a server that speaks no TLS, is never retried; a
     handshake that was cut is (DESIGN §5)."""
     if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -129,7 +136,7 @@ def _tls(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
     return NetworkError(reason, retryable=False, code="tls")
 
 
-def _words(chain: list[BaseException]) -> str:
+def _innermost_message(chain: list[BaseException]) -> str:
     """The system's own words for the innermost failure."""
     for cause in reversed(chain):
         if isinstance(cause, OSError) and cause.strerror:

@@ -26,27 +26,34 @@ from openai import (
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
-from .base import ERROR_BODY_CAP, Answer, Request, accept, accepted, no_cookies
-from .connections import Connections, telling_who_closed
-from .network import Route
-from .network_errors import causes, is_http_error, network_error, unusable_proxy
-from .response_errors import from_response, shortened
-from .timeouts import Patience
+from .base import (
+    MAX_ERROR_BODY_BYTES,
+    Request,
+    Response,
+    open_response,
+    raise_for_status,
+    rejecting_cookie_jar,
+)
+from .connections import LoopBoundClient, report_local_close
+from .network import NetworkSettings
+from .network_errors import is_httpx_error, iter_causes, network_error, proxy_error
+from .response_errors import error_from_response, redact_and_shorten
+from .timeouts import ResponseTimer
 
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 # What the SDK itself asks for when a raw response is to be streamed (SPIKES a).
-RAW = {"X-Stainless-Raw-Response": "stream"}
+RAW_RESPONSE_HEADERS = {"X-Stainless-Raw-Response": "stream"}
 # Headers of the HTTP client's and the SDK's making that reach the server; all others are ours.
-FROM_THE_SDK = ("host", "accept", "connection", "content-length", "transfer-encoding")
-NO_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
+ALLOWED_SDK_HEADERS = ("host", "accept", "connection", "content-length", "transfer-encoding")
+SDK_PLACEHOLDER_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
 
 # What this task sends, for the hooks of the HTTP client: (request, whether to Azure, patience).
 # Its key is revealed where it is written and nowhere before: a variable of a frame is in reports of
 # errors that show such variables.
-_sending: ContextVar[tuple[Request, bool, Patience]] = ContextVar("sending")
+_current_request: ContextVar[tuple[Request, bool, ResponseTimer]] = ContextVar("sending")
 
 
-class OpenAICarrier:
+class OpenAITransport:
     """Connections of one SDK client: our own, or `client`, which a library user made."""
 
     def __init__(self, profile: Profile, endpoint: Endpoint, client: Any = None) -> None:
@@ -56,103 +63,110 @@ class OpenAICarrier:
                 f"client is a {type(client).__name__}, and an AsyncOpenAI is needed",
                 hint="use openai.AsyncOpenAI or openai.AsyncAzureOpenAI",
             )
-        self._given: AsyncOpenAI | None = client
-        self._own: tuple[Any, AsyncOpenAI] | None = None  # with the HTTP client below it
+        self._user_client: AsyncOpenAI | None = client
+        self._own_clients: tuple[Any, AsyncOpenAI] | None = None  # with the HTTP client below it
         self._endpoint = endpoint
         self._options = profile.options or {}
-        self._route = route = Route(profile, endpoint.url)
+        self._network = route = NetworkSettings(profile, endpoint.url)
         # Not self: connections end when nobody holds the carrier.
-        self._connections = Connections(lambda: _http_client(route))
+        self._http_client = LoopBoundClient(lambda: _create_http_client(route))
 
     @asynccontextmanager
-    async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
+    async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
         """Send a request; the answer is closed when the block is left.
 
         Raises:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
             ConfigError: the client cannot be made, or cannot send.
         """
-        with self._telling_who_closed():
-            response = await self._send(request, patience)
-            async with accepted(response, request.url, patience) as answer:
+        with self._report_local_close():
+            response = await self._send(request, timer)
+            async with open_response(response, request.url, timer) as answer:
                 yield answer
 
-    def _telling_who_closed(self) -> AbstractContextManager[None]:
+    def _report_local_close(self) -> AbstractContextManager[None]:
         """A client that was handed in is closed by nobody here."""
-        return telling_who_closed(self._connections.client()) if not self._given else nullcontext()
+        return (
+            report_local_close(self._http_client.get()) if not self._user_client else nullcontext()
+        )
 
     async def aclose(self) -> None:
         """Close our own client's connections; one that was handed in stays as it is."""
-        self._own = None
-        await self._connections.aclose()
+        self._own_clients = None
+        await self._http_client.aclose()
 
-    async def _send(self, request: Request, patience: Patience) -> Any:
+    async def _send(self, request: Request, timer: ResponseTimer) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
-        sending = _sending.set((request, self._is_azure, patience))
+        sending = _current_request.set((request, self._is_azure, timer))
         try:
-            client = self._given or self._client()
-            if self._given is None:  # whose HTTP client tells us what it does
-                patience.connecting(self._route.connect)
-            made: Any = await patience.wait(self._coming(client, request))
+            client = self._user_client or self._get_own_client()
+            if self._user_client is None:  # whose HTTP client tells us what it does
+                timer.start_connecting(self._network.connect_timeout)
+            made: Any = await timer.wait(self._call_sdk(client, request))
         except Exception as error:
-            patience.stop()
-            ours = self._translated(error, request)
+            timer.stop()
+            ours = self._translate_error(error, request)
             if ours is None or ours is error:
                 raise
             raise ours from error
         finally:
-            _sending.reset(sending)
+            _current_request.reset(sending)
         return made.http_response
 
-    def _coming(self, client: AsyncOpenAI, request: Request) -> Any:
+    def _call_sdk(self, client: AsyncOpenAI, request: Request) -> Any:
         """The SDK's call, to be awaited."""
         # The path alone where it lies below the endpoint: Azure's client rewrites paths.
         path = request.url.removeprefix(self._endpoint.url)
         options: Any = {
             "max_retries": 0,
-            "timeout": Timeout(None, connect=self._route.connect),
+            "timeout": Timeout(None, connect=self._network.connect_timeout),
             "follow_redirects": False,
-            "headers": RAW if self._given is None else {**request.revealed_headers(), **RAW},
+            "headers": RAW_RESPONSE_HEADERS
+            if self._user_client is None
+            else {**request.reveal_headers(), **RAW_RESPONSE_HEADERS},
         }
         if request.method == "GET":
             return client.get(path, cast_to=object, options=options)
         return client.post(path, cast_to=object, body=request.body, options=options)
 
-    def _translated(self, error: Exception, request: Request) -> EasyLLMError | None:
+    def _translate_error(self, error: Exception, request: Request) -> EasyLLMError | None:
         """Our error for one of the SDK's; None for what is neither ours nor the SDK's."""
-        for cause in causes(error):
+        for cause in iter_causes(error):
             if isinstance(cause, EasyLLMError):
                 return cause  # openai 2.x wraps what a hook of ours raises
         if isinstance(error, APIStatusError):  # a client that was handed in: it has no hook
             headers = {name.lower(): value for name, value in error.response.headers.items()}
-            return from_response(
-                error.status_code, headers, error.response.content[:ERROR_BODY_CAP]
+            return error_from_response(
+                error.status_code, headers, error.response.content[:MAX_ERROR_BODY_BYTES]
             )
-        if isinstance(error, APIConnectionError) or is_http_error(error):
-            return network_error(error.__cause__ or error, request.url, self._route.proxy_address)
+        if isinstance(error, APIConnectionError) or is_httpx_error(error):
+            return network_error(error.__cause__ or error, request.url, self._network.proxy_address)
         if type(error).__name__ == "InvalidURL":
             return ConfigError(f"the endpoint is no usable URL: {error}")
         if isinstance(error, OpenAIError):
-            return ConfigError(f"the client cannot send: {shortened(str(error))}")
+            return ConfigError(f"the client cannot send: {redact_and_shorten(str(error))}")
         return None
 
-    def _client(self) -> AsyncOpenAI:
+    def _get_own_client(self) -> AsyncOpenAI:
         """Our own client, over the running loop's connections.
 
         Raises:
             ConfigError: the proxy, ca_bundle or Azure's API version.
         """
-        http = self._connections.client()
-        if self._own is None or self._own[0] is not http:
-            known: Any = {"api_key": NO_KEY, "max_retries": 0, "http_client": http}
+        http = self._http_client.get()
+        if self._own_clients is None or self._own_clients[0] is not http:
+            known: Any = {"api_key": SDK_PLACEHOLDER_KEY, "max_retries": 0, "http_client": http}
             base = self._endpoint.url
             if not self._is_azure:
-                self._own = http, AsyncOpenAI(base_url=base, **known)
+                self._own_clients = http, AsyncOpenAI(base_url=base, **known)
             else:
                 base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
                 version = self._api_version()
-                self._own = http, AsyncAzureOpenAI(base_url=base, api_version=version, **known)
-        return self._own[1]
+                self._own_clients = (
+                    http,
+                    AsyncAzureOpenAI(base_url=base, api_version=version, **known),
+                )
+        return self._own_clients[1]
 
     @property
     def _is_azure(self) -> bool:
@@ -171,7 +185,7 @@ class OpenAICarrier:
         return named
 
 
-def _http_client(route: Route) -> Any:
+def _create_http_client(network: NetworkSettings) -> Any:
     """The SDK's own kind of HTTP client, reached and watched as ours is.
 
     Raises:
@@ -179,39 +193,43 @@ def _http_client(route: Route) -> Any:
     """
     try:
         return DefaultAsyncHttpxClient(
-            verify=route.trust(),
-            proxy=route.named_proxy or None,
-            trust_env=route.uses_environment(),
+            verify=network.tls_verification(),
+            proxy=network.profile_proxy or None,
+            trust_env=network.uses_environment(),
             follow_redirects=False,
-            cookies=no_cookies(),
-            timeout=Timeout(None, connect=route.connect),
-            event_hooks={"request": [_only_ours], "response": [_judged]},
+            cookies=rejecting_cookie_jar(),
+            timeout=Timeout(None, connect=network.connect_timeout),
+            event_hooks={"request": [_rewrite_headers], "response": [_check_response]},
         )
     except Exception as error:
-        raise unusable_proxy(error) or error from None
+        raise proxy_error(error) or error from None
 
 
-async def _only_ours(made: Any) -> None:
+async def _rewrite_headers(http_request: Any) -> None:
     """The request as it leaves: our headers, and of the SDK's only what names no one."""
-    request, to_azure, patience = _sending.get()
-    for name in list(made.headers):
-        if name.lower() not in FROM_THE_SDK and not name.lower().startswith("x-stainless-"):
-            del made.headers[name]
-    made.headers.update(_revealed(request, to_azure))
-    made.extensions["trace"] = patience.trace
+    request, to_azure, patience = _current_request.get()
+    for name in list(http_request.headers):
+        if name.lower() not in ALLOWED_SDK_HEADERS and not name.lower().startswith("x-stainless-"):
+            del http_request.headers[name]
+    http_request.headers.update(_build_headers(request, to_azure))
+    http_request.extensions["trace"] = patience.trace
 
 
-def _revealed(request: Request, to_azure: bool) -> dict[str, str]:
+def _build_headers(request: Request, to_azure: bool) -> dict[str, str]:
     """The headers as they are sent; Azure's classic API has a header of its own for the key."""
-    sent = request.revealed_headers()
+    sent = request.reveal_headers()
     if to_azure and "Authorization" in sent:
         sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
     return sent
 
 
-async def _judged(response: Any) -> None:
+async def _check_response(http_response: Any) -> None:
     """A refusal is read here, where its size is bounded: the SDK would read all of it."""
-    request, _, patience = _sending.get()
-    if response.status_code >= 300:
-        coming = response.aiter_raw()
-        await accept(Answer(response.status_code, response.headers, request.url, coming, patience))
+    request, _, patience = _current_request.get()
+    if http_response.status_code >= 300:
+        coming = http_response.aiter_raw()
+        await raise_for_status(
+            Response(
+                http_response.status_code, http_response.headers, request.url, coming, patience
+            )
+        )

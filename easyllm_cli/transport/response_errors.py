@@ -18,33 +18,34 @@ from ..errors import (
     RefusedError,
     TooLargeError,
 )
-from ..secret import LONG, redact
+from ..secret import LONG_KEY_CHARS, redact
 from .bounded_json import parse_json
-from .retry_after import retry_after
+from .retry_after import find_retry_after
 
-MAX_WORDS = 300  # DESIGN §7: at most 300 characters of a server's words
+MAX_MESSAGE_CHARS = 300  # DESIGN §7: at most 300 characters of a server's words
 
 # Patterns are compiled when an error is read: 2 ms that no good answer pays.
 # What servers say when a model takes no images; the status differs (llama.cpp says 500).
-BLIND = (
+NO_IMAGE_SUPPORT_PATTERN = (
     r"(?i)image input is not supported|not support (?:image|vision|multimodal)|mmproj"
     r"|no endpoints found that support image|image_url is only supported|unsupported content.*image"
     r"|does not (?:accept|take) images?|missing data required for image input"
     r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model"
 )
 # litellm's list of how context overflow is worded (WIRE §5g), and the codes for it.
-TOO_LONG = (
+CONTEXT_OVERFLOW_PATTERN = (
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
     r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
     r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context"
 )
-NO_MODEL = r"(?i)not a valid model|no such model|unknown model"
-BILLING = (
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id")
+UNKNOWN_MODEL_PATTERN = r"(?i)not a valid model|no such model|unknown model"
+BILLING_PATTERN = (
     r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
     r"|credit balance|PerDay"
 )
-CODES: dict[str, type[EasyLLMError]] = {
+ERROR_CLASS_BY_CODE: dict[str, type[EasyLLMError]] = {
     "invalid_api_key": AuthError,
     "authentication_error": AuthError,
     "permission_error": AuthError,
@@ -68,71 +69,74 @@ CODES: dict[str, type[EasyLLMError]] = {
     "unsupported_parameter": RefusedError,
     "unsupported_value": RefusedError,
 }
-STATUSES: dict[int, type[EasyLLMError]] = {
+ERROR_CLASS_BY_STATUS: dict[int, type[EasyLLMError]] = {
     401: AuthError, 402: BillingError, 403: AuthError, 404: NotFoundError, 408: BusyError,
     409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
 }  # fmt: skip
-WRONG_ENDPOINT = "check the endpoint in the profile: does it need /v1 at its end?"
+WRONG_ENDPOINT_HINT = "check the endpoint in the profile: does it need /v1 at its end?"
 # Where words of an error stand beside no answer, whatever else a server calls its fields.
-WORDS = (
+MESSAGE_KEYS = (
     "message", "detail", "error_description", "error_message", "error_msg", "err_msg", "errmsg",
     "msg", "status_msg", "reason", "title", "Message",
 )  # fmt: skip
 # What says that they are an error's, and no news of how the answer is coming along.
-ERROR_NAMES = ("detail", "errors", "error_description", "error_message", "error_msg", "error_code",
+ERROR_KEYS = ("detail", "errors", "error_description", "error_message", "error_msg", "error_code",
                "err_msg", "errmsg", "errcode")  # fmt: skip
-ANSWERS = ("choices", "done", "candidates", "output", "response", "usage", "usageMetadata")
-GOOD_CODES = (None, 0, "0", 200, "200", "", "ok", "OK", "success", "Success")
-HINTS: dict[type[EasyLLMError], str] = {
+ANSWER_KEYS = ("choices", "done", "candidates", "output", "response", "usage", "usageMetadata")
+SUCCESS_CODES = (None, 0, "0", 200, "200", "", "ok", "OK", "success", "Success")
+ERROR_HINTS: dict[type[EasyLLMError], str] = {
     AuthError: "check the key and its permissions",
     NotFoundError: "check the model's name and the endpoint",
 }
 
 
-def from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyLLMError:
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyLLMError:
     """The error for a response that is no answer; `headers` have lower-case names."""
     if 300 <= status < 400:
         target = headers.get("location", "another address")
         moved = RefusedError(
-            f"the endpoint moved to {shortened(target)}, which is not followed",
+            f"the endpoint moved to {redact_and_shorten(target)}, which is not followed",
             hint="put the new address into the profile if you trust it",
             status=status,
         )
-        moved.location = headers.get("location") and redact(headers["location"], LONG)
+        moved.location = headers.get("location") and redact(headers["location"], LONG_KEY_CHARS)
         return moved
-    parsed = parse(body)
-    error = from_object(parsed if parsed is not None else {}, status, headers)
+    parsed = parse_error_body(body)
+    error = error_from_body(parsed if parsed is not None else {}, status, headers)
     if parsed is None:
-        error.message = _page(body)
+        error.message = _message_from_text(body)
     error.request_id = next(
-        (shortened(headers[name]) for name in ("x-request-id", "request-id", "x-generation-id")
-         if name in headers),
+        (redact_and_shorten(headers[name]) for name in REQUEST_ID_HEADERS if name in headers),
         None,
     )  # fmt: skip
     return error
 
 
-def from_object(
+def error_from_body(
     body: Any, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> EasyLLMError:
     """The error for a parsed error body or an error frame, by its code, status and words."""
     try:
-        return _from_object(body, status, headers)
+        return _error_from_body(body, status, headers)
     except RecursionError:  # nested deeper than any server means it
-        return _from_object({}, status, headers)
+        return _error_from_body({}, status, headers)
 
 
-def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | None) -> EasyLLMError:
-    inner = _inner(body)
-    message = shortened(message_of(body)) or "the server reported an error"
-    code = _code(inner) or (inner if isinstance(inner, str) and _is_a_name(inner) else None)
+def _error_from_body(
+    body: Any, status: int | None, headers: Mapping[str, str] | None
+) -> EasyLLMError:
+    inner = _find_error_object(body)
+    message = redact_and_shorten(find_error_message(body)) or "the server reported an error"
+    code = _find_error_code(inner) or (
+        inner if isinstance(inner, str) and _is_error_code(inner) else None
+    )
     if status is None or status == 200:
-        status = _number(inner) or _number(body) or None
-    wait = retry_after(headers or {}, body, limited=status == 429)
-    kind = _class(status, code, json.dumps(body)[:20_000])
-    hint = HINTS.get(kind)
+        status = _find_status(inner) or _find_status(body) or None
+    wait = find_retry_after(headers or {}, body, rate_limited=status == 429)
+    kind = _choose_error_class(status, code, json.dumps(body)[:20_000])
+    hint = ERROR_HINTS.get(kind)
     if kind is BusyError and status is None:
-        kind, hint = class_by_words(message, code or "")
+        kind, hint = classify_error_message(message, code or "")
     if kind is NotFoundError and "try pulling" in message:
         hint = None
     error = kind(
@@ -151,31 +155,31 @@ def _from_object(body: Any, status: int | None, headers: Mapping[str, str] | Non
     return error
 
 
-def _class(status: int | None, code: str | None, words: str) -> type[EasyLLMError]:
+def _choose_error_class(status: int | None, code: str | None, text: str) -> type[EasyLLMError]:
     """Which of our errors: the words that decide whatever the status, the code, the status."""
-    if re.search(BLIND, words):
+    if re.search(NO_IMAGE_SUPPORT_PATTERN, text):
         return RefusedError
-    if re.search(TOO_LONG, words):
+    if re.search(CONTEXT_OVERFLOW_PATTERN, text):
         return TooLargeError
-    if status in {402, 429, None} and re.search(BILLING, words):
+    if status in {402, 429, None} and re.search(BILLING_PATTERN, text):
         return BillingError
-    if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", words):
+    if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", text):
         return AuthError
-    if status == 400 and re.search(NO_MODEL, words):
+    if status == 400 and re.search(UNKNOWN_MODEL_PATTERN, text):
         return NotFoundError
-    if status == 403 and '"reasons"' in words:
+    if status == 403 and '"reasons"' in text:
         return FilteredError
-    known = CODES.get((code or "").lower())
+    known = ERROR_CLASS_BY_CODE.get((code or "").lower())
     if known and (status is None or known is not RefusedError):
         return known
     if status is None and code and re.search(r"image|policy|data_residency", code):
         return FilteredError if "policy" in code else RefusedError  # Responses' own (WIRE §1b g)
     if status is None:
         return BusyError
-    return STATUSES.get(status, RefusedError if 400 <= status < 500 else BusyError)
+    return ERROR_CLASS_BY_STATUS.get(status, RefusedError if 400 <= status < 500 else BusyError)
 
 
-def parse(body: bytes) -> Any:
+def parse_error_body(body: bytes) -> Any:
     """The body as JSON, or None when it is none, or of more structure than an error has."""
     try:
         return parse_json(body)
@@ -183,78 +187,83 @@ def parse(body: bytes) -> Any:
         return None
 
 
-def reports_error(body: dict[str, Any]) -> bool:
+def is_error_body(body: dict[str, Any]) -> bool:
     """Whether a body under 200, or a frame of it, is an error's and not an answer's.
 
     An error object is one beside an answer as well; other names are only where there is none.
     """
     if body.get("error") or body.get("object") == "error":
         return True
-    if "base_resp" in body and not _is_good(body["base_resp"]):
+    if "base_resp" in body and not _is_success(body["base_resp"]):
         return True
     if body.get("choices") is not None:  # what nearly every frame has
         return False
-    if any(body.get(name) is not None for name in ANSWERS) or isinstance(body.get("message"), dict):
+    if any(body.get(name) is not None for name in ANSWER_KEYS) or isinstance(
+        body.get("message"), dict
+    ):
         return False
-    named = any(body.get(name) for name in ERROR_NAMES)
-    failed = body.get("success") is False or body.get("type") == "error" or _number(body) > 0
-    return (named or failed or body.get("status") == "error") and bool(message_of(body))
+    named = any(body.get(name) for name in ERROR_KEYS)
+    failed = body.get("success") is False or body.get("type") == "error" or _find_status(body) > 0
+    return (named or failed or body.get("status") == "error") and bool(find_error_message(body))
 
 
-def _is_good(verdict: Any) -> bool:
+def _is_success(base_resp: Any) -> bool:
     """MiniMax's `base_resp`, which stands beside every answer: 0 is a good one."""
-    return not isinstance(verdict, dict) or verdict.get("status_code") in GOOD_CODES
+    return not isinstance(base_resp, dict) or base_resp.get("status_code") in SUCCESS_CODES
 
 
-def _inner(body: Any) -> Any:
+def _find_error_object(body: Any) -> Any:
     """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
 
     The innermost wins: gateways wrap the provider's own. Some wrap it
     as a string of JSON, and some say `"error": true` beside the words.
     """
     if isinstance(body, str) and body.lstrip().startswith("{"):
-        within = parse(body.encode("utf-8", "replace"))
-        return _inner(within) if within else body
+        within = parse_error_body(body.encode("utf-8", "replace"))
+        return _find_error_object(within) if within else body
     if isinstance(body, list) and body:
-        return _inner(body[0])
+        return _find_error_object(body[0])
     if not isinstance(body, dict):
         return body
     for name in ("error", "errors", "base_resp"):
         value = body.get(name)
         if isinstance(value, dict | list | str) and value:
-            return _inner(value)
+            return _find_error_object(value)
     return body
 
 
-def message_of(body: Any) -> str:
+def find_error_message(body: Any) -> str:
     """The words of an error in any of the known shapes; "" when there are none."""
-    inner = _inner(body)
-    said = _said(inner)
-    if isinstance(body, dict) and inner is not body and (not said or _is_a_name(said)):
-        return _said({name: body[name] for name in WORDS if name in body}) or said
+    inner = _find_error_object(body)
+    said = _message_from_object(inner)
+    if isinstance(body, dict) and inner is not body and (not said or _is_error_code(said)):
+        return (
+            _message_from_object({name: body[name] for name in MESSAGE_KEYS if name in body})
+            or said
+        )
     return said
 
 
-def _is_a_name(said: str) -> bool:
+def _is_error_code(text: str) -> bool:
     """Whether it is no sentence but a code, `invalid_token`, whose meaning stands beside it."""
-    return "_" in said and " " not in said
+    return "_" in text and " " not in text
 
 
-def _said(inner: Any) -> str:
+def _message_from_object(inner: Any) -> str:
     if isinstance(inner, str):
         return inner
     if not isinstance(inner, dict):
         return ""
-    for key in WORDS:
+    for key in MESSAGE_KEYS:
         value = inner.get(key)
         if isinstance(value, str) and value.strip():
             return value
         if isinstance(value, list | dict) and value:
-            return _of_list(value)
+            return _message_from_list(value)
     return ""
 
 
-def _of_list(value: Any) -> str:
+def _message_from_list(value: Any) -> str:
     """FastAPI's detail: [{"loc": ["body", "model"], "msg": "field required"}]."""
     said = []
     for item in value if isinstance(value, list) else [value]:
@@ -262,12 +271,12 @@ def _of_list(value: Any) -> str:
             said.append(str(item))
             continue
         place = ".".join(map(str, loc if isinstance(loc := item.get("loc") or [], list) else [loc]))
-        words = message_of(item) or json.dumps(item)
+        words = find_error_message(item) or json.dumps(item)
         said.append(f"{place}: {words}" if place else words)
     return "; ".join(said)
 
 
-def _code(inner: Any) -> str | None:
+def _find_error_code(inner: Any) -> str | None:
     """The most telling word: code, else type, else status (Google)."""
     if not isinstance(inner, dict):
         return None
@@ -277,7 +286,7 @@ def _code(inner: Any) -> str | None:
     return next((word for word in candidates if isinstance(word, str) and word), None)
 
 
-def _number(inner: Any) -> int:
+def _find_status(inner: Any) -> int:
     """An HTTP status that the object names as its code, or 0."""
     if not isinstance(inner, dict):
         return 0
@@ -290,31 +299,31 @@ def _number(inner: Any) -> int:
     return 0
 
 
-def _page(body: bytes) -> str:
+def _message_from_text(body: bytes) -> str:
     """What an answer that is not JSON says: an HTML page's title, or its first words."""
     text = body[:20_000].decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
     if title:
-        return f'the server answered "{shortened(title[1])}"'
+        return f'the server answered "{redact_and_shorten(title[1])}"'
     if "<" in text[:200]:
         return "the server answered with a web page"
-    return shortened(text) or "the server answered without a word"
+    return redact_and_shorten(text) or "the server answered without a word"
 
 
-def shortened(text: str) -> str:
+def redact_and_shorten(text: str) -> str:
     """White space folded, keys cut out (before anything is cut off), at most 300 characters."""
     text = redact(" ".join(text.split()))
-    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
+    return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 1] + "…"
 
 
 # A server that does not know the path; whoever reads it should look at the endpoint.
-NO_PATH = (
+UNKNOWN_PATH_PATTERN = (
     r"(?i)unexpected endpoint|no route|cannot (?:get|post) /|method not allowed"
     r"|(?:unknown|invalid|unsupported|unrecognized) (?:request )?(?:endpoint|url|path|route)"
     r"|(?:endpoint|url|path|route|page) (?:was )?not found|^not[ _]found\.?$"
 )
 # The first that fits counts: what passes by itself comes before what the caller did wrong.
-KINDS: tuple[tuple[type[EasyLLMError], str], ...] = (
+ERROR_CLASS_PATTERNS: tuple[tuple[type[EasyLLMError], str], ...] = (
     (BusyError, r"rate.?limit|too many requests|overload|too busy|is busy|at capacity"
                 r"|(?:temporarily|service|currently) unavailable|server.(?:had an )?error"),
     (BillingError, r"insufficient.{0,10}(?:balance|quota|credit|fund)|payment required|in arrears"
@@ -336,11 +345,11 @@ KINDS: tuple[tuple[type[EasyLLMError], str], ...] = (
 )  # fmt: skip
 
 
-def class_by_words(message: str, code: str) -> tuple[type[EasyLLMError], str | None]:
+def classify_error_message(message: str, code: str) -> tuple[type[EasyLLMError], str | None]:
     """Which of our errors, and what to do; BusyError where the words say nothing that we know."""
-    if re.search(NO_PATH, message):
-        return NotFoundError, WRONG_ENDPOINT
-    for kind, pattern in KINDS:
+    if re.search(UNKNOWN_PATH_PATTERN, message):
+        return NotFoundError, WRONG_ENDPOINT_HINT
+    for kind, pattern in ERROR_CLASS_PATTERNS:
         if re.search(pattern, f"{code} {message}", re.IGNORECASE):
-            return kind, HINTS.get(kind)
+            return kind, ERROR_HINTS.get(kind)
     return BusyError, None

@@ -7,27 +7,29 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def seconds_of(text: str) -> float | None:
+def parse_wait_seconds(text: str) -> float | None:
     """`1`, `1.5`, `34s`, `6m0s`, `12ms`, an HTTP date or RFC 3339, as seconds from now.
 
     None for anything else, and for what lies in the past.
     """
     text = text.strip()
     try:
-        return _not_negative(float(text))
+        return _seconds_from_now(float(text))
     except ValueError:
         pass
-    parts = SPAN.findall(text)
+    parts = DURATION_PART.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
-        return _not_negative(sum(float(number) * UNITS[unit] for number, unit in parts))
-    return _until(text)
+        return _seconds_from_now(
+            sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in parts)
+        )
+    return _seconds_until(text)
 
 
-def _not_negative(seconds: float) -> float | None:
+def _seconds_from_now(seconds: float) -> float | None:
     """Epoch seconds count from now; NaN, infinity and negative numbers are nothing."""
     if seconds > 100_000_000_000:
         seconds /= 1000  # an epoch in milliseconds
@@ -36,7 +38,7 @@ def _not_negative(seconds: float) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _until(date: str) -> float | None:
+def _seconds_until(date: str) -> float | None:
     """Seconds until an HTTP date or an RFC 3339 time."""
     from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
@@ -48,11 +50,11 @@ def _until(date: str) -> float | None:
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return _not_negative(moment.timestamp() - time.time())
+        return _seconds_from_now(moment.timestamp() - time.time())
     return None
 
 
-def retry_after(headers: Mapping[str, str], body: Any, limited: bool) -> float | None:
+def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) -> float | None:
     """The wait in seconds that headers (lower-case names) or a parsed body ask for, or None.
 
     `limited`: a rate limit was hit, so that the reset headers count, too.
@@ -60,26 +62,26 @@ def retry_after(headers: Mapping[str, str], body: Any, limited: bool) -> float |
     milliseconds = headers.get("retry-after-ms")
     if milliseconds:
         try:
-            return _not_negative(float(milliseconds) / 1000)
+            return _seconds_from_now(float(milliseconds) / 1000)
         except ValueError:
             pass
     if "retry-after" in headers:
         # Named, but unreadable or in the past: our own backoff decides (FAULTS promise 20).
-        return seconds_of(headers["retry-after"])
-    named = _in_body(body)
-    if named is not None or not limited:
+        return parse_wait_seconds(headers["retry-after"])
+    named = _retry_after_from_body(body)
+    if named is not None or not rate_limited:
         return named
     resets = [
         wait
         for name, value in headers.items()
         if re.fullmatch(r"(x|anthropic)-ratelimit-(reset-.*|reset|.*-reset)", name)
-        and (wait := seconds_of(value)) is not None
+        and (wait := parse_wait_seconds(value)) is not None
     ]
     # One limit was hit, and the headers do not say which: the longest wait is surely enough.
     return max(resets, default=None)
 
 
-def _in_body(body: Any) -> float | None:
+def _retry_after_from_body(body: Any) -> float | None:
     """Google's RetryInfo: error.details[].retryDelay = "34s"."""
     body = body[0] if isinstance(body, list) and body else body  # Google's REST streams
     error = body.get("error") if isinstance(body, dict) else None
@@ -87,5 +89,5 @@ def _in_body(body: Any) -> float | None:
     for detail in details if isinstance(details, list) else []:
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str):
-            return seconds_of(delay)
+            return parse_wait_seconds(delay)
     return None

@@ -19,81 +19,83 @@ Result = TypeVar("Result")
 
 # Seconds for what lies in the socket, once a limit has passed: as many as it was noticed late
 # (the process was stopped, or the loop was busy), within these bounds.
-SHORTEST_GRACE, LONGEST_GRACE = 0.02, 1.0
-SLACK = 0.5  # seconds: the HTTP client's own limit for a step of connecting comes first
+MIN_GRACE_SECONDS, MAX_GRACE_SECONDS = 0.02, 1.0
+CONNECT_SLACK_SECONDS = (
+    0.5  # seconds: the HTTP client's own limit for a step of connecting comes first
+)
 
 
-def grace(late: float) -> float:
+def grace_seconds(late: float) -> float:
     """Seconds that what lies in the socket has to be read, after a limit that was seen late."""
-    return min(max(late, SHORTEST_GRACE), LONGEST_GRACE)
+    return min(max(late, MIN_GRACE_SECONDS), MAX_GRACE_SECONDS)
 
 
-class Patience:
+class ResponseTimer:
     """Seconds to wait: `first_token` from the moment that the request is out until the first frame
     with text or reasoning, `idle` from then on, `total` for everything (None = no limit)."""
 
     def __init__(self, first_token: float, idle: float, total: float | None = None) -> None:
         self.first_token = first_token
         self.idle = idle
-        self.started = False
+        self.has_progress = False
         self.total = total
         # Two limits, as moments of the clock, and whether their grace has been given.
-        self._due = self._end = float("inf")
-        self._due_again = self._end_again = False
+        self._next_deadline = self._total_deadline = float("inf")
+        self._next_grace_given = self._total_grace_given = False
         self._running = False
-        self._connect: float | None = None  # seconds a step; None = connecting is over
-        self._out = False
-        self._handed = 0.0  # when the reader got its piece
-        self._waiting: asyncio.Task[object] | None = None
+        self._connect_seconds: float | None = None  # seconds a step; None = connecting is over
+        self._request_sent = False
+        self._paused_at = 0.0  # when the reader got its piece
+        self._waiting_task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rings = 0.0  # when the timer does
-        self._rang = False
+        self._timer_due_at = 0.0  # when the timer does
+        self._cancelled_by_timer = False
 
-    def token(self) -> None:
+    def progress(self) -> None:
         """A frame with text or reasoning came, and the reader gets it."""
-        self.started = True
-        self._handed = now = monotonic()
-        self._due = now + self.idle
-        self._due_again = False
+        self.has_progress = True
+        self._paused_at = now = monotonic()
+        self._next_deadline = now + self.idle
+        self._next_grace_given = False
 
-    def closing(self, seconds: float) -> None:
+    def limit_tail(self, seconds: float) -> None:
         """The answer's end marker came: what may follow it is not worth waiting long for."""
-        self._due = min(self._due, monotonic() + seconds)
+        self._next_deadline = min(self._next_deadline, monotonic() + seconds)
 
-    def hand_over(self) -> None:
+    def pause(self) -> None:
         """The reader gets what is no token: from here on it is not we who wait."""
-        self._handed = monotonic()
+        self._paused_at = monotonic()
 
-    def taken(self) -> None:
+    def resume(self) -> None:
         """The reader wants the next piece: it may have been slow, and the server was not."""
-        away = monotonic() - self._handed
-        self._due += away
-        self._end += away
+        away = monotonic() - self._paused_at
+        self._next_deadline += away
+        self._total_deadline += away
 
-    def connecting(self, seconds: float) -> None:
+    def start_connecting(self, seconds: float) -> None:
         """The client that sends will call `trace`: until the request is out each step of
         connecting may take so long, and `first_token` has not begun."""
-        self._connect = seconds
+        self._connect_seconds = seconds
 
-    async def trace(self, step: str, told: dict[str, Any]) -> None:
+    async def trace(self, event_name: str, info: dict[str, Any]) -> None:
         """The HTTP client's account of what it does. A request for a tunnel through a proxy is a
         step of connecting, too."""
-        if self._out:
+        if self._request_sent:
             return
-        kind = step.partition(".")[2]
-        ours = "request" in told and told["request"].method != b"CONNECT"
+        kind = event_name.partition(".")[2]
+        ours = "request" in info and info["request"].method != b"CONNECT"
         if ours and kind in {"send_request_headers.started", "receive_response_headers.started"}:
-            self.sent(out=kind.startswith("receive"))
-        elif self._connect is not None and not kind.startswith("send_request"):
-            self._renew(self._connect + SLACK)
+            self.mark_sent(complete=kind.startswith("receive"))
+        elif self._connect_seconds is not None and not kind.startswith("send_request"):
+            self._set_deadline(self._connect_seconds + CONNECT_SLACK_SECONDS)
 
-    def sent(self, out: bool = True) -> None:
+    def mark_sent(self, complete: bool = True) -> None:
         """The request goes to the server, or is there, `out`."""
-        self._connect = None
-        self._out = out
-        self._renew(self.first_token)
+        self._connect_seconds = None
+        self._request_sent = complete
+        self._set_deadline(self.first_token)
 
-    async def wait(self, coming: Awaitable[Result]) -> Result:
+    async def wait(self, awaitable: Awaitable[Result]) -> Result:
         """The awaited result.
 
         Raises:
@@ -104,21 +106,21 @@ class Patience:
         now = monotonic()
         if not self._running:
             self._begin(now)
-        if now >= min(self._due, self._end) and self._is_over(now):
+        if now >= min(self._next_deadline, self._total_deadline) and self._is_grace_over(now):
             # Not left to the timer: what is there already gives the event loop no turn.
-            getattr(coming, "close", lambda: None)()
-            raise self._expired()
-        self._waiting = task = asyncio.current_task()
+            getattr(awaitable, "close", lambda: None)()
+            raise self._timeout_error()
+        self._waiting_task = task = asyncio.current_task()
         self._arm(now)
         try:
-            return await coming
+            return await awaitable
         except asyncio.CancelledError:
             # Somebody else may have cancelled us as well: then that is what happened.
-            if not self._rang or task is None or task.uncancel() > 0:
+            if not self._cancelled_by_timer or task is None or task.uncancel() > 0:
                 raise
-            raise self._expired() from None
+            raise self._timeout_error() from None
         finally:
-            self._waiting = None
+            self._waiting_task = None
 
     def stop(self) -> None:
         """The answer is over: the timer with it."""
@@ -128,59 +130,65 @@ class Patience:
 
     def _begin(self, now: float) -> None:
         self._running = True
-        self._due = now + (self.first_token if self._connect is None else self._connect + SLACK)
+        self._next_deadline = now + (
+            self.first_token
+            if self._connect_seconds is None
+            else self._connect_seconds + CONNECT_SLACK_SECONDS
+        )
         if self.total is not None:
-            self._end = now + self.total
+            self._total_deadline = now + self.total
 
-    def _renew(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         """Another limit, in the midst of a wait."""
         now = monotonic()
-        self._due = now + seconds
-        if self._waiting is not None:
+        self._next_deadline = now + seconds
+        if self._waiting_task is not None:
             self._arm(now)
 
     def _arm(self, now: float) -> None:
         """One timer for many waits: a limit that moved on is seen when it rings."""
-        limit = min(self._due, self._end)
-        if self._timer is not None and self._rings > limit:
+        limit = min(self._next_deadline, self._total_deadline)
+        if self._timer is not None and self._timer_due_at > limit:
             self.stop()
         if self._timer is None:
-            self._rings = limit
-            self._timer = asyncio.get_running_loop().call_later(limit - now, self._ring)
+            self._timer_due_at = limit
+            self._timer = asyncio.get_running_loop().call_later(limit - now, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        if self._waiting is None:
+        if self._waiting_task is None:
             return
         now = monotonic()
-        if now < min(self._due, self._end) or not self._is_over(now):
+        if now < min(self._next_deadline, self._total_deadline) or not self._is_grace_over(now):
             self._arm(now)
             return
-        self._rang = True
-        self._waiting.cancel()
+        self._cancelled_by_timer = True
+        self._waiting_task.cancel()
 
-    def _is_over(self, now: float) -> bool:
+    def _is_grace_over(self, now: float) -> bool:
         """Whether a limit that has passed had its grace; gives it otherwise."""
-        if (self._due_again and now >= self._due) or (self._end_again and now >= self._end):
+        if (self._next_grace_given and now >= self._next_deadline) or (
+            self._total_grace_given and now >= self._total_deadline
+        ):
             return True
-        until = now + grace(now - min(self._due, self._end))
-        if now >= self._due:
-            self._due, self._due_again = until, True
-        if now >= self._end:
-            self._end, self._end_again = until, True
-            self._due = max(self._due, until)  # it is `total` that has passed
+        until = now + grace_seconds(now - min(self._next_deadline, self._total_deadline))
+        if now >= self._next_deadline:
+            self._next_deadline, self._next_grace_given = until, True
+        if now >= self._total_deadline:
+            self._total_deadline, self._total_grace_given = until, True
+            self._next_deadline = max(self._next_deadline, until)  # it is `total` that has passed
         return False
 
-    def _expired(self) -> EasyLLMError:
-        if self._end <= self._due:
+    def _timeout_error(self) -> EasyLLMError:
+        if self._total_deadline <= self._next_deadline:
             message = f"the answer took longer than timeout.total = {self.total:g} s"
-            if self.started:
+            if self.has_progress:
                 return IncompleteAnswer(message, hint="raise timeout.total", retryable=False)
             return FirstTokenTimeout(message, hint="raise timeout.total", retryable=False)
-        if self._connect is not None:
-            message = f"no connection within {self._connect:g} s"
+        if self._connect_seconds is not None:
+            message = f"no connection within {self._connect_seconds:g} s"
             return NetworkError(message, hint="check the network and the proxy", code="connect")
-        if self.started:
+        if self.has_progress:
             return IncompleteAnswer(
                 f"the answer stopped: nothing came for {self.idle:g} s",
                 hint="raise timeout.idle in the profile, or try again",
@@ -189,7 +197,7 @@ class Patience:
 
 
 @asynccontextmanager
-async def within(seconds: float | None) -> AsyncIterator[None]:
+async def timeout_with_grace(seconds: float | None) -> AsyncIterator[None]:
     """A limit for the whole block, as asyncio.timeout's; but when it is seen late, as after the
     process was stopped, what lies in the sockets is read first.
 
@@ -205,7 +213,9 @@ async def within(seconds: float | None) -> AsyncIterator[None]:
         timers = []
 
         def ring() -> None:
-            timers.append(loop.call_later(grace(monotonic() - end), limit.reschedule, loop.time()))
+            timers.append(
+                loop.call_later(grace_seconds(monotonic() - end), limit.reschedule, loop.time())
+            )
 
         timers.append(loop.call_later(seconds, ring))
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.providers.local.model_files import DEMO, DEMO_BYTES
+from easyllm_cli.providers.local.model_files import DEMO_BYTES, DEMO_MODEL
 from tests.support.binary import Easyllm, only, said, spoken
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.reply import Reply
@@ -37,7 +37,7 @@ def test_nothing_is_there(easyllm: Easyllm) -> None:
 
 
 def test_only_the_engine_is_missing(easyllm: Easyllm) -> None:
-    path = easyllm.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    path = easyllm.home / "data" / "easyllm" / "models" / f"{DEMO_MODEL}.gguf"
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
         file.truncate(DEMO_BYTES)
@@ -135,10 +135,10 @@ def test_what_local_would_send_can_be_seen_without_its_engine(easyllm: Easyllm) 
 def test_models_lists_what_is_there(easyllm: Easyllm, tmp_path: Path) -> None:
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
-    for name in ("a-model", DEMO, "mmproj-a-model"):
+    for name in ("a-model", DEMO_MODEL, "mmproj-a-model"):
         (folder / f"{name}.gguf").write_bytes(b"GGUF")
     ran = easyllm.run("models", "-p", "local")
-    assert (ran.code, ran.out.decode().split()) == (0, [DEMO, "a-model"])
+    assert (ran.code, ran.out.decode().split()) == (0, [DEMO_MODEL, "a-model"])
 
 
 def test_models_without_any_says_how_to_fetch_one(easyllm: Easyllm) -> None:

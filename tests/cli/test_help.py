@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from easyllm_cli.cli.app import COMMANDS
-from easyllm_cli.cli.help_topics import TOPICS, VARIABLES
-from easyllm_cli.config.profile import KEYS
+from easyllm_cli.cli.app import COMMAND_HELP
+from easyllm_cli.cli.help_topics import ENVIRONMENT_VARIABLES, TOPICS
+from easyllm_cli.config.profile import SETTING_FIELDS
 from easyllm_cli.errors import EXIT_CODES
 from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.vendors import VENDORS
@@ -44,7 +44,7 @@ def test_exit_codes_are_the_classes(easyllm: Easyllm) -> None:
 def test_profiles_tells_every_key_and_variable(easyllm: Easyllm) -> None:
     text = helped(easyllm, "profiles")
     words = set(re.findall(r"\w+", text))
-    assert set(KEYS) | set(VENDORS) | set(VARIABLES) <= words
+    assert set(SETTING_FIELDS) | set(VENDORS) | set(ENVIRONMENT_VARIABLES) <= words
     assert {name for one in VENDORS.values() for name in one.key_variables} <= words
     assert {"OLLAMA_HOST", "OPENAI_BASE_URL"} <= words
     assert str(easyllm.config) in text.replace("\n", "")
@@ -58,10 +58,10 @@ def test_json_tells_every_key(easyllm: Easyllm) -> None:
 def test_every_variable_of_ours_is_told() -> None:
     """Those with an underscore before them are completion's own."""
     named = {name for source in sources() for name in re.findall(r"\bEASYLLM_[A-Z]+", source.text)}
-    assert named == {name for name in VARIABLES if name.startswith("EASYLLM_")}
+    assert named == {name for name in ENVIRONMENT_VARIABLES if name.startswith("EASYLLM_")}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMAND_HELP)
 def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> None:
     """On a terminal, too; it names the variables that matter to the command."""
     text = easyllm.run(command, "-h").out.decode()

@@ -7,8 +7,8 @@ import tomllib
 
 import pytest
 
-from easyllm_cli.cli.discovery import SECONDS, SERVERS, running_servers
-from easyllm_cli.vendors import endpoint_variable
+from easyllm_cli.cli.discovery import LOCAL_SERVERS, SERVER_TIMEOUT_SECONDS, find_running_servers
+from easyllm_cli.vendors import get_endpoint_variable
 from tests.support.binary import Easyllm, Ran, spoken
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.openai import OpenAIServer
@@ -20,7 +20,9 @@ from tests.support.terminal import Terminal
 
 KEY = "sk-very-secret-0123456789"
 # Whatever runs on this machine's usual ports is none of the tests' business.
-NOWHERE: dict[str, str | None] = {endpoint_variable(name): "http://127.0.0.1:9" for name in SERVERS}
+NOWHERE: dict[str, str | None] = {
+    get_endpoint_variable(name): "http://127.0.0.1:9" for name in LOCAL_SERVERS
+}
 KEYS: dict[str, str | None] = {"GROQ_API_KEY": KEY, "OPENAI_API_KEY": KEY}
 
 
@@ -129,11 +131,13 @@ def test_what_is_no_model_server_is_not_found(easyllm: Easyllm) -> None:
 
 def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn(scripted(Script(Wait(10)))) as server:
-        for name in SERVERS:
-            monkeypatch.setenv(endpoint_variable(name), f"{server.url}/v1")
+        for name in LOCAL_SERVERS:
+            monkeypatch.setenv(get_endpoint_variable(name), f"{server.url}/v1")
         began = time.monotonic()
-        assert running_servers() == []
-        assert SECONDS <= time.monotonic() - began < max(5, 5 * SECONDS)
+        assert find_running_servers() == []
+        assert (
+            SERVER_TIMEOUT_SECONDS <= time.monotonic() - began < max(5, 5 * SERVER_TIMEOUT_SECONDS)
+        )
 
 
 def test_a_file_that_is_there_is_left_alone(easyllm: Easyllm) -> None:

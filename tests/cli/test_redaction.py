@@ -2,7 +2,7 @@
 
 import pytest
 
-from easyllm_cli.secret import LONG
+from easyllm_cli.secret import LONG_KEY_CHARS
 from tests.support.binary import Easyllm, only, profile, said
 from tests.support.standins.script import Script, compact, scripted
 from tests.support.standins.server import StandIn
@@ -108,7 +108,12 @@ def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
 
 @pytest.mark.parametrize(
     ("login", "seen"),
-    [("team", True), (KEY[: LONG - 1], True), (KEY[:LONG], False), ("user:team", False)],
+    [
+        ("team", True),
+        (KEY[: LONG_KEY_CHARS - 1], True),
+        (KEY[:LONG_KEY_CHARS], False),
+        ("user:team", False),
+    ],
 )
 def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
     """A password, or a token that stands alone; a name that does is none."""

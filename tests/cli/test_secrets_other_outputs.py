@@ -96,7 +96,7 @@ def broken(self, *_):
     except KeyError as error:
         raise ZeroDivisionError(f"with {key!r} and {key[::-1]}") from error
 
-answer.Road._say_how_it_went = broken
+answer.AnswerRun._report_usage = broken
 """
 
 

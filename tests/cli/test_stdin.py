@@ -86,12 +86,12 @@ def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_bytes(b"x" * cap)
     with path.open("rb") as file:
         assert len(read(lambda: None, descriptor=file.fileno(), cap=cap)) == cap
-    assert len(prompt.text_of(str(path), "the file", "")) == cap
+    assert len(prompt.read_text_file(str(path), "the file", "")) == cap
     path.write_bytes(b"x" * (cap + 1))
     with path.open("rb") as file, pytest.raises(UsageError, match="stdin is longer than 1 MiB"):
         read(lambda: None, descriptor=file.fileno(), cap=cap)
     with pytest.raises(UsageError, match="the file is larger than 1 MiB"):
-        prompt.text_of(str(path), "the file", "")
+        prompt.read_text_file(str(path), "the file", "")
 
 
 def test_files_come_first(easyllm: Easyllm) -> None:

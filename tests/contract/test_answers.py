@@ -11,7 +11,7 @@ import pytest
 
 from easyllm_cli.events import Done, Event, Start, Text, Usage
 from easyllm_cli.images import Image
-from easyllm_cli.messages import Message, messages_of
+from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
@@ -182,7 +182,7 @@ async def test_a_provider_works_again_after_aclose(bench: Bench) -> None:
 def test_dry_run_holds_no_key(bench: Bench, stream: bool) -> None:
     provider = provider_for(bench.profile(headers={"X-Gate": "plain"}))
     assert isinstance(provider, HTTPProvider)
-    made = provider.dry_request(messages_of(TALK), stream)
+    made = provider.dry_request(parse_messages(TALK), stream)
     headers = {name: str(value) for name, value in made.headers.items()}
     assert KEY not in json.dumps([headers, made.url, made.body])
     assert "***" in headers.values()

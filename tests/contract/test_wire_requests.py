@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.endpoints import resolve_endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, RefusedError, UsageError
 from easyllm_cli.events import Note
@@ -90,7 +90,7 @@ def test_trap_21_every_form_of_ollama_host(
     written: str, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", written)
-    found = endpoint_of(Profile(provider="ollama"))
+    found = resolve_endpoint(Profile(provider="ollama"))
     assert (found.url, found.variable) == (meant, "OLLAMA_HOST")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.cli.prompt import MAX_FILE_BYTES
-from easyllm_cli.cli.stdin import MAX_BYTES as MAX_STDIN_BYTES
-from easyllm_cli.config.profile import KEYS, Timeout
+from easyllm_cli.cli.prompt import MAX_TEXT_FILE_BYTES
+from easyllm_cli.cli.stdin import MAX_STDIN_BYTES as MAX_STDIN_BYTES
+from easyllm_cli.config.profile import SETTING_FIELDS, Timeout
 from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES
@@ -49,7 +49,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_example_uses_every_key_and_every_provider() -> None:
     tables = tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]
-    assert {key for table in tables.values() for key in table} == set(KEYS)
+    assert {key for table in tables.values() for key in table} == set(SETTING_FIELDS)
     named = {table.get("provider") for table in tables.values()}
     assert named | {"openrouter"} == {*VENDORS, None}
 
@@ -60,12 +60,12 @@ def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
     copy.chmod(0o600)
     profiles = read_profiles(str(copy))
     for name in tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]:
-        assert profiles.named(name).provider in VENDORS
+        assert profiles.resolve_profile(name).provider in VENDORS
 
 
 def row(key: str) -> str:
     """The row that docs/profiles.md must hold for a key."""
-    known = KEYS[key]
+    known = SETTING_FIELDS[key]
     kinds = str(known.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
     default = known.default
     shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
@@ -73,12 +73,12 @@ def row(key: str) -> str:
         shown = ""
     elif isinstance(default, Timeout):
         shown = "above"
-    words = known.metadata["one_of"]
-    says = known.metadata["says"] + (": " + ", ".join(words) if words else "")
+    words = known.metadata["choices"]
+    says = known.metadata["description"] + (": " + ", ".join(words) if words else "")
     return f"| `{key}` | {kinds} | {shown} | {says} |"
 
 
-@pytest.mark.parametrize("key", sorted(KEYS))
+@pytest.mark.parametrize("key", sorted(SETTING_FIELDS))
 def test_the_profile_table_is_the_dataclass(key: str) -> None:
     assert row(key) in read("docs/profiles.md").splitlines()
 
@@ -87,8 +87,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     page = read("docs/troubleshooting.md")
     assert f"the answer is longer than {MAX_TEXT_BYTES} bytes" in page
     assert f"| text and reasoning of an answer | {MAX_TEXT_BYTES >> 20} MiB, or" in page
-    assert f"| a text file (`-f`), stdin | {MAX_FILE_BYTES >> 20} MiB |" in page
-    assert MAX_FILE_BYTES == MAX_STDIN_BYTES
+    assert f"| a text file (`-f`), stdin | {MAX_TEXT_FILE_BYTES >> 20} MiB |" in page
+    assert MAX_TEXT_FILE_BYTES == MAX_STDIN_BYTES
 
 
 DOCUMENTS = ["README.md", "SECURITY.md", *map(str, (ROOT / "docs").glob("*.md"))]

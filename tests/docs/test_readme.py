@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.cli.app import COMMANDS, command
-from easyllm_cli.cli.help_topics import JSON, STDIN
+from easyllm_cli.cli.app import COMMAND_HELP, load_command
+from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE
 from tests.support import ROOT
 from tests.support.binary import BINARY, Easyllm, Ran, profile
 from tests.support.pictures import png
@@ -28,10 +28,10 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
 # The last paragraph of a command's docstring, which stands at the end of its help.
 # The others change this machine: their examples are run where they are tested.
-ASKING = [name for name in COMMANDS if name not in ("init", "profiles", "keys", "pull")]
-EXAMPLES = [(command(name).help or "").rpartition("\n\n")[2] for name in ASKING]
+ASKING = [name for name in COMMAND_HELP if name not in ("init", "profiles", "keys", "pull")]
+EXAMPLES = [(load_command(name).help or "").rpartition("\n\n")[2] for name in ASKING]
 OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
-TOLD = [line.strip() for line in (STDIN + "\n" + JSON).splitlines()]
+TOLD = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
 # Where jq is not installed, the one form that the README uses.
 JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
 

@@ -2,15 +2,15 @@
 
 import tomllib
 
-from easyllm_cli.cli.discovery import SERVERS
-from easyllm_cli.providers.local.model_files import DEMO
-from easyllm_cli.vendors import endpoint_variable
+from easyllm_cli.cli.discovery import LOCAL_SERVERS
+from easyllm_cli.providers.local.model_files import DEMO_MODEL
+from easyllm_cli.vendors import get_endpoint_variable
 from tests.support.binary import Easyllm
 from tests.support.servers import setup
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 
-NOWHERE = {endpoint_variable(name): "http://127.0.0.1:9" for name in SERVERS}
+NOWHERE = {get_endpoint_variable(name): "http://127.0.0.1:9" for name in LOCAL_SERVERS}
 
 
 def test_the_embedded_model_answers_where_no_server_does(
@@ -21,7 +21,7 @@ def test_the_embedded_model_answers_where_no_server_does(
     assert "demo model" not in easyllm.run("init", "--yes", *other, env=env).err
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
-    (folder / f"{DEMO}.gguf").symlink_to(setup.MODEL)
+    (folder / f"{DEMO_MODEL}.gguf").symlink_to(setup.MODEL)
     assert easyllm.run("init", "--yes", env=env).code == 0
     made = tomllib.loads(easyllm.config.read_text())
     local, openai = {"provider": "local"}, {"provider": "openai"}

@@ -18,7 +18,7 @@ from easyllm_cli.errors import (
 )
 from easyllm_cli.events import Reasoning, Start, Text, Usage
 from easyllm_cli.images import Image
-from easyllm_cli.messages import Message, messages_of
+from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.support.asking import answer, events, failure, messages, notes
@@ -189,7 +189,7 @@ async def test_parameter_that_litellm_refuses_is_left_out_before_any_request(
         (note,) = notes(came)
         assert note.startswith("reasoning_effort is refused by the server: sent without it")
         assert len(server.requests) == 1
-        error = await failure(RefusedError, asked.with_(strict=True))
+        error = await failure(RefusedError, asked.replace_set(strict=True))
         assert "reasoning_effort" in error.message
         assert len(server.requests) == 1
 
@@ -220,7 +220,7 @@ async def test_missing_variable_is_named() -> None:
 async def test_dry_run_is_refused_and_models_are_litellms_table() -> None:
     provider = LiteLLMProvider({"model": "openai/m", "endpoint": "http://127.0.0.1:9/v1"})
     with pytest.raises(UsageError):
-        provider.dry_request(messages_of(messages()), True)
+        provider.dry_request(parse_messages(messages()), True)
     known = {model.id: model for model in await provider.models()}["gpt-4o"]
     assert (known.context or 0) > 100_000
     assert known.vision is True

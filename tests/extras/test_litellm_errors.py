@@ -13,7 +13,7 @@ from easyllm_cli.errors import (
     RefusedError,
     TooLargeError,
 )
-from easyllm_cli.transport.response_errors import HINTS
+from easyllm_cli.transport.response_errors import ERROR_HINTS
 from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
 from tests.support.asking import failure
 from tests.support.standins.script import Script, chunk, compact, scripted, sse
@@ -54,7 +54,7 @@ async def test_a_model_that_is_not_there_gets_no_name_from_litellms_own_table() 
     refusal = LITELLM.refusal(404, "no such model")
     with StandIn(scripted(refusal)) as server:
         error = await failure(NotFoundError, asking(server, model="openai/gpt-4o", max_retries=0))
-    assert error.hint == HINTS[NotFoundError]
+    assert error.hint == ERROR_HINTS[NotFoundError]
 
 
 async def test_error_tells_the_request_and_when_to_come_back() -> None:

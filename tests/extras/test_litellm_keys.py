@@ -172,11 +172,11 @@ async def test_trap_32_what_is_refused_falls_back_to_nothing(status: int, kind: 
 def test_key_of_one_vendor_does_not_fall_back_to_another() -> None:
     config = {"model": "openai/gpt-4o", "api_key": GOOD,
               "fallback_models": ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"]}  # fmt: skip
-    same, other = LiteLLMProvider(config).others
+    same, other = LiteLLMProvider(config).fallback_providers
     assert same.key is not None
     assert other.key is None
     gateway = LiteLLMProvider({**config, "endpoint": "http://127.0.0.1:9/v1"})
-    assert all(one.key is not None for one in gateway.others)
+    assert all(one.key is not None for one in gateway.fallback_providers)
 
 
 async def test_key_that_litellm_reads_itself_is_in_no_error(

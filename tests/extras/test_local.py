@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.providers.local.model_files import DEMO
+from easyllm_cli.providers.local.model_files import DEMO_MODEL
 from tests.support.binary import Easyllm, finish, read_until, spoken
 from tests.support.pictures import png
 from tests.support.servers import setup
@@ -18,7 +18,10 @@ from tests.support.standins.package_index import PackageIndex, pip_settings
 from tests.support.standins.server import StandIn
 from tests.support.terminal import Terminal
 
-ABOUT = f"easyllm: {DEMO} is a small demo model, run by this process: do not rely on what it says\n"
+ABOUT = (
+    f"easyllm: {DEMO_MODEL} is a small demo model, run by this process: do not rely on what it "
+    "says\n"
+)
 CUT = "easyllm: the answer was cut at the token limit that you set (length)\n"
 GRAMMAR = (Path(setup.__file__).with_name("colours.gbnf")).read_text("utf-8")
 SHORT = ("--max-tokens", "12", "-t", "0", "--seed", "1")
@@ -32,7 +35,7 @@ def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
     """A home into which the demo model has been pulled."""
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
-    (folder / f"{DEMO}.gguf").symlink_to(setup.MODEL)
+    (folder / f"{DEMO_MODEL}.gguf").symlink_to(setup.MODEL)
     return easyllm
 
 
@@ -49,7 +52,11 @@ def test_json_names_who_answered(local: Easyllm) -> None:
     answer = ran.json
     assert answer["ok"]
     assert answer["text"].strip()
-    assert (answer["provider"], answer["model"], answer["profile"]) == ("local", DEMO, "local")
+    assert (answer["provider"], answer["model"], answer["profile"]) == (
+        "local",
+        DEMO_MODEL,
+        "local",
+    )
     assert answer["usage"]["completion_tokens"] > 0
     assert "small demo model" in answer["notes"][0]
 
@@ -139,7 +146,7 @@ def test_a_file_that_is_no_model(local: Easyllm, content: bytes | None, words: s
 
 
 def test_a_model_cut_short(local: Easyllm) -> None:
-    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO_MODEL}.gguf"
     demo.unlink()
     with setup.MODEL.open("rb") as whole:
         demo.write_bytes(whole.read(1 << 20))
@@ -149,7 +156,7 @@ def test_a_model_cut_short(local: Easyllm) -> None:
 
 
 def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
-    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO}.gguf"
+    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO_MODEL}.gguf"
     demo.unlink()
     data = bytearray(setup.MODEL.read_bytes())
     data[len(data) // 2] ^= 1
@@ -272,9 +279,9 @@ async def main():
     provider = provider_for(Profile.of({"provider": "local", "max_tokens": 8, "seed": 1}))
     ask = [{"role": "user", "content": "Hello"}]
     first = await provider.chat(ask)
-    engine = provider._engines.client()
+    engine = provider._engines.get()
     both = await asyncio.gather(provider.chat(ask), provider.chat(ask))
-    assert provider._engines.client() is engine, "one load"
+    assert provider._engines.get() is engine, "one load"
     try:
         urllib.request.urlopen(f"{engine.url}/v1/chat/completions", b"{}")
     except urllib.error.HTTPError as refused:

@@ -7,7 +7,7 @@ left out is the process: arguments, rendering and files. `running.py` runs those
 import asyncio
 from typing import Any
 
-from easyllm_cli.cli.answer import verdict
+from easyllm_cli.cli.answer import check_acceptable
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying
@@ -38,7 +38,7 @@ async def ask(case: Case, served: Served) -> tuple[Ran, tuple[bytes, ...]]:
     try:
         async for event in provider.stream(
             messages("hi"), shown=shown, max_bytes=max_bytes,
-            verdict=lambda answer, limited: verdict(answer, limited, "auto"),
+            verdict=lambda answer, limited: check_acceptable(answer, limited, "auto"),
         ):  # fmt: skip
             came.feed(event)
             if isinstance(event, Retrying):

@@ -8,11 +8,11 @@ from typing import Any
 
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import Done, Reasoning, Reclassified, Text
-from easyllm_cli.messages import messages_of
+from easyllm_cli.messages import parse_messages
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
-from easyllm_cli.transport.base import Answer, Request, accept
-from easyllm_cli.transport.timeouts import Patience
+from easyllm_cli.transport.base import Request, Response, raise_for_status
+from easyllm_cli.transport.timeouts import ResponseTimer
 from tests.support.adapters import KEY, Adapter
 from tests.support.asking import messages, profile
 
@@ -36,22 +36,22 @@ class Canned:
                 yield piece
 
     @asynccontextmanager
-    async def open(self, request: Request, patience: Patience) -> AsyncIterator[Answer]:
-        answer = Answer(self.status, self.headers, request.url, self._coming(), patience)
-        await accept(answer)
+    async def open(self, request: Request, patience: ResponseTimer) -> AsyncIterator[Response]:
+        answer = Response(self.status, self.headers, request.url, self._coming(), patience)
+        await raise_for_status(answer)
         yield answer
 
     async def aclose(self) -> None:
         pass
 
 
-def provider_with(adapter: Adapter, carrier: Canned, **keys: Any) -> HTTPProvider:
-    """The adapter, asking this carrier; it never tries twice."""
+def provider_with(adapter: Adapter, transport: Canned, **keys: Any) -> HTTPProvider:
+    """The adapter, asking over this transport; it never tries twice."""
     usual = {"model": adapter.model, "api_key": KEY, "api": adapter.api, "max_retries": 0}
     asked = profile(adapter.provider, NOWHERE + adapter.base, **{**usual, **keys})
     provider = provider_for(asked)
     assert isinstance(provider, HTTPProvider)
-    provider.__dict__["carrier"] = carrier
+    provider.__dict__["transport"] = transport
     return provider
 
 
@@ -69,7 +69,7 @@ async def told(provider: HTTPProvider, stream: bool = True) -> Told:
     """Everything of one answer; no exception but our own passes for an error."""
     heard = Told()
     try:
-        async with aclosing(provider.stream(messages_of(messages()), stream)) as events:
+        async with aclosing(provider.stream(parse_messages(messages()), stream)) as events:
             async for event in events:
                 if isinstance(event, Text):
                     heard.text += event.text

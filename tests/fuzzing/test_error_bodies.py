@@ -6,8 +6,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.response_errors import MAX_WORDS, from_object, from_response
-from easyllm_cli.transport.retry_after import retry_after, seconds_of
+from easyllm_cli.transport.response_errors import (
+    MAX_MESSAGE_CHARS,
+    error_from_body,
+    error_from_response,
+)
+from easyllm_cli.transport.retry_after import find_retry_after, parse_wait_seconds
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import EDGES, json_values, mutated
 
@@ -54,9 +58,9 @@ def may_be_waited(seconds: float | None) -> bool:
 )
 @example(status=429, headers={}, body=b'{"error": {"code": "%s"}}' % (b"4" * 5000))
 def test_any_response(status: int, headers: dict[str, str], body: bytes) -> None:
-    error = from_response(status, headers, body)
+    error = error_from_response(status, headers, body)
     assert is_ours(error)
-    assert len(error.message) <= MAX_WORDS + 100
+    assert len(error.message) <= MAX_MESSAGE_CHARS + 100
     assert may_be_waited(error.retry_after)
     assert isinstance(error.retryable, bool)
 
@@ -64,16 +68,16 @@ def test_any_response(status: int, headers: dict[str, str], body: bytes) -> None
 @given(body=json_values | mutated(GOOD))
 @example(body={"error": {"code": "4" * 5000}})
 def test_any_error_in_a_stream(body: Any) -> None:
-    error = from_object(body)
+    error = error_from_body(body)
     assert is_ours(error)
-    assert len(error.message) <= MAX_WORDS
+    assert len(error.message) <= MAX_MESSAGE_CHARS
     assert may_be_waited(error.retry_after)
 
 
 @given(text=times)
 @example(text="Mon, 1 Jan 2020 00:00:00 +9999999999999999")
 def test_any_wait(text: str) -> None:
-    assert may_be_waited(seconds_of(text))
+    assert may_be_waited(parse_wait_seconds(text))
 
 
 @given(
@@ -82,4 +86,4 @@ def test_any_wait(text: str) -> None:
     limited=st.booleans(),
 )
 def test_any_headers_and_body(headers: dict[str, str], body: Any, limited: bool) -> None:
-    assert may_be_waited(retry_after(headers, body, limited))
+    assert may_be_waited(find_retry_after(headers, body, limited))

@@ -78,7 +78,7 @@ async def test_what_is_asked_before_an_answer(
 ) -> None:
     """Whether it sees, reasons, or takes the key."""
     provider = provider_with(adapter, Canned([json.dumps(body).encode()]), model="m")
-    ask = data.draw(st.sampled_from([provider.listed, provider.reasons, provider.try_key]))
+    ask = data.draw(st.sampled_from([provider.find_model, provider.reasons, provider.check_key]))
     try:
         await ask()
     except EasyLLMError as error:

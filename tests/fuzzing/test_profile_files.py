@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from easyllm_cli.config import edit
-from easyllm_cli.config.profile import KEYS, TIMEOUT_KEYS, Profile
-from easyllm_cli.config.profiles_file import parsed, read_profiles
+from easyllm_cli.config.profile import SETTING_FIELDS, TIMEOUT_FIELDS, Profile
+from easyllm_cli.config.profiles_file import parse_profiles, read_profiles
 from easyllm_cli.errors import ConfigError, EasyLLMError
 from easyllm_cli.pipeline.retry import backoff_waits
 from tests.support import ROOT
@@ -30,9 +30,9 @@ values: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=4,
 )
-timeouts = st.dictionaries(st.sampled_from([*TIMEOUT_KEYS, "x"]), st.floats() | st.integers(0))
+timeouts = st.dictionaries(st.sampled_from([*TIMEOUT_FIELDS, "x"]), st.floats() | st.integers(0))
 tables = st.dictionaries(
-    st.sampled_from([*KEYS, "base_url", "modle"]), values | timeouts, max_size=5
+    st.sampled_from([*SETTING_FIELDS, "base_url", "modle"]), values | timeouts, max_size=5
 )
 
 
@@ -53,14 +53,14 @@ def test_any_text(home: Path, text: str) -> None:
     path.write_text("")
     path.chmod(0o600)
     try:
-        found = parsed(path, text)
+        found = parse_profiles(path, text)
     except ConfigError as error:
         assert error.where.startswith(str(path))
         assert PLACE.search(error.where) or "must be tables" in error.message
         return
     for name in found.tables:
         try:
-            looked_at(found.named(name))
+            looked_at(found.resolve_profile(name))
         except ConfigError as error:
             assert error.message
 
@@ -73,9 +73,9 @@ def test_any_table(home: Path, table: dict[str, Any]) -> None:
     path = home / "profiles.toml"
     path.write_text("")
     path.chmod(0o600)
-    found = parsed(path, tomlkit.dumps({"profiles": {"mine": table}}))
+    found = parse_profiles(path, tomlkit.dumps({"profiles": {"mine": table}}))
     try:
-        profile = found.named("mine")
+        profile = found.resolve_profile("mine")
     except ConfigError as error:
         assert PLACE.search(error.where), error.where
         return
@@ -92,7 +92,7 @@ def test_an_edit_keeps_every_other_line(home: Path, key: str, value: Any, name: 
     path.write_text(EXAMPLE, "utf-8")
     path.chmod(0o600)
     try:
-        edit.set_key(path, name, key, str(value))
+        edit.write_setting(path, name, key, str(value))
     except EasyLLMError as error:
         assert error.exit_code == 2
         assert path.read_text("utf-8") == EXAMPLE
@@ -102,4 +102,4 @@ def test_an_edit_keeps_every_other_line(home: Path, key: str, value: Any, name: 
     lost = [line for line in EXAMPLE.splitlines() if line not in edited]
     assert all(last in line or key.partition(".")[0] in line for line in lost), lost
     assert len(lost) <= 1
-    read_profiles(str(path)).named(name)
+    read_profiles(str(path)).resolve_profile(name)

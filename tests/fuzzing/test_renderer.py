@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.render.markdown.live import LiveMarkdown
-from easyllm_cli.render.output import Stream
+from easyllm_cli.render.output import OutputStream
 from tests.fuzzing.mutations import cuts
 from tests.support.emulator import seen
 from tests.support.pseudoterminal import Pty
@@ -41,7 +41,9 @@ answers = st.lists(
 
 def written(parts: list[str], size: tuple[int, int]) -> bytes:
     with Pty(*size) as pty:
-        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
+        )
         for part in parts:
             live.write(part)
         live.end()

@@ -9,21 +9,21 @@ from unittest.mock import patch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from easyllm_cli.cli.commands.vision import described
-from easyllm_cli.cli.completion import split
-from easyllm_cli.cli.profile_selection import options_of
-from easyllm_cli.cli.request import document_in
+from easyllm_cli.cli.commands.vision import describe_image
+from easyllm_cli.cli.completion import split_line
+from easyllm_cli.cli.profile_selection import parse_options
+from easyllm_cli.cli.request import read_json_object
 from easyllm_cli.completion import Completion
-from easyllm_cli.config.endpoints import endpoint_of, is_loopback
-from easyllm_cli.config.key_store import entries
-from easyllm_cli.config.model_list_cache import is_word, known_models, remember
+from easyllm_cli.config.endpoints import is_loopback, resolve_endpoint
+from easyllm_cli.config.key_store import read_entries
+from easyllm_cli.config.model_list_cache import is_shell_safe, load_model_ids, save_model_ids
 from easyllm_cli.config.paths import keys_file, state_folder
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.image_header import MAGIC
+from easyllm_cli.image_header import IMAGE_SIGNATURES
 from easyllm_cli.images import Image
 from easyllm_cli.json_schema import Schema
-from easyllm_cli.messages import messages_of
+from easyllm_cli.messages import parse_messages
 from tests.fuzzing.canned import is_ours
 from tests.fuzzing.mutations import json_values, mutated, texts
 from tests.support.pictures import gif_1x1, png
@@ -50,7 +50,7 @@ SCHEMA: Any = {
 @example(listed=[{"role": "user", "content": [{"type": "text"}]}])
 def test_message_lists(listed: Any) -> None:
     try:
-        made = messages_of(listed)
+        made = parse_messages(listed)
     except EasyLLMError as error:
         assert error.exit_code == 2
         return
@@ -59,7 +59,9 @@ def test_message_lists(listed: Any) -> None:
 
 
 @given(
-    start=st.sampled_from([magic for magic, _ in MAGIC] + [PNG, gif_1x1(), b"RIFF", b""]),
+    start=st.sampled_from(
+        [magic for magic, _ in IMAGE_SIGNATURES] + [PNG, gif_1x1(), b"RIFF", b""]
+    ),
     rest=st.binary(max_size=60),
     where=st.integers(0, 60),
     kept=st.integers(0, 80),
@@ -73,7 +75,7 @@ def test_pictures(start: bytes, rest: bytes, where: int, kept: int) -> None:
         return
     assert image.data == data
     assert image.media_type.startswith("image/")
-    assert image.name in described(image)
+    assert image.name in describe_image(image)
 
 
 @given(source=texts | texts.map(lambda text: "data:" + text) | st.text(max_size=300))
@@ -103,7 +105,7 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
     variables = {"OLLAMA_HOST": text, "OPENAI_BASE_URL": text} if "\x00" not in text else {}
     with patch.dict(os.environ, {} if named else variables):
         try:
-            found = endpoint_of(Profile(provider=provider, endpoint=text if named else None))
+            found = resolve_endpoint(Profile(provider=provider, endpoint=text if named else None))
         except EasyLLMError as error:
             assert is_ours(error)
             return
@@ -119,7 +121,7 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
 ).map("=".join), max_size=3))  # fmt: skip
 def test_options(pairs: list[str]) -> None:
     try:
-        made = options_of(pairs)
+        made = parse_options(pairs)
     except EasyLLMError as error:
         assert error.exit_code == 2
         return
@@ -135,7 +137,7 @@ def test_schemas(home: Path, document: Any, answer: Any) -> None:
     file = home / "schema.json"
     file.write_text(json.dumps(document), "utf-8")
     try:
-        schema = Schema(document_in(str(file)), str(file), unwraps=True)
+        schema = Schema(read_json_object(str(file)), str(file), strips_code_fence=True)
         schema.check(Completion(text=json.dumps(answer), finish_reason="stop"))
     except EasyLLMError as error:
         assert is_ours(error)
@@ -153,7 +155,7 @@ def test_a_key_file(home: Path, data: bytes) -> None:
     file.write_bytes(data)
     file.chmod(0o600)
     try:
-        found = entries()
+        found = read_entries()
         assert all(list(one) == ["key"] or one == {"keyring": True} for one in found.values())
     except EasyLLMError as error:
         assert error.exit_code == 2
@@ -162,14 +164,14 @@ def test_a_key_file(home: Path, data: bytes) -> None:
 
 @given(data=st.binary(max_size=200), ids=st.lists(st.text(max_size=8), max_size=5))
 def test_what_completion_remembers(home: Path, data: bytes, ids: list[str]) -> None:
-    remember("mine", ids)
-    assert known_models("mine") == [one for one in ids if is_word(one)]
+    save_model_ids("mine", ids)
+    assert load_model_ids("mine") == [one for one in ids if is_shell_safe(one)]
     (state_folder() / "models" / "mine.txt").write_bytes(data)
-    assert all(map(is_word, known_models("mine")))
+    assert all(map(is_shell_safe, load_model_ids("mine")))
 
 
 @given(line=st.text(max_size=40))
 def test_lines_that_are_completed(line: str) -> None:
-    before, begun = split(line)
+    before, begun = split_line(line)
     assert all(word in line or "\\" in line or "'" in line or '"' in line for word in before)
     assert isinstance(begun, str)

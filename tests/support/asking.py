@@ -12,7 +12,7 @@ from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Event, Note
 from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.base import SHOWN_AS_IT_COMES
+from easyllm_cli.providers.base import SHOWN_KINDS
 from easyllm_cli.providers.http import HTTPProvider
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn
@@ -25,7 +25,7 @@ Failure = TypeVar("Failure", bound=EasyLLMError)
 def profile(provider: str, url: str, *, think: bool = False, **keys: Any) -> Profile:
     """A profile that waits next to nothing between two tries."""
     usual = {"provider": provider, "endpoint": url, "model": "m", "initial_retry_delay": 0.01}
-    return Profile.of({**usual, **keys}).with_(think=think or None)
+    return Profile.of({**usual, **keys}).replace_set(think=think or None)
 
 
 def openai(server: StandIn, **keys: Any) -> Profile:
@@ -51,7 +51,7 @@ def messages(text: str = QUESTION) -> list[Json]:
 async def events(
     asked: Profile,
     stream: bool = True,
-    shown: Collection[str] = SHOWN_AS_IT_COMES,
+    shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> list[Event]:
     """Every event of one answer."""
@@ -62,7 +62,7 @@ async def events(
 async def answer(
     asked: Profile,
     stream: bool = True,
-    shown: Collection[str] = SHOWN_AS_IT_COMES,
+    shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> Completion:
     """One answer, gathered."""
@@ -74,7 +74,7 @@ async def failure(
     kind: type[Failure],
     asked: Profile,
     stream: bool = True,
-    shown: Collection[str] = SHOWN_AS_IT_COMES,
+    shown: Collection[str] = SHOWN_KINDS,
 ) -> Failure:
     """The error with which an answer ends, of exactly this class."""
     with pytest.raises(kind) as caught:

@@ -7,7 +7,7 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Done, Event, Start, Text
-from easyllm_cli.pipeline.retry import retrying
+from easyllm_cli.pipeline.retry import stream_with_retries
 
 PROFILE = Profile.of({"provider": "openai"})
 ANSWER: list[Event] = [Start("openai", "m"), Text("whole"), Done("stop", True)]
@@ -52,7 +52,7 @@ def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def played(
     tries: Tries, profile: Profile = PROFILE, shown: Sequence[str] = BOTH
 ) -> list[Event]:
-    return [event async for event in retrying(tries, profile, shown)]
+    return [event async for event in stream_with_retries(tries, profile, shown)]
 
 
 async def failed(

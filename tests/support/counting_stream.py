@@ -2,16 +2,16 @@
 
 import os
 
-from easyllm_cli.render.output import Stream
+from easyllm_cli.render.output import OutputStream
 
 
-class CountingStream(Stream):
+class CountingStream(OutputStream):
     """`bytes`: how many were written so far."""
 
     def __init__(self) -> None:
         super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)
         self.bytes = 0
 
-    def codes(self, text: str) -> None:
+    def write_raw(self, text: str) -> None:
         self.bytes += len(text.encode())
-        super().codes(text)
+        super().write_raw(text)

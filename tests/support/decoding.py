@@ -10,7 +10,7 @@ from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Event
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 from tests.support.standins.responses import response
 
@@ -19,7 +19,7 @@ Frames = Iterable[Json]
 
 def decoded(frames: Frames, event: str = "", **more: Any) -> tuple[list[Event], Completion]:
     """What a decoder makes of an answer that ends."""
-    decoder = ResponsesDecoder(event != BODY, **more)
+    decoder = ResponsesDecoder(event != BODY_EVENT, **more)
     came = [one for frame in frames for one in decoder.read(frame, event)]
     came += decoder.end(started=bool(came))
     gathered = Collector()

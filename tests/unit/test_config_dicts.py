@@ -126,9 +126,9 @@ async def test_other_spellings_are_no_way_around(monkeypatch: pytest.MonkeyPatch
 def test_a_dict_names_no_file_as_an_embedded_model(model: str) -> None:
     assert "model" in refused(lambda: LocalProvider({"model": model}))
     for trusted in (Profile(model=model), Profile(provider="local", model=model)):
-        assert LocalProvider(trusted).path.name.startswith(("secret", "y"))
+        assert LocalProvider(trusted).model_path.name.startswith(("secret", "y"))
     LocalProvider({"model": model}, trust_configs=True)
-    assert LocalProvider({"model": "mine"}).path.parent.name == "models"
+    assert LocalProvider({"model": "mine"}).model_path.parent.name == "models"
 
 
 async def test_a_picture_given_as_text_is_no_path_beside_a_dict(tmp_path: Path) -> None:

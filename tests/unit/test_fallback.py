@@ -41,7 +41,7 @@ def refused(status: int, message: str = "no", code: str = "") -> Script:
 def named(name: str, server: StandIn | str, provider: str = "openai", **keys: Any) -> Profile:
     url = server if isinstance(server, str) else server.url
     made = profile(provider, url, **{"max_retries": 0, "model": f"model-of-{name}", **keys})
-    return made.with_(name=name)
+    return made.replace_set(name=name)
 
 
 class Asked:
@@ -269,7 +269,7 @@ async def test_who_is_named_twice_or_names_itself_is_asked_once() -> None:
         asked = await ask(one, one, two, one, named("first", first), two, *[one] * 1000)
         assert (len(first.requests), len(other.requests)) == (1, 1)
         assert isinstance(asked.error, BusyError)
-        another_model = await ask(one, one.with_(model="smaller"))
+        another_model = await ask(one, one.replace_set(model="smaller"))
         assert [request.json["model"] for request in first.requests[1:]] == [one.model, "smaller"]
     assert another_model.starts == ["first", "first"]
 

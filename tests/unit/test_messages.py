@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from easyllm_cli.errors import UsageError
-from easyllm_cli.image_header import sniff
+from easyllm_cli.image_header import sniff_media_type
 from easyllm_cli.images import MAX_IMAGE_BYTES, Image
-from easyllm_cli.messages import Message, messages_of
+from easyllm_cli.messages import Message, parse_messages
 from tests.support.another_user import as_another_user
 from tests.support.pictures import gif_1x1, png
 
@@ -37,7 +37,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("data", "media_type"), KINDS, ids=repr)
 def test_trap_20_the_bytes_tell_the_kind(data: bytes, media_type: str, tmp_path: Path) -> None:
-    assert sniff(data) == media_type
+    assert sniff_media_type(data) == media_type
     liar = tmp_path / "photo.jpg"
     liar.write_bytes(data)
     assert Image.of(liar).media_type == media_type
@@ -52,7 +52,7 @@ def test_trap_20_the_bytes_tell_the_kind(data: bytes, media_type: str, tmp_path:
              b"\x00\x00\x00\x18ftypisom", b"\xff\xd8"],
 )  # fmt: skip
 def test_what_is_no_picture(data: bytes, tmp_path: Path) -> None:
-    assert sniff(data) is None
+    assert sniff_media_type(data) is None
     assert "not an image" in refused(data)
     (tmp_path / "x.png").write_bytes(data)
     assert "x.png" in refused(tmp_path / "x.png")
@@ -212,11 +212,11 @@ ODD_MESSAGES: list[Any] = [
 @pytest.mark.parametrize("message", ODD_MESSAGES, ids=str)
 def test_what_is_no_message(message: Any) -> None:
     with pytest.raises(UsageError):
-        messages_of([message])
+        parse_messages([message])
 
 
 def test_no_message_at_all() -> None:
     with pytest.raises(UsageError, match="no message"):
-        messages_of([])
+        parse_messages([])
     with pytest.raises(UsageError):
-        messages_of("text")  # type: ignore[arg-type]
+        parse_messages("text")  # type: ignore[arg-type]

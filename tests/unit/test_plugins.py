@@ -11,7 +11,7 @@ import pytest
 from easyllm_cli import LLMService, OpenAIProvider
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.pipeline.collector import collect
-from easyllm_cli.plugins import GROUP, plugin_names
+from easyllm_cli.plugins import ENTRY_POINT_GROUP, plugin_names
 from easyllm_cli.providers import provider_class
 from tests.support import ROOT
 from tests.support.asking import bodies, messages
@@ -41,7 +41,7 @@ def package(site: Path, code: str, name: str = "easyllm-broken", offers: str = "
     info = site / f"{module}-1.5.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{offers} = {module}:Provider\n")
+    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{offers} = {module}:Provider\n")
     return site
 
 
@@ -177,11 +177,11 @@ def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, 
 
 
 STEPS = {
-    "for_one_answer": ("def for_one_answer(self)", ["chat", "hi"]),
-    "holds_text": ("def holds_text(self)", ["chat", "hi"]),
+    "per_answer_copy": ("def per_answer_copy(self)", ["chat", "hi"]),
+    "has_inline_reasoning": ("def has_inline_reasoning(self)", ["chat", "hi"]),
     "reasons": ("async def reasons(self)", ["doctor", "-m", "m"]),
-    "try_key": ("async def try_key(self)", ["doctor"]),
-    "is_mine": ("def is_mine(self, listed)", ["doctor"]),
+    "check_key": ("async def check_key(self)", ["doctor"]),
+    "matches_model": ("def matches_model(self, model_id)", ["doctor"]),
 }
 
 
@@ -219,7 +219,7 @@ def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
 ) -> None:
     code = CLASS.format(events="raise BusyError('no', retryable=False)", models="pass")
     code = "from easyllm_cli import BusyError\n" + code
-    code += "    async def explain(self, error): raise KeyError('x')\n"
+    code += "    async def add_hint(self, error): raise KeyError('x')\n"
     env = on_path(package(tmp_path, code))
     ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
     assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)

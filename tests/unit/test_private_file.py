@@ -10,13 +10,13 @@ import pytest
 
 from easyllm_cli import private_file
 from easyllm_cli.errors import OutputError
-from easyllm_cli.private_file import locked, replace, write_new
+from easyllm_cli.private_file import lock_file, replace_file, write_new_file
 from tests.support.another_user import as_another_user
 
 
 def write(path: Path, data: bytes) -> None:
-    with locked(path) as real:
-        replace(real, data)
+    with lock_file(path) as real:
+        replace_file(real, data)
 
 
 def mode(path: Path) -> int:
@@ -70,7 +70,7 @@ def test_new_never_writes_over(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        write_new(path, b"new")
+        write_new_file(path, b"new")
     assert path.read_bytes() == b"old"
 
 
@@ -99,9 +99,9 @@ def test_a_folder_that_is_closed_to_us() -> None:
 
 
 def test_a_lock_that_is_never_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private_file, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(private_file, "LOCK_TIMEOUT_SECONDS", 0.05)
     path = tmp_path / "file"
-    with locked(path):
+    with lock_file(path):
         with pytest.raises(OutputError, match="another easyllm has been writing"):
             write(path, b"1")
         assert not path.exists()

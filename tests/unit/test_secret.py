@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.secret import LONG, MASK, SECRET_NAME, Secret, keep_for_good, redact
+from easyllm_cli.secret import LONG_KEY_CHARS, MASK, SENSITIVE_NAME, Secret, redact, retain_secrets
 
 KEY = "sk-0123456789abcdef"
 
@@ -99,11 +99,13 @@ def test_it_is_cut_out_as_long_as_one_of_the_same_value_lives() -> None:
 
 
 def test_a_command_forgets_no_key_and_a_library_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("easyllm_cli.secret._kept", None)  # which is put back afterwards
+    monkeypatch.setattr(
+        "easyllm_cli.secret._retained_secrets", None
+    )  # which is put back afterwards
     Secret("lib-7Qm2xVb9")
-    keep_for_good()
+    retain_secrets()
     Secret("cmd-T4LwRn8Yc")
-    keep_for_good()
+    retain_secrets()
     gc.collect()
     assert redact("lib-7Qm2xVb9 cmd-T4LwRn8Yc") == f"lib-7Qm2xVb9 {MASK}"
 
@@ -139,7 +141,7 @@ def test_a_word_in_a_password_is_no_piece_of_it() -> None:
 
 def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
     kept = [Secret("Bearer llama"), Secret(KEY)]
-    assert redact(f"llama/x {KEY}", LONG) == f"llama/x {MASK}"
+    assert redact(f"llama/x {KEY}", LONG_KEY_CHARS) == f"llama/x {MASK}"
     assert redact(f"llama/x {KEY}") == f"{MASK}/x {MASK}"
     del kept
 
@@ -155,7 +157,7 @@ def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
     ],
 )  # fmt: skip
 def test_which_names_hold_a_secret(name: str, secret: bool) -> None:
-    assert bool(SECRET_NAME.search(name)) == secret
+    assert bool(SENSITIVE_NAME.search(name)) == secret
 
 
 def test_a_key_made_in_another_thread_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from easyllm_cli import (
     UsageError,
     collect,
 )
-from easyllm_cli.config.profile import DEFAULTS
+from easyllm_cli.config.profile import DEFAULT_SAMPLING
 from easyllm_cli.vendors import VENDORS
 from tests.support.asking import messages
 from tests.support.binary import said
@@ -32,7 +32,9 @@ def config(server: StandIn, **keys: Any) -> Json:
 
 def sent(server: StandIn) -> Json:
     """Which of the spec's defaults the last request carries."""
-    return {key: value for key, value in server.requests[-1].json.items() if key in DEFAULTS}
+    return {
+        key: value for key, value in server.requests[-1].json.items() if key in DEFAULT_SAMPLING
+    }
 
 
 async def test_a_dict_sends_the_specs_defaults_and_a_profile_does_not() -> None:
@@ -40,14 +42,14 @@ async def test_a_dict_sends_the_specs_defaults_and_a_profile_does_not() -> None:
         asked = config(server)
         async with LLMService() as service:
             await service.chat(asked, messages())
-            assert sent(server) == DEFAULTS
+            assert sent(server) == DEFAULT_SAMPLING
             await service.chat(asked | {"temperature": 0.1}, messages())
-            assert sent(server) == DEFAULTS | {"temperature": 0.1}
+            assert sent(server) == DEFAULT_SAMPLING | {"temperature": 0.1}
             await service.chat(asked | {"send_defaults": False}, messages())
             assert sent(server) == {}
             await service.chat(Profile.of(asked), messages())
             assert sent(server) == {}
-        for door, wanted in ((asked, DEFAULTS), (Profile.of(asked), {})):
+        for door, wanted in ((asked, DEFAULT_SAMPLING), (Profile.of(asked), {})):
             provider = OpenAIProvider(door)
             await provider.chat(messages())
             assert sent(server) == wanted
@@ -57,7 +59,7 @@ class RefusesDefaults(OpenAIServer):
     """Answers 422 to any of the spec's defaults."""
 
     async def _complete(self, request: Request, reply: Reply) -> None:
-        if DEFAULTS.keys() & request.json.keys():
+        if DEFAULT_SAMPLING.keys() & request.json.keys():
             raise refuse(422, "Extra inputs are not permitted", code=None)
         await super()._complete(request, reply)
 
@@ -67,7 +69,11 @@ async def test_defaults_that_are_refused_are_left_out_and_that_is_remembered() -
         async with LLMService() as service:
             first = await service.chat(config(server), messages("one"))
             second = await service.chat(config(server), messages("two"))
-        assert [len(DEFAULTS.keys() & one.json.keys()) for one in server.requests] == [3, 0, 0]
+        assert [len(DEFAULT_SAMPLING.keys() & one.json.keys()) for one in server.requests] == [
+            3,
+            0,
+            0,
+        ]
     assert [first["text"], second["text"]] == ["Hello from gpt-4o: one", "Hello from gpt-4o: two"]
 
 

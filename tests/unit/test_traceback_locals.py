@@ -6,7 +6,7 @@ from types import FrameType
 import pytest
 
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.transport.network_errors import causes
+from easyllm_cli.transport.network_errors import iter_causes
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.asking import answer, opened
 from tests.support.faults.fault import Silence
@@ -28,7 +28,7 @@ over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one
 
 def frames(error: BaseException) -> Iterator[FrameType]:
     """Every frame of the traceback, and of those of what the error came from."""
-    for one in causes(error):
+    for one in iter_causes(error):
         step = one.__traceback__
         while step is not None:
             yield step.tb_frame

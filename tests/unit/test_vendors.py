@@ -6,15 +6,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from easyllm_cli.config.credentials import key_for
-from easyllm_cli.config.endpoints import endpoint_of, is_loopback
+from easyllm_cli.config.credentials import resolve_api_key
+from easyllm_cli.config.endpoints import is_loopback, resolve_endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.transport.base import Request
-from easyllm_cli.vendors import VENDORS, endpoint_variable
+from easyllm_cli.vendors import VENDORS, get_endpoint_variable
 from tests.support.asking import Json
 
 PATHS = {
@@ -34,7 +34,7 @@ every_vendor = pytest.mark.parametrize("name", ADDRESSED)
 def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
     """What would be sent to a vendor."""
     config = {"provider": name, "model": "m", **keys}
-    provider = provider_for(Profile.of(config).with_(think=think or None))
+    provider = provider_for(Profile.of(config).replace_set(think=think or None))
     assert isinstance(provider, HTTPProvider)
     return provider.request([Message("user", ("hi",))], True)
 
@@ -48,7 +48,7 @@ def body_of(name: str, **keys: Any) -> Json:
 
 def secrets_in(request: Request) -> str:
     """Everything that would go over the line, keys as they are."""
-    return f"{request.url} {request.revealed_headers()} {request.body}"
+    return f"{request.url} {request.reveal_headers()} {request.body}"
 
 
 @pytest.fixture
@@ -70,15 +70,15 @@ def test_row_is_whole(name: str) -> None:
     assert parts.hostname in (vendor.hosts if name != "ollama" else ("127.0.0.1",))
     assert not vendor.base_url.endswith("/")
     assert provider_class(name).__name__.endswith("Provider")
-    assert re.fullmatch(r"[A-Z_]+", endpoint_variable(name))
+    assert re.fullmatch(r"[A-Z_]+", get_endpoint_variable(name))
 
 
 def test_litellm_needs_no_address_and_takes_no_variable_of_a_vendor(all_keys: None) -> None:
     assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm", "local"]
     nowhere = Profile.of({"provider": "litellm", "model": "openai/m"})
-    assert endpoint_of(nowhere).url == ""
-    for profile in (nowhere, nowhere.with_(endpoint="https://api.openai.com/v1")):
-        assert key_for(profile, endpoint_of(profile)) is None
+    assert resolve_endpoint(nowhere).url == ""
+    for profile in (nowhere, nowhere.replace_set(endpoint="https://api.openai.com/v1")):
+        assert resolve_api_key(profile, resolve_endpoint(profile)) is None
 
 
 @every_vendor
@@ -91,11 +91,11 @@ def test_request_goes_to_the_vendors_address(name: str) -> None:
 
 @every_vendor
 def test_own_endpoint_and_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(endpoint_variable(name), f"{FOREIGN}/variable/")
-    by_variable = endpoint_of(Profile.of({"provider": name}))
+    monkeypatch.setenv(get_endpoint_variable(name), f"{FOREIGN}/variable/")
+    by_variable = resolve_endpoint(Profile.of({"provider": name}))
     assert (by_variable.url, by_variable.variable) == (
         f"{FOREIGN}/variable",
-        endpoint_variable(name),
+        get_endpoint_variable(name),
     )
     mine = f"{FOREIGN}/mine"
     for request in (request_of(name, endpoint=mine), request_of(name, base_url=mine)):
@@ -109,9 +109,7 @@ def test_key_goes_to_the_vendors_own_hosts(name: str, all_keys: None) -> None:
     for host in vendor.hosts:
         literal = f"[{host}]" if ":" in host else host
         request = request_of(name, endpoint=f"https://{literal}")
-        header = request.revealed_headers()[
-            "x-goog-api-key" if name == "gemini" else "Authorization"
-        ]
+        header = request.reveal_headers()["x-goog-api-key" if name == "gemini" else "Authorization"]
         assert header == (first if name == "gemini" else f"Bearer {first}")
         assert secrets_in(request).count("<") == 1, "no other vendor's key"
         assert first not in request.url
@@ -130,9 +128,9 @@ def test_key_goes_nowhere_else(name: str, all_keys: None) -> None:
 def test_key_goes_to_the_endpoint_of_the_same_vendors_variable(
     name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(endpoint_variable(name), f"{FOREIGN}/v1")
+    monkeypatch.setenv(get_endpoint_variable(name), f"{FOREIGN}/v1")
     assert f"<{VENDORS[name].key_variables[0]}>" in secrets_in(request_of(name))
-    monkeypatch.setenv(endpoint_variable(name), "http://example.com/v1")
+    monkeypatch.setenv(get_endpoint_variable(name), "http://example.com/v1")
     with pytest.raises(ConfigError, match="http://"):
         request_of(name)
 

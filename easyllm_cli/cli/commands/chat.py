@@ -1,21 +1,21 @@
 """`easyllm chat`: ask a model."""
 
-from ..options.groups import options
-from ..options.input import Ask, Target, Words
-from ..options.output import Common, Show
-from ..options.run import Run
-from ..options.sampling import Sampling
+from ..options.groups import expand_option_groups
+from ..options.input import InputOptions, ModelOptions, PromptWords
+from ..options.output import CommonOptions, OutputOptions
+from ..options.run import RunOptions
+from ..options.sampling import SamplingOptions
 
 
-@options
+@expand_option_groups
 def chat(
-    target: Target,
-    ask: Ask,
-    sampling: Sampling,
-    show: Show,
-    common: Common,
-    run: Run,
-    prompt: Words = None,
+    model: ModelOptions,
+    input: InputOptions,
+    sampling: SamplingOptions,
+    output: OutputOptions,
+    common: CommonOptions,
+    run: RunOptions,
+    prompt: PromptWords = None,
 ) -> int:
     """Ask a model. On a terminal the answer grows; into a pipe it is whole or not at all.
 
@@ -23,7 +23,7 @@ def chat(
 
     git diff | easyllm chat "Write a commit message"
     """
-    from ..answer import answer
-    from ..request import Question
+    from ..answer import answer_request
+    from ..request import AnswerRequest
 
-    return answer(Question(prompt or [], target, ask, sampling, show, common, run))
+    return answer_request(AnswerRequest(prompt or [], model, input, sampling, output, common, run))

@@ -6,42 +6,42 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from ...events import ANY_SIZE, Done, Event, Start, Text
+from ...events import UNLIMITED_BYTES, Done, Event, Start, Text
 from ...pipeline.collector import Collector
-from ..option_types import worded
-from ..options.groups import HOW, SHOWN, options
-from ..options.input import Ask, Target, Words
-from ..options.output import Common, Show
-from ..options.run import Run
-from ..options.sampling import Sampling
+from ..option_types import choice
+from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, expand_option_groups
+from ..options.input import InputOptions, ModelOptions, PromptWords
+from ..options.output import CommonOptions, OutputOptions
+from ..options.run import RunOptions
+from ..options.sampling import SamplingOptions
 from ..prompt import Stdin
 
 if TYPE_CHECKING:
     from ...json_schema import Schema
 
-ELICIT = ("auto", "always", "never")
+ELICIT_CHOICES = ("auto", "always", "never")
 Extract = Annotated[
     bool,
-    typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=SHOWN),
+    typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=OUTPUT_PANEL),
 ]
 Elicit = Annotated[
     str | None,
     typer.Option(
         "--elicit", help="Ask for thinking in tags: auto = where the model cannot reason.",
-        rich_help_panel=HOW, show_default=False, **worded(ELICIT),
+        rich_help_panel=SAMPLING_PANEL, show_default=False, **choice(ELICIT_CHOICES),
     ),
 ]  # fmt: skip
 
 
-@options
+@expand_option_groups
 def cot(
-    target: Target,
-    ask: Ask,
-    sampling: Sampling,
-    show: Show,
-    common: Common,
-    run: Run,
-    prompt: Words = None,
+    model: ModelOptions,
+    input: InputOptions,
+    sampling: SamplingOptions,
+    output: OutputOptions,
+    common: CommonOptions,
+    run: RunOptions,
+    prompt: PromptWords = None,
     extract: Extract = False,
     elicit: Elicit = None,
 ) -> int:
@@ -49,41 +49,41 @@ def cot(
 
     easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
     """
-    from ...render import choose
-    from ..answer import Road, answer
-    from ..request import Question, look_of, schema_of
+    from ...render import choose_renderer
+    from ..answer import AnswerRun, answer_request
+    from ..request import AnswerRequest, display_options, load_schema
 
     sampling.think = True
-    question = Question(prompt or [], target, ask, sampling, show, common, run, "cot")
+    question = AnswerRequest(prompt or [], model, input, sampling, output, common, run, "cot")
     question.reasoning = "show"
     question.elicit = elicit or "auto"
     if not extract:
-        return answer(question)
+        return answer_request(question)
     if elicit:
         raise UsageError("--extract and --elicit do not go together", hint="nothing is asked")
-    text = text_to_split(prompt or [], Stdin(ask.no_stdin, common.quiet, common.timeout))
-    look = look_of(question)
-    events = extracted(text, look.reasoning, schema_of(question, look))
-    return Road(question, look, choose(look), "").travel(events)
+    text = read_text_to_split(prompt or [], Stdin(input.no_stdin, common.quiet, common.timeout))
+    look = display_options(question)
+    events = events_from_text(text, look.reasoning, load_schema(question, look))
+    return AnswerRun(question, look, choose_renderer(look), "").run(events)
 
 
-def text_to_split(words: list[str], source: Stdin) -> str:
+def read_text_to_split(words: list[str], source: Stdin) -> str:
     """The text on stdin.
 
     Raises:
         UsageError: there is none, or a prompt was given beside it.
     """
-    from ..stdin import as_text
+    from ..stdin import decode_stdin
 
     if [word for word in words if word != "-"]:
         raise UsageError("--extract takes no prompt", hint="it splits the text on stdin")
-    text = as_text(source.given(forced=True))
+    text = decode_stdin(source.read_bytes(forced=True))
     if not text.strip():
         raise UsageError("nothing to split on stdin", hint="cat answer.txt | easyllm cot --extract")
     return text
 
 
-async def extracted(
+async def events_from_text(
     text: str, reasoning: str, schema: "Schema | None" = None
 ) -> AsyncIterator[Event]:
     """The text as if a model had just said it.
@@ -91,19 +91,19 @@ async def extracted(
     Raises:
         IncompleteAnswer: it holds reasoning and no answer. MalformedAnswer: as `verdict`.
     """
-    from ...pipeline.completeness import judge
+    from ...pipeline.completeness import require_complete
     from ...pipeline.reasoning_tags import split_tags
-    from ..answer import verdict
+    from ..answer import check_acceptable
 
     async def said() -> AsyncIterator[Event]:
         yield Text(text)
         yield Done("stop", True)
 
-    gathered = Collector(ANY_SIZE)
+    gathered = Collector(UNLIMITED_BYTES)
     yield Start("", "")
     async for event in split_tags(said(), "auto", hold=True):
         gathered.feed(event)
         if isinstance(event, Done):
-            judge(gathered, event, strict=False)
-            verdict(gathered.completion(), False, reasoning, schema)
+            require_complete(gathered, event, strict=False)
+            check_acceptable(gathered.completion(), False, reasoning, schema)
         yield event

@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
-from ..help_topics import TOPICS, joined, table
+from ..help_topics import TOPICS, format_table, join_paragraphs
 
-COMPLETION = (
+COMPLETION_COMMANDS = (
     ("bash", 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'),
     ("zsh", 'eval "$(_EASYLLM_COMPLETE=source_zsh easyllm)"'),
     ("fish", "_EASYLLM_COMPLETE=source_fish easyllm | source"),
 )
-Topic = Annotated[
+TopicName = Annotated[
     str | None,
     typer.Argument(
         metavar="[" + "|".join(TOPICS) + "]", help="A topic, or a command.", show_default=False,
@@ -21,32 +21,34 @@ Topic = Annotated[
 ]  # fmt: skip
 
 
-def help(topic: Topic = None) -> int:
+def help(topic: TopicName = None) -> int:
     """Explain exit codes, profiles and keys, what is read from stdin, or what --json prints.
 
     easyllm help exit-codes
     """
-    from ...errors import nearest
+    from ...errors import suggest_name
     from ...render.options import is_terminal
-    from ...render.output import Stream
-    from ..app import COMMANDS, command
+    from ...render.output import OutputStream
+    from ..app import COMMAND_HELP, load_command
 
-    if topic in COMMANDS and topic not in TOPICS:
-        command(topic).main(["-h"], prog_name=f"easyllm {topic}", standalone_mode=False)
+    if topic in COMMAND_HELP and topic not in TOPICS:
+        load_command(topic).main(["-h"], prog_name=f"easyllm {topic}", standalone_mode=False)
         return 0
     if topic is not None and topic not in TOPICS:
-        raise UsageError(f'no help on "{topic}"', hint=nearest(topic, [*TOPICS, *COMMANDS]))
-    text = TOPICS[topic].text() if topic else overview()
-    Stream(1, terminal=is_terminal(1)).write(text + "\n")
+        raise UsageError(
+            f'no help on "{topic}"', hint=suggest_name(topic, [*TOPICS, *COMMAND_HELP])
+        )
+    text = TOPICS[topic].build_text() if topic else overview()
+    OutputStream(1, terminal=is_terminal(1)).write(text + "\n")
     return 0
 
 
 def overview() -> str:
     """Every topic with its line, and how a shell completes."""
-    topics = table((f"easyllm help {name}", topic.says) for name, topic in TOPICS.items())
-    return joined(
+    topics = format_table((f"easyllm help {name}", topic.summary) for name, topic in TOPICS.items())
+    return join_paragraphs(
         topics,
         "easyllm -h lists the commands, easyllm COMMAND -h a command's options.",
         "A line in the shell's start-up file completes commands, profiles and models:",
-        table(COMPLETION),
+        format_table(COMPLETION_COMMANDS),
     )

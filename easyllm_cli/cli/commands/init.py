@@ -4,34 +4,36 @@ from typing import Annotated
 
 import typer
 
-from ..options.groups import options
-from ..options.run import File
+from ..options.groups import expand_option_groups
+from ..options.run import ProfilesFileOption
 
 Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 
 
-@options
-def init(file: File, yes: Yes = False) -> int:
+@expand_option_groups
+def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     """Find model servers on this machine and keys in the environment, and write profiles.toml.
 
     Only this machine's own ports are asked. A file that is there is never written over.
 
     easyllm init --yes
     """
-    from ...config.edit import create, refuse_existing
+    from ...config.edit import create_profiles_file, refuse_existing_file
     from ...config.profiles_file import profiles_path
-    from ...render.output import Stream, complain
-    from ..discovery import embedded_model, known_keys, running_servers
-    from ..profiles_template import choose_default, may_write, starter
+    from ...render.output import OutputStream, print_notice
+    from ..discovery import find_embedded_model, find_keys, find_running_servers
+    from ..profiles_template import choose_default, confirm_write, format_profiles_file
 
-    path = profiles_path(file.profiles)
-    refuse_existing(path)
-    servers, keys = [*running_servers(), *embedded_model()], known_keys()
+    path = profiles_path(profiles_file.profiles)
+    refuse_existing_file(path)
+    servers, keys = [*find_running_servers(), *find_embedded_model()], find_keys()
     for found in [*servers, *keys]:
-        complain(f"easyllm: found {found.says}")
+        print_notice(f"easyllm: found {found.description}")
     if not servers and not keys:
-        complain("easyllm: found no server on the usual ports and no key in the environment")
-    may_write(path, yes)
-    create(path, starter(servers, keys, choose_default(servers, keys, yes)))
-    Stream(1, terminal=False).write(f"{path}\n")
+        print_notice("easyllm: found no server on the usual ports and no key in the environment")
+    confirm_write(path, yes)
+    create_profiles_file(
+        path, format_profiles_file(servers, keys, choose_default(servers, keys, yes))
+    )
+    OutputStream(1, terminal=False).write(f"{path}\n")
     return 0

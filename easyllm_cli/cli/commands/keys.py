@@ -9,37 +9,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..option_types import providers
-from ..options.groups import options
-from ..options.output import Form
-from ..options.run import Failure, File
+from ..option_types import complete_providers
+from ..options.groups import expand_option_groups
+from ..options.output import ListFormat
+from ..options.run import DebugOption, ProfilesFileOption
 
 if TYPE_CHECKING:
     from ...secret import Secret
 
-LONGEST = 64 * 1024  # bytes; a key is shorter, and a line that never ends must not fill memory
+MAX_KEY_BYTES = (
+    64 * 1024
+)  # bytes; a key is shorter, and a line that never ends must not fill memory
 KeyName = Annotated[
     str,
     typer.Argument(
         metavar="NAME", help='A provider, or a name for keyring = "NAME".', show_default=False,
-        autocompletion=providers,
+        autocompletion=complete_providers,
     ),
 ]  # fmt: skip
 
 
-@options
-def list_keys(failure: Failure, form: Form) -> int:
+@expand_option_groups
+def list_keys(debug_option: DebugOption, list_format: ListFormat) -> int:
     """List the stored keys: where each one is, and at most its last 4 characters."""
     from ...config import key_store
     from ..results import print_list
 
-    rows = [vars(one) for one in key_store.listed()]
+    rows = [vars(one) for one in key_store.list_stored_keys()]
     empty = "no keys are stored: easyllm keys set NAME"
-    return print_list("keys", rows, empty, json=form.json, color=form.color)
+    return print_list("keys", rows, empty, json=list_format.json, color=list_format.color)
 
 
-@options
-def set_key(file: File, name: KeyName) -> int:
+@expand_option_groups
+def set_key(profiles_file: ProfilesFileOption, name: KeyName) -> int:
     """Store a key, read from a hidden prompt, or in a pipe from stdin's first line.
 
     It goes to the system keyring, or where there is none to a file that is yours alone.
@@ -47,27 +49,27 @@ def set_key(file: File, name: KeyName) -> int:
     easyllm keys set openai < key.txt
     """
     from ...config import key_store
-    from ...render.output import complain
+    from ...render.output import print_notice
 
-    key_store.holds(name_of_key(name))  # a damaged file is told before a key is typed
-    where = key_store.store(name, typed_key(name))
-    complain(f"easyllm: the key {name} is stored ({where})")
-    hint = unused(name, file.profiles)
+    key_store.has_stored_key(require_key_name(name))  # a damaged file is told before a key is typed
+    where = key_store.store_key(name, read_key(name))
+    print_notice(f"easyllm: the key {name} is stored ({where})")
+    hint = unused_key_hint(name, profiles_file.profiles)
     if hint:
-        complain(f"easyllm: {hint}")
+        print_notice(f"easyllm: {hint}")
     return 0
 
 
-@options
-def remove_key(failure: Failure, name: KeyName) -> int:
+@expand_option_groups
+def remove_key(debug_option: DebugOption, name: KeyName) -> int:
     """Forget a stored key."""
     from ...config import key_store
 
-    key_store.remove(name)
+    key_store.delete_key(name)
     return 0
 
 
-def name_of_key(name: str) -> str:
+def require_key_name(name: str) -> str:
     """The name, if a key can have it.
 
     Raises:
@@ -80,24 +82,24 @@ def name_of_key(name: str) -> str:
     return name
 
 
-def typed_key(name: str) -> "Secret":
+def read_key(name: str) -> "Secret":
     """The key from a hidden prompt on a terminal, else stdin's first line.
 
     Raises:
         UsageError: there is none, or it holds characters that no key has.
     """
-    from ...config.credentials import usable
+    from ...config.credentials import parse_api_key
     from ...errors import EasyLLMError, UsageError
 
-    text = _from_prompt(name) if os.isatty(0) else _first_line()
+    text = _prompt_for_key(name) if os.isatty(0) else _read_first_line()
     try:
-        return usable(text, "no key was given")
+        return parse_api_key(text, "no key was given")
     except EasyLLMError as error:
         hint = f"easyllm keys set {name} < FILE, or type it at the prompt"
         raise UsageError(error.message, hint=hint) from None
 
 
-def _from_prompt(name: str) -> str:
+def _prompt_for_key(name: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
@@ -106,11 +108,11 @@ def _from_prompt(name: str) -> str:
             return ""
 
 
-def _first_line() -> str:
+def _read_first_line() -> str:
     from ...text_encoding import refuse_utf16
 
     data = b""
-    while b"\n" not in data and len(data) < LONGEST:
+    while b"\n" not in data and len(data) < MAX_KEY_BYTES:
         piece = os.read(0, 4096)
         if not piece:
             break
@@ -119,10 +121,10 @@ def _first_line() -> str:
     return data.partition(b"\n")[0].decode("utf-8", "replace")
 
 
-def unused(name: str, file: str | None) -> str:
+def unused_key_hint(name: str, file: str | None) -> str:
     """What to say of a key that no provider and no profile takes; "" = one does."""
     from ...config.profiles_file import read_profiles
-    from ...errors import EasyLLMError, nearest
+    from ...errors import EasyLLMError, suggest_name
     from ...providers import provider_names
 
     known = provider_names()
@@ -134,13 +136,13 @@ def unused(name: str, file: str | None) -> str:
         return ""
     if any(isinstance(table, dict) and table.get("keyring") == name for table in tables):
         return ""
-    guess = nearest(name, known)
+    guess = suggest_name(name, known)
     guess = "" if guess.startswith("known:") else f"; {guess}"
     return f'no provider is called "{name}": a profile takes it with keyring = "{name}"{guess}'
 
 
 # The name of each command, what runs it, and its line in `easyllm keys -h`.
-COMMANDS = {
+SUBCOMMANDS = {
     "list": (list_keys, "List the stored keys, masked (the same as no command)."),
     "set": (set_key, "Store a key, read from a hidden prompt or from stdin."),
     "remove": (remove_key, "Forget a key."),

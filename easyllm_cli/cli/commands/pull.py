@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from ...providers.local.model_files import DEMO
-from ..demo_model import ENGINE, QUESTION, agreed, fetched
-from ..options.groups import SAFE, SHOWN
+from ...providers.local.model_files import DEMO_MODEL
+from ..demo_model import ENGINE_INSTALL_COMMAND, FETCH_QUESTION, confirm, fetch_demo_model
+from ..options.groups import OUTPUT_PANEL, RUN_PANEL
 
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=SAFE)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=RUN_PANEL)]
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="No notes on stderr.", rich_help_panel=SHOWN)
+    bool, typer.Option("-q", "--quiet", help="No notes on stderr.", rich_help_panel=OUTPUT_PANEL)
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", help="Tracebacks, without keys.", rich_help_panel=SAFE)
+    bool, typer.Option("--debug", help="Tracebacks, without keys.", rich_help_panel=RUN_PANEL)
 ]
 
 
@@ -25,14 +25,14 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
 
     easyllm pull --yes
     """
-    from ...providers.local.model_files import demo_is_there
-    from ...render.output import complain
+    from ...providers.local.model_files import is_demo_installed
+    from ...render.output import print_notice
 
-    if not yes and not demo_is_there() and not agreed(QUESTION):
+    if not yes and not is_demo_installed() and not confirm(FETCH_QUESTION):
         return 0
-    path = fetched(quiet)
+    path = fetch_demo_model(quiet)
     if not quiet:
-        complain(f"easyllm: {DEMO}, a small demo model, is in {path}")
-        first = f"{ENGINE} && " if find_spec("xllamacpp") is None else ""
-        complain(f'easyllm: ask it: {first}easyllm chat -p local "What is Python?"')
+        print_notice(f"easyllm: {DEMO_MODEL}, a small demo model, is in {path}")
+        first = f"{ENGINE_INSTALL_COMMAND} && " if find_spec("xllamacpp") is None else ""
+        print_notice(f'easyllm: ask it: {first}easyllm chat -p local "What is Python?"')
     return 0

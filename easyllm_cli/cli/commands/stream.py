@@ -1,21 +1,21 @@
 """`easyllm stream`: ask, and print every token the moment it comes."""
 
-from ..options.groups import options
-from ..options.input import Ask, Target, Words
-from ..options.output import Common, Show
-from ..options.run import Run
-from ..options.sampling import Sampling
+from ..options.groups import expand_option_groups
+from ..options.input import InputOptions, ModelOptions, PromptWords
+from ..options.output import CommonOptions, OutputOptions
+from ..options.run import RunOptions
+from ..options.sampling import SamplingOptions
 
 
-@options
+@expand_option_groups
 def stream(
-    target: Target,
-    ask: Ask,
-    sampling: Sampling,
-    show: Show,
-    common: Common,
-    run: Run,
-    prompt: Words = None,
+    model: ModelOptions,
+    input: InputOptions,
+    sampling: SamplingOptions,
+    output: OutputOptions,
+    common: CommonOptions,
+    run: RunOptions,
+    prompt: PromptWords = None,
 ) -> int:
     """Ask, and print every token the moment it comes, into a pipe too.
 
@@ -23,8 +23,10 @@ def stream(
 
     easyllm stream "Tell a story" | tee story.md
     """
-    from ..answer import answer
-    from ..request import Question
+    from ..answer import answer_request
+    from ..request import AnswerRequest
 
-    question = Question(prompt or [], target, ask, sampling, show, common, run, "stream", False)
-    return answer(question)
+    question = AnswerRequest(
+        prompt or [], model, input, sampling, output, common, run, "stream", False
+    )
+    return answer_request(question)

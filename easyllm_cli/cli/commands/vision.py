@@ -7,14 +7,14 @@ import typer
 
 from ...errors import UsageError
 from ...images import Image
-from ..options.groups import options
-from ..options.input import Ask, Target
-from ..options.output import Common, Show
-from ..options.run import Run
-from ..options.sampling import Sampling
+from ..options.groups import expand_option_groups
+from ..options.input import InputOptions, ModelOptions
+from ..options.output import CommonOptions, OutputOptions
+from ..options.run import RunOptions
+from ..options.sampling import SamplingOptions
 from ..prompt import Stdin
 
-Arguments = Annotated[
+ImagesAndPrompt = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="IMAGE... PROMPT", help="Pictures, then what to ask.", show_default=False
@@ -22,51 +22,53 @@ Arguments = Annotated[
 ]
 
 
-@options
+@expand_option_groups
 def vision(
-    target: Target,
-    ask: Ask,
-    sampling: Sampling,
-    show: Show,
-    common: Common,
-    run: Run,
-    arguments: Arguments = None,
+    model: ModelOptions,
+    input: InputOptions,
+    sampling: SamplingOptions,
+    output: OutputOptions,
+    common: CommonOptions,
+    run: RunOptions,
+    arguments: ImagesAndPrompt = None,
 ) -> int:
     """Ask about pictures: paths, https URLs, or - for stdin; the last argument is the prompt.
 
     easyllm vision before.png after.png "What changed?"
     """
-    from ..answer import answer
-    from ..named_files import expanded
-    from ..request import Question
+    from ..answer import answer_request
+    from ..named_files import expand_patterns
+    from ..request import AnswerRequest
 
-    source = Stdin(ask.no_stdin, common.quiet, common.timeout)
-    refuse_files_behind_the_prompt(arguments or [], ask)
-    names, prompt = split(arguments or [], source, bool(ask.file or ask.messages))
-    names = expanded(names)
+    source = Stdin(input.no_stdin, common.quiet, common.timeout)
+    refuse_files_behind_the_prompt(arguments or [], input)
+    names, prompt = split_arguments(arguments or [], source, bool(input.file or input.messages))
+    names = expand_patterns(names)
     pictures = tuple(
-        source.picture() if name == "-" else Image.of(name, paths=True) for name in names
+        source.read_image() if name == "-" else Image.of(name, paths=True) for name in names
     )
     words = [prompt] if prompt else []
-    question = Question(words, target, ask, sampling, show, common, run, "vision")
-    question.pictures = pictures
-    question.source = source
-    if not (common.quiet or common.json or show.jsonl or run.dry_run):
-        name_pictures(pictures)
-    return answer(question)
+    question = AnswerRequest(words, model, input, sampling, output, common, run, "vision")
+    question.images = pictures
+    question.stdin = source
+    if not (common.quiet or common.json or output.jsonl or run.dry_run):
+        print_image_descriptions(pictures)
+    return answer_request(question)
 
 
-def name_pictures(pictures: tuple[Image, ...]) -> None:
+def print_image_descriptions(images: tuple[Image, ...]) -> None:
     """A line for each picture above the answer, where somebody watches."""
     from ...render.options import is_terminal
-    from ...render.output import complain
+    from ...render.output import print_notice
 
     if is_terminal(2):
-        for picture in pictures:
-            complain(described(picture))
+        for picture in images:
+            print_notice(describe_image(picture))
 
 
-def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], str]:
+def split_arguments(
+    arguments: list[str], source: Stdin, has_other_prompt: bool
+) -> tuple[list[str], str]:
     """Pictures and prompt. One argument is the picture, when the prompt comes on stdin.
 
     `asked`: a file or a message list says what to do.
@@ -78,7 +80,7 @@ def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], 
         raise UsageError("no picture", hint='easyllm vision img.jpg "describe"')
     last = arguments[-1]
     if len(arguments) == 1:
-        if asked or (last != "-" and source.given(forced=False)):
+        if has_other_prompt or (last != "-" and source.read_bytes(forced=False)):
             return arguments, ""
         raise UsageError("no prompt", where=last, hint=f'easyllm vision {last} "describe"')
     from ..named_files import is_file
@@ -90,7 +92,7 @@ def split(arguments: list[str], source: Stdin, asked: bool) -> tuple[list[str], 
     return arguments[:-1], last
 
 
-def refuse_files_behind_the_prompt(arguments: list[str], ask: Ask) -> None:
+def refuse_files_behind_the_prompt(arguments: list[str], input: InputOptions) -> None:
     """`vision img.png "compare" -a *.png`: what the shell made of the pattern ends as arguments.
 
     Raises:
@@ -100,22 +102,22 @@ def refuse_files_behind_the_prompt(arguments: list[str], ask: Ask) -> None:
 
     if arguments and is_file(arguments[-1]):
         images = list(takewhile(may_be_image, arguments))
-        refuse_files_among(arguments[len(images) :], ask, "vision", images)
+        refuse_files_among(arguments[len(images) :], input, "vision", images)
 
 
-def described(image: Image) -> str:
+def describe_image(image: Image) -> str:
     """`red.png: PNG, 32 × 32, 98 bytes`; an https URL alone, whose picture nobody has read."""
-    from ...image_header import pixels
+    from ...image_header import read_dimensions
 
     if image.url:
         return image.url
     kind = image.media_type.partition("/")[2].upper()
-    size = pixels(image.data)
-    shown = [kind, f"{size[0]} × {size[1]}" if size else "", amount(len(image.data))]
+    size = read_dimensions(image.data)
+    shown = [kind, f"{size[0]} × {size[1]}" if size else "", format_bytes(len(image.data))]
     return f"{image.name}: {', '.join(part for part in shown if part)}"
 
 
-def amount(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes for people."""
     if count < 1000:
         return f"{count} bytes"

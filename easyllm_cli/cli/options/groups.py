@@ -7,23 +7,23 @@ from typing import Any
 
 import typer
 
-from ..option_types import worded
+from ..option_types import choice
 
-WHO = "Who answers"
-WHAT = "What is asked"
-HOW = "How it answers"
-SHOWN = "What is shown"
-SAFE = "How it runs"
+MODEL_PANEL = "Who answers"
+INPUT_PANEL = "What is asked"
+SAMPLING_PANEL = "How it answers"
+OUTPUT_PANEL = "What is shown"
+RUN_PANEL = "How it runs"
 
 
-def declare(panel: str, *names: str, says: str, words: tuple[str, ...] = (), **more: Any) -> Any:
+def declare(panel: str, *names: str, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
     """`words`: all that the value may be."""
-    if words:
-        more = {**worded(words), **more}
-    return typer.Option(*names, help=says, rich_help_panel=panel, show_default=False, **more)
+    if choices:
+        more = {**choice(choices), **more}
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
 
 
-def options(function: Callable[..., int]) -> Callable[..., int]:
+def expand_option_groups(function: Callable[..., int]) -> Callable[..., int]:
     """A command whose parameters of a group's type become that group's options."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}

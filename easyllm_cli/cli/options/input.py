@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ..option_types import models, profiles
-from .groups import WHAT, WHO, declare
+from ..option_types import complete_models, complete_profiles
+from .groups import INPUT_PANEL, MODEL_PANEL, declare
 
-Words = Annotated[
+PromptWords = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="PROMPT...", help="What to ask; - stands for stdin.", show_default=False
@@ -18,66 +18,74 @@ Words = Annotated[
 
 
 @dataclass(eq=False, repr=False)
-class Target:
+class ModelOptions:
     """Which profile and model."""
 
     profile: Annotated[
         str | None,
         declare(
-            WHO, "-p", "--profile", says="Profile, or NAME:MODEL.", metavar="NAME",
-            autocompletion=profiles,
+            MODEL_PANEL, "-p", "--profile", help="Profile, or NAME:MODEL.", metavar="NAME",
+            autocompletion=complete_profiles,
         ),
     ] = None  # fmt: skip
     model: Annotated[
         str | None,
         declare(
-            WHO, "-m", "--model", says="The model's own name.", metavar="MODEL",
-            autocompletion=models,
+            MODEL_PANEL, "-m", "--model", help="The model's own name.", metavar="MODEL",
+            autocompletion=complete_models,
         ),
     ] = None  # fmt: skip
     profiles: Annotated[
-        str | None, declare(WHO, "--profiles", says="Profiles file.", metavar="FILE")
+        str | None, declare(MODEL_PANEL, "--profiles", help="Profiles file.", metavar="FILE")
     ] = None
     config_db: Annotated[
         str | None,
-        declare(WHO, "--config-db", says="Take the profile from a database.", metavar="URL"),
+        declare(
+            MODEL_PANEL, "--config-db", help="Take the profile from a database.", metavar="URL"
+        ),
     ] = None
     config_id: Annotated[
-        str | None, declare(WHO, "--config-id", says="The row's id in that database.", metavar="ID")
+        str | None,
+        declare(MODEL_PANEL, "--config-id", help="The row's id in that database.", metavar="ID"),
     ] = None
 
 
 @dataclass(eq=False, repr=False)
-class Ask:
+class InputOptions:
     """What is asked, beside the prompt."""
 
     system: Annotated[
-        str | None, declare(WHAT, "-s", "--system", says="System prompt.", metavar="TEXT")
+        str | None, declare(INPUT_PANEL, "-s", "--system", help="System prompt.", metavar="TEXT")
     ] = None
     messages: Annotated[
         str | None,
-        declare(WHAT, "--messages", says="OpenAI message list (JSON); - is stdin.", metavar="FILE"),
+        declare(
+            INPUT_PANEL,
+            "--messages",
+            help="OpenAI message list (JSON); - is stdin.",
+            metavar="FILE",
+        ),
     ] = None
     file: Annotated[
         list[str] | None,
         declare(
-            WHAT,
+            INPUT_PANEL,
             "-f",
             "--file",
-            says="Text file or '*.pattern' to put first; repeatable.",
+            help="Text file or '*.pattern' to put first; repeatable.",
             metavar="FILE",
         ),
     ] = None
     image: Annotated[
         list[str] | None,
         declare(
-            WHAT,
+            INPUT_PANEL,
             "-a",
             "--image",
-            says="Picture or '*.pattern' to attach; repeatable.",
+            help="Picture or '*.pattern' to attach; repeatable.",
             metavar="IMAGE",
         ),
     ] = None
     no_stdin: Annotated[
-        bool, declare(WHAT, "-n", "--no-stdin", says="Never read stdin (for shell loops).")
+        bool, declare(INPUT_PANEL, "-n", "--no-stdin", help="Never read stdin (for shell loops).")
     ] = False

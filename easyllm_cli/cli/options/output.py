@@ -6,67 +6,75 @@ from typing import Annotated
 
 import typer
 
-from ..option_types import CODE, COLOR, REASONING, number, worded
-from .groups import SAFE, SHOWN, declare
+from ..option_types import CODE_CHOICES, COLOR_CHOICES, REASONING_CHOICES, choice, finite_seconds
+from .groups import OUTPUT_PANEL, RUN_PANEL, declare
 
 
 @dataclass(eq=False, repr=False)
-class Show:
+class OutputOptions:
     """What of the answer is shown, and in which form."""
 
     reasoning: Annotated[
         str | None,
-        declare(SHOWN, "--reasoning", says="Where reasoning goes.", words=REASONING),
+        declare(
+            OUTPUT_PANEL, "--reasoning", help="Where reasoning goes.", choices=REASONING_CHOICES
+        ),
     ] = None
     hide_reasoning: Annotated[
-        bool, declare(SHOWN, "-R", "--hide-reasoning", says="The same as --reasoning hide.")
+        bool, declare(OUTPUT_PANEL, "-R", "--hide-reasoning", help="The same as --reasoning hide.")
     ] = False
-    jsonl: Annotated[bool, declare(SHOWN, "--jsonl", says="One JSON object a line.")] = False
+    jsonl: Annotated[bool, declare(OUTPUT_PANEL, "--jsonl", help="One JSON object a line.")] = False
     code: Annotated[
         str | None,
         declare(
-            SHOWN, "-x", "--code", says="Only the first code block, or =all.", words=CODE,
-            metavar="[=all]",
+            OUTPUT_PANEL, "-x", "--code", help="Only the first code block, or =all.",
+            choices=CODE_CHOICES, metavar="[=all]",
         ),
     ] = None  # fmt: skip
-    usage: Annotated[bool, declare(SHOWN, "-u", "--usage", says="Tokens and times.")] = False
-    raw: Annotated[bool, declare(SHOWN, "--raw", says="No Markdown on a terminal.")] = False
+    usage: Annotated[bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Tokens and times.")] = False
+    raw: Annotated[bool, declare(OUTPUT_PANEL, "--raw", help="No Markdown on a terminal.")] = False
     partial: Annotated[
-        bool, declare(SHOWN, "--partial", says="Print an answer that is not complete, too.")
+        bool, declare(OUTPUT_PANEL, "--partial", help="Print an answer that is not complete, too.")
     ] = False
 
 
 @dataclass(eq=False, repr=False)
-class Common:
+class CommonOptions:
     """What every command takes."""
 
-    json: Annotated[bool, declare(SHOWN, "--json", says="One JSON object, errors too.")] = False
+    json: Annotated[bool, declare(OUTPUT_PANEL, "--json", help="One JSON object, errors too.")] = (
+        False
+    )
     color: Annotated[
         str | None,
-        declare(SHOWN, "--color", says="ANSI colours.", words=COLOR),
+        declare(OUTPUT_PANEL, "--color", help="ANSI colours.", choices=COLOR_CHOICES),
     ] = None
-    quiet: Annotated[bool, declare(SHOWN, "-q", "--quiet", says="No notes on stderr.")] = False
-    verbose: Annotated[bool, declare(SHOWN, "-v", "--verbose", says="Say what is done.")] = False
-    debug: Annotated[bool, declare(SAFE, "--debug", says="Tracebacks, without keys.")] = False
+    quiet: Annotated[bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.")] = (
+        False
+    )
+    verbose: Annotated[bool, declare(OUTPUT_PANEL, "-v", "--verbose", help="Say what is done.")] = (
+        False
+    )
+    debug: Annotated[bool, declare(RUN_PANEL, "--debug", help="Tracebacks, without keys.")] = False
     timeout: Annotated[
         float | None,
         declare(
-            SAFE,
+            RUN_PANEL,
             "--timeout",
-            says="The whole command, in seconds.",
+            help="The whole command, in seconds.",
             min=0.001,
             metavar="S",
-            callback=number,
+            callback=finite_seconds,
         ),
     ] = None
 
 
 @dataclass(eq=False, repr=False)
-class Form:
+class ListFormat:
     """How a list is printed."""
 
     json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
     color: Annotated[
         str | None,
-        typer.Option("--color", help="ANSI colours.", show_default=False, **worded(COLOR)),
+        typer.Option("--color", help="ANSI colours.", show_default=False, **choice(COLOR_CHOICES)),
     ] = None

@@ -6,30 +6,30 @@ from typing import Annotated
 
 import typer
 
-from .groups import SAFE, declare
+from .groups import RUN_PANEL, declare
 
 
 @dataclass(eq=False, repr=False)
-class Run:
+class RunOptions:
     """How the request is sent and when an answer counts."""
 
     stream: Annotated[
         bool | None,
-        declare(SAFE, "--stream/--no-stream", says="As it comes; or one plain request."),
+        declare(RUN_PANEL, "--stream/--no-stream", help="As it comes; or one plain request."),
     ] = None
     strict: Annotated[
-        bool, declare(SAFE, "--strict", says="An answer that is not complete is exit code 7.")
+        bool, declare(RUN_PANEL, "--strict", help="An answer that is not complete is exit code 7.")
     ] = False
-    no_retry: Annotated[bool, declare(SAFE, "--no-retry", says="Try once.")] = False
+    no_retry: Annotated[bool, declare(RUN_PANEL, "--no-retry", help="Try once.")] = False
     dry_run: Annotated[
-        bool, declare(SAFE, "--dry-run", says="Print the request and send nothing.")
+        bool, declare(RUN_PANEL, "--dry-run", help="Print the request and send nothing.")
     ] = False
     max_output_bytes: Annotated[
         int | None,
         declare(
-            SAFE,
+            RUN_PANEL,
             "--max-output-bytes",
-            says="Longest answer, in bytes (default: 8 MiB).",
+            help="Longest answer, in bytes (default: 8 MiB).",
             min=1,
             metavar="N",
         ),
@@ -37,7 +37,7 @@ class Run:
 
 
 @dataclass(eq=False, repr=False)
-class File:
+class ProfilesFileOption:
     """Which profiles file, and how a failure is told."""
 
     profiles: Annotated[
@@ -48,7 +48,7 @@ class File:
 
 
 @dataclass(eq=False, repr=False)
-class Failure:
+class DebugOption:
     """How a failure is told, where no profiles file is looked at."""
 
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks, without keys.")] = False

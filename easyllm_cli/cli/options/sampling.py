@@ -4,50 +4,64 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..option_types import EFFORT
-from .groups import HOW, declare
+from ..option_types import EFFORT_CHOICES
+from .groups import SAMPLING_PANEL, declare
 
 
 @dataclass(eq=False, repr=False)
-class Sampling:
+class SamplingOptions:
     """How the model answers; only what is named here or in the profile is sent."""
 
     temperature: Annotated[
         float | None,
         declare(
-            HOW, "-t", "--temperature", says="How free the words are.", min=0, max=2, metavar="T"
+            SAMPLING_PANEL,
+            "-t",
+            "--temperature",
+            help="How free the words are.",
+            min=0,
+            max=2,
+            metavar="T",
         ),
     ] = None
     max_tokens: Annotated[
         int | None,
-        declare(HOW, "--max-tokens", says="Longest answer, in tokens.", min=1, metavar="N"),
+        declare(
+            SAMPLING_PANEL, "--max-tokens", help="Longest answer, in tokens.", min=1, metavar="N"
+        ),
     ] = None
     top_p: Annotated[
-        float | None, declare(HOW, "--top-p", says="Nucleus sampling.", min=0, max=1, metavar="P")
+        float | None,
+        declare(SAMPLING_PANEL, "--top-p", help="Nucleus sampling.", min=0, max=1, metavar="P"),
     ] = None
     top_k: Annotated[
-        int | None, declare(HOW, "--top-k", says="Sample from the K likeliest.", min=0, metavar="K")
+        int | None,
+        declare(SAMPLING_PANEL, "--top-k", help="Sample from the K likeliest.", min=0, metavar="K"),
     ] = None
     seed: Annotated[
-        int | None, declare(HOW, "--seed", says="Seed of the sampling.", metavar="N")
+        int | None, declare(SAMPLING_PANEL, "--seed", help="Seed of the sampling.", metavar="N")
     ] = None
     stop: Annotated[
         list[str] | None,
-        declare(HOW, "--stop", says="Text that ends the answer; repeatable.", metavar="TEXT"),
+        declare(
+            SAMPLING_PANEL, "--stop", help="Text that ends the answer; repeatable.", metavar="TEXT"
+        ),
     ] = None
     option: Annotated[
         list[str] | None,
         declare(
-            HOW, "-o", "--option", says="Sent as it is; JSON or text; repeatable.",
+            SAMPLING_PANEL, "-o", "--option", help="Sent as it is; JSON or text; repeatable.",
             metavar="KEY=VALUE",
         ),
     ] = None  # fmt: skip
     schema: Annotated[
         str | None,
-        declare(HOW, "--schema", says="JSON schema that the answer must fit.", metavar="FILE"),
+        declare(
+            SAMPLING_PANEL, "--schema", help="JSON schema that the answer must fit.", metavar="FILE"
+        ),
     ] = None
-    think: Annotated[bool, declare(HOW, "--think", says="Ask for reasoning.")] = False
+    think: Annotated[bool, declare(SAMPLING_PANEL, "--think", help="Ask for reasoning.")] = False
     effort: Annotated[
         str | None,
-        declare(HOW, "--effort", says="How hard to think.", words=EFFORT),
+        declare(SAMPLING_PANEL, "--effort", help="How hard to think.", choices=EFFORT_CHOICES),
     ] = None

@@ -12,46 +12,55 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from ...errors import ConfigError, nearest
+from ...errors import ConfigError, suggest_name
 from ...secret import Secret, redact
-from ..profile import Profile, build
-from .rows import CANNOT, config_of, place_of, typed
+from ..profile import Profile, profile_from_settings
+from .rows import (
+    READ_FAILED_MESSAGE,
+    format_row_location,
+    read_row_config,
+    translate_database_errors,
+)
 from .table import ModelConfig
 
-EXAMPLE = "e.g. sqlite:///models.db or postgresql://host/name"
-DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+URL_EXAMPLE_HINT = "e.g. sqlite:///models.db or postgresql://host/name"
+DATABASE_DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
 # What a URL's query may hold that nobody else should read.
-HIDDEN = re.compile(r"pass|pwd|secret|token|key|dsn|connect$", re.IGNORECASE)
+SENSITIVE_QUERY_KEY = re.compile(r"pass|pwd|secret|token|key|dsn|connect$", re.IGNORECASE)
 
 
-def read_profile(url: str, row_id: str) -> Profile:
+def profile_from_database(url: str, row_id: str) -> Profile:
     """The row of our own table as a profile whose name is the row's id; nothing is written.
 
     Raises:
         ConfigError: the URL, the database or the row is wrong; no line holds a password.
     """
-    parsed = parsed_url(url)
-    hidden = [values for key, values in parsed.normalized_query.items() if HIDDEN.search(key)]
+    parsed = parse_database_url(url)
+    hidden = [
+        values for key, values in parsed.normalized_query.items() if SENSITIVE_QUERY_KEY.search(key)
+    ]
     kept = [Secret(value) for value in (parsed.password, *chain(*hidden)) if value]
-    where = f"{place_of(row_id, ModelConfig)}, {shown(parsed)}"
+    where = f"{format_row_location(row_id, ModelConfig)}, {redact_url(parsed)}"
     try:
-        with typed(where), warnings.catch_warnings():
+        with translate_database_errors(where), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a driver's; stderr holds our lines alone
-            engine = create_engine(existing(parsed), poolclass=NullPool)
+            engine = create_engine(require_sqlite_file(parsed), poolclass=NullPool)
             with Session(engine) as session:
-                config = config_of(session, row_id, ModelConfig, where)
+                config = read_row_config(session, row_id, ModelConfig, where)
     except ImportError as error:
         raise ConfigError(
             f"the driver of {parsed.drivername} is not installed: {error.name}", where=where,
             hint="install it, or name another one in the URL, e.g. postgresql+psycopg://",
         ) from None  # fmt: skip
     except (OSError, TypeError, ValueError) as error:  # of options in the URL, or the file
-        raise ConfigError(redact(f"{CANNOT}: {error}"), where=where) from None
+        raise ConfigError(redact(f"{READ_FAILED_MESSAGE}: {error}"), where=where) from None
     del kept  # until here `redact` knows them
-    return build(config, name=row_id).with_(chosen_by="--config-db URL --config-id")
+    return profile_from_settings(config, name=row_id).replace_set(
+        selected_by="--config-db URL --config-id"
+    )
 
 
-def parsed_url(text: str) -> URL:
+def parse_database_url(text: str) -> URL:
     """The URL; what is wrong with it is told without its words, which may be a password.
 
     Raises:
@@ -60,26 +69,26 @@ def parsed_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (SQLAlchemyError, ValueError):
-        raise ConfigError("--config-db is no database URL", hint=EXAMPLE) from None
+        raise ConfigError("--config-db is no database URL", hint=URL_EXAMPLE_HINT) from None
     if "@" in (url.host or ""):
         raise ConfigError("--config-db: a password has an @", hint="write it as %40")
     try:
         is_async = url.get_dialect().is_async
     except NoSuchModuleError:
-        hint = nearest(url.drivername, DATABASES)
+        hint = suggest_name(url.drivername, DATABASE_DIALECTS)
         raise ConfigError(f"no such kind of database: {url.drivername}", hint=hint) from None
     if is_async:
-        raise ConfigError(f"{url.drivername} is an async driver", hint=EXAMPLE)
+        raise ConfigError(f"{url.drivername} is an async driver", hint=URL_EXAMPLE_HINT)
     return url
 
 
-def shown(url: URL) -> str:
+def redact_url(url: URL) -> str:
     """The URL for error lines, without user, password and query."""
     bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return bare.render_as_string()
 
 
-def existing(url: URL) -> URL:
+def require_sqlite_file(url: URL) -> URL:
     """For SQLite the same with mode=rw: a file is opened, never made.
 
     Raises:

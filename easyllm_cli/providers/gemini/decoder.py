@@ -9,15 +9,15 @@ from ...errors import FilteredError
 from ...events import Event, Model, Reasoning, Text, Usage
 from ...images import Image
 from ...messages import Message
-from ..decoder import MORE_ANSWERS, Decoder, fenced, line_end_after
-from ..finish_reasons import is_claim
-from ..json_values import count, table
+from ..decoder import MULTIPLE_ANSWERS_NOTE, Decoder, block_separator, format_code_block
+from ..finish_reasons import is_finish_reason
+from ..json_values import parse_count, parse_object
 
 
 class GeminiDecoder(Decoder):
     """A candidate's finishReason claims the end, or a blocked prompt; there is no [DONE]."""
 
-    claims_are_common: ClassVar[bool] = True  # some models say STOP in every frame
+    claims_end_in_every_frame: ClassVar[bool] = True  # some models say STOP in every frame
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
@@ -26,10 +26,10 @@ class GeminiDecoder(Decoder):
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
         if isinstance(usage, dict):
-            counts = usage_of(usage)
+            counts = parse_gemini_usage(usage)
             if self.usage is None or counts != Usage():
                 self.usage = counts
-        blocked = table(body.get("promptFeedback")).get("blockReason")
+        blocked = parse_object(body.get("promptFeedback")).get("blockReason")
         candidates = body.get("candidates")
         if blocked and not candidates:
             if not self.wrote:
@@ -38,23 +38,23 @@ class GeminiDecoder(Decoder):
                 )
             self.finished("content_filter")
         elif blocked and "unspecified" not in str(blocked).lower():
-            self.because("content_filter")
-        elif usage and not candidates and self.ended and self.plausible:
+            self.set_finish_reason("content_filter")
+        elif usage and not candidates and self.end_claimed and self.can_be_complete:
             self.mark()
         if not isinstance(candidates, list) or not candidates:
             return
-        if self.index is None:
-            self.choose(candidates)
+        if self.choice_index is None:
+            self.choose_index(candidates)
         for candidate in candidates:
             if not isinstance(candidate, dict):
                 continue
-            if (candidate.get("index") or 0) == self.index:
-                yield from self._candidate(candidate)
-            elif table(candidate.get("content")).get("parts"):
-                yield from self.tell(MORE_ANSWERS)
+            if (candidate.get("index") or 0) == self.choice_index:
+                yield from self._decode_candidate(candidate)
+            elif parse_object(candidate.get("content")).get("parts"):
+                yield from self.note_once(MULTIPLE_ANSWERS_NOTE)
 
-    def _candidate(self, candidate: dict[str, Any]) -> Iterator[Event]:
-        parts = table(candidate.get("content")).get("parts")
+    def _decode_candidate(self, candidate: dict[str, Any]) -> Iterator[Event]:
+        parts = parse_object(candidate.get("content")).get("parts")
         for part in parts if isinstance(parts, list) else [parts]:
             if not isinstance(part, dict):
                 continue
@@ -67,48 +67,51 @@ class GeminiDecoder(Decoder):
                     self._last_text = text
                     yield Text(text)
             else:
-                yield from self._other_part(part)
+                yield from self._decode_non_text_part(part)
         if "error" in candidate:
-            self.refuse_error(candidate)
+            self.raise_for_error(candidate)
         reason = candidate.get("finishReason")
-        if reason and is_claim(reason):
+        if reason and is_finish_reason(reason):
             self.finished(reason)
 
-    def _block(self, text: str, language: str) -> Text:
+    def _make_code_block(self, text: str, language: str) -> Text:
         self.wrote = True
-        before, self._last_text = line_end_after(self._last_text), "\n"
-        return Text(before + fenced(text, language))
+        before, self._last_text = block_separator(self._last_text), "\n"
+        return Text(before + format_code_block(text, language))
 
-    def _other_part(self, part: dict[str, Any]) -> Iterator[Event]:
+    def _decode_non_text_part(self, part: dict[str, Any]) -> Iterator[Event]:
         """Code that the model ran and its result, as fenced blocks; what is no text is noted."""
-        code = table(part.get("executableCode"))
-        result = table(part.get("codeExecutionResult"))
+        code = parse_object(part.get("executableCode"))
+        result = parse_object(part.get("codeExecutionResult"))
         if isinstance(code.get("code"), str):
-            yield self._block(code["code"], str(code.get("language") or ""))
+            yield self._make_code_block(code["code"], str(code.get("language") or ""))
         elif result:
             output, outcome = result.get("output"), str(result.get("outcome") or "")
             said = output if isinstance(output, str) and output else ""
             if not said and outcome and not outcome.endswith("OK"):
                 said = outcome
             if said:
-                yield self._block(said, "text")
+                yield self._make_code_block(said, "text")
         elif part.get("functionCall"):
-            self.because("tool_calls")
-        elif held := table(part.get("inlineData")) or table(part.get("fileData")):
+            self.set_finish_reason("tool_calls")
+        elif held := parse_object(part.get("inlineData")) or parse_object(part.get("fileData")):
             kind = str(held.get("mimeType") or "").partition("/")[0]
-            self.left_out = {"image": "an image", "": "a file"}.get(kind, kind)
+            self.omitted_content = {"image": "an image", "": "a file"}.get(kind, kind)
 
 
-def usage_of(usage: dict[str, Any]) -> Usage:
+def parse_gemini_usage(usage: dict[str, Any]) -> Usage:
     """Counts in our terms: candidatesTokenCount excludes thoughts, ours includes them.
 
     Where a server's candidates include them already, its total tells. What tools brought into
     the prompt is counted beside the prompt.
     """
-    thoughts = count(usage.get("thoughtsTokenCount"))
-    answer = count(usage.get("candidatesTokenCount"))
-    prompt, total = count(usage.get("promptTokenCount")), count(usage.get("totalTokenCount"))
-    tools = count(usage.get("toolUsePromptTokenCount"))
+    thoughts = parse_count(usage.get("thoughtsTokenCount"))
+    answer = parse_count(usage.get("candidatesTokenCount"))
+    prompt, total = (
+        parse_count(usage.get("promptTokenCount")),
+        parse_count(usage.get("totalTokenCount")),
+    )
+    tools = parse_count(usage.get("toolUsePromptTokenCount"))
     if prompt is not None and tools:
         prompt += tools
     completion = None
@@ -116,30 +119,35 @@ def usage_of(usage: dict[str, Any]) -> Usage:
         completion = (thoughts or 0) + (answer or 0)
     if answer and thoughts and (prompt or 0) + answer == total and answer >= thoughts:
         completion = answer
-    return Usage(prompt, completion, total, thoughts, count(usage.get("cachedContentTokenCount")))
+    return Usage(
+        prompt, completion, total, thoughts, parse_count(usage.get("cachedContentTokenCount"))
+    )
 
 
-def answers(row: dict[str, Any]) -> bool:
+def can_generate_content(row: dict[str, Any]) -> bool:
     methods = row.get("supportedGenerationMethods")
     return not isinstance(methods, list) or "generateContent" in methods
 
 
-def described(row: dict[str, Any]) -> Model:
+def model_from_gemini_row(row: dict[str, Any]) -> Model:
     name = str(row.get("name", "")).removeprefix("models/")
     thinks = row.get("thinking")
     return Model(
-        name, count(row.get("inputTokenLimit")), None, thinks if isinstance(thinks, bool) else None
+        name,
+        parse_count(row.get("inputTokenLimit")),
+        None,
+        thinks if isinstance(thinks, bool) else None,
     )
 
 
-def part(one: str | Image) -> dict[str, Any]:
+def format_part(part: str | Image) -> dict[str, Any]:
     """One part: text, or a picture inline."""
-    if isinstance(one, str):
-        return {"text": one}
-    return {"inlineData": {"mimeType": one.media_type, "data": one.base64()}}
+    if isinstance(part, str):
+        return {"text": part}
+    return {"inlineData": {"mimeType": part.media_type, "data": part.base64()}}
 
 
-def content(message: Message) -> dict[str, Any]:
+def format_content(message: Message) -> dict[str, Any]:
     """One turn; Gemini calls the assistant `model`."""
     role = "model" if message.role == "assistant" else "user"
-    return {"role": role, "parts": [part(one) for one in message.parts]}
+    return {"role": role, "parts": [format_part(one) for one in message.parts]}

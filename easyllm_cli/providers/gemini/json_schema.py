@@ -5,69 +5,76 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 # Constraints that the subset knows (Gemini API, "Schema"). Others are left out: they only narrow,
 # and whoever wants the answer checks it against the whole schema.
-CONSTRAINTS = (
+SUPPORTED_CONSTRAINTS = (
     "title", "description", "pattern", "minimum", "maximum", "minItems", "maxItems", "minLength",
     "maxLength", "minProperties", "maxProperties",
 )  # fmt: skip
 # Other formats are refused with 400.
-FORMATS = {
+SUPPORTED_FORMATS = {
     "string": ("date-time",), "number": ("float", "double"), "integer": ("int32", "int64"),
 }  # fmt: skip
 
 
-class NotInTheSubset(Exception):
+class UnsupportedSchemaError(Exception):
     """A structure that the subset cannot say: recursion, tuples, maps, anything at all."""
 
 
-def schema_fields(schema: Json) -> Json:
+def generation_config_fields(schema: JsonObject) -> JsonObject:
     """The fields of generationConfig that ask for this schema.
 
     What the subset cannot say goes as `responseJsonSchema`, which Gemini 2.5 and later take.
     """
     mime = {"responseMimeType": "application/json"}
     try:
-        return mime | {"responseSchema": subset(schema, schema, ())}
-    except NotInTheSubset:
+        return mime | {"responseSchema": to_openapi_subset(schema, schema, ())}
+    except UnsupportedSchemaError:
         return mime | {"responseJsonSchema": schema}
 
 
-def subset(schema: Any, root: Json, trail: tuple[str, ...]) -> Json:
+def to_openapi_subset(
+    schema: Any, root: JsonObject, visited_references: tuple[str, ...]
+) -> JsonObject:
     """One schema in the subset; `trail`: the references that led to it.
 
     Raises:
         NotInTheSubset: its structure cannot be said.
     """
-    node, trail = flat(schema, root, trail)
-    made: Json = {key: node[key] for key in CONSTRAINTS if key in node}
-    choices, nullable = choices_of(node)
+    node, visited_references = flatten_schema(schema, root, visited_references)
+    made: JsonObject = {key: node[key] for key in SUPPORTED_CONSTRAINTS if key in node}
+    choices, nullable = extract_choices(node)
     if nullable:
         made["nullable"] = True
     if len(choices) != 1:
-        branches = [subset({**node, **one}, root, trail) for one in choices]
+        branches = [to_openapi_subset({**node, **one}, root, visited_references) for one in choices]
         return made | {"anyOf": branches} if branches else made | {"type": "NULL"}
     if choices[0]:
-        return subset({**node, **choices[0]}, root, trail) | made
-    kind = kind_of(node)
+        return to_openapi_subset({**node, **choices[0]}, root, visited_references) | made
+    kind = infer_type(node)
     made["type"] = kind.upper()
     if kind == "string" and "enum" in node:
         made["enum"] = [one for one in node["enum"] if isinstance(one, str)]
-    if node.get("format") in FORMATS.get(kind, ()):
+    if node.get("format") in SUPPORTED_FORMATS.get(kind, ()):
         made["format"] = node["format"]
     if kind == "array":
-        made["items"] = subset(inside(node, "items"), root, trail)
+        made["items"] = to_openapi_subset(
+            require_subschema(node, "items"), root, visited_references
+        )
     if kind == "object":
-        properties = inside(node, "properties")
-        made["properties"] = {name: subset(one, root, trail) for name, one in properties.items()}
+        properties = require_subschema(node, "properties")
+        made["properties"] = {
+            name: to_openapi_subset(one, root, visited_references)
+            for name, one in properties.items()
+        }
         required = [name for name in node.get("required", ()) if name in properties]
         made |= {"required": required} if required else {}
     return made
 
 
-def inside(node: Json, key: str) -> Json:
+def require_subschema(node: JsonObject, key: str) -> JsonObject:
     """What an array or an object holds, which the subset must be told.
 
     Raises:
@@ -75,56 +82,58 @@ def inside(node: Json, key: str) -> Json:
     """
     held = node.get(key)
     if not isinstance(held, dict) or not held or "prefixItems" in node:
-        raise NotInTheSubset
+        raise UnsupportedSchemaError
     return held
 
 
-def flat(schema: Any, root: Json, trail: tuple[str, ...]) -> tuple[Json, tuple[str, ...]]:
+def flatten_schema(
+    schema: Any, root: JsonObject, visited_references: tuple[str, ...]
+) -> tuple[JsonObject, tuple[str, ...]]:
     """The schema with `$ref`, `allOf` and `const` written out, and the trail that led there.
 
     Raises:
         NotInTheSubset: it refers to itself or elsewhere, or says nothing.
     """
     if not isinstance(schema, dict) or not schema:
-        raise NotInTheSubset
+        raise UnsupportedSchemaError
     parts = list(schema.get("allOf", ()))
     if "$ref" in schema:
-        if schema["$ref"] in trail:
-            raise NotInTheSubset
-        trail = (*trail, schema["$ref"])
-        parts.append(pointed(schema["$ref"], root))
-    node: Json = {}
+        if schema["$ref"] in visited_references:
+            raise UnsupportedSchemaError
+        visited_references = (*visited_references, schema["$ref"])
+        parts.append(resolve_reference(schema["$ref"], root))
+    node: JsonObject = {}
     for part in parts:
-        whole, trail = flat(part, root, trail)
-        node = joined(node, whole)
+        whole, visited_references = flatten_schema(part, root, visited_references)
+        node = merge_schemas(node, whole)
     beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-    node = joined(node, beside)
+    node = merge_schemas(node, beside)
     if "const" in node:
         node["enum"] = [node.pop("const")]
-    return node, trail
+    return node, visited_references
 
 
-def joined(one: Json, other: Json) -> Json:
+def merge_schemas(first: JsonObject, second: JsonObject) -> JsonObject:
     """Two schemas that hold at once; of what both say the second's counts."""
-    properties = {**one.get("properties", {}), **other.get("properties", {})}
-    required = unique([*one.get("required", ()), *other.get("required", ())])
-    made = {**one, **other}
+    properties = {**first.get("properties", {}), **second.get("properties", {})}
+    required = deduplicate([*first.get("required", ()), *second.get("required", ())])
+    made = {**first, **second}
     made |= {"properties": properties} if properties else {}
     return made | ({"required": required} if required else {})
 
 
-def unique(names: Iterable[str]) -> list[str]:
+def deduplicate(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def pointed(reference: str, root: Json) -> Any:
+def resolve_reference(reference: str, root: JsonObject) -> Any:
     """What a reference inside the document points to (RFC 6901).
 
     Raises:
         NotInTheSubset: it leads elsewhere.
     """
     if not reference.startswith("#/"):
-        raise NotInTheSubset
+        raise UnsupportedSchemaError
     found: Any = root
     for part in reference[2:].split("/"):
         name = part.replace("~1", "/").replace("~0", "~")
@@ -132,7 +141,7 @@ def pointed(reference: str, root: Json) -> Any:
     return found
 
 
-def choices_of(node: Json) -> tuple[list[Json], bool]:
+def extract_choices(node: JsonObject) -> tuple[list[JsonObject], bool]:
     """What a value may be, apart from null, and whether it may be null; [{}] = the node itself."""
     for key in ("anyOf", "oneOf"):
         if key in node:
@@ -146,7 +155,7 @@ def choices_of(node: Json) -> tuple[list[Json], bool]:
     return [{}], None in node.get("enum", ())
 
 
-def kind_of(node: Json) -> str:
+def infer_type(node: JsonObject) -> str:
     """The type, said or seen.
 
     Raises:
@@ -161,4 +170,4 @@ def kind_of(node: Json) -> str:
     values = [one for one in node.get("enum", ()) if one is not None]
     if values and all(isinstance(one, str) for one in values):
         return "string"
-    raise NotInTheSubset
+    raise UnsupportedSchemaError

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ...config.credentials import source_of
+from ...config.credentials import find_key_source
 from ...errors import AuthError
 from ...events import Model
 from ...messages import Message
@@ -16,19 +16,32 @@ from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
 from ..http import HTTPProvider
-from ..image_inputs import with_bytes
-from ..model_list import rows
-from ..unsupported_parameters import place
-from .decoder import GeminiDecoder, answers, content, described, part
+from ..image_inputs import with_image_bytes
+from ..model_list import parse_model_rows
+from ..unsupported_parameters import set_json_path
+from .decoder import (
+    GeminiDecoder,
+    can_generate_content,
+    format_content,
+    format_part,
+    model_from_gemini_row,
+)
 
 # No GIF: https://ai.google.dev/gemini-api/docs/image-understanding
-KINDS = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
+GEMINI_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 # Tokens to think with, for the 2.5 family; -1 = the model decides (WIRE §6a).
-BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "max": 32768}
-LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
+THINKING_BUDGET_TOKENS = {
+    "off": 0,
+    "minimal": 512,
+    "low": 1024,
+    "medium": 8192,
+    "high": 24576,
+    "max": 32768,
+}
+THINKING_LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
 MAX_PAGES = 50
 # Fields of the request itself; every other `-o` belongs to generationConfig.
-TOP_LEVEL = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
+TOP_LEVEL_FIELDS = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
 
 
 class GeminiProvider(HTTPProvider):
@@ -39,7 +52,7 @@ class GeminiProvider(HTTPProvider):
     ignored: ClassVar[tuple[str, ...]] = (
         "api", "organization", "project", "fallback_models", "num_ctx", "keep_alive", "mmproj",
     )  # fmt: skip
-    wire_names: ClassVar[Mapping[str, str]] = {
+    parameter_paths: ClassVar[Mapping[str, str]] = {
         "temperature": "generationConfig.temperature",
         "max_tokens": "generationConfig.maxOutputTokens",
         "top_p": "generationConfig.topP",
@@ -55,7 +68,7 @@ class GeminiProvider(HTTPProvider):
         try:
             found = super().key
         except AuthError:
-            if self.profile.transport == "http" or source_of(self.profile, self.endpoint):
+            if self.profile.transport == "http" or find_key_source(self.profile, self.endpoint):
                 raise
             found = None
         if found is None and self.profile.transport == "sdk":
@@ -67,29 +80,35 @@ class GeminiProvider(HTTPProvider):
         return {**key, **self.extra_headers()}
 
     def request(self, messages: list[Message], stream: bool) -> Request:
-        instructions = [part(one.text) for one in messages if one.role in ("system", "developer")]
+        instructions = [
+            format_part(one.text) for one in messages if one.role in ("system", "developer")
+        ]
         body: dict[str, Any] = {
-            "contents": [content(one) for one in messages if one.role in ("user", "assistant")]
+            "contents": [
+                format_content(one) for one in messages if one.role in ("user", "assistant")
+            ]
         }
         if instructions:
             body["systemInstruction"] = {"parts": instructions}
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
             one = [value] if key == "stop" and isinstance(value, str) else value
-            place(body, self.wire_names[key], one)
-        if thinking := self.thinking():
-            place(body, self.wire_names["reasoning"], thinking)
+            set_json_path(body, self.parameter_paths[key], one)
+        if thinking := self.thinking_config():
+            set_json_path(body, self.parameter_paths["reasoning"], thinking)
         if self.profile.schema is not None:
-            from .json_schema import schema_fields  # for --schema alone
+            from .json_schema import generation_config_fields  # for --schema alone
 
-            for key, value in schema_fields(self.profile.schema).items():
-                place(body, f"generationConfig.{key}", value)
+            for key, value in generation_config_fields(self.profile.schema).items():
+                set_json_path(body, f"generationConfig.{key}", value)
         for key, value in (self.profile.options or {}).items():
-            place(body, key if key in TOP_LEVEL else f"generationConfig.{key}", value)
+            set_json_path(
+                body, key if key in TOP_LEVEL_FIELDS else f"generationConfig.{key}", value
+            )
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
         name = quote(self.model.removeprefix("models/"), safe="")
         return Request("POST", f"{self.endpoint.url}/models/{name}:{verb}", self.headers(), body)
 
-    def thinking(self) -> dict[str, Any]:
+    def thinking_config(self) -> dict[str, Any]:
         """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
         effort = self.profile.reasoning
         if effort is None or self.profile.transport == "sdk":
@@ -99,8 +118,8 @@ class GeminiProvider(HTTPProvider):
         shown = {} if effort == "off" else {"includeThoughts": True}
         version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
         if version and int(version[1]) < 3:
-            return shown | {"thinkingBudget": BUDGETS[effort]}
-        return shown | {"thinkingLevel": LEVELS.get(effort, "HIGH")}
+            return shown | {"thinkingBudget": THINKING_BUDGET_TOKENS[effort]}
+        return shown | {"thinkingLevel": THINKING_LEVELS.get(effort, "HIGH")}
 
     def framing(self) -> Framing:
         return ServerSentEvents()
@@ -113,12 +132,14 @@ class GeminiProvider(HTTPProvider):
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
             notes.append('no reasoning through this transport: transport = "http" has it')
         if any(message.images for message in messages):
-            messages, fetched = await with_bytes(messages, KINDS, self.profile, "Gemini")
+            messages, fetched = await with_image_bytes(
+                messages, GEMINI_IMAGE_TYPES, self.profile, "Gemini"
+            )
             notes += fetched
         return messages, notes
 
-    def is_mine(self, listed: str) -> bool:
-        return listed == self.model.removeprefix("models/")
+    def matches_model(self, model_id: str) -> bool:
+        return model_id == self.model.removeprefix("models/")
 
     async def reasons(self) -> bool | None:
         """`thinking` is left out where it is false; a server that never says it, says nothing."""
@@ -132,8 +153,12 @@ class GeminiProvider(HTTPProvider):
         token = ""
         for _ in range(MAX_PAGES):
             page = f"pageSize=1000{token and '&pageToken=' + quote(token, '', errors='replace')}"
-            body = await self.ask("GET", f"{self.endpoint.url}/models?{page}")
-            found += [described(row) for row in rows(body, "models") if answers(row)]
+            body = await self.request_json("GET", f"{self.endpoint.url}/models?{page}")
+            found += [
+                model_from_gemini_row(row)
+                for row in parse_model_rows(body, "models")
+                if can_generate_content(row)
+            ]
             token = str(body.get("nextPageToken") or "") if isinstance(body, dict) else ""
             if not token:
                 break

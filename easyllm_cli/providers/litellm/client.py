@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
-from ...config.settings import header_value
+from ...config.settings import validate_header
 from ...errors import EasyLLMError
 from ...events import Model
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.connections import close_with_loop
-from ...transport.framing import BODY
-from ...transport.json_frames import Parsed
-from ...transport.timeouts import Patience
-from .decoder import described, frame, whole
-from .errors import from_litellm
+from ...transport.framing import BODY_EVENT
+from ...transport.json_frames import ParsedFrame
+from ...transport.timeouts import ResponseTimer
+from .decoder import body_from_response, frame_from_chunk, model_from_litellm_row
+from .errors import error_from_litellm
 
 # Read when litellm is imported: no price list, header list or tokenizer is fetched by it.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -37,14 +37,19 @@ for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 # For an endpoint without a key: left to itself litellm sends it the vendor's variable.
-NO_KEY = "no-key"
+PLACEHOLDER_KEY = "no-key"
 # Seconds: litellm's own limit, never reached, since `Patience` has the profile's.
-LAX = 6000.0
+LITELLM_TIMEOUT_SECONDS = 6000.0
 # One request a call: retries, fallbacks and what to leave out are ours to decide (DESIGN §5).
-ONE_TRY = {"max_retries": 0, "num_retries": 0, "drop_params": False, "timeout": LAX}
+SINGLE_ATTEMPT_ARGUMENTS = {
+    "max_retries": 0,
+    "num_retries": 0,
+    "drop_params": False,
+    "timeout": LITELLM_TIMEOUT_SECONDS,
+}
 
 
-def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
+def build_completion_arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
     """What `acompletion` is given; secrets are revealed here and nowhere before.
 
     Raises:
@@ -53,7 +58,7 @@ def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
     made = dict(request.body or {})
     for option in ("extra_headers", "headers"):  # litellm's own, from the profile's `options`
         if isinstance(given := made.get(option), dict):
-            made[option] = {name: header_value(name, str(one)) for name, one in given.items()}
+            made[option] = {name: validate_header(name, str(one)) for name, one in given.items()}
     if request.headers:
         made["extra_headers"] = {
             name: value.reveal() if isinstance(value, Secret) else value
@@ -61,19 +66,21 @@ def arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
         }
     if url:
         made["api_base"] = url
-        made["api_key"] = NO_KEY
-        if not vendor_behind(made["model"]):  # a gateway's own name: those speak OpenAI's protocol
+        made["api_key"] = PLACEHOLDER_KEY
+        if not vendor_for_model(
+            made["model"]
+        ):  # a gateway's own name: those speak OpenAI's protocol
             made["model"] = f"openai/{made['model']}"
         # litellm's table does not know what somebody's own server takes: that server decides.
         made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
     if key is not None:
         made["api_key"] = key.reveal()
-    return made | ONE_TRY
+    return made | SINGLE_ATTEMPT_ARGUMENTS
 
 
-async def sent(
-    request: Request, stream: bool, patience: Patience, url: str, key: Secret | None
-) -> AsyncIterator[Parsed]:
+async def request_completion(
+    request: Request, stream: bool, timer: ResponseTimer, url: str, key: Secret | None
+) -> AsyncIterator[ParsedFrame]:
     """One call of `acompletion`: each chunk, or the whole body, in Chat Completions' shape.
 
     `url`: the endpoint; "" = the vendor's own, and litellm reads the vendor's key variable.
@@ -81,24 +88,26 @@ async def sent(
         EasyLLMError: by its class, whatever litellm or the vendor says.
     """
     kept = litellm.in_memory_llm_clients_cache
-    close_with_loop(Clients(mark=kept.update_cache_key_with_event_loop("")))
+    close_with_loop(ClientCleanup(cache_key_suffix=kept.update_cache_key_with_event_loop("")))
     refuse_cookies(list(kept.cache_dict.values()))
     try:
-        answer = await patience.wait(litellm.acompletion(**arguments(request, url, key)))
+        answer = await timer.wait(
+            litellm.acompletion(**build_completion_arguments(request, url, key))
+        )
         if not stream:
-            yield whole(answer), BODY
+            yield body_from_response(answer), BODY_EVENT
             return
         async with aclosing(answer):
-            while (chunk := await patience.wait(anext(answer, None))) is not None:
-                yield frame(chunk, answer), ""
+            while (chunk := await timer.wait(anext(answer, None))) is not None:
+                yield frame_from_chunk(chunk, answer), ""
     except EasyLLMError:
         raise
     except Exception as error:
-        failed = from_litellm(error, url, patience.started)
+        failed = error_from_litellm(error, url, timer.has_progress)
         if failed is not None:  # else it ended before its end marker: the decoder says so
             raise failed from error
     finally:
-        patience.stop()
+        timer.stop()
 
 
 def refuse_cookies(clients: list[Any]) -> None:
@@ -112,25 +121,27 @@ def refuse_cookies(clients: list[Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Clients:
+class ClientCleanup:
     """litellm's HTTP clients of one event loop: it keeps them, also when their loop has ended.
 
     `mark` ends the names that they have in litellm's cache.
     """
 
-    mark: str
+    cache_key_suffix: str
     is_closed: ClassVar[bool] = False
 
     async def aclose(self) -> None:
         cache = litellm.in_memory_llm_clients_cache
         held = list(cache.cache_dict.items())
-        for name, client in [one for one in held if self.mark and one[0].endswith(self.mark)]:
+        for name, client in [
+            one for one in held if self.cache_key_suffix and one[0].endswith(self.cache_key_suffix)
+        ]:
             cache.delete_cache(name)
             with suppress(Exception):  # at a loop's end nobody is there to be told
                 await client.close()
 
 
-class Shuffle:
+class RouterShuffle:
     """litellm's Router: it chooses one of several keys, and never sees any of them.
 
     It does not send: its own wrapper of a stream hides whether the stream was cut (SPIKES f).
@@ -156,7 +167,7 @@ class Shuffle:
         return int(chosen["model_info"]["id"])
 
 
-def vendor_behind(model: str) -> str:
+def vendor_for_model(model: str) -> str:
     """litellm's word for who serves a model; "" = it knows none."""
     try:
         return str(litellm.get_llm_provider(model)[1])
@@ -164,17 +175,17 @@ def vendor_behind(model: str) -> str:
         return ""
 
 
-def known_to_reason(model: str) -> bool:
+def supports_reasoning(model: str) -> bool:
     """Whether litellm's table says that the model reasons."""
     return bool(litellm.supports_reasoning(model=model))
 
 
-def missing_keys(model: str) -> list[str]:
+def find_missing_key_variables(model: str) -> list[str]:
     """The variables that litellm reads for a model and that are not set."""
     return list(litellm.validate_environment(model=model).get("missing_keys") or ())
 
 
-def tabled_models() -> list[Model]:
+def models_from_table() -> list[Model]:
     """litellm's own table of chat models: all of those vendors whose keys are set, else all.
 
     No server is asked: it is what litellm knew at its release.
@@ -183,4 +194,4 @@ def tabled_models() -> list[Model]:
     names = litellm.get_valid_models(check_provider_endpoint=False) or sorted(
         name for name, row in table.items() if row.get("mode") == "chat"
     )
-    return [described(name, table.get(name) or {}) for name in names]
+    return [model_from_litellm_row(name, table.get(name) or {}) for name in names]

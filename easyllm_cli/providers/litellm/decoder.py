@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...events import Event, Model, Reasoning
-from ..json_values import count, table
+from ..json_values import parse_count, parse_object
 from ..openai.chat_decoder import ChatDecoder
 
 MILLION = 1_000_000
@@ -18,17 +18,19 @@ class LiteLLMDecoder(ChatDecoder):
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         for choice in body.get("choices") or ():
-            message = table(table(choice).get("delta") or table(choice).get("message"))
+            message = parse_object(
+                parse_object(choice).get("delta") or parse_object(choice).get("message")
+            )
             blocks = message.get("thinking_blocks")
             for block in blocks if isinstance(blocks, list) else ():
-                if table(block).get("type") == "redacted_thinking":
+                if parse_object(block).get("type") == "redacted_thinking":
                     yield Reasoning("", hidden=True)
         yield from super().decode(body)
-        if self.usage is not None and table(body.get("usage")).get("estimated"):
+        if self.usage is not None and parse_object(body.get("usage")).get("estimated"):
             self.usage = replace(self.usage, estimated=True)
 
 
-def frame(chunk: Any, stream: Any) -> dict[str, Any]:
+def frame_from_chunk(chunk: Any, stream: Any) -> dict[str, Any]:
     """One chunk of litellm's stream as an object.
 
     The `finish_reason` that litellm puts at the end of a cut stream goes: the stream knows which
@@ -39,61 +41,65 @@ def frame(chunk: Any, stream: Any) -> dict[str, Any]:
     names = ("received_finish_reason", "intermittent_finish_reason")
     sent_reason = next((one for name in names if (one := getattr(stream, name, None))), None)
     for choice in made.get("choices") or ():
-        choice["finish_reason"] = _reason(choice.get("finish_reason"), sent_reason)
+        choice["finish_reason"] = _choose_finish_reason(choice.get("finish_reason"), sent_reason)
     if made.get("usage"):
         sent = [one.usage.model_dump() for one in stream.chunks if getattr(one, "usage", None)]
-        made["usage"] = _counts(made["usage"], sent)
+        made["usage"] = _correct_usage(made["usage"], sent)
     return made
 
 
-def _reason(named: Any, sent: Any) -> Any:
+def _choose_finish_reason(litellm_reason: Any, server_reason: Any) -> Any:
     """litellm's word for the answer's end, or the server's where litellm made a `stop` of it."""
-    return sent if not sent or named == "stop" else named
+    return server_reason if not server_reason or litellm_reason == "stop" else litellm_reason
 
 
-def _counts(summed: dict[str, Any], sent: list[dict[str, Any]]) -> dict[str, Any]:
+def _correct_usage(summed: dict[str, Any], server_counts: list[dict[str, Any]]) -> dict[str, Any]:
     """litellm's sum of the counts; `sent` are those that came from the server.
 
     Without any the sum is litellm's guess. Details and a cost that no server named are its own.
     """
-    if not sent:
+    if not server_counts:
         return {**summed, "estimated": True, "cost": None, "completion_tokens_details": None}
     made = dict(summed)
     for name in ("completion_tokens_details", "prompt_tokens_details", "cost"):
-        if not any(one.get(name) for one in sent):
+        if not any(one.get(name) for one in server_counts):
             made[name] = None
     return made
 
 
-def whole(answer: Any) -> dict[str, Any]:
+def body_from_response(response: Any) -> dict[str, Any]:
     """A plain answer as an object, its end in the server's words; counts that are all 0 stand for
     none."""
-    made: dict[str, Any] = answer.model_dump()
+    made: dict[str, Any] = response.model_dump()
     for choice in made.get("choices") or ():
-        sent_reason = table(choice.get("provider_specific_fields")).get("native_finish_reason")
+        sent_reason = parse_object(choice.get("provider_specific_fields")).get(
+            "native_finish_reason"
+        )
         if sent_reason:
-            choice["finish_reason"] = _reason(choice.get("finish_reason"), sent_reason)
-    usage = table(made.get("usage"))
+            choice["finish_reason"] = _choose_finish_reason(
+                choice.get("finish_reason"), sent_reason
+            )
+    usage = parse_object(made.get("usage"))
     if not usage.get("total_tokens"):
         made["usage"] = None
     return made
 
 
-def described(name: str, row: dict[str, Any]) -> Model:
+def model_from_litellm_row(name: str, row: dict[str, Any]) -> Model:
     """A row of litellm's table; its prices are US dollars per token."""
     return Model(
         name,
-        count(row.get("max_input_tokens")) or count(row.get("max_tokens")),
-        _said(row.get("supports_vision")),
-        _said(row.get("supports_reasoning")),
-        _per_million(row.get("input_cost_per_token")),
-        _per_million(row.get("output_cost_per_token")),
+        parse_count(row.get("max_input_tokens")) or parse_count(row.get("max_tokens")),
+        _bool_or_none(row.get("supports_vision")),
+        _bool_or_none(row.get("supports_reasoning")),
+        _price_per_million(row.get("input_cost_per_token")),
+        _price_per_million(row.get("output_cost_per_token")),
     )
 
 
-def _said(value: Any) -> bool | None:
+def _bool_or_none(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _per_million(price: Any) -> float | None:
+def _price_per_million(price: Any) -> float | None:
     return round(price * MILLION, 6) if isinstance(price, int | float) and price >= 0 else None

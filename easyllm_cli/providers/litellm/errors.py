@@ -12,55 +12,61 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import AuthError, ConfigError, EasyLLMError, IncompleteAnswer, MalformedAnswer
-from ...transport.network_errors import causes, network_error
-from ...transport.response_errors import from_object, from_response
+from ...transport.network_errors import iter_causes, network_error
+from ...transport.response_errors import error_from_body, error_from_response
 
 # litellm's words in front of the vendor's: `litellm.RateLimitError: RateLimitError: XException - `
-PREFIX = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )*(?:\w+Exception - )?")
-NO_VENDOR = "LLM Provider NOT provided"
-NO_KEY = re.compile(r"(?i)api_key client option must be set|missing .*api.?key|API key is missing")
-NO_ANSWER = re.compile(r"Empty or invalid response from LLM endpoint|response with no 'choices'")
-END = "Stream ended before a finish_reason"
+EXCEPTION_PREFIX = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )*(?:\w+Exception - )?")
+UNKNOWN_VENDOR_MESSAGE = "LLM Provider NOT provided"
+MISSING_KEY_PATTERN = re.compile(
+    r"(?i)api_key client option must be set|missing .*api.?key|API key is missing"
+)
+EMPTY_RESPONSE_PATTERN = re.compile(
+    r"Empty or invalid response from LLM endpoint|response with no 'choices'"
+)
+EARLY_END_MESSAGE = "Stream ended before a finish_reason"
 
 
-def from_litellm(error: Exception, url: str, started: bool) -> EasyLLMError | None:
+def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMError | None:
     """The error; None for a stream that ended cleanly and too early.
 
     `url`: the endpoint ("" = the vendor's own). `started`: text or reasoning had come.
     """
-    chain = list(causes(error))
-    words = PREFIX.sub("", str(error))
-    if END in words:
+    chain = list(iter_causes(error))
+    words = EXCEPTION_PREFIX.sub("", str(error))
+    if EARLY_END_MESSAGE in words:
         return None
-    if NO_VENDOR in words:
+    if UNKNOWN_VENDOR_MESSAGE in words:
         return ConfigError(
             "litellm does not know whose model this is",
             hint="write the vendor before it, e.g. openai/gpt-4o or ollama_chat/llama3.2",
         )
-    answered = next(_responses(chain), None)
+    answered = next(_find_responses(chain), None)
     if answered is not None:
-        return from_response(*answered)
-    reported = _reported(chain)
+        return error_from_response(*answered)
+    reported = _find_stream_error(chain)
     if reported is not None:
-        return from_object(reported)
-    if _is_network(chain):
-        failed = network_error(error, _address(chain) or url)
+        return error_from_body(reported)
+    if _is_network_error(chain):
+        failed = network_error(error, _request_url(chain) or url)
         if started:
             return IncompleteAnswer(f"the answer was cut: {failed.message}", hint="ask again")
         return failed
-    if NO_ANSWER.search(words) or any(isinstance(one, json.JSONDecodeError) for one in chain):
+    if EMPTY_RESPONSE_PATTERN.search(words) or any(
+        isinstance(one, json.JSONDecodeError) for one in chain
+    ):
         return MalformedAnswer(
             "the server sent something that is no answer", hint="check the endpoint"
         )
     status = getattr(error, "status_code", None)
-    made = from_object(
+    made = error_from_body(
         {"error": {"message": words.partition(" To drop these,")[0]}},
         status if isinstance(status, int) else None,
     )
-    return AuthError(made.message) if NO_KEY.search(words) else made
+    return AuthError(made.message) if MISSING_KEY_PATTERN.search(words) else made
 
 
-def _responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str, str], bytes]]:
+def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str, str], bytes]]:
     """Status, headers and body of the servers' real answers, the innermost first.
 
     litellm makes responses up, too: those have no headers.
@@ -78,30 +84,30 @@ def _responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str, str]
             body = response.content  # type: ignore[union-attr]
         except Exception:  # not read: the client raised before
             body = b""
-        yield status, headers, body or _said(one)
+        yield status, headers, body or _body_from_exception(one)
 
 
-def _said(error: BaseException) -> bytes:
+def _body_from_exception(error: BaseException) -> bytes:
     """The body that an exception carries beside a response whose own is lost."""
     body = getattr(error, "body", None)
     if isinstance(body, dict):
         return json.dumps({"error": body}).encode()
-    return PREFIX.sub("", str(error)).encode()
+    return EXCEPTION_PREFIX.sub("", str(error)).encode()
 
 
-def _reported(chain: list[BaseException]) -> dict[str, Any] | None:
+def _find_stream_error(chain: list[BaseException]) -> dict[str, Any] | None:
     """The error object that a vendor sent inside a stream."""
     bodies = (getattr(one, "body", None) for one in reversed(chain))
     return next(({"error": body} for body in bodies if isinstance(body, dict) and body), None)
 
 
-def _is_network(chain: list[BaseException]) -> bool:
+def _is_network_error(chain: list[BaseException]) -> bool:
     """Whether the HTTP client, or the system under it, failed (aiohttp lies under httpx here)."""
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     return bool(names & {"TransportError", "ClientError", "OSError", "APITimeoutError"})
 
 
-def _address(chain: list[BaseException]) -> str:
+def _request_url(chain: list[BaseException]) -> str:
     """Where the request went, from the HTTP client's own exception."""
     for one in reversed(chain):
         if type(one).__module__.partition(".")[0] == "httpx":

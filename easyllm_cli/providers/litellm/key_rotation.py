@@ -11,38 +11,40 @@ from ...config.profile import Profile
 from ...errors import BusyError, EasyLLMError
 from ...secret import Secret
 from ..headers import account_headers
-from .client import Shuffle
+from .client import RouterShuffle
 
-REST = 60.0  # seconds that a failed key comes last, unless the server says how long
+KEY_COOLDOWN_SECONDS = 60.0  # seconds that a failed key comes last, unless the server says how long
 
 
-class Turns:
+class KeyRotation:
     """Whose turn it is among a model's keys; holds no key: a number names one, from 0."""
 
     def __init__(self) -> None:
-        self._shuffle: Shuffle | None = None
-        self._rests_until: dict[int, float] = {}
+        self._shuffle: RouterShuffle | None = None
+        self._cooldown_until: dict[int, float] = {}
 
     async def order(self, count: int) -> list[int]:
         """Every number once ([0] where there is no key): first the one that litellm's Router
         chooses, last those whose key failed a short while ago."""
         if count < 2:
             return [0]
-        self._shuffle = self._shuffle or Shuffle(count)
+        self._shuffle = self._shuffle or RouterShuffle(count)
         chosen, now = await self._shuffle.choose(), time.monotonic()
         return sorted(
-            range(count), key=lambda one: (self._rests_until.get(one, 0.0) > now, one != chosen)
+            range(count), key=lambda one: (self._cooldown_until.get(one, 0.0) > now, one != chosen)
         )
 
-    def blames(self, number: int, error: EasyLLMError) -> bool:
+    def report_failure(self, key_index: int, error: EasyLLMError) -> bool:
         """Whether the error is about the key and not about the server; such a key rests."""
         if isinstance(error, BusyError) and error.status != 429:
             return False
-        self._rests_until[number] = time.monotonic() + (error.retry_after or REST)
+        self._cooldown_until[key_index] = time.monotonic() + (
+            error.retry_after or KEY_COOLDOWN_SECONDS
+        )
         return True
 
 
-def variables_keys() -> list[Secret]:
+def keys_from_environment() -> list[Secret]:
     """What the environment holds that looks like a key: litellm reads a vendor's by itself, and
     while a Secret of it lives it is cut out of every text."""
     names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")

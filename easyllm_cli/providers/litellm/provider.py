@@ -8,28 +8,34 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from ...config.credentials import keys_for, source_of
+from ...config.credentials import find_key_source, resolve_api_keys
 from ...config.endpoints import Endpoint
-from ...config.profile import KEY_SOURCES, Profile, reaches_out
+from ...config.profile import KEY_SOURCES, Profile, trusted_only_error
 from ...errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ...events import Event, Model, Note, Reasoning, Text
 from ...messages import Message
 from ...secret import Secret
 from ...transport.base import Request
-from ...transport.json_frames import Parsed
-from ...transport.timeouts import Patience
+from ...transport.json_frames import ParsedFrame
+from ...transport.timeouts import ResponseTimer
 from ..decoder import Decoder
 from ..http import HTTPProvider
 from ..openai.chat import OpenAIProvider
-from ..openai.model_families import LONE_CLOSER
-from ..openai.reasoning_params import reasoning_effort
-from .client import known_to_reason, missing_keys, sent, tabled_models, vendor_behind
+from ..openai.model_families import LONE_CLOSING_TAG_MODELS
+from ..openai.reasoning_params import reasoning_effort_parameter
+from .client import (
+    find_missing_key_variables,
+    models_from_table,
+    request_completion,
+    supports_reasoning,
+    vendor_for_model,
+)
 from .decoder import LiteLLMDecoder
-from .key_rotation import Turns, openai_headers, variables_keys
+from .key_rotation import KeyRotation, keys_from_environment, openai_headers
 
 # What a stranger's config dict may put into `options`: fields of the request itself. Options are
 # arguments of litellm's call, and others name addresses, files, keys of this machine and more.
-OF_THE_REQUEST = (
+ALLOWED_UNTRUSTED_OPTIONS = (
     "audio", "extra_body", "extra_headers", "frequency_penalty", "function_call", "functions",
     "logit_bias", "logprobs", "max_completion_tokens", "metadata", "min_p", "modalities", "n",
     "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
@@ -38,7 +44,7 @@ OF_THE_REQUEST = (
     "tool_choice", "tools", "top_k", "top_logprobs", "user", "verbosity", "web_search_options",
 )  # fmt: skip
 # litellm's words for vendors whose kinds of images are known, and their hosts.
-HOSTS = {
+VENDOR_HOSTS = {
     "openai": "api.openai.com", "openrouter": "openrouter.ai", "anthropic": "api.anthropic.com",
     "mistral": "api.mistral.ai", "moonshot": "api.moonshot.ai", "xai": "api.x.ai",
     "zai": "api.z.ai", "fireworks_ai": "api.fireworks.ai",
@@ -59,20 +65,22 @@ class LiteLLMProvider(OpenAIProvider):
     ) -> None:
         super().__init__(profile, trust_configs=trust_configs)
         if self.profile.untrusted:
-            refuse_arguments(self.profile.options or {})
+            refuse_untrusted_options(self.profile.options or {})
         for key, variable in (("ca_bundle", "SSL_CERT_FILE"), ("proxy", "HTTPS_PROXY")):
             if getattr(self.profile, key):
                 raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
         models = dict.fromkeys([self.model, *(self.profile.fallback_models or ())])
-        self.others = [self._other(model) for model in models if model != self.model]
-        self._turns = Turns()
+        self.fallback_providers = [
+            self._make_fallback(model) for model in models if model != self.model
+        ]
+        self._key_rotation = KeyRotation()
         # Held, not read: redaction knows a Secret for as long as somebody holds it.
-        self._unnamed = variables_keys()
+        self._environment_keys = keys_from_environment()
 
-    def _other(self, model: str) -> LiteLLMProvider:
+    def _make_fallback(self, model: str) -> LiteLLMProvider:
         """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
         made = replace(self.profile, model=model, fallback_models=None)
-        if not self.endpoint.url and vendor_behind(model) != vendor_behind(self.model):
+        if not self.endpoint.url and vendor_for_model(model) != vendor_for_model(self.model):
             keyless: dict[str, Any] = dict.fromkeys(KEY_SOURCES)
             made = replace(made, **keyless)
         return LiteLLMProvider(made)
@@ -82,7 +90,7 @@ class LiteLLMProvider(OpenAIProvider):
 
         By us: litellm's own fallbacks follow any error, a refused key too, and lose it.
         """
-        asking = [self, *(one.for_one_answer() for one in self.others)]
+        asking = [self, *(one.per_answer_copy() for one in self.fallback_providers)]
         for one, after in zip(asking, [*asking[1:], None], strict=True):
             began = False
             alone: Any = super(LiteLLMProvider, one).events(messages, stream)
@@ -105,45 +113,51 @@ class LiteLLMProvider(OpenAIProvider):
             UsageError: an image of a kind that the vendor behind the model does not take.
         """
         if any(message.images for message in messages):
-            from ..image_inputs import refuse_other_kinds  # for pictures alone
+            from ..image_inputs import refuse_unsupported_images  # for pictures alone
 
-            host = HOSTS.get(vendor_behind(self.model), "") if not self.endpoint.url else ""
+            host = (
+                VENDOR_HOSTS.get(vendor_for_model(self.model), "") if not self.endpoint.url else ""
+            )
             behind = Endpoint(f"https://{host}") if host else self.endpoint
-            refuse_other_kinds(messages, behind, "litellm", self.model)
+            refuse_unsupported_images(messages, behind, "litellm", self.model)
         return await HTTPProvider.prepare(self, messages)
 
     def headers(self) -> dict[str, str | Secret]:
         """The profile's own headers; the key goes as an argument of the call."""
         return {**openai_headers(self.profile, self.endpoint), **self.extra_headers()}
 
-    def thinking(self) -> dict[str, Any]:
+    def reasoning_parameters(self) -> dict[str, Any]:
         """litellm translates `reasoning_effort` for each vendor."""
         if self.profile.reasoning:
-            return reasoning_effort(self.profile.reasoning)
+            return reasoning_effort_parameter(self.profile.reasoning)
         return (
-            reasoning_effort("medium") if self.profile.think and known_to_reason(self.model) else {}
+            reasoning_effort_parameter("medium")
+            if self.profile.think and supports_reasoning(self.model)
+            else {}
         )
 
     def decoder(self, stream: bool) -> Decoder:
         return LiteLLMDecoder(stream)
 
-    def holds_text(self) -> bool:
+    def has_inline_reasoning(self) -> bool:
         """Vendors have their reasoning separated by litellm; what an endpoint does is unknown."""
         asked = self.profile.think or self.profile.reasoning not in (None, "off")
-        return bool(self.endpoint.url) and (asked or LONE_CLOSER.search(self.model) is not None)
+        return bool(self.endpoint.url) and (
+            asked or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+        )
 
     @cached_property
     def all_keys(self) -> list[Secret]:
         """The keys for this endpoint; more than one are balanced. Raises as `keys_for`."""
-        return keys_for(self.profile, self.endpoint)
+        return resolve_api_keys(self.profile, self.endpoint)
 
     @property
     def key(self) -> Secret | None:
         """The first key, for error lines."""
         return next(iter(self.all_keys), None)
 
-    def for_one_answer(self) -> Self:
-        made = super().for_one_answer()
+    def per_answer_copy(self) -> Self:
+        made = super().per_answer_copy()
         made.__dict__.pop("all_keys", None)
         return made
 
@@ -151,36 +165,42 @@ class LiteLLMProvider(OpenAIProvider):
     def where(self) -> str:
         return super().where.removesuffix(", ")  # where there is no endpoint
 
-    async def parsed(
-        self, request: Request, stream: bool, patience: Patience
-    ) -> AsyncIterator[Parsed | Note]:
+    async def read_frames(
+        self, request: Request, stream: bool, timer: ResponseTimer
+    ) -> AsyncIterator[ParsedFrame | Note]:
         """The answer's chunks; a key that is refused or over its limit gives way to the next."""
         keys = self.all_keys
-        waiting = await self._turns.order(len(keys))
+        waiting = await self._key_rotation.order(len(keys))
         while True:
             number = waiting.pop(0)
             key = keys[number] if keys else None
-            frames: Any = sent(request, stream, patience, self.endpoint.url, key)
+            frames: Any = request_completion(request, stream, timer, self.endpoint.url, key)
             try:
                 async with aclosing(frames):
                     async for one in frames:
                         yield one
                 return
             except (AuthError, BillingError, BusyError) as error:
-                if not self._turns.blames(number, error) or patience.started or not waiting:
+                if (
+                    not self._key_rotation.report_failure(number, error)
+                    or timer.has_progress
+                    or not waiting
+                ):
                     raise
                 why = error.what
             yield Note(f"key {number + 1} of {len(keys)}: {why}; trying another")
 
     async def models(self) -> list[Model]:
-        return tabled_models()
+        return models_from_table()
 
-    async def explain(self, error: EasyLLMError) -> None:
+    async def add_hint(self, error: EasyLLMError) -> None:
         """Whose key was refused, or which variable litellm misses."""
-        await super().explain(error)
+        await super().add_hint(error)
         if isinstance(error, AuthError) and not self.endpoint.url:
-            missing = " and ".join(missing_keys(self.model))
-            source = source_of(self.profile, self.endpoint) or "litellm's variable for the vendor"
+            missing = " and ".join(find_missing_key_variables(self.model))
+            source = (
+                find_key_source(self.profile, self.endpoint) or "litellm's variable for the vendor"
+            )
             error.hint = f"set {missing}" if missing else f"check {source}"
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
@@ -188,8 +208,8 @@ class LiteLLMProvider(OpenAIProvider):
         raise UsageError("--dry-run cannot show what litellm sends", hint="use -v to see whom")
 
 
-def refuse_arguments(options: Mapping[str, Any]) -> None:
+def refuse_untrusted_options(options: Mapping[str, Any]) -> None:
     """Raise ConfigError for an option that is an argument of litellm's and no request's field."""
     for name in options:
-        if name not in OF_THE_REQUEST:
-            raise reaches_out(f"litellm's {name}", "options")
+        if name not in ALLOWED_UNTRUSTED_OPTIONS:
+            raise trusted_only_error(f"litellm's {name}", "options")

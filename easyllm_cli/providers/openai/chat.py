@@ -11,23 +11,23 @@ from ...config.profile import Profile
 from ...errors import EasyLLMError, RefusedError
 from ...events import Model
 from ...images import Image
-from ...message_fields import FIELDS
+from ...message_fields import MESSAGE_FIELDS
 from ...messages import CachedText, Message
 from ...secret import Secret
-from ...transport import carrier_for
+from ...transport import transport_for
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
 from ..headers import account_headers
 from ..http import HTTPProvider
-from ..model_list import model_of, rows
-from ..unsupported_parameters import place
+from ..model_list import model_from_row, parse_model_rows
+from ..unsupported_parameters import set_json_path
 from .chat_decoder import ChatDecoder
-from .model_families import LONE_CLOSER, can_reason, takes_sampling
-from .reasoning_params import thinking
+from .model_families import LONE_CLOSING_TAG_MODELS, can_reason, takes_sampling
+from .reasoning_params import reasoning_parameters
 
 
-class TakesClient(HTTPProvider):
+class SupportsClient(HTTPProvider):
     """Speaks OpenAI's protocol, over our own HTTP or through `openai`'s client."""
 
     def __init__(
@@ -43,25 +43,25 @@ class TakesClient(HTTPProvider):
         Raises:
             ConfigError: it is something else.
         """
-        self.handed_in = client is not None
+        self.has_user_client = client is not None
         if client is None:
             super().__init__(profile, trust_configs=trust_configs)
             return
         address = str(getattr(client, "base_url", "")).partition("?")[0]
         super().__init__(
-            Profile.asked_for(profile, trust_configs).with_(
+            Profile.from_config(profile, trust_configs).replace_set(
                 transport="sdk", endpoint=address or None
             )
         )
         self.no_key_hint = "check the key of the client that was handed in"
-        self.carrier = carrier_for(self.profile, self.endpoint, self.sdk, client)
+        self.transport = transport_for(self.profile, self.endpoint, self.sdk, client)
 
     @property
     def key(self) -> Secret | None:
         """As everywhere; a client that was handed in has its own."""
-        return None if self.handed_in else super().key
+        return None if self.has_user_client else super().key
 
-    def options(self) -> dict[str, Any]:
+    def body_options(self) -> dict[str, Any]:
         """The profile's `options` for the body; Azure's API version goes into the URL."""
         options = self.profile.options or {}
         if self.profile.transport == "http":
@@ -69,7 +69,7 @@ class TakesClient(HTTPProvider):
         return {key: value for key, value in options.items() if key != "api_version"}
 
 
-class OpenAIProvider(TakesClient):
+class OpenAIProvider(SupportsClient):
     """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
 
     provider: ClassVar[str] = "openai"
@@ -83,40 +83,40 @@ class OpenAIProvider(TakesClient):
         return "check the endpoint" + ": does it need /v1 at its end?" * (not has_version)
 
     @property
-    def official(self) -> bool:
+    def is_official_host(self) -> bool:
         """Whether this is the vendor's own host, so that its row and families apply."""
         return self.endpoint.host in self.vendor.hosts
 
-    def names_on_the_wire(self) -> Mapping[str, str]:
-        limit = self.vendor.tokens
-        if self.profile.provider == "openai" and not self.official:
+    def resolve_parameter_paths(self) -> Mapping[str, str]:
+        limit = self.vendor.token_limit_parameter
+        if self.profile.provider == "openai" and not self.is_official_host:
             limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
         names = {key: key for key in ("temperature", "top_p", "top_k", "stop")}
-        names["seed"] = self.vendor.seed
-        switches = {f"reasoning {name}": name for name in self.thinking()}
+        names["seed"] = self.vendor.seed_parameter
+        switches = {f"reasoning {name}": name for name in self.reasoning_parameters()}
         return names | {"max_tokens": limit} | switches
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         body: dict[str, Any] = {"model": self.model, "messages": [], "stream": stream}
         if stream:
             body["stream_options"] = {"include_usage": True}
-        names = self.names_on_the_wire()
-        for key, value in {**self.soft_defaults(), **self.profile.sampling()}.items():
-            place(body, names[key], value)
-        body |= self.thinking()
+        names = self.resolve_parameter_paths()
+        for key, value in {**self.supported_defaults(), **self.profile.sampling()}.items():
+            set_json_path(body, names[key], value)
+        body |= self.reasoning_parameters()
         if self.profile.schema is not None:
-            from .json_schema import response_format, with_schema  # for --schema alone
+            from .json_schema import response_format, with_schema_instruction  # for --schema alone
 
-            messages = with_schema(messages, self.profile.schema, self.vendor)
+            messages = with_schema_instruction(messages, self.profile.schema, self.vendor)
             body["response_format"] = response_format(self.profile.schema, self.vendor)
         body["messages"] = [self.message(message) for message in messages]
-        body |= self.options()
+        body |= self.body_options()
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 
-    def soft_defaults(self) -> dict[str, Any]:
+    def supported_defaults(self) -> dict[str, Any]:
         """The spec's defaults, left out for families known to refuse them."""
         defaults = self.profile.defaults()
-        if self.vendor.thinking == "openai" and not takes_sampling(
+        if self.vendor.reasoning_style == "openai" and not takes_sampling(
             self.model, self.profile.reasoning
         ):
             defaults = {key: defaults[key] for key in defaults if key == "max_tokens"}
@@ -127,18 +127,20 @@ class OpenAIProvider(TakesClient):
         if not any(isinstance(part, Image | CachedText) for part in message.parts):
             return {"role": message.role, "content": message.text, **message.fields}
         # Text first: OpenRouter asks for it (WIRE §4e), and no server minds.
-        parts = sorted(map(content_part, message.parts), key=lambda part: part["type"] != "text")
+        parts = sorted(
+            map(format_content_part, message.parts), key=lambda part: part["type"] != "text"
+        )
         return {"role": message.role, "content": parts, **message.fields}
 
     def message_fields(self) -> Collection[str]:
         """OpenAI's own host knows fewer than those who speak its protocol elsewhere."""
-        if self.profile.provider == "openai" and self.official:
+        if self.profile.provider == "openai" and self.is_official_host:
             return ("name", "refusal", "detail")
-        return (*FIELDS, "detail")
+        return (*MESSAGE_FIELDS, "detail")
 
-    def thinking(self) -> dict[str, Any]:
+    def reasoning_parameters(self) -> dict[str, Any]:
         """How this vendor is asked to reason; {} = its own default."""
-        return thinking(self.profile, self.vendor, self.model)
+        return reasoning_parameters(self.profile, self.vendor, self.model)
 
     def framing(self) -> Framing:
         return ServerSentEvents()
@@ -149,11 +151,11 @@ class OpenAIProvider(TakesClient):
     def headers(self) -> dict[str, str | Secret]:
         return {**super().headers(), **account_headers(self.profile)}
 
-    def holds_text(self) -> bool:
+    def has_inline_reasoning(self) -> bool:
         """Where the protocol may not separate reasoning, under --think or for known models."""
-        separates = self.vendor.separates and self.official
+        separates = self.vendor.separates_reasoning and self.is_official_host
         asked = self.profile.think or self.profile.reasoning not in (None, "off")
-        return not separates and (asked or LONE_CLOSER.search(self.model) is not None)
+        return not separates and (asked or LONE_CLOSING_TAG_MODELS.search(self.model) is not None)
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         notes: list[str] = []
@@ -164,38 +166,40 @@ class OpenAIProvider(TakesClient):
             if len(offered) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
         if any(message.images for message in messages):
-            from ..image_inputs import refuse_other_kinds  # for pictures alone
+            from ..image_inputs import refuse_unsupported_images  # for pictures alone
 
-            refuse_other_kinds(messages, self.endpoint, self.profile.provider or "", self.model)
-            if await self.blind():
-                raise await self.refuse_images()
+            refuse_unsupported_images(
+                messages, self.endpoint, self.profile.provider or "", self.model
+            )
+            if await self.lacks_vision():
+                raise await self.no_vision_error()
         prepared, more = await super().prepare(messages)
         return prepared, notes + more
 
-    async def refuse_images(self) -> RefusedError:
+    async def no_vision_error(self) -> RefusedError:
         """The error for a model that is known to be blind."""
         return RefusedError(
             f"the model {self.model} takes no images",
             hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
         )
 
-    async def blind(self) -> bool:
+    async def lacks_vision(self) -> bool:
         """llama.cpp says in /props whether its model sees; nobody else is asked."""
         if self.profile.provider != "llamacpp":
             return False
         try:
-            props = await self.ask("GET", f"{self.endpoint.url.removesuffix('/v1')}/props")
+            props = await self.request_json("GET", f"{self.endpoint.url.removesuffix('/v1')}/props")
         except EasyLLMError:
             return False
         modalities = props.get("modalities") if isinstance(props, dict) else None
         return isinstance(modalities, dict) and modalities.get("vision") is False
 
     async def models(self) -> list[Model]:
-        body = await self.ask("GET", f"{self.endpoint.url}/models")
-        return [model_of(row) for row in rows(body, "data") if row.get("id")]
+        body = await self.request_json("GET", f"{self.endpoint.url}/models")
+        return [model_from_row(row) for row in parse_model_rows(body, "data") if row.get("id")]
 
 
-def content_part(part: str | Image) -> dict[str, Any]:
+def format_content_part(part: str | Image) -> dict[str, Any]:
     """One part of a message as Chat Completions writes it."""
     if isinstance(part, str):
         made: dict[str, Any] = {"type": "text", "text": part}

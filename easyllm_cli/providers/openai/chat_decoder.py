@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...events import Event, Reasoning, Text, Usage
-from ..decoder import MORE_ANSWERS, Decoder
-from ..finish_reasons import is_claim
-from ..json_values import count, dollars, table
+from ..decoder import MULTIPLE_ANSWERS_NOTE, Decoder
+from ..finish_reasons import is_finish_reason
+from ..json_values import parse_count, parse_dollars, parse_object
 
 # Gateways mirror one in another, so the first that says something is taken, never two (trap 7).
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-THINKING = ("thinking", "reasoning")  # types of a part of the content
-LATE = "the server sent more text after the answer's end: left out"
+REASONING_PART_TYPES = ("thinking", "reasoning")  # types of a part of the content
+LATE_TEXT_NOTE = "the server sent more text after the answer's end: left out"
 
 
 class ChatDecoder(Decoder):
@@ -27,71 +27,73 @@ class ChatDecoder(Decoder):
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event == "[DONE]":
-            self.ended = self.over = self._done = True
+            self.end_claimed = self.end_marker_seen = self._done = True
             return
         yield from super().read(body, event)
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
-        usage = body.get("usage") or table(body.get("x_groq")).get("usage")
+        usage = body.get("usage") or parse_object(body.get("x_groq")).get("usage")
         if isinstance(usage, dict):
-            self._count(usage)
+            self._update_usage(usage)
         choices = body.get("choices")
         if isinstance(choices, list) and choices:
-            if self.index is None:
-                self.choose(choices)
+            if self.choice_index is None:
+                self.choose_index(choices)
             for choice in choices:
                 if isinstance(choice, dict):
-                    mine = (choice.get("index") or 0) == self.index and not self._done
-                    yield from self._choice(choice) if mine else self._leave(choice)
-        elif usage and self.ended and self.plausible:
+                    mine = (choice.get("index") or 0) == self.choice_index and not self._done
+                    yield from (
+                        self._decode_choice(choice) if mine else self._note_ignored_choice(choice)
+                    )
+        elif usage and self.end_claimed and self.can_be_complete:
             self.mark()  # the last frame but for `[DONE]`
 
-    def _leave(self, choice: dict[str, Any]) -> Iterator[Event]:
+    def _note_ignored_choice(self, choice: dict[str, Any]) -> Iterator[Event]:
         """Another answer than ours, or what stands behind `[DONE]`, which is no claim."""
-        said = table(choice.get("delta")) or table(choice.get("message"))
+        said = parse_object(choice.get("delta")) or parse_object(choice.get("message"))
         if said.get("content"):
-            yield from self.tell(LATE if self._done else MORE_ANSWERS)
+            yield from self.note_once(LATE_TEXT_NOTE if self._done else MULTIPLE_ANSWERS_NOTE)
 
-    def _count(self, usage: dict[str, Any]) -> None:
+    def _update_usage(self, usage: dict[str, Any]) -> None:
         """Take counts in, but none that say nothing."""
-        counts = usage_of(usage)
+        counts = parse_openai_usage(usage)
         if self.usage is None or counts != Usage():
             self.usage = counts
 
-    def _choice(self, choice: dict[str, Any]) -> Iterator[Event]:
+    def _decode_choice(self, choice: dict[str, Any]) -> Iterator[Event]:
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(delta, dict):
-            yield from self._said(delta)
+            yield from self._decode_delta(delta)
         if isinstance(message, dict):
-            yield from self._message(message)
+            yield from self._decode_message(message)
         if "usage" in choice and isinstance(choice["usage"], dict):
-            self._count(choice["usage"])
+            self._update_usage(choice["usage"])
         if "error" in choice:
-            self.refuse_error(choice)
+            self.raise_for_error(choice)
         reason = choice.get("finish_reason")
-        if reason and is_claim(reason):
+        if reason and is_finish_reason(reason):
             self.finished(reason)
-        elif self.whole and isinstance(message, dict):
-            self.ended = True  # a whole body that could be parsed was not cut
+        elif self.is_whole_body and isinstance(message, dict):
+            self.end_claimed = True  # a whole body that could be parsed was not cut
 
-    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
+    def _decode_message(self, message: dict[str, Any]) -> Iterator[Event]:
         """The whole answer, or a piece of it; what deltas have brought is said already."""
         wrote = self.wrote and not self._from_message
         reasoned, refused = self._reasoned and not self._from_message, self.refusal
-        for event in self._said(message):
+        for event in self._decode_delta(message):
             if not (wrote if isinstance(event, Text) else reasoned):
                 self._from_message = True
                 yield event
         if refused and not self._from_message:
             self.refusal = refused
 
-    def _said(self, said: dict[str, Any]) -> Iterator[Event]:
+    def _decode_delta(self, delta: dict[str, Any]) -> Iterator[Event]:
         """What a delta or a message holds."""
-        content = said.get("content")
+        content = delta.get("content")
         # Most deltas hold nothing else.
-        text_alone = isinstance(content, str) and len(said) == 1 + ("role" in said)
+        text_alone = isinstance(content, str) and len(delta) == 1 + ("role" in delta)
         if not text_alone:
-            for event in _reasoning(said):
+            for event in _parse_reasoning(delta):
                 self._reasoned = True
                 yield event
         if isinstance(content, str):
@@ -99,29 +101,29 @@ class ChatDecoder(Decoder):
                 self.wrote = True
                 yield Text(content)
         elif content:
-            self.left_out = self.left_out or _no_text(content)
-            for event in parts_of(content):
+            self.omitted_content = self.omitted_content or _describe_non_text(content)
+            for event in parse_content(content):
                 self.wrote = self.wrote or isinstance(event, Text)
                 yield event
         if not text_alone:
-            self._beside_text(said)
+            self._record_non_text(delta)
 
-    def _beside_text(self, said: dict[str, Any]) -> None:
+    def _record_non_text(self, delta: dict[str, Any]) -> None:
         """What is neither text nor reasoning: a refusal, calls of tools, images, sound, errors."""
-        refusal = said.get("refusal")
+        refusal = delta.get("refusal")
         if isinstance(refusal, str):
-            self.refused(refusal)
-        call = said.get("function_call")
-        if said.get("tool_calls") or (isinstance(call, dict) and call.get("name")):
-            self.because("tool_calls")
-        if said.get("images"):
-            self.left_out = "an image"
-        elif said.get("audio"):
-            self.left_out = "audio"
-        self.refuse_error(said)
+            self.add_refusal(refusal)
+        call = delta.get("function_call")
+        if delta.get("tool_calls") or (isinstance(call, dict) and call.get("name")):
+            self.set_finish_reason("tool_calls")
+        if delta.get("images"):
+            self.omitted_content = "an image"
+        elif delta.get("audio"):
+            self.omitted_content = "audio"
+        self.raise_for_error(delta)
 
 
-def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:
+def _parse_reasoning(delta: dict[str, Any]) -> Iterator[Event]:
     """The reasoning of one delta, whichever field holds it."""
     for field in REASONING_FIELDS:
         text = delta.get(field)
@@ -139,17 +141,17 @@ def _reasoning(delta: dict[str, Any]) -> Iterator[Event]:
             yield Reasoning("", hidden=True)
 
 
-def parts_of(content: Any) -> Iterator[Event]:
+def parse_content(content: Any) -> Iterator[Event]:
     """Content that is text, or one part or a list of them: text, and Mistral's thinking."""
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
             if part:
                 yield Text(part)
             continue
-        part = table(part)
-        if part.get("type") in THINKING:
+        part = parse_object(part)
+        if part.get("type") in REASONING_PART_TYPES:
             inner = part.get("thinking") or part.get("reasoning") or part.get("text")
-            for event in parts_of(inner):
+            for event in parse_content(inner):
                 if isinstance(event, Text):
                     yield Reasoning(event.text)
             continue
@@ -159,49 +161,49 @@ def parts_of(content: Any) -> Iterator[Event]:
             yield Text(text)
 
 
-def _no_text(content: Any) -> str:
+def _describe_non_text(content: Any) -> str:
     """What the parts of a content are, where one is no text; "" = all are."""
     parts = content if isinstance(content, list) else [content]
-    kinds = " ".join(str(table(part).get("type")) for part in parts)
+    kinds = " ".join(str(parse_object(part).get("type")) for part in parts)
     return "an image" if "image" in kinds else "audio" if "audio" in kinds else ""
 
 
-def usage_of(usage: dict[str, Any]) -> Usage:
+def parse_openai_usage(usage: dict[str, Any]) -> Usage:
     """Token counts as OpenAI reports them in both its protocols, and as others do.
 
     DeepSeek's cache hits, Perplexity's and Moonshot's counts beside the details, OpenRouter's cost.
     """
-    prompt = counted(usage, "prompt_tokens", "input_tokens")
-    total = counted(usage, "total_tokens")
-    given = _details(usage, "prompt_tokens_details", "input_tokens_details")
-    written = _details(usage, "completion_tokens_details", "output_tokens_details")
-    reasoning = counted(usage | written, "reasoning_tokens")
+    prompt = first_count(usage, "prompt_tokens", "input_tokens")
+    total = first_count(usage, "total_tokens")
+    given = _find_details(usage, "prompt_tokens_details", "input_tokens_details")
+    written = _find_details(usage, "completion_tokens_details", "output_tokens_details")
+    reasoning = first_count(usage | written, "reasoning_tokens")
     return Usage(
         prompt,
-        _with_reasoning(
-            prompt, counted(usage, "completion_tokens", "output_tokens"), reasoning, total
+        _add_reasoning_tokens(
+            prompt, first_count(usage, "completion_tokens", "output_tokens"), reasoning, total
         ),
         total,
         reasoning,
-        counted(
+        first_count(
             usage | given, "cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"
         ),
-        cost_usd=dollars(usage.get("cost")),
+        cost_usd=parse_dollars(usage.get("cost")),
     )
 
 
-def _details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
+def _find_details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
     """The details under the first of these names that holds any, without what is null."""
-    found = next((table(usage[name]) for name in names if usage.get(name)), {})
+    found = next((parse_object(usage[name]) for name in names if usage.get(name)), {})
     return {name: value for name, value in found.items() if value is not None}
 
 
-def counted(usage: dict[str, Any], *names: str) -> int | None:
+def first_count(usage: dict[str, Any], *names: str) -> int | None:
     """The first of these counts that is one."""
-    return next((one for name in names if (one := count(usage.get(name))) is not None), None)
+    return next((one for name in names if (one := parse_count(usage.get(name))) is not None), None)
 
 
-def _with_reasoning(
+def _add_reasoning_tokens(
     prompt: int | None, completion: int | None, reasoning: int | None, total: int | None
 ) -> int | None:
     """Tokens of the answer, its reasoning among them: some vendors (xAI) count it beside them."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...messages import Message, with_instruction
+from ...messages import Message, with_system_instruction
 from ...vendors import Vendor
 
 # What OpenAI's strict mode knows; another keyword is refused with 400 ("Structured outputs",
 # "Supported schemas" in OpenAI's guide).
-STRICT = frozenset(
+STRICT_KEYWORDS = frozenset(
     (
         "$schema", "$ref", "$defs", "definitions", "title", "description", "type", "enum",
         "const", "anyOf", "properties", "required", "additionalProperties", "items", "minItems",
@@ -23,7 +23,9 @@ STRICT_FORMATS = (
 )  # fmt: skip
 
 
-def with_schema(messages: list[Message], schema: dict[str, Any], vendor: Vendor) -> list[Message]:
+def with_schema_instruction(
+    messages: list[Message], schema: dict[str, Any], vendor: Vendor
+) -> list[Message]:
     """The messages; a vendor that takes no schema is told it in words.
 
     Its JSON mode demands the word "json" in the prompt as well (DeepSeek's guide, "JSON Output").
@@ -31,7 +33,7 @@ def with_schema(messages: list[Message], schema: dict[str, Any], vendor: Vendor)
     if vendor.takes_schema:
         return messages
     written = json.dumps(schema, ensure_ascii=False)
-    return with_instruction(
+    return with_system_instruction(
         messages, f"Answer with one JSON document that fits this JSON schema:\n{written}"
     )
 
@@ -40,15 +42,15 @@ def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:
     """`response_format` of Chat Completions; `strict` where the schema is one of its kind."""
     if not vendor.takes_schema:
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": named(schema)}
+    return {"type": "json_schema", "json_schema": named_schema(schema)}
 
 
 def text_format(schema: dict[str, Any]) -> dict[str, Any]:
     """`text.format` of Responses: the same fields, one level up."""
-    return {"type": "json_schema", **named(schema)}
+    return {"type": "json_schema", **named_schema(schema)}
 
 
-def named(schema: dict[str, Any]) -> dict[str, Any]:
+def named_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with its name, and whether it is one of the kind that strict mode knows."""
     strict = schema.get("type") == "object" and is_strict(schema)
     return {"name": "answer", "schema": schema, "strict": strict}
@@ -56,7 +58,7 @@ def named(schema: dict[str, Any]) -> dict[str, Any]:
 
 def is_strict(schema: Any) -> bool:
     """Whether every object names all that it holds and requires it, in known keywords alone."""
-    if not isinstance(schema, dict) or not schema.keys() <= STRICT:
+    if not isinstance(schema, dict) or not schema.keys() <= STRICT_KEYWORDS:
         return False
     if schema.get("format", "date") not in STRICT_FORMATS:
         return False

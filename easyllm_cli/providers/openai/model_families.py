@@ -26,12 +26,16 @@ FAMILIES: tuple[tuple[str, bool, str], ...] = (
     ("gpt-5", True, "never"),
 )
 O_SERIES = re.compile(r"o\d")
-OWN = re.compile(r"gpt-(?!oss)|chatgpt-|o\d")  # served by OpenAI alone, through whatever gateway
+OPENAI_ONLY_MODELS = re.compile(
+    r"gpt-(?!oss)|chatgpt-|o\d"
+)  # served by OpenAI alone, through whatever gateway
 # Models that write a lone `</think>`, since their template opens the block (WIRE §9, DESIGN §7).
-LONE_CLOSER = re.compile(r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE)
+LONE_CLOSING_TAG_MODELS = re.compile(
+    r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE
+)
 
 
-def _family(model: str) -> tuple[bool, str] | None:
+def _find_family(model: str) -> tuple[bool, str] | None:
     """(reasons by default, sampling) for a reasoning family, None for every other model."""
     name = model.rpartition("/")[2].lower()
     if O_SERIES.match(name):
@@ -42,20 +46,20 @@ def _family(model: str) -> tuple[bool, str] | None:
     )
 
 
-def is_openais_own(model: str) -> bool:
+def is_openai_only_model(model: str) -> bool:
     """Whether the name is that of a model which OpenAI alone serves: gpt-oss runs anywhere."""
-    return OWN.match(model.rpartition("/")[2].lower()) is not None
+    return OPENAI_ONLY_MODELS.match(model.rpartition("/")[2].lower()) is not None
 
 
 def can_reason(model: str) -> bool:
     """Whether the model belongs to a family with reasoning_effort."""
-    family = _family(model)
+    family = _find_family(model)
     return family is not None and family != (False, "yes")
 
 
 def takes_sampling(model: str, effort: str | None) -> bool:
     """Whether temperature and top_p may be sent beside this effort (None = not sent)."""
-    family = _family(model)
+    family = _find_family(model)
     if family is None:
         return True
     reasons, sampling = family

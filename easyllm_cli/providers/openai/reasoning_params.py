@@ -9,16 +9,16 @@ from ...vendors import Vendor
 from .model_families import can_reason, takes_sampling
 
 # Our words for effort in reasoning_effort's.
-EFFORT_WORDS = {"off": "none", "max": "xhigh"}
+OPENAI_EFFORT_VALUES = {"off": "none", "max": "xhigh"}
 
 
-def thinking(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
+def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
     """What goes into the body; {} = the server's own default."""
     effort = profile.reasoning
     if effort is None and not profile.think:
         return {}
     wanted = effort != "off"
-    match vendor.thinking:
+    match vendor.reasoning_style:
         case "switch":
             made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
             word = {"minimal": "low"}.get(effort or "", effort)  # DeepSeek knows low, high, max
@@ -32,9 +32,9 @@ def thinking(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
             quiet = can_reason(model) and takes_sampling(model, None)
             return {"reasoning_effort": "medium"} if quiet else {}
     extra = dict(vendor.reasoning_body or {}) if wanted else {}
-    return extra if effort is None else extra | reasoning_effort(effort)
+    return extra if effort is None else extra | reasoning_effort_parameter(effort)
 
 
-def reasoning_effort(effort: str) -> dict[str, Any]:
+def reasoning_effort_parameter(effort: str) -> dict[str, Any]:
     """OpenAI's own parameter."""
-    return {"reasoning_effort": EFFORT_WORDS.get(effort, effort)}
+    return {"reasoning_effort": OPENAI_EFFORT_VALUES.get(effort, effort)}

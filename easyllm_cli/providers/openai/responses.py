@@ -11,12 +11,12 @@ from ...errors import EasyLLMError, NotFoundError, RefusedError
 from ...images import Image
 from ...messages import Message
 from ...transport.base import Request
-from ...transport.response_errors import HINTS
+from ...transport.response_errors import ERROR_HINTS
 from ..decoder import Decoder
-from ..unsupported_parameters import place
+from ..unsupported_parameters import set_json_path
 from .chat import OpenAIProvider
 from .model_families import can_reason, takes_sampling
-from .reasoning_params import EFFORT_WORDS
+from .reasoning_params import OPENAI_EFFORT_VALUES
 from .responses_decoder import ResponsesDecoder
 
 
@@ -26,19 +26,19 @@ class ResponsesProvider(OpenAIProvider):
     `stop`, `seed` and `top_k` are not in this protocol: left out with a note, refused if strict.
     """
 
-    _told = False  # the user knows what was left out
-    _context: int | None = None  # tokens
+    _unsupported_noted = False  # the user knows what was left out
+    _context_tokens: int | None = None  # tokens
 
     @property
     def path_hint(self) -> str:
         return 'check the endpoint; where there is no /responses: api = "chat"'
 
     @property
-    def at_openai(self) -> bool:
+    def is_official_openai(self) -> bool:
         """Whether OpenAI itself answers, and not a server that copies it."""
-        return self.profile.provider == "openai" and self.official
+        return self.profile.provider == "openai" and self.is_official_host
 
-    def names_on_the_wire(self) -> Mapping[str, str]:
+    def resolve_parameter_paths(self) -> Mapping[str, str]:
         return {
             "temperature": "temperature",
             "top_p": "top_p",
@@ -58,23 +58,23 @@ class ResponsesProvider(OpenAIProvider):
         }
         if system:
             body["instructions"] = "\n\n".join(one.text for one in system)
-        names = self.names_on_the_wire()
-        for key, value in self.sampling().items():
+        names = self.resolve_parameter_paths()
+        for key, value in self.sampling_with_defaults().items():
             if key in names:
-                place(body, names[key], value)
-        body |= self.thinking()
-        if self.at_openai and can_reason(self.model):
+                set_json_path(body, names[key], value)
+        body |= self.reasoning_parameters()
+        if self.is_official_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
         if self.profile.schema is not None:
             from .json_schema import text_format  # for --schema alone
 
             body["text"] = {"format": text_format(self.profile.schema)}
-        body |= self.options()
+        body |= self.body_options()
         return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
 
-    def sampling(self) -> dict[str, Any]:
+    def sampling_with_defaults(self) -> dict[str, Any]:
         """What is asked for under the profile's own names, the spec's defaults first."""
-        return {**self.soft_defaults(), **self.profile.sampling()}
+        return {**self.supported_defaults(), **self.profile.sampling()}
 
     def message(self, message: Message) -> dict[str, Any]:
         """One turn as an input item; its `type` is what llama.cpp knows an assistant's by."""
@@ -91,11 +91,11 @@ class ResponsesProvider(OpenAIProvider):
     def message_fields(self) -> Collection[str]:
         return ("detail",)
 
-    def thinking(self) -> dict[str, Any]:
+    def reasoning_parameters(self) -> dict[str, Any]:
         effort = self.profile.reasoning
         made: dict[str, str] = {}
         if effort is not None:
-            made["effort"] = EFFORT_WORDS.get(effort, effort)
+            made["effort"] = OPENAI_EFFORT_VALUES.get(effort, effort)
         elif self.profile.think and can_reason(self.model) and takes_sampling(self.model, None):
             made["effort"] = "medium"  # families that reason only when asked
         if effort != "off" and (effort or self.profile.think):
@@ -105,19 +105,19 @@ class ResponsesProvider(OpenAIProvider):
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
         if self.profile.provider == "llamacpp":
-            self._context = self._context or await self.context()
-        names = self.names_on_the_wire()
+            self._context_tokens = self._context_tokens or await self.fetch_context_tokens()
+        names = self.resolve_parameter_paths()
         unknown = ", ".join(key for key in self.profile.sampling() if key not in names)
         if unknown and self.profile.strict:
             raise RefusedError(
                 f"OpenAI's Responses has no {unknown}", hint='leave it out, or set api = "chat"'
             )
-        if unknown and not self._told:
-            self._told = True
+        if unknown and not self._unsupported_noted:
+            self._unsupported_noted = True
             notes.append(f'{unknown}: not in OpenAI\'s Responses, left out (api = "chat" has it)')
         return messages, notes
 
-    async def context(self) -> int | None:
+    async def fetch_context_tokens(self) -> int | None:
         """Tokens that a prompt and its answer may have together, None = the server does not say.
 
         llama.cpp calls an answer `completed` that the end of its context cut.
@@ -127,14 +127,16 @@ class ResponsesProvider(OpenAIProvider):
             return listed.get(self.model, next(iter(listed.values()), None))
         return None
 
-    async def explain(self, error: EasyLLMError) -> None:
+    async def add_hint(self, error: EasyLLMError) -> None:
         """As HTTPProvider.explain; where the model is there, it is the path that is not."""
-        await super().explain(error)
-        vague = isinstance(error, NotFoundError) and error.hint == HINTS[NotFoundError]
+        await super().add_hint(error)
+        vague = isinstance(error, NotFoundError) and error.hint == ERROR_HINTS[NotFoundError]
         if vague and error.code != "model_not_found":
             error.hint = self.path_hint
 
     def decoder(self, stream: bool) -> Decoder:
         limit = (self.profile.options or {}).get("max_output_tokens")
-        limit = limit or self.sampling().get("max_tokens")
-        return ResponsesDecoder(stream, None if self.at_openai else limit, self._context)
+        limit = limit or self.sampling_with_defaults().get("max_tokens")
+        return ResponsesDecoder(
+            stream, None if self.is_official_openai else limit, self._context_tokens
+        )

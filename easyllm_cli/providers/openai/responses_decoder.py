@@ -6,70 +6,72 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...events import Event, Reasoning, Text, Usage
-from ..decoder import Decoder, fenced, line_end_after
-from ..finish_reasons import is_claim
-from ..json_values import count, table
-from .chat_decoder import usage_of
+from ..decoder import Decoder, block_separator, format_code_block
+from ..finish_reasons import is_finish_reason
+from ..json_values import parse_count, parse_object
+from .chat_decoder import parse_openai_usage
 
-Part = tuple[int, int]  # the place of an item in the output, and of the part in the item
+PartKey = tuple[int, int]  # the place of an item in the output, and of the part in the item
 
 
-class Once:
+class DeltaDeduplicator:
     """One kind of text of an answer. Every method gives what is new in what it is told.
 
     `between` stands between two parts. Where a whole does not begin with what had come of it,
     the pieces are believed.
     """
 
-    def __init__(self, between: str = "") -> None:
-        self._between = between
-        self._parts: dict[Part, list[str]] = {}
+    def __init__(self, separator: str = "") -> None:
+        self._separator = separator
+        self._parts: dict[PartKey, list[str]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._parts)
 
-    def more(self, part: Part, piece: str) -> str:
+    def add_delta(self, part: PartKey, delta: str) -> str:
         """The next piece of a part."""
-        if not piece:
+        if not delta:
             return ""
-        between = self._between if self._parts and part not in self._parts else ""
-        self._parts.setdefault(part, []).append(piece)
-        return between + piece
+        between = self._separator if self._parts and part not in self._parts else ""
+        self._parts.setdefault(part, []).append(delta)
+        return between + delta
 
-    def part(self, part: Part, text: str) -> str:
+    def add_part(self, part: PartKey, text: str) -> str:
         """The whole of one part."""
-        return self.more(part, _rest(text, "".join(self._parts.get(part, ()))))
+        return self.add_delta(part, _remaining_text(text, "".join(self._parts.get(part, ()))))
 
-    def whole(self, texts: Mapping[Part, str], item: int | None = None) -> str:
+    def add_all(self, texts: Mapping[PartKey, str], item: int | None = None) -> str:
         """All parts of one item, or of the answer (None)."""
         came = {
             part: "".join(pieces) for part, pieces in self._parts.items() if item in (None, part[0])
         }
         if all(texts.get(part, "").startswith(text) for part, text in came.items()):
-            return "".join([self.part(part, text) for part, text in texts.items()])
+            return "".join([self.add_part(part, text) for part, text in texts.items()])
         # The server numbers its parts one way in the pieces and another way here.
-        rest = _rest(self._between.join(texts.values()), self._between.join(came.values()))
+        rest = _remaining_text(
+            self._separator.join(texts.values()), self._separator.join(came.values())
+        )
         if rest:
             self._parts[[*came][-1]].append(rest)
         return rest
 
 
-def _rest(whole: str, so_far: str) -> str:
+def _remaining_text(whole: str, so_far: str) -> str:
     return whole[len(so_far) :] if whole.startswith(so_far) else ""
 
 
-RAW, SUMMARY = "reasoning_text", "summary_text"
-CODE = "code"  # a run of the code interpreter, with its output
+RAW_REASONING, REASONING_SUMMARY = "reasoning_text", "summary_text"
+CODE_INTERPRETER = "code"  # a run of the code interpreter, with its output
 # The part that an event's text belongs to, by the event's name without .delta or .done.
-PIECES = {
+PART_TYPE_BY_EVENT = {
     "response.output_text": "output_text",
     "response.refusal": "refusal",
-    "response.reasoning_summary_text": SUMMARY,
-    "response.reasoning_text": RAW,  # servers of open weights
+    "response.reasoning_summary_text": REASONING_SUMMARY,
+    "response.reasoning_text": RAW_REASONING,  # servers of open weights
 }
-PARTS = ("response.content_part", "response.reasoning_summary_part")
-ENDS = ("completed", "incomplete", "failed", "cancelled")
-CALLS = ("function_call", "custom_tool_call")
+PART_EVENTS = ("response.content_part", "response.reasoning_summary_part")
+END_STATUSES = ("completed", "incomplete", "failed", "cancelled")
+TOOL_CALL_TYPES = ("function_call", "custom_tool_call")
 
 
 class ResponsesDecoder(Decoder):
@@ -80,21 +82,26 @@ class ResponsesDecoder(Decoder):
     the server's word is taken.
     """
 
-    def __init__(self, stream: bool, limit: int | None = None, context: int | None = None) -> None:
+    def __init__(
+        self, stream: bool, max_tokens: int | None = None, context_tokens: int | None = None
+    ) -> None:
         super().__init__(stream)
-        self._limit = limit
-        self._context = context
-        thoughts = Once("\n\n")
-        self._said = {
-            "output_text": Once(), "refusal": Once(), CODE: Once(),
-            RAW: thoughts, SUMMARY: thoughts,
-        }  # fmt: skip
+        self._max_tokens = max_tokens
+        self._context_tokens = context_tokens
+        thoughts = DeltaDeduplicator("\n\n")
+        self._deduplicators = {
+            "output_text": DeltaDeduplicator(),
+            "refusal": DeltaDeduplicator(),
+            CODE_INTERPRETER: DeltaDeduplicator(),
+            RAW_REASONING: thoughts,
+            REASONING_SUMMARY: thoughts,
+        }
         self._last_text = ""  # which a code block begins behind
-        self._items: dict[tuple[str, Any], int] = {}
-        self._newest = -1  # item
-        self._source: dict[int, str] = {}
-        self._hidden = False
-        self._called = False
+        self._item_indexes: dict[tuple[str, Any], int] = {}
+        self._newest_item = -1  # item
+        self._reasoning_source: dict[int, str] = {}
+        self._hidden_reasoning_sent = False
+        self._has_tool_calls = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event != "[DONE]":  # no end of this protocol, but some servers send it
@@ -105,164 +112,191 @@ class ResponsesDecoder(Decoder):
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         name, _, step = str(body.get("type", "")).rpartition(".")
-        if name in PIECES and step in ("delta", "done"):
-            yield from self._piece(PIECES[name], step, body)
-        elif name in PARTS and step == "done":
-            part = table(body.get("part"))
-            yield from self._piece(str(part.get("type")), step, body | part)
+        if name in PART_TYPE_BY_EVENT and step in ("delta", "done"):
+            yield from self._decode_text(PART_TYPE_BY_EVENT[name], step, body)
+        elif name in PART_EVENTS and step == "done":
+            part = parse_object(body.get("part"))
+            yield from self._decode_text(str(part.get("type")), step, body | part)
         elif name == "response.output_item" and step in ("added", "done"):
-            item = table(body.get("item"))
-            place = self._place(body.get("output_index"), item.get("id"), new=step == "added")
-            yield from self._item(item, place) if step == "done" else ()
-        elif name == "response" and step in ENDS:
-            yield from self._response(table(body.get("response")), step)
+            item = parse_object(body.get("item"))
+            place = self._resolve_item_index(
+                body.get("output_index"), item.get("id"), is_new=step == "added"
+            )
+            yield from self._decode_item(item, place) if step == "done" else ()
+        elif name == "response" and step in END_STATUSES:
+            yield from self._decode_response(parse_object(body.get("response")), step)
         elif body.get("object") == "response":
-            yield from self._response(body, str(body.get("status")))
+            yield from self._decode_response(body, str(body.get("status")))
 
-    def _piece(self, part: str, step: str, body: dict[str, Any]) -> Iterator[Event]:
+    def _decode_text(self, part_type: str, step: str, body: dict[str, Any]) -> Iterator[Event]:
         """A delta, or the whole text of one part."""
-        field = "delta" if step == "delta" else "refusal" if part == "refusal" else "text"
+        field = "delta" if step == "delta" else "refusal" if part_type == "refusal" else "text"
         text: Any = body.get(field)
-        if part not in self._said or not _is_text(text):
+        if part_type not in self._deduplicators or not _is_text(text):
             return
-        item = self._place(body.get("output_index"), body.get("item_id"))
-        index = count(body.get("summary_index" if part == SUMMARY else "content_index")) or 0
-        if part in (RAW, SUMMARY) and self._source.setdefault(item, part) != part:
+        item = self._resolve_item_index(body.get("output_index"), body.get("item_id"))
+        index = (
+            parse_count(
+                body.get("summary_index" if part_type == REASONING_SUMMARY else "content_index")
+            )
+            or 0
+        )
+        if (
+            part_type in (RAW_REASONING, REASONING_SUMMARY)
+            and self._reasoning_source.setdefault(item, part_type) != part_type
+        ):
             return  # the same thoughts in other words
-        said = self._said[part]
-        take = said.more if step == "delta" else said.part
-        yield from self._events(part, take((item, index), text))
+        said = self._deduplicators[part_type]
+        take = said.add_delta if step == "delta" else said.add_part
+        yield from self._events_from_text(part_type, take((item, index), text))
 
-    def _item(self, item: dict[str, Any], place: int) -> Iterator[Event]:
+    def _decode_item(self, item: dict[str, Any], item_index: int) -> Iterator[Event]:
         """A whole item: what of it has not been said yet."""
-        source = self._source_of(item, place)
-        for part in (source, CODE, "output_text", "refusal"):
-            new = self._said[part].whole(texts_of(item, place, part), place)
-            yield from self._events(part, new)
-        self._note_kind(item)
-        if item.get("encrypted_content") and place not in self._source:
-            yield from self._hide()
+        source = self._choose_reasoning_source(item, item_index)
+        for part in (source, CODE_INTERPRETER, "output_text", "refusal"):
+            new = self._deduplicators[part].add_all(
+                extract_part_texts(item, item_index, part), item_index
+            )
+            yield from self._events_from_text(part, new)
+        self._record_non_text(item)
+        if item.get("encrypted_content") and item_index not in self._reasoning_source:
+            yield from self._emit_hidden_reasoning()
 
-    def _response(self, response: dict[str, Any], end: str) -> Iterator[Event]:
+    def _decode_response(self, response: dict[str, Any], end_status: str) -> Iterator[Event]:
         """The whole answer: what of it has not been said yet, its usage and how it ended."""
         usage = response.get("usage")
         if isinstance(usage, dict):
-            self.usage = usage_of(usage)
+            self.usage = parse_openai_usage(usage)
         output = response.get("output")
         items = [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
-        whole: dict[str, dict[Part, str]] = {RAW: {}, CODE: {}, "output_text": {}, "refusal": {}}
+        whole: dict[str, dict[PartKey, str]] = {
+            RAW_REASONING: {},
+            CODE_INTERPRETER: {},
+            "output_text": {},
+            "refusal": {},
+        }
         for index, item in enumerate(items):
-            place = self._place(index, item.get("id"))
-            whole[RAW] |= texts_of(item, place, self._source_of(item, place))
-            for part in (CODE, "output_text", "refusal"):
-                whole[part] |= texts_of(item, place, part)
-            self._note_kind(item)
+            place = self._resolve_item_index(index, item.get("id"))
+            whole[RAW_REASONING] |= extract_part_texts(
+                item, place, self._choose_reasoning_source(item, place)
+            )
+            for part in (CODE_INTERPRETER, "output_text", "refusal"):
+                whole[part] |= extract_part_texts(item, place, part)
+            self._record_non_text(item)
         thought = self.usage is not None and self.usage.reasoning_tokens
         for part, texts in whole.items():
-            yield from self._events(part, self._said[part].whole(texts))
-            if not self._said[RAW] and (thought or any(map(_is_encrypted, items))):
-                yield from self._hide()
-        self._end(response, end)
+            yield from self._events_from_text(part, self._deduplicators[part].add_all(texts))
+            if not self._deduplicators[RAW_REASONING] and (
+                thought or any(map(_is_encrypted, items))
+            ):
+                yield from self._emit_hidden_reasoning()
+        self._finish_response(response, end_status)
 
-    def _note_kind(self, item: dict[str, Any]) -> None:
+    def _record_non_text(self, item: dict[str, Any]) -> None:
         """What an item is besides text."""
-        self._called = self._called or item.get("type") in CALLS
+        self._has_tool_calls = self._has_tool_calls or item.get("type") in TOOL_CALL_TYPES
         if item.get("type") == "image_generation_call":
-            self.left_out = "an image"
+            self.omitted_content = "an image"
 
-    def _source_of(self, item: dict[str, Any], place: int) -> str:
+    def _choose_reasoning_source(self, item: dict[str, Any], item_index: int) -> str:
         """Which of the two tellings of its thoughts an item is heard for."""
-        source = RAW if texts_of(item, place, RAW) else SUMMARY
-        if texts_of(item, place, source):
-            return self._source.setdefault(place, source)
-        return self._source.get(place, source)
+        source = (
+            RAW_REASONING
+            if extract_part_texts(item, item_index, RAW_REASONING)
+            else REASONING_SUMMARY
+        )
+        if extract_part_texts(item, item_index, source):
+            return self._reasoning_source.setdefault(item_index, source)
+        return self._reasoning_source.get(item_index, source)
 
-    def _end(self, response: dict[str, Any], end: str) -> None:
+    def _finish_response(self, response: dict[str, Any], end_status: str) -> None:
         """How it ended; a status never turns a cut answer into a whole one.
 
         Raises:
             EasyLLMError: the response failed, by its error's code.
         """
         status = response.get("status")
-        if status in ENDS and status != "completed":
-            end = status
-        self.refuse_error(response)
-        if end not in ENDS:
+        if status in END_STATUSES and status != "completed":
+            end_status = status
+        self.raise_for_error(response)
+        if end_status not in END_STATUSES:
             return  # still in progress, so the answer is not whole
-        if end == "incomplete":
-            reason = table(response.get("incomplete_details")).get("reason")
-            end = str(reason) if is_claim(reason) else end
-        elif end == "completed" and self._is_spent():
-            end = "max_output_tokens"
-        if self._called:
-            self.because("tool_calls")
-        self.finished(end)
+        if end_status == "incomplete":
+            reason = parse_object(response.get("incomplete_details")).get("reason")
+            end_status = str(reason) if is_finish_reason(reason) else end_status
+        elif end_status == "completed" and self._has_hit_token_limit():
+            end_status = "max_output_tokens"
+        if self._has_tool_calls:
+            self.set_finish_reason("tool_calls")
+        self.finished(end_status)
         self.mark()
 
-    def _is_spent(self) -> bool:
+    def _has_hit_token_limit(self) -> bool:
         """Whether the answer ends just where its tokens do."""
         usage = self.usage or Usage()
-        at_limit = self._limit is not None and usage.completion_tokens == self._limit
+        at_limit = self._max_tokens is not None and usage.completion_tokens == self._max_tokens
         return at_limit or (
-            self._context is not None and (usage.total_tokens or 0) >= self._context
+            self._context_tokens is not None and (usage.total_tokens or 0) >= self._context_tokens
         )
 
-    def _events(self, part: str, text: str) -> Iterator[Event]:
+    def _events_from_text(self, part_type: str, text: str) -> Iterator[Event]:
         if not text:
             return
-        if part == "refusal":
-            self.refused(text)
-        elif part in ("output_text", CODE):
+        if part_type == "refusal":
+            self.add_refusal(text)
+        elif part_type in ("output_text", CODE_INTERPRETER):
             self.wrote = True
-            yield Text(line_end_after(self._last_text) + text if part == CODE else text)
+            yield Text(
+                block_separator(self._last_text) + text if part_type == CODE_INTERPRETER else text
+            )
             self._last_text = text
         else:
             yield Reasoning(text)
 
-    def _hide(self) -> Iterator[Event]:
+    def _emit_hidden_reasoning(self) -> Iterator[Event]:
         """There is reasoning, and the provider keeps it; said once."""
-        if not self._hidden:
-            self._hidden = True
+        if not self._hidden_reasoning_sent:
+            self._hidden_reasoning_sent = True
             yield Reasoning("", hidden=True)
 
-    def _place(self, at: Any, name: Any, new: bool = False) -> int:
+    def _resolve_item_index(self, output_index: Any, item_id: Any, is_new: bool = False) -> int:
         """The item that an event is about: by its id, else by its place in the output.
 
         llama.cpp sends no places; gateways send the same place for every item, or another id
         with every event, or none at all.
         """
-        names = [one for one in (("id", name), ("at", at)) if one[1] is not None]
-        for one in () if new else names:
-            if one in self._items:
-                return self._items[one]
+        names = [one for one in (("id", item_id), ("at", output_index)) if one[1] is not None]
+        for one in () if is_new else names:
+            if one in self._item_indexes:
+                return self._item_indexes[one]
         if not names:
-            return max(self._newest, 0)
-        self._newest += 1
-        self._items |= dict.fromkeys(names, self._newest)
-        return self._newest
+            return max(self._newest_item, 0)
+        self._newest_item += 1
+        self._item_indexes |= dict.fromkeys(names, self._newest_item)
+        return self._newest_item
 
 
-def texts_of(item: dict[str, Any], place: int, kind: str) -> dict[Part, str]:
+def extract_part_texts(item: dict[str, Any], item_index: int, part_type: str) -> dict[PartKey, str]:
     """The texts of an item's parts of one kind, by their numbers."""
-    if kind == CODE:
-        return {(place, 0): block} if (block := code_run(item)) else {}
-    parts = item.get("summary" if kind == SUMMARY else "content")
-    field = "refusal" if kind == "refusal" else "text"
+    if part_type == CODE_INTERPRETER:
+        return {(item_index, 0): block} if (block := format_code_run(item)) else {}
+    parts = item.get("summary" if part_type == REASONING_SUMMARY else "content")
+    field = "refusal" if part_type == "refusal" else "text"
     return {
-        (place, index): part[field]
+        (item_index, index): part[field]
         for index, part in enumerate(parts if isinstance(parts, list) else ())
-        if isinstance(part, dict) and part.get("type") == kind and _is_text(part.get(field))
+        if isinstance(part, dict) and part.get("type") == part_type and _is_text(part.get(field))
     }
 
 
-def code_run(item: dict[str, Any]) -> str:
+def format_code_run(item: dict[str, Any]) -> str:
     """What the code interpreter ran and what it printed, as code blocks; "" = nothing."""
     code, outputs = item.get("code"), item.get("outputs")
     if item.get("type") != "code_interpreter_call" or not _is_text(code):
         return ""
-    logs = [table(one).get("logs") for one in outputs] if isinstance(outputs, list) else []
-    return fenced(str(code), "python") + "".join(
-        fenced(str(one), "text") for one in logs if _is_text(one)
+    logs = [parse_object(one).get("logs") for one in outputs] if isinstance(outputs, list) else []
+    return format_code_block(str(code), "python") + "".join(
+        format_code_block(str(one), "text") for one in logs if _is_text(one)
     )
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from ..spans import Row
 from .layout import fence_row
-from .syntax import START, Lexer, State
+from .syntax import START_STATE, Highlighter, LexerState
 
-OPENER = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-HELD = 10  # lines that a comment or a string may still recolour
-BATCH = 20  # lines that are held before the first of them are done
-MOST = 200  # lines that one comment or string may hold back
+FENCE_LINE = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
+RECOLORABLE_LINES = 10  # lines that a comment or a string may still recolour
+SETTLE_THRESHOLD_LINES = 20  # lines that are held before the first of them are done
+MAX_HELD_LINES = 200  # lines that one comment or string may hold back
 
 
 @dataclass(frozen=True)
-class Opener:
+class OpeningFence:
     """The line that began it."""
 
     indent: int
@@ -24,68 +24,68 @@ class Opener:
     info: str
 
     @classmethod
-    def of(cls, line: str, info: str) -> Opener | None:
+    def of(cls, line: str, info: str) -> OpeningFence | None:
         """`info` as the parser understood it."""
-        match = OPENER.match(line)
+        match = FENCE_LINE.match(line)
         return cls(len(match[1]), match[2], info.strip()) if match else None
 
-    def closed_by(self, line: str) -> bool:
+    def is_closed_by(self, line: str) -> bool:
         """Whether the line is the closing fence."""
         bare = line.strip(" \t")
         indent = len(line) - len(line.lstrip(" "))
         enough = len(bare) >= len(self.mark) and not bare.strip(self.mark[0])
         return indent < 4 and bare != "" and enough
 
-    def within(self, line: str) -> str:
+    def remove_indent(self, line: str) -> str:
         """The line without as much indentation as the fence has."""
         indent = len(line) - len(line.lstrip(" "))
         return line[min(indent, self.indent) :]
 
 
-class OpenFence:
+class OpenCodeBlock:
     """Takes complete lines; gives the rows that are done."""
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: OpeningFence) -> None:
         self.opener = opener
-        self.first = fence_row(opener.info)
-        self._lexer = Lexer(opener.info)
-        self._held: list[str] = []
-        self._state: State = START  # before the first line that is held
-        self._preview: list[Row] = []
-        self._ahead: State = START  # after the last one, as far as one can tell
+        self.first_row = fence_row(opener.info)
+        self._highlighter = Highlighter(opener.info)
+        self._held_lines: list[str] = []
+        self._state_before: LexerState = START_STATE  # before the first line that is held
+        self._preview_rows: list[Row] = []
+        self._state_after: LexerState = START_STATE  # after the last one, as far as one can tell
 
-    def take(self, line: str) -> list[Row]:
+    def add_line(self, line: str) -> list[Row]:
         """A line of code."""
-        line = self.opener.within(line)
-        rows, states = self._lexer.batch([line], self._ahead)
-        self._ahead = states[0] or self._ahead
-        self._preview += rows
-        self._held.append(line)
-        return self._settle() if len(self._held) % HELD == 0 else []
+        line = self.opener.remove_indent(line)
+        rows, states = self._highlighter.highlight_lines([line], self._state_after)
+        self._state_after = states[0] or self._state_after
+        self._preview_rows += rows
+        self._held_lines.append(line)
+        return self._release_rows() if len(self._held_lines) % RECOLORABLE_LINES == 0 else []
 
     def close(self) -> list[Row]:
         """The rows that were held, and the closing fence."""
-        rows, _ = self._lexer.batch(self._held, self._state)
+        rows, _ = self._highlighter.highlight_lines(self._held_lines, self._state_before)
         return [*rows, fence_row()]
 
-    def tail(self, unfinished: str) -> list[Row]:
+    def tail_rows(self, unfinished: str) -> list[Row]:
         """The lines that are held, and the one that is being written."""
         if not unfinished.strip(" " + self.opener.mark[0]):
-            return list(self._preview)
-        return [*self._preview, ((self.opener.within(unfinished), ""),)]
+            return list(self._preview_rows)
+        return [*self._preview_rows, ((self.opener.remove_indent(unfinished), ""),)]
 
-    def _settle(self) -> list[Row]:
+    def _release_rows(self) -> list[Row]:
         """Done is all but the last lines, up to where the lexer can stop between two lines."""
-        if len(self._held) < BATCH:
+        if len(self._held_lines) < SETTLE_THRESHOLD_LINES:
             return []
-        rows, states = self._lexer.batch(self._held, self._state)
-        most = len(self._held) - HELD
+        rows, states = self._highlighter.highlight_lines(self._held_lines, self._state_before)
+        most = len(self._held_lines) - RECOLORABLE_LINES
         count = next((n for n in range(most, 0, -1) if states[n - 1] is not None), 0)
-        if not count and len(self._held) >= MOST:
+        if not count and len(self._held_lines) >= MAX_HELD_LINES:
             count = most
         if count:
-            self._state = states[count - 1] or self._state
-        self._held = self._held[count:]
-        self._preview = rows[count:]
-        self._ahead = states[-1] or self._ahead
+            self._state_before = states[count - 1] or self._state_before
+        self._held_lines = self._held_lines[count:]
+        self._preview_rows = rows[count:]
+        self._state_after = states[-1] or self._state_after
         return rows[:count]

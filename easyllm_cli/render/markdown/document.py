@@ -11,69 +11,77 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ..spans import Row, weight
-from .code_fence import Opener, OpenFence
-from .layout import apart, as_written, rows_of
-from .parser import Block, Parsed, References, parse, siblings
+from ..spans import Row, max_row_bytes
+from .code_fence import OpenCodeBlock, OpeningFence
+from .layout import has_blank_between, lay_out_block, rows_from_source
+from .parser import Block, ParsedMarkdown, References, parse_blocks, split_siblings
 
-LONG = 4000  # characters of the window, below which all of it is parsed
-CHARACTERS = 3000  # of a paragraph's last line that are drawn
-ROWS = 50  # of a table that are drawn, with its header
+FULL_PARSE_CHARS = 4000  # characters of the window, below which all of it is parsed
+PARAGRAPH_TAIL_CHARS = 3000  # of a paragraph's last line that are drawn
+TABLE_TAIL_ROWS = 50  # of a table that are drawn, with its header
 
 
 @dataclass(frozen=True)
-class Bounded:
+class TailWindow:
     """The kind of the only block in the window, and the complete lines it then had."""
 
     kind: str
-    lines: int
+    complete_lines: int
 
     @classmethod
-    def of(cls, kind: str, window: str) -> Bounded | None:
+    def of(cls, kind: str, window: str) -> TailWindow | None:
         """None for a window that is short, or a block whose end says nothing."""
-        if len(window) < LONG or kind not in ("paragraph_open", "table_open"):
+        if len(window) < FULL_PARSE_CHARS or kind not in ("paragraph_open", "table_open"):
             return None
         return cls(kind, window.count("\n"))
 
-    def window(self, text: str) -> str:
+    def cut_tail(self, text: str) -> str:
         """The end of the text that is to be parsed; "" = all of it."""
-        return self._of_paragraph(text) if self.kind == "paragraph_open" else _of_table(text)
+        return self._cut_paragraph(text) if self.kind == "paragraph_open" else _cut_table(text)
 
-    def _of_paragraph(self, text: str) -> str:
-        if text.count("\n") != self.lines:
+    def _cut_paragraph(self, text: str) -> str:
+        if text.count("\n") != self.complete_lines:
             return ""  # a line is complete: the structure may have changed
-        begins = max(text.rfind("\n") + 1, len(text) - CHARACTERS)
+        begins = max(text.rfind("\n") + 1, len(text) - PARAGRAPH_TAIL_CHARS)
         end = text[begins:]
-        return end[end.find(" ") + 1 :] if len(end) >= CHARACTERS else ""
+        return end[end.find(" ") + 1 :] if len(end) >= PARAGRAPH_TAIL_CHARS else ""
 
-    def still(self, blocks: Sequence[Block], look: str) -> bool:
+    def is_still_open(self, blocks: Sequence[Block], tail: str) -> bool:
         """Whether the end that was parsed is one open block of this kind, as before."""
         if len(blocks) != 1 or blocks[0].kind != self.kind:
             return False
-        return self.kind == "paragraph_open" or blocks[0].ends >= look.count("\n")
+        return self.kind == "paragraph_open" or blocks[0].stop_line >= tail.count("\n")
 
 
-def _of_table(text: str) -> str:
+def _cut_table(text: str) -> str:
     lines = text.lstrip("\n").split("\n")
-    return "\n".join(lines[:2] + lines[-ROWS:]) if len(lines) > ROWS + 14 else ""
+    return (
+        "\n".join(lines[:2] + lines[-TABLE_TAIL_ROWS:]) if len(lines) > TABLE_TAIL_ROWS + 14 else ""
+    )
 
 
 # A complete line that is no part of such a block ends it. (Others go on after a blank line.)
-ENDS_BEFORE = ("paragraph_open", "definition", "table_open", "blockquote_open", "fence")
-ENDS_WITH = ("heading_open", "hr")
-LISTS = ("bullet_list_open", "ordered_list_open")
-EVERYTHING = 1 << 60  # lines
+KINDS_ENDED_BY_NEXT_LINE = (
+    "paragraph_open",
+    "definition",
+    "table_open",
+    "blockquote_open",
+    "fence",
+)
+KINDS_ENDED_BY_OWN_LINE = ("heading_open", "hr")
+LIST_KINDS = ("bullet_list_open", "ordered_list_open")
+ALL_LINES = 1 << 60  # lines
 # Bytes that a character of the text may take on the terminal, and how many more at the beginning:
 # a text of nothing but rules, of nested quotes or of links to one long address would take many.
-BYTES, BYTES_MORE = 7, 1024
+BYTES_PER_CHARACTER, EXTRA_BYTES = 7, 1024
 
 
 @dataclass(frozen=True)
-class Resumed:
+class ResumedList:
     """A list whose first items are done: its kind and the number of its next item."""
 
     kind: str
-    number: int
+    next_number: int
 
 
 class Document:
@@ -82,190 +90,198 @@ class Document:
     def __init__(self, width: int) -> None:
         self.width = width
         self.parsed_characters = 0
-        self._window = ""
-        self._known: References = {}
-        self._before = ""  # the kind of the last block that has been given
-        self._list: Resumed | None = None
-        self._fence: OpenFence | None = None
-        self._bounded: Bounded | None = None
-        self._spare = BYTES_MORE  # bytes that may still be written
+        self._open_text = ""
+        self._references: References = {}
+        self._last_kind = ""  # the kind of the last block that has been given
+        self._resumed_list: ResumedList | None = None
+        self._code_block: OpenCodeBlock | None = None
+        self._tail_window: TailWindow | None = None
+        self._spare_bytes = EXTRA_BYTES  # bytes that may still be written
 
     def feed(self, text: str) -> None:
         """Harmless text (sanitize.py) behind what came before."""
-        self._window += text
+        self._open_text += text
 
-    def step(self) -> tuple[list[Row], list[Row]]:
+    def take_rows(self) -> tuple[list[Row], list[Row]]:
         """Rows that are done since the last step, and the rows of what is open."""
         done: list[Row] = []
         while True:
-            if self._fence is not None and not self._code(done):
-                return done, self._fence.tail(self._window)
-            if not self._window.strip("\n"):
-                self._window = ""
+            if self._code_block is not None and not self._feed_code_block(done):
+                return done, self._code_block.tail_rows(self._open_text)
+            if not self._open_text.strip("\n"):
+                self._open_text = ""
                 return done, []
-            if self._bounded and (look := self._bounded.window(self._window)):
-                tail = self._bounded_tail(look)
+            if self._tail_window and (look := self._tail_window.cut_tail(self._open_text)):
+                tail = self._lay_out_tail(look)
                 if tail is not None:
                     return done, tail
-            parsed = self._parse(self._window)
-            if not self._take(parsed, done):
-                return done, self._rows(parsed.blocks)[0]
+            parsed = self._parse(self._open_text)
+            if not self._take_finished(parsed, done):
+                return done, self._lay_out_blocks(parsed.blocks)[0]
 
     def end(self) -> list[Row]:
         """The rows of all that is left: the text is over."""
-        if self._window and not self._window.endswith("\n"):
-            self._window += "\n"
+        if self._open_text and not self._open_text.endswith("\n"):
+            self._open_text += "\n"
         done: list[Row] = []
-        while self._fence is not None or self._window.strip("\n"):
-            if self._fence is not None:
-                if not self._code(done):
-                    done += self._fence.close()
-                    self._fence = None
+        while self._code_block is not None or self._open_text.strip("\n"):
+            if self._code_block is not None:
+                if not self._feed_code_block(done):
+                    done += self._code_block.close()
+                    self._code_block = None
                     break
                 continue
-            parsed = self._parse(self._window)
-            if not self._take(parsed, done):
-                self._give(parsed.blocks, done)
-                self._cut(EVERYTHING, parsed)
+            parsed = self._parse(self._open_text)
+            if not self._take_finished(parsed, done):
+                self._emit_blocks(parsed.blocks, done)
+                self._drop_lines(ALL_LINES, parsed)
         return done
 
-    def _parse(self, text: str) -> Parsed:
+    def _parse(self, text: str) -> ParsedMarkdown:
         self.parsed_characters += len(text)
-        parsed = parse(text, self._known)
+        parsed = parse_blocks(text, self._references)
         first = parsed.blocks[0] if parsed.blocks else None
-        if self._list and first and first.kind == self._list.kind:
-            first.tokens[0].attrs["start"] = self._list.number
+        if self._resumed_list and first and first.kind == self._resumed_list.kind:
+            first.tokens[0].attrs["start"] = self._resumed_list.next_number
         elif first:
-            self._list = None
+            self._resumed_list = None
         return parsed
 
-    def _take(self, parsed: Parsed, done: list[Row]) -> bool:
+    def _take_finished(self, parsed: ParsedMarkdown, done: list[Row]) -> bool:
         """Take what is finished off the window; whether there was anything."""
         blocks = parsed.blocks
-        complete = self._window.count("\n")
+        complete = self._open_text.count("\n")
         if not blocks:
             return False
-        count = finished(blocks, complete)
+        count = count_finished(blocks, complete)
         if count:
-            self._give(blocks[:count], done)
-            until = blocks[count].begins if count < len(blocks) else blocks[-1].ends
-            self._cut(until, parsed)
+            self._emit_blocks(blocks[:count], done)
+            until = blocks[count].start_line if count < len(blocks) else blocks[-1].stop_line
+            self._drop_lines(until, parsed)
             return True
         first = blocks[0]
         if first.kind == "fence":
-            return first.begins < complete and self._open_fence(first, parsed, done)
-        if first.kind in LISTS:
-            return self._take_items(first, parsed, complete, done)
+            return first.start_line < complete and self._begin_code_block(first, parsed, done)
+        if first.kind in LIST_KINDS:
+            return self._take_list_items(first, parsed, complete, done)
         whole = len(blocks) == 1
-        self._bounded = Bounded.of(first.kind, self._window) if whole else None
+        self._tail_window = TailWindow.of(first.kind, self._open_text) if whole else None
         return False
 
-    def _take_items(self, block: Block, parsed: Parsed, complete: int, done: list[Row]) -> bool:
+    def _take_list_items(
+        self, block: Block, parsed: ParsedMarkdown, complete_lines: int, done: list[Row]
+    ) -> bool:
         """Take all items of an open list but the last."""
-        items = list(siblings(block.tokens[1:-1]))
+        items = list(split_siblings(block.tokens[1:-1]))
         begins = (items[-1][0].map or (0, 0))[0]
-        if len(items) < 2 or begins >= complete:
+        if len(items) < 2 or begins >= complete_lines:
             return False
         before = [token for item in items[:-1] for token in item]
-        part = Block([block.tokens[0], *before, block.tokens[-1]], block.begins, begins)
+        part = Block([block.tokens[0], *before, block.tokens[-1]], block.start_line, begins)
         number = int(block.tokens[0].attrs.get("start", 1)) + len(items) - 1
-        self._give([part], done)
-        self._cut(begins, parsed)
-        self._list = Resumed(block.kind, number)
+        self._emit_blocks([part], done)
+        self._drop_lines(begins, parsed)
+        self._resumed_list = ResumedList(block.kind, number)
         return True
 
-    def _give(self, blocks: Sequence[Block], done: list[Row]) -> None:
-        rows, self._before = self._rows(blocks, self._window.split("\n"))
+    def _emit_blocks(self, blocks: Sequence[Block], done: list[Row]) -> None:
+        rows, self._last_kind = self._lay_out_blocks(blocks, self._open_text.split("\n"))
         done += rows
-        self._list = None
+        self._resumed_list = None
 
-    def _rows(self, blocks: Sequence[Block], lines: Sequence[str] = ()) -> tuple[list[Row], str]:
+    def _lay_out_blocks(
+        self, blocks: Sequence[Block], lines: Sequence[str] = ()
+    ) -> tuple[list[Row], str]:
         """The rows of some blocks, blank ones between them; a list that goes on needs none.
 
         `lines`: those of the window, where the rows are written for good. Gives the kind of the
         last one that has rows, too.
         """
         made: list[Row] = []
-        before = self._before
+        before = self._last_kind
         for number, block in enumerate(blocks):
-            rows = rows_of(block.tokens, self.width)
+            rows = lay_out_block(block.tokens, self.width)
             if lines:
-                rows = self._affordable(rows, lines[block.begins : block.ends])
-            goes_on = self._list is not None and number == 0
-            if rows and not goes_on and apart(before, block.kind):
+                rows = self._limit_bytes(rows, lines[block.start_line : block.stop_line])
+            goes_on = self._resumed_list is not None and number == 0
+            if rows and not goes_on and has_blank_between(before, block.kind):
                 made.append(())
             made += rows
             before = block.kind if rows else before
         return made, before
 
-    def _affordable(self, rows: list[Row], source: Sequence[str]) -> list[Row]:
+    def _limit_bytes(self, rows: list[Row], source: Sequence[str]) -> list[Row]:
         """The rows of a block, or what would take too many bytes as it is written."""
-        more = BYTES * sum(len(line) + 1 for line in source)
-        if sum(map(weight, rows)) + 1 > self._spare + more:
-            rows = as_written(source)
-        self._spare += more - sum(map(weight, rows)) - 1
+        more = BYTES_PER_CHARACTER * sum(len(line) + 1 for line in source)
+        if sum(map(max_row_bytes, rows)) + 1 > self._spare_bytes + more:
+            rows = rows_from_source(source)
+        self._spare_bytes += more - sum(map(max_row_bytes, rows)) - 1
         return rows
 
-    def _bounded_tail(self, look: str) -> list[Row] | None:
+    def _lay_out_tail(self, tail: str) -> list[Row] | None:
         """The end of one long open block; None when it is no longer that."""
-        assert self._bounded is not None
-        blocks = self._parse(look).blocks
-        return self._rows(blocks)[0] if self._bounded.still(blocks, look) else None
+        assert self._tail_window is not None
+        blocks = self._parse(tail).blocks
+        return (
+            self._lay_out_blocks(blocks)[0]
+            if self._tail_window.is_still_open(blocks, tail)
+            else None
+        )
 
-    def _cut(self, lines: int, parsed: Parsed) -> None:
+    def _drop_lines(self, count: int, parsed: ParsedMarkdown) -> None:
         """The first lines are done: their definitions hold for what follows."""
         at = 0
-        for _ in range(min(lines, self._window.count("\n"))):
-            at = self._window.find("\n", at) + 1
-        self._window = self._window[at:] if lines < EVERYTHING else ""
-        self._bounded = None
-        for label, one in parsed.found.items():
-            if one["map"][0] < lines:
-                self._known[label] = {"href": one["href"], "title": one["title"]}
+        for _ in range(min(count, self._open_text.count("\n"))):
+            at = self._open_text.find("\n", at) + 1
+        self._open_text = self._open_text[at:] if count < ALL_LINES else ""
+        self._tail_window = None
+        for label, one in parsed.references.items():
+            if one["map"][0] < count:
+                self._references[label] = {"href": one["href"], "title": one["title"]}
 
-    def _open_fence(self, block: Block, parsed: Parsed, done: list[Row]) -> bool:
-        line = self._window.split("\n", block.begins + 1)[block.begins]
-        opener = Opener.of(line, block.tokens[0].info)
+    def _begin_code_block(self, block: Block, parsed: ParsedMarkdown, done: list[Row]) -> bool:
+        line = self._open_text.split("\n", block.start_line + 1)[block.start_line]
+        opener = OpeningFence.of(line, block.tokens[0].info)
         if opener is None:
             return False
-        if apart(self._before, block.kind):
+        if has_blank_between(self._last_kind, block.kind):
             done.append(())
-        self._fence = OpenFence(opener)
-        done.append(self._fence.first)
-        self._before = block.kind
-        self._list = None
-        self._cut(block.begins + 1, parsed)
+        self._code_block = OpenCodeBlock(opener)
+        done.append(self._code_block.first_row)
+        self._last_kind = block.kind
+        self._resumed_list = None
+        self._drop_lines(block.start_line + 1, parsed)
         return True
 
-    def _code(self, done: list[Row]) -> bool:
+    def _feed_code_block(self, done: list[Row]) -> bool:
         """Give the open fence its complete lines; whether it was closed by one of them."""
-        assert self._fence is not None
-        *lines, self._window = self._window.split("\n")
+        assert self._code_block is not None
+        *lines, self._open_text = self._open_text.split("\n")
         for number, line in enumerate(lines):
-            if self._fence.opener.closed_by(line):
-                done += self._fence.close()
-                self._fence = None
-                self._window = "\n".join([*lines[number + 1 :], self._window])
+            if self._code_block.opener.is_closed_by(line):
+                done += self._code_block.close()
+                self._code_block = None
+                self._open_text = "\n".join([*lines[number + 1 :], self._open_text])
                 return True
-            done += self._fence.take(line)
+            done += self._code_block.add_line(line)
         return False
 
 
-def finished(blocks: Sequence[Block], complete: int) -> int:
+def count_finished(blocks: Sequence[Block], complete_lines: int) -> int:
     """How many of the first blocks can no longer change; `complete`: lines that are whole."""
     count = 0
     for block, following in zip_longest(blocks, blocks[1:]):
-        ended = block.ends < complete + (block.kind in ENDS_WITH)
-        by_itself = ended and block.kind in (*ENDS_BEFORE, *ENDS_WITH)
-        if not by_itself and not (following and following.begins < complete):
+        ended = block.stop_line < complete_lines + (block.kind in KINDS_ENDED_BY_OWN_LINE)
+        by_itself = ended and block.kind in (*KINDS_ENDED_BY_NEXT_LINE, *KINDS_ENDED_BY_OWN_LINE)
+        if not by_itself and not (following and following.start_line < complete_lines):
             break
         count += 1
     # What follows a definition may turn out to be its title, over several lines.
-    while 0 < count < len(blocks) and _goes_on(blocks[count - 1], blocks[count]):
+    while 0 < count < len(blocks) and _can_continue(blocks[count - 1], blocks[count]):
         count -= 1
     return count
 
 
-def _goes_on(one: Block, other: Block) -> bool:
-    adjacent = one.ends == other.begins
-    return one.kind == "definition" and other.kind == "paragraph_open" and adjacent
+def _can_continue(block: Block, following: Block) -> bool:
+    adjacent = block.stop_line == following.start_line
+    return block.kind == "definition" and following.kind == "paragraph_open" and adjacent

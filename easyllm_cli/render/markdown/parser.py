@@ -14,11 +14,11 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-MOST_NESTED = 40  # levels: what is deeper is left out by the parser, so it is shown as it is
-OPTIONS = {"html": False, "maxNesting": MOST_NESTED}
+MAX_NESTING = 40  # levels: what is deeper is left out by the parser, so it is shown as it is
+PARSER_OPTIONS = {"html": False, "maxNesting": MAX_NESTING}
 # Brackets in one paragraph that stand in one another or are never closed: the parser looks at all
 # that follows for each of them, up to MOST_NESTED times, and nobody writes links so.
-MOST_BRACKETS = 20
+MAX_OPEN_BRACKETS = 20
 
 
 def parse_inline(state: StateCore) -> None:
@@ -26,26 +26,26 @@ def parse_inline(state: StateCore) -> None:
     for token in state.tokens:
         if token.type == "inline":
             token.children = []
-            if bracketed(token.content):
+            if has_too_many_brackets(token.content):
                 token.children.append(Token("text", "", 0, content=token.content))
             else:
                 state.md.inline.parse(token.content, state.md, state.env, token.children)
 
 
-def bracketed(text: str) -> bool:
+def has_too_many_brackets(text: str) -> bool:
     """Whether the text holds more brackets in one another than links need."""
-    if text.count("[") <= MOST_BRACKETS:
+    if text.count("[") <= MAX_OPEN_BRACKETS:
         return False
     depth = 0
     for bracket in BRACKET.finditer(text):
         depth = depth + 1 if bracket[0] == "[" else max(depth - 1, 0)
-        if depth > MOST_BRACKETS:
+        if depth > MAX_OPEN_BRACKETS:
             return True
     return False
 
 
 BRACKET = re.compile(r"[\[\]]")
-PARSER = MarkdownIt("commonmark", OPTIONS).enable(["strikethrough", "table"])
+PARSER = MarkdownIt("commonmark", PARSER_OPTIONS).enable(["strikethrough", "table"])
 PARSER.core.ruler.at("inline", parse_inline)
 References = dict[str, dict[str, Any]]
 
@@ -55,8 +55,8 @@ class Block:
     """A block's tokens, and its first and its last line but one (both from 0)."""
 
     tokens: Sequence[Token]
-    begins: int
-    ends: int
+    start_line: int
+    stop_line: int
 
     @property
     def kind(self) -> str:
@@ -65,36 +65,38 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedMarkdown:
     """The blocks of a text; `found` are the definitions in it, by label."""
 
     blocks: list[Block]
-    found: References
+    references: References
 
 
-def parse(text: str, known: Mapping[str, Any]) -> Parsed:
+def parse_blocks(text: str, known_references: Mapping[str, Any]) -> ParsedMarkdown:
     """The blocks of a text; `known` are definitions from the text before it."""
-    env: dict[str, Any] = {"references": dict(known)}
+    env: dict[str, Any] = {"references": dict(known_references)}
     tokens: Sequence[Token] = PARSER.parse(text, env)
-    found = {name: one for name, one in env["references"].items() if name not in known}
+    found = {name: one for name, one in env["references"].items() if name not in known_references}
     places = sorted(
         (one["map"][0], one["map"][1]) for one in [*found.values(), *env.get("duplicate_refs", [])]
     )
     lines = text.split("\n")
     if places:
-        tokens = list(_with_definitions(tokens, [_definition(one, lines) for one in places]))
-    return Parsed([_block(one, lines) for one in siblings(tokens)], found)
+        tokens = list(
+            _insert_definitions(tokens, [_make_definition_token(one, lines) for one in places])
+        )
+    return ParsedMarkdown([_block_from_tokens(one, lines) for one in split_siblings(tokens)], found)
 
 
-def _block(tokens: Sequence[Token], lines: Sequence[str]) -> Block:
+def _block_from_tokens(tokens: Sequence[Token], lines: Sequence[str]) -> Block:
     begins, ends = tokens[0].map or (0, 0)
-    if any(token.level >= MOST_NESTED - 1 for token in tokens):
+    if any(token.level >= MAX_NESTING - 1 for token in tokens):
         content = "".join(f"{line}\n" for line in lines[begins:ends])
         tokens = [Token("code_block", "", 0, map=[begins, ends], content=content)]
     return Block(tokens, begins, ends)
 
 
-def siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+def split_siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
     """The blocks that stand side by side: each an opening token to its closing one, or one."""
     start = depth = 0
     for index, token in enumerate(tokens):
@@ -104,30 +106,30 @@ def siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             start = index + 1
 
 
-def _definition(place: tuple[int, int], lines: Sequence[str]) -> Token:
+def _make_definition_token(line_range: tuple[int, int], lines: Sequence[str]) -> Token:
     """A token for what markdown-it takes out without one."""
-    begins, ends = place
+    begins, ends = line_range
     text = " ".join(line.strip(" \t>") for line in lines[begins:ends])
     return Token("definition", "", 0, map=[begins, ends], content=text[text.find("[") :])
 
 
-def _with_definitions(tokens: Sequence[Token], left: list[Token]) -> Iterator[Token]:
+def _insert_definitions(tokens: Sequence[Token], definitions: list[Token]) -> Iterator[Token]:
     """The tokens with each definition where it stands, inside its list item or quote too."""
     open_lines: list[tuple[int, int]] = []
     for token in tokens:
         begins, ends = token.map or (-1, -1)
         if token.nesting < 0:
             inside = open_lines.pop()
-            while left and inside[0] <= _first(left[0]) < inside[1]:
-                yield left.pop(0)
+            while definitions and inside[0] <= _start_line(definitions[0]) < inside[1]:
+                yield definitions.pop(0)
         elif token.map:
-            while left and _first(left[0]) < begins:
-                yield left.pop(0)
+            while definitions and _start_line(definitions[0]) < begins:
+                yield definitions.pop(0)
         if token.nesting > 0:
             open_lines.append((begins, ends))
         yield token
-    yield from left
+    yield from definitions
 
 
-def _first(token: Token) -> int:
+def _start_line(token: Token) -> int:
     return token.map[0] if token.map else 0

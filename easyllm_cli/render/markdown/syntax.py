@@ -12,10 +12,10 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Token
 from pygments.util import ClassNotFound
 
-from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, Row, Span, merged, plain
+from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, Row, Span, merge_spans, text_from_row
 
-Kind = Any  # pygments' kinds of tokens: Token.Keyword and so on
-STYLES: dict[Kind, str] = {
+TokenType = Any  # pygments' kinds of tokens: Token.Keyword and so on
+TOKEN_STYLES: dict[TokenType, str] = {
     Token.Comment: DIM,
     Token.Comment.Preproc: MAGENTA,
     Token.Keyword: MAGENTA,
@@ -34,15 +34,15 @@ STYLES: dict[Kind, str] = {
     Token.Generic.Heading: BOLD,
     Token: "",
 }
-LONGEST_LINE = 2000  # characters; a longer line is data, and some expressions get slow on it
-MOST_IDLE = 50  # steps of a lexer in which it takes no character
+MAX_LINE_CHARS = 2000  # characters; a longer line is data, and some expressions get slow on it
+MAX_IDLE_STEPS = 50  # steps of a lexer in which it takes no character
 
 # Where a lexer stands between two lines: its stack of states. None = inside a token.
-State = tuple[str, ...] | None
-START: State = ("root",)
+LexerState = tuple[str, ...] | None
+START_STATE: LexerState = ("root",)
 
 
-class Lexer:
+class Highlighter:
     """`info` is what stands behind a fence; a language that nobody knows has no colours."""
 
     def __init__(self, info: str) -> None:
@@ -51,52 +51,54 @@ class Lexer:
             self._lexer = get_lexer_by_name(info.split()[0]) if info else None
         # Only this loop can be stopped and resumed; other lexers begin anew with each batch.
         usual = RegexLexer.get_tokens_unprocessed
-        self._resumes = getattr(type(self._lexer), "get_tokens_unprocessed", None) is usual
+        self._can_resume = getattr(type(self._lexer), "get_tokens_unprocessed", None) is usual
 
-    def rows(self, lines: Sequence[str]) -> list[Row]:
+    def highlight(self, lines: Sequence[str]) -> list[Row]:
         """Whole code."""
-        return self.batch(lines, START)[0]
+        return self.highlight_lines(lines, START_STATE)[0]
 
-    def batch(self, lines: Sequence[str], state: State) -> tuple[list[Row], list[State]]:
+    def highlight_lines(
+        self, lines: Sequence[str], state: LexerState
+    ) -> tuple[list[Row], list[LexerState]]:
         """The rows of some lines, and the state after each of them."""
-        if self._lexer is None or any(len(line) > LONGEST_LINE for line in lines):
-            return [merged([(line, "")]) for line in lines], [START] * len(lines)
-        states: list[State] = [None if self._resumes else START] * len(lines)
+        if self._lexer is None or any(len(line) > MAX_LINE_CHARS for line in lines):
+            return [merge_spans([(line, "")]) for line in lines], [START_STATE] * len(lines)
+        states: list[LexerState] = [None if self._can_resume else START_STATE] * len(lines)
         text = "".join(f"{line}\n" for line in lines)
-        if self._resumes:
-            tokens = _resumed(self._lexer, text, list(state or ("root",)), states)
+        if self._can_resume:
+            tokens = _tokenize(self._lexer, text, list(state or ("root",)), states)
         else:
             tokens = ((kind, value) for _, kind, value in self._lexer.get_tokens_unprocessed(text))
-        rows = _rows(tokens)
+        rows = _rows_from_tokens(tokens)
         # A lexer may leave text out: such a line has no colours, but every character.
         return [
-            row if row is not None and plain(row) == line else merged([(line, "")])
+            row if row is not None and text_from_row(row) == line else merge_spans([(line, "")])
             for row, line in zip_longest(rows[: len(lines)], lines)
         ], states
 
 
-def style_of(kind: Kind) -> str:
+def find_style(token_type: TokenType) -> str:
     """The style of the nearest kind above that has one; remembered."""
-    found = STYLES.get(kind)
+    found = TOKEN_STYLES.get(token_type)
     if found is None:
-        found = STYLES[kind] = style_of(kind.parent or Token)
+        found = TOKEN_STYLES[token_type] = find_style(token_type.parent or Token)
     return found
 
 
-def _rows(tokens: Iterator[tuple[Kind, str]]) -> list[Row]:
+def _rows_from_tokens(tokens: Iterator[tuple[TokenType, str]]) -> list[Row]:
     """Tokens cut into lines."""
     lines: list[list[Span]] = [[]]
     for kind, value in tokens:
-        style = style_of(kind)
+        style = find_style(kind)
         first, *others = value.split("\n")
         lines[-1].append((first, style))
         lines += [[(other, style)] for other in others]
-    return [merged(line) for line in lines]
+    return [merge_spans(line) for line in lines]
 
 
-def _resumed(
-    lexer: Any, text: str, stack: list[str], states: list[State]
-) -> Iterator[tuple[Kind, str]]:
+def _tokenize(
+    lexer: Any, text: str, stack: list[str], states: list[LexerState]
+) -> Iterator[tuple[TokenType, str]]:
     """RegexLexer's own loop over its tables; writes down the stack where a line ends.
 
     Unlike pygments' own it ends for every lexer: some go round in circles (mcschema on "<!--").
@@ -104,7 +106,7 @@ def _resumed(
     tables = lexer._tokens
     at = line = idle = 0
     while at < len(text):
-        for matcher, action, then in tables[stack[-1]] if idle < MOST_IDLE else ():
+        for matcher, action, then in tables[stack[-1]] if idle < MAX_IDLE_STEPS else ():
             match = matcher(text, at)
             if match is None:
                 continue
@@ -113,7 +115,7 @@ def _resumed(
             elif action is not None:
                 yield from ((kind, value) for _, kind, value in action(lexer, match))
             if then is not None:
-                _go(stack, then)
+                _change_stack(stack, then)
             began, at = at, match.end()
             break
         else:
@@ -127,12 +129,12 @@ def _resumed(
             states[line - 1] = tuple(stack)
 
 
-def _go(stack: list[str], then: Any) -> None:
+def _change_stack(stack: list[str], transition: Any) -> None:
     """RegexLexer's ways to change its stack: a number to leave, "#push", names, "#pop"."""
-    if isinstance(then, int):
-        del stack[max(1, len(stack) + then) :]
+    if isinstance(transition, int):
+        del stack[max(1, len(stack) + transition) :]
         return
-    for name in (then,) if isinstance(then, str) else then:
+    for name in (transition,) if isinstance(transition, str) else transition:
         if name == "#push":
             stack.append(stack[-1])
         elif name != "#pop":

@@ -209,7 +209,7 @@ async def test_a_stop_word_and_a_limit_are_obeyed(smol: RealServer) -> None:
     assert (done["finish_reason"], done["usage"]["completion_tokens"]) == ("length", 5)
     assert done["complete"] is False
     word = done["text"].split()[-1]
-    stopped = await answer(asked.with_(stop=word))
+    stopped = await answer(asked.replace_set(stop=word))
     assert (stopped["finish_reason"], word in stopped["text"]) == ("stop", False)
 
 
@@ -237,11 +237,11 @@ async def test_leaving_early_leaves_the_server_free(transport: str, smol: RealSe
     """A slot that went on writing would hold the next answer up."""
     keys = {**STEADY, "max_tokens": 900, "transport": transport}
     asked = profile("openai", f"{smol.url}/v1", model="smol", **keys)
-    async with opened(asked.with_(options={"ignore_eos": True})) as provider:
+    async with opened(asked.replace_set(options={"ignore_eos": True})) as provider:
         for _ in range(4):
             chain: Any = provider.chat_stream(messages("Tell a long story."))
             async with aclosing(chain) as texts:
                 async for _ in texts:
                     break
     async with asyncio.timeout(10):
-        assert (await answer(asked.with_(max_tokens=4)))["text"].strip()
+        assert (await answer(asked.replace_set(max_tokens=4)))["text"].strip()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from easyllm_cli.cli.commands.vision import amount, described
-from easyllm_cli.image_header import pixels
+from easyllm_cli.cli.commands.vision import describe_image, format_bytes
+from easyllm_cli.image_header import read_dimensions
 from easyllm_cli.images import Image
 from tests.support.binary import Easyllm, only, said
 from tests.support.pictures import png
@@ -52,9 +52,9 @@ PICTURES = {
 @pytest.mark.parametrize("name", PICTURES)
 def test_pixels(name: str) -> None:
     data, size = PICTURES[name]
-    assert pixels(data) == size
+    assert read_dimensions(data) == size
     kind = name.split()[0]
-    line = described(Image.of_bytes(data, "a.jpg"))
+    line = describe_image(Image.of_bytes(data, "a.jpg"))
     assert line == f"a.jpg: {kind}, {size[0]} × {size[1]}, {len(data)} bytes"
 
 
@@ -64,7 +64,7 @@ def test_a_header_that_is_cut(name: str) -> None:
     data, size = PICTURES[name]
     for end in range(len(data)):
         tiles = [(512, 512)] if name == "HEIC" else []
-        assert pixels(data[:end]) in [None, size, *tiles]
+        assert read_dimensions(data[:end]) in [None, size, *tiles]
 
 
 @settings(deadline=None)
@@ -72,23 +72,23 @@ def test_a_header_that_is_cut(name: str) -> None:
 @example(PICTURES["PNG"][0], bytes(4))  # no pixel high
 def test_any_bytes_behind_a_true_beginning(data: bytes, more: bytes) -> None:
     for kept in (12, 20):
-        found = pixels(data[:kept] + more)
+        found = read_dimensions(data[:kept] + more)
         assert found is None or (len(found) == 2 and min(found) > 0)
 
 
 def test_endless_segments() -> None:
     """A segment that says it has no length at all does not hold us."""
-    assert pixels(b"\xff\xd8" + b"\xff\xe0\x00\x00" * 1000) is None
+    assert read_dimensions(b"\xff\xd8" + b"\xff\xe0\x00\x00" * 1000) is None
 
 
 def test_amounts() -> None:
-    assert [amount(one) for one in (0, 999, 1000, 20_500, 999_999, 1_500_000)] == [
+    assert [format_bytes(one) for one in (0, 999, 1000, 20_500, 999_999, 1_500_000)] == [
         "0 bytes", "999 bytes", "1.0 kB", "20.5 kB", "1000.0 kB", "1.5 MB",
     ]  # fmt: skip
 
 
 def test_an_url_is_named_as_it_is() -> None:
-    assert described(Image.of("https://a.example/b.png")) == "https://a.example/b.png"
+    assert describe_image(Image.of("https://a.example/b.png")) == "https://a.example/b.png"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config import credentials
-from easyllm_cli.config.credentials import key_for, names_a_key, source_of
-from easyllm_cli.config.endpoints import Endpoint, endpoint_of
+from easyllm_cli.config.credentials import find_key_source, has_key_source, resolve_api_key
+from easyllm_cli.config.endpoints import Endpoint, resolve_endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError, EasyLLMError
-from easyllm_cli.private_file import refuse_if_open
-from easyllm_cli.vendors import VENDORS, endpoint_variable
+from easyllm_cli.private_file import require_private
+from easyllm_cli.vendors import VENDORS, get_endpoint_variable
 from tests.support.another_user import as_another_user
 from tests.support.binary import wait_until
 
@@ -27,7 +27,7 @@ REMOTE = [name for name, vendor in VENDORS.items() if vendor.key_required and na
 def key_of(**table: Any) -> str | None:
     """The key that would be sent, revealed."""
     profile = Profile.of(table)
-    secret = key_for(profile, endpoint_of(profile))
+    secret = resolve_api_key(profile, resolve_endpoint(profile))
     return None if secret is None else secret.reveal()
 
 
@@ -98,7 +98,7 @@ def test_trap_28_never_to_another_host(
 def test_to_the_endpoint_of_the_same_providers_variable(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(endpoint_variable(name), "http://127.0.0.9:1/x")
+    monkeypatch.setenv(get_endpoint_variable(name), "http://127.0.0.9:1/x")
     assert key_of(provider=name) is None
     monkeypatch.setenv(VENDORS[name].key_variables[0], KEY)
     assert key_of(provider=name) == KEY
@@ -183,7 +183,7 @@ def test_an_unreadable_key_file_is_an_error_of_the_key() -> None:
 def test_promise_61_a_file_of_somebody_else_is_refused(key_file: Path) -> None:
     os.chown(key_file, 65533, 65533)
     with pytest.raises(ConfigError, match="belongs to somebody else"):
-        refuse_if_open(key_file, "api_key_cmd")
+        require_private(key_file, "api_key_cmd")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_command_that_cannot_be_one_is_an_error_of_ours(command: Any) -> None:
 
 
 def test_a_command_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.1)
+    monkeypatch.setattr(credentials, "KEY_COMMAND_TIMEOUT_SECONDS", 0.1)
     assert "longer than" in refused(AuthError, provider="openai", api_key_cmd="sleep 5")
 
 
@@ -265,7 +265,7 @@ def test_a_line_without_an_end_is_refused_at_once() -> None:
 
 
 def test_a_command_that_prints_for_ever_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 1)
+    monkeypatch.setattr(credentials, "KEY_COMMAND_TIMEOUT_SECONDS", 1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "longer than" in refused(AuthError, provider="openai", api_key_cmd="yes")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
@@ -317,7 +317,7 @@ def test_a_stored_key_stands_in_for_the_providers_variable(
     store_key(name, KEY)
     assert key_of(provider=name) == KEY
     assert key_of(provider=name, endpoint="https://evil.example/v1") is None
-    monkeypatch.setenv(endpoint_variable(name), "http://127.0.0.9:1/x")
+    monkeypatch.setenv(get_endpoint_variable(name), "http://127.0.0.9:1/x")
     assert key_of(provider=name) == KEY
     monkeypatch.setenv(VENDORS[name].key_variables[0], "sk-variable")
     assert key_of(provider=name) == "sk-variable"
@@ -333,23 +333,23 @@ def test_with_a_variable_the_key_file_is_not_read(
     assert key_of(provider="openai") == KEY
     monkeypatch.delenv("OPENAI_API_KEY")
     assert key_of(provider="openai", endpoint="https://h/v1") is None
-    assert source_of(Profile.of({"provider": "openai"}), Endpoint("https://h/v1")) == ""
+    assert find_key_source(Profile.of({"provider": "openai"}), Endpoint("https://h/v1")) == ""
 
 
 def test_whether_a_key_would_be_sent_is_told_without_reading_it(
     store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = Endpoint("https://api.openai.com/v1"), Endpoint("https://h/v1")
-    assert not names_a_key(Profile.of({"provider": "openai"}), own)
-    assert names_a_key(Profile.of({"provider": "openai", "api_key_cmd": "false"}), other)
+    assert not has_key_source(Profile.of({"provider": "openai"}), own)
+    assert has_key_source(Profile.of({"provider": "openai", "api_key_cmd": "false"}), other)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert names_a_key(Profile.of({"provider": "openai"}), own)
-    assert not names_a_key(Profile.of({"provider": "openai"}), other)
+    assert has_key_source(Profile.of({"provider": "openai"}), own)
+    assert not has_key_source(Profile.of({"provider": "openai"}), other)
     monkeypatch.delenv("OPENAI_API_KEY")
     store_key("openai", KEY)
-    assert names_a_key(Profile.of({"provider": "openai"}), own)
-    assert not names_a_key(Profile.of({"provider": "openai"}), other)
-    assert source_of(Profile.of({"provider": "openai"}), own) == "easyllm keys (openai)"
+    assert has_key_source(Profile.of({"provider": "openai"}), own)
+    assert not has_key_source(Profile.of({"provider": "openai"}), other)
+    assert find_key_source(Profile.of({"provider": "openai"}), own) == "easyllm keys (openai)"
 
 
 @pytest.mark.parametrize("before", ["Bearer ", "bearer  ", "Authorization: Bearer ", " BEARER\t"])

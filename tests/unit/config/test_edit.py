@@ -60,11 +60,11 @@ def test_a_key_that_is_set_and_taken_away_leaves_every_byte(
     had = key.partition(".")[0] in tables(path)[name]
     if had and key in {"seed", "timeout.idle"}:
         return  # the company's own values, which another test changes
-    edit.set_key(path, name, key, "5")
+    edit.write_setting(path, name, key, "5")
     text = path.read_text("utf-8")
     assert comments(text) == comments(whole)
     assert text != whole
-    edit.set_key(path, name, key if had else key.partition(".")[0], "null")
+    edit.write_setting(path, name, key if had else key.partition(".")[0], "null")
     if not (had and key == "options.deep.er"):
         assert path.read_text("utf-8") == whole
 
@@ -94,54 +94,54 @@ SET: list[tuple[str, str, str, Any]] = [
 def test_values_are_json_or_toml_where_that_fits_else_text(
     path: Path, key: str, text: str, stored: str, value: Any
 ) -> None:
-    edit.set_key(path, "a", key, text)
+    edit.write_setting(path, "a", key, text)
     assert tables(path)["a"][stored] == value
     assert comments(path.read_text("utf-8")) == comments(TWO)
-    assert read_profiles(str(path)).named("b").provider == "ollama"
+    assert read_profiles(str(path)).resolve_profile("b").provider == "ollama"
 
 
 def test_a_new_key_stands_before_the_next_tables_comment(path: Path) -> None:
-    edit.set_key(path, "a", "seed", "5")
+    edit.write_setting(path, "a", "seed", "5")
     assert path.read_text("utf-8") == TWO.replace('model = "m"\n', 'model = "m"\nseed = 5\n')
 
 
 def test_a_changed_key_keeps_its_place_and_comment(path: Path) -> None:
-    edit.set_key(path, "a", "provider", "openai")
+    edit.write_setting(path, "a", "provider", "openai")
     assert path.read_text("utf-8") == TWO.replace('"ollama"', '"openai"')
 
 
 def test_an_alias_stays_as_it_is_spelt(path: Path) -> None:
     path.write_text('[profiles.a]\nprovider = "openai"\nbase_url = "http://h/1"\n')
-    edit.set_key(path, "a", "endpoint", "http://h/2")
+    edit.write_setting(path, "a", "endpoint", "http://h/2")
     assert tables(path)["a"] == {"provider": "openai", "base_url": "http://h/2"}
 
 
 def test_add_makes_the_file_and_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "profiles.toml"
-    edit.add(path, "r1", "openrouter:vendor/r1", ["reasoning=high", "timeout.idle=9"])
+    edit.insert_profile(path, "r1", "openrouter:vendor/r1", ["reasoning=high", "timeout.idle=9"])
     made = {"provider": "openrouter", "model": "vendor/r1", "reasoning": "high"}
     assert tables(path) == {"r1": {**made, "timeout": {"idle": 9}}}
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    edit.add(path, "two words.x", "r1:other:7b", [])
+    edit.insert_profile(path, "two words.x", "r1:other:7b", [])
     assert tables(path)["two words.x"] == {"extends": "r1", "model": "other:7b"}
-    edit.add(path, "cmd", "openai", ["api_key_cmd=pass show x"])
-    assert read_profiles(str(path)).named("cmd").api_key_cmd == "pass show x"
+    edit.insert_profile(path, "cmd", "openai", ["api_key_cmd=pass show x"])
+    assert read_profiles(str(path)).resolve_profile("cmd").api_key_cmd == "pass show x"
 
 
 def test_add_leaves_what_stands_there(path: Path) -> None:
-    edit.add(path, "c", "ollama", [])
+    edit.insert_profile(path, "c", "ollama", [])
     assert path.read_text("utf-8") == TWO + '\n[profiles.c]\nprovider = "ollama"\n'
 
 
 def test_remove_and_default(path: Path) -> None:
-    edit.set_default(path, "b:other")
-    assert read_profiles(str(path)).default == "b:other"
+    edit.write_default_profile(path, "b:other")
+    assert read_profiles(str(path)).default_profile == "b:other"
     assert comments(path.read_text("utf-8")) == comments(TWO)
-    assert edit.remove(path, "b")
-    assert (read_profiles(str(path)).default, list(tables(path))) == ("", ["a"])
-    edit.set_default(path, "openai:gpt")
+    assert edit.delete_profile(path, "b")
+    assert (read_profiles(str(path)).default_profile, list(tables(path))) == ("", ["a"])
+    edit.write_default_profile(path, "openai:gpt")
     assert path.read_text("utf-8").startswith('default_profile = "openai:gpt"\n\n# top\n')
-    assert not edit.remove(path, "a")
+    assert not edit.delete_profile(path, "a")
     assert comments(path.read_text("utf-8")) == [" top", " about a", " about b"]
 
 
@@ -160,66 +160,70 @@ FORMS = [
 def test_every_form_of_a_table_is_edited(path: Path, text: str) -> None:
     path.write_bytes(text.encode())
     wanted = tables(path)
-    edit.set_key(path, "a", "model", "m")
+    edit.write_setting(path, "a", "model", "m")
     wanted["a"]["model"] = "m"
     assert tables(path) == wanted
-    edit.set_default(path, "a")
-    assert (tables(path), read_profiles(str(path)).default) == (wanted, "a")
-    edit.remove(path, "a")
+    edit.write_default_profile(path, "a")
+    assert (tables(path), read_profiles(str(path)).default_profile) == (wanted, "a")
+    edit.delete_profile(path, "a")
     wanted.pop("a")
-    assert (tables(path), read_profiles(str(path)).default) == (wanted, "")
+    assert (tables(path), read_profiles(str(path)).default_profile) == (wanted, "")
 
 
 def test_the_comments_of_others_outlive_a_profile(path: Path) -> None:
     path.write_text(
         "# file\n\n# x\n[profiles.x]\nprovider = 'openai'\n# of x\n\n" + TWO.partition("\n\n")[2]
     )
-    edit.remove(path, "x")
+    edit.delete_profile(path, "x")
     assert path.read_text() == "# file\n\n# x\n\n" + TWO.partition("\n\n")[2]
 
 
 Edit = Callable[[Path], object]
 REFUSED: list[tuple[str, Edit, str]] = [
-    (TWO, lambda path: edit.set_key(path, "a", "modle", "x"), 'did you mean "model"'),
-    (TWO, lambda path: edit.set_key(path, "a", "timeout.idel", "5"), 'did you mean "idle"'),
-    (TWO, lambda path: edit.set_key(path, "a", "model.x", "5"), 'unknown key "model.x"'),
-    (TWO, lambda path: edit.set_key(path, "a", "timeout.", "5"), "unknown key"),
-    (TWO, lambda path: edit.set_key(path, "a", "temperature", "hot"), "must be float"),
-    (TWO, lambda path: edit.set_key(path, "a", "temperature", "9"), "between 0 and 2"),
-    (TWO, lambda path: edit.set_key(path, "a", "temperature", "nan"), "between 0 and 2"),
-    (TWO, lambda path: edit.set_key(path, "a", "provider", "null"), "names no provider"),
-    (TWO, lambda path: edit.set_key(path, "a", "provider", "opnai"), 'did you mean "openai"'),
-    (TWO, lambda path: edit.set_key(path, "a", "extends", "b"), "a circle"),
-    (TWO, lambda path: edit.set_key(path, "a", "fallback", '["c"]'), 'no profile "c"'),
-    (TWO, lambda path: edit.set_key(path, "c", "model", "x"), 'no profile "c" in the file'),
-    (TWO, lambda path: edit.set_key(path, "groq", "model", "x"), "add groq groq"),
-    (TWO, lambda path: edit.add(path, "a", "openai", []), "already"),
-    (TWO, lambda path: edit.add(path, "a:b", "openai", []), "cannot be a profile's name"),
-    (TWO, lambda path: edit.add(path, "", "openai", []), "cannot be a profile's name"),
-    (TWO, lambda path: edit.add(path, "c", "opnai", []), 'did you mean "openai"'),
-    (TWO, lambda path: edit.add(path, "c", "c", []), 'no provider and no profile "c"'),
-    (TWO, lambda path: edit.add(path, "c", "openai", ["x"]), "no KEY=VALUE"),
-    (TWO, lambda path: edit.remove(path, "a"), 'profile "b" would be wrong'),
-    (TWO, lambda path: edit.remove(path, "c"), 'no profile "c"'),
-    (TWO, lambda path: edit.set_default(path, "c"), 'no profile "c"'),
-    (TWO + "x = [", lambda path: edit.set_key(path, "a", "model", "x"), "not valid TOML"),
-    (TWO + "x = [", lambda path: edit.add(path, "c", "ollama", []), "not valid TOML"),
-    ("x = 1\n" + TWO, lambda path: edit.set_default(path, "a"), 'unknown key "x"'),
-    ("[profiles]\na = 5\n", lambda path: edit.set_key(path, "a", "model", "x"), "an editor"),
-    (PIECES, lambda path: edit.set_key(path, "a", "options.y", "2"), "an editor"),
+    (TWO, lambda path: edit.write_setting(path, "a", "modle", "x"), 'did you mean "model"'),
+    (TWO, lambda path: edit.write_setting(path, "a", "timeout.idel", "5"), 'did you mean "idle"'),
+    (TWO, lambda path: edit.write_setting(path, "a", "model.x", "5"), 'unknown key "model.x"'),
+    (TWO, lambda path: edit.write_setting(path, "a", "timeout.", "5"), "unknown key"),
+    (TWO, lambda path: edit.write_setting(path, "a", "temperature", "hot"), "must be float"),
+    (TWO, lambda path: edit.write_setting(path, "a", "temperature", "9"), "between 0 and 2"),
+    (TWO, lambda path: edit.write_setting(path, "a", "temperature", "nan"), "between 0 and 2"),
+    (TWO, lambda path: edit.write_setting(path, "a", "provider", "null"), "names no provider"),
+    (TWO, lambda path: edit.write_setting(path, "a", "provider", "opnai"), 'did you mean "openai"'),
+    (TWO, lambda path: edit.write_setting(path, "a", "extends", "b"), "a circle"),
+    (TWO, lambda path: edit.write_setting(path, "a", "fallback", '["c"]'), 'no profile "c"'),
+    (TWO, lambda path: edit.write_setting(path, "c", "model", "x"), 'no profile "c" in the file'),
+    (TWO, lambda path: edit.write_setting(path, "groq", "model", "x"), "add groq groq"),
+    (TWO, lambda path: edit.insert_profile(path, "a", "openai", []), "already"),
+    (
+        TWO,
+        lambda path: edit.insert_profile(path, "a:b", "openai", []),
+        "cannot be a profile's name",
+    ),
+    (TWO, lambda path: edit.insert_profile(path, "", "openai", []), "cannot be a profile's name"),
+    (TWO, lambda path: edit.insert_profile(path, "c", "opnai", []), 'did you mean "openai"'),
+    (TWO, lambda path: edit.insert_profile(path, "c", "c", []), 'no provider and no profile "c"'),
+    (TWO, lambda path: edit.insert_profile(path, "c", "openai", ["x"]), "no KEY=VALUE"),
+    (TWO, lambda path: edit.delete_profile(path, "a"), 'profile "b" would be wrong'),
+    (TWO, lambda path: edit.delete_profile(path, "c"), 'no profile "c"'),
+    (TWO, lambda path: edit.write_default_profile(path, "c"), 'no profile "c"'),
+    (TWO + "x = [", lambda path: edit.write_setting(path, "a", "model", "x"), "not valid TOML"),
+    (TWO + "x = [", lambda path: edit.insert_profile(path, "c", "ollama", []), "not valid TOML"),
+    ("x = 1\n" + TWO, lambda path: edit.write_default_profile(path, "a"), 'unknown key "x"'),
+    ("[profiles]\na = 5\n", lambda path: edit.write_setting(path, "a", "model", "x"), "an editor"),
+    (PIECES, lambda path: edit.write_setting(path, "a", "options.y", "2"), "an editor"),
     (
         'profiles = { a = { provider = "ollama" } }\n',
-        lambda path: edit.add(path, "c", "openai", []),
+        lambda path: edit.insert_profile(path, "c", "openai", []),
         "an editor",
     ),
     (
         TWO + "options = { x = 5 }\n",
-        lambda path: edit.set_key(path, "b", "options.x.y", "2"),
+        lambda path: edit.write_setting(path, "b", "options.x.y", "2"),
         "x is no table",
     ),
     (
         TWO + 'api_key_env = "X"\n',
-        lambda path: edit.set_key(path, "b", "api_key_file", "y"),
+        lambda path: edit.write_setting(path, "b", "api_key_file", "y"),
         "two sources",
     ),
 ]
@@ -239,21 +243,21 @@ def test_promise_66_what_is_or_would_be_wrong_leaves_every_byte(
 
 def test_a_key_itself_is_no_argument(path: Path) -> None:
     with pytest.raises(UsageError, match="easyllm keys set") as caught:
-        edit.set_key(path, "a", "api_key", "sk-1234567890")
+        edit.write_setting(path, "a", "api_key", "sk-1234567890")
     assert "sk-123" not in str(caught.value)
     with pytest.raises(UsageError, match="easyllm keys set"):
-        edit.add(path, "c", "openai", ["api_key=sk-1234567890"])
+        edit.insert_profile(path, "c", "openai", ["api_key=sk-1234567890"])
     assert path.read_text("utf-8") == TWO
 
 
 def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
     path.write_text(TWO + "[profiles.c]\nmodel = 5\ntemperature = 9\n[profiles.d]\nnope = 1\n")
-    edit.set_key(path, "c", "model", "m")
-    edit.set_key(path, "c", "temperature", "1")
-    edit.set_key(path, "c", "provider", "openai")
-    assert read_profiles(str(path)).named("c").model == "m"
+    edit.write_setting(path, "c", "model", "m")
+    edit.write_setting(path, "c", "temperature", "1")
+    edit.write_setting(path, "c", "provider", "openai")
+    assert read_profiles(str(path)).resolve_profile("c").model == "m"
     with pytest.raises(ConfigError, match='unknown key "nope"'):
-        read_profiles(str(path)).named("d")
+        read_profiles(str(path)).resolve_profile("d")
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o640])
@@ -263,16 +267,16 @@ def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str, mode: in
     path.write_text(TWO + f'{key} = "echo planted"\n')
     path.chmod(mode)
     with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
-        edit.set_key(path, "a", "model", "x")
+        edit.write_setting(path, "a", "model", "x")
     assert path.stat().st_mode & 0o777 == mode
     path.chmod(0o600)
-    edit.set_key(path, "a", "model", "x")
+    edit.write_setting(path, "a", "model", "x")
 
 
 def test_an_edit_closes_a_file_that_others_could_only_read(path: Path) -> None:
     path.write_text(TWO)
     path.chmod(0o644)
-    edit.set_key(path, "a", "model", "x")
+    edit.write_setting(path, "a", "model", "x")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -280,8 +284,8 @@ def test_a_file_that_others_can_write_is_not_edited(path: Path) -> None:
     path.write_text(TWO)
     path.chmod(0o664)
     for change in (
-        lambda: edit.set_key(path, "a", "model", "x"),
-        lambda: edit.copy_to_edit(path),
+        lambda: edit.write_setting(path, "a", "model", "x"),
+        lambda: edit.create_edit_copy(path),
     ):
         with pytest.raises(ConfigError, match="can be written by others"):
             change()
@@ -292,10 +296,10 @@ def test_a_file_that_others_can_write_is_not_edited(path: Path) -> None:
 def test_an_edited_copy_counts_whatever_mode_the_editor_gave_it(path: Path) -> None:
     path.write_text(TWO)
     path.chmod(0o600)
-    copy, began_with = edit.copy_to_edit(path)
+    copy, began_with = edit.create_edit_copy(path)
     copy.write_text(TWO + "# more\n")
     copy.chmod(0o664)
-    assert edit.keep_edited(path, copy, began_with)
+    assert edit.apply_edited_copy(path, copy, began_with)
     assert path.read_text("utf-8") == TWO + "# more\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -305,7 +309,10 @@ def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
     folder = path.parent / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    for make in (edit.create, lambda file, _: edit.add(file, "n", "openai", [])):
+    for make in (
+        edit.create_profiles_file,
+        lambda file, _: edit.insert_profile(file, "n", "openai", []),
+    ):
         with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
             make(folder / "profiles.toml", TWO)
     assert list(folder.iterdir()) == []
@@ -313,11 +320,11 @@ def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
 
 def test_create_never_writes_over(tmp_path: Path) -> None:
     path = tmp_path / "profiles.toml"
-    edit.create(path, TWO)
+    edit.create_profiles_file(path, TWO)
     assert path.read_text("utf-8") == TWO
     (tmp_path / "link.toml").symlink_to("nowhere")
     for taken in (path, tmp_path / "link.toml"):
         with pytest.raises(EasyLLMError, match="already"):
-            edit.create(taken, "")
+            edit.create_profiles_file(taken, "")
     assert path.read_text("utf-8") == TWO
     assert not (tmp_path / "nowhere").exists()

@@ -19,15 +19,15 @@ TABLE = '[profiles.{0}]\nprovider = "openai"\nmodel = "{0}"\n'
 SCRIPT = """
 import itertools, json, os, random, signal, sys, time
 from pathlib import Path
-from easyllm_cli.config.edit import set_key
-from easyllm_cli.config.profiles_file import parsed
+from easyllm_cli.config.edit import write_setting
+from easyllm_cli.config.profiles_file import parse_profiles
 
 path = Path(sys.argv[1])
-set_key(path, "p0", "seed", "0")  # everything is imported
+write_setting(path, "p0", "seed", "0")  # everything is imported
 
 def edit(number):
     for step in itertools.count():
-        set_key(path, f"p{step % 40}", "seed", str(number))
+        write_setting(path, f"p{step % 40}", "seed", str(number))
 
 def killed_at(step):
     left = [step]
@@ -49,10 +49,10 @@ for number in range(int(sys.argv[2])):
         time.sleep(random.random() / 20)
         os.kill(child, signal.SIGKILL)
     ends.append(os.waitpid(child, 0)[1])
-    found = parsed(path, path.read_text("utf-8"))
+    found = parse_profiles(path, path.read_text("utf-8"))
     assert len(found.tables) == 41, number
     for name in found.tables:
-        found.named(name)
+        found.resolve_profile(name)
 print(json.dumps(ends))
 """
 
@@ -67,12 +67,12 @@ def test_promise_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
             env = variables(easyllm.home, event, "profiles", signal.SIGKILL, nth)
             ran = easyllm.run("profiles", "set", "b", "seed", str(nth), env=env)
             found = read_profiles(str(path))
-            assert [found.named(name).model for name in "abc"] == ["a", "b", "c"]
+            assert [found.resolve_profile(name).model for name in "abc"] == ["a", "b", "c"]
             lines = path.read_text("utf-8").splitlines()
             assert [line for line in lines if not line.startswith("seed")] == before.splitlines()
             ends.append(ran.code)
             if ran.code == 0:
-                assert found.named("b").seed == nth
+                assert found.resolve_profile("b").seed == nth
                 break
     assert ends.count(0) == len(events)
     assert ends.count(-signal.SIGKILL) == len(ends) - len(events) > 3
@@ -92,12 +92,12 @@ def test_promise_56_kill_9_while_writing(tmp_path: Path, times: int) -> None:
     assert ran.returncode == 0
     assert json.loads(ran.stdout) == [9] * times
     profiles = read_profiles(str(path))
-    assert [profiles.named(f"p{number}").model for number in range(40)] == [
+    assert [profiles.resolve_profile(f"p{number}").model for number in range(40)] == [
         str(number) for number in range(40)
     ]
     assert path.read_text("utf-8").count("# about") == 40
     if times == 100:
-        assert max(profiles.named(f"p{number}").seed or 0 for number in range(40)) > 0
+        assert max(profiles.resolve_profile(f"p{number}").seed or 0 for number in range(40)) > 0
     assert {one.name for one in tmp_path.iterdir()} <= {
         "profiles.toml", ".profiles.toml.lock", ".profiles.toml.new"
     }  # fmt: skip

@@ -2,10 +2,10 @@
 
 import pytest
 
-from easyllm_cli.config.endpoints import Endpoint, endpoint_of, is_loopback, ollama_url
+from easyllm_cli.config.endpoints import Endpoint, is_loopback, parse_ollama_host, resolve_endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.vendors import VENDORS, endpoint_variable
+from easyllm_cli.vendors import VENDORS, get_endpoint_variable
 
 LOCAL = "http://127.0.0.1:11434"
 FORMS = [
@@ -40,52 +40,59 @@ def profile(**table: str) -> Profile:
 def test_trap_21_every_form_of_ollama_host(
     text: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert ollama_url(text) == url
+    assert parse_ollama_host(text) == url
     monkeypatch.setenv("OLLAMA_HOST", text)
-    assert endpoint_of(profile(provider="ollama")).url == url
+    assert resolve_endpoint(profile(provider="ollama")).url == url
     if text.strip():
-        assert endpoint_of(profile(provider="ollama", endpoint=text)) == Endpoint(url)
+        assert resolve_endpoint(profile(provider="ollama", endpoint=text)) == Endpoint(url)
 
 
 @pytest.mark.parametrize("name", sorted(set(VENDORS) - {"litellm"}))
 def test_the_built_in_address_is_usable_and_its_own(name: str) -> None:
-    endpoint = endpoint_of(profile(provider=name))
+    endpoint = resolve_endpoint(profile(provider=name))
     assert endpoint == Endpoint(VENDORS[name].base_url)
     assert endpoint.host in VENDORS[name].hosts or is_loopback(endpoint.url)
 
 
 def test_the_names_of_the_endpoint_variables() -> None:
-    names = {name: endpoint_variable(name) for name in ("openai", "ollama", "openrouter", "gemini")}
+    names = {
+        name: get_endpoint_variable(name) for name in ("openai", "ollama", "openrouter", "gemini")
+    }
     assert names == {
         "openai": "OPENAI_BASE_URL",
         "ollama": "OLLAMA_HOST",
         "openrouter": "OPENROUTER_BASE_URL",
         "gemini": "GOOGLE_GEMINI_BASE_URL",
     }
-    assert endpoint_variable("my-own") == "MY_OWN_BASE_URL"
+    assert get_endpoint_variable("my-own") == "MY_OWN_BASE_URL"
 
 
 @pytest.mark.parametrize("name", sorted(set(VENDORS) - {"ollama"}))
 def test_the_variable_names_the_endpoint_where_nothing_else_does(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variable = endpoint_variable(name)
+    variable = get_endpoint_variable(name)
     monkeypatch.setenv(variable, " https://proxy.example/v1/ ")
-    assert endpoint_of(profile(provider=name)) == Endpoint("https://proxy.example/v1", variable)
+    assert resolve_endpoint(profile(provider=name)) == Endpoint(
+        "https://proxy.example/v1", variable
+    )
     own = profile(provider=name, endpoint="https://own.example/v1")
-    assert endpoint_of(own) == Endpoint("https://own.example/v1")
+    assert resolve_endpoint(own) == Endpoint("https://own.example/v1")
     monkeypatch.setenv(variable, " ")
-    assert endpoint_of(profile(provider=name)) == Endpoint(VENDORS[name].base_url)
+    assert resolve_endpoint(profile(provider=name)) == Endpoint(VENDORS[name].base_url)
 
 
 def test_base_url_is_taken_for_endpoint() -> None:
-    assert endpoint_of(profile(provider="openai", base_url="http://h:1/v1/")).url == "http://h:1/v1"
+    assert (
+        resolve_endpoint(profile(provider="openai", base_url="http://h:1/v1/")).url
+        == "http://h:1/v1"
+    )
 
 
 def test_only_its_own_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "https://evil.example/v1")
     for name in set(VENDORS) - {"openai"}:
-        assert endpoint_of(profile(provider=name)).url == VENDORS[name].base_url
+        assert resolve_endpoint(profile(provider=name)).url == VENDORS[name].base_url
 
 
 BAD = [
@@ -98,7 +105,7 @@ BAD = [
 @pytest.mark.parametrize("url", BAD)
 def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        endpoint_of(profile(provider="openai", endpoint=url))
+        resolve_endpoint(profile(provider="openai", endpoint=url))
     assert caught.value.exit_code == 2
     assert "endpoint" in caught.value.message
 
@@ -106,7 +113,7 @@ def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
 def test_the_variable_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "nonsense")
     with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
-        endpoint_of(profile(provider="openai"))
+        resolve_endpoint(profile(provider="openai"))
 
 
 WITH_USER = [
@@ -121,22 +128,22 @@ WITH_USER = [
 def test_user_and_password_are_refused_and_not_printed(
     name: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(endpoint_variable(name), url)
+    monkeypatch.setenv(get_endpoint_variable(name), url)
     for one in (profile(provider=name), profile(provider=name, endpoint=url)):
         with pytest.raises(ConfigError) as caught:
-            endpoint_of(one)
+            resolve_endpoint(one)
         assert "hunter2pw" not in str(caught.value)
 
 
 def test_a_query_is_refused_and_not_printed() -> None:
     with pytest.raises(ConfigError) as caught:
-        endpoint_of(profile(provider="openai", endpoint="https://h/v1?key=hunter2pw"))
+        resolve_endpoint(profile(provider="openai", endpoint="https://h/v1?key=hunter2pw"))
     assert "hunter2pw" not in str(caught.value)
 
 
 def test_an_unknown_provider_needs_an_endpoint() -> None:
     with pytest.raises(ConfigError):
-        endpoint_of(profile(provider="unheard-of"))
+        resolve_endpoint(profile(provider="unheard-of"))
 
 
 @pytest.mark.parametrize(
@@ -179,4 +186,4 @@ WITH_A_PATH = [
 
 @pytest.mark.parametrize(("provider", "given", "url"), WITH_A_PATH)
 def test_the_path_of_a_request_is_taken_off(provider: str, given: str, url: str) -> None:
-    assert endpoint_of(profile(provider=provider, endpoint=given)).url == url
+    assert resolve_endpoint(profile(provider=provider, endpoint=given)).url == url

@@ -2,7 +2,7 @@
 
 import pytest
 
-from easyllm_cli.config.credentials import key_for, keys_for
+from easyllm_cli.config.credentials import resolve_api_key, resolve_api_keys
 from easyllm_cli.config.endpoints import Endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
@@ -16,11 +16,14 @@ def test_litellm_takes_several_keys(source: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SECOND", f"{KEY}-2")
     named = ["FIRST", "SECOND"] if source == "api_key_env" else [f"{KEY}-1", f"{KEY}-2"]
     profile = Profile.of({"provider": "litellm", source: named})
-    assert [key.reveal() for key in keys_for(profile, Endpoint(""))] == [f"{KEY}-1", f"{KEY}-2"]
+    assert [key.reveal() for key in resolve_api_keys(profile, Endpoint(""))] == [
+        f"{KEY}-1",
+        f"{KEY}-2",
+    ]
     assert KEY not in repr(profile)
     plain = Endpoint("http://192.0.2.1/v1")
     with pytest.raises(ConfigError, match="http://"):
-        keys_for(profile, plain)
+        resolve_api_keys(profile, plain)
 
 
 def test_each_of_several_keys_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,11 +31,11 @@ def test_each_of_several_keys_must_be_there(monkeypatch: pytest.MonkeyPatch) -> 
     for named, kind in ((["FIRST", "SECOND"], AuthError), ([], ConfigError)):
         profile = Profile.of({"provider": "litellm", "api_key_env": named})
         with pytest.raises(kind, match="SECOND is not set" if named else "empty list"):
-            keys_for(profile, Endpoint(""))
+            resolve_api_keys(profile, Endpoint(""))
 
 
 def test_an_adapter_that_takes_one_key_refuses_several() -> None:
     """Where a dict names no provider the adapter's class does, after the dict was read."""
-    profile = Profile.of({"api_key": [KEY, KEY]}).with_(provider="openai")
+    profile = Profile.of({"api_key": [KEY, KEY]}).replace_set(provider="openai")
     with pytest.raises(ConfigError, match="only litellm"):
-        key_for(profile, Endpoint("https://api.openai.com/v1"))
+        resolve_api_key(profile, Endpoint("https://api.openai.com/v1"))

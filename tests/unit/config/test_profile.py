@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import (
-    DEFAULTS,
+    DEFAULT_SAMPLING,
     KEY_SOURCES,
-    KEYS,
-    SAMPLING,
+    SAMPLING_SETTINGS,
+    SETTING_FIELDS,
     Profile,
     Timeout,
-    build,
-    canonical,
+    profile_from_settings,
+    resolve_setting_alias,
 )
-from easyllm_cli.config.settings import CHECKS, RANGES
-from easyllm_cli.errors import ConfigError, nearest
+from easyllm_cli.config.settings import SETTING_RANGES, TYPE_CHECKS
+from easyllm_cli.errors import ConfigError, suggest_name
 from easyllm_cli.secret import Secret
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -70,8 +70,8 @@ def test_what_does_not_fit_is_refused(table: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Profile.of({"provider": "openai", **table})
     assert says in str(caught.value)
-    assert caught.value.code is None or canonical(caught.value.code) in {
-        *KEYS, *Timeout.__dataclass_fields__, "idel",
+    assert caught.value.code is None or resolve_setting_alias(caught.value.code) in {
+        *SETTING_FIELDS, *Timeout.__dataclass_fields__, "idel",
     }  # fmt: skip
 
 
@@ -114,15 +114,15 @@ def test_a_dict_is_read_as_web_forms_send_it(key: str, written: Any, read: Any) 
 
 def test_an_alias_is_read_alike_and_defaults_stay_soft() -> None:
     asked = {"provider": "openai", "base_url": "", "send_defaults": "", "temperature": ""}
-    made = Profile.asked_for(asked)
+    made = Profile.from_config(asked)
     assert (made.endpoint, made.send_defaults, made.temperature) == (None, True, None)
-    assert Profile.asked_for({**asked, "send_defaults": "false"}).send_defaults is False
+    assert Profile.from_config({**asked, "send_defaults": "false"}).send_defaults is False
 
 
 def test_a_file_is_read_by_its_own_types() -> None:
     for table in ({"temperature": "0.7"}, {"max_tokens": 1.0}, {"timeout": 30}):
         with pytest.raises(ConfigError):
-            build(table)
+            profile_from_settings(table)
 
 
 def test_unknown_keys_of_a_dict_go_to_options() -> None:
@@ -136,11 +136,11 @@ def test_unknown_keys_of_a_dict_go_to_options() -> None:
 
 def test_unknown_keys_of_a_file_are_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match='did you mean "temperature"') as caught:
-        build({"temprature": 1}, "a")
+        profile_from_settings({"temprature": 1}, "a")
     assert caught.value.code == "temprature"
     for ours in ("name", "think"):
         with pytest.raises(ConfigError, match="unknown key"):
-            build({ours: "x"}, "a")
+            profile_from_settings({ours: "x"}, "a")
 
 
 def test_a_profile_is_taken_as_it_is() -> None:
@@ -166,8 +166,8 @@ def test_home_is_opened_in_paths(home: Any) -> None:
 
 def test_with_changes_what_is_not_none() -> None:
     one = Profile.of({"provider": "openai", "temperature": 0.5})
-    assert one.with_(temperature=None) is one
-    assert one.with_(temperature=0.0).temperature == 0.0
+    assert one.replace_set(temperature=None) is one
+    assert one.replace_set(temperature=0.0).temperature == 0.0
     assert one.temperature == 0.5
 
 
@@ -180,17 +180,17 @@ def test_defaults_are_sent_only_where_asked_for_and_not_set() -> None:
     assert Profile.of({"provider": "openai"}).defaults() == {}
     asked = Profile.of({"send_defaults": True, "temperature": 0})
     assert asked.defaults() == {"max_tokens": 8192, "top_p": 0.9}
-    assert DEFAULTS == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
+    assert DEFAULT_SAMPLING == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
 
 
 def test_every_key_says_what_it_is_and_has_a_check() -> None:
-    for name, item in KEYS.items():
-        assert item.metadata["says"], name
-        words = item.metadata["one_of"]
+    for name, item in SETTING_FIELDS.items():
+        assert item.metadata["description"], name
+        words = item.metadata["choices"]
         assert item.default is None or not words or item.default in words
-        assert name == "timeout" or all(part in CHECKS for part in str(item.type).split(" | "))
-    assert {*RANGES, *SAMPLING, *KEY_SOURCES, "endpoint"} <= set(KEYS)
-    assert not {"name", "think"} & set(KEYS)
+        assert name == "timeout" or all(part in TYPE_CHECKS for part in str(item.type).split(" | "))
+    assert {*SETTING_RANGES, *SAMPLING_SETTINGS, *KEY_SOURCES, "endpoint"} <= set(SETTING_FIELDS)
+    assert not {"name", "think"} & set(SETTING_FIELDS)
 
 
 def test_the_documented_numbers() -> None:
@@ -201,6 +201,6 @@ def test_the_documented_numbers() -> None:
 
 
 def test_nearest_names() -> None:
-    assert nearest("temprature", KEYS) == 'did you mean "temperature"?'
-    assert nearest("xyz", ["a", "b"]) == "known: a, b"
-    assert " or " in nearest("api_key_", KEYS)
+    assert suggest_name("temprature", SETTING_FIELDS) == 'did you mean "temperature"?'
+    assert suggest_name("xyz", ["a", "b"]) == "known: a, b"
+    assert " or " in suggest_name("api_key_", SETTING_FIELDS)

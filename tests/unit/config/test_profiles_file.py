@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Timeout
-from easyllm_cli.config.profiles_file import choose, read_profiles
+from easyllm_cli.config.profiles_file import profile_from_selector, read_profiles
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.vendors import VENDORS
 from tests.support.another_user import as_another_user
@@ -51,14 +51,17 @@ def test_built_in_names_need_no_file() -> None:
     profiles = read_profiles()
     assert profiles.path is None
     for name in VENDORS:
-        assert (profiles.named(name).provider, profiles.named(name).name) == (name, name)
+        assert (profiles.resolve_profile(name).provider, profiles.resolve_profile(name).name) == (
+            name,
+            name,
+        )
 
 
 def test_base_url_is_endpoint_in_a_chain_too(path: Path) -> None:
     text = A + 'endpoint = "http://h/1"\n[profiles.b]\nextends = "a"\nbase_url = "http://h/2"\n'
     profiles = read(path, text)
-    assert profiles.named("a").endpoint == "http://h/1"
-    assert profiles.named("b").endpoint == "http://h/2"
+    assert profiles.resolve_profile("a").endpoint == "http://h/1"
+    assert profiles.resolve_profile("b").endpoint == "http://h/2"
 
 
 CHAIN = """
@@ -81,7 +84,7 @@ timeout = { idle = 7 }
 
 
 def test_extends_lays_tables_over_each_other(path: Path) -> None:
-    top = read(path, CHAIN).named("top")
+    top = read(path, CHAIN).resolve_profile("top")
     assert (top.name, top.provider, top.model, top.temperature) == ("top", "openai", "m", 0.0)
     assert top.headers == {"a": "1", "b": "3"}
     assert top.timeout == Timeout(connect=3, idle=7)
@@ -91,21 +94,21 @@ def test_extends_lays_tables_over_each_other(path: Path) -> None:
 def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
     text = '[profiles.openai]\nextends = "openai"\nmodel = "mine"\n'
     profiles = read(path, text + '[profiles.b]\nextends = "openai"\n')
-    assert profiles.named("openai").model == profiles.named("b").model == "mine"
-    assert profiles.named("b").provider == "openai"
+    assert profiles.resolve_profile("openai").model == profiles.resolve_profile("b").model == "mine"
+    assert profiles.resolve_profile("b").provider == "openai"
     assert profiles.names.count("openai") == 1
 
 
 @pytest.mark.parametrize(("key", "value"), [("api_key", '"sk-1"'), ("api_key_cmd", '"echo k"')])
 def test_promises_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
     text = A + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
-    assert read(path, text, 0o600).named("a").provider == "openai"
+    assert read(path, text, 0o600).resolve_profile("a").provider == "openai"
     for mode in (0o644, 0o640, 0o604):
         profiles = read(path, text, mode)
-        assert profiles.named("b").provider == "openai"
+        assert profiles.resolve_profile("b").provider == "openai"
         for name in ("a", "c"):
             with pytest.raises(ConfigError, match=f"and {key} needs a closed file"):
-                profiles.named(name)
+                profiles.resolve_profile(name)
 
 
 def test_promise_61_the_current_folder_is_never_read(
@@ -169,13 +172,13 @@ def test_the_order_of_flag_variables_and_file(
     profiles = read(path, text + '[profiles.d]\nprovider = "openai"\nmodel = "default"\n')
     for variable, value in variables.items():
         monkeypatch.setenv(f"EASYLLM_{variable}", value)
-    profile = choose(profiles, named, model)
+    profile = profile_from_selector(profiles, named, model)
     assert (profile.name, profile.model) == (name, chosen)
 
 
 def test_no_profile_anywhere_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match=r"no profile is chosen.*-p ollama"):
-        choose(read_profiles(), None, None)
+        profile_from_selector(read_profiles(), None, None)
 
 
 ABSURD = {
@@ -206,7 +209,7 @@ def test_a_key_of_thousands_of_dots_is_refused_before_it_is_parsed(
 )
 def test_dots_in_texts_and_comments_are_no_keys(path: Path, value: str) -> None:
     text = A + f"options.a = {value.format('etc. ' * 1000)}\noptions.b = [{'1.5, ' * 500}]\n"
-    options = read(path, text + f"options.{'d.' * 90}c = 1\n").named("a").options
+    options = read(path, text + f"options.{'d.' * 90}c = 1\n").resolve_profile("a").options
     assert options is not None
     assert options["b"] == [1.5] * 500
 
@@ -214,7 +217,9 @@ def test_dots_in_texts_and_comments_are_no_keys(path: Path, value: str) -> None:
 def test_a_long_chain_of_profiles_is_read_at_once(path: Path) -> None:
     count = 20_000
     chain = [f'[profiles.p{n}]\nextends = "p{n + 1}"\n' for n in range(count)]
-    assert read(path, "".join(chain) + A.replace(".a]", f".p{count}]")).named("p0").provider
+    assert (
+        read(path, "".join(chain) + A.replace(".a]", f".p{count}]")).resolve_profile("p0").provider
+    )
 
 
 def test_a_mistake_is_found_behind_a_comment_of_many_quotes(path: Path) -> None:

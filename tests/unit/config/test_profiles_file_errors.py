@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.errors import ConfigError
-from easyllm_cli.private_file import MAX_FILE_BYTES
+from easyllm_cli.private_file import MAX_PRIVATE_FILE_BYTES
 from easyllm_cli.vendors import VENDORS
 from tests.support.profile_files import A, read
 
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 def wrong(path: Path, text: str, name: str = "a") -> ConfigError:
     """The error for a file, which is left as it is."""
     with pytest.raises(ConfigError) as caught:
-        read(path, text).named(name)
+        read(path, text).resolve_profile(name)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     assert path.read_text("utf-8") == text
@@ -71,8 +71,8 @@ def test_a_mistake_is_told_with_its_place(
 
 def test_promise_65_large_and_deeply_nested_files(path: Path) -> None:
     assert "nested too deeply" in str(wrong(path, "a = " + "[" * 5000))
-    assert "larger than 1 MiB" in str(wrong(path, "#" * (MAX_FILE_BYTES + 1)))
-    assert read(path, "#" * MAX_FILE_BYTES).names == [*VENDORS]
+    assert "larger than 1 MiB" in str(wrong(path, "#" * (MAX_PRIVATE_FILE_BYTES + 1)))
+    assert read(path, "#" * MAX_PRIVATE_FILE_BYTES).names == [*VENDORS]
 
 
 def test_a_mistake_in_what_is_extended_has_its_own_place(path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.config.credentials import key_for
-from easyllm_cli.config.endpoints import endpoint_of
-from easyllm_cli.config.key_store import store, stored
+from easyllm_cli.config.credentials import resolve_api_key
+from easyllm_cli.config.endpoints import resolve_endpoint
+from easyllm_cli.config.key_store import load_key, store_key
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.errors import ConfigError
@@ -160,9 +160,9 @@ def test_a_key_file_in_a_folder_that_others_can_write_is_refused(path: Path) -> 
     path.parent.chmod(0o777)
     profile = Profile.of({"provider": "openai", "api_key_file": str(path)})
     with pytest.raises(ConfigError, match="can be written by others"):
-        key_for(profile, endpoint_of(profile))
+        resolve_api_key(profile, resolve_endpoint(profile))
     path.parent.chmod(0o1777)
-    assert key_for(profile, endpoint_of(profile)) is not None
+    assert resolve_api_key(profile, resolve_endpoint(profile)) is not None
 
 
 def test_no_key_is_stored_where_others_could_replace_it(home: Path) -> None:
@@ -170,10 +170,10 @@ def test_no_key_is_stored_where_others_could_replace_it(home: Path) -> None:
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
-        store("work", Secret("sk-test-0123456789"))
+        store_key("work", Secret("sk-test-0123456789"))
     assert list(folder.iterdir()) == []
     folder.chmod(0o755)
-    store("work", Secret("sk-test-0123456789"))
+    store_key("work", Secret("sk-test-0123456789"))
     folder.chmod(0o777)
     with pytest.raises(ConfigError, match=f"chmod o-w {folder}"):
-        stored("work")
+        load_key("work")

@@ -124,7 +124,11 @@ def test_retrying_starts_again() -> None:
     answer = collector.completion()
     assert (answer["text"], answer["reasoning"]) == ("whole", None)
     assert (answer["model"], answer["usage"]["prompt_tokens"]) == ("two", None)
-    assert (collector.attempts, collector.notes, collector.hidden) == (2, ["n"], False)
+    assert (collector.attempts, collector.notes, collector.has_hidden_reasoning) == (
+        2,
+        ["n"],
+        False,
+    )
     assert not made(Text("a"), Done("stop", True), Retrying(2, 0, "why"))["complete"]
 
 
@@ -138,7 +142,7 @@ def test_hidden_reasoning_is_known_and_has_no_text() -> None:
     collector = Collector()
     collector.feed(Reasoning("", hidden=True))
     collector.feed(Reasoning("seen"))
-    assert collector.hidden
+    assert collector.has_hidden_reasoning
     assert collector.completion()["reasoning"] == "seen"
     assert made(Reasoning("", hidden=True))["reasoning"] is None
 
@@ -160,10 +164,10 @@ def test_what_is_forgotten_counts_and_nothing_more_is_held() -> None:
     collector = Collector(limit=10)
     for event in (Text("1234"), Reasoning("56")):
         collector.feed(event)
-    collector.forget()
+    collector.discard_text()
     collector.feed(Text("7890"))
     held = collector.text.getvalue() + collector.reasoning.getvalue()
-    assert (held, collector.size) == ("", 10)
+    assert (held, collector.byte_count) == ("", 10)
     with pytest.raises(IncompleteAnswer):
         collector.feed(Text("1"))
     collector.feed(Retrying(2, 0.0, ""))
@@ -175,7 +179,7 @@ def test_the_limit_is_over_text_and_reasoning_together() -> None:
     collector = Collector(limit=10)
     for event in (Text("12345"), Reasoning("123"), Text("é")):
         collector.feed(event)
-    assert collector.size == 10
+    assert collector.byte_count == 10
     with pytest.raises(IncompleteAnswer):
         collector.feed(Reasoning("1"))
 

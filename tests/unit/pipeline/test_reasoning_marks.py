@@ -9,19 +9,19 @@ from easyllm_cli import LLMService
 from easyllm_cli.events import Reasoning, Text
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.pipeline.reasoning_marks import (
-    ALL,
-    CHANNELS,
-    MARKS,
-    WATCHED,
-    Channel,
-    block_at,
-    may_be_block,
+    ALL_MARKS,
+    HARMONY_CHANNELS,
+    OPENERS_AND_LONE_CLOSERS,
+    REASONING_MARKS,
+    AnswerMarks,
+    is_block_prefix,
+    parse_block_start,
 )
 from easyllm_cli.pipeline.reasoning_tags import TagSplitter
 from tests.support import ROOT
 
 PAGE = ROOT / "docs" / "reasoning-marks.md"
-PAIRS = [(opener, closer, channel) for opener, closer, channel in MARKS if opener]
+PAIRS = [(opener, closer, channel) for opener, closer, channel in REASONING_MARKS if opener]
 ANALYSIS = "<|channel|>analysis<|message|>"
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
@@ -51,7 +51,7 @@ def everywhere(text: str) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
-def test_each_family_s_block_is_reasoning(opener: str, closer: str, channel: Channel) -> None:
+def test_each_family_s_block_is_reasoning(opener: str, closer: str, channel: AnswerMarks) -> None:
     assert everywhere(f" \n{opener}\nplan {closer}\n\nanswer") == ("answer", "plan")
     openers, ends = channel
     for begins in openers:
@@ -66,7 +66,7 @@ def test_each_family_s_block_is_reasoning(opener: str, closer: str, channel: Cha
 
 @pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
 def test_each_family_s_marks_that_are_text_stay_text(
-    opener: str, closer: str, channel: Channel
+    opener: str, closer: str, channel: AnswerMarks
 ) -> None:
     for text in (
         f"It writes `{opener}` and `{closer}`.",
@@ -81,12 +81,12 @@ def test_each_family_s_marks_that_are_text_stay_text(
 
 
 @pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
-def test_a_block_that_is_cut_is_reasoning(opener: str, closer: str, channel: Channel) -> None:
+def test_a_block_that_is_cut_is_reasoning(opener: str, closer: str, channel: AnswerMarks) -> None:
     assert everywhere(f"{opener}plan {closer[:-1]}") == ("", f"plan {closer[:-1]}")
 
 
 @pytest.mark.parametrize(
-    "closer", [closer for closer in WATCHED if closer.startswith(("</", "[/"))]
+    "closer", [closer for closer in OPENERS_AND_LONE_CLOSERS if closer.startswith(("</", "[/"))]
 )
 def test_a_lone_closer_of_any_family_tells_that_reasoning_came_before(closer: str) -> None:
     assert everywhere(f"plan{closer}\n\nanswer") == ("answer", "plan")
@@ -185,21 +185,23 @@ def test_a_flood_of_marks_takes_few_steps() -> None:
 
 
 def test_no_mark_begins_another_that_is_looked_for_with_it() -> None:
-    for mark in WATCHED:
-        assert not [other for other in WATCHED if other != mark and other.startswith(mark)]
+    for mark in OPENERS_AND_LONE_CLOSERS:
+        assert not [
+            other for other in OPENERS_AND_LONE_CLOSERS if other != mark and other.startswith(mark)
+        ]
 
 
 def test_every_beginning_of_a_block_waits_for_more() -> None:
-    for mark in ALL:
-        block = block_at(mark)
+    for mark in ALL_MARKS:
+        block = parse_block_start(mark)
         if block and block[0] == len(mark):
-            assert all(may_be_block(mark[:size]) for size in range(1, len(mark)))
+            assert all(is_block_prefix(mark[:size]) for size in range(1, len(mark)))
 
 
 def test_the_page_has_every_mark_and_a_source_for_each() -> None:
     page = PAGE.read_text("utf-8").replace("\\|", "|")
-    assert [mark for mark in ALL if not all(part in page for part in parts(mark))] == []
-    assert all(f"`{name}`" in page for name in CHANNELS)
+    assert [mark for mark in ALL_MARKS if not all(part in page for part in parts(mark))] == []
+    assert all(f"`{name}`" in page for name in HARMONY_CHANNELS)
     rows = re.findall(r"^\| .*…", page, re.MULTILINE)
     assert len(rows) >= 20
     assert all("](https://" in row for row in page.splitlines() if "…" in row and row[0] == "|")

@@ -11,17 +11,24 @@ from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError, IncompleteAnswer
 from easyllm_cli.events import Done, Event, Reasoning, Reclassified, Text
 from easyllm_cli.pipeline.collector import Collector, collect
-from easyllm_cli.pipeline.reasoning_marks import ANSWERS, CLOSER_OF, HEADERS, LONE, OPENERS
+from easyllm_cli.pipeline.reasoning_marks import (
+    ANSWER_ENDS_BY_LONE_CLOSER,
+    ANSWER_ENDS_BY_OPENER,
+    CLOSER_BY_OPENER,
+    HARMONY_HEADERS,
+    OPENERS,
+)
 from easyllm_cli.pipeline.reasoning_tags import TagSplitter, split_tags
 
 MODES = [("auto", False), ("auto", True), ("implicit", False), ("off", False), ("off", True)]
 HARMONY = [
     "<|start|>assistant", "<|channel|>", "analysis", "commentary", "final", " to=f.x ",
     "<|constrain|>json", "<|message|>", "<|channel|>analysis<|message|>", "<|end|>", "<|return|>",
-    "<|channel|>final<|message|>", *HEADERS,
+    "<|channel|>final<|message|>", *HARMONY_HEADERS,
 ]  # fmt: skip
 PIECES = [
-    *OPENERS, *LONE, *ANSWERS, *(end for ends in ANSWERS.values() for end in ends), *HARMONY,
+    *OPENERS, *ANSWER_ENDS_BY_LONE_CLOSER, *ANSWER_ENDS_BY_OPENER,
+    *(end for ends in ANSWER_ENDS_BY_OPENER.values() for end in ends), *HARMONY,
     "`", "```", "\n```\n", "~~~\n", '"', "\\", " ", "\n", "\n\n", "\t", "<", "</", "<thi",
     "</think", "think>", "a", "plan", "é", "😀", "<p>", "<think >", "\u2028", "\xa0", "<|",
     "<|chan", "[TH", "◁",
@@ -62,7 +69,7 @@ async def test_trap_01_tags_split_over_pieces_and_shown_live() -> None:
     assert await split(texts("<th", "ink>pla", "n</thi", "nk>\n\nans")) == ("ans", "plan")
 
 
-@pytest.mark.parametrize(("opener", "closer"), list(CLOSER_OF.items()))
+@pytest.mark.parametrize(("opener", "closer"), list(CLOSER_BY_OPENER.items()))
 async def test_trap_02_a_whole_block_in_one_piece(opener: str, closer: str) -> None:
     assert await split(texts(f"{opener}a{closer}b")) == ("b", "a")
 

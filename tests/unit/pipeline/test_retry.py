@@ -16,7 +16,7 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Event, Reasoning, Retrying, Start, Text, Usage
-from easyllm_cli.pipeline.retry import retrying
+from easyllm_cli.pipeline.retry import stream_with_retries
 from tests.support.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
 
 __all__ = ["recorded_waits"]
@@ -48,7 +48,7 @@ async def test_before_any_text_max_retries_counts_retries(
 @pytest.mark.parametrize("retries", [0, 1, 2])
 async def test_max_retries_is_obeyed(retries: int, waits: list[float]) -> None:
     tries = Tries([BusyError("busy")])
-    await failed(tries, PROFILE.with_(max_retries=retries))
+    await failed(tries, PROFILE.replace_set(max_retries=retries))
     assert tries.made == retries + 1
 
 
@@ -83,7 +83,7 @@ async def test_what_is_no_error_of_ours_passes(waits: list[float]) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        [event async for event in retrying(broken, PROFILE, ())]
+        [event async for event in stream_with_retries(broken, PROFILE, ())]
     assert waits == []
 
 
@@ -98,7 +98,7 @@ async def test_a_cut_after_text_not_shown_is_retried_once(piece: Event, waits: l
 
 async def test_a_cut_after_text_counts_against_max_retries(waits: list[float]) -> None:
     tries = Tries([Text("half"), IncompleteAnswer("cut")])
-    await failed(tries, PROFILE.with_(max_retries=0), shown=())
+    await failed(tries, PROFILE.replace_set(max_retries=0), shown=())
     assert tries.made == 1
     tries = Tries(*[[BusyError("")]] * 3, [Text("a"), IncompleteAnswer("cut")])
     await failed(tries, shown=())

@@ -8,7 +8,7 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.pipeline.retry import retrying
+from easyllm_cli.pipeline.retry import stream_with_retries
 from tests.support.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
 
 __all__ = ["recorded_waits"]
@@ -28,7 +28,7 @@ def bounds(profile: Profile) -> Iterator[float]:
 async def test_waits_are_full_jitter_below_a_growing_bound(
     changes: dict[str, float], waits: list[float]
 ) -> None:
-    profile = PROFILE.with_(max_retries=6, max_retry_delay=20.0, retry_budget=1e9, **changes)
+    profile = PROFILE.replace_set(max_retries=6, max_retry_delay=20.0, retry_budget=1e9, **changes)
     reached = [0.0] * 6
     for seed in range(60):
         random.seed(seed)
@@ -80,7 +80,7 @@ async def test_a_delay_over_the_budget_fails_at_once(waits: list[float]) -> None
 
 
 async def test_our_own_waits_stay_in_the_budget(waits: list[float]) -> None:
-    profile = PROFILE.with_(max_retries=100, retry_budget=3.0)
+    profile = PROFILE.replace_set(max_retries=100, retry_budget=3.0)
     error = await failed(Tries([BusyError("busy")]), profile)
     assert sum(waits) <= 3.0
     assert "retry_budget" in error.hint
@@ -88,7 +88,7 @@ async def test_our_own_waits_stay_in_the_budget(waits: list[float]) -> None:
 
 async def test_the_attempt_is_closed_when_nobody_listens_any_more(waits: list[float]) -> None:
     tries = Tries([Text("a"), Text("b")])
-    stream = retrying(tries, PROFILE, BOTH)
+    stream = stream_with_retries(tries, PROFILE, BOTH)
     await anext(stream)
     assert tries.open == 1
     await stream.aclose()

@@ -6,7 +6,7 @@ import pytest
 
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 from tests.support.decoding import delta, ended, said
 
@@ -21,7 +21,7 @@ def gemini(*parts: Json, whole: bool = False) -> str:
     sets = [parts] if whole else [(part,) for part in parts]
     for some in sets:
         frame = {"candidates": [{"content": {"parts": [*some]}, "finishReason": "STOP"}]}
-        for event in decoder.read(frame, BODY if whole else ""):
+        for event in decoder.read(frame, BODY_EVENT if whole else ""):
             gathered.feed(event)
     text: str = gathered.completion()["text"]
     return text
@@ -69,4 +69,4 @@ def test_responses_code_interpreter_is_told_once() -> None:
 
 def test_responses_code_without_outputs() -> None:
     body = ended("completed", interpreter(outputs=None))["response"]
-    assert said([body], BODY)[1] == "```python\nprint(6*7)\n```\n\n"
+    assert said([body], BODY_EVENT)[1] == "```python\nprint(6*7)\n```\n\n"

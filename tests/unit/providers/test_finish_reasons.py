@@ -12,7 +12,7 @@ from easyllm_cli.providers.decoder import Decoder
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.providers.ollama import OllamaDecoder
 from easyllm_cli.providers.openai.chat_decoder import ChatDecoder
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 
 STOP = (
@@ -93,7 +93,7 @@ def test_a_word_that_says_nothing_is_no_end(protocol: Any, word: str | None) -> 
 @pytest.mark.parametrize("word", NOTHING)
 def test_a_whole_body_needs_no_word(word: str | None) -> None:
     body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": word}]}
-    done = completed(ChatDecoder(False), [body], BODY)
+    done = completed(ChatDecoder(False), [body], BODY_EVENT)
     assert (done["text"], done["finish_reason"], done["complete"]) == ("Hello", None, True)
 
 

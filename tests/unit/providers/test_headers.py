@@ -12,9 +12,9 @@ from easyllm_cli.errors import ConfigError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import BaseLLMProvider
-from easyllm_cli.transport import carrier_for
+from easyllm_cli.transport import transport_for
 from easyllm_cli.transport.base import Request
-from easyllm_cli.transport.timeouts import Patience
+from easyllm_cli.transport.timeouts import ResponseTimer
 from tests.support.binary import Easyllm, only, said
 from tests.support.profile_files import A, read
 from tests.support.standins.script import scripted
@@ -98,11 +98,11 @@ def test_a_wrong_header_is_found_where_it_stands_in_the_file(path: Path) -> None
         quoted = "".join(f"\\u{ord(char):04x}" for char in header)
         profiles = read(path, A + f'[profiles.a.headers]\n"{quoted}" = "v"\n')
         with pytest.raises(ConfigError) as caught:
-            profiles.named("a")
+            profiles.resolve_profile("a")
         assert caught.value.where.startswith(f"{path}:")
     for setting in ("organization", "project"):
         with pytest.raises(ConfigError, match=f"{setting} holds characters"):
-            read(path, A + f'{setting} = "a\\r\\nb"\n').named("a")
+            read(path, A + f'{setting} = "a\\r\\nb"\n').resolve_profile("a")
 
 
 @pytest.mark.parametrize("config", [{"headers": {1: "v"}}, {"headers": {"a b": "v"}}])
@@ -129,10 +129,10 @@ def test_a_header_that_the_client_refuses_is_no_network_failure(
 
     async def send(url: str) -> None:
         profile = Profile(provider="openai", transport=transport)
-        carrier = carrier_for(profile, Endpoint(url), "openai")
+        carrier = transport_for(profile, Endpoint(url), "openai")
         request = Request("POST", f"{url}/chat/completions", dict(headers), {"model": "m"})
         try:
-            async with carrier.open(request, Patience(10.0, 10.0)):
+            async with carrier.open(request, ResponseTimer(10.0, 10.0)):
                 pass
         finally:
             await carrier.aclose()

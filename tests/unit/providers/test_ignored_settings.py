@@ -12,9 +12,9 @@ from easyllm_cli import LLMService, Message, OpenAIProvider, Profile
 from easyllm_cli.errors import ConfigError, UsageError
 from easyllm_cli.events import Note
 from easyllm_cli.images import Image
-from easyllm_cli.messages import with_instruction
+from easyllm_cli.messages import with_system_instruction
 from easyllm_cli.pipeline.collector import collect
-from easyllm_cli.providers.ignored_settings import refuse_options
+from easyllm_cli.providers.ignored_settings import refuse_unsupported_options
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.asking import Json, answer, asked_of, events, messages, opened
 from tests.support.binary import Easyllm, only
@@ -63,7 +63,7 @@ CALLED: list[Json] = [
 @pytest.mark.parametrize("options", CALLED, ids=str)
 def test_tools_that_the_model_calls_are_refused(options: Json) -> None:
     with pytest.raises(UsageError) as caught:
-        refuse_options(options)
+        refuse_unsupported_options(options)
     assert str(caught.value) == "tools are not supported: leave `tools` out of the options"
 
 
@@ -89,7 +89,7 @@ PLAIN: list[Json] = [
 
 @pytest.mark.parametrize("options", PLAIN, ids=str)
 def test_tools_that_the_provider_runs_itself_are_sent(options: Json) -> None:
-    refuse_options(options)
+    refuse_unsupported_options(options)
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -190,11 +190,11 @@ async def test_a_field_goes_out_or_is_refused(bench: Bench, field: str, message:
 
 async def test_openais_own_host_takes_its_own_fields() -> None:
     provider = OpenAIProvider(Profile(provider="openai", model="gpt-4o"))
-    await provider._asked([{"role": "user", "content": "hi", "name": "ada"}])
+    await provider._build_messages([{"role": "user", "content": "hi", "name": "ada"}])
     for field in ("reasoning_content", "cache_control"):
         message = next(message for name, message in FIELDS if name == field)
         with pytest.raises(UsageError, match="openai has no place for"):
-            await provider._asked([message])
+            await provider._build_messages([message])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ async def test_auto_detail_is_taken_by_every_protocol(bench: Bench) -> None:
 
 def test_an_instruction_leaves_the_system_prompts_fields() -> None:
     system = Message.of({"role": "system", "content": "Be brief.", "name": "boss"})
-    [made, _] = with_instruction([system, Message("user", ("hi",))], "Think.")
+    [made, _] = with_system_instruction([system, Message("user", ("hi",))], "Think.")
     assert (made.text, made.fields) == ("Be brief.\n\nThink.", {"name": "boss"})
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.config.endpoints import endpoint_of
+from easyllm_cli.config.endpoints import resolve_endpoint
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import UsageError
-from easyllm_cli.image_header import sniff
+from easyllm_cli.image_header import sniff_media_type
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.image_inputs import refuse_other_kinds
+from easyllm_cli.providers.image_inputs import refuse_unsupported_images
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.binary import Easyllm, only
 from tests.support.picture_files import HEIC, heif
@@ -49,7 +49,7 @@ GATEWAY = "http://127.0.0.1:9/v1"
     ],
 )
 def test_a_heif_is_told_by_its_brands(data: bytes, kind: str | None) -> None:
-    assert sniff(data) == kind
+    assert sniff_media_type(data) == kind
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def taken(provider: str, model: str = "m", endpoint: str | None = None) -> set[s
     for kind, data in KINDS.items():
         asked = [Message("user", ("hi", Image.of_bytes(data, f"a.{kind}")))]
         try:
-            refuse_other_kinds(asked, endpoint_of(profile), provider, model)
+            refuse_unsupported_images(asked, resolve_endpoint(profile), provider, model)
             made.add(kind)
         except UsageError:
             continue
@@ -86,9 +86,9 @@ def taken(provider: str, model: str = "m", endpoint: str | None = None) -> set[s
 
 def test_the_refusal_names_who_what_and_how() -> None:
     asked = [Message("user", ("hi", Image.of_bytes(HEIC, "a.heic")))]
-    at = endpoint_of(Profile.of({"provider": "openai", "endpoint": "https://api.x.ai/v1"}))
+    at = resolve_endpoint(Profile.of({"provider": "openai", "endpoint": "https://api.x.ai/v1"}))
     with pytest.raises(UsageError) as caught:
-        refuse_other_kinds(asked, at, "openai", "grok-4")
+        refuse_unsupported_images(asked, at, "openai", "grok-4")
     assert str(caught.value) == (
         "api.x.ai takes no image/heic (a.heic): convert the picture to PNG or JPEG"
     )

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.events import Note
-from easyllm_cli.image_header import orientation
+from easyllm_cli.image_header import read_orientation
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
-from easyllm_cli.providers.image_inputs import with_bytes
+from easyllm_cli.providers.image_inputs import with_image_bytes
 from easyllm_cli.transport import image_download
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.asking import opened
@@ -36,9 +36,9 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("kind", [3, 4], ids=["short", "long"])
 def test_orientation(form: str, order: str, kind: int) -> None:
     for number in range(1, 9):
-        assert orientation(FORMS[form](exif(number, order, kind))) == number
+        assert read_orientation(FORMS[form](exif(number, order, kind))) == number
     for number in (0, 9, 300):
-        assert orientation(FORMS[form](exif(number, order, kind))) == 1
+        assert read_orientation(FORMS[form](exif(number, order, kind))) == 1
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_orientation(form: str, order: str, kind: int) -> None:
     ids=range(11),
 )  # fmt: skip
 def test_no_orientation(data: bytes) -> None:
-    assert orientation(data) == 1
+    assert read_orientation(data) == 1
 
 
 @given(st.sampled_from(sorted(FORMS)), st.data())
@@ -62,7 +62,7 @@ def test_any_damage_is_read_to_an_end(form: str, data: st.DataObject) -> None:
     whole = bytearray(FORMS[form](exif(6)))
     for _ in range(data.draw(st.integers(0, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    assert 1 <= orientation(bytes(whole[: data.draw(st.integers(0, len(whole)))])) <= 8
+    assert 1 <= read_orientation(bytes(whole[: data.draw(st.integers(0, len(whole)))])) <= 8
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
@@ -116,11 +116,11 @@ async def test_a_photo_that_was_fetched(tmp_path: Path, monkeypatch: pytest.Monk
     async def guard(url: str) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(image_download, "public_addresses", guard)
+    monkeypatch.setattr(image_download, "resolve_public_addresses", guard)
     with serving(tmp_path) as site:
         photo = Image.of(f"{site.url}/photo.jpg")
         kinds = ("image/jpeg",)
         asked = [Message("user", (photo, Image.of_bytes(jpeg(exif(6)), "mine")))]
-        _, notes = await with_bytes(asked, kinds, site.profile, "Ollama")
+        _, notes = await with_image_bytes(asked, kinds, site.profile, "Ollama")
     assert len(notes) == 1, "what came with the question has been told"
     assert notes[0].startswith(f"{site.url}/photo.jpg is stored on its side")

@@ -7,7 +7,7 @@ import pytest
 
 import easyllm_cli.providers
 from easyllm_cli import ConfigError, LLMService
-from easyllm_cli.errors import EXTRAS, not_installed
+from easyllm_cli.errors import EXTRAS, missing_package_error
 from easyllm_cli.providers import ADAPTERS, provider_class
 from easyllm_cli.vendors import VENDORS, Vendor
 from tests.support import ROOT
@@ -60,9 +60,9 @@ def test_another_failure_is_not_taken_for_it(
 
 
 def test_only_a_package_that_is_missing_counts() -> None:
-    assert not_installed(ModuleNotFoundError("no", name="litellm.types")) is not None
-    assert not_installed(ImportError("cannot import name", name="litellm")) is None
-    assert not_installed(ModuleNotFoundError("no", name="litellm_proxy")) is None
+    assert missing_package_error(ModuleNotFoundError("no", name="litellm.types")) is not None
+    assert missing_package_error(ImportError("cannot import name", name="litellm")) is None
+    assert missing_package_error(ModuleNotFoundError("no", name="litellm_proxy")) is None
 
 
 def test_every_extra_that_is_named_is_one_of_ours() -> None:

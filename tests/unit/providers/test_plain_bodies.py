@@ -13,16 +13,18 @@ from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.providers.ollama import OllamaDecoder
 from easyllm_cli.providers.openai.chat_decoder import ChatDecoder
 from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 
 CALL = {"function": {"name": "f", "arguments": "{}"}}
 BROKE = {"code": 503, "message": "it broke"}
 
 
-def read(decoder: type[Decoder], *bodies: Json, event: str = BODY) -> tuple[Completion, list[str]]:
+def read(
+    decoder: type[Decoder], *bodies: Json, event: str = BODY_EVENT
+) -> tuple[Completion, list[str]]:
     """The answer in a body (or frames of a stream), and the notes about it."""
-    reader = decoder(event != BODY)
+    reader = decoder(event != BODY_EVENT)
     came = [one for body in bodies for one in reader.read(body, event)]
     came += reader.end(started=True)
     gathered = Collector()

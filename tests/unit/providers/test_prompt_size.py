@@ -4,7 +4,7 @@ import pytest
 
 from easyllm_cli.errors import TooLargeError
 from easyllm_cli.messages import Message
-from easyllm_cli.providers.prompt_size import cannot_hold
+from easyllm_cli.providers.prompt_size import is_token_count_too_low
 from tests.support.adapters import HTTP, NATIVE
 from tests.support.asking import bodies, events, failure, notes, openai, profile
 from tests.support.standins.ollama import OllamaServer
@@ -90,4 +90,4 @@ async def test_other_protocols_tell_it_too() -> None:
     ],
 )
 def test_how_few_tokens_can_hold_a_text(text: str, tokens: int, wrong: bool) -> None:
-    assert cannot_hold(tokens, [Message("user", (text,))]) is wrong
+    assert is_token_count_too_low(tokens, [Message("user", (text,))]) is wrong

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
-from easyllm_cli.config.profile import KEYS
-from easyllm_cli.providers.provider_cache import MOST, identity_of
+from easyllm_cli.config.profile import SETTING_FIELDS
+from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP, profile_cache_key
 from tests.support.asking import messages
 from tests.support.binary import wait_until
 from tests.support.standins.gemini import GeminiServer
@@ -48,34 +48,36 @@ def clients() -> set[int]:
 
 
 def test_every_key_is_tried() -> None:
-    assert set(OTHERS) == set(KEYS)
+    assert set(OTHERS) == set(SETTING_FIELDS)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SETTING_FIELDS)
 def test_each_key_makes_another_identity(key: str) -> None:
     asked = Profile.of(BASE)
-    assert identity_of(asked) == identity_of(Profile.of(BASE))
-    assert identity_of(Profile.of(BASE | {key: OTHERS[key]})) != identity_of(asked)
+    assert profile_cache_key(asked) == profile_cache_key(Profile.of(BASE))
+    assert profile_cache_key(Profile.of(BASE | {key: OTHERS[key]})) != profile_cache_key(asked)
 
 
 def test_the_order_of_keys_makes_no_other_identity() -> None:
     one = {"options": {"a": 1, "b": {"c": 2, "d": 3}}, **BASE}
     other = {**dict(reversed(BASE.items())), "options": {"b": {"d": 3, "c": 2}, "a": 1}}
-    assert identity_of(Profile.of(one)) == identity_of(Profile.of(other))
+    assert profile_cache_key(Profile.of(one)) == profile_cache_key(Profile.of(other))
 
 
 def test_an_identity_holds_no_key() -> None:
-    identities = {identity_of(Profile.of(BASE | {"api_key": f"sk-secret-{n}"})) for n in range(3)}
+    identities = {
+        profile_cache_key(Profile.of(BASE | {"api_key": f"sk-secret-{n}"})) for n in range(3)
+    }
     assert len(identities) == 3
     assert not any("sk-secret" in identity for identity in identities)
 
 
 def test_the_address_that_the_environment_names_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Profile.of({"provider": "openai"})
-    before = identity_of(asked)
+    before = profile_cache_key(asked)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:10/v1")
-    assert identity_of(asked) != before
-    assert identity_of(Profile.of(BASE)) == identity_of(Profile.of(BASE))
+    assert profile_cache_key(asked) != before
+    assert profile_cache_key(Profile.of(BASE)) == profile_cache_key(Profile.of(BASE))
 
 
 async def test_two_keys_never_share_a_client() -> None:
@@ -159,11 +161,11 @@ async def test_the_cache_is_bounded() -> None:
     before = clients()
     with StandIn(OpenAIServer().handle) as server:
         async with LLMService() as service:
-            for seed in range(MOST + 20):
+            for seed in range(MAX_PROVIDERS_PER_LOOP + 20):
                 await service.chat(config(server, seed=seed), messages())
                 await service.chat(config(server), messages())  # used again and again: kept
-            assert len(clients() - before) <= MOST
-            assert server.connections <= MOST + 1
+            assert len(clients() - before) <= MAX_PROVIDERS_PER_LOOP
+            assert server.connections <= MAX_PROVIDERS_PER_LOOP + 1
 
 
 async def test_a_model_that_was_chosen_is_chosen_anew() -> None:

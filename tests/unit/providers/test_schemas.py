@@ -30,7 +30,7 @@ async def body_of(asked: Profile, messages: list[Message]) -> Json:
 async def test_chat_completions(provider: str) -> None:
     asked = Profile.of({"provider": provider, "model": "m"})
     plain = await body_of(asked, SYSTEM)
-    body = await body_of(asked.with_(schema=STRICT), SYSTEM)
+    body = await body_of(asked.replace_set(schema=STRICT), SYSTEM)
     sent = body.pop("response_format")
     if VENDORS[provider].takes_schema:
         named = {"name": "answer", "schema": STRICT, "strict": True}
@@ -53,7 +53,7 @@ def test_only_deepseek_takes_no_schema() -> None:
 
 
 async def test_ollama() -> None:
-    body = await body_of(profile("ollama", "http://127.0.0.1:9").with_(schema=PERSON), SYSTEM)
+    body = await body_of(profile("ollama", "http://127.0.0.1:9").replace_set(schema=PERSON), SYSTEM)
     assert body["format"] == PERSON
     assert "options" not in body
 
@@ -90,7 +90,7 @@ async def test_strict_needs_an_object_at_the_top() -> None:
     asked = Profile.of({"provider": "openai", "model": "m"})
     for schema in (IN_AN_ARRAY, {"anyOf": [STRICT]}):
         assert is_strict(schema)
-        sent = (await body_of(asked.with_(schema=schema), SYSTEM))["response_format"]
+        sent = (await body_of(asked.replace_set(schema=schema), SYSTEM))["response_format"]
         assert sent["json_schema"]["strict"] is False
 
 
@@ -134,7 +134,7 @@ async def test_a_refused_schema_is_an_error_and_not_left_out(
     provider: str, script: Script, option: str
 ) -> None:
     with StandIn(scripted(script, HELLO)) as server:
-        asked = profile(provider, server.url).with_(schema=STRICT)
+        asked = profile(provider, server.url).replace_set(schema=STRICT)
         error = await failure(RefusedError, asked)
         assert len(server.requests) == 1
     assert error.exit_code == 4
@@ -147,19 +147,19 @@ async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
         "param": "text.format.schema",
     }
     with StandIn(scripted(refusal(400, words))) as server:
-        asked = openai(server, api="responses").with_(schema=STRICT)
+        asked = openai(server, api="responses").replace_set(schema=STRICT)
         error = await failure(RefusedError, asked)
     option = """text='{"format": {"type": "json_object"}}'"""
     assert f"-o {option} asks for JSON alone" in error.hint
     own = Profile.of({"text": {"format": {"type": "json_object"}}})
-    followed = asked.with_(options=own.options)
+    followed = asked.replace_set(options=own.options)
     assert (await body_of(followed, SYSTEM))["text"] == {"format": {"type": "json_object"}}
 
 
 async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
     """The request is repeated without what nobody asked for; the schema stays in it."""
     with StandIn(scripted(refusal(400, {"message": "no"}), HELLO)) as server:
-        asked = openai(server, send_defaults=True).with_(schema=STRICT)
+        asked = openai(server, send_defaults=True).replace_set(schema=STRICT)
         assert (await answer(asked))["text"] == "Hello"
         first, second = (request.json for request in server.requests)
     assert "temperature" in first
@@ -170,9 +170,9 @@ async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
 async def test_an_option_of_the_users_wins() -> None:
     own = {"type": "json_object"}
     asked = Profile.of({"provider": "openai", "model": "m", "options": {"response_format": own}})
-    assert (await body_of(asked.with_(schema=STRICT), SYSTEM))["response_format"] == own
+    assert (await body_of(asked.replace_set(schema=STRICT), SYSTEM))["response_format"] == own
     native = ndjson({"message": {"content": "{}"}, "done": True, "done_reason": "stop"})
     with StandIn(scripted(Script(native, content_type="application/x-ndjson"))) as server:
-        asked = profile("ollama", server.url, options={"format": "json"}).with_(schema=STRICT)
+        asked = profile("ollama", server.url, options={"format": "json"}).replace_set(schema=STRICT)
         await answer(asked)
         assert server.requests[0].json["format"] == "json"

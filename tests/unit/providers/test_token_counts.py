@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from easyllm_cli.events import Usage
-from easyllm_cli.providers.gemini.decoder import usage_of as google_usage
+from easyllm_cli.providers.gemini.decoder import parse_gemini_usage as google_usage
 from easyllm_cli.providers.ollama import OllamaDecoder
-from easyllm_cli.providers.openai.chat_decoder import ChatDecoder, usage_of
+from easyllm_cli.providers.openai.chat_decoder import ChatDecoder, parse_openai_usage
 from tests.support.asking import Json
 
 THOUGHT: Json = {"completion_tokens_details": {"reasoning_tokens": 300}}
@@ -28,7 +28,7 @@ def counts(prompt: int | None, completion: int | None, total: int | None) -> Jso
       "output_tokens_details": {"reasoning_tokens": 300}}, 302),
 ])  # fmt: skip
 def test_reasoning_is_among_the_answer_s_tokens(usage: Json, completion: int | None) -> None:
-    assert usage_of(usage).completion_tokens == completion
+    assert parse_openai_usage(usage).completion_tokens == completion
 
 
 @pytest.mark.parametrize(("usage", "made"), [
@@ -39,7 +39,7 @@ def test_reasoning_is_among_the_answer_s_tokens(usage: Json, completion: int | N
     ({"prompt_tokens": 3.0, "completion_tokens": 4.5}, Usage(3)),
 ])  # fmt: skip
 def test_counts_by_other_names(usage: Json, made: Usage) -> None:
-    assert usage_of(usage) == made
+    assert parse_openai_usage(usage) == made
 
 
 @pytest.mark.parametrize("place", [

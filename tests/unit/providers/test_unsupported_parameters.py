@@ -2,7 +2,7 @@
 
 import pytest
 
-from easyllm_cli.config.profile import DEFAULTS, Profile
+from easyllm_cli.config.profile import DEFAULT_SAMPLING, Profile
 from easyllm_cli.errors import RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
@@ -44,7 +44,7 @@ async def test_soft_defaults_are_sent_and_kept_where_they_are_taken() -> None:
     with StandIn(OpenAIServer().handle) as server:
         assert notes(await events(openai(server, model="gpt-4o", send_defaults=True))) == []
         assert len(server.requests) == 1
-        assert {key: bodies(server)[0][key] for key in DEFAULTS} == DEFAULTS
+        assert {key: bodies(server)[0][key] for key in DEFAULT_SAMPLING} == DEFAULT_SAMPLING
 
 
 @every_adapter
@@ -87,7 +87,7 @@ async def test_refused_without_the_defaults_too_is_an_error() -> None:
     with StandIn(picky.handle) as server:
         await failure(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
         assert len(server.requests) == 2
-        assert not set(DEFAULTS) & set(bodies(server)[1])
+        assert not set(DEFAULT_SAMPLING) & set(bodies(server)[1])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ async def test_refused_without_the_defaults_too_is_an_error() -> None:
 )
 def test_soft_defaults_by_family_on_openais_own_host(model: str, sent: set[str]) -> None:
     asked = {"provider": "openai", "model": model, "api_key": KEY, "send_defaults": True}
-    assert official_body(asked) & {*DEFAULTS, "max_completion_tokens"} == sent
+    assert official_body(asked) & {*DEFAULT_SAMPLING, "max_completion_tokens"} == sent
 
 
 def test_soft_defaults_make_room_for_effort() -> None:

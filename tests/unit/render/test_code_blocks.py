@@ -3,7 +3,7 @@
 import pytest
 
 from easyllm_cli.errors import IncompleteAnswer
-from easyllm_cli.render.code_blocks import code_blocks
+from easyllm_cli.render.code_blocks import extract_code_blocks
 
 CASES = {
     "plain": ("Do:\n\n```sh\nls -l\n```\nthat is all", "ls -l\n"),
@@ -55,15 +55,15 @@ NO_CODE = [
 @pytest.mark.parametrize("name", CASES)
 def test_first(name: str) -> None:
     text, code = CASES[name]
-    assert code_blocks(text, every=False) == code
+    assert extract_code_blocks(text, all_blocks=False) == code
 
 
 def test_every() -> None:
     text = "A:\n```sh\na\n```\nB:\n\n~~~\nb\n~~~\n\n- C:\n  ```\n  c\n  ```\n\n```\n```\n"
-    assert code_blocks(text, every=True) == "a\nb\nc\n"
-    assert code_blocks(text, every=False) == "a\n"
+    assert extract_code_blocks(text, all_blocks=True) == "a\nb\nc\n"
+    assert extract_code_blocks(text, all_blocks=False) == "a\n"
     text = "```\n```\nA: ```sh\na```\nB:\n> ```sh\n> b\n> ```\n\n```\n \n```\n```py\nc\n```"
-    assert code_blocks(text, every=True) == "a\nb\nc\n"
+    assert extract_code_blocks(text, all_blocks=True) == "a\nb\nc\n"
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -72,10 +72,10 @@ def test_every() -> None:
 )
 def test_none(text: str, every: bool) -> None:
     with pytest.raises(IncompleteAnswer) as raised:
-        code_blocks(text, every)
+        extract_code_blocks(text, every)
     assert not raised.value.retryable
 
 
 def test_a_block_that_never_closes() -> None:
     """What the model forgot; one that was cut has failed before."""
-    assert code_blocks("```sh\nls\n", every=False).rstrip("\n") == "ls"
+    assert extract_code_blocks("```sh\nls\n", all_blocks=False).rstrip("\n") == "ls"

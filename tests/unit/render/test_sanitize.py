@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.render.sanitize import Neutraliser, neutral
-from easyllm_cli.render.tables import visible
+from easyllm_cli.render.sanitize import Sanitizer, sanitize_text
+from easyllm_cli.render.tables import escape_invisible
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 # RENDER §5: what rich lets through to a terminal, and what it does not.
@@ -37,17 +37,17 @@ def harmless(text: str) -> bool:
 
 
 def in_pieces(pieces: Iterable[str]) -> str:
-    neutraliser = Neutraliser()
+    neutraliser = Sanitizer()
     return "".join([*map(neutraliser.feed, pieces), neutraliser.end()])
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_promise_62_no_payload_gets_through_at_any_split(payload: str) -> None:
-    whole = neutral(payload)
+    whole = sanitize_text(payload)
     assert harmless(whole)
     assert in_pieces(payload) == whole
     for at in range(len(payload) + 1):
-        neutraliser = Neutraliser()
+        neutraliser = Sanitizer()
         first, second = neutraliser.feed(payload[:at]), neutraliser.feed(payload[at:])
         rest = neutraliser.end()
         assert harmless(first)
@@ -67,16 +67,16 @@ def test_promise_62_payloads_split_at_every_byte(payload: str) -> None:
 @given(text=texts, cuts=st.lists(st.integers(0, 60), max_size=8))
 def test_any_text_at_any_split_is_harmless_and_the_same(text: str, cuts: list[int]) -> None:
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    whole = neutral(text)
+    whole = sanitize_text(text)
     assert harmless(whole)
     assert in_pieces(text[start:end] for start, end in pairwise(edges)) == whole
     assert in_pieces(text) == whole
-    assert neutral(whole) == whole
+    assert sanitize_text(whole) == whole
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"])))
 def test_ordinary_text_is_untouched(text: str) -> None:
-    assert neutral(text) == text
+    assert sanitize_text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_ordinary_text_is_untouched(text: str) -> None:
     ids=ascii,
 )  # fmt: skip
 def test_what_each_becomes(text: str, shown: str) -> None:
-    assert neutral(text) == shown
+    assert sanitize_text(text) == shown
     assert in_pieces(text) == shown
     assert in_pieces(["", *text, ""]) == shown
 
 
 def test_a_held_return_does_not_hold_back_the_text_before_it() -> None:
-    neutraliser = Neutraliser()
+    neutraliser = Sanitizer()
     assert neutraliser.feed("progress\r") == "progress"
     assert neutraliser.feed("\nnext") == "\nnext"
     assert neutraliser.end() == ""
@@ -109,5 +109,5 @@ def test_a_held_return_does_not_hold_back_the_text_before_it() -> None:
     "char", ["\u200b", "\u200d", "\u2060", "\xad", "\ufeff", "\u200e", "\U000e0041"], ids=ascii
 )
 def test_in_a_name_no_character_is_unseen(char: str) -> None:
-    assert visible(f"gpt-{char}5") == f"gpt-<U+{ord(char):04X}>5"
-    assert visible("gpt-5 é日\x1b") == "gpt-5 é日␛"
+    assert escape_invisible(f"gpt-{char}5") == f"gpt-<U+{ord(char):04X}>5"
+    assert escape_invisible("gpt-5 é日\x1b") == "gpt-5 é日␛"

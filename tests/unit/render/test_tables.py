@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from easyllm_cli.events import Model
-from easyllm_cli.render.spans import cells, plain
-from easyllm_cli.render.tables import price, table
+from easyllm_cli.render.spans import row_width, text_from_row
+from easyllm_cli.render.tables import format_price, lay_out_models
 from tests.support.binary import Easyllm, only
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.reply import Reply
@@ -22,7 +22,7 @@ MODELS = [
 
 
 def text(width: int, models: list[Model] = MODELS) -> list[str]:
-    return [plain(row) for row in table(models, width)]
+    return [text_from_row(row) for row in lay_out_models(models, width)]
 
 
 def test_what_it_looks_like() -> None:
@@ -38,14 +38,14 @@ def test_what_it_looks_like() -> None:
 @pytest.mark.parametrize("width", [58, 60, 80, 100])
 def test_a_table_fits_and_loses_nothing(width: int) -> None:
     rows = text(width)
-    assert all(cells(row) <= width for row in table(MODELS, width))
+    assert all(row_width(row) <= width for row in lay_out_models(MODELS, width))
     names = "".join(row[: rows[1].index(" ")].strip() for row in rows)
     assert all(model.id in names for model in MODELS)
 
 
 @pytest.mark.parametrize("width", [4, 10, 20, 40])
 def test_a_small_list_where_a_table_has_no_room(width: int) -> None:
-    assert all(cells(row) <= width for row in table(MODELS, width))
+    assert all(row_width(row) <= width for row in lay_out_models(MODELS, width))
     assert "".join(text(width)).replace(" ", "") == (
         "model:vendor/thinkercontext:131,072vision:noreasoning:yes$/Min:0.55$/Mout:2.19"
         "model:vendor/a-name-that-is-rather-long-for-modelscontext:8,192vision:yes"
@@ -59,7 +59,7 @@ def test_columns_that_say_nothing_are_left_out() -> None:
 
 def test_a_price_below_a_dime_keeps_its_digits() -> None:
     prices = (None, 0.0, 0.0375, 0.099, 0.1, 12.5)
-    assert [price(one) for one in prices] == ["", "0.00", "0.037", "0.099", "0.10", "12.50"]
+    assert [format_price(one) for one in prices] == ["", "0.00", "0.037", "0.099", "0.10", "12.50"]
 
 
 def test_wide_names_stand_in_line() -> None:

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from easyllm_cli.errors import MalformedAnswer
 from easyllm_cli.transport.framing import (
-    BODY,
+    BODY_EVENT,
     NDJSON,
     Frame,
     Framing,
-    Lines,
+    LineSplitter,
     ServerSentEvents,
-    Whole,
+    WholeBody,
 )
 
-KINDS = [ServerSentEvents, NDJSON, Whole]
+KINDS = [ServerSentEvents, NDJSON, WholeBody]
 TOKENS = [
     b"\n", b"\r", b"\r\n", b"\n\n", b"data:", b"data: ", b"data", b"event: ping", b"event:", b":",
     b": keep-alive", b"id: 7", b"retry: 9", b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\xbf", b"a", b" ",
@@ -35,13 +35,13 @@ def frames(framing: Framing, pieces: Iterable[bytes]) -> list[Frame]:
     return found + framing.end()
 
 
-def feed_all(framing: Lines | Framing, pieces: Iterable[bytes]) -> None:
+def feed_all(framing: LineSplitter | Framing, pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         framing.feed(piece)
 
 
 def lines(pieces: Iterable[bytes]) -> list[bytes]:
-    splitter = Lines()
+    splitter = LineSplitter()
     found = [line for piece in pieces for line in splitter.feed(piece)]
     return [*found, splitter.end()]
 
@@ -147,20 +147,20 @@ def test_a_line_of_one_megabyte_byte_by_byte_is_linear(kind: Callable[[], Framin
     assert found[0].data.endswith(b"x" * (1 << 20))
 
 
-@pytest.mark.parametrize("kind", [Lines, ServerSentEvents, NDJSON])
-def test_a_line_up_to_the_cap_is_taken(kind: Callable[..., Lines | Framing]) -> None:
-    framing = kind(cap=32)
+@pytest.mark.parametrize("kind", [LineSplitter, ServerSentEvents, NDJSON])
+def test_a_line_up_to_the_cap_is_taken(kind: Callable[..., LineSplitter | Framing]) -> None:
+    framing = kind(max_bytes=32)
     assert len(framing.feed(b"data: " + b"x" * 26 + b"\n\n")) >= 1
     assert len(framing.feed(b"data: " + b"x" * 26 + b"\n\n")) >= 1
 
 
-@pytest.mark.parametrize("kind", [Lines, ServerSentEvents, NDJSON])
+@pytest.mark.parametrize("kind", [LineSplitter, ServerSentEvents, NDJSON])
 @pytest.mark.parametrize("before", [b"", b"a\n", b"data: y\n\n"])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_line_past_the_cap_is_refused_at_any_split(
-    kind: Callable[..., Lines | Framing], before: bytes, size: int
+    kind: Callable[..., LineSplitter | Framing], before: bytes, size: int
 ) -> None:
-    framing = kind(cap=32)
+    framing = kind(max_bytes=32)
     body = before + b"data: " + b"x" * 60 + b"\n\n"
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     with pytest.raises(MalformedAnswer, match="longer than"):
@@ -168,25 +168,25 @@ def test_a_line_past_the_cap_is_refused_at_any_split(
 
 
 def test_a_line_without_an_end_is_refused_before_it_is_whole() -> None:
-    framing = ServerSentEvents(cap=1000)
+    framing = ServerSentEvents(max_bytes=1000)
     with pytest.raises(MalformedAnswer, match="line longer"):
         feed_all(framing, [b"x" * 100] * 12)
 
 
 def test_a_frame_of_many_short_lines_has_a_cap_too() -> None:
-    framing = ServerSentEvents(cap=32)
+    framing = ServerSentEvents(max_bytes=32)
     with pytest.raises(MalformedAnswer, match="frame longer"):
         feed_all(framing, [b"data: 12345678\n"] * 5)
 
 
 def test_a_frame_of_lines_with_nothing_in_them_has_a_cap_too() -> None:
-    framing = ServerSentEvents(cap=32)
-    assert frames(ServerSentEvents(cap=32), [b"data:\n"] * 3 + [b"\n"]) == [Frame(b"\n\n")]
+    framing = ServerSentEvents(max_bytes=32)
+    assert frames(ServerSentEvents(max_bytes=32), [b"data:\n"] * 3 + [b"\n"]) == [Frame(b"\n\n")]
     with pytest.raises(MalformedAnswer, match="frame longer"):
         feed_all(framing, [b"data:\n"] * 40)
 
 
-@pytest.mark.parametrize("kind", [ServerSentEvents, NDJSON, Whole])
+@pytest.mark.parametrize("kind", [ServerSentEvents, NDJSON, WholeBody])
 def test_a_long_line_in_small_pieces_takes_no_more_than_its_bytes(
     kind: Callable[[], Framing],
 ) -> None:
@@ -202,9 +202,9 @@ def test_a_long_line_in_small_pieces_takes_no_more_than_its_bytes(
 
 
 def test_whole_is_one_frame_and_has_a_cap() -> None:
-    assert frames(Whole(), [b'{"a"', b": 1}"]) == [Frame(b'{"a": 1}', BODY)]
-    assert frames(Whole(), [b"", b" \n"]) == []
-    framing = Whole(cap=10)
+    assert frames(WholeBody(), [b'{"a"', b": 1}"]) == [Frame(b'{"a": 1}', BODY_EVENT)]
+    assert frames(WholeBody(), [b"", b" \n"]) == []
+    framing = WholeBody(max_bytes=10)
     framing.feed(b"x" * 10)
     with pytest.raises(MalformedAnswer, match="body is longer"):
         framing.feed(b"x")

@@ -22,19 +22,19 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """This machine stands for a public one; every other address meets the real guard."""
-    real = image_download.public_addresses
+    real = image_download.resolve_public_addresses
     seen: list[str] = []
 
     async def guard(url: str) -> list[str]:
         seen.append(url)
         return ["127.0.0.1"] if url.startswith("https://127.0.0.1:") else await real(url)
 
-    monkeypatch.setattr(image_download, "public_addresses", guard)
+    monkeypatch.setattr(image_download, "resolve_public_addresses", guard)
     return seen
 
 
 async def test_fetched_through_a_redirect(site: Site, looked_at: list[str]) -> None:
-    image = await image_download.fetched(Image.of(site.url + "/moved"), site.profile)
+    image = await image_download.download_image(Image.of(site.url + "/moved"), site.profile)
     assert (image.data, image.media_type) == (RED, "image/png")
     assert looked_at == [site.url + "/moved", site.url + "/red.png"]
     for _, headers in site.asked:
@@ -45,7 +45,7 @@ async def test_fetched_through_a_redirect(site: Site, looked_at: list[str]) -> N
 
 async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
     image = Image.of(RED)
-    assert await image_download.fetched(image, site.profile) is image
+    assert await image_download.download_image(image, site.profile) is image
     assert site.asked == []
 
 
@@ -68,33 +68,33 @@ async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
 )
 async def test_promise_64_refused(site: Site, looked_at: list[str], path: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        await image_download.fetched(Image.of(site.url + path), site.profile)
+        await image_download.download_image(Image.of(site.url + path), site.profile)
     assert caught.value.where
     assert "u:p" not in str(caught.value)
     assert all(asked.startswith("/") for asked, _ in site.asked)
-    assert len(site.asked) <= image_download.MAX_HOPS
+    assert len(site.asked) <= image_download.MAX_REDIRECTS
 
 
 async def test_a_server_that_fails_is_tried_again(site: Site, looked_at: list[str]) -> None:
     with pytest.raises(BusyError) as caught:
-        await image_download.fetched(Image.of(site.url + "/503"), site.profile)
+        await image_download.download_image(Image.of(site.url + "/503"), site.profile)
     assert caught.value.retryable
 
 
 async def test_the_whole_way_has_a_limit(
     site: Site, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_download, "FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(image_download, "DOWNLOAD_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(NetworkError, match=r"within 0.3 s"):
-        await image_download.fetched(Image.of(site.url + "/slow"), site.profile)
+        await image_download.download_image(Image.of(site.url + "/slow"), site.profile)
 
 
 async def test_a_stranger_certificate_is_not_trusted(site: Site, looked_at: list[str]) -> None:
     with pytest.raises(EasyLLMError, match="certificate"):
-        await image_download.fetched(Image.of(site.url + "/red.png"), Profile())
+        await image_download.download_image(Image.of(site.url + "/red.png"), Profile())
     assert site.asked == []
 
 
 async def test_no_such_host() -> None:
     with pytest.raises(UsageError, match="no such host"):
-        await image_download.fetched(Image.of("https://x.invalid/x.png"), Profile())
+        await image_download.download_image(Image.of("https://x.invalid/x.png"), Profile())

@@ -11,7 +11,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
-from easyllm_cli.transport.image_download import is_public
+from easyllm_cli.transport.image_download import is_public_address
 from tests.support.picture_site import RED, serving
 
 PRIVATE = [
@@ -26,7 +26,7 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 async def test_promise_64_private_addresses_are_never_asked(host: str) -> None:
     with pytest.raises(UsageError, match="private network"):
-        await image_download.fetched(Image.of(f"https://{host}:9/x.png"), Profile())
+        await image_download.download_image(Image.of(f"https://{host}:9/x.png"), Profile())
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ async def test_promise_64_private_addresses_are_never_asked(host: str) -> None:
     ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"],
 )
 def test_public_addresses(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @dataclass
@@ -53,7 +53,9 @@ class Lookups:
 @pytest.fixture
 def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.2 and .3 stand for public addresses; 127.0.0.1 stays what it is."""
-    monkeypatch.setattr(image_download, "is_public", lambda one: one in ("127.0.0.2", "127.0.0.3"))
+    monkeypatch.setattr(
+        image_download, "is_public_address", lambda one: one in ("127.0.0.2", "127.0.0.3")
+    )
 
 
 async def test_promise_64_a_name_that_turns_private_is_not_followed(
@@ -66,7 +68,9 @@ async def test_promise_64_a_name_that_turns_private_is_not_followed(
         with socket.create_server(("127.0.0.1", port)) as inside:
             inside.setblocking(False)
             monkeypatch.setattr(socket, "getaddrinfo", names)
-            image = await image_download.fetched(Image.of(site.url + "/red.png"), site.profile)
+            image = await image_download.download_image(
+                Image.of(site.url + "/red.png"), site.profile
+            )
             with pytest.raises(BlockingIOError):
                 inside.accept()
     assert image.data == RED
@@ -79,7 +83,7 @@ async def test_promise_64_one_private_address_among_public_ones(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.2", "127.0.0.1"]]))
     with pytest.raises(UsageError, match="private network"):
-        await image_download.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
+        await image_download.download_image(Image.of("https://pictures.example:9/x.png"), Profile())
 
 
 async def test_the_next_address_where_one_does_not_answer(
@@ -87,7 +91,7 @@ async def test_the_next_address_where_one_does_not_answer(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3", "127.0.0.2"]]))
     with serving(tmp_path, "127.0.0.2", "pictures.example") as site:
-        image = await image_download.fetched(Image.of(site.url + "/red.png"), site.profile)
+        image = await image_download.download_image(Image.of(site.url + "/red.png"), site.profile)
     assert image.data == RED
 
 
@@ -96,6 +100,6 @@ async def test_a_site_where_nothing_listens(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3"]]))
     with pytest.raises(NetworkError, match="nothing listens") as caught:
-        await image_download.fetched(Image.of("https://pictures.example:9/x.png"), Profile())
+        await image_download.download_image(Image.of("https://pictures.example:9/x.png"), Profile())
     assert caught.value.code is None, "that code speaks of the model's server"
     assert caught.value.where

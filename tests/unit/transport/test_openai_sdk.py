@@ -158,10 +158,12 @@ async def test_only_the_profiles_authorities_are_trusted(tmp_path: Path) -> None
         threading.Thread(target=site.serve_forever, args=(0.05,), daemon=True).start()
         keys: Json = {"endpoint": f"https://127.0.0.1:{site.server_port}/v1", "model": "m"}
         known = Profile.of({"provider": "openai", "transport": "sdk", **keys})
-        asked = known.with_(ca_bundle=str(tmp_path / "ca.pem"))
+        asked = known.replace_set(ca_bundle=str(tmp_path / "ca.pem"))
         assert (await answer(asked))["text"] == "Hello"
         assert "certificate" in (await failure(NetworkError, known)).message
-        assert "ca_bundle" in (await failure(ConfigError, known.with_(ca_bundle="/no"))).message
+        assert (
+            "ca_bundle" in (await failure(ConfigError, known.replace_set(ca_bundle="/no"))).message
+        )
         site.shutdown()
 
 

@@ -18,14 +18,18 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.secret import Secret
-from easyllm_cli.transport.response_errors import MAX_WORDS, from_object, from_response
+from easyllm_cli.transport.response_errors import (
+    MAX_MESSAGE_CHARS,
+    error_from_body,
+    error_from_response,
+)
 
 Kind = type[EasyLLMError]
 
 
 def error_of(status: int, body: Any, headers: dict[str, str] | None = None) -> EasyLLMError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return from_response(status, headers or {}, raw)
+    return error_from_response(status, headers or {}, raw)
 
 
 def openai(message: str, code: Any = None, kind: str | None = None) -> dict[str, Any]:
@@ -119,11 +123,11 @@ IN_STREAM: list[tuple[Any, Kind, int | None, str]] = [
 def test_promises_29_35_36_37_an_error_in_a_stream(
     body: Any, kind: Kind, status: int | None, words: str
 ) -> None:
-    error = from_object(body)
+    error = error_from_body(body)
     assert type(error) is kind
     assert error.status == status
     assert words in error.message
-    assert type(from_object(body, 200)) is kind
+    assert type(error_from_body(body, 200)) is kind
 
 
 SHAPES: list[tuple[Any, str]] = [
@@ -232,7 +236,7 @@ def test_the_wait_the_code_and_the_request_are_kept() -> None:
 
 def test_no_more_than_300_characters_of_a_servers_words() -> None:
     for body in (openai("x" * 9000), b"x" * 9000, b"<title>" + b"x" * 9000 + b"</title>"):
-        assert error_of(500, body).message.count("x") == MAX_WORDS - 1
+        assert error_of(500, body).message.count("x") == MAX_MESSAGE_CHARS - 1
 
 
 KEYS = ["error", "message", "detail", "msg", "loc", "code", "type", "metadata", "details", "status",
@@ -250,7 +254,7 @@ bodies = st.recursive(
 
 @given(body=bodies, status=st.sampled_from([200, 302, 400, 403, 404, 429, 500]))
 def test_no_body_crashes_it(body: Any, status: int) -> None:
-    for error in (error_of(status, body), from_object(body), from_object(body, status)):
+    for error in (error_of(status, body), error_from_body(body), error_from_body(body, status)):
         assert error.message
         assert error.exit_code in {3, 4, 5}
 

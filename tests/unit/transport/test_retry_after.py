@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.retry_after import retry_after, seconds_of
+from easyllm_cli.transport.retry_after import find_retry_after, parse_wait_seconds
 
 
 def in_seconds(seconds: float) -> datetime:
@@ -25,7 +25,7 @@ def in_seconds(seconds: float) -> datetime:
     ],
 )  # fmt: skip
 def test_numbers_and_spans(text: str, seconds: float) -> None:
-    assert seconds_of(text) == pytest.approx(seconds)
+    assert parse_wait_seconds(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -37,32 +37,36 @@ def test_numbers_and_spans(text: str, seconds: float) -> None:
              "Mon, 01 Jan 2099 00:00:00 +99999999999999999999"],
 )  # fmt: skip
 def test_promise_20_garbage_and_the_past_are_nothing(text: str) -> None:
-    assert seconds_of(text) is None
+    assert parse_wait_seconds(text) is None
 
 
 def test_promise_16_dates() -> None:
-    assert seconds_of(format_datetime(in_seconds(30), usegmt=True)) == pytest.approx(29.5, abs=1.5)
-    assert seconds_of(in_seconds(30).isoformat()) == pytest.approx(30, abs=1.5)
-    assert seconds_of(in_seconds(30).strftime("%Y-%m-%dT%H:%M:%SZ")) == pytest.approx(29.5, abs=1.5)
+    assert parse_wait_seconds(format_datetime(in_seconds(30), usegmt=True)) == pytest.approx(
+        29.5, abs=1.5
+    )
+    assert parse_wait_seconds(in_seconds(30).isoformat()) == pytest.approx(30, abs=1.5)
+    assert parse_wait_seconds(in_seconds(30).strftime("%Y-%m-%dT%H:%M:%SZ")) == pytest.approx(
+        29.5, abs=1.5
+    )
     there = in_seconds(30).astimezone(timezone(timedelta(hours=-8)))
-    assert seconds_of(format_datetime(there)) == pytest.approx(29.5, abs=1.5)
-    assert seconds_of(there.isoformat()) == pytest.approx(30, abs=1.5)
+    assert parse_wait_seconds(format_datetime(there)) == pytest.approx(29.5, abs=1.5)
+    assert parse_wait_seconds(there.isoformat()) == pytest.approx(30, abs=1.5)
 
 
 def test_epoch_seconds_and_milliseconds_count_from_now() -> None:
-    assert seconds_of(str(time.time() + 20)) == pytest.approx(20, abs=1)
-    assert seconds_of(str(int(time.time()) - 20)) is None
-    assert seconds_of(str(int((time.time() + 20) * 1000))) == pytest.approx(20, abs=1)
+    assert parse_wait_seconds(str(time.time() + 20)) == pytest.approx(20, abs=1)
+    assert parse_wait_seconds(str(int(time.time()) - 20)) is None
+    assert parse_wait_seconds(str(int((time.time() + 20) * 1000))) == pytest.approx(20, abs=1)
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ [\d: +-]+"))
 def test_no_text_crashes_it(text: str) -> None:
-    found = seconds_of(text)
+    found = parse_wait_seconds(text)
     assert found is None or 0 <= found < float("inf")
 
 
 def asked(headers: dict[str, str], body: Any = None, status: int = 429) -> float | None:
-    return retry_after(headers, body, limited=status == 429)
+    return find_retry_after(headers, body, rate_limited=status == 429)
 
 
 def test_promise_15_and_17_the_headers_and_their_order() -> None:

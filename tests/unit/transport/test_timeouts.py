@@ -13,7 +13,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer, NetworkError
 from easyllm_cli.events import Event, Text, Usage
 from easyllm_cli.pipeline.collector import collect
-from easyllm_cli.transport.timeouts import Patience, within
+from easyllm_cli.transport.timeouts import ResponseTimer, timeout_with_grace
 from tests.support.adapters import ADAPTERS, HTTP, KEY, Adapter
 from tests.support.asking import answer, messages, opened, profile
 from tests.support.flooding import ENCRYPTED, FLOODS, flooded
@@ -98,7 +98,7 @@ async def test_a_flood_of_white_space_ends_a_plain_request(adapter: Adapter) -> 
 async def test_a_flood_of_white_space_ends_a_list_of_models() -> None:
     with flooded(b"\n", "application/json") as url:
         async with opened(profile("openai", f"{url}/v1")) as provider, asyncio.timeout(LATEST):
-            provider.look_seconds = LIMIT
+            provider.metadata_timeout = LIMIT
             with pytest.raises(FirstTokenTimeout):
                 await provider.list_models()
 
@@ -211,7 +211,7 @@ def stopped(ours: socket.socket, data: bytes) -> None:
 
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_a_timer_that_rings_late_reads_what_is_there_first(limit: str) -> None:
-    patience = Patience(*LIMITS[limit])
+    patience = ResponseTimer(*LIMITS[limit])
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     with ours:
@@ -219,7 +219,7 @@ async def test_a_timer_that_rings_late_reads_what_is_there_first(limit: str) -> 
         if limit == "idle":
             ours.sendall(b"-")
             await patience.wait(reader.readexactly(1))
-            patience.token()
+            patience.progress()
         loop.call_soon(stopped, ours, b"a")
         assert await patience.wait(reader.readexactly(1)) == b"a"
         loop.call_later(0.01, ours.sendall, b"b")  # what is on its way comes in time, too
@@ -234,11 +234,11 @@ async def test_a_command_that_is_late_reads_what_is_there_first() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         reader, writer = await asyncio.open_connection(sock=theirs)
-        async with within(0.2):
+        async with timeout_with_grace(0.2):
             loop.call_soon(stopped, ours, b"a")
             assert await reader.readexactly(1) == b"a"
         with pytest.raises(TimeoutError):
-            async with within(0.2):
+            async with timeout_with_grace(0.2):
                 await reader.readexactly(1)
         writer.close()
 
@@ -253,6 +253,6 @@ async def test_a_timer_goes_on_ringing_where_nothing_ever_waits() -> None:
         while True:
             await patience.wait(there())
 
-    patience = Patience(0.1, 9.0)
+    patience = ResponseTimer(0.1, 9.0)
     with pytest.raises(FirstTokenTimeout):
         await waited()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.providers.gemini.json_schema import schema_fields
+from easyllm_cli.providers.gemini.json_schema import generation_config_fields
 from tests.support.binary import Easyllm, only
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.gemini_rules import check_response
@@ -94,7 +94,7 @@ SAID: dict[str, tuple[Json, Json]] = {
 def test_what_the_subset_can_say(name: str) -> None:
     schema, wanted = SAID[name]
     before = json.dumps(schema)
-    fields = schema_fields(schema)
+    fields = generation_config_fields(schema)
     assert fields == {"responseMimeType": "application/json", "responseSchema": wanted}
     check_response(fields)
     assert json.dumps(schema) == before, "the user's schema stays as it is"
@@ -115,7 +115,7 @@ NOT_SAID: dict[str, Json] = {
 
 @pytest.mark.parametrize("name", NOT_SAID)
 def test_what_it_cannot_say_goes_as_it_is(name: str) -> None:
-    fields = schema_fields(NOT_SAID[name])
+    fields = generation_config_fields(NOT_SAID[name])
     wanted = {"responseMimeType": "application/json", "responseJsonSchema": NOT_SAID[name]}
     assert fields == wanted
     check_response(fields)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 from tests.support.decoding import decoded, delta, ended, said
 from tests.support.standins.responses import events_of, message, response, thought
@@ -76,7 +76,7 @@ def test_any_mixture_of_events_gives_each_text_once(
     items: list[Json], levels: set[str], naming: str
 ) -> None:
     whole = response(items)
-    plain = decoded([whole], BODY)[1]
+    plain = decoded([whole], BODY_EVENT)[1]
     streamed = decoded(renamed(by_level(events_of(whole), levels), naming))[1]
     for key in ("text", "reasoning", "finish_reason", "complete"):
         assert streamed[key] == plain[key]
@@ -104,7 +104,7 @@ def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataO
         whole_item = where == (None, None, None)
         if whole_item or event["type"].endswith("added") or level_of(event) in keep[where]:
             frames.append(event)
-    streamed, plain = decoded(frames)[1], decoded([whole], BODY)[1]
+    streamed, plain = decoded(frames)[1], decoded([whole], BODY_EVENT)[1]
     assert sorted(streamed["text"]) == sorted(plain["text"])
     assert sorted(streamed["reasoning"] or "") == sorted(plain["reasoning"] or "")
 
@@ -142,7 +142,7 @@ def test_thoughts_told_in_two_ways_are_taken_once(naming: str) -> None:
     whole = response([thought("rs", "in short", raw=("at length",)), message("m", "Hi")])
     raw_first = sorted(events_of(whole), key=lambda one: "summary" in one["type"])
     if naming == "whole":
-        assert said([whole], BODY)[0] == "at length"
+        assert said([whole], BODY_EVENT)[0] == "at length"
     else:
         assert said(events_of(whole))[0] == "in short"
         created, *rest = raw_first

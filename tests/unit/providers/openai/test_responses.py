@@ -7,7 +7,7 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.images import Image
-from easyllm_cli.messages import Message, messages_of
+from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.openai.chat import OpenAIProvider
@@ -24,10 +24,12 @@ SCHEMA: Json = {"type": "object", "properties": {"age": {"type": "integer"}}}
 def made(*, think: bool = False, schema: Json | None = None, **keys: Any) -> Request:
     """What would be sent for a small talk."""
     usual = {"provider": "openai", "model": "m", "api": "responses", "api_key": KEY}
-    asked = Profile.of({**usual, **keys}).with_(think=think or None, schema=schema)
+    asked = Profile.of({**usual, **keys}).replace_set(think=think or None, schema=schema)
     provider = provider_for(asked)
     assert isinstance(provider, HTTPProvider)
-    return provider.request(messages_of([{"role": "system", "content": "Be brief."}, *TALK]), True)
+    return provider.request(
+        parse_messages([{"role": "system", "content": "Be brief."}, *TALK]), True
+    )
 
 
 TALK: list[Json] = [
@@ -140,7 +142,7 @@ BY_ITSELF: list[tuple[Json, bool, bool]] = [  # profile keys, --think, Responses
 
 @pytest.mark.parametrize(("keys", "think", "responses"), BY_ITSELF)
 def test_the_protocol_is_chosen(keys: Json, think: bool, responses: bool) -> None:
-    asked = Profile.of({"provider": "openai", **keys}).with_(think=think or None)
+    asked = Profile.of({"provider": "openai", **keys}).replace_set(think=think or None)
     provider = provider_for(asked)
     assert isinstance(provider, ResponsesProvider) == responses
     if asked.provider == "openai" and not responses:
@@ -148,7 +150,7 @@ def test_the_protocol_is_chosen(keys: Json, think: bool, responses: bool) -> Non
 
 
 def test_openais_variable_leads_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Profile.of({"provider": "openai", "model": "o3"}).with_(think=True)
+    asked = Profile.of({"provider": "openai", "model": "o3"}).replace_set(think=True)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert type(provider_for(asked)) is OpenAIProvider
     monkeypatch.setenv("OPENAI_BASE_URL", OFFICIAL)

@@ -17,13 +17,13 @@ from easyllm_cli.errors import (
 )
 from easyllm_cli.events import Note, Reasoning
 from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
-from easyllm_cli.transport.framing import BODY
+from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 from tests.support.decoding import decoded, delta, ended, failed, said
 from tests.support.standins.responses import events_of, message, response, thought, usage_of
 
 
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_encrypted_alone_is_hidden_once(event: str) -> None:
     counts = usage_of(3, 9, reasoning=7)
     whole = response([thought("rs", encrypted="gAAAA"), message("m", "Hi")], usage=counts)
@@ -43,11 +43,11 @@ def test_counted_reasoning_that_nobody_tells_is_hidden() -> None:
 
 def test_told_reasoning_is_not_called_hidden() -> None:
     whole = response([thought("rs", "a plan", encrypted="gAAAA"), message("m", "Hi")])
-    for came in (decoded(events_of(whole))[0], decoded([whole], BODY)[0]):
+    for came in (decoded(events_of(whole))[0], decoded([whole], BODY_EVENT)[0]):
         assert not [one for one in came if isinstance(one, Reasoning) and one.hidden]
 
 
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_a_refusal_is_filtered_and_quoted_once(event: str) -> None:
     whole = response([message("m", refusal="I cannot help.")])
     error = failed([whole] if event else events_of(whole), event)
@@ -63,7 +63,7 @@ def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
     call = {"id": "fc", "type": "function_call", "name": "look", "arguments": "{}", "content": []}
     whole = response([call])
@@ -82,7 +82,7 @@ def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
         ("cancelled", None, "cancelled"),
     ],
 )
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_the_end_by_its_word(status: str, reason: str | None, finish: str, event: str) -> None:
     details = {"reason": reason} if reason else None
     whole = response([message("m", "Hi")], status, incomplete_details=details)
@@ -96,21 +96,21 @@ def test_a_completed_event_does_not_hide_an_incomplete_status() -> None:
     assert said([{"type": "response.completed", "response": cut}])[2] == "steered"
 
 
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) -> None:
     """llama.cpp says `completed` of an answer that max_output_tokens cut."""
     whole = response([message("m", "Hi")], usage=usage_of(3, 8))
     frames = [whole] if event else [*events_of(whole)]
-    assert [said(frames, event, limit=limit)[2] for limit in (None, 9, 8)] == [
+    assert [said(frames, event, max_tokens=limit)[2] for limit in (None, 9, 8)] == [
         "stop", "stop", "length",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("event", ["", BODY])
+@pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_so_is_a_context_that_is_full(event: str) -> None:
     whole = response([message("m", "Hi")], usage=usage_of(3, 8))
     frames = [whole] if event else [*events_of(whole)]
-    finishes = [said(frames, event, context=context)[2] for context in (None, 12, 11, 10)]
+    finishes = [said(frames, event, context_tokens=context)[2] for context in (None, 12, 11, 10)]
     assert finishes == ["stop", "stop", "length", "length"]
 
 
@@ -118,7 +118,7 @@ def test_so_is_a_context_that_is_full(event: str) -> None:
 def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
     assert type(failed([delta("Hi"), *then])) is IncompleteAnswer
     begun = response([message("m", "Hi")], "in_progress")
-    assert type(failed([begun], BODY)) is IncompleteAnswer
+    assert type(failed([begun], BODY_EVENT)) is IncompleteAnswer
     assert type(failed([{"type": "response.created", "response": response([])}])) is MalformedAnswer
 
 
@@ -132,19 +132,21 @@ def test_text_behind_completed_belongs_to_the_answer() -> None:
 def test_done_is_no_end() -> None:
     decoder = ResponsesDecoder(True)
     came = [*decoder.read(delta("Hi")), *decoder.read({}, "[DONE]")]
-    assert (len(came), decoder.ended) == (1, False)
+    assert (len(came), decoder.end_claimed) == (1, False)
     assert [*decoder.read(ended())] == []
-    assert (decoder.ended, decoder.over) == (True, True)
+    assert (decoder.end_claimed, decoder.end_marker_seen) == (True, True)
 
 
 def test_usage_is_mapped() -> None:
     counts = usage_of(11, 7, reasoning=5, cached=3)
-    usage = decoded([response([message("m", "Hi")], usage=counts)], BODY)[1]["usage"]
+    usage = decoded([response([message("m", "Hi")], usage=counts)], BODY_EVENT)[1]["usage"]
     assert usage == {
         "prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "reasoning_tokens": 5,
         "cached_tokens": 3, "estimated": False,
     }  # fmt: skip
-    bare = decoded([response([message("m", "Hi")], usage={"input_tokens": 1})], BODY)[1]["usage"]
+    bare = decoded([response([message("m", "Hi")], usage={"input_tokens": 1})], BODY_EVENT)[1][
+        "usage"
+    ]
     assert (bare["prompt_tokens"], bare["completion_tokens"], bare["cached_tokens"]) == (
         1, None, None,
     )  # fmt: skip
@@ -172,7 +174,7 @@ def test_a_failure_by_its_code(code: str, kind: type[EasyLLMError]) -> None:
     whole = response([], "failed", error=told)
     for error in (
         failed([delta("Hi"), {"type": "response.failed", "response": whole}]),
-        failed([whole], BODY),
+        failed([whole], BODY_EVENT),
         failed([delta("Hi"), {"type": "error", "param": None, **told}]),
         failed([{"type": "error", "error": told}]),
     ):

@@ -6,8 +6,8 @@ import pytest
 
 from easyllm_cli.render.markdown.document import Document
 from easyllm_cli.render.markdown.live import LiveMarkdown
-from easyllm_cli.render.markdown.parser import bracketed
-from easyllm_cli.render.spans import paint, plain
+from easyllm_cli.render.markdown.parser import has_too_many_brackets
+from easyllm_cli.render.spans import ansi_from_row, text_from_row
 from tests.support.counting_stream import CountingStream
 
 SIZE = 16_000
@@ -32,7 +32,7 @@ TEXTS = {
 @pytest.mark.parametrize("name", TEXTS, ids=ascii)
 def test_no_text_takes_more_than_eight_bytes_a_character(name: str) -> None:
     text, stream = TEXTS[name], CountingStream()
-    live = LiveMarkdown(stream, colored=True, frame=1000)
+    live = LiveMarkdown(stream, colored=True, frame_seconds=1000)
     live.write(text)
     live.end()
     os.close(stream.descriptor)
@@ -50,19 +50,19 @@ def test_a_whole_text_is_parsed_about_once(name: str) -> None:
 def test_what_would_take_too_much_is_shown_as_it_is_written() -> None:
     document = Document(80)
     document.feed("---\n" * 1000)
-    rows = [plain(row) for row in document.end() if row]
+    rows = [text_from_row(row) for row in document.end() if row]
     assert rows[0] == "─" * 24
     assert rows.count("---") > 500
 
 
 def test_brackets_in_one_another_are_text() -> None:
-    assert bracketed("[" * 21)
-    assert bracketed("![" * 21)
-    assert not bracketed("[" * 20)
-    assert not bracketed("[a](b) " * 1000)
-    assert not bracketed("[[a][b]](c) " * 1000)
+    assert has_too_many_brackets("[" * 21)
+    assert has_too_many_brackets("![" * 21)
+    assert not has_too_many_brackets("[" * 20)
+    assert not has_too_many_brackets("[a](b) " * 1000)
+    assert not has_too_many_brackets("[[a][b]](c) " * 1000)
 
 
 def test_a_style_is_said_once() -> None:
     row = (("a", "1"), ("b", "1;36"), ("c", "1"), ("d", ""))
-    assert paint(row, colored=True) == "\x1b[1ma\x1b[36mb\x1b[0;1mc\x1b[0md"
+    assert ansi_from_row(row, colored=True) == "\x1b[1ma\x1b[36mb\x1b[0;1mc\x1b[0md"

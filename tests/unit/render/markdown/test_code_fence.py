@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 from pygments.lexers import get_all_lexers
 from pygments.token import Token
 
-from easyllm_cli.render.markdown.code_fence import BATCH, HELD, MOST
+from easyllm_cli.render.markdown.code_fence import (
+    MAX_HELD_LINES,
+    RECOLORABLE_LINES,
+    SETTLE_THRESHOLD_LINES,
+)
 from easyllm_cli.render.markdown.document import Document
-from easyllm_cli.render.markdown.syntax import LONGEST_LINE, START, Lexer
-from easyllm_cli.render.spans import Row, plain
+from easyllm_cli.render.markdown.syntax import MAX_LINE_CHARS, START_STATE, Highlighter
+from easyllm_cli.render.spans import Row, text_from_row
 from tests.unit.render.markdown.test_document import at_once, rows
 
 HERE = Path(__file__)
@@ -27,26 +31,27 @@ def block(text: str, info: str = "python") -> str:
 def test_code_comes_out_exactly(info: str) -> None:
     """Tabs, blanks at the end, blank lines and long lines; no column is added."""
     text = "def f(x):\n\treturn x   \n\n\n" + "x = 1; " * 60 + "\n  <div>*a*</div> `b`\n\\(c\\)"
-    made = [plain(row) for row in at_once(block(text, info))]
+    made = [text_from_row(row) for row in at_once(block(text, info))]
     assert made == [f"```{info}", *text.split("\n"), "```"]
 
 
 def test_a_fence_that_is_indented() -> None:
     """As much is taken from its lines as stands before the fence, and no more."""
-    made = [plain(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
+    made = [text_from_row(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
     assert made == ["```", "a", "  b", "c", "```"]
 
 
 def test_code_in_a_list_and_in_a_quote() -> None:
     """Behind what stands before each row it is as exact, blanks at the end too."""
     made = [
-        plain(row) for row in at_once("- a\n  ```\n  x  \n\n    y\n  ```\n\n> ```\n> z  \n> ```\n")
+        text_from_row(row)
+        for row in at_once("- a\n  ```\n  x  \n\n    y\n  ```\n\n> ```\n> z  \n> ```\n")
     ]
     assert made == ["• a", "  ```", "  x  ", "", "    y", "  ```", "", "│ ```", "│ z  ", "│ ```"]
 
 
 def test_a_fence_of_four_holds_a_fence_of_three() -> None:
-    made = [plain(row) for row in at_once("````md\n```py\nx\n```\n````\nafter")]
+    made = [text_from_row(row) for row in at_once("````md\n```py\nx\n```\n````\nafter")]
     assert made == ["```md", "```py", "x", "```", "```", "", "after"]
 
 
@@ -62,18 +67,18 @@ def test_colours_of_a_file_are_those_of_the_whole() -> None:
     """Line by line with what is held back, against the lexer on all of it at once."""
     text = HERE.read_text("utf-8").replace("```", "")
     lines = text.rstrip("\n").split("\n")
-    assert at_once(block(text.rstrip("\n")))[1:-1] == Lexer("python").rows(lines)
+    assert at_once(block(text.rstrip("\n")))[1:-1] == Highlighter("python").highlight(lines)
 
 
 def test_a_comment_that_closes_late_is_recoloured() -> None:
     """Its first line waits in the tail, and is done as a comment."""
     document = Document(80)
     document.feed("```js\nlet a;\n/* one\n")
-    done, tail = document.step()
-    assert [plain(row) for row in done] == ["```js"]
+    done, tail = document.take_rows()
+    assert [text_from_row(row) for row in done] == ["```js"]
     assert ("/* one", "") in tail[1]
     document.feed("   two */\n```\n")
-    done, _ = document.step()
+    done, _ = document.take_rows()
     assert ("/* one", "2") in done[1]
     assert ("   two */", "2") in done[2]
 
@@ -95,9 +100,9 @@ def test_lines_leave_the_tail_in_time() -> None:
     counts = set()
     for number in range(300):
         document.feed(f"x = {number}\n")
-        counts.add(len(document.step()[1]))
-    assert set(range(HELD, BATCH)) <= counts
-    assert max(counts) < BATCH
+        counts.add(len(document.take_rows()[1]))
+    assert set(range(RECOLORABLE_LINES, SETTLE_THRESHOLD_LINES)) <= counts
+    assert max(counts) < SETTLE_THRESHOLD_LINES
 
 
 def test_a_comment_without_end_holds_no_more_than_it_may() -> None:
@@ -106,20 +111,20 @@ def test_a_comment_without_end_holds_no_more_than_it_may() -> None:
     document.feed("```perl\n=head1 x\n")
     most = 0
     done: list[Row] = []
-    for number in range(2 * MOST):
+    for number in range(2 * MAX_HELD_LINES):
         document.feed(f"line {number} of the comment\n")
-        made, tail = document.step()
+        made, tail = document.take_rows()
         done += made
         most = max(most, len(tail))
-    assert most < MOST + BATCH
-    assert [plain(row) for row in done[2:]] == [
+    assert most < MAX_HELD_LINES + SETTLE_THRESHOLD_LINES
+    assert [text_from_row(row) for row in done[2:]] == [
         f"line {number} of the comment" for number in range(len(done) - 2)
     ]
 
 
 def test_a_line_of_data_has_no_colours() -> None:
-    long = '{"a": ' * LONGEST_LINE
-    assert Lexer("json").rows([long]) == [((long, ""),)]
+    long = '{"a": ' * MAX_LINE_CHARS
+    assert Highlighter("json").highlight([long]) == [((long, ""),)]
 
 
 @pytest.mark.parametrize("name", ["python", "c", "js", "html", "rust", "yaml", "bash", "perl"])
@@ -147,12 +152,12 @@ def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
         line.replace("\n", " ").replace("\r", " ")
         for line in data.draw(st.lists(text, min_size=1, max_size=6))
     ]
-    lexer = Lexer(name)
-    assert [plain(row) for row in lexer.rows(lines)] == lines
-    state = START
+    lexer = Highlighter(name)
+    assert [text_from_row(row) for row in lexer.highlight(lines)] == lines
+    state = START_STATE
     for line in lines:
-        made, states = lexer.batch([line], state)
-        assert [plain(row) for row in made] == [line]
+        made, states = lexer.highlight_lines([line], state)
+        assert [text_from_row(row) for row in made] == [line]
         state = states[0] or state
 
 
@@ -160,7 +165,7 @@ def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
 def test_a_lexer_that_goes_round_in_circles_ends(text: str) -> None:
     """pygments 2.21 never comes back from this one."""
     lines = text.split("\n")
-    assert [plain(row) for row in Lexer("mcschema").rows(lines)] == lines
+    assert [text_from_row(row) for row in Highlighter("mcschema").highlight(lines)] == lines
 
 
 class Lossy:
@@ -171,9 +176,9 @@ class Lossy:
 
 
 def test_a_lexer_that_loses_text_gives_no_colours() -> None:
-    lexer = Lexer("nonsense")
+    lexer = Highlighter("nonsense")
     lexer._lexer = Lossy()
-    assert lexer.rows(["a", "a#b"]) == [(("a", "35"),), (("a#b", ""),)]
+    assert lexer.highlight(["a", "a#b"]) == [(("a", "35"),), (("a#b", ""),)]
 
 
 def test_every_lexer_can_be_asked() -> None:
@@ -184,4 +189,4 @@ def test_every_lexer_can_be_asked() -> None:
     for name in r.sample(names, 120):
         for end in (len(text), 20, 40):
             lines = text[:end].split("\n")
-            assert [plain(row) for row in Lexer(name).rows(lines)] == lines, name
+            assert [text_from_row(row) for row in Highlighter(name).highlight(lines)] == lines, name

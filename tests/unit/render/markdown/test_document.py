@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.render.markdown.document import Document
-from easyllm_cli.render.markdown.parser import parse
-from easyllm_cli.render.sanitize import Neutraliser, neutral
-from easyllm_cli.render.spans import Row, cells, paint, plain
+from easyllm_cli.render.markdown.parser import parse_blocks
+from easyllm_cli.render.sanitize import Sanitizer, sanitize_text
+from easyllm_cli.render.spans import Row, ansi_from_row, row_width, text_from_row
 from tests.support.answers import answer, code, pieces
 from tests.support.commonmark import EXAMPLES
 from tests.unit.render.test_sanitize import PAYLOADS, harmless
@@ -26,7 +26,7 @@ def rows(parts: Iterable[str], width: int = 80) -> list[Row]:
     made: list[Row] = []
     for part in parts:
         document.feed(part)
-        made += document.step()[0]
+        made += document.take_rows()[0]
     return made + document.end()
 
 
@@ -37,17 +37,17 @@ def at_once(text: str, width: int = 80) -> list[Row]:
 
 
 def shown(text: str, width: int = 80) -> list[str]:
-    return [plain(row) for row in at_once(text, width)]
+    return [text_from_row(row) for row in at_once(text, width)]
 
 
 def uses_a_later_definition(text: str) -> bool:
     """Whether what stands before a definition looks different once that is known."""
-    found = parse(text, {}).found
+    found = parse_blocks(text, {}).references
     lines = text.split("\n")
     for label, one in found.items():
         before = "\n".join(lines[: one["map"][0]])
         known = {label: {"href": one["href"], "title": one["title"]}}
-        if repr(parse(before, known).blocks) != repr(parse(before, {}).blocks):
+        if repr(parse_blocks(before, known).blocks) != repr(parse_blocks(before, {}).blocks):
             return True
     return False
 
@@ -61,7 +61,7 @@ def test_commonmark_examples_character_by_character(number: int) -> None:
         assert streamed == whole
         return
     assert streamed != whole, "this definition is not late"
-    targets = [row for row in streamed if re.match(r"(│ )?\[[^\]]+\]:", plain(row))]
+    targets = [row for row in streamed if re.match(r"(│ )?\[[^\]]+\]:", text_from_row(row))]
     assert targets, "the definition is shown"
     assert all(style == "2" for row in targets for _, style in row), "and dim"
 
@@ -71,7 +71,7 @@ def test_late_definitions_are_few() -> None:
 
 
 def test_random_documents_of_commonmark_examples() -> None:
-    early = [text for text in EXAMPLES if not parse(text, {}).found]
+    early = [text for text in EXAMPLES if not parse_blocks(text, {}).references]
     r = random.Random(7)
     for _ in range(150):
         text = "\n".join(r.choice(early) for _ in range(6))
@@ -102,8 +102,8 @@ def test_definitions_before_their_use() -> None:
     width=st.sampled_from([4, 20, 80]),
 )
 def test_any_split_of_any_text_gives_the_same_rows(text: str, cuts: list[int], width: int) -> None:
-    text = neutral(text)
-    if parse(text, {}).found:
+    text = sanitize_text(text)
+    if parse_blocks(text, {}).references:
         text = text.replace("]:", "] :")
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     parts = [text[start:end] for start, end in pairwise(edges)]
@@ -122,7 +122,7 @@ def test_rows_fit_but_for_code() -> None:
         for row in rows(
             pieces(re.sub(r"```.*?(```|\Z)", "", answer(9000), flags=re.DOTALL)), width
         ):
-            assert cells(row) <= width, plain(row)
+            assert row_width(row) <= width, text_from_row(row)
 
 
 def test_every_character_is_parsed_a_few_times_only() -> None:
@@ -134,7 +134,7 @@ def test_every_character_is_parsed_a_few_times_only() -> None:
     document = Document(80)
     for piece in pieces(text, 8):
         document.feed(piece)
-        document.step()
+        document.take_rows()
     document.end()
     assert len(text) <= document.parsed_characters <= 10 * len(text)
 
@@ -158,7 +158,7 @@ def test_a_single_long_block(text: str, least: int, most: int) -> None:
     document = Document(80)
     for piece in (text[at : at + 32] for at in range(0, len(text), 32)):
         document.feed(piece)
-        document.step()
+        document.take_rows()
     document.end()
     assert least * len(text) <= document.parsed_characters <= most * len(text)
 
@@ -233,7 +233,7 @@ def test_only_colours_that_can_be_read_on_light_and_dark() -> None:
 
 def test_without_colours_bold_stays() -> None:
     row = at_once("**b** `c` and **`d`**")[0]
-    assert paint(row, colored=False) == "\x1b[1mb\x1b[0m c and \x1b[1md\x1b[0m"
+    assert ansi_from_row(row, colored=False) == "\x1b[1mb\x1b[0m c and \x1b[1md\x1b[0m"
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
@@ -244,11 +244,11 @@ def test_promise_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
     """As it is and at every split, through every kind of block."""
     text = around.replace("{}", payload)
     for at in range(len(text)):
-        neutraliser = Neutraliser()
+        neutraliser = Sanitizer()
         parts = [neutraliser.feed(text[:at]), neutraliser.feed(text[at:]), neutraliser.end()]
         for row in rows(parts):
-            assert harmless(OURS.sub("", paint(row, colored=True)))
-            assert "\n" not in plain(row)
+            assert harmless(OURS.sub("", ansi_from_row(row, colored=True)))
+            assert "\n" not in text_from_row(row)
 
 
 @pytest.mark.parametrize(
@@ -262,12 +262,12 @@ def test_promise_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
 def test_nothing_that_the_parser_makes_steers(text: str) -> None:
     """Entities and percent codes become characters after the text was neutralised."""
     for row in at_once(text):
-        assert harmless(OURS.sub("", paint(row, colored=True)))
-        assert "\n" not in paint(row, colored=True)
+        assert harmless(OURS.sub("", ansi_from_row(row, colored=True)))
+        assert "\n" not in ansi_from_row(row, colored=True)
 
 
 def test_paint_lets_nothing_through() -> None:
     """The last gate, whatever a room before it forgot."""
-    assert paint((("a\x1b[2Jb\n\x9b\u202e", "1"),), colored=True) == (
+    assert ansi_from_row((("a\x1b[2Jb\n\x9b\u202e", "1"),), colored=True) == (
         "\x1b[1ma␛[2Jb �<U+202E>\x1b[0m"
     )

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from easyllm_cli.render.markdown.live import LiveMarkdown
-from easyllm_cli.render.markdown.parser import parse
-from easyllm_cli.render.output import Stream
+from easyllm_cli.render.markdown.parser import parse_blocks
+from easyllm_cli.render.output import OutputStream
 from tests.support.answers import answer, pieces
 from tests.support.commonmark import EXAMPLES
 from tests.support.emulator import Emulator, seen
@@ -24,7 +24,9 @@ Size = tuple[int, int]
 def written(parts: Iterable[str], size: Size, frame: float = 0.0) -> bytes:
     """What a live answer writes to a terminal, a frame for each part."""
     with Pty(*size) as pty:
-        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=frame)
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=frame
+        )
         for part in parts:
             live.write(part)
         live.end()
@@ -39,7 +41,7 @@ def screen(parts: Iterable[str], size: Size) -> Emulator:
 def test_commonmark_examples_character_by_character(start: int) -> None:
     """Screen and scrollback, styles too; late definitions are test_document.py's."""
     for text in EXAMPLES[start : start + 100]:
-        if parse(text, {}).found:
+        if parse_blocks(text, {}).references:
             continue
         streamed, whole = screen(text, (80, 24)), screen([text], (80, 24))
         assert streamed.text() == whole.text(), repr(text)
@@ -58,7 +60,7 @@ def test_random_documents(size: Size, together: int) -> None:
 
 
 def test_random_documents_of_commonmark_examples() -> None:
-    early = [text for text in EXAMPLES if not parse(text, {}).found]
+    early = [text for text in EXAMPLES if not parse_blocks(text, {}).references]
     r = random.Random(11)
     for _ in range(12):
         text = "\n".join(r.choice(early) for _ in range(6))
@@ -82,7 +84,9 @@ def test_few_bytes() -> None:
 
 def test_a_piece_that_adds_to_the_last_row_is_all_that_is_written() -> None:
     with Pty(80, 24) as pty:
-        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
+        )
         for part in ("One", " two", " **three", "**", " four"):
             live.write(part)
         assert pty.whole().startswith(b"One two")
@@ -102,7 +106,9 @@ def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
     """Its last rows are seen, never more than fit; in the end all of it stands there once."""
     size = (40, 10)
     with Pty(*size) as pty:
-        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=0)
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
+        )
         for part in (text[at : at + 7] for at in range(0, len(text), 7)):
             live.write(part)
         emulator = seen(pty.whole(), *size)
@@ -115,7 +121,9 @@ def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
 def test_the_first_piece_is_seen_at_once() -> None:
     """The next ones wait for their frame, and the end shows them all."""
     with Pty(80, 24) as pty:
-        live = LiveMarkdown(Stream(pty.descriptor, terminal=True), colored=True, frame=3600)
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=3600
+        )
         live.write("First")
         live.write(" and second")
         live.tick()
@@ -128,11 +136,11 @@ def test_the_first_piece_is_seen_at_once() -> None:
 def test_lifted_it_makes_room_and_comes_back() -> None:
     """A note in the middle stands above the tail, and no row is doubled."""
     with Pty(40, 10) as pty:
-        stream = Stream(pty.descriptor, terminal=True)
-        live = LiveMarkdown(stream, colored=True, frame=0)
+        stream = OutputStream(pty.descriptor, terminal=True)
+        live = LiveMarkdown(stream, colored=True, frame_seconds=0)
         live.write("# Title\n\n" + "word " * 30)
-        live.lift()
-        stream.codes("a note\n")
+        live.clear_tail()
+        stream.write_raw("a note\n")
         live.write("end")
         live.end()
         rows = seen(pty.whole(), 40, 10).text()
@@ -159,18 +167,18 @@ def test_code_with_wide_characters_that_is_too_wide() -> None:
 
 
 def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
-    class Broken(Stream):
+    class Broken(OutputStream):
         breaks = False
 
-        def codes(self, text: str) -> None:
+        def write_raw(self, text: str) -> None:
             if self.breaks:
-                super().codes(text[: len(text) // 2])
+                super().write_raw(text[: len(text) // 2])
                 raise KeyboardInterrupt
-            super().codes(text)
+            super().write_raw(text)
 
     with Pty(20, 6) as pty:
         stream = Broken(pty.descriptor, terminal=True)
-        live = LiveMarkdown(stream, colored=True, frame=0)
+        live = LiveMarkdown(stream, colored=True, frame_seconds=0)
         live.write("**bold** 模型逐字返回答案终端必须 **still bold** and more words")
         stream.breaks = True
         with pytest.raises(KeyboardInterrupt):

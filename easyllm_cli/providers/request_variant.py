@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 
 from ..errors import EasyLLMError, RefusedError
-from ..messages import Message, with_the_question
+from ..messages import Message, merge_into_user_message
 
 # Statuses that tell of a key, money, a missing model or a limit, and not of the request's form.
-OTHER_STATUSES = (401, 402, 404, 408, 409, 413, 425, 429, 502, 503, 504)
-STREAM = r"(?i)(?<![\w])(?:non-?)?stream(?:s|ed|ing)?(?!\w)"
-ONLY_STREAMS = (
+UNRELATED_STATUSES = (401, 402, 404, 408, 409, 413, 425, 429, 502, 503, 504)
+STREAM_PATTERN = r"(?i)(?<![\w])(?:non-?)?stream(?:s|ed|ing)?(?!\w)"
+STREAM_ONLY_PATTERN = (
     r"(?i)non-?stream|\bonly\b.{0,40}\bstream|\b(?:requires?|enable|needs?)\b.{0,20}\bstream"
     r"|\bmust\b(?!.{0,20}(?:verified|\bnot\b)).{0,40}\bstream"
     r"|\bstream\w*\b.{0,30}(?:\bonly\b|required|must be (?:set to )?.?true)"
 )
-REFUSED = r"(?i)not\b|n't|unsupported|disabled|unable|verified|permi|must be (?:set to )?.?false"
-SYSTEM = (
+REFUSAL_PATTERN = (
+    r"(?i)not\b|n't|unsupported|disabled|unable|verified|permi|must be (?:set to )?.?false"
+)
+SYSTEM_TEXT_PATTERN = (
     r"(?i)(?:system|developer)[ _'\"`]*(?:role|instruction|prompt|message)"
     r"|role\W{0,3}(?:system|developer)|messages\[\d+\]\.role|roles must alternate"
     r"|only user and assistant roles"
@@ -27,38 +29,38 @@ SYSTEM = (
 SYSTEM_ROLES = ("system", "developer")
 
 
-class Reshape:
+class RequestVariant:
     """Learns in which form a server takes a request; kept for the provider's later ones."""
 
     def __init__(self, strict: bool) -> None:
         self._strict = strict
-        self._streams: bool | None = None
-        self._knows_system = True
+        self._stream_override: bool | None = None
+        self._takes_system_text = True
 
-    def known(self, messages: list[Message], stream: bool) -> tuple[list[Message], bool]:
+    def apply(self, messages: list[Message], stream: bool) -> tuple[list[Message], bool]:
         """What to send, in the form that this server takes."""
-        if not self._knows_system:
-            messages = with_the_question(messages, SYSTEM_ROLES)
-        return messages, stream if self._streams is None else self._streams
+        if not self._takes_system_text:
+            messages = merge_into_user_message(messages, SYSTEM_ROLES)
+        return messages, stream if self._stream_override is None else self._stream_override
 
     def learn(self, error: EasyLLMError, messages: list[Message], stream: bool) -> str:
         """A note about the form to try next; "" = the error is about something else.
 
         `messages`, `stream`: as they were sent. Each form is tried once.
         """
-        about_form = error.status not in OTHER_STATUSES and (
+        about_form = error.status not in UNRELATED_STATUSES and (
             error.status is not None or isinstance(error, RefusedError)
         )
         if not about_form:
             return ""
-        if self._streams is None and _is_about_streaming(error, stream):
-            self._streams = not stream
+        if self._stream_override is None and _is_about_streaming(error, stream):
+            self._stream_override = not stream
             if stream:
                 return f"the server does not stream here: asked for all at once ({error.message})"
             return f"the server only streams: asked for a stream ({error.message})"
         has_system = any(one.role in SYSTEM_ROLES for one in messages)
         if has_system and not self._strict and _is_about_system(error.message):
-            self._knows_system = False
+            self._takes_system_text = False
             return f"no system text for this model: sent before the question ({error.message})"
         return ""
 
@@ -70,17 +72,17 @@ def _is_about_streaming(error: EasyLLMError, stream: bool) -> bool:
         return False
     if named == "stream":
         return True
-    if not re.search(STREAM, error.message):
+    if not re.search(STREAM_PATTERN, error.message):
         return False
-    only_streams = re.search(ONLY_STREAMS, error.message) is not None
+    only_streams = re.search(STREAM_ONLY_PATTERN, error.message) is not None
     if not stream:
         return only_streams
     if re.search(r"(?i)\bonly\b.{0,20}non-?stream", error.message):
         return True
-    return not only_streams and re.search(REFUSED, error.message) is not None
+    return not only_streams and re.search(REFUSAL_PATTERN, error.message) is not None
 
 
 def _is_about_system(words: str) -> bool:
-    return re.search(SYSTEM, words) is not None and (
+    return re.search(SYSTEM_TEXT_PATTERN, words) is not None and (
         re.search(r"(?i)\bnot?\b|n't|unsupported|only|unknown|invalid|must", words) is not None
     )
