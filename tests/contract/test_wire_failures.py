@@ -124,15 +124,6 @@ def line(text: str, **more: object) -> bytes:
     return ndjson({"model": "m", "message": {"role": "assistant", "content": text}} | more)
 
 
-async def test_trap_19_ollama_error_line_after_tokens() -> None:
-    with StandIn(scripted(Script(line("Hel", done=False), ndjson({"error": "died"})))) as server:
-        error = await failure(BusyError, profile("ollama", server.url))
-        assert len(server.requests) == 1
-    assert error.message == "died"
-    assert error.partial is not None
-    assert error.partial["text"] == "Hel"
-
-
 async def test_trap_19_ollama_without_done_is_incomplete_and_length_is_length() -> None:
     with StandIn(scripted(Script(line("Hel", done=False)))) as server:
         error = await failure(IncompleteAnswer, profile("ollama", server.url))
@@ -170,14 +161,6 @@ async def test_trap_24_gemini_quota_of_a_day_is_never_retried() -> None:
     assert "quota" in str(error)
 
 
-async def test_trap_24_retry_after_one_second_is_one_wait_of_a_second() -> None:
-    busy = limited("slow down", "rate_limit_exceeded", retry_after="1")
-    with StandIn(scripted(busy, Script(chunk("Hello"), STOP, DONE))) as server:
-        assert (await answer(openai(server)))["text"] == "Hello"
-        first, second = server.requests
-    assert 1.0 <= second.at - first.at < 5.0
-
-
 async def test_trap_24_delay_in_the_body_is_waited_or_told() -> None:
     keys: Json = {"model": "busy", "api_key": "test-key"}
     with StandIn(GeminiServer(retry_delay="0.3s").handle) as server:
@@ -192,13 +175,6 @@ async def test_trap_24_delay_in_the_body_is_waited_or_told() -> None:
         assert len(server.requests) == 1
     assert "34 s" in error.hint
     assert error.retry_after == 34.0
-
-
-@pytest.mark.parametrize("retries", [0, 2])
-async def test_trap_24_requests_are_retries_and_one(retries: int) -> None:
-    with StandIn(scripted(limited("slow down", "rate_limit_exceeded"))) as server:
-        await failure(BusyError, openai(server, max_retries=retries))
-        assert len(server.requests) == retries + 1
 
 
 @pytest.mark.parametrize("stream", [True, False])

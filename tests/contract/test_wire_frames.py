@@ -1,4 +1,4 @@
-"""WIRE §11, traps 10-13, 18 and 29: how frames, counts and ends of an answer come over the wire."""
+"""WIRE §11, traps 10, 11, 13, 18 and 29: frames, counts and ends of an answer over the wire."""
 
 import json
 
@@ -9,8 +9,6 @@ from easyllm_cli.errors import BusyError, IncompleteAnswer, MalformedAnswer
 from tests.support.asking import Json, answer, failure, openai, profile
 from tests.support.standins.script import (
     DONE,
-    Cut,
-    Reset,
     Script,
     chunk,
     ndjson,
@@ -72,17 +70,6 @@ async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once(
         spent = (await answer(gemini(server)))["usage"]
     assert (spent["prompt_tokens"], spent["completion_tokens"]) == (7, 7)
     assert (spent["total_tokens"], spent["reasoning_tokens"]) == (14, 5)
-
-
-@pytest.mark.parametrize("tail", [(), (Cut(),), (Reset(),), (b'data: {"choices": [{"del',)])
-async def test_trap_12_end_without_marker_is_incomplete(tail: tuple[bytes | Cut, ...]) -> None:
-    with StandIn(scripted(Script(*HELLO, *tail))) as server:
-        error = await failure(IncompleteAnswer, openai(server))
-        assert len(server.requests) == 1
-    assert error.exit_code == 7
-    assert error.partial is not None
-    assert error.partial["text"] == "Hello"
-    assert error.partial["complete"] is False
 
 
 @pytest.mark.parametrize(
