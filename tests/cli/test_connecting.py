@@ -41,7 +41,7 @@ def full() -> Iterator[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others refuse when the backlog is full")
-def test_promise_4_no_connection_in_time_is_tried_again(easyllm: Easyllm, full: str) -> None:
+def test_fault_4_no_connection_in_time_is_tried_again(easyllm: Easyllm, full: str) -> None:
     """timeout.connect counts for each of two tries."""
     began = time.monotonic()
     ran = easyllm.run("chat", "hi", profiles=only(full, timeout={"connect": 1}, max_retries=1))

@@ -51,7 +51,7 @@ def closes_at_once(server: StandIn, since: float) -> None:
 
 @each_protocol
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_promises_48_and_49_signal_at_the_third_token(
+def test_fault_48_and_49_signal_at_the_third_token(
     easyllm: Easyllm, adapter: Adapter, sent: signal.Signals
 ) -> None:
     with StandIn(scripted(tokens(adapter))) as server:
@@ -68,7 +68,7 @@ def test_promises_48_and_49_signal_at_the_third_token(
 
 
 @each_protocol
-def test_promise_50_head_closes_the_pipe(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_50_head_closes_the_pipe(easyllm: Easyllm, adapter: Adapter) -> None:
     script = '"$E" stream hi | head -1; echo "${PIPESTATUS[0]}"'
     with StandIn(endless(adapter)) as server:
         ran = easyllm.shell(script, shell="bash", profiles=profiles(server, adapter))
@@ -78,7 +78,7 @@ def test_promise_50_head_closes_the_pipe(easyllm: Easyllm, adapter: Adapter) -> 
 
 
 @pytest.mark.parametrize("streams", ["1", "2", "12"])
-def test_promise_50_readers_that_leave(easyllm: Easyllm, streams: str) -> None:
+def test_fault_50_readers_that_leave(easyllm: Easyllm, streams: str) -> None:
     """stdout, stderr or both are closed by who reads them, in the middle of an answer."""
     readers, writers = zip(os.pipe(), os.pipe(), strict=True)
     with StandIn(endless(HTTP[0])) as server:
@@ -107,7 +107,7 @@ def test_promise_50_readers_that_leave(easyllm: Easyllm, streams: str) -> None:
         os.close(readers[1])
 
 
-def test_promise_53_a_full_disk_closes_it(easyllm: Easyllm) -> None:
+def test_fault_53_a_full_disk_closes_it(easyllm: Easyllm) -> None:
     with StandIn(endless(HTTP[0])) as server, open("/dev/full", "wb", buffering=0) as full:
         ran = easyllm.run("stream", "hi", profiles=profiles(server, HTTP[0]), stdout=full)
         closes_at_once(server, time.monotonic())

@@ -95,7 +95,7 @@ def over_every_protocol(
     return at_once(*[call(one, drop) for one in HTTP for drop in LIVING[one.name]])
 
 
-def test_promises_4_and_43_no_first_token(easyllm: Easyllm) -> None:
+def test_fault_4_and_43_no_first_token(easyllm: Easyllm) -> None:
     """Comments, pings and empty frames are nothing; no head at all is nothing, too."""
     handlers = [dripping(), dripping(drop=EMPTY), silent]
     for ran, requests in at_once(*[
@@ -109,7 +109,7 @@ def test_promises_4_and_43_no_first_token(easyllm: Easyllm) -> None:
         assert EARLIEST <= lasted(requests[0]) < LATEST
 
 
-def test_promise_43_no_first_token_over_every_protocol(easyllm: Easyllm) -> None:
+def test_fault_43_no_first_token_over_every_protocol(easyllm: Easyllm) -> None:
     """So many at once that the server notes their coming late: counted from their start."""
     began = time.monotonic()
     for ran, requests in over_every_protocol(easyllm, FIRST_TOKEN):
@@ -120,7 +120,7 @@ def test_promise_43_no_first_token_over_every_protocol(easyllm: Easyllm) -> None
         assert requests[0].closed_at - began >= LIMIT
 
 
-def test_promise_43_idle_over_every_protocol(easyllm: Easyllm) -> None:
+def test_fault_43_idle_over_every_protocol(easyllm: Easyllm) -> None:
     """After one token the same frames are nothing."""
     for ran, requests in over_every_protocol(easyllm, IDLE, "Hello"):
         assert (ran.code, ran.out, len(requests)) == (7, b"Hello\n", 1), ran.err
@@ -128,14 +128,14 @@ def test_promise_43_idle_over_every_protocol(easyllm: Easyllm) -> None:
         assert EARLIEST_AFTER_TOKEN <= lasted(requests[0]) < LATEST
 
 
-def test_promise_4_no_first_token_is_tried_again(easyllm: Easyllm) -> None:
+def test_fault_4_no_first_token_is_tried_again(easyllm: Easyllm) -> None:
     ran, requests = asked(
         easyllm, dripping(), "chat", "hi", timeout={"first_token": 0.2}, max_retries=2
     )
     assert (ran.code, len(requests)) == (6, 3)
 
 
-def test_promise_43_idle_after_a_token(easyllm: Easyllm) -> None:
+def test_fault_43_idle_after_a_token(easyllm: Easyllm) -> None:
     """Into a pipe `chat` has shown nothing and tries once more; `stream` has."""
     handler = dripping(chunk("Hello"))
     retries: dict[str, Any] = {"timeout": IDLE, "max_retries": 3}

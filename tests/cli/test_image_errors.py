@@ -110,17 +110,17 @@ def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
 
 
 @pytest.mark.parametrize("name", NO_PICTURES)
-def test_promise_64_no_picture(refused: Callable[..., str], folder: Path, name: str) -> None:
+def test_fault_64_no_picture(refused: Callable[..., str], folder: Path, name: str) -> None:
     assert NO_PICTURES[name] in refused("vision", str(folder / name), "describe")
 
 
-def test_promise_64_with_a_prompt(refused: Callable[..., str], folder: Path) -> None:
+def test_fault_64_with_a_prompt(refused: Callable[..., str], folder: Path) -> None:
     assert NO_FILE in refused("chat", "-a", str(folder / "fifo.png"), "describe")
     real = str(folder / "real.png")
     assert NO_FILE in refused("vision", real, str(folder / "fifo.png"), "describe")
 
 
-def test_promise_64_nobody_opens_a_fifo(refused: Callable[..., str], folder: Path) -> None:
+def test_fault_64_nobody_opens_a_fifo(refused: Callable[..., str], folder: Path) -> None:
     opened = threading.Event()
 
     def write() -> None:
@@ -138,7 +138,7 @@ def test_promise_64_nobody_opens_a_fifo(refused: Callable[..., str], folder: Pat
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_promise_64_more_pixels_than_anybody_decodes(
+def test_fault_64_more_pixels_than_anybody_decodes(
     refused: Callable[..., str], folder: Path, name: str
 ) -> None:
     (folder / "bomb.png").write_bytes(BOMBS[name])
@@ -147,14 +147,14 @@ def test_promise_64_more_pixels_than_anybody_decodes(
     assert f"{MAX_PIXELS // 1_000_000} million" in said
 
 
-def test_promise_64_on_stdin(refused: Callable[..., str]) -> None:
+def test_fault_64_on_stdin(refused: Callable[..., str]) -> None:
     assert "60000 × 60000" in refused("vision", "-", "describe", stdin=BOMBS["png"])
     assert "not an image" in refused("vision", "-", "describe", stdin=b"<svg/>")
     with Path("/dev/zero").open("rb") as zero:
         assert "longer than 20 MiB" in refused("vision", "-", "describe", file=zero, cap=READ)
 
 
-def test_promise_64_an_endless_pipe_is_read_up_to_the_cap(refused: Callable[..., str]) -> None:
+def test_fault_64_an_endless_pipe_is_read_up_to_the_cap(refused: Callable[..., str]) -> None:
     reader, writer = os.pipe()
     wrote = 0
 
@@ -184,7 +184,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_promise_64_other_urls(refused: Callable[..., str], url: str) -> None:
+def test_fault_64_other_urls(refused: Callable[..., str], url: str) -> None:
     assert ELSEWHERE[url] in refused("vision", url, "describe")
     listed = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
     assert refused("chat", "--messages", "-", "describe", stdin=json.dumps(listed))
@@ -196,7 +196,7 @@ def adapters(*names: str) -> list[Adapter]:
 
 @pytest.mark.parametrize("adapter", adapters("ollama", "gemini"), ids=lambda one: one.id)
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_promise_64_what_must_be_fetched_is_never_fetched_from_here(
+def test_fault_64_what_must_be_fetched_is_never_fetched_from_here(
     easyllm: Easyllm, adapter: Adapter, host: str
 ) -> None:
     """A listener on this machine sees no connection, and the model no question."""

@@ -91,7 +91,7 @@ DAMAGED += ['{"openai": {"key": 5}}', "[" * 100_000, '{"a": {"key": "x", "keyrin
 
 
 @pytest.mark.parametrize("text", DAMAGED)
-def test_promise_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, text: str) -> None:
+def test_fault_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, text: str) -> None:
     path = keys_of(easyllm)
     path.write_text(text)
     path.chmod(0o600)
@@ -106,7 +106,7 @@ def test_promise_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, t
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
-def test_promise_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> None:
+def test_fault_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> None:
     path = keys_of(easyllm)
     path.write_text(json.dumps({"openai": {"key": KEY}}))
     path.chmod(mode)

@@ -108,7 +108,7 @@ EVERY = [(one, "stream") for one in SOME] + [(OPENAI, "chat")]
 
 
 @pytest.mark.parametrize(("adapter", "command"), EVERY, ids=lambda one: getattr(one, "id", one))
-def test_promise_44_one_endless_line(
+def test_fault_44_one_endless_line(
     easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter, command: str
 ) -> None:
     ran, peak, requests = asked(easyllm, adapter, line_of(adapter), command, "hi")
@@ -149,7 +149,7 @@ BOMBS: dict[str, tuple[Callable[[], Handler], int, str]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_promise_45_nothing_is_unpacked(
+def test_fault_45_nothing_is_unpacked(
     easyllm: Easyllm, usual: Callable[[Adapter], int], name: str
 ) -> None:
     """256 MiB in 1 MB on the wire; bytes that are packed are refused, or are no JSON."""
@@ -164,7 +164,7 @@ def test_promise_45_nothing_is_unpacked(
 
 
 @pytest.mark.parametrize("adapter", SOME[1:], ids=lambda one: one.id)
-def test_promise_45_over_every_protocol(
+def test_fault_45_over_every_protocol(
     easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter
 ) -> None:
     packed = sending(bomb(), headers=PACKED, content_type=adapter.wire.content_type)
@@ -209,7 +209,7 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_promises_44_and_46_nothing_without_an_end_is_held(
+def test_fault_44_and_46_nothing_without_an_end_is_held(
     easyllm: Easyllm, usual: Callable[[Adapter], int], name: str
 ) -> None:
     handler, args, code, words = ENDLESS[name]
@@ -221,7 +221,7 @@ def test_promises_44_and_46_nothing_without_an_end_is_held(
 
 
 @pytest.mark.parametrize("adapter", [OPENAI, OLLAMA], ids=lambda one: one.id)
-def test_promise_44_a_model_list_without_an_end(
+def test_fault_44_a_model_list_without_an_end(
     easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter
 ) -> None:
     endless = sending(b'{"data":[{"id":"', again=PIECE, content_type=JSON)
@@ -232,7 +232,7 @@ def test_promise_44_a_model_list_without_an_end(
 
 
 @pytest.mark.parametrize("args", [("stream",), ("chat",), ("chat", "--json")], ids=" ".join)
-def test_promise_46_an_answer_without_an_end(
+def test_fault_46_an_answer_without_an_end(
     easyllm: Easyllm, usual: Callable[[Adapter], int], args: tuple[str, ...]
 ) -> None:
     """It ends by itself, whatever was asked for, and none of what came is lost."""

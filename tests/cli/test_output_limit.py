@@ -48,7 +48,7 @@ TEXT = endless(chunk("x" * 100))
 
 
 @pytest.mark.parametrize("adapter", [*HTTP, SDK[0]], ids=lambda one: one.id)
-def test_promise_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> None:
     handler = endless(adapter.wire.text("x" * 100), adapter.wire.content_type)
     ran = asked(easyllm, handler, "stream", adapter=adapter)
     assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
@@ -56,7 +56,7 @@ def test_promise_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> N
     assert "--max-output-bytes" in ran.complaint
 
 
-def test_promise_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyllm) -> None:
+def test_fault_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyllm) -> None:
     ran = asked(easyllm, TEXT, "chat")
     assert (ran.code, ran.out) == (7, b"")
     assert WORDS in ran.complaint
@@ -65,14 +65,14 @@ def test_promise_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyll
     assert kept.read_bytes() == b"x" * LIMIT
 
 
-def test_promise_46_partial_prints_it(easyllm: Easyllm) -> None:
+def test_fault_46_partial_prints_it(easyllm: Easyllm) -> None:
     ran = asked(easyllm, TEXT, "chat", "--partial")
     assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
     assert WORDS in ran.complaint
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_promise_46_json_has_it(easyllm: Easyllm, command: str) -> None:
+def test_fault_46_json_has_it(easyllm: Easyllm, command: str) -> None:
     ran = asked(easyllm, TEXT, command, "--json")
     found = ran.json
     assert (ran.code, found["ok"], found["complete"]) == (7, False, False)
@@ -84,7 +84,7 @@ def test_promise_46_json_has_it(easyllm: Easyllm, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_promise_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) -> None:
+def test_fault_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) -> None:
     ran = asked(easyllm, TEXT, command, "--jsonl")
     *_, last = ran.events
     assert ran.code == 7
@@ -104,7 +104,7 @@ def test_promise_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) ->
     ],
     ids=" ".join,
 )
-def test_promise_46_reasoning_counts_too(
+def test_fault_46_reasoning_counts_too(
     easyllm: Easyllm, args: tuple[str, ...], out: str, err: str
 ) -> None:
     ran = asked(easyllm, endless(chunk(reasoning="y" * 100)), *args)
@@ -114,7 +114,7 @@ def test_promise_46_reasoning_counts_too(
     assert WORDS in complaint
 
 
-def test_promise_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
+def test_fault_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
     """Reasoning that is marked inline: its end would never come."""
     first = True
 
@@ -132,7 +132,7 @@ def test_promise_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
     assert LIMIT - 110 <= len(ran.json["reasoning"]) <= LIMIT
 
 
-def test_promise_46_a_plain_answer(easyllm: Easyllm) -> None:
+def test_fault_46_a_plain_answer(easyllm: Easyllm) -> None:
     body = {"choices": [{"message": {"content": "x" * 5000}, "finish_reason": "stop"}]}
 
     async def whole(request: Request, reply: Reply) -> None:
@@ -147,7 +147,7 @@ def test_promise_46_a_plain_answer(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * LIMIT, "é" * (LIMIT // 2), ""], ids=["x", "é", "none"])
-def test_promise_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
+def test_fault_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
     """Bytes count, not letters, and reasoning with them."""
     thought = "" if text else "y" * (LIMIT - 1)
     with StandIn(scripted(said(text or "z", reasoning=thought))) as server:

@@ -151,7 +151,7 @@ def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
-def test_promise_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
+def test_fault_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
     """Nothing can be said, and the exit code says it."""
     with StandIn(scripted(said(TEXT))) as server:
         both = easyllm.shell('"$E" chat hi > /dev/full 2> /dev/full', profiles=only(server))

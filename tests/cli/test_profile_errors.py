@@ -75,7 +75,7 @@ def test_no_profile_at_all(easyllm: Easyllm) -> None:
     assert "-p" in refused(easyllm.run("chat", "hi"))[2]
 
 
-def test_promise_65_file_that_cannot_be_read(easyllm: Easyllm) -> None:
+def test_fault_65_file_that_cannot_be_read(easyllm: Easyllm) -> None:
     elsewhere = easyllm.home / "other.toml"
     assert refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[1] == str(elsewhere)
     named = easyllm.run("chat", "hi", env={"EASYLLM_PROFILES": str(elsewhere)})
@@ -101,7 +101,7 @@ def test_file_without_permission(easyllm: Easyllm) -> None:
     assert where == str(easyllm.config)
 
 
-def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
+def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
     Path(easyllm.home, "profiles.toml").write_text(only(NOWHERE))
     Path(easyllm.home, ".env").write_text(f"EASYLLM_PROFILE=openai\nOPENAI_API_KEY={KEY}\n")
     assert "no profile is chosen" in refused(easyllm.run("chat", "hi"))[0]
@@ -132,7 +132,7 @@ def test_missing_key_that_the_profile_names(easyllm: Easyllm) -> None:
         assert not server.requests
 
 
-def test_promises_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> None:
+def test_fault_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> None:
     easyllm.write_profiles(only(NOWHERE, api_key=KEY), mode=0o644)
     hint = refused(easyllm.run("chat", "hi"))[2]
     assert hint == f"chmod 600 {easyllm.config}"
@@ -145,7 +145,7 @@ def test_promises_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> 
     assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 '{held}'"
 
 
-def test_promise_60_key_over_plain_http(easyllm: Easyllm) -> None:
+def test_fault_60_key_over_plain_http(easyllm: Easyllm) -> None:
     """Refused before anything is looked up or sent."""
     for keys in [{"api_key": KEY}, {"api_key_env": "OPENAI_API_KEY"}]:
         profiles = only("http://models.invalid/v1", **keys)

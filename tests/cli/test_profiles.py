@@ -152,7 +152,7 @@ def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
     "args",
     [("set", "a", "model", "x"), ("add", "c", "ollama"), ("remove", "a"), ("default", "a")],
 )
-def test_promise_66_a_corrupt_file_is_never_written_over(
+def test_fault_66_a_corrupt_file_is_never_written_over(
     easyllm: Easyllm, args: tuple[str, ...]
 ) -> None:
     path = easyllm.write_profiles(FILE + "[profiles.a]\n", mode=0o640)

@@ -68,7 +68,7 @@ def test_strict(easyllm: Easyllm) -> None:
     assert answered(easyllm, "chat", *args, handler=cut, strict=True).code == 7
 
 
-def test_promise_07_no_retry(easyllm: Easyllm) -> None:
+def test_fault_07_no_retry(easyllm: Easyllm) -> None:
     with StandIn(scripted(BUSY)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
         assert (ran.code, len(server.requests)) == (5, 1)

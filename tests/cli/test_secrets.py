@@ -143,7 +143,7 @@ def failures(homes: Path) -> Callable[[Style], Failed]:
         for case in cases_of(style)
     ],
 )
-def test_promise_58_no_key_leaves(
+def test_fault_58_no_key_leaves(
     failures: Callable[[Style], Failed], style: Style, case: str
 ) -> None:
     ran, easyllm = failures(style)[case]

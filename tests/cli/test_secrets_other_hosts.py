@@ -32,7 +32,7 @@ def elsewhere() -> Iterator[StandIn]:
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
-def test_promise_57_no_redirect_is_followed(
+def test_fault_57_no_redirect_is_followed(
     easyllm: Easyllm, elsewhere: StandIn, adapter: Adapter
 ) -> None:
     """By any command, over any protocol and transport, whatever kind it is."""
@@ -59,7 +59,7 @@ def test_promise_57_no_redirect_is_followed(
 KEYED = {name: vendor.key_variables for name, vendor in VENDORS.items() if vendor.key_variables}
 
 
-def test_promise_61_no_variable_of_a_vendor_comes_to_another_endpoint(
+def test_fault_61_no_variable_of_a_vendor_comes_to_another_endpoint(
     easyllm: Easyllm, elsewhere: StandIn
 ) -> None:
     """Every vendor's, all of them set, each as a profile with an endpoint of somebody else."""
@@ -106,7 +106,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_promise_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source: str) -> None:
+def test_fault_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source: str) -> None:
     """To another machine: refused before anything is sent; allow_http is the only way."""
     held = easyllm.home / "the key"
     held.write_text(KEY)
@@ -128,7 +128,7 @@ def test_promise_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, sour
     assert seen(KEY, log_of(proxy))
 
 
-def test_promise_60_nor_to_a_proxy_on_another_machine(easyllm: Easyllm, proxy: StandIn) -> None:
+def test_fault_60_nor_to_a_proxy_on_another_machine(easyllm: Easyllm, proxy: StandIn) -> None:
     """A server of this machine does not help where the way to it leads through another one."""
     far = proxy.url.replace("127.0.0.1", "proxy.example")
     ran = easyllm.run("chat", "hi", profiles=only(proxy, api_key=KEY, proxy=far))
@@ -138,7 +138,7 @@ def test_promise_60_nor_to_a_proxy_on_another_machine(easyllm: Easyllm, proxy: S
     assert proxy.requests == []
 
 
-def test_promise_60_without_a_key_http_is_fine(easyllm: Easyllm, proxy: StandIn) -> None:
+def test_fault_60_without_a_key_http_is_fine(easyllm: Easyllm, proxy: StandIn) -> None:
     """And a key that nothing names is not sent, though its variable is set."""
     profiles = only(FAR, proxy=proxy.url, headers={"X-Team": "search"})
     ran = easyllm.run("chat", "hi", profiles=profiles, env={"OPENAI_API_KEY": KEY})

@@ -40,7 +40,7 @@ def left(easyllm: Easyllm) -> bytes:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_promise_58_by_any_command(easyllm: Easyllm, protocol: str) -> None:
+def test_fault_58_by_any_command(easyllm: Easyllm, protocol: str) -> None:
     """Retries, lists of models (kept for completion) and doctor's findings included."""
     provider, path, wire, keys = PROTOCOLS[protocol]
     easyllm.run("keys", "set", provider, stdin=KEY)
@@ -100,7 +100,7 @@ answer.AnswerRun._report_usage = broken
 """
 
 
-def test_promise_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> None:
+def test_fault_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> None:
     """Ours: exit code 1; a plugin's: 2, and it is named."""
     env = {"PYTHONPATH": str(site), "MY_KEY": KEY}
     (site / "bug").mkdir()
@@ -157,7 +157,7 @@ def parts_of(error: BaseException | None) -> Iterator[str]:
 
 @pytest.mark.parametrize("case", ["401", "404", "500", "code", "page", "redirect", "frame"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_promise_58_in_the_library(
+async def test_fault_58_in_the_library(
     protocol: str, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No exception holds it, and nothing that we log."""
@@ -176,7 +176,7 @@ async def test_promise_58_in_the_library(
         assert not seen(KEY, text.encode()), text
 
 
-def test_promise_58_in_what_surrounds_an_answer(easyllm: Easyllm) -> None:
+def test_fault_58_in_what_surrounds_an_answer(easyllm: Easyllm) -> None:
     """Why it ended, who answered, and what a note says of a parameter that was refused."""
     error = {"message": f"temperature {KEY} is not supported", "param": "temperature"}
     refused = Script(compact({"error": error}), status=400, content_type="application/json")

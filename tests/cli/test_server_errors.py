@@ -39,9 +39,7 @@ def picture(easyllm: Easyllm) -> str:
         ("openai", "is the server running?"),
     ],
 )
-def test_promise_01_nothing_listens(
-    easyllm: Easyllm, command: str, provider: str, hint: str
-) -> None:
+def test_fault_01_nothing_listens(easyllm: Easyllm, command: str, provider: str, hint: str) -> None:
     """On this machine it is not tried again: nobody starts a server within a backoff."""
     with nobody_listens() as server:
         profiles = only(f"{server.url}/v1", provider, initial_retry_delay=5)
@@ -64,7 +62,7 @@ def test_promise_01_nothing_listens(
     ],
     ids=["openai", "ollama", "gemini", "openrouter", "ollama-far", "openai-far"],
 )
-def test_promise_11_unknown_model(
+def test_fault_11_unknown_model(
     easyllm: Easyllm, provider: str, handler: Handler, model: str, near: str
 ) -> None:
     with StandIn(handler) as server:
@@ -88,7 +86,7 @@ def web_page(status: int) -> Handler:
 
 
 @pytest.mark.parametrize("words", [("chat", "hi"), ("models",)], ids=["chat", "models"])
-def test_promise_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> None:
+def test_fault_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> None:
     with StandIn(web_page(200)) as server:
         _, _, hint = refused(easyllm.run(*words, profiles=only(server.url)), 7)
         assert "/v1" in hint
@@ -100,7 +98,7 @@ def test_promise_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("status", [404, 502])
-def test_promise_24_page_as_an_error(easyllm: Easyllm, status: int) -> None:
+def test_fault_24_page_as_an_error(easyllm: Easyllm, status: int) -> None:
     with StandIn(web_page(status)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
     what, _, _ = refused(ran, 4 if status == 404 else 5)

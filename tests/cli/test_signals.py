@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9"
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
     ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
-def test_promises_48_and_49_before_the_first_token(
+def test_fault_48_and_49_before_the_first_token(
     easyllm: Easyllm, sent: signal.Signals, code: int
 ) -> None:
     with (
@@ -93,7 +93,7 @@ def test_signal_between_two_tries(easyllm: Easyllm, command: str) -> None:
 @pytest.mark.parametrize(
     "args", [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl")]
 )
-def test_promise_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with StandIn(scripted(Script(*TOKENS, chunk(finish="stop")))) as server:
         reader, writer = os.pipe()
         os.close(reader)
@@ -106,7 +106,7 @@ def test_promise_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize("args", [("--help",), ("--version",), ("models",)], ids=str)
-def test_promise_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     rows = {"data": [{"id": "m" * 100 + str(number)} for number in range(2000)]}
 
     async def listed(request: Request, reply: Reply) -> None:
@@ -124,7 +124,7 @@ def test_promise_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
-def test_promise_53_full_disk(easyllm: Easyllm) -> None:
+def test_fault_53_full_disk(easyllm: Easyllm) -> None:
     answer = Script(*TOKENS, chunk(finish="stop"))
     lists = [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl"), ("models",)]
     with StandIn(scripted(answer)) as server, open("/dev/full", "wb", buffering=0) as full:
@@ -150,7 +150,7 @@ def test_promise_53_full_disk(easyllm: Easyllm) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 @pytest.mark.parametrize("args", [("--help",), ("--version",), ("chat", "-h")], ids=str)
-def test_promise_53_full_disk_without_an_answer(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_53_full_disk_without_an_answer(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         ran = easyllm.run(*args, stdout=full)
     assert ran.code == 8

@@ -163,7 +163,7 @@ CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", "</dev/null", "- <&-"
 
 
 @pytest.mark.parametrize("ends", CLOSED)
-def test_promises_51_and_53_closed_descriptors(easyllm: Easyllm, ends: str) -> None:
+def test_fault_51_and_53_closed_descriptors(easyllm: Easyllm, ends: str) -> None:
     """No file that is opened later becomes stdin or stdout; an answer that nobody gets is 8."""
     code = 8 if " >&-" in f" {ends}" else 0
     sent = looped(easyllm, f'"$E" chat hi -f list {ends}', code)
@@ -180,7 +180,7 @@ def test_write_only_stdin(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("script", ["</dev/null", "<&-", "<<END\nEND"], ids=repr)
-def test_promise_52_nothing_to_ask(easyllm: Easyllm, script: str) -> None:
+def test_fault_52_nothing_to_ask(easyllm: Easyllm, script: str) -> None:
     """No prompt and no input: a usage error, never a hang."""
     profiles = only("http://127.0.0.1:9")
     for ran in at_once(*[

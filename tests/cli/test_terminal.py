@@ -120,7 +120,7 @@ def test_raw(easyllm: Easyllm) -> None:
     assert out == "# The **answer**␛[2J\n"
 
 
-def test_promise_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
+def test_fault_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
     """Whole and cut at every character; a pipe gets the bytes as they came."""
     text = "a".join(EVIL) + "end"
     frames = [chunk(reasoning=one) for one in text]
@@ -141,7 +141,7 @@ def test_promise_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
     assert piped[1] == text.replace("\r\n", "\n") + "\ufffd2J" * 32 + "\n"
 
 
-def test_promise_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
+def test_fault_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
     """stdout a pipe, stderr a terminal: reasoning and notes are still harmless."""
     text = "".join(EVIL)
     script = Script(chunk(reasoning=text), chunk("ok"), chunk(finish="stop"), DONE)
@@ -152,7 +152,7 @@ def test_promise_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
     harmless(err)
 
 
-def test_promise_62_steering_error(easyllm: Easyllm) -> None:
+def test_fault_62_steering_error(easyllm: Easyllm) -> None:
     """The words of a server, of a page's title and of a profile, plain and with --debug."""
     text = "".join(EVIL)
     body = json.dumps({"error": {"message": text}}).encode()
@@ -170,7 +170,7 @@ def test_promise_62_steering_error(easyllm: Easyllm) -> None:
                 harmless(err)
 
 
-def test_promise_62_steering_names(easyllm: Easyllm) -> None:
+def test_fault_62_steering_names(easyllm: Easyllm) -> None:
     """Model names in the table, in a pipe's list (unchanged) and in a hint."""
     names = [f"m{number}{evil}" for number, evil in enumerate(EVIL)]
 
@@ -190,7 +190,7 @@ def test_promise_62_steering_names(easyllm: Easyllm) -> None:
         harmless(out + err)
 
 
-def test_promise_62_steering_profiles(easyllm: Easyllm) -> None:
+def test_fault_62_steering_profiles(easyllm: Easyllm) -> None:
     """A profile's name in a list, in -v and in an error, and an answering model's own."""
     name = re.sub("[\0:]", "", "".join(EVIL))  # no argument holds the one, no name the other
     quoted = "".join(f"\\U{ord(char):08x}" for char in name)
@@ -208,7 +208,7 @@ def test_promise_62_steering_profiles(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("args", [("chat", "--json"), ("stream", "--jsonl"), ("models", "--json")])
-def test_promise_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     """JSON escapes it: C0, and C1 and bidi, too (FAULTS promise 63)."""
     text = "".join(EVIL)
 

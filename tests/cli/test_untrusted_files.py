@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mo
     [("api_key", mode) for mode in (0o644, 0o640, 0o620, 0o604)]
     + [("api_key_file", 0o640), ("keys.json", 0o644)],
 )
-def test_promise_59_an_open_file_with_a_key_is_refused(
+def test_fault_59_an_open_file_with_a_key_is_refused(
     easyllm: Easyllm, mode: int, held: str
 ) -> None:
     """With the command that mends it, ready to be pasted: blanks and quotes in the path, too."""
@@ -70,7 +70,7 @@ def somebody_elses(path: Path) -> None:
     [(open_to_others, "can be written by others"), (somebody_elses, "somebody else")],
 )
 @pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
-def test_promise_61_no_command_of_an_untrusted_file_is_run(
+def test_fault_61_no_command_of_an_untrusted_file_is_run(
     easyllm: Easyllm, spoil: Callable[[Path], None], says: str, source: str
 ) -> None:
     mark = easyllm.home / "it was run"
@@ -100,7 +100,7 @@ def loosen_the_folder(path: Path) -> None:
      (loosen_the_folder, "the usual place"), (open_to_others, "--profiles"),
      (open_to_others, "EASYLLM_PROFILES")],
 )  # fmt: skip
-def test_promise_61_what_others_can_write_is_refused_by_every_command(
+def test_fault_61_what_others_can_write_is_refused_by_every_command(
     easyllm: Easyllm, spoil: Callable[[Path], None], named_by: str
 ) -> None:
     """Whatever the file holds: an endpoint and a variable's name are enough to take a key."""
@@ -130,7 +130,7 @@ def test_promise_61_what_others_can_write_is_refused_by_every_command(
     assert state_of(path) == before
 
 
-def test_promise_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
+def test_fault_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
     """Shell completion offers the built-in names, and the file's own names are not believed."""
     easyllm.write_profiles(only("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
     env = {"_EASYLLM_COMPLETE": "complete_fish", "_EASYLLM_LINE": "easyllm chat -p "}
@@ -140,7 +140,7 @@ def test_promise_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
     assert b"planted" not in ran.out
 
 
-def test_promise_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
+def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
     """No profiles, no .env, no module that has the name of one of ours."""
     here = easyllm.home / "somebody's project"
     (here / "easyllm").mkdir(parents=True)
@@ -215,7 +215,7 @@ def state_of(path: Path) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_promises_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
+def test_fault_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
     """One line and 2 from every command, and the file stays as it is."""
     make, says = DAMAGED[damage]
     make(easyllm.config)

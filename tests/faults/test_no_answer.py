@@ -59,7 +59,7 @@ def fails(*runs: Ran) -> Iterator[str]:
 
 
 @ADAPTERS
-def test_promise_01_nothing_listens_here(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_01_nothing_listens_here(easyllm: Easyllm, adapter: Adapter) -> None:
     with free_port() as port:
         runs = asked(easyllm, adapter, f"http://127.0.0.1:{port}", initial_retry_delay=30)
     for line, ran in zip(fails(*runs), runs, strict=True):
@@ -67,7 +67,7 @@ def test_promise_01_nothing_listens_here(easyllm: Easyllm, adapter: Adapter) -> 
         assert ran.complaint == line, "tried once"
 
 
-def test_promise_01_refused_elsewhere_is_tried_again(easyllm: Easyllm) -> None:
+def test_fault_01_refused_elsewhere_is_tried_again(easyllm: Easyllm) -> None:
     """Our own address is no loopback: somebody may be starting that server."""
     here = own_address()
     with socket.socket() as held:
@@ -89,7 +89,7 @@ def own_address() -> str:
 
 
 @ADAPTERS
-def test_promise_02_no_such_host(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_02_no_such_host(easyllm: Easyllm, adapter: Adapter) -> None:
     runs = asked(easyllm, adapter, "https://x.invalid")
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert "x.invalid" in line
@@ -97,7 +97,7 @@ def test_promise_02_no_such_host(easyllm: Easyllm, adapter: Adapter) -> None:
 
 
 @ADAPTERS
-def test_promise_03_a_stranger_s_certificate(
+def test_fault_03_a_stranger_s_certificate(
     easyllm: Easyllm, adapter: Adapter, tmp_path: Path
 ) -> None:
     with over_tls(Never, tmp_path / "authority.pem") as url:
@@ -108,7 +108,7 @@ def test_promise_03_a_stranger_s_certificate(
         assert ran.complaint == line, "not tried again"
 
 
-def test_promise_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_fault_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: Path) -> None:
     authority = tmp_path / "authority.pem"
     with over_tls(Never, authority, "localhost") as url:
         other = url.replace("localhost", "127.0.0.1")
@@ -117,7 +117,7 @@ def test_promise_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: 
             assert "certificate" in line
 
 
-def test_promise_03_a_certificate_that_has_expired(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_fault_03_a_certificate_that_has_expired(easyllm: Easyllm, tmp_path: Path) -> None:
     authority = tmp_path / "authority.pem"
     with over_tls(Never, authority, ended=datetime(2020, 1, 1, tzinfo=UTC)) as url:
         runs = asked(easyllm, HTTP[0], url, ca_bundle=str(authority))
@@ -134,7 +134,7 @@ HANDSHAKES: dict[str, tuple[bytes | None, str, int]] = {
 
 
 @pytest.mark.parametrize(
-    ("sent", "says", "tries"), HANDSHAKES.values(), ids=[f"promise_03-{one}" for one in HANDSHAKES]
+    ("sent", "says", "tries"), HANDSHAKES.values(), ids=[f"fault_03-{one}" for one in HANDSHAKES]
 )
 def test_a_handshake(easyllm: Easyllm, sent: bytes | None, says: str, tries: int) -> None:
     """A cut and a silence may pass, a server without TLS will not."""
@@ -147,7 +147,7 @@ def test_a_handshake(easyllm: Easyllm, sent: bytes | None, says: str, tries: int
 
 
 @ADAPTERS
-def test_promise_06_a_dead_proxy(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_06_a_dead_proxy(easyllm: Easyllm, adapter: Adapter) -> None:
     with free_port() as port:
         proxy = {"HTTPS_PROXY": f"http://user:secret@127.0.0.1:{port}"}
         runs = asked(easyllm, adapter, "https://far.invalid", env=proxy)
@@ -157,7 +157,7 @@ def test_promise_06_a_dead_proxy(easyllm: Easyllm, adapter: Adapter) -> None:
         assert f"try {RETRIES + 1}" in ran.err
 
 
-def test_promise_07_no_retry_over_a_dead_proxy(easyllm: Easyllm) -> None:
+def test_fault_07_no_retry_over_a_dead_proxy(easyllm: Easyllm) -> None:
     with free_port() as port:
         runs = asked(
             easyllm, HTTP[0], "https://far.invalid", "--no-retry",

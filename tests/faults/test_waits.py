@@ -51,10 +51,10 @@ def in_two_seconds() -> dict[str, str]:
 
 
 WAITS: dict[str, tuple[int, Callable[[], dict[str, str]], float]] = {
-    "promise_15-retry-after": (429, lambda: {"Retry-After": "1"}, 1.0),
-    "promise_16-retry-after-date": (503, in_two_seconds, 1.0),
-    "promise_17-retry-after-ms": (429, lambda: {"Retry-After-Ms": "300"}, 0.3),
-    "promise_18-reset": (429, lambda: {"X-RateLimit-Reset-Requests": "1.2s"}, 1.2),
+    "fault_15-retry-after": (429, lambda: {"Retry-After": "1"}, 1.0),
+    "fault_16-retry-after-date": (503, in_two_seconds, 1.0),
+    "fault_17-retry-after-ms": (429, lambda: {"Retry-After-Ms": "300"}, 0.3),
+    "fault_18-reset": (429, lambda: {"X-RateLimit-Reset-Requests": "1.2s"}, 1.2),
 }
 
 
@@ -68,7 +68,7 @@ def test_a_server_s_wait_is_waited(
     assert "next try" in ran.complaint or "try 2" in ran.complaint
 
 
-def test_promise_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) -> None:
+def test_fault_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) -> None:
     began = time.monotonic()
     ran, gaps = asked(easyllm, refusing(1, 429, lambda: {"Retry-After": "3600"}))
     assert (ran.code, ran.out, gaps) == (5, b"", [])
@@ -76,7 +76,7 @@ def test_promise_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) ->
     assert time.monotonic() - began < latest(0)
 
 
-def test_promise_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyllm) -> None:
+def test_fault_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyllm) -> None:
     """The wait before try n + 1 is between 0 and initial x multiplier^(n - 1)."""
     keys: dict[str, Any] = {"initial_retry_delay": 0.2, "retry_multiplier": 2.0, "max_retries": 3}
     for ran, gaps in at_once(

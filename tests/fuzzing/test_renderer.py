@@ -51,9 +51,7 @@ def written(parts: list[str], size: tuple[int, int]) -> bytes:
 
 
 @given(text=answers, at=cuts, size=st.sampled_from([(80, 24), (20, 6), (4, 3)]))
-def test_promise_62_any_answer_at_any_split(
-    text: str, at: list[int], size: tuple[int, int]
-) -> None:
+def test_fault_62_any_answer_at_any_split(text: str, at: list[int], size: tuple[int, int]) -> None:
     """Split between bytes, as chunks do; a half of a character is replaced."""
     raw = text.encode("utf-8", "surrogatepass")
     edges = sorted({0, len(raw), *(one for one in at if one < len(raw))})

@@ -92,11 +92,11 @@ def test_an_https_url_is_passed_on_unread() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://h/a.png", "file:///etc/passwd", "gopher://h", "ftp://h/x"])
-def test_promise_64_other_urls_are_refused(url: str) -> None:
+def test_fault_64_other_urls_are_refused(url: str) -> None:
     assert url.partition(":")[0] in refused(url)
 
 
-def test_promise_64_files_that_are_none(tmp_path: Path) -> None:
+def test_fault_64_files_that_are_none(tmp_path: Path) -> None:
     assert "no such image file" in refused(tmp_path / "missing.png")
     assert "no such image file" in refused("missing.png")
     assert "not a regular file" in refused(tmp_path)
@@ -110,7 +110,7 @@ def test_promise_64_files_that_are_none(tmp_path: Path) -> None:
     refused(str(tmp_path / ("x" * 300)))
 
 
-def test_promise_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None:
+def test_fault_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None:
     path = tmp_path / "sparse.png"
     path.write_bytes(PNG)
     with path.open("r+b") as file:
@@ -120,7 +120,7 @@ def test_promise_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None
     assert Image.of(PNG.ljust(MAX_IMAGE_BYTES)).media_type == "image/png"
 
 
-def test_promise_64_a_file_that_grows_or_is_exchanged_once_it_was_looked_at(
+def test_fault_64_a_file_that_grows_or_is_exchanged_once_it_was_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"

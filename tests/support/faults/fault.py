@@ -47,7 +47,7 @@ class Fault:
     def id(self) -> str:
         """The numbers of its promises (FAULTS §7) and its name."""
         numbers = "_and_".join(f"{number:02}" for number in self.promises)
-        return f"promise_{numbers}-{self.name}" if numbers else self.name
+        return f"fault_{numbers}-{self.name}" if numbers else self.name
 
     def is_for(self, adapter: Adapter) -> bool:
         """Whether the fault can happen in an adapter's protocol."""

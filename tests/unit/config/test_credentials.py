@@ -160,7 +160,7 @@ def test_a_key_file_below_home(home: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o660, 0o601])
-def test_promise_59_an_open_key_file_is_refused(key_file: Path, mode: int) -> None:
+def test_fault_59_an_open_key_file_is_refused(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
     line = refused(ConfigError, provider="openai", api_key_file=str(key_file))
     assert f"chmod 600 '{key_file}'" in line
@@ -180,7 +180,7 @@ def test_an_unreadable_key_file_is_an_error_of_the_key() -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-def test_promise_61_a_file_of_somebody_else_is_refused(key_file: Path) -> None:
+def test_fault_61_a_file_of_somebody_else_is_refused(key_file: Path) -> None:
     os.chown(key_file, 65533, 65533)
     with pytest.raises(ConfigError, match="belongs to somebody else"):
         require_private(key_file, "api_key_cmd")
@@ -286,7 +286,7 @@ def test_characters_that_no_key_has(key: str, monkeypatch: pytest.MonkeyPatch) -
         refused(AuthError, provider="openai")
 
 
-def test_promise_60_no_key_over_http_but_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_60_no_key_over_http_but_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {"provider": "openai", "api_key": KEY}
     for url in ("http://10.0.0.7/v1", "http://api.openai.com/v1"):
         assert "allow_http" in refused(ConfigError, endpoint=url, **table)

@@ -230,7 +230,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
 
 
 @pytest.mark.parametrize(("text", "edit", "says"), REFUSED)
-def test_promise_66_what_is_or_would_be_wrong_leaves_every_byte(
+def test_fault_66_what_is_or_would_be_wrong_leaves_every_byte(
     path: Path, text: str, edit: Edit, says: str
 ) -> None:
     path.write_text(text)

@@ -57,7 +57,7 @@ print(json.dumps(ends))
 """
 
 
-def test_promise_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
+def test_fault_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
     """At each thing that it does to a file of its folder, until it lives through them all."""
     path = easyllm.write_profiles("".join(f"# {name}\n{TABLE.format(name)}" for name in "abc"))
     before = path.read_text("utf-8")
@@ -79,7 +79,7 @@ def test_promise_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.full)])
-def test_promise_56_kill_9_while_writing(tmp_path: Path, times: int) -> None:
+def test_fault_56_kill_9_while_writing(tmp_path: Path, times: int) -> None:
     path = tmp_path / "profiles.toml"
     tables = [
         f'# about {number}\n[profiles.p{number}]\nprovider = "openai"\nmodel = "{number}"\n'

@@ -100,7 +100,7 @@ def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("api_key", '"sk-1"'), ("api_key_cmd", '"echo k"')])
-def test_promises_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
+def test_fault_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
     text = A + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
     assert read(path, text, 0o600).resolve_profile("a").provider == "openai"
     for mode in (0o644, 0o640, 0o604):
@@ -111,7 +111,7 @@ def test_promises_59_and_61_keys_need_a_closed_file(path: Path, key: str, value:
                 profiles.resolve_profile(name)
 
 
-def test_promise_61_the_current_folder_is_never_read(
+def test_fault_61_the_current_folder_is_never_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("profiles.toml", "easyllm/profiles.toml", ".config/easyllm/profiles.toml"):

@@ -69,7 +69,7 @@ def test_a_mistake_is_told_with_its_place(
     assert f"{path}{place}" in line
 
 
-def test_promise_65_large_and_deeply_nested_files(path: Path) -> None:
+def test_fault_65_large_and_deeply_nested_files(path: Path) -> None:
     assert "nested too deeply" in str(wrong(path, "a = " + "[" * 5000))
     assert "larger than 1 MiB" in str(wrong(path, "#" * (MAX_PRIVATE_FILE_BYTES + 1)))
     assert read(path, "#" * MAX_PRIVATE_FILE_BYTES).names == [*VENDORS]

@@ -152,7 +152,7 @@ def test_trap_09_empty_reasoning_is_none() -> None:
 
 
 @pytest.mark.parametrize("event", [Text("x" * 11), Reasoning("x" * 11), Text("é" * 6)])
-def test_promise_46_past_the_limit_it_is_incomplete(event: Event) -> None:
+def test_fault_46_past_the_limit_it_is_incomplete(event: Event) -> None:
     collector = Collector(limit=10)
     with pytest.raises(IncompleteAnswer, match="longer than 10 bytes") as caught:
         collector.feed(event)

@@ -62,7 +62,7 @@ async def test_a_servers_delay_is_waited_as_it_is(waits: list[float]) -> None:
         assert events[0] == Retrying(2, asked, "429")
 
 
-async def test_promise_19_a_delay_over_max_retry_delay_fails_at_once(waits: list[float]) -> None:
+async def test_fault_19_a_delay_over_max_retry_delay_fails_at_once(waits: list[float]) -> None:
     for asked, told in ((3600.0, "3600 s"), (60.5, "60.5 s"), (2592000.0, "2592000 s")):
         tries = Tries([BusyError("429", retry_after=asked)], ANSWER)
         error = await failed(tries)

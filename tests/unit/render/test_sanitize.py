@@ -42,7 +42,7 @@ def in_pieces(pieces: Iterable[str]) -> str:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_promise_62_no_payload_gets_through_at_any_split(payload: str) -> None:
+def test_fault_62_no_payload_gets_through_at_any_split(payload: str) -> None:
     whole = sanitize_text(payload)
     assert harmless(whole)
     assert in_pieces(payload) == whole
@@ -57,7 +57,7 @@ def test_promise_62_no_payload_gets_through_at_any_split(payload: str) -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_promise_62_payloads_split_at_every_byte(payload: str) -> None:
+def test_fault_62_payloads_split_at_every_byte(payload: str) -> None:
     raw = payload.encode("utf-8", "surrogatepass")
     for at in range(len(raw) + 1):
         pieces = [part.decode("utf-8", "replace") for part in (raw[:at], raw[at:])]

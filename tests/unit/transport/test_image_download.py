@@ -66,7 +66,7 @@ async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
         ("/401", "HTTP 401"),
     ],
 )
-async def test_promise_64_refused(site: Site, looked_at: list[str], path: str, words: str) -> None:
+async def test_fault_64_refused(site: Site, looked_at: list[str], path: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
         await image_download.download_image(Image.of(site.url + path), site.profile)
     assert caught.value.where

@@ -24,7 +24,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-async def test_promise_64_private_addresses_are_never_asked(host: str) -> None:
+async def test_fault_64_private_addresses_are_never_asked(host: str) -> None:
     with pytest.raises(UsageError, match="private network"):
         await image_download.download_image(Image.of(f"https://{host}:9/x.png"), Profile())
 
@@ -58,7 +58,7 @@ def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-async def test_promise_64_a_name_that_turns_private_is_not_followed(
+async def test_fault_64_a_name_that_turns_private_is_not_followed(
     tmp_path: Path, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: what was looked at is what is connected to."""
@@ -78,7 +78,7 @@ async def test_promise_64_a_name_that_turns_private_is_not_followed(
     assert [headers["host"] for _, headers in site.asked] == [f"pictures.example:{port}"]
 
 
-async def test_promise_64_one_private_address_among_public_ones(
+async def test_fault_64_one_private_address_among_public_ones(
     second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.2", "127.0.0.1"]]))

@@ -120,7 +120,7 @@ IN_STREAM: list[tuple[Any, Kind, int | None, str]] = [
 
 
 @pytest.mark.parametrize(("body", "kind", "status", "words"), IN_STREAM)
-def test_promises_29_35_36_37_an_error_in_a_stream(
+def test_fault_29_35_36_37_an_error_in_a_stream(
     body: Any, kind: Kind, status: int | None, words: str
 ) -> None:
     error = error_from_body(body)
@@ -154,7 +154,7 @@ SHAPES: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "words"), SHAPES)
-def test_promise_30_the_words_are_found_in_every_shape(body: Any, words: str) -> None:
+def test_fault_30_the_words_are_found_in_every_shape(body: Any, words: str) -> None:
     error = error_of(400, body)
     assert error.message == (f"the server {words}" if words == "reported an error" else words)
     assert error.what == f"{error.message} (HTTP 400)"
@@ -177,7 +177,7 @@ def test_a_blind_model_is_refused_whatever_the_status(status: int, words: str) -
 PAGE = b"<html><head><TITLE>502\n Bad Gateway</TITLE></head>" + b"<p>x</p>" * 9000
 
 
-def test_promise_24_a_page_gives_its_title_only() -> None:
+def test_fault_24_a_page_gives_its_title_only() -> None:
     error = error_of(502, PAGE)
     assert "502 Bad Gateway" in error.message
     assert len(str(error)) < 300
@@ -196,7 +196,7 @@ def test_bodies_that_are_no_json() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_promise_57_a_redirect_is_not_followed(status: int) -> None:
+def test_fault_57_a_redirect_is_not_followed(status: int) -> None:
     error = error_of(status, b"", {"location": "https://other.example/v1"})
     assert isinstance(error, RefusedError)
     assert error.location == "https://other.example/v1"
@@ -216,7 +216,7 @@ def test_a_short_word_for_a_key_breaks_no_redirect() -> None:
     del kept
 
 
-def test_promise_25_x_should_retry_is_obeyed() -> None:
+def test_fault_25_x_should_retry_is_obeyed() -> None:
     assert not error_of(500, {}, {"x-should-retry": "false"}).retryable
     assert error_of(400, {}, {"x-should-retry": "true"}).retryable
     quota = openai("no", "insufficient_quota")

@@ -36,11 +36,11 @@ def test_numbers_and_spans(text: str, seconds: float) -> None:
              "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
              "Mon, 01 Jan 2099 00:00:00 +99999999999999999999"],
 )  # fmt: skip
-def test_promise_20_garbage_and_the_past_are_nothing(text: str) -> None:
+def test_fault_20_garbage_and_the_past_are_nothing(text: str) -> None:
     assert parse_wait_seconds(text) is None
 
 
-def test_promise_16_dates() -> None:
+def test_fault_16_dates() -> None:
     assert parse_wait_seconds(format_datetime(in_seconds(30), usegmt=True)) == pytest.approx(
         29.5, abs=1.5
     )
@@ -69,7 +69,7 @@ def asked(headers: dict[str, str], body: Any = None, status: int = 429) -> float
     return find_retry_after(headers, body, rate_limited=status == 429)
 
 
-def test_promise_15_and_17_the_headers_and_their_order() -> None:
+def test_fault_15_and_17_the_headers_and_their_order() -> None:
     assert asked({"retry-after": "1"}) == 1
     assert asked({"retry-after-ms": "300", "retry-after": "1"}) == pytest.approx(0.3)
     assert asked({"retry-after-ms": "garbage", "retry-after": "2"}) == 2
@@ -78,11 +78,11 @@ def test_promise_15_and_17_the_headers_and_their_order() -> None:
 
 
 @pytest.mark.parametrize("value", ["-5", "garbage", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_promise_20_an_unreadable_header_leaves_it_to_our_backoff(value: str) -> None:
+def test_fault_20_an_unreadable_header_leaves_it_to_our_backoff(value: str) -> None:
     assert asked({"retry-after": value, "x-ratelimit-reset": "50s"}) is None
 
 
-def test_promise_18_reset_headers_count_for_a_rate_limit_only() -> None:
+def test_fault_18_reset_headers_count_for_a_rate_limit_only() -> None:
     headers = {"x-ratelimit-reset": "1.2s"}
     assert asked(headers) == 1.2
     assert asked(headers, status=503) is None

@@ -240,7 +240,7 @@ def test_without_colours_bold_stays() -> None:
 @pytest.mark.parametrize(
     "around", ["{}", "**{}**", "`{}`", "```{}\n{}\n```", "[{}]({})", "|{}|\n|-|"]
 )
-def test_promise_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
+def test_fault_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
     """As it is and at every split, through every kind of block."""
     text = around.replace("{}", payload)
     for at in range(len(text)):

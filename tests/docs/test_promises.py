@@ -1,0 +1,59 @@
+"""Every promise of docs/promises.md is borne by a test, and every number in a name is a promise."""
+
+import pytest
+
+from tests.faults.test_matrix import IN_PROCESS, ONCE, every_way
+from tests.support.faults.table import FAULTS
+from tests.support.promises import Promise, every_file, needs_a_test, promises, promises_in
+
+PROMISES = promises()
+GROUPS = frozenset(group for group, _ in PROMISES)
+CLAIMS = [claim for file in every_file() for claim in file.claims(GROUPS)]
+MATRIX = {("FAULT", number): case.id for case in ONCE for number in case.fault.promises}
+PROVED = {promise: name for promise, name, runs_command in CLAIMS if runs_command} | MATRIX
+
+
+@pytest.mark.parametrize("promise", [one for one, text in PROMISES.items() if needs_a_test(text)])
+def test_a_promise_has_its_test(promise: Promise) -> None:
+    """A fault's must run the command as a process: its exit code is what is promised."""
+    borne = PROVED if promise[0] == "FAULT" else {claim[0]: claim[1] for claim in CLAIMS}
+    assert promise in borne, f"{PROMISES[promise]}: no test bears its number"
+
+
+def test_a_number_in_a_name_is_a_promise() -> None:
+    assert not {name for promise, name, _ in CLAIMS if promise not in PROMISES}
+    assert {("FAULT", number) for one in FAULTS for number in one.promises} <= PROMISES.keys()
+
+
+def test_the_numbers_of_a_group_have_no_gap() -> None:
+    for group in GROUPS:
+        numbers = [number for name, number in PROMISES if name == group]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_what_waits_is_not_claimed() -> None:
+    waiting = {promise for promise, text in PROMISES.items() if "(not yet: " in text}
+    assert not [name for promise, name, _ in CLAIMS if promise in waiting]
+
+
+def test_every_fault_has_an_id_of_its_own() -> None:
+    for cases in (IN_PROCESS, ONCE, every_way()):
+        ids = [case.id for case in cases]
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("test_fault_50_head_closes_the_pipe", {50}),
+        ("test_fault_59_and_61_keys", {59, 61}),
+        ("test_fault_29_35_36_37_an_error", {29, 35, 36, 37}),
+        ("test_fault_56_kill_9_while_writing", {56}),
+        ("fault_07_and_33-cut-ollama", {7, 33}),
+        ("fault_39-bad-utf-8-openai", {39}),
+        ("test_fault_19a_nothing", set()),
+        ("test_default_12_tokens", set()),
+    ],
+)
+def test_numbers_are_read(name: str, numbers: set[int]) -> None:
+    assert promises_in(name, frozenset({"FAULT"})) == {("FAULT", number) for number in numbers}
