@@ -55,13 +55,15 @@ def extract_code_blocks(text: str, all_blocks: bool) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     chosen: list[list[str]] = []
     unclosed: set[tuple[str, int]] = set()
-    at = 0
-    while at < len(lines) and (all_blocks or not chosen):
-        fence = parse_opening_fence(lines[at])
-        block, behind = read_block(fence, lines, at + 1, unclosed) if fence else (None, at + 1)
+    number = 0
+    while number < len(lines) and (all_blocks or not chosen):
+        fence = parse_opening_fence(lines[number])
+        block, next_number = (
+            read_block(fence, lines, number + 1, unclosed) if fence else (None, number + 1)
+        )
         if block and any(line.strip() for line in block):
             chosen.append(block)
-        at = behind
+        number = next_number
     if not chosen:
         raise IncompleteAnswer(
             "the answer holds no code block", hint="ask for one, or leave out -x", retryable=False
@@ -72,9 +74,9 @@ def extract_code_blocks(text: str, all_blocks: bool) -> str:
 def parse_opening_fence(line: str) -> Fence | None:
     """The fence that the line opens, at its beginning or behind words."""
     if match := OPENING_FENCE.match(line):
-        before = match["before"]
-        quotes = before.count(">")
-        indent = len(before.rpartition(">")[2].removeprefix(" " if quotes else ""))
+        prefix = match["before"]
+        quotes = prefix.count(">")
+        indent = len(prefix.rpartition(">")[2].removeprefix(" " if quotes else ""))
         return Fence(match["fence"], match["info"].strip(), quotes, indent)
     return parse_trailing_fence(line) if "```" in line else None
 
@@ -85,17 +87,17 @@ def parse_trailing_fence(line: str) -> Fence | None:
     info = line[runs[-1].end() :]
     if len(runs[-1][0]) < 3 or not INLINE_INFO_STRING.fullmatch(info):
         return None
-    twins: dict[int, int] = {}  # by size: the next run
-    behind = [0] * len(runs)  # where the line goes on behind the code that each run opens
+    next_of_size: dict[int, int] = {}  # by size: the next run
+    next_run = [0] * len(runs)  # where the line goes on behind the code that each run opens
     for number in reversed(range(len(runs))):
         size = len(runs[number][0])
-        behind[number] = twins.get(size, number) + 1
-        twins[size] = number
-    at = last = 0
-    while at < len(runs):
-        last, at = at, behind[at]
-    alone = last == len(runs) - 1
-    return Fence(runs[-1][0], info, after_text=True) if alone else None
+        next_run[number] = next_of_size.get(size, number) + 1
+        next_of_size[size] = number
+    run = last_run = 0
+    while run < len(runs):
+        last_run, run = run, next_run[run]
+    is_unpaired = last_run == len(runs) - 1
+    return Fence(runs[-1][0], info, after_text=True) if is_unpaired else None
 
 
 def read_block(
@@ -105,43 +107,43 @@ def read_block(
 
     `unclosed`: marks, by the quotes around them, that no line closes from here on.
     """
-    made: list[str] = []
-    glued = 0  # lines up to the first that has the closing fence behind its code
+    code: list[str] = []
+    inline_close = 0  # lines up to the first that has the closing fence behind its code
     for number in range(start, len(lines)):
         line = lines[number]
         for _ in range(fence.quote_depth):
             unquoted = QUOTE_PREFIX.sub("", line, count=1) if QUOTE_PREFIX.match(line) else None
             if unquoted is None:
-                return made, number  # the quote is over, and so is the block
+                return code, number  # the quote is over, and so is the block
             line = unquoted
         if fence.is_closed_by(line):
-            return made, number + 1
-        another = OPENING_FENCE.match(line)
-        if another and another["fence"][0] == fence.mark[0] and another["info"].strip():
-            if glued:
+            return code, number + 1
+        opening = OPENING_FENCE.match(line)
+        if opening and opening["fence"][0] == fence.mark[0] and opening["info"].strip():
+            if inline_close:
                 break
             if fence.after_text:
                 return None, start
-        made.append(remove_indent(line, fence.indent))
-        if not glued and fence.is_closed_after_code(line):
-            glued = len(made)
+        code.append(remove_indent(line, fence.indent))
+        if not inline_close and fence.is_closed_after_code(line):
+            inline_close = len(code)
         if (fence.after_text and fence.mark in line) or (
-            glued and (fence.mark, fence.quote_depth) in unclosed
+            inline_close and (fence.mark, fence.quote_depth) in unclosed
         ):
             break
     else:
         unclosed.add((fence.mark, fence.quote_depth))
-    if glued:
-        last = made[glued - 1].rstrip().removesuffix(fence.mark)
-        return [*made[: glued - 1], last], start + glued
-    if fence.after_text and (fence.mark in (made or [""])[-1] or not fence.info.strip()):
+    if inline_close:
+        last_line = code[inline_close - 1].rstrip().removesuffix(fence.mark)
+        return [*code[: inline_close - 1], last_line], start + inline_close
+    if fence.after_text and (fence.mark in (code or [""])[-1] or not fence.info.strip()):
         return None, start
-    return made, len(lines)
+    return code, len(lines)
 
 
 def remove_indent(line: str, indent: int) -> str:
     """The line without as much of the fence's indentation as it has."""
-    shared = 0
-    while shared < indent and line[shared : shared + 1] in (" ", "\t"):
-        shared += 1
-    return line[shared:]
+    count = 0
+    while count < indent and line[count : count + 1] in (" ", "\t"):
+        count += 1
+    return line[count:]

@@ -19,60 +19,62 @@ TableRow = Sequence[Sequence[Span]]
 def lay_out_table(table: Sequence[TableRow], align_right: Sequence[bool], width: int) -> list[Row]:
     """`table`: rows of cells, the header first; `right`: which columns stand to the right."""
     header, *body = table
-    natural = [max(row_width(tuple(row[column])) for row in table) for column in range(len(header))]
-    widths = fit_widths(natural, width - COLUMN_GAP_CELLS * (len(header) - 1))
+    natural_widths = [
+        max(row_width(tuple(row[column])) for row in table) for column in range(len(header))
+    ]
+    widths = fit_widths(natural_widths, width - COLUMN_GAP_CELLS * (len(header) - 1))
     if not widths:
         return lay_out_as_lists(header, body, width)
-    made = _lay_out_row(header, widths, align_right)
-    made.append(merge_and_trim([("  ".join("─" * one for one in widths), DIM)]))
+    rows = _lay_out_row(header, widths, align_right)
+    rows.append(merge_and_trim([("  ".join("─" * cells for cells in widths), DIM)]))
     for row in body:
-        made += _lay_out_row(row, widths, align_right)
-    return made
+        rows += _lay_out_row(row, widths, align_right)
+    return rows
 
 
 def fit_widths(natural_widths: Sequence[int], available_width: int) -> list[int]:
     """Widths that fit: the widest columns give first. Empty where there is no room for all."""
-    if available_width < sum(min(one, MIN_COLUMN_CELLS) for one in natural_widths):
+    if available_width < sum(min(natural, MIN_COLUMN_CELLS) for natural in natural_widths):
         return []
     low, high = MIN_COLUMN_CELLS, max(natural_widths)
     if sum(natural_widths) <= available_width:
-        return [max(one, 1) for one in natural_widths]
+        return [max(natural, 1) for natural in natural_widths]
     while low < high:  # the widest that a column may be
         middle = (low + high + 1) // 2
-        if sum(min(one, middle) for one in natural_widths) <= available_width:
+        if sum(min(natural, middle) for natural in natural_widths) <= available_width:
             low = middle
         else:
             high = middle - 1
-    made = [max(min(one, low), 1) for one in natural_widths]
-    for column, one in enumerate(natural_widths):
-        if one > low and sum(made) < available_width:
-            made[column] += 1
-    return made
+    widths = [max(min(natural, low), 1) for natural in natural_widths]
+    for column, natural in enumerate(natural_widths):
+        if natural > low and sum(widths) < available_width:
+            widths[column] += 1
+    return widths
 
 
 def _lay_out_row(row: TableRow, widths: Sequence[int], align_right: Sequence[bool]) -> list[Row]:
     """One row of the table, its cells wrapped."""
     wrapped = [wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
-    made: list[Row] = []
+    rows: list[Row] = []
     for parts in zip_longest(*wrapped, fillvalue=()) if any(wrapped) else [[()] * len(widths)]:
         spans: list[Span] = []
         for column, part in enumerate(parts):
             blank = (" " * max(0, widths[column] - row_width(part)), "")
             spans += [blank, *part] if align_right[column] else [*part, blank]
             spans.append((" " * COLUMN_GAP_CELLS, ""))
-        made.append(merge_and_trim(spans))
-    return made
+        rows.append(merge_and_trim(spans))
+    return rows
 
 
 def lay_out_as_lists(header: TableRow, body: Sequence[TableRow], width: int) -> list[Row]:
     """Every cell in a row of its own, behind its column's name."""
-    made: list[Row] = []
+    rows: list[Row] = []
     if not body:
         return [row for cell in header for row in wrap(cell, width)]
     for number, row in enumerate(body):
         if number:
-            made.append(())
+            rows.append(())
         for title, cell in zip(header, row, strict=True):
             if cell:
-                made += wrap([*title, (": " if title else "", ""), *cell], width)
-    return made
+                rows += wrap([*title, (": " if title else "", ""), *cell], width)
+    return rows

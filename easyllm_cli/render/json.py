@@ -33,33 +33,33 @@ def error_object(error: EasyLLMError) -> dict[str, Any]:
     }
 
 
-def envelope(completion: Completion | None, error: EasyLLMError | None, **more: Any) -> Any:
+def envelope(completion: Completion | None, error: EasyLLMError | None, **details: Any) -> Any:
     """DESIGN §7's object, keys in its order; `more`: profile, cost_usd, attempts, ms, notes …"""
-    done = completion or Completion()
-    usage = done.get("usage") or {}
-    about = {
-        "finish_reason": done.get("finish_reason"),
+    answer = completion or Completion()
+    usage = answer.get("usage") or {}
+    metadata = {
+        "finish_reason": answer.get("finish_reason"),
         "usage": {
             **{key: usage.get(key) for key in USAGE_KEYS},
             "estimated": bool(usage.get("estimated")),
         },
-        "cost_usd": more.get("cost_usd"),
-        "provider": done.get("provider") or None,
-        "model": done.get("model") or None,
-        "profile": more.get("profile"),
-        "attempts": more.get("attempts", 0),
-        "ms": more.get("ms", 0),
-        "ms_first_token": more.get("ms_first_token"),
-        "notes": more.get("notes", []),
+        "cost_usd": details.get("cost_usd"),
+        "provider": answer.get("provider") or None,
+        "model": answer.get("model") or None,
+        "profile": details.get("profile"),
+        "attempts": details.get("attempts", 0),
+        "ms": details.get("ms", 0),
+        "ms_first_token": details.get("ms_first_token"),
+        "notes": details.get("notes", []),
         "error": error_object(error) if error else None,
     }
     return {
         "version": SCHEMA_VERSION,
         "ok": error is None,
-        "complete": bool(done.get("complete")),
-        "text": done.get("text", ""),
-        "reasoning": done.get("reasoning"),
-        **redact_values(about),
+        "complete": bool(answer.get("complete")),
+        "text": answer.get("text", ""),
+        "reasoning": answer.get("reasoning"),
+        **redact_values(metadata),
     }
 
 
@@ -91,7 +91,7 @@ def format_json_line(value: Any) -> str:
     """One line of JSON; text stays readable, and what could steer a terminal is escaped."""
     line = json.dumps(value, ensure_ascii=False)
     if not line.isprintable():
-        line = "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
+        line = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
     return line + "\n"
 
 
@@ -110,6 +110,6 @@ class JSONLinesRenderer(Renderer):
 
     def handle_event(self, event: Event) -> None:
         if not isinstance(event, Done):
-            told = vars(event) if event.kind in self.shown_kinds else redact_values(vars(event))
-            self._stdout.write(format_json_line({"kind": event.kind, **told}))
+            fields = vars(event) if event.kind in self.shown_kinds else redact_values(vars(event))
+            self._stdout.write(format_json_line({"kind": event.kind, **fields}))
             self.wrote = True

@@ -49,7 +49,9 @@ class LivePanel(ReasoningOutput):
         self._next_draw_at = 0.0
 
     def show_start(self, event: Start) -> None:
-        names = dict.fromkeys(one for one in (event.profile or event.provider, event.model) if one)
+        names = dict.fromkeys(
+            name for name in (event.profile or event.provider, event.model) if name
+        )
         self._model_label = sanitize_text(" · ".join(names)).replace("\n", " ")
 
     def show_retry(self, wait: float) -> None:
@@ -110,14 +112,14 @@ class LivePanel(ReasoningOutput):
     def _finish(self, keep_rows: bool) -> None:
         self._waiting = False
         self._retry_at = 0.0
-        thoughts, self._reasoning_rows = self._reasoning_rows, None
+        rows, self._reasoning_rows = self._reasoning_rows, None
         with suppress(OSError, OutputError):
-            if thoughts:
+            if rows:
                 region = self._ensure_region()
-                thoughts.feed(self._sanitizer.end())
+                rows.feed(self._sanitizer.end())
                 region.repair_interrupted_write()
-                blank = is_terminal(1) and not keep_rows
-                region.draw(thoughts.end(region.measure_width(), keep_rows, blank), [])
+                blank_after = is_terminal(1) and not keep_rows
+                region.draw(rows.end(region.measure_width(), keep_rows, blank_after), [])
             elif self._live_region:
                 self._live_region.repair_interrupted_write()
                 self._live_region.clear()
@@ -128,10 +130,10 @@ class LivePanel(ReasoningOutput):
     def _format_status(self, now: float) -> str:
         """Who is waited for, and how long."""
         if self._retry_at > now:
-            since = f"next try in {math.ceil(self._retry_at - now)} s"
+            timing = f"next try in {math.ceil(self._retry_at - now)} s"
         else:
-            since = f"{int(now - max(self._started_at, self._retry_at))} s"
-        return f"{self._model_label} · {since}" if self._model_label else since
+            timing = f"{int(now - max(self._started_at, self._retry_at))} s"
+        return f"{self._model_label} · {timing}" if self._model_label else timing
 
     def _ensure_region(self) -> LiveRegion:
         if self._live_region is None:

@@ -70,19 +70,19 @@ class LiveRegion:
         have come up, even if the screen has blank rows below: those of the tail, too, but for the
         rows that are known to stand above it.
         """
-        before = sum(self._heights)
+        old_height = sum(self._heights)
         if columns != self._size[0] and can_rewrap_rows():
             self._heights = [row_height(row, columns) for row in self._shown]
-        now = sum(self._heights)
-        behind_done = max(0, min(self._done_count, min(rows, self._size[1]) - before))
-        out = max(now - rows, now - before - behind_done)
-        gone = 0
-        while out > 0 and gone < len(self._shown) - 1:
-            out -= self._heights[gone]
-            gone += 1
+        new_height = sum(self._heights)
+        rows_above = max(0, min(self._done_count, min(rows, self._size[1]) - old_height))
+        excess = max(new_height - rows, new_height - old_height - rows_above)
+        lost = 0
+        while excess > 0 and lost < len(self._shown) - 1:
+            excess -= self._heights[lost]
+            lost += 1
         if not self._cropped:
-            self._unreachable_rows += self._shown[:gone]
-        del self._shown[:gone], self._heights[:gone]
+            self._unreachable_rows += self._shown[:lost]
+        del self._shown[:lost], self._heights[:lost]
         self._size = (columns, rows)
         self._stale = True
 
@@ -94,12 +94,12 @@ class LiveRegion:
         """
         done, tail = self._skip_unreachable(list(done), list(tail))
         tail = [part for row in tail for part in self._fold_live_row(row)]
-        seen = self._crop_tail(tail)
-        codes = self._encode_changes([*done, *seen], len(done))
+        visible = self._crop_tail(tail)
+        codes = self._encode_changes([*done, *visible], len(done))
         self._done_count += len(done)
-        self._shown = seen
-        self._heights = [row_height(row, self._size[0]) for row in seen]
-        self._cropped = len(seen) < len(tail)
+        self._shown = visible
+        self._heights = [row_height(row, self._size[0]) for row in visible]
+        self._cropped = len(visible) < len(tail)
         self._stale = False
         self._unconfirmed_rows = done
         self._write(codes)
@@ -137,10 +137,10 @@ class LiveRegion:
         """After a write that was broken off: the terminal as it was, what was done once more."""
         if self._write_interrupted:
             self.invalidate()
-            again = "".join(
+            repeated = "".join(
                 f"{ansi_from_row(row, self._colored)}\n" for row in self._unconfirmed_rows
             )
-            self._write(f"{RESET_TERMINAL}\n{again}")
+            self._write(f"{RESET_TERMINAL}\n{repeated}")
 
     def _skip_unreachable(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
         """Without the rows that stand out of reach already, if they are still the same."""
@@ -155,21 +155,21 @@ class LiveRegion:
 
     def _encode_changes(self, new_rows: list[Row], done_count: int) -> str:
         """The codes that turn what is shown into the new rows, the first `done` for good."""
-        shown, same = self._shown, self._count_unchanged(new_rows, done_count)
-        if same == len(new_rows) < len(shown) and same:
-            same -= 1  # the cursor must come to the end of the last row
+        shown, unchanged = self._shown, self._count_unchanged(new_rows, done_count)
+        if unchanged == len(new_rows) < len(shown) and unchanged:
+            unchanged -= 1  # the cursor must come to the end of the last row
         codes = ""
-        if same < len(shown):
-            if extended := self._encode_extension(new_rows, same, done_count):
+        if unchanged < len(shown):
+            if extended := self._encode_extension(new_rows, unchanged, done_count):
                 return extended
-            codes = self._encode_erase(sum(self._heights[same:]))
-        elif shown and (same < len(new_rows) or same == done_count):
+            codes = self._encode_erase(sum(self._heights[unchanged:]))
+        elif shown and (unchanged < len(new_rows) or unchanged == done_count):
             codes = "\n"
         codes += "".join(
-            f"{ansi_from_row(row, self._colored)}\n" for row in new_rows[same:done_count]
+            f"{ansi_from_row(row, self._colored)}\n" for row in new_rows[unchanged:done_count]
         )
         return codes + "\n".join(
-            self._encode_live_row(row, row) for row in new_rows[max(same, done_count) :]
+            self._encode_live_row(row, row) for row in new_rows[max(unchanged, done_count) :]
         )
 
     def _count_unchanged(self, new_rows: list[Row], done_count: int) -> int:
@@ -196,8 +196,8 @@ class LiveRegion:
             and done_count <= unchanged_count
         ):
             return ""
-        more = find_appended(self._shown[-1], new_rows[-1])
-        return self._encode_live_row(more, new_rows[-1]) if more else ""
+        appended = find_appended(self._shown[-1], new_rows[-1])
+        return self._encode_live_row(appended, new_rows[-1]) if appended else ""
 
     def _encode_live_row(self, row: Row, whole_row: Row) -> str:
         """A row of the tail, or the end of the `whole` one."""
@@ -225,11 +225,11 @@ def find_appended(old: Row, new: Row) -> Row:
     """What the new row has behind the old one; () = it does not begin with it."""
     if not old:
         return new
-    *before, (text, style) = old
-    last = len(before)
-    if len(new) < len(old) or list(new[:last]) != before:
+    *unchanged, (old_text, old_style) = old
+    last = len(unchanged)
+    if len(new) < len(old) or list(new[:last]) != unchanged:
         return ()
-    longer, other = new[last]
-    if other != style or not longer.startswith(text):
+    new_text, new_style = new[last]
+    if new_style != old_style or not new_text.startswith(old_text):
         return ()
-    return merge_spans([(longer[len(text) :], style), *new[last + 1 :]])
+    return merge_spans([(new_text[len(old_text) :], old_style), *new[last + 1 :]])

@@ -59,11 +59,13 @@ class OutputStream:
             return
         self._last_character = text[-1]
         data = memoryview(text.encode("utf-8", "replace"))
-        most = ATOMIC_WRITE_BYTES if len(data) <= ATOMIC_WRITE_BYTES else self._max_write_bytes()
+        max_bytes = (
+            ATOMIC_WRITE_BYTES if len(data) <= ATOMIC_WRITE_BYTES else self._max_write_bytes()
+        )
         while data:
             self._wait_writable()
             try:
-                data = data[os.write(self.descriptor, data[:most]) :]
+                data = data[os.write(self.descriptor, data[:max_bytes]) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError:
@@ -110,8 +112,8 @@ class OutputStream:
         """
         if self._sanitizer:
             text = self._sanitizer.feed(text) + self._sanitizer.end()
-        last = text[-1:] or self._last_character
-        self.write_raw(text if last in ("", "\n") else f"{text}\n")
+        last_character = text[-1:] or self._last_character
+        self.write_raw(text if last_character in ("", "\n") else f"{text}\n")
 
     def end_line(self) -> None:
         """One newline, only if the text does not end in one."""
@@ -132,9 +134,9 @@ def print_error(error: EasyLLMError) -> None:
     Wherever they came from: a message or a hint that is longer holds more of them.
     """
     line = f"easyllm: {error}"
-    for words in (error.message, error.hint.partition(PARTIAL_PATH_HINT)[0]):
-        if len(words) > MAX_SERVER_TEXT_CHARS:
-            line = line.replace(words, shorten_server_text(words))
+    for text in (error.message, error.hint.partition(PARTIAL_PATH_HINT)[0]):
+        if len(text) > MAX_SERVER_TEXT_CHARS:
+            line = line.replace(text, shorten_server_text(text))
     _write_stderr_line(line)
 
 

@@ -35,23 +35,23 @@ class ReasoningRows:
         if not self._show_all:
             self._pending_text = self._pending_text[-MAX_LIVE_ROWS * max(width, 80) :]
             return [], [self._header_row(), *self._wrap_last_rows(width)]
-        done = [] if self._header_shown else [self._format_row("thinking")]
+        finished = [] if self._header_shown else [self._format_row("thinking")]
         self._header_shown = True
         *lines, self._pending_text = self._pending_text.split("\n")
         for line in lines:
-            done += wrap([(line, DIM)], width) or [()]
-        return done, wrap([(self._pending_text, DIM)], width)
+            finished += wrap([(line, DIM)], width) or [()]
+        return finished, wrap([(self._pending_text, DIM)], width)
 
     def end(self, width: int, keep_rows: bool, blank_after: bool) -> list[Row]:
         """The rows that stay. `kept`: those that are seen; `blank`: a blank row comes last."""
         if self._show_all:
-            done, last = self.take_rows(width)
-            made = [*done, *last, self._summary_row()]
+            done, live = self.take_rows(width)
+            rows = [*done, *live, self._summary_row()]
         elif keep_rows:
-            made = [self._summary_row(), *self._wrap_last_rows(width)]
+            rows = [self._summary_row(), *self._wrap_last_rows(width)]
         else:
-            made = [self._summary_row()]
-        return [*made, ()] if blank_after else made
+            rows = [self._summary_row()]
+        return [*rows, ()] if blank_after else rows
 
     def _wrap_last_rows(self, width: int) -> list[Row]:
         rows: list[Row] = []

@@ -36,11 +36,11 @@ class Sanitizer:
         return text if text.isascii() and text.isprintable() else text.translate(SANITIZE_TABLE)
 
     def end(self) -> str:
-        held, self._has_pending_cr = self._has_pending_cr, False
-        return SANITIZE_TABLE[0x0D] or "" if held else ""
+        pending, self._has_pending_cr = self._has_pending_cr, False
+        return SANITIZE_TABLE[0x0D] or "" if pending else ""
 
 
 def sanitize_text(text: str) -> str:
     """One whole text, neutralised."""
-    neutraliser = Sanitizer()
-    return neutraliser.feed(text) + neutraliser.end()
+    sanitizer = Sanitizer()
+    return sanitizer.feed(text) + sanitizer.end()

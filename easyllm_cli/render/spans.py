@@ -33,35 +33,35 @@ def combine_styles(style: str, added_style: str) -> str:
     """Two styles together; what the first says already is not said again."""
     if not style or not added_style:
         return style or added_style
-    said = style.split(";")
-    added = [one for one in added_style.split(";") if one not in said]
-    return ";".join([*said, *added])
+    codes = style.split(";")
+    added = [code for code in added_style.split(";") if code not in codes]
+    return ";".join([*codes, *added])
 
 
 @lru_cache(256)
 def remove_color(style: str) -> str:
     """Bold, dim and the like stay (NO_COLOR)."""
-    return ";".join(one for one in style.split(";") if one not in (GREEN, MAGENTA, CYAN))
+    return ";".join(code for code in style.split(";") if code not in (GREEN, MAGENTA, CYAN))
 
 
 def merge_spans(spans: Iterable[Span]) -> Row:
     """The spans as a row: neighbours of one style become one."""
-    made: list[Span] = []
+    merged: list[Span] = []
     for text, style in spans:
-        if made and made[-1][1] == style:
-            made[-1] = (made[-1][0] + text, style)
+        if merged and merged[-1][1] == style:
+            merged[-1] = (merged[-1][0] + text, style)
         elif text:
-            made.append((text, style))
-    return tuple(made)
+            merged.append((text, style))
+    return tuple(merged)
 
 
 def merge_and_trim(spans: Iterable[Span]) -> Row:
     """The same, without blanks at its end."""
-    made = list(merge_spans(spans))
-    while made:
-        text, style = made.pop()
+    merged = list(merge_spans(spans))
+    while merged:
+        text, style = merged.pop()
         if text := text.rstrip(" "):
-            return (*made, (text, style))
+            return (*merged, (text, style))
     return ()
 
 
@@ -79,12 +79,12 @@ def row_width(row: Row) -> int:
 def ansi_from_row(row: Row, colored: bool) -> str:
     """The row as the terminal takes it: of a style only what is new, where it adds to the last."""
     parts: list[str] = []
-    last = ""
+    last_style = ""
     for text, style in row:
-        sgr = style if colored else remove_color(style)
-        parts.append(f"{_ansi_for_style_change(last, sgr)}{sanitize_row_text(text)}")
-        last = sgr
-    return "".join(parts) + _ansi_for_style_change(last, "")
+        new_style = style if colored else remove_color(style)
+        parts.append(f"{_ansi_for_style_change(last_style, new_style)}{sanitize_row_text(text)}")
+        last_style = new_style
+    return "".join(parts) + _ansi_for_style_change(last_style, "")
 
 
 @lru_cache(256)
@@ -92,10 +92,10 @@ def _ansi_for_style_change(old_style: str, new_style: str) -> str:
     """The codes that turn one style into another."""
     if new_style == old_style:
         return ""
-    before, now = old_style.split(";") if old_style else [], new_style.split(";")
-    if before and not set(before) <= set(now):
+    old_codes, new_codes = old_style.split(";") if old_style else [], new_style.split(";")
+    if old_codes and not set(old_codes) <= set(new_codes):
         return f"\x1b[0;{new_style}m" if new_style else "\x1b[0m"
-    return f"\x1b[{';'.join(one for one in now if one not in before)}m"
+    return f"\x1b[{';'.join(code for code in new_codes if code not in old_codes)}m"
 
 
 def max_row_bytes(row: Row) -> int:

@@ -17,25 +17,25 @@ from .spans import BOLD, Row, Span, ansi_from_row, row_width, text_from_row
 MIN_FIRST_COLUMN_CELLS = 12
 Column = tuple[bool, Callable[[Any], str]]  # whether it stands to the right, and its text
 MODEL_COLUMNS: dict[str, Column] = {
-    "model": (False, lambda one: one.id),
-    "context": (True, lambda one: f"{one.context:,}" if one.context else ""),
-    "vision": (False, lambda one: format_yes_no(one.vision)),
-    "reasoning": (False, lambda one: format_yes_no(one.reasoning)),
-    "$/M in": (True, lambda one: format_price(one.prompt_usd)),
-    "$/M out": (True, lambda one: format_price(one.completion_usd)),
+    "model": (False, lambda model: model.id),
+    "context": (True, lambda model: f"{model.context:,}" if model.context else ""),
+    "vision": (False, lambda model: format_yes_no(model.vision)),
+    "reasoning": (False, lambda model: format_yes_no(model.reasoning)),
+    "$/M in": (True, lambda model: format_price(model.prompt_usd)),
+    "$/M out": (True, lambda model: format_price(model.completion_usd)),
 }
 PROFILE_COLUMNS: dict[str, Column] = {
-    "profile": (False, lambda one: ("* " if one["default"] else "  ") + one["name"]),
-    "provider": (False, lambda one: one["provider"] or ""),
-    "model": (False, lambda one: one["model"] or ""),
-    "endpoint": (False, lambda one: one["endpoint"] or ""),
-    "problem": (False, lambda one: one["problem"] or ""),
+    "profile": (False, lambda profile: ("* " if profile["default"] else "  ") + profile["name"]),
+    "provider": (False, lambda profile: profile["provider"] or ""),
+    "model": (False, lambda profile: profile["model"] or ""),
+    "endpoint": (False, lambda profile: profile["endpoint"] or ""),
+    "problem": (False, lambda profile: profile["problem"] or ""),
 }
 KEY_COLUMNS: dict[str, Column] = {
-    "name": (False, lambda one: one["name"]),
-    "key": (False, lambda one: one["ends"] or ""),
-    "stored in": (False, lambda one: one["where"]),
-    "problem": (False, lambda one: one["problem"] or ""),
+    "name": (False, lambda key: key["name"]),
+    "key": (False, lambda key: key["ends"] or ""),
+    "stored in": (False, lambda key: key["where"]),
+    "problem": (False, lambda key: key["problem"] or ""),
 }
 
 
@@ -69,22 +69,23 @@ def lay_out_columns(columns: dict[str, Column], records: Sequence[Any], width: i
     """Header and rows, at most so many cells wide; a column without a word is left out."""
     first = next(iter(columns))
     texts = {
-        title: [escape_invisible(column[1](one)).replace("\n", " ") for one in records]
+        title: [escape_invisible(column[1](record)).replace("\n", " ") for record in records]
         for title, column in columns.items()
     }
-    said = [title for title in columns if title == first or any(texts[title])]
-    header: list[list[Span]] = [[(title, BOLD)] for title in said]
+    titles = [title for title in columns if title == first or any(texts[title])]
+    header: list[list[Span]] = [[(title, BOLD)] for title in titles]
     body: list[list[list[Span]]] = [
-        [[(texts[title][number], "")] if texts[title][number] else [] for title in said]
+        [[(texts[title][number], "")] if texts[title][number] else [] for title in titles]
         for number in range(len(records))
     ]
-    natural = [
-        max(row_width(tuple(row[column])) for row in [header, *body]) for column in range(len(said))
+    natural_widths = [
+        max(row_width(tuple(row[column])) for row in [header, *body])
+        for column in range(len(titles))
     ]
-    room = width - sum(natural[1:]) - COLUMN_GAP_CELLS * (len(said) - 1)
-    if room < min(natural[0], MIN_FIRST_COLUMN_CELLS):
+    first_width = width - sum(natural_widths[1:]) - COLUMN_GAP_CELLS * (len(titles) - 1)
+    if first_width < min(natural_widths[0], MIN_FIRST_COLUMN_CELLS):
         return lay_out_as_lists(header, body, width)
-    return lay_out_table([header, *body], [columns[title][0] for title in said], width)
+    return lay_out_table([header, *body], [columns[title][0] for title in titles], width)
 
 
 def escape_invisible(text: str) -> str:

@@ -24,17 +24,17 @@ WORD_PATTERN = re.compile(f"[{WIDE_RANGES}][{CLOSING_PUNCTUATION}]* *|[^ {WIDE_R
 def wrap(spans: Sequence[Span], width: int) -> list[Row]:
     """Rows of at most `width` cells; a newline in the text ends a row. No text: no row."""
     width = max(width, MIN_WRAP_CELLS)
-    text = "".join(one for one, _ in spans)
+    text = "".join(span_text for span_text, _ in spans)
     if not text:
         return []
     if "\n" not in text and cell_len(text) <= width:
         return [merge_and_trim(spans)]
-    places: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     offset = 0
     for line in text.split("\n"):
-        places += [(offset + start, offset + end) for start, end in find_breaks(line, width)]
+        ranges += [(offset + start, offset + end) for start, end in find_breaks(line, width)]
         offset += len(line) + 1
-    return cut_spans(spans, places)
+    return cut_spans(spans, ranges)
 
 
 def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
@@ -59,45 +59,45 @@ def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
 def cut_spans(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Row]:
     """The characters from each start to its end; the places stand in order."""
     rows: list[Row] = []
-    number = at = 0  # the span that is looked at, and where it begins
+    index = span_start = 0  # the span that is looked at, and where it begins
     for start, end in ranges:
-        while number < len(spans) and at + len(spans[number][0]) <= start:
-            at += len(spans[number][0])
-            number += 1
-        made: list[Span] = []
-        ahead, begins = number, at
-        while ahead < len(spans) and begins < end:
-            text, style = spans[ahead]
-            made.append((text[max(start - begins, 0) : end - begins], style))
-            begins += len(text)
-            ahead += 1
-        rows.append(merge_and_trim(made))
+        while index < len(spans) and span_start + len(spans[index][0]) <= start:
+            span_start += len(spans[index][0])
+            index += 1
+        cut: list[Span] = []
+        current, position = index, span_start
+        while current < len(spans) and position < end:
+            text, style = spans[current]
+            cut.append((text[max(start - position, 0) : end - position], style))
+            position += len(text)
+            current += 1
+        rows.append(merge_and_trim(cut))
     return rows
 
 
 def fold(row: Row, width: int) -> list[Row]:
     """A row that is too wide as several, cut where the terminal would; tabs become spaces."""
-    text = "".join(one for one, _ in row)
+    text = "".join(span_text for span_text, _ in row)
     if "\t" in text:
         row = expand_tabs(row)
-        text = "".join(one for one, _ in row)
+        text = "".join(span_text for span_text, _ in row)
     if cell_len(text) <= width:
         return [row]
-    places: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     start = 0
     for piece in chop_cells(text, max(width, 2)):
-        places.append((start, start + len(piece)))
+        ranges.append((start, start + len(piece)))
         start += len(piece)
-    return cut_spans(row, places)
+    return cut_spans(row, ranges)
 
 
 def expand_tabs(row: Row) -> Row:
     """Tabs as the spaces that they look like."""
-    made: list[Span] = []
-    at = 0
+    spans: list[Span] = []
+    column = 0
     for text, style in row:
         for part in re.split("(\t)", text):
-            shown = " " * (8 - at % 8) if part == "\t" else part
-            at += cell_len(shown)
-            made.append((shown, style))
-    return merge_and_trim(made)
+            shown = " " * (8 - column % 8) if part == "\t" else part
+            column += cell_len(shown)
+            spans.append((shown, style))
+    return merge_and_trim(spans)

@@ -31,10 +31,10 @@ class OpeningFence:
 
     def is_closed_by(self, line: str) -> bool:
         """Whether the line is the closing fence."""
-        bare = line.strip(" \t")
+        stripped = line.strip(" \t")
         indent = len(line) - len(line.lstrip(" "))
-        enough = len(bare) >= len(self.mark) and not bare.strip(self.mark[0])
-        return indent < 4 and bare != "" and enough
+        long_enough = len(stripped) >= len(self.mark) and not stripped.strip(self.mark[0])
+        return indent < 4 and stripped != "" and long_enough
 
     def remove_indent(self, line: str) -> str:
         """The line without as much indentation as the fence has."""
@@ -79,10 +79,10 @@ class OpenCodeBlock:
         if len(self._held_lines) < SETTLE_THRESHOLD_LINES:
             return []
         rows, states = self._highlighter.highlight_lines(self._held_lines, self._state_before)
-        most = len(self._held_lines) - RECOLORABLE_LINES
-        count = next((n for n in range(most, 0, -1) if states[n - 1] is not None), 0)
+        settled = len(self._held_lines) - RECOLORABLE_LINES
+        count = next((n for n in range(settled, 0, -1) if states[n - 1] is not None), 0)
         if not count and len(self._held_lines) >= MAX_HELD_LINES:
-            count = most
+            count = settled
         if count:
             self._state_before = states[count - 1] or self._state_before
         self._held_lines = self._held_lines[count:]

@@ -42,9 +42,9 @@ class TailWindow:
     def _cut_paragraph(self, text: str) -> str:
         if text.count("\n") != self.complete_lines:
             return ""  # a line is complete: the structure may have changed
-        begins = max(text.rfind("\n") + 1, len(text) - PARAGRAPH_TAIL_CHARS)
-        end = text[begins:]
-        return end[end.find(" ") + 1 :] if len(end) >= PARAGRAPH_TAIL_CHARS else ""
+        start = max(text.rfind("\n") + 1, len(text) - PARAGRAPH_TAIL_CHARS)
+        tail = text[start:]
+        return tail[tail.find(" ") + 1 :] if len(tail) >= PARAGRAPH_TAIL_CHARS else ""
 
     def is_still_open(self, blocks: Sequence[Block], tail: str) -> bool:
         """Whether the end that was parsed is one open block of this kind, as before."""
@@ -111,10 +111,10 @@ class Document:
             if not self._open_text.strip("\n"):
                 self._open_text = ""
                 return done, []
-            if self._tail_window and (look := self._tail_window.cut_tail(self._open_text)):
-                tail = self._lay_out_tail(look)
-                if tail is not None:
-                    return done, tail
+            if self._tail_window and (tail_source := self._tail_window.cut_tail(self._open_text)):
+                tail_rows = self._lay_out_tail(tail_source)
+                if tail_rows is not None:
+                    return done, tail_rows
             parsed = self._parse(self._open_text)
             if not self._take_finished(parsed, done):
                 return done, self._lay_out_blocks(parsed.blocks)[0]
@@ -150,22 +150,22 @@ class Document:
     def _take_finished(self, parsed: ParsedMarkdown, done: list[Row]) -> bool:
         """Take what is finished off the window; whether there was anything."""
         blocks = parsed.blocks
-        complete = self._open_text.count("\n")
+        complete_lines = self._open_text.count("\n")
         if not blocks:
             return False
-        count = count_finished(blocks, complete)
+        count = count_finished(blocks, complete_lines)
         if count:
             self._emit_blocks(blocks[:count], done)
-            until = blocks[count].start_line if count < len(blocks) else blocks[-1].stop_line
-            self._drop_lines(until, parsed)
+            stop_line = blocks[count].start_line if count < len(blocks) else blocks[-1].stop_line
+            self._drop_lines(stop_line, parsed)
             return True
         first = blocks[0]
         if first.kind == "fence":
-            return first.start_line < complete and self._begin_code_block(first, parsed, done)
+            return first.start_line < complete_lines and self._begin_code_block(first, parsed, done)
         if first.kind in LIST_KINDS:
-            return self._take_list_items(first, parsed, complete, done)
-        whole = len(blocks) == 1
-        self._tail_window = TailWindow.of(first.kind, self._open_text) if whole else None
+            return self._take_list_items(first, parsed, complete_lines, done)
+        is_only_block = len(blocks) == 1
+        self._tail_window = TailWindow.of(first.kind, self._open_text) if is_only_block else None
         return False
 
     def _take_list_items(
@@ -173,15 +173,17 @@ class Document:
     ) -> bool:
         """Take all items of an open list but the last."""
         items = list(split_siblings(block.tokens[1:-1]))
-        begins = (items[-1][0].map or (0, 0))[0]
-        if len(items) < 2 or begins >= complete_lines:
+        last_start = (items[-1][0].map or (0, 0))[0]
+        if len(items) < 2 or last_start >= complete_lines:
             return False
-        before = [token for item in items[:-1] for token in item]
-        part = Block([block.tokens[0], *before, block.tokens[-1]], block.start_line, begins)
-        number = int(block.tokens[0].attrs.get("start", 1)) + len(items) - 1
-        self._emit_blocks([part], done)
-        self._drop_lines(begins, parsed)
-        self._resumed_list = ResumedList(block.kind, number)
+        finished_tokens = [token for item in items[:-1] for token in item]
+        finished_items = Block(
+            [block.tokens[0], *finished_tokens, block.tokens[-1]], block.start_line, last_start
+        )
+        next_number = int(block.tokens[0].attrs.get("start", 1)) + len(items) - 1
+        self._emit_blocks([finished_items], done)
+        self._drop_lines(last_start, parsed)
+        self._resumed_list = ResumedList(block.kind, next_number)
         return True
 
     def _emit_blocks(self, blocks: Sequence[Block], done: list[Row]) -> None:
@@ -197,25 +199,27 @@ class Document:
         `lines`: those of the window, where the rows are written for good. Gives the kind of the
         last one that has rows, too.
         """
-        made: list[Row] = []
-        before = self._last_kind
+        rows: list[Row] = []
+        previous_kind = self._last_kind
         for number, block in enumerate(blocks):
-            rows = lay_out_block(block.tokens, self.width)
+            block_rows = lay_out_block(block.tokens, self.width)
             if lines:
-                rows = self._limit_bytes(rows, lines[block.start_line : block.stop_line])
-            goes_on = self._resumed_list is not None and number == 0
-            if rows and not goes_on and has_blank_between(before, block.kind):
-                made.append(())
-            made += rows
-            before = block.kind if rows else before
-        return made, before
+                block_rows = self._limit_bytes(
+                    block_rows, lines[block.start_line : block.stop_line]
+                )
+            continues_list = self._resumed_list is not None and number == 0
+            if block_rows and not continues_list and has_blank_between(previous_kind, block.kind):
+                rows.append(())
+            rows += block_rows
+            previous_kind = block.kind if block_rows else previous_kind
+        return rows, previous_kind
 
     def _limit_bytes(self, rows: list[Row], source: Sequence[str]) -> list[Row]:
         """The rows of a block, or what would take too many bytes as it is written."""
-        more = BYTES_PER_CHARACTER * sum(len(line) + 1 for line in source)
-        if sum(map(max_row_bytes, rows)) + 1 > self._spare_bytes + more:
+        allowance = BYTES_PER_CHARACTER * sum(len(line) + 1 for line in source)
+        if sum(map(max_row_bytes, rows)) + 1 > self._spare_bytes + allowance:
             rows = rows_from_source(source)
-        self._spare_bytes += more - sum(map(max_row_bytes, rows)) - 1
+        self._spare_bytes += allowance - sum(map(max_row_bytes, rows)) - 1
         return rows
 
     def _lay_out_tail(self, tail: str) -> list[Row] | None:
@@ -230,14 +234,14 @@ class Document:
 
     def _drop_lines(self, count: int, parsed: ParsedMarkdown) -> None:
         """The first lines are done: their definitions hold for what follows."""
-        at = 0
+        offset = 0
         for _ in range(min(count, self._open_text.count("\n"))):
-            at = self._open_text.find("\n", at) + 1
-        self._open_text = self._open_text[at:] if count < ALL_LINES else ""
+            offset = self._open_text.find("\n", offset) + 1
+        self._open_text = self._open_text[offset:] if count < ALL_LINES else ""
         self._tail_window = None
-        for label, one in parsed.references.items():
-            if one["map"][0] < count:
-                self._references[label] = {"href": one["href"], "title": one["title"]}
+        for label, reference in parsed.references.items():
+            if reference["map"][0] < count:
+                self._references[label] = {"href": reference["href"], "title": reference["title"]}
 
     def _begin_code_block(self, block: Block, parsed: ParsedMarkdown, done: list[Row]) -> bool:
         line = self._open_text.split("\n", block.start_line + 1)[block.start_line]
@@ -272,8 +276,8 @@ def count_finished(blocks: Sequence[Block], complete_lines: int) -> int:
     count = 0
     for block, following in zip_longest(blocks, blocks[1:]):
         ended = block.stop_line < complete_lines + (block.kind in KINDS_ENDED_BY_OWN_LINE)
-        by_itself = ended and block.kind in (*KINDS_ENDED_BY_NEXT_LINE, *KINDS_ENDED_BY_OWN_LINE)
-        if not by_itself and not (following and following.start_line < complete_lines):
+        ends_itself = ended and block.kind in (*KINDS_ENDED_BY_NEXT_LINE, *KINDS_ENDED_BY_OWN_LINE)
+        if not ends_itself and not (following and following.start_line < complete_lines):
             break
         count += 1
     # What follows a definition may turn out to be its title, over several lines.

@@ -31,16 +31,20 @@ def lay_out_blocks(
     tokens: Sequence[Token], width: int, depth: int, in_item: bool = False
 ) -> list[Row]:
     """The blocks inside another, a blank row between them."""
-    made: list[Row] = []
-    before = ""
+    rows: list[Row] = []
+    previous_kind = ""
     for block in split_siblings(tokens):
         kind = block[0].type
-        rows = lay_out_block(block, width, depth)
-        if rows and has_blank_between(before, kind) and not (in_item and kind in NO_BLANK_BEFORE):
-            made.append(())
-        made += rows
-        before = kind if rows else before
-    return made
+        block_rows = lay_out_block(block, width, depth)
+        if (
+            block_rows
+            and has_blank_between(previous_kind, kind)
+            and not (in_item and kind in NO_BLANK_BEFORE)
+        ):
+            rows.append(())
+        rows += block_rows
+        previous_kind = kind if block_rows else previous_kind
+    return rows
 
 
 def has_blank_between(before: str, kind: str) -> bool:
@@ -91,19 +95,19 @@ def _lay_out_quote(tokens: Sequence[Token], width: int, depth: int) -> list[Row]
 def _lay_out_list(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
     number = int(tokens[0].attrs.get("start", 1))
     ordered = tokens[0].type == "ordered_list_open"
-    made: list[Row] = []
+    rows: list[Row] = []
     for item in split_siblings(tokens[1:-1]):
         # The column of numbers is always as wide, since the last number is not known yet.
         label = f"{number}.".rjust(3) + " " if ordered else f"{BULLETS[depth % len(BULLETS)]} "
-        rows = lay_out_blocks(item[1:-1], width - len(label), depth + 1, in_item=True) or [()]
-        made += prefix_rows(rows, (label, BOLD if ordered else ""), (" " * len(label), ""))
+        item_rows = lay_out_blocks(item[1:-1], width - len(label), depth + 1, in_item=True) or [()]
+        rows += prefix_rows(item_rows, (label, BOLD if ordered else ""), (" " * len(label), ""))
         number += 1
-    return made
+    return rows
 
 
 def _lay_out_table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
     cells: list[list[list[Span]]] = []
-    right = [
+    align_right = [
         "right" in str(token.attrs.get("style", "")) for token in tokens if token.type == "th_open"
     ]
     for token in tokens:
@@ -111,7 +115,7 @@ def _lay_out_table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]
             cells.append([])
         elif token.type == "inline":
             cells[-1].append(spans_from_inline(token, BOLD if len(cells) == 1 else ""))
-    return lay_out_table(cells, right, width)
+    return lay_out_table(cells, align_right, width)
 
 
 def prefix_rows(rows: Iterable[Row], first: Span, others: Span) -> list[Row]:

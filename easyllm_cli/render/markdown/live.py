@@ -58,9 +58,11 @@ class LiveMarkdown:
         self._region.draw(self._document.end(), [])
 
     def _draw(self) -> None:
-        began = time.process_time()
+        start = time.process_time()
         self._region.draw(*self._document.take_rows())
         self._has_undrawn_text = False
-        used = time.process_time() - began
-        gap = max(self._frame_seconds, IDLE_TO_CPU_RATIO * used) if self._frame_seconds else 0
-        self._next_draw_at = time.monotonic() + gap
+        cpu_seconds = time.process_time() - start
+        pause = (
+            max(self._frame_seconds, IDLE_TO_CPU_RATIO * cpu_seconds) if self._frame_seconds else 0
+        )
+        self._next_draw_at = time.monotonic() + pause

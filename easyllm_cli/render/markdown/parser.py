@@ -76,24 +76,31 @@ def parse_blocks(text: str, known_references: Mapping[str, Any]) -> ParsedMarkdo
     """The blocks of a text; `known` are definitions from the text before it."""
     env: dict[str, Any] = {"references": dict(known_references)}
     tokens: Sequence[Token] = PARSER.parse(text, env)
-    found = {name: one for name, one in env["references"].items() if name not in known_references}
-    places = sorted(
-        (one["map"][0], one["map"][1]) for one in [*found.values(), *env.get("duplicate_refs", [])]
+    new_references = {
+        label: item for label, item in env["references"].items() if label not in known_references
+    }
+    line_ranges = sorted(
+        (item["map"][0], item["map"][1])
+        for item in [*new_references.values(), *env.get("duplicate_refs", [])]
     )
     lines = text.split("\n")
-    if places:
+    if line_ranges:
         tokens = list(
-            _insert_definitions(tokens, [_make_definition_token(one, lines) for one in places])
+            _insert_definitions(
+                tokens, [_make_definition_token(item, lines) for item in line_ranges]
+            )
         )
-    return ParsedMarkdown([_block_from_tokens(one, lines) for one in split_siblings(tokens)], found)
+    return ParsedMarkdown(
+        [_block_from_tokens(item, lines) for item in split_siblings(tokens)], new_references
+    )
 
 
 def _block_from_tokens(tokens: Sequence[Token], lines: Sequence[str]) -> Block:
-    begins, ends = tokens[0].map or (0, 0)
+    start, stop = tokens[0].map or (0, 0)
     if any(token.level >= MAX_NESTING - 1 for token in tokens):
-        content = "".join(f"{line}\n" for line in lines[begins:ends])
-        tokens = [Token("code_block", "", 0, map=[begins, ends], content=content)]
-    return Block(tokens, begins, ends)
+        content = "".join(f"{line}\n" for line in lines[start:stop])
+        tokens = [Token("code_block", "", 0, map=[start, stop], content=content)]
+    return Block(tokens, start, stop)
 
 
 def split_siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -108,25 +115,25 @@ def split_siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 def _make_definition_token(line_range: tuple[int, int], lines: Sequence[str]) -> Token:
     """A token for what markdown-it takes out without one."""
-    begins, ends = line_range
-    text = " ".join(line.strip(" \t>") for line in lines[begins:ends])
-    return Token("definition", "", 0, map=[begins, ends], content=text[text.find("[") :])
+    start, stop = line_range
+    text = " ".join(line.strip(" \t>") for line in lines[start:stop])
+    return Token("definition", "", 0, map=[start, stop], content=text[text.find("[") :])
 
 
 def _insert_definitions(tokens: Sequence[Token], definitions: list[Token]) -> Iterator[Token]:
     """The tokens with each definition where it stands, inside its list item or quote too."""
     open_lines: list[tuple[int, int]] = []
     for token in tokens:
-        begins, ends = token.map or (-1, -1)
+        start, stop = token.map or (-1, -1)
         if token.nesting < 0:
             inside = open_lines.pop()
             while definitions and inside[0] <= _start_line(definitions[0]) < inside[1]:
                 yield definitions.pop(0)
         elif token.map:
-            while definitions and _start_line(definitions[0]) < begins:
+            while definitions and _start_line(definitions[0]) < start:
                 yield definitions.pop(0)
         if token.nesting > 0:
-            open_lines.append((begins, ends))
+            open_lines.append((start, stop))
         yield token
     yield from definitions
 

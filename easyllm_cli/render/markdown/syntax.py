@@ -50,8 +50,8 @@ class Highlighter:
         with suppress(ClassNotFound):
             self._lexer = get_lexer_by_name(info.split()[0]) if info else None
         # Only this loop can be stopped and resumed; other lexers begin anew with each batch.
-        usual = RegexLexer.get_tokens_unprocessed
-        self._can_resume = getattr(type(self._lexer), "get_tokens_unprocessed", None) is usual
+        regex_loop = RegexLexer.get_tokens_unprocessed
+        self._can_resume = getattr(type(self._lexer), "get_tokens_unprocessed", None) is regex_loop
 
     def highlight(self, lines: Sequence[str]) -> list[Row]:
         """Whole code."""
@@ -79,10 +79,10 @@ class Highlighter:
 
 def find_style(token_type: TokenType) -> str:
     """The style of the nearest kind above that has one; remembered."""
-    found = TOKEN_STYLES.get(token_type)
-    if found is None:
-        found = TOKEN_STYLES[token_type] = find_style(token_type.parent or Token)
-    return found
+    style = TOKEN_STYLES.get(token_type)
+    if style is None:
+        style = TOKEN_STYLES[token_type] = find_style(token_type.parent or Token)
+    return style
 
 
 def _rows_from_tokens(tokens: Iterator[tuple[TokenType, str]]) -> list[Row]:
@@ -104,28 +104,28 @@ def _tokenize(
     Unlike pygments' own it ends for every lexer: some go round in circles (mcschema on "<!--").
     """
     tables = lexer._tokens
-    at = line = idle = 0
-    while at < len(text):
-        for matcher, action, then in tables[stack[-1]] if idle < MAX_IDLE_STEPS else ():
-            match = matcher(text, at)
+    position = line = idle_steps = 0
+    while position < len(text):
+        for matcher, action, transition in tables[stack[-1]] if idle_steps < MAX_IDLE_STEPS else ():
+            match = matcher(text, position)
             if match is None:
                 continue
             if isinstance(action, type(Token)):
                 yield action, match[0]
             elif action is not None:
                 yield from ((kind, value) for _, kind, value in action(lexer, match))
-            if then is not None:
-                _change_stack(stack, then)
-            began, at = at, match.end()
+            if transition is not None:
+                _change_stack(stack, transition)
+            start, position = position, match.end()
             break
         else:
-            began, at = at, at + 1
-            if text[began] == "\n":
+            start, position = position, position + 1
+            if text[start] == "\n":
                 stack[:] = ["root"]
-            yield (Token.Text if text[began] == "\n" else Token.Error), text[began]
-        idle = idle + 1 if at == began else 0
-        line += text.count("\n", began, at)
-        if line and text[at - 1] == "\n":
+            yield (Token.Text if text[start] == "\n" else Token.Error), text[start]
+        idle_steps = idle_steps + 1 if position == start else 0
+        line += text.count("\n", start, position)
+        if line and text[position - 1] == "\n":
             states[line - 1] = tuple(stack)
 
 
