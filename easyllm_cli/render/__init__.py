@@ -1,4 +1,4 @@
-"""How an answer is shown: chosen once from the streams, the options and the environment."""
+"""Chooses the renderer of an answer from the options, the streams and the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def choose_renderer(options: DisplayOptions) -> Renderer:
-    """The renderer for this look and these streams; only what it needs is imported."""
+    """Return the renderer for these options and streams; imports only the modules it needs."""
     if options.jsonl:
         from .json import JSONLinesRenderer
 
@@ -21,23 +21,27 @@ def choose_renderer(options: DisplayOptions) -> Renderer:
         from .plain import NullRenderer
 
         return NullRenderer()
-    aside = choose_reasoning_output(options)
+    reasoning_output = choose_reasoning_output(options)
     if is_terminal(1) and options.code is None:
         if options.raw or options.reasoning == "tags" or not can_move_cursor(1):
             from .plain import PlainTerminalRenderer
 
-            return PlainTerminalRenderer(options, aside)
+            return PlainTerminalRenderer(options, reasoning_output)
         from .terminal import TerminalRenderer
 
-        return TerminalRenderer(options, aside)
+        return TerminalRenderer(options, reasoning_output)
     from .plain import BufferedRenderer, StreamingRenderer
 
-    grows = not options.buffered and options.code is None
-    return StreamingRenderer(options, aside) if grows else BufferedRenderer(options, aside)
+    streams = not options.buffered and options.code is None
+    return (
+        StreamingRenderer(options, reasoning_output)
+        if streams
+        else BufferedRenderer(options, reasoning_output)
+    )
 
 
 def choose_reasoning_output(options: DisplayOptions) -> ReasoningOutput:
-    """What stands on stderr beside the answer: live rows, or text as it comes."""
+    """Return the output for reasoning on stderr: a live panel on a terminal, else plain text."""
     if can_move_cursor(2):
         from .live_panel import LivePanel
 

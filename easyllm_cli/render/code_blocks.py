@@ -1,7 +1,7 @@
-"""Fenced code blocks of an answer, as they can be run: without the fence's own indentation.
+"""Extracts fenced code blocks from an answer (-x), without the fence's indentation.
 
-What a reader takes for a block is one: besides Markdown's own fences one that stands behind words
-on its line, and one whose closing fence stands behind the last line's code.
+It accepts more than CommonMark, because models write it: an opening fence after text on the same
+line, and a closing fence after the code of the last line.
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ from dataclasses import dataclass
 
 from ..errors import IncompleteAnswer
 
-# Quotes and list items may stand before a fence. An opener's info string holds no back-ticks:
-# "```ls``` lists files" is no fence.
+# Quote and list markers may precede a fence. An info string contains no back-ticks:
+# "```ls``` lists files" is inline code.
 OPENING_FENCE = re.compile(
     r"(?P<before>[ \t]*(?:(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])[ \t]*)*)"
     r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)"
 )
 BACKTICK_RUN = re.compile(r"`+")
-# Behind words only what cannot be a sentence that goes on: "```sh", "```c++ title=x".
+# An info string after text must not look like a sentence: "```sh", "```c++ title=x".
 INLINE_INFO_STRING = re.compile(r"(?:\S+(?:\s+(?:\S+=|\{).*)?)?\s*")
 QUOTE_PREFIX = re.compile(r"[ \t]*> ?")
 
 
 @dataclass(frozen=True)
 class Fence:
-    """An opening fence: its mark, its info string, and what stands before each line of its code."""
+    """An opening fence.
+
+    `quote_depth`: number of ">" before it. `indent`: characters of indentation. `after_text`:
+    whether other text precedes it on its line.
+    """
 
     mark: str
     info: str
@@ -34,23 +38,23 @@ class Fence:
     after_text: bool = False
 
     def is_closed_by(self, line: str) -> bool:
-        """Whether the line, without quotes, is the closing fence."""
+        """Whether the line, without quote markers, is the closing fence."""
         bare = line.strip()
         return bare.startswith(self.mark) and not bare.strip(self.mark[0])
 
     def is_closed_after_code(self, line: str) -> bool:
-        """Whether the line is code with the closing fence behind it."""
+        """Whether the line is code followed by the closing fence."""
         code = line.rstrip().removesuffix(self.mark)
         return code != line.rstrip() and code.strip() != "" and self.mark[0] not in code
 
 
 def extract_code_blocks(text: str, all_blocks: bool) -> str:
-    """The first fenced block's content, or every one's; a block that never closes counts.
+    """Return the content of the first fenced block, or of all blocks.
 
-    A block with nothing but white space is none.
+    A block that is never closed counts; a block of only white space does not.
 
     Raises:
-        IncompleteAnswer: there is none.
+        IncompleteAnswer: the text contains no code block.
     """
     lines = text.replace("\r\n", "\n").split("\n")
     chosen: list[list[str]] = []
@@ -66,13 +70,15 @@ def extract_code_blocks(text: str, all_blocks: bool) -> str:
         number = next_number
     if not chosen:
         raise IncompleteAnswer(
-            "the answer holds no code block", hint="ask for one, or leave out -x", retryable=False
+            "the answer contains no code block",
+            hint="ask for one, or leave out -x",
+            retryable=False,
         )
     return "".join(f"{line}\n" for block in chosen for line in block)
 
 
 def parse_opening_fence(line: str) -> Fence | None:
-    """The fence that the line opens, at its beginning or behind words."""
+    """Return the fence that the line opens, at its beginning or after text."""
     if match := OPENING_FENCE.match(line):
         prefix = match["before"]
         quotes = prefix.count(">")
@@ -82,13 +88,13 @@ def parse_opening_fence(line: str) -> Fence | None:
 
 
 def parse_trailing_fence(line: str) -> Fence | None:
-    """The fence that the line ends with: a run of back-ticks that closes no code in the line."""
+    """Return the fence that the line ends with: back-ticks that close no inline code."""
     runs = list(BACKTICK_RUN.finditer(line))
     info = line[runs[-1].end() :]
     if len(runs[-1][0]) < 3 or not INLINE_INFO_STRING.fullmatch(info):
         return None
-    next_of_size: dict[int, int] = {}  # by size: the next run
-    next_run = [0] * len(runs)  # where the line goes on behind the code that each run opens
+    next_of_size: dict[int, int] = {}  # size of a run -> index of the next run of that size
+    next_run = [0] * len(runs)  # the run after the inline code that each run opens
     for number in reversed(range(len(runs))):
         size = len(runs[number][0])
         next_run[number] = next_of_size.get(size, number) + 1
@@ -103,18 +109,19 @@ def parse_trailing_fence(line: str) -> Fence | None:
 def read_block(
     fence: Fence, lines: list[str], start: int, unclosed: set[tuple[str, int]]
 ) -> tuple[list[str] | None, int]:
-    """The fence's lines, and where to look for the next one; None: it was a part of a sentence.
+    """Return the lines of the fence's block, and the line at which to search for the next one.
 
-    `unclosed`: marks, by the quotes around them, that no line closes from here on.
+    The lines are None when the fence turns out to be part of a sentence. `unclosed`: pairs of
+    fence mark and quote depth that no later line closes; the function adds to them.
     """
     code: list[str] = []
-    inline_close = 0  # lines up to the first that has the closing fence behind its code
+    inline_close = 0  # number of lines up to the first that ends in a closing fence
     for number in range(start, len(lines)):
         line = lines[number]
         for _ in range(fence.quote_depth):
             unquoted = QUOTE_PREFIX.sub("", line, count=1) if QUOTE_PREFIX.match(line) else None
             if unquoted is None:
-                return code, number  # the quote is over, and so is the block
+                return code, number  # the quote ends, and with it the block
             line = unquoted
         if fence.is_closed_by(line):
             return code, number + 1
@@ -142,7 +149,7 @@ def read_block(
 
 
 def remove_indent(line: str, indent: int) -> str:
-    """The line without as much of the fence's indentation as it has."""
+    """Remove up to `indent` blanks and tabs from the line's beginning."""
     count = 0
     while count < indent and line[count : count + 1] in (" ", "\t"):
         count += 1

@@ -1,4 +1,4 @@
-"""A table as rows: columns as wide as they need, narrowed where the terminal is too narrow."""
+"""Lays out a table as terminal rows; narrows the columns to fit the width."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from .spans import DIM, Row, Span, merge_and_trim, row_width
 from .wrapping import wrap
 
 COLUMN_GAP_CELLS = 2  # cells between two columns
-MIN_COLUMN_CELLS = (
-    5  # cells; where a column cannot have them, each row of the table becomes a small list
-)
+# When a column would be narrower than this (in cells), each table row becomes a small list.
+MIN_COLUMN_CELLS = 5
 
 TableRow = Sequence[Sequence[Span]]
 
 
 def lay_out_table(table: Sequence[TableRow], align_right: Sequence[bool], width: int) -> list[Row]:
-    """`table`: rows of cells, the header first; `right`: which columns stand to the right."""
+    """Lay out a table, `width` cells wide; its first row is the header.
+
+    `align_right`: for each column, whether its text is right-aligned.
+    """
     header, *body = table
     natural_widths = [
         max(row_width(tuple(row[column])) for row in table) for column in range(len(header))
@@ -33,13 +35,13 @@ def lay_out_table(table: Sequence[TableRow], align_right: Sequence[bool], width:
 
 
 def fit_widths(natural_widths: Sequence[int], available_width: int) -> list[int]:
-    """Widths that fit: the widest columns give first. Empty where there is no room for all."""
+    """Return column widths that fit, narrowing the widest first; empty when they cannot fit."""
     if available_width < sum(min(natural, MIN_COLUMN_CELLS) for natural in natural_widths):
         return []
     low, high = MIN_COLUMN_CELLS, max(natural_widths)
     if sum(natural_widths) <= available_width:
         return [max(natural, 1) for natural in natural_widths]
-    while low < high:  # the widest that a column may be
+    while low < high:  # binary search for the maximum width of a column
         middle = (low + high + 1) // 2
         if sum(min(natural, middle) for natural in natural_widths) <= available_width:
             low = middle
@@ -53,7 +55,7 @@ def fit_widths(natural_widths: Sequence[int], available_width: int) -> list[int]
 
 
 def _lay_out_row(row: TableRow, widths: Sequence[int], align_right: Sequence[bool]) -> list[Row]:
-    """One row of the table, its cells wrapped."""
+    """Lay out one table row with wrapped cells."""
     wrapped = [wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
     rows: list[Row] = []
     for parts in zip_longest(*wrapped, fillvalue=()) if any(wrapped) else [[()] * len(widths)]:
@@ -67,7 +69,7 @@ def _lay_out_row(row: TableRow, widths: Sequence[int], align_right: Sequence[boo
 
 
 def lay_out_as_lists(header: TableRow, body: Sequence[TableRow], width: int) -> list[Row]:
-    """Every cell in a row of its own, behind its column's name."""
+    """Lay out each cell on a row of its own, after the name of its column."""
     rows: list[Row] = []
     if not body:
         return [row for cell in header for row in wrap(cell, width)]

@@ -1,4 +1,4 @@
-"""JSON for scripts: one object with every key always present, or one object a line."""
+"""JSON output: the object of --json and the lines of --jsonl (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .output import OutputStream
 from .plain import Renderer
 
 SCHEMA_VERSION = 1
-IDENTIFIER_KEYS = ("provider", "model", "profile", "id")  # an id is a model's
+IDENTIFIER_KEYS = ("provider", "model", "profile", "id")  # "id": of a model
 USAGE_KEYS = (
     "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
 )  # fmt: skip
 
 
 def error_object(error: EasyLLMError) -> dict[str, Any]:
-    """`error` of the envelope."""
+    """Build the `error` object of an error."""
     return {
         "kind": error.kind,
         "exit_code": error.exit_code,
@@ -34,7 +34,11 @@ def error_object(error: EasyLLMError) -> dict[str, Any]:
 
 
 def envelope(completion: Completion | None, error: EasyLLMError | None, **details: Any) -> Any:
-    """DESIGN §7's object, keys in its order; `more`: profile, cost_usd, attempts, ms, notes …"""
+    """Build the --json object of an answer; every key is always present, in this order.
+
+    `details`: profile, cost_usd (US dollars), attempts, ms and ms_first_token (milliseconds),
+    notes.
+    """
     answer = completion or Completion()
     usage = answer.get("usage") or {}
     metadata = {
@@ -64,7 +68,7 @@ def envelope(completion: Completion | None, error: EasyLLMError | None, **detail
 
 
 def listing_object(content: dict[str, Any], error: EasyLLMError | None) -> dict[str, Any]:
-    """What a command that lists prints with --json: its own keys between the usual ones."""
+    """Build the --json object of a command that lists; `content` holds the command's own keys."""
     return {
         "version": SCHEMA_VERSION,
         "ok": error is None,
@@ -74,9 +78,11 @@ def listing_object(content: dict[str, Any], error: EasyLLMError | None) -> dict[
 
 
 def redact_values(value: Any, key: str = "") -> Any:
-    """The same with every secret cut out of its texts: all but a model's own words, which stay.
+    """Return a copy of a JSON value with all secrets redacted. `key`: the value's own key.
 
-    `name`: the value's own; one of NAMES holds such words as "ollama", which many give for a key.
+    Under IDENTIFIER_KEYS only secrets of 12 characters and more are redacted: users set dummy
+    keys such as "ollama", which are also names of providers. The caller leaves out the answer's
+    text and reasoning, which are not redacted.
     """
     if isinstance(value, dict):
         return {key: redact_values(item, key) for key, item in value.items()}
@@ -88,7 +94,7 @@ def redact_values(value: Any, key: str = "") -> Any:
 
 
 def format_json_line(value: Any) -> str:
-    """One line of JSON; text stays readable, and what could steer a terminal is escaped."""
+    """Format one line of JSON; text stays readable, terminal control characters are escaped."""
     line = json.dumps(value, ensure_ascii=False)
     if not line.isprintable():
         line = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
@@ -96,12 +102,12 @@ def format_json_line(value: Any) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One object on stdout. Raises BrokenPipeError or OutputError as Stream.write."""
+    """Print one object on stdout; raises as `OutputStream.write`."""
     OutputStream(1, terminal=False).write(format_json_line(value))
 
 
 class JSONLinesRenderer(Renderer):
-    """Every event but the last as it comes; `done` or `error` is printed with the outcome."""
+    """Prints each event as a JSON line; the command prints the last one, `done` or `error`."""
 
     shown_kinds = ("text", "reasoning")
 

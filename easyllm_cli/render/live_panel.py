@@ -1,7 +1,7 @@
-"""Live rows on stderr: who is waited for, and the reasoning until the answer begins.
+"""Live rows on stderr: a spinner while waiting, and the reasoning until the answer begins.
 
-It draws with live_region.py, which is loaded when there is something to draw: an answer that comes
-at once into a pipe costs no more because somebody could have watched it wait.
+live_region.py is imported only when there is something to draw, so that a fast answer into a pipe
+does not pay for it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from .live_region import LiveRegion
     from .reasoning_rows import ReasoningRows
 
-SPINNER_DELAY_SECONDS = 0.3  # seconds before the spinner is shown: most local models answer sooner
+SPINNER_DELAY_SECONDS = 0.3  # seconds; most local models answer sooner, without a spinner
 SPINNER_FRAME_SECONDS = 1 / 12  # seconds
 SPINNER_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 DIM = "2"
 
 
 class LivePanel(ReasoningOutput):
-    """Waiting, thinking or at rest; at rest nothing of it stands on the screen."""
+    """Shows a spinner or the reasoning on stderr; draws nothing once the answer has begun."""
 
     needs_ticks = True
 
@@ -44,7 +44,7 @@ class LivePanel(ReasoningOutput):
         self._sanitizer = Sanitizer()
         self._model_label = ""
         self._started_at = time.monotonic()
-        self._retry_at = 0.0  # when the next try begins
+        self._retry_at = 0.0  # time.monotonic() at which the retry begins
         self._waiting = True
         self._next_draw_at = 0.0
 
@@ -62,7 +62,7 @@ class LivePanel(ReasoningOutput):
 
     def write(self, text: str) -> None:
         if not self.shows_reasoning or not text:
-            self._waiting = True  # the spinner goes on: the model thinks and shows nothing
+            self._waiting = True  # the spinner continues: the reasoning is not shown
             return
         if self._reasoning_rows is None:
             from .reasoning_rows import ReasoningRows
@@ -102,11 +102,11 @@ class LivePanel(ReasoningOutput):
                 self._live_region.clear()
 
     def begin_answer(self) -> None:
-        """The reasoning collapses to one line, the spinner goes."""
+        """Collapse the reasoning to one line and remove the spinner."""
         self._finish(keep_rows=False)
 
     def close(self) -> None:
-        """No answer came: the reasoning that is seen stays."""
+        """End without an answer: the visible reasoning stays."""
         self._finish(keep_rows=True)
 
     def _finish(self, keep_rows: bool) -> None:
@@ -128,7 +128,7 @@ class LivePanel(ReasoningOutput):
         return self._waiting and not self._quiet and now - self._started_at >= SPINNER_DELAY_SECONDS
 
     def _format_status(self, now: float) -> str:
-        """Who is waited for, and how long."""
+        """Format the provider and model waited for, and the seconds so far."""
         if self._retry_at > now:
             timing = f"next try in {math.ceil(self._retry_at - now)} s"
         else:

@@ -1,10 +1,11 @@
-"""Rows onto a terminal: what is done is written once, of the open tail only what has changed.
+"""Draws rows on a terminal: finished rows once, and below them a tail that may still change.
 
-The cursor stands at the end of the last row that was drawn, or on a fresh line where there is
-none. A row that is too wide is wrapped by the terminal, so that it copies out as one and is
-wrapped again after a resize; but where terminals may differ about a character's width, it is
-folded here and drawn with autowrap off, so that no terminal makes two rows of one. Rows are
-erased one by one: erasing all below pushes the screen of tmux into its history.
+Of the tail only the changed rows are drawn again. The cursor is at the end of the last row, or on
+an empty line when there is no tail. The terminal wraps rows that are too wide, so that they copy
+as one line and are rewrapped after a resize. Rows with characters whose width differs between
+terminals are folded here and drawn with autowrap off, so that their height is certain. Rows are
+erased one by one: erase-below at the top row makes tmux (seen with 3.3a) push the screen into its
+history.
 """
 
 from __future__ import annotations
@@ -22,34 +23,35 @@ CURSOR_UP = "\x1b[1A"
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 RESET_TERMINAL = f"{WRAP_ON}\x1b[0m{SYNC_END}"
-# Terminals differ about the width of these: joiners, variants, skin tones, flags, accents.
+# The width of these differs between terminals: joiners, variation selectors, skin tones, flags,
+# combining accents.
 AMBIGUOUS_WIDTH = re.compile(
     "[\u200b-\u200f\u20e3\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff\u0300-\u036f]"
 )
 
 
 class LiveRegion:
-    """One live place at the end of what a terminal shows."""
+    """The part of the screen, below all finished rows, that can still be redrawn."""
 
     def __init__(self, stream: OutputStream, colored: bool) -> None:
         self._stream = stream
         self._colored = colored
         self._size = terminal_size(stream.descriptor)
         self._width = self._size[0]
-        self._shown: list[Row] = []  # the first of them topmost
-        self._heights: list[int] = []  # how many rows of the terminal each of them takes
-        self._cropped = False  # whether the tail had more rows above those
-        self._stale = False  # whether what is shown must be drawn again
-        self._unreachable_rows: list[Row] = []  # rows of the tail that a resize pushed out of reach
-        self._done_count = 0  # rows that are done, at least
-        self._write_interrupted = False  # whether a write was broken off
-        self._unconfirmed_rows: Sequence[Row] = ()  # rows of it that are done
+        self._shown: list[Row] = []  # rows of the tail on the screen, from the top
+        self._heights: list[int] = []  # how many terminal rows each of them takes
+        self._cropped = False  # whether the tail has more rows than fit on the screen
+        self._stale = False  # whether everything shown must be redrawn
+        self._unreachable_rows: list[Row] = []  # tail rows that a resize scrolled off
+        self._done_count = 0  # finished rows above the tail, at least
+        self._write_interrupted = False  # whether the last write was interrupted
+        self._unconfirmed_rows: Sequence[Row] = ()  # finished rows of the last write
 
     def measure_width(self) -> int:
-        """The width to lay rows out for; takes note of a resize.
+        """Return the width for laying out rows, in cells; handles a resize.
 
-        A tail whose first rows have scrolled out of reach keeps its old width until they are
-        done: as the same rows they need not be written again.
+        A tail whose first rows have scrolled off the screen keeps its old width until these are
+        finished: unchanged rows need not be written again.
         """
         size = terminal_size(self._stream.descriptor)
         if size != self._size:
@@ -60,15 +62,14 @@ class LiveRegion:
 
     @property
     def stale(self) -> bool:
-        """Whether it is to be drawn again although no text came."""
+        """Whether the tail must be redrawn although its text did not change."""
         return self._stale
 
     def _handle_resize(self, columns: int, rows: int) -> None:
-        """Set apart the first rows that may have left the screen.
+        """Move the first rows of the tail that may have left the screen to the unreachable rows.
 
-        A narrower terminal wraps the tail again. tmux then moves as many rows into its history as
-        have come up, even if the screen has blank rows below: those of the tail, too, but for the
-        rows that are known to stand above it.
+        A narrower terminal rewraps the tail. tmux then scrolls by as many rows as were added,
+        even if the screen has blank rows below. Finished rows above the tail scroll off first.
         """
         old_height = sum(self._heights)
         if columns != self._size[0] and can_rewrap_rows():
@@ -87,10 +88,11 @@ class LiveRegion:
         self._stale = True
 
     def draw(self, done: Sequence[Row], tail: Sequence[Row]) -> None:
-        """Write the rows that are done for good, and show the tail below them.
+        """Write the finished rows `done` and show `tail` below them.
 
         Raises:
-            BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
+            BrokenPipeError: the reader has closed the pipe.
+            OutputError: the write failed.
         """
         done, tail = self._skip_unreachable(list(done), list(tail))
         tail = [part for row in tail for part in self._fold_live_row(row)]
@@ -105,13 +107,13 @@ class LiveRegion:
         self._write(codes)
 
     def _fold_live_row(self, row: Row) -> list[Row]:
-        """The row as it is live: folded, if the terminal might wrap it elsewhere than we think."""
+        """Fold a row of the tail if the terminal might wrap it at another place."""
         text = text_from_row(row)
         simple = text.isascii() and "\t" not in text
         return [row] if simple else fold(row, self._size[0])
 
     def _crop_tail(self, tail: list[Row]) -> list[Row]:
-        """The last rows of the tail that fit on the screen with the cursor's own line."""
+        """Return the last rows of the tail that fit on the screen, leaving one line free."""
         columns, rows = self._size
         room = max(1, rows - 1)
         first = len(tail)
@@ -122,19 +124,19 @@ class LiveRegion:
         return tail[first:]
 
     def clear(self) -> None:
-        """Take the tail off the screen, so that something else can be written there."""
+        """Erase the tail from the screen, so that something else can be written there."""
         codes = self._encode_erase(sum(self._heights)) if self._shown else ""
         self.invalidate()
         self._unconfirmed_rows = ()
         self._write(codes)
 
     def invalidate(self) -> None:
-        """Others have written below the tail (Ctrl-Z, fg): it is drawn anew and stays above."""
+        """Forget the drawn tail: the next draw repeats it below whatever follows (Ctrl-Z, fg)."""
         self._shown, self._heights, self._cropped = [], [], False
         self._stale = True
 
     def repair_interrupted_write(self) -> None:
-        """After a write that was broken off: the terminal as it was, what was done once more."""
+        """After an interrupted write, reset the terminal and write the finished rows again."""
         if self._write_interrupted:
             self.invalidate()
             repeated = "".join(
@@ -143,21 +145,24 @@ class LiveRegion:
             self._write(f"{RESET_TERMINAL}\n{repeated}")
 
     def _skip_unreachable(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
-        """Without the rows that stand out of reach already, if they are still the same."""
+        """Leave out the unreachable rows, which are in the scrollback, if they have not changed."""
         count = len(self._unreachable_rows)
         if not count:
             return done, tail
         if [*done, *tail][:count] != self._unreachable_rows:
-            self._unreachable_rows = []  # they changed: shown twice rather than lost
+            self._unreachable_rows = []  # changed: rather shown twice than lost
             return done, tail
         self._unreachable_rows = self._unreachable_rows[len(done) :]
         return done[count:], tail[max(0, count - len(done)) :]
 
     def _encode_changes(self, new_rows: list[Row], done_count: int) -> str:
-        """The codes that turn what is shown into the new rows, the first `done` for good."""
+        """Return the output that turns the shown rows into `new_rows`.
+
+        The first `done_count` of these are finished.
+        """
         shown, unchanged = self._shown, self._count_unchanged(new_rows, done_count)
         if unchanged == len(new_rows) < len(shown) and unchanged:
-            unchanged -= 1  # the cursor must come to the end of the last row
+            unchanged -= 1  # redraw the last row, so that the cursor is at its end
         codes = ""
         if unchanged < len(shown):
             if extended := self._encode_extension(new_rows, unchanged, done_count):
@@ -173,7 +178,7 @@ class LiveRegion:
         )
 
     def _count_unchanged(self, new_rows: list[Row], done_count: int) -> int:
-        """How many of the first rows stand on the screen as they should."""
+        """Count the first rows that are on the screen already."""
         if self._stale:
             return 0
         count = 0
@@ -184,13 +189,13 @@ class LiveRegion:
         return count
 
     def _has_ambiguous_width(self, row: Row) -> bool:
-        """Whether a terminal may have cut the row while autowrap was off."""
+        """Whether the terminal may have cut the row off while autowrap was off."""
         text = text_from_row(row)
         wide = not text.isascii() and row_width(row) >= self._size[0] - 1
         return wide or AMBIGUOUS_WIDTH.search(text) is not None
 
     def _encode_extension(self, new_rows: list[Row], unchanged_count: int, done_count: int) -> str:
-        """Only the new characters, where the last row has become longer and nothing else."""
+        """Return only the new characters if the last row got longer and nothing else changed."""
         if not (
             unchanged_count == len(self._shown) - 1 == len(new_rows) - 1
             and done_count <= unchanged_count
@@ -200,12 +205,12 @@ class LiveRegion:
         return self._encode_live_row(appended, new_rows[-1]) if appended else ""
 
     def _encode_live_row(self, row: Row, whole_row: Row) -> str:
-        """A row of the tail, or the end of the `whole` one."""
+        """Encode a row of the tail, or only the end of `whole_row`."""
         text = ansi_from_row(row, self._colored)
         return text if text_from_row(whole_row).isascii() else f"{WRAP_OFF}{text}{WRAP_ON}"
 
     def _encode_erase(self, height: int) -> str:
-        """From the last row upwards; leaves the cursor at the beginning of the topmost."""
+        """Erase `height` rows upwards; the cursor ends at the start of the topmost."""
         return f"\r{ERASE_ROW}" + f"{CURSOR_UP}{ERASE_ROW}" * (height - 1)
 
     def _write(self, codes: str) -> None:
@@ -217,12 +222,12 @@ class LiveRegion:
 
 
 def row_height(row: Row, columns: int) -> int:
-    """How many rows of a terminal the row takes."""
+    """How many terminal rows the row takes at this width."""
     return -(-row_width(row) // columns) or 1
 
 
 def find_appended(old: Row, new: Row) -> Row:
-    """What the new row has behind the old one; () = it does not begin with it."""
+    """Return what `new` adds to the end of `old`; () when it does not begin with `old`."""
     if not old:
         return new
     *unchanged, (old_text, old_style) = old

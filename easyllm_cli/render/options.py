@@ -1,4 +1,4 @@
-"""What the user wants to see, and what the streams can show: terminals, colours, sizes."""
+"""Display options of an answer, and what the output streams support: cursor, colour, size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DisplayOptions:
-    """What the user wants to see. `whole`: nothing before the end, unless a terminal watches."""
+    """How the user wants an answer displayed.
+
+    `buffered`: into a pipe, print nothing until the answer is complete. `reasoning`: "auto",
+    "show", "hide", "only" or "tags" (--reasoning). `code`: print code blocks only, "first" or
+    "all" (-x). `color`: "auto", "always" or "never". `raw`: no Markdown.
+    """
 
     buffered: bool = True
     reasoning: str = "auto"
@@ -25,6 +30,7 @@ class DisplayOptions:
 
 
 def is_terminal(descriptor: int) -> bool:
+    """Whether the file descriptor is a terminal; False when it is closed."""
     try:
         return os.isatty(descriptor)
     except OSError:
@@ -32,12 +38,15 @@ def is_terminal(descriptor: int) -> bool:
 
 
 def can_move_cursor(descriptor: int) -> bool:
-    """Whether rows on this stream can be drawn again: a terminal, and one that says which."""
+    """Whether drawn rows can be redrawn: a terminal whose TERM is set and not "dumb"."""
     return is_terminal(descriptor) and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def takes_color(descriptor: int, color: str) -> bool:
-    """Whether colours go to this stream: --color, NO_COLOR, TERM=dumb, a terminal."""
+    """Whether to write colours to this stream.
+
+    --color decides; "auto" means a terminal without NO_COLOR and without TERM=dumb.
+    """
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -49,7 +58,7 @@ DEFAULT_TERMINAL_SIZE = (80, 24)
 
 
 def terminal_size(descriptor: int) -> tuple[int, int]:
-    """Columns and rows; COLUMNS and LINES where the terminal does not know, else 80 x 24."""
+    """Columns and rows of the terminal; falls back to COLUMNS and LINES, then to 80 x 24."""
     try:
         columns, rows = os.get_terminal_size(descriptor)
     except (OSError, ValueError):
@@ -66,6 +75,9 @@ def _read_size_variable(variable: str) -> int:
 
 
 def can_rewrap_rows() -> bool:
-    """Whether rows that have become too wide are wrapped: most terminals, but not these."""
+    """Whether the terminal rewraps rows when it gets narrower.
+
+    Most do; xterm, the Linux console and GNU screen do not; tmux does, also inside them.
+    """
     old = os.environ.get("XTERM_VERSION") or os.environ.get("TERM") == "linux"
     return bool(os.environ.get("TMUX") or not (old or os.environ.get("STY")))

@@ -1,4 +1,4 @@
-"""Writes bytes to stdout and stderr at once and whole; nothing is buffered, nothing is lost."""
+"""Unbuffered writes to stdout and stderr, and the notice and error lines on stderr."""
 
 from __future__ import annotations
 
@@ -13,31 +13,29 @@ from ..errors import EasyLLMError, OutputError
 from ..secret import redact
 from .sanitize import Sanitizer, sanitize_text
 
-# A pipe that select calls writable takes this much without blocking (PIPE_BUF).
+# A pipe that select() reports as writable accepts this much without blocking (PIPE_BUF).
 ATOMIC_WRITE_BYTES = 4096
 WRITE_POLL_SECONDS = 0.1  # seconds
-FINAL_WRITE_SECONDS = 0.3  # seconds that a command which was stopped has for its last line
-READER_STALLED = "nobody reads"
-MAX_SERVER_TEXT_CHARS = 300  # characters of a server's words in one line
-HEAD_CHARS = 200  # of them from the beginning, the others from the end
-MAX_NOTICE_CHARS = 450  # characters of a note: with more, a server's words have filled it
-REDACTION_CHARS = (
-    4000  # characters at either end in which keys are looked for, where there are more
-)
-PARTIAL_PATH_HINT = "; what came is in "  # stands before the file's name at the end of a hint
+FINAL_WRITE_SECONDS = 0.3  # seconds that an interrupted command may wait to write its last line
+READER_STALLED = "reader_stalled"
+MAX_SERVER_TEXT_CHARS = 300  # characters of a server's text in one line
+HEAD_CHARS = 200  # of these from the text's beginning; the rest from its end
+MAX_NOTICE_CHARS = 450  # characters; a longer notice contains a server's text and is shortened
+REDACTION_CHARS = 4000  # characters at each end of a long text that are searched for keys
+PARTIAL_PATH_HINT = "; the partial answer is in "  # in a hint, before the file's path
 
 
 _write_deadline = float("inf")
 
 
 def set_write_deadline(seconds: float) -> None:
-    """From now on a reader that reads nothing is waited for only so long: the command is to end."""
+    """Limit how long writes may still wait for a stalled reader, because the command is ending."""
     global _write_deadline
     _write_deadline = min(_write_deadline, time.monotonic() + seconds)
 
 
 class OutputStream:
-    """A file descriptor; text for a terminal is neutralised, a pipe gets the bytes."""
+    """Writes to a file descriptor; text is sanitized for a terminal and unchanged for a pipe."""
 
     def __init__(self, descriptor: int, terminal: bool) -> None:
         self.descriptor = descriptor
@@ -46,15 +44,17 @@ class OutputStream:
         self._sanitizer = Sanitizer() if terminal else None
 
     def write(self, text: str) -> None:
-        """Text of a model or server.
+        """Write text of a model or server.
 
         Raises:
-            BrokenPipeError: nobody reads any more. OutputError: it cannot be written.
+            BrokenPipeError: the reader has closed the pipe.
+            OutputError: the write failed, or the reader stalled beyond the write deadline.
+            asyncio.CancelledError: the task was cancelled while the reader stalled.
         """
         self.write_raw(self._sanitizer.feed(text) if self._sanitizer else text)
 
     def write_raw(self, text: str) -> None:
-        """Our own text, as it is; raises as `write`."""
+        """Write text without sanitizing it; raises as `write`."""
         if not text:
             return
         self._last_character = text[-1]
@@ -75,40 +75,43 @@ class OutputStream:
                 raise OutputError.from_os_error(f"cannot write to {name}", error) from None
 
     def _max_write_bytes(self) -> int:
-        """How many bytes one write may hold: a file never blocks and takes all, so that answers
-        of commands that share it stand one behind the other."""
+        """Bytes per write call.
+
+        A file never blocks, so it gets everything in one write. This keeps the answers of
+        commands that share the file apart.
+        """
         try:
             is_file = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
-        except OSError:  # closed: writing tells
+        except OSError:  # closed: the write itself reports it
             is_file = False
         return sys.maxsize if is_file else ATOMIC_WRITE_BYTES
 
     def _wait_writable(self) -> None:
-        """Until the reader takes more, so that Ctrl-C and --timeout work while nobody reads."""
+        """Wait until the reader accepts more; Ctrl-C and --timeout work while it does not read."""
         if sys.platform == "win32":
-            return  # it selects sockets only
+            return  # select() supports only sockets there
         try:
             while not select.select([], [self.descriptor], [], WRITE_POLL_SECONDS)[1]:
                 raise_if_cancelled()
                 if time.monotonic() > _write_deadline:
-                    raise OutputError("nobody reads what is written", code=READER_STALLED)
+                    raise OutputError("the output's reader stopped reading", code=READER_STALLED)
         except OSError as error:
             raise OutputError.from_os_error("cannot write", error) from None
 
     def is_writable(self) -> bool:
-        """Whether something can be written without waiting for the reader."""
+        """Whether a write would not have to wait for the reader."""
         if sys.platform == "win32":
             return True
         try:
             return bool(select.select([], [self.descriptor], [], 0)[1])
         except OSError:
-            return True  # writing tells what is wrong
+            return True  # the write itself reports the error
 
     def write_complete(self, text: str) -> None:
-        """A whole text of a model with one newline at its end, in one write; raises as `write`.
+        """Write a complete text, ending in a newline, in one write; raises as `write`.
 
-        So answers of commands that run side by side do not mix in one pipe, up to the size that
-        a pipe takes at once.
+        Answers of commands that run in parallel therefore do not mix in one pipe, up to the size
+        that a pipe accepts at once.
         """
         if self._sanitizer:
             text = self._sanitizer.feed(text) + self._sanitizer.end()
@@ -116,7 +119,7 @@ class OutputStream:
         self.write_raw(text if last_character in ("", "\n") else f"{text}\n")
 
     def end_line(self) -> None:
-        """One newline, only if the text does not end in one."""
+        """Write a newline unless the text written so far ends in one."""
         if self._sanitizer:
             self.write_raw(self._sanitizer.end())
         if self._last_character not in ("", "\n"):
@@ -124,14 +127,14 @@ class OutputStream:
 
 
 def print_notice(line: str) -> None:
-    """A line on stderr, neutralised for a terminal; a broken stderr is no reason to fail."""
+    """Print a line on stderr, sanitized for a terminal; write errors are ignored."""
     _write_stderr_line(line if len(line) <= MAX_NOTICE_CHARS else shorten_server_text(line))
 
 
 def print_error(error: EasyLLMError) -> None:
-    """An error's line, in which a server's words have at most 300 characters.
+    """Print an error as one line on stderr; write errors are ignored.
 
-    Wherever they came from: a message or a hint that is longer holds more of them.
+    A message or hint of more than 300 characters contains a server's text and is shortened.
     """
     line = f"easyllm: {error}"
     for text in (error.message, error.hint.partition(PARTIAL_PATH_HINT)[0]):
@@ -141,7 +144,7 @@ def print_error(error: EasyLLMError) -> None:
 
 
 def shorten_server_text(text: str) -> str:
-    """At most 300 characters, from both ends; keys are cut out before anything is cut off."""
+    """Shorten to 300 characters from both ends; keys are redacted before the text is cut."""
     if len(text) > 2 * REDACTION_CHARS:
         text = text[:REDACTION_CHARS] + text[-REDACTION_CHARS:]
     text = " ".join(redact(text).split())
@@ -153,7 +156,7 @@ def shorten_server_text(text: str) -> str:
 def _write_stderr_line(line: str) -> None:
     try:
         shown = redact(" ".join(line.splitlines()))
-        # In one write, so that the lines of commands that run side by side stay whole.
+        # One write, so that lines of commands that run in parallel do not mix.
         OutputStream(2, terminal=False).write_raw(
             (sanitize_text(shown) if os.isatty(2) else shown) + "\n"
         )

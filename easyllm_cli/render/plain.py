@@ -1,4 +1,7 @@
-"""For pipes: the answer's bytes and nothing else, whole or as they come; no rich, no ANSI."""
+"""Renderer base class, and the renderers that print plain text, buffered or streamed.
+
+This module imports no rich, to keep the start-up of commands in pipes short.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ from .reasoning import ReasoningOutput
 
 
 class Renderer(ABC):
-    """Shows one answer. `shown`: the kinds of events whose text reaches stdout as it comes;
-    `ticks`: `tick` is to be called some ten times a second, also while nothing comes."""
+    """Displays the events of one answer.
+
+    `shown_kinds`: kinds of events whose text is written to stdout as it arrives. `needs_ticks`:
+    whether `tick` must be called about ten times a second. `wrote`: whether stdout has text.
+    """
 
     shown_kinds: Collection[str] = ()
     needs_ticks = False
@@ -23,33 +29,33 @@ class Renderer(ABC):
 
     @abstractmethod
     def handle_event(self, event: Event) -> None:
-        """One event of the answer."""
+        """Display one event of the answer."""
 
     def tick(self) -> None:
-        """Time has passed; raises nothing."""
+        """Update what changes with time, such as a spinner; raises nothing."""
 
     def resume(self) -> None:
-        """The process was stopped for a while, and others have written in between."""
+        """Redraw after the process was suspended: other programs may have written meanwhile."""
 
     def prepare_for_notice(self) -> None:
-        """A line of ours comes on stderr: on a terminal it begins on a line of its own."""
+        """Make room on the terminal for a notice on stderr, which needs a line of its own."""
 
     def finish(self, completion: Completion) -> None:
-        """The answer is complete (or is to be printed all the same)."""
+        """Write what is left of the answer: it is complete, or --partial was given."""
 
     def close(self) -> None:
-        """The answer is over, in whatever way: lines ended, colours reset."""
+        """End the display, also after an error: end open lines, reset colours."""
 
 
 class NullRenderer(Renderer):
-    """Nothing before the end: --json prints its one object then."""
+    """Displays nothing; with --json the command prints one object at the end."""
 
     def handle_event(self, event: Event) -> None:
         pass
 
 
 class BufferedRenderer(Renderer):
-    """Into a pipe, whole or not at all; reasoning to stderr where it is asked for or watched."""
+    """Prints the answer to stdout only when it is complete; reasoning goes to stderr."""
 
     def __init__(self, options: DisplayOptions, reasoning_output: ReasoningOutput) -> None:
         self.options = options
@@ -81,7 +87,7 @@ class BufferedRenderer(Renderer):
         self.reasoning_output.tick()
 
     def finish(self, completion: Completion) -> None:
-        """The whole answer on stdout."""
+        """Write the reasoning to stderr, if it is shown there, then the answer to stdout."""
         text = completion["text"]
         reasoning = completion["reasoning"] or ""
         if self.options.reasoning == "only":
@@ -107,12 +113,12 @@ class BufferedRenderer(Renderer):
         self.reasoning_output.close()
 
     def close(self) -> None:
-        """An answer that failed: its reasoning is not lost where it was asked for."""
+        """Write the reasoning that a failed answer left unwritten."""
         self._end_reasoning()
 
 
 class StreamingRenderer(Renderer):
-    """Every piece the moment it comes, into a pipe too."""
+    """Prints each delta to stdout as it arrives, also into a pipe."""
 
     def __init__(self, options: DisplayOptions, reasoning_output: ReasoningOutput) -> None:
         self.reasoning_mode = options.reasoning
@@ -121,9 +127,7 @@ class StreamingRenderer(Renderer):
         self.needs_ticks = reasoning_output.needs_ticks
         on_stdout = {"only": ("reasoning",), "tags": ("text", "reasoning")}
         self.shown_kinds = on_stdout.get(self.reasoning_mode, ("text",))
-        self._reasoning_output_active = (
-            True  # whether something of the aside may stand on the screen
-        )
+        self._reasoning_output_active = True  # whether it may have drawn something
         self._thinking = False
         self.reclassified = False
 
@@ -178,10 +182,10 @@ class StreamingRenderer(Renderer):
         self.reasoning_output.begin_answer()
 
     def finish(self, completion: Completion) -> None:
-        """A lone `</think>` came when its reasoning already stood on stdout.
+        """Check that no text on stdout turned out to be reasoning.
 
         Raises:
-            IncompleteAnswer: always then; names the setting that mends it.
+            IncompleteAnswer: a `</think>` without an opener arrived after stdout got text.
         """
         if self.reclassified:
             raise IncompleteAnswer(
@@ -199,7 +203,7 @@ class StreamingRenderer(Renderer):
 
 
 class PlainTerminalRenderer(StreamingRenderer):
-    """Plain live text on stdout. What turns out to be reasoning is said, since it is seen."""
+    """Streams to a terminal without Markdown; a notice marks text that was reasoning."""
 
     def handle_event(self, event: Event) -> None:
         if isinstance(event, Reclassified):
@@ -209,4 +213,4 @@ class PlainTerminalRenderer(StreamingRenderer):
         super().handle_event(event)
 
     def finish(self, completion: Completion) -> None:
-        """Nothing: it all stands on the screen."""
+        """Do nothing: the text is on the screen already."""

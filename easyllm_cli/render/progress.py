@@ -1,4 +1,4 @@
-"""A progress bar on a terminal's stderr, for what takes longer than a moment."""
+"""Progress bar of a download, on stderr."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .options import takes_color
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
-    """`show` draws how much is done, in bytes; leaving the block gives the terminal back."""
+    """Context manager that shows a progress bar of `total_bytes` bytes."""
 
     def __init__(self, description: str, total_bytes: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        # The terminal's own 16 colours, which its owner has chosen to be readable.
+        # Only the terminal's own 16 colours: users choose themes in which these are readable.
         console = Console(stderr=True, color_system="standard" if takes_color(2, "auto") else None)
         self._progress = Progress(
             *columns, TimeRemainingColumn(), console=console, auto_refresh=False
@@ -28,6 +28,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         return self
 
     def show(self, done_bytes: int) -> None:
+        """Redraw the bar with this many bytes done."""
         self._progress.update(self._task, completed=done_bytes, refresh=True)
 
     def __exit__(self, *_: Any) -> None:

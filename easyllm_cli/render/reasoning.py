@@ -1,4 +1,4 @@
-"""What stands beside the answer, on stderr; here as text: reasoning as it comes, and no more."""
+"""Base class of the outputs that show reasoning on stderr, and the plain-text output."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ RESET_CODE = "\x1b[0m"
 
 
 class ReasoningOutput(ABC):
-    """`watched`: somebody sees it at once; `wanted`: reasoning is shown here; `ticks`: it moves.
+    """Shows the reasoning, and the wait for the answer, on stderr.
 
-    A stderr that is broken takes nothing from the answer: no method raises for it.
+    `on_terminal`: stderr is a terminal. `shows_reasoning`: the options ask for reasoning on
+    stderr. `needs_ticks`: `tick` must be called regularly. No method raises when stderr cannot be
+    written: the answer must not fail for it.
     """
 
     needs_ticks = False
@@ -29,40 +31,40 @@ class ReasoningOutput(ABC):
         )
 
     def show_start(self, event: Start) -> None:
-        """Somebody is asked now."""
+        """Note the provider and model to which a request is sent."""
 
     def show_retry(self, wait: float) -> None:
-        """They are asked again in so many seconds: what came so far counts for nothing."""
+        """Announce a retry in `wait` seconds and discard the reasoning so far."""
 
     @abstractmethod
     def write(self, text: str) -> None:
-        """A piece of reasoning; "" = there is some, and the provider keeps it."""
+        """Add a reasoning delta; "" = the model reasons and the provider hides the text."""
 
     def write_complete(self, text: str) -> None:
-        """All of the reasoning at once."""
+        """Write the complete reasoning."""
         self.write(text)
 
     def tick(self) -> None:
-        """Time has passed."""
+        """Update what changes with time, such as a spinner."""
 
     def resume(self) -> None:
-        """The process was stopped for a while, and others have written in between."""
+        """Redraw after the process was suspended: other programs may have written meanwhile."""
 
     @abstractmethod
     def prepare_for_notice(self) -> None:
-        """A line of ours comes in between: it begins on a line of its own."""
+        """Make room for a notice on stderr, which needs a line of its own."""
 
     def begin_answer(self) -> None:
-        """The answer's first piece is written next."""
+        """Finish the reasoning before the answer's first text is written."""
         self.close()
 
     @abstractmethod
     def close(self) -> None:
-        """Nothing more comes; what stands there stays."""
+        """Finish the output; what is on the screen stays."""
 
 
 class PlainReasoningOutput(ReasoningOutput):
-    """The text as it comes, dim on a terminal; a blank line before the answer there."""
+    """Writes reasoning as it arrives; on a terminal dim, with a blank line before the answer."""
 
     def __init__(self, options: DisplayOptions) -> None:
         super().__init__(options)
@@ -82,7 +84,7 @@ class PlainReasoningOutput(ReasoningOutput):
             self._stderr.write(text)
 
     def write_complete(self, text: str) -> None:
-        """In one write with its newline, so that no line of another command stands in it."""
+        """Write everything in one write, so that lines of other commands do not mix in."""
         if self.on_terminal or self._open:
             self.write(text)
         elif self.shows_reasoning:

@@ -1,4 +1,4 @@
-"""Reasoning as rows: the last ones while it comes and one line at the end, or all of it."""
+"""Lays out reasoning as terminal rows: the last rows and then a summary line, or all rows."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import time
 from .spans import DIM, Row
 from .wrapping import wrap
 
-MAX_LIVE_ROWS = 6  # of the reasoning that are seen while it comes
+MAX_LIVE_ROWS = 6  # rows of reasoning that are visible while it streams
 REASONING_SIGN = "∴"
 ROW_PREFIX = "│ "
-CHARACTERS_PER_TOKEN = 4  # about, where the pieces are larger than tokens
+CHARACTERS_PER_TOKEN = 4  # estimate for deltas of several tokens
 
 
 class ReasoningRows:
-    """`whole`: every row stays, else one line at the end tells of them."""
+    """Rows of one reasoning text. `show_all`: keep every row, else only a summary line."""
 
     def __init__(self, show_all: bool) -> None:
         self._show_all = show_all
         self._started_at = time.monotonic()
-        self._pending_text = ""  # what is not given for good yet
+        self._pending_text = ""  # not yet returned as finished rows
         self._chunk_count = 0
         self._character_count = 0
         self._header_shown = False
 
     def feed(self, text: str) -> None:
-        """Harmless text."""
+        """Add sanitized text."""
         self._pending_text += text
         self._chunk_count += bool(text)
         self._character_count += len(text)
 
     def take_rows(self, width: int) -> tuple[list[Row], list[Row]]:
-        """The rows that are done, and those that are live."""
+        """Return the newly finished rows and the live rows, wrapped to `width` cells."""
         if not self._show_all:
             self._pending_text = self._pending_text[-MAX_LIVE_ROWS * max(width, 80) :]
             return [], [self._header_row(), *self._wrap_last_rows(width)]
@@ -43,7 +43,10 @@ class ReasoningRows:
         return finished, wrap([(self._pending_text, DIM)], width)
 
     def end(self, width: int, keep_rows: bool, blank_after: bool) -> list[Row]:
-        """The rows that stay. `kept`: those that are seen; `blank`: a blank row comes last."""
+        """Return the rows that stay.
+
+        `keep_rows`: keep the visible rows below the summary. `blank_after`: end in a blank row.
+        """
         if self._show_all:
             done, live = self.take_rows(width)
             rows = [*done, *live, self._summary_row()]
@@ -63,7 +66,7 @@ class ReasoningRows:
         return self._format_row(f"thinking {int(time.monotonic() - self._started_at)} s")
 
     def _summary_row(self) -> Row:
-        """Tokens are estimated: no provider counts them before the answer's end."""
+        """Duration and estimated tokens: providers report token counts only at the answer's end."""
         tokens = max(self._chunk_count, self._character_count // CHARACTERS_PER_TOKEN)
         seconds = time.monotonic() - self._started_at
         return self._format_row(f"thought for {seconds:.1f} s, about {tokens} tokens")

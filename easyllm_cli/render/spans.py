@@ -1,7 +1,7 @@
-"""Styled text as data: a row is a tuple of spans, a span is text with its SGR parameters.
+"""Styled text: a row is a tuple of spans, a span is a pair of text and SGR parameters.
 
-Only bold, dim, italic, underline, strike and three of the terminal's own 16 colours are used:
-magenta, green and cyan can be read on a light background and on a dark one.
+The only colours are the terminal's own magenta, green and cyan, which are readable on light and
+on dark backgrounds.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Row = tuple[Span, ...]
 
 BOLD, DIM, ITALIC, UNDERLINE, STRIKE = "1", "2", "3", "4", "9"
 GREEN, MAGENTA, CYAN = "32", "35", "36"
-# What a parser makes of harmless text may steer again (`&#x202e;`, `<http://a/%1B>`), and a row
-# holds no newline.
+# The Markdown parser can decode sanitized text into control characters again (`&#x202e;`,
+# `<http://a/%1B>`), so rows are sanitized once more. A row contains no newline.
 ROW_SANITIZE_TABLE = SANITIZE_TABLE | {ord(char): " " for char in "\n\u2028\u2029"}
 
 
 def sanitize_row_text(text: str) -> str:
-    """Text that can stand in a row; tabs stay."""
+    """Sanitize text for a row: newlines become blanks, tabs stay."""
     return text if text.isprintable() else text.translate(ROW_SANITIZE_TABLE)
 
 
 @lru_cache(256)
 def combine_styles(style: str, added_style: str) -> str:
-    """Two styles together; what the first says already is not said again."""
+    """Combine the SGR parameters of two styles, without duplicates."""
     if not style or not added_style:
         return style or added_style
     codes = style.split(";")
@@ -40,12 +40,12 @@ def combine_styles(style: str, added_style: str) -> str:
 
 @lru_cache(256)
 def remove_color(style: str) -> str:
-    """Bold, dim and the like stay (NO_COLOR)."""
+    """Remove colours from a style; bold, dim and other attributes stay (NO_COLOR)."""
     return ";".join(code for code in style.split(";") if code not in (GREEN, MAGENTA, CYAN))
 
 
 def merge_spans(spans: Iterable[Span]) -> Row:
-    """The spans as a row: neighbours of one style become one."""
+    """Return a row in which neighbouring spans of one style are joined."""
     merged: list[Span] = []
     for text, style in spans:
         if merged and merged[-1][1] == style:
@@ -56,7 +56,7 @@ def merge_spans(spans: Iterable[Span]) -> Row:
 
 
 def merge_and_trim(spans: Iterable[Span]) -> Row:
-    """The same, without blanks at its end."""
+    """As `merge_spans`, without blanks at the row's end."""
     merged = list(merge_spans(spans))
     while merged:
         text, style = merged.pop()
@@ -66,7 +66,7 @@ def merge_and_trim(spans: Iterable[Span]) -> Row:
 
 
 def row_width(row: Row) -> int:
-    """The width of a row in cells of the terminal; a tab counts up to the next eighth column."""
+    """Width of a row in terminal cells; a tab extends to the next multiple of 8."""
     width = 0
     for text, _ in row:
         first, *others = text.split("\t")
@@ -77,7 +77,7 @@ def row_width(row: Row) -> int:
 
 
 def ansi_from_row(row: Row, colored: bool) -> str:
-    """The row as the terminal takes it: of a style only what is new, where it adds to the last."""
+    """Return the row with ANSI codes; a style that extends the last one writes only what is new."""
     parts: list[str] = []
     last_style = ""
     for text, style in row:
@@ -89,7 +89,7 @@ def ansi_from_row(row: Row, colored: bool) -> str:
 
 @lru_cache(256)
 def _ansi_for_style_change(old_style: str, new_style: str) -> str:
-    """The codes that turn one style into another."""
+    """Return the ANSI codes that change one style into another."""
     if new_style == old_style:
         return ""
     old_codes, new_codes = old_style.split(";") if old_style else [], new_style.split(";")
@@ -99,7 +99,7 @@ def _ansi_for_style_change(old_style: str, new_style: str) -> str:
 
 
 def max_row_bytes(row: Row) -> int:
-    """At most so many bytes go to the terminal for the row and its end."""
+    """Upper limit of the bytes that writing the row and its newline takes."""
     return 1 + sum(
         (len(text) if text.isascii() else len(text.encode("utf-8", "replace")))
         + (len(style) + 8 if style else 0)
@@ -108,5 +108,5 @@ def max_row_bytes(row: Row) -> int:
 
 
 def text_from_row(row: Row) -> str:
-    """The row's text alone."""
+    """Return the row's text without styles."""
     return "".join(text for text, _ in row)

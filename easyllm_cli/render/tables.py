@@ -1,4 +1,4 @@
-"""Lists as tables that fit the terminal; columns that say nothing are left out."""
+"""Prints the tables of models, profiles and keys, fitted to the terminal's width."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .output import OutputStream
 from .sanitize import sanitize_text
 from .spans import BOLD, Row, Span, ansi_from_row, row_width, text_from_row
 
-# Fewer cells than these for the first column: each row becomes a small list.
+# When the first column would get fewer cells than this, each row becomes a small list.
 MIN_FIRST_COLUMN_CELLS = 12
-Column = tuple[bool, Callable[[Any], str]]  # whether it stands to the right, and its text
+Column = tuple[bool, Callable[[Any], str]]  # whether it is right-aligned, and the text of a record
 MODEL_COLUMNS: dict[str, Column] = {
     "model": (False, lambda model: model.id),
     "context": (True, lambda model: f"{model.context:,}" if model.context else ""),
@@ -40,17 +40,23 @@ KEY_COLUMNS: dict[str, Column] = {
 
 
 def print_models(models: list[Model], color: str) -> None:
-    """One row a model; prices in US dollars per million tokens. Raises as Stream.write."""
+    """Print one row per model, prices in US dollars per million tokens.
+
+    Raises as `OutputStream.write`.
+    """
     _print_rows(lay_out_models(models, terminal_size(1)[0]), color)
 
 
 def print_profiles(profiles: Sequence[Any], color: str) -> None:
-    """One row a profile; `*` stands before the default. Raises as Stream.write."""
+    """Print one row per profile, the default marked with `*`; raises as `OutputStream.write`."""
     _print_rows(lay_out_columns(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
 
 
 def print_keys(keys: Sequence[Any], color: str) -> None:
-    """One row a stored key, of which at most the end is shown. Raises as Stream.write."""
+    """Print one row per stored key, with at most its last characters.
+
+    Raises as `OutputStream.write`.
+    """
     _print_rows(lay_out_columns(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
 
 
@@ -61,12 +67,12 @@ def _print_rows(rows: list[Row], color: str) -> None:
 
 
 def lay_out_models(models: list[Model], width: int) -> list[Row]:
-    """The rows of the model table, at most so many cells wide."""
+    """Lay out the table of models, at most `width` cells wide."""
     return lay_out_columns(MODEL_COLUMNS, models, width)
 
 
 def lay_out_columns(columns: dict[str, Column], records: Sequence[Any], width: int) -> list[Row]:
-    """Header and rows, at most so many cells wide; a column without a word is left out."""
+    """Lay out header and rows, at most `width` cells wide; leaves out empty columns."""
     first = next(iter(columns))
     texts = {
         title: [escape_invisible(column[1](record)).replace("\n", " ") for record in records]
@@ -89,7 +95,7 @@ def lay_out_columns(columns: dict[str, Column], records: Sequence[Any], width: i
 
 
 def escape_invisible(text: str) -> str:
-    """A name, neutralised: no character of it is left unseen, as a second name's difference."""
+    """Sanitize a name and show invisible characters, so that two names never look the same."""
     if text.isascii():
         return sanitize_text(text)
     return sanitize_text(
@@ -100,11 +106,12 @@ def escape_invisible(text: str) -> str:
 
 
 def format_yes_no(value: bool | None) -> str:
+    """Format as "yes", "no" or "" (unknown)."""
     return {True: "yes", False: "no", None: ""}[value]
 
 
 def format_price(dollars: float | None) -> str:
-    """Cents, or as many places as a smaller price has digits."""
+    """Format with two decimals; a price below 0.1 with two significant digits."""
     if dollars is None:
         return ""
     return f"{dollars:.2f}" if dollars >= 0.1 or not dollars else f"{dollars:.2g}"

@@ -1,4 +1,4 @@
-"""On a terminal: the answer grows as Markdown on stdout, the reasoning stands apart on stderr."""
+"""Terminal renderer: the answer as live Markdown on stdout, the reasoning on stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECLASSIFIED_NOTICE = "easyllm: the text above was the model's reasoning; the an
 
 
 class TerminalRenderer(Renderer):
-    """`--reasoning only` shows the reasoning in the answer's place."""
+    """Draws an answer as live Markdown; --reasoning only draws the reasoning instead."""
 
     needs_ticks = True
 
@@ -29,9 +29,7 @@ class TerminalRenderer(Renderer):
         self._stdout = OutputStream(1, terminal=True)
         self._colored = takes_color(1, options.color)
         self._answer: LiveMarkdown | None = None
-        self._reasoning_output_active = (
-            True  # whether something of the aside may stand on the screen
-        )
+        self._reasoning_output_active = True  # whether it may have drawn something
 
     def handle_event(self, event: Event) -> None:
         match event:
@@ -62,7 +60,7 @@ class TerminalRenderer(Renderer):
         self._answer.write(text)
 
     def _write_reasoning(self, text: str) -> None:
-        """A piece of reasoning; when the answer has begun already, it makes room."""
+        """Show a reasoning delta; if the answer has begun, clear its tail from the screen first."""
         if self._answer is not None:
             if not (self.reasoning_output.shows_reasoning and text):
                 return
@@ -71,7 +69,7 @@ class TerminalRenderer(Renderer):
         self.reasoning_output.write(text)
 
     def tick(self) -> None:
-        """What is not seen yet; what draws it is loaded while the first token is waited for."""
+        """Draw pending rows; imports the Markdown renderer while waiting for the first token."""
         if self._reasoning_output_active:
             load_live_markdown()
             self.reasoning_output.tick()
@@ -89,7 +87,7 @@ class TerminalRenderer(Renderer):
             self._answer.clear_tail()
 
     def finish(self, completion: Completion) -> None:
-        """The last rows, for good; raises as Stream.write."""
+        """Draw the last rows; raises as `OutputStream.write`."""
         self._end_answer()
 
     def close(self) -> None:
@@ -103,7 +101,7 @@ class TerminalRenderer(Renderer):
 
 
 def load_live_markdown() -> type[LiveMarkdown]:
-    """The class, with the parser and all: 35 ms, so not before the request is on its way."""
+    """Import LiveMarkdown; takes 35 ms, so call it after the request has been sent."""
     from .markdown.live import LiveMarkdown
 
     return LiveMarkdown

@@ -1,4 +1,4 @@
-"""Lines into rows of a width: words stay whole, ideographs may part, long words are folded."""
+"""Wraps styled lines: at blanks, between ideographs, and inside words that are too long."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from rich.cells import cell_len, chop_cells
 
 from .spans import Row, Span, merge_and_trim
 
-MIN_WRAP_CELLS = (
-    4  # cells; a narrower place gets rows that are too wide, and the terminal wraps them
-)
+MIN_WRAP_CELLS = 4  # below this width rows are too wide, and the terminal wraps them
 WIDE_RANGES = (
     "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
 )
 WIDE_RANGES += "\U00020000-\U0003fffd"
-# What may not begin a row stays with the ideograph before it.
+# Punctuation that must not begin a row stays with the ideograph before it.
 CLOSING_PUNCTUATION = "、。，．！？：；」』）】》〉”’…,.!?;:)\\]"
 WORD_PATTERN = re.compile(f"[{WIDE_RANGES}][{CLOSING_PUNCTUATION}]* *|[^ {WIDE_RANGES}]+ *| +")
 
 
 def wrap(spans: Sequence[Span], width: int) -> list[Row]:
-    """Rows of at most `width` cells; a newline in the text ends a row. No text: no row."""
+    """Wrap into rows of at most `width` cells; a newline ends a row. No rows for empty text."""
     width = max(width, MIN_WRAP_CELLS)
     text = "".join(span_text for span_text, _ in spans)
     if not text:
@@ -38,7 +36,7 @@ def wrap(spans: Sequence[Span], width: int) -> list[Row]:
 
 
 def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
-    """Where each row of a line begins and ends, in characters."""
+    """Yield the start and end of each row of a line, in characters."""
     start = end = used = 0
     for word in WORD_PATTERN.finditer(line):
         bare = word[0].rstrip(" ")
@@ -57,9 +55,9 @@ def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
 
 
 def cut_spans(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Row]:
-    """The characters from each start to its end; the places stand in order."""
+    """Cut the text of the spans into rows by character ranges, which are in order."""
     rows: list[Row] = []
-    index = span_start = 0  # the span that is looked at, and where it begins
+    index = span_start = 0  # the current span, and where it starts
     for start, end in ranges:
         while index < len(spans) and span_start + len(spans[index][0]) <= start:
             span_start += len(spans[index][0])
@@ -76,7 +74,7 @@ def cut_spans(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[
 
 
 def fold(row: Row, width: int) -> list[Row]:
-    """A row that is too wide as several, cut where the terminal would; tabs become spaces."""
+    """Cut a row where the terminal would wrap it; tabs become blanks."""
     text = "".join(span_text for span_text, _ in row)
     if "\t" in text:
         row = expand_tabs(row)
@@ -92,7 +90,7 @@ def fold(row: Row, width: int) -> list[Row]:
 
 
 def expand_tabs(row: Row) -> Row:
-    """Tabs as the spaces that they look like."""
+    """Replace tabs by blanks up to the next multiple of 8."""
     spans: list[Span] = []
     column = 0
     for text, style in row:

@@ -1,1 +1,1 @@
-"""Markdown of a growing answer, drawn on a terminal."""
+"""Renders the Markdown of a streamed answer on a terminal."""

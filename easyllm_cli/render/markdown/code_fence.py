@@ -1,4 +1,4 @@
-"""A code block that is still open: every line is coloured once, the last ones may still change."""
+"""Highlights a fenced code block whose closing fence has not arrived yet."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .layout import fence_row
 from .syntax import START_STATE, Highlighter, LexerState
 
 FENCE_LINE = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-RECOLORABLE_LINES = 10  # lines that a comment or a string may still recolour
-SETTLE_THRESHOLD_LINES = 20  # lines that are held before the first of them are done
-MAX_HELD_LINES = 200  # lines that one comment or string may hold back
+RECOLORABLE_LINES = 10  # last lines that a comment or string may still recolour
+SETTLE_THRESHOLD_LINES = 20  # held lines from which the first are released
+MAX_HELD_LINES = 200  # held lines after which they are released in any case
 
 
 @dataclass(frozen=True)
 class OpeningFence:
-    """The line that began it."""
+    """The opening fence of a code block."""
 
     indent: int
     mark: str
@@ -25,7 +25,7 @@ class OpeningFence:
 
     @classmethod
     def of(cls, line: str, info: str) -> OpeningFence | None:
-        """`info` as the parser understood it."""
+        """Parse an opening fence; `info` is its info string from the Markdown parser."""
         match = FENCE_LINE.match(line)
         return cls(len(match[1]), match[2], info.strip()) if match else None
 
@@ -37,25 +37,28 @@ class OpeningFence:
         return indent < 4 and stripped != "" and long_enough
 
     def remove_indent(self, line: str) -> str:
-        """The line without as much indentation as the fence has."""
+        """Remove up to the fence's indentation from the line."""
         indent = len(line) - len(line.lstrip(" "))
         return line[min(indent, self.indent) :]
 
 
 class OpenCodeBlock:
-    """Takes complete lines; gives the rows that are done."""
+    """Turns complete code lines into rows.
+
+    The last lines are held back, since a comment or string that ends later may recolour them.
+    """
 
     def __init__(self, opener: OpeningFence) -> None:
         self.opener = opener
         self.first_row = fence_row(opener.info)
         self._highlighter = Highlighter(opener.info)
         self._held_lines: list[str] = []
-        self._state_before: LexerState = START_STATE  # before the first line that is held
+        self._state_before: LexerState = START_STATE  # before the first held line
         self._preview_rows: list[Row] = []
-        self._state_after: LexerState = START_STATE  # after the last one, as far as one can tell
+        self._state_after: LexerState = START_STATE  # after the last one, if known
 
     def add_line(self, line: str) -> list[Row]:
-        """A line of code."""
+        """Add a line of code; return the rows that are finished."""
         line = self.opener.remove_indent(line)
         rows, states = self._highlighter.highlight_lines([line], self._state_after)
         self._state_after = states[0] or self._state_after
@@ -64,18 +67,18 @@ class OpenCodeBlock:
         return self._release_rows() if len(self._held_lines) % RECOLORABLE_LINES == 0 else []
 
     def close(self) -> list[Row]:
-        """The rows that were held, and the closing fence."""
+        """Return the held rows and the row of the closing fence."""
         rows, _ = self._highlighter.highlight_lines(self._held_lines, self._state_before)
         return [*rows, fence_row()]
 
     def tail_rows(self, unfinished: str) -> list[Row]:
-        """The lines that are held, and the one that is being written."""
+        """Return the held rows and the row of the unfinished line."""
         if not unfinished.strip(" " + self.opener.mark[0]):
             return list(self._preview_rows)
         return [*self._preview_rows, ((self.opener.remove_indent(unfinished), ""),)]
 
     def _release_rows(self) -> list[Row]:
-        """Done is all but the last lines, up to where the lexer can stop between two lines."""
+        """Release all but the last lines, up to a line end at which the lexer can resume."""
         if len(self._held_lines) < SETTLE_THRESHOLD_LINES:
             return []
         rows, states = self._highlighter.highlight_lines(self._held_lines, self._state_before)

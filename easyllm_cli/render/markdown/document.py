@@ -1,8 +1,8 @@
-"""A growing Markdown document: what is finished for good is given once, the open tail each time.
+"""Lays out a growing Markdown document: finished rows once, the open tail on every call.
 
-Only the part that is not finished is parsed. A block is finished when a later one begins on a
-complete line: an unfinished line decides nothing, since "- " may become "---". Of a list all
-items but the last are finished, of an open fence all lines but the last (code_fence.py).
+Only the open text, which is not finished, is parsed. A block is finished when a later one begins
+on a complete line; an unfinished line is ambiguous, since "- " may become "---". In an open list
+all items but the last are finished, in an open fence all but the last lines (code_fence.py).
 """
 
 from __future__ import annotations
@@ -16,51 +16,55 @@ from .code_fence import OpenCodeBlock, OpeningFence
 from .layout import has_blank_between, lay_out_block, rows_from_source
 from .parser import Block, ParsedMarkdown, References, parse_blocks, split_siblings
 
-FULL_PARSE_CHARS = 4000  # characters of the window, below which all of it is parsed
-PARAGRAPH_TAIL_CHARS = 3000  # of a paragraph's last line that are drawn
-TABLE_TAIL_ROWS = 50  # of a table that are drawn, with its header
+FULL_PARSE_CHARS = 4000  # open text that is shorter is always parsed completely
+PARAGRAPH_TAIL_CHARS = 3000  # characters of a long paragraph's last line that are drawn
+TABLE_TAIL_ROWS = 50  # last rows of a long table that are drawn, below its header
 
 
 @dataclass(frozen=True)
 class TailWindow:
-    """The kind of the only block in the window, and the complete lines it then had."""
+    """Limits parsing and drawing to the end of one long open paragraph or table.
+
+    `complete_lines`: how many complete lines the open text had when the window was made.
+    """
 
     kind: str
     complete_lines: int
 
     @classmethod
     def of(cls, kind: str, window: str) -> TailWindow | None:
-        """None for a window that is short, or a block whose end says nothing."""
+        """Return a tail window; None for short text, and for other kinds of blocks."""
         if len(window) < FULL_PARSE_CHARS or kind not in ("paragraph_open", "table_open"):
             return None
         return cls(kind, window.count("\n"))
 
     def cut_tail(self, text: str) -> str:
-        """The end of the text that is to be parsed; "" = all of it."""
+        """Return the end of the text to parse; "" means all of it."""
         return self._cut_paragraph(text) if self.kind == "paragraph_open" else _cut_table(text)
 
     def _cut_paragraph(self, text: str) -> str:
         if text.count("\n") != self.complete_lines:
-            return ""  # a line is complete: the structure may have changed
+            return ""  # a new line is complete, so the structure may have changed
         start = max(text.rfind("\n") + 1, len(text) - PARAGRAPH_TAIL_CHARS)
         tail = text[start:]
         return tail[tail.find(" ") + 1 :] if len(tail) >= PARAGRAPH_TAIL_CHARS else ""
 
     def is_still_open(self, blocks: Sequence[Block], tail: str) -> bool:
-        """Whether the end that was parsed is one open block of this kind, as before."""
+        """Whether the parsed tail is still one open block of this kind."""
         if len(blocks) != 1 or blocks[0].kind != self.kind:
             return False
         return self.kind == "paragraph_open" or blocks[0].stop_line >= tail.count("\n")
 
 
 def _cut_table(text: str) -> str:
+    """Return the header and the last rows of a long table; "" for a short one."""
     lines = text.lstrip("\n").split("\n")
     return (
         "\n".join(lines[:2] + lines[-TABLE_TAIL_ROWS:]) if len(lines) > TABLE_TAIL_ROWS + 14 else ""
     )
 
 
-# A complete line that is no part of such a block ends it. (Others go on after a blank line.)
+# A complete line outside such a block ends it. (Other blocks may continue after a blank line.)
 KINDS_ENDED_BY_NEXT_LINE = (
     "paragraph_open",
     "definition",
@@ -71,39 +75,39 @@ KINDS_ENDED_BY_NEXT_LINE = (
 KINDS_ENDED_BY_OWN_LINE = ("heading_open", "hr")
 LIST_KINDS = ("bullet_list_open", "ordered_list_open")
 ALL_LINES = 1 << 60  # lines
-# Bytes that a character of the text may take on the terminal, and how many more at the beginning:
-# a text of nothing but rules, of nested quotes or of links to one long address would take many.
+# Limit of the bytes written to the terminal: per character of the text, and in addition. Text of
+# rules, nested quotes or links to one long URL only would otherwise take many times its size.
 BYTES_PER_CHARACTER, EXTRA_BYTES = 7, 1024
 
 
 @dataclass(frozen=True)
 class ResumedList:
-    """A list whose first items are done: its kind and the number of its next item."""
+    """A list whose first items are finished: its kind and the number of its next item."""
 
     kind: str
     next_number: int
 
 
 class Document:
-    """`width` in cells; it may change between two steps."""
+    """A growing document; `width`, in cells, may change between two calls."""
 
     def __init__(self, width: int) -> None:
         self.width = width
         self.parsed_characters = 0
         self._open_text = ""
         self._references: References = {}
-        self._last_kind = ""  # the kind of the last block that has been given
+        self._last_kind = ""  # kind of the last finished block
         self._resumed_list: ResumedList | None = None
         self._code_block: OpenCodeBlock | None = None
         self._tail_window: TailWindow | None = None
-        self._spare_bytes = EXTRA_BYTES  # bytes that may still be written
+        self._spare_bytes = EXTRA_BYTES  # bytes left of the output limit
 
     def feed(self, text: str) -> None:
-        """Harmless text (sanitize.py) behind what came before."""
+        """Append sanitized text."""
         self._open_text += text
 
     def take_rows(self) -> tuple[list[Row], list[Row]]:
-        """Rows that are done since the last step, and the rows of what is open."""
+        """Return the rows finished since the last call, and the rows of the open tail."""
         done: list[Row] = []
         while True:
             if self._code_block is not None and not self._feed_code_block(done):
@@ -120,7 +124,7 @@ class Document:
                 return done, self._lay_out_blocks(parsed.blocks)[0]
 
     def end(self) -> list[Row]:
-        """The rows of all that is left: the text is over."""
+        """End the text and return the rows of all that is left."""
         if self._open_text and not self._open_text.endswith("\n"):
             self._open_text += "\n"
         done: list[Row] = []
@@ -148,7 +152,7 @@ class Document:
         return parsed
 
     def _take_finished(self, parsed: ParsedMarkdown, done: list[Row]) -> bool:
-        """Take what is finished off the window; whether there was anything."""
+        """Move finished blocks from the open text to `done`; return whether there were any."""
         blocks = parsed.blocks
         complete_lines = self._open_text.count("\n")
         if not blocks:
@@ -171,7 +175,7 @@ class Document:
     def _take_list_items(
         self, block: Block, parsed: ParsedMarkdown, complete_lines: int, done: list[Row]
     ) -> bool:
-        """Take all items of an open list but the last."""
+        """Move all items of an open list but the last to `done`; return whether there were any."""
         items = list(split_siblings(block.tokens[1:-1]))
         last_start = (items[-1][0].map or (0, 0))[0]
         if len(items) < 2 or last_start >= complete_lines:
@@ -194,10 +198,10 @@ class Document:
     def _lay_out_blocks(
         self, blocks: Sequence[Block], lines: Sequence[str] = ()
     ) -> tuple[list[Row], str]:
-        """The rows of some blocks, blank ones between them; a list that goes on needs none.
+        """Return the rows of blocks, and the kind of the last block that has rows.
 
-        `lines`: those of the window, where the rows are written for good. Gives the kind of the
-        last one that has rows, too.
+        Blank rows separate the blocks, but not a continued list from its first items. `lines`:
+        the lines of the open text when the rows are finished; then their bytes are limited.
         """
         rows: list[Row] = []
         previous_kind = self._last_kind
@@ -215,7 +219,7 @@ class Document:
         return rows, previous_kind
 
     def _limit_bytes(self, rows: list[Row], source: Sequence[str]) -> list[Row]:
-        """The rows of a block, or what would take too many bytes as it is written."""
+        """Return the rows of a block, or its Markdown source if they exceed the byte limit."""
         allowance = BYTES_PER_CHARACTER * sum(len(line) + 1 for line in source)
         if sum(map(max_row_bytes, rows)) + 1 > self._spare_bytes + allowance:
             rows = rows_from_source(source)
@@ -223,7 +227,7 @@ class Document:
         return rows
 
     def _lay_out_tail(self, tail: str) -> list[Row] | None:
-        """The end of one long open block; None when it is no longer that."""
+        """Lay out the tail of a long open block; None when it is no longer one open block."""
         assert self._tail_window is not None
         blocks = self._parse(tail).blocks
         return (
@@ -233,7 +237,7 @@ class Document:
         )
 
     def _drop_lines(self, count: int, parsed: ParsedMarkdown) -> None:
-        """The first lines are done: their definitions hold for what follows."""
+        """Remove the first lines from the open text; keep their reference definitions."""
         offset = 0
         for _ in range(min(count, self._open_text.count("\n"))):
             offset = self._open_text.find("\n", offset) + 1
@@ -244,6 +248,7 @@ class Document:
                 self._references[label] = {"href": reference["href"], "title": reference["title"]}
 
     def _begin_code_block(self, block: Block, parsed: ParsedMarkdown, done: list[Row]) -> bool:
+        """Begin a fenced code block; False when its opening fence is not recognized."""
         line = self._open_text.split("\n", block.start_line + 1)[block.start_line]
         opener = OpeningFence.of(line, block.tokens[0].info)
         if opener is None:
@@ -258,7 +263,7 @@ class Document:
         return True
 
     def _feed_code_block(self, done: list[Row]) -> bool:
-        """Give the open fence its complete lines; whether it was closed by one of them."""
+        """Pass complete lines to the code block; return whether one of them closed it."""
         assert self._code_block is not None
         *lines, self._open_text = self._open_text.split("\n")
         for number, line in enumerate(lines):
@@ -272,7 +277,7 @@ class Document:
 
 
 def count_finished(blocks: Sequence[Block], complete_lines: int) -> int:
-    """How many of the first blocks can no longer change; `complete`: lines that are whole."""
+    """Count the first blocks that can no longer change, given the number of complete lines."""
     count = 0
     for block, following in zip_longest(blocks, blocks[1:]):
         ended = block.stop_line < complete_lines + (block.kind in KINDS_ENDED_BY_OWN_LINE)
@@ -280,7 +285,7 @@ def count_finished(blocks: Sequence[Block], complete_lines: int) -> int:
         if not ends_itself and not (following and following.start_line < complete_lines):
             break
         count += 1
-    # What follows a definition may turn out to be its title, over several lines.
+    # A paragraph after a definition may turn out to be its title, which can span lines.
     while 0 < count < len(blocks) and _can_continue(blocks[count - 1], blocks[count]):
         count -= 1
     return count

@@ -1,4 +1,4 @@
-"""The text of one block as spans: emphasis, code, links with their target, pictures."""
+"""Converts the inline Markdown of a block to spans: emphasis, code, links, images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINE_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
 
 
 def spans_from_inline(inline: Token, style: str = "") -> list[Span]:
-    """The spans of an inline token on top of a style; "\\n" is a hard break."""
+    """Return the spans of an inline token, based on `style`; "\\n" is a hard break."""
     return _InlineConverter(style).convert(inline.children or [])
 
 
@@ -31,7 +31,7 @@ class _InlineConverter:
     def __init__(self, style: str) -> None:
         self.spans: list[Span] = []
         self.styles = [style]
-        self.links: list[tuple[int, str]] = []  # where its label begins in `made`, its target
+        self.links: list[tuple[int, str]] = []  # index in `spans` of the label's start, and the URL
 
     def convert(self, children: Sequence[Token]) -> list[Span]:
         for token in children:

@@ -1,4 +1,4 @@
-"""Blocks as rows of a width; what a block looks like never depends on what comes after it."""
+"""Lays out Markdown blocks as rows; a block's rows never depend on the text after it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .syntax import Highlighter
 
 HEADING_STYLES = {"h1": f"{BOLD};{UNDERLINE}", "h2": BOLD}
 OTHER_HEADING_STYLE = f"{BOLD};{DIM}"
-RULE_CELLS = 24  # cells
+RULE_CELLS = 24
 BULLETS = "•◦▪"
-# Between two blocks of a list item stands no blank row where the second is one of these.
+# Inside a list item no blank row precedes these blocks.
 NO_BLANK_BEFORE = ("bullet_list_open", "ordered_list_open", "fence", "code_block")
 
 
 def lay_out_block(tokens: Sequence[Token], width: int, depth: int = 0) -> list[Row]:
-    """The rows of one block; `depth` is the number of lists around it."""
+    """Lay out one block, `width` cells wide; `depth` is the number of lists around it."""
     return BLOCK_LAYOUTS.get(tokens[0].type, _lay_out_paragraph)(tokens, width, depth)
 
 
 def lay_out_blocks(
     tokens: Sequence[Token], width: int, depth: int, in_item: bool = False
 ) -> list[Row]:
-    """The blocks inside another, a blank row between them."""
+    """Lay out the blocks inside another block, with blank rows between them."""
     rows: list[Row] = []
     previous_kind = ""
     for block in split_siblings(tokens):
@@ -48,17 +48,17 @@ def lay_out_blocks(
 
 
 def has_blank_between(before: str, kind: str) -> bool:
-    """Whether a blank row stands between two blocks; definitions stand together."""
+    """Whether a blank row separates two blocks; none between definitions."""
     return before != "" and not before == kind == "definition"
 
 
 def rows_from_source(lines: Iterable[str]) -> list[Row]:
-    """The Markdown itself, which the terminal wraps."""
+    """Return the Markdown source as rows, which the terminal wraps."""
     return [((sanitize_row_text(line), ""),) if line.strip() else () for line in lines]
 
 
 def fence_row(info: str = "") -> Row:
-    """What stands above and below code: it says where the code begins, and is not part of it."""
+    """Return the dim row that marks the beginning or end of a code block."""
     return ((f"```{sanitize_row_text(info)}", DIM),)
 
 
@@ -81,7 +81,7 @@ def _lay_out_definition(tokens: Sequence[Token], width: int, depth: int) -> list
 
 
 def _lay_out_code(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    """Code that is not folded: the terminal wraps it, so that it copies out as it is."""
+    """Lay out code without wrapping: the terminal wraps it, so that it copies unchanged."""
     token = tokens[0]
     info = token.info.strip()
     lines = token.content.removesuffix("\n").split("\n") if token.content else []
@@ -97,7 +97,7 @@ def _lay_out_list(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
     ordered = tokens[0].type == "ordered_list_open"
     rows: list[Row] = []
     for item in split_siblings(tokens[1:-1]):
-        # The column of numbers is always as wide, since the last number is not known yet.
+        # The number column has a fixed width, since the last number is not known yet.
         label = f"{number}.".rjust(3) + " " if ordered else f"{BULLETS[depth % len(BULLETS)]} "
         item_rows = lay_out_blocks(item[1:-1], width - len(label), depth + 1, in_item=True) or [()]
         rows += prefix_rows(item_rows, (label, BOLD if ordered else ""), (" " * len(label), ""))
@@ -119,7 +119,7 @@ def _lay_out_table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]
 
 
 def prefix_rows(rows: Iterable[Row], first: Span, others: Span) -> list[Row]:
-    """The rows behind a label that stands before the first, and what stands before the others."""
+    """Prefix the first row with one span and the other rows with another."""
     labels = chain([first], repeat(others))
     return [
         merge_spans([label, *row]) if row else merge_and_trim([label])

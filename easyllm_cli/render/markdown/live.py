@@ -1,4 +1,4 @@
-"""A Markdown answer that grows on a terminal, drawn often enough and never all the time."""
+"""Draws a streamed Markdown answer on a terminal, with a limited frame rate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from ..output import OutputStream
 from ..sanitize import Sanitizer
 from .document import Document
 
-MIN_FRAME_SECONDS = 1 / 15  # seconds between two frames, at least
-IDLE_TO_CPU_RATIO = 8  # times a frame's own CPU: at most a ninth of a core
+MIN_FRAME_SECONDS = 1 / 15  # minimum seconds between two frames
+IDLE_TO_CPU_RATIO = 8  # pause after a frame per CPU second it took: at most 1/9 of a core
 
 
 class LiveMarkdown:
-    """`frame`: seconds between two frames, 0 = one for every piece of text."""
+    """Live Markdown on `stream`.
+
+    `frame_seconds`: minimum seconds between two frames; 0 = one frame per delta.
+    """
 
     def __init__(
         self, stream: OutputStream, colored: bool, frame_seconds: float = MIN_FRAME_SECONDS
@@ -27,13 +30,13 @@ class LiveMarkdown:
         self._has_undrawn_text = False
 
     def write(self, text: str) -> None:
-        """A piece of the answer; raises as Stream.write."""
+        """Add a delta of the answer; raises as `OutputStream.write`."""
         self._document.feed(self._sanitizer.feed(text))
         self._has_undrawn_text = True
         self.tick()
 
     def tick(self) -> None:
-        """Draw what is not seen yet, if it is time."""
+        """Draw a frame if one is due and something changed."""
         if time.monotonic() < self._next_draw_at:
             return
         self._document.width = self._region.measure_width()
@@ -41,17 +44,17 @@ class LiveMarkdown:
             self._draw()
 
     def clear_tail(self) -> None:
-        """Something else is written: the open tail makes room and comes back below it."""
+        """Erase the open tail so that other text can be written; it is redrawn below."""
         self._region.clear()
         self._next_draw_at = 0.0
 
     def resume(self) -> None:
-        """The process was stopped for a while: see Region.forget."""
+        """Redraw after the process was suspended; see `LiveRegion.invalidate`."""
         self._region.invalidate()
         self._next_draw_at = 0.0
 
     def end(self) -> None:
-        """Everything that came stands there for good."""
+        """Draw the rest of the answer as finished rows."""
         self._document.feed(self._sanitizer.end())
         self._region.repair_interrupted_write()
         self._document.width = self._region.measure_width()

@@ -1,6 +1,6 @@
-"""Markdown text into top-level blocks with their lines; reference definitions are blocks too.
+"""Parses Markdown into top-level blocks with their line numbers.
 
-HTML is text like any other: a terminal shows it and drops none of it.
+Reference definitions are blocks, too. HTML is treated as plain text, so that none of it is lost.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-MAX_NESTING = 40  # levels: what is deeper is left out by the parser, so it is shown as it is
+MAX_NESTING = 40  # levels; the parser drops what is deeper, so such blocks are shown as source
 PARSER_OPTIONS = {"html": False, "maxNesting": MAX_NESTING}
-# Brackets in one paragraph that stand in one another or are never closed: the parser looks at all
-# that follows for each of them, up to MOST_NESTED times, and nobody writes links so.
+# Brackets in one paragraph that are nested or never closed. For each of them the parser scans the
+# rest of the paragraph, up to MAX_NESTING times; real links need far fewer.
 MAX_OPEN_BRACKETS = 20
 
 
 def parse_inline(state: StateCore) -> None:
-    """markdown-it's own rule, but for paragraphs of brackets: those are text as it is."""
+    """Replacement of markdown-it's rule "inline": paragraphs with too many brackets stay text."""
     for token in state.tokens:
         if token.type == "inline":
             token.children = []
@@ -33,7 +33,7 @@ def parse_inline(state: StateCore) -> None:
 
 
 def has_too_many_brackets(text: str) -> bool:
-    """Whether the text holds more brackets in one another than links need."""
+    """Whether the text nests more brackets than links need."""
     if text.count("[") <= MAX_OPEN_BRACKETS:
         return False
     depth = 0
@@ -52,7 +52,7 @@ References = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Block:
-    """A block's tokens, and its first and its last line but one (both from 0)."""
+    """A block's tokens, and its lines from `start_line` to before `stop_line`, counted from 0."""
 
     tokens: Sequence[Token]
     start_line: int
@@ -66,14 +66,14 @@ class Block:
 
 @dataclass(frozen=True)
 class ParsedMarkdown:
-    """The blocks of a text; `found` are the definitions in it, by label."""
+    """The blocks of a text, and its reference definitions by label."""
 
     blocks: list[Block]
     references: References
 
 
 def parse_blocks(text: str, known_references: Mapping[str, Any]) -> ParsedMarkdown:
-    """The blocks of a text; `known` are definitions from the text before it."""
+    """Parse a text; `known_references` are the definitions of earlier text."""
     env: dict[str, Any] = {"references": dict(known_references)}
     tokens: Sequence[Token] = PARSER.parse(text, env)
     new_references = {
@@ -104,7 +104,7 @@ def _block_from_tokens(tokens: Sequence[Token], lines: Sequence[str]) -> Block:
 
 
 def split_siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """The blocks that stand side by side: each an opening token to its closing one, or one."""
+    """Yield sibling blocks: a single token, or an opening token up to its closing one."""
     start = depth = 0
     for index, token in enumerate(tokens):
         depth += token.nesting
@@ -114,14 +114,14 @@ def split_siblings(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 def _make_definition_token(line_range: tuple[int, int], lines: Sequence[str]) -> Token:
-    """A token for what markdown-it takes out without one."""
+    """Make a token for a definition: markdown-it removes definitions without a token."""
     start, stop = line_range
     text = " ".join(line.strip(" \t>") for line in lines[start:stop])
     return Token("definition", "", 0, map=[start, stop], content=text[text.find("[") :])
 
 
 def _insert_definitions(tokens: Sequence[Token], definitions: list[Token]) -> Iterator[Token]:
-    """The tokens with each definition where it stands, inside its list item or quote too."""
+    """Yield the tokens with each definition at its place, also inside list items and quotes."""
     open_lines: list[tuple[int, int]] = []
     for token in tokens:
         start, stop = token.map or (-1, -1)

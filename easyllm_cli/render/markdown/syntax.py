@@ -1,4 +1,4 @@
-"""Code in colours, line by line: a lexer that can stop between two lines and go on there."""
+"""Highlights code line by line with a pygments lexer that can be resumed between lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pygments.util import ClassNotFound
 
 from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, Row, Span, merge_spans, text_from_row
 
-TokenType = Any  # pygments' kinds of tokens: Token.Keyword and so on
+TokenType = Any  # pygments' token type, such as Token.Keyword
 TOKEN_STYLES: dict[TokenType, str] = {
     Token.Comment: DIM,
     Token.Comment.Preproc: MAGENTA,
@@ -34,33 +34,33 @@ TOKEN_STYLES: dict[TokenType, str] = {
     Token.Generic.Heading: BOLD,
     Token: "",
 }
-MAX_LINE_CHARS = 2000  # characters; a longer line is data, and some expressions get slow on it
-MAX_IDLE_STEPS = 50  # steps of a lexer in which it takes no character
+MAX_LINE_CHARS = 2000  # longer lines are data, and slow with some regular expressions
+MAX_IDLE_STEPS = 50  # steps in a row in which a lexer consumes no character
 
-# Where a lexer stands between two lines: its stack of states. None = inside a token.
+# A lexer's stack of states between two lines. None = inside a token, so it cannot be resumed.
 LexerState = tuple[str, ...] | None
 START_STATE: LexerState = ("root",)
 
 
 class Highlighter:
-    """`info` is what stands behind a fence; a language that nobody knows has no colours."""
+    """Highlighter for the language of a fence's info string; unknown languages get no colours."""
 
     def __init__(self, info: str) -> None:
         self._lexer: Any = None
         with suppress(ClassNotFound):
             self._lexer = get_lexer_by_name(info.split()[0]) if info else None
-        # Only this loop can be stopped and resumed; other lexers begin anew with each batch.
+        # Only lexers with this loop can be resumed; others begin in their start state each time.
         regex_loop = RegexLexer.get_tokens_unprocessed
         self._can_resume = getattr(type(self._lexer), "get_tokens_unprocessed", None) is regex_loop
 
     def highlight(self, lines: Sequence[str]) -> list[Row]:
-        """Whole code."""
+        """Highlight complete code."""
         return self.highlight_lines(lines, START_STATE)[0]
 
     def highlight_lines(
         self, lines: Sequence[str], state: LexerState
     ) -> tuple[list[Row], list[LexerState]]:
-        """The rows of some lines, and the state after each of them."""
+        """Return the rows of lines, and the lexer state after each of them."""
         if self._lexer is None or any(len(line) > MAX_LINE_CHARS for line in lines):
             return [merge_spans([(line, "")]) for line in lines], [START_STATE] * len(lines)
         states: list[LexerState] = [None if self._can_resume else START_STATE] * len(lines)
@@ -70,7 +70,7 @@ class Highlighter:
         else:
             tokens = ((kind, value) for _, kind, value in self._lexer.get_tokens_unprocessed(text))
         rows = _rows_from_tokens(tokens)
-        # A lexer may leave text out: such a line has no colours, but every character.
+        # A lexer may drop characters; such a line is shown complete and without colours.
         return [
             row if row is not None and text_from_row(row) == line else merge_spans([(line, "")])
             for row, line in zip_longest(rows[: len(lines)], lines)
@@ -78,7 +78,7 @@ class Highlighter:
 
 
 def find_style(token_type: TokenType) -> str:
-    """The style of the nearest kind above that has one; remembered."""
+    """Return the style of the nearest ancestor type that has one, and cache it."""
     style = TOKEN_STYLES.get(token_type)
     if style is None:
         style = TOKEN_STYLES[token_type] = find_style(token_type.parent or Token)
@@ -86,7 +86,7 @@ def find_style(token_type: TokenType) -> str:
 
 
 def _rows_from_tokens(tokens: Iterator[tuple[TokenType, str]]) -> list[Row]:
-    """Tokens cut into lines."""
+    """Split tokens into rows, one per line."""
     lines: list[list[Span]] = [[]]
     for kind, value in tokens:
         style = find_style(kind)
@@ -99,9 +99,9 @@ def _rows_from_tokens(tokens: Iterator[tuple[TokenType, str]]) -> list[Row]:
 def _tokenize(
     lexer: Any, text: str, stack: list[str], states: list[LexerState]
 ) -> Iterator[tuple[TokenType, str]]:
-    """RegexLexer's own loop over its tables; writes down the stack where a line ends.
+    """Run RegexLexer's loop over its tables, and store the stack at each line end in `states`.
 
-    Unlike pygments' own it ends for every lexer: some go round in circles (mcschema on "<!--").
+    Unlike pygments' loop it always ends: some lexers loop forever (mcschema on "<!--").
     """
     tables = lexer._tokens
     position = line = idle_steps = 0
@@ -130,7 +130,7 @@ def _tokenize(
 
 
 def _change_stack(stack: list[str], transition: Any) -> None:
-    """RegexLexer's ways to change its stack: a number to leave, "#push", names, "#pop"."""
+    """Apply a RegexLexer transition: a number of states to pop, "#push", "#pop" or state names."""
     if isinstance(transition, int):
         del stack[max(1, len(stack) + transition) :]
         return
