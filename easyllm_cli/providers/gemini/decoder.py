@@ -76,8 +76,8 @@ class GeminiDecoder(Decoder):
 
     def _make_code_block(self, text: str, language: str) -> Text:
         self.wrote = True
-        before, self._last_text = block_separator(self._last_text), "\n"
-        return Text(before + format_code_block(text, language))
+        separator, self._last_text = block_separator(self._last_text), "\n"
+        return Text(separator + format_code_block(text, language))
 
     def _decode_non_text_part(self, part: dict[str, Any]) -> Iterator[Event]:
         """Code that the model ran and its result, as fenced blocks; what is no text is noted."""
@@ -87,15 +87,15 @@ class GeminiDecoder(Decoder):
             yield self._make_code_block(code["code"], str(code.get("language") or ""))
         elif result:
             output, outcome = result.get("output"), str(result.get("outcome") or "")
-            said = output if isinstance(output, str) and output else ""
-            if not said and outcome and not outcome.endswith("OK"):
-                said = outcome
-            if said:
-                yield self._make_code_block(said, "text")
+            printed = output if isinstance(output, str) and output else ""
+            if not printed and outcome and not outcome.endswith("OK"):
+                printed = outcome
+            if printed:
+                yield self._make_code_block(printed, "text")
         elif part.get("functionCall"):
             self.set_finish_reason("tool_calls")
-        elif held := parse_object(part.get("inlineData")) or parse_object(part.get("fileData")):
-            kind = str(held.get("mimeType") or "").partition("/")[0]
+        elif media := parse_object(part.get("inlineData")) or parse_object(part.get("fileData")):
+            kind = str(media.get("mimeType") or "").partition("/")[0]
             self.omitted_content = {"image": "an image", "": "a file"}.get(kind, kind)
 
 
@@ -111,9 +111,9 @@ def parse_gemini_usage(usage: dict[str, Any]) -> Usage:
         parse_count(usage.get("promptTokenCount")),
         parse_count(usage.get("totalTokenCount")),
     )
-    tools = parse_count(usage.get("toolUsePromptTokenCount"))
-    if prompt is not None and tools:
-        prompt += tools
+    tool_prompt = parse_count(usage.get("toolUsePromptTokenCount"))
+    if prompt is not None and tool_prompt:
+        prompt += tool_prompt
     completion = None
     if thoughts is not None or answer is not None:
         completion = (thoughts or 0) + (answer or 0)
@@ -131,12 +131,12 @@ def can_generate_content(row: dict[str, Any]) -> bool:
 
 def model_from_gemini_row(row: dict[str, Any]) -> Model:
     name = str(row.get("name", "")).removeprefix("models/")
-    thinks = row.get("thinking")
+    reasons = row.get("thinking")
     return Model(
         name,
         parse_count(row.get("inputTokenLimit")),
         None,
-        thinks if isinstance(thinks, bool) else None,
+        reasons if isinstance(reasons, bool) else None,
     )
 
 
@@ -150,4 +150,4 @@ def format_part(part: str | Image) -> dict[str, Any]:
 def format_content(message: Message) -> dict[str, Any]:
     """One turn; Gemini calls the assistant `model`."""
     role = "model" if message.role == "assistant" else "user"
-    return {"role": role, "parts": [format_part(one) for one in message.parts]}
+    return {"role": role, "parts": [format_part(part) for part in message.parts]}

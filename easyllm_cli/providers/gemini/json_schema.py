@@ -44,34 +44,37 @@ def to_openapi_subset(
         NotInTheSubset: its structure cannot be said.
     """
     node, visited_references = flatten_schema(schema, root, visited_references)
-    made: JsonObject = {key: node[key] for key in SUPPORTED_CONSTRAINTS if key in node}
+    converted: JsonObject = {key: node[key] for key in SUPPORTED_CONSTRAINTS if key in node}
     choices, nullable = extract_choices(node)
     if nullable:
-        made["nullable"] = True
+        converted["nullable"] = True
     if len(choices) != 1:
-        branches = [to_openapi_subset({**node, **one}, root, visited_references) for one in choices]
-        return made | {"anyOf": branches} if branches else made | {"type": "NULL"}
+        branches = [
+            to_openapi_subset({**node, **subschema}, root, visited_references)
+            for subschema in choices
+        ]
+        return converted | {"anyOf": branches} if branches else converted | {"type": "NULL"}
     if choices[0]:
-        return to_openapi_subset({**node, **choices[0]}, root, visited_references) | made
-    kind = infer_type(node)
-    made["type"] = kind.upper()
-    if kind == "string" and "enum" in node:
-        made["enum"] = [one for one in node["enum"] if isinstance(one, str)]
-    if node.get("format") in SUPPORTED_FORMATS.get(kind, ()):
-        made["format"] = node["format"]
-    if kind == "array":
-        made["items"] = to_openapi_subset(
+        return to_openapi_subset({**node, **choices[0]}, root, visited_references) | converted
+    type_name = infer_type(node)
+    converted["type"] = type_name.upper()
+    if type_name == "string" and "enum" in node:
+        converted["enum"] = [value for value in node["enum"] if isinstance(value, str)]
+    if node.get("format") in SUPPORTED_FORMATS.get(type_name, ()):
+        converted["format"] = node["format"]
+    if type_name == "array":
+        converted["items"] = to_openapi_subset(
             require_subschema(node, "items"), root, visited_references
         )
-    if kind == "object":
+    if type_name == "object":
         properties = require_subschema(node, "properties")
-        made["properties"] = {
-            name: to_openapi_subset(one, root, visited_references)
-            for name, one in properties.items()
+        converted["properties"] = {
+            name: to_openapi_subset(subschema, root, visited_references)
+            for name, subschema in properties.items()
         }
         required = [name for name in node.get("required", ()) if name in properties]
-        made |= {"required": required} if required else {}
-    return made
+        converted |= {"required": required} if required else {}
+    return converted
 
 
 def require_subschema(node: JsonObject, key: str) -> JsonObject:
@@ -80,10 +83,10 @@ def require_subschema(node: JsonObject, key: str) -> JsonObject:
     Raises:
         NotInTheSubset: it is not said.
     """
-    held = node.get(key)
-    if not isinstance(held, dict) or not held or "prefixItems" in node:
+    subschema = node.get(key)
+    if not isinstance(subschema, dict) or not subschema or "prefixItems" in node:
         raise UnsupportedSchemaError
-    return held
+    return subschema
 
 
 def flatten_schema(
@@ -104,10 +107,10 @@ def flatten_schema(
         parts.append(resolve_reference(schema["$ref"], root))
     node: JsonObject = {}
     for part in parts:
-        whole, visited_references = flatten_schema(part, root, visited_references)
-        node = merge_schemas(node, whole)
-    beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-    node = merge_schemas(node, beside)
+        flattened, visited_references = flatten_schema(part, root, visited_references)
+        node = merge_schemas(node, flattened)
+    own_keywords = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+    node = merge_schemas(node, own_keywords)
     if "const" in node:
         node["enum"] = [node.pop("const")]
     return node, visited_references
@@ -117,9 +120,9 @@ def merge_schemas(first: JsonObject, second: JsonObject) -> JsonObject:
     """Two schemas that hold at once; of what both say the second's counts."""
     properties = {**first.get("properties", {}), **second.get("properties", {})}
     required = deduplicate([*first.get("required", ()), *second.get("required", ())])
-    made = {**first, **second}
-    made |= {"properties": properties} if properties else {}
-    return made | ({"required": required} if required else {})
+    merged = {**first, **second}
+    merged |= {"properties": properties} if properties else {}
+    return merged | ({"required": required} if required else {})
 
 
 def deduplicate(names: Iterable[str]) -> list[str]:
@@ -134,11 +137,11 @@ def resolve_reference(reference: str, root: JsonObject) -> Any:
     """
     if not reference.startswith("#/"):
         raise UnsupportedSchemaError
-    found: Any = root
+    target: Any = root
     for part in reference[2:].split("/"):
         name = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        target = target.get(name) if isinstance(target, dict) else None
+    return target
 
 
 def extract_choices(node: JsonObject) -> tuple[list[JsonObject], bool]:
@@ -146,12 +149,12 @@ def extract_choices(node: JsonObject) -> tuple[list[JsonObject], bool]:
     for key in ("anyOf", "oneOf"):
         if key in node:
             branches = node.pop(key)
-            left = [one for one in branches if one != {"type": "null"}]
-            return left, len(left) < len(branches)
-    kinds = node.get("type")
-    if isinstance(kinds, list):
-        left = [{"type": kind} for kind in kinds if kind != "null"]
-        return left, "null" in kinds
+            choices = [branch for branch in branches if branch != {"type": "null"}]
+            return choices, len(choices) < len(branches)
+    types = node.get("type")
+    if isinstance(types, list):
+        choices = [{"type": type_name} for type_name in types if type_name != "null"]
+        return choices, "null" in types
     return [{}], None in node.get("enum", ())
 
 
@@ -167,7 +170,7 @@ def infer_type(node: JsonObject) -> str:
         return "object"
     if "items" in node:
         return "array"
-    values = [one for one in node.get("enum", ()) if one is not None]
-    if values and all(isinstance(one, str) for one in values):
+    values = [value for value in node.get("enum", ()) if value is not None]
+    if values and all(isinstance(value, str) for value in values):
         return "string"
     raise UnsupportedSchemaError

@@ -66,33 +66,37 @@ class GeminiProvider(HTTPProvider):
     def key(self) -> Secret | None:
         """As everywhere; with the SDK, none found means application-default credentials."""
         try:
-            found = super().key
+            key = super().key
         except AuthError:
             if self.profile.transport == "http" or find_key_source(self.profile, self.endpoint):
                 raise
-            found = None
-        if found is None and self.profile.transport == "sdk":
+            key = None
+        if key is None and self.profile.transport == "sdk":
             self.no_key_hint = "check the application-default credentials, or name a key"
-        return found
+        return key
 
     def headers(self) -> dict[str, str | Secret]:
-        key = {} if self.key is None else {"x-goog-api-key": self.key}
-        return {**key, **self.extra_headers()}
+        key_header = {} if self.key is None else {"x-goog-api-key": self.key}
+        return {**key_header, **self.extra_headers()}
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         instructions = [
-            format_part(one.text) for one in messages if one.role in ("system", "developer")
+            format_part(message.text)
+            for message in messages
+            if message.role in ("system", "developer")
         ]
         body: dict[str, Any] = {
             "contents": [
-                format_content(one) for one in messages if one.role in ("user", "assistant")
+                format_content(message)
+                for message in messages
+                if message.role in ("user", "assistant")
             ]
         }
         if instructions:
             body["systemInstruction"] = {"parts": instructions}
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
-            one = [value] if key == "stop" and isinstance(value, str) else value
-            set_json_path(body, self.parameter_paths[key], one)
+            sent_value = [value] if key == "stop" and isinstance(value, str) else value
+            set_json_path(body, self.parameter_paths[key], sent_value)
         if thinking := self.thinking_config():
             set_json_path(body, self.parameter_paths["reasoning"], thinking)
         if self.profile.schema is not None:
@@ -112,14 +116,14 @@ class GeminiProvider(HTTPProvider):
         """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
         effort = self.profile.reasoning
         if effort is None or self.profile.transport == "sdk":
-            asked = self.profile.think and self.profile.transport == "http"
-            return {"includeThoughts": True} if asked else {}
+            wants_thoughts = self.profile.think and self.profile.transport == "http"
+            return {"includeThoughts": True} if wants_thoughts else {}
         # includeThoughts with thinking off is refused with 400 (WIRE §6a).
-        shown = {} if effort == "off" else {"includeThoughts": True}
+        config = {} if effort == "off" else {"includeThoughts": True}
         version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
         if version and int(version[1]) < 3:
-            return shown | {"thinkingBudget": THINKING_BUDGET_TOKENS[effort]}
-        return shown | {"thinkingLevel": THINKING_LEVELS.get(effort, "HIGH")}
+            return config | {"thinkingBudget": THINKING_BUDGET_TOKENS[effort]}
+        return config | {"thinkingLevel": THINKING_LEVELS.get(effort, "HIGH")}
 
     def framing(self) -> Framing:
         return ServerSentEvents()
@@ -132,10 +136,10 @@ class GeminiProvider(HTTPProvider):
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
             notes.append('no reasoning through this transport: transport = "http" has it')
         if any(message.images for message in messages):
-            messages, fetched = await with_image_bytes(
+            messages, image_notes = await with_image_bytes(
                 messages, GEMINI_IMAGE_TYPES, self.profile, "Gemini"
             )
-            notes += fetched
+            notes += image_notes
         return messages, notes
 
     def matches_model(self, model_id: str) -> bool:
@@ -143,18 +147,18 @@ class GeminiProvider(HTTPProvider):
 
     async def reasons(self) -> bool | None:
         """`thinking` is left out where it is false; a server that never says it, says nothing."""
-        known = {one.id: one.reasoning for one in await self.models()}
-        mine = known.get(self.model.removeprefix("models/"), True)
-        return bool(mine) if any(known.values()) else None
+        reasoning_by_model = {model.id: model.reasoning for model in await self.models()}
+        model_reasons = reasoning_by_model.get(self.model.removeprefix("models/"), True)
+        return bool(model_reasons) if any(reasoning_by_model.values()) else None
 
     async def models(self) -> list[Model]:
         """Every page of the list; only models that answer with text."""
-        found: list[Model] = []
+        models: list[Model] = []
         token = ""
         for _ in range(MAX_PAGES):
             page = f"pageSize=1000{token and '&pageToken=' + quote(token, '', errors='replace')}"
             body = await self.request_json("GET", f"{self.endpoint.url}/models?{page}")
-            found += [
+            models += [
                 model_from_gemini_row(row)
                 for row in parse_model_rows(body, "models")
                 if can_generate_content(row)
@@ -162,4 +166,4 @@ class GeminiProvider(HTTPProvider):
             token = str(body.get("nextPageToken") or "") if isinstance(body, dict) else ""
             if not token:
                 break
-        return found
+        return models

@@ -55,27 +55,31 @@ def build_completion_arguments(request: Request, url: str, key: Secret | None) -
     Raises:
         ConfigError: an option holds what is no header.
     """
-    made = dict(request.body or {})
+    arguments = dict(request.body or {})
     for option in ("extra_headers", "headers"):  # litellm's own, from the profile's `options`
-        if isinstance(given := made.get(option), dict):
-            made[option] = {name: validate_header(name, str(one)) for name, one in given.items()}
+        if isinstance(headers := arguments.get(option), dict):
+            arguments[option] = {
+                name: validate_header(name, str(value)) for name, value in headers.items()
+            }
     if request.headers:
-        made["extra_headers"] = {
+        arguments["extra_headers"] = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in request.headers.items()
         }
     if url:
-        made["api_base"] = url
-        made["api_key"] = PLACEHOLDER_KEY
+        arguments["api_base"] = url
+        arguments["api_key"] = PLACEHOLDER_KEY
         if not vendor_for_model(
-            made["model"]
+            arguments["model"]
         ):  # a gateway's own name: those speak OpenAI's protocol
-            made["model"] = f"openai/{made['model']}"
+            arguments["model"] = f"openai/{arguments['model']}"
         # litellm's table does not know what somebody's own server takes: that server decides.
-        made["allowed_openai_params"] = [name for name in made if name == "reasoning_effort"]
+        arguments["allowed_openai_params"] = [
+            name for name in arguments if name == "reasoning_effort"
+        ]
     if key is not None:
-        made["api_key"] = key.reveal()
-    return made | SINGLE_ATTEMPT_ARGUMENTS
+        arguments["api_key"] = key.reveal()
+    return arguments | SINGLE_ATTEMPT_ARGUMENTS
 
 
 async def request_completion(
@@ -87,25 +91,27 @@ async def request_completion(
     Raises:
         EasyLLMError: by its class, whatever litellm or the vendor says.
     """
-    kept = litellm.in_memory_llm_clients_cache
-    close_with_loop(ClientCleanup(cache_key_suffix=kept.update_cache_key_with_event_loop("")))
-    refuse_cookies(list(kept.cache_dict.values()))
+    client_cache = litellm.in_memory_llm_clients_cache
+    close_with_loop(
+        ClientCleanup(cache_key_suffix=client_cache.update_cache_key_with_event_loop(""))
+    )
+    refuse_cookies(list(client_cache.cache_dict.values()))
     try:
-        answer = await timer.wait(
+        response = await timer.wait(
             litellm.acompletion(**build_completion_arguments(request, url, key))
         )
         if not stream:
-            yield body_from_response(answer), BODY_EVENT
+            yield body_from_response(response), BODY_EVENT
             return
-        async with aclosing(answer):
-            while (chunk := await timer.wait(anext(answer, None))) is not None:
-                yield frame_from_chunk(chunk, answer), ""
+        async with aclosing(response):
+            while (chunk := await timer.wait(anext(response, None))) is not None:
+                yield frame_from_chunk(chunk, response), ""
     except EasyLLMError:
         raise
     except Exception as error:
-        failed = error_from_litellm(error, url, timer.has_progress)
-        if failed is not None:  # else it ended before its end marker: the decoder says so
-            raise failed from error
+        converted = error_from_litellm(error, url, timer.has_progress)
+        if converted is not None:  # else it ended before its end marker: the decoder says so
+            raise converted from error
     finally:
         timer.stop()
 
@@ -132,9 +138,11 @@ class ClientCleanup:
 
     async def aclose(self) -> None:
         cache = litellm.in_memory_llm_clients_cache
-        held = list(cache.cache_dict.items())
+        entries = list(cache.cache_dict.items())
         for name, client in [
-            one for one in held if self.cache_key_suffix and one[0].endswith(self.cache_key_suffix)
+            entry
+            for entry in entries
+            if self.cache_key_suffix and entry[0].endswith(self.cache_key_suffix)
         ]:
             cache.delete_cache(name)
             with suppress(Exception):  # at a loop's end nobody is there to be told
@@ -161,10 +169,12 @@ class RouterShuffle:
     async def choose(self) -> int:
         """The number of a key, from 0."""
         # `select` since 1.108; the older name is deprecated there.
-        new = hasattr(litellm.Router, "select")
-        choose = self._router.select if new else self._router.async_get_available_deployment
-        chosen = await choose("keys", {})
-        return int(chosen["model_info"]["id"])
+        has_select = hasattr(litellm.Router, "select")
+        choose_deployment = (
+            self._router.select if has_select else self._router.async_get_available_deployment
+        )
+        deployment = await choose_deployment("keys", {})
+        return int(deployment["model_info"]["id"])
 
 
 def vendor_for_model(model: str) -> str:

@@ -37,15 +37,22 @@ def frame_from_chunk(chunk: Any, stream: Any) -> dict[str, Any]:
     one the server sent (undocumented), and so does its `stop` for every word that it
     does not know. Its counts say whether a server sent any.
     """
-    made: dict[str, Any] = chunk.model_dump()
-    names = ("received_finish_reason", "intermittent_finish_reason")
-    sent_reason = next((one for name in names if (one := getattr(stream, name, None))), None)
-    for choice in made.get("choices") or ():
+    frame: dict[str, Any] = chunk.model_dump()
+    reason_attributes = ("received_finish_reason", "intermittent_finish_reason")
+    sent_reason = next(
+        (reason for attribute in reason_attributes if (reason := getattr(stream, attribute, None))),
+        None,
+    )
+    for choice in frame.get("choices") or ():
         choice["finish_reason"] = _choose_finish_reason(choice.get("finish_reason"), sent_reason)
-    if made.get("usage"):
-        sent = [one.usage.model_dump() for one in stream.chunks if getattr(one, "usage", None)]
-        made["usage"] = _correct_usage(made["usage"], sent)
-    return made
+    if frame.get("usage"):
+        server_counts = [
+            sent_chunk.usage.model_dump()
+            for sent_chunk in stream.chunks
+            if getattr(sent_chunk, "usage", None)
+        ]
+        frame["usage"] = _correct_usage(frame["usage"], server_counts)
+    return frame
 
 
 def _choose_finish_reason(litellm_reason: Any, server_reason: Any) -> Any:
@@ -60,18 +67,18 @@ def _correct_usage(summed: dict[str, Any], server_counts: list[dict[str, Any]]) 
     """
     if not server_counts:
         return {**summed, "estimated": True, "cost": None, "completion_tokens_details": None}
-    made = dict(summed)
+    corrected = dict(summed)
     for name in ("completion_tokens_details", "prompt_tokens_details", "cost"):
-        if not any(one.get(name) for one in server_counts):
-            made[name] = None
-    return made
+        if not any(counts.get(name) for counts in server_counts):
+            corrected[name] = None
+    return corrected
 
 
 def body_from_response(response: Any) -> dict[str, Any]:
     """A plain answer as an object, its end in the server's words; counts that are all 0 stand for
     none."""
-    made: dict[str, Any] = response.model_dump()
-    for choice in made.get("choices") or ():
+    body: dict[str, Any] = response.model_dump()
+    for choice in body.get("choices") or ():
         sent_reason = parse_object(choice.get("provider_specific_fields")).get(
             "native_finish_reason"
         )
@@ -79,10 +86,10 @@ def body_from_response(response: Any) -> dict[str, Any]:
             choice["finish_reason"] = _choose_finish_reason(
                 choice.get("finish_reason"), sent_reason
             )
-    usage = parse_object(made.get("usage"))
+    usage = parse_object(body.get("usage"))
     if not usage.get("total_tokens"):
-        made["usage"] = None
-    return made
+        body["usage"] = None
+    return body
 
 
 def model_from_litellm_row(name: str, row: dict[str, Any]) -> Model:

@@ -33,37 +33,37 @@ def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMErro
     `url`: the endpoint ("" = the vendor's own). `started`: text or reasoning had come.
     """
     chain = list(iter_causes(error))
-    words = EXCEPTION_PREFIX.sub("", str(error))
-    if EARLY_END_MESSAGE in words:
+    message = EXCEPTION_PREFIX.sub("", str(error))
+    if EARLY_END_MESSAGE in message:
         return None
-    if UNKNOWN_VENDOR_MESSAGE in words:
+    if UNKNOWN_VENDOR_MESSAGE in message:
         return ConfigError(
             "litellm does not know whose model this is",
             hint="write the vendor before it, e.g. openai/gpt-4o or ollama_chat/llama3.2",
         )
-    answered = next(_find_responses(chain), None)
-    if answered is not None:
-        return error_from_response(*answered)
-    reported = _find_stream_error(chain)
-    if reported is not None:
-        return error_from_body(reported)
+    response_parts = next(_find_responses(chain), None)
+    if response_parts is not None:
+        return error_from_response(*response_parts)
+    stream_error = _find_stream_error(chain)
+    if stream_error is not None:
+        return error_from_body(stream_error)
     if _is_network_error(chain):
-        failed = network_error(error, _request_url(chain) or url)
+        converted = network_error(error, _request_url(chain) or url)
         if started:
-            return IncompleteAnswer(f"the answer was cut: {failed.message}", hint="ask again")
-        return failed
-    if EMPTY_RESPONSE_PATTERN.search(words) or any(
-        isinstance(one, json.JSONDecodeError) for one in chain
+            return IncompleteAnswer(f"the answer was cut: {converted.message}", hint="ask again")
+        return converted
+    if EMPTY_RESPONSE_PATTERN.search(message) or any(
+        isinstance(cause, json.JSONDecodeError) for cause in chain
     ):
         return MalformedAnswer(
             "the server sent something that is no answer", hint="check the endpoint"
         )
     status = getattr(error, "status_code", None)
-    made = error_from_body(
-        {"error": {"message": words.partition(" To drop these,")[0]}},
+    converted = error_from_body(
+        {"error": {"message": message.partition(" To drop these,")[0]}},
         status if isinstance(status, int) else None,
     )
-    return AuthError(made.message) if MISSING_KEY_PATTERN.search(words) else made
+    return AuthError(converted.message) if MISSING_KEY_PATTERN.search(message) else converted
 
 
 def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str, str], bytes]]:
@@ -71,8 +71,8 @@ def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str,
 
     litellm makes responses up, too: those have no headers.
     """
-    for one in reversed(chain):
-        response = getattr(one, "response", None)
+    for cause in reversed(chain):
+        response = getattr(cause, "response", None)
         status = getattr(response, "status_code", None)
         headers = {
             name.lower(): value
@@ -84,7 +84,7 @@ def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str,
             body = response.content  # type: ignore[union-attr]
         except Exception:  # not read: the client raised before
             body = b""
-        yield status, headers, body or _body_from_exception(one)
+        yield status, headers, body or _body_from_exception(cause)
 
 
 def _body_from_exception(error: BaseException) -> bytes:
@@ -97,21 +97,21 @@ def _body_from_exception(error: BaseException) -> bytes:
 
 def _find_stream_error(chain: list[BaseException]) -> dict[str, Any] | None:
     """The error object that a vendor sent inside a stream."""
-    bodies = (getattr(one, "body", None) for one in reversed(chain))
+    bodies = (getattr(cause, "body", None) for cause in reversed(chain))
     return next(({"error": body} for body in bodies if isinstance(body, dict) and body), None)
 
 
 def _is_network_error(chain: list[BaseException]) -> bool:
     """Whether the HTTP client, or the system under it, failed (aiohttp lies under httpx here)."""
-    names = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    names = {base.__name__ for cause in chain for base in type(cause).__mro__}
     return bool(names & {"TransportError", "ClientError", "OSError", "APITimeoutError"})
 
 
 def _request_url(chain: list[BaseException]) -> str:
     """Where the request went, from the HTTP client's own exception."""
-    for one in reversed(chain):
-        if type(one).__module__.partition(".")[0] == "httpx":
-            request = getattr(one, "_request", None)
+    for cause in reversed(chain):
+        if type(cause).__module__.partition(".")[0] == "httpx":
+            request = getattr(cause, "_request", None)
             if request is not None:
                 return str(request.url)
     return ""

@@ -31,7 +31,8 @@ class KeyRotation:
         self._shuffle = self._shuffle or RouterShuffle(count)
         chosen, now = await self._shuffle.choose(), time.monotonic()
         return sorted(
-            range(count), key=lambda one: (self._cooldown_until.get(one, 0.0) > now, one != chosen)
+            range(count),
+            key=lambda index: (self._cooldown_until.get(index, 0.0) > now, index != chosen),
         )
 
     def report_failure(self, key_index: int, error: EasyLLMError) -> bool:
@@ -47,8 +48,8 @@ class KeyRotation:
 def keys_from_environment() -> list[Secret]:
     """What the environment holds that looks like a key: litellm reads a vendor's by itself, and
     while a Secret of it lives it is cut out of every text."""
-    names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
-    return [Secret(value) for name, value in os.environ.items() if names.search(name) and value]
+    key_names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
+    return [Secret(value) for name, value in os.environ.items() if key_names.search(name) and value]
 
 
 def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secret]:
@@ -60,14 +61,14 @@ def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secr
     Raises:
         ConfigError: one of the profile's holds characters that no header can.
     """
-    made: dict[str, str | Secret] = {}
+    headers: dict[str, str | Secret] = {}
     if endpoint.url:
         for header, variables in (
             ("OpenAI-Organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
             ("OpenAI-Project", ("OPENAI_PROJECT_ID",)),
         ):
             if any(os.environ.get(name) for name in variables):
-                made[header] = ""
-        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
-        made |= {line.partition(":")[0].strip(): "" for line in lines if ":" in line}
-    return made | account_headers(profile)
+                headers[header] = ""
+        custom_lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        headers |= {line.partition(":")[0].strip(): "" for line in custom_lines if ":" in line}
+    return headers | account_headers(profile)

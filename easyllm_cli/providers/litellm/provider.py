@@ -79,32 +79,34 @@ class LiteLLMProvider(OpenAIProvider):
 
     def _make_fallback(self, model: str) -> LiteLLMProvider:
         """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
-        made = replace(self.profile, model=model, fallback_models=None)
+        fallback_profile = replace(self.profile, model=model, fallback_models=None)
         if not self.endpoint.url and vendor_for_model(model) != vendor_for_model(self.model):
             keyless: dict[str, Any] = dict.fromkeys(KEY_SOURCES)
-            made = replace(made, **keyless)
-        return LiteLLMProvider(made)
+            fallback_profile = replace(fallback_profile, **keyless)
+        return LiteLLMProvider(fallback_profile)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """One attempt; `fallback_models` are asked in turn while nothing of an answer has come.
 
         By us: litellm's own fallbacks follow any error, a refused key too, and lose it.
         """
-        asking = [self, *(one.per_answer_copy() for one in self.fallback_providers)]
-        for one, after in zip(asking, [*asking[1:], None], strict=True):
-            began = False
-            alone: Any = super(LiteLLMProvider, one).events(messages, stream)
+        providers = [self, *(provider.per_answer_copy() for provider in self.fallback_providers)]
+        for provider, next_provider in zip(providers, [*providers[1:], None], strict=True):
+            has_output = False
+            attempt: Any = super(LiteLLMProvider, provider).events(messages, stream)
             try:
-                async with aclosing(alone) as events:
+                async with aclosing(attempt) as events:
                     async for event in events:
-                        began = began or isinstance(event, Text | Reasoning)
+                        has_output = has_output or isinstance(event, Text | Reasoning)
                         yield event
                 return
             except EasyLLMError as error:
-                if began or after is None or error.exit_code not in (5, 6, 7):  # DESIGN §5
+                if (
+                    has_output or next_provider is None or error.exit_code not in (5, 6, 7)
+                ):  # DESIGN §5
                     raise
-                why = error.what
-            yield Note(f"{one.model}: {why}; asking {after.model}")
+                reason = error.what
+            yield Note(f"{provider.model}: {reason}; asking {next_provider.model}")
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         """As HTTPProvider.prepare: litellm's table is no list of installed models.
@@ -118,8 +120,8 @@ class LiteLLMProvider(OpenAIProvider):
             host = (
                 VENDOR_HOSTS.get(vendor_for_model(self.model), "") if not self.endpoint.url else ""
             )
-            behind = Endpoint(f"https://{host}") if host else self.endpoint
-            refuse_unsupported_images(messages, behind, "litellm", self.model)
+            vendor_endpoint = Endpoint(f"https://{host}") if host else self.endpoint
+            refuse_unsupported_images(messages, vendor_endpoint, "litellm", self.model)
         return await HTTPProvider.prepare(self, messages)
 
     def headers(self) -> dict[str, str | Secret]:
@@ -141,9 +143,9 @@ class LiteLLMProvider(OpenAIProvider):
 
     def has_inline_reasoning(self) -> bool:
         """Vendors have their reasoning separated by litellm; what an endpoint does is unknown."""
-        asked = self.profile.think or self.profile.reasoning not in (None, "off")
+        wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
         return bool(self.endpoint.url) and (
-            asked or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+            wants_reasoning or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
         )
 
     @cached_property
@@ -157,9 +159,9 @@ class LiteLLMProvider(OpenAIProvider):
         return next(iter(self.all_keys), None)
 
     def per_answer_copy(self) -> Self:
-        made = super().per_answer_copy()
-        made.__dict__.pop("all_keys", None)
-        return made
+        provider = super().per_answer_copy()
+        provider.__dict__.pop("all_keys", None)
+        return provider
 
     @property
     def where(self) -> str:
@@ -170,25 +172,25 @@ class LiteLLMProvider(OpenAIProvider):
     ) -> AsyncIterator[ParsedFrame | Note]:
         """The answer's chunks; a key that is refused or over its limit gives way to the next."""
         keys = self.all_keys
-        waiting = await self._key_rotation.order(len(keys))
+        key_order = await self._key_rotation.order(len(keys))
         while True:
-            number = waiting.pop(0)
-            key = keys[number] if keys else None
+            key_index = key_order.pop(0)
+            key = keys[key_index] if keys else None
             frames: Any = request_completion(request, stream, timer, self.endpoint.url, key)
             try:
                 async with aclosing(frames):
-                    async for one in frames:
-                        yield one
+                    async for frame in frames:
+                        yield frame
                 return
             except (AuthError, BillingError, BusyError) as error:
                 if (
-                    not self._key_rotation.report_failure(number, error)
+                    not self._key_rotation.report_failure(key_index, error)
                     or timer.has_progress
-                    or not waiting
+                    or not key_order
                 ):
                     raise
-                why = error.what
-            yield Note(f"key {number + 1} of {len(keys)}: {why}; trying another")
+                reason = error.what
+            yield Note(f"key {key_index + 1} of {len(keys)}: {reason}; trying another")
 
     async def models(self) -> list[Model]:
         return models_from_table()

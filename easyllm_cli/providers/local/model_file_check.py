@@ -25,25 +25,25 @@ def require_model_file(path: Path, label: str) -> Path:
         ConfigError: it is missing, unreadable, no GGUF, or a demo model that is not whole.
     """
     is_demo = path == model_path(DEMO_MODEL)
-    another = "name a GGUF file, or leave the model out for the small demo model"
+    hint = "name a GGUF file, or leave the model out for the small demo model"
     try:
         with path.open("rb") as file:
-            begins_well = file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
+            has_magic = file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
     except FileNotFoundError:
         if is_demo:
             raise ConfigError(
                 "the small demo model has not been fetched yet", hint="easyllm pull"
             ) from None
-        raise ConfigError(f"there is no {label}", where=str(path), hint=another) from None
+        raise ConfigError(f"there is no {label}", where=str(path), hint=hint) from None
     except OSError as error:
-        why = error.strerror
+        reason = error.strerror
         raise ConfigError(
-            f"the {label} cannot be read: {why}", where=str(path), hint=another
+            f"the {label} cannot be read: {reason}", where=str(path), hint=hint
         ) from None
-    if is_demo and not (begins_well and is_demo_installed() and is_intact_demo(path)):
+    if is_demo and not (has_magic and is_demo_installed() and is_intact_demo(path)):
         raise ConfigError("the small demo model is damaged", where=str(path), hint="easyllm pull")
-    if not begins_well:
-        raise ConfigError(f"the {label} is no GGUF file", where=str(path), hint=another)
+    if not has_magic:
+        raise ConfigError(f"the {label} is no GGUF file", where=str(path), hint=hint)
     return path
 
 
@@ -54,18 +54,18 @@ def is_intact_demo(path: Path, force_read: bool = False) -> bool:
         OSError: it cannot be read.
     """
     try:
-        state = path.stat()  # before the bytes: a change meanwhile is then seen the next time
-        seen = f"{DEMO_SHA256} {state.st_size} {state.st_mtime_ns}"
-        if not force_read and _read_stamp(path) == seen:
+        status = path.stat()  # before the bytes: a change meanwhile is then seen the next time
+        stamp = f"{DEMO_SHA256} {status.st_size} {status.st_mtime_ns}"
+        if not force_read and _read_stamp(path) == stamp:
             return True
         with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == DEMO_SHA256
+            is_intact = hashlib.file_digest(file, "sha256").hexdigest() == DEMO_SHA256
     except FileNotFoundError:
         return False
-    if whole:
+    if is_intact:
         with suppress(OSError):  # then they are read again the next time
-            _write_stamp(path, seen)
-    return whole
+            _write_stamp(path, stamp)
+    return is_intact
 
 
 def _stamp_path(path: Path) -> Path:
@@ -82,10 +82,10 @@ def _read_stamp(path: Path) -> str:
 
 
 def _write_stamp(path: Path, stamp: str) -> None:
-    new = path.with_name(f"{path.stem}.{os.getpid()}.checked")
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.checked")
     try:
-        with open(new, "x", encoding="ascii", opener=open_private) as file:
+        with open(temporary, "x", encoding="ascii", opener=open_private) as file:
             file.write(stamp)
-        os.replace(new, _stamp_path(path))
+        os.replace(temporary, _stamp_path(path))
     finally:
-        new.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -55,16 +55,18 @@ class LocalProvider(OpenAIProvider):
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
     ) -> None:
-        made = Profile.from_config(profile, trust_configs)
-        if made.untrusted and is_model_path(made.model or ""):
+        parsed = Profile.from_config(profile, trust_configs)
+        if parsed.untrusted and is_model_path(parsed.model or ""):
             raise trusted_only_error("a model's path", "model")
-        ours = VENDORS["local"].base_url  # in the profile of a provider that is made again
-        if made.endpoint not in (None, ours):
+        placeholder_url = VENDORS[
+            "local"
+        ].base_url  # in the profile of a provider that is made again
+        if parsed.endpoint not in (None, placeholder_url):
             raise ConfigError(
                 "the embedded model has no endpoint",
                 hint='leave it out, or set provider = "llamacpp" for a server of your own',
             )
-        super().__init__(replace(made, endpoint=ours, transport="http"))
+        super().__init__(replace(parsed, endpoint=placeholder_url, transport="http"))
         self.model_path = model_path(self.model)
         self.model = self.model_path.stem
         self._engines = LoopBoundClient(
@@ -75,8 +77,8 @@ class LocalProvider(OpenAIProvider):
     @cached_property
     def transport(self) -> Transport:
         """The way to this process: the profile's proxy and authorities are for pictures."""
-        direct = replace(self.profile, proxy=None, ca_bundle=None)
-        return transport_for(direct, self.endpoint, self.sdk)
+        direct_profile = replace(self.profile, proxy=None, ca_bundle=None)
+        return transport_for(direct_profile, self.endpoint, self.sdk)
 
     @property
     def where(self) -> str:
@@ -93,15 +95,19 @@ class LocalProvider(OpenAIProvider):
             UsageError: there is nothing to answer: the engine would write without end.
             RefusedError: there is a picture and no vision part. ConfigError: it cannot start.
         """
-        if not any(one.text.strip() or one.images for one in messages if one.role != "system"):
+        if not any(
+            message.text.strip() or message.images
+            for message in messages
+            if message.role != "system"
+        ):
             raise UsageError("there is no message to answer", hint="ask something")
         notes: list[str] = []
         if any(message.images for message in messages):
             if self.profile.mmproj is None:
                 raise await self.no_vision_error()
-            who = "the embedded engine"
+            engine_name = "the embedded engine"
             messages, notes = await with_image_bytes(
-                messages, LLAMACPP_IMAGE_TYPES, self.profile, who
+                messages, LLAMACPP_IMAGE_TYPES, self.profile, engine_name
             )
         engine = self._engines.get()
         self.key_cache = [engine.key]
@@ -127,11 +133,11 @@ class LocalProvider(OpenAIProvider):
                 f"the engine of embedded models cannot be loaded: {error}"
             ) from None
         model = require_model_file(self.model_path, "model file")
-        named = self.profile.mmproj
-        eyes = require_model_file(Path(named), "vision part (mmproj)") if named else None
+        mmproj = self.profile.mmproj
+        vision_file = require_model_file(Path(mmproj), "vision part (mmproj)") if mmproj else None
         return Engine(
             model,
-            eyes,
+            vision_file,
             self.profile.num_ctx or DEFAULT_CONTEXT_TOKENS,
             use_demo_sampling=model == model_path(DEMO_MODEL),
         )
@@ -139,9 +145,9 @@ class LocalProvider(OpenAIProvider):
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """As every server's; an answer that is left before its end leaves the engine busy."""
         engine: Engine | None = None
-        answer: Any = super().events(messages, stream)
-        async with aclosing(answer):
-            async for event in answer:
+        events: Any = super().events(messages, stream)
+        async with aclosing(events):
+            async for event in events:
                 if engine is None and isinstance(event, Start):
                     engine = self._engines.get()
                     engine.active_answers += 1

@@ -88,21 +88,23 @@ class OpenAIProvider(SupportsClient):
         return self.endpoint.host in self.vendor.hosts
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
-        limit = self.vendor.token_limit_parameter
+        limit_name = self.vendor.token_limit_parameter
         if self.profile.provider == "openai" and not self.is_official_host:
-            limit = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
-        names = {key: key for key in ("temperature", "top_p", "top_k", "stop")}
-        names["seed"] = self.vendor.seed_parameter
-        switches = {f"reasoning {name}": name for name in self.reasoning_parameters()}
-        return names | {"max_tokens": limit} | switches
+            limit_name = "max_completion_tokens" if can_reason(self.model) else "max_tokens"
+        paths = {key: key for key in ("temperature", "top_p", "top_k", "stop")}
+        paths["seed"] = self.vendor.seed_parameter
+        reasoning_paths = {
+            f"reasoning {parameter}": parameter for parameter in self.reasoning_parameters()
+        }
+        return paths | {"max_tokens": limit_name} | reasoning_paths
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         body: dict[str, Any] = {"model": self.model, "messages": [], "stream": stream}
         if stream:
             body["stream_options"] = {"include_usage": True}
-        names = self.resolve_parameter_paths()
+        paths = self.resolve_parameter_paths()
         for key, value in {**self.supported_defaults(), **self.profile.sampling()}.items():
-            set_json_path(body, names[key], value)
+            set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.profile.schema is not None:
             from .json_schema import response_format, with_schema_instruction  # for --schema alone
@@ -154,16 +156,18 @@ class OpenAIProvider(SupportsClient):
     def has_inline_reasoning(self) -> bool:
         """Where the protocol may not separate reasoning, under --think or for known models."""
         separates = self.vendor.separates_reasoning and self.is_official_host
-        asked = self.profile.think or self.profile.reasoning not in (None, "off")
-        return not separates and (asked or LONE_CLOSING_TAG_MODELS.search(self.model) is not None)
+        wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
+        return not separates and (
+            wants_reasoning or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+        )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         notes: list[str] = []
         if not self.model and is_loopback(self.endpoint.url):
-            offered = await self.list_models()
-            if offered:
-                self.model = offered[0]
-            if len(offered) > 1:
+            model_ids = await self.list_models()
+            if model_ids:
+                self.model = model_ids[0]
+            if len(model_ids) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
         if any(message.images for message in messages):
             from ..image_inputs import refuse_unsupported_images  # for pictures alone
@@ -173,8 +177,8 @@ class OpenAIProvider(SupportsClient):
             )
             if await self.lacks_vision():
                 raise await self.no_vision_error()
-        prepared, more = await super().prepare(messages)
-        return prepared, notes + more
+        prepared, more_notes = await super().prepare(messages)
+        return prepared, notes + more_notes
 
     async def no_vision_error(self) -> RefusedError:
         """The error for a model that is known to be blind."""
@@ -202,10 +206,10 @@ class OpenAIProvider(SupportsClient):
 def format_content_part(part: str | Image) -> dict[str, Any]:
     """One part of a message as Chat Completions writes it."""
     if isinstance(part, str):
-        made: dict[str, Any] = {"type": "text", "text": part}
-        cached = part.cache_control if isinstance(part, CachedText) else None
+        formatted: dict[str, Any] = {"type": "text", "text": part}
+        cache_control = part.cache_control if isinstance(part, CachedText) else None
     else:
         detail = {"detail": part.detail} if part.detail else {}
-        made = {"type": "image_url", "image_url": {"url": part.as_url(), **detail}}
-        cached = part.cache_control
-    return {**made, "cache_control": cached} if cached else made
+        formatted = {"type": "image_url", "image_url": {"url": part.as_url(), **detail}}
+        cache_control = part.cache_control
+    return {**formatted, "cache_control": cache_control} if cache_control else formatted

@@ -41,17 +41,19 @@ class ChatDecoder(Decoder):
                 self.choose_index(choices)
             for choice in choices:
                 if isinstance(choice, dict):
-                    mine = (choice.get("index") or 0) == self.choice_index and not self._done
+                    is_selected = (choice.get("index") or 0) == self.choice_index and not self._done
                     yield from (
-                        self._decode_choice(choice) if mine else self._note_ignored_choice(choice)
+                        self._decode_choice(choice)
+                        if is_selected
+                        else self._note_ignored_choice(choice)
                     )
         elif usage and self.end_claimed and self.can_be_complete:
             self.mark()  # the last frame but for `[DONE]`
 
     def _note_ignored_choice(self, choice: dict[str, Any]) -> Iterator[Event]:
         """Another answer than ours, or what stands behind `[DONE]`, which is no claim."""
-        said = parse_object(choice.get("delta")) or parse_object(choice.get("message"))
-        if said.get("content"):
+        message = parse_object(choice.get("delta")) or parse_object(choice.get("message"))
+        if message.get("content"):
             yield from self.note_once(LATE_TEXT_NOTE if self._done else MULTIPLE_ANSWERS_NOTE)
 
     def _update_usage(self, usage: dict[str, Any]) -> None:
@@ -78,21 +80,24 @@ class ChatDecoder(Decoder):
 
     def _decode_message(self, message: dict[str, Any]) -> Iterator[Event]:
         """The whole answer, or a piece of it; what deltas have brought is said already."""
-        wrote = self.wrote and not self._from_message
-        reasoned, refused = self._reasoned and not self._from_message, self.refusal
+        deltas_had_text = self.wrote and not self._from_message
+        deltas_had_reasoning, earlier_refusal = (
+            self._reasoned and not self._from_message,
+            self.refusal,
+        )
         for event in self._decode_delta(message):
-            if not (wrote if isinstance(event, Text) else reasoned):
+            if not (deltas_had_text if isinstance(event, Text) else deltas_had_reasoning):
                 self._from_message = True
                 yield event
-        if refused and not self._from_message:
-            self.refusal = refused
+        if earlier_refusal and not self._from_message:
+            self.refusal = earlier_refusal
 
     def _decode_delta(self, delta: dict[str, Any]) -> Iterator[Event]:
         """What a delta or a message holds."""
         content = delta.get("content")
         # Most deltas hold nothing else.
-        text_alone = isinstance(content, str) and len(delta) == 1 + ("role" in delta)
-        if not text_alone:
+        is_text_only = isinstance(content, str) and len(delta) == 1 + ("role" in delta)
+        if not is_text_only:
             for event in _parse_reasoning(delta):
                 self._reasoned = True
                 yield event
@@ -105,7 +110,7 @@ class ChatDecoder(Decoder):
             for event in parse_content(content):
                 self.wrote = self.wrote or isinstance(event, Text)
                 yield event
-        if not text_alone:
+        if not is_text_only:
             self._record_non_text(delta)
 
     def _record_non_text(self, delta: dict[str, Any]) -> None:
@@ -164,8 +169,8 @@ def parse_content(content: Any) -> Iterator[Event]:
 def _describe_non_text(content: Any) -> str:
     """What the parts of a content are, where one is no text; "" = all are."""
     parts = content if isinstance(content, list) else [content]
-    kinds = " ".join(str(parse_object(part).get("type")) for part in parts)
-    return "an image" if "image" in kinds else "audio" if "audio" in kinds else ""
+    types = " ".join(str(parse_object(part).get("type")) for part in parts)
+    return "an image" if "image" in types else "audio" if "audio" in types else ""
 
 
 def parse_openai_usage(usage: dict[str, Any]) -> Usage:
@@ -175,9 +180,9 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
     """
     prompt = first_count(usage, "prompt_tokens", "input_tokens")
     total = first_count(usage, "total_tokens")
-    given = _find_details(usage, "prompt_tokens_details", "input_tokens_details")
-    written = _find_details(usage, "completion_tokens_details", "output_tokens_details")
-    reasoning = first_count(usage | written, "reasoning_tokens")
+    prompt_details = _find_details(usage, "prompt_tokens_details", "input_tokens_details")
+    completion_details = _find_details(usage, "completion_tokens_details", "output_tokens_details")
+    reasoning = first_count(usage | completion_details, "reasoning_tokens")
     return Usage(
         prompt,
         _add_reasoning_tokens(
@@ -186,7 +191,10 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
         total,
         reasoning,
         first_count(
-            usage | given, "cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"
+            usage | prompt_details,
+            "cached_tokens",
+            "prompt_cache_hit_tokens",
+            "cache_read_input_tokens",
         ),
         cost_usd=parse_dollars(usage.get("cost")),
     )
@@ -194,13 +202,15 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
 
 def _find_details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
     """The details under the first of these names that holds any, without what is null."""
-    found = next((parse_object(usage[name]) for name in names if usage.get(name)), {})
-    return {name: value for name, value in found.items() if value is not None}
+    details = next((parse_object(usage[name]) for name in names if usage.get(name)), {})
+    return {name: value for name, value in details.items() if value is not None}
 
 
 def first_count(usage: dict[str, Any], *names: str) -> int | None:
     """The first of these counts that is one."""
-    return next((one for name in names if (one := parse_count(usage.get(name))) is not None), None)
+    return next(
+        (count for name in names if (count := parse_count(usage.get(name))) is not None), None
+    )
 
 
 def _add_reasoning_tokens(
@@ -209,5 +219,5 @@ def _add_reasoning_tokens(
     """Tokens of the answer, its reasoning among them: some vendors (xAI) count it beside them."""
     if completion is None or not reasoning:
         return completion
-    apart = None not in (prompt, total) and (prompt or 0) + completion + reasoning == total
-    return completion + reasoning if apart or reasoning > completion else completion
+    is_separate = None not in (prompt, total) and (prompt or 0) + completion + reasoning == total
+    return completion + reasoning if is_separate or reasoning > completion else completion

@@ -32,9 +32,9 @@ def with_schema_instruction(
     """
     if vendor.takes_schema:
         return messages
-    written = json.dumps(schema, ensure_ascii=False)
+    schema_text = json.dumps(schema, ensure_ascii=False)
     return with_system_instruction(
-        messages, f"Answer with one JSON document that fits this JSON schema:\n{written}"
+        messages, f"Answer with one JSON document that fits this JSON schema:\n{schema_text}"
     )
 
 
@@ -64,10 +64,12 @@ def is_strict(schema: Any) -> bool:
         return False
     properties = schema.get("properties", {})
     if "properties" in schema or "object" in schema.get("type", ()):  # one word, or a list
-        closed = schema.get("additionalProperties") is False
-        if not closed or set(schema.get("required", ())) != set(properties):
+        is_closed = schema.get("additionalProperties") is False
+        if not is_closed or set(schema.get("required", ())) != set(properties):
             return False
-    inner = [*properties.values(), *schema.get("anyOf", ())]
-    inner += [one for key in ("$defs", "definitions") for one in schema.get(key, {}).values()]
-    inner += [schema["items"]] if "items" in schema else []
-    return all(is_strict(one) for one in inner)
+    subschemas = [*properties.values(), *schema.get("anyOf", ())]
+    subschemas += [
+        subschema for key in ("$defs", "definitions") for subschema in schema.get(key, {}).values()
+    ]
+    subschemas += [schema["items"]] if "items" in schema else []
+    return all(is_strict(subschema) for subschema in subschemas)

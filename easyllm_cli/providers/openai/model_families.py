@@ -63,5 +63,5 @@ def takes_sampling(model: str, effort: str | None) -> bool:
     if family is None:
         return True
     reasons, sampling = family
-    quiet = effort == "off" or (effort is None and not reasons)
-    return sampling == "yes" or (sampling == "off" and quiet)
+    reasoning_is_off = effort == "off" or (effort is None and not reasons)
+    return sampling == "yes" or (sampling == "off" and reasoning_is_off)

@@ -17,21 +17,27 @@ def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[s
     effort = profile.reasoning
     if effort is None and not profile.think:
         return {}
-    wanted = effort != "off"
+    enabled = effort != "off"
     match vendor.reasoning_style:
         case "switch":
-            made: dict[str, Any] = {"thinking": {"type": "enabled" if wanted else "disabled"}}
-            word = {"minimal": "low"}.get(effort or "", effort)  # DeepSeek knows low, high, max
-            return made | ({"reasoning_effort": word} if word and wanted else {})
+            parameters: dict[str, Any] = {
+                "thinking": {"type": "enabled" if enabled else "disabled"}
+            }
+            effort_value = {"minimal": "low"}.get(
+                effort or "", effort
+            )  # DeepSeek knows low, high, max
+            return parameters | (
+                {"reasoning_effort": effort_value} if effort_value and enabled else {}
+            )
         case "template":
-            return {"chat_template_kwargs": {"enable_thinking": wanted}}
+            return {"chat_template_kwargs": {"enable_thinking": enabled}}
         case "enable":
-            return {"enable_thinking": wanted}
+            return {"enable_thinking": enabled}
         case "openai" if effort is None:
             # `--think` alone: families that reason only when asked get a middling effort.
-            quiet = can_reason(model) and takes_sampling(model, None)
-            return {"reasoning_effort": "medium"} if quiet else {}
-    extra = dict(vendor.reasoning_body or {}) if wanted else {}
+            is_off_by_default = can_reason(model) and takes_sampling(model, None)
+            return {"reasoning_effort": "medium"} if is_off_by_default else {}
+    extra = dict(vendor.reasoning_body or {}) if enabled else {}
     return extra if effort is None else extra | reasoning_effort_parameter(effort)
 
 

@@ -49,19 +49,19 @@ class ResponsesProvider(OpenAIProvider):
         }
 
     def request(self, messages: list[Message], stream: bool) -> Request:
-        system = [*takewhile(lambda one: one.role in ("system", "developer"), messages)]
+        system = [*takewhile(lambda message: message.role in ("system", "developer"), messages)]
         body: dict[str, Any] = {
             "model": self.model,
-            "input": [self.message(one) for one in messages[len(system) :]],
+            "input": [self.message(message) for message in messages[len(system) :]],
             "stream": stream,
             "store": False,
         }
         if system:
-            body["instructions"] = "\n\n".join(one.text for one in system)
-        names = self.resolve_parameter_paths()
+            body["instructions"] = "\n\n".join(message.text for message in system)
+        paths = self.resolve_parameter_paths()
         for key, value in self.sampling_with_defaults().items():
-            if key in names:
-                set_json_path(body, names[key], value)
+            if key in paths:
+                set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.is_official_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
@@ -78,14 +78,14 @@ class ResponsesProvider(OpenAIProvider):
 
     def message(self, message: Message) -> dict[str, Any]:
         """One turn as an input item; its `type` is what llama.cpp knows an assistant's by."""
-        kind = "output_text" if message.role == "assistant" else "input_text"
+        text_type = "output_text" if message.role == "assistant" else "input_text"
         parts: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, Image):
                 detail = {"detail": part.detail} if part.detail else {}
                 parts.append({"type": "input_image", "image_url": part.as_url(), **detail})
             else:
-                parts.append({"type": kind, "text": part})
+                parts.append({"type": text_type, "text": part})
         return {"type": "message", "role": message.role, "content": parts}
 
     def message_fields(self) -> Collection[str]:
@@ -93,21 +93,21 @@ class ResponsesProvider(OpenAIProvider):
 
     def reasoning_parameters(self) -> dict[str, Any]:
         effort = self.profile.reasoning
-        made: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         if effort is not None:
-            made["effort"] = OPENAI_EFFORT_VALUES.get(effort, effort)
+            parameters["effort"] = OPENAI_EFFORT_VALUES.get(effort, effort)
         elif self.profile.think and can_reason(self.model) and takes_sampling(self.model, None):
-            made["effort"] = "medium"  # families that reason only when asked
+            parameters["effort"] = "medium"  # families that reason only when asked
         if effort != "off" and (effort or self.profile.think):
-            made["summary"] = "auto"
-        return {"reasoning": made} if made else {}
+            parameters["summary"] = "auto"
+        return {"reasoning": parameters} if parameters else {}
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
         if self.profile.provider == "llamacpp":
             self._context_tokens = self._context_tokens or await self.fetch_context_tokens()
-        names = self.resolve_parameter_paths()
-        unknown = ", ".join(key for key in self.profile.sampling() if key not in names)
+        paths = self.resolve_parameter_paths()
+        unknown = ", ".join(key for key in self.profile.sampling() if key not in paths)
         if unknown and self.profile.strict:
             raise RefusedError(
                 f"OpenAI's Responses has no {unknown}", hint='leave it out, or set api = "chat"'
@@ -123,15 +123,17 @@ class ResponsesProvider(OpenAIProvider):
         llama.cpp calls an answer `completed` that the end of its context cut.
         """
         with suppress(EasyLLMError):
-            listed = {one.id: one.context for one in await self.models()}
-            return listed.get(self.model, next(iter(listed.values()), None))
+            context_by_model = {model.id: model.context for model in await self.models()}
+            return context_by_model.get(self.model, next(iter(context_by_model.values()), None))
         return None
 
     async def add_hint(self, error: EasyLLMError) -> None:
         """As HTTPProvider.explain; where the model is there, it is the path that is not."""
         await super().add_hint(error)
-        vague = isinstance(error, NotFoundError) and error.hint == ERROR_HINTS[NotFoundError]
-        if vague and error.code != "model_not_found":
+        has_generic_hint = (
+            isinstance(error, NotFoundError) and error.hint == ERROR_HINTS[NotFoundError]
+        )
+        if has_generic_hint and error.code != "model_not_found":
             error.hint = self.path_hint
 
     def decoder(self, stream: bool) -> Decoder:

@@ -32,9 +32,9 @@ class DeltaDeduplicator:
         """The next piece of a part."""
         if not delta:
             return ""
-        between = self._separator if self._parts and part not in self._parts else ""
+        separator = self._separator if self._parts and part not in self._parts else ""
         self._parts.setdefault(part, []).append(delta)
-        return between + delta
+        return separator + delta
 
     def add_part(self, part: PartKey, text: str) -> str:
         """The whole of one part."""
@@ -42,17 +42,17 @@ class DeltaDeduplicator:
 
     def add_all(self, texts: Mapping[PartKey, str], item: int | None = None) -> str:
         """All parts of one item, or of the answer (None)."""
-        came = {
-            part: "".join(pieces) for part, pieces in self._parts.items() if item in (None, part[0])
+        received = {
+            part: "".join(deltas) for part, deltas in self._parts.items() if item in (None, part[0])
         }
-        if all(texts.get(part, "").startswith(text) for part, text in came.items()):
+        if all(texts.get(part, "").startswith(text) for part, text in received.items()):
             return "".join([self.add_part(part, text) for part, text in texts.items()])
         # The server numbers its parts one way in the pieces and another way here.
         rest = _remaining_text(
-            self._separator.join(texts.values()), self._separator.join(came.values())
+            self._separator.join(texts.values()), self._separator.join(received.values())
         )
         if rest:
-            self._parts[[*came][-1]].append(rest)
+            self._parts[[*received][-1]].append(rest)
         return rest
 
 
@@ -88,13 +88,13 @@ class ResponsesDecoder(Decoder):
         super().__init__(stream)
         self._max_tokens = max_tokens
         self._context_tokens = context_tokens
-        thoughts = DeltaDeduplicator("\n\n")
+        reasoning = DeltaDeduplicator("\n\n")
         self._deduplicators = {
             "output_text": DeltaDeduplicator(),
             "refusal": DeltaDeduplicator(),
             CODE_INTERPRETER: DeltaDeduplicator(),
-            RAW_REASONING: thoughts,
-            REASONING_SUMMARY: thoughts,
+            RAW_REASONING: reasoning,
+            REASONING_SUMMARY: reasoning,
         }
         self._last_text = ""  # which a code block begins behind
         self._item_indexes: dict[tuple[str, Any], int] = {}
@@ -119,10 +119,10 @@ class ResponsesDecoder(Decoder):
             yield from self._decode_text(str(part.get("type")), step, body | part)
         elif name == "response.output_item" and step in ("added", "done"):
             item = parse_object(body.get("item"))
-            place = self._resolve_item_index(
+            item_index = self._resolve_item_index(
                 body.get("output_index"), item.get("id"), is_new=step == "added"
             )
-            yield from self._decode_item(item, place) if step == "done" else ()
+            yield from self._decode_item(item, item_index) if step == "done" else ()
         elif name == "response" and step in END_STATUSES:
             yield from self._decode_response(parse_object(body.get("response")), step)
         elif body.get("object") == "response":
@@ -134,7 +134,7 @@ class ResponsesDecoder(Decoder):
         text: Any = body.get(field)
         if part_type not in self._deduplicators or not _is_text(text):
             return
-        item = self._resolve_item_index(body.get("output_index"), body.get("item_id"))
+        item_index = self._resolve_item_index(body.get("output_index"), body.get("item_id"))
         index = (
             parse_count(
                 body.get("summary_index" if part_type == REASONING_SUMMARY else "content_index")
@@ -143,21 +143,21 @@ class ResponsesDecoder(Decoder):
         )
         if (
             part_type in (RAW_REASONING, REASONING_SUMMARY)
-            and self._reasoning_source.setdefault(item, part_type) != part_type
+            and self._reasoning_source.setdefault(item_index, part_type) != part_type
         ):
             return  # the same thoughts in other words
-        said = self._deduplicators[part_type]
-        take = said.add_delta if step == "delta" else said.add_part
-        yield from self._events_from_text(part_type, take((item, index), text))
+        deduplicator = self._deduplicators[part_type]
+        add = deduplicator.add_delta if step == "delta" else deduplicator.add_part
+        yield from self._events_from_text(part_type, add((item_index, index), text))
 
     def _decode_item(self, item: dict[str, Any], item_index: int) -> Iterator[Event]:
         """A whole item: what of it has not been said yet."""
         source = self._choose_reasoning_source(item, item_index)
         for part in (source, CODE_INTERPRETER, "output_text", "refusal"):
-            new = self._deduplicators[part].add_all(
+            new_text = self._deduplicators[part].add_all(
                 extract_part_texts(item, item_index, part), item_index
             )
-            yield from self._events_from_text(part, new)
+            yield from self._events_from_text(part, new_text)
         self._record_non_text(item)
         if item.get("encrypted_content") and item_index not in self._reasoning_source:
             yield from self._emit_hidden_reasoning()
@@ -168,26 +168,28 @@ class ResponsesDecoder(Decoder):
         if isinstance(usage, dict):
             self.usage = parse_openai_usage(usage)
         output = response.get("output")
-        items = [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
-        whole: dict[str, dict[PartKey, str]] = {
+        items = (
+            [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+        )
+        texts_by_type: dict[str, dict[PartKey, str]] = {
             RAW_REASONING: {},
             CODE_INTERPRETER: {},
             "output_text": {},
             "refusal": {},
         }
         for index, item in enumerate(items):
-            place = self._resolve_item_index(index, item.get("id"))
-            whole[RAW_REASONING] |= extract_part_texts(
-                item, place, self._choose_reasoning_source(item, place)
+            item_index = self._resolve_item_index(index, item.get("id"))
+            texts_by_type[RAW_REASONING] |= extract_part_texts(
+                item, item_index, self._choose_reasoning_source(item, item_index)
             )
             for part in (CODE_INTERPRETER, "output_text", "refusal"):
-                whole[part] |= extract_part_texts(item, place, part)
+                texts_by_type[part] |= extract_part_texts(item, item_index, part)
             self._record_non_text(item)
-        thought = self.usage is not None and self.usage.reasoning_tokens
-        for part, texts in whole.items():
+        has_reasoning_tokens = self.usage is not None and self.usage.reasoning_tokens
+        for part, texts in texts_by_type.items():
             yield from self._events_from_text(part, self._deduplicators[part].add_all(texts))
             if not self._deduplicators[RAW_REASONING] and (
-                thought or any(map(_is_encrypted, items))
+                has_reasoning_tokens or any(map(_is_encrypted, items))
             ):
                 yield from self._emit_hidden_reasoning()
         self._finish_response(response, end_status)
@@ -265,14 +267,14 @@ class ResponsesDecoder(Decoder):
         llama.cpp sends no places; gateways send the same place for every item, or another id
         with every event, or none at all.
         """
-        names = [one for one in (("id", item_id), ("at", output_index)) if one[1] is not None]
-        for one in () if is_new else names:
-            if one in self._item_indexes:
-                return self._item_indexes[one]
-        if not names:
+        keys = [key for key in (("id", item_id), ("at", output_index)) if key[1] is not None]
+        for key in () if is_new else keys:
+            if key in self._item_indexes:
+                return self._item_indexes[key]
+        if not keys:
             return max(self._newest_item, 0)
         self._newest_item += 1
-        self._item_indexes |= dict.fromkeys(names, self._newest_item)
+        self._item_indexes |= dict.fromkeys(keys, self._newest_item)
         return self._newest_item
 
 
@@ -294,9 +296,13 @@ def format_code_run(item: dict[str, Any]) -> str:
     code, outputs = item.get("code"), item.get("outputs")
     if item.get("type") != "code_interpreter_call" or not _is_text(code):
         return ""
-    logs = [parse_object(one).get("logs") for one in outputs] if isinstance(outputs, list) else []
+    logs = (
+        [parse_object(output).get("logs") for output in outputs]
+        if isinstance(outputs, list)
+        else []
+    )
     return format_code_block(str(code), "python") + "".join(
-        format_code_block(str(one), "text") for one in logs if _is_text(one)
+        format_code_block(str(output), "text") for output in logs if _is_text(output)
     )
 
 
