@@ -129,7 +129,7 @@ def test_what_the_protocol_lacks(easyllm: Easyllm) -> None:
     standin = ResponsesServer()
     shown = ran(easyllm, "chat", "--seed", "1", handler=standin.handle)
     assert (shown.code, shown.out) == (0, b"Hello from gpt-4o: hi\n")
-    assert shown.complaint.startswith("easyllm: seed: not in OpenAI's Responses, left out")
+    assert shown.complaint.startswith("easyllm: seed: not in OpenAI's Responses API, left out")
     strict = ran(easyllm, "chat", "--seed", "1", "--strict", handler=standin.handle)
     assert (strict.code, strict.out) == (4, b"")
     assert "has no seed" in strict.complaint

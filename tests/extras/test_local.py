@@ -126,8 +126,8 @@ def test_pictures_need_the_vision_part(local: Easyllm) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no GGUF"),
-        (b"<html>", "no GGUF"),
+        (b"", "not a GGUF"),
+        (b"<html>", "not a GGUF"),
         (b"GGUF" + bytes(1000), "cannot load"),
         (None, "there is no model file"),
     ],

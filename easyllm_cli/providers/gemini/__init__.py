@@ -1,1 +1,1 @@
-"""Gemini's REST API (generateContent)."""
+"""Adapter and decoder for the Gemini API (generateContent)."""

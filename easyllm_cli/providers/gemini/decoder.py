@@ -1,4 +1,4 @@
-"""Reads Gemini's answers: whole responses, one a frame, thoughts among the parts (WIRE §6b-d)."""
+"""Gemini decoder: turns GenerateContentResponse objects into events, and formats messages."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from ..json_values import parse_count, parse_object
 
 
 class GeminiDecoder(Decoder):
-    """A candidate's finishReason claims the end, or a blocked prompt; there is no [DONE]."""
+    """Decodes responses; in a stream every frame is a complete GenerateContentResponse.
 
-    claims_end_in_every_frame: ClassVar[bool] = True  # some models say STOP in every frame
+    A candidate's finishReason or a blocked prompt claims the end; there is no `[DONE]`.
+    """
+
+    claims_end_in_every_frame: ClassVar[bool] = True  # some models send STOP in every frame
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
-        self._last_text = ""  # which a code block begins behind
+        self._last_text = ""  # the text before a code block
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usageMetadata")
@@ -80,7 +83,7 @@ class GeminiDecoder(Decoder):
         return Text(separator + format_code_block(text, language))
 
     def _decode_non_text_part(self, part: dict[str, Any]) -> Iterator[Event]:
-        """Code that the model ran and its result, as fenced blocks; what is no text is noted."""
+        """Yield executed code and its output as fenced code blocks; record tool calls and media."""
         code = parse_object(part.get("executableCode"))
         result = parse_object(part.get("codeExecutionResult"))
         if isinstance(code.get("code"), str):
@@ -100,10 +103,11 @@ class GeminiDecoder(Decoder):
 
 
 def parse_gemini_usage(usage: dict[str, Any]) -> Usage:
-    """Counts in our terms: candidatesTokenCount excludes thoughts, ours includes them.
+    """Return the token counts of a `usageMetadata` object.
 
-    Where a server's candidates include them already, its total tells. What tools brought into
-    the prompt is counted beside the prompt.
+    Completion tokens are candidatesTokenCount plus thoughtsTokenCount. Some servers already
+    include the thoughts in candidatesTokenCount, which totalTokenCount reveals. Prompt tokens
+    include toolUsePromptTokenCount.
     """
     thoughts = parse_count(usage.get("thoughtsTokenCount"))
     answer = parse_count(usage.get("candidatesTokenCount"))
@@ -125,11 +129,13 @@ def parse_gemini_usage(usage: dict[str, Any]) -> Usage:
 
 
 def can_generate_content(row: dict[str, Any]) -> bool:
+    """Whether a model-list row supports generateContent, or does not list its methods."""
     methods = row.get("supportedGenerationMethods")
     return not isinstance(methods, list) or "generateContent" in methods
 
 
 def model_from_gemini_row(row: dict[str, Any]) -> Model:
+    """Return the Model of a model-list row; the list does not tell whether it takes images."""
     name = str(row.get("name", "")).removeprefix("models/")
     reasons = row.get("thinking")
     return Model(
@@ -141,13 +147,13 @@ def model_from_gemini_row(row: dict[str, Any]) -> Model:
 
 
 def format_part(part: str | Image) -> dict[str, Any]:
-    """One part: text, or a picture inline."""
+    """Format text or an image (inline, base64) as a part."""
     if isinstance(part, str):
         return {"text": part}
     return {"inlineData": {"mimeType": part.media_type, "data": part.base64()}}
 
 
 def format_content(message: Message) -> dict[str, Any]:
-    """One turn; Gemini calls the assistant `model`."""
+    """Format a message as an item of `contents`; Gemini calls the assistant `model`."""
     role = "model" if message.role == "assistant" else "user"
     return {"role": role, "parts": [format_part(part) for part in message.parts]}

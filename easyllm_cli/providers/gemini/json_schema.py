@@ -1,4 +1,4 @@
-"""A JSON schema as Gemini takes it: OpenAPI's subset in `responseSchema`, else as it is."""
+"""Converts a JSON schema to the OpenAPI subset that Gemini takes in `responseSchema`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-# Constraints that the subset knows (Gemini API, "Schema"). Others are left out: they only narrow,
-# and whoever wants the answer checks it against the whole schema.
+# Constraints of the subset (Gemini API reference, "Schema"). Others are left out: the caller checks
+# the answer against the full schema.
 SUPPORTED_CONSTRAINTS = (
     "title", "description", "pattern", "minimum", "maximum", "minItems", "maxItems", "minLength",
     "maxLength", "minProperties", "maxProperties",
 )  # fmt: skip
-# Other formats are refused with 400.
+# Gemini answers 400 to other formats.
 SUPPORTED_FORMATS = {
     "string": ("date-time",), "number": ("float", "double"), "integer": ("int32", "int64"),
 }  # fmt: skip
 
 
 class UnsupportedSchemaError(Exception):
-    """A structure that the subset cannot say: recursion, tuples, maps, anything at all."""
+    """The schema cannot be expressed in the subset: recursion, tuples, maps, or no type."""
 
 
 def generation_config_fields(schema: JsonObject) -> JsonObject:
-    """The fields of generationConfig that ask for this schema.
+    """Return the generationConfig fields for JSON output of this schema.
 
-    What the subset cannot say goes as `responseJsonSchema`, which Gemini 2.5 and later take.
+    A schema outside the subset is sent as `responseJsonSchema`, which Gemini 2.5 and later accept.
     """
     mime = {"responseMimeType": "application/json"}
     try:
@@ -38,10 +38,10 @@ def generation_config_fields(schema: JsonObject) -> JsonObject:
 def to_openapi_subset(
     schema: Any, root: JsonObject, visited_references: tuple[str, ...]
 ) -> JsonObject:
-    """One schema in the subset; `trail`: the references that led to it.
+    """Convert one schema of the document `root`; `visited_references` serve to detect recursion.
 
     Raises:
-        NotInTheSubset: its structure cannot be said.
+        UnsupportedSchemaError: the subset cannot express it.
     """
     node, visited_references = flatten_schema(schema, root, visited_references)
     converted: JsonObject = {key: node[key] for key in SUPPORTED_CONSTRAINTS if key in node}
@@ -78,10 +78,10 @@ def to_openapi_subset(
 
 
 def require_subschema(node: JsonObject, key: str) -> JsonObject:
-    """What an array or an object holds, which the subset must be told.
+    """Return an array's `items` or an object's `properties`, which the subset requires.
 
     Raises:
-        NotInTheSubset: it is not said.
+        UnsupportedSchemaError: it is missing or empty.
     """
     subschema = node.get(key)
     if not isinstance(subschema, dict) or not subschema or "prefixItems" in node:
@@ -92,10 +92,12 @@ def require_subschema(node: JsonObject, key: str) -> JsonObject:
 def flatten_schema(
     schema: Any, root: JsonObject, visited_references: tuple[str, ...]
 ) -> tuple[JsonObject, tuple[str, ...]]:
-    """The schema with `$ref`, `allOf` and `const` written out, and the trail that led there.
+    """Replace `$ref`, `allOf` and `const` by what they mean.
+
+    Returns the schema and the references visited so far.
 
     Raises:
-        NotInTheSubset: it refers to itself or elsewhere, or says nothing.
+        UnsupportedSchemaError: it is empty, recursive, or refers to another document.
     """
     if not isinstance(schema, dict) or not schema:
         raise UnsupportedSchemaError
@@ -117,7 +119,7 @@ def flatten_schema(
 
 
 def merge_schemas(first: JsonObject, second: JsonObject) -> JsonObject:
-    """Two schemas that hold at once; of what both say the second's counts."""
+    """Combine two schemas that both apply; the second wins where keywords conflict."""
     properties = {**first.get("properties", {}), **second.get("properties", {})}
     required = deduplicate([*first.get("required", ()), *second.get("required", ())])
     merged = {**first, **second}
@@ -126,14 +128,15 @@ def merge_schemas(first: JsonObject, second: JsonObject) -> JsonObject:
 
 
 def deduplicate(names: Iterable[str]) -> list[str]:
+    """Remove repeated names and keep the order."""
     return list(dict.fromkeys(names))
 
 
 def resolve_reference(reference: str, root: JsonObject) -> Any:
-    """What a reference inside the document points to (RFC 6901).
+    """Return the target of a `$ref` inside the document (JSON Pointer, RFC 6901).
 
     Raises:
-        NotInTheSubset: it leads elsewhere.
+        UnsupportedSchemaError: it refers to another document.
     """
     if not reference.startswith("#/"):
         raise UnsupportedSchemaError
@@ -145,7 +148,10 @@ def resolve_reference(reference: str, root: JsonObject) -> Any:
 
 
 def extract_choices(node: JsonObject) -> tuple[list[JsonObject], bool]:
-    """What a value may be, apart from null, and whether it may be null; [{}] = the node itself."""
+    """Return the alternatives of a schema without null, and whether null is allowed.
+
+    Removes `anyOf` or `oneOf` from the node. [{}] means that the node has no alternatives.
+    """
     for key in ("anyOf", "oneOf"):
         if key in node:
             branches = node.pop(key)
@@ -159,10 +165,10 @@ def extract_choices(node: JsonObject) -> tuple[list[JsonObject], bool]:
 
 
 def infer_type(node: JsonObject) -> str:
-    """The type, said or seen.
+    """Return the schema's `type`, or infer it from its other keywords.
 
     Raises:
-        NotInTheSubset: neither.
+        UnsupportedSchemaError: it cannot be inferred.
     """
     if isinstance(node.get("type"), str):
         return str(node["type"])

@@ -1,4 +1,4 @@
-"""Google Gemini over REST: generateContent and its server-sent events (WIRE §6)."""
+"""Gemini adapter: generateContent over REST, streamed as server-sent events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .decoder import (
 
 # No GIF: https://ai.google.dev/gemini-api/docs/image-understanding
 GEMINI_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
-# Tokens to think with, for the 2.5 family; -1 = the model decides (WIRE §6a).
+# thinkingBudget in tokens, for models before Gemini 3 (ai.google.dev, "Gemini thinking").
 THINKING_BUDGET_TOKENS = {
     "off": 0,
     "minimal": 512,
@@ -40,12 +40,15 @@ THINKING_BUDGET_TOKENS = {
 }
 THINKING_LEVELS = {"off": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
 MAX_PAGES = 50
-# Fields of the request itself; every other `-o` belongs to generationConfig.
+# Options for the top level of the body; all others go into generationConfig.
 TOP_LEVEL_FIELDS = ("safetySettings", "generationConfig", "tools", "toolConfig", "cachedContent")
 
 
 class GeminiProvider(HTTPProvider):
-    """POST {base}/models/MODEL:streamGenerateContent; the key goes in a header, never the URL."""
+    """Sends POST {base}/models/MODEL:streamGenerateContent or :generateContent.
+
+    The key goes into a header, never into the URL, where it could be logged.
+    """
 
     provider: ClassVar[str] = "gemini"
     sdk: ClassVar[str] = "google"
@@ -64,7 +67,11 @@ class GeminiProvider(HTTPProvider):
 
     @property
     def key(self) -> Secret | None:
-        """As everywhere; with the SDK, none found means application-default credentials."""
+        """The profile's key; None with transport = "sdk" means application-default credentials.
+
+        Raises:
+            AuthError, ConfigError: no key with transport = "http", or its source fails.
+        """
         try:
             key = super().key
         except AuthError:
@@ -72,7 +79,7 @@ class GeminiProvider(HTTPProvider):
                 raise
             key = None
         if key is None and self.profile.transport == "sdk":
-            self.no_key_hint = "check the application-default credentials, or name a key"
+            self.no_key_hint = "check the application-default credentials, or set an API key"
         return key
 
     def headers(self) -> dict[str, str | Secret]:
@@ -100,7 +107,7 @@ class GeminiProvider(HTTPProvider):
         if thinking := self.thinking_config():
             set_json_path(body, self.parameter_paths["reasoning"], thinking)
         if self.profile.schema is not None:
-            from .json_schema import generation_config_fields  # for --schema alone
+            from .json_schema import generation_config_fields  # --schema only
 
             for key, value in generation_config_fields(self.profile.schema).items():
                 set_json_path(body, f"generationConfig.{key}", value)
@@ -113,12 +120,15 @@ class GeminiProvider(HTTPProvider):
         return Request("POST", f"{self.endpoint.url}/models/{name}:{verb}", self.headers(), body)
 
     def thinking_config(self) -> dict[str, Any]:
-        """thinkingConfig: a level from Gemini 3 on, a budget before; {} = the model's default."""
+        """Return thinkingConfig: a level for Gemini 3 and later, a budget in tokens before.
+
+        {} means the model's default. With transport = "sdk" it is always {}.
+        """
         effort = self.profile.reasoning
         if effort is None or self.profile.transport == "sdk":
             wants_thoughts = self.profile.think and self.profile.transport == "http"
             return {"includeThoughts": True} if wants_thoughts else {}
-        # includeThoughts with thinking off is refused with 400 (WIRE §6a).
+        # Gemini answers 400 to includeThoughts with thinking off (haystack#2845).
         config = {} if effort == "off" else {"includeThoughts": True}
         version = re.match(r"gemini-(\d+)", self.model.removeprefix("models/"))
         if version and int(version[1]) < 3:
@@ -134,7 +144,7 @@ class GeminiProvider(HTTPProvider):
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         messages, notes = await super().prepare(messages)
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
-            notes.append('no reasoning through this transport: transport = "http" has it')
+            notes.append('no reasoning through this transport: use transport = "http"')
         if any(message.images for message in messages):
             messages, image_notes = await with_image_bytes(
                 messages, GEMINI_IMAGE_TYPES, self.profile, "Gemini"
@@ -146,13 +156,16 @@ class GeminiProvider(HTTPProvider):
         return model_id == self.model.removeprefix("models/")
 
     async def reasons(self) -> bool | None:
-        """`thinking` is left out where it is false; a server that never says it, says nothing."""
+        """Whether the model list marks the model with `thinking`.
+
+        Gemini omits `thinking` where it is false. None when no model has it.
+        """
         reasoning_by_model = {model.id: model.reasoning for model in await self.models()}
         model_reasons = reasoning_by_model.get(self.model.removeprefix("models/"), True)
         return bool(model_reasons) if any(reasoning_by_model.values()) else None
 
     async def models(self) -> list[Model]:
-        """Every page of the list; only models that answer with text."""
+        """Return the models that support generateContent, from all pages (at most 50)."""
         models: list[Model] = []
         token = ""
         for _ in range(MAX_PAGES):

@@ -1,1 +1,1 @@
-"""Providers reached through the package litellm."""
+"""Adapter for all vendors that the litellm package supports."""

@@ -1,6 +1,6 @@
-"""The litellm package, made quiet: one call, its choice of a key, and its tables.
+"""Wraps the litellm package: completion calls, API key choice and model tables.
 
-This is the one file that names litellm. What it invents is taken out in decoder.py.
+Only this file imports litellm. decoder.py removes the values that litellm makes up.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from ...transport.timeouts import ResponseTimer
 from .decoder import body_from_response, frame_from_chunk, model_from_litellm_row
 from .errors import error_from_litellm
 
-# Read when litellm is imported: no price list, header list or tokenizer is fetched by it.
+# litellm reads these on import; they stop it from downloading prices, header lists and tokenizers.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
 os.environ.setdefault("LITELLM_OFFLINE_MODE", "true")
 
 import litellm
 
-litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" on stdout
+litellm.suppress_debug_info = True  # else it prints "Give Feedback / Get Help" to stdout
 for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
-# For an endpoint without a key: left to itself litellm sends it the vendor's variable.
+# Sent to an endpoint without a key. Otherwise litellm would send it the vendor's key variable.
 PLACEHOLDER_KEY = "no-key"
-# Seconds: litellm's own limit, never reached, since `Patience` has the profile's.
+# litellm's own limit; ResponseTimer applies the profile's timeouts before it is reached.
 LITELLM_TIMEOUT_SECONDS = 6000.0
-# One request a call: retries, fallbacks and what to leave out are ours to decide (DESIGN §5).
+# One request per call: easyllm decides about retries, fallbacks and dropped parameters.
 SINGLE_ATTEMPT_ARGUMENTS = {
     "max_retries": 0,
     "num_retries": 0,
@@ -50,13 +50,15 @@ SINGLE_ATTEMPT_ARGUMENTS = {
 
 
 def build_completion_arguments(request: Request, url: str, key: Secret | None) -> dict[str, Any]:
-    """What `acompletion` is given; secrets are revealed here and nowhere before.
+    """Return the arguments for `litellm.acompletion`, with secrets revealed.
+
+    `url`: the endpoint; "" = the vendor's own.
 
     Raises:
-        ConfigError: an option holds what is no header.
+        ConfigError: a header in an option is invalid.
     """
     arguments = dict(request.body or {})
-    for option in ("extra_headers", "headers"):  # litellm's own, from the profile's `options`
+    for option in ("extra_headers", "headers"):  # arguments of litellm in the profile's `options`
         if isinstance(headers := arguments.get(option), dict):
             arguments[option] = {
                 name: validate_header(name, str(value)) for name, value in headers.items()
@@ -69,11 +71,10 @@ def build_completion_arguments(request: Request, url: str, key: Secret | None) -
     if url:
         arguments["api_base"] = url
         arguments["api_key"] = PLACEHOLDER_KEY
-        if not vendor_for_model(
-            arguments["model"]
-        ):  # a gateway's own name: those speak OpenAI's protocol
+        # An unknown name is a gateway's own; gateways are OpenAI-compatible.
+        if not vendor_for_model(arguments["model"]):
             arguments["model"] = f"openai/{arguments['model']}"
-        # litellm's table does not know what somebody's own server takes: that server decides.
+        # litellm's table does not know what the user's own server accepts, so the server decides.
         arguments["allowed_openai_params"] = [
             name for name in arguments if name == "reasoning_effort"
         ]
@@ -85,11 +86,13 @@ def build_completion_arguments(request: Request, url: str, key: Secret | None) -
 async def request_completion(
     request: Request, stream: bool, timer: ResponseTimer, url: str, key: Secret | None
 ) -> AsyncIterator[ParsedFrame]:
-    """One call of `acompletion`: each chunk, or the whole body, in Chat Completions' shape.
+    """Call `acompletion` once and yield its chunks, or the body, in Chat Completions format.
 
-    `url`: the endpoint; "" = the vendor's own, and litellm reads the vendor's key variable.
+    `url`: the endpoint; "" = the vendor's own. Without `key`, litellm then reads the vendor's key
+    variable.
+
     Raises:
-        EasyLLMError: by its class, whatever litellm or the vendor says.
+        EasyLLMError: converted from any exception of litellm.
     """
     client_cache = litellm.in_memory_llm_clients_cache
     close_with_loop(
@@ -110,15 +113,17 @@ async def request_completion(
         raise
     except Exception as error:
         converted = error_from_litellm(error, url, timer.has_progress)
-        if converted is not None:  # else it ended before its end marker: the decoder says so
+        if converted is not None:  # None: cut before the end marker, which the decoder reports
             raise converted from error
     finally:
         timer.stop()
 
 
 def refuse_cookies(clients: list[Any]) -> None:
-    """Let no later request carry a cookie: litellm makes OpenAI's clients with a jar that takes
-    any, all others with one that takes none."""
+    """Clear and disable the clients' cookie jars, so that no request sends a cookie.
+
+    Of litellm's clients, only those for OpenAI accept cookies.
+    """
     for client in clients:
         jar = getattr(getattr(getattr(client, "_client", None), "cookies", None), "jar", None)
         if jar is not None:
@@ -128,15 +133,16 @@ def refuse_cookies(clients: list[Any]) -> None:
 
 @dataclass(frozen=True)
 class ClientCleanup:
-    """litellm's HTTP clients of one event loop: it keeps them, also when their loop has ended.
+    """Closes litellm's HTTP clients of one event loop, which litellm caches for ever.
 
-    `mark` ends the names that they have in litellm's cache.
+    `cache_key_suffix`: the end of their keys in litellm's cache.
     """
 
     cache_key_suffix: str
     is_closed: ClassVar[bool] = False
 
     async def aclose(self) -> None:
+        """Remove the clients from the cache and close them; errors are ignored."""
         cache = litellm.in_memory_llm_clients_cache
         entries = list(cache.cache_dict.items())
         for name, client in [
@@ -145,14 +151,15 @@ class ClientCleanup:
             if self.cache_key_suffix and entry[0].endswith(self.cache_key_suffix)
         ]:
             cache.delete_cache(name)
-            with suppress(Exception):  # at a loop's end nobody is there to be told
+            with suppress(Exception):  # the event loop is ending; nothing could handle an error
                 await client.close()
 
 
 class RouterShuffle:
-    """litellm's Router: it chooses one of several keys, and never sees any of them.
+    """Lets litellm's Router choose among API keys by index; the Router never sees a key.
 
-    It does not send: its own wrapper of a stream hides whether the stream was cut (SPIKES f).
+    The Router does not send the request, because its stream wrapper hides whether a stream was cut
+    (observed with litellm 1.106.2).
     """
 
     def __init__(self, count: int) -> None:
@@ -167,8 +174,8 @@ class RouterShuffle:
         self._router = litellm.Router(model_list=rows, num_retries=0)
 
     async def choose(self) -> int:
-        """The number of a key, from 0."""
-        # `select` since 1.108; the older name is deprecated there.
+        """Return the index of a key, from 0."""
+        # `select` exists since litellm 1.108 and deprecates the older name.
         has_select = hasattr(litellm.Router, "select")
         choose_deployment = (
             self._router.select if has_select else self._router.async_get_available_deployment
@@ -178,7 +185,7 @@ class RouterShuffle:
 
 
 def vendor_for_model(model: str) -> str:
-    """litellm's word for who serves a model; "" = it knows none."""
+    """Return litellm's name of the vendor that serves a model; "" = unknown."""
     try:
         return str(litellm.get_llm_provider(model)[1])
     except Exception:
@@ -191,14 +198,14 @@ def supports_reasoning(model: str) -> bool:
 
 
 def find_missing_key_variables(model: str) -> list[str]:
-    """The variables that litellm reads for a model and that are not set."""
+    """Return the unset environment variables that litellm needs for a model."""
     return list(litellm.validate_environment(model=model).get("missing_keys") or ())
 
 
 def models_from_table() -> list[Model]:
-    """litellm's own table of chat models: all of those vendors whose keys are set, else all.
+    """Return the chat models in litellm's built-in table, without asking a server.
 
-    No server is asked: it is what litellm knew at its release.
+    Only vendors whose key variables are set are listed; all vendors if no key is set.
     """
     table = litellm.model_cost
     names = litellm.get_valid_models(check_provider_endpoint=False) or sorted(

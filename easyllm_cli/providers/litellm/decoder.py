@@ -1,4 +1,4 @@
-"""Reads what litellm hands over, and takes out what it invents (WIRE §5b)."""
+"""litellm decoder: Chat Completions from litellm objects, without the values litellm makes up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MILLION = 1_000_000
 
 
 class LiteLLMDecoder(ChatDecoder):
-    """Adds reasoning that a vendor keeps to itself, and counts that litellm made up."""
+    """Adds to ChatDecoder: hidden reasoning (`redacted_thinking`) and estimated usage."""
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         for choice in body.get("choices") or ():
@@ -31,11 +31,11 @@ class LiteLLMDecoder(ChatDecoder):
 
 
 def frame_from_chunk(chunk: Any, stream: Any) -> dict[str, Any]:
-    """One chunk of litellm's stream as an object.
+    """Convert a chunk of litellm's stream to a Chat Completions chunk.
 
-    The `finish_reason` that litellm puts at the end of a cut stream goes: the stream knows which
-    one the server sent (undocumented), and so does its `stop` for every word that it
-    does not know. Its counts say whether a server sent any.
+    litellm reports `stop` for a cut stream and for every finish reason that it does not know. The
+    server's reason, from undocumented attributes of the stream, replaces it. Usage that no server
+    sent is marked as estimated.
     """
     frame: dict[str, Any] = chunk.model_dump()
     reason_attributes = ("received_finish_reason", "intermittent_finish_reason")
@@ -56,14 +56,15 @@ def frame_from_chunk(chunk: Any, stream: Any) -> dict[str, Any]:
 
 
 def _choose_finish_reason(litellm_reason: Any, server_reason: Any) -> Any:
-    """litellm's word for the answer's end, or the server's where litellm made a `stop` of it."""
+    """Return litellm's finish reason, or the server's if it is missing or litellm says `stop`."""
     return server_reason if not server_reason or litellm_reason == "stop" else litellm_reason
 
 
 def _correct_usage(summed: dict[str, Any], server_counts: list[dict[str, Any]]) -> dict[str, Any]:
-    """litellm's sum of the counts; `sent` are those that came from the server.
+    """Remove from litellm's summed usage what no server sent.
 
-    Without any the sum is litellm's guess. Details and a cost that no server named are its own.
+    `server_counts`: the usage objects from the server. Without any, the sum is litellm's estimate.
+    Details and cost that the server did not send are set to None.
     """
     if not server_counts:
         return {**summed, "estimated": True, "cost": None, "completion_tokens_details": None}
@@ -75,8 +76,10 @@ def _correct_usage(summed: dict[str, Any], server_counts: list[dict[str, Any]]) 
 
 
 def body_from_response(response: Any) -> dict[str, Any]:
-    """A plain answer as an object, its end in the server's words; counts that are all 0 stand for
-    none."""
+    """Convert litellm's buffered response to a Chat Completions body.
+
+    The server's finish reason replaces litellm's `stop`; usage with a total of 0 becomes None.
+    """
     body: dict[str, Any] = response.model_dump()
     for choice in body.get("choices") or ():
         sent_reason = parse_object(choice.get("provider_specific_fields")).get(
@@ -93,7 +96,7 @@ def body_from_response(response: Any) -> dict[str, Any]:
 
 
 def model_from_litellm_row(name: str, row: dict[str, Any]) -> Model:
-    """A row of litellm's table; its prices are US dollars per token."""
+    """Return the Model of a row in litellm's table; prices become US dollars per million tokens."""
     return Model(
         name,
         parse_count(row.get("max_input_tokens")) or parse_count(row.get("max_tokens")),
@@ -109,4 +112,5 @@ def _bool_or_none(value: Any) -> bool | None:
 
 
 def _price_per_million(price: Any) -> float | None:
+    """Convert US dollars per token to US dollars per million tokens; None = invalid."""
     return round(price * MILLION, 6) if isinstance(price, int | float) and price >= 0 else None

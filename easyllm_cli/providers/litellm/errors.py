@@ -1,7 +1,7 @@
-"""An exception of litellm becomes one of our errors, by what lies under it (WIRE §5g).
+"""Converts litellm's exceptions to EasyLLMError, using the exceptions that caused them.
 
-litellm's own classes tell little: a cut stream and a vendor's error are both "503", a refused
-connection is "500". The exceptions that it raised them from know the status, body and cause.
+litellm's own classes are too coarse: a cut stream and a vendor's error are both status 503, a
+refused connection is 500. Their causes hold the real status, body and network error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...errors import AuthError, ConfigError, EasyLLMError, IncompleteAnswer, Ma
 from ...transport.network_errors import iter_causes, network_error
 from ...transport.response_errors import error_from_body, error_from_response
 
-# litellm's words in front of the vendor's: `litellm.RateLimitError: RateLimitError: XException - `
+# litellm's prefix of a vendor's message: `litellm.RateLimitError: RateLimitError: XException - `
 EXCEPTION_PREFIX = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )*(?:\w+Exception - )?")
 UNKNOWN_VENDOR_MESSAGE = "LLM Provider NOT provided"
 MISSING_KEY_PATTERN = re.compile(
@@ -28,9 +28,9 @@ EARLY_END_MESSAGE = "Stream ended before a finish_reason"
 
 
 def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMError | None:
-    """The error; None for a stream that ended cleanly and too early.
+    """Convert an exception of litellm; None = the stream ended without a finish reason.
 
-    `url`: the endpoint ("" = the vendor's own). `started`: text or reasoning had come.
+    `url`: the endpoint ("" = the vendor's own). `started`: text or reasoning was received before.
     """
     chain = list(iter_causes(error))
     message = EXCEPTION_PREFIX.sub("", str(error))
@@ -38,8 +38,8 @@ def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMErro
         return None
     if UNKNOWN_VENDOR_MESSAGE in message:
         return ConfigError(
-            "litellm does not know whose model this is",
-            hint="write the vendor before it, e.g. openai/gpt-4o or ollama_chat/llama3.2",
+            "litellm does not know which vendor serves this model",
+            hint="put the vendor before it, e.g. openai/gpt-4o or ollama_chat/llama3.2",
         )
     response_parts = next(_find_responses(chain), None)
     if response_parts is not None:
@@ -56,7 +56,7 @@ def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMErro
         isinstance(cause, json.JSONDecodeError) for cause in chain
     ):
         return MalformedAnswer(
-            "the server sent something that is no answer", hint="check the endpoint"
+            "the server sent an empty or invalid answer", hint="check the endpoint"
         )
     status = getattr(error, "status_code", None)
     converted = error_from_body(
@@ -67,9 +67,9 @@ def error_from_litellm(error: Exception, url: str, started: bool) -> EasyLLMErro
 
 
 def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str, str], bytes]]:
-    """Status, headers and body of the servers' real answers, the innermost first.
+    """Yield status, headers and body of the servers' error responses, innermost cause first.
 
-    litellm makes responses up, too: those have no headers.
+    Responses that litellm made up are skipped; they have no headers.
     """
     for cause in reversed(chain):
         response = getattr(cause, "response", None)
@@ -82,13 +82,13 @@ def _find_responses(chain: list[BaseException]) -> Iterator[tuple[int, dict[str,
             continue
         try:
             body = response.content  # type: ignore[union-attr]
-        except Exception:  # not read: the client raised before
+        except Exception:  # the client raised before it read the body
             body = b""
         yield status, headers, body or _body_from_exception(cause)
 
 
 def _body_from_exception(error: BaseException) -> bytes:
-    """The body that an exception carries beside a response whose own is lost."""
+    """Rebuild an error body from an exception whose response has lost its own."""
     body = getattr(error, "body", None)
     if isinstance(body, dict):
         return json.dumps({"error": body}).encode()
@@ -96,19 +96,19 @@ def _body_from_exception(error: BaseException) -> bytes:
 
 
 def _find_stream_error(chain: list[BaseException]) -> dict[str, Any] | None:
-    """The error object that a vendor sent inside a stream."""
+    """Return the error body that a vendor sent inside a stream; None = there is none."""
     bodies = (getattr(cause, "body", None) for cause in reversed(chain))
     return next(({"error": body} for body in bodies if isinstance(body, dict) and body), None)
 
 
 def _is_network_error(chain: list[BaseException]) -> bool:
-    """Whether the HTTP client, or the system under it, failed (aiohttp lies under httpx here)."""
+    """Whether the HTTP client or the system failed (litellm uses aiohttp below httpx)."""
     names = {base.__name__ for cause in chain for base in type(cause).__mro__}
     return bool(names & {"TransportError", "ClientError", "OSError", "APITimeoutError"})
 
 
 def _request_url(chain: list[BaseException]) -> str:
-    """Where the request went, from the HTTP client's own exception."""
+    """Return the request's URL from an httpx exception in the chain; "" = there is none."""
     for cause in reversed(chain):
         if type(cause).__module__.partition(".")[0] == "httpx":
             request = getattr(cause, "_request", None)

@@ -1,4 +1,4 @@
-"""Several keys for one vendor: the order in which they are tried, and which one rests."""
+"""Rotation of several API keys for one vendor, and the headers and keys from the environment."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from ...secret import Secret
 from ..headers import account_headers
 from .client import RouterShuffle
 
-KEY_COOLDOWN_SECONDS = 60.0  # seconds that a failed key comes last, unless the server says how long
+KEY_COOLDOWN_SECONDS = 60.0  # how long a failed key comes last, without a server's retry_after
 
 
 class KeyRotation:
-    """Whose turn it is among a model's keys; holds no key: a number names one, from 0."""
+    """Order in which API keys are tried; keys are indices from 0, never the secrets."""
 
     def __init__(self) -> None:
         self._shuffle: RouterShuffle | None = None
         self._cooldown_until: dict[int, float] = {}
 
     async def order(self, count: int) -> list[int]:
-        """Every number once ([0] where there is no key): first the one that litellm's Router
-        chooses, last those whose key failed a short while ago."""
+        """Return every index from 0 to `count` - 1 once; [0] for no key.
+
+        The key that litellm's Router chooses is first; keys that failed recently are last.
+        """
         if count < 2:
             return [0]
         self._shuffle = self._shuffle or RouterShuffle(count)
@@ -36,7 +38,10 @@ class KeyRotation:
         )
 
     def report_failure(self, key_index: int, error: EasyLLMError) -> bool:
-        """Whether the error is about the key and not about the server; such a key rests."""
+        """Put a key on cooldown if the error is about the key; return whether it is.
+
+        A BusyError with a status other than 429 is about the server.
+        """
         if isinstance(error, BusyError) and error.status != 429:
             return False
         self._cooldown_until[key_index] = time.monotonic() + (
@@ -46,20 +51,23 @@ class KeyRotation:
 
 
 def keys_from_environment() -> list[Secret]:
-    """What the environment holds that looks like a key: litellm reads a vendor's by itself, and
-    while a Secret of it lives it is cut out of every text."""
+    """Return the values of environment variables that look like keys, for redaction.
+
+    litellm reads the vendors' variables itself. A value is redacted while its Secret exists.
+    """
     key_names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
     return [Secret(value) for name, value in os.environ.items() if key_names.search(name) and value]
 
 
 def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secret]:
-    """The profile's organization and project; at an endpoint also empty headers for what the
-    openai package would fill from variables meant for OpenAI (WIRE §1h, trap 25).
+    """Return the profile's organization and project headers.
 
-    Spelled as there: a header in other capitals would stand beside it.
+    The openai package also sends OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS to
+    any base URL (observed). With an endpoint, empty headers override these. Their case must match
+    the package's, or both headers are sent.
 
     Raises:
-        ConfigError: one of the profile's holds characters that no header can.
+        ConfigError: a value of the profile contains characters that are invalid in a header.
     """
     headers: dict[str, str | Secret] = {}
     if endpoint.url:

@@ -1,4 +1,4 @@
-"""LiteLLM: every vendor that the litellm package reaches, through its `acompletion` (WIRE §5)."""
+"""LiteLLM adapter: sends Chat Completions requests to any vendor through the litellm package."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from .client import (
 from .decoder import LiteLLMDecoder
 from .key_rotation import KeyRotation, keys_from_environment, openai_headers
 
-# What a stranger's config dict may put into `options`: fields of the request itself. Options are
-# arguments of litellm's call, and others name addresses, files, keys of this machine and more.
+# The `options` that an untrusted config dict may set: fields of the request body. Options become
+# arguments of `acompletion`, and other arguments set endpoints, files and keys.
 ALLOWED_UNTRUSTED_OPTIONS = (
     "audio", "extra_body", "extra_headers", "frequency_penalty", "function_call", "functions",
     "logit_bias", "logprobs", "max_completion_tokens", "metadata", "min_p", "modalities", "n",
@@ -43,7 +43,7 @@ ALLOWED_UNTRUSTED_OPTIONS = (
     "safety_settings", "service_tier", "stop", "store", "stream", "stream_options", "thinking",
     "tool_choice", "tools", "top_k", "top_logprobs", "user", "verbosity", "web_search_options",
 )  # fmt: skip
-# litellm's words for vendors whose kinds of images are known, and their hosts.
+# Hosts by litellm's vendor name, for vendors with a known list of image types.
 VENDOR_HOSTS = {
     "openai": "api.openai.com", "openrouter": "openrouter.ai", "anthropic": "api.anthropic.com",
     "mistral": "api.mistral.ai", "moonshot": "api.moonshot.ai", "xai": "api.x.ai",
@@ -52,10 +52,10 @@ VENDOR_HOSTS = {
 
 
 class LiteLLMProvider(OpenAIProvider):
-    """The body of Chat Completions, sent by litellm to whom the model's name says."""
+    """Sends Chat Completions requests through litellm; the model's name selects the vendor."""
 
     provider: ClassVar[str] = "litellm"
-    sdk: ClassVar[str] = ""  # it has its own way to send
+    sdk: ClassVar[str] = ""  # `read_frames` sends the requests
     models_note: ClassVar[str] = "from litellm's own table: no server was asked"
 
     ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
@@ -68,17 +68,19 @@ class LiteLLMProvider(OpenAIProvider):
             refuse_untrusted_options(self.profile.options or {})
         for key, variable in (("ca_bundle", "SSL_CERT_FILE"), ("proxy", "HTTPS_PROXY")):
             if getattr(self.profile, key):
-                raise ConfigError(f"{key} is not for litellm", code=key, hint=f"set {variable}")
+                raise ConfigError(
+                    f"{key} does not work with litellm", code=key, hint=f"set {variable}"
+                )
         models = dict.fromkeys([self.model, *(self.profile.fallback_models or ())])
         self.fallback_providers = [
             self._make_fallback(model) for model in models if model != self.model
         ]
         self._key_rotation = KeyRotation()
-        # Held, not read: redaction knows a Secret for as long as somebody holds it.
+        # Never read: redaction knows a Secret only while a reference to it exists.
         self._environment_keys = keys_from_environment()
 
     def _make_fallback(self, model: str) -> LiteLLMProvider:
-        """Asks another model; the profile's key goes along to the same vendor or endpoint only."""
+        """Create a fallback's provider; it gets the key only for the same vendor or endpoint."""
         fallback_profile = replace(self.profile, model=model, fallback_models=None)
         if not self.endpoint.url and vendor_for_model(model) != vendor_for_model(self.model):
             keyless: dict[str, Any] = dict.fromkeys(KEY_SOURCES)
@@ -86,9 +88,10 @@ class LiteLLMProvider(OpenAIProvider):
         return LiteLLMProvider(fallback_profile)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """One attempt; `fallback_models` are asked in turn while nothing of an answer has come.
+        """Make one attempt; try `fallback_models` in order until text or reasoning is received.
 
-        By us: litellm's own fallbacks follow any error, a refused key too, and lose it.
+        Fallbacks follow only exit codes 5, 6 and 7. litellm's own fallbacks are not used: they
+        follow any error, even a refused key, and lose the original error.
         """
         providers = [self, *(provider.per_answer_copy() for provider in self.fallback_providers)]
         for provider, next_provider in zip(providers, [*providers[1:], None], strict=True):
@@ -101,21 +104,22 @@ class LiteLLMProvider(OpenAIProvider):
                         yield event
                 return
             except EasyLLMError as error:
-                if (
-                    has_output or next_provider is None or error.exit_code not in (5, 6, 7)
-                ):  # DESIGN §5
+                if has_output or next_provider is None or error.exit_code not in (5, 6, 7):
                     raise
                 reason = error.what
             yield Note(f"{provider.model}: {reason}; asking {next_provider.model}")
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        """As HTTPProvider.prepare: litellm's table is no list of installed models.
+        """Check the images; the model must be named, as in HTTPProvider.prepare.
+
+        Unlike OpenAIProvider.prepare, no model is taken from the model list, because litellm's
+        table lists no installed models.
 
         Raises:
-            UsageError: an image of a kind that the vendor behind the model does not take.
+            UsageError: the model's vendor does not accept an image's type.
         """
         if any(message.images for message in messages):
-            from ..image_inputs import refuse_unsupported_images  # for pictures alone
+            from ..image_inputs import refuse_unsupported_images  # images only
 
             host = (
                 VENDOR_HOSTS.get(vendor_for_model(self.model), "") if not self.endpoint.url else ""
@@ -125,11 +129,11 @@ class LiteLLMProvider(OpenAIProvider):
         return await HTTPProvider.prepare(self, messages)
 
     def headers(self) -> dict[str, str | Secret]:
-        """The profile's own headers; the key goes as an argument of the call."""
+        """Return the profile's headers; the key is passed as an argument of the call."""
         return {**openai_headers(self.profile, self.endpoint), **self.extra_headers()}
 
     def reasoning_parameters(self) -> dict[str, Any]:
-        """litellm translates `reasoning_effort` for each vendor."""
+        """Return `reasoning_effort`, which litellm translates for each vendor."""
         if self.profile.reasoning:
             return reasoning_effort_parameter(self.profile.reasoning)
         return (
@@ -142,7 +146,7 @@ class LiteLLMProvider(OpenAIProvider):
         return LiteLLMDecoder(stream)
 
     def has_inline_reasoning(self) -> bool:
-        """Vendors have their reasoning separated by litellm; what an endpoint does is unknown."""
+        """Whether text may contain reasoning; litellm separates it, except at custom endpoints."""
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
         return bool(self.endpoint.url) and (
             wants_reasoning or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
@@ -150,7 +154,7 @@ class LiteLLMProvider(OpenAIProvider):
 
     @cached_property
     def all_keys(self) -> list[Secret]:
-        """The keys for this endpoint; more than one are balanced. Raises as `keys_for`."""
+        """The keys for this endpoint, used in rotation. Raises as `resolve_api_keys`."""
         return resolve_api_keys(self.profile, self.endpoint)
 
     @property
@@ -159,18 +163,22 @@ class LiteLLMProvider(OpenAIProvider):
         return next(iter(self.all_keys), None)
 
     def per_answer_copy(self) -> Self:
+        """Copy the provider for one answer, which looks its keys up again."""
         provider = super().per_answer_copy()
         provider.__dict__.pop("all_keys", None)
         return provider
 
     @property
     def where(self) -> str:
-        return super().where.removesuffix(", ")  # where there is no endpoint
+        return super().where.removesuffix(", ")  # without an endpoint
 
     async def read_frames(
         self, request: Request, stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[ParsedFrame | Note]:
-        """The answer's chunks; a key that is refused or over its limit gives way to the next."""
+        """Yield the answer's chunks; after a refused or rate-limited key, try the next key.
+
+        A key is never changed after the first text or reasoning.
+        """
         keys = self.all_keys
         key_order = await self._key_rotation.order(len(keys))
         while True:
@@ -193,25 +201,29 @@ class LiteLLMProvider(OpenAIProvider):
             yield Note(f"key {key_index + 1} of {len(keys)}: {reason}; trying another")
 
     async def models(self) -> list[Model]:
+        """Return the chat models in litellm's built-in table; no server is asked."""
         return models_from_table()
 
     async def add_hint(self, error: EasyLLMError) -> None:
-        """Whose key was refused, or which variable litellm misses."""
+        """Add where a refused key came from, or which key variables are not set."""
         await super().add_hint(error)
         if isinstance(error, AuthError) and not self.endpoint.url:
             missing = " and ".join(find_missing_key_variables(self.model))
             source = (
-                find_key_source(self.profile, self.endpoint) or "litellm's variable for the vendor"
+                find_key_source(self.profile, self.endpoint)
+                or "the vendor's key variable, which litellm reads"
             )
             error.hint = f"set {missing}" if missing else f"check {source}"
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
-        """Raises UsageError: litellm makes the request itself."""
-        raise UsageError("--dry-run cannot show what litellm sends", hint="use -v to see whom")
+        """Raise UsageError: litellm builds the request itself."""
+        raise UsageError(
+            "--dry-run cannot show what litellm sends", hint="use -v to see which model is asked"
+        )
 
 
 def refuse_untrusted_options(options: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an option that is an argument of litellm's and no request's field."""
+    """Raise ConfigError for an option that is an argument of litellm, not a request field."""
     for name in options:
         if name not in ALLOWED_UNTRUSTED_OPTIONS:
             raise trusted_only_error(f"litellm's {name}", "options")

@@ -1,1 +1,1 @@
-"""Models that run inside this program (llama.cpp, GGUF files)."""
+"""Adapter for GGUF models that run inside this process with llama.cpp."""

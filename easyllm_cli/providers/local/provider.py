@@ -1,4 +1,4 @@
-"""The embedded model: a GGUF file that answers inside this process (extra: local)."""
+"""Local adapter: runs a GGUF model inside this process (extra `local`)."""
 
 from __future__ import annotations
 
@@ -34,16 +34,18 @@ from .model_files import DEMO_MODEL, installed_models, is_model_path, model_path
 if TYPE_CHECKING:
     from .engine import Engine
 
-DEFAULT_CONTEXT_TOKENS = 4096  # where num_ctx is not set: 92 MB of memory for the demo model
+DEFAULT_CONTEXT_TOKENS = 4096  # without num_ctx; takes 92 MB of memory for the demo model
 DEMO_MODEL_NOTE = (
     f"{DEMO_MODEL} is a small demo model, run by this process: do not rely on what it says"
 )
 
 
 class LocalProvider(OpenAIProvider):
-    """The engine's own Chat Completions on 127.0.0.1, so that frames, time limits and cuts are
-    looked at as for every other server. `model`: a GGUF file, a name in the models folder, or
-    none for the demo model; `mmproj`: its vision part; `num_ctx`: the context in tokens.
+    """Sends Chat Completions requests to the engine's HTTP server on 127.0.0.1.
+
+    Frames, timeouts and cut streams are thus handled as for every other server. Settings: `model`
+    is a GGUF file, a name in the models folder, or none for the demo model; `mmproj` is its vision
+    part; `num_ctx` is the context size in tokens (default 4096).
     """
 
     provider: ClassVar[str] = "local"
@@ -58,25 +60,21 @@ class LocalProvider(OpenAIProvider):
         parsed = Profile.from_config(profile, trust_configs)
         if parsed.untrusted and is_model_path(parsed.model or ""):
             raise trusted_only_error("a model's path", "model")
-        placeholder_url = VENDORS[
-            "local"
-        ].base_url  # in the profile of a provider that is made again
+        placeholder_url = VENDORS["local"].base_url  # set in the profile of an existing provider
         if parsed.endpoint not in (None, placeholder_url):
             raise ConfigError(
-                "the embedded model has no endpoint",
-                hint='leave it out, or set provider = "llamacpp" for a server of your own',
+                "the embedded model takes no endpoint",
+                hint='leave it out, or set provider = "llamacpp" to use your own server',
             )
         super().__init__(replace(parsed, endpoint=placeholder_url, transport="http"))
         self.model_path = model_path(self.model)
         self.model = self.model_path.stem
-        self._engines = LoopBoundClient(
-            self._start_engine
-        )  # one, kept by all answers of an event loop
+        self._engines = LoopBoundClient(self._start_engine)  # one engine per event loop
         self._demo_noted = False
 
     @cached_property
     def transport(self) -> Transport:
-        """The way to this process: the profile's proxy and authorities are for pictures."""
+        """The transport to the engine; the profile's proxy and ca_bundle are only for images."""
         direct_profile = replace(self.profile, proxy=None, ca_bundle=None)
         return transport_for(direct_profile, self.endpoint, self.sdk)
 
@@ -89,11 +87,12 @@ class LocalProvider(OpenAIProvider):
         )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        """Starts the engine at the first question.
+        """Load images, and start the engine if it does not run yet.
 
         Raises:
-            UsageError: there is nothing to answer: the engine would write without end.
-            RefusedError: there is a picture and no vision part. ConfigError: it cannot start.
+            UsageError: all messages are empty; the engine would generate text without end.
+            RefusedError: there is an image and no vision part.
+            ConfigError: the engine cannot start.
         """
         if not any(
             message.text.strip() or message.images
@@ -117,11 +116,11 @@ class LocalProvider(OpenAIProvider):
             if self.model_path == model_path(DEMO_MODEL) and not self._demo_noted
             else []
         )
-        self._demo_noted = True  # on the copy for one answer: its retries need not say it again
+        self._demo_noted = True  # set on the per-answer copy: retries do not repeat the note
         return messages, notes
 
     def _start_engine(self) -> Engine:
-        """A loaded engine.
+        """Load the model and start its engine.
 
         Raises:
             ConfigError: the extra is not installed, or the files cannot be loaded.
@@ -143,7 +142,7 @@ class LocalProvider(OpenAIProvider):
         )
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """As every server's; an answer that is left before its end leaves the engine busy."""
+        """Make one attempt and count it in `active_answers`; an abandoned answer stays counted."""
         engine: Engine | None = None
         events: Any = super().events(messages, stream)
         async with aclosing(events):
@@ -156,13 +155,14 @@ class LocalProvider(OpenAIProvider):
                 yield event
 
     async def no_vision_error(self) -> RefusedError:
+        """Return the error for an image without a vision part."""
         return RefusedError(
             f"the model {self.model} takes no images",
-            hint='a GGUF that sees has a vision part: mmproj = "/path/mmproj.gguf"',
+            hint='a vision model needs its vision part: mmproj = "/path/mmproj.gguf"',
         )
 
     async def models(self) -> list[Model]:
-        """The files in the models folder, and the profile's own; nothing is loaded for it.
+        """List the models in the models folder and the profile's own, without loading them.
 
         Raises:
             ConfigError: there is none.
@@ -175,6 +175,7 @@ class LocalProvider(OpenAIProvider):
         return [Model(name) for name in names]
 
     async def add_hint(self, error: EasyLLMError) -> None:
+        """Suggest a larger num_ctx when the prompt or the answer does not fit the context."""
         if isinstance(error, TooLargeError):
             size = self.profile.num_ctx or DEFAULT_CONTEXT_TOKENS
             error.hint = f"shorten the prompt, or raise num_ctx (now {size}) in the profile"

@@ -1,1 +1,1 @@
-"""OpenAI's protocols: Chat Completions and Responses."""
+"""Adapters and decoders for OpenAI's Chat Completions and Responses APIs."""

@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions, as OpenAI and everybody compatible speaks it (WIRE §1, §2)."""
+"""Chat Completions adapter for OpenAI and every OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .reasoning_params import reasoning_parameters
 
 
 class SupportsClient(HTTPProvider):
-    """Speaks OpenAI's protocol, over our own HTTP or through `openai`'s client."""
+    """Base class for adapters that also accept the caller's client of the `openai` package."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class SupportsClient(HTTPProvider):
         *,
         trust_configs: bool = False,
     ) -> None:
-        """`client`: an AsyncOpenAI or AsyncAzureOpenAI of yours, whose address, key, headers and
-        connections are used instead of the profile's. It stays yours: we never close it.
+        """Create the provider.
+
+        `client`: the caller's AsyncOpenAI or AsyncAzureOpenAI. Its base URL, key, headers and
+        connections replace the profile's. The provider never closes it.
 
         Raises:
-            ConfigError: it is something else.
+            ConfigError: the profile is invalid, or `client` is of another type.
         """
         self.has_user_client = client is not None
         if client is None:
@@ -53,16 +55,19 @@ class SupportsClient(HTTPProvider):
                 transport="sdk", endpoint=address or None
             )
         )
-        self.no_key_hint = "check the key of the client that was handed in"
+        self.no_key_hint = "check the key of the client that you passed"
         self.transport = transport_for(self.profile, self.endpoint, self.sdk, client)
 
     @property
     def key(self) -> Secret | None:
-        """As everywhere; a client that was handed in has its own."""
+        """The profile's key; None for a caller's client, which has its own."""
         return None if self.has_user_client else super().key
 
     def body_options(self) -> dict[str, Any]:
-        """The profile's `options` for the body; Azure's API version goes into the URL."""
+        """Return the profile's `options` that belong in the body.
+
+        With transport = "sdk", `api_version` is left out: Azure takes it in the URL.
+        """
         options = self.profile.options or {}
         if self.profile.transport == "http":
             return options
@@ -70,7 +75,7 @@ class SupportsClient(HTTPProvider):
 
 
 class OpenAIProvider(SupportsClient):
-    """POST {base}/chat/completions; vendors differ by their row in vendors.py."""
+    """Sends POST {base}/chat/completions; vendors.py lists how vendors differ."""
 
     provider: ClassVar[str] = "openai"
     sdk: ClassVar[str] = "openai"
@@ -78,13 +83,16 @@ class OpenAIProvider(SupportsClient):
 
     @property
     def path_hint(self) -> str:
-        """Never to add a version that the endpoint has."""
+        """The hint for a wrong path; suggests /v1 only when the endpoint has no version."""
         has_version = re.search(r"/v\d+\w*$", self.endpoint.url) is not None
         return "check the endpoint" + ": does it need /v1 at its end?" * (not has_version)
 
     @property
     def is_official_host(self) -> bool:
-        """Whether this is the vendor's own host, so that its row and families apply."""
+        """Whether the endpoint is the vendor's own host.
+
+        The vendor's model families and parameter names are certain only there.
+        """
         return self.endpoint.host in self.vendor.hosts
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
@@ -107,7 +115,7 @@ class OpenAIProvider(SupportsClient):
             set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.profile.schema is not None:
-            from .json_schema import response_format, with_schema_instruction  # for --schema alone
+            from .json_schema import response_format, with_schema_instruction  # --schema only
 
             messages = with_schema_instruction(messages, self.profile.schema, self.vendor)
             body["response_format"] = response_format(self.profile.schema, self.vendor)
@@ -116,7 +124,7 @@ class OpenAIProvider(SupportsClient):
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 
     def supported_defaults(self) -> dict[str, Any]:
-        """The spec's defaults, left out for families known to refuse them."""
+        """Return the default sampling settings that the model's family is not known to refuse."""
         defaults = self.profile.defaults()
         if self.vendor.reasoning_style == "openai" and not takes_sampling(
             self.model, self.profile.reasoning
@@ -125,23 +133,26 @@ class OpenAIProvider(SupportsClient):
         return defaults
 
     def message(self, message: Message) -> dict[str, Any]:
-        """One message; text alone stays a string, which every server takes."""
+        """Format one message as an object of `messages`.
+
+        A message with only text keeps its content as a string, which every server accepts.
+        """
         if not any(isinstance(part, Image | CachedText) for part in message.parts):
             return {"role": message.role, "content": message.text, **message.fields}
-        # Text first: OpenRouter asks for it (WIRE §4e), and no server minds.
+        # Text first: OpenRouter's guide to images asks for it, and other servers accept it.
         parts = sorted(
             map(format_content_part, message.parts), key=lambda part: part["type"] != "text"
         )
         return {"role": message.role, "content": parts, **message.fields}
 
     def message_fields(self) -> Collection[str]:
-        """OpenAI's own host knows fewer than those who speak its protocol elsewhere."""
+        """The message fields that are sent; OpenAI's own host accepts fewer than other servers."""
         if self.profile.provider == "openai" and self.is_official_host:
             return ("name", "refusal", "detail")
         return (*MESSAGE_FIELDS, "detail")
 
     def reasoning_parameters(self) -> dict[str, Any]:
-        """How this vendor is asked to reason; {} = its own default."""
+        """Return the body fields that control reasoning; {} = the server's default."""
         return reasoning_parameters(self.profile, self.vendor, self.model)
 
     def framing(self) -> Framing:
@@ -154,7 +165,11 @@ class OpenAIProvider(SupportsClient):
         return {**super().headers(), **account_headers(self.profile)}
 
     def has_inline_reasoning(self) -> bool:
-        """Where the protocol may not separate reasoning, under --think or for known models."""
+        """Whether the text may contain reasoning in `<think>` tags.
+
+        True where the server may not separate reasoning, and reasoning was requested or the
+        model is known to write a lone closing tag.
+        """
         separates = self.vendor.separates_reasoning and self.is_official_host
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
         return not separates and (
@@ -170,7 +185,7 @@ class OpenAIProvider(SupportsClient):
             if len(model_ids) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
         if any(message.images for message in messages):
-            from ..image_inputs import refuse_unsupported_images  # for pictures alone
+            from ..image_inputs import refuse_unsupported_images  # images only
 
             refuse_unsupported_images(
                 messages, self.endpoint, self.profile.provider or "", self.model
@@ -181,14 +196,17 @@ class OpenAIProvider(SupportsClient):
         return prepared, notes + more_notes
 
     async def no_vision_error(self) -> RefusedError:
-        """The error for a model that is known to be blind."""
+        """Return the error for a model that takes no images."""
         return RefusedError(
             f"the model {self.model} takes no images",
             hint="start the server with a vision model (llama.cpp: --mmproj FILE)",
         )
 
     async def lacks_vision(self) -> bool:
-        """llama.cpp says in /props whether its model sees; nobody else is asked."""
+        """Whether llama.cpp reports in GET /props that its model takes no images.
+
+        False for other providers, which are not asked, and when the request fails.
+        """
         if self.profile.provider != "llamacpp":
             return False
         try:
@@ -204,7 +222,7 @@ class OpenAIProvider(SupportsClient):
 
 
 def format_content_part(part: str | Image) -> dict[str, Any]:
-    """One part of a message as Chat Completions writes it."""
+    """Format text or an image as a content part of Chat Completions."""
     if isinstance(part, str):
         formatted: dict[str, Any] = {"type": "text", "text": part}
         cache_control = part.cache_control if isinstance(part, CachedText) else None

@@ -1,4 +1,4 @@
-"""Reads Chat Completions' answers: chunks of a stream and whole bodies (WIRE §1b, §2, §4)."""
+"""Chat Completions decoder: turns stream chunks and buffered bodies into events."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from ..decoder import MULTIPLE_ANSWERS_NOTE, Decoder
 from ..finish_reasons import is_finish_reason
 from ..json_values import parse_count, parse_dollars, parse_object
 
-# Gateways mirror one in another, so the first that says something is taken, never two (trap 7).
+# Gateways send the same reasoning in several fields, so only the first that is not empty is read.
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-REASONING_PART_TYPES = ("thinking", "reasoning")  # types of a part of the content
+REASONING_PART_TYPES = ("thinking", "reasoning")  # `type` of a content part
 LATE_TEXT_NOTE = "the server sent more text after the answer's end: left out"
 
 
 class ChatDecoder(Decoder):
-    """`choices[0].delta` or `.message`; a finish_reason claims the end, `[DONE]` is the end."""
+    """Decodes `choices[].delta` and `choices[].message`.
+
+    A finish_reason claims the end of the answer; `[DONE]` is the end marker.
+    """
 
     def __init__(self, stream: bool) -> None:
         super().__init__(stream)
         self._done = False
         self._reasoned = False
-        self._from_message = False  # the text so far came in `message`, not in deltas
+        self._from_message = False  # the text so far came in `message`, not in `delta`
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event == "[DONE]":
@@ -48,16 +51,16 @@ class ChatDecoder(Decoder):
                         else self._note_ignored_choice(choice)
                     )
         elif usage and self.end_claimed and self.can_be_complete:
-            self.mark()  # the last frame but for `[DONE]`
+            self.mark()  # usage is the last frame before `[DONE]`
 
     def _note_ignored_choice(self, choice: dict[str, Any]) -> Iterator[Event]:
-        """Another answer than ours, or what stands behind `[DONE]`, which is no claim."""
+        """Note text of another choice, or text after `[DONE]`; neither is part of the answer."""
         message = parse_object(choice.get("delta")) or parse_object(choice.get("message"))
         if message.get("content"):
             yield from self.note_once(LATE_TEXT_NOTE if self._done else MULTIPLE_ANSWERS_NOTE)
 
     def _update_usage(self, usage: dict[str, Any]) -> None:
-        """Take counts in, but none that say nothing."""
+        """Store token counts; an empty object does not replace earlier counts."""
         counts = parse_openai_usage(usage)
         if self.usage is None or counts != Usage():
             self.usage = counts
@@ -76,10 +79,10 @@ class ChatDecoder(Decoder):
         if reason and is_finish_reason(reason):
             self.finished(reason)
         elif self.is_whole_body and isinstance(message, dict):
-            self.end_claimed = True  # a whole body that could be parsed was not cut
+            self.end_claimed = True  # a buffered body that parses was not cut
 
     def _decode_message(self, message: dict[str, Any]) -> Iterator[Event]:
-        """The whole answer, or a piece of it; what deltas have brought is said already."""
+        """Decode a `message`; text, reasoning and refusal that deltas already sent are dropped."""
         deltas_had_text = self.wrote and not self._from_message
         deltas_had_reasoning, earlier_refusal = (
             self._reasoned and not self._from_message,
@@ -93,9 +96,9 @@ class ChatDecoder(Decoder):
             self.refusal = earlier_refusal
 
     def _decode_delta(self, delta: dict[str, Any]) -> Iterator[Event]:
-        """What a delta or a message holds."""
+        """Decode the content, reasoning and other fields of a `delta` or `message`."""
         content = delta.get("content")
-        # Most deltas hold nothing else.
+        # Fast path: most deltas hold only text.
         is_text_only = isinstance(content, str) and len(delta) == 1 + ("role" in delta)
         if not is_text_only:
             for event in _parse_reasoning(delta):
@@ -114,7 +117,11 @@ class ChatDecoder(Decoder):
             self._record_non_text(delta)
 
     def _record_non_text(self, delta: dict[str, Any]) -> None:
-        """What is neither text nor reasoning: a refusal, calls of tools, images, sound, errors."""
+        """Record a refusal, tool calls, images and audio.
+
+        Raises:
+            EasyLLMError: the delta holds an error object.
+        """
         refusal = delta.get("refusal")
         if isinstance(refusal, str):
             self.add_refusal(refusal)
@@ -129,7 +136,10 @@ class ChatDecoder(Decoder):
 
 
 def _parse_reasoning(delta: dict[str, Any]) -> Iterator[Event]:
-    """The reasoning of one delta, whichever field holds it."""
+    """Yield the reasoning of one delta.
+
+    The plain fields come first; `reasoning_details` (OpenRouter) repeats their text.
+    """
     for field in REASONING_FIELDS:
         text = delta.get(field)
         if isinstance(text, str) and text:
@@ -147,7 +157,10 @@ def _parse_reasoning(delta: dict[str, Any]) -> Iterator[Event]:
 
 
 def parse_content(content: Any) -> Iterator[Event]:
-    """Content that is text, or one part or a list of them: text, and Mistral's thinking."""
+    """Yield the text and reasoning of `content`: a string, a part, or a list of either.
+
+    Parts of type `thinking` are Mistral's reasoning.
+    """
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
             if part:
@@ -167,16 +180,17 @@ def parse_content(content: Any) -> Iterator[Event]:
 
 
 def _describe_non_text(content: Any) -> str:
-    """What the parts of a content are, where one is no text; "" = all are."""
+    """Return "an image" or "audio" when a content part is one, else ""."""
     parts = content if isinstance(content, list) else [content]
     types = " ".join(str(parse_object(part).get("type")) for part in parts)
     return "an image" if "image" in types else "audio" if "audio" in types else ""
 
 
 def parse_openai_usage(usage: dict[str, Any]) -> Usage:
-    """Token counts as OpenAI reports them in both its protocols, and as others do.
+    """Return the token counts of a `usage` object, from Chat Completions or Responses.
 
-    DeepSeek's cache hits, Perplexity's and Moonshot's counts beside the details, OpenRouter's cost.
+    Also reads DeepSeek's cache hits (`prompt_cache_hit_tokens`), counts that Perplexity and
+    Moonshot send outside the `*_details` objects, and OpenRouter's `cost` in US dollars.
     """
     prompt = first_count(usage, "prompt_tokens", "input_tokens")
     total = first_count(usage, "total_tokens")
@@ -201,13 +215,13 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
 
 
 def _find_details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
-    """The details under the first of these names that holds any, without what is null."""
+    """Return the first non-empty object under these names, without null values."""
     details = next((parse_object(usage[name]) for name in names if usage.get(name)), {})
     return {name: value for name, value in details.items() if value is not None}
 
 
 def first_count(usage: dict[str, Any], *names: str) -> int | None:
-    """The first of these counts that is one."""
+    """Return the first valid count under these names; None = there is none."""
     return next(
         (count for name in names if (count := parse_count(usage.get(name))) is not None), None
     )
@@ -216,7 +230,10 @@ def first_count(usage: dict[str, Any], *names: str) -> int | None:
 def _add_reasoning_tokens(
     prompt: int | None, completion: int | None, reasoning: int | None, total: int | None
 ) -> int | None:
-    """Tokens of the answer, its reasoning among them: some vendors (xAI) count it beside them."""
+    """Return the completion tokens including reasoning tokens.
+
+    Some vendors (xAI) report reasoning tokens separately; then they are added.
+    """
     if completion is None or not reasoning:
         return completion
     is_separate = None not in (prompt, total) and (prompt or 0) + completion + reasoning == total

@@ -1,4 +1,4 @@
-"""How an answer is asked to fit a JSON schema in OpenAI's words, and in words where those fail."""
+"""Request fields that make an OpenAI-compatible server answer with JSON of a given schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ...messages import Message, with_system_instruction
 from ...vendors import Vendor
 
-# What OpenAI's strict mode knows; another keyword is refused with 400 ("Structured outputs",
+# Keywords that OpenAI's strict mode accepts; it answers 400 to others ("Structured outputs",
 # "Supported schemas" in OpenAI's guide).
 STRICT_KEYWORDS = frozenset(
     (
@@ -26,9 +26,9 @@ STRICT_FORMATS = (
 def with_schema_instruction(
     messages: list[Message], schema: dict[str, Any], vendor: Vendor
 ) -> list[Message]:
-    """The messages; a vendor that takes no schema is told it in words.
+    """Add the schema to the system message when the vendor accepts no schema field.
 
-    Its JSON mode demands the word "json" in the prompt as well (DeepSeek's guide, "JSON Output").
+    DeepSeek's JSON mode also requires the word "json" in the prompt (its guide, "JSON Output").
     """
     if vendor.takes_schema:
         return messages
@@ -39,31 +39,35 @@ def with_schema_instruction(
 
 
 def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:
-    """`response_format` of Chat Completions; `strict` where the schema is one of its kind."""
+    """Return `response_format` for Chat Completions; json_object where vendors accept no schema."""
     if not vendor.takes_schema:
         return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": named_schema(schema)}
 
 
 def text_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """`text.format` of Responses: the same fields, one level up."""
+    """Return `text.format` for Responses: the same fields, one level up."""
     return {"type": "json_schema", **named_schema(schema)}
 
 
 def named_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with its name, and whether it is one of the kind that strict mode knows."""
+    """Return the schema with a name, and `strict` when strict mode accepts the schema."""
     strict = schema.get("type") == "object" and is_strict(schema)
     return {"name": "answer", "schema": schema, "strict": strict}
 
 
 def is_strict(schema: Any) -> bool:
-    """Whether every object names all that it holds and requires it, in known keywords alone."""
+    """Whether OpenAI's strict mode accepts the schema.
+
+    Every object must require all its properties and forbid others, and every keyword and format
+    must be known.
+    """
     if not isinstance(schema, dict) or not schema.keys() <= STRICT_KEYWORDS:
         return False
     if schema.get("format", "date") not in STRICT_FORMATS:
         return False
     properties = schema.get("properties", {})
-    if "properties" in schema or "object" in schema.get("type", ()):  # one word, or a list
+    if "properties" in schema or "object" in schema.get("type", ()):  # `type` is a string or a list
         is_closed = schema.get("additionalProperties") is False
         if not is_closed or set(schema.get("required", ())) != set(properties):
             return False

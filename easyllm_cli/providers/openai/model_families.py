@@ -1,13 +1,15 @@
-"""Which of OpenAI's own model families reason and what they refuse (WIRE §1a, as of 2026-07).
+"""Table of OpenAI's model families: which ones reason and which refuse sampling parameters.
 
-Such tables age: a 400 from the server puts right what is wrong (unsupported_parameters.py).
+As of July 2026, from pydantic-ai's table, which its authors checked against the live API. Where the
+table is outdated, the server answers 400 and unsupported_parameters.py drops the parameter.
 """
 
 from __future__ import annotations
 
 import re
 
-# Longest first. (prefix, reasons by default, sampling: "never", "yes", "off" = only without effort)
+# (prefix, reasons by default, sampling: "never", "yes", "off" = while reasoning is off).
+# Longer prefixes first.
 FAMILIES: tuple[tuple[str, bool, str], ...] = (
     ("gpt-5.1-codex", True, "never"),
     ("gpt-5.1-chat", True, "never"),
@@ -26,17 +28,16 @@ FAMILIES: tuple[tuple[str, bool, str], ...] = (
     ("gpt-5", True, "never"),
 )
 O_SERIES = re.compile(r"o\d")
-OPENAI_ONLY_MODELS = re.compile(
-    r"gpt-(?!oss)|chatgpt-|o\d"
-)  # served by OpenAI alone, through whatever gateway
-# Models that write a lone `</think>`, since their template opens the block (WIRE §9, DESIGN §7).
+# Only OpenAI serves these, also when a gateway passes the request on.
+OPENAI_ONLY_MODELS = re.compile(r"gpt-(?!oss)|chatgpt-|o\d")
+# Models that write `</think>` without `<think>`: their chat template opens the block (vllm#13125).
 LONE_CLOSING_TAG_MODELS = re.compile(
     r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE
 )
 
 
 def _find_family(model: str) -> tuple[bool, str] | None:
-    """(reasons by default, sampling) for a reasoning family, None for every other model."""
+    """Return (reasons by default, sampling) of the model's family; None = not in the table."""
     name = model.rpartition("/")[2].lower()
     if O_SERIES.match(name):
         return True, "never"
@@ -47,18 +48,18 @@ def _find_family(model: str) -> tuple[bool, str] | None:
 
 
 def is_openai_only_model(model: str) -> bool:
-    """Whether the name is that of a model which OpenAI alone serves: gpt-oss runs anywhere."""
+    """Whether only OpenAI serves the model; gpt-oss, for example, runs anywhere."""
     return OPENAI_ONLY_MODELS.match(model.rpartition("/")[2].lower()) is not None
 
 
 def can_reason(model: str) -> bool:
-    """Whether the model belongs to a family with reasoning_effort."""
+    """Whether the model's family accepts reasoning_effort."""
     family = _find_family(model)
     return family is not None and family != (False, "yes")
 
 
 def takes_sampling(model: str, effort: str | None) -> bool:
-    """Whether temperature and top_p may be sent beside this effort (None = not sent)."""
+    """Whether temperature and top_p may be sent with this effort (None = no effort is sent)."""
     family = _find_family(model)
     if family is None:
         return True

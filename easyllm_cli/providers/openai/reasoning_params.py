@@ -1,4 +1,4 @@
-"""How each OpenAI-compatible vendor is asked to reason, or not to (WIRE §2)."""
+"""Body fields that turn reasoning on or off, for each OpenAI-compatible vendor."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ...config.profile import Profile
 from ...vendors import Vendor
 from .model_families import can_reason, takes_sampling
 
-# Our words for effort in reasoning_effort's.
+# Profile values that differ from the values of reasoning_effort.
 OPENAI_EFFORT_VALUES = {"off": "none", "max": "xhigh"}
 
 
 def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[str, Any]:
-    """What goes into the body; {} = the server's own default."""
+    """Return the body fields for the profile's `reasoning` and `think`; {} = server default."""
     effort = profile.reasoning
     if effort is None and not profile.think:
         return {}
@@ -23,9 +23,7 @@ def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[s
             parameters: dict[str, Any] = {
                 "thinking": {"type": "enabled" if enabled else "disabled"}
             }
-            effort_value = {"minimal": "low"}.get(
-                effort or "", effort
-            )  # DeepSeek knows low, high, max
+            effort_value = {"minimal": "low"}.get(effort or "", effort)  # DeepSeek: low, high, max
             return parameters | (
                 {"reasoning_effort": effort_value} if effort_value and enabled else {}
             )
@@ -34,7 +32,7 @@ def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[s
         case "enable":
             return {"enable_thinking": enabled}
         case "openai" if effort is None:
-            # `--think` alone: families that reason only when asked get a middling effort.
+            # `--think` without an effort: families that do not reason by default get medium.
             is_off_by_default = can_reason(model) and takes_sampling(model, None)
             return {"reasoning_effort": "medium"} if is_off_by_default else {}
     extra = dict(vendor.reasoning_body or {}) if enabled else {}
@@ -42,5 +40,5 @@ def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[s
 
 
 def reasoning_effort_parameter(effort: str) -> dict[str, Any]:
-    """OpenAI's own parameter."""
+    """Return OpenAI's `reasoning_effort` field for a profile's effort."""
     return {"reasoning_effort": OPENAI_EFFORT_VALUES.get(effort, effort)}

@@ -1,4 +1,4 @@
-"""OpenAI's Responses, the endpoint that tells what its reasoning models thought (WIRE §1b)."""
+"""Responses adapter: OpenAI's API that also returns summaries of the reasoning."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from .responses_decoder import ResponsesDecoder
 
 
 class ResponsesProvider(OpenAIProvider):
-    """POST {base}/responses; models, pictures, keys and headers are OpenAIProvider's.
+    """Sends POST {base}/responses; models, keys and headers are inherited from OpenAIProvider.
 
-    `stop`, `seed` and `top_k` are not in this protocol: left out with a note, refused if strict.
+    The API has no `stop`, `seed` and `top_k`: they are left out with a note, or refused when the
+    profile is strict.
     """
 
-    _unsupported_noted = False  # the user knows what was left out
-    _context_tokens: int | None = None  # tokens
+    _unsupported_noted = False  # the note about left-out settings was sent
+    _context_tokens: int | None = None
 
     @property
     def path_hint(self) -> str:
-        return 'check the endpoint; where there is no /responses: api = "chat"'
+        return 'check the endpoint; if it has no /responses, set api = "chat"'
 
     @property
     def is_official_openai(self) -> bool:
-        """Whether OpenAI itself answers, and not a server that copies it."""
+        """Whether OpenAI itself answers, not a compatible server."""
         return self.profile.provider == "openai" and self.is_official_host
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
@@ -43,7 +44,7 @@ class ResponsesProvider(OpenAIProvider):
             "temperature": "temperature",
             "top_p": "top_p",
             "max_tokens": "max_output_tokens",
-            # First: a summary is refused before the effort is (organizations not verified).
+            # First: OpenAI refuses summaries, but not efforts, for unverified organizations.
             "reasoning summary": "reasoning.summary",
             "reasoning effort": "reasoning.effort",
         }
@@ -66,18 +67,18 @@ class ResponsesProvider(OpenAIProvider):
         if self.is_official_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
         if self.profile.schema is not None:
-            from .json_schema import text_format  # for --schema alone
+            from .json_schema import text_format  # --schema only
 
             body["text"] = {"format": text_format(self.profile.schema)}
         body |= self.body_options()
         return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
 
     def sampling_with_defaults(self) -> dict[str, Any]:
-        """What is asked for under the profile's own names, the spec's defaults first."""
+        """Return the sampling settings by profile key: the profile's, else the defaults."""
         return {**self.supported_defaults(), **self.profile.sampling()}
 
     def message(self, message: Message) -> dict[str, Any]:
-        """One turn as an input item; its `type` is what llama.cpp knows an assistant's by."""
+        """Format one message as an input item; llama.cpp needs `type` for an assistant's."""
         text_type = "output_text" if message.role == "assistant" else "input_text"
         parts: list[dict[str, Any]] = []
         for part in message.parts:
@@ -97,7 +98,7 @@ class ResponsesProvider(OpenAIProvider):
         if effort is not None:
             parameters["effort"] = OPENAI_EFFORT_VALUES.get(effort, effort)
         elif self.profile.think and can_reason(self.model) and takes_sampling(self.model, None):
-            parameters["effort"] = "medium"  # families that reason only when asked
+            parameters["effort"] = "medium"  # families that do not reason by default
         if effort != "off" and (effort or self.profile.think):
             parameters["summary"] = "auto"
         return {"reasoning": parameters} if parameters else {}
@@ -110,17 +111,20 @@ class ResponsesProvider(OpenAIProvider):
         unknown = ", ".join(key for key in self.profile.sampling() if key not in paths)
         if unknown and self.profile.strict:
             raise RefusedError(
-                f"OpenAI's Responses has no {unknown}", hint='leave it out, or set api = "chat"'
+                f"OpenAI's Responses API has no {unknown}",
+                hint='leave it out, or set api = "chat"',
             )
         if unknown and not self._unsupported_noted:
             self._unsupported_noted = True
-            notes.append(f'{unknown}: not in OpenAI\'s Responses, left out (api = "chat" has it)')
+            notes.append(
+                f'{unknown}: not in OpenAI\'s Responses API, left out (api = "chat" sends it)'
+            )
         return messages, notes
 
     async def fetch_context_tokens(self) -> int | None:
-        """Tokens that a prompt and its answer may have together, None = the server does not say.
+        """Return the model's context size in tokens from the model list; None = unknown.
 
-        llama.cpp calls an answer `completed` that the end of its context cut.
+        Needed because llama.cpp reports `completed` for an answer cut at the context's end.
         """
         with suppress(EasyLLMError):
             context_by_model = {model.id: model.context for model in await self.models()}
@@ -128,7 +132,7 @@ class ResponsesProvider(OpenAIProvider):
         return None
 
     async def add_hint(self, error: EasyLLMError) -> None:
-        """As HTTPProvider.explain; where the model is there, it is the path that is not."""
+        """Extend HTTPProvider.add_hint: a 404 for a listed model means that the path is wrong."""
         await super().add_hint(error)
         has_generic_hint = (
             isinstance(error, NotFoundError) and error.hint == ERROR_HINTS[NotFoundError]

@@ -1,4 +1,4 @@
-"""Reads Responses' answers: named events of a stream and whole bodies (WIRE §1b)."""
+"""Responses decoder: turns stream events and buffered bodies into events."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..finish_reasons import is_finish_reason
 from ..json_values import parse_count, parse_object
 from .chat_decoder import parse_openai_usage
 
-PartKey = tuple[int, int]  # the place of an item in the output, and of the part in the item
+PartKey = tuple[int, int]  # (index of the item in `output`, index of the part in the item)
 
 
 class DeltaDeduplicator:
-    """One kind of text of an answer. Every method gives what is new in what it is told.
+    """Drops repeated text: Responses sends deltas and then the same text in full.
 
-    `between` stands between two parts. Where a whole does not begin with what had come of it,
-    the pieces are believed.
+    It holds one type of text of an answer. Every method returns only the new text. `separator` goes
+    between two parts. A full text that does not begin with the earlier deltas is ignored.
     """
 
     def __init__(self, separator: str = "") -> None:
@@ -29,7 +29,7 @@ class DeltaDeduplicator:
         return bool(self._parts)
 
     def add_delta(self, part: PartKey, delta: str) -> str:
-        """The next piece of a part."""
+        """Add the next delta of a part."""
         if not delta:
             return ""
         separator = self._separator if self._parts and part not in self._parts else ""
@@ -37,17 +37,17 @@ class DeltaDeduplicator:
         return separator + delta
 
     def add_part(self, part: PartKey, text: str) -> str:
-        """The whole of one part."""
+        """Add the full text of one part."""
         return self.add_delta(part, _remaining_text(text, "".join(self._parts.get(part, ()))))
 
     def add_all(self, texts: Mapping[PartKey, str], item: int | None = None) -> str:
-        """All parts of one item, or of the answer (None)."""
+        """Add the full text of all parts of one item, or of the answer (None)."""
         received = {
             part: "".join(deltas) for part, deltas in self._parts.items() if item in (None, part[0])
         }
         if all(texts.get(part, "").startswith(text) for part, text in received.items()):
             return "".join([self.add_part(part, text) for part, text in texts.items()])
-        # The server numbers its parts one way in the pieces and another way here.
+        # The server numbers the parts in its deltas differently from those in the full text.
         rest = _remaining_text(
             self._separator.join(texts.values()), self._separator.join(received.values())
         )
@@ -61,13 +61,13 @@ def _remaining_text(whole: str, so_far: str) -> str:
 
 
 RAW_REASONING, REASONING_SUMMARY = "reasoning_text", "summary_text"
-CODE_INTERPRETER = "code"  # a run of the code interpreter, with its output
-# The part that an event's text belongs to, by the event's name without .delta or .done.
+CODE_INTERPRETER = "code"  # the code interpreter's code and output
+# Part type by the event's name without .delta or .done.
 PART_TYPE_BY_EVENT = {
     "response.output_text": "output_text",
     "response.refusal": "refusal",
     "response.reasoning_summary_text": REASONING_SUMMARY,
-    "response.reasoning_text": RAW_REASONING,  # servers of open weights
+    "response.reasoning_text": RAW_REASONING,  # servers of open-weight models
 }
 PART_EVENTS = ("response.content_part", "response.reasoning_summary_part")
 END_STATUSES = ("completed", "incomplete", "failed", "cancelled")
@@ -75,11 +75,11 @@ TOOL_CALL_TYPES = ("function_call", "custom_tool_call")
 
 
 class ResponsesDecoder(Decoder):
-    """The end is response.completed, .incomplete or .failed; what has another name is nothing.
+    """Decodes named events; response.completed, .incomplete and .failed are end markers.
 
-    `limit`: tokens that the request allowed for the answer, `context`: those that fit into the
-    model, for a server that says `completed` even where they cut the answer (llama.cpp); None =
-    the server's word is taken.
+    Unknown events are ignored. `max_tokens` is the answer's limit, `context_tokens` the model's
+    context size. Both serve to detect a cut answer, because llama.cpp reports `completed` for it,
+    too; None = trust the server's status.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class ResponsesDecoder(Decoder):
             RAW_REASONING: reasoning,
             REASONING_SUMMARY: reasoning,
         }
-        self._last_text = ""  # which a code block begins behind
+        self._last_text = ""  # the text before a code block
         self._item_indexes: dict[tuple[str, Any], int] = {}
-        self._newest_item = -1  # item
+        self._newest_item = -1
         self._reasoning_source: dict[int, str] = {}
         self._hidden_reasoning_sent = False
         self._has_tool_calls = False
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
-        if event != "[DONE]":  # no end of this protocol, but some servers send it
+        if event != "[DONE]":  # not part of this API, but some servers send it
             yield from super().read(body, event)
 
     def is_error(self, body: dict[str, Any]) -> bool:
@@ -129,7 +129,7 @@ class ResponsesDecoder(Decoder):
             yield from self._decode_response(body, str(body.get("status")))
 
     def _decode_text(self, part_type: str, step: str, body: dict[str, Any]) -> Iterator[Event]:
-        """A delta, or the whole text of one part."""
+        """Decode a delta, or the full text of one part."""
         field = "delta" if step == "delta" else "refusal" if part_type == "refusal" else "text"
         text: Any = body.get(field)
         if part_type not in self._deduplicators or not _is_text(text):
@@ -145,13 +145,13 @@ class ResponsesDecoder(Decoder):
             part_type in (RAW_REASONING, REASONING_SUMMARY)
             and self._reasoning_source.setdefault(item_index, part_type) != part_type
         ):
-            return  # the same thoughts in other words
+            return  # the same reasoning: raw and summarized
         deduplicator = self._deduplicators[part_type]
         add = deduplicator.add_delta if step == "delta" else deduplicator.add_part
         yield from self._events_from_text(part_type, add((item_index, index), text))
 
     def _decode_item(self, item: dict[str, Any], item_index: int) -> Iterator[Event]:
-        """A whole item: what of it has not been said yet."""
+        """Decode a finished item; text that deltas already sent is dropped."""
         source = self._choose_reasoning_source(item, item_index)
         for part in (source, CODE_INTERPRETER, "output_text", "refusal"):
             new_text = self._deduplicators[part].add_all(
@@ -163,7 +163,7 @@ class ResponsesDecoder(Decoder):
             yield from self._emit_hidden_reasoning()
 
     def _decode_response(self, response: dict[str, Any], end_status: str) -> Iterator[Event]:
-        """The whole answer: what of it has not been said yet, its usage and how it ended."""
+        """Decode the full response: new text, usage and how it ended."""
         usage = response.get("usage")
         if isinstance(usage, dict):
             self.usage = parse_openai_usage(usage)
@@ -195,13 +195,13 @@ class ResponsesDecoder(Decoder):
         self._finish_response(response, end_status)
 
     def _record_non_text(self, item: dict[str, Any]) -> None:
-        """What an item is besides text."""
+        """Record tool calls and generated images."""
         self._has_tool_calls = self._has_tool_calls or item.get("type") in TOOL_CALL_TYPES
         if item.get("type") == "image_generation_call":
             self.omitted_content = "an image"
 
     def _choose_reasoning_source(self, item: dict[str, Any], item_index: int) -> str:
-        """Which of the two tellings of its thoughts an item is heard for."""
+        """Choose the raw reasoning or its summary for an item, so that only one of them is used."""
         source = (
             RAW_REASONING
             if extract_part_texts(item, item_index, RAW_REASONING)
@@ -212,17 +212,19 @@ class ResponsesDecoder(Decoder):
         return self._reasoning_source.get(item_index, source)
 
     def _finish_response(self, response: dict[str, Any], end_status: str) -> None:
-        """How it ended; a status never turns a cut answer into a whole one.
+        """Set the finish reason from the event's name and the body's status.
+
+        `incomplete` or `failed` in either of them outweighs `completed`.
 
         Raises:
-            EasyLLMError: the response failed, by its error's code.
+            EasyLLMError: the response holds an error; its code decides the class.
         """
         status = response.get("status")
         if status in END_STATUSES and status != "completed":
             end_status = status
         self.raise_for_error(response)
         if end_status not in END_STATUSES:
-            return  # still in progress, so the answer is not whole
+            return  # still in progress, so the answer is incomplete
         if end_status == "incomplete":
             reason = parse_object(response.get("incomplete_details")).get("reason")
             end_status = str(reason) if is_finish_reason(reason) else end_status
@@ -234,7 +236,7 @@ class ResponsesDecoder(Decoder):
         self.mark()
 
     def _has_hit_token_limit(self) -> bool:
-        """Whether the answer ends just where its tokens do."""
+        """Whether the token counts equal `max_tokens` or reach the context size."""
         usage = self.usage or Usage()
         at_limit = self._max_tokens is not None and usage.completion_tokens == self._max_tokens
         return at_limit or (
@@ -256,16 +258,16 @@ class ResponsesDecoder(Decoder):
             yield Reasoning(text)
 
     def _emit_hidden_reasoning(self) -> Iterator[Event]:
-        """There is reasoning, and the provider keeps it; said once."""
+        """Yield one hidden Reasoning event: the provider does not show its reasoning."""
         if not self._hidden_reasoning_sent:
             self._hidden_reasoning_sent = True
             yield Reasoning("", hidden=True)
 
     def _resolve_item_index(self, output_index: Any, item_id: Any, is_new: bool = False) -> int:
-        """The item that an event is about: by its id, else by its place in the output.
+        """Return the index of an event's item, found by its id, else by its output_index.
 
-        llama.cpp sends no places; gateways send the same place for every item, or another id
-        with every event, or none at all.
+        llama.cpp sends no output_index. Gateways send the same output_index for every item, a
+        new id with every event, or neither.
         """
         keys = [key for key in (("id", item_id), ("at", output_index)) if key[1] is not None]
         for key in () if is_new else keys:
@@ -279,7 +281,7 @@ class ResponsesDecoder(Decoder):
 
 
 def extract_part_texts(item: dict[str, Any], item_index: int, part_type: str) -> dict[PartKey, str]:
-    """The texts of an item's parts of one kind, by their numbers."""
+    """Return the texts of an item's parts of one type."""
     if part_type == CODE_INTERPRETER:
         return {(item_index, 0): block} if (block := format_code_run(item)) else {}
     parts = item.get("summary" if part_type == REASONING_SUMMARY else "content")
@@ -292,7 +294,7 @@ def extract_part_texts(item: dict[str, Any], item_index: int, part_type: str) ->
 
 
 def format_code_run(item: dict[str, Any]) -> str:
-    """What the code interpreter ran and what it printed, as code blocks; "" = nothing."""
+    """Format the code interpreter's code and output as code blocks; "" = no code."""
     code, outputs = item.get("code"), item.get("outputs")
     if item.get("type") != "code_interpreter_call" or not _is_text(code):
         return ""

@@ -141,7 +141,7 @@ async def test_its_failures_are_ours(provider: str, status: int, kind: type[Easy
     error = caught.value
     assert (error.status, error.message, error.request_id) == (status, "not now", "req_7")
     assert error.retry_after == 0.2
-    assert status != 401 or "client that was handed in" in error.hint
+    assert status != 401 or "client that you passed" in error.hint
 
 
 async def test_a_cut_a_redirect_and_silence_through_it() -> None:
