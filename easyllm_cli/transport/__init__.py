@@ -33,12 +33,12 @@ def transport_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) 
         return HTTPTransport(profile, endpoint.url)
     module, class_name = SDK_TRANSPORTS[sdk]
     try:
-        made: Any = getattr(import_module(f".{module}", __name__), class_name)
+        transport_class: Any = getattr(import_module(f".{module}", __name__), class_name)
     except ImportError as error:
         missing = missing_package_error(error)
         if missing is None:
             raise
         missing.where = 'transport = "sdk"'
         raise missing from None
-    transport: Transport = made(profile, endpoint, *client)
+    transport: Transport = transport_class(profile, endpoint, *client)
     return transport

@@ -39,13 +39,13 @@ class Request:
     resolved_address: str = ""
 
     def reveal_headers(self) -> dict[str, str]:
-        shown = {
+        revealed = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self.headers.items()
         }
         if self.body is not None:
-            shown["Content-Type"] = "application/json"
-        return {**FIXED_HEADERS, **shown}
+            revealed["Content-Type"] = "application/json"
+        return {**FIXED_HEADERS, **revealed}
 
     def encode_body(self) -> bytes | None:
         if self.body is None:
@@ -75,10 +75,10 @@ class Response:
         """
         try:
             while True:
-                piece = await self._timer.wait(anext(self._chunks, b""))
-                if not piece:
+                chunk = await self._timer.wait(anext(self._chunks, b""))
+                if not chunk:
                     return
-                yield piece
+                yield chunk
         except Exception as error:
             if not is_httpx_error(error):
                 raise
@@ -88,12 +88,12 @@ class Response:
 
     async def read_body(self, max_bytes: int) -> bytes:
         """The whole body; what lies past `cap` bytes is left unread."""
-        held = bytearray()
-        async for piece in self.iter_bytes():
-            held += piece
-            if len(held) > max_bytes:
+        body = bytearray()
+        async for chunk in self.iter_bytes():
+            body += chunk
+            if len(body) > max_bytes:
                 break
-        return bytes(held[:max_bytes])
+        return bytes(body[:max_bytes])
 
 
 class Transport(Protocol):
@@ -126,10 +126,10 @@ async def open_response(
         EasyLLMError: the response is no answer, by its class.
     """
     try:
-        coming = http_response.aiter_raw()
-        answer = Response(http_response.status_code, http_response.headers, url, coming, timer)
-        await raise_for_status(answer)
-        yield answer
+        chunks = http_response.aiter_raw()
+        response = Response(http_response.status_code, http_response.headers, url, chunks, timer)
+        await raise_for_status(response)
+        yield response
     finally:
         timer.stop()
         await http_response.aclose()

@@ -50,9 +50,9 @@ def require_bounded_memory(data: bytes | bytearray) -> None:
             "beyond U+FFFF"
         )
     # An upper bound: marks inside strings are counted, too.
-    names = data.count(b":")
+    key_count = data.count(b":")
     if (
-        names <= MAX_DISTINCT_KEYS
+        key_count <= MAX_DISTINCT_KEYS
         and _estimate_memory_bytes(data, data.count(b'"') // 2) + size <= MAX_MEMORY_BYTES
     ):
         return
@@ -62,17 +62,19 @@ def require_bounded_memory(data: bytes | bytearray) -> None:
 
 def _is_over_memory_limit(data: bytes | bytearray) -> bool:
     """Whether the values take more than MOST: counted without what is inside strings."""
-    cost = 0
-    names: set[bytes] = set()
-    for found in re.finditer(JSON_SEGMENT, data, re.DOTALL):
-        some = found[0]
-        bare = re.sub(JSON_STRING, b'"', some, flags=re.DOTALL)
-        cost += _estimate_memory_bytes(
-            bare, bare.count(b'"'), len(re.findall(INTERNED_VALUE, bare))
+    memory_bytes = 0
+    keys: set[bytes] = set()
+    for match in re.finditer(JSON_SEGMENT, data, re.DOTALL):
+        segment = match[0]
+        structure = re.sub(JSON_STRING, b'"', segment, flags=re.DOTALL)
+        memory_bytes += _estimate_memory_bytes(
+            structure, structure.count(b'"'), len(re.findall(INTERNED_VALUE, structure))
         )
-        cost += len(some) - len(bare)
-        names.update(re.findall(KEY_OR_STRING, some, re.DOTALL))  # b"" for a string that is no key
-        if cost > MAX_MEMORY_BYTES or len(names) > MAX_DISTINCT_KEYS:
+        memory_bytes += len(segment) - len(structure)
+        keys.update(
+            re.findall(KEY_OR_STRING, segment, re.DOTALL)
+        )  # b"" for a string that is no key
+        if memory_bytes > MAX_MEMORY_BYTES or len(keys) > MAX_DISTINCT_KEYS:
             return True
     return False
 
@@ -84,12 +86,12 @@ def _estimate_memory_bytes(
 
     `strings`: those that are keys included. `shared`: values that cost their place alone.
     """
-    names = data.count(b":")
-    texts = max(0, string_count - names)
+    key_count = data.count(b":")
+    text_count = max(0, string_count - key_count)
     # Every value but the first in its array or object stands behind a comma.
-    others = max(0, data.count(b",") - texts)
-    interned_count = min(interned_count, others)
+    other_count = max(0, data.count(b",") - text_count)
+    interned_count = min(interned_count, other_count)
     return (
-        192 * data.count(b"{") + 96 * data.count(b"[") + 42 * names + 73 * texts
-        + 60 * (others - interned_count) + 12 * interned_count
+        192 * data.count(b"{") + 96 * data.count(b"[") + 42 * key_count + 73 * text_count
+        + 60 * (other_count - interned_count) + 12 * interned_count
     )  # fmt: skip

@@ -34,9 +34,9 @@ def report_local_close(client: Closable) -> Iterator[None]:
         yield
     except (NetworkError, IncompleteAnswer) as error:
         if client.is_closed and not isinstance(error, MalformedAnswer):
-            begun = isinstance(error, IncompleteAnswer)
+            is_partial = isinstance(error, IncompleteAnswer)
             error.message = "this program closed the connection (aclose)"
-            error.message = f"the answer was cut: {error.message}" if begun else error.message
+            error.message = f"the answer was cut: {error.message}" if is_partial else error.message
             error.hint, error.retryable, error.code = "", False, CLOSED_LOCALLY
         raise
 
@@ -58,8 +58,8 @@ class _LoopResources:
         try:
             yield
         finally:
-            for thing in list(self.resources):
-                await self.close(thing)
+            for resource in list(self.resources):
+                await self.close(resource)
             _resources_by_loop.pop(asyncio.get_running_loop(), None)
 
     async def close(self, resource: Closable) -> None:
@@ -77,7 +77,7 @@ _resources_by_loop: dict[asyncio.AbstractEventLoop, _LoopResources] = {}
 
 def close_with_loop(resource: Closable) -> None:
     """Close it when the running loop ends, if nobody has done so before."""
-    for loop in [one for one in list(_resources_by_loop) if one.is_closed()]:
+    for loop in [loop for loop in list(_resources_by_loop) if loop.is_closed()]:
         _resources_by_loop.pop(loop, None)  # closed by hand: without asking the generators
     loop = asyncio.get_running_loop()
     if loop not in _resources_by_loop:
@@ -87,16 +87,16 @@ def close_with_loop(resource: Closable) -> None:
 
 def close_soon(resource: Closable, loop: asyncio.AbstractEventLoop) -> None:
     """Close it in its loop, without waiting; from any thread, also where no loop is running."""
-    known = _resources_by_loop.get(loop)
-    if known is not None:
+    loop_resources = _resources_by_loop.get(loop)
+    if loop_resources is not None:
         with suppress(RuntimeError):  # the loop is closed: so is what it held
-            loop.call_soon_threadsafe(known.start_closing, resource)
+            loop.call_soon_threadsafe(loop_resources.start_closing, resource)
 
 
 async def close_now(resource: Closable) -> None:
     """Close it, and look after it no longer."""
-    known = _resources_by_loop.get(asyncio.get_running_loop())
-    await (known.close(resource) if known else resource.aclose())
+    loop_resources = _resources_by_loop.get(asyncio.get_running_loop())
+    await (loop_resources.close(resource) if loop_resources else resource.aclose())
 
 
 class LoopBoundClient(Generic[ClientT]):

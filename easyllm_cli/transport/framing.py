@@ -198,22 +198,24 @@ class BodyOrLines:
         """
         if self._lines is not None:
             return self._lines.feed(chunk)
-        before = len(self._body.buffer)
+        previous_size = len(self._body.buffer)
         self._body.feed(chunk)
         if self._decided:
             return []
         if self._first_line_end < 0:
-            at = chunk.find(b"\n")
-            self._first_line_end = at if at < 0 else before + at
-            chunk = chunk[at + 1 :]
+            newline_index = chunk.find(b"\n")
+            self._first_line_end = (
+                newline_index if newline_index < 0 else previous_size + newline_index
+            )
+            chunk = chunk[newline_index + 1 :]
         if self._first_line_end < 0 or not chunk.strip():
             return []
         self._decided = True
-        held = bytes(self._body.buffer)
-        if not _is_object(held[: self._first_line_end]):
+        body = bytes(self._body.buffer)
+        if not _is_object(body[: self._first_line_end]):
             return []
         self._lines = NDJSON()
-        return self._lines.feed(held)
+        return self._lines.feed(body)
 
     def end(self) -> list[Frame]:
         """The last line, or the whole body."""

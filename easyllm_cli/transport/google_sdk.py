@@ -36,23 +36,23 @@ async def iterate_in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     thread is a daemon, so that one which nobody ends does not hold up the process.
     """
     loop = asyncio.get_running_loop()
-    came: asyncio.Queue[bytes | Exception] = asyncio.Queue()
+    items: asyncio.Queue[bytes | Exception] = asyncio.Queue()
 
-    def hand_over(item: bytes | Exception) -> None:
+    def enqueue(item: bytes | Exception) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            loop.call_soon_threadsafe(came.put_nowait, item)
+            loop.call_soon_threadsafe(items.put_nowait, item)
 
     def read() -> None:
-        last: bytes | Exception = b""
+        end: bytes | Exception = b""
         try:
-            for piece in chunks:
-                hand_over(piece)
+            for chunk in chunks:
+                enqueue(chunk)
         except Exception as error:
-            last = error
-        hand_over(last)
+            end = error
+        enqueue(end)
 
     threading.Thread(target=read, name="easyllm-sdk", daemon=True).start()
-    while item := await came.get():
+    while item := await items.get():
         if isinstance(item, Exception):
             raise item
         yield item
@@ -105,14 +105,14 @@ class GoogleTransport:
         """
         loop = asyncio.get_running_loop()
 
-        def sent() -> None:
+        def notify_sent() -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(timer.mark_sent)
 
         timer.start_connecting(
             max(self.network.connect_timeout, timer.first_token)
         )  # and fetching a token
-        call = _ThreadedRequest(self, request, timer, sent)
+        call = _ThreadedRequest(self, request, timer, notify_sent)
         try:
             yield Response(200, {}, request.url, iterate_in_thread(call.iter_frames()), timer)
         finally:
@@ -128,8 +128,8 @@ class GoogleTransport:
         Like a provider's key, a token goes to Google's own host, or to the endpoint that
         Google's variable names; to any other none is sent.
         """
-        own = self.endpoint.host in VENDORS["gemini"].hosts or self.endpoint.variable
-        if not own or any(name.lower() in KEY_HEADERS for name in request.headers):
+        may_send_token = self.endpoint.host in VENDORS["gemini"].hosts or self.endpoint.variable
+        if not may_send_token or any(name.lower() in KEY_HEADERS for name in request.headers):
             return AnonymousCredentials()
         refuse_key_over_http(self.profile, self.endpoint)
         with self._credentials_lock:
@@ -164,18 +164,18 @@ class _ThreadedRequest:
         Raises:
             EasyLLMError: by its class; what is neither google's nor requests' as it is.
         """
-        came = False  # known here: the event loop may not have read the frame yet
+        has_frame = False  # known here: the event loop may not have read the frame yet
         try:
             with _Session(self) as self._session:
                 for frame in self._iter_response(self._session):
-                    came = True
+                    has_frame = True
                     yield frame
         except Exception as error:
-            ours = _translate_error(error, self.transport)
-            if ours is None and came:  # what came may be no more than a part
-                ours = NetworkError("the list of frames ended too early")
-            if ours is not None:
-                raise ours from error
+            translated = _translate_error(error, self.transport)
+            if translated is None and has_frame:  # what came may be no more than a part
+                translated = NetworkError("the list of frames ended too early")
+            if translated is not None:
+                raise translated from error
 
     def stop(self) -> None:
         """A thread that reads the answer finds its end; one that waits for it gives up then."""
@@ -187,17 +187,17 @@ class _ThreadedRequest:
         if self.request.body is None:
             yield session.get(self.request.url).content
             return
-        base = self.transport.endpoint.url
-        name, _, verb = self.request.url.removeprefix(f"{base}/models/").partition(":")
-        asked = _message_from_body({"model": f"models/{unquote(name)}", **self.request.body})
-        rest = GoogleRestTransport(
-            host=base.removesuffix(API_VERSION_PATH), credentials=AnonymousCredentials()
+        base_url = self.transport.endpoint.url
+        model, _, verb = self.request.url.removeprefix(f"{base_url}/models/").partition(":")
+        message = _message_from_body({"model": f"models/{unquote(model)}", **self.request.body})
+        rest_transport = GoogleRestTransport(
+            host=base_url.removesuffix(API_VERSION_PATH), credentials=AnonymousCredentials()
         )
-        rest._session = session  # its own follows redirects and sends thrice
+        rest_transport._session = session  # its own follows redirects and sends thrice
         if not verb.startswith("stream"):
-            yield _json_from_message(rest.generate_content(asked))
+            yield _json_from_message(rest_transport.generate_content(message))
             return
-        for frame in rest.stream_generate_content(asked):
+        for frame in rest_transport.stream_generate_content(message):
             yield b"data: " + _json_from_message(frame) + b"\n\n"
 
 
@@ -205,10 +205,12 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
     """One request: no redirect, no second try after a 401, a refusal in our own words."""
 
     def __init__(self, threaded_request: _ThreadedRequest) -> None:
-        tokens = TokenRequest()
-        _configure_session(tokens.session, threaded_request.transport.network)
-        found = threaded_request.transport.resolve_credentials(threaded_request.request, tokens)
-        super().__init__(found, refresh_status_codes=(), auth_request=tokens)
+        token_request = TokenRequest()
+        _configure_session(token_request.session, threaded_request.transport.network)
+        credentials = threaded_request.transport.resolve_credentials(
+            threaded_request.request, token_request
+        )
+        super().__init__(credentials, refresh_status_codes=(), auth_request=token_request)
         _configure_session(self, threaded_request.transport.network)
         for adapter in self.adapters.values():
             _notify_when_sent(adapter, threaded_request.on_sent)
@@ -228,21 +230,21 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         """The response to one request; raises EasyLLMError for any status but 2xx."""
         options |= {"timeout": self._timeouts, "allow_redirects": False, "stream": True}
         self._raise_if_stopped()  # while a token was fetched
-        self._response = answer = super().request(
+        self._response = response = super().request(
             method, url, data, {**(headers or {}), **self._api_request.reveal_headers()}, **options
         )
         self._raise_if_stopped()
-        named = {name.lower(): value for name, value in answer.headers.items()}
-        if not 200 <= answer.status_code < 300:
+        response_headers = {name.lower(): value for name, value in response.headers.items()}
+        if not 200 <= response.status_code < 300:
             body = bytearray()
             with suppress(OSError):  # cut: the status alone tells enough
-                for piece in answer.iter_content(65536):
-                    body += piece
+                for chunk in response.iter_content(65536):
+                    body += chunk
                     if len(body) >= MAX_ERROR_BODY_BYTES:
                         break
-            raise error_from_response(answer.status_code, named, bytes(body))
-        refuse_compressed(named)
-        return answer
+            raise error_from_response(response.status_code, response_headers, bytes(body))
+        refuse_compressed(response_headers)
+        return response
 
     def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
@@ -274,23 +276,23 @@ def _configure_session(session: Any, network: NetworkSettings) -> None:
 def _notify_when_sent(adapter: Any, on_sent: Callable[[], None]) -> None:
     """Make an adapter of `requests` call `sent` whenever a request is out: connected, through a
     proxy too, and written."""
-    find = getattr(adapter, "get_connection_with_tls_context", None)
-    if find is None:  # requests before 2.32: connecting counts as waiting
+    get_connection = getattr(adapter, "get_connection_with_tls_context", None)
+    if get_connection is None:  # requests before 2.32: connecting counts as waiting
         on_sent()
         return
 
-    def telling(*args: Any, **options: Any) -> Any:
-        pool = find(*args, **options)
+    def get_notifying_connection(*args: Any, **options: Any) -> Any:
+        pool = get_connection(*args, **options)
 
-        class Telling(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # of urllib3
+        class NotifyingConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # of urllib3
             def getresponse(self, *args: Any, **options: Any) -> Any:
                 on_sent()
                 return super().getresponse(*args, **options)
 
-        pool.ConnectionCls = Telling
+        pool.ConnectionCls = NotifyingConnection
         return pool
 
-    adapter.get_connection_with_tls_context = telling
+    adapter.get_connection_with_tls_context = get_notifying_connection
 
 
 def _message_from_body(body: dict[str, Any]) -> Any:
@@ -302,9 +304,9 @@ def _message_from_body(body: dict[str, Any]) -> Any:
     try:
         return language.GenerateContentRequest.from_json(json.dumps(body))
     except ParseError as error:
-        words = redact_and_shorten(str(error).partition("\n")[0])
+        detail = redact_and_shorten(str(error).partition("\n")[0])
         raise ConfigError(
-            f"google-generativeai cannot send this: {words}",
+            f"google-generativeai cannot send this: {detail}",
             hint='leave it out, or use transport = "http"',
         ) from None
 
@@ -316,16 +318,16 @@ def _json_from_message(message: Any) -> bytes:
 
 def _translate_error(error: Exception, transport: GoogleTransport) -> Exception | None:
     """Our error for one of google's or requests'; None = the list of frames just ended."""
-    url, words = transport.endpoint.url, redact_and_shorten(str(error).partition("\n")[0])
+    url, detail = transport.endpoint.url, redact_and_shorten(str(error).partition("\n")[0])
     match error:
         case EasyLLMError():
             return error
         case exceptions.DefaultCredentialsError():
-            return AuthError(f"no key, and no application-default ones: {words}", hint=NO_KEY_HINT)
+            return AuthError(f"no key, and no application-default ones: {detail}", hint=NO_KEY_HINT)
         case exceptions.TransportError():
-            return NetworkError(f"no token for application-default credentials: {words}")
+            return NetworkError(f"no token for application-default credentials: {detail}")
         case exceptions.GoogleAuthError():
-            return AuthError(f"application-default credentials were refused: {words}")
+            return AuthError(f"application-default credentials were refused: {detail}")
         case OSError():  # every failure of requests is one
             return network_error(error, url, transport.network.proxy_address)
         case ValueError() if str(error).startswith("Unfinished stream"):

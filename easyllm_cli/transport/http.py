@@ -29,18 +29,18 @@ class HTTPTransport:
 
     def __init__(self, profile: Profile, url: str) -> None:
         self._network = NetworkSettings(profile, url)
-        route = self._network  # not self: the connections end when nobody holds the client
+        network = self._network  # not self: the connections end when nobody holds the client
 
         def connect() -> httpx.AsyncClient:
             try:
                 return httpx.AsyncClient(
-                    verify=route.tls_verification(),
-                    proxy=route.profile_proxy or None,
-                    trust_env=route.uses_environment(),
+                    verify=network.tls_verification(),
+                    proxy=network.profile_proxy or None,
+                    trust_env=network.uses_environment(),
                     follow_redirects=False,
                     cookies=rejecting_cookie_jar(),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-                    timeout=httpx.Timeout(None, connect=route.connect_timeout),
+                    timeout=httpx.Timeout(None, connect=network.connect_timeout),
                 )
             except Exception as error:
                 raise proxy_error(error) or error from None
@@ -54,21 +54,21 @@ class HTTPTransport:
         Raises:
             EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
         """
-        http = self._http_client.get()
+        client = self._http_client.get()
         timer.start_connecting(self._network.connect_timeout)
         try:
-            made = _build_request(http, request, timer)
+            http_request = _build_request(client, request, timer)
         except httpx.InvalidURL as error:
             raise ConfigError(f"the endpoint is no usable URL: {error}") from None
-        with report_local_close(http):
+        with report_local_close(client):
             try:
-                response = await timer.wait(http.send(made, stream=True))
+                http_response = await timer.wait(client.send(http_request, stream=True))
             except Exception as error:
                 if not is_httpx_error(error):
                     raise
                 raise network_error(error, request.url, self._network.proxy_address) from error
-            async with open_response(response, request.url, timer) as answer:
-                yield answer
+            async with open_response(http_response, request.url, timer) as response:
+                yield response
 
     async def aclose(self) -> None:
         """Close every connection. The client may be used again afterwards."""
@@ -80,16 +80,16 @@ def _build_request(
 ) -> httpx.Request:
     """The request; with an address of its own it goes there, under the host's name all the same."""
     url = httpx.URL(request.url)
-    named: dict[str, str] = {}
+    host_header: dict[str, str] = {}
     extensions: dict[str, Any] = {"trace": timer.trace}
     if request.resolved_address:
-        named["Host"] = url.netloc.decode("ascii")
+        host_header["Host"] = url.netloc.decode("ascii")
         extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate, too
         url = url.copy_with(host=request.resolved_address)
     return client.build_request(
         request.method,
         url,
-        headers={**request.reveal_headers(), **named},
+        headers={**request.reveal_headers(), **host_header},
         content=request.encode_body(),
         extensions=extensions,
     )

@@ -67,12 +67,12 @@ async def download_image(image: Image, profile: Profile) -> Image:
         return image
     try:
         async with timeout_with_grace(DOWNLOAD_TIMEOUT_SECONDS):
-            found = Image.of_bytes(await _follow_redirects(image.url, profile), image.url)
-            return replace(found, detail=image.detail, cache_control=image.cache_control)
+            downloaded = Image.of_bytes(await _follow_redirects(image.url, profile), image.url)
+            return replace(downloaded, detail=image.detail, cache_control=image.cache_control)
     except TimeoutError:
-        late = f"the picture did not come within {DOWNLOAD_TIMEOUT_SECONDS:g} s"
+        message = f"the picture did not come within {DOWNLOAD_TIMEOUT_SECONDS:g} s"
         raise NetworkError(
-            late, where=image.url[:80], hint=MANUAL_DOWNLOAD_HINT, retryable=False
+            message, where=image.url[:80], hint=MANUAL_DOWNLOAD_HINT, retryable=False
         ) from None
     except (UsageError, NetworkError, BusyError) as error:
         error.where = error.where or image.url[:80]
@@ -80,9 +80,9 @@ async def download_image(image: Image, profile: Profile) -> Image:
         error.hint = error.hint or MANUAL_DOWNLOAD_HINT
         raise
     except EasyLLMError as error:
-        said = f"HTTP {error.status}, {error.message}" if error.status else error.message
+        reason = f"HTTP {error.status}, {error.message}" if error.status else error.message
         raise UsageError(
-            f"the picture cannot be fetched: {said}",
+            f"the picture cannot be fetched: {reason}",
             where=image.url[:80],
             hint=MANUAL_DOWNLOAD_HINT,
         ) from error
@@ -113,12 +113,12 @@ async def _download_from_addresses(addresses: list[str], url: str, profile: Prof
     try:
         for number, address in enumerate(addresses, 1):
             # `fetched` looks at the clock.
-            patience = ResponseTimer(2 * DOWNLOAD_TIMEOUT_SECONDS, 2 * DOWNLOAD_TIMEOUT_SECONDS)
+            timer = ResponseTimer(2 * DOWNLOAD_TIMEOUT_SECONDS, 2 * DOWNLOAD_TIMEOUT_SECONDS)
             try:
                 async with client.open(
-                    Request("GET", url, resolved_address=address), patience
-                ) as answer:
-                    return await answer.read_body(MAX_IMAGE_BYTES + 1)
+                    Request("GET", url, resolved_address=address), timer
+                ) as response:
+                    return await response.read_body(MAX_IMAGE_BYTES + 1)
             except NetworkError as error:
                 if error.code not in {"refused", "connect"} or number == len(addresses):
                     raise
@@ -138,10 +138,10 @@ async def resolve_public_addresses(url: str) -> list[str]:
     loop = asyncio.get_running_loop()
     host = str(parts.hostname)
     try:
-        found = await loop.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+        address_infos = await loop.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
     except (OSError, ValueError):  # ValueError: a name that IDNA does not know
         raise UsageError(f"no such host: {host}", where=url[:80]) from None
-    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in address_infos))
     if not all(map(is_public_address, addresses)):
         raise UsageError(
             f"{host} is an address of a private network", where=url[:80], hint=MANUAL_DOWNLOAD_HINT
@@ -158,6 +158,6 @@ def _parse_https_url(url: str) -> SplitResult:
     if parts.scheme != "https" or not parts.hostname:
         raise UsageError("a picture is fetched over https:// only", where=url[:80])
     if parts.username is not None or parts.password is not None:
-        shown = url.rpartition("@")[2][:80]
-        raise UsageError("the picture's URL holds a user name or password", where=shown)
+        url_without_login = url.rpartition("@")[2][:80]
+        raise UsageError("the picture's URL holds a user name or password", where=url_without_login)
     return parts

@@ -51,20 +51,20 @@ async def read_frames(
         NetworkError: no answer came. IncompleteAnswer: it was cut after text or reasoning.
         MalformedAnswer: an HTML page, or a frame that is no JSON.
     """
-    reader = _FrameParser(_endpoint_hint(request.url))
+    parser = _FrameParser(_endpoint_hint(request.url))
     log.debug("%s %s", request.method, request.url)
-    async with transport.open(request, timer) as answer:
-        log.debug("HTTP %d from %s", answer.status, request.url)
-        frames: Any = _split_frames(answer, framing)
+    async with transport.open(request, timer) as response:
+        log.debug("HTTP %d from %s", response.status, request.url)
+        frames: Any = _split_frames(response, framing)
         async with aclosing(frames):
             try:
                 async for frame, is_tail in frames:
-                    for parsed in reader.parse(frame, is_tail):
-                        if reader.replacement_state == 1:
-                            reader.replacement_state = 2
+                    for parsed in parser.parse(frame, is_tail):
+                        if parser.replacement_state == 1:
+                            parser.replacement_state = 2
                             yield Note("the server sent bytes that are not UTF-8: shown as \ufffd")
                         yield parsed
-                if reader.truncated and timer.has_progress:
+                if parser.truncated and timer.has_progress:
                     raise NetworkError(TRUNCATED_FRAME_MESSAGE)
             except NetworkError as error:
                 if not timer.has_progress:
@@ -76,17 +76,21 @@ async def read_frames(
 
 async def _split_frames(response: Response, framing: Framing) -> AsyncIterator[tuple[Frame, bool]]:
     """Frames, and whether one is a tail: what stood behind the last line break at the end."""
-    pieces: Any = response.iter_bytes()
-    lead: bytes | None = b""
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if lead is not None:
-                lead = (lead + piece).lstrip(b" \t\r\n")
-                if BYTE_ORDER_MARK.startswith(lead):  # nothing yet, or not yet all of the mark
+    chunks: Any = response.iter_bytes()
+    body_start: bytes | None = b""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if body_start is not None:
+                body_start = (body_start + chunk).lstrip(b" \t\r\n")
+                if BYTE_ORDER_MARK.startswith(
+                    body_start
+                ):  # nothing yet, or not yet all of the mark
                     continue
-                framing = _choose_framing(lead.removeprefix(BYTE_ORDER_MARK), response, framing)
-                piece, lead = lead, None
-            for frame in framing.feed(piece):
+                framing = _choose_framing(
+                    body_start.removeprefix(BYTE_ORDER_MARK), response, framing
+                )
+                chunk, body_start = body_start, None
+            for frame in framing.feed(chunk):
                 yield frame, False
     for frame in framing.end():
         yield frame, frame.event != BODY_EVENT
@@ -104,18 +108,22 @@ def _choose_framing(start: bytes, response: Response, framing: Framing) -> Frami
     Raises:
         MalformedAnswer: it is an HTML page.
     """
-    events = any(start.startswith(line) or line.startswith(start) for line in SSE_LINE_PREFIXES)
-    values = start.startswith((b"{", b"["))
-    if start.startswith(b"<") or (response.content_type == "text/html" and not (events or values)):
+    is_event_stream = any(
+        start.startswith(prefix) or prefix.startswith(start) for prefix in SSE_LINE_PREFIXES
+    )
+    is_json = start.startswith((b"{", b"["))
+    if start.startswith(b"<") or (
+        response.content_type == "text/html" and not (is_event_stream or is_json)
+    ):
         raise MalformedAnswer(
             f"{response.url} is not a model's address: a web page came back",
             hint=_endpoint_hint(response.url),
         )
-    if isinstance(framing, ServerSentEvents) and values:
+    if isinstance(framing, ServerSentEvents) and is_json:
         return BodyOrLines()
     if isinstance(framing, NDJSON) and re.match(rb"[{\[][ \t]*[\r\n]", start):
         return WholeBody()  # one object, written over many lines
-    if isinstance(framing, NDJSON | WholeBody) and events:
+    if isinstance(framing, NDJSON | WholeBody) and is_event_stream:
         return ServerSentEvents()
     return framing
 
@@ -140,16 +148,16 @@ class _FrameParser:
         """
         data, event = frame
         try:
-            made = (
+            value = (
                 self._parse_value(data)
                 if len(data) >= MAX_UNCHECKED_BYTES
                 else json.loads(data.decode())
             )
         except (ValueError, RecursionError):
             return self._parse_leniently(frame, is_tail)
-        if made and not event and made != "[DONE]":
-            return ((made, event),)
-        return self._frames_from_value(made, event)
+        if value and not event and value != "[DONE]":
+            return ((value, event),)
+        return self._frames_from_value(value, event)
 
     def _frames_from_value(self, value: Any, event: str) -> tuple[ParsedFrame, ...]:
         """A frame with a name, or with nothing in it."""
@@ -176,10 +184,10 @@ class _FrameParser:
         if event in KEEP_ALIVE_EVENTS:
             return ()
         try:
-            made = self._parse_value(data)
+            value = self._parse_value(data)
         except (ValueError, RecursionError):
             return self._parse_lines(frame, is_tail)
-        return self._frames_from_value(made, event)
+        return self._frames_from_value(value, event)
 
     def _parse_value(self, data: bytes | bytearray) -> Any:
         """The parsed JSON. Raises ValueError, RecursionError or MalformedAnswer."""
@@ -198,26 +206,26 @@ class _FrameParser:
             yield _wrap_error_message(data.decode("utf-8", "replace")), event
             return
         start = 0
-        came = False
+        has_value = False
         while start < len(data):
             end = data.find(b"\n", start)
             end = len(data) if end < 0 else end
             line = bytes(data[start:end]).strip()
             start = end + 1
             try:
-                made = {} if not line or line == DONE_MARKER else self._parse_value(line)
+                value = {} if not line or line == DONE_MARKER else self._parse_value(line)
             except (ValueError, RecursionError):
-                if start > len(data) and (is_tail or (came and event == BODY_EVENT)):
+                if start > len(data) and (is_tail or (has_value and event == BODY_EVENT)):
                     self.truncated = True
                     return
                 raise MalformedAnswer(
                     "the server sent something that is not JSON", hint=self._hint
                 ) from None
-            came = True
-            if line == DONE_MARKER or made == "[DONE]":
+            has_value = True
+            if line == DONE_MARKER or value == "[DONE]":
                 yield {}, "[DONE]"
-            elif made:
-                yield made, "" if event == BODY_EVENT else event
+            elif value:
+                yield value, "" if event == BODY_EVENT else event
 
 
 def _wrap_error_message(message: Any) -> dict[str, Any]:

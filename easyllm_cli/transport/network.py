@@ -34,9 +34,9 @@ class NetworkSettings:
         machine by those."""
         if self.profile_proxy is not None or is_loopback(self.url):
             return self.profile_proxy or ""
-        found = _proxy_from_environment(self.url)
-        self._proxy_secrets = _find_proxy_secrets(found)
-        return found
+        proxy = _proxy_from_environment(self.url)
+        self._proxy_secrets = _find_proxy_secrets(proxy)
+        return proxy
 
     @property
     def proxy_address(self) -> str:

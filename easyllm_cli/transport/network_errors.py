@@ -20,11 +20,11 @@ BAD_HEADER_PATTERN = re.compile(r"(?i)\bheader\b|content-length|transfer-encodin
 def iter_causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and everything it came from, groups opened (anyio tries several addresses)."""
     seen: list[BaseException] = [error]
-    for one in seen:
-        yield one
-        inner = [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            inner += one.exceptions
+    for current in seen:
+        yield current
+        inner = [current.__cause__, current.__context__]
+        if isinstance(current, BaseExceptionGroup):
+            inner += current.exceptions
         seen += [cause for cause in inner if cause is not None and cause not in seen]
 
 
@@ -32,8 +32,8 @@ def is_httpx_error(error: BaseException) -> bool:
     """Whether an exception is an HTTP client's own: told by name, since openai 2.x brings httpx,
     3.x httpx2, and both call theirs the same. h11's own, for a body that is longer than a header
     says, comes through both as it is."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"HTTPError", "LocalProtocolError"})
+    class_names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(class_names & {"HTTPError", "LocalProtocolError"})
 
 
 def proxy_error(error: Exception) -> ConfigError | None:
@@ -65,23 +65,23 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
             return _tls_error(cause, host, via)
         if isinstance(cause, socket.gaierror):
             # A proxy looks the server's name up: what we cannot find is the proxy.
-            named = f"{proxy} (the proxy)" if proxy else str(parts.hostname)
-            return _name_lookup_error(named, temporary=cause.errno == socket.EAI_AGAIN)
+            looked_up = f"{proxy} (the proxy)" if proxy else str(parts.hostname)
+            return _name_lookup_error(looked_up, temporary=cause.errno == socket.EAI_AGAIN)
         if isinstance(cause, ConnectionRefusedError):
             return _refused_error(f"{host}{via}", proxy, is_local=is_loopback(url))
-    names = {kind.__name__ for one in chain for kind in type(one).__mro__}
-    if "ConnectTimeout" in names:
-        late = f"no connection to {host} in time{via}"
-        return NetworkError(late, hint="check the network", code="connect")
-    if "ProxyError" in names:
-        why = f"the proxy {proxy} failed: {error}"
-        return NetworkError(why, hint="check the proxy", code="proxy")
-    if "ConnectError" in names:
-        failed = f"cannot connect to {host}{via}: {_innermost_message(chain)}"
-        return NetworkError(failed, code="connect")
-    if any("Receive buffer too long" in str(one) for one in chain):  # h11's own words
-        too_long = f"the HTTP headers that {host} sends{via} are too long"
-        return NetworkError(too_long, retryable=False)
+    class_names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
+    if "ConnectTimeout" in class_names:
+        message = f"no connection to {host} in time{via}"
+        return NetworkError(message, hint="check the network", code="connect")
+    if "ProxyError" in class_names:
+        message = f"the proxy {proxy} failed: {error}"
+        return NetworkError(message, hint="check the proxy", code="proxy")
+    if "ConnectError" in class_names:
+        message = f"cannot connect to {host}{via}: {_innermost_message(chain)}"
+        return NetworkError(message, code="connect")
+    if any("Receive buffer too long" in str(cause) for cause in chain):  # h11's own words
+        message = f"the HTTP headers that {host} sends{via} are too long"
+        return NetworkError(message, retryable=False)
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
 
 
@@ -132,8 +132,8 @@ def _tls_error(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
         return NetworkError(
             f"{host} does not speak TLS{via}", hint="is it http://?", retryable=False, code="tls"
         )
-    reason = f"TLS failed with {host}{via}: {cause.reason}"
-    return NetworkError(reason, retryable=False, code="tls")
+    message = f"TLS failed with {host}{via}: {cause.reason}"
+    return NetworkError(message, retryable=False, code="tls")
 
 
 def _innermost_message(chain: list[BaseException]) -> str:

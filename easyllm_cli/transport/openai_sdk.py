@@ -67,9 +67,9 @@ class OpenAITransport:
         self._own_clients: tuple[Any, AsyncOpenAI] | None = None  # with the HTTP client below it
         self._endpoint = endpoint
         self._options = profile.options or {}
-        self._network = route = NetworkSettings(profile, endpoint.url)
+        self._network = network = NetworkSettings(profile, endpoint.url)
         # Not self: connections end when nobody holds the carrier.
-        self._http_client = LoopBoundClient(lambda: _create_http_client(route))
+        self._http_client = LoopBoundClient(lambda: _create_http_client(network))
 
     @asynccontextmanager
     async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
@@ -80,9 +80,9 @@ class OpenAITransport:
             ConfigError: the client cannot be made, or cannot send.
         """
         with self._report_local_close():
-            response = await self._send(request, timer)
-            async with open_response(response, request.url, timer) as answer:
-                yield answer
+            http_response = await self._send(request, timer)
+            async with open_response(http_response, request.url, timer) as response:
+                yield response
 
     def _report_local_close(self) -> AbstractContextManager[None]:
         """A client that was handed in is closed by nobody here."""
@@ -97,21 +97,21 @@ class OpenAITransport:
 
     async def _send(self, request: Request, timer: ResponseTimer) -> Any:
         """The HTTP client's response, whose body is not read; what fails becomes our error."""
-        sending = _current_request.set((request, self._is_azure, timer))
+        context_token = _current_request.set((request, self._is_azure, timer))
         try:
             client = self._user_client or self._get_own_client()
             if self._user_client is None:  # whose HTTP client tells us what it does
                 timer.start_connecting(self._network.connect_timeout)
-            made: Any = await timer.wait(self._call_sdk(client, request))
+            raw_response: Any = await timer.wait(self._call_sdk(client, request))
         except Exception as error:
             timer.stop()
-            ours = self._translate_error(error, request)
-            if ours is None or ours is error:
+            translated = self._translate_error(error, request)
+            if translated is None or translated is error:
                 raise
-            raise ours from error
+            raise translated from error
         finally:
-            _current_request.reset(sending)
-        return made.http_response
+            _current_request.reset(context_token)
+        return raw_response.http_response
 
     def _call_sdk(self, client: AsyncOpenAI, request: Request) -> Any:
         """The SDK's call, to be awaited."""
@@ -153,18 +153,24 @@ class OpenAITransport:
         Raises:
             ConfigError: the proxy, ca_bundle or Azure's API version.
         """
-        http = self._http_client.get()
-        if self._own_clients is None or self._own_clients[0] is not http:
-            known: Any = {"api_key": SDK_PLACEHOLDER_KEY, "max_retries": 0, "http_client": http}
-            base = self._endpoint.url
+        http_client = self._http_client.get()
+        if self._own_clients is None or self._own_clients[0] is not http_client:
+            client_options: Any = {
+                "api_key": SDK_PLACEHOLDER_KEY,
+                "max_retries": 0,
+                "http_client": http_client,
+            }
+            base_url = self._endpoint.url
             if not self._is_azure:
-                self._own_clients = http, AsyncOpenAI(base_url=base, **known)
+                self._own_clients = http_client, AsyncOpenAI(base_url=base_url, **client_options)
             else:
-                base += "" if base.endswith("/openai") or "/openai/" in base else "/openai"
+                base_url += (
+                    "" if base_url.endswith("/openai") or "/openai/" in base_url else "/openai"
+                )
                 version = self._api_version()
                 self._own_clients = (
-                    http,
-                    AsyncAzureOpenAI(base_url=base, api_version=version, **known),
+                    http_client,
+                    AsyncAzureOpenAI(base_url=base_url, api_version=version, **client_options),
                 )
         return self._own_clients[1]
 
@@ -175,14 +181,16 @@ class OpenAITransport:
 
     def _api_version(self) -> str:
         """Azure's API version: the profile's option, else the SDK's own variable."""
-        named = self._options.get("api_version") or os.environ.get("OPENAI_API_VERSION", "").strip()
-        if not isinstance(named, str) or not named:
+        version = (
+            self._options.get("api_version") or os.environ.get("OPENAI_API_VERSION", "").strip()
+        )
+        if not isinstance(version, str) or not version:
             raise ConfigError(
                 "Azure needs an API version",
                 hint='options = { api_version = "2024-10-21" } in the profile, or '
                 "export OPENAI_API_VERSION=2024-10-21",
             )
-        return named
+        return version
 
 
 def _create_http_client(network: NetworkSettings) -> Any:
@@ -207,29 +215,27 @@ def _create_http_client(network: NetworkSettings) -> Any:
 
 async def _rewrite_headers(http_request: Any) -> None:
     """The request as it leaves: our headers, and of the SDK's only what names no one."""
-    request, to_azure, patience = _current_request.get()
+    request, to_azure, timer = _current_request.get()
     for name in list(http_request.headers):
         if name.lower() not in ALLOWED_SDK_HEADERS and not name.lower().startswith("x-stainless-"):
             del http_request.headers[name]
     http_request.headers.update(_build_headers(request, to_azure))
-    http_request.extensions["trace"] = patience.trace
+    http_request.extensions["trace"] = timer.trace
 
 
 def _build_headers(request: Request, to_azure: bool) -> dict[str, str]:
     """The headers as they are sent; Azure's classic API has a header of its own for the key."""
-    sent = request.reveal_headers()
-    if to_azure and "Authorization" in sent:
-        sent["api-key"] = sent.pop("Authorization").removeprefix("Bearer ")
-    return sent
+    headers = request.reveal_headers()
+    if to_azure and "Authorization" in headers:
+        headers["api-key"] = headers.pop("Authorization").removeprefix("Bearer ")
+    return headers
 
 
 async def _check_response(http_response: Any) -> None:
     """A refusal is read here, where its size is bounded: the SDK would read all of it."""
-    request, _, patience = _current_request.get()
+    request, _, timer = _current_request.get()
     if http_response.status_code >= 300:
-        coming = http_response.aiter_raw()
+        chunks = http_response.aiter_raw()
         await raise_for_status(
-            Response(
-                http_response.status_code, http_response.headers, request.url, coming, patience
-            )
+            Response(http_response.status_code, http_response.headers, request.url, chunks, timer)
         )

@@ -94,13 +94,15 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     """The error for a response that is no answer; `headers` have lower-case names."""
     if 300 <= status < 400:
         target = headers.get("location", "another address")
-        moved = RefusedError(
+        redirect_error = RefusedError(
             f"the endpoint moved to {redact_and_shorten(target)}, which is not followed",
             hint="put the new address into the profile if you trust it",
             status=status,
         )
-        moved.location = headers.get("location") and redact(headers["location"], LONG_KEY_CHARS)
-        return moved
+        redirect_error.location = headers.get("location") and redact(
+            headers["location"], LONG_KEY_CHARS
+        )
+        return redirect_error
     parsed = parse_error_body(body)
     error = error_from_body(parsed if parsed is not None else {}, status, headers)
     if parsed is None:
@@ -132,26 +134,26 @@ def _error_from_body(
     )
     if status is None or status == 200:
         status = _find_status(inner) or _find_status(body) or None
-    wait = find_retry_after(headers or {}, body, rate_limited=status == 429)
-    kind = _choose_error_class(status, code, json.dumps(body)[:20_000])
-    hint = ERROR_HINTS.get(kind)
-    if kind is BusyError and status is None:
-        kind, hint = classify_error_message(message, code or "")
-    if kind is NotFoundError and "try pulling" in message:
+    retry_after = find_retry_after(headers or {}, body, rate_limited=status == 429)
+    error_class = _choose_error_class(status, code, json.dumps(body)[:20_000])
+    hint = ERROR_HINTS.get(error_class)
+    if error_class is BusyError and status is None:
+        error_class, hint = classify_error_message(message, code or "")
+    if error_class is NotFoundError and "try pulling" in message:
         hint = None
-    error = kind(
+    error = error_class(
         message,
         hint=hint,
         status=status,
         code=code and redact(code),
-        retry_after=wait,
+        retry_after=retry_after,
     )
     if isinstance(error, RefusedError) and isinstance(inner, dict):
-        named = inner.get("param")
-        error.parameter = redact(named) if isinstance(named, str) else None
-    should = (headers or {}).get("x-should-retry")
-    if should in {"true", "false"} and not isinstance(error, BillingError):
-        error.retryable = should == "true"
+        parameter = inner.get("param")
+        error.parameter = redact(parameter) if isinstance(parameter, str) else None
+    should_retry = (headers or {}).get("x-should-retry")
+    if should_retry in {"true", "false"} and not isinstance(error, BillingError):
+        error.retryable = should_retry == "true"
     return error
 
 
@@ -169,9 +171,9 @@ def _choose_error_class(status: int | None, code: str | None, text: str) -> type
         return NotFoundError
     if status == 403 and '"reasons"' in text:
         return FilteredError
-    known = ERROR_CLASS_BY_CODE.get((code or "").lower())
-    if known and (status is None or known is not RefusedError):
-        return known
+    error_class = ERROR_CLASS_BY_CODE.get((code or "").lower())
+    if error_class and (status is None or error_class is not RefusedError):
+        return error_class
     if status is None and code and re.search(r"image|policy|data_residency", code):
         return FilteredError if "policy" in code else RefusedError  # Responses' own (WIRE §1b g)
     if status is None:
@@ -202,9 +204,13 @@ def is_error_body(body: dict[str, Any]) -> bool:
         body.get("message"), dict
     ):
         return False
-    named = any(body.get(name) for name in ERROR_KEYS)
-    failed = body.get("success") is False or body.get("type") == "error" or _find_status(body) > 0
-    return (named or failed or body.get("status") == "error") and bool(find_error_message(body))
+    has_error_key = any(body.get(name) for name in ERROR_KEYS)
+    has_error_status = (
+        body.get("success") is False or body.get("type") == "error" or _find_status(body) > 0
+    )
+    return (has_error_key or has_error_status or body.get("status") == "error") and bool(
+        find_error_message(body)
+    )
 
 
 def _is_success(base_resp: Any) -> bool:
@@ -219,8 +225,8 @@ def _find_error_object(body: Any) -> Any:
     as a string of JSON, and some say `"error": true` beside the words.
     """
     if isinstance(body, str) and body.lstrip().startswith("{"):
-        within = parse_error_body(body.encode("utf-8", "replace"))
-        return _find_error_object(within) if within else body
+        parsed = parse_error_body(body.encode("utf-8", "replace"))
+        return _find_error_object(parsed) if parsed else body
     if isinstance(body, list) and body:
         return _find_error_object(body[0])
     if not isinstance(body, dict):
@@ -235,13 +241,13 @@ def _find_error_object(body: Any) -> Any:
 def find_error_message(body: Any) -> str:
     """The words of an error in any of the known shapes; "" when there are none."""
     inner = _find_error_object(body)
-    said = _message_from_object(inner)
-    if isinstance(body, dict) and inner is not body and (not said or _is_error_code(said)):
+    message = _message_from_object(inner)
+    if isinstance(body, dict) and inner is not body and (not message or _is_error_code(message)):
         return (
             _message_from_object({name: body[name] for name in MESSAGE_KEYS if name in body})
-            or said
+            or message
         )
-    return said
+    return message
 
 
 def _is_error_code(text: str) -> bool:
@@ -265,15 +271,17 @@ def _message_from_object(inner: Any) -> str:
 
 def _message_from_list(value: Any) -> str:
     """FastAPI's detail: [{"loc": ["body", "model"], "msg": "field required"}]."""
-    said = []
+    messages = []
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict):
-            said.append(str(item))
+            messages.append(str(item))
             continue
-        place = ".".join(map(str, loc if isinstance(loc := item.get("loc") or [], list) else [loc]))
-        words = find_error_message(item) or json.dumps(item)
-        said.append(f"{place}: {words}" if place else words)
-    return "; ".join(said)
+        location = ".".join(
+            map(str, loc if isinstance(loc := item.get("loc") or [], list) else [loc])
+        )
+        message = find_error_message(item) or json.dumps(item)
+        messages.append(f"{location}: {message}" if location else message)
+    return "; ".join(messages)
 
 
 def _find_error_code(inner: Any) -> str | None:
@@ -281,9 +289,9 @@ def _find_error_code(inner: Any) -> str | None:
     if not isinstance(inner, dict):
         return None
     metadata = inner.get("metadata")
-    named = metadata.get("error_type") if isinstance(metadata, dict) else None
-    candidates = (named, inner.get("code"), inner.get("status"), inner.get("type"))
-    return next((word for word in candidates if isinstance(word, str) and word), None)
+    error_type = metadata.get("error_type") if isinstance(metadata, dict) else None
+    candidates = (error_type, inner.get("code"), inner.get("status"), inner.get("type"))
+    return next((value for value in candidates if isinstance(value, str) and value), None)
 
 
 def _find_status(inner: Any) -> int:
@@ -349,7 +357,7 @@ def classify_error_message(message: str, code: str) -> tuple[type[EasyLLMError],
     """Which of our errors, and what to do; BusyError where the words say nothing that we know."""
     if re.search(UNKNOWN_PATH_PATTERN, message):
         return NotFoundError, WRONG_ENDPOINT_HINT
-    for kind, pattern in ERROR_CLASS_PATTERNS:
+    for error_class, pattern in ERROR_CLASS_PATTERNS:
         if re.search(pattern, f"{code} {message}", re.IGNORECASE):
-            return kind, ERROR_HINTS.get(kind)
+            return error_class, ERROR_HINTS.get(error_class)
     return BusyError, None

@@ -68,9 +68,9 @@ def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) 
     if "retry-after" in headers:
         # Named, but unreadable or in the past: our own backoff decides (FAULTS promise 20).
         return parse_wait_seconds(headers["retry-after"])
-    named = _retry_after_from_body(body)
-    if named is not None or not rate_limited:
-        return named
+    wait = _retry_after_from_body(body)
+    if wait is not None or not rate_limited:
+        return wait
     resets = [
         wait
         for name, value in headers.items()

@@ -68,9 +68,9 @@ class ResponseTimer:
 
     def resume(self) -> None:
         """The reader wants the next piece: it may have been slow, and the server was not."""
-        away = monotonic() - self._paused_at
-        self._next_deadline += away
-        self._total_deadline += away
+        reader_seconds = monotonic() - self._paused_at
+        self._next_deadline += reader_seconds
+        self._total_deadline += reader_seconds
 
     def start_connecting(self, seconds: float) -> None:
         """The client that sends will call `trace`: until the request is out each step of
@@ -82,11 +82,14 @@ class ResponseTimer:
         step of connecting, too."""
         if self._request_sent:
             return
-        kind = event_name.partition(".")[2]
-        ours = "request" in info and info["request"].method != b"CONNECT"
-        if ours and kind in {"send_request_headers.started", "receive_response_headers.started"}:
-            self.mark_sent(complete=kind.startswith("receive"))
-        elif self._connect_seconds is not None and not kind.startswith("send_request"):
+        step = event_name.partition(".")[2]
+        is_api_request = "request" in info and info["request"].method != b"CONNECT"
+        if is_api_request and step in {
+            "send_request_headers.started",
+            "receive_response_headers.started",
+        }:
+            self.mark_sent(complete=step.startswith("receive"))
+        elif self._connect_seconds is not None and not step.startswith("send_request"):
             self._set_deadline(self._connect_seconds + CONNECT_SLACK_SECONDS)
 
     def mark_sent(self, complete: bool = True) -> None:
@@ -171,12 +174,14 @@ class ResponseTimer:
             self._total_grace_given and now >= self._total_deadline
         ):
             return True
-        until = now + grace_seconds(now - min(self._next_deadline, self._total_deadline))
+        grace_end = now + grace_seconds(now - min(self._next_deadline, self._total_deadline))
         if now >= self._next_deadline:
-            self._next_deadline, self._next_grace_given = until, True
+            self._next_deadline, self._next_grace_given = grace_end, True
         if now >= self._total_deadline:
-            self._total_deadline, self._total_grace_given = until, True
-            self._next_deadline = max(self._next_deadline, until)  # it is `total` that has passed
+            self._total_deadline, self._total_grace_given = grace_end, True
+            self._next_deadline = max(
+                self._next_deadline, grace_end
+            )  # it is `total` that has passed
         return False
 
     def _timeout_error(self) -> EasyLLMError:
@@ -212,12 +217,12 @@ async def timeout_with_grace(seconds: float | None) -> AsyncIterator[None]:
         end = monotonic() + seconds
         timers = []
 
-        def ring() -> None:
+        def on_limit() -> None:
             timers.append(
                 loop.call_later(grace_seconds(monotonic() - end), limit.reschedule, loop.time())
             )
 
-        timers.append(loop.call_later(seconds, ring))
+        timers.append(loop.call_later(seconds, on_limit))
         try:
             yield
         finally:
