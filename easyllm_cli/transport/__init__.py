@@ -1,4 +1,4 @@
-"""Bytes: one request out, its answer back in pieces, and what can go wrong on the way."""
+"""Sends one request over HTTP, streams the response's bytes back and classifies its failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import missing_package_error
 if TYPE_CHECKING:
     from .base import Transport
 
-# What `transport = "sdk"` means for an adapter's `sdk`: (module, class).
+# The transport class for each SDK, as (module, class); used with `transport = "sdk"`.
 SDK_TRANSPORTS = {
     "openai": ("openai_sdk", "OpenAITransport"),
     "google": ("google_sdk", "GoogleTransport"),
@@ -20,12 +20,12 @@ SDK_TRANSPORTS = {
 
 
 def transport_for(profile: Profile, endpoint: Endpoint, sdk: str, *client: Any) -> Transport:
-    """The way to an endpoint that the profile's `transport` names, imported here and now.
+    """Return the transport that the profile's `transport` setting names; imports its module.
 
-    `sdk`: the key in SDKS of the one that speaks this adapter's protocol. `client`: the SDK's own
-    client, where a user of the library hands one in.
+    `sdk`: the adapter's key in SDK_TRANSPORTS; unused with `transport = "http"`. `client`: an SDK
+    client that the library's user supplies; without one the transport makes its own.
     Raises:
-        ConfigError: the SDK is not installed, or `client` is none of its clients.
+        ConfigError: the SDK is not installed, or `client` is not a client of that SDK.
     """
     if profile.transport == "http":
         from .http import HTTPTransport

@@ -1,8 +1,8 @@
-"""Carrier: what takes a request to a server and brings the answer's bytes back as they come.
+"""The transport interface: Request, Response and the Transport protocol.
 
-Our own HTTP client is one, each provider's SDK another; adapters do not see which. A carrier
-never follows a redirect, never asks for a compressed body, keeps no cookie, and sends one request
-for one.
+HTTPTransport implements it with our own HTTP client, the others with a provider's SDK; adapters do
+not see the difference. A transport does not follow redirects, does not accept compressed bodies,
+keeps no cookies and does not retry: each call to `open` sends one request.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__versi
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Request:
-    """What is sent: `body` goes out as JSON; a header's value may be a Secret.
+    """An HTTP request. `body` is sent as JSON; a header's value may be a Secret.
 
-    `address`: where our own client connects to, instead of looking the host's name up.
+    `resolved_address`: the IP address to connect to, so that the host name is not looked up again;
+    "" = look it up. Only HTTPTransport uses it.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Request:
     resolved_address: str = ""
 
     def reveal_headers(self) -> dict[str, str]:
+        """Return the headers to send, secrets in plain text, with our fixed headers."""
         revealed = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self.headers.items()
@@ -48,13 +50,18 @@ class Request:
         return {**FIXED_HEADERS, **revealed}
 
     def encode_body(self) -> bytes | None:
+        """Return the body as JSON in UTF-8, or None without a body."""
         if self.body is None:
             return None
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class Response:
-    """A response whose head is read; its body comes in pieces, from an async generator."""
+    """A response whose status and headers have been read, and whose body is still to be read.
+
+    `headers` have lower-case names. `chunks` is an async generator of bytes; the end of the body
+    is an empty chunk or the end of the generator.
+    """
 
     def __init__(
         self, status: int, headers: Mapping[str, str], url: str, chunks: Any, timer: ResponseTimer
@@ -67,11 +74,12 @@ class Response:
         self._timer = timer
 
     async def iter_bytes(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive.
+        """Yield the body's bytes as they arrive. Closes the body at the end.
 
         Raises:
             NetworkError: the connection was cut.
-            FirstTokenTimeout, IncompleteAnswer: nothing came in time.
+            FirstTokenTimeout, IncompleteAnswer: the timer's limit passed before or after the
+                first token.
         """
         try:
             while True:
@@ -87,7 +95,7 @@ class Response:
             await self._chunks.aclose()
 
     async def read_body(self, max_bytes: int) -> bytes:
-        """The whole body; what lies past `cap` bytes is left unread."""
+        """Return the body, at most `max_bytes` of it; the rest is left unread."""
         body = bytearray()
         async for chunk in self.iter_bytes():
             body += chunk
@@ -97,22 +105,22 @@ class Response:
 
 
 class Transport(Protocol):
-    """A way to one endpoint, kept for the next request."""
+    """Sends requests to one endpoint and may keep its connections for the next request."""
 
     def open(self, request: Request, timer: ResponseTimer) -> AbstractAsyncContextManager[Response]:
-        """Send a request; the answer, whose status is 2xx, is closed when the block is left.
+        """Send a request and give a response with status 2xx; leaving the block closes it.
 
         Raises:
-            EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
+            EasyLLMError: the subclass for the status, for any other status.
+            NetworkError: no response came.
         """
 
     async def aclose(self) -> None:
-        """Close every connection. The carrier may be used again afterwards."""
+        """Close every connection. The transport can be used again afterwards."""
 
 
 def rejecting_cookie_jar() -> CookieJar:
-    """A jar for an HTTP client that takes nothing: by a cookie a server could tell that two
-    requests come from one place."""
+    """Return a cookie jar that stores nothing: a cookie would link separate requests."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
@@ -120,10 +128,11 @@ def rejecting_cookie_jar() -> CookieJar:
 async def open_response(
     http_response: Any, url: str, timer: ResponseTimer
 ) -> AsyncIterator[Response]:
-    """The answer in an HTTP client's response, which is closed when the block is left.
+    """Wrap an HTTP client's response in a Response; leaving the block closes it.
 
     Raises:
-        EasyLLMError: the response is no answer, by its class.
+        EasyLLMError: the subclass for the status, unless it is 2xx.
+        MalformedAnswer: the body is compressed.
     """
     try:
         chunks = http_response.aiter_raw()
@@ -136,14 +145,14 @@ async def open_response(
 
 
 async def raise_for_status(response: Response) -> None:
-    """Raise for everything that is no answer: any status but 2xx, and a compressed body."""
+    """Raise an EasyLLMError for any status but 2xx, and MalformedAnswer for a compressed body."""
     if not 200 <= response.status < 300:
         try:
             body = await response.read_body(MAX_ERROR_BODY_BYTES)
         except NetworkError:
-            body = b""  # the status alone tells enough
+            body = b""  # the error is built from the status alone
         if is_compressed(response.headers):
-            body = b""  # never unpacked: a megabyte may hold a gigabyte; and no words for people
+            body = b""  # never decompressed: 1 MB may expand to 1 GB
         raise error_from_response(response.status, response.headers, body)
     refuse_compressed(response.headers)
 
@@ -152,9 +161,11 @@ def refuse_compressed(headers: Mapping[str, str]) -> None:
     """Raise MalformedAnswer for a compressed body; `headers` have lower-case names."""
     if is_compressed(headers):
         encoding = redact_and_shorten(headers["content-encoding"])
-        raise MalformedAnswer(f"the server sent {encoding} although we asked for plain bytes")
+        raise MalformedAnswer(
+            f"the server sent {encoding}, but easyllm does not accept compressed bodies"
+        )
 
 
 def is_compressed(headers: Mapping[str, str]) -> bool:
-    """Whether the body is not the bytes themselves; `headers` have lower-case names."""
+    """Return whether the body has a Content-Encoding; `headers` have lower-case names."""
     return headers.get("content-encoding", "").strip().lower() not in {"identity", ""}

@@ -1,7 +1,7 @@
-"""JSON is parsed only where what it becomes has a bound: three bytes (`{},`) may become a hundred.
+"""Parses JSON only if the parsed value fits a memory limit.
 
-What a body would take is told by its structure, before anything of it is parsed. An ordinary
-frame is short, and not looked at.
+Three bytes of JSON (`{},`) can take 200 bytes of memory. The memory is estimated from the counts
+of brackets, commas, colons and quotes before anything is parsed. Short bodies are not checked.
 """
 
 from __future__ import annotations
@@ -12,44 +12,43 @@ from typing import Any
 
 from ..errors import MalformedAnswer
 
-MAX_UNCHECKED_BYTES = 256 * 1024  # bytes: what is shorter cannot cost much
-# Bytes of memory that a body's values may take. Log probabilities of 8,000 tokens with twenty
-# alternatives each take nine tenths of it, a list of 10,000 models as OpenRouter's two thirds.
+MAX_UNCHECKED_BYTES = 256 * 1024  # a shorter body cannot need much memory
+# Memory that the parsed values may take. Log probabilities of 8,000 tokens with twenty
+# alternatives each take 90 % of it; a list of 10,000 models like OpenRouter's takes two thirds.
 MAX_MEMORY_BYTES = 118_000_000
-MAX_DISTINCT_KEYS = 50_000  # different keys: each costs much more than one that was seen before
-MAX_NON_BMP_BYTES = (
-    8 * 1024 * 1024
-)  # one character beyond U+FFFF makes a whole string four bytes wide
+MAX_DISTINCT_KEYS = 50_000  # a new key takes much more memory than a repeated one
+# One character beyond U+FFFF makes CPython store the whole string with four bytes a character.
+MAX_NON_BMP_BYTES = 8 * 1024 * 1024
 NON_BMP_CHARACTER = rb"[\xf0-\xf4]|\\u[dD][89abAB]"
 JSON_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 JSON_SEGMENT = rb'(?:[^"]{1,4096}+|%b){1,1000}+|"' % JSON_STRING  # never ends inside a string
 KEY_OR_STRING = rb"(%b)\s*+:|%b" % (JSON_STRING, JSON_STRING)
-# What CPython keeps one of, however often it comes.
+# Values of which CPython keeps a single copy: small integers, true, false and null.
 INTERNED_VALUE = rb"(?<=[\[,:\s])(?:25[0-6]|2[0-4]\d|1\d\d|\d\d?|true|false|null)(?=[\],}\s])"
 
 
 def parse_json(data: bytes | bytearray) -> Any:
-    """The value; bytes that are not UTF-8 become U+FFFD.
+    """Return the parsed value; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        ValueError, RecursionError: it is no JSON.
-        MalformedAnswer: there is more structure in it than in any answer, or it is too wide.
+        ValueError, RecursionError: `data` is not JSON, or is nested too deeply.
+        MalformedAnswer: the value would need too much memory.
     """
     require_bounded_memory(data)
     return json.loads(data.decode("utf-8", "replace"))
 
 
 def require_bounded_memory(data: bytes | bytearray) -> None:
-    """Raise MalformedAnswer for what would take far more memory than its bytes."""
+    """Raise MalformedAnswer if the parsed value would need more memory than the limits allow."""
     size = len(data)
     if size < MAX_UNCHECKED_BYTES:
         return
     if size > MAX_NON_BMP_BYTES and re.search(NON_BMP_CHARACTER, data):
         raise MalformedAnswer(
-            f"the answer's body is longer than {MAX_NON_BMP_BYTES >> 20} MiB, with characters "
+            f"the response body is longer than {MAX_NON_BMP_BYTES >> 20} MiB and has characters "
             "beyond U+FFFF"
         )
-    # An upper bound: marks inside strings are counted, too.
+    # An upper bound: it counts punctuation inside strings, too.
     key_count = data.count(b":")
     if (
         key_count <= MAX_DISTINCT_KEYS
@@ -57,11 +56,11 @@ def require_bounded_memory(data: bytes | bytearray) -> None:
     ):
         return
     if _is_over_memory_limit(data):
-        raise MalformedAnswer("the server sent JSON of more structure than an answer has")
+        raise MalformedAnswer("the server sent JSON that would need too much memory")
 
 
 def _is_over_memory_limit(data: bytes | bytearray) -> bool:
-    """Whether the values take more than MOST: counted without what is inside strings."""
+    """Return whether the values exceed a limit; does not count punctuation inside strings."""
     memory_bytes = 0
     keys: set[bytes] = set()
     for match in re.finditer(JSON_SEGMENT, data, re.DOTALL):
@@ -71,9 +70,8 @@ def _is_over_memory_limit(data: bytes | bytearray) -> bool:
             structure, structure.count(b'"'), len(re.findall(INTERNED_VALUE, structure))
         )
         memory_bytes += len(segment) - len(structure)
-        keys.update(
-            re.findall(KEY_OR_STRING, segment, re.DOTALL)
-        )  # b"" for a string that is no key
+        # The pattern gives b"" for a string that is not a key.
+        keys.update(re.findall(KEY_OR_STRING, segment, re.DOTALL))
         if memory_bytes > MAX_MEMORY_BYTES or len(keys) > MAX_DISTINCT_KEYS:
             return True
     return False
@@ -82,13 +80,14 @@ def _is_over_memory_limit(data: bytes | bytearray) -> bool:
 def _estimate_memory_bytes(
     data: bytes | bytearray, string_count: int, interned_count: int = 0
 ) -> int:
-    """Bytes of memory in CPython, rounded up: each value, and its place in what holds it.
+    """Return an upper bound of the bytes that the values and their containers take in CPython.
 
-    `strings`: those that are keys included. `shared`: values that cost their place alone.
+    `string_count`: strings, keys included. `interned_count`: values that take no memory of their
+    own, only a slot in their container.
     """
     key_count = data.count(b":")
     text_count = max(0, string_count - key_count)
-    # Every value but the first in its array or object stands behind a comma.
+    # A comma precedes every value except the first of its array or object.
     other_count = max(0, data.count(b",") - text_count)
     interned_count = min(interned_count, other_count)
     return (

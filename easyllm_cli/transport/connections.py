@@ -1,8 +1,8 @@
-"""Connections end with their event loop, or soon after nobody holds their client any more.
+"""Closes HTTP clients before their event loop ends, or when nothing refers to them any more.
 
-`asyncio.run` closes every asynchronous generator that is still open before it closes its loop:
-one such generator a loop closes what is registered here. So nothing is left to a socket's own
-finalizer, which warns, and which a closed loop would stop from closing anything.
+`asyncio.run` closes every open asynchronous generator before it closes its loop. So one generator
+for each loop closes the clients registered here. A socket's own finalizer would warn, and cannot
+close anything once the loop is closed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
 
 
 class Closable(Protocol):
-    """An HTTP client."""
+    """A resource with an async `aclose`, such as an HTTP client."""
 
     @property
     def is_closed(self) -> bool: ...
@@ -24,12 +24,13 @@ class Closable(Protocol):
     async def aclose(self) -> None: ...
 
 
-CLOSED_LOCALLY = "closed"  # the code of the error: nobody else is asked, either
+# The error's code after the program itself closed the client: no retry and no fallback follows.
+CLOSED_LOCALLY = "closed"
 
 
 @contextmanager
 def report_local_close(client: Closable) -> Iterator[None]:
-    """An answer whose client we closed ourselves fails by our word, and is not tried again."""
+    """Mark a network error as not retryable if this program closed the client itself."""
     try:
         yield
     except (NetworkError, IncompleteAnswer) as error:
@@ -45,13 +46,13 @@ ClientT = TypeVar("ClientT", bound=Closable)
 
 
 class _LoopResources:
-    """What is open in one event loop."""
+    """The registered resources of one event loop, and the generator that closes them."""
 
     def __init__(self) -> None:
         self.resources: set[Closable] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self._generator = self._close_at_loop_end()
-        with suppress(StopIteration):  # up to its `yield`: from here on the loop knows it
+        with suppress(StopIteration):  # run it up to its `yield`: this registers it with the loop
             self._generator.asend(None).send(None)
 
     async def _close_at_loop_end(self) -> AsyncGenerator[None, None]:
@@ -63,10 +64,12 @@ class _LoopResources:
             _resources_by_loop.pop(asyncio.get_running_loop(), None)
 
     async def close(self, resource: Closable) -> None:
+        """Close the resource and forget it."""
         await resource.aclose()
         self.resources.discard(resource)
 
     def start_closing(self, resource: Closable) -> None:
+        """Close the resource in a task."""
         task = asyncio.create_task(self.close(resource))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -76,9 +79,9 @@ _resources_by_loop: dict[asyncio.AbstractEventLoop, _LoopResources] = {}
 
 
 def close_with_loop(resource: Closable) -> None:
-    """Close it when the running loop ends, if nobody has done so before."""
+    """Register a resource to be closed when the running loop ends."""
     for loop in [loop for loop in list(_resources_by_loop) if loop.is_closed()]:
-        _resources_by_loop.pop(loop, None)  # closed by hand: without asking the generators
+        _resources_by_loop.pop(loop, None)  # loop.close() without shutdown_asyncgens()
     loop = asyncio.get_running_loop()
     if loop not in _resources_by_loop:
         _resources_by_loop[loop] = _LoopResources()
@@ -86,21 +89,21 @@ def close_with_loop(resource: Closable) -> None:
 
 
 def close_soon(resource: Closable, loop: asyncio.AbstractEventLoop) -> None:
-    """Close it in its loop, without waiting; from any thread, also where no loop is running."""
+    """Schedule closing in the resource's loop. Works from any thread, with or without a loop."""
     loop_resources = _resources_by_loop.get(loop)
     if loop_resources is not None:
-        with suppress(RuntimeError):  # the loop is closed: so is what it held
+        with suppress(RuntimeError):  # the loop is closed, and its resources with it
             loop.call_soon_threadsafe(loop_resources.start_closing, resource)
 
 
 async def close_now(resource: Closable) -> None:
-    """Close it, and look after it no longer."""
+    """Close a resource of the running loop and forget it."""
     loop_resources = _resources_by_loop.get(asyncio.get_running_loop())
     await (loop_resources.close(resource) if loop_resources else resource.aclose())
 
 
 class LoopBoundClient(Generic[ClientT]):
-    """An HTTP client of the event loop that asked for it, kept: another loop gets a new one."""
+    """Keeps one HTTP client for the running event loop and makes a new one in another loop."""
 
     def __init__(self, make: Callable[[], ClientT]) -> None:
         self._make = make
@@ -112,7 +115,7 @@ class LoopBoundClient(Generic[ClientT]):
             close_soon(self._client, self._loop)
 
     def get(self) -> ClientT:
-        """The client of the running loop. Raises what `make` raises."""
+        """Return the running loop's client. Raises what `make` raises."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._client.is_closed or self._loop is not loop:
             self._client, self._loop = self._make(), loop
@@ -120,7 +123,7 @@ class LoopBoundClient(Generic[ClientT]):
         return self._client
 
     async def aclose(self) -> None:
-        """Close every connection; the next request makes new ones."""
+        """Close the client; the next `get` makes a new one."""
         client, self._client = self._client, None
         if client is None or self._loop is None:
             return

@@ -1,7 +1,7 @@
-"""Cuts a body that arrives in pieces into frames: lines, server-sent events, NDJSON.
+"""Splits a response body into frames: server-sent events, NDJSON lines or the whole body.
 
-Own code, since httpx2's `aiter_lines` also splits at U+2028 and U+0085, which JSON may hold
-(SPIKES d). The result never depends on where the pieces were cut.
+httpx2's `aiter_lines` is not used: it also splits at U+2028 and U+0085, which JSON may contain.
+The frames never depend on where the chunks were cut.
 """
 
 from __future__ import annotations
@@ -11,23 +11,21 @@ from typing import NamedTuple, Protocol
 from ..errors import MalformedAnswer
 from .bounded_json import parse_json
 
-MAX_STREAM_LINE_BYTES = (
-    8 * 1024 * 1024
-)  # DESIGN §2; Ollama's own client takes lines of 8 MB (WIRE §3b)
-MAX_BODY_BYTES = 32 * 1024 * 1024  # a plain answer is held whole; what is refused may cost no 50 MB
-BODY_EVENT = "[BODY]"  # the event name of a frame that is the answer's whole body
+MAX_STREAM_LINE_BYTES = 8 * 1024 * 1024  # like the line buffer of Ollama's own client, 8 MB
+MAX_BODY_BYTES = 32 * 1024 * 1024  # a buffered body; keeps a refused one below 50 MB of memory
+BODY_EVENT = "[BODY]"  # the event name of a frame that holds the whole body
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Frame(NamedTuple):
-    """One message of a stream: its data, and the event's name where the protocol has one."""
+    """One message of a stream: its data, and the name of its event ("" = no name)."""
 
     data: bytes | bytearray
     event: str = ""
 
 
 class Framing(Protocol):
-    """Bytes in, frames out; `end` gives what stood without its final line break."""
+    """Turns chunks of bytes into frames; `end` returns what the stream left unfinished."""
 
     def feed(self, chunk: bytes) -> list[Frame]: ...
 
@@ -35,19 +33,19 @@ class Framing(Protocol):
 
 
 class LineSplitter:
-    """Splits at LF, CRLF and CR; a line longer than `cap` bytes is refused."""
+    """Splits bytes at LF, CRLF and CR, and refuses a line longer than `max_bytes`."""
 
     def __init__(self, max_bytes: int = MAX_STREAM_LINE_BYTES) -> None:
         self.max_bytes = max_bytes
-        self._buffer = bytearray()  # one buffer: pieces of two bytes cost forty each as objects
+        self._buffer = bytearray()  # not a list: a two-byte chunk takes 40 bytes as an object
         self._skip_newline = False
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that are complete now, without their line breaks.
+        """Return the lines that are complete now, without their line breaks.
 
         Raises:
-            MalformedAnswer: a line is longer than the cap.
+            MalformedAnswer: a line is longer than `max_bytes`.
         """
         if b"\r" in chunk or self._skip_newline:
             chunk = self._normalize_line_breaks(chunk)
@@ -67,13 +65,13 @@ class LineSplitter:
         return [first, *lines]
 
     def end(self) -> bytes:
-        """What stands after the last line break."""
+        """Return the text after the last line break."""
         rest = bytes(self._buffer)
         self._buffer = bytearray()
         return rest
 
     def _normalize_line_breaks(self, chunk: bytes) -> bytes:
-        """Every kind of line break as LF; the LF of a CRLF cut in two is dropped."""
+        """Convert CRLF and CR to LF, also a CRLF that is split between two chunks."""
         if self._skip_newline and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._skip_newline = False
@@ -81,7 +79,7 @@ class LineSplitter:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _strip_byte_order_mark(self, chunk: bytes) -> bytes:
-        """The body's first bytes without a byte order mark, even one that comes in pieces."""
+        """Remove a byte order mark from the body's start, even one split between chunks."""
         start = bytes(self._buffer) + chunk
         if len(start) < 3 and BYTE_ORDER_MARK.startswith(start):
             return chunk
@@ -91,7 +89,7 @@ class LineSplitter:
 
 
 class ServerSentEvents:
-    """Frames of `text/event-stream`: data lines joined, comments and other fields dropped."""
+    """Frames of `text/event-stream`: joins data lines, drops comments and other fields."""
 
     def __init__(self, max_bytes: int = MAX_STREAM_LINE_BYTES) -> None:
         self._lines = LineSplitter(max_bytes)
@@ -100,15 +98,15 @@ class ServerSentEvents:
         self._event = ""
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames that are complete now.
+        """Return the frames that are complete now.
 
         Raises:
-            MalformedAnswer: one line or one frame is longer than the cap.
+            MalformedAnswer: a line or a frame is longer than `max_bytes`.
         """
         return self._parse_lines(self._lines.feed(chunk))
 
     def end(self) -> list[Frame]:
-        """The last frame, if the stream ended without its blank line."""
+        """Return the last frame, if the stream ended without its blank line."""
         return self._parse_lines([self._lines.end(), b""])
 
     def _parse_lines(self, lines: list[bytes]) -> list[Frame]:
@@ -128,7 +126,7 @@ class ServerSentEvents:
     def _append_data(self, data: bytes) -> None:
         if self._data is None:
             self._data = bytearray(data)
-        else:  # the line break counts, too: lines without anything in them are bytes as well
+        else:  # the line break counts, so that empty data lines are limited, too
             self._data += b"\n" + data
         if len(self._data) > self._max_bytes:
             raise MalformedAnswer(
@@ -137,64 +135,66 @@ class ServerSentEvents:
 
 
 class NDJSON:
-    """One JSON object a line; blank lines are dropped."""
+    """Frames of NDJSON: one JSON object per line; drops blank lines."""
 
     def __init__(self, max_bytes: int = MAX_STREAM_LINE_BYTES) -> None:
         self._lines = LineSplitter(max_bytes)
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames that are complete now.
+        """Return the frames that are complete now.
 
         Raises:
-            MalformedAnswer: a line is longer than the cap.
+            MalformedAnswer: a line is longer than `max_bytes`.
         """
         return [Frame(line) for line in self._lines.feed(chunk) if line.strip()]
 
     def end(self) -> list[Frame]:
-        """The last line, if the stream ended without a line break."""
+        """Return the last line, if the stream ended without a line break."""
         rest = self._lines.end()
         return [Frame(rest)] if rest.strip() else []
 
 
 class WholeBody:
-    """The body as one frame: the answer to a plain request; at most `cap` bytes."""
+    """The whole body as one frame, for a buffered response of at most `max_bytes`."""
 
     def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_bytes = max_bytes
         self.buffer = bytearray()
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Nothing yet.
+        """Store the chunk and return no frames.
 
         Raises:
-            MalformedAnswer: the body is longer than the cap.
+            MalformedAnswer: the body is longer than `max_bytes`.
         """
         if len(self.buffer) + len(chunk) > self._max_bytes:
-            raise MalformedAnswer(f"the answer's body is longer than {self._max_bytes >> 20} MiB")
+            raise MalformedAnswer(f"the response body is longer than {self._max_bytes >> 20} MiB")
         self.buffer += chunk
         return []
 
     def end(self) -> list[Frame]:
-        """The whole body, named BODY; nothing if it is empty."""
+        """Return the body as one frame with the event BODY_EVENT, or nothing if it is empty."""
         body, self.buffer = self.buffer, bytearray()  # no copy: it may be 32 MiB
         return [] if not body or body.isspace() else [Frame(body, BODY_EVENT)]
 
 
 class BodyOrLines:
-    """A body that begins as JSON where events were asked for: the whole answer in one value, or
-    one object a line where the first line is one by itself."""
+    """Frames of a JSON response to a request for server-sent events.
+
+    If the first line is a JSON object by itself, each line is a frame; else the whole body is one.
+    """
 
     def __init__(self) -> None:
         self._body = WholeBody()
         self._lines: NDJSON | None = None
-        self._first_line_end = -1  # where the first line ends
+        self._first_line_end = -1  # index of the first line break; -1 = not yet seen
         self._decided = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The lines that are complete now; nothing yet of a whole body.
+        """Return the lines that are complete now, or nothing if the body is one frame.
 
         Raises:
-            MalformedAnswer: a line or the body is longer than its cap.
+            MalformedAnswer: a line or the body is longer than its limit.
         """
         if self._lines is not None:
             return self._lines.feed(chunk)
@@ -218,7 +218,7 @@ class BodyOrLines:
         return self._lines.feed(body)
 
     def end(self) -> list[Frame]:
-        """The last line, or the whole body."""
+        """Return the last line, or the whole body."""
         return self._body.end() if self._lines is None else self._lines.end()
 
 

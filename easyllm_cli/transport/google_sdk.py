@@ -1,8 +1,9 @@
-"""Google's REST client as a carrier: `google.ai.generativelanguage` in a thread, frame by frame.
+"""Transport for Gemini that runs Google's blocking REST client in a thread.
 
-It comes with google-generativeai, whose life ended on 2025-11-30: it knows no thinking, no seed
-and no error inside a stream, but application-default credentials. The calls are those of its
-low-level client (SPIKES b: `GenerativeModel` holds a chunk back).
+The client is `google.ai.generativelanguage` of the package google-generativeai, which Google
+stopped supporting on 2025-11-30. It supports application-default credentials, but not thinking,
+seed or errors inside a stream. Its low-level client is used because `GenerativeModel` delays every
+chunk until the next one has come (observed with google-generativeai 0.8.6).
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ from .timeouts import ResponseTimer
 
 
 async def iterate_in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The same pieces; an empty one ends them. Raises what the iterator raises.
+    """Run a blocking iterator in a thread and yield its chunks; an empty chunk is the end.
 
-    A blocking call cannot be interrupted: who leaves early must end the iterator himself. The
-    thread is a daemon, so that one which nobody ends does not hold up the process.
+    Raises what the iterator raises. A caller that stops early must end the iterator itself,
+    because a blocking call cannot be interrupted. The thread is a daemon, so that it cannot keep
+    the process alive.
     """
     loop = asyncio.get_running_loop()
     items: asyncio.Queue[bytes | Exception] = asyncio.Queue()
 
     def enqueue(item: bytes | Exception) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(items.put_nowait, item)
 
     def read() -> None:
@@ -59,7 +61,7 @@ async def iterate_in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its farewell, and google.api_core's about Python's age
+    warnings.simplefilter("ignore")  # the packages' deprecation warnings
     import google.auth
     from google.ai import generativelanguage as language
     from google.auth import exceptions
@@ -69,25 +71,25 @@ with warnings.catch_warnings():
     from google.protobuf.json_format import MessageToJson, ParseError
 
 GoogleRestTransport = language.GenerativeServiceClient.get_transport_class("rest")
-API_VERSION_PATH = "/v1beta"  # the one that this client speaks
+API_VERSION_PATH = "/v1beta"  # the only version that this client supports
 OAUTH_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 NO_KEY_HINT = "export GEMINI_API_KEY=your-key, or GOOGLE_APPLICATION_CREDENTIALS=FILE"
 KEY_HEADERS = ("x-goog-api-key", "authorization")
-THREAD_GRACE_SECONDS = (
-    1.0  # seconds that the thread waits longer than we do, so that it ends by itself
-)
+# The thread's read timeout is this much longer than ours, so that ours comes first and the
+# thread still ends by itself.
+THREAD_GRACE_SECONDS = 1.0
 
 
 class GoogleTransport:
-    """Calls of one endpoint; each has a thread and a connection of its own."""
+    """Transport for Gemini through Google's SDK; each request has its own thread and connection."""
 
     def __init__(self, profile: Profile, endpoint: Endpoint) -> None:
-        """Raises ConfigError for an endpoint of another version than v1beta."""
+        """Raises ConfigError unless the endpoint ends in /v1beta."""
         if not endpoint.url.endswith(API_VERSION_PATH):
             raise ConfigError(
-                f'transport = "sdk" speaks {API_VERSION_PATH[1:]} only',
+                f'transport = "sdk" supports {API_VERSION_PATH[1:]} only',
                 where=endpoint.url,
-                hint=f"let the endpoint end in {API_VERSION_PATH}, or leave transport out",
+                hint=f"end the endpoint in {API_VERSION_PATH}, or leave transport out",
             )
         self.profile = profile
         self.endpoint = endpoint
@@ -97,21 +99,20 @@ class GoogleTransport:
 
     @asynccontextmanager
     async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
-        """Start the call; what fails is raised where its frames are read.
+        """Start the request in a thread; errors are raised when the response's bytes are read.
 
         Raises:
-            EasyLLMError: by the status and words of the server's answer.
-            AuthError: no key, and no application-default credentials.
+            EasyLLMError: the subclass for the server's status and error message.
+            AuthError: no key and no application-default credentials.
         """
         loop = asyncio.get_running_loop()
 
         def notify_sent() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(timer.mark_sent)
 
-        timer.start_connecting(
-            max(self.network.connect_timeout, timer.first_token)
-        )  # and fetching a token
+        # Connecting includes fetching a token, which may take longer than connect_timeout.
+        timer.start_connecting(max(self.network.connect_timeout, timer.first_token))
         call = _ThreadedRequest(self, request, timer, notify_sent)
         try:
             yield Response(200, {}, request.url, iterate_in_thread(call.iter_frames()), timer)
@@ -120,13 +121,15 @@ class GoogleTransport:
             call.stop()
 
     async def aclose(self) -> None:
-        """Nothing to close: connections end with their calls."""
+        """Do nothing: each request closes its own connection."""
 
     def resolve_credentials(self, request: Request, token_request: Any) -> Any:
-        """Nobody's where the request names a key, else the application's default ones.
+        """Return anonymous credentials if the request has a key, else application-default ones.
 
-        Like a provider's key, a token goes to Google's own host, or to the endpoint that
-        Google's variable names; to any other none is sent.
+        A token is sent only to Google's own host or to the endpoint that Google's environment
+        variable names; for any other endpoint the credentials are anonymous.
+        Raises:
+            ConfigError: a token would go over http:// to another machine.
         """
         may_send_token = self.endpoint.host in VENDORS["gemini"].hosts or self.endpoint.variable
         if not may_send_token or any(name.lower() in KEY_HEADERS for name in request.headers):
@@ -141,8 +144,7 @@ class GoogleTransport:
 
 
 class _ThreadedRequest:
-    """One request, made and read in a thread; `stop` ends it from outside, `sent` is told when
-    the request is out."""
+    """One request, sent and read in a thread. `on_sent` is called once the request is sent."""
 
     def __init__(
         self,
@@ -159,12 +161,13 @@ class _ThreadedRequest:
         self.stopped = threading.Event()
 
     def iter_frames(self) -> Iterator[bytes]:
-        """A streamed answer as server-sent events, anything else as one body.
+        """Yield a streamed response as server-sent events, any other response as one body.
 
         Raises:
-            EasyLLMError: by its class; what is neither google's nor requests' as it is.
+            EasyLLMError: the translated error of google's packages or of requests; other
+                exceptions pass unchanged.
         """
-        has_frame = False  # known here: the event loop may not have read the frame yet
+        has_frame = False  # kept here, since the event loop may not have read the frame yet
         try:
             with _Session(self) as self._session:
                 for frame in self._iter_response(self._session):
@@ -172,13 +175,13 @@ class _ThreadedRequest:
                     yield frame
         except Exception as error:
             translated = _translate_error(error, self.transport)
-            if translated is None and has_frame:  # what came may be no more than a part
-                translated = NetworkError("the list of frames ended too early")
+            if translated is None and has_frame:  # the answer may be incomplete
+                translated = NetworkError("the stream ended too early")
             if translated is not None:
                 raise translated from error
 
     def stop(self) -> None:
-        """A thread that reads the answer finds its end; one that waits for it gives up then."""
+        """End the thread: at once while it reads the response, else when the response arrives."""
         self.stopped.set()
         if self._session is not None:
             self._session.shut_down_response()
@@ -193,7 +196,8 @@ class _ThreadedRequest:
         rest_transport = GoogleRestTransport(
             host=base_url.removesuffix(API_VERSION_PATH), credentials=AnonymousCredentials()
         )
-        rest_transport._session = session  # its own follows redirects and sends thrice
+        # The default session follows redirects and retries after a 401.
+        rest_transport._session = session
         if not verb.startswith("stream"):
             yield _json_from_message(rest_transport.generate_content(message))
             return
@@ -201,8 +205,8 @@ class _ThreadedRequest:
             yield b"data: " + _json_from_message(frame) + b"\n\n"
 
 
-class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is not installed
-    """One request: no redirect, no second try after a 401, a refusal in our own words."""
+class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped if not installed
+    """An HTTP session for one request: no redirects, no retry after a 401, our own errors."""
 
     def __init__(self, threaded_request: _ThreadedRequest) -> None:
         token_request = TokenRequest()
@@ -214,9 +218,8 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         _configure_session(self, threaded_request.transport.network)
         for adapter in self.adapters.values():
             _notify_when_sent(adapter, threaded_request.on_sent)
-        self._api_request = (
-            threaded_request.request
-        )  # its key is revealed where it is sent: see openai_sdk
+        # The key stays a Secret until it is sent: see _current_request in openai_sdk.py.
+        self._api_request = threaded_request.request
         self._timeouts = (
             threaded_request.transport.network.connect_timeout,
             threaded_request.read_timeout_seconds,
@@ -227,9 +230,9 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
     def request(
         self, method: str, url: str, data: Any = None, headers: Any = None, **options: Any
     ) -> Any:
-        """The response to one request; raises EasyLLMError for any status but 2xx."""
+        """Return the response to one request. Raises EasyLLMError for any status but 2xx."""
         options |= {"timeout": self._timeouts, "allow_redirects": False, "stream": True}
-        self._raise_if_stopped()  # while a token was fetched
+        self._raise_if_stopped()  # it may have been stopped while a token was fetched
         self._response = response = super().request(
             method, url, data, {**(headers or {}), **self._api_request.reveal_headers()}, **options
         )
@@ -237,7 +240,7 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
         response_headers = {name.lower(): value for name, value in response.headers.items()}
         if not 200 <= response.status_code < 300:
             body = bytearray()
-            with suppress(OSError):  # cut: the status alone tells enough
+            with suppress(OSError):  # cut: the error is built from the status alone
                 for chunk in response.iter_content(65536):
                     body += chunk
                     if len(body) >= MAX_ERROR_BODY_BYTES:
@@ -248,43 +251,42 @@ class _Session(AuthorizedSession):  # type: ignore[misc]  # untyped where it is 
 
     def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
-            raise NetworkError("nobody waits for the answer any more")
+            raise NetworkError("the request was cancelled")
 
     def shut_down_response(self) -> None:
-        """From another thread: whoever reads the answer finds its end."""
+        """End the response for its reader; called from another thread."""
         if self._response is not None:
-            with suppress(Exception):  # it may be over, in any of several ways
+            with suppress(Exception):  # the response may have ended already
                 self._response.raw.shutdown()
 
     def close(self) -> None:
-        """The connection too, of an answer that was not read to its end."""
+        """Close the session and the connection of a response that was not read to its end."""
         if self._response is not None:
             self._response.close()
         super().close()
 
 
 def _configure_session(session: Any, network: NetworkSettings) -> None:
-    """Make a session of `requests` go the profile's way, and read no other variables."""
-    session.headers["Connection"] = "close"  # urllib3 ends a kept one with its pool, who knows when
-    session.trust_env = False  # its own reading takes a key from ~/.netrc, too
+    """Apply the profile's proxy and CA settings to a session of `requests`."""
+    session.headers["Connection"] = "close"  # urllib3 closes a kept one only with its pool
+    session.trust_env = False  # else requests would also send a password from ~/.netrc
     session.proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else {}
     if network.ca_bundle:
-        network.tls_verification()  # raises for one that cannot be read
+        network.tls_verification()  # raises ConfigError if it cannot be read
     session.verify = network.ca_bundle or os.environ.get("SSL_CERT_FILE") or True
 
 
 def _notify_when_sent(adapter: Any, on_sent: Callable[[], None]) -> None:
-    """Make an adapter of `requests` call `sent` whenever a request is out: connected, through a
-    proxy too, and written."""
+    """Make an adapter of `requests` call `on_sent` after it has connected and sent a request."""
     get_connection = getattr(adapter, "get_connection_with_tls_context", None)
-    if get_connection is None:  # requests before 2.32: connecting counts as waiting
+    if get_connection is None:  # before requests 2.32: connecting counts as waiting
         on_sent()
         return
 
     def get_notifying_connection(*args: Any, **options: Any) -> Any:
         pool = get_connection(*args, **options)
 
-        class NotifyingConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # of urllib3
+        class NotifyingConnection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
             def getresponse(self, *args: Any, **options: Any) -> Any:
                 on_sent()
                 return super().getresponse(*args, **options)
@@ -296,10 +298,10 @@ def _notify_when_sent(adapter: Any, on_sent: Callable[[], None]) -> None:
 
 
 def _message_from_body(body: dict[str, Any]) -> Any:
-    """The request as the client's own message.
+    """Return the request body as a protobuf message.
 
     Raises:
-        ConfigError: it holds what that client does not know.
+        ConfigError: the body has a field that google-generativeai does not know.
     """
     try:
         return language.GenerateContentRequest.from_json(json.dumps(body))
@@ -307,33 +309,36 @@ def _message_from_body(body: dict[str, Any]) -> Any:
         detail = redact_and_shorten(str(error).partition("\n")[0])
         raise ConfigError(
             f"google-generativeai cannot send this: {detail}",
-            hint='leave it out, or use transport = "http"',
+            hint='leave it out, or set transport = "http"',
         ) from None
 
 
 def _json_from_message(message: Any) -> bytes:
-    """A message in the words of the REST API, as our decoder reads them."""
+    """Return a message as the REST API's JSON, which our decoder reads."""
     return str(MessageToJson(type(message).pb(message), indent=None)).encode()
 
 
 def _translate_error(error: Exception, transport: GoogleTransport) -> Exception | None:
-    """Our error for one of google's or requests'; None = the list of frames just ended."""
+    """Return our error for one of google's or requests'; None = the stream ended too early."""
     url, detail = transport.endpoint.url, redact_and_shorten(str(error).partition("\n")[0])
     match error:
         case EasyLLMError():
             return error
         case exceptions.DefaultCredentialsError():
-            return AuthError(f"no key, and no application-default ones: {detail}", hint=NO_KEY_HINT)
+            return AuthError(
+                f"no key and no application-default credentials: {detail}", hint=NO_KEY_HINT
+            )
         case exceptions.TransportError():
             return NetworkError(f"no token for application-default credentials: {detail}")
         case exceptions.GoogleAuthError():
             return AuthError(f"application-default credentials were refused: {detail}")
-        case OSError():  # every failure of requests is one
+        case OSError():  # the base class of all errors of requests
             return network_error(error, url, transport.network.proxy_address)
         case ValueError() if str(error).startswith("Unfinished stream"):
             return None
         case ValueError() | ParseError():
             return MalformedAnswer(
-                f"{url} did not answer as Gemini does", hint="check the endpoint in the profile"
+                f"the response from {url} is not a Gemini response",
+                hint="check the endpoint in the profile",
             )
     return error

@@ -1,6 +1,6 @@
-"""One HTTP client of our own: the carrier that `transport = "http"` names.
+"""Transport that uses httpx2 directly: `transport = "http"`, the default.
 
-No CA bundle is loaded for http:// (DESIGN §8). This is the one file that names httpx2.
+This is the only file that imports httpx2.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .timeouts import ResponseTimer
 
 
 class HTTPTransport:
-    """Connections to one endpoint, kept for the next request; `profile` says how to connect.
+    """Connects to one endpoint with the profile's network settings and keeps the connections.
 
-    They belong to the event loop that asked for them: another one gets new ones. There is no
-    limit to their number: a request that waited for its turn would look like a slow server.
+    Connections belong to their event loop; another loop gets new ones. Their number is not
+    limited, because a request that waits for a free connection would look like a slow server.
     """
 
     def __init__(self, profile: Profile, url: str) -> None:
         self._network = NetworkSettings(profile, url)
-        network = self._network  # not self: the connections end when nobody holds the client
+        network = self._network  # a closure over self would keep the connections open
 
         def connect() -> httpx.AsyncClient:
             try:
@@ -49,17 +49,19 @@ class HTTPTransport:
 
     @asynccontextmanager
     async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
-        """Send a request; the answer is closed when the block is left.
+        """Send a request and give its response; leaving the block closes it.
 
         Raises:
-            EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
+            EasyLLMError: the subclass for the status, unless it is 2xx.
+            NetworkError: no response came.
+            ConfigError: the endpoint or the proxy is not valid.
         """
         client = self._http_client.get()
         timer.start_connecting(self._network.connect_timeout)
         try:
             http_request = _build_request(client, request, timer)
         except httpx.InvalidURL as error:
-            raise ConfigError(f"the endpoint is no usable URL: {error}") from None
+            raise ConfigError(f"the endpoint is not a valid URL: {error}") from None
         with report_local_close(client):
             try:
                 http_response = await timer.wait(client.send(http_request, stream=True))
@@ -71,20 +73,21 @@ class HTTPTransport:
                 yield response
 
     async def aclose(self) -> None:
-        """Close every connection. The client may be used again afterwards."""
+        """Close every connection. The transport can be used again afterwards."""
         await self._http_client.aclose()
 
 
 def _build_request(
     client: httpx.AsyncClient, request: Request, timer: ResponseTimer
 ) -> httpx.Request:
-    """The request; with an address of its own it goes there, under the host's name all the same."""
+    """Build the httpx2 request. A `resolved_address` replaces the host in the URL only; the Host
+    header and TLS still use the host's name."""
     url = httpx.URL(request.url)
     host_header: dict[str, str] = {}
     extensions: dict[str, Any] = {"trace": timer.trace}
     if request.resolved_address:
         host_header["Host"] = url.netloc.decode("ascii")
-        extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate, too
+        extensions["sni_hostname"] = url.raw_host.decode("ascii")  # for the certificate check
         url = url.copy_with(host=request.resolved_address)
     return client.build_request(
         request.method,

@@ -1,6 +1,6 @@
-"""Fetches a picture for providers that take bytes only; guarded, since the URL may be anybody's.
+"""Downloads an image URL safely, for providers that accept only image bytes.
 
-FAULTS §5.7: https only, no address of a private network at any hop, 20 MB, 30 seconds.
+The URL may be untrusted, so: https only, no private address at any redirect, 20 MB, 30 seconds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from .base import Request
 from .http import HTTPTransport
 from .timeouts import ResponseTimer, timeout_with_grace
 
-# Where the last 32 bits are an IPv4 address that is reached in the end: IPv4-mapped (RFC 4291
+# Networks whose last 32 bits are the IPv4 address that is really reached: IPv4-mapped (RFC 4291
 # §2.5.5.2), IPv4-compatible (§2.5.5.1) and the well-known prefix of NAT64 (RFC 6052).
 IPV4_EMBEDDING_NETWORKS = (
     IPv6Network("::ffff:0:0/96"),
     IPv6Network("::/96"),
     IPv6Network("64:ff9b::/96"),
 )
-# NAT64 of somebody's own (RFC 8215) and Teredo (RFC 4380): who is reached cannot be told.
+# Local-use NAT64 (RFC 8215) and Teredo (RFC 4380) do not show which address is reached;
+# fec0::/10 is site-local (RFC 3879).
 BLOCKED_NETWORKS = (
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2001::/32"),
@@ -34,7 +35,7 @@ BLOCKED_NETWORKS = (
 
 
 def is_public_address(text: str) -> bool:
-    """Whether an address, as a name lookup gives it, is one of the public internet's."""
+    """Return whether an IP address from a name lookup belongs to the public internet."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
         if any(address in network for network in BLOCKED_NETWORKS):
@@ -44,24 +45,26 @@ def is_public_address(text: str) -> bool:
 
 
 def _embedded_ipv4(address: IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one stands for, else the address itself."""
+    """Return the IPv4 address embedded in an IPv6 address, else the address itself."""
     if any(address in network for network in IPV4_EMBEDDING_NETWORKS):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.sixtofour or address
 
 
-DOWNLOAD_TIMEOUT_SECONDS = 30.0  # for a picture, its redirects and name lookups included
+DOWNLOAD_TIMEOUT_SECONDS = 30.0  # for one image, with its redirects and name lookups
 MAX_REDIRECTS = 5
-MANUAL_DOWNLOAD_HINT = "download the picture and name the file"
+MANUAL_DOWNLOAD_HINT = "download the image and give the file's path"
 
 
 async def download_image(image: Image, profile: Profile) -> Image:
-    """The picture with its bytes; one that has them is given back as it is.
+    """Return the image with its bytes; an image without a URL is returned unchanged.
 
-    `profile`: its proxy and ca_bundle are used, its key and headers are not sent.
+    `profile`: its proxy and ca_bundle are used; its key and headers are not sent.
     Raises:
-        UsageError: not https, a private address, too large, no picture, or refused by its server.
-        NetworkError: it cannot be reached, or not in 30 seconds. BusyError: its server is.
+        UsageError: not https, a private address, over 20 MB, not an image, or refused by its
+            server.
+        NetworkError: the server cannot be reached, or the download takes over 30 seconds.
+        BusyError: the server is busy.
     """
     if not image.url:
         return image
@@ -70,26 +73,26 @@ async def download_image(image: Image, profile: Profile) -> Image:
             downloaded = Image.of_bytes(await _follow_redirects(image.url, profile), image.url)
             return replace(downloaded, detail=image.detail, cache_control=image.cache_control)
     except TimeoutError:
-        message = f"the picture did not come within {DOWNLOAD_TIMEOUT_SECONDS:g} s"
+        message = f"the image did not arrive within {DOWNLOAD_TIMEOUT_SECONDS:g} s"
         raise NetworkError(
             message, where=image.url[:80], hint=MANUAL_DOWNLOAD_HINT, retryable=False
         ) from None
     except (UsageError, NetworkError, BusyError) as error:
         error.where = error.where or image.url[:80]
-        error.code = None  # it tells of the picture's server, not of the model's
+        error.code = None  # it describes the image's server; callers expect the model's
         error.hint = error.hint or MANUAL_DOWNLOAD_HINT
         raise
     except EasyLLMError as error:
         reason = f"HTTP {error.status}, {error.message}" if error.status else error.message
         raise UsageError(
-            f"the picture cannot be fetched: {reason}",
+            f"the image cannot be downloaded: {reason}",
             where=image.url[:80],
             hint=MANUAL_DOWNLOAD_HINT,
         ) from error
 
 
 async def _follow_redirects(url: str, profile: Profile) -> bytes:
-    """The bytes at the end of the redirects, at most one more than a picture may have."""
+    """Follow the redirects and return the body, at most MAX_IMAGE_BYTES + 1 bytes."""
     for _ in range(MAX_REDIRECTS):
         try:
             return await _download_from_addresses(await resolve_public_addresses(url), url, profile)
@@ -104,15 +107,15 @@ def _resolve_location(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
-        return location  # no URL at all, which is said when it is looked at
+        return location  # not a URL: _parse_https_url will report it
 
 
 async def _download_from_addresses(addresses: list[str], url: str, profile: Profile) -> bytes:
-    """The bytes of one URL, from the first address that can be connected to."""
+    """Download one URL from the first address that accepts a connection."""
     client = HTTPTransport(profile, url)
     try:
         for number, address in enumerate(addresses, 1):
-            # `fetched` looks at the clock.
+            # These limits never come first: download_image has a shorter one.
             timer = ResponseTimer(2 * DOWNLOAD_TIMEOUT_SECONDS, 2 * DOWNLOAD_TIMEOUT_SECONDS)
             try:
                 async with client.open(
@@ -128,23 +131,24 @@ async def _download_from_addresses(addresses: list[str], url: str, profile: Prof
 
 
 async def resolve_public_addresses(url: str) -> list[str]:
-    """The host's addresses, every one of which is public: whoever connects to one of these, and
-    does not look the name up anew, reaches no private network.
+    """Look up the host's IP addresses and check that all of them are public.
 
+    The caller must connect to one of these addresses: a second lookup of the name could give a
+    private one.
     Raises:
-        UsageError: not https, no such host, or a private, loopback or link-local address.
+        UsageError: not https, no such host, or an address that is private, loopback or link-local.
     """
     parts = _parse_https_url(url)
     loop = asyncio.get_running_loop()
     host = str(parts.hostname)
     try:
         address_infos = await loop.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):  # ValueError: a name that IDNA does not know
+    except (OSError, ValueError):  # ValueError: IDNA cannot encode the name
         raise UsageError(f"no such host: {host}", where=url[:80]) from None
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in address_infos))
     if not all(map(is_public_address, addresses)):
         raise UsageError(
-            f"{host} is an address of a private network", where=url[:80], hint=MANUAL_DOWNLOAD_HINT
+            f"{host} is an address in a private network", where=url[:80], hint=MANUAL_DOWNLOAD_HINT
         )
     return addresses
 
@@ -154,10 +158,10 @@ def _parse_https_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise UsageError("the picture's URL is no usable one", where=url[:80]) from None
+        raise UsageError("the image URL is not valid", where=url[:80]) from None
     if parts.scheme != "https" or not parts.hostname:
-        raise UsageError("a picture is fetched over https:// only", where=url[:80])
+        raise UsageError("an image is downloaded over https:// only", where=url[:80])
     if parts.username is not None or parts.password is not None:
         url_without_login = url.rpartition("@")[2][:80]
-        raise UsageError("the picture's URL holds a user name or password", where=url_without_login)
+        raise UsageError("the image URL contains a user name or password", where=url_without_login)
     return parts

@@ -1,4 +1,4 @@
-"""One request and its answer as parsed frames, whatever the server really sent."""
+"""Sends one request and yields the response's frames as parsed JSON."""
 
 from __future__ import annotations
 
@@ -28,15 +28,9 @@ from .timeouts import ResponseTimer
 
 DONE_MARKER = b"[DONE]"
 TRUNCATED_FRAME_MESSAGE = "the stream ended inside a frame"
-# How the lines of an event stream begin, whatever the Content-Type calls it.
+# The starts of an event stream's lines; a Content-Type may be wrong.
 SSE_LINE_PREFIXES = (b"data:", b"event:", b":", b"id:", b"retry:")
-KEEP_ALIVE_EVENTS = (
-    "ping",
-    "heartbeat",
-    "keepalive",
-    "keep-alive",
-    "keep_alive",
-)  # names of events
+KEEP_ALIVE_EVENTS = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")
 ParsedFrame = tuple[Any, str]
 log = logging.getLogger(__name__)
 
@@ -44,12 +38,13 @@ log = logging.getLogger(__name__)
 async def read_frames(
     transport: Transport, request: Request, framing: Framing, timer: ResponseTimer
 ) -> AsyncIterator[ParsedFrame | Note]:
-    """Each frame as (parsed JSON, event name); `[DONE]` as ({}, "[DONE]").
+    """Send the request and yield each frame as (parsed JSON, event name).
 
-    Bytes that are not UTF-8 become U+FFFD, with one Note.
+    `[DONE]` becomes ({}, "[DONE]"). Bytes that are not UTF-8 become U+FFFD, with one Note.
     Raises:
-        NetworkError: no answer came. IncompleteAnswer: it was cut after text or reasoning.
-        MalformedAnswer: an HTML page, or a frame that is no JSON.
+        NetworkError: no response came. IncompleteAnswer: it was cut after text or reasoning.
+        MalformedAnswer: the response is an HTML page, or a frame is not JSON.
+        EasyLLMError: the subclass for the status, unless it is 2xx.
     """
     parser = _FrameParser(_endpoint_hint(request.url))
     log.debug("%s %s", request.method, request.url)
@@ -75,16 +70,14 @@ async def read_frames(
 
 
 async def _split_frames(response: Response, framing: Framing) -> AsyncIterator[tuple[Frame, bool]]:
-    """Frames, and whether one is a tail: what stood behind the last line break at the end."""
+    """Yield (frame, is_tail); a tail is data after the stream's last line break."""
     chunks: Any = response.iter_bytes()
     body_start: bytes | None = b""
     async with aclosing(chunks):
         async for chunk in chunks:
             if body_start is not None:
                 body_start = (body_start + chunk).lstrip(b" \t\r\n")
-                if BYTE_ORDER_MARK.startswith(
-                    body_start
-                ):  # nothing yet, or not yet all of the mark
+                if BYTE_ORDER_MARK.startswith(body_start):  # empty, or a part of the mark
                     continue
                 framing = _choose_framing(
                     body_start.removeprefix(BYTE_ORDER_MARK), response, framing
@@ -97,16 +90,17 @@ async def _split_frames(response: Response, framing: Framing) -> AsyncIterator[t
 
 
 def _endpoint_hint(url: str) -> str:
-    """What to do about an answer that is none: never to add a /v1 that is there."""
+    """Return a hint for a response that is not a model's; suggests /v1 only if it is missing."""
     return "check the endpoint in the profile" if "/v1/" in url else WRONG_ENDPOINT_HINT
 
 
 def _choose_framing(start: bytes, response: Response, framing: Framing) -> Framing:
-    """The framing that fits the body's first bytes: they tell more than what was asked for, and
-    than the Content-Type. Some servers answer stream=true with JSON, some always stream.
+    """Return the framing that fits the body's first bytes.
 
+    They are more reliable than the request and the Content-Type: some servers answer stream=true
+    with JSON, and some always stream.
     Raises:
-        MalformedAnswer: it is an HTML page.
+        MalformedAnswer: the body is an HTML page.
     """
     is_event_stream = any(
         start.startswith(prefix) or prefix.startswith(start) for prefix in SSE_LINE_PREFIXES
@@ -116,22 +110,23 @@ def _choose_framing(start: bytes, response: Response, framing: Framing) -> Frami
         response.content_type == "text/html" and not (is_event_stream or is_json)
     ):
         raise MalformedAnswer(
-            f"{response.url} is not a model's address: a web page came back",
+            f"{response.url} returned a web page, not a model's answer",
             hint=_endpoint_hint(response.url),
         )
     if isinstance(framing, ServerSentEvents) and is_json:
         return BodyOrLines()
     if isinstance(framing, NDJSON) and re.match(rb"[{\[][ \t]*[\r\n]", start):
-        return WholeBody()  # one object, written over many lines
+        return WholeBody()  # one object over several lines
     if isinstance(framing, NDJSON | WholeBody) and is_event_stream:
         return ServerSentEvents()
     return framing
 
 
 class _FrameParser:
-    """Parses frames; `replaced` is 1 once a frame held bytes that are not UTF-8.
+    """Parses frames to JSON; `hint` goes into the error for a frame that is not JSON.
 
-    `torn`: the stream ended inside a frame. `hint`: what to do where a server sends no JSON.
+    `replacement_state`: 0 = all bytes were UTF-8 so far, 1 = some were replaced with U+FFFD, 2 =
+    the caller has reported it. `truncated`: the stream ended inside a frame.
     """
 
     def __init__(self, hint: str) -> None:
@@ -140,11 +135,12 @@ class _FrameParser:
         self._hint = hint
 
     def parse(self, frame: Frame, is_tail: bool) -> Iterable[ParsedFrame]:
-        """The frame's JSON; nothing for a frame that only keeps the connection open, and for a
-        tail that is no JSON: the stream was cut inside it.
+        """Return the frame's JSON as (value, event name) pairs.
 
+        Returns nothing for a keep-alive, and for a tail that is not JSON: the stream was cut
+        inside it.
         Raises:
-            MalformedAnswer: it is no JSON, nor are its lines.
+            MalformedAnswer: neither the frame nor its lines are JSON, or it needs too much memory.
         """
         data, event = frame
         try:
@@ -160,7 +156,7 @@ class _FrameParser:
         return self._frames_from_value(value, event)
 
     def _frames_from_value(self, value: Any, event: str) -> tuple[ParsedFrame, ...]:
-        """A frame with a name, or with nothing in it."""
+        """Return the (value, event name) pairs of a frame whose JSON is parsed."""
         if event == BODY_EVENT:
             return ((value, event),)
         if event in KEEP_ALIVE_EVENTS:
@@ -179,7 +175,7 @@ class _FrameParser:
         return ((value, event),) if value else ()
 
     def _parse_leniently(self, frame: Frame, is_tail: bool) -> Iterable[ParsedFrame]:
-        """A frame that is no JSON in UTF-8."""
+        """Parse a frame that is not JSON in UTF-8: replace wrong bytes, or parse line by line."""
         data, event = frame
         if event in KEEP_ALIVE_EVENTS:
             return ()
@@ -190,7 +186,7 @@ class _FrameParser:
         return self._frames_from_value(value, event)
 
     def _parse_value(self, data: bytes | bytearray) -> Any:
-        """The parsed JSON. Raises ValueError, RecursionError or MalformedAnswer."""
+        """Return the parsed JSON. Raises ValueError, RecursionError or MalformedAnswer."""
         require_bounded_memory(data)
         try:
             text = data.decode()
@@ -200,7 +196,7 @@ class _FrameParser:
         return json.loads(text)
 
     def _parse_lines(self, frame: Frame, is_tail: bool) -> Iterator[ParsedFrame]:
-        """What stands in each line, where a server left out the line breaks between its frames."""
+        """Parse each line of a frame: some servers omit the blank lines between frames."""
         data, event = frame
         if event == "error":
             yield _wrap_error_message(data.decode("utf-8", "replace")), event
@@ -229,5 +225,5 @@ class _FrameParser:
 
 
 def _wrap_error_message(message: Any) -> dict[str, Any]:
-    """An error event that holds no object, as one."""
+    """Wrap an error event's data that is not an object in an error object."""
     return {"error": {"message": message if isinstance(message, str) else json.dumps(message)}}

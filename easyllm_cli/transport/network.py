@@ -1,4 +1,4 @@
-"""Route: how a server is reached: through which proxy, trusting which authorities (DESIGN §8)."""
+"""Chooses the proxy, the trusted CA certificates and the connect timeout for a URL."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 class NetworkSettings:
-    """The way to one URL, as the profile and the usual variables say.
+    """Proxy, TLS and timeout for one URL, from the profile and the environment.
 
-    `proxy`: the proxy's URL, "" = none; `connect`: seconds that a connection may take.
+    `connect_timeout`: seconds for each step of connecting. `profile_proxy`: the profile's proxy
+    URL, "" = no proxy, None = use the environment's.
     """
 
     def __init__(self, profile: Profile, url: str) -> None:
@@ -30,8 +31,10 @@ class NetworkSettings:
 
     @cached_property
     def proxy(self) -> str:
-        """The profile's, where "" is none, else the one the variables name; never one to this
-        machine by those."""
+        """The URL of the proxy in use, "" = none: the profile's, else the environment's.
+
+        The environment's proxy is not used for this machine.
+        """
         if self.profile_proxy is not None or is_loopback(self.url):
             return self.profile_proxy or ""
         proxy = _proxy_from_environment(self.url)
@@ -40,12 +43,13 @@ class NetworkSettings:
 
     @property
     def proxy_address(self) -> str:
-        """Host and port of the proxy in use, without its user name; "" = none."""
+        """Host and port of the proxy in use, without its credentials; "" = none."""
         return (urlsplit(self.proxy).netloc or self.proxy).rpartition("@")[2]
 
     def tls_verification(self) -> ssl.SSLContext | bool:
-        """Which certificates are trusted: loading the system's costs 23 ms, so https:// only.
+        """Return the SSL context of ca_bundle, else True for the default certificates.
 
+        For http:// an empty context, since loading the default certificates takes 23 ms.
         Raises:
             ConfigError: ca_bundle cannot be read.
         """
@@ -60,10 +64,10 @@ class NetworkSettings:
                 ) from None
         if self.url.startswith("https://") or self.proxy:
             return True
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nothing, so https fails closed
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nothing, so https would fail
 
     def uses_environment(self) -> bool:
-        """The proxy variables count unless the profile names a proxy; never for this machine."""
+        """Return whether the HTTP client reads proxy and CA variables; never for this machine."""
         if self.profile_proxy is not None or is_loopback(self.url):
             return False
         own_authorities = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
@@ -71,9 +75,9 @@ class NetworkSettings:
 
 
 def _find_proxy_secrets(proxy: str) -> list[Secret]:
-    """The password at a proxy, so that it is cut out of every text; of a token alone the token.
+    """Return the proxy's password as Secrets, so that it is redacted from every text.
 
-    A name alone that is as short as people's is no token.
+    A user name without a password is taken for a token if it is as long as one.
     """
     login = proxy.rpartition("@")[0].rpartition("://")[2]
     name, _, password = login.partition(":")
@@ -82,7 +86,7 @@ def _find_proxy_secrets(proxy: str) -> list[Secret]:
 
 
 def _proxy_from_environment(url: str) -> str:
-    """The proxy that the usual variables name for this URL; "" = none."""
+    """Return the proxy that the environment names for this URL; "" = none."""
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXY_VARIABLES):
         return ""
     import urllib.request as system

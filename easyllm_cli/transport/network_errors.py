@@ -1,4 +1,4 @@
-"""What went wrong on the way to a server: an exception of the HTTP client becomes our error."""
+"""Converts an HTTP client's exceptions into EasyLLMErrors, mostly NetworkError."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 from ..config.endpoints import is_loopback
 from ..errors import ConfigError, EasyLLMError, NetworkError
 
-# How a handshake that was still waiting for the server looks: no failure of TLS, but a timeout.
+# A TLS handshake was still waiting for the server: a timeout, not a TLS failure.
 TLS_WAIT_ERRORS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# h11's words for a header that it will not write; it refuses other things in the same class.
+# h11's messages for a header that it refuses to send; the same exception class has other uses.
 BAD_HEADER_PATTERN = re.compile(r"(?i)\bheader\b|content-length|transfer-encoding")
 
 
 def iter_causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it came from, groups opened (anyio tries several addresses)."""
+    """Yield the exception, its causes and contexts, and the members of exception groups.
+
+    anyio raises a group when it has tried several addresses.
+    """
     seen: list[BaseException] = [error]
     for current in seen:
         yield current
@@ -29,30 +32,35 @@ def iter_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_httpx_error(error: BaseException) -> bool:
-    """Whether an exception is an HTTP client's own: told by name, since openai 2.x brings httpx,
-    3.x httpx2, and both call theirs the same. h11's own, for a body that is longer than a header
-    says, comes through both as it is."""
+    """Return whether an exception is one of httpx, httpx2 or h11, by its class name.
+
+    openai 2.x uses httpx and 3.x httpx2; both use the same names. Neither wraps h11's
+    LocalProtocolError for a body longer than its Content-Length.
+    """
     class_names = {cls.__name__ for cls in type(error).__mro__}
     return bool(class_names & {"HTTPError", "LocalProtocolError"})
 
 
 def proxy_error(error: Exception) -> ConfigError | None:
-    """The error for a proxy that an HTTP client could not be made with; None = it is another one.
+    """Return a ConfigError if creating an HTTP client failed because of the proxy, else None.
 
-    An InvalidURL is told by name, as above.
+    InvalidURL is recognized by name, since httpx and httpx2 each have one.
     """
     if isinstance(error, ValueError | ImportError) or type(error).__name__ == "InvalidURL":
         return ConfigError(
-            f"the proxy cannot be used: {error}", hint="it is like http://host:port", code="proxy"
+            f"the proxy cannot be used: {error}",
+            hint="write it like http://host:port",
+            code="proxy",
         )
     return None
 
 
 def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMError:
-    """Why no answer came from `url`; `proxy` is the address of the proxy used, if any.
+    """Return our error for a request to `url` that got no response.
 
-    A NetworkError, its `code` the part of the way: name, refused, tls, connect, proxy or None; a
-    ConfigError where a header of ours is none.
+    `proxy`: host and port of the proxy in use, "" = none.
+    The result is a NetworkError whose `code` is the step that failed: name, refused, tls, connect,
+    proxy or None. It is a ConfigError if a header of ours cannot be sent.
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
@@ -64,7 +72,7 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, TLS_WAIT_ERRORS):
             return _tls_error(cause, host, via)
         if isinstance(cause, socket.gaierror):
-            # A proxy looks the server's name up: what we cannot find is the proxy.
+            # With a proxy we look up only the proxy's name.
             looked_up = f"{proxy} (the proxy)" if proxy else str(parts.hostname)
             return _name_lookup_error(looked_up, temporary=cause.errno == socket.EAI_AGAIN)
         if isinstance(cause, ConnectionRefusedError):
@@ -79,7 +87,7 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
     if "ConnectError" in class_names:
         message = f"cannot connect to {host}{via}: {_innermost_message(chain)}"
         return NetworkError(message, code="connect")
-    if any("Receive buffer too long" in str(cause) for cause in chain):  # h11's own words
+    if any("Receive buffer too long" in str(cause) for cause in chain):  # h11's message
         message = f"the HTTP headers that {host} sends{via} are too long"
         return NetworkError(message, retryable=False)
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
@@ -89,7 +97,7 @@ def _refused_error(where: str, proxy: str, is_local: bool) -> NetworkError:
     return NetworkError(
         f"nothing listens at {where}",
         hint="is the proxy running?" if proxy else "is the server running?",
-        # Nobody starts a local server between two attempts.
+        # A local server is unlikely to start between two attempts.
         retryable=not is_local or bool(proxy),
         code="proxy" if proxy else "refused",
     )
@@ -102,42 +110,47 @@ def _is_bad_header(error: BaseException) -> bool:
 
 
 def _name_lookup_error(host: str, temporary: bool) -> NetworkError:
-    """A host that does not exist, or, `again`, whose name could not be looked up just now."""
+    """Return the error for a host that does not exist or, if `temporary`, a failed lookup."""
     if temporary:
         return NetworkError(
             f"the name of {host} could not be looked up", hint="check the network", code="name"
         )
     return NetworkError(
-        f"no such host: {host}", hint="check the spelling", retryable=False, code="name"
+        f"no such host: {host}",
+        hint="check the spelling and the network",
+        retryable=False,
+        code="name",
     )
 
 
 def _tls_error(cause: ssl.SSLError, host: str, via: str) -> NetworkError:
-    """A certificate that is not trusted, or a server that speaks no TLS, is never retried; a
-    handshake that was cut is (DESIGN §5)."""
+    """Return the error for a TLS failure. Only a handshake that was cut is retryable."""
     if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return NetworkError(
-            f"{host} closed the connection before TLS was agreed on{via}",
-            hint="try again; is it https://?",
+            f"{host} closed the connection during the TLS handshake{via}",
+            hint="try again; is https:// right for this endpoint?",
             code="tls",
         )
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NetworkError(
             f"the certificate of {host} is not trusted{via}: {cause.verify_message}",
-            hint="set ca_bundle in the profile if the server has an authority of its own",
+            hint="set ca_bundle in the profile if the server uses a private certificate authority",
             retryable=False,
             code="tls",
         )
     if "RECORD_LAYER" in str(cause.reason) or "WRONG_VERSION" in str(cause.reason):
         return NetworkError(
-            f"{host} does not speak TLS{via}", hint="is it http://?", retryable=False, code="tls"
+            f"{host} does not speak TLS{via}",
+            hint="is the endpoint http:// instead?",
+            retryable=False,
+            code="tls",
         )
     message = f"TLS failed with {host}{via}: {cause.reason}"
     return NetworkError(message, retryable=False, code="tls")
 
 
 def _innermost_message(chain: list[BaseException]) -> str:
-    """The system's own words for the innermost failure."""
+    """Return the operating system's message for the innermost error."""
     for cause in reversed(chain):
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror

@@ -1,8 +1,8 @@
-"""OpenAI's SDK as a carrier: `openai` sends the request, our own parser reads the raw answer.
+"""Transport that sends requests with the `openai` package and reads the raw response ourselves.
 
-The SDK adds headers from OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS and others to
-every address (WIRE §1h), so a client of ours sends only what it is told to. One form serves
-openai 2.x, which brings httpx, and 3.x, which brings httpx2: neither is named here.
+The SDK adds headers from OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS and others for
+any endpoint (observed with openai 2.54 and 3.54), so our own client removes them. The code imports
+neither httpx (used by openai 2.x) nor httpx2 (3.x), and works with both.
 """
 
 from __future__ import annotations
@@ -41,43 +41,43 @@ from .response_errors import error_from_response, redact_and_shorten
 from .timeouts import ResponseTimer
 
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-# What the SDK itself asks for when a raw response is to be streamed (SPIKES a).
+# The header with which the SDK itself requests a raw streamed response.
 RAW_RESPONSE_HEADERS = {"X-Stainless-Raw-Response": "stream"}
-# Headers of the HTTP client's and the SDK's making that reach the server; all others are ours.
+# Headers of the HTTP client or the SDK that are still sent; all other headers are ours.
 ALLOWED_SDK_HEADERS = ("host", "accept", "connection", "content-length", "transfer-encoding")
-SDK_PLACEHOLDER_KEY = "unused"  # the SDK takes no client without one; it never leaves this process
+SDK_PLACEHOLDER_KEY = "unused"  # the SDK requires a key; this one is never sent
 
-# What this task sends, for the hooks of the HTTP client: (request, whether to Azure, patience).
-# Its key is revealed where it is written and nowhere before: a variable of a frame is in reports of
-# errors that show such variables.
+# The task's request for the HTTP client's hooks, as (request, whether to Azure, timer). The key is
+# revealed only when it is sent: error reports can show the local variables of a traceback.
 _current_request: ContextVar[tuple[Request, bool, ResponseTimer]] = ContextVar("sending")
 
 
 class OpenAITransport:
-    """Connections of one SDK client: our own, or `client`, which a library user made."""
+    """Sends requests with an SDK client: `client` of the library's user, or else our own."""
 
     def __init__(self, profile: Profile, endpoint: Endpoint, client: Any = None) -> None:
-        """Raises ConfigError when `client` is no AsyncOpenAI."""
+        """Raises ConfigError if `client` is not an AsyncOpenAI."""
         if client is not None and not isinstance(client, AsyncOpenAI):
             raise ConfigError(
-                f"client is a {type(client).__name__}, and an AsyncOpenAI is needed",
+                f"client must be an AsyncOpenAI, not {type(client).__name__}",
                 hint="use openai.AsyncOpenAI or openai.AsyncAzureOpenAI",
             )
         self._user_client: AsyncOpenAI | None = client
-        self._own_clients: tuple[Any, AsyncOpenAI] | None = None  # with the HTTP client below it
+        self._own_clients: tuple[Any, AsyncOpenAI] | None = None  # (its HTTP client, itself)
         self._endpoint = endpoint
         self._options = profile.options or {}
         self._network = network = NetworkSettings(profile, endpoint.url)
-        # Not self: connections end when nobody holds the carrier.
+        # A closure over self would keep the connections open.
         self._http_client = LoopBoundClient(lambda: _create_http_client(network))
 
     @asynccontextmanager
     async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
-        """Send a request; the answer is closed when the block is left.
+        """Send a request and give its response; leaving the block closes it.
 
         Raises:
-            EasyLLMError: any status but 2xx, by its class; NetworkError when none came.
-            ConfigError: the client cannot be made, or cannot send.
+            EasyLLMError: the subclass for the status, unless it is 2xx.
+            NetworkError: no response came.
+            ConfigError: the client cannot be created, or cannot send.
         """
         with self._report_local_close():
             http_response = await self._send(request, timer)
@@ -85,22 +85,22 @@ class OpenAITransport:
                 yield response
 
     def _report_local_close(self) -> AbstractContextManager[None]:
-        """A client that was handed in is closed by nobody here."""
+        """Return report_local_close for our own client, nullcontext for the user's client."""
         return (
             report_local_close(self._http_client.get()) if not self._user_client else nullcontext()
         )
 
     async def aclose(self) -> None:
-        """Close our own client's connections; one that was handed in stays as it is."""
+        """Close our own client's connections; the user's client stays open."""
         self._own_clients = None
         await self._http_client.aclose()
 
     async def _send(self, request: Request, timer: ResponseTimer) -> Any:
-        """The HTTP client's response, whose body is not read; what fails becomes our error."""
+        """Send a request and return the HTTP client's response with its body unread."""
         context_token = _current_request.set((request, self._is_azure, timer))
         try:
             client = self._user_client or self._get_own_client()
-            if self._user_client is None:  # whose HTTP client tells us what it does
+            if self._user_client is None:  # only our own HTTP client calls timer.trace
                 timer.start_connecting(self._network.connect_timeout)
             raw_response: Any = await timer.wait(self._call_sdk(client, request))
         except Exception as error:
@@ -114,8 +114,8 @@ class OpenAITransport:
         return raw_response.http_response
 
     def _call_sdk(self, client: AsyncOpenAI, request: Request) -> Any:
-        """The SDK's call, to be awaited."""
-        # The path alone where it lies below the endpoint: Azure's client rewrites paths.
+        """Return the SDK's call as an awaitable."""
+        # Only the path, if the URL is below the endpoint: Azure's client rewrites paths.
         path = request.url.removeprefix(self._endpoint.url)
         options: Any = {
             "max_retries": 0,
@@ -130,11 +130,11 @@ class OpenAITransport:
         return client.post(path, cast_to=object, body=request.body, options=options)
 
     def _translate_error(self, error: Exception, request: Request) -> EasyLLMError | None:
-        """Our error for one of the SDK's; None for what is neither ours nor the SDK's."""
+        """Return our error for one of the SDK's or ours, None for any other exception."""
         for cause in iter_causes(error):
             if isinstance(cause, EasyLLMError):
-                return cause  # openai 2.x wraps what a hook of ours raises
-        if isinstance(error, APIStatusError):  # a client that was handed in: it has no hook
+                return cause  # openai 2.x wraps the exceptions of our hooks
+        if isinstance(error, APIStatusError):  # the user's client: it has no hooks
             headers = {name.lower(): value for name, value in error.response.headers.items()}
             return error_from_response(
                 error.status_code, headers, error.response.content[:MAX_ERROR_BODY_BYTES]
@@ -142,16 +142,16 @@ class OpenAITransport:
         if isinstance(error, APIConnectionError) or is_httpx_error(error):
             return network_error(error.__cause__ or error, request.url, self._network.proxy_address)
         if type(error).__name__ == "InvalidURL":
-            return ConfigError(f"the endpoint is no usable URL: {error}")
+            return ConfigError(f"the endpoint is not a valid URL: {error}")
         if isinstance(error, OpenAIError):
-            return ConfigError(f"the client cannot send: {redact_and_shorten(str(error))}")
+            return ConfigError(f"the SDK cannot send the request: {redact_and_shorten(str(error))}")
         return None
 
     def _get_own_client(self) -> AsyncOpenAI:
-        """Our own client, over the running loop's connections.
+        """Return our own SDK client, with the running loop's HTTP client.
 
         Raises:
-            ConfigError: the proxy, ca_bundle or Azure's API version.
+            ConfigError: the proxy, ca_bundle or Azure's API version is missing or wrong.
         """
         http_client = self._http_client.get()
         if self._own_clients is None or self._own_clients[0] is not http_client:
@@ -176,11 +176,11 @@ class OpenAITransport:
 
     @property
     def _is_azure(self) -> bool:
-        """Azure's classic API, by its host; its newer one (…/v1) speaks plain OpenAI."""
+        """Whether the endpoint is Azure's classic API; Azure's newer one (…/v1) is plain OpenAI."""
         return self._endpoint.host.endswith(AZURE_HOSTS) and not self._endpoint.url.endswith("/v1")
 
     def _api_version(self) -> str:
-        """Azure's API version: the profile's option, else the SDK's own variable."""
+        """Return Azure's API version: the profile's option, else OPENAI_API_VERSION."""
         version = (
             self._options.get("api_version") or os.environ.get("OPENAI_API_VERSION", "").strip()
         )
@@ -194,10 +194,10 @@ class OpenAITransport:
 
 
 def _create_http_client(network: NetworkSettings) -> Any:
-    """The SDK's own kind of HTTP client, reached and watched as ours is.
+    """Create the SDK's kind of HTTP client with the network settings and our hooks.
 
     Raises:
-        ConfigError: the proxy or ca_bundle.
+        ConfigError: the proxy or ca_bundle cannot be used.
     """
     try:
         return DefaultAsyncHttpxClient(
@@ -214,7 +214,7 @@ def _create_http_client(network: NetworkSettings) -> Any:
 
 
 async def _rewrite_headers(http_request: Any) -> None:
-    """The request as it leaves: our headers, and of the SDK's only what names no one."""
+    """Drop the SDK's headers except those that identify no account, and add ours."""
     request, to_azure, timer = _current_request.get()
     for name in list(http_request.headers):
         if name.lower() not in ALLOWED_SDK_HEADERS and not name.lower().startswith("x-stainless-"):
@@ -224,7 +224,7 @@ async def _rewrite_headers(http_request: Any) -> None:
 
 
 def _build_headers(request: Request, to_azure: bool) -> dict[str, str]:
-    """The headers as they are sent; Azure's classic API has a header of its own for the key."""
+    """Return our headers; Azure's classic API takes the key in the header api-key."""
     headers = request.reveal_headers()
     if to_azure and "Authorization" in headers:
         headers["api-key"] = headers.pop("Authorization").removeprefix("Bearer ")
@@ -232,7 +232,7 @@ def _build_headers(request: Request, to_azure: bool) -> dict[str, str]:
 
 
 async def _check_response(http_response: Any) -> None:
-    """A refusal is read here, where its size is bounded: the SDK would read all of it."""
+    """Raise for an error status here, with a size limit: the SDK would read the whole body."""
     request, _, timer = _current_request.get()
     if http_response.status_code >= 300:
         chunks = http_response.aiter_raw()

@@ -1,4 +1,4 @@
-"""A status and a body, or an error object in a stream, becomes one of our errors (WIRE §1-§6)."""
+"""Converts an HTTP error response, or an error object in a stream, into an EasyLLMError."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ..secret import LONG_KEY_CHARS, redact
 from .bounded_json import parse_json
 from .retry_after import find_retry_after
 
-MAX_MESSAGE_CHARS = 300  # DESIGN §7: at most 300 characters of a server's words
+MAX_MESSAGE_CHARS = 300  # of a server's message
 
-# Patterns are compiled when an error is read: 2 ms that no good answer pays.
-# What servers say when a model takes no images; the status differs (llama.cpp says 500).
+# Patterns are compiled only when an error is read: it takes 2 ms.
+# Messages for a model that takes no images; the status differs by server (llama.cpp: 500).
 NO_IMAGE_SUPPORT_PATTERN = (
     r"(?i)image input is not supported|not support (?:image|vision|multimodal)|mmproj"
     r"|no endpoints found that support image|image_url is only supported|unsupported content.*image"
     r"|does not (?:accept|take) images?|missing data required for image input"
     r"|not a (?:vision|multimodal) model|cannot (?:read|process) .?image.? \(this model"
 )
-# litellm's list of how context overflow is worded (WIRE §5g), and the codes for it.
+# Codes and messages for a prompt longer than the context, partly from litellm's list of them.
 CONTEXT_OVERFLOW_PATTERN = (
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
@@ -74,12 +74,12 @@ ERROR_CLASS_BY_STATUS: dict[int, type[EasyLLMError]] = {
     409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
 }  # fmt: skip
 WRONG_ENDPOINT_HINT = "check the endpoint in the profile: does it need /v1 at its end?"
-# Where words of an error stand beside no answer, whatever else a server calls its fields.
+# Fields that can hold an error's message.
 MESSAGE_KEYS = (
     "message", "detail", "error_description", "error_message", "error_msg", "err_msg", "errmsg",
     "msg", "status_msg", "reason", "title", "Message",
 )  # fmt: skip
-# What says that they are an error's, and no news of how the answer is coming along.
+# Fields that mark a body without an answer as an error, not as a progress message.
 ERROR_KEYS = ("detail", "errors", "error_description", "error_message", "error_msg", "error_code",
                "err_msg", "errmsg", "errcode")  # fmt: skip
 ANSWER_KEYS = ("choices", "done", "candidates", "output", "response", "usage", "usageMetadata")
@@ -91,11 +91,11 @@ ERROR_HINTS: dict[type[EasyLLMError], str] = {
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> EasyLLMError:
-    """The error for a response that is no answer; `headers` have lower-case names."""
+    """Return the error for a response whose status is not 2xx; `headers` have lower-case names."""
     if 300 <= status < 400:
         target = headers.get("location", "another address")
         redirect_error = RefusedError(
-            f"the endpoint moved to {redact_and_shorten(target)}, which is not followed",
+            f"the endpoint redirects to {redact_and_shorten(target)}: redirects are not followed",
             hint="put the new address into the profile if you trust it",
             status=status,
         )
@@ -117,10 +117,10 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
 def error_from_body(
     body: Any, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> EasyLLMError:
-    """The error for a parsed error body or an error frame, by its code, status and words."""
+    """Return the error for a parsed error body or frame, by its code, status and message."""
     try:
         return _error_from_body(body, status, headers)
-    except RecursionError:  # nested deeper than any server means it
+    except RecursionError:  # nested too deeply
         return _error_from_body({}, status, headers)
 
 
@@ -158,7 +158,7 @@ def _error_from_body(
 
 
 def _choose_error_class(status: int | None, code: str | None, text: str) -> type[EasyLLMError]:
-    """Which of our errors: the words that decide whatever the status, the code, the status."""
+    """Choose the error class: by specific messages first, then by the code, then by the status."""
     if re.search(NO_IMAGE_SUPPORT_PATTERN, text):
         return RefusedError
     if re.search(CONTEXT_OVERFLOW_PATTERN, text):
@@ -175,14 +175,14 @@ def _choose_error_class(status: int | None, code: str | None, text: str) -> type
     if error_class and (status is None or error_class is not RefusedError):
         return error_class
     if status is None and code and re.search(r"image|policy|data_residency", code):
-        return FilteredError if "policy" in code else RefusedError  # Responses' own (WIRE §1b g)
+        return FilteredError if "policy" in code else RefusedError  # OpenAI Responses
     if status is None:
         return BusyError
     return ERROR_CLASS_BY_STATUS.get(status, RefusedError if 400 <= status < 500 else BusyError)
 
 
 def parse_error_body(body: bytes) -> Any:
-    """The body as JSON, or None when it is none, or of more structure than an error has."""
+    """Return the body as parsed JSON, or None if it is not JSON or needs too much memory."""
     try:
         return parse_json(body)
     except (ValueError, RecursionError, MalformedAnswer):
@@ -190,15 +190,15 @@ def parse_error_body(body: bytes) -> Any:
 
 
 def is_error_body(body: dict[str, Any]) -> bool:
-    """Whether a body under 200, or a frame of it, is an error's and not an answer's.
+    """Return whether a body with status 200, or a frame of it, is an error.
 
-    An error object is one beside an answer as well; other names are only where there is none.
+    `error` and a failed `base_resp` count even beside an answer, other fields only without one.
     """
     if body.get("error") or body.get("object") == "error":
         return True
     if "base_resp" in body and not _is_success(body["base_resp"]):
         return True
-    if body.get("choices") is not None:  # what nearly every frame has
+    if body.get("choices") is not None:  # the usual frame
         return False
     if any(body.get(name) is not None for name in ANSWER_KEYS) or isinstance(
         body.get("message"), dict
@@ -214,15 +214,16 @@ def is_error_body(body: dict[str, Any]) -> bool:
 
 
 def _is_success(base_resp: Any) -> bool:
-    """MiniMax's `base_resp`, which stands beside every answer: 0 is a good one."""
+    """Return whether MiniMax's `base_resp`, a part of every response, reports success (0)."""
     return not isinstance(base_resp, dict) or base_resp.get("status_code") in SUCCESS_CODES
 
 
 def _find_error_object(body: Any) -> Any:
-    """The error object itself: {"error": …}, [{"error": …}], Responses' and old vLLM's flat form.
+    """Return the innermost error object of a body.
 
-    The innermost wins: gateways wrap the provider's own. Some wrap it
-    as a string of JSON, and some say `"error": true` beside the words.
+    The shapes are {"error": …}, [{"error": …}] and the flat object of Responses and old vLLM.
+    Gateways wrap the provider's error object in their own, some as a string of JSON. With
+    `"error": true` the body itself is the error object.
     """
     if isinstance(body, str) and body.lstrip().startswith("{"):
         parsed = parse_error_body(body.encode("utf-8", "replace"))
@@ -239,7 +240,7 @@ def _find_error_object(body: Any) -> Any:
 
 
 def find_error_message(body: Any) -> str:
-    """The words of an error in any of the known shapes; "" when there are none."""
+    """Return the error message of a body in any known shape; "" = it has none."""
     inner = _find_error_object(body)
     message = _message_from_object(inner)
     if isinstance(body, dict) and inner is not body and (not message or _is_error_code(message)):
@@ -251,7 +252,7 @@ def find_error_message(body: Any) -> str:
 
 
 def _is_error_code(text: str) -> bool:
-    """Whether it is no sentence but a code, `invalid_token`, whose meaning stands beside it."""
+    """Return whether a message is only a code, such as `invalid_token`."""
     return "_" in text and " " not in text
 
 
@@ -270,7 +271,7 @@ def _message_from_object(inner: Any) -> str:
 
 
 def _message_from_list(value: Any) -> str:
-    """FastAPI's detail: [{"loc": ["body", "model"], "msg": "field required"}]."""
+    """Join a list such as FastAPI's [{"loc": ["body", "model"], "msg": "field required"}]."""
     messages = []
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict):
@@ -285,7 +286,7 @@ def _message_from_list(value: Any) -> str:
 
 
 def _find_error_code(inner: Any) -> str | None:
-    """The most telling word: code, else type, else status (Google)."""
+    """Return metadata.error_type, else code, else status (Google's), else type."""
     if not isinstance(inner, dict):
         return None
     metadata = inner.get("metadata")
@@ -295,7 +296,7 @@ def _find_error_code(inner: Any) -> str | None:
 
 
 def _find_status(inner: Any) -> int:
-    """An HTTP status that the object names as its code, or 0."""
+    """Return the HTTP status that an error object contains, or 0."""
     if not isinstance(inner, dict):
         return 0
     for name in ("code", "status", "status_code", "statusCode"):
@@ -308,29 +309,29 @@ def _find_status(inner: Any) -> int:
 
 
 def _message_from_text(body: bytes) -> str:
-    """What an answer that is not JSON says: an HTML page's title, or its first words."""
+    """Return a message for a body that is not JSON: an HTML page's title, or the text itself."""
     text = body[:20_000].decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>([^<]*)</title>", text, re.IGNORECASE)
     if title:
         return f'the server answered "{redact_and_shorten(title[1])}"'
     if "<" in text[:200]:
         return "the server answered with a web page"
-    return redact_and_shorten(text) or "the server answered without a word"
+    return redact_and_shorten(text) or "the server sent no error message"
 
 
 def redact_and_shorten(text: str) -> str:
-    """White space folded, keys cut out (before anything is cut off), at most 300 characters."""
+    """Fold white space, redact keys, then shorten to MAX_MESSAGE_CHARS."""
     text = redact(" ".join(text.split()))
     return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 1] + "…"
 
 
-# A server that does not know the path; whoever reads it should look at the endpoint.
+# Messages of a server that does not know the path: the endpoint is probably wrong.
 UNKNOWN_PATH_PATTERN = (
     r"(?i)unexpected endpoint|no route|cannot (?:get|post) /|method not allowed"
     r"|(?:unknown|invalid|unsupported|unrecognized) (?:request )?(?:endpoint|url|path|route)"
     r"|(?:endpoint|url|path|route|page) (?:was )?not found|^not[ _]found\.?$"
 )
-# The first that fits counts: what passes by itself comes before what the caller did wrong.
+# The first match counts: temporary failures come before mistakes of the caller.
 ERROR_CLASS_PATTERNS: tuple[tuple[type[EasyLLMError], str], ...] = (
     (BusyError, r"rate.?limit|too many requests|overload|too busy|is busy|at capacity"
                 r"|(?:temporarily|service|currently) unavailable|server.(?:had an )?error"),
@@ -354,7 +355,7 @@ ERROR_CLASS_PATTERNS: tuple[tuple[type[EasyLLMError], str], ...] = (
 
 
 def classify_error_message(message: str, code: str) -> tuple[type[EasyLLMError], str | None]:
-    """Which of our errors, and what to do; BusyError where the words say nothing that we know."""
+    """Return the error class and hint for a message without a status; BusyError if none matches."""
     if re.search(UNKNOWN_PATH_PATTERN, message):
         return NotFoundError, WRONG_ENDPOINT_HINT
     for error_class, pattern in ERROR_CLASS_PATTERNS:

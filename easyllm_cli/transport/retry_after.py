@@ -1,4 +1,4 @@
-"""How long a server asks us to wait before the next try, in all the spellings (WIRE §8, §6g)."""
+"""Reads from a response how many seconds the server asks us to wait before a retry."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_wait_seconds(text: str) -> float | None:
-    """`1`, `1.5`, `34s`, `6m0s`, `12ms`, an HTTP date or RFC 3339, as seconds from now.
+    """Return a wait in seconds from now, or None for anything unreadable or in the past.
 
-    None for anything else, and for what lies in the past.
+    `text` is like `1`, `1.5`, `34s`, `6m0s`, `12ms`, an HTTP date or an RFC 3339 time.
     """
     text = text.strip()
     try:
@@ -30,7 +30,7 @@ def parse_wait_seconds(text: str) -> float | None:
 
 
 def _seconds_from_now(seconds: float) -> float | None:
-    """Epoch seconds count from now; NaN, infinity and negative numbers are nothing."""
+    """Return seconds from now; converts epoch times. None for NaN, infinity and negatives."""
     if seconds > 100_000_000_000:
         seconds /= 1000  # an epoch in milliseconds
     if seconds > 1_000_000_000:
@@ -39,7 +39,7 @@ def _seconds_from_now(seconds: float) -> float | None:
 
 
 def _seconds_until(date: str) -> float | None:
-    """Seconds until an HTTP date or an RFC 3339 time."""
+    """Return the seconds until an HTTP date or an RFC 3339 time, or None."""
     from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
 
@@ -55,9 +55,9 @@ def _seconds_until(date: str) -> float | None:
 
 
 def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) -> float | None:
-    """The wait in seconds that headers (lower-case names) or a parsed body ask for, or None.
+    """Return the wait in seconds from the headers (lower-case names) or the parsed body, or None.
 
-    `limited`: a rate limit was hit, so that the reset headers count, too.
+    `rate_limited`: the status is 429, so the x-ratelimit-reset headers count, too.
     """
     milliseconds = headers.get("retry-after-ms")
     if milliseconds:
@@ -66,7 +66,7 @@ def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) 
         except ValueError:
             pass
     if "retry-after" in headers:
-        # Named, but unreadable or in the past: our own backoff decides (FAULTS promise 20).
+        # If it is unreadable or in the past, our own backoff applies (FAULT-20).
         return parse_wait_seconds(headers["retry-after"])
     wait = _retry_after_from_body(body)
     if wait is not None or not rate_limited:
@@ -77,13 +77,14 @@ def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) 
         if re.fullmatch(r"(x|anthropic)-ratelimit-(reset-.*|reset|.*-reset)", name)
         and (wait := parse_wait_seconds(value)) is not None
     ]
-    # One limit was hit, and the headers do not say which: the longest wait is surely enough.
+    # The headers do not say which limit was hit, so the longest wait applies.
     return max(resets, default=None)
 
 
 def _retry_after_from_body(body: Any) -> float | None:
-    """Google's RetryInfo: error.details[].retryDelay = "34s"."""
-    body = body[0] if isinstance(body, list) and body else body  # Google's REST streams
+    """Return the wait of Google's RetryInfo, error.details[].retryDelay = "34s", or None."""
+    # A stream of Google's REST API is a list.
+    body = body[0] if isinstance(body, list) and body else body
     error = body.get("error") if isinstance(body, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else []:

@@ -1,8 +1,8 @@
-"""Patience: how long we wait for the next piece of an answer.
+"""Timeouts of a response: for connecting, the first token, each later token, and the total.
 
-The clock runs while we wait for the server and while we parse what it sends, so that a flood of
-nothing ends as silence does; it stands still while the reader of the answer has a piece of it.
-Only frames with text or reasoning renew it: comments and pings are nothing.
+Time counts while we wait for the server or parse its data, and not while the caller processes an
+event. Only text and reasoning restart the timeout: a server that sends nothing but comments or
+pings runs into it like a silent one.
 """
 
 from __future__ import annotations
@@ -17,69 +17,75 @@ from ..errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer, NetworkE
 
 Result = TypeVar("Result")
 
-# Seconds for what lies in the socket, once a limit has passed: as many as it was noticed late
-# (the process was stopped, or the loop was busy), within these bounds.
+# After a limit has passed, data that is already in the socket may still be read for a grace
+# period. It is as long as the limit was noticed late, because the process was stopped or the event
+# loop was busy, within these bounds.
 MIN_GRACE_SECONDS, MAX_GRACE_SECONDS = 0.02, 1.0
-CONNECT_SLACK_SECONDS = (
-    0.5  # seconds: the HTTP client's own limit for a step of connecting comes first
-)
+CONNECT_SLACK_SECONDS = 0.5  # so that the HTTP client's own connect timeout comes first
 
 
 def grace_seconds(late: float) -> float:
-    """Seconds that what lies in the socket has to be read, after a limit that was seen late."""
+    """Return the grace period in seconds after a limit that was noticed `late` seconds late."""
     return min(max(late, MIN_GRACE_SECONDS), MAX_GRACE_SECONDS)
 
 
 class ResponseTimer:
-    """Seconds to wait: `first_token` from the moment that the request is out until the first frame
-    with text or reasoning, `idle` from then on, `total` for everything (None = no limit)."""
+    """Limits how long one response may take; all limits are in seconds.
+
+    `first_token`: from sending the request to the first frame with text or reasoning. `idle`: from
+    each such frame to the next. `total`: for everything; None = no limit.
+    """
 
     def __init__(self, first_token: float, idle: float, total: float | None = None) -> None:
         self.first_token = first_token
         self.idle = idle
         self.has_progress = False
         self.total = total
-        # Two limits, as moments of the clock, and whether their grace has been given.
+        # The two limits in monotonic time, and whether their grace period has begun.
         self._next_deadline = self._total_deadline = float("inf")
         self._next_grace_given = self._total_grace_given = False
         self._running = False
-        self._connect_seconds: float | None = None  # seconds a step; None = connecting is over
+        self._connect_seconds: float | None = None  # for each step; None = not connecting
         self._request_sent = False
-        self._paused_at = 0.0  # when the reader got its piece
+        self._paused_at = 0.0  # when the caller got its last event
         self._waiting_task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_due_at = 0.0  # when the timer does
+        self._timer_due_at = 0.0
         self._cancelled_by_timer = False
 
     def progress(self) -> None:
-        """A frame with text or reasoning came, and the reader gets it."""
+        """Restart the idle timeout: a frame with text or reasoning came, and the caller gets it."""
         self.has_progress = True
         self._paused_at = now = monotonic()
         self._next_deadline = now + self.idle
         self._next_grace_given = False
 
     def limit_tail(self, seconds: float) -> None:
-        """The answer's end marker came: what may follow it is not worth waiting long for."""
+        """Allow at most `seconds` more after the end marker, since only extra data may follow."""
         self._next_deadline = min(self._next_deadline, monotonic() + seconds)
 
     def pause(self) -> None:
-        """The reader gets what is no token: from here on it is not we who wait."""
+        """Stop the time while the caller processes an event without text or reasoning."""
         self._paused_at = monotonic()
 
     def resume(self) -> None:
-        """The reader wants the next piece: it may have been slow, and the server was not."""
-        reader_seconds = monotonic() - self._paused_at
-        self._next_deadline += reader_seconds
-        self._total_deadline += reader_seconds
+        """Move the limits by the time that the caller took, which is not the server's."""
+        paused_seconds = monotonic() - self._paused_at
+        self._next_deadline += paused_seconds
+        self._total_deadline += paused_seconds
 
     def start_connecting(self, seconds: float) -> None:
-        """The client that sends will call `trace`: until the request is out each step of
-        connecting may take so long, and `first_token` has not begun."""
+        """Allow each step of connecting `seconds`; `first_token` begins when the request is sent.
+
+        The HTTP client must report its steps to `trace`, or its user call `mark_sent`.
+        """
         self._connect_seconds = seconds
 
     async def trace(self, event_name: str, info: dict[str, Any]) -> None:
-        """The HTTP client's account of what it does. A request for a tunnel through a proxy is a
-        step of connecting, too."""
+        """Receive the HTTP client's progress: httpx calls it as its `trace` extension.
+
+        A CONNECT request to a proxy is a step of connecting.
+        """
         if self._request_sent:
             return
         step = event_name.partition(".")[2]
@@ -93,24 +99,24 @@ class ResponseTimer:
             self._set_deadline(self._connect_seconds + CONNECT_SLACK_SECONDS)
 
     def mark_sent(self, complete: bool = True) -> None:
-        """The request goes to the server, or is there, `out`."""
+        """Start the first_token timeout: the request is being sent or, if `complete`, was sent."""
         self._connect_seconds = None
         self._request_sent = complete
         self._set_deadline(self.first_token)
 
     async def wait(self, awaitable: Awaitable[Result]) -> Result:
-        """The awaited result.
+        """Await and return the result within the limits.
 
         Raises:
-            FirstTokenTimeout: nothing of the answer came in time.
-            IncompleteAnswer: the answer stopped coming.
+            FirstTokenTimeout: no text or reasoning came in time.
+            IncompleteAnswer: the answer stopped after some text or reasoning.
             NetworkError: a step of connecting took too long.
         """
         now = monotonic()
         if not self._running:
             self._begin(now)
         if now >= min(self._next_deadline, self._total_deadline) and self._is_grace_over(now):
-            # Not left to the timer: what is there already gives the event loop no turn.
+            # The timer does not run while data is ready: such an await never yields to the loop.
             getattr(awaitable, "close", lambda: None)()
             raise self._timeout_error()
         self._waiting_task = task = asyncio.current_task()
@@ -118,7 +124,7 @@ class ResponseTimer:
         try:
             return await awaitable
         except asyncio.CancelledError:
-            # Somebody else may have cancelled us as well: then that is what happened.
+            # If the task was cancelled by someone else as well, the cancellation wins.
             if not self._cancelled_by_timer or task is None or task.uncancel() > 0:
                 raise
             raise self._timeout_error() from None
@@ -126,7 +132,7 @@ class ResponseTimer:
             self._waiting_task = None
 
     def stop(self) -> None:
-        """The answer is over: the timer with it."""
+        """Cancel the timer; call it when the response has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -142,14 +148,14 @@ class ResponseTimer:
             self._total_deadline = now + self.total
 
     def _set_deadline(self, seconds: float) -> None:
-        """Another limit, in the midst of a wait."""
+        """Set the next limit, also during a wait."""
         now = monotonic()
         self._next_deadline = now + seconds
         if self._waiting_task is not None:
             self._arm(now)
 
     def _arm(self, now: float) -> None:
-        """One timer for many waits: a limit that moved on is seen when it rings."""
+        """Start the timer, or keep it if it is due earlier: it then checks for a later limit."""
         limit = min(self._next_deadline, self._total_deadline)
         if self._timer is not None and self._timer_due_at > limit:
             self.stop()
@@ -169,7 +175,7 @@ class ResponseTimer:
         self._waiting_task.cancel()
 
     def _is_grace_over(self, now: float) -> bool:
-        """Whether a limit that has passed had its grace; gives it otherwise."""
+        """Return whether a passed limit's grace period is over; begins it if necessary."""
         if (self._next_grace_given and now >= self._next_deadline) or (
             self._total_grace_given and now >= self._total_deadline
         ):
@@ -179,9 +185,8 @@ class ResponseTimer:
             self._next_deadline, self._next_grace_given = grace_end, True
         if now >= self._total_deadline:
             self._total_deadline, self._total_grace_given = grace_end, True
-            self._next_deadline = max(
-                self._next_deadline, grace_end
-            )  # it is `total` that has passed
+            # Not earlier than the total limit: _timeout_error reports the earlier of the two.
+            self._next_deadline = max(self._next_deadline, grace_end)
         return False
 
     def _timeout_error(self) -> EasyLLMError:
@@ -203,11 +208,12 @@ class ResponseTimer:
 
 @asynccontextmanager
 async def timeout_with_grace(seconds: float | None) -> AsyncIterator[None]:
-    """A limit for the whole block, as asyncio.timeout's; but when it is seen late, as after the
-    process was stopped, what lies in the sockets is read first.
+    """Limit the block like asyncio.timeout, but give a late limit a grace period.
 
+    If the limit is noticed late, for example because the process was stopped, data that is already
+    in the sockets is still read. `seconds`: None = no limit.
     Raises:
-        TimeoutError: the time is over.
+        TimeoutError: the limit has passed.
     """
     async with asyncio.timeout(None) as limit:
         if seconds is None:

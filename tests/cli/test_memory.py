@@ -143,7 +143,7 @@ BOMBS: dict[str, tuple[Callable[[], Handler], int, str]] = {
         lambda: raw(HEAD, b"Transfer-Encoding: gzip, chunked\r\n\r\n", bomb()), 6, ""
     ),
     "an-error": (
-        lambda: sending(bomb(), status=400, headers=PACKED), 4, "answered without a word"
+        lambda: sending(bomb(), status=400, headers=PACKED), 4, "sent no error message"
     ),
 }  # fmt: skip
 
@@ -184,7 +184,8 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
     "error-503": (sending(again=PIECE, status=503, content_type=JSON), (), 5, "HTTP 503"),
     "error-page": (sending(b"<html>", again=PIECE, status=502), (), 5, "a web page"),
     "redirect": (
-        sending(again=PIECE, status=307, headers={"Location": "http://127.0.0.2/"}), (), 4, "moved"
+        sending(again=PIECE, status=307, headers={"Location": "http://127.0.0.2/"}),
+        (), 4, "redirects",
     ),
     "one-header": (raw(HEAD, b"X-A: ", again=PIECE), (), 6, "headers"),
     "many-headers": (raw(HEAD, again=b"X-A: b\r\n" * 1000), (), 6, "headers"),

@@ -52,7 +52,7 @@ def test_fault_57_no_redirect_is_followed(
         for status, args in zip(REDIRECTS, commands, strict=True)
     ]):  # fmt: skip
         assert ran.code == 4, ran.err
-        assert f"moved to {elsewhere.url}" in ran.err + ran.out.decode()
+        assert f"redirects to {elsewhere.url}" in ran.err + ran.out.decode()
     assert elsewhere.requests == []
 
 

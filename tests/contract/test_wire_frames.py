@@ -129,7 +129,7 @@ async def test_trap_18_web_page_says_to_check_the_endpoint(
         asked = profile(provider, server.url, api_key="test-key")
         for stream in (True, False):
             error = await failure(MalformedAnswer, asked, stream)
-            assert "a web page came back" in error.message
+            assert "returned a web page" in error.message
             assert "/v1" in error.hint
             assert "endpoint" in error.hint
         assert len(server.requests) == 2

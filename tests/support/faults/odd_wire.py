@@ -142,9 +142,9 @@ ODD_WIRE = (
           HELLO, 2, says="does not stream"),
     Fault("may-not-stream-at-all", (), refusal(400, NO_STREAM), 4, tries=2, says=NO_STREAM),
     Fault("only-streams-but-did", (), refusal(400, ONLY_STREAM), 4, says=ONLY_STREAM),
-    Fault("dense-json", (), cut_bomb, 7, "Hello wor", says="more structure"),
+    Fault("dense-json", (), cut_bomb, 7, "Hello wor", says="too much memory"),
     Fault("dense-json-body", (), as_json(b'{"a":[' + b"[]," * 2_000_000 + b"0]}"), 7,
-          says="more structure"),
+          says="too much memory"),
     Fault("dense-json-error", (), lambda a: (
         Script(b'{"error":[' + b"{}," * 300_000, status=400, content_type="application/json"),), 4),
     Fault("good-after-all", (), lambda a: (good(a),), 0, HELLO),

@@ -56,7 +56,7 @@ async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
         ("/loop", "redirects"),
         ("/plain", "over https:// only"),
         ("/file", "over https:// only"),
-        ("/odd", "no usable one"),
+        ("/odd", "image URL is not valid"),
         ("/with-a-name", "user name or password"),
         ("/page", "not an image"),
         ("/huge", "larger than 20 MB"),

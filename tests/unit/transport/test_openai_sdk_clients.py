@@ -172,6 +172,6 @@ async def test_leaving_early_gives_its_connection_back() -> None:
 
 @pytest.mark.parametrize("client", [OpenAI(api_key="k"), object(), "sk-key"])
 def test_another_kind_of_client_is_refused(client: Any) -> None:
-    with pytest.raises(ConfigError, match="AsyncOpenAI is needed") as caught:
+    with pytest.raises(ConfigError, match="must be an AsyncOpenAI") as caught:
         OpenAIProvider({"model": "m"}, client=client)
     assert "sk-key" not in str(caught.value)
