@@ -1,1 +1,1 @@
-"""Which provider, which model, which key: profiles, their file, credentials."""
+"""Configuration: profiles, the profiles file, endpoints, credentials and stored keys."""

@@ -1,4 +1,4 @@
-"""What `KEY VALUE` and `KEY=VALUE` say about a profile: a key that there is, a value that fits."""
+"""Parses and checks `KEY VALUE` and `KEY=VALUE` arguments that change a profile."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from ..errors import ConfigError, UsageError, suggest_name
 from .profile import SETTING_FIELDS, resolve_setting_alias, validate_setting
 from .toml_document import parse_toml_value
 
-TABLE_KEYS = ("timeout", "headers", "options")  # their own keys are reached with a dot
+TABLE_KEYS = ("timeout", "headers", "options")  # their keys are written with a dot: timeout.idle
 
 
 def parse_assignment(key: str, text: str) -> tuple[tuple[str, ...], Any]:
-    """The key's path in the profile's table, and the value; None takes the key away.
+    """Parse an assignment into the key's path in the profile's table and the value.
 
-    The value is read as JSON or TOML where that fits the key, else it is text.
+    The value None removes the key. The text is read as JSON, then as TOML, then as plain text; the
+    first reading whose type fits the setting is used.
+
     Raises:
-        ConfigError: no such key, or a value that it cannot hold.
-        UsageError: a key itself, which must not stand on a command line.
+        ConfigError: unknown setting, or a value that it does not accept.
+        UsageError: the setting is `api_key`, which must not be given on a command line.
     """
     first, dot, rest = key.partition(".")
     first = resolve_setting_alias(first)
@@ -28,8 +30,8 @@ def parse_assignment(key: str, text: str) -> tuple[tuple[str, ...], Any]:
         )
     if first == "api_key":
         raise UsageError(
-            "a key on the command line is seen by everybody on this machine",
-            hint="easyllm keys set NAME, and here keyring NAME; or api_key_env VARIABLE",
+            "every user of this machine can see an API key on the command line",
+            hint="easyllm keys set NAME stores it, then set keyring NAME; or set api_key_env",
         )
     path = (first, *((rest.split(".") if first == "options" else [rest]) if dot else []))
     return path, _parse_value(path, text)
@@ -39,7 +41,7 @@ DOTTED_TIMEOUT_KEYS = ("timeout.connect", "timeout.first_token", "timeout.idle",
 
 
 def _parse_value(path: tuple[str, ...], text: str) -> Any:
-    """The first reading of the text that fits."""
+    """Return the first reading of the text whose type fits the setting."""
     first_error: ConfigError | None = None
     for read in (_parse_json, parse_toml_value, str):
         try:
@@ -55,11 +57,11 @@ def _parse_value(path: tuple[str, ...], text: str) -> Any:
 
 
 def _parse_json(text: str) -> Any:
-    return json.loads(text, parse_constant=str)  # NaN is no JSON
+    return json.loads(text, parse_constant=str)  # NaN and Infinity are not JSON
 
 
 def _nest_value(path: tuple[str, ...], value: Any) -> Any:
-    """The value in the tables that the path names, for `checked`."""
+    """Wrap the value in one dict per path part, as `validate_setting` expects it."""
     for key in reversed(path):
         value = {key: value}
     return value

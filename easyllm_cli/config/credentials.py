@@ -1,4 +1,4 @@
-"""Which key goes with a request, from the one source that is named; never to a foreign host."""
+"""Finds the API key for an endpoint, and refuses to send it over http:// to other machines."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .endpoints import Endpoint, is_loopback
 from .paths import keys_file
 from .profile import KEY_SOURCES, Profile, refuse_multiple_api_keys
 
-KEY_COMMAND_TIMEOUT_SECONDS = 10  # FAULTS §5.2
+KEY_COMMAND_TIMEOUT_SECONDS = 10  # of api_key_cmd
 
 
 def resolve_api_key(profile: Profile, endpoint: Endpoint) -> Secret | None:
-    """The key to send to this endpoint, or None when none is to be sent.
+    """Return the API key to send to this endpoint, or None if no key is sent.
 
     Raises:
-        AuthError: a key is needed and the named source has none.
-        ConfigError: the source is refused (http://, mode, an untrusted file).
+        AuthError: a key is needed, and its source has none.
+        ConfigError: the key is refused (http:// to another machine, or a file others can read).
     """
     key = _read_configured_key(profile)
     if key is None:
@@ -38,24 +38,24 @@ def resolve_api_key(profile: Profile, endpoint: Endpoint) -> Secret | None:
 
 
 def refuse_key_over_http(profile: Profile, endpoint: Endpoint, header_name: str = "") -> None:
-    """Raise ConfigError where a key would go over http:// to another machine, or a proxy there.
+    """Raise ConfigError if a key would go over http:// to another machine or through a proxy there.
 
-    `header`: the one of the profile's own that holds it.
+    `header_name` is the profile's header that contains the key; "" for the API key.
     """
     within = f" in the header {header_name}" if header_name else ""
     if not endpoint.url.startswith("http://") or profile.allow_http:
         return
-    for url, what in ((endpoint.url, ""), (profile.proxy or "", "the proxy ")):
+    for url, hop in ((endpoint.url, ""), (profile.proxy or "", "the proxy ")):
         host = _remote_host_from_url(url)
         if host:
             raise ConfigError(
-                f"a key would go over http:// to {what}{host}{within}",
+                f"a key would go over http:// to {hop}{host}{within}",
                 hint="use https://, or set allow_http = true in the profile",
             )
 
 
 def _remote_host_from_url(url: str) -> str:
-    """The URL's host; "" = it is this machine, or none."""
+    """Return the URL's host; "" = this machine, or no host."""
     try:
         host = urlsplit(url).hostname
     except ValueError:
@@ -64,24 +64,26 @@ def _remote_host_from_url(url: str) -> str:
 
 
 def resolve_api_keys(profile: Profile, endpoint: Endpoint) -> list[Secret]:
-    """Every key to send to this endpoint in turn, where a profile may name several.
+    """Return the API keys to use in turn for this endpoint; several only from a list of keys.
 
     Raises:
-        AuthError, ConfigError: as key_for; the list is empty.
+        AuthError: as `resolve_api_key`.
+        ConfigError: as `resolve_api_key`, or the list is empty.
     """
     for source in ("api_key_env", "api_key"):
-        named = getattr(profile, source)
-        if isinstance(named, list):
-            if not named:
-                raise ConfigError(f"{source} is an empty list", hint="name a key")
-            each = [replace(profile, **{source: one}) for one in named]
-            return [key for one in each if (key := resolve_api_key(one, endpoint)) is not None]
+        items = getattr(profile, source)
+        if isinstance(items, list):
+            if not items:
+                raise ConfigError(f"{source} is an empty list", hint="give at least one key")
+            single_key = [replace(profile, **{source: item}) for item in items]
+            keys = [resolve_api_key(copy, endpoint) for copy in single_key]
+            return [key for key in keys if key is not None]
     key = resolve_api_key(profile, endpoint)
     return [] if key is None else [key]
 
 
 def has_key_source(profile: Profile, endpoint: Endpoint) -> bool:
-    """Whether a key would be looked up, without looking it up (--dry-run)."""
+    """Return whether there is a key source, without reading the key (for --dry-run)."""
     if any(getattr(profile, source) is not None for source in KEY_SOURCES):
         return True
     if not _takes_default_key(profile, endpoint):
@@ -92,7 +94,7 @@ def has_key_source(profile: Profile, endpoint: Endpoint) -> bool:
 
 
 def find_key_source(profile: Profile, endpoint: Endpoint) -> str:
-    """Where the key came from, for the line about a refused one (FAULTS §4, 7)."""
+    """Name the source of the key, for the error line about a rejected key (401)."""
     for source in KEY_SOURCES:
         value = getattr(profile, source)
         if value is not None:
@@ -109,7 +111,7 @@ def find_key_source(profile: Profile, endpoint: Endpoint) -> str:
 
 
 def _read_configured_key(profile: Profile) -> Secret | None:
-    """The key from the source that the profile names."""
+    """Read the key from the source that the profile sets; None = it sets none."""
     refuse_multiple_api_keys(profile)
     if isinstance(profile.api_key, Secret):
         return parse_api_key(profile.api_key.reveal(), "api_key is empty")
@@ -134,36 +136,39 @@ def _read_configured_key(profile: Profile) -> Secret | None:
 
 
 def _import_key_store() -> ModuleType:
-    """What `easyllm keys` has stored; an ordinary start, with a variable or no key, needs none."""
+    """Import key_store on demand: a run with a key variable, or without a key, skips it."""
     from . import key_store
 
     return key_store
 
 
 def _has_keys_file() -> bool:
-    """Whether there is a file of stored keys: without it 1 ms of imports is saved."""
+    """Return whether keys.json exists; without it, key_store is not imported (saves 1 ms)."""
     try:
         keys_file().stat()
     except FileNotFoundError:
         return False
     except (OSError, RuntimeError):
-        pass  # whoever reads it tells what is wrong
+        pass  # reading it later reports the error
     return True
 
 
 def _takes_default_key(profile: Profile, endpoint: Endpoint) -> bool:
-    """Only the provider's own hosts, or the endpoint its variable names, get its usual key."""
+    """Return whether this endpoint may get the provider's default key.
+
+    Only the provider's own hosts and the endpoint from the provider's variable get it.
+    """
     return endpoint.host in get_vendor(profile.provider).hosts or bool(endpoint.variable)
 
 
 def _find_key_variable(profile: Profile) -> str:
-    """The first of the provider's key variables that is set; "" = none is."""
+    """Return the provider's first key variable that is set; "" = none."""
     names = get_vendor(profile.provider).key_variables
     return next((name for name in names if os.environ.get(name, "").strip()), "")
 
 
 def _find_default_key(profile: Profile, endpoint: Endpoint) -> Secret | None:
-    """The provider's own variable, else what `easyllm keys` stored under its name."""
+    """Read the key from the provider's variable, else the key stored under its name."""
     if not _takes_default_key(profile, endpoint):
         return None
     vendor, name = get_vendor(profile.provider), profile.provider or ""
@@ -182,17 +187,17 @@ def _find_default_key(profile: Profile, endpoint: Endpoint) -> Secret | None:
 
 
 def parse_api_key(value: str, empty_message: str, hint: str = "") -> Secret:
-    """A key without the space, the byte order mark and the header's word around it.
+    """Strip white space, a byte order mark and `Authorization: Bearer` from a key.
 
     Raises:
-        AuthError: it is empty (then `message`), or holds characters that no header takes.
+        AuthError: the key is empty (with `empty_message`), or has characters invalid in headers.
     """
     value = value.strip().removeprefix("\ufeff")
     value = re.sub(r"(?i)^\s*(?:authorization:\s*)?bearer(?:\s+|$)", "", value).strip()
     if not value:
-        raise AuthError(empty_message, hint=hint or "name a source that holds a key")
+        raise AuthError(empty_message, hint=hint or "use a source that has a key")
     if not value.isprintable() or not value.isascii():
-        raise AuthError("the key holds characters that no key has", hint="copy it again")
+        raise AuthError("the key has characters that keys cannot contain", hint="copy it again")
     return Secret(value)
 
 
@@ -202,7 +207,9 @@ def _key_from_file(path: Path) -> Secret:
         with path.open("rb") as file:
             data = file.read(MAX_PRIVATE_FILE_BYTES + 1)
         if len(data) > MAX_PRIVATE_FILE_BYTES:
-            raise AuthError("api_key_file is larger than 1 MiB, and no key is", where=str(path))
+            raise AuthError(
+                "api_key_file is larger than 1 MiB, too large for a key", where=str(path)
+            )
         refuse_utf16(data, "api_key_file", str(path), ConfigError)
         return parse_api_key(data.decode("utf-8"), f"{path} is empty")
     except (OSError, ValueError) as error:
@@ -211,20 +218,20 @@ def _key_from_file(path: Path) -> Secret:
 
 
 def _key_from_command(command: str | list[str]) -> Secret:
-    """The first line that the command prints; no shell, 10 seconds."""
-    from .key_command import run_key_command  # what only a command needs
+    """Run the command without a shell for at most 10 seconds; its first line is the key."""
+    from .key_command import run_key_command  # imports that other sources do not need
 
     try:
-        words = shlex.split(command) if isinstance(command, str) else command
-        if not words:
+        arguments = shlex.split(command) if isinstance(command, str) else command
+        if not arguments:
             raise ConfigError("api_key_cmd is empty")
-        code, printed = run_key_command(words, KEY_COMMAND_TIMEOUT_SECONDS)
-    except TimeoutError:  # an OSError, too: the time of the whole command is over
+        code, printed = run_key_command(arguments, KEY_COMMAND_TIMEOUT_SECONDS)
+    except TimeoutError:  # from --timeout; it is also an OSError
         raise
     except OSError as error:
-        raise AuthError(f"api_key_cmd cannot run: {error.strerror}", where=words[0]) from None
+        raise AuthError(f"api_key_cmd cannot run: {error.strerror}", where=arguments[0]) from None
     except ValueError as error:
-        raise ConfigError(f"api_key_cmd is no command: {error}") from None
+        raise ConfigError(f"api_key_cmd is not a valid command: {error}") from None
     if code:
-        raise AuthError(f"api_key_cmd failed with exit code {code}", where=words[0])
+        raise AuthError(f"api_key_cmd failed with exit code {code}", where=arguments[0])
     return parse_api_key(printed.decode("utf-8", "replace"), "api_key_cmd printed no key")

@@ -1,6 +1,7 @@
-"""Edits of profiles.toml: comments and order stay, edits at once both stay, nothing wrong is kept.
+"""Edits profiles.toml: adds, changes and removes profiles, and applies an edited copy.
 
-A file that is wrong, or would be, is left byte for byte as it was.
+Comments and order stay, and a lock keeps simultaneous edits from overwriting each other. If the
+file is or would become invalid, it is left unchanged.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from .toml_document import (  # fmt: skip
 
 
 def write_setting(path: Path, name: str, key: str, text: str) -> None:
-    """Set one key of a profile that stands in the file; the text `null` takes it away.
+    """Set one key of a profile in the file; the text `null` removes the key.
 
     Raises:
-        ConfigError: no such profile or key, a value that does not fit, or a wrong file.
-        UsageError: a key itself. OutputError: the file cannot be written.
+        ConfigError: unknown profile or key, invalid value, or invalid file.
+        UsageError: the key is `api_key`.
+        OutputError: the file cannot be written.
     """
     keys, value = parse_assignment(key, text)
 
@@ -44,10 +46,14 @@ def write_setting(path: Path, name: str, key: str, text: str) -> None:
 
 
 def insert_profile(path: Path, name: str, base_reference: str, assignments: list[str]) -> None:
-    """A new profile: `start` is PROVIDER[:MODEL] or the profile to extend, each pair KEY=VALUE.
+    """Add a profile to the file.
+
+    `base_reference` is PROVIDER[:MODEL] or a profile to extend; each assignment is KEY=VALUE.
 
     Raises:
-        ConfigError: the name is taken or cannot be one, or a key or value is wrong.
+        ConfigError: the name exists or is invalid, or a key or value is invalid.
+        UsageError: a key is `api_key`.
+        OutputError: the file cannot be written.
     """
     require_valid_profile_name(name)
     base, _, model = base_reference.partition(":")
@@ -55,27 +61,27 @@ def insert_profile(path: Path, name: str, base_reference: str, assignments: list
     for pair in assignments:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f'"{pair}" is no KEY=VALUE', hint="e.g. temperature=0.2")
+            raise ConfigError(f'"{pair}" is not KEY=VALUE', hint="e.g. temperature=0.2")
         keys, item = parse_assignment(key, value)
         if item is not None:
             _set_nested(table, keys, item)
 
-    def want(wanted: dict[str, Any]) -> None:
-        if name in wanted["profiles"]:
+    def edit_expected(expected: dict[str, Any]) -> None:
+        if name in expected["profiles"]:
             raise ConfigError(
                 f'there is a profile "{name}" already', where=str(path),
-                hint="easyllm profiles set changes it, remove takes it away",
+                hint="easyllm profiles set changes it, easyllm profiles remove deletes it",
             )  # fmt: skip
-        known = Profiles(None, wanted["profiles"], "", "").names
+        known = Profiles(None, expected["profiles"], "", "").names
         if base not in known:
             hint = suggest_name(base, known)
             raise ConfigError(f'no provider and no profile "{base}"', hint=hint)
-        new = {"extends" if base in wanted["profiles"] else "provider": base, **table}
-        wanted["profiles"][name] = new
+        new = {"extends" if base in expected["profiles"] else "provider": base, **table}
+        expected["profiles"][name] = new
         sections.append(format_section(name, new))
 
     sections: list[str] = []
-    edit_toml_file(path, lambda old: join_sections(old, sections[0]), want)
+    edit_toml_file(path, lambda old: join_sections(old, sections[0]), edit_expected)
 
 
 def _set_nested(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
@@ -85,35 +91,40 @@ def _set_nested(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> Non
 
 
 def delete_profile(path: Path, name: str) -> bool:
-    """Take a profile out; gives whether it was the default, which then is none.
+    """Remove a profile; returns whether it was the default, which is then unset.
 
     Raises:
-        ConfigError: there is none of that name, or another one needs it.
+        ConfigError: there is no such profile, or another profile extends it or falls back to it.
+        OutputError: the file cannot be written.
     """
     was_default: list[bool] = []
 
-    def want(wanted: dict[str, Any]) -> None:
-        _require_profile(path, wanted, name)
-        del wanted["profiles"][name]
-        named = wanted.get("default_profile", "").partition(":")[0]
-        was_default.append(named == name and name not in VENDORS)
+    def edit_expected(expected: dict[str, Any]) -> None:
+        _require_profile(path, expected, name)
+        del expected["profiles"][name]
+        default = expected.get("default_profile", "").partition(":")[0]
+        was_default.append(default == name and name not in VENDORS)
         if was_default[-1]:
-            del wanted["default_profile"]
+            del expected["default_profile"]
 
     def change(document: Any) -> None:
         document.get("profiles", {}).pop(name, None)
         if was_default[-1]:
             del document["default_profile"]
 
-    edit_toml_file(path, lambda old: with_tomlkit(change)(remove_section(old, name)), want)
+    def rewrite(old: str) -> str:
+        return with_tomlkit(change)(remove_section(old, name))
+
+    edit_toml_file(path, rewrite, edit_expected)
     return was_default[-1]
 
 
 def write_default_profile(path: Path, name: str) -> None:
-    """Name the profile (or NAME:MODEL) that is asked when no other is.
+    """Set `default_profile` to a profile, or to NAME:MODEL.
 
     Raises:
         ConfigError: there is no such profile.
+        OutputError: the file cannot be written.
     """
 
     def change(document: Any) -> None:
@@ -125,7 +136,7 @@ def write_default_profile(path: Path, name: str) -> None:
 
 
 def _require_profile(path: Path, document: Any, name: str) -> None:
-    """Raise ConfigError unless the profile stands in the file."""
+    """Raise ConfigError unless the file has a table for the profile."""
     known = list(document.get("profiles", {}))
     if name in known:
         if not isinstance(document["profiles"][name], dict):
@@ -138,18 +149,19 @@ def _require_profile(path: Path, document: Any, name: str) -> None:
 
 
 def require_valid_profile_name(name: str) -> None:
-    """Raise ConfigError for a name that -p could not name."""
+    """Raise ConfigError for a name that -p cannot select."""
     if not name or ":" in name or not name.isprintable() or name != name.strip():
         raise ConfigError(
-            f"{name[:80]!r} cannot be a profile's name", hint="letters, digits, - and _ are best"
+            f"{name[:80]!r} cannot be a profile name", hint="use letters, digits, - and _"
         )
 
 
 def create_profiles_file(path: Path, text: str) -> None:
-    """Write a file that must not be there yet.
+    """Write a new profiles file.
 
     Raises:
-        ConfigError: it is there. OutputError: it cannot be written.
+        ConfigError: the file exists already, or the text is not valid TOML.
+        OutputError: it cannot be written.
     """
     refuse_existing_file(path)
     with lock_file(path) as real:
@@ -159,23 +171,24 @@ def create_profiles_file(path: Path, text: str) -> None:
 
 
 def refuse_existing_file(path: Path) -> None:
-    """Raise ConfigError where a profiles file is, or a link that leads nowhere."""
+    """Raise ConfigError if the path exists, even as a dangling symbolic link."""
     if os.path.lexists(path):
         raise ConfigError(
-            "there is a profiles file already; it is left as it is", where=str(path),
+            "there is a profiles file already; it was not changed", where=str(path),
             hint="easyllm profiles edit",
         )  # fmt: skip
 
 
 def create_edit_copy(path: Path) -> tuple[Path, bytes]:
-    """A copy beside the file (0600) for an editor, and the bytes that it began with.
+    """Copy the file for an editor; returns the copy's path (same folder, 0600) and its bytes.
 
     Raises:
-        ConfigError: others can write the file. OutputError: the copy cannot be made.
+        ConfigError: others can write the file.
+        OutputError: the copy cannot be written.
     """
     with lock_file(path) as real:
         try:
-            if real.exists():  # an edit would close it, and what others wrote would be believed
+            if real.exists():  # an edit sets mode 0600, so others' text would become trusted
                 require_not_writable_by_others(path, "the profiles file")
             data = real.read_bytes() if real.exists() else b""
             for number in range(100):
@@ -185,26 +198,27 @@ def create_edit_copy(path: Path) -> tuple[Path, bytes]:
                     return copy, data
         except OSError as error:
             raise OutputError.from_os_error("cannot be copied", error, str(path)) from None
-    raise OutputError("too many edits are kept beside it", where=str(path))
+    raise OutputError("too many unfinished edits are next to this file", where=str(path))
 
 
 def apply_edited_copy(path: Path, copy: Path, original_bytes: bytes) -> bool:
-    """Put the edited copy in the file's place, if it is right; gives whether anything changed.
+    """Replace the file with the edited copy if it is valid; returns whether anything changed.
 
     Raises:
-        ConfigError: it is wrong, or the file has changed meanwhile; the copy stays beside it.
+        ConfigError: the copy is invalid, or the file was changed meanwhile; the copy is kept.
+        OutputError: the file cannot be written.
     """
     with lock_file(path) as real:
         try:
-            # Written by the user's editor just now, with whatever mode that editor gives it.
+            # The user's editor has just written the copy and may have changed its mode.
             data = read_profiles_bytes(copy, skip_permission_check=True) or b""
             if data != original_bytes:
                 require_valid_profiles(parse_profiles(copy, decode_profiles_text(copy, data)))
                 if (real.read_bytes() if real.exists() else b"") != original_bytes:
-                    raise ConfigError("the file has changed meanwhile", where=str(path))
+                    raise ConfigError("the file was changed during your edit", where=str(path))
                 replace_file(real, data)
         except ConfigError as error:
-            error.hint = f"the file is as it was; your edit is kept in {copy}" + (
+            error.hint = f"the file was not changed; your edit is kept in {copy}" + (
                 f" ({error.hint})" if error.hint else ""
             )
             raise
@@ -213,7 +227,7 @@ def apply_edited_copy(path: Path, copy: Path, original_bytes: bytes) -> bool:
 
 
 def require_valid_profiles(profiles: Profiles) -> None:
-    """Raise ConfigError for the first profile that is wrong, or a default that is none."""
+    """Raise ConfigError for the first invalid profile, or for a default that does not exist."""
     for name in profiles.tables:
         if error := problem_with(profiles, name):
             raise error

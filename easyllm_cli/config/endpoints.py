@@ -1,4 +1,4 @@
-"""Where a provider is reached: the profile's endpoint, its variable, or the built-in address."""
+"""Finds and checks a provider's base URL: the profile's, a variable's or the built-in one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..vendors import VENDORS, get_endpoint_variable, get_vendor
 from .profile import Profile
 
 OLLAMA_PORT = 11434
-# What vendors' pages show behind the base URL: people paste the whole. `/models` alone may be the
-# base itself (Azure's inference service), so only behind a version.
+# Request paths that users paste together with the base URL, as vendors' pages show them. `/models`
+# is removed only after a version: alone it may be the base (Azure AI model inference).
 REQUEST_PATH_PATTERNS = {
     "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
     "gemini": r"/models(?:/[^/]+)?$",
@@ -24,9 +24,9 @@ REQUEST_PATH_PATTERNS = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A base URL without a slash at its end, and the variable that named it ("" = none did).
+    """A base URL without a trailing slash, and the variable it comes from ("" = none).
 
-    The URL is "" where nothing names one and the provider needs none (litellm).
+    The URL is "" when none is set and the provider needs none (litellm).
     """
 
     url: str
@@ -38,7 +38,7 @@ class Endpoint:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine."""
+    """Return whether the URL's host is this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -49,10 +49,10 @@ def is_loopback(url: str) -> bool:
 
 
 def resolve_endpoint(profile: Profile) -> Endpoint:
-    """The profile's endpoint, else its provider's variable, else the provider's own address.
+    """Return the profile's endpoint, else the provider's variable, else its built-in URL.
 
     Raises:
-        ConfigError: no http(s) URL, a user name or password in it, or none is known.
+        ConfigError: the URL is not http(s), has a user name or password, or none is known.
     """
     name = profile.provider or ""
     variable = ""
@@ -64,7 +64,7 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
             variable = ""
             raw = get_vendor(name).base_url
             if not raw and name in VENDORS:
-                return Endpoint("")  # litellm knows where each vendor is
+                return Endpoint("")  # litellm knows each vendor's URL
             if not raw:
                 raise ConfigError(
                     f"no endpoint is known for {name}",
@@ -79,7 +79,7 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
 
 
 def strip_request_path(url: str, adapter: str) -> str:
-    """The base URL, where somebody gave the whole of what a request goes to."""
+    """Cut a request path such as `/chat/completions` off the URL."""
     pattern = REQUEST_PATH_PATTERNS.get(
         "openai" if adapter in ("openrouter", "litellm") else adapter
     )
@@ -87,27 +87,27 @@ def strip_request_path(url: str, adapter: str) -> str:
 
 
 def validate_base_url(url: str, setting_name: str) -> str:
-    """The URL without trailing slashes.
+    """Check a base URL and return it without trailing slashes.
 
     Raises:
-        ConfigError: it is no http(s) URL, or holds a user name or password.
+        ConfigError: not an http(s) URL, or it has a user name, password, query or fragment.
     """
     shown = url.rpartition("@")[2][:80]  # never the user name or password before it
     try:
         parts = urlsplit(url)
         _ = parts.port
-        if not url.isprintable() or " " in url:  # urlsplit drops them, who connects does not
+        if not url.isprintable() or " " in url:  # urlsplit drops some of them, HTTP clients do not
             raise ValueError
     except ValueError:
-        raise ConfigError(f"{setting_name} is no usable URL", where=shown) from None
+        raise ConfigError(f"{setting_name} is not a valid URL", where=shown) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(
-            f'{setting_name} = "{shown}" is no URL', hint="it begins with http:// or https://"
+            f'{setting_name} = "{shown}" is not a URL', hint="begin it with http:// or https://"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
             f"{setting_name} holds a user name or password",
-            hint="name the key with api_key_env instead",
+            hint="set the key with api_key_env instead",
         )
     if parts.query or parts.fragment:
         raise ConfigError(
@@ -117,22 +117,22 @@ def validate_base_url(url: str, setting_name: str) -> str:
 
 
 def parse_ollama_host(text: str) -> str:
-    """Every form that Ollama's own OLLAMA_HOST takes (WIRE §3h), as a native base URL.
+    """Convert any form of Ollama's OLLAMA_HOST variable to the base URL of its native API.
 
-    A missing scheme means port 11434, http:// alone port 80, https:// alone port 443; a bad port
-    the default one; 0.0.0.0 and :: are addresses to bind, so loopback is called; `/v1` and
-    `/api` are dropped where they are the last part of the path.
+    The default port is 11434 without a scheme, 80 with http:// and 443 with https://; it replaces
+    an invalid port (as Ollama's envconfig does). 0.0.0.0 and :: are bind addresses and become
+    127.0.0.1. `/v1` or `/api` at the end of the path is removed.
     """
     text = text.strip().strip("\"'").strip()
-    scheme, found, rest = text.partition("://")
-    if not found:
+    scheme, has_scheme, rest = text.partition("://")
+    if not has_scheme:
         scheme, rest = "http", text
     address, _, path = rest.partition("/")
     if "@" in address:
-        return f"{scheme}://{rest}"  # refused by `checked`, which says why
+        return f"{scheme}://{rest}"  # `validate_base_url` refuses it with a reason
     host, port = _split_host_port(address)
-    default = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if found else OLLAMA_PORT
-    if not found and host == "ollama.com":
+    default = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if has_scheme else OLLAMA_PORT
+    if not has_scheme and host == "ollama.com":
         scheme, default = "https", 443
     if not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
         port = str(default)
@@ -142,13 +142,13 @@ def parse_ollama_host(text: str) -> str:
     for last in ("v1", "api"):
         if path == last or path.endswith("/" + last):
             path = path[: -len(last)].rstrip("/")
-    written = f"[{host}]" if ":" in host else host
-    usual = {"http": "80", "https": "443"}.get(scheme)
-    return f"{scheme}://{written}{'' if port == usual else ':' + port}{path and '/' + path}"
+    bracketed = f"[{host}]" if ":" in host else host
+    scheme_port = {"http": "80", "https": "443"}.get(scheme)
+    return f"{scheme}://{bracketed}{'' if port == scheme_port else ':' + port}{path and '/' + path}"
 
 
 def _split_host_port(address: str) -> tuple[str, str]:
-    """Splits `h`, `h:5`, `:5`, `[::1]`, `[::1]:5` and a bare IPv6 address."""
+    """Split `h`, `h:5`, `:5`, `[::1]`, `[::1]:5` and a bare IPv6 address."""
     if address.startswith("["):
         host, _, port = address[1:].partition("]")
         return host, port.removeprefix(":")

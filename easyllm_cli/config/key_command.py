@@ -1,4 +1,4 @@
-"""Runs the command that prints a key: its first line counts, and its own end is waited for."""
+"""Runs `api_key_cmd` and reads the API key from the first line that it prints."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from contextlib import suppress
 from ..cancellation import raise_if_cancelled_or_timed_out
 from ..errors import AuthError
 
-MAX_KEY_LINE_BYTES = 64 * 1024  # bytes; no key is longer
-CANCEL_POLL_SECONDS = 0.1  # seconds between two looks whether we are told to stop
-# Seconds between two looks whether a command has ended whose line is there already; what it prints
-# until then is thrown away no faster than that.
+MAX_KEY_LINE_BYTES = 64 * 1024  # no key is longer
+CANCEL_POLL_SECONDS = 0.1  # interval of checks for Ctrl-C and --timeout
+# Interval of checks for the command's exit once its first line is complete. Each check discards at
+# most MAX_KEY_LINE_BYTES of further output, which limits how fast the command can print.
 EXIT_POLL_SECONDS = 0.01
 
 
 def run_key_command(command: list[str], timeout_seconds: float) -> tuple[int, bytes]:
-    """The exit code of a command and the first line that it prints; it ends with us: at Ctrl-C, at
-    SIGTERM, or in time.
+    """Run a command; returns its exit code and the first line that it prints.
 
-    What it leaves in the background, which may hold its stdout open, is neither waited for nor
-    ended.
+    The command is killed at Ctrl-C, SIGTERM or the timeout. Its background processes, which may
+    keep its stdout open, are neither awaited nor killed.
 
     Raises:
-        AuthError: it takes longer, or its first line is longer than LONGEST_LINE.
-        OSError: it cannot be run.
+        AuthError: the command takes longer than `timeout_seconds`, or its first line is longer than
+            MAX_KEY_LINE_BYTES.
+        TimeoutError: the time of --timeout is over.
+        OSError: the command cannot be started.
     """
     deadline = time.monotonic() + timeout_seconds
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
@@ -35,7 +36,7 @@ def run_key_command(command: list[str], timeout_seconds: float) -> tuple[int, by
             output = _FirstLineReader(child)
             while (left := deadline - time.monotonic()) > 0:
                 raise_if_cancelled_or_timed_out()
-                # Its end is looked for first: what it has printed until then is in the pipe.
+                # Check for the exit before reading: then the pipe has all of the output.
                 code = child.poll()
                 output.read(0.0 if code is not None else min(CANCEL_POLL_SECONDS, left))
                 if len(output.first_line) > MAX_KEY_LINE_BYTES:
@@ -52,7 +53,7 @@ def run_key_command(command: list[str], timeout_seconds: float) -> tuple[int, by
 
 
 class _FirstLineReader:
-    """What a command prints: the first line is kept, the rest thrown away."""
+    """Reads a command's stdout; keeps the first line and discards the rest."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
@@ -65,8 +66,8 @@ class _FirstLineReader:
             os.set_blocking(self._pipe_descriptor, False)
 
     def read(self, timeout_seconds: float) -> None:
-        """Read what comes within the seconds, up to the line's end or more than it may have."""
-        if sys.platform == "win32":  # there a pipe cannot be asked whether something is in it
+        """Read for at most `timeout_seconds`, until the line ends or exceeds its limit."""
+        if sys.platform == "win32":  # select() does not work on pipes there
             if self._is_open:
                 with suppress(subprocess.TimeoutExpired):
                     printed, _ = self._child.communicate(timeout=timeout_seconds or None)
@@ -75,8 +76,8 @@ class _FirstLineReader:
             return
         if self._is_open and not self._has_line:
             self._wait_readable(timeout_seconds)
-            while self._is_open and not self._has_line and (piece := self._read_chunk()):
-                self._append_chunk(piece)
+            while self._is_open and not self._has_line and (chunk := self._read_chunk()):
+                self._append_chunk(chunk)
         elif timeout_seconds:
             if self._is_open:
                 self._read_chunk()
@@ -84,21 +85,21 @@ class _FirstLineReader:
                 self._child.wait(EXIT_POLL_SECONDS)
 
     def _wait_readable(self, timeout_seconds: float) -> None:
-        """Until something is in the pipe, everybody has closed it, or the time is over."""
-        import selectors  # subprocess has loaded it
+        """Wait until the pipe has data or is closed, or the time is over."""
+        import selectors  # already loaded by subprocess
 
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe_descriptor, selectors.EVENT_READ)
             selector.select(timeout_seconds)
 
     def _read_chunk(self) -> bytes:
-        """What is in the pipe; nothing = that was all for now, or for good."""
+        """Read the data in the pipe; b"" = none now, or the pipe is closed."""
         try:
-            piece = os.read(self._pipe_descriptor, MAX_KEY_LINE_BYTES)
+            chunk = os.read(self._pipe_descriptor, MAX_KEY_LINE_BYTES)
         except BlockingIOError:
             return b""
-        self._is_open = bool(piece)
-        return piece
+        self._is_open = bool(chunk)
+        return chunk
 
     def _append_chunk(self, chunk: bytes) -> None:
         line, newline, _ = chunk.partition(b"\n")

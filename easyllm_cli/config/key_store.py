@@ -1,8 +1,8 @@
-"""Keys that `easyllm keys` has stored: in the system keyring, or in keys.json where there is none.
+"""Stores API keys by name in the system keyring, or in keys.json if there is no keyring.
 
-keys.json says where each name's key is: `{"openai": {"keyring": true}, "work": {"key": "…"}}`. So
-the keyring, which cannot be asked for its names and whose import is slow, is asked only for a key
-that is there. The file is the user's alone (0600), and one that is wrong is never written over.
+keys.json lists every name: `{"openai": {"keyring": true}, "work": {"key": "…"}}`. A keyring cannot
+list its names and is slow to import, so it is used only for names listed there. The file has mode
+0600; a damaged file is never overwritten.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ..secret import Secret, mask_key, redact
 from .paths import keys_file
 
 Entries = dict[str, dict[str, Any]]
-# An entry holds exactly one of these.
+# The entry of a key in the system keyring; any other entry is {"key": "…"}.
 KEYRING_ENTRY = {"keyring": True}
 KEYRING_LOCATION = "system keyring"
-KEY_MISSING_MESSAGE = "it is not there any more"
-MIN_KEYRING_PRIORITY = 1  # keyring's own bound
-KEYRING_SERVICE = "easyllm"  # under which our keys stand in it; the user name is the key's name
+KEY_MISSING_MESSAGE = "the key is no longer there"
+MIN_KEYRING_PRIORITY = 1  # the minimum that the package keyring recommends
+KEYRING_SERVICE = "easyllm"  # service name in the keyring; the user name is the key's name
 
 
 @dataclass(frozen=True)
 class StoredKey:
-    """A key in a list: `ends` is its end behind a mask, `problem` why there is none."""
+    """One stored key: `ends` is the masked key, `problem` the reason if it cannot be read."""
 
     name: str
     where: str
@@ -39,19 +39,21 @@ class StoredKey:
 
 
 def has_stored_key(name: str) -> bool:
-    """Whether a key was stored under the name; the key itself is not looked at.
+    """Return whether keys.json lists the name; the key itself is not read.
 
     Raises:
-        ConfigError: keys.json is wrong.
+        ConfigError: keys.json is invalid.
     """
     return name in read_entries()
 
 
 def load_key(name: str, search_keyring: bool = False) -> str | None:
-    """The key of a name, or None. `anywhere`: in the keyring, too, where others may have put it.
+    """Return the key of a name, or None.
+
+    `search_keyring` also finds a key that another program put into the keyring.
 
     Raises:
-        ConfigError: keys.json is wrong, or the package keyring is missing.
+        ConfigError: keys.json is invalid, or the package keyring is missing.
         AuthError: the system keyring cannot be read.
     """
     entry = read_entries().get(name)
@@ -59,15 +61,16 @@ def load_key(name: str, search_keyring: bool = False) -> str | None:
         return str(entry["key"])
     if entry is None and not (search_keyring and has_keyring()):
         return None
-    found: str | None = get_from_keyring(name)
-    return found
+    key: str | None = get_from_keyring(name)
+    return key
 
 
 def store_key(name: str, key: Secret) -> str:
-    """Keep a key, in the place of an older one of that name; gives where it is.
+    """Store a key, replacing an older one of that name; returns where it is stored.
 
     Raises:
-        ConfigError: keys.json is wrong, and left as it is. OutputError: it cannot be written.
+        ConfigError: keys.json is invalid; it is left unchanged.
+        OutputError: keys.json or the keyring cannot be written.
     """
     in_keyring = has_keyring()
 
@@ -81,11 +84,12 @@ def store_key(name: str, key: Secret) -> str:
 
 
 def delete_key(name: str) -> None:
-    """Forget a key.
+    """Delete a stored key.
 
     Raises:
-        ConfigError: there is none of that name, or keys.json is wrong.
-        OutputError: keys.json cannot be written, or the keyring keeps it.
+        ConfigError: there is no key of that name, or keys.json is invalid.
+        AuthError: the system keyring cannot be read.
+        OutputError: keys.json cannot be written, or the keyring cannot delete the key.
     """
 
     def edit(entries: Entries) -> None:
@@ -98,10 +102,10 @@ def delete_key(name: str) -> None:
 
 
 def list_stored_keys() -> list[StoredKey]:
-    """Every stored key, by name, masked; one that cannot be read says why.
+    """List the stored keys, sorted by name and masked.
 
     Raises:
-        ConfigError: keys.json is wrong.
+        ConfigError: keys.json is invalid.
     """
     return [_stored_key_from_entry(name, entry) for name, entry in sorted(read_entries().items())]
 
@@ -120,10 +124,10 @@ def _stored_key_from_entry(name: str, entry: dict[str, Any]) -> StoredKey:
 
 
 def read_entries() -> Entries:
-    """Every key that was stored, by name; none where there is no file.
+    """Read the entries of keys.json by name; an empty dict if there is no file.
 
     Raises:
-        ConfigError: the file is open to others, unreadable, too large or not ours.
+        ConfigError: the file is readable by others, unreadable, too large or damaged.
     """
     try:
         path = keys_file()
@@ -139,103 +143,109 @@ def read_entries() -> Entries:
 def _read_keys_file(path: Path) -> Entries:
     require_private(path, "a file of keys")
     if not path.is_file() or path.stat().st_size > MAX_PRIVATE_FILE_BYTES:
-        raise ConfigError("the key file is no regular file of at most 1 MiB", where=str(path))
+        raise ConfigError("the key file is not a regular file of at most 1 MiB", where=str(path))
     where = str(path)
     try:
-        found = json.loads(path.read_bytes())
+        entries = json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
-        found, where = None, f"{path}:{error.lineno}:{error.colno}"
+        entries, where = None, f"{path}:{error.lineno}:{error.colno}"
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(map(_is_entry, found.values())):
-        hint = f"mend it, or move it away and store the keys again: mv {path.name} keys.bad"
-        raise ConfigError("the key file is damaged; it is left as it is", where=where, hint=hint)
-    return found
+        entries = None
+    if not isinstance(entries, dict) or not all(map(_is_entry, entries.values())):
+        hint = f"repair it, or move it away and store the keys again: mv {path.name} keys.bad"
+        raise ConfigError("the key file is damaged; it was not changed", where=where, hint=hint)
+    return entries
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether it is `{"keyring": true}` or `{"key": "…"}`."""
+    """Return whether it is `{"keyring": true}` or `{"key": "…"}`."""
     if not isinstance(entry, dict) or len(entry) != 1:
         return False
     return entry == KEYRING_ENTRY or isinstance(entry.get("key"), str)
 
 
 def edit_entries(edit: Callable[[Entries], None]) -> Path:
-    """Edit the entries, one writer at a time; gives the file's path.
+    """Edit the entries of keys.json under a lock; returns the file's path.
 
     Raises:
-        ConfigError: the file is wrong, and left as it is. OutputError: it cannot be written.
+        ConfigError: the file is invalid; it is left unchanged.
+        OutputError: it cannot be written.
     """
     try:
         path = keys_file()
     except RuntimeError as error:
-        raise OutputError(f"there is no place for keys: {error}") from None
+        raise OutputError(f"there is no folder for keys.json: {error}") from None
     with lock_file(path) as real:
-        found = read_entries()
-        edit(found)
-        replace_file(real, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+        entries = read_entries()
+        edit(entries)
+        replace_file(real, (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode())
     return path
 
 
 def has_keyring() -> bool:
-    """Whether this machine has a keyring; one without a desktop usually has none.
+    """Return whether the system has a usable keyring; machines without a desktop usually have none.
 
-    One of lower priority than keyring itself recommends (a plain file, for instance) counts only
-    where the user names it.
+    A backend below keyring's recommended priority, such as a plain file, counts only if the user
+    sets PYTHON_KEYRING_BACKEND.
     """
-    least = 0 if os.environ.get("PYTHON_KEYRING_BACKEND") else MIN_KEYRING_PRIORITY
+    minimum = 0 if os.environ.get("PYTHON_KEYRING_BACKEND") else MIN_KEYRING_PRIORITY
     try:
         priority = _backend().priority
-        return bool(priority > 0 and priority >= least)
-    except Exception:  # no package, or one that cannot be set up
+        return bool(priority > 0 and priority >= minimum)
+    except Exception:  # the package is missing or its backend fails
         return False
 
 
 def put_in_keyring(name: str, key: Secret) -> None:
-    """Store a key.
+    """Store a key in the system keyring.
 
     Raises:
-        OutputError: the keyring does not take it (it is locked, or somebody said no).
+        OutputError: the keyring refuses it (it is locked, or the user denied access).
     """
     try:
         _backend().set_password(KEYRING_SERVICE, name, key.reveal())
-    except Exception as error:  # a backend raises what it likes
+    except Exception as error:  # backends raise errors of any class
         raise OutputError(
-            f"the system keyring does not take the key: {_format_error(error)}",
+            f"the system keyring did not accept the key: {_format_error(error)}",
             hint="unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring "
             "to use a file",
         ) from None
 
 
 def get_from_keyring(name: str) -> str | None:
-    """A key, or None where the keyring has none of that name.
+    """Return a key from the system keyring, or None if it has no key of that name.
 
     Raises:
-        ConfigError: the package is not installed. AuthError: the keyring cannot be read.
+        ConfigError: the package keyring is not installed.
+        AuthError: the keyring cannot be read.
     """
     try:
-        found = _backend().get_password(KEYRING_SERVICE, name)
+        key = _backend().get_password(KEYRING_SERVICE, name)
     except Exception as error:
         missing = missing_package_error(error) if isinstance(error, ImportError) else None
         raise missing or AuthError(
             f"the system keyring cannot be read: {_format_error(error)}",
-            hint="unlock it, and try again",
+            hint="unlock it and try again",
         ) from None
-    return None if found is None else str(found)
+    return None if key is None else str(key)
 
 
 def remove_from_keyring(name: str) -> None:
-    """Take a key out; one that is not there is no error.
+    """Delete a key from the system keyring; a missing key is not an error.
 
     Raises:
-        ConfigError: the package is not installed. OutputError: the keyring does not let it go.
+        ConfigError: the package keyring is not installed.
+        AuthError: the keyring cannot be read.
+        OutputError: the keyring cannot delete the key.
     """
     if get_from_keyring(name) is None:
         return
     try:
         _backend().delete_password(KEYRING_SERVICE, name)
     except Exception as error:
-        raise OutputError(f"the system keyring keeps the key: {_format_error(error)}") from None
+        raise OutputError(
+            f"the system keyring did not delete the key: {_format_error(error)}"
+        ) from None
 
 
 def _backend() -> Any:

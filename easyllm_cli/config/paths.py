@@ -1,4 +1,4 @@
-"""Where the platform keeps our configuration, our data and our state."""
+"""Paths of easyllm's configuration, data and state folders on each platform."""
 
 from __future__ import annotations
 
@@ -10,34 +10,46 @@ APP_FOLDER_NAME = "easyllm"
 
 
 def config_folder() -> Path:
-    """Where profiles.toml is: XDG_CONFIG_HOME, Application Support or APPDATA, and `easyllm`."""
+    """Folder of profiles.toml: `easyllm` in XDG_CONFIG_HOME, Application Support or APPDATA.
+
+    Raises:
+        RuntimeError: the home folder is unknown.
+    """
     return _platform_folder("XDG_CONFIG_HOME", ".config")
 
 
 def keys_file() -> Path:
-    """What `easyllm keys` has stored, or says where it did.
+    """Path of keys.json, which lists the keys that `easyllm keys` has stored.
 
     Raises:
-        RuntimeError: nothing tells where home is.
+        RuntimeError: the home folder is unknown.
     """
     return config_folder() / "keys.json"
 
 
 def state_folder() -> Path:
-    """Where partial answers and model lists are kept: XDG_STATE_HOME, Application Support or
-    LOCALAPPDATA."""
+    """Folder of partial answers and model lists: `easyllm` in XDG_STATE_HOME, Application Support
+    or LOCALAPPDATA.
+
+    Raises:
+        RuntimeError: the home folder is unknown.
+    """
     return _platform_folder("XDG_STATE_HOME", ".local/state")
 
 
 def data_folder() -> Path:
-    """Where embedded models are kept: XDG_DATA_HOME, Application Support or LOCALAPPDATA."""
+    """Folder of embedded models: `easyllm` in XDG_DATA_HOME, Application Support or LOCALAPPDATA.
+
+    Raises:
+        RuntimeError: the home folder is unknown.
+    """
     return _platform_folder("XDG_DATA_HOME", ".local/share")
 
 
 def _platform_folder(variable: str, home_subfolder: str) -> Path:
-    named = os.environ.get(variable, "")
-    if os.path.isabs(named):  # the XDG specification: a relative path is ignored
-        return Path(named) / APP_FOLDER_NAME
+    folder = os.environ.get(variable, "")
+    if os.path.isabs(folder):  # the XDG Base Directory Specification ignores a relative path
+        return Path(folder) / APP_FOLDER_NAME
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / APP_FOLDER_NAME
     if sys.platform == "win32":

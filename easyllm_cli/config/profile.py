@@ -1,4 +1,4 @@
-"""Profile: which provider and model, and how; the one list of what a profile may say."""
+"""Profile: the settings for reaching one model, their defaults and their validation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from ..errors import ConfigError, suggest_name
 from ..secret import Secret
 from .settings import (
     SETTING_RANGES,
+    format_type,
+    format_wrong_value,
     has_type,
     is_beyond_float_range,
     parse_form_value,
@@ -20,11 +22,11 @@ from .settings import (
 
 REASONING_EFFORTS = ("off", "minimal", "low", "medium", "high", "max")
 KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key")
-MULTI_KEY_PROVIDERS = ("litellm",)  # the providers whose key may be a list (DESIGN §6)
-# The spec's defaults (DESIGN §5), sent softly where they are sent at all.
+MULTI_KEY_PROVIDERS = ("litellm",)  # providers whose API key may be a list
+# Sampling defaults of `send_defaults`. They are dropped where a model does not accept them.
 DEFAULT_SAMPLING = {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
-# What reaches beyond the request: it reads files, variables and stored keys, runs commands, or
-# decides whom to trust. A config dict may be a stranger's words, and must not (SECURITY.md).
+# Settings that read files, variables or stored keys, run commands, or change which servers are
+# trusted. A config dict may come from an application's users, so it must not set these.
 TRUSTED_ONLY_SETTINGS = (
     "api_key_env",
     "api_key_cmd",
@@ -34,18 +36,18 @@ TRUSTED_ONLY_SETTINGS = (
     "proxy",
     "mmproj",
 )
-VERBATIM_SETTINGS = ("system", "stop")  # texts whose white space counts
+VERBATIM_SETTINGS = ("system", "stop")  # white space around these texts is kept
 SAMPLING_SETTINGS = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")
 
 
 def _setting_field(description: str, choices: tuple[str, ...] = (), default: Any = None) -> Any:
-    """A profile key: what it says, for the README's table, and the words it may hold."""
+    """Declare a setting: its description for docs/profiles.md, its allowed words, its default."""
     return field(default=default, metadata={"description": description, "choices": choices})
 
 
 @dataclass(frozen=True)
 class Timeout:
-    """How long to wait, in seconds; total None = no limit (600 for a plain request)."""
+    """Timeouts in seconds; total None = no limit when streaming, 600 when buffered."""
 
     connect: float = 10.0
     first_token: float = 120.0
@@ -55,16 +57,16 @@ class Timeout:
 
 @dataclass(frozen=True)
 class Profile:
-    """One named way to reach a model. Unknown keys of a library's dict go to `options`."""
+    """All settings for one model at one provider; None = not set."""
 
     name: str = ""
-    provider: str | None = _setting_field("name of a provider, built in or installed")
+    provider: str | None = _setting_field("provider name, built in or from a plugin")
     endpoint: str | None = _setting_field("base URL (also: base_url)")
-    model: str | None = _setting_field("the model's own name")
+    model: str | None = _setting_field("model name")
     extends: str | None = _setting_field("a built-in name or another profile to start from")
     system: str | None = _setting_field("system prompt")
-    api: str | None = _setting_field("which of OpenAI's protocols", ("chat", "responses"))
-    transport: str = _setting_field("own HTTP, or the provider's SDK", ("http", "sdk"), "http")
+    api: str | None = _setting_field("OpenAI protocol", ("chat", "responses"))
+    transport: str = _setting_field("own HTTP client or provider's SDK", ("http", "sdk"), "http")
     api_key_env: str | list[str] | None = _setting_field(
         "the variable with the key (litellm: or several)"
     )
@@ -75,58 +77,59 @@ class Profile:
         "the key itself (litellm: or several); needs a file of mode 0600"
     )
     headers: dict[str, str] | None = _setting_field("extra headers; a value may be env:NAME")
-    ca_bundle: str | None = _setting_field("PEM file of the authorities to trust")
+    ca_bundle: str | None = _setting_field("PEM file of trusted certificate authorities")
     proxy: str | None = _setting_field('proxy URL; "" uses none')
-    allow_http: bool = _setting_field("send a key over http:// to another machine", default=False)
+    allow_http: bool = _setting_field("allow a key over http:// to other machines", default=False)
     organization: str | None = _setting_field("OpenAI organization")
     project: str | None = _setting_field("OpenAI project")
     temperature: float | None = _setting_field("sampling temperature")
     max_tokens: int | None = _setting_field("longest answer, in tokens")
     top_p: float | None = _setting_field("nucleus sampling")
     top_k: int | None = _setting_field("sample from the k likeliest tokens")
-    seed: int | None = _setting_field("seed of the sampling")
+    seed: int | None = _setting_field("sampling seed")
     stop: str | list[str] | None = _setting_field("text that ends the answer")
-    reasoning: str | None = _setting_field("how hard to think", REASONING_EFFORTS)
+    reasoning: str | None = _setting_field("reasoning effort", REASONING_EFFORTS)
     reasoning_tags: str = _setting_field(
-        "inline marks of reasoning", ("auto", "implicit", "off"), "auto"
+        "reasoning tags inside the answer text", ("auto", "implicit", "off"), "auto"
     )
     max_retries: int = _setting_field("retries after the first try", default=3)
-    initial_retry_delay: float = _setting_field("first wait, seconds", default=1.0)
-    max_retry_delay: float = _setting_field("longest wait, seconds", default=60.0)
-    retry_multiplier: float = _setting_field("growth of the waits", default=2.0)
-    retry_budget: float = _setting_field("all waits together, seconds", default=120.0)
+    initial_retry_delay: float = _setting_field("wait before the first retry, seconds", default=1.0)
+    max_retry_delay: float = _setting_field("longest wait before a retry, seconds", default=60.0)
+    retry_multiplier: float = _setting_field("factor from one wait to the next", default=2.0)
+    retry_budget: float = _setting_field("limit of all waits together, seconds", default=120.0)
     timeout: Timeout = _setting_field(
         "table: connect, first_token, idle, total (seconds)", default=Timeout()
     )
-    fallback: list[str] | None = _setting_field("profiles to ask when this one fails")
+    fallback: list[str] | None = _setting_field("profiles to try when this one fails")
     fallback_models: list[str] | None = _setting_field(
         "models the provider itself may fall back to"
     )
     num_ctx: int | None = _setting_field("ollama, local: context in tokens")
     keep_alive: str | int | float | None = _setting_field("ollama: how long the model stays loaded")
-    mmproj: str | None = _setting_field("local: the vision part of a model")
+    mmproj: str | None = _setting_field("local: vision projector file (GGUF)")
     send_defaults: bool = _setting_field(
         "send temperature 0.7, max_tokens 8192, top_p 0.9", default=False
     )
-    strict: bool = _setting_field("an answer that is not complete is an error", default=False)
-    options: dict[str, Any] | None = _setting_field("table sent to the provider as it is")
-    # No keys of a profile, but of one call: `--think` and `cot` ask for reasoning without saying
-    # how hard; `--schema` is a JSON schema; `--elicit` asks for reasoning in tags.
+    strict: bool = _setting_field("an answer cut by your own limit is an error, too", default=False)
+    options: dict[str, Any] | None = _setting_field("table of extra request fields, sent unchanged")
+    # Not settings of a profile but options of one request: `--think` and `cot` turn reasoning on
+    # without an effort; `--schema` is a JSON schema; `--elicit` asks for reasoning in tags.
     think: bool = False
     schema: dict[str, Any] | None = None
     elicit: str | None = None
-    # The options that choose it: a row of a database has two of its own.
+    # Command line option that selects it: -p, or two options for a database row.
     selected_by: str = "-p"
-    # Made of a dict that nobody vouched for.
+    # True when it comes from an untrusted config dict.
     untrusted: bool = False
 
     @classmethod
     def of(cls, config: Profile | Mapping[str, Any]) -> Profile:
-        """From a Profile or a dict of your own; keys that no profile has go to `options`.
+        """Build a Profile from a Profile or a dict; unknown keys of a dict go to `options`.
 
-        A dict's values may be written as web forms send them: "0.7", "" for not given.
+        A dict's values may be texts as web forms send them: "0.7", "" for not given.
+
         Raises:
-            ConfigError: it is no dict, or a value has the wrong type.
+            ConfigError: `config` is not a dict, or a value has the wrong type.
         """
         if isinstance(config, Profile):
             return config
@@ -142,66 +145,66 @@ class Profile:
 
     @classmethod
     def from_config(cls, config: Profile | Mapping[str, Any], trusted: bool = False) -> Profile:
-        """The spec's own door: as `of`, but a dict that does not say otherwise sends the spec's
-        defaults, softly; a Profile sends only what it names.
+        """Like `of`, but a dict without `send_defaults` turns it on; a Profile stays as it is.
 
-        `trusted`: the dict may name what reaches beyond the request.
+        `trusted` allows the dict to use TRUSTED_ONLY_SETTINGS.
+
         Raises:
-            ConfigError: as `of`, or a dict that is not trusted names such a thing.
+            ConfigError: as `of`, or an untrusted dict uses one of TRUSTED_ONLY_SETTINGS.
         """
-        made = cls.of(config)
+        profile = cls.of(config)
         if isinstance(config, Profile):
-            return made
+            return profile
         if not (trusted or isinstance(config, TrustedConfig)):
-            refuse_trusted_only_settings(made)
-            made = replace(made, untrusted=True, proxy=None)
-        soft = parse_form_value(config.get("send_defaults"), "bool") is None
-        return made.replace_set(send_defaults=True) if soft else made
+            refuse_trusted_only_settings(profile)
+            profile = replace(profile, untrusted=True, proxy=None)
+        use_default = parse_form_value(config.get("send_defaults"), "bool") is None
+        return profile.replace_set(send_defaults=True) if use_default else profile
 
     @property
     def cli_selector(self) -> str:
-        """What a command line says to choose it, e.g. `-p mine`."""
+        """The command line words that select the profile, e.g. `-p mine`."""
         return f"{self.selected_by} {self.name}"
 
     def replace_set(self, **changes: Any) -> Profile:
-        """A copy with what is not None changed."""
-        kept = {key: value for key, value in changes.items() if value is not None}
-        return replace(self, **kept) if kept else self
+        """Return a copy with these fields replaced; None leaves a field unchanged."""
+        new_values = {key: value for key, value in changes.items() if value is not None}
+        return replace(self, **new_values) if new_values else self
 
     def sampling(self) -> dict[str, Any]:
-        """What the user asked for: temperature, max_tokens, … under the profile's own names."""
-        named = {key: getattr(self, key) for key in SAMPLING_SETTINGS}
-        return {key: value for key, value in named.items() if value is not None}
+        """The sampling settings that the user set, under their names in the profile."""
+        settings = {key: getattr(self, key) for key in SAMPLING_SETTINGS}
+        return {key: value for key, value in settings.items() if value is not None}
 
     def defaults(self) -> dict[str, Any]:
-        """The spec's defaults that are sent softly: only what the user did not set."""
+        """With `send_defaults`, the DEFAULT_SAMPLING values that the user did not set."""
         if not self.send_defaults:
             return {}
         return {key: value for key, value in DEFAULT_SAMPLING.items() if getattr(self, key) is None}
 
 
 class TrustedConfig(dict[str, Any]):
-    """A config dict that may say all that a Profile may: one that we made ourselves."""
+    """A config dict that easyllm built itself, so every setting is allowed."""
 
 
 def refuse_trusted_only_settings(profile: Profile) -> None:
-    """Raise ConfigError for a profile, made of a dict, that names more than the request needs."""
-    named = [key for key in TRUSTED_ONLY_SETTINGS if getattr(profile, key)]
-    named += [
+    """Raise ConfigError for a profile that uses TRUSTED_ONLY_SETTINGS or a header `env:NAME`."""
+    refused = [key for key in TRUSTED_ONLY_SETTINGS if getattr(profile, key)]
+    refused += [
         f"headers.{name} = env:…"
         for name, value in (profile.headers or {}).items()
         if value.startswith("env:")
     ]
-    if named:
-        raise trusted_only_error(named[0], named[0].partition(".")[0])
+    if refused:
+        raise trusted_only_error(refused[0], refused[0].partition(".")[0])
 
 
 def trusted_only_error(setting: str, key: str) -> ConfigError:
-    """The error for what only a dict of the developer's own may say."""
+    """The error for a setting that only a trusted config dict may use."""
     return ConfigError(
-        f"{setting} is refused in a config dict, as it reaches beyond the request",
+        f"{setting} is not allowed in an untrusted config dict",
         code=key,
-        hint="pass trust_configs=True if the dict is your own, or give a Profile",
+        hint="pass trust_configs=True if the dict is your own, or pass a Profile",
     )
 
 
@@ -211,14 +214,14 @@ SETTING_ALIASES = {"base_url": "endpoint"}
 
 
 def resolve_setting_alias(key: str) -> str:
-    """A key's own name: `base_url` is accepted for `endpoint`."""
+    """Return a setting's real name: `base_url` is an alias of `endpoint`."""
     return SETTING_ALIASES.get(key, key)
 
 
 def _parse_form_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A dict's settings in the types that a profile has, without what is not given; and the rest.
+    """Split a dict into settings, converted to their types, and unknown keys.
 
-    `proxy` alone may be an empty text: it means that none is used.
+    Empty values are left out, except `proxy`, where empty text means no proxy.
     """
     known: dict[str, Any] = {}
     other: dict[str, Any] = {}
@@ -228,32 +231,32 @@ def _parse_form_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
             other[key] = value
             continue
         if name == "timeout":
-            read = _parse_form_timeout(value)
+            setting = _parse_form_timeout(value)
         elif name == "proxy" and value == "":
-            read = value
+            setting = value
         else:
-            read = parse_form_value(
+            setting = parse_form_value(
                 value, str(SETTING_FIELDS[name].type), name in VERBATIM_SETTINGS
             )
-        if read is not None:
-            known[name] = read
+        if setting is not None:
+            known[name] = setting
     return known, other
 
 
 def _parse_form_timeout(value: Any) -> Any:
-    """A dict's `timeout`: a number is the total."""
+    """Convert a dict's `timeout`; a single number is the total in seconds."""
     if isinstance(value, Mapping):
-        read = {key: parse_form_value(seconds, "float") for key, seconds in value.items()}
-        return {key: seconds for key, seconds in read.items() if seconds is not None}
+        table = {key: parse_form_value(seconds, "float") for key, seconds in value.items()}
+        return {key: seconds for key, seconds in table.items() if seconds is not None}
     number = parse_form_value(value, "float")
     return {"total": number} if has_type(number, "float") else number
 
 
 def _timeout_from_table(value: Any) -> Timeout:
-    """The `timeout` table.
+    """Build a Timeout from the `timeout` table.
 
     Raises:
-        ConfigError: an unknown key, or a value that is no positive number.
+        ConfigError: unknown key, or a value that is not a positive number.
     """
     if isinstance(value, Timeout):
         return value
@@ -271,87 +274,88 @@ def _timeout_from_table(value: Any) -> Timeout:
 
 
 def profile_from_settings(settings: Mapping[str, Any], name: str = "") -> Profile:
-    """A Profile from a table, every key and type checked; the error's `code` is the key.
+    """Build a Profile from a table and check every key and type.
 
     Raises:
-        ConfigError: unknown key, wrong type, wrong word, or two sources for one key.
+        ConfigError: unknown setting, invalid value, or two sources for the API key. Its `code` is
+            the setting.
     """
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, value in settings.items():
         known = SETTING_FIELDS.get(resolve_setting_alias(key))
         if known is None:
             raise ConfigError(
                 f'unknown key "{key}"', code=key, hint=suggest_name(key, SETTING_FIELDS)
             )
-        made[known.name] = validate_setting(known.name, value)
-    named = [source for source in KEY_SOURCES if made.get(source) is not None]
-    if len(named) > 1:
+        values[known.name] = validate_setting(known.name, value)
+    sources = [source for source in KEY_SOURCES if values.get(source) is not None]
+    if len(sources) > 1:
         raise ConfigError(
-            f"two sources for one key: {' and '.join(named)}", code=named[1], hint="keep one"
+            f"two sources for one key: {' and '.join(sources)}", code=sources[1], hint="keep one"
         )
-    profile = Profile(name=name, **made)
+    profile = Profile(name=name, **values)
     if profile.provider not in (None, *MULTI_KEY_PROVIDERS):
         refuse_multiple_api_keys(profile)
     return profile
 
 
 def refuse_multiple_api_keys(profile: Profile) -> None:
-    """Only litellm balances keys; elsewhere a list is a mistake.
+    """Reject a list of API keys: only litellm can take turns among several keys.
 
     Raises:
-        ConfigError: the profile names several keys.
+        ConfigError: the profile has a list of keys.
     """
     for source in ("api_key_env", "api_key"):
         if isinstance(getattr(profile, source), list):
             raise ConfigError(
-                f"{source} is a list, and only litellm balances keys", code=source, hint="name one"
+                f"{source} is a list, but only litellm takes several keys",
+                code=source,
+                hint="keep one",
             )
 
 
 def validate_setting(key: str, value: Any) -> Any:
-    """A key's value in the form that Profile holds.
+    """Check a setting's value and return it in the form that Profile stores.
 
     Raises:
-        ConfigError: wrong type, out of range, a word that is not known, or no JSON in `options`.
+        ConfigError: wrong type, out of range, unknown word, or `options` that are not JSON.
     """
     if key == "timeout":
         return _timeout_from_table(value)
     known = SETTING_FIELDS[key]
-    if not has_type(value, str(known.type)):
-        raise ConfigError(
-            f"{key} must be {str(known.type).replace('Secret', 'str').removesuffix(' | None')}, "
-            f"not {type(value).__name__}",
-            code=key,
-        )
+    annotation = str(known.type)
+    if not has_type(value, annotation):
+        wrong = format_wrong_value(value, annotation)
+        raise ConfigError(f"{key} must be {format_type(annotation)}, not {wrong}", code=key)
     least, most = SETTING_RANGES.get(key, (None, None))
     if value is not None and (
-        (least is not None and not value >= least)  # as NaN is, too
+        (least is not None and not value >= least)  # also true for NaN
         or (most is not None and not value <= most)
-        or ("float" in str(known.type) and is_beyond_float_range(value))
+        or ("float" in annotation and is_beyond_float_range(value))
     ):
         allowed = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ConfigError(f"{key} = {value} is out of range", code=key, hint=allowed)
-    words = known.metadata["choices"]
-    if words and value is not None and value not in words:
-        raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(words))
+    choices = known.metadata["choices"]
+    if choices and value is not None and value not in choices:
+        raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(choices))
     return _convert_setting(key, value)
 
 
 def _convert_setting(key: str, value: Any) -> Any:
-    """A value of the right type and range in the form that Profile holds.
+    """Convert a value of the right type and range to the form that Profile stores.
 
     Raises:
-        ConfigError: no JSON in `options`, or what is no header.
+        ConfigError: `options` that are not JSON, or an invalid header.
     """
     if key == "options" and value is not None:
         require_json_serializable(value)
     if key == "headers":
-        for name, one in (value or {}).items():
-            validate_header(name, "" if one.startswith("env:") else one)
+        for name, text in (value or {}).items():
+            validate_header(name, "" if text.startswith("env:") else text)
     if key in {"organization", "project"} and isinstance(value, str):
         return validate_header(key, value, key)
     if key == "api_key" and isinstance(value, list):
-        return [validate_setting(key, one) for one in value]
+        return [validate_setting(key, item) for item in value]
     if key == "api_key" and isinstance(value, str):
         return Secret(value)
     if key in {"api_key_file", "ca_bundle", "mmproj"} and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Finds profiles.toml, reads named profiles from it, and chooses the one to use."""
+"""Finds and reads profiles.toml, resolves `extends`, and selects the profile to use."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from .profile import KEY_SOURCES, Profile, profile_from_settings, resolve_settin
 SECTION_HEADER = re.compile(
     r"""\s*\[\s*profiles\s*\.\s*(?:"([^"]+)"|'([^']+)'|([^\]"'.\s]+))\s*(?:\.[^\]]*)?\]"""
 )
-# A string, or one that is never closed; with = . or ] behind it, it is a quoted key and no value.
+# A string, closed or not. Followed by = . or ] it is a quoted key, not a value.
 TOML_STRING = re.compile(r"""("(?:[^"\\]|\\.)*+"?|'[^']*+'?)(\s*[=.\]])?""")
-MAX_KEY_DOTS = 100  # in one key: tomllib's time grows with their square
+MAX_KEY_DOTS = 100  # in one key; tomllib's time grows with the square of the dots
 
 
 def find_key_position(text: str, name: str | None, key: str) -> tuple[int, int]:
-    """Line and column (from 1) of a key in a profile's table, or at the top level (name None).
+    """Return line and column (from 1) of a key in a profile's table, or of a top-level key.
 
-    The table's own place when the key is not found. tomllib gives no positions for valid files,
-    so this reads the lines again, on errors only.
+    `name` None means the top level. When the key is not found, the result is the table's position.
+    tomllib gives no positions for valid files, so this searches the lines again.
     """
     inside = name is None
     wanted = re.compile(rf"(^|[\s{{,.])[\"']?{re.escape(key)}[\"']?\s*[=.\]]") if key else None
-    found = (1, 1)
+    position = (1, 1)
     for number, line in enumerate(text.splitlines(), 1):
         table = SECTION_HEADER.match(line)
         if table or line.lstrip().startswith("["):
             inside = name is not None and table is not None and name in table.groups()
-            if inside and found == (1, 1):
-                found = (number, 1)
+            if inside and position == (1, 1):
+                position = (number, 1)
         if inside and wanted and (match := wanted.search(_blank_values(line))):
             return number, match.end(1) + 1
-    return found
+    return position
 
 
 def _blank_values(line: str) -> str:
-    """The line with its strings blanked (but for quoted keys) and its comment cut off."""
+    """Blank the strings of a line, except quoted keys, and cut off its comment."""
 
     def blanked(match: re.Match[str]) -> str:
         return match[0] if match[2] else " " * len(match[1])
@@ -53,10 +53,10 @@ def _blank_values(line: str) -> str:
 
 
 def find_overlong_key(text: str) -> int:
-    """The line of a key with more than MOST_DOTS dots, which nobody has waited for; 0 = none."""
+    """Return the line of a key with more than MAX_KEY_DOTS dots, which parses slowly; 0 = none."""
     if not _has_too_many_dots(text.split("\n")):
         return 0
-    # Such a line may be prose in a string or a comment: only what is left without those counts.
+    # The dots may be in a string or a comment: remove those and count again.
     text_or_comment = re.compile(
         r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|"(?:[^"\\\n]|\\.)*+"?|#[^\n]*+|'''
         r"""'''(?:[^']|'(?!''))*+(?:''')?|'[^'\n]*+'?""",
@@ -73,11 +73,11 @@ def _has_too_many_dots(pieces: list[str]) -> bool:
 
 PROFILES_FILE_NAME = "profiles.toml"
 TOP_LEVEL_KEYS = ("default_profile", "profiles")
-NO_PROFILE_CODE = "none_named"  # the code of the error when nothing names a profile
+NO_PROFILE_CODE = "none_named"  # error code: no profile is selected anywhere
 
 
 class Profiles:
-    """The profiles of one file (or of none), and the built-in names."""
+    """The profiles of one profiles file, or of no file, plus the built-in names."""
 
     def __init__(
         self, path: Path | None, tables: dict[str, Any], text: str, default_profile: str
@@ -89,14 +89,14 @@ class Profiles:
 
     @property
     def names(self) -> list[str]:
-        """The file's profiles, then the built-in names, then those of plugins."""
+        """Profiles of the file, then built-in names, then names of plugins."""
         return list(dict.fromkeys([*self.tables, *VENDORS, *_plugin_names()]))
 
     def resolve_profile(self, name: str) -> Profile:
-        """A profile by name, what it extends laid under it.
+        """Build a profile by name, merged with the profiles that it extends.
 
         Raises:
-            ConfigError: no such profile, a circle of `extends`, an unknown key or a wrong type.
+            ConfigError: no such profile, circular `extends`, unknown key or wrong type.
         """
         tables = self.resolve_extends_chain(name)
         merged: dict[str, Any] = {}
@@ -121,21 +121,21 @@ class Profiles:
         return profile
 
     def resolve_extends_chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """The profile's table and those it extends, nearest first."""
+        """Return names and tables: the profile's own, then those it extends, nearest first."""
         chain: list[tuple[str, dict[str, Any]]] = []
         seen: set[str] = set()
         while True:
             if name in self.tables and name not in seen:
                 table = self.tables[name]
             elif name in VENDORS or name in _plugin_names():
-                # A profile of a provider's name may extend that provider.
+                # A profile with a provider's name may extend that provider.
                 return [*chain, (name, {"provider": name})]
             elif chain:
-                around = name in self.tables
-                why = "a circle" if around else "which does not exist"
+                is_circular = name in self.tables
+                why = "which makes a circle" if is_circular else "which does not exist"
                 raise self._error_at(
                     f'profile "{chain[-1][0]}" extends "{name}", {why}', chain[-1][0], "extends",
-                    "leave one extends out" if around else suggest_name(name, self.names),
+                    "remove one extends" if is_circular else suggest_name(name, self.names),
                 )  # fmt: skip
             else:
                 raise ConfigError(
@@ -147,12 +147,12 @@ class Profiles:
             seen.add(name)
             parent = table.get("extends") if isinstance(table, dict) else None
             if not isinstance(parent, str):
-                # A provider that is a built-in name is under every profile: nothing to add.
+                # A profile without `extends` names its provider, which adds no settings.
                 return chain
             name = parent
 
     def _build_profile(self, name: str, table: dict[str, Any]) -> Profile:
-        """A Profile, its errors with the file's line and column."""
+        """Build a Profile; errors get the file's line and column."""
         if not isinstance(table, dict):
             raise self._error_at(f"profiles.{name} must be a table", name, "", f"[profiles.{name}]")
         try:
@@ -167,75 +167,81 @@ class Profiles:
             where = f"{self.path}:{line}:{column}"
         return ConfigError(message, where=where, hint=hint)
 
-    def _require_private(self, what: str) -> None:
+    def _require_private(self, setting: str) -> None:
         if self.path is not None:
-            require_private(self.path, what)
+            require_private(self.path, setting)
 
 
 def _plugin_names() -> list[str]:
-    """The providers of other packages; asked only for a name that is not ours: 9 ms."""
+    """Names of plugin providers; takes 9 ms, so it is used only after the built-in names."""
     from ..plugins import plugin_names
 
     return plugin_names()
 
 
 def read_profiles(file: str | None = None) -> Profiles:
-    """The profiles of `file`, of EASYLLM_PROFILES, or of the platform's config folder.
+    """Read the profiles from `file`, EASYLLM_PROFILES or the platform's config folder.
 
-    A file that is named must exist; the usual one need not. Never read from the current folder.
+    A file given by `file` or the variable must exist; the default file need not. The current folder
+    is never searched.
+
     Raises:
-        ConfigError: it is missing, unreadable, too large, or not valid TOML.
+        ConfigError: the file is missing, unreadable, too large, or not valid TOML.
     """
-    named = file or os.environ.get("EASYLLM_PROFILES")
+    explicit_path = file or os.environ.get("EASYLLM_PROFILES")
     try:
         path = profiles_path(file)
     except ConfigError:
-        if not named:
+        if not explicit_path:
             return Profiles(None, {}, "", "")
         raise
     text = read_profiles_text(path)
     if text is not None:
         return parse_profiles(path, text)
-    if named:
+    if explicit_path:
         hint = "check the path; the built-in names need no file, e.g. -p ollama"
         raise ConfigError("no such profiles file", where=str(path), hint=hint)
     return Profiles(None, {}, "", "")
 
 
 def profiles_path(file: str | None = None) -> Path:
-    """Where the profiles are, or would be: `file`, EASYLLM_PROFILES, or the config folder.
+    """Path of the profiles file, existing or not: `file`, EASYLLM_PROFILES or the config folder.
 
     Raises:
-        ConfigError: neither HOME nor a user's entry tells where home is.
+        ConfigError: the home folder is unknown.
     """
-    named = file or os.environ.get("EASYLLM_PROFILES")
+    explicit_path = file or os.environ.get("EASYLLM_PROFILES")
     try:
-        return Path(named).expanduser() if named else config_folder() / PROFILES_FILE_NAME
+        return (
+            Path(explicit_path).expanduser()
+            if explicit_path
+            else config_folder() / PROFILES_FILE_NAME
+        )
     except RuntimeError as error:
-        raise ConfigError(f"no such profiles file: {error}", where=named or "") from None
+        raise ConfigError(f"no such profiles file: {error}", where=explicit_path or "") from None
 
 
 def read_profiles_text(path: Path) -> str | None:
-    """A profiles file's text without a byte order mark; None = there is no such file.
+    """Read a profiles file's text without its byte order mark; None = there is no such file.
 
     Raises:
-        ConfigError: as `bytes_of`, or it is not UTF-8.
+        ConfigError: as `read_profiles_bytes`, or the file is not UTF-8.
     """
     data = read_profiles_bytes(path)
     return None if data is None else decode_profiles_text(path, data)
 
 
 def decode_profiles_text(path: Path, data: bytes) -> str:
-    """The text of a profiles file's bytes. Raises ConfigError where they are not UTF-8."""
+    """Decode a profiles file's bytes. Raises ConfigError if they are not UTF-8."""
     return decode_text(data, "the profiles file", str(path), ConfigError)
 
 
 def read_profiles_bytes(path: Path, skip_permission_check: bool = False) -> bytes | None:
-    """A profiles file's bytes; None = there is no such file.
+    """Read a profiles file's bytes; None = there is no such file.
 
     Raises:
-        ConfigError: it is unreadable, too large, no regular file, or others can write it
-            (`trusted`: that is not looked at).
+        ConfigError: the file is unreadable, larger than 1 MiB, not a regular file, or writable by
+            others (not checked with `skip_permission_check`).
     """
     try:
         state = path.stat()
@@ -255,31 +261,31 @@ def read_profiles_bytes(path: Path, skip_permission_check: bool = False) -> byte
 
 
 def default_profiles_location() -> str:
-    """Where the usual profiles file is, or would be."""
+    """Path of the default profiles file, existing or not."""
     try:
         return str(config_folder() / PROFILES_FILE_NAME)
-    except RuntimeError:  # neither HOME nor a user's entry tells where home is
+    except RuntimeError:  # the home folder is unknown
         return PROFILES_FILE_NAME
 
 
 def parse_profiles(path: Path, text: str) -> Profiles:
-    """The profiles in a file's text; a profile's own mistakes come when it is asked for.
+    """Parse a file's text; each profile is checked only when it is resolved.
 
     Raises:
-        ConfigError: not valid TOML, or the top level holds what it must not.
+        ConfigError: not valid TOML, or a wrong key or type at the top level.
     """
     import tomllib
 
-    if absurd := find_overlong_key(text):
-        raise ConfigError(f"a key has more than {MAX_KEY_DOTS} dots", where=f"{path}:{absurd}")
+    if line_number := find_overlong_key(text):
+        raise ConfigError(f"a key has more than {MAX_KEY_DOTS} dots", where=f"{path}:{line_number}")
     try:
         document = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a number of 4300 digits
+    except ValueError as error:  # TOMLDecodeError, or an integer of more than 4300 digits
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         end = (text.count("\n") + 1, len(text.rpartition("\n")[2]) + 1)
         line, column = (at[1], at[2]) if at else end
-        words = str(error).partition(" (at ")[0]
-        raise ConfigError(f"not valid TOML: {words}", where=f"{path}:{line}:{column}") from None
+        reason = str(error).partition(" (at ")[0]
+        raise ConfigError(f"not valid TOML: {reason}", where=f"{path}:{line}:{column}") from None
     except RecursionError:
         raise ConfigError("not valid TOML: nested too deeply", where=str(path)) from None
     for key in document:
@@ -301,23 +307,24 @@ def parse_profiles(path: Path, text: str) -> Profiles:
 
 
 def profile_from_selector(profiles: Profiles, selector: str | None, model: str | None) -> Profile:
-    """The profile that the flag, the variable or the file names, with its model.
+    """Return the selected profile with its model.
 
-    `named` may be NAME:MODEL; what follows the first colon is the model. Order: flag,
-    EASYLLM_PROFILE and EASYLLM_MODEL, the file.
+    `selector` is NAME or NAME:MODEL from the command line. None selects EASYLLM_PROFILE (with
+    EASYLLM_MODEL), then the file's `default_profile`.
+
     Raises:
-        ConfigError: none is named anywhere, or there is no such profile.
+        ConfigError: no profile is selected anywhere, or it does not exist.
     """
-    asked = selector
-    if asked is None:
-        asked = os.environ.get("EASYLLM_PROFILE") or profiles.default_profile
+    chosen = selector
+    if chosen is None:
+        chosen = os.environ.get("EASYLLM_PROFILE") or profiles.default_profile
         model = model or os.environ.get("EASYLLM_MODEL") or None
-    if not asked:
+    if not chosen:
         raise ConfigError(
             "no profile is chosen",
             code=NO_PROFILE_CODE,
             where=str(profiles.path) if profiles.path else "no profiles file",
             hint="name one with -p, e.g. -p ollama or -p openai, or set EASYLLM_PROFILE",
         )
-    name, _, own_model = asked.partition(":")
+    name, _, own_model = chosen.partition(":")
     return profiles.resolve_profile(name).replace_set(model=model or own_model or None)

@@ -1,4 +1,4 @@
-"""What a profile's values may be: types, ranges, JSON, and the nearest name for a wrong one."""
+"""Checks of setting values: types, ranges, headers, form texts and JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..secret import Secret
 
-# What each annotation of Profile takes from TOML or JSON; True is no number here.
+# Type check of each annotation of Profile, for values from TOML or JSON. True is not a number.
 TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     "None": lambda value: value is None,
     "bool": lambda value: isinstance(value, bool),
@@ -27,7 +27,7 @@ TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
         isinstance(value, Mapping) and all(map(TYPE_CHECKS["str"], value.values()))
     ),
 }
-# key: the least and the greatest value, None = no bound
+# setting: minimum and maximum; None = no bound
 SETTING_RANGES: dict[str, tuple[float | None, float | None]] = {
     "temperature": (0, 2),
     "max_tokens": (1, None),
@@ -40,10 +40,10 @@ SETTING_RANGES: dict[str, tuple[float | None, float | None]] = {
     "retry_budget": (0, None),
     "num_ctx": (1, None),
 }
-# A header's name: a token of RFC 9110 §5.6.2.
+# A header name is a token (RFC 9110 section 5.6.2).
 HEADER_NAME_PATTERN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Headers about one connection or about where the body ends (RFC 9110 §7.6.1, RFC 9112 §6): the
-# client writes them, and a second opinion on them is how requests are smuggled.
+# Headers about the connection or the length of the body (RFC 9110 section 7.6.1, RFC 9112
+# section 6). The HTTP client writes them; conflicting copies allow request smuggling.
 CONNECTION_HEADERS = frozenset(
     ("connection", "content-length", "expect", "host", "http2-settings", "keep-alive",
      "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "trailers",
@@ -52,44 +52,93 @@ CONNECTION_HEADERS = frozenset(
 
 
 def validate_header(name: str, value: str, setting: str = "") -> str:
-    """A header's value as it is sent: without the white space around it.
+    """Check a header and return its value without surrounding white space.
 
-    `what`: the setting that it comes from; left out, a header of the profile's own.
+    `setting` is the setting that the value comes from; "" means the profile's `headers`.
 
     Raises:
-        ConfigError: a name or a value that HTTP cannot send, or a header of the connection.
+        ConfigError: HTTP cannot send the name or the value, or the header is a connection header.
     """
     setting, code = setting or f"header {name}", setting or "headers"
     if not isinstance(name, str) or not HEADER_NAME_PATTERN.fullmatch(name):
-        said = ascii(name)[:80]
         raise ConfigError(
-            f"{said} is no header's name", code=code, hint="letters, digits and -, as in X-Team"
+            f"{ascii(name)[:80]} is not a valid header name",
+            code=code,
+            hint="use letters, digits and -, as in X-Team",
         )
     if name.lower() in CONNECTION_HEADERS:
         raise ConfigError(
-            f"{setting} belongs to the connection, not to the request",
+            f"{setting} is written by the HTTP client",
             code=code,
-            hint="leave it out",
+            hint="remove it",
         )
     value = value.strip(" \t")
     if not value.isascii() or not value.isprintable():
-        raise ConfigError(f"{setting} holds characters that no header can", code=code)
+        raise ConfigError(f"{setting} has characters that headers cannot contain", code=code)
     return value
 
 
 def has_type(value: Any, annotation: str) -> bool:
-    """Whether a value fits an annotation such as `str | list[str] | None`."""
-    return any(TYPE_CHECKS[one](value) for one in annotation.split(" | "))
+    """Return whether a value fits an annotation such as `str | list[str] | None`."""
+    return any(TYPE_CHECKS[kind](value) for kind in annotation.split(" | "))
+
+
+# How error messages name the types; a Secret is text to the user.
+TYPE_NAMES = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "Secret": "text",
+    "list[str]": "a list of texts",
+    "list[Secret]": "a list of texts",
+    "dict[str, Any]": "a table",
+    "dict[str, str]": "a table of texts",
+}
+
+
+def format_type(annotation: str) -> str:
+    """Name an annotation in plain words: `str | list[str] | None` is "text or a list of texts"."""
+    kinds = [kind for kind in annotation.split(" | ") if kind in TYPE_NAMES]
+    if "float" in kinds:
+        kinds = [kind for kind in kinds if kind != "int"]
+    return " or ".join(TYPE_NAMES[kind] for kind in kinds)
+
+
+def format_wrong_value(value: Any, annotation: str) -> str:
+    """Name a value of the wrong type: its text for numbers and true or false, else its type.
+
+    Values of other settings are not shown, because they may contain a key.
+    """
+    if {"bool", "int", "float"} & {*annotation.split(" | ")}:
+        if isinstance(value, str):
+            return f'"{value[:80]}"'
+        if isinstance(value, int | float) and not is_beyond_float_range(value):
+            return str(value).lower()
+    name = _name_type(value)
+    items = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    wrong_items = [item for item in items if not TYPE_CHECKS["Secret"](item)]
+    return f"{name} with {_name_type(wrong_items[0])}" if wrong_items else name
+
+
+def _name_type(value: Any) -> str:
+    """Name a value's type in plain words."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    for kind, name in ((str, "text"), (int | float, "a number"), (list, "a list")):
+        if isinstance(value, kind):
+            return name
+    return "a table" if isinstance(value, Mapping) else type(value).__name__
 
 
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False) -> Any:
-    """A value as web forms and JSON send it, in the type that fits an annotation.
+    """Convert a value from a web form or JSON to the type of an annotation.
 
-    None = not given, as an empty text is. `verbatim`: white space of the text counts. What cannot
-    be read stays as it is, for the check that names it.
+    Empty text becomes None (not given). `keep_whitespace` keeps the white space around text. A
+    value that cannot be converted is returned unchanged; `validate_setting` rejects it later.
     """
     kinds = annotation.split(" | ")
     if isinstance(value, float) and "int" in kinds and "float" not in kinds and value.is_integer():
@@ -108,9 +157,9 @@ def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False)
 
 
 def _parse_number(text: str, types: list[str]) -> Any:
-    """The number that a text holds, a whole one where it may be; else the text."""
+    """Return the number in a text, an int where the types allow it; else the text itself."""
     if "_" in text or not text.isascii():
-        return text  # Python takes 1_000, and digits of every script
+        return text  # float() also accepts 1_000 and non-ASCII digits
     try:
         number = float(text)
         whole = "int" in types and number.is_integer()
@@ -120,12 +169,12 @@ def _parse_number(text: str, types: list[str]) -> Any:
 
 
 def is_beyond_float_range(value: Any) -> bool:
-    """Whether it is a whole number that no float holds: TOML and JSON have them of any length."""
+    """Return whether an int is too large for a float; TOML and JSON ints have no size limit."""
     return isinstance(value, int) and value.bit_length() >= 1024
 
 
 def require_json_serializable(options: Any) -> None:
-    """TOML knows dates and NaN; what goes to a provider is JSON."""
+    """Raise ConfigError for options that are not JSON: TOML also allows dates and NaN."""
     import json
 
     try:

@@ -1,7 +1,7 @@
-"""The file itself: read, changed, compared with what was wanted, and put back whole.
+"""Rewrites a TOML file with its comments and order, and verifies the result before writing.
 
-tomlkit keeps comments and order, but there are forms of TOML that it changes for the worse
-without a word (tables in pieces). So what it makes is read again before it is written.
+tomlkit silently damages some forms of TOML, such as a table defined in several places. So its
+output is parsed again and compared with the same edit of plain dicts.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from .profiles_file import (
     read_profiles_bytes,
 )
 
-PRIVATE_FILE_KEYS = {"api_key", "api_key_cmd"}  # need a file that is closed to others (DESIGN §6)
+PRIVATE_FILE_KEYS = {"api_key", "api_key_cmd"}  # need a file of mode 0600
 
 
 def edit_toml_file(
     path: Path, rewrite_text: Callable[[str], str], edit_expected: Callable[[dict[str, Any]], None]
 ) -> Profiles:
-    """Change the file: `write` makes the new text, `want` the same change to plain dicts.
+    """Edit the file and return its new profiles.
+
+    `rewrite_text` returns the new text; `edit_expected` makes the same change to plain dicts, which
+    the new text must match.
 
     Raises:
-        ConfigError: the file is wrong, or would be; its bytes are as they were.
+        ConfigError: the file is or would become invalid; it is left unchanged.
         OutputError: it cannot be written.
     """
     with lock_file(path) as real:
@@ -44,16 +47,16 @@ def edit_toml_file(
         old = decode_profiles_text(path, data)
         before = parse_profiles(path, old)
         require_private_if_needed(path, before)
-        wanted: dict[str, Any] = {"profiles": deepcopy(before.tables)}
+        expected: dict[str, Any] = {"profiles": deepcopy(before.tables)}
         if before.default_profile:
-            wanted["default_profile"] = before.default_profile
-        edit_expected(wanted)
+            expected["default_profile"] = before.default_profile
+        edit_expected(expected)
         try:
             text = rewrite_text(old)
             after = parse_profiles(path, text)
         except (TOMLKitError, ConfigError, RecursionError):
             raise not_editable_error(path) from None
-        if after.tables != wanted["profiles"] or after.default_profile != wanted.get(
+        if after.tables != expected["profiles"] or after.default_profile != expected.get(
             "default_profile", ""
         ):
             raise not_editable_error(path)
@@ -65,7 +68,7 @@ def edit_toml_file(
 
 
 def not_editable_error(path: Path) -> ConfigError:
-    """For a form of TOML that would come out wrong; nothing was written."""
+    """The error for a form of TOML that tomlkit would damage; nothing was written."""
     return ConfigError(
         "this file is written in a form that only an editor can change", where=str(path),
         hint="easyllm profiles edit",
@@ -73,15 +76,18 @@ def not_editable_error(path: Path) -> ConfigError:
 
 
 def require_private_if_needed(path: Path, profiles: Profiles) -> None:
-    """An edit would close a file that others may have written to, and so make it trusted."""
+    """Raise ConfigError if the file sets a key or command and is not private.
+
+    An edit sets mode 0600, so text that others wrote before would become trusted.
+    """
     tables = [table for table in profiles.tables.values() if isinstance(table, dict)]
-    found = sorted(PRIVATE_FILE_KEYS & {key for table in tables for key in table})
-    if found:
-        require_private(path, found[0])
+    private_keys = sorted(PRIVATE_FILE_KEYS & {key for table in tables for key in table})
+    if private_keys:
+        require_private(path, private_keys[0])
 
 
 def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
-    """What is wrong with a profile, the profiles that it falls back to included."""
+    """Return the first error in a profile or its fallback profiles; None = valid."""
     try:
         for other in profiles.resolve_profile(name).fallback or []:
             profiles.resolve_profile(other.partition(":")[0])
@@ -91,31 +97,34 @@ def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
 
 
 def refuse_new_problems(path: Path, before: Profiles, after: Profiles) -> None:
-    """A profile that was right stays right; one that is wrong already may be mended in steps."""
-    old, new = (Profiles(None, one.tables, "", one.default_profile) for one in (before, after))
+    """Raise ConfigError for a newly invalid profile; one that was invalid before may stay so."""
+    old, new = (
+        Profiles(None, profiles.tables, "", profiles.default_profile)
+        for profiles in (before, after)
+    )
     for name in new.tables:
         error = problem_with(new, name)
         if error and (name not in old.tables or not problem_with(old, name)):
-            said = f'profile "{name}" would be wrong: {error.message}'
-            raise ConfigError(said, where=str(path), hint=error.hint)
+            message = f'profile "{name}" would be invalid: {error.message}'
+            raise ConfigError(message, where=str(path), hint=error.hint)
 
 
 def with_tomlkit(change: Callable[[Any], None]) -> Callable[[str], str]:
-    """A `write` that changes tomlkit's document."""
+    """Turn a change of tomlkit's document into a function that rewrites text."""
 
-    def write(old: str) -> str:
+    def rewrite(old: str) -> str:
         document = tomlkit.parse(old)
         change(document)
         return tomlkit.dumps(document)
 
-    return write
+    return rewrite
 
 
 def assign_setting(document: Any, name: str, keys: tuple[str, ...], value: Any) -> None:
-    """Set a profile's key, or with None take it away; works on tomlkit's and plain tables."""
+    """Set a profile's key, or remove it with None; works on tomlkit documents and plain dicts."""
     table = document["profiles"][name]
-    spelt = [key for key in table if resolve_setting_alias(key) == keys[0]]
-    keys = (spelt[0] if spelt else keys[0], *keys[1:])
+    spellings = [key for key in table if resolve_setting_alias(key) == keys[0]]
+    keys = (spellings[0] if spellings else keys[0], *keys[1:])
     for key in keys[:-1]:
         if key not in table:
             if value is None:
@@ -123,7 +132,7 @@ def assign_setting(document: Any, name: str, keys: tuple[str, ...], value: Any) 
             set_table_key(table, key, {})
         table = table[key]
         if not isinstance(table, dict):
-            raise ConfigError(f"{key} is no table: {'.'.join(keys)} has no place in it")
+            raise ConfigError(f"{'.'.join(keys)} cannot be set, as {key} is not a table")
     if value is None:
         table.pop(keys[-1], None)
     else:
@@ -131,43 +140,44 @@ def assign_setting(document: Any, name: str, keys: tuple[str, ...], value: Any) 
 
 
 def set_table_key(table: Any, key: str, value: Any) -> None:
-    """Set a key; a new one stands behind the last one, before the next table's comment."""
+    """Set a key; a new key goes after the last key, before the comment of the next table."""
     if isinstance(table, AbstractTable):
         value = to_inline_table(value)
     if isinstance(table.get(key), Table):
-        del table[key]  # [profiles.x.options], which becomes options = { … }
+        del table[key]  # [profiles.x.options] becomes options = { … }
     if key in table or not isinstance(table, Table):
         table[key] = value
         return
     body = table.value.body
-    behind: list[Any] = []
+    trailing: list[Any] = []
     while body and body[-1][0] is None:  # blank lines and comments
-        behind.insert(0, body.pop())
+        trailing.insert(0, body.pop())
     table.append(key, value)
-    body.extend(behind)
+    body.extend(trailing)
 
 
 def to_inline_table(value: Any) -> Any:
-    """A table as `{ … }`: a new [section] would not stand where it belongs."""
+    """Convert a dict to `{ … }`: tomlkit would put a new [section] in the wrong place."""
     if not isinstance(value, dict):
         return value
-    made = tomlkit.inline_table()
-    made.update({key: to_inline_table(item) for key, item in value.items()})
-    return made
+    table = tomlkit.inline_table()
+    table.update({key: to_inline_table(item) for key, item in value.items()})
+    return table
 
 
 def format_section(name: str, table: dict[str, Any]) -> str:
-    """A new profile's text: `[profiles.NAME]` and its keys."""
-    made, above, document = tomlkit.table(), tomlkit.table(is_super_table=True), tomlkit.document()
+    """Write a new profile as TOML: `[profiles.NAME]` and its keys."""
+    document = tomlkit.document()
+    parent, section = tomlkit.table(is_super_table=True), tomlkit.table()
     for key, value in table.items():
-        made.append(key, to_inline_table(value))
-    above.append(name, made)
-    document.append("profiles", above)
+        section.append(key, to_inline_table(value))
+    parent.append(name, section)
+    document.append("profiles", parent)
     return tomlkit.dumps(document)
 
 
 def with_default_profile(old: str, name: str) -> str:
-    """The text with `default_profile = "NAME"`; where there was none, as its first line."""
+    """Set `default_profile = "NAME"` in the text; a new key becomes the first line."""
     document = tomlkit.parse(old)
     if "default_profile" in document:
         document["default_profile"] = name
@@ -176,22 +186,22 @@ def with_default_profile(old: str, name: str) -> str:
 
 
 def join_sections(old: str, new: str) -> str:
-    """Two pieces of a file, a blank line between."""
+    """Join two parts of a file with a blank line between them."""
     if not old or not new:
         return old + new
     return old + ("" if old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + new
 
 
 def format_toml_string(text: str) -> str:
-    """A text as it stands in TOML, in quotes; JSON's form is another one beyond ASCII."""
+    """Quote a text as TOML; JSON's quoting differs outside ASCII."""
     return tomlkit.item(text).as_string()
 
 
 def parse_toml_value(text: str) -> Any:
-    """A value as it may stand in TOML.
+    """Parse one TOML value.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a TOML value.
     """
     try:
         return tomlkit.value(text).unwrap()
@@ -200,26 +210,26 @@ def parse_toml_value(text: str) -> Any:
 
 
 def remove_section(text: str, name: str) -> str:
-    """The text without the profile's `[profiles.NAME]` and `[profiles.NAME.…]`.
+    """Remove `[profiles.NAME]` and `[profiles.NAME.…]` from the text.
 
-    Comments behind the last key stay if a blank line is between: they are about what follows. A
-    profile in another form stays; whoever asks looks at what came out.
+    Comments after the last key and a blank line stay, because they belong to the next section. A
+    profile in another form (dotted keys, inline table) stays; the caller checks the result.
     """
-    kept: list[str] = []
+    remaining: list[str] = []
     section: list[str] = []
     inside = False
     for line in text.splitlines(keepends=True):
         if line.lstrip().startswith("["):
-            kept += find_trailing_comments(section) if inside else section
+            remaining += find_trailing_comments(section) if inside else section
             section = []
             header = SECTION_HEADER.match(line)
             inside = header is not None and name in header.groups()
         section.append(line)
-    return "".join(kept + (find_trailing_comments(section) if inside else section))
+    return "".join(remaining + (find_trailing_comments(section) if inside else section))
 
 
 def find_trailing_comments(section: list[str]) -> list[str]:
-    """The blank lines and comments behind a section's last key, from the first blank line on."""
+    """Return a section's blank lines and comments after its last key, from the first blank line."""
     last = max(
         (number for number, line in enumerate(section) if line.partition("#")[0].strip()),
         default=-1,

@@ -1,4 +1,4 @@
-"""Where each value of a profile comes from: a line of the file, a variable, or a default."""
+"""Finds the source of each value of a profile: a file line, a variable or a default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLE_KEYS = ("headers", "options", "timeout")
 
 @dataclass(frozen=True)
 class Setting:
-    """One value that counts, keys masked; `timeout.idle` is a key of a table."""
+    """One effective value and its source, keys masked; table keys have a dot: `timeout.idle`."""
 
     key: str
     value: Any
@@ -29,54 +29,54 @@ class Setting:
 
 
 def resolve_settings(profiles: Profiles, name: str) -> list[Setting]:
-    """Every value of a profile that counts, what it extends and the defaults included.
+    """List a profile's effective values, including extended profiles and defaults.
 
-    The last one, `key`, is the key that would be sent: no command is run and no file of the user's
-    is read for it.
+    The last setting, `key`, is the API key that would be sent. Finding it runs no `api_key_cmd` and
+    reads no `api_key_file`.
+
     Raises:
-        ConfigError: no such profile, or it is wrong.
+        ConfigError: the profile does not exist or is invalid.
     """
     profile = profiles.resolve_profile(name)
-    made: list[Setting] = []
+    settings: list[Setting] = []
     for key in SETTING_FIELDS:
         value = getattr(profile, key)
         if value is None:
             continue
         parts: dict[str, Any] = _dict_from_table(value) if key in TABLE_KEYS else {"": value}
-        for part, one in parts.items():
+        for part, item in parts.items():
             dotted = f"{key}.{part}" if part else key
-            made.append(
-                Setting(dotted, mask_value(key, part, one), _find_source(profiles, name, key, part))
-            )
+            source = _find_source(profiles, name, key, part)
+            settings.append(Setting(dotted, mask_value(key, part, item), source))
     endpoint = resolve_endpoint(profile)
     if profile.endpoint is None:
         source = endpoint.variable or BUILT_IN_SOURCE
-        made.insert(1, Setting("endpoint", endpoint.url, source))
-    return [*made, _resolve_key_setting(profile, endpoint)]
+        settings.insert(1, Setting("endpoint", endpoint.url, source))
+    return [*settings, _resolve_key_setting(profile, endpoint)]
 
 
 def _dict_from_table(value: Any) -> dict[str, Any]:
     if not isinstance(value, Timeout):
         return dict(value)
     seconds = {item.name: getattr(value, item.name) for item in fields(value)}
-    return {key: one for key, one in seconds.items() if one is not None}
+    return {key: number for key, number in seconds.items() if number is not None}
 
 
 def mask_value(key: str, subkey: str, value: Any) -> Any:
-    """The value as it may be seen: no key, no password of a proxy."""
+    """Mask keys and the user name and password of a proxy URL."""
     if isinstance(value, Secret):
         return mask_key(value.reveal())
     if key == "proxy":
         before, at, host = value.rpartition("@")
         return before.partition("://")[0] + "://***@" + host if at else value
-    named = key == "headers" and value.startswith("env:")
-    if subkey and SENSITIVE_NAME.search(subkey) and isinstance(value, str) and not named:
+    is_variable = key == "headers" and value.startswith("env:")
+    if subkey and SENSITIVE_NAME.search(subkey) and isinstance(value, str) and not is_variable:
         return mask_key(value)
     return value
 
 
 def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
-    """The nearest table that says it: `FILE:LINE`, with the profile where it is another one."""
+    """Return `FILE:LINE` of the nearest table that sets the key; names an extended profile."""
     for table_name, table in profiles.resolve_extends_chain(name):
         for written, value in table.items():
             if resolve_setting_alias(written) != key or (subkey and subkey not in value):
@@ -90,24 +90,24 @@ def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
 
 
 def _resolve_key_setting(profile: Profile, endpoint: Endpoint) -> Setting:
-    """The key that would be sent, and from where; None = it is not there."""
+    """The masked API key that would be sent and its source; the value None = there is no key."""
     source = ""
     try:
         source = find_key_source(profile, endpoint) if has_key_source(profile, endpoint) else ""
-        return Setting("key", _read_masked_key(profile, source), source or "none is named")
+        return Setting("key", _read_masked_key(profile, source), source or "no key is configured")
     except EasyLLMError as error:
         return Setting("key", None, f"{source}: {error.message}" if source else error.message)
 
 
 def _read_masked_key(profile: Profile, source: str) -> str | None:
-    """The masked key; of a command or a file of the user's only the mask."""
+    """The masked key; only the mask for `api_key_cmd` and `api_key_file`, which are not read."""
     if profile.api_key_file is not None or profile.api_key_cmd is not None:
         return MASK
-    found: str | None = os.environ.get(source, "").strip()
+    key: str | None = os.environ.get(source, "").strip()
     if isinstance(profile.api_key, list) or isinstance(profile.api_key_env, list):
-        return MASK  # litellm's, of which one is chosen for each answer
+        return MASK  # litellm chooses one of several keys for each answer
     if profile.api_key is not None:
-        found = profile.api_key.reveal()
+        key = profile.api_key.reveal()
     elif profile.keyring is not None or source.startswith("easyllm keys"):
-        found = key_store.load_key(profile.keyring or profile.provider or "", search_keyring=True)
-    return mask_key(found) if found else None
+        key = key_store.load_key(profile.keyring or profile.provider or "", search_keyring=True)
+    return mask_key(key) if key else None

@@ -65,7 +65,7 @@ def test_list(easyllm: Easyllm) -> None:
     lines = SGR.sub("", out).splitlines()
     assert (code, lines[0].split()[:3]) == (0, ["profile", "provider", "model"])
     assert lines[2].split() == ["*", "a", "ollama", "m"]
-    assert "must be str" in lines[4]
+    assert "must be text" in lines[4]
 
 
 def test_list_of_nothing(easyllm: Easyllm) -> None:
@@ -245,7 +245,7 @@ def test_an_edit_that_is_wrong_is_kept_beside_the_file(
 def test_an_edit_of_a_file_that_changed_meanwhile_is_kept_beside_it(easyllm: Easyllm) -> None:
     path = easyllm.write_profiles(FILE)
     said, _, hint = refused(edit(easyllm, f'echo "# me" >> "$2"; echo "# other" >> "{path}"'))
-    assert said == "the file has changed meanwhile"
+    assert said == "the file was changed during your edit"
     assert path.read_text() == FILE + "# other\n"
     assert copies(easyllm)[0].read_text() == FILE + "# me\n"
     assert str(copies(easyllm)[0]) in hint

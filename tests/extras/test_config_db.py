@@ -190,9 +190,9 @@ def test_a_locked_database_is_said_and_the_command_is_over_in_time(
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "--config-db is no database URL"),
-        (PASSWORD, "--config-db is no database URL"),
-        (f"postgresql://u:p@h:{PASSWORD}/d", "--config-db is no database URL"),
+        ("", "--config-db is not a database URL"),
+        (PASSWORD, "--config-db is not a database URL"),
+        (f"postgresql://u:p@h:{PASSWORD}/d", "--config-db is not a database URL"),
         (f"postgres://u:{PASSWORD}@h/d", 'did you mean "postgresql"?'),
         (f"postgresql://u:a@{PASSWORD}@h/d", "%40"),
         (f"postgresql+psycopg2://u:{PASSWORD}@h/d", "not installed: psycopg2"),

@@ -171,7 +171,7 @@ async def test_a_row_may_name_the_file_of_an_embedded_model(path: Path) -> None:
         ):
             with pytest.raises(ConfigError) as caught:
                 await asking
-            assert "reaches beyond" not in str(caught.value)
+            assert "is not allowed in an untrusted" not in str(caught.value)
     engine.dispose()
 
 
@@ -197,7 +197,7 @@ def test_a_value_of_another_type(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("update model_config set temperature = 'hot'"))
     with Session(engine) as session:
-        assert "temperature must be float, not str" in str(refused(session))
+        assert 'temperature must be a number, not "hot"' in str(refused(session))
 
 
 class Base(DeclarativeBase):
@@ -258,7 +258,7 @@ def test_a_hosts_own_class(path: Path) -> None:
         "top_k": 40,
     }  # fmt: skip
     assert (type(config["temperature"]), type(config["top_k"])) == (float, int)
-    assert wrong.message.startswith("api_key must be str")
+    assert wrong.message.startswith("api_key must be text or a list of texts")
     assert str(wrong).endswith('not bytes (row "1" of binary)')
     engine.dispose()
 
@@ -266,9 +266,9 @@ def test_a_hosts_own_class(path: Path) -> None:
 def test_a_class_that_cannot_be_read(engine: Engine) -> None:
     with Session(engine) as session:
         assert "Other has no attribute provider_id" in str(refused(session, 1, config_class=Other))
-        assert "is no mapped class: dict" in str(refused(session, 1, config_class=dict))
+        assert "is not a mapped class: dict" in str(refused(session, 1, config_class=dict))
         instance: Any = row(URL)
-        assert "no mapped class: ModelConfig" in str(refused(session, 1, config_class=instance))
+        assert "not a mapped class: ModelConfig" in str(refused(session, 1, config_class=instance))
 
 
 def test_a_session_is_left_as_it_was(engine: Engine) -> None:
@@ -349,7 +349,7 @@ def test_no_session_at_all(source: Any) -> None:
 
 
 def test_an_engine_is_no_session(engine: Engine) -> None:
-    assert "no Session but Engine" in str(refused(engine))
+    assert "must be a Session, not Engine" in str(refused(engine))
 
 
 async def test_async_sessions_are_told_what_to_give(path: Path) -> None:

@@ -280,7 +280,7 @@ def test_an_argument_of_litellms_call_is_not_taken_from_a_dict(name: str) -> Non
     for asked in ({**config, name: "x"}, {**config, "options": {name: "x"}}):
         if name in ("api_key", "base_url") and "options" not in asked:
             continue  # settings of a profile
-        with pytest.raises(ConfigError, match="reaches beyond the request"):
+        with pytest.raises(ConfigError, match="is not allowed in an untrusted config dict"):
             LiteLLMProvider(asked)
         assert LiteLLMProvider(asked, trust_configs=True).profile.options == {name: "x"}
         assert LiteLLMProvider(Profile.of(asked)).profile.options == {name: "x"}

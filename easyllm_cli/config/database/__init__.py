@@ -1,7 +1,7 @@
-"""A provider's configuration from a row of a database, through SQLAlchemy (extra: db).
+"""Loads a model's configuration from a database row with SQLAlchemy (extra: db).
 
-Imported late, and only where a row is asked for. Without SQLAlchemy 2 the import raises the
-ConfigError that names the extra.
+Imported only when a row is requested. Without SQLAlchemy 2 the import raises a ConfigError that
+names the extra.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...errors import ConfigError
 
 try:
-    from sqlalchemy.orm import DeclarativeBase  # noqa: F401 - not in SQLAlchemy 1
+    from sqlalchemy.orm import DeclarativeBase  # noqa: F401 - missing in SQLAlchemy 1
 except ImportError:
     raise ConfigError(
         "a configuration from a database needs SQLAlchemy 2", hint="pip install 'easyllm-cli[db]'"

@@ -1,4 +1,4 @@
-"""A row of our own table, or of one that the host application has mapped, as a config."""
+"""Reads a config dict from a row of ModelConfig or of the application's own mapped class."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ..profile import TrustedConfig, profile_from_settings
 from .table import ModelConfig
 
 READ_FAILED_MESSAGE = "the configuration cannot be read from the database"
-SESSION_HINT = "give a Session or a sessionmaker of a sync engine"
-# A driver's words: what to do about it.
-NO_TABLE_HINT = "is it the right database? ModelConfig.metadata.create_all(engine) makes the table"
+SESSION_HINT = "pass a Session or a sessionmaker of a sync engine"
+# Hint for missing tables, and regular expressions of driver messages with their hints.
+NO_TABLE_HINT = "wrong database? ModelConfig.metadata.create_all(engine) creates the table"
 DRIVER_ERROR_HINTS = (
     (r"no such table|table .*exist|relation .*exist", NO_TABLE_HINT),
     (r"locked", "another program is writing to it: try again"),
@@ -33,7 +33,7 @@ DRIVER_ERROR_HINTS = (
 
 @contextmanager
 def translate_database_errors(where: str) -> Iterator[None]:
-    """What SQLAlchemy and the driver complain about, in one line.
+    """Turn errors of SQLAlchemy and the driver into one-line errors.
 
     Raises:
         ConfigError: instead of SQLAlchemyError.
@@ -48,14 +48,14 @@ def translate_database_errors(where: str) -> Iterator[None]:
     except MissingGreenlet:
         raise ConfigError("the session's engine is async", where=where, hint=SESSION_HINT) from None
     except SQLAlchemyError as error:
-        words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0][:300]
-        known = (hint for says, hint in DRIVER_ERROR_HINTS if re.search(says, words))
+        message = str(getattr(error, "orig", None) or error).strip().partition("\n")[0][:300]
+        hints = (hint for pattern, hint in DRIVER_ERROR_HINTS if re.search(pattern, message))
         raise ConfigError(
-            redact(f"{READ_FAILED_MESSAGE}: {words}"), where=where, hint=next(known, "")
+            redact(f"{READ_FAILED_MESSAGE}: {message}"), where=where, hint=next(hints, "")
         ) from None
 
 
-# A row's attribute: the key of a profile. The names are those of Easy Dataset's table.
+# Row attribute -> profile setting. The names are those of Easy Dataset's table.
 SETTING_BY_ATTRIBUTE = {
     "provider_id": "provider",
     "endpoint": "endpoint",
@@ -66,7 +66,7 @@ SETTING_BY_ATTRIBUTE = {
     "top_p": "top_p",
     "top_k": "top_k",
 }
-# Tells a provider's name for a row's provider_id, where that is an id of the host's own.
+# Maps a row's provider_id to a provider name, for applications with ids of their own.
 ProviderOf = Callable[[Any], str | None]
 REQUIRED_ATTRIBUTES = ("provider_id", "model_name")
 INTEGER_SETTINGS = ("max_tokens", "top_k")
@@ -78,17 +78,19 @@ def load_config(
     mapped_class: Any = None,
     provider_of: ProviderOf | None = None,
 ) -> dict[str, Any]:
-    """The row with this primary key as a config: provider, endpoint, api_key (a Secret), model,
-    temperature, max_tokens, top_p and top_k; None where the row says nothing.
+    """Load the row with this primary key as a config dict.
 
-    `source`: a Session or scoped_session is used as it is, in this thread, for one query, and
-    neither committed, rolled back nor closed; a sessionmaker's new session is closed again.
-    `mapped`: the host's own class, with ModelConfig's attributes; without it ModelConfig itself.
-    `provider_of`: asked with the row's provider_id, in the thread that asks the database.
+    Its keys are provider, endpoint, api_key (a Secret), model, temperature, max_tokens, top_p and
+    top_k; the value of an empty column is None.
+
+    `session_or_factory`: a Session or scoped_session runs one query in this thread and is not
+    committed, rolled back or closed; a sessionmaker's new session is closed.
+    `mapped_class`: the application's class with ModelConfig's attributes; default ModelConfig.
+    `provider_of`: maps the row's provider_id to a provider name, in the thread of the query.
 
     Raises:
-        ConfigError: no such row, or one without provider or model, or with a value that no
-            profile takes; no session; whatever the database complains about.
+        ConfigError: no such row, no provider or model in it, an invalid value, no session, or a
+            database error.
     """
     where = format_row_location(row_id, mapped_class or ModelConfig)
     with translate_database_errors(where), open_session(session_or_factory) as session:
@@ -104,10 +106,11 @@ async def load_config_in_thread(
     mapped_class: Any = None,
     provider_of: ProviderOf | None = None,
 ) -> dict[str, Any]:
-    """As `load_config`, and a sessionmaker's query does not hold up the running event loop.
+    """Like `load_config`, but query a sessionmaker's new session in a worker thread.
 
-    A Session belongs to the thread that uses it, and so does a connection that sessions share
-    (SQLite in memory, a sessionmaker of one connection): those are asked right here.
+    A Session must stay in its thread, and so must a connection that sessions share (SQLite in
+    memory, a sessionmaker bound to one connection). Those run in the current thread and block the
+    event loop.
     """
     bind = (
         session_or_factory.kw.get("bind") if isinstance(session_or_factory, sessionmaker) else None
@@ -122,27 +125,27 @@ async def load_config_in_thread(
 def read_row_config(
     session: Any, row_id: Any, mapped_class: Any, where: str, provider_of: ProviderOf | None = None
 ) -> dict[str, Any]:
-    """The row's config; its model may be None.
+    """Read a row as a config dict; its model may be None.
 
     Raises:
-        ConfigError: no such row, no provider, a wrong value, a class that is not mapped.
-        SQLAlchemyError: as the database says.
+        ConfigError: no such row, no provider, an invalid value, or a class that is not mapped.
+        SQLAlchemyError: the query failed.
     """
     if not isinstance(inspect(mapped_class, raiseerr=False), Mapper):
-        hint = "give a class that SQLAlchemy maps, or leave it out"
+        hint = "pass a class mapped with SQLAlchemy, or leave it out"
         raise ConfigError(
-            f"config_class is no mapped class: {get_class_name(mapped_class)}", hint=hint
+            f"config_class is not a mapped class: {get_class_name(mapped_class)}", hint=hint
         )
     missing = [name for name in REQUIRED_ATTRIBUTES if not hasattr(mapped_class, name)]
     if missing:
         raise ConfigError(
             f"{get_class_name(mapped_class)} has no attribute {' and '.join(missing)}",
-            hint="its attributes are named " + " ".join(SETTING_BY_ATTRIBUTE),
+            hint="the attributes are: " + " ".join(SETTING_BY_ATTRIBUTE),
         )
     row = session.get(mapped_class, row_id)
     if row is None:
         raise ConfigError("no such row", where=where, hint="check the id")
-    # As our own: the host decides what its rows hold.
+    # Trusted: the application controls its own rows.
     config = TrustedConfig(
         {
             key: value_from_column(key, getattr(row, name, None))
@@ -162,7 +165,7 @@ def read_row_config(
 
 
 def value_from_column(key: str, value: Any) -> Any:
-    """A column's value as a profile takes it: 40.0 as 40, no Decimal, None for an empty text."""
+    """Convert a column's value for a setting: 40.0 to 40, Decimal to float, empty text to None."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, Decimal):
@@ -173,30 +176,29 @@ def value_from_column(key: str, value: Any) -> Any:
 
 
 def resolve_provider_name(provider_id: Any, provider_of: ProviderOf | None) -> str:
-    """A provider's name, from what a row holds.
+    """Return the provider name for a row's provider_id.
 
     Raises:
-        ConfigError: it holds no text, or the host knows no provider for it.
+        ConfigError: it is not text, or `provider_of` returns no provider for it.
     """
-    found = provider_id
+    name = provider_id
     if provider_of is not None:
         try:
-            found = provider_of(provider_id)
-        except LookupError:  # of a dict's own method
-            found = None
-    if isinstance(found, str) and found.strip():
-        return found.strip()
+            name = provider_of(provider_id)
+        except LookupError:  # e.g. from dict.__getitem__
+            name = None
+    if isinstance(name, str) and name.strip():
+        return name.strip()
     shown = str(provider_id)[:80]
-    hint = "LLMService(provider_of=…) tells which provider an id of your own means"
+    hint = "map your own ids to provider names with LLMService(provider_of=…)"
     raise ConfigError(f'no provider is known for provider_id "{shown}"', hint=hint)
 
 
 def normalize_provider_name(name: str) -> str:
-    """The name as we write it: "OpenAI" is openai. Checked as for a profile of the file, so that
-    the error says which row is wrong.
+    """Return the provider name in easyllm's spelling: "OpenAI" becomes openai.
 
     Raises:
-        ConfigError: no such provider, built in or installed.
+        ConfigError: no such provider, built in or from a plugin.
     """
     if name in VENDORS or name.lower() in VENDORS:
         return name if name in VENDORS else name.lower()
@@ -209,33 +211,36 @@ def normalize_provider_name(name: str) -> str:
 
 
 def missing_attribute_error(attribute: str, where: str) -> ConfigError:
+    """The error for a required attribute that is empty."""
     return ConfigError(f"the row has no {attribute}", where=where, hint="fill it in")
 
 
 def format_row_location(row_id: Any, mapped_class: Any) -> str:
-    """For error lines: which row of which table."""
+    """Describe the row and its table for error lines."""
     table = getattr(mapped_class, "__tablename__", get_class_name(mapped_class))
     return f'row "{str(row_id)[:80]}" of {table}'
 
 
 def get_class_name(mapped_class: Any) -> str:
-    """The class's name; of anything else its class's, for an object may print a key."""
+    """Return a class's name; for another object its type's name, as its repr may contain a key."""
     return str(getattr(mapped_class, "__name__", type(mapped_class).__name__))
 
 
 def open_session(session_or_factory: Any) -> AbstractContextManager[Any]:
-    """The session to ask; a sessionmaker's is closed at the end, any other is the caller's.
+    """Return a context manager for the session; only a sessionmaker's session is closed.
 
     Raises:
-        ConfigError: it is neither, or its sessions are async.
+        ConfigError: neither a session nor a sessionmaker, or its sessions are async.
     """
     if session_or_factory is None:
-        raise ConfigError("there is no db_session", hint="LLMService(db_session=session)")
+        raise ConfigError("no db_session is set", hint="LLMService(db_session=session)")
     if isinstance(session_or_factory, Session | scoped_session):
         return nullcontext(session_or_factory)
-    made = (
+    session = (
         session_or_factory() if isinstance(session_or_factory, sessionmaker) else session_or_factory
     )
-    if made is not session_or_factory and isinstance(made, Session):
-        return made
-    raise ConfigError(f"db_session is no Session but {type(made).__name__}", hint=SESSION_HINT)
+    if session is not session_or_factory and isinstance(session, Session):
+        return session
+    raise ConfigError(
+        f"db_session must be a Session, not {type(session).__name__}", hint=SESSION_HINT
+    )

@@ -1,4 +1,4 @@
-"""Our own table, for an application that has none."""
+"""The database table `model_config`, for applications without a table of their own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Holds the metadata of our own table, and of nothing else."""
+    """Declarative base whose metadata contains only the table `model_config`."""
 
 
 class ModelConfig(Base):
-    """Our own table, for an application that has none; `metadata.create_all(engine)` makes it.
+    """One row of the table `model_config`; `ModelConfig.metadata.create_all(engine)` creates it.
 
-    `provider_id` is a provider's name. What is NULL is not sent, or is the provider's default.
+    `provider_id` is a provider name. A NULL column counts as not set.
     """
 
     __tablename__ = "model_config"

@@ -1,4 +1,4 @@
-"""A database that the command line names by its URL, opened for reading one row."""
+"""Opens the database of `--config-db URL` and reads one row as a profile."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ from .table import ModelConfig
 
 URL_EXAMPLE_HINT = "e.g. sqlite:///models.db or postgresql://host/name"
 DATABASE_DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
-# What a URL's query may hold that nobody else should read.
+# Names of URL query parameters whose values are secret.
 SENSITIVE_QUERY_KEY = re.compile(r"pass|pwd|secret|token|key|dsn|connect$", re.IGNORECASE)
 
 
 def profile_from_database(url: str, row_id: str) -> Profile:
-    """The row of our own table as a profile whose name is the row's id; nothing is written.
+    """Read a row of the table `model_config` as a profile named after the row's id.
 
     Raises:
-        ConfigError: the URL, the database or the row is wrong; no line holds a password.
+        ConfigError: the URL, the database or the row is invalid. The message contains no password.
     """
     parsed = parse_database_url(url)
-    hidden = [
+    query_secrets = [
         values for key, values in parsed.normalized_query.items() if SENSITIVE_QUERY_KEY.search(key)
     ]
-    kept = [Secret(value) for value in (parsed.password, *chain(*hidden)) if value]
+    secrets = [Secret(value) for value in (parsed.password, *chain(*query_secrets)) if value]
     where = f"{format_row_location(row_id, ModelConfig)}, {redact_url(parsed)}"
     try:
         with translate_database_errors(where), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a driver's; stderr holds our lines alone
+            warnings.simplefilter("ignore")  # keep the driver's warnings off stderr
             engine = create_engine(require_sqlite_file(parsed), poolclass=NullPool)
             with Session(engine) as session:
                 config = read_row_config(session, row_id, ModelConfig, where)
     except ImportError as error:
         raise ConfigError(
             f"the driver of {parsed.drivername} is not installed: {error.name}", where=where,
-            hint="install it, or name another one in the URL, e.g. postgresql+psycopg://",
+            hint="install it, or use another driver in the URL, e.g. postgresql+psycopg://",
         ) from None  # fmt: skip
-    except (OSError, TypeError, ValueError) as error:  # of options in the URL, or the file
+    except (OSError, TypeError, ValueError) as error:  # from URL options or the file
         raise ConfigError(redact(f"{READ_FAILED_MESSAGE}: {error}"), where=where) from None
-    del kept  # until here `redact` knows them
+    del secrets  # while they exist, `redact` masks them
     return profile_from_settings(config, name=row_id).replace_set(
         selected_by="--config-db URL --config-id"
     )
 
 
 def parse_database_url(text: str) -> URL:
-    """The URL; what is wrong with it is told without its words, which may be a password.
+    """Parse a database URL; errors do not quote it, as any part may be a password.
 
     Raises:
-        ConfigError: it is none, or one that this cannot open.
+        ConfigError: not a database URL, or an unknown or async driver.
     """
     try:
         url = make_url(text)
     except (SQLAlchemyError, ValueError):
-        raise ConfigError("--config-db is no database URL", hint=URL_EXAMPLE_HINT) from None
+        raise ConfigError("--config-db is not a database URL", hint=URL_EXAMPLE_HINT) from None
     if "@" in (url.host or ""):
         raise ConfigError("--config-db: a password has an @", hint="write it as %40")
     try:
@@ -83,16 +83,17 @@ def parse_database_url(text: str) -> URL:
 
 
 def redact_url(url: URL) -> str:
-    """The URL for error lines, without user, password and query."""
+    """Format the URL for error lines, without user, password and query."""
     bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return bare.render_as_string()
 
 
 def require_sqlite_file(url: URL) -> URL:
-    """For SQLite the same with mode=rw: a file is opened, never made.
+    """Return a SQLite URL with mode=rw, so that opening it never creates a file; others unchanged.
 
     Raises:
-        ConfigError: there is no such file. OSError: it cannot be looked at.
+        ConfigError: the file does not exist.
+        OSError: the file cannot be checked.
     """
     name = url.database or ":memory:"
     if url.get_backend_name() != "sqlite" or name == ":memory:":

@@ -66,7 +66,7 @@ def test_no_protocol_sends_what_is_no_header(
             if "\0" in value:
                 continue
             monkeypatch.setenv("MY_HEADER", value)
-            with pytest.raises(ConfigError, match="characters that no header can"):
+            with pytest.raises(ConfigError, match="characters that headers cannot contain"):
                 asyncio.run(ask(provider(name, server, headers={"x-a": "env:MY_HEADER"}, **keys)))
         assert server.requests == []
 
@@ -76,7 +76,7 @@ def test_no_protocol_sends_what_is_no_header(
 def test_organization_and_project_are_values_of_headers(setting: str, keys: dict[str, Any]) -> None:
     with StandIn(scripted(said("Hello"))) as server:
         for value in NO_VALUES:
-            with pytest.raises(ConfigError, match=f"{setting} holds characters"):
+            with pytest.raises(ConfigError, match=f"{setting} has characters"):
                 asyncio.run(ask(provider("openai", server, **{setting: value}, **keys)))
         assert server.requests == []
 
@@ -101,13 +101,13 @@ def test_a_wrong_header_is_found_where_it_stands_in_the_file(path: Path) -> None
             profiles.resolve_profile("a")
         assert caught.value.where.startswith(f"{path}:")
     for setting in ("organization", "project"):
-        with pytest.raises(ConfigError, match=f"{setting} holds characters"):
+        with pytest.raises(ConfigError, match=f"{setting} has characters"):
             read(path, A + f'{setting} = "a\\r\\nb"\n').resolve_profile("a")
 
 
 @pytest.mark.parametrize("config", [{"headers": {1: "v"}}, {"headers": {"a b": "v"}}])
 def test_a_dict_is_checked_like_a_profile(config: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="is no header's name"):
+    with pytest.raises(ConfigError, match="is not a valid header name"):
         Profile.of({"provider": "openai", **config})
 
 
