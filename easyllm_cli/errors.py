@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 # Every exit code of the command line; README's table is compared with this by a test.
 EXIT_CODES: dict[int, str] = {
     0: "ok",
-    1: "a bug of ours",
-    2: "usage, configuration, or something named that cannot be read",
+    1: "a bug in easyllm",
+    2: "usage, configuration, or an input that cannot be read",
     3: "key, permission, billing",
     4: "the request was refused",
     5: "provider busy or failing after retries",
     6: "network: DNS, connect, TLS, no first token",
     7: "the answer is incomplete or malformed",
-    8: "something we must write cannot be written",
+    8: "output could not be written (disk full, no permission)",
     9: "batch finished with failed rows",
     130: "Ctrl-C",
     141: "broken pipe",

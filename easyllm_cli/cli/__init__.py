@@ -1,4 +1,4 @@
-"""How it is asked: the `easyllm` command, and how every ending becomes one line and a code."""
+"""Entry point of the `easyllm` command: runs a command line and exits with its code."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False  # Ctrl-C in an import up here would print a traceback: the fewer, the better
+TYPE_CHECKING = False  # few imports up here: Ctrl-C during one would print a traceback
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """The entry point of `easyllm`; ends the process with one of errors.EXIT_CODES."""
+    """Run `easyllm` and end the process with one of errors.EXIT_CODES."""
     try:
         fill_closed_descriptors()
-        # Nothing that is imported is garbage: looking for some costs 5 % of a short answer.
+        # Imports leave no garbage; collecting costs 5 % of a short answer's CPU time.
         gc.disable()
         try:
             code = run_command_line(sys.argv[1:])
-        except OSError as error:  # --version into a full disk
+        except OSError as error:  # e.g. --version with stdout on a full disk
             code = exit_code_from_os_error(error)
         exit_process(code)
-    except KeyboardInterrupt:  # while still importing, while leaving, or the second one
+    except KeyboardInterrupt:  # during imports or exit, or a second Ctrl-C
         os._exit(130)
 
 
 def run_command_line(arguments: list[str]) -> int:
-    """Run one command line; gives the exit code. Never raises for what a user can cause."""
-    if arguments == ["--version"]:  # answered before typer is imported (DESIGN §7)
+    """Run one command line and return the exit code; user errors never raise."""
+    if arguments == ["--version"]:  # without importing typer, which is slow
         from .._version import __version__
 
         print(f"easyllm {__version__}")
@@ -43,16 +43,16 @@ def run_command_line(arguments: list[str]) -> int:
 
 
 def collect_garbage_again() -> None:
-    """From here on memory is looked after, but for what start-up has left."""
+    """Enable garbage collection again; objects from start-up are exempt."""
     gc.freeze()
     gc.enable()
 
 
 def exit_process(code: int) -> NoReturn:
-    """End the process at once, with everything written.
+    """Flush stdout and stderr and end the process at once.
 
-    Taking the interpreter down piece by piece costs 35 ms of CPU, as much as a bare Python
-    script, and would wait for a name lookup in a thread after Ctrl-C.
+    A normal interpreter shutdown costs 35 ms of CPU time, as much as a bare Python script, and
+    would wait for a name lookup that Ctrl-C left in a thread.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -64,18 +64,21 @@ def exit_process(code: int) -> NoReturn:
 
 
 def exit_code_from_os_error(error: OSError) -> int:
-    """The exit code when our own output cannot be written: a broken pipe, or anything else."""
+    """The exit code if stdout cannot be written: 141 for a broken pipe, else 8."""
     return 141 if isinstance(error, BrokenPipeError) else 8
 
 
 def fill_closed_descriptors() -> None:
-    """With `<&-` or `>&-` the first file opened would become stdin or stdout (SPIKES e)."""
+    """Open /dev/null on each closed standard descriptor.
+
+    Otherwise, with `<&-` or `>&-`, the first file opened would become stdin or stdout.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # For reading, all three: an answer written to a closed stdout must fail (8).
+            # Read-only for all three: writing to a closed stdout must fail (exit code 8).
             os.open(os.devnull, os.O_RDONLY)
-    # Python has no object at all for a stream that was closed when it started.
+    # Python sets a stream to None if its descriptor was closed at start.
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115

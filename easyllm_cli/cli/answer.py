@@ -1,4 +1,4 @@
-"""Road: one answer under way, shown as it comes, kept when it fails, and told how it ended."""
+"""Runs one answer: shows its events, saves a partial answer, and reports the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 class AnswerRun:
-    """`profile`: the one that was asked first; `notes` are told when an answer begins."""
+    """Consumes the events of one answer and prints its result.
+
+    `profile_name`: the profile asked first. `notes`: printed when the answer begins.
+    """
 
     def __init__(
         self,
@@ -48,45 +51,45 @@ class AnswerRun:
         self.renderer = renderer
         self.profile_name = profile_name
         self.notes = notes
-        self.lacks_stdin = False  # stdin was to bring text and was empty, and that is an error
+        self.lacks_stdin = False  # --strict, and stdin brought no text
         self.collector = Collector(UNLIMITED_BYTES)
         self.cancelled_completion: Completion | None = None
         self.started_at = time.monotonic()
         self.first_token_at: float | None = None
-        self._deferred_notes: list[str] = []  # notes that came after the answer had begun
+        self._deferred_notes: list[str] = []  # notes that came in mid-answer
 
     def run(self, events: AsyncIterator[Event]) -> int:
-        """The whole way; gives the exit code."""
+        """Run to the end and return the exit code."""
         error: EasyLLMError | None = None
         try:
             with runtime.on_termination(runtime.raise_terminated):
                 timeout = self.request.common.timeout
                 error = runtime.run_cancellable(self._consume(events), timeout, self._has_begun)
                 completion = self._completion(error)
-                whole = completion["text"]
-                if error is None or (self.request.output.partial and whole):
+                text = completion["text"]
+                if error is None or (self.request.output.partial and text):
                     completion = self._show(completion)
                 if error is None and self.lacks_stdin:
-                    # The answer is whole, so it is printed; the code tells that input was missing.
-                    error = UsageError("stdin is empty", hint="-n: nothing is to be read from it")
+                    # The complete answer is printed; the exit code reports the missing input.
+                    error = UsageError("stdin is empty", hint="use -n if nothing is to be read")
         except EasyLLMError as failure:
             error = error or failure
-        except KeyboardInterrupt as signalled:  # while it is shown: what is not, is kept
-            error = runtime.interrupted_error(isinstance(signalled, runtime.Terminated))
+        except KeyboardInterrupt as interrupt:  # while showing: text not shown is saved
+            error = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
             completion = self._completion(error)
-            whole = completion["text"]
+            text = completion["text"]
         finally:
             with suppress(OutputError):
                 self.renderer.close()
-            for text in self._deferred_notes:
-                self._note(text)
-        if error is not None and whole and not self.renderer.wrote and not self.display.json:
-            self._save_partial(whole, error)
+            for note in self._deferred_notes:
+                self._note(note)
+        if error is not None and text and not self.renderer.wrote and not self.display.json:
+            self._save_partial(text, error)
         self._report_usage()
         return self._print_result(error, completion)
 
     async def _consume(self, events: AsyncIterator[Event]) -> None:
-        """Take every event in and show it."""
+        """Collect and show every event."""
         closing: Any = events
         try:
             async with refresh_periodically(self.renderer), aclosing(closing):
@@ -98,13 +101,15 @@ class AnswerRun:
                         self._report(event)
                     self.collector.feed(event)
                     self.renderer.handle_event(event)
-        except asyncio.CancelledError as stopped:
-            self.cancelled_completion = getattr(stopped, "partial", None)
+        except asyncio.CancelledError as cancelled:
+            self.cancelled_completion = getattr(cancelled, "partial", None)
             raise
 
     def _begin(self) -> None:
-        """An answer comes, so that what was odd about the question counts; a failure needs no
-        second line."""
+        """Report the notes about the prompt when the answer's first token arrives.
+
+        A request that fails before prints only its error line.
+        """
         self.first_token_at = time.monotonic()
         for note in map(Note, self.notes):
             self._report(note)
@@ -112,24 +117,25 @@ class AnswerRun:
             self.renderer.handle_event(note)
 
     def _has_begun(self) -> bool:
-        """Whether any of the answer has come, held back or not."""
+        """Whether any of the answer has arrived, shown or held back."""
         held = self.cancelled_completion is not None and bool(
             self.cancelled_completion["text"] or self.cancelled_completion["reasoning"]
         )
         return self.first_token_at is not None or held
 
     def _completion(self, error: EasyLLMError | None) -> Completion:
-        """The answer, or the most that came of it in any attempt."""
+        """The longest answer of any attempt."""
         best = (error.partial if error else None) or self.cancelled_completion
         if best and len(best["text"]) >= self.collector.text.tell():
-            return best  # and no second copy is made of an answer that may be long
+            return best  # avoids a second copy of a long answer
         return self.collector.completion()
 
     def _show(self, completion: Completion) -> Completion:
-        """Show what waited for the end; with -x the code, with --schema the JSON alone.
+        """Show text held back until the end; -x keeps only the code, --schema only the JSON.
 
         Raises:
-            IncompleteAnswer: there is no code. OutputError: it cannot be written.
+            IncompleteAnswer: the answer has no code block.
+            OutputError: it cannot be written.
         """
         if self.display.code:
             from ..render.code_blocks import extract_code_blocks
@@ -144,12 +150,12 @@ class AnswerRun:
         return completion
 
     def _report(self, event: Event) -> None:
-        """Notes, retries and, with -v, who is asked: on stderr."""
+        """Print notes, retries and, with -v, the model and profile on stderr."""
         if isinstance(event, Retrying):
             wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
             self._note(f"{event.why}{wait} (try {event.attempt})")
         elif isinstance(event, Note):
-            # In the middle of an answer it would cut what is still open on the screen in two.
+            # In mid-answer a note would split a block that is still being drawn.
             if self.collector.text.tell():
                 self._deferred_notes.append(event.text)
             else:
@@ -163,7 +169,7 @@ class AnswerRun:
             print_notice(f"easyllm: {text}")
 
     def _save_partial(self, text: str, error: EasyLLMError) -> None:
-        """The partial answer goes to the state folder; the error line names the file."""
+        """Save the partial answer in the state folder; the error line names the file."""
         try:
             path = partial_answers.save_partial_answer(text)
         except OSError as failure:
@@ -172,11 +178,12 @@ class AnswerRun:
         error.hint = f"{error.hint}{PARTIAL_PATH_HINT}{path}".removeprefix("; ")
 
     def _report_usage(self) -> None:
-        """With -u tokens, times and cost; reasoning that the provider keeps to itself."""
-        seen = self.display.reasoning == "show" or (
+        """Print tokens, times and cost with -u, and a note about hidden reasoning."""
+        shows_reasoning = self.display.reasoning == "show" or (
             self.display.reasoning == "auto" and is_terminal(2)
         )
-        if self.collector.has_hidden_reasoning and not self.collector.reasoning.tell() and seen:
+        received = self.collector.reasoning.tell()
+        if self.collector.has_hidden_reasoning and not received and shows_reasoning:
             tokens = self.collector.usage.reasoning_tokens
             self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
         if not self.request.output.usage:
@@ -184,30 +191,30 @@ class AnswerRun:
         usage = self.collector.usage
         first = self.first_token_at
         reasoning = usage.reasoning_tokens
-        thought = f" ({reasoning} reasoning)" if reasoning else ""
+        reasoning_part = f" ({reasoning} reasoning)" if reasoning else ""
         parts = [
             f"{usage.prompt_tokens} tokens in" if usage.prompt_tokens is not None else "",
-            f"{usage.completion_tokens} out{thought}"
+            f"{usage.completion_tokens} out{reasoning_part}"
             if usage.completion_tokens is not None
             else "",
             f"first token {first - self.started_at:.2f} s" if first else "",
-            f"{time.monotonic() - self.started_at:.2f} s",
+            f"total {time.monotonic() - self.started_at:.2f} s",
             self._format_speed(usage.completion_tokens),
             f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
         ]
         self._note(", ".join(part for part in parts if part))
 
     def _format_speed(self, tokens: int | None) -> str:
-        """Tokens a second from the first one on; "" where they did not come one by one."""
+        """Tokens per second after the first one; "" if the answer was not streamed."""
         since = time.monotonic() - self.first_token_at if self.first_token_at else 0.0
         if not tokens or not since or self.request.run.stream is False:
             return ""
         return f"{(tokens - 1) / since:.0f} tokens/s"
 
     def _print_result(self, error: EasyLLMError | None, completion: Completion) -> int:
-        """Print the outcome; a --json object that cannot be written leaves its text in a file."""
+        """Print the result; if the --json object cannot be written, save the text to a file."""
         first = self.first_token_at
-        outcome = CommandResult(
+        result = CommandResult(
             error=error,
             completion=completion,
             profile=self.collector.start.profile or self.profile_name or None,
@@ -219,16 +226,16 @@ class AnswerRun:
         )
         common = self.request.common
 
-        def lost(failure: OutputError) -> None:
+        def save_text(failure: OutputError) -> None:
             if completion["text"]:
                 self._save_partial(completion["text"], failure)
 
         return print_result(
-            outcome,
+            result,
             json=common.json,
             jsonl=self.display.jsonl,
             debug=common.debug,
-            on_write_error=lost,
+            on_write_error=save_text,
         )
 
 
@@ -242,24 +249,26 @@ INCOMPLETE_REASONS = {
 def check_acceptable(
     completion: Completion, has_user_limit: bool, reasoning: str, schema: Schema | None = None
 ) -> str:
-    """A note for the user ("" = none) about an answer that counts (DESIGN §7).
+    """Accept or reject a finished answer; returns a note for the user ("" = none).
 
-    `limited`: the request that was answered held a limit of the user's. `reasoning`: the option.
+    An incomplete answer is accepted only if the user's own token limit cut it.
+    `has_user_limit`: the request contained such a limit. `reasoning`: value of --reasoning.
     Raises:
-        IncompleteAnswer: the answer does not count. MalformedAnswer: it does not fit the schema.
+        IncompleteAnswer: the answer is not accepted.
+        MalformedAnswer: it does not fit the schema.
     """
     if reasoning == "only" and not completion["reasoning"]:
         raise _incomplete_error("the model sent no reasoning", "leave out --reasoning only")
     reason = completion["finish_reason"]
-    cut_as_asked = reason == "length" and has_user_limit
-    if schema and (completion["complete"] or cut_as_asked):
+    cut_by_user_limit = reason == "length" and has_user_limit
+    if schema and (completion["complete"] or cut_by_user_limit):
         schema.check(completion)
     if completion["complete"]:
         return ""
-    if cut_as_asked:
+    if cut_by_user_limit:
         return "the answer was cut at the token limit that you set (length)"
-    usual = (f'the answer ended with finish_reason "{reason}"', "ask again")
-    raise _incomplete_error(*INCOMPLETE_REASONS.get(reason or "", usual))
+    default = (f'the answer ended with finish_reason "{reason}"', "ask again")
+    raise _incomplete_error(*INCOMPLETE_REASONS.get(reason or "", default))
 
 
 def _incomplete_error(message: str, hint: str) -> IncompleteAnswer:
@@ -267,53 +276,53 @@ def _incomplete_error(message: str, hint: str) -> IncompleteAnswer:
 
 
 def answer_request(request: AnswerRequest) -> int:
-    """Ask, show, judge; gives the exit code.
+    """Send the request, show the answer and return the exit code.
 
     Raises:
-        EasyLLMError: what is wrong before anything is sent.
+        EasyLLMError: an error found before anything is sent.
     """
-    look = display_options(request)
-    ask = request.input
-    refuse_files_among(request.prompt_words, ask, request.command)
-    schema = load_schema(request, look)
+    display = display_options(request)
+    options = request.input
+    refuse_files_among(request.prompt_words, options, request.command)
+    schema = load_schema(request, display)
     profile, fallbacks = select_profile(
         request.model, request.sampling, request.run, request.common.timeout,
         offer_demo=may_offer_demo(request),
     )  # fmt: skip
-    of_the_call = {"schema": schema and schema.document, "elicit": request.elicit}
-    profile = profile.replace_set(**of_the_call)
-    fallbacks = [one.replace_set(**of_the_call) for one in fallbacks]
+    call_settings = {"schema": schema and schema.document, "elicit": request.elicit}
+    profile = profile.replace_set(**call_settings)
+    fallbacks = [fallback.replace_set(**call_settings) for fallback in fallbacks]
     common = request.common
-    source = request.stdin or Stdin(ask.no_stdin, common.quiet, common.timeout)
-    messages = build_messages(request.prompt_words, ask, source, list(request.images))
+    source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
+    messages = build_messages(request.prompt_words, options, source, list(request.images))
     messages = with_system_prompt(messages, profile.system)
-    lacks_input = source.was_empty and bool(profile.strict)  # then an error says so, no note
+    lacks_input = source.was_empty and bool(profile.strict)  # an error, no note
     notes = [*find_prompt_notes(request), *([] if lacks_input else source.notes)]
     if request.run.dry_run:
         return dry_run(profile, messages, request, notes)
-    renderer = choose_renderer(look)
+    renderer = choose_renderer(display)
     events = LLMService().stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
-        verdict=lambda answer, limited: check_acceptable(answer, limited, look.reasoning, schema),
+        verdict=lambda answer, limit: check_acceptable(answer, limit, display.reasoning, schema),
         fallbacks=fallbacks,
     )  # fmt: skip
-    road = AnswerRun(request, look, renderer, profile.name, notes)
-    road.lacks_stdin = lacks_input
-    return road.run(events)
+    answer_run = AnswerRun(request, display, renderer, profile.name, notes)
+    answer_run.lacks_stdin = lacks_input
+    return answer_run.run(events)
 
 
 def find_prompt_notes(request: AnswerRequest) -> list[str]:
-    """What to say of the prompt's own words."""
-    ask = request.input
-    note = "" if ask.file or ask.image else note_on_files_among(request.prompt_words)
+    """Notes about prompt words that are file names."""
+    options = request.input
+    note = "" if options.file or options.image else note_on_files_among(request.prompt_words)
     return [note] if note else []
 
 
 def dry_run(
     profile: Profile, messages: list[Message], request: AnswerRequest, notes: list[str]
 ) -> int:
-    """Print the request that would be sent, keys as ***; no network, no key needed."""
+    """Print the request that would be sent, with keys as ***; needs no network and no key."""
     from ..pipeline.think_prompt import apply_think_prompt
     from ..providers import provider_for
     from ..providers.http import HTTPProvider
@@ -324,9 +333,16 @@ def dry_run(
         messages = apply_think_prompt(provider, messages)
     if not isinstance(provider, HTTPProvider):
         raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
-    made = provider.dry_request(messages, stream=request.run.stream is not False)
+    http_request = provider.dry_request(messages, stream=request.run.stream is not False)
     for note in [] if request.common.quiet else notes:
         print_notice(f"easyllm: {note}")
-    headers = {name: str(value) for name, value in made.headers.items()}
-    print_json({"method": made.method, "url": made.url, "headers": headers, "body": made.body})
+    headers = {name: str(value) for name, value in http_request.headers.items()}
+    print_json(
+        {
+            "method": http_request.method,
+            "url": http_request.url,
+            "headers": headers,
+            "body": http_request.body,
+        }
+    )
     return 0

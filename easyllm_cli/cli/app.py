@@ -1,4 +1,4 @@
-"""The Typer app: a table of commands, each in a file of its own that is imported when it runs."""
+"""The Typer app: lists the commands and imports a command's file only when it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
 
-# Typer carries its own click since 0.26: its error class is reached through what is exported.
+# Typer contains its own click since 0.26; ClickException is only reachable as a base class.
 ClickError: Any = typer.BadParameter.__mro__[2]
 
 COMMAND_HELP = {
@@ -30,12 +30,12 @@ COMMAND_HELP = {
     "help": "Explain exit codes, profiles, stdin or JSON.",
 }
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-# Options that may stand without a value, and the one they then have; with a value: only `=`.
+# Options whose value may be omitted, and the value they then get. Any other value needs `=`.
 BARE_OPTION_REWRITES = {"-x": "--code=first", "--code": "--code=first"}
 
 
 class EasyLLMCommand(TyperCommand):
-    """One command: plain help in groups, options that may stand alone, pipes that may break."""
+    """A command with plain grouped help, optional option values, and broken pipe handling."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, rewrite_args(args))
@@ -43,32 +43,34 @@ class EasyLLMCommand(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # Typer's own main would make it exit code 1 (SPIKES c)
+        except BrokenPipeError:  # Typer's main would exit with 1
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise typer.Exit(BROKEN_PIPE_EXIT_CODE) from None
-        except KeyboardInterrupt:  # Typer would end without a word
+        except KeyboardInterrupt:  # Typer would print no message
             from ..render.output import FINAL_WRITE_SECONDS, set_write_deadline
 
             set_write_deadline(FINAL_WRITE_SECONDS)
             raise Interrupted("interrupted") from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """What it does, its options, the variables that matter and, at the end, an example."""
+        """Write the description, the options, the environment variables, and the example last."""
         from .help_topics import help_with_environment
 
         if not self.epilog:
-            names = [one.name or "" for one in self.params]
+            names = [parameter.name or "" for parameter in self.params]
             self.help, self.epilog = help_with_environment(self.help or "", names)
         super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The groups that rich shows as panels, as plain sections."""
+        """Write the option groups as plain sections; on a terminal rich draws them as panels."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                title = getattr(parameter, "rich_help_panel", None) or usual
+                default_title = (
+                    "Arguments" if parameter.param_type_name == "argument" else "Options"
+                )
+                title = getattr(parameter, "rich_help_panel", None) or default_title
                 sections.setdefault(title, []).append(record)
         for title, rows in sections.items():
             with formatter.section(title):
@@ -76,21 +78,21 @@ class EasyLLMCommand(TyperCommand):
 
 
 def rewrite_args(args: list[str]) -> list[str]:
-    """`-x` alone becomes `--code=first`, `-x=all` `--code=all`; nothing behind `--` is touched."""
-    made: list[str] = []
+    """Rewrite `-x` as `--code=first` and `-x=all` as `--code=all`, up to `--`."""
+    rewritten: list[str] = []
     for index, arg in enumerate(args):
         if arg == "--":
-            return made + args[index:]
-        made.append(
+            return rewritten + args[index:]
+        rewritten.append(
             BARE_OPTION_REWRITES.get(arg, "--code=" + arg[3:] if arg.startswith("-x=") else arg)
         )
-    return made
+    return rewritten
 
 
 class LazyGroup(TyperGroup):
-    """Knows every command by name and one line; imports its file only when it runs.
+    """A command group that imports a command's file only when the command runs.
 
-    `usual`: the command that is meant when none is named.
+    `default_command`: runs if no command is named.
     """
 
     def __init__(self, **attributes: Any) -> None:
@@ -99,18 +101,18 @@ class LazyGroup(TyperGroup):
         self.set_commands(COMMAND_HELP, load_command)
 
     def set_commands(self, help_lines: dict[str, str], loader: Callable[[str], Any]) -> None:
-        """These commands with a line each; `find` gives the real one of a name."""
+        """Set the commands and their help lines; `loader` returns the real command of a name."""
         self.loader = loader
         self.commands = {
-            name: TyperCommand(name, help=says, rich_markup_mode=self.rich_markup_mode)
-            for name, says in help_lines.items()
+            name: TyperCommand(name, help=help_line, rich_markup_mode=self.rich_markup_mode)
+            for name, help_line in help_lines.items()
         }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
-        # While a line is completed, the command is still to be named.
-        usual = self.default_command and not named and not ctx.resilient_parsing
-        return super().parse_args(ctx, [self.default_command, *args] if usual else args)
+        # During completion the user may still type a command's name.
+        use_default = self.default_command and not named and not ctx.resilient_parsing
+        return super().parse_args(ctx, [self.default_command, *args] if use_default else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
@@ -121,7 +123,7 @@ class LazyGroup(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """The real command, or group of commands, of this name; its file is imported."""
+    """Import the file of a command, or of a command group, and return it."""
     module = import_module(f".commands.{name}", __package__)
     if hasattr(module, "SUBCOMMANDS"):
         return group_from_module(name, module)
@@ -129,7 +131,7 @@ def load_command(name: str) -> Any:
 
 
 def command_from_function(name: str, function: Callable[..., int]) -> Any:
-    """A command that calls a function, whose docstring is its help."""
+    """A command that calls the function; the function's docstring is its help."""
     app = typer.Typer(add_completion=False, rich_markup_mode=markup_mode())
     app.command(name, cls=EasyLLMCommand, context_settings=CONTEXT_SETTINGS, help=function.__doc__)(
         function
@@ -138,15 +140,15 @@ def command_from_function(name: str, function: Callable[..., int]) -> Any:
 
 
 def group_from_module(name: str, module: Any) -> Any:
-    """The group of commands that a file declares: COMMANDS, DEFAULT_COMMAND and an EXAMPLE."""
+    """The command group of a module with SUBCOMMANDS, DEFAULT_COMMAND and EXAMPLE."""
     group: Any = typer.main.get_group(
         typer.Typer(
             cls=LazyGroup, name=name, help=COMMAND_HELP[name], epilog=f"Example: {module.EXAMPLE}",
             context_settings=CONTEXT_SETTINGS, add_completion=False, rich_markup_mode=markup_mode(),
         )
     )  # fmt: skip
-    lines = {each: line for each, (_, line) in module.SUBCOMMANDS.items()}
-    group.set_commands(lines, lambda each: command_from_function(each, module.SUBCOMMANDS[each][0]))
+    lines = {sub: line for sub, (_, line) in module.SUBCOMMANDS.items()}
+    group.set_commands(lines, lambda sub: command_from_function(sub, module.SUBCOMMANDS[sub][0]))
     group.default_command = module.DEFAULT_COMMAND
     return group
 
@@ -168,12 +170,12 @@ def root(
 
 
 def markup_mode() -> Literal["rich"] | None:
-    """Help is drawn by rich on a terminal, and is plain elsewhere."""
+    """Rich help on a terminal; plain help elsewhere (None)."""
     return "rich" if sys.stdout.isatty() else None
 
 
 def root_group() -> Any:
-    """The group of all commands, with its help as this process' stdout needs it."""
+    """The group of all commands; its help is rich if stdout is a terminal."""
     app = typer.Typer(
         cls=LazyGroup,
         name="easyllm",
@@ -192,7 +194,7 @@ def root_group() -> Any:
 
 
 def run_app(arguments: list[str]) -> int:
-    """Runs one command line; every failure becomes one line on stderr. Gives the exit code."""
+    """Run one command line, report any failure in one line on stderr, return the exit code."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if before[:1] and before[0] in COMMAND_HELP and "--version" in before:
         arguments = ["--version"]
@@ -208,7 +210,7 @@ def run_app(arguments: list[str]) -> int:
         failure = error
     except (KeyboardInterrupt, typer.Abort):
         failure = Interrupted("interrupted")
-    except (BrokenPipeError, SystemExit):  # Typer's word for a pipe that broke in --help
+    except (BrokenPipeError, SystemExit):  # Typer: a broken pipe in --help
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN_PIPE_EXIT_CODE
     except UnicodeEncodeError as error:
@@ -220,7 +222,7 @@ def run_app(arguments: list[str]) -> int:
         failure = Interrupted("interrupted") if was_interrupted(error) else unexpected_error(error)
     from .results import (
         CommandResult,
-        empty_result,  # on errors only: --help needs none of it
+        empty_result,  # imported on errors only, to keep --help fast
         print_result,
     )
 
@@ -231,15 +233,17 @@ def run_app(arguments: list[str]) -> int:
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is at the bottom of it: Python 3.11 makes one in __set_name__ an error of its
-    own, in the middle of an import."""
+    """Whether a KeyboardInterrupt caused the error.
+
+    Python 3.11 wraps one that arrives in `__set_name__` during an import in another error.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def unexpected_error(error: Exception) -> EasyLLMError:
-    """What nobody has thought of."""
+    """An unexpected exception as an EasyLLMError (exit code 1)."""
     failure = EasyLLMError(
         f"a bug in easyllm: {type(error).__name__}: {error}",
         hint="run it again with --debug and report what it prints",
@@ -249,11 +253,11 @@ def unexpected_error(error: Exception) -> EasyLLMError:
 
 
 def usage_error(error: Any) -> UsageError:
-    """Click's error in our words: what is wrong, where the help is, and the nearest name."""
-    said = error.format_message().replace("\n", " ").rstrip(".")
-    message, _, guess = said.partition(". Did you mean ")
+    """Click's error as a UsageError that names the problem, the nearest name and the help."""
+    text = error.format_message().replace("\n", " ").rstrip(".")
+    message, _, suggestion = text.partition(". Did you mean ")
     context = getattr(error, "ctx", None)
-    hint = f"did you mean {guess} " if guess else ""
+    hint = f"did you mean {suggestion} " if suggestion else ""
     hint += f"see {context.command_path if context else 'easyllm'} -h"
     if type(error).__name__ == "NoSuchOption":
         hint += "; put -- before a prompt that begins with -"

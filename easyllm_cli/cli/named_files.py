@@ -1,4 +1,4 @@
-"""Files named on the command line: patterns that the shell left, and files among the words."""
+"""File names on the command line: expands patterns, finds file names among prompt words."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from .options.input import InputOptions
 
-MAX_FILES_SHOWN = 5  # files in a command line that an error proposes
+MAX_FILES_SHOWN = 5  # in the command line that an error suggests
 
 
 def expand_patterns(names: list[str]) -> list[str]:
-    """The names, each pattern (`doc*.txt`, as some shells leave it) replaced by its files, sorted.
+    """Replace each pattern (`doc*.txt`, unexpanded by some shells) by its files, sorted.
 
     Raises:
         UsageError: no file matches a pattern.
     """
-    made: list[str] = []
+    expanded: list[str] = []
     for name in names:
-        made += _require_matches(name) if _is_pattern(name) else [name]
-    return made
+        expanded += _require_matches(name) if _is_pattern(name) else [name]
+    return expanded
 
 
 def may_be_image(name: str) -> bool:
-    """Whether an argument names a picture: a file, a URL, stdin, or a pattern of files."""
+    """Whether an argument can be an image: a file, a URL, stdin, or a pattern that matches."""
     return (
         name == "-"
         or is_file(name)
@@ -39,7 +39,7 @@ def _is_url(name: str) -> bool:
 
 
 def _is_pattern(name: str) -> bool:
-    """Whether it holds `*`, `?` or `[` and is neither a file's own name nor a URL."""
+    """Whether the name contains `*`, `?` or `[` and is neither a file nor a URL."""
     if not any(sign in name for sign in "*?[") or _is_url(name):
         return False
     return not os.path.lexists(os.path.expanduser(name))
@@ -53,21 +53,22 @@ def _require_matches(pattern: str) -> list[str]:
 
 
 def _find_matches(pattern: str) -> list[str]:
-    """What matches it but folders, sorted."""
-    from glob import glob  # for patterns alone
+    """The files that match the pattern, sorted; folders are left out."""
+    from glob import glob  # imported for patterns only
 
-    found = glob(os.path.expanduser(pattern), recursive=True)
-    return sorted(one for one in found if not os.path.isdir(one))
+    paths = glob(os.path.expanduser(pattern), recursive=True)
+    return sorted(path for path in paths if not os.path.isdir(path))
 
 
 def refuse_files_among(
     words: list[str], input: InputOptions, command: str, leading_arguments: Sequence[str] = ()
 ) -> None:
-    """The shell's `-f *.txt` gives -f the first file, and the prompt the names of the others.
+    """Refuse file names among the prompt's words if -f or -a is used.
 
-    `before`: arguments of the command before the prompt's words.
+    The shell expands `-f *.txt` so that -f gets the first file and the prompt the other names.
+    `leading_arguments`: arguments of the command before the prompt's words.
     Raises:
-        UsageError: -f or -a is given, and a word of the prompt is a file; shows what is meant.
+        UsageError: a word is a file; the hint shows the command line that was probably meant.
     """
     named = [word for word in words if is_file(word)] if input.file or input.image else []
     if not named:
@@ -89,7 +90,7 @@ def refuse_files_among(
 
 
 def note_on_files_among(words: list[str]) -> str:
-    """What to say of a prompt that is the name of a file, or holds one; "" = it does not."""
+    """A note if the prompt is a file name or contains one, else ""."""
     alone = len(words) == 1
     for word in words:
         if is_file(word) and (alone or "." in word or os.sep in word):
@@ -99,12 +100,12 @@ def note_on_files_among(words: list[str]) -> str:
 
 
 def is_file(name: str) -> bool:
-    """Whether a regular file has this name."""
+    """Whether this is the name of a regular file."""
     return name != "-" and os.path.isfile(name)
 
 
 def _option_for(name: str, unreadable_is_text: bool) -> str:
-    """-a for a picture, -f for another file; `text`: for one that cannot be read."""
+    """-a for an image, else -f. `unreadable_is_text`: -f for a file that cannot be read."""
     from ..image_header import sniff_media_type
     from ..images import OPEN_FLAGS
 

@@ -1,4 +1,4 @@
-"""What an option's value may be: what checks it, and what a shell completes it with."""
+"""Checks and shell completion for the values of command-line options."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +7,13 @@ import typer
 
 
 def choice(choices: tuple[str, ...]) -> dict[str, Any]:
-    """What makes Typer's option one that takes these words: told, checked and completed."""
+    """Typer arguments that limit an option to these words: metavar, check and completion."""
     checks = {"callback": choice_callback(*choices), "autocompletion": lambda: list(choices)}
     return {"metavar": "|".join(choices), **checks}
 
 
 def choice_callback(*choices: str) -> Callable[[str | None], str | None]:
-    """A callback that takes only these words."""
+    """A callback that accepts only these words."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in choices:
@@ -24,35 +24,35 @@ def choice_callback(*choices: str) -> Callable[[str | None], str | None]:
 
 
 def finite_seconds(value: float | None) -> float | None:
-    """A callback that refuses NaN, which passes every comparison with a bound."""
+    """A callback that refuses NaN, which passes every range check."""
     if value is not None and value != value:
-        raise typer.BadParameter("nan is no number of seconds")
+        raise typer.BadParameter("nan is not a number of seconds")
     return value
 
 
 def complete_profiles(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes NAME, and NAME:MODEL."""
+    """Complete a profile, as NAME or NAME:MODEL."""
     from .completion import profile_names
 
     return profile_names(context.params.get("profiles"), incomplete)
 
 
 def complete_file_profiles(context: typer.Context) -> list[str]:
-    """Completes a profile of the file: what a command shows or changes."""
+    """Complete a profile of the profiles file."""
     from .completion import names_in_file
 
     return names_in_file(context.params.get("profiles"))
 
 
 def complete_providers() -> list[str]:
-    """Completes a built-in name."""
+    """Complete the name of a built-in provider."""
     from .completion import built_in_names
 
     return built_in_names()
 
 
 def complete_models(context: typer.Context) -> list[str]:
-    """Completes a model of the profile that the line names."""
+    """Complete a model of the profile on the command line."""
     from .completion import model_names
 
     return model_names(context.params.get("profiles"), context.params.get("profile"))

@@ -1,4 +1,4 @@
-"""Keeps what came of an answer that failed, so that no byte of it is lost."""
+"""Saves the partial text of a failed answer to a file in the state folder."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..config.paths import state_folder
 from ..private_file import make_private_folder, write_new_file
 
 MAX_PARTIAL_ANSWERS = 20
-# What `keep` calls a file; no other is ever forgotten, whoever put it there.
+# Names of saved answers; files with other names are never deleted.
 FILE_NAME_PATTERN = re.compile(r"\d{8}T\d{6}Z-\d+(-\d+)?\.md", re.ASCII)
 
 
 def save_partial_answer(text: str) -> Path:
-    """Write the text to a new file of mode 0600 in the state folder; the newest 20 stay.
+    """Write the text to a new file of mode 0600 in the state folder; keep the newest 20.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     try:
         folder = state_folder() / "partial"
@@ -36,7 +36,7 @@ def save_partial_answer(text: str) -> Path:
 
 
 def _write_new_file(folder: Path, name: str, data: bytes) -> Path:
-    """A file of its own: process numbers come again, in containers above all."""
+    """Write to a new name: process ids repeat, in containers above all."""
     for number in range(100):
         path = folder / (f"{name}-{number}.md" if number else f"{name}.md")
         with suppress(FileExistsError):
@@ -46,9 +46,10 @@ def _write_new_file(folder: Path, name: str, data: bytes) -> Path:
 
 
 def _delete_old_answers(folder: Path) -> None:
-    """Others may be doing the same: what is gone already, or is no file of ours, is left.
+    """Delete all but the newest saved answers.
 
-    Where the folder is a link or somebody else's, nothing is forgotten: it may hold anything.
+    Another process may do the same, so errors are ignored. If the folder is a link or belongs to
+    another user, nothing is deleted: it may contain anything.
     """
     with suppress(OSError):
         if folder.is_symlink() or (os.name != "nt" and folder.stat().st_uid != os.getuid()):
@@ -56,9 +57,9 @@ def _delete_old_answers(folder: Path) -> None:
     aged: list[tuple[float, Path]] = []
     for path in folder.glob("*.md"):
         with suppress(OSError):
-            state = path.lstat()
-            if FILE_NAME_PATTERN.fullmatch(path.name) and stat.S_ISREG(state.st_mode):
-                aged.append((state.st_mtime, path))
+            status = path.lstat()
+            if FILE_NAME_PATTERN.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
+                aged.append((status.st_mtime, path))
     for _, path in sorted(aged)[:-MAX_PARTIAL_ANSWERS]:
         with suppress(OSError):
             path.unlink()

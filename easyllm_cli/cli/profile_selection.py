@@ -1,4 +1,4 @@
-"""The profile to use, with what the command line changes about it."""
+"""Selects the profile and applies the command line's options to it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def select_profile(
     timeout: float | None,
     offer_demo: bool = False,
 ) -> tuple[Profile, list[Profile]]:
-    """The profile and those it falls back to, all with the command line's options.
+    """The profile and its fallback profiles, all with the command line's options.
 
-    `timeout`: seconds for the whole command, which bound a database's answer. `offers`: where
-    nothing can answer, the demo model may be offered on a terminal.
+    `timeout`: limit for the whole command in seconds; it also limits a database query.
+    `offer_demo`: if no profile can be used, offer the demo model on a terminal.
     Raises:
-        ConfigError: a profile does not exist or is wrong. UsageError: -o is no KEY=VALUE, or
-            options that do not go together.
+        ConfigError: a profile does not exist or is wrong.
+        UsageError: -o is not KEY=VALUE, or two options exclude each other.
     """
     retain_secrets()
     if model.config_db is not None or model.config_id is not None:
@@ -49,7 +49,7 @@ def select_profile(
         profile = default_profile(error, profiles, model_name, offer_demo)
     fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]
     return with_options(profile, sampling, run), [
-        with_options(one, sampling, run) for one in fallbacks
+        with_options(fallback, sampling, run) for fallback in fallbacks
     ]
 
 
@@ -59,10 +59,10 @@ def _fallback(profiles: Profiles, selector: str) -> Profile:
 
 
 def with_options(profile: Profile, sampling: SamplingOptions, run: RunOptions) -> Profile:
-    """The profile with the options of one call laid over it: a flag wins over the file."""
-    given = parse_options(sampling.option or [])
+    """The profile with the options of one call; an option overrides the file."""
+    extra_options = parse_options(sampling.option or [])
     if sampling.think and sampling.effort is None and profile.reasoning == "off":
-        profile = replace(profile, reasoning=None)  # a flag wins over the file
+        profile = replace(profile, reasoning=None)  # --think overrides it
     return profile.replace_set(
         temperature=validate_setting("temperature", sampling.temperature),
         max_tokens=sampling.max_tokens,
@@ -72,26 +72,26 @@ def with_options(profile: Profile, sampling: SamplingOptions, run: RunOptions) -
         stop=sampling.stop or None,
         reasoning=sampling.effort,
         think=sampling.think or None,
-        options={**(profile.options or {}), **given} if given else None,
+        options={**(profile.options or {}), **extra_options} if extra_options else None,
         strict=run.strict or None,
         max_retries=0 if run.no_retry else None,
     )
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """`-o KEY=VALUE`: the value as JSON, else as text.
+    """Parse `-o KEY=VALUE` pairs; a value is JSON if it can be parsed, else text.
 
     Raises:
-        UsageError: there is no `=` or no key.
+        UsageError: a pair has no `=` or no key.
     """
-    made: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f'-o "{pair}" has no value', hint="-o KEY=VALUE")
         try:
-            made[key] = json.loads(value, parse_constant=str)  # NaN is no JSON: text
+            options[key] = json.loads(value, parse_constant=str)  # NaN is not JSON: text
         except (ValueError, RecursionError):
-            made[key] = value
-    validate_setting("options", made)  # 1e999 is infinite, which is no JSON
-    return made
+            options[key] = value
+    validate_setting("options", options)  # 1e999 is infinite: not JSON
+    return options

@@ -1,4 +1,4 @@
-"""The first profiles file: commented, and without anything that costs money by itself."""
+"""Builds the first profiles file for `easyllm init`, with comments and no paid default."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def confirm_write(path: Path, yes: bool) -> None:
     """Ask on a terminal, unless --yes was given.
 
     Raises:
-        UsageError: there is nobody to ask, or the answer is no.
+        UsageError: stdin is not a terminal, or the answer is no.
     """
     if yes:
         return
     if not os.isatty(0):
         raise UsageError(
-            "init asks before it writes, and stdin is no terminal", hint="easyllm init --yes"
+            "init asks before it writes, and stdin is not a terminal", hint="easyllm init --yes"
         )
     if not typer.confirm(f"Write {path}?", default=True, err=True):
         raise UsageError("nothing was written", hint="easyllm init --yes writes without asking")
@@ -45,41 +45,39 @@ def confirm_write(path: Path, yes: bool) -> None:
 def choose_default(
     servers: list[DiscoveredProvider], keys: list[DiscoveredProvider], yes: bool
 ) -> str:
-    """The first server here, else what the user names (NAME or NAME:MODEL); "" = none.
+    """The first local server, else what the user enters (NAME or NAME:MODEL); "" = none.
 
-    A provider that costs money is never chosen by itself.
+    A paid provider is never chosen automatically.
     """
     if servers:
         return servers[0].provider
-    names = [found.provider for found in keys]
+    names = [key.provider for key in keys]
     if yes or not names:
         return ""
-    question = (
-        f"Which one answers when none is named? ({', '.join(names)} or NAME:MODEL; Enter: none)"
-    )
+    question = f"Which profile is the default? ({', '.join(names)} or NAME:MODEL; Enter: none)"
     while True:
-        named = typer.prompt(question, default="", show_default=False, err=True).strip()
-        if not named or named.partition(":")[0] in names:
-            return str(named)
+        answer = typer.prompt(question, default="", show_default=False, err=True).strip()
+        if not answer or answer.partition(":")[0] in names:
+            return str(answer)
 
 
 def format_profiles_file(
     servers: list[DiscoveredProvider], keys: list[DiscoveredProvider], default: str
 ) -> str:
-    """The file's text."""
-    first = next((found.provider for found in keys), "local-llama")
+    """The text of the profiles file."""
+    first = next((key.provider for key in keys), "local-llama")
     line = f"default_profile = {format_toml_string(default or first)}"
-    text = FILE_HEADER + "\n" + (line if default else f"# {line}") + " # what is asked without -p\n"
-    for found in servers:
-        title = {**LOCAL_SERVERS, **EMBEDDED_MODELS}[found.provider]
-        text += f"\n# {title}, on this machine.\n" + _profile_table(found.provider)
-        if found.models:
-            model = format_toml_string(found.models[0])
-            text += f"model = {model}{_model_count_comment(found.models)}\n"
-    for found in keys:
-        text += f"\n# The key comes from {found.key_source}. This provider may cost money.\n"
-        text += _profile_table(found.provider)
-        text += f'# model = "…" # easyllm models -p {found.provider} lists them\n'
+    text = FILE_HEADER + "\n" + (line if default else f"# {line}") + " # used without -p\n"
+    for server in servers:
+        title = {**LOCAL_SERVERS, **EMBEDDED_MODELS}[server.provider]
+        text += f"\n# {title}, on this machine.\n" + _profile_table(server.provider)
+        if server.models:
+            model = format_toml_string(server.models[0])
+            text += f"model = {model}{_model_count_comment(server.models)}\n"
+    for key in keys:
+        text += f"\n# The key comes from {key.key_source}. This provider may cost money.\n"
+        text += _profile_table(key.provider)
+        text += f'# model = "…" # easyllm models -p {key.provider} lists them\n'
     return text if servers or keys else text + EXAMPLE_PROFILE
 
 

@@ -1,4 +1,4 @@
-"""What is asked: prompt, stdin, files, pictures and messages become one conversation."""
+"""Builds the messages to send from the prompt, stdin, files, images and message lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STDIN_PLACEHOLDER = "{stdin}"
 
 
 class Stdin:
-    """Stdin, read at most once, and only where the rules allow it (DESIGN §7)."""
+    """Stdin, read at most once, and only if its kind and the options allow it."""
 
     def __init__(self, disabled: bool, quiet: bool = False, timeout: float | None = None) -> None:
         self.quiet = quiet
@@ -30,14 +30,14 @@ class Stdin:
         self.kind = stdin.detect_kind()
         self.notes: list[str] = []
         self._data: bytes | None = None
-        self.was_empty = False  # it was to bring text, and brought none
+        self.was_empty = False  # text was expected, and none came
         self._was_read = self._was_image = self._was_blank = False
 
     def read_bytes(self, forced: bool, cap: int = stdin.MAX_STDIN_BYTES) -> bytes:
-        """The bytes on stdin; b"" where it is not to be read. `forced`: `-` names it.
+        """Read stdin; b"" if it must not be read. `forced`: the user named it with `-`.
 
         Raises:
-            UsageError: there are more than `cap`.
+            UsageError: it has more than `cap` bytes.
         """
         if self._data is None:
             wanted = self.kind in {"file", "pipe", "stream"} or (
@@ -55,40 +55,40 @@ class Stdin:
         return self._data
 
     def read_text(self, forced: bool) -> str:
-        """What stands on stdin as text; "" where it is not to be read. Raises as `given`."""
+        """Read stdin as text; "" if it must not be read. Raises as `read_bytes`."""
         text = stdin.decode_stdin(self.read_bytes(forced))
         self._was_blank = is_blank(text)
         return text
 
     def refuse_emptiness(self) -> None:
-        """Raise UsageError: the prompt says that there is something, and there is nothing."""
+        """Raise UsageError: the prompt contains {stdin}, but stdin brought no text."""
         if self._was_image:
             return
-        hint = "what was to write it has written nothing"
+        hint = "the pipe or file has no text"
         if self.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
         elif self.disabled and self.kind != "none":
-            hint = "-n and EASYLLM_STDIN=never keep it from being read"
+            hint = "-n or EASYLLM_STDIN=never keeps it from being read"
         elif self.kind in ("none", "terminal", "stream"):
             hint = "pipe text in, or leave out {stdin}"
         raise UsageError("{stdin} is in the prompt, and stdin holds no text", hint=hint)
 
     def note_emptiness(self) -> None:
-        """A pipe or file that was to bring text and brought none goes with a note."""
+        """Add a note if a pipe or file was read and brought no text."""
         was_expected = self._was_read and self.kind in ("pipe", "file")
         if was_expected and self._was_blank and not self._was_image:
             self.was_empty = True
-            self.notes.append("stdin was empty: the prompt is asked alone (-n: do not read stdin)")
+            self.notes.append("stdin was empty: only the prompt is sent (-n: do not read stdin)")
 
     def _print_note(self, line: str) -> None:
         if not self.quiet:
             print_notice(f"easyllm: {line}")
 
     def read_image(self) -> Image:
-        """Stdin as a picture; nothing of it is then text.
+        """Read stdin as an image; it is then not read as text.
 
         Raises:
-            UsageError: it holds no picture.
+            UsageError: stdin is not an image.
         """
         data = self.read_bytes(forced=True, cap=MAX_IMAGE_BYTES)
         self._data = b""
@@ -101,25 +101,25 @@ class Stdin:
 def build_messages(
     words: list[str], input: InputOptions, source: Stdin, images: list[Image]
 ) -> list[Message]:
-    """The messages to send: system, the message list, then files, stdin and prompt.
+    """Build the messages: system prompt, message list, then files, stdin and prompt.
 
-    A stdin that was to bring text and is empty is a note of `source`.
+    An empty stdin that was expected to bring text adds a note to `source`.
     Raises:
-        UsageError: there is nothing to ask, or something named cannot be read.
+        UsageError: there is no prompt, or a file cannot be read.
     """
     messages = _read_message_list(input.messages, source) if input.messages else []
     text = _join_prompt(words, source if input.messages != "-" else None)
     files = [_format_file(name) for name in expand_patterns(input.file or [])]
-    images = images + [Image.of(one, paths=True) for one in expand_patterns(input.image or [])]
+    images = images + [Image.of(name, paths=True) for name in expand_patterns(input.image or [])]
     if input.system is not None:
-        messages = [one for one in messages if one.role != "system"]
+        messages = [message for message in messages if message.role != "system"]
         messages.insert(0, Message("system", (require_utf8(input.system),)))
     if files or text.strip() or images:
         if not text.strip() and not files and not any(m.role == "user" for m in messages):
-            raise UsageError("no prompt", hint='say what to do with the picture, e.g. "describe"')
-        asked = "\n\n".join([*files, text] if text else files)
-        messages.append(Message("user", (asked, *images) if asked else tuple(images)))
-    if not any(one.text.strip() or one.images for one in messages if one.role != "system"):
+            raise UsageError("no prompt", hint='say what to do with the image, e.g. "describe"')
+        content = "\n\n".join([*files, text] if text else files)
+        messages.append(Message("user", (content, *images) if content else tuple(images)))
+    if not any(m.text.strip() or m.images for m in messages if m.role != "system"):
         hint = 'easyllm chat "What is Python?", or pipe text in'
         if source.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
@@ -129,15 +129,15 @@ def build_messages(
 
 
 def _join_prompt(words: list[str], source: Stdin | None) -> str:
-    """stdin, a blank line, the prompt; `{stdin}` in the prompt or `-` places it."""
+    """Join stdin and the prompt; `{stdin}` or `-` says where stdin goes."""
     prompt = require_utf8(" ".join(word for word in words if word != "-"))
-    placed = STDIN_PLACEHOLDER in prompt
+    has_placeholder = STDIN_PLACEHOLDER in prompt
     if source is None:
-        if placed:
+        if has_placeholder:
             raise UsageError("{stdin} is in the prompt, and stdin holds the message list")
         return prompt
     text = source.read_text(forced="-" in words)
-    if placed:
+    if has_placeholder:
         if is_blank(text):
             source.refuse_emptiness()
         return prompt.replace(STDIN_PLACEHOLDER, text)
@@ -151,12 +151,12 @@ def _join_prompt(words: list[str], source: Stdin | None) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether it holds nothing but white space."""
+    """Whether the text is empty or only white space."""
     return not text or text.isspace()
 
 
 def require_utf8(text: str) -> str:
-    """Text of the command line.
+    """Return the text of the command line unchanged.
 
     Raises:
         UsageError: it is not UTF-8.
@@ -169,15 +169,16 @@ def require_utf8(text: str) -> str:
 
 
 def _format_file(name: str) -> str:
-    """A text file for the prompt: its name, then its content as it is."""
-    return f"{name}:\n{read_text_file(name, 'the file', 'it is a picture: -a FILE')}"
+    """A text file for the prompt: its name, then its unchanged content."""
+    return f"{name}:\n{read_text_file(name, 'the file', 'it is an image: -a FILE')}"
 
 
 def read_text_file(
     name: str, what: str, if_image: str = "it is an image, and text is needed"
 ) -> str:
-    """A text file, or a pipe such as bash's <(command); a byte order mark is no part of it.
+    """Read a text file, or a pipe such as bash's <(command), without a byte order mark.
 
+    `what`: what an error calls the file. `if_image`: the hint if it is an image.
     Raises:
         UsageError: it is missing, unreadable, not UTF-8 or larger than 256 MiB.
     """
@@ -195,18 +196,18 @@ def read_text_file(
 
 
 def _read_message_list(name: str, source: Stdin) -> list[Message]:
-    """OpenAI's message list from a JSON file or stdin."""
+    """Read OpenAI's message list from a JSON file or stdin."""
     text = (
         source.read_text(forced=True) if name == "-" else read_text_file(name, "the message list")
     )
     if name == "-" and is_blank(text):
         raise UsageError("stdin holds no message list", hint="easyllm chat --messages - < FILE")
     try:
-        listed = json.loads(text)
+        items = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the message list is not JSON: {error}", where=name) from None
-    if not isinstance(listed, list):
+    if not isinstance(items, list):
         raise UsageError(
-            "the message list is no list", where=name, hint='[{"role": "user", "content": "…"}]'
+            "the message list is not a list", where=name, hint='[{"role": "user", "content": "…"}]'
         )
-    return [Message.of(one) for one in listed]
+    return [Message.of(item) for item in items]

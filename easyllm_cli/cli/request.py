@@ -1,4 +1,4 @@
-"""The one road from a command line to an answer: profile, messages, events, verdict, exit code."""
+"""The request of a command: its prompt and options, checked against each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class AnswerRequest:
-    """What a command hands to the road: its words, pictures and options."""
+    """A command's prompt words, images and options."""
 
     prompt_words: list[str]
     model: ModelOptions
@@ -38,36 +38,40 @@ class AnswerRequest:
 
 
 def may_offer_demo(request: AnswerRequest) -> bool:
-    """Whether the demo model may be offered where nothing can answer: to a person who asks."""
-    for_a_program = request.common.json or request.output.jsonl or request.run.dry_run
-    return not (for_a_program or request.images or request.common.quiet)
+    """Whether the demo model may be offered: not with JSON output, --dry-run, images or -q."""
+    is_scripted = request.common.json or request.output.jsonl or request.run.dry_run
+    return not (is_scripted or request.images or request.common.quiet)
 
 
 def display_options(request: AnswerRequest) -> DisplayOptions:
-    """The options of the group Show, checked against each other."""
-    show, common = request.output, request.common
-    if common.json and show.jsonl:
+    """The display options, checked against each other.
+
+    Raises:
+        UsageError: two options exclude each other.
+    """
+    output, common = request.output, request.common
+    if common.json and output.jsonl:
         raise UsageError("--json and --jsonl do not go together", hint="choose one")
-    if show.reasoning and show.hide_reasoning and show.reasoning != "hide":
+    if output.reasoning and output.hide_reasoning and output.reasoning != "hide":
         raise UsageError("-R and --reasoning do not go together", hint="choose one")
-    if show.code and show.jsonl:
+    if output.code and output.jsonl:
         raise UsageError("-x and --jsonl do not go together", hint="use --json")
-    if show.code and show.reasoning in ("only", "tags"):
-        raise UsageError(f"-x and --reasoning {show.reasoning} do not go together")
-    grows = request.run.stream is True or not request.buffered
+    if output.code and output.reasoning in ("only", "tags"):
+        raise UsageError(f"-x and --reasoning {output.reasoning} do not go together")
+    streams = request.run.stream is True or not request.buffered
     return DisplayOptions(
-        buffered=not grows,
-        reasoning="hide" if show.hide_reasoning else show.reasoning or request.reasoning,
-        json=common.json, jsonl=show.jsonl, code=show.code,
-        color=common.color or "auto", quiet=common.quiet, raw=show.raw,
+        buffered=not streams,
+        reasoning="hide" if output.hide_reasoning else output.reasoning or request.reasoning,
+        json=common.json, jsonl=output.jsonl, code=output.code,
+        color=common.color or "auto", quiet=common.quiet, raw=output.raw,
     )  # fmt: skip
 
 
 def load_schema(request: AnswerRequest, display: DisplayOptions) -> Schema | None:
-    """What --schema names, looked at before anything is read or sent.
+    """Load and check the --schema file before anything else is read or sent.
 
     Raises:
-        UsageError: it does not go with another option, or is no schema.
+        UsageError: another option excludes it, or it is not a JSON schema.
     """
     name = request.sampling.schema
     if name is None:
@@ -82,10 +86,10 @@ def load_schema(request: AnswerRequest, display: DisplayOptions) -> Schema | Non
 
 
 def read_json_object(name: str) -> dict[str, Any]:
-    """The JSON object that a file holds.
+    """Read a JSON object from a file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the file cannot be read, or is not a JSON object.
     """
     from ..json_schema import format_json_error, parse_strict_json
 
@@ -101,7 +105,9 @@ def read_json_object(name: str) -> dict[str, Any]:
             f"the schema is not JSON: {format_json_error(error)}", where=name
         ) from None
     if not isinstance(document, dict):
-        raise UsageError("the schema is no JSON object", where=name, hint='{"type": "object", …}')
-    if not isinstance(document.get("$schema", ""), str):  # jsonschema takes it for a URL
-        raise UsageError('the schema is not valid: "$schema" is no text', where=name)
+        raise UsageError(
+            "the schema is not a JSON object", where=name, hint='{"type": "object", …}'
+        )
+    if not isinstance(document.get("$schema", ""), str):  # jsonschema uses it as a URL
+        raise UsageError('the schema is not valid: "$schema" must be text', where=name)
     return document

@@ -1,4 +1,4 @@
-"""Outcome: how a command ended; printed as one line, one JSON object, and an exit code."""
+"""Prints how a command ended: an error line, a JSON object, and the exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from ..secret import redact
 
 @dataclass(eq=False, repr=False)
 class CommandResult:
-    """One command's end; times in milliseconds. `listing`: what a command that lists found."""
+    """How a command ended; times in milliseconds, cost in US dollars.
+
+    `listing`: the object's own keys for a command that prints a list.
+    """
 
     error: EasyLLMError | None = None
     completion: Completion | None = None
@@ -37,10 +40,10 @@ def print_result(
     debug: bool,
     on_write_error: Callable[[OutputError], None] = lambda _: None,
 ) -> int:
-    """Print the ending and give its exit code; never raises.
+    """Print the result and return the exit code; never raises.
 
-    With --json the object goes to stdout and the line to stderr as well. `lost` is told when the
-    object cannot be written.
+    With --json the object goes to stdout and an error line to stderr as well. `on_write_error` is
+    called if the object cannot be written.
     """
     error = result.error
     if error is not None:
@@ -60,19 +63,19 @@ def print_result(
         if isinstance(error, Interrupted):
             return code
         on_write_error(failure)
-        if not isinstance(error, OutputError):  # else it has just been said
+        if not isinstance(error, OutputError):  # else it was printed above
             print_error(failure)
         return failure.exit_code
     return code
 
 
 def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
-    """The one object that ends a command."""
+    """The JSON object of the result."""
     from ..render.json import envelope, listing_object
 
     if result.listing is not None:
         return listing_object(result.listing, result.error)
-    made = envelope(
+    body = envelope(
         result.completion,
         result.error,
         profile=result.profile,
@@ -82,16 +85,16 @@ def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
         ms_first_token=result.ms_first_token,
         notes=result.notes,
     )
-    return {"kind": "error" if result.error else "done", **made} if jsonl else made
+    return {"kind": "error" if result.error else "done", **body} if jsonl else body
 
 
 def print_traceback(error: BaseException) -> None:
-    """The traceback, without keys."""
+    """Print the traceback on stderr, with keys redacted."""
     for line in redact("".join(traceback.format_exception(error))).splitlines():
         print_notice(line)
 
 
-# command, and the command under it: its own keys of the object
+# Command and subcommand: their own keys in the JSON object, without values.
 EMPTY_RESULTS: dict[tuple[str, ...], dict[str, Any]] = {
     ("models",): {"models": []},
     ("profiles",): {"profiles": []},
@@ -103,15 +106,15 @@ EMPTY_RESULTS: dict[tuple[str, ...], dict[str, Any]] = {
 
 
 def empty_result(arguments: list[str]) -> dict[str, Any] | None:
-    """The keys for this command line; None = the command gives an answer."""
-    both = EMPTY_RESULTS.get(tuple(arguments[:2]))
-    return both if both is not None else EMPTY_RESULTS.get(tuple(arguments[:1]))
+    """The empty listing of a command; None for a command that prints an answer."""
+    listing = EMPTY_RESULTS.get(tuple(arguments[:2]))
+    return listing if listing is not None else EMPTY_RESULTS.get(tuple(arguments[:1]))
 
 
 def print_list(
     kind: str, rows: list[dict[str, Any]], empty_message: str, *, json: bool, color: str | None
 ) -> int:
-    """Print the rows, each with a `name`; `empty` is said on stderr where there are none."""
+    """Print rows, each with a `name`; without rows, print `empty_message` on stderr."""
     if json:
         return print_result(
             CommandResult(listing={kind: rows}), json=True, jsonl=False, debug=False

@@ -1,4 +1,4 @@
-"""Runs the answer's coroutine; Ctrl-C, SIGTERM and --timeout cancel it, and it closes its doors."""
+"""Runs a coroutine; Ctrl-C, SIGTERM, SIGHUP and --timeout cancel it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from . import collect_garbage_again
 def run_cancellable(
     work: Coroutine[Any, Any, None], timeout: float | None, started: Callable[[], bool]
 ) -> EasyLLMError | None:
-    """The failure that ended the work, or None; BrokenPipeError passes through.
+    """Run the coroutine; returns the error that ended it, or None. BrokenPipeError is raised.
 
-    The loop is left open: the process ends next (cli.leave), and closing it would wait for a
-    name lookup that Ctrl-C has left in a thread.
-    `timeout`: seconds for the whole command. `started`: whether any of the answer has come.
+    The event loop stays open: the process ends next (cli.exit_process), and closing the loop would
+    wait for a name lookup that Ctrl-C left in a thread.
+    `timeout`: limit for the whole command, in seconds. `started`: whether any of the answer has
+    arrived, which decides the error of a timeout.
     """
     terminated = asyncio.Event()
 
-    async def watched() -> None:
+    async def limited() -> None:
         with cancel_on_termination(terminated):
             async with timeout_with_grace(timeout):
                 await work
@@ -45,30 +46,30 @@ def run_cancellable(
         set_deadline(timeout)
     try:
         runner = asyncio.Runner()
-        with block_signal(signal.SIGINT):  # a loop that is half made would print what it misses
+        with block_signal(signal.SIGINT):  # a half-built loop would print errors
             runner.get_loop()
-        runner.run(watched())
+        runner.run(limited())
     except (EasyLLMError, TimeoutError) as error:
         if isinstance(error, EasyLLMError) and error.code != READER_STALLED:
             return error
-        kind = IncompleteAnswer if started() else FirstTokenTimeout
-        late = f"the command took longer than --timeout {timeout:g} s"
-        return kind(late, hint="raise --timeout")
-    except (KeyboardInterrupt, asyncio.CancelledError) as told:
-        return interrupted_error(terminated.is_set() or isinstance(told, Terminated))
+        error_class = IncompleteAnswer if started() else FirstTokenTimeout
+        message = f"the command took longer than --timeout {timeout:g} s"
+        return error_class(message, hint="raise --timeout")
+    except (KeyboardInterrupt, asyncio.CancelledError) as cancelled:
+        return interrupted_error(terminated.is_set() or isinstance(cancelled, Terminated))
     return None
 
 
 def interrupted_error(terminated: bool) -> Interrupted:
-    """What a command that was told to stop ends with, soon: by Ctrl-C or, `terminated`, else.
+    """The error of a stopped command; limits the last writes and ignores further signals.
 
-    Told again it hears nothing: `timeout` and others who pass a signal on send it twice, and the
-    second one came while the text was written that is to be kept.
+    Runners such as timeout(1) send a signal twice, and the second one interrupted the write of the
+    partial answer. `terminated`: by SIGTERM or SIGHUP, not Ctrl-C.
     """
     set_write_deadline(FINAL_WRITE_SECONDS)
-    for one in (signal.SIGINT, *termination_signals()):
-        signal.signal(one, signal.SIG_IGN)
-    warnings.simplefilter("ignore")  # of what was left undone, e.g. a coroutine never awaited
+    for number in (signal.SIGINT, *termination_signals()):
+        signal.signal(number, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # e.g. a coroutine was never awaited
     error = Interrupted("terminated" if terminated else "interrupted")
     error.exit_code = SIGTERM_EXIT_CODE if terminated else error.exit_code
     return error
@@ -76,7 +77,7 @@ def interrupted_error(terminated: bool) -> Interrupted:
 
 @contextmanager
 def block_signal(number: signal.Signals) -> Iterator[None]:
-    """The signal comes when the block is left."""
+    """Delay the signal until the end of the block (not on Windows)."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -88,40 +89,42 @@ def block_signal(number: signal.Signals) -> Iterator[None]:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, where they can only be raised, as Python does with Ctrl-C."""
+    """Raised for SIGTERM or SIGHUP outside the event loop, like KeyboardInterrupt for Ctrl-C."""
 
 
 @contextmanager
 def on_termination(callback: Callable[..., object]) -> Iterator[None]:
-    """SIGTERM calls `stop`, and so does SIGHUP: the terminal is gone, and nobody will pay for more.
+    """Within the block, SIGTERM and SIGHUP call `callback`.
 
-    Under nohup, which ignores SIGHUP, it stays ignored.
+    SIGHUP means that the terminal was closed; a longer answer would only cost money. Under nohup,
+    which ignores SIGHUP, it stays ignored.
     """
-    heard = [one for one in termination_signals() if signal.getsignal(one) != signal.SIG_IGN]
-    usual = {one: signal.signal(one, callback) for one in heard}
+    handled = [each for each in termination_signals() if signal.getsignal(each) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, callback) for number in handled}
     try:
         yield
     finally:
-        for one, handler in usual.items():
-            if signal.getsignal(one) is callback:  # else we are deaf meanwhile: see `stopped`
-                signal.signal(one, handler)
+        for number, handler in previous.items():
+            if signal.getsignal(number) is callback:  # else ignored: see interrupted_error
+                signal.signal(number, handler)
 
 
 def termination_signals() -> list[signal.Signals]:
-    """SIGTERM, and SIGHUP but on Windows."""
-    return [signal.Signals[one] for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]
+    """SIGTERM, and SIGHUP except on Windows."""
+    return [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def raise_terminated(*_: object) -> None:
-    """A signal's handler. Raises Terminated, always."""
+    """A signal handler that raises Terminated."""
     raise Terminated
 
 
 @contextmanager
 def cancel_on_termination(terminated: asyncio.Event) -> Iterator[None]:
-    """SIGTERM cancels the running task and sets the event, as Ctrl-C does by asyncio's doing.
+    """Within the block, SIGTERM and SIGHUP cancel the current task and set the event.
 
-    Not through the loop's own handler, which waits for a loop that may be stuck in a write.
+    asyncio does the same for Ctrl-C. loop.add_signal_handler would wait for the loop, which may be
+    blocked in a write.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
@@ -135,13 +138,13 @@ def cancel_on_termination(terminated: asyncio.Event) -> Iterator[None]:
         yield
 
 
-REFRESH_SECONDS = 1 / 15  # seconds
+REFRESH_SECONDS = 1 / 15
 CONTINUE_SIGNAL = getattr(signal, "SIGCONT", None)  # Windows has none
 
 
 @asynccontextmanager
 async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
-    """For as long as the block; a renderer that does not move costs nothing."""
+    """Within the block, call `renderer.tick()` 15 times a second if it needs ticks."""
     if not renderer.needs_ticks:
         yield
         return
@@ -158,7 +161,7 @@ async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
 
 
 async def _tick(renderer: Renderer) -> None:
-    # What cannot be written is told by the next event, or by the end.
+    # The next event, or the end, reports the write error.
     with suppress(OSError, EasyLLMError):
         while True:
             await asyncio.sleep(REFRESH_SECONDS)

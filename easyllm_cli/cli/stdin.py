@@ -1,4 +1,4 @@
-"""What stands on stdin, and its bytes; a closed or silent stdin never raises (SPIKES e)."""
+"""Detects the kind of stdin and reads it; a closed or unreadable stdin counts as empty."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Literal
 from ..errors import FirstTokenTimeout, UsageError
 from ..text_encoding import decode_text
 
-# "stream" is any device, e.g. /dev/null; a socket, which some programs give a child, is a pipe.
+# "stream" is any other device, e.g. /dev/null; a socket, as some parents pass it, is a pipe.
 Kind = Literal["none", "terminal", "rest-of-file", "file", "pipe", "stream"]
 NOTICE_SECONDS = 2.0
 MAX_STDIN_BYTES = 256 << 20
-WAITS = sys.platform != "win32"  # Windows selects sockets only: no notice there
+WAITS = sys.platform != "win32"  # Windows can only select sockets: no notice there
 EMPTY_STDIN_ERRNOS = (errno.EBADF, errno.EIO, errno.EISDIR)  # nohup, a background job, a folder
 
 
 def detect_kind(descriptor: int = 0) -> Kind:
-    """What stdin is; a regular file at an offset above 0 is somebody else's, e.g. a loop's."""
+    """What stdin is; a file at an offset above 0 is being read by another, e.g. a shell loop."""
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISREG(mode):
@@ -43,13 +43,13 @@ def read(
     descriptor: int = 0,
     cap: int = MAX_STDIN_BYTES,
 ) -> bytes:
-    """All bytes; `notice` is called once when nothing has come for 2 seconds.
+    """Read all bytes; `on_silence` is called once if nothing arrives for 2 seconds.
 
-    `deadline`: the moment of time.monotonic() at which the command must be over.
+    `deadline`: the value of time.monotonic() at which the command must end.
     Raises:
         UsageError: more than `cap` bytes. FirstTokenTimeout: the deadline passed.
     """
-    held: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
     silent = True
     while True:
@@ -58,35 +58,35 @@ def read(
                 on_silence()
                 silent = False
                 continue
-            piece = os.read(descriptor, 1 << 16)
-        except BlockingIOError:  # the parent left it non-blocking
+            chunk = os.read(descriptor, 1 << 16)
+        except BlockingIOError:  # the parent made it non-blocking
             select.select([descriptor], [], [])
             continue
         except OSError as error:
             if error.errno in EMPTY_STDIN_ERRNOS:
                 break
             raise UsageError(f"cannot read stdin: {error.strerror}") from None
-        if not piece:
+        if not chunk:
             break
         silent = False
-        held.append(piece)
-        size += len(piece)
+        chunks.append(chunk)
+        size += len(chunk)
         if size > cap:
             raise UsageError(f"stdin is longer than {cap >> 20} MiB")
-    return b"".join(held)
+    return b"".join(chunks)
 
 
 def _has_data(descriptor: int, silent: bool, deadline: float) -> bool:
-    """Whether there is something to read; False after 2 seconds of a stdin that is still silent.
+    """Wait for data; False if the first data has not arrived after 2 seconds.
 
     Raises:
         FirstTokenTimeout: the deadline passed.
     """
     if not WAITS or (not silent and deadline == float("inf")):
         return True
-    left = deadline - time.monotonic()
-    patience = min(NOTICE_SECONDS, left) if silent else left
-    if select.select([descriptor], [], [], max(0.0, patience))[0]:
+    remaining = deadline - time.monotonic()
+    wait_seconds = min(NOTICE_SECONDS, remaining) if silent else remaining
+    if select.select([descriptor], [], [], max(0.0, wait_seconds))[0]:
         return True
     if time.monotonic() >= deadline:
         raise FirstTokenTimeout("stdin did not end within --timeout", hint="raise --timeout")
@@ -94,9 +94,9 @@ def _has_data(descriptor: int, silent: bool, deadline: float) -> bool:
 
 
 def decode_stdin(data: bytes) -> str:
-    """UTF-8 without a byte order mark, nothing else trimmed.
+    """Decode UTF-8 without a byte order mark; nothing else is removed.
 
     Raises:
-        UsageError: it is not UTF-8; names the offset and what to do.
+        UsageError: it is not UTF-8; names the offset and the fix.
     """
     return decode_text(data, "stdin", image_hint="it is an image: easyllm vision - PROMPT")

@@ -72,7 +72,7 @@ def test_the_editor(easyllm: Easyllm, sent: signal.Signals, edit: str) -> None:
     editor.chmod(0o755)
     with easyllm.start("profiles", "edit", env={"EDITOR": str(editor)}) as child:
         said = ended(child, sent, number_in(file))
-    assert said.startswith("easyllm: terminated: the profiles are as they were")
+    assert said.startswith("easyllm: terminated: the profiles file is unchanged")
     assert path.read_bytes() == before
     kept = [one.read_bytes() for one in path.parent.glob("profiles.edit*")]
     assert kept == ([before + b"# mine\n"] if edit else [])

@@ -41,13 +41,13 @@ def examined(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Ran, dict[str, 
 
 
 def fails(easyllm: Easyllm, name: str, code: int, *args: str, **more: Any) -> dict[str, Any]:
-    """The one check that fails, with the exit code; those behind it are not looked at."""
+    """The one check that fails, with the exit code; those after it are not checked."""
     ran, checks = examined(easyllm, *args, **more)
     wrong = [one for one in checks.values() if one["ok"] is False]
     assert [one["name"] for one in wrong] == [name], ran.err
     assert ran.code == code
     behind = [one for one in checks.values() if ORDER.index(one["name"]) > ORDER.index(name)]
-    assert all((one["ok"], one["message"]) == (None, "not looked at") for one in behind)
+    assert all((one["ok"], one["message"]) == (None, "not checked") for one in behind)
     found: dict[str, Any] = wrong[0]
     return found
 

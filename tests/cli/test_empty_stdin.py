@@ -10,7 +10,7 @@ from tests.support.pictures import gif_1x1
 from tests.support.standins.script import scripted
 from tests.support.standins.server import StandIn
 
-NOTE = "easyllm: stdin was empty: the prompt is asked alone (-n: do not read stdin)\n"
+NOTE = "easyllm: stdin was empty: only the prompt is sent (-n: do not read stdin)\n"
 NOBODY = "http://127.0.0.1:9/v1"
 NOWHERE = only(NOBODY)
 COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
@@ -50,7 +50,7 @@ def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ..
     with StandIn(scripted(said("ok"))) as server:
         ran = easyllm.run(*command, "--strict", "sum up", stdin="", profiles=only(server))
     assert (ran.code, ran.out) == (2, b"ok\n")
-    assert ran.complaint == "easyllm: stdin is empty: -n: nothing is to be read from it"
+    assert ran.complaint == "easyllm: stdin is empty: use -n if nothing is to be read"
     assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").err == ""
 
 

@@ -213,7 +213,7 @@ def test_help(easyllm: Easyllm, command: str) -> None:
     assert (ran.code, ran.err) == (0, "")
     text = ran.out.decode()
     assert text == other.out.decode()
-    assert "Who answers:" in text, "grouped in a pipe, too"
+    assert "Model:" in text, "grouped in a pipe, too"
     assert "\x1b" not in text
     for option in ("--profile", "--json", "--timeout"):
         assert option in text

@@ -266,7 +266,7 @@ def test_an_editor_that_fails(
     easyllm.write_profiles(FILE)
     said, _, hint = refused(edit(easyllm, script, **env))
     assert says in said
-    assert "as they were" in hint
+    assert "the profiles file is unchanged" in hint
     assert len(copies(easyllm)) == kept
     assert ("kept in" in hint) == bool(kept)
     assert easyllm.config.read_text() == FILE

@@ -191,7 +191,7 @@ def test_extract_checks_without_a_call(easyllm: Easyllm, people: str) -> None:
 
 BROKEN = {
     "not JSON": ('{"type": ', "the schema is not JSON: Expecting value (line 1, column 10)"),
-    "an array": ("[]", "the schema is no JSON object"),
+    "an array": ("[]", "the schema is not a JSON object"),
     "NaN": ('{"minimum": NaN}', "NaN is no JSON value"),
     "an unknown type": (
         '{"properties": {"age": {"type": "int"}}}',

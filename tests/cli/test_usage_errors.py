@@ -120,7 +120,7 @@ def test_files_that_cannot_be_read(easyllm: Easyllm) -> None:
         (("-f", "."), "Is a directory", "."),
         (("--messages", "none.json"), "No such file", "none.json"),
         (("--messages", "bad.json"), "not JSON", "bad.json"),
-        (("--messages", "object.json"), "no list", "object.json"),
+        (("--messages", "object.json"), "is not a list", "object.json"),
         (("--messages", "role.json"), "robot", ""),
         (("--messages", "part.json"), "input_audio", ""),
     ]:
@@ -151,7 +151,7 @@ def test_pictures_that_cannot_be_read(easyllm: Easyllm) -> None:
         (("real.png", "text.png"), "the last argument is a file"),
         (("real.png",), "no prompt"),
         (("real.png", ""), "no prompt"),
-        ((), "no picture"),
+        ((), "no image"),
         (("-", "hi"), "stdin holds no image"),
     ]:
         said, where, _ = refused(easyllm.run("vision", *args, profiles=NOWHERE))

@@ -280,7 +280,8 @@ def test_usage(easyllm: Easyllm) -> None:
     text = "".join("".join(screen.text()).split())  # the terminal breaks it where it likes
     assert code == 0
     assert re.search(
-        r"12tokensin,340out\(200reasoning\),firsttoken\d\.\d\ds,\d\.\d\ds,\d+tokens/s,\$0\.00125",
+        r"12tokensin,340out\(200reasoning\),firsttoken\d\.\d\ds,total\d\.\d\ds,"
+        r"\d+tokens/s,\$0\.00125",
         text,
     ), text
 

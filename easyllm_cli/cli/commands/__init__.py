@@ -1,1 +1,1 @@
-"""The commands: a file each, imported when its command runs."""
+"""The commands, one file each; a file is imported when its command runs."""

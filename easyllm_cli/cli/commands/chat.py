@@ -1,4 +1,4 @@
-"""`easyllm chat`: ask a model."""
+"""`easyllm chat`: sends a prompt and prints the answer."""
 
 from ..options.groups import expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
@@ -17,7 +17,7 @@ def chat(
     run: RunOptions,
     prompt: PromptWords = None,
 ) -> int:
-    """Ask a model. On a terminal the answer grows; into a pipe it is whole or not at all.
+    """Ask a model. A terminal shows the answer as it arrives; a pipe gets all of it or nothing.
 
     Text on stdin goes before the prompt.
 

@@ -1,4 +1,4 @@
-"""`easyllm cot`: ask for the reasoning too, apart from the answer."""
+"""`easyllm cot`: prints the answer on stdout and the reasoning on stderr."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 ELICIT_CHOICES = ("auto", "always", "never")
 Extract = Annotated[
     bool,
-    typer.Option("--extract", help="Split text on stdin; no call.", rich_help_panel=OUTPUT_PANEL),
+    typer.Option(
+        "--extract", help="Split text from stdin; no request.", rich_help_panel=OUTPUT_PANEL
+    ),
 ]
 Elicit = Annotated[
     str | None,
     typer.Option(
-        "--elicit", help="Ask for thinking in tags: auto = where the model cannot reason.",
+        "--elicit", help="Prompt for reasoning in tags; auto: if the model cannot reason.",
         rich_help_panel=SAMPLING_PANEL, show_default=False, **choice(ELICIT_CHOICES),
     ),
 ]  # fmt: skip
@@ -45,7 +47,7 @@ def cot(
     extract: Extract = False,
     elicit: Elicit = None,
 ) -> int:
-    """Ask for the reasoning too: the answer on stdout, the reasoning whole on stderr.
+    """Ask for reasoning too: the answer goes to stdout, all of the reasoning to stderr.
 
     easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
     """
@@ -54,24 +56,24 @@ def cot(
     from ..request import AnswerRequest, display_options, load_schema
 
     sampling.think = True
-    question = AnswerRequest(prompt or [], model, input, sampling, output, common, run, "cot")
-    question.reasoning = "show"
-    question.elicit = elicit or "auto"
+    request = AnswerRequest(prompt or [], model, input, sampling, output, common, run, "cot")
+    request.reasoning = "show"
+    request.elicit = elicit or "auto"
     if not extract:
-        return answer_request(question)
+        return answer_request(request)
     if elicit:
-        raise UsageError("--extract and --elicit do not go together", hint="nothing is asked")
+        raise UsageError("--extract cannot be used with --elicit", hint="it sends no request")
     text = read_text_to_split(prompt or [], Stdin(input.no_stdin, common.quiet, common.timeout))
-    look = display_options(question)
-    events = events_from_text(text, look.reasoning, load_schema(question, look))
-    return AnswerRun(question, look, choose_renderer(look), "").run(events)
+    display = display_options(request)
+    events = events_from_text(text, display.reasoning, load_schema(request, display))
+    return AnswerRun(request, display, choose_renderer(display), "").run(events)
 
 
 def read_text_to_split(words: list[str], source: Stdin) -> str:
-    """The text on stdin.
+    """Read the text on stdin.
 
     Raises:
-        UsageError: there is none, or a prompt was given beside it.
+        UsageError: there is none, or there is also a prompt.
     """
     from ..stdin import decode_stdin
 
@@ -86,24 +88,25 @@ def read_text_to_split(words: list[str], source: Stdin) -> str:
 async def events_from_text(
     text: str, reasoning: str, schema: "Schema | None" = None
 ) -> AsyncIterator[Event]:
-    """The text as if a model had just said it.
+    """The events of a model's answer with this text, its reasoning separated.
 
     Raises:
-        IncompleteAnswer: it holds reasoning and no answer. MalformedAnswer: as `verdict`.
+        IncompleteAnswer: it contains reasoning and no answer.
+        MalformedAnswer: as `check_acceptable`.
     """
     from ...pipeline.completeness import require_complete
     from ...pipeline.reasoning_tags import split_tags
     from ..answer import check_acceptable
 
-    async def said() -> AsyncIterator[Event]:
+    async def text_events() -> AsyncIterator[Event]:
         yield Text(text)
         yield Done("stop", True)
 
-    gathered = Collector(UNLIMITED_BYTES)
+    collector = Collector(UNLIMITED_BYTES)
     yield Start("", "")
-    async for event in split_tags(said(), "auto", hold=True):
-        gathered.feed(event)
+    async for event in split_tags(text_events(), "auto", hold=True):
+        collector.feed(event)
         if isinstance(event, Done):
-            require_complete(gathered, event, strict=False)
-            check_acceptable(gathered.completion(), False, reasoning, schema)
+            require_complete(collector, event, strict=False)
+            check_acceptable(collector.completion(), False, reasoning, schema)
         yield event

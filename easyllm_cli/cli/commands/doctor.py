@@ -1,4 +1,4 @@
-"""`easyllm doctor`: why a profile does not answer, and what to do."""
+"""`easyllm doctor`: checks a profile step by step and says what to fix."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ STATUS_LABELS = {True: "ok", False: "fail", None: "--"}
 Call = Annotated[
     bool,
     typer.Option(
-        "--call", help="Ask for one token of an answer, too.", rich_help_panel=RUN_PANEL,
+        "--call", help="Also request one token of an answer.", rich_help_panel=RUN_PANEL,
         show_default=False,
     ),
 ]  # fmt: skip
@@ -29,11 +29,12 @@ Call = Annotated[
 
 @expand_option_groups
 def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> int:
-    """Find out why a profile does not answer: one line for each check, with what to do.
+    """Find out why a profile does not answer: one line for each check, and what to do.
 
-    Checked in this order, up to the first that fails, whose exit code it is: the profiles file,
-    the profile, its key, the proxy, the server's name, TLS, whether the server answers, takes the
-    key and has the model, what the model can, and with --call one token of a real answer.
+    The checks stop at the first one that fails, and its exit code is returned. In this order: the
+    profiles file, the profile, its key, the proxy, the server's name, TLS, whether the server
+    answers, accepts the key and has the model, what the model can do, and with --call one token of
+    a real answer.
 
     easyllm doctor -p ollama
     """
@@ -42,18 +43,18 @@ def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> in
     from ..results import CommandResult, print_result, print_traceback
 
     if common.json or (error is not None and not report.has_reported(error)):
-        checks = [json_from_finding(one) for one in report.findings]
-        outcome = CommandResult(
+        checks = [json_from_finding(finding) for finding in report.findings]
+        result = CommandResult(
             error=error, listing={"profile": report.profile_name, "checks": checks}
         )
-        return print_result(outcome, json=common.json, jsonl=False, debug=common.debug)
+        return print_result(result, json=common.json, jsonl=False, debug=common.debug)
     if error is not None and common.debug:
         print_traceback(error)
     return error.exit_code if error else 0
 
 
 class Report:
-    """The findings, printed as they come unless they are wanted as JSON."""
+    """Collects the findings, and prints each one at once unless --json is set."""
 
     def __init__(self, model: ModelOptions, common: CommonOptions) -> None:
         self.model = model
@@ -62,15 +63,15 @@ class Report:
         self.findings: list[Finding] = []
 
     def run_checks(self, with_call: bool) -> EasyLLMError | None:
-        """All checks, up to the first that fails; gives its error, or what stopped the command."""
+        """Run the checks up to the first failure; returns its error, or the command's, or None."""
         from ...diagnostics import CHECK_NAMES
         from ...diagnostics.probe import Finding
 
         error = self._diagnose(with_call)
-        done = {one.name for one in self.findings}
-        every = ("file", "profile", *(CHECK_NAMES if with_call else CHECK_NAMES[:-1]))
-        left = [Finding(None, "not looked at", name=one) for one in every if one not in done]
-        self.findings += left  # for --json: on a screen the failure is the last line
+        done = {finding.name for finding in self.findings}
+        names = ("file", "profile", *(CHECK_NAMES if with_call else CHECK_NAMES[:-1]))
+        rest = [Finding(None, "not checked", name=name) for name in names if name not in done]
+        self.findings += rest  # for --json; as text the failure is the last line
         return error
 
     def _diagnose(self, with_call: bool) -> EasyLLMError | None:
@@ -94,18 +95,18 @@ class Report:
         self.profile_name = profile.name
         self.add_finding(finding_from_profile(profile, provider))
 
-        async def ask() -> None:
+        async def run_diagnosis() -> None:
             try:
-                async for one in diagnose(provider, with_call):
-                    self.add_finding(one)
+                async for finding in diagnose(provider, with_call):
+                    self.add_finding(finding)
             finally:
                 await provider.aclose()
 
-        stopped = runtime.run_cancellable(ask(), self.common.timeout, lambda: False)
-        return stopped or self.findings[-1].error
+        failure = runtime.run_cancellable(run_diagnosis(), self.common.timeout, lambda: False)
+        return failure or self.findings[-1].error
 
     def add_finding(self, finding: "Finding") -> None:
-        """A line of the report."""
+        """Add a finding, and print its line unless --json is set."""
         from ...render.options import is_terminal
         from ...render.output import OutputStream
         from ...secret import redact
@@ -114,17 +115,17 @@ class Report:
         if self.common.json:
             return
         hint = f": {finding.hint}" if finding.hint else ""
-        words = redact(" ".join(f"{finding.message}{hint}".split()))
-        line = f"{STATUS_LABELS[finding.ok]:<4} {finding.name:<9} {words}\n"
+        text = redact(" ".join(f"{finding.message}{hint}".split()))
+        line = f"{STATUS_LABELS[finding.ok]:<4} {finding.name:<9} {text}\n"
         OutputStream(1, terminal=is_terminal(1)).write(line)
 
     def has_reported(self, error: EasyLLMError) -> bool:
-        """Whether a line of the report says it already."""
-        return any(one.error is error for one in self.findings)
+        """Whether a finding has reported the error already."""
+        return any(finding.error is error for finding in self.findings)
 
 
 def check_profiles_file(model: ModelOptions) -> "Finding":
-    """Which profiles file is read, and who else may read it.
+    """Check the profiles file; the finding names its path and its mode.
 
     Raises:
         ConfigError: it is missing, unreadable, or not valid TOML.
@@ -145,17 +146,17 @@ def check_profiles_file(model: ModelOptions) -> "Finding":
 
 
 def finding_from_profile(profile: "Profile", provider: "BaseLLMProvider") -> "Finding":
-    """Which profile it is."""
+    """The finding that names the profile, its provider and its endpoint."""
     from ...diagnostics.probe import Finding
 
     where = provider.where.removeprefix(f"profile {profile.name}").removeprefix(", ")
     at = f" at {where}" if where else ""
-    said = f"{profile.name}: {profile.provider}{at}"
-    return Finding(True, said, name="profile")
+    message = f"{profile.name}: {profile.provider}{at}"
+    return Finding(True, message, name="profile")
 
 
 def json_from_finding(finding: "Finding") -> dict[str, object]:
-    """A check of --json."""
+    """A finding as an object of --json, with keys redacted."""
     from ...secret import redact
 
     return {

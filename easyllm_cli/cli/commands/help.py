@@ -1,4 +1,4 @@
-"""`easyllm help`: what the options alone do not tell."""
+"""`easyllm help`: prints a help topic, a command's help, or the list of topics."""
 
 from typing import Annotated
 
@@ -44,11 +44,11 @@ def help(topic: TopicName = None) -> int:
 
 
 def overview() -> str:
-    """Every topic with its line, and how a shell completes."""
+    """The list of topics, and how to enable shell completion."""
     topics = format_table((f"easyllm help {name}", topic.summary) for name, topic in TOPICS.items())
     return join_paragraphs(
         topics,
         "easyllm -h lists the commands, easyllm COMMAND -h a command's options.",
-        "A line in the shell's start-up file completes commands, profiles and models:",
+        "A line in the shell's start-up file enables completion of commands, profiles and models:",
         format_table(COMPLETION_COMMANDS),
     )

@@ -1,4 +1,4 @@
-"""`easyllm init`: a first profiles file, from what is on this machine."""
+"""`easyllm init`: writes a first profiles file for the servers and keys it finds."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     """Find model servers on this machine and keys in the environment, and write profiles.toml.
 
-    Only this machine's own ports are asked. A file that is there is never written over.
+    Only ports of this machine are tried. An existing file is never overwritten.
 
     easyllm init --yes
     """
@@ -27,8 +27,8 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     path = profiles_path(profiles_file.profiles)
     refuse_existing_file(path)
     servers, keys = [*find_running_servers(), *find_embedded_model()], find_keys()
-    for found in [*servers, *keys]:
-        print_notice(f"easyllm: found {found.description}")
+    for provider in [*servers, *keys]:
+        print_notice(f"easyllm: found {provider.description}")
     if not servers and not keys:
         print_notice("easyllm: found no server on the usual ports and no key in the environment")
     confirm_write(path, yes)

@@ -17,9 +17,7 @@ from ..options.run import DebugOption, ProfilesFileOption
 if TYPE_CHECKING:
     from ...secret import Secret
 
-MAX_KEY_BYTES = (
-    64 * 1024
-)  # bytes; a key is shorter, and a line that never ends must not fill memory
+MAX_KEY_BYTES = 64 * 1024  # an endless line must not fill memory
 KeyName = Annotated[
     str,
     typer.Argument(
@@ -31,27 +29,28 @@ KeyName = Annotated[
 
 @expand_option_groups
 def list_keys(debug_option: DebugOption, list_format: ListFormat) -> int:
-    """List the stored keys: where each one is, and at most its last 4 characters."""
+    """List the stored keys: where each one is stored, and at most its last 4 characters."""
     from ...config import key_store
     from ..results import print_list
 
-    rows = [vars(one) for one in key_store.list_stored_keys()]
+    rows = [vars(key) for key in key_store.list_stored_keys()]
     empty = "no keys are stored: easyllm keys set NAME"
     return print_list("keys", rows, empty, json=list_format.json, color=list_format.color)
 
 
 @expand_option_groups
 def set_key(profiles_file: ProfilesFileOption, name: KeyName) -> int:
-    """Store a key, read from a hidden prompt, or in a pipe from stdin's first line.
+    """Store a key from a hidden prompt, or in a pipe from the first line of stdin.
 
-    It goes to the system keyring, or where there is none to a file that is yours alone.
+    It goes to the system keyring, or without one to a file that only you can read.
 
     easyllm keys set openai < key.txt
     """
     from ...config import key_store
     from ...render.output import print_notice
 
-    key_store.has_stored_key(require_key_name(name))  # a damaged file is told before a key is typed
+    # Raises for a damaged file before the user types a key.
+    key_store.has_stored_key(require_key_name(name))
     where = key_store.store_key(name, read_key(name))
     print_notice(f"easyllm: the key {name} is stored ({where})")
     hint = unused_key_hint(name, profiles_file.profiles)
@@ -62,7 +61,7 @@ def set_key(profiles_file: ProfilesFileOption, name: KeyName) -> int:
 
 @expand_option_groups
 def remove_key(debug_option: DebugOption, name: KeyName) -> int:
-    """Forget a stored key."""
+    """Remove a stored key."""
     from ...config import key_store
 
     key_store.delete_key(name)
@@ -70,10 +69,10 @@ def remove_key(debug_option: DebugOption, name: KeyName) -> int:
 
 
 def require_key_name(name: str) -> str:
-    """The name, if a key can have it.
+    """Return the name if it is valid.
 
     Raises:
-        UsageError: it is empty or holds what cannot be printed.
+        UsageError: it is empty or contains unprintable characters.
     """
     from ...errors import UsageError
 
@@ -83,10 +82,10 @@ def require_key_name(name: str) -> str:
 
 
 def read_key(name: str) -> "Secret":
-    """The key from a hidden prompt on a terminal, else stdin's first line.
+    """Read the key from a hidden prompt on a terminal, else from the first line of stdin.
 
     Raises:
-        UsageError: there is none, or it holds characters that no key has.
+        UsageError: there is none, or it contains characters that no key has.
     """
     from ...config.credentials import parse_api_key
     from ...errors import EasyLLMError, UsageError
@@ -113,16 +112,16 @@ def _read_first_line() -> str:
 
     data = b""
     while b"\n" not in data and len(data) < MAX_KEY_BYTES:
-        piece = os.read(0, 4096)
-        if not piece:
+        chunk = os.read(0, 4096)
+        if not chunk:
             break
-        data += piece
+        data += chunk
     refuse_utf16(data, "stdin")
     return data.partition(b"\n")[0].decode("utf-8", "replace")
 
 
 def unused_key_hint(name: str, file: str | None) -> str:
-    """What to say of a key that no provider and no profile takes; "" = one does."""
+    """A note if no provider and no profile uses the key, else ""."""
     from ...config.profiles_file import read_profiles
     from ...errors import EasyLLMError, suggest_name
     from ...providers import provider_names
@@ -138,14 +137,14 @@ def unused_key_hint(name: str, file: str | None) -> str:
         return ""
     guess = suggest_name(name, known)
     guess = "" if guess.startswith("known:") else f"; {guess}"
-    return f'no provider is called "{name}": a profile takes it with keyring = "{name}"{guess}'
+    return f'no provider is called "{name}": a profile uses it with keyring = "{name}"{guess}'
 
 
-# The name of each command, what runs it, and its line in `easyllm keys -h`.
+# Subcommand: its function, and its line in `easyllm keys -h`.
 SUBCOMMANDS = {
     "list": (list_keys, "List the stored keys, masked (the same as no command)."),
-    "set": (set_key, "Store a key, read from a hidden prompt or from stdin."),
-    "remove": (remove_key, "Forget a key."),
+    "set": (set_key, "Store a key from a hidden prompt or from stdin."),
+    "remove": (remove_key, "Remove a key."),
 }
 DEFAULT_COMMAND = "list"
 EXAMPLE = "easyllm keys set openai < key.txt"

@@ -1,4 +1,4 @@
-"""`easyllm models`: what the profile's server offers."""
+"""`easyllm models`: lists the models that the profile's server offers."""
 
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from ...config.profile import Profile
     from ...providers.base import BaseLLMProvider
 
-MODEL_LIST_TIMEOUT_SECONDS = (
-    60.0  # seconds: a long list may take longer than a question beside an answer
-)
+# Longer than for the model list that is requested next to an answer: a list may be long.
+MODEL_LIST_TIMEOUT_SECONDS = 60.0
 Prefix = Annotated[
     str | None,
     typer.Argument(
@@ -41,25 +40,25 @@ def models(model: ModelOptions, common: CommonOptions, prefix: Prefix = None) ->
     from ..results import CommandResult, print_result
 
     everything: list[Model] = []
-    found: list[Model] = []
+    selected: list[Model] = []
     profile: Profile | None = None
     error: EasyLLMError | None = None
     try:
         profile, everything = fetch_profile_models(model, common)
-        found = filter_by_prefix(everything, prefix or "", profile)
+        selected = filter_by_prefix(everything, prefix or "", profile)
     except EasyLLMError as failure:
         error = failure
     if error is None and not common.json:
-        print_model_list(found, common.color or "auto")
+        print_model_list(selected, common.color or "auto")
     if profile is not None and profile.selected_by == "-p":
-        save_model_ids(profile.name, (one.id for one in everything))
+        save_model_ids(profile.name, (each.id for each in everything))
     # Prices are in US dollars per million tokens.
-    outcome = CommandResult(error=error, listing={"models": [asdict(model) for model in found]})
-    return print_result(outcome, json=common.json, jsonl=False, debug=common.debug)
+    result = CommandResult(error=error, listing={"models": [asdict(model) for model in selected]})
+    return print_result(result, json=common.json, jsonl=False, debug=common.debug)
 
 
 def print_model_list(model_list: list[Model], color: str) -> None:
-    """A table on a terminal, one id a line in a pipe."""
+    """Print a table on a terminal, else one id per line."""
     from ...render.options import is_terminal
     from ...render.output import OutputStream
 
@@ -68,16 +67,16 @@ def print_model_list(model_list: list[Model], color: str) -> None:
 
         print_models(model_list, color)
     else:
-        OutputStream(1, terminal=False).write("".join(f"{one.id}\n" for one in model_list))
+        OutputStream(1, terminal=False).write("".join(f"{model.id}\n" for model in model_list))
 
 
 def fetch_profile_models(
     model: ModelOptions, common: CommonOptions
 ) -> tuple["Profile", list[Model]]:
-    """The profile, and everything that its server offers.
+    """The selected profile, and all models that its server offers.
 
     Raises:
-        EasyLLMError: no profile, no answer.
+        EasyLLMError: there is no such profile, or the request failed.
     """
     from .. import runtime
     from ..profile_selection import select_profile
@@ -85,7 +84,7 @@ def fetch_profile_models(
     profile, _ = select_profile(model, SamplingOptions(), RunOptions(), common.timeout)
     everything: list[Model] = []
 
-    async def ask() -> None:
+    async def fetch() -> None:
         from ...providers import provider_for
 
         provider = provider_for(profile)
@@ -99,7 +98,7 @@ def fetch_profile_models(
         finally:
             await provider.aclose()
 
-    error = runtime.run_cancellable(ask(), common.timeout, lambda: False)
+    error = runtime.run_cancellable(fetch(), common.timeout, lambda: False)
     if error is not None:
         raise error
     return profile, everything
@@ -109,29 +108,29 @@ def filter_by_prefix(all_models: list[Model], prefix: str, profile: "Profile") -
     """The models whose id begins with the prefix.
 
     Raises:
-        UsageError: none begins so.
+        UsageError: there is none.
     """
-    found = [one for one in all_models if one.id.startswith(prefix)]
-    if prefix and not found:
+    matches = [model for model in all_models if model.id.startswith(prefix)]
+    if prefix and not matches:
         raise UsageError(
             f'no model begins with "{prefix}"', where=profile.name,
             hint=f"easyllm models {profile.cli_selector} lists all {len(all_models)}",
         )  # fmt: skip
-    return found
+    return matches
 
 
 async def fetch_models(provider: "BaseLLMProvider", common: CommonOptions) -> list[Model]:
-    """Every model, with no more than its id where nothing more is shown; says what list it is."""
+    """All models, with ids only if no more is shown; prints the provider's note on the list."""
     from ...render.options import is_terminal
     from ...render.output import print_notice
 
     if common.json or is_terminal(1):
-        found = await provider.models()
+        model_list = await provider.models()
     else:
-        found = [Model(name) for name in await provider.list_models()]
-    # A server may give the key back as a name, which would be kept for completion; but "ollama"
-    # and "lm-studio" are no keys, only what is typed where none is needed.
-    found = [replace(model, id=redact(model.id, LONG_KEY_CHARS)) for model in found]
+        model_list = [Model(name) for name in await provider.list_models()]
+    # A server may return the key as a model's name, and completion would store it. Short keys are
+    # not redacted: "ollama" and "lm-studio" are dummy keys for servers that need none.
+    model_list = [replace(model, id=redact(model.id, LONG_KEY_CHARS)) for model in model_list]
     if provider.models_note and not common.quiet:
         print_notice(f"easyllm: {provider.models_note}")
-    return found
+    return model_list

@@ -1,4 +1,4 @@
-"""`easyllm profiles`: list, show and edit the profiles file."""
+"""`easyllm profiles`: lists, shows and changes the profiles of the profiles file."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from typing import Annotated, Any
@@ -22,7 +22,9 @@ DefaultProfileName = Annotated[
 ]
 ProfileBase = Annotated[
     str,
-    typer.Argument(metavar="PROVIDER[:MODEL]", help="Or a profile to extend.", show_default=False),
+    typer.Argument(
+        metavar="PROVIDER[:MODEL]", help="Provider, or a profile to extend.", show_default=False
+    ),
 ]
 SettingPairs = Annotated[
     list[str] | None,
@@ -37,7 +39,9 @@ SettingKey = Annotated[
 ]
 SettingValue = Annotated[
     str,
-    typer.Argument(metavar="VALUE", help="JSON, TOML or text; null: none.", show_default=False),
+    typer.Argument(
+        metavar="VALUE", help="JSON, TOML or text; null removes the key.", show_default=False
+    ),
 ]
 
 
@@ -60,25 +64,25 @@ def list_profiles(profiles_file: ProfilesFileOption, list_format: ListFormat) ->
 
 
 def row_from_profile(profiles: Any, name: str, is_default: bool) -> dict[str, Any]:
-    """One profile; one that is wrong says so, and the others are listed all the same."""
+    """The row of one profile; `problem` says what is wrong with it."""
     from ...config.toml_document import problem_with
     from ...errors import ConfigError
 
-    made = {"name": name, "default": is_default, "provider": None, "model": None, "endpoint": None}
+    row = {"name": name, "default": is_default, "provider": None, "model": None, "endpoint": None}
     problem = problem_with(profiles, name)
     try:
-        one = profiles.resolve_profile(name)
-        made |= {"provider": one.provider, "model": one.model, "endpoint": one.endpoint}
+        profile = profiles.resolve_profile(name)
+        row |= {"provider": profile.provider, "model": profile.model, "endpoint": profile.endpoint}
     except ConfigError:
         pass
-    return {**made, "problem": str(problem) if problem else None}
+    return {**row, "problem": str(problem) if problem else None}
 
 
 @expand_option_groups
 def show_profile(
     profiles_file: ProfilesFileOption, list_format: ListFormat, name: ProfileName
 ) -> int:
-    """Show every value of a profile that counts, and where it comes from; keys are masked."""
+    """Show every setting of a profile and where its value comes from; keys are masked."""
     import json
 
     from ...config.profiles_file import read_profiles
@@ -88,15 +92,17 @@ def show_profile(
     from ..results import CommandResult, print_result
 
     profiles = read_profiles(profiles_file.profiles)
-    found = resolve_settings(profiles, name)
+    settings = resolve_settings(profiles, name)
     if list_format.json:
-        values = [vars(one) for one in found]
+        values = [vars(setting) for setting in settings]
         listing = {"profile": name, "values": values}
         return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
-    shown = [(one.key, json.dumps(one.value, ensure_ascii=False), one.source) for one in found]
-    widest = max(len(key) for key, _, _ in shown)
-    broad = min(max(len(value) for _, value, _ in shown), 40)
-    lines = [f"{key:{widest}}  {value:{broad}}  {source}\n" for key, value, source in shown]
+    rows = [
+        (each.key, json.dumps(each.value, ensure_ascii=False), each.source) for each in settings
+    ]
+    key_width = max(len(key) for key, _, _ in rows)
+    value_width = min(max(len(value) for _, value, _ in rows), 40)
+    lines = [f"{key:{key_width}}  {value:{value_width}}  {source}\n" for key, value, source in rows]
     OutputStream(1, terminal=is_terminal(1)).write("".join(lines))
     return 0
 
@@ -108,7 +114,7 @@ def add_profile(
     start: ProfileBase,
     pairs: SettingPairs = None,
 ) -> int:
-    """Add a profile; the file is made if there is none.
+    """Add a profile; the file is created if there is none.
 
     easyllm profiles add r1 openrouter:deepseek/deepseek-r1 reasoning=high timeout.idle=120
     """
@@ -118,7 +124,7 @@ def add_profile(
 
     path = profiles_path(profiles_file.profiles)
     edit.insert_profile(path, name, start, pairs or [])
-    print_notice(f"easyllm: added {name} ({path}); ask it with -p {name}")
+    print_notice(f"easyllm: added {name} ({path}); use it with -p {name}")
     return 0
 
 
@@ -126,7 +132,7 @@ def add_profile(
 def set_setting(
     profiles_file: ProfilesFileOption, name: ProfileName, key: SettingKey, value: SettingValue
 ) -> int:
-    """Set one key of a profile; comments and order stay, and null takes the key away.
+    """Set one key of a profile, or remove it with null; comments and order are kept.
 
     easyllm profiles set r1 timeout.idle 120
     """
@@ -139,7 +145,7 @@ def set_setting(
 
 @expand_option_groups
 def remove_profile(profiles_file: ProfilesFileOption, name: ProfileName) -> int:
-    """Take a profile out of the file; one that others extend or fall back to stays."""
+    """Remove a profile from the file, unless another one extends it or falls back to it."""
     from ...config import edit
     from ...config.profiles_file import profiles_path
     from ...render.output import print_notice
@@ -152,7 +158,7 @@ def remove_profile(profiles_file: ProfilesFileOption, name: ProfileName) -> int:
 
 @expand_option_groups
 def set_default_profile(profiles_file: ProfilesFileOption, name: DefaultProfileName = None) -> int:
-    """Say which profile is asked when none is named; without NAME: print it."""
+    """Set the profile that is used without -p; without NAME, print it."""
     from ...config import edit
     from ...config.profiles_file import profiles_path, read_profiles
     from ...errors import ConfigError
@@ -162,35 +168,35 @@ def set_default_profile(profiles_file: ProfilesFileOption, name: DefaultProfileN
     if name is not None:
         edit.write_default_profile(path, name)
         return 0
-    known = read_profiles(profiles_file.profiles).default_profile
-    if not known:
+    default = read_profiles(profiles_file.profiles).default_profile
+    if not default:
         raise ConfigError(
             "there is no default profile", where=str(path), hint="easyllm profiles default NAME"
         )
-    OutputStream(1, terminal=False).write(f"{known}\n")
+    OutputStream(1, terminal=False).write(f"{default}\n")
     return 0
 
 
 @expand_option_groups
 def print_path(profiles_file: ProfilesFileOption, list_format: ListFormat) -> int:
-    """Print where the profiles file is, or would be."""
+    """Print the path of the profiles file, even if it does not exist."""
     from ...config.profiles_file import profiles_path
     from ...render.output import OutputStream
     from ..results import CommandResult, print_result
 
-    found = profiles_path(profiles_file.profiles)
+    path = profiles_path(profiles_file.profiles)
     if list_format.json:
-        listing = {"path": str(found), "exists": found.exists()}
+        listing = {"path": str(path), "exists": path.exists()}
         return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
-    OutputStream(1, terminal=False).write(f"{found}\n")
+    OutputStream(1, terminal=False).write(f"{path}\n")
     return 0
 
 
 @expand_option_groups
 def edit_profiles(profiles_file: ProfilesFileOption) -> int:
-    """Open the profiles file in $VISUAL or $EDITOR; it is checked before it counts.
+    """Edit the profiles file in $VISUAL or $EDITOR; the result is checked before it is saved.
 
-    A copy is edited. One that is wrong is kept beside the file, which stays as it was.
+    You edit a copy. A copy with errors is kept next to the file, and the file stays unchanged.
     """
     from ...config.edit import apply_edited_copy, create_edit_copy
     from ...config.profiles_file import profiles_path
@@ -198,23 +204,23 @@ def edit_profiles(profiles_file: ProfilesFileOption) -> int:
     from ..editor import open_editor
 
     path = profiles_path(profiles_file.profiles)
-    copy, began_with = create_edit_copy(path)
-    open_editor(copy, began_with)
-    if not apply_edited_copy(path, copy, began_with):
+    copy, original = create_edit_copy(path)
+    open_editor(copy, original)
+    if not apply_edited_copy(path, copy, original):
         print_notice(f"easyllm: nothing was changed ({path})")
     return 0
 
 
-# The name of each command, what runs it, and its line in `easyllm profiles -h`.
+# Subcommand: its function, and its line in `easyllm profiles -h`.
 SUBCOMMANDS = {
     "list": (list_profiles, "List the profiles of the file (the same as no command)."),
-    "show": (show_profile, "Show every value of a profile, and where it comes from."),
+    "show": (show_profile, "Show every setting of a profile, and where its value comes from."),
     "add": (add_profile, "Add a profile: NAME PROVIDER[:MODEL] KEY=VALUE…"),
-    "set": (set_setting, "Set one key of a profile; null takes it away."),
-    "remove": (remove_profile, "Take a profile out of the file."),
-    "default": (set_default_profile, "Say or show which profile is asked when none is named."),
-    "path": (print_path, "Print where the profiles file is."),
-    "edit": (edit_profiles, "Open the file in $EDITOR; it is checked before it counts."),
+    "set": (set_setting, "Set one key of a profile; null removes it."),
+    "remove": (remove_profile, "Remove a profile from the file."),
+    "default": (set_default_profile, "Set or print the profile that is used without -p."),
+    "path": (print_path, "Print the path of the profiles file."),
+    "edit": (edit_profiles, "Edit the file in $EDITOR; it is checked before it is saved."),
 }
 DEFAULT_COMMAND = "list"
 EXAMPLE = "easyllm profiles set r1 timeout.idle 120"

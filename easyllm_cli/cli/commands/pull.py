@@ -1,4 +1,4 @@
-"""`easyllm pull`: fetch the small demo model."""
+"""`easyllm pull`: fetches the small demo model."""
 
 from importlib.util import find_spec
 from typing import Annotated
@@ -14,7 +14,8 @@ Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="No notes on stderr.", rich_help_panel=OUTPUT_PANEL)
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", help="Tracebacks, without keys.", rich_help_panel=RUN_PANEL)
+    bool,
+    typer.Option("--debug", help="Show tracebacks (keys redacted).", rich_help_panel=RUN_PANEL),
 ]
 
 

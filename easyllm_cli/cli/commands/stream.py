@@ -1,4 +1,4 @@
-"""`easyllm stream`: ask, and print every token the moment it comes."""
+"""`easyllm stream`: sends a prompt and prints every token as it arrives."""
 
 from ..options.groups import expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
@@ -17,16 +17,16 @@ def stream(
     run: RunOptions,
     prompt: PromptWords = None,
 ) -> int:
-    """Ask, and print every token the moment it comes, into a pipe too.
+    """Ask a model and print every token as it arrives, into a pipe too.
 
-    An answer that is cut ends with exit code 7.
+    If the answer is cut, the exit code is 7.
 
     easyllm stream "Tell a story" | tee story.md
     """
     from ..answer import answer_request
     from ..request import AnswerRequest
 
-    question = AnswerRequest(
+    request = AnswerRequest(
         prompt or [], model, input, sampling, output, common, run, "stream", False
     )
-    return answer_request(question)
+    return answer_request(request)

@@ -1,4 +1,4 @@
-"""`easyllm vision`: ask about pictures."""
+"""`easyllm vision`: sends images and a prompt, and prints the answer."""
 
 from itertools import takewhile
 from typing import Annotated
@@ -16,9 +16,7 @@ from ..prompt import Stdin
 
 ImagesAndPrompt = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="IMAGE... PROMPT", help="Pictures, then what to ask.", show_default=False
-    ),
+    typer.Argument(metavar="IMAGE... PROMPT", help="Images, then the prompt.", show_default=False),
 ]
 
 
@@ -32,7 +30,7 @@ def vision(
     run: RunOptions,
     arguments: ImagesAndPrompt = None,
 ) -> int:
-    """Ask about pictures: paths, https URLs, or - for stdin; the last argument is the prompt.
+    """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
 
     easyllm vision before.png after.png "What changed?"
     """
@@ -44,40 +42,40 @@ def vision(
     refuse_files_behind_the_prompt(arguments or [], input)
     names, prompt = split_arguments(arguments or [], source, bool(input.file or input.messages))
     names = expand_patterns(names)
-    pictures = tuple(
+    images = tuple(
         source.read_image() if name == "-" else Image.of(name, paths=True) for name in names
     )
     words = [prompt] if prompt else []
-    question = AnswerRequest(words, model, input, sampling, output, common, run, "vision")
-    question.images = pictures
-    question.stdin = source
+    request = AnswerRequest(words, model, input, sampling, output, common, run, "vision")
+    request.images = images
+    request.stdin = source
     if not (common.quiet or common.json or output.jsonl or run.dry_run):
-        print_image_descriptions(pictures)
-    return answer_request(question)
+        print_image_descriptions(images)
+    return answer_request(request)
 
 
 def print_image_descriptions(images: tuple[Image, ...]) -> None:
-    """A line for each picture above the answer, where somebody watches."""
+    """Print a line for each image above the answer, if stderr is a terminal."""
     from ...render.options import is_terminal
     from ...render.output import print_notice
 
     if is_terminal(2):
-        for picture in images:
-            print_notice(describe_image(picture))
+        for image in images:
+            print_notice(describe_image(image))
 
 
 def split_arguments(
     arguments: list[str], source: Stdin, has_other_prompt: bool
 ) -> tuple[list[str], str]:
-    """Pictures and prompt. One argument is the picture, when the prompt comes on stdin.
+    """Split the arguments into images and prompt; a single one is the image if stdin has text.
 
-    `asked`: a file or a message list says what to do.
+    `has_other_prompt`: a file or a message list contains the prompt.
 
     Raises:
-        UsageError: no picture, or the last argument is a file and so no prompt.
+        UsageError: there is no image, or the last argument is a file and so not a prompt.
     """
     if not arguments:
-        raise UsageError("no picture", hint='easyllm vision img.jpg "describe"')
+        raise UsageError("no image", hint='easyllm vision img.jpg "describe"')
     last = arguments[-1]
     if len(arguments) == 1:
         if has_other_prompt or (last != "-" and source.read_bytes(forced=False)):
@@ -93,10 +91,10 @@ def split_arguments(
 
 
 def refuse_files_behind_the_prompt(arguments: list[str], input: InputOptions) -> None:
-    """`vision img.png "compare" -a *.png`: what the shell made of the pattern ends as arguments.
+    """Refuse the files that the shell makes of `vision img.png "compare" -a *.png`.
 
     Raises:
-        UsageError: -f or -a is given, and the last argument is a file behind the prompt.
+        UsageError: -f or -a is used, and the last argument is a file after the prompt.
     """
     from ..named_files import is_file, may_be_image, refuse_files_among
 
@@ -106,19 +104,19 @@ def refuse_files_behind_the_prompt(arguments: list[str], input: InputOptions) ->
 
 
 def describe_image(image: Image) -> str:
-    """`red.png: PNG, 32 × 32, 98 bytes`; an https URL alone, whose picture nobody has read."""
+    """`red.png: PNG, 32 × 32, 98 bytes`; only the URL for an https image, which is not read."""
     from ...image_header import read_dimensions
 
     if image.url:
         return image.url
     kind = image.media_type.partition("/")[2].upper()
     size = read_dimensions(image.data)
-    shown = [kind, f"{size[0]} × {size[1]}" if size else "", format_bytes(len(image.data))]
-    return f"{image.name}: {', '.join(part for part in shown if part)}"
+    parts = [kind, f"{size[0]} × {size[1]}" if size else "", format_bytes(len(image.data))]
+    return f"{image.name}: {', '.join(part for part in parts if part)}"
 
 
 def format_bytes(count: int) -> str:
-    """Bytes for people."""
+    """A number of bytes as text, e.g. `1.5 MB`."""
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

@@ -1,1 +1,1 @@
-"""The options of the commands: each is declared once, in a group."""
+"""Command-line options, declared once in groups that the commands share."""

@@ -1,4 +1,4 @@
-"""Every option, declared once; a command's signature is written from the groups it names."""
+"""Declares options, and expands option groups into a command's parameters."""
 
 import inspect
 from collections.abc import Callable
@@ -9,22 +9,22 @@ import typer
 
 from ..option_types import choice
 
-MODEL_PANEL = "Who answers"
-INPUT_PANEL = "What is asked"
-SAMPLING_PANEL = "How it answers"
-OUTPUT_PANEL = "What is shown"
-RUN_PANEL = "How it runs"
+MODEL_PANEL = "Model"
+INPUT_PANEL = "Input"
+SAMPLING_PANEL = "Sampling"
+OUTPUT_PANEL = "Output"
+RUN_PANEL = "Run"
 
 
 def declare(panel: str, *names: str, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
-    """`words`: all that the value may be."""
+    """Declare an option in a help section (`panel`). `choices`: the allowed values."""
     if choices:
         more = {**choice(choices), **more}
     return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
 
 
 def expand_option_groups(function: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameters of a group's type become that group's options."""
+    """Replace each parameter whose type is an option group by that group's options."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
@@ -49,6 +49,6 @@ def expand_option_groups(function: Callable[..., int]) -> Callable[..., int]:
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command

@@ -1,4 +1,4 @@
-"""What is asked, and who answers."""
+"""Options that select the model, and options for the input besides the prompt."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
@@ -11,15 +11,13 @@ from .groups import INPUT_PANEL, MODEL_PANEL, declare
 
 PromptWords = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="PROMPT...", help="What to ask; - stands for stdin.", show_default=False
-    ),
+    typer.Argument(metavar="PROMPT...", help="The prompt; - means stdin.", show_default=False),
 ]
 
 
 @dataclass(eq=False, repr=False)
 class ModelOptions:
-    """Which profile and model."""
+    """Options that select the profile and the model."""
 
     profile: Annotated[
         str | None,
@@ -31,7 +29,7 @@ class ModelOptions:
     model: Annotated[
         str | None,
         declare(
-            MODEL_PANEL, "-m", "--model", help="The model's own name.", metavar="MODEL",
+            MODEL_PANEL, "-m", "--model", help="Model name.", metavar="MODEL",
             autocompletion=complete_models,
         ),
     ] = None  # fmt: skip
@@ -46,13 +44,13 @@ class ModelOptions:
     ] = None
     config_id: Annotated[
         str | None,
-        declare(MODEL_PANEL, "--config-id", help="The row's id in that database.", metavar="ID"),
+        declare(MODEL_PANEL, "--config-id", help="Id of the row in that database.", metavar="ID"),
     ] = None
 
 
 @dataclass(eq=False, repr=False)
 class InputOptions:
-    """What is asked, beside the prompt."""
+    """Options for the input besides the prompt."""
 
     system: Annotated[
         str | None, declare(INPUT_PANEL, "-s", "--system", help="System prompt.", metavar="TEXT")
@@ -72,7 +70,7 @@ class InputOptions:
             INPUT_PANEL,
             "-f",
             "--file",
-            help="Text file or '*.pattern' to put first; repeatable.",
+            help="Text file or '*.pattern' to put first, with its name; repeatable.",
             metavar="FILE",
         ),
     ] = None
@@ -82,7 +80,7 @@ class InputOptions:
             INPUT_PANEL,
             "-a",
             "--image",
-            help="Picture or '*.pattern' to attach; repeatable.",
+            help="Image or '*.pattern' to attach; repeatable.",
             metavar="IMAGE",
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""What is shown, and in which form."""
+"""Options for what is shown, and in which format."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
@@ -12,12 +12,15 @@ from .groups import OUTPUT_PANEL, RUN_PANEL, declare
 
 @dataclass(eq=False, repr=False)
 class OutputOptions:
-    """What of the answer is shown, and in which form."""
+    """Which parts of an answer are shown, and in which format."""
 
     reasoning: Annotated[
         str | None,
         declare(
-            OUTPUT_PANEL, "--reasoning", help="Where reasoning goes.", choices=REASONING_CHOICES
+            OUTPUT_PANEL,
+            "--reasoning",
+            help="auto, show (stderr), hide, only (no answer), tags (<think>).",
+            choices=REASONING_CHOICES,
         ),
     ] = None
     hide_reasoning: Annotated[
@@ -31,16 +34,18 @@ class OutputOptions:
             choices=CODE_CHOICES, metavar="[=all]",
         ),
     ] = None  # fmt: skip
-    usage: Annotated[bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Tokens and times.")] = False
+    usage: Annotated[
+        bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Show tokens and times.")
+    ] = False
     raw: Annotated[bool, declare(OUTPUT_PANEL, "--raw", help="No Markdown on a terminal.")] = False
     partial: Annotated[
-        bool, declare(OUTPUT_PANEL, "--partial", help="Print an answer that is not complete, too.")
+        bool, declare(OUTPUT_PANEL, "--partial", help="Print an incomplete answer (still exit 7).")
     ] = False
 
 
 @dataclass(eq=False, repr=False)
 class CommonOptions:
-    """What every command takes."""
+    """Options of every command that contacts a server."""
 
     json: Annotated[bool, declare(OUTPUT_PANEL, "--json", help="One JSON object, errors too.")] = (
         False
@@ -52,18 +57,20 @@ class CommonOptions:
     quiet: Annotated[bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.")] = (
         False
     )
-    verbose: Annotated[bool, declare(OUTPUT_PANEL, "-v", "--verbose", help="Say what is done.")] = (
-        False
-    )
-    debug: Annotated[bool, declare(RUN_PANEL, "--debug", help="Tracebacks, without keys.")] = False
+    verbose: Annotated[
+        bool, declare(OUTPUT_PANEL, "-v", "--verbose", help="Show profile, model, retries.")
+    ] = False
+    debug: Annotated[
+        bool, declare(RUN_PANEL, "--debug", help="Show tracebacks (keys redacted).")
+    ] = False
     timeout: Annotated[
         float | None,
         declare(
             RUN_PANEL,
             "--timeout",
-            help="The whole command, in seconds.",
+            help="Time limit for the whole command.",
             min=0.001,
-            metavar="S",
+            metavar="SECONDS",
             callback=finite_seconds,
         ),
     ] = None
@@ -71,7 +78,7 @@ class CommonOptions:
 
 @dataclass(eq=False, repr=False)
 class ListFormat:
-    """How a list is printed."""
+    """The format of a printed list."""
 
     json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
     color: Annotated[

@@ -1,4 +1,4 @@
-"""How the request is sent, and when an answer counts."""
+"""Options for how a request is sent, and shared options of commands without a request."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
@@ -11,16 +11,20 @@ from .groups import RUN_PANEL, declare
 
 @dataclass(eq=False, repr=False)
 class RunOptions:
-    """How the request is sent and when an answer counts."""
+    """How the request is sent, and which answers are accepted."""
 
     stream: Annotated[
         bool | None,
-        declare(RUN_PANEL, "--stream/--no-stream", help="As it comes; or one plain request."),
+        declare(
+            RUN_PANEL,
+            "--stream/--no-stream",
+            help="Print while it arrives / ask without streaming.",
+        ),
     ] = None
     strict: Annotated[
-        bool, declare(RUN_PANEL, "--strict", help="An answer that is not complete is exit code 7.")
+        bool, declare(RUN_PANEL, "--strict", help="Exit 7 also when --max-tokens cut the answer.")
     ] = False
-    no_retry: Annotated[bool, declare(RUN_PANEL, "--no-retry", help="Try once.")] = False
+    no_retry: Annotated[bool, declare(RUN_PANEL, "--no-retry", help="Do not retry.")] = False
     dry_run: Annotated[
         bool, declare(RUN_PANEL, "--dry-run", help="Print the request and send nothing.")
     ] = False
@@ -38,17 +42,17 @@ class RunOptions:
 
 @dataclass(eq=False, repr=False)
 class ProfilesFileOption:
-    """Which profiles file, and how a failure is told."""
+    """The profiles file, and --debug."""
 
     profiles: Annotated[
         str | None,
         typer.Option("--profiles", help="Profiles file.", metavar="FILE", show_default=False),
     ] = None
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks, without keys.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False
 
 
 @dataclass(eq=False, repr=False)
 class DebugOption:
-    """How a failure is told, where no profiles file is looked at."""
+    """--debug alone, for commands that read no profiles file."""
 
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks, without keys.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False

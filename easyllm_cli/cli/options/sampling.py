@@ -1,4 +1,4 @@
-"""How the model answers."""
+"""Options for request parameters: sampling, limits, schema and reasoning."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .groups import SAMPLING_PANEL, declare
 
 @dataclass(eq=False, repr=False)
 class SamplingOptions:
-    """How the model answers; only what is named here or in the profile is sent."""
+    """Request parameters; only those set here or in the profile are sent."""
 
     temperature: Annotated[
         float | None,
@@ -18,7 +18,7 @@ class SamplingOptions:
             SAMPLING_PANEL,
             "-t",
             "--temperature",
-            help="How free the words are.",
+            help="Randomness, 0 (fixed) to 2.",
             min=0,
             max=2,
             metavar="T",
@@ -39,7 +39,7 @@ class SamplingOptions:
         declare(SAMPLING_PANEL, "--top-k", help="Sample from the K likeliest.", min=0, metavar="K"),
     ] = None
     seed: Annotated[
-        int | None, declare(SAMPLING_PANEL, "--seed", help="Seed of the sampling.", metavar="N")
+        int | None, declare(SAMPLING_PANEL, "--seed", help="Sampling seed.", metavar="N")
     ] = None
     stop: Annotated[
         list[str] | None,
@@ -50,7 +50,7 @@ class SamplingOptions:
     option: Annotated[
         list[str] | None,
         declare(
-            SAMPLING_PANEL, "-o", "--option", help="Sent as it is; JSON or text; repeatable.",
+            SAMPLING_PANEL, "-o", "--option", help="Extra request field; JSON or text; repeatable.",
             metavar="KEY=VALUE",
         ),
     ] = None  # fmt: skip
@@ -63,5 +63,5 @@ class SamplingOptions:
     think: Annotated[bool, declare(SAMPLING_PANEL, "--think", help="Ask for reasoning.")] = False
     effort: Annotated[
         str | None,
-        declare(SAMPLING_PANEL, "--effort", help="How hard to think.", choices=EFFORT_CHOICES),
+        declare(SAMPLING_PANEL, "--effort", help="Reasoning effort.", choices=EFFORT_CHOICES),
     ] = None

@@ -204,7 +204,7 @@ def test_wrong_words(easyllm: Easyllm) -> None:
     assert "auto, always, never" in ran.complaint
     ran = easyllm.run("cot", "--extract", "--elicit", "always", stdin="x")
     assert ran.code == 2
-    assert "do not go together" in ran.complaint
+    assert "--extract cannot be used with --elicit" in ran.complaint
     assert easyllm.run("chat", "--elicit", "auto", "hi").code == 2
 
 
