@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -32,6 +33,7 @@ COMMAND_HELP = {
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Options whose value may be omitted, and the value they then get. Any other value needs `=`.
 BARE_OPTION_REWRITES = {"-x": "--code=first", "--code": "--code=first"}
+NOT_A_NUMBER = re.compile(r"is not a valid (float|int|integer)(?: range)?$")  # Typer's words
 
 
 class EasyLLMCommand(TyperCommand):
@@ -256,6 +258,10 @@ def usage_error(error: Any) -> UsageError:
     """Click's error as a UsageError that names the problem, the nearest name and the help."""
     text = error.format_message().replace("\n", " ").rstrip(".")
     message, _, suggestion = text.partition(". Did you mean ")
+    if match := NOT_A_NUMBER.search(message):
+        number = "a number" if match[1] == "float" else "a whole number"
+        is_seconds = getattr(getattr(error, "param", None), "metavar", "") == "SECONDS"
+        message = f"{message[: match.start()]}is not {number}{' of seconds' * is_seconds}"
     context = getattr(error, "ctx", None)
     hint = f"did you mean {suggestion} " if suggestion else ""
     hint += f"see {context.command_path if context else 'easyllm'} -h"

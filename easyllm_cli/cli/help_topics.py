@@ -190,11 +190,11 @@ PROVIDER_KEYS_NOTE = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help 
 def help_with_environment(text: str, parameters: Collection[str]) -> tuple[str, str]:
     """Split a command's help into its description and its epilog: variables and the example.
 
-    The example is the last paragraph if it contains `easyllm `.
+    The example is the last paragraph if it is a command line.
     `parameters`: the names of the command's parameters.
     """
     description, _, example = text.rpartition("\n\n")
-    if "easyllm " not in example:
+    if not example.startswith("easyllm ") and "| easyllm " not in example:
         description, example = text, ""
     names = [
         name for name, (parameter, _) in ENVIRONMENT_VARIABLES.items() if parameter in parameters

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from easyllm_cli.cli.app import COMMAND_HELP
-from easyllm_cli.cli.help_topics import ENVIRONMENT_VARIABLES, TOPICS
+from easyllm_cli.cli.help_topics import ENVIRONMENT_VARIABLES, TOPICS, help_with_environment
 from easyllm_cli.config.profile import SETTING_FIELDS
 from easyllm_cli.errors import EXIT_CODES
 from easyllm_cli.events import MAX_TEXT_BYTES
@@ -79,6 +79,20 @@ def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> N
     assert ("OPENAI_API_KEY" in text) == ("--profile " in text)
     longest = f"Longest answer, in bytes (default: {MAX_TEXT_BYTES >> 20} MiB)."
     assert ("--max-output-bytes" in text) == (longest in " ".join(text.split()))
+
+
+@pytest.mark.parametrize(
+    ("last", "is_example"),
+    [
+        ("easyllm models -p ollama", True),
+        ('git diff | easyllm chat "Write a commit message"', True),
+        ("Built-in names (easyllm models -p NAME) need no file and are not listed.", False),
+    ],
+)
+def test_only_a_command_line_is_an_example(last: str, is_example: bool) -> None:
+    description, epilog = help_with_environment(f"Do it.\n\n{last}", [])
+    assert epilog == (f"Example: {last}" if is_example else "")
+    assert (last in description) != is_example
 
 
 def test_the_commands_list_says_how_to_complete(easyllm: Easyllm) -> None:
