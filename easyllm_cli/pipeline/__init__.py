@@ -1,1 +1,1 @@
-"""The stages around an attempt at an answer: retry, reasoning, completeness."""
+"""Provider-independent stages of an answer: retry, reasoning split, completeness check."""

@@ -1,4 +1,4 @@
-"""Collector: gathers the events of an answer into a Completion."""
+"""Builds a Completion from the events of an answer, within a size limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..events import (
 
 
 class Collector:
-    """Gathers events; `limit` is the most bytes of text and reasoning together."""
+    """Builds a Completion. `limit`: maximum bytes (UTF-8) of text and reasoning together."""
 
     def __init__(self, limit: int = MAX_TEXT_BYTES) -> None:
         self.limit = limit
@@ -41,10 +41,10 @@ class Collector:
         self.byte_count = 0
 
     def feed(self, event: Event) -> None:
-        """Take one event in.
+        """Add one event. Retrying discards the text and reasoning of the attempt before it.
 
         Raises:
-            IncompleteAnswer: text and reasoning together are longer than the limit.
+            IncompleteAnswer: text and reasoning together exceed the limit.
         """
         match event:
             case Text(text):
@@ -72,7 +72,7 @@ class Collector:
                 self.done = event
 
     def discard_text(self) -> None:
-        """Hold no text or reasoning until the next attempt; they only count towards the limit."""
+        """Free the text and reasoning, and only count bytes until the next attempt."""
         self.keeps_text = False
         self.text = StringIO()
         self.reasoning = StringIO()
@@ -87,10 +87,10 @@ class Collector:
             )
 
     def completion(self) -> Completion:
-        """What has been gathered so far."""
+        """The Completion so far. `complete` is False without text, even after a Done event."""
         usage = self.usage
         text = self.text.getvalue()
-        said = bool(text) and not text.isspace()  # without text no answer is complete (DESIGN §7)
+        has_text = bool(text) and not text.isspace()
         return Completion(
             text=text,
             reasoning=self.reasoning.getvalue() or None,
@@ -104,14 +104,14 @@ class Collector:
             },
             response=self.done.response if self.done else None,
             finish_reason=self.done.finish_reason if self.done else None,
-            complete=self.done is not None and self.done.complete and said,
+            complete=self.done is not None and self.done.complete and has_text,
             model=self.start.model,
             provider=self.start.provider,
         )
 
 
 async def collect(events: AsyncIterable[Event], limit: int = MAX_TEXT_BYTES) -> Completion:
-    """Gather a whole stream into a Completion. Errors of the stream pass through.
+    """Read a whole stream into a Completion. Errors of the stream pass through.
 
     Raises:
         IncompleteAnswer: the answer is longer than `limit` bytes.

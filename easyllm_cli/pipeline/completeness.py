@@ -1,4 +1,4 @@
-"""What has come of an answer, the attempts before included, and whether it counts."""
+"""Keeps the longest partial answer across retries, and rejects an empty or incomplete answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .collector import Collector
 
 
 class BestAttempt:
-    """What has come of an answer, the attempts before included."""
+    """Keeps the longest answer across the attempts of one call.
+
+    `max_bytes`: limit for the text and reasoning of one attempt.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.collector = Collector(max_bytes)
@@ -22,10 +25,10 @@ class BestAttempt:
         self._best: Completion | None = None
 
     async def collect_raw(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        """One attempt's events, counted before any of their text is held back for a tag.
+        """Pass on one attempt's events, and count them before the tag splitter holds text back.
 
         Raises:
-            IncompleteAnswer: there are more bytes than the limit.
+            IncompleteAnswer: text and reasoning exceed the limit.
         """
         raw = self._raw = Collector(self._max_bytes)
         stream: Any = events
@@ -35,40 +38,46 @@ class BestAttempt:
                 yield event
 
     def feed(self, event: Event) -> None:
-        """An event that is handed on."""
+        """Record an event that the caller receives."""
         if isinstance(event, Retrying):
             self._best = self.best()
         self.collector.feed(event)
         if self._raw.keeps_text and isinstance(event, Text | Reasoning) and event.text:
-            self._raw.discard_text()  # once some of it was handed on, `most` asks for that
+            self._raw.discard_text()  # `best` uses the collector once it has some text
 
     def completion(self) -> Completion:
         return self.collector.completion()
 
     def best(self) -> Completion:
-        """The attempt with the most text; held text where nothing was handed on."""
-        nothing = not self.collector.text.tell() and not self.collector.reasoning.tell()
-        return longer_of(self._best, (self._raw if nothing else self.collector).completion())
+        """The attempt with the most text.
+
+        If the caller received nothing of the current attempt, its held-back text counts.
+        """
+        nothing_emitted = not self.collector.text.tell() and not self.collector.reasoning.tell()
+        return longer_of(
+            self._best, (self._raw if nothing_emitted else self.collector).completion()
+        )
 
 
-def longer_of(one: Completion | None, other: Completion) -> Completion:
-    """The one with more text, else with more reasoning: no byte of an answer is lost."""
-    if one is None:
-        return other
+def longer_of(first: Completion | None, second: Completion) -> Completion:
+    """The completion with more text, or with more reasoning if both texts are equally long."""
+    if first is None:
+        return second
 
     def size(completion: Completion) -> tuple[int, int]:
         return len(completion["text"]), len(completion["reasoning"] or "")
 
-    return one if size(one) > size(other) else other
+    return first if size(first) > size(second) else second
 
 
 def require_complete(collector: Collector, done: Done, strict: bool) -> None:
-    """An answer without text is an error; so is one that is not complete where `strict` asks.
+    """Raise if the answer has no text, or if `strict` is set and it is not complete.
 
     Raises:
-        FilteredError: a filter left no text.
-        IncompleteAnswer: only reasoning, or strict and not complete.
-        MalformedAnswer: nothing at all came.
+        FilteredError: a content filter blocked the whole answer.
+        IncompleteAnswer: no text because of the token limit, a tool call or reasoning alone; or
+            `strict` and not complete.
+        MalformedAnswer: the answer is empty for no known reason.
     """
     reason = done.finish_reason
     if collector.text.getvalue().strip():
@@ -76,7 +85,9 @@ def require_complete(collector: Collector, done: Done, strict: bool) -> None:
             raise IncompleteAnswer(f"the answer is not complete: {reason}", retryable=False)
         return
     if reason == "content_filter":
-        raise FilteredError("the provider's filter left no text", hint="rephrase the prompt")
+        raise FilteredError(
+            "the provider's content filter blocked the answer", hint="rephrase the prompt"
+        )
     if reason == "tool_calls":
         raise IncompleteAnswer(
             "the model called a tool, and tools are not supported", retryable=False

@@ -1,7 +1,7 @@
-"""The marks that model families write around their reasoning, and around the answer behind it.
+"""Finds the marks that models write around reasoning and answer, such as `<think>`.
 
-A server that knows its model takes them out; others leave them in the text. Which family writes
-which, and where that is documented: docs/reasoning-marks.md.
+Some servers remove the marks, others leave them in the text. docs/reasoning-marks.md lists the
+models that write each mark, with sources.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 Marks = tuple[str, ...]
-BlockStart = tuple[int, str | None, Marks]  # as `block_at`
-# What may stand before the answer behind a block, and what may end the answer.
+BlockStart = tuple[int, str | None, Marks]  # see `parse_block_start`
+# Marks that may open the answer after a reasoning block, and marks that may end the answer.
 AnswerMarks = tuple[Marks, Marks]
 NO_ANSWER_MARKS: AnswerMarks = ((), ())
 
@@ -28,7 +28,7 @@ _KIMI: AnswerMarks = (
     ("<|open|>response<|sep|>",),
     ("<|close|>response<|sep|>", "<|close|>message<|sep|>"),
 )
-# (opener, closer, channel); an empty opener: the chat template writes it, the model never does.
+# (opener, closer, answer marks). Empty opener: the chat template writes it, the model never does.
 REASONING_MARKS: tuple[tuple[str, str, AnswerMarks], ...] = (
     *((f"<{name}>", f"</{name}>", NO_ANSWER_MARKS) for name in TAG_NAMES),
     ("[THINK]", "[/THINK]", NO_ANSWER_MARKS),
@@ -49,13 +49,13 @@ REASONING_MARKS: tuple[tuple[str, str, AnswerMarks], ...] = (
     ("<|message_model|><|content_thinking|>", "<|end_message|>", _INKLING),
     ("", "[BEGIN FINAL RESPONSE]", ((), ("[END FINAL RESPONSE]",))),
 )
-# Harmony names the channel in a message's header: `<|start|>assistant<|channel|>final
-# <|constrain|>json<|message|>`. All but `final` is reasoning.
+# Harmony (the format of gpt-oss) names the channel in a message's header:
+# `<|start|>assistant<|channel|>final <|constrain|>json<|message|>`. Only `final` is the answer.
 HARMONY_STARTS = ("<|start|>assistant", "<|channel|>")
 FINAL_CHANNEL = "final"
 HARMONY_CHANNELS = ("analysis", "commentary", FINAL_CHANNEL)
 HARMONY_ENDS = ("<|end|>", "<|return|>", "<|call|>")
-# Headers that end a message of which the end was left out.
+# Headers that also end the message before them, if its end mark is missing.
 HARMONY_HEADERS = tuple(
     f"{start}<|channel|>{name}<|message|>"
     for start in ("", HARMONY_STARTS[0])
@@ -64,12 +64,12 @@ HARMONY_HEADERS = tuple(
 
 CLOSER_BY_OPENER = {opener: closer for opener, closer, _ in REASONING_MARKS if opener}
 OPENERS = tuple(CLOSER_BY_OPENER)
-ANSWER_ENDS_BY_CLOSER = {closer: channel[1] for _, closer, channel in REASONING_MARKS}
+ANSWER_ENDS_BY_CLOSER = {closer: answer_marks[1] for _, closer, answer_marks in REASONING_MARKS}
 ANSWER_ENDS_BY_OPENER = {
     opener: ends for _, _, (openers, ends) in REASONING_MARKS for opener in openers
 }
-# Closers that tell by themselves that what stands before them was reasoning: one that may end an
-# answer as well tells it only together with what begins the answer.
+# Lone closers: they turn the text before them into reasoning even without an opener. A closer that
+# may also end an answer counts only together with the mark that opens the answer.
 ANSWER_ENDS_BY_LONE_CLOSER = {
     closer: ends for closer, ends in ANSWER_ENDS_BY_CLOSER.items() if closer not in ends
 } | {
@@ -94,10 +94,10 @@ ALL_MARKS = (
     *sum(ANSWER_ENDS_BY_CLOSER.values(), ()),
 )
 MAX_MARK_CHARS = max(map(len, ALL_MARKS))
-MARK_FIRST_CHARS = "<[◁"  # what every mark begins with
+MARK_FIRST_CHARS = "<[◁"  # every mark begins with one of these
 MARK_PREFIXES = {mark[:size] for mark in ALL_MARKS for size in (1, 2, 3)}
-# Most of `<` and `[` in a text is passed over fast. (The pattern is compiled when a text needs it:
-# most answers hold no mark.)
+# The first 3 characters of every mark: skips most `<` and `[` of a text fast. The pattern is
+# compiled at first use, because most answers contain no mark.
 MARK_START_PATTERN = "|".join(
     re.escape(start) for start in sorted(MARK_PREFIXES) if len(start) == 3
 )
@@ -109,7 +109,7 @@ def may_contain_mark(text: str) -> bool:
 
 
 def find_marks(text: str, marks: Marks) -> Iterator[tuple[int, str]]:
-    """Where each of the marks stands in the text."""
+    """Each mark in the text, as (position, mark). Matches do not overlap."""
     if not may_contain_mark(text):
         return
     end = 0
@@ -122,7 +122,7 @@ def find_marks(text: str, marks: Marks) -> Iterator[tuple[int, str]]:
 
 
 def partial_mark_length(text: str, marks: Marks) -> int:
-    """How many of the last characters could be the beginning of one of the marks."""
+    """How many characters at the end of the text could be the start of one of the marks."""
     tail = text[1 - MAX_MARK_CHARS :]
     if not may_contain_mark(tail):
         return 0
@@ -137,14 +137,14 @@ def partial_mark_length(text: str, marks: Marks) -> int:
 
 
 def is_mark_prefix(text: str, marks: Iterable[str]) -> bool:
-    """Whether more text would make it one of the marks."""
+    """Whether the text is the incomplete start of one of the marks."""
     return any(len(mark) > len(text) and mark.startswith(text) for mark in marks)
 
 
 def strip_answer_ends(text: str, ends: Marks, max_chars: int) -> str:
-    """The text behind the ends of an answer that it begins with, and white space among them.
+    """The text without the end marks, and the white space between them, that it begins with.
 
-    `most`: characters that are looked at.
+    `max_chars`: an end mark that starts at or after this position stays.
     """
     at = 0
     while ends and at < max_chars and text.startswith(ends, at):
@@ -155,22 +155,23 @@ def strip_answer_ends(text: str, ends: Marks, max_chars: int) -> str:
 
 
 def parse_block_start(text: str) -> BlockStart | None:
-    """The block that the text begins with: its opener's length, its closer, the answer's ends.
+    """The block at the start of the text as (opener length, closer, end marks of the answer).
 
-    An answer has no closer (None); a message of harmony has "", for the ends of that grammar.
+    The closer is None for an answer, and "" for reasoning in harmony, which HARMONY_ENDS close.
+    None = no block.
     """
     if text[:1] not in MARK_FIRST_CHARS:
         return None
     if text.startswith(OPENERS):
-        opener = next(one for one in OPENERS if text.startswith(one))
+        opener = next(mark for mark in OPENERS if text.startswith(mark))
         return (
             len(opener),
             CLOSER_BY_OPENER[opener],
             ANSWER_ENDS_BY_CLOSER[CLOSER_BY_OPENER[opener]],
         )
-    answer = next((one for one in ANSWER_ENDS_BY_OPENER if text.startswith(one)), None)
-    if answer:
-        return len(answer), None, ANSWER_ENDS_BY_OPENER[answer]
+    answer_mark = next((mark for mark in ANSWER_ENDS_BY_OPENER if text.startswith(mark)), None)
+    if answer_mark:
+        return len(answer_mark), None, ANSWER_ENDS_BY_OPENER[answer_mark]
     header = re.match(HARMONY_HEADER_PATTERN, text) if text.startswith(HARMONY_STARTS) else None
     if header is None:
         return None
@@ -178,16 +179,16 @@ def parse_block_start(text: str) -> BlockStart | None:
 
 
 def is_block_prefix(text: str) -> bool:
-    """Whether more text could make it begin with a block."""
+    """Whether the text could be the start of a block."""
     if text[:1] not in MARK_FIRST_CHARS:
         return False
     return any(
-        one.startswith(text) for one in (*OPENERS, *ANSWER_ENDS_BY_OPENER)
+        mark.startswith(text) for mark in (*OPENERS, *ANSWER_ENDS_BY_OPENER)
     ) or is_header_prefix(text)
 
 
 def is_header_prefix(text: str) -> bool:
-    """Whether more text could make it begin with the header of a harmony message."""
+    """Whether the text could be the start of a harmony message's header."""
     rest = text
     for start, details in zip(HARMONY_STARTS, (RECIPIENT_PATTERN, r"\s*"), strict=True):
         if start.startswith(rest):
@@ -197,8 +198,8 @@ def is_header_prefix(text: str) -> bool:
     if rest == text:
         return False
     name = next((name for name in HARMONY_CHANNELS if rest.startswith(name)), None)
-    if name is None:  # "t": of "to=" behind the role
-        return any(one.startswith(rest) for one in (*HARMONY_CHANNELS, MESSAGE_TOKEN, "to="))
+    if name is None:  # may still be cut, e.g. "t" of "to=" after the role
+        return any(token.startswith(rest) for token in (*HARMONY_CHANNELS, MESSAGE_TOKEN, "to="))
     rest = _strip_match(CHANNEL_DETAILS_PATTERN, rest[len(name) :])
     return MESSAGE_TOKEN.startswith(rest) or CONSTRAIN_TOKEN.startswith(rest)
 

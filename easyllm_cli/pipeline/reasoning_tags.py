@@ -1,11 +1,14 @@
-"""Tells reasoning from answer where a model marks it inline, live and at any split.
+"""Splits a stream's text into reasoning and answer at inline marks such as `<think>…</think>`.
 
-A block counts only at the answer's start, where white space and further blocks may precede it;
-its marks are those of `marks.MARKS` and of harmony. Nested tags of the same name are counted, so
-`<think>a<think>b</think>c</think>d` is reasoning `a<think>b</think>c` and answer `d`. White space
-at a block's edges is dropped; blocks are joined by a blank line. A closer that nothing opened
-turns all text so far into reasoning, unless it is quoted or stands in a code block. Where a
-family marks the answer as well, those marks are dropped, in front of it and at its end.
+The marks are `reasoning_marks.REASONING_MARKS` and harmony's; a mark may be cut anywhere between
+two chunks. Rules:
+- A block counts only at the start of the answer; white space and other blocks may precede it.
+- Nested tags of the same name are counted: `<think>a<think>b</think>c</think>d` is the reasoning
+  `a<think>b</think>c` and the answer `d`.
+- White space at the edges of a block is dropped; a blank line joins two blocks.
+- A closer without an opener turns all text before it into reasoning, unless it is quoted or in a
+  code block.
+- Marks around the answer itself are dropped.
 """
 
 from __future__ import annotations
@@ -36,22 +39,23 @@ from .reasoning_marks import (
 )
 
 MAX_TAGS_CHECKED = 100
-MAX_LEADING_SPACE_CHARS = 65_536  # characters of white space before the answer that are held
-MAX_ANSWER_END_CHARS = 1024  # characters of ends and white space that are held behind an answer
+MAX_LEADING_SPACE_CHARS = 65_536  # white space held before the answer
+MAX_ANSWER_END_CHARS = 1024  # end marks and white space held after the answer
 
 
 def is_quoted(text: str) -> bool:
-    """Whether what follows `text` stands in quotes, in back-ticks or in a fenced code block."""
+    """Whether a mark right after `text` is in quotes, back-ticks or a fenced code block."""
     return text.endswith(("`", '"', "'", "\\")) or (
         len(re.findall(r"^ {0,3}(?:```|~~~)", text, re.MULTILINE)) % 2 == 1
     )
 
 
 class TagSplitter:
-    """Text in pieces goes in, Text and Reasoning events come out.
+    """State machine: takes chunks of text and yields Text, Reasoning and Reclassified events.
 
-    `mode`: the profile's reasoning_tags ("auto", "implicit", "off"). `hold`: whether text is held
-    until it is known that no lone closer follows.
+    `mode`: the profile's `reasoning_tags`: "auto", "implicit" (the text starts inside a block) or
+    "off". `hold`: in "auto", hold text back until no lone closer can follow; without it, a lone
+    closer yields Reclassified for text already sent.
     """
 
     def __init__(self, mode: str = "auto", hold: bool = False) -> None:
@@ -63,15 +67,16 @@ class TagSplitter:
         }[mode]
         self._rest = ""
         self._answer_so_far = StringIO()
-        self._held_space = ""  # white space of the reasoning that is held
+        self._held_space = ""  # white space at the end of the reasoning
         self._block_count = 0
         self._has_reasoning = False
         self._separated = False
-        # Inside a block: the marks that count, and how many openers wait for each closer.
+        # Inside a block: the marks to look for, and the number of nested openers for each closer.
         self._block_marks: Marks = ()
         self._nested: dict[str, int] = {}
-        self._state_after_opener = self._state  # the state behind an opener and its white space
-        # In the answer: what may end it, whether the end in front counts, what stood before.
+        self._state_after_opener = self._state  # after an opener and its white space
+        # In a marked answer: its end marks, whether the current one is real (None = not checked),
+        # whether a part of the answer came before, and the blank line between the parts.
         self._answer_ends: Marks = ()
         self._is_real_end: bool | None = None
         self._has_answer = False
@@ -80,7 +85,7 @@ class TagSplitter:
         self._marks_checked = 0
 
     def feed(self, text: str) -> Iterator[Event]:
-        """The events that are certain now."""
+        """Add text, and yield the events that are certain now."""
         self._rest += text
         while self._rest:
             before = (len(self._rest), self._state)
@@ -89,26 +94,29 @@ class TagSplitter:
                 return
 
     def handle_separate_reasoning(self) -> Iterator[Event]:
-        """The protocol itself sent reasoning: held text is answer, a lone closer is text."""
+        """Call when the protocol sends reasoning in its own field.
+
+        Held text is then part of the answer, and a lone closer is ordinary text.
+        """
         self._separated = True
         if self._hold:
             yield from self._release_held_text()
         if self._state == self._read_watched_answer:
             self._state = self._read_plain_answer
-        elif self._state == self._read_implicit:  # the server separates: no block is open
+        elif self._state == self._read_implicit:  # the text does not start inside a block
             self._state = self._read_start
         self._hold = False
 
     def end(self) -> Iterator[Event]:
-        """What was held back is what it seems."""
+        """End of the stream: yield what is held back, as reasoning or text by the current state."""
         rest, self._rest = self._rest.lstrip() if self._block_count else self._rest, ""
-        within = self._state_after_opener == self._read_reasoning and self._state in (
+        in_reasoning = self._state_after_opener == self._read_reasoning and self._state in (
             self._skip_opening_space,
             self._read_reasoning,
         )
         if self._state == self._read_channel_answer and self._ends_answer(rest):
             rest = strip_answer_ends(rest, self._answer_ends, MAX_ANSWER_END_CHARS)
-        if within or self._state == self._read_implicit:
+        if in_reasoning or self._state == self._read_implicit:
             yield from self._emit_reasoning(rest)
         elif (
             rest.startswith(HARMONY_STARTS)
@@ -116,7 +124,7 @@ class TagSplitter:
             and self._state != self._read_plain_answer
         ):
             self._held_space = "\n\n" if self._has_reasoning else ""
-            yield from self._emit_reasoning(rest)  # a header that was cut is no answer
+            yield from self._emit_reasoning(rest)  # an incomplete header is not part of the answer
         elif rest and not (self._block_count and not rest.strip()):
             self._answer_so_far.write(rest)
             if not self._hold:
@@ -130,10 +138,10 @@ class TagSplitter:
         if held:
             yield Text(held)
 
-    # The states: each takes what it can off `self._rest`.
+    # The states: each consumes as much of `self._rest` as it can.
 
     def _read_start(self) -> Iterator[Event]:
-        """Before the answer: white space, then a block or the answer's first character."""
+        """State before the answer: expects white space, then a block or the answer's text."""
         text = self._rest.lstrip()
         block = parse_block_start(text)
         if block:
@@ -151,7 +159,7 @@ class TagSplitter:
         yield from ()
 
     def _read_implicit(self) -> Iterator[Event]:
-        """The model's template opened the block; some models write the opener all the same."""
+        """First state of mode "implicit": the template opened the block; an opener is optional."""
         text = self._rest.lstrip()
         block = parse_block_start(text)
         if block is None and (not text or is_block_prefix(text)):
@@ -163,15 +171,15 @@ class TagSplitter:
         yield from ()
 
     def _open_block(self, block: BlockStart, text: str) -> None:
-        """A block begins: reasoning, or the answer in its channel."""
+        """Enter a block: reasoning, or an answer with marks around it."""
         length, closer, self._answer_ends = block
-        self._hold = False  # nothing is held: a block stands at the answer's start
+        self._hold = False  # no text came before the block
         self._rest = text[length:].lstrip()
         self._nested = {}
         if closer is None:
             self._begin_channel_answer()
         else:
-            # Nothing of the blank line shows when the block is empty.
+            # Held, so that an empty block leaves no blank line.
             self._held_space = "\n\n" if self._has_reasoning else ""
             self._block_marks = (
                 (text[:length], closer) if closer else HARMONY_ENDS + HARMONY_HEADERS
@@ -181,19 +189,19 @@ class TagSplitter:
         self._state = self._state_after_opener if self._rest else self._skip_opening_space
 
     def _begin_channel_answer(self) -> None:
-        """The answer begins, in a channel that may say where it ends."""
+        """Enter an answer that has marks around it."""
         self._state_after_opener = self._state = self._read_channel_answer
         self._gap = "\n\n" if self._has_answer else ""
 
     def _skip_opening_space(self) -> Iterator[Event]:
-        """Right after an opener: white space is dropped."""
+        """State after an opener: drops white space."""
         self._rest = self._rest.lstrip()
         if self._rest:
             self._state = self._state_after_opener
         yield from ()
 
     def _read_reasoning(self) -> Iterator[Event]:
-        """Reasoning, shown as it comes, until its closer."""
+        """State inside a reasoning block: yields reasoning until the closer."""
         for at, mark in find_marks(self._rest, self._block_marks):
             closer = CLOSER_BY_OPENER.get(mark)
             if closer:
@@ -212,35 +220,35 @@ class TagSplitter:
         yield from self._emit_reasoning(piece)
 
     def _emit_reasoning(self, text: str) -> Iterator[Event]:
-        """Reasoning without the white space at its end, which is kept for what follows."""
-        shown = text.rstrip()
-        if shown:
-            yield Reasoning(self._held_space + shown)
+        """Yield reasoning, and hold the white space at its end until more reasoning follows."""
+        stripped = text.rstrip()
+        if stripped:
+            yield Reasoning(self._held_space + stripped)
             self._held_space = ""
             self._has_reasoning = True
-        self._held_space += text[len(shown) :]
+        self._held_space += text[len(stripped) :]
 
     def _read_channel_answer(self) -> Iterator[Event]:
-        """The answer in a channel: what may end it does where nothing or a block follows."""
-        tags = (
+        """State inside a marked answer. An end mark is real if nothing or a block follows it."""
+        end_marks = (
             self._answer_ends + HARMONY_HEADERS
             if self._answer_ends == HARMONY_ENDS
             else self._answer_ends
         )
-        while tags and (found := next(find_marks(self._rest, tags), None)):
+        while end_marks and (found := next(find_marks(self._rest, end_marks), None)):
             at, mark = found
             yield from self._emit_channel_answer(at)
-            behind = strip_answer_ends(self._rest, self._answer_ends, MAX_ANSWER_END_CHARS)
+            following = strip_answer_ends(self._rest, self._answer_ends, MAX_ANSWER_END_CHARS)
             if (
                 self._ends_answer(self._rest)
-                and len(self._rest) - len(behind) < MAX_ANSWER_END_CHARS
+                and len(self._rest) - len(following) < MAX_ANSWER_END_CHARS
             ):
-                if parse_block_start(behind):
-                    self._rest, self._is_real_end = behind, None
+                if parse_block_start(following):
+                    self._rest, self._is_real_end = following, None
                     self._state, self._has_answer = self._read_start, True
                     return
-                if any(end.startswith(behind) for end in self._answer_ends) or is_block_prefix(
-                    behind
+                if any(end.startswith(following) for end in self._answer_ends) or is_block_prefix(
+                    following
                 ):
                     return
             self._is_real_end = None
@@ -249,11 +257,11 @@ class TagSplitter:
                 self._state = self._read_plain_answer
                 return
         yield from self._emit_channel_answer(
-            len(self._rest) - (partial_mark_length(self._rest, tags) if tags else 0)
+            len(self._rest) - (partial_mark_length(self._rest, end_marks) if end_marks else 0)
         )
 
     def _ends_answer(self, rest: str) -> bool:
-        """Whether what may end the answer, and stands in front now, is no text of its own."""
+        """Whether `rest` starts with an end mark that is not quoted. The result is remembered."""
         if self._is_real_end is None and rest.startswith(self._answer_ends + HARMONY_HEADERS):
             self._marks_checked += 1
             self._is_real_end = self._marks_checked <= MAX_TAGS_CHECKED and not is_quoted(
@@ -262,7 +270,7 @@ class TagSplitter:
         return bool(self._is_real_end)
 
     def _emit_channel_answer(self, length: int) -> Iterator[Event]:
-        """The next characters of the answer in a channel."""
+        """Yield the next `length` characters of a marked answer."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
             self._answer_so_far.write(piece)
@@ -270,9 +278,9 @@ class TagSplitter:
             self._gap = ""
 
     def _read_watched_answer(self) -> Iterator[Event]:
-        """The answer, until a lone closer tells that its beginning was reasoning.
+        """State inside an unmarked answer that a lone closer may still turn into reasoning.
 
-        Quoted tags are text, and a closer that an opener in the text belongs to is text as well.
+        A quoted mark is text, and so is a closer whose opener is in the answer.
         """
         while found := next(find_marks(self._rest, OPENERS_AND_LONE_CLOSERS), None):
             at, tag = found
@@ -304,7 +312,7 @@ class TagSplitter:
         )
 
     def _emit_watched_answer(self, length: int) -> Iterator[Event]:
-        """The next characters of the answer, which may have to wait."""
+        """Yield the next `length` characters of the answer, or hold them with `hold`."""
         piece, self._rest = self._rest[:length], self._rest[length:]
         if piece:
             self._answer_so_far.write(piece)
@@ -312,6 +320,7 @@ class TagSplitter:
                 yield Text(piece)
 
     def _reclassify(self, before: str) -> Iterator[Event]:
+        """Turn the text before a lone closer into reasoning."""
         if self._hold:
             if before.strip():
                 yield Reasoning(before.strip())
@@ -319,7 +328,7 @@ class TagSplitter:
             yield Reclassified()
 
     def _read_plain_answer(self) -> Iterator[Event]:
-        """The answer, taken as it is."""
+        """State inside the rest of the answer: yields all text unchanged."""
         piece, self._rest = self._rest, ""
         yield Text(piece)
 
@@ -327,9 +336,9 @@ class TagSplitter:
 async def split_tags(
     events: AsyncIterator[Event], mode: str = "auto", hold: bool = False
 ) -> AsyncIterator[Event]:
-    """The same events with inline reasoning as Reasoning; see TagSplitter for `mode`, `hold`.
+    """Turn inline reasoning in a stream into Reasoning events. `mode`, `hold`: see TagSplitter.
 
-    What was held back comes out before the stream's end, its error included.
+    Held text is yielded before Done, and before an error of the stream is raised again.
     """
     splitter = TagSplitter(mode, hold)
     stream: Any = events
@@ -337,17 +346,17 @@ async def split_tags(
         try:
             async for event in stream:
                 if isinstance(event, Text):
-                    for one in splitter.feed(event.text):
-                        yield one
+                    for part in splitter.feed(event.text):
+                        yield part
                     continue
                 if isinstance(event, Reasoning):
-                    for one in splitter.handle_separate_reasoning():
-                        yield one
+                    for part in splitter.handle_separate_reasoning():
+                        yield part
                 elif isinstance(event, Done):
-                    for one in splitter.end():
-                        yield one
+                    for part in splitter.end():
+                        yield part
                 yield event
         except EasyLLMError:
-            for one in splitter.end():
-                yield one
+            for part in splitter.end():
+                yield part
             raise

@@ -1,4 +1,7 @@
-"""The only retry in the house: what is tried again, how long we wait, and when we give up."""
+"""Retries failed attempts: which errors are retried, how long to wait, and when to give up.
+
+Nothing else in the package retries; the retries of the vendors' SDKs are switched off.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def backoff_waits(profile: Profile) -> Iterator[float]:
-    """Seconds before each retry: full jitter on initial x multiplier^n, at most max_retry_delay.
+    """Seconds before each retry: random between 0 and min(initial x multiplier^n, max_retry_delay).
 
-    The schedule is the `backoff` package's, imported at the first retry (it loads 7 ms).
+    Uses the `backoff` package (full jitter), imported at the first retry because it takes 7 ms.
     """
     import backoff
 
@@ -27,13 +30,13 @@ def backoff_waits(profile: Profile) -> Iterator[float]:
         factor=profile.initial_retry_delay,
         max_value=profile.max_retry_delay,
     )
-    next(schedule)  # backoff's generators answer the first value only after a send
+    next(schedule)  # backoff's generators yield None first
     while True:
         yield backoff.full_jitter(next(schedule))
 
 
 class _RetryState:
-    """Counts tries and waits of one answer against the profile's limits."""
+    """Counts attempts and waits of one call against the profile's limits."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -43,18 +46,23 @@ class _RetryState:
         self._waits: Iterator[float] | None = None
 
     def next_wait(self, error: EasyLLMError, started: bool, shown: bool) -> float | None:
-        """Seconds to wait before the next try, or None when there is none."""
+        """Seconds to wait before the next attempt; None = do not retry.
+
+        `started`: the attempt had text or reasoning. `shown`: the user has seen some of it.
+        """
         if not self._may_retry(error, started, shown):
             return None
-        asked = error.retry_after
-        if asked is None:
+        server_wait = error.retry_after
+        if server_wait is None:
             self._waits = self._waits or backoff_waits(self.profile)
             wait = next(self._waits)
-        elif asked > self.profile.max_retry_delay:
-            self._set_give_up_hint(error, asked, "max_retry_delay", self.profile.max_retry_delay)
+        elif server_wait > self.profile.max_retry_delay:
+            self._set_give_up_hint(
+                error, server_wait, "max_retry_delay", self.profile.max_retry_delay
+            )
             return None
         else:
-            wait = asked
+            wait = server_wait
         if self.total_wait + wait > self.profile.retry_budget:
             self._set_give_up_hint(error, wait, "retry_budget", self.profile.retry_budget)
             return None
@@ -63,7 +71,11 @@ class _RetryState:
         return wait
 
     def _may_retry(self, error: EasyLLMError, started: bool, shown: bool) -> bool:
-        """DESIGN §5's table: nothing after shown output, a cut after text once, else by class."""
+        """Whether the error's kind and the number of attempts allow a retry.
+
+        Never after output was shown. After text that was not shown, only an incomplete answer is
+        retried, once. Before any text, `error.retryable` and `max_retries` decide.
+        """
         if shown or not error.retryable or self.attempt_count > self.profile.max_retries:
             return False
         if not started:
@@ -72,11 +84,11 @@ class _RetryState:
         return isinstance(error, IncompleteAnswer) and self.failures_after_text == 1
 
     def _set_give_up_hint(self, error: EasyLLMError, wait: float, key: str, limit: float) -> None:
-        """Give up, and tell the wait that was asked for (FAULTS promise 19)."""
+        """Name the wait and the setting that forbids it in the error's hint (FAULT-19)."""
         error.hint = (
             f"the server asks to wait {wait:.10g} s, more than {key} = {limit:g} s"
             if error.retry_after is not None
-            else f"the next try would wait past {key} = {limit:g} s"
+            else f"the wait before the next try would exceed {key} = {limit:g} s"
         )
 
 
@@ -85,32 +97,33 @@ async def stream_with_retries(
     profile: Profile,
     shown_kinds: Collection[str] = ("text", "reasoning"),
 ) -> AsyncGenerator[Event, None]:
-    """The events of the first attempt that succeeds; a Retrying event stands before each retry.
+    """Run attempts until one succeeds, and yield their events, with Retrying before each retry.
 
-    `shown`: the kinds of events whose first one, handed on, counts as seen by the user: after it
-    nothing is tried again. Empty = the caller shows nothing before the end.
-    Raises the last attempt's error.
+    `shown_kinds`: kinds of events that the caller shows at once; after the first of them there is
+    no retry. Empty = the caller shows nothing before the end.
+    Raises:
+        EasyLLMError: the error of the last attempt.
     """
-    tries = _RetryState(profile)
+    state = _RetryState(profile)
     while True:
         started = False
-        seen = False
+        shown = False
         stream: Any = attempt()
         try:
             async with aclosing(stream):
                 async for event in stream:
                     if isinstance(event, Text | Reasoning):
                         started = True
-                        seen = seen or event.kind in shown_kinds
+                        shown = shown or event.kind in shown_kinds
                     yield event
                 return
         except EasyLLMError as error:
-            wait = tries.next_wait(error, started, seen)
+            wait = state.next_wait(error, started, shown)
             if wait is None:
                 raise
             failed = error
-        # %r: a server's words may hold what steers a terminal.
-        where, number = profile.name or profile.provider, tries.attempt_count
-        log.warning("%s: %r; next try in %.1f s (try %d)", where, failed.what, wait, number)
-        yield Retrying(tries.attempt_count, round(wait, 3), failed.what)
+        # %r: a server's message may contain terminal escape sequences.
+        name, attempt_number = profile.name or profile.provider, state.attempt_count
+        log.warning("%s: %r; next try in %.1f s (try %d)", name, failed.what, wait, attempt_number)
+        yield Retrying(state.attempt_count, round(wait, 3), failed.what)
         await asyncio.sleep(wait)

@@ -1,6 +1,6 @@
-"""Source: what a stage of the pipeline may ask of the provider behind it.
+"""Protocol class for the part of a provider that the pipeline's stages use.
 
-A file of its own, so that the stages need nothing of `providers`, which stands above them.
+It keeps `pipeline` independent of `providers`, which imports `pipeline`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from ..config.profile import Profile
 
 
 class Source(Protocol):
-    """The provider of an attempt, as far as a stage sees it."""
+    """A provider as the pipeline's stages see it."""
 
     profile: Profile
     model: str
 
     async def reasons(self) -> bool | None:
-        """Whether the server says that the model reasons by itself; None = it does not say."""
+        """Whether the model reasons by itself, according to the server; None = unknown."""

@@ -1,4 +1,4 @@
-"""Asks a model that has no reasoning of its own to think inside tags (DESIGN §7, --elicit)."""
+"""Adds an instruction to think inside `<think>` tags, for models without reasoning (--elicit)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THINK_INSTRUCTION = (
 
 
 async def with_think_prompt(source: Source, messages: list[Message]) -> tuple[list[Message], str]:
-    """The messages to send, and a note for the user ("" = nothing was asked for)."""
+    """The messages, with the instruction if it is needed, and a note for the user ("" = none)."""
     if not await needs_think_prompt(source):
         return messages, ""
     always = source.profile.elicit == "always"
@@ -29,24 +29,25 @@ async def with_think_prompt(source: Source, messages: list[Message]) -> tuple[li
 
 
 async def needs_think_prompt(source: Source) -> bool:
-    """`auto`: the server says that the model has no reasoning, and --effort is not off.
+    """Whether to add the instruction.
 
-    A schema leaves no room for tags. Where the server says nothing, nothing is asked for.
+    `always` adds it in any case. `auto` adds it only if the server reports that the model has no
+    reasoning, and neither a schema (its JSON cannot contain tags) nor --effort off is set.
     """
     profile = source.profile
     if profile.elicit != "auto" or profile.schema is not None or profile.reasoning == "off":
         return profile.elicit == "always"
     try:
         return await source.reasons() is False
-    except EasyLLMError:  # the answer's own request tells what is wrong
+    except EasyLLMError:  # the request for the answer reports what is wrong
         return False
 
 
 def apply_think_prompt(source: Source, messages: list[Message]) -> list[Message]:
-    """The messages with the instruction; from now on the source asks for nothing else.
+    """Add the instruction to the messages, and take the reasoning parameters off the profile.
 
-    A model without reasoning refuses its parameters (WIRE §3a, §6a); what the user said of how
-    hard to think goes to one that was named by `always`.
+    Models without reasoning refuse those parameters (Ollama: 400 "does not support thinking").
+    With `always`, the user's effort is still sent. Inline tags are split even if they were "off".
     """
     profile = source.profile
     tags = "auto" if profile.reasoning_tags == "off" else profile.reasoning_tags
