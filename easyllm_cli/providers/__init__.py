@@ -1,4 +1,4 @@
-"""The world: provider names and the adapter behind each, imported when it is asked for."""
+"""Provider registry: maps provider names to adapter classes, which are imported on demand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .base import BaseLLMProvider
 
 
-# adapter: (module, class). A new adapter is one file and one line here.
+# adapter: (module, class). A new adapter needs its file and a line here.
 ADAPTERS = {
     "openai": ("openai.chat", "OpenAIProvider"),
     "ollama": ("ollama", "OllamaProvider"),
@@ -23,24 +23,24 @@ ADAPTERS = {
     "litellm": ("litellm.provider", "LiteLLMProvider"),
     "local": ("local.provider", "LocalProvider"),
 }
-# The same for api = "responses": adapters that speak OpenAI's other protocol, too.
+# The same for api = "responses" (OpenAI Responses).
 RESPONSES_ADAPTERS = {"openai": ("openai.responses", "ResponsesProvider")}
 
 
 def provider_names() -> list[str]:
-    """Every name a profile's `provider` takes: the built-in ones, then installed plugins'."""
-    from ..plugins import plugin_names  # 10 ms, and only a list needs it
+    """Every valid `provider` name: built-in ones, then those of installed plugins."""
+    from ..plugins import plugin_names  # takes 10 ms, and only a list needs it
 
     return list(dict.fromkeys([*VENDORS, *plugin_names()]))
 
 
 def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
-    """The class behind a provider name, for one of OpenAI's protocols: chat or responses.
+    """The adapter class for a provider name. `api`: "chat" or "responses".
 
-    Other packages are asked only for a name that is not built in.
+    Plugins are searched only for a name that is not built in.
     Raises:
-        ConfigError: there is no such provider, the plugin that offers it is broken, it has no
-            Responses, or an optional package that it needs is missing.
+        ConfigError: the provider is unknown, its plugin is broken, it does not support the api, or
+            an optional package is missing.
     """
     if not name:
         raise ConfigError("no provider is named", hint=f"known: {', '.join(VENDORS)}")
@@ -48,48 +48,49 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
     if vendor is None:
         plugin: type[BaseLLMProvider] = import_module(".plugin_errors", __name__).plugin_class(name)
         return plugin
-    homes = RESPONSES_ADAPTERS if api == "responses" else ADAPTERS
-    if vendor.adapter not in homes:
+    adapters = RESPONSES_ADAPTERS if api == "responses" else ADAPTERS
+    if vendor.adapter not in adapters:
         raise ConfigError(
-            f'api = "{api}" is not for provider "{name}"',
+            f'provider "{name}" does not support api = "{api}"',
             hint='leave api out, or set provider = "openai" and the endpoint',
         )
-    module, class_name = homes[vendor.adapter]
+    module, class_name = adapters[vendor.adapter]
     try:
-        found: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
+        adapter: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
     except ImportError as error:
-        missing = missing_package_error(error)
-        if missing is None:
+        package_error = missing_package_error(error)
+        if package_error is None:
             raise
-        missing.where = f"provider {name}"
-        raise missing from None
-    return found
+        package_error.where = f"provider {name}"
+        raise package_error from None
+    return adapter
 
 
 def provider_for(profile: Profile) -> BaseLLMProvider:
-    """A new provider object for a profile.
+    """Create the provider object for a profile.
 
     Raises:
-        ConfigError: the profile names no known provider, or a way that it does not have.
+        ConfigError: the provider is unknown, or the profile does not fit it.
     """
     api = profile.api or "chat"
-    if profile.api is None and profile.think:  # else the endpoint need not be looked at
+    if profile.api is None and profile.think:  # otherwise the api does not depend on the endpoint
         api = select_api(profile)
     return provider_class(profile.provider or "", api)(profile)
 
 
 def select_api(profile: Profile) -> str:
-    """`responses` where only it returns the reasoning that is asked for, else `chat`.
+    """Choose `responses` if the profile asks to see reasoning that only Responses returns.
 
-    That is OpenAI's own host with a model of its reasoning families, under `--think` or `cot`
-    (WIRE §1c, §1b c). An effort alone asks for no reasoning to be shown, and changes nothing.
+    That is the case for OpenAI's own host and reasoning models, with `--think` or `cot`: there,
+    Chat Completions returns no reasoning, and Responses returns summaries of it (see
+    docs/protocols.md). An effort alone does not ask to see reasoning. Else `chat`.
     Raises:
-        ConfigError: the endpoint is no URL.
+        ConfigError: the endpoint is not a URL.
     """
     from .openai.model_families import can_reason
 
-    asked = profile.think and profile.reasoning != "off"
-    if not asked or profile.provider != "openai" or not can_reason(profile.model or ""):
+    wants_reasoning = profile.think and profile.reasoning != "off"
+    if not wants_reasoning or profile.provider != "openai" or not can_reason(profile.model or ""):
         return "chat"
     official = resolve_endpoint(profile).host in VENDORS["openai"].hosts
     return "responses" if official else "chat"

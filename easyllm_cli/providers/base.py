@@ -1,4 +1,4 @@
-"""BaseLLMProvider: an adapter writes `events`; everything else is derived here."""
+"""Base class of all providers: derives streaming, chat and retries from an adapter's `events`."""
 
 from __future__ import annotations
 
@@ -23,33 +23,35 @@ from ..vendors import get_vendor
 from .ignored_settings import ignored_settings_note, library_warnings, refuse_unsupported_fields
 
 Messages = Sequence[Message | Mapping[str, Any]]
-METADATA_TIMEOUT_SECONDS = 10.0  # for small questions beside the answer: model lists, capabilities
+METADATA_TIMEOUT_SECONDS = 10.0  # for requests such as the model list and capabilities
 Verdict = Callable[[Completion, bool], str]
 SHOWN_KINDS = ("text", "reasoning")
 log = logging.getLogger(__name__)
-# A library says nothing until its user asks: without this, warnings would go to stderr.
+# Without a handler, Python prints warnings to stderr; a library should log only if asked to.
 logging.getLogger("easyllm_cli").addHandler(logging.NullHandler())
 
 
 class BaseLLMProvider(ABC):
-    """One provider, reached as its profile says. Construct from a Profile or the spec's dict.
+    """A connection to one model, configured by a Profile or a dict of settings.
 
-    Adapters write `events`, `models` and `aclose`; nobody but `stream` calls `events`. `sdk`: the
-    provider's SDK in transport.SDKS, "" = none. Raises ConfigError for a profile that is wrong.
+    Adapters implement `events`, `models` and `aclose`; only `stream` calls `events`. `sdk`: the
+    provider's SDK in transport.SDK_TRANSPORTS, "" = none.
+    Raises:
+        ConfigError: the profile is not valid.
     """
 
     provider: ClassVar[str] = ""
     sdk: ClassVar[str] = ""
-    models_note: ClassVar[str] = ""  # what `models` is, where it is not a server's own list
-    ignored: ClassVar[tuple[str, ...]] = ()  # settings that do nothing here: the user is told
+    models_note: ClassVar[str] = ""  # describes `models` if it is not the server's own list
+    ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
     _settings_noted = False
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
     ) -> None:
-        """`trust_configs`: the dict is your own, and may name files, commands and variables."""
-        made = Profile.from_config(profile, trust_configs)
-        self.profile = made if made.provider else made.replace_set(provider=self.provider)
+        """`trust_configs`: allow a dict to name files, commands and environment variables."""
+        parsed = Profile.from_config(profile, trust_configs)
+        self.profile = parsed if parsed.provider else parsed.replace_set(provider=self.provider)
         if self.profile.transport == "sdk" and not self.sdk:
             raise ConfigError(
                 f'{self.profile.provider} has no transport = "sdk"',
@@ -61,67 +63,73 @@ class BaseLLMProvider(ABC):
         self.top_p = _or_default(self.profile, "top_p")
         self.top_k = self.profile.top_k
         self.metadata_timeout = METADATA_TIMEOUT_SECONDS
-        for said in () if isinstance(profile, Profile) else library_warnings(made):
-            log.warning("%s", said)
+        for warning in () if isinstance(profile, Profile) else library_warnings(parsed):
+            log.warning("%s", warning)
 
     @abstractmethod
     def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """One attempt at an answer: Start, then Reasoning, Text and Usage, then Done.
+        """Run one attempt: yield Start, then Reasoning, Text and Usage, then Done.
 
-        `stream` False sends one plain request. Raises EasyLLMError; never retries.
+        `stream` False sends a buffered request. Adapters do not retry here.
+        Raises:
+            EasyLLMError: the attempt failed.
         """
 
     @abstractmethod
     async def models(self) -> list[Model]:
-        """What the server offers."""
+        """The models that the server offers."""
 
     async def aclose(self) -> None:
-        """Close every connection; the provider may be used again afterwards."""
+        """Close all connections. The provider may be used again afterwards."""
 
     def per_answer_copy(self) -> Self:
-        """What answers: a provider that finds out things which are true for one answer only (a
-        model, a key) does so on a copy, which shares its connections."""
+        """The provider object for one answer.
+
+        Adapters that choose a model or key per answer return a copy that shares the connections.
+        """
         return self
 
     def message_fields(self) -> Collection[str]:
-        """What of a message goes out beside role, text and pictures (message_fields.FIELDS, and
-        `detail` of a picture); a message that says anything else is refused."""
+        """Message fields that the adapter sends besides role, text and images.
+
+        Names of message_fields.MESSAGE_FIELDS, and `detail` of an image. Others are refused.
+        """
         return ()
 
     def refuse_unsupported(self, messages: list[Message]) -> None:
-        """Raise UsageError for fields of messages that would not be sent."""
+        """Raise UsageError for message fields that the adapter cannot send."""
         refuse_unsupported_fields(messages, self.message_fields(), self.profile.provider or "")
 
     @property
     def where(self) -> str:
-        """The profile, for error lines."""
+        """The profile's name (or the provider's), for error messages."""
         return f"profile {self.profile.name}" if self.profile.name else self.provider
 
     def has_inline_reasoning(self) -> bool:
-        """Whether text is held until no lone `</think>` can follow (DESIGN §7, inline tags)."""
+        """Whether to hold text back until no lone `</think>` can follow; see TagSplitter."""
         return False
 
     async def reasons(self) -> bool | None:
-        """Whether the server says that the model reasons by itself; None = it does not say."""
+        """Whether the model reasons by itself, according to the server; None = unknown."""
         return None
 
     def matches_model(self, model_id: str) -> bool:
-        """Whether a name of the server's list means the profile's model."""
+        """Whether an id of the model list is the profile's model."""
         return model_id == self.model or get_vendor(self.profile.provider).ignores_model_name
 
     async def find_model(self) -> Model | None:
         """The profile's model as the server describes it; None = it is not in the list."""
-        return next((one for one in await self.models() if self.matches_model(one.id)), None)
+        return next((model for model in await self.models() if self.matches_model(model.id)), None)
 
     async def check_key(self) -> None:
-        """Ask whether the key is accepted, where the model list is given to everybody.
+        """Check the key with a request, if the server's model list is public.
 
         Raises:
-            AuthError: it is not.
+            AuthError: the server refuses the key.
         """
 
     async def add_hint(self, error: EasyLLMError) -> None:
-        """Complete an error's hint with what only this server knows."""
+        """Set a more specific hint on an error; may send a request, e.g. for the model list."""
 
     async def stream(
         self,
@@ -131,69 +139,70 @@ class BaseLLMProvider(ABC):
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """The answer as events, retried by the profile's rules, inline reasoning split off.
+        """Answer the messages as a stream of events, with retries and inline reasoning split off.
 
-        `stream` False: one plain request. `shown`: kinds of events that the caller shows at once;
-        after one nothing is retried. `max_bytes`: of text and reasoning. `verdict`: told the
-        Completion; raises when it does not count, gives a note ("" = none). Raises EasyLLMError;
-        its `.partial` holds what came, as on a CancelledError that passes.
+        `stream` False: buffered request. `shown`: kinds of events that the caller shows at once;
+        no retry after one of them. `max_bytes`: limit for text and reasoning. `verdict`: gets the
+        Completion and Done.limited; raises to reject the answer, or returns a note ("" = none).
+        Raises EasyLLMError; `.partial` is the partial answer, as on a CancelledError.
         """
-        one = self.per_answer_copy()
-        asked, note = await one._build_messages(messages)
-        for said in [*filter(None, (self._ignored_settings_note(), note)), *_image_notes(asked)]:
-            yield Note(said)
-        taken = BestAttempt(max_bytes)
+        provider, best = self.per_answer_copy(), BestAttempt(max_bytes)
+        sent, think_note = await provider._build_messages(messages)
+        for note in filter(None, (self._ignored_settings_note(), think_note, *_image_notes(sent))):
+            yield Note(note)
 
         def attempt() -> AsyncIterator[Event]:
-            heard, hold = taken.collect_raw(one.events(asked, stream)), one.has_inline_reasoning()
-            return split_tags(heard, one.profile.reasoning_tags, hold or bool(note))
+            events = best.collect_raw(provider.events(sent, stream))
+            hold = provider.has_inline_reasoning() or bool(think_note)
+            return split_tags(events, provider.profile.reasoning_tags, hold)
 
         try:
             async with aclosing(stream_with_retries(attempt, self.profile, shown)) as events:
                 async for event in events:
-                    taken.feed(event)
+                    best.feed(event)
                     if isinstance(event, Done):
-                        require_complete(taken.collector, event, self.profile.strict)
-                        if verdict and (said := verdict(taken.completion(), event.limited)):
-                            yield Note(said)
+                        require_complete(best.collector, event, self.profile.strict)
+                        if verdict and (note := verdict(best.completion(), event.limited)):
+                            yield Note(note)
                     yield event
         except (EasyLLMError, asyncio.CancelledError) as error:
-            error.partial = taken.best()  # type: ignore[union-attr]
+            error.partial = best.best()  # type: ignore[union-attr]
             if isinstance(error, EasyLLMError):
-                error.where = error.where or one.where
-                await one.add_hint(error)
+                error.where = error.where or provider.where
+                await provider.add_hint(error)
             raise
 
     async def _build_messages(self, messages: Messages) -> tuple[list[Message], str]:
-        """What is sent, and a note about it ("" = none)."""
-        asked = with_system_prompt(parse_messages(messages), self.profile.system)
-        self.refuse_unsupported(asked)
+        """The messages to send, and a note about the think prompt ("" = none)."""
+        sent = with_system_prompt(parse_messages(messages), self.profile.system)
+        self.refuse_unsupported(sent)
         if not self.profile.elicit:
-            return asked, ""
-        from ..pipeline.think_prompt import with_think_prompt  # for `cot` alone
+            return sent, ""
+        from ..pipeline.think_prompt import with_think_prompt  # only `cot` needs it
 
-        return await with_think_prompt(self, asked)
+        return await with_think_prompt(self, sent)
 
     def _ignored_settings_note(self) -> str:
-        """What to say, once, about settings that do nothing here; "" = nothing."""
+        """A note about settings without effect here, once per provider object; "" = none."""
         if self._settings_noted or not get_vendor(self.profile.provider).adapter:
             return ""
         self._settings_noted = True
-        said = ignored_settings_note(self.profile, self.ignored)
-        if said:
-            log.warning("%s", said)
-        return said
+        note = ignored_settings_note(self.profile, self.ignored)
+        if note:
+            log.warning("%s", note)
+        return note
 
     async def chat(self, messages: Messages) -> Completion:
-        """One plain request; `response` is the provider's body as parsed.
+        """Answer with a buffered request. `response` of the Completion is the parsed body.
 
         Raises:
-            EasyLLMError: by its class; IncompleteAnswer for a cut, unparsable or empty answer.
+            EasyLLMError: no attempt succeeded; IncompleteAnswer if the answer is cut off, cannot be
+                parsed or is empty.
         """
         return await collect(self.stream(messages, stream=False, shown=()))
 
     async def chat_stream(self, messages: Messages) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces as it comes, without reasoning. Raises as `chat`."""
+        """Yield the answer's text as it arrives, without reasoning. Raises as `chat`."""
         async with aclosing(self.stream(messages)) as events:
             async for event in events:
                 if isinstance(event, Text):
@@ -205,28 +214,29 @@ class BaseLLMProvider(ABC):
         image_data: bytes | str | os.PathLike[str],
         mime_type: str | None = None,
     ) -> Completion:
-        """A question about one picture: bytes, base64, a data URL, a pathlib.Path or an https
-        URL. A str may be a path only where the provider was made of a Profile or a trusted dict.
+        """Ask about one image: bytes, base64, a data URL, a pathlib.Path or an https URL.
 
-        `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
+        A str may be a path only if the provider was created from a Profile or a trusted dict.
+        `mime_type` is accepted but ignored: the type is read from the bytes.
 
         Raises:
-            UsageError: no picture, or a prompt that is no text. EasyLLMError: as `chat`.
+            UsageError: there is no image, or the prompt is not text.
+            EasyLLMError: as `chat`.
         """
         return await self.chat(
             build_vision_messages(prompt, image_data, not self.profile.untrusted)
         )
 
     async def list_models(self) -> list[str]:
-        """The ids of what the server offers."""
+        """The ids of the models that the server offers."""
         return [model.id for model in await self.models()]
 
 
 def _image_notes(messages: list[Message]) -> list[str]:
-    """Notes on the pictures that are asked about."""
+    """Notes about images that are stored rotated."""
     if not any(message.images for message in messages):
         return []
-    from .image_inputs import orientation_notes  # for pictures alone
+    from .image_inputs import orientation_notes  # only images need it
 
     return orientation_notes(messages)
 

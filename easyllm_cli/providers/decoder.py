@@ -1,4 +1,4 @@
-"""Decoder: the frames of one protocol become events, in a stream and in a plain answer alike."""
+"""Base class of decoders, which turn a protocol's frames (streamed or buffered) into events."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .finish_reasons import (
 
 
 class SurrogateJoiner:
-    """Events in, events out; the first half of a pair waits for the second one."""
+    """Joins surrogate pairs that a server split between two deltas; holds the first half back."""
 
     def __init__(self) -> None:
         self._half = ""
         self._kind: type[Text] | type[Reasoning] = Text
 
     def join(self, event: Event) -> Iterator[Event]:
-        """The events without halves; a half that finds no partner becomes U+FFFD."""
+        """The event with its pairs joined. A lone surrogate becomes U+FFFD."""
         if not isinstance(event, Text | Reasoning):
             yield event
             return
@@ -55,8 +55,8 @@ class SurrogateJoiner:
             yield event
 
 
-MAX_REFUSAL_CHARS = 65_536  # characters; what a refusal says counts towards no other cap
-# Seconds: for the usage frame behind a finish reason, and for the body's own end behind the
+MAX_REFUSAL_CHARS = 65_536  # the limit for the answer's text does not count refusals
+# Seconds to wait for the usage frame after a finish reason, and for the end of the body after the
 # end marker.
 USAGE_WAIT_SECONDS = 2.0
 BODY_END_WAIT_SECONDS = 0.25
@@ -66,14 +66,17 @@ MULTIPLE_ANSWERS_NOTE = (
 
 
 class Decoder(ABC):
-    """Reads one answer. `read` is called for every frame, `end` once when the body is over.
+    """Decodes one response: call `read` for every frame, and `end` once after the body.
 
-    A finish reason is a claim: text behind it belongs to the answer, and shows that this server's
-    claims are worth nothing. `ended`: a claim or the end marker came. `over`: the end marker came,
-    or what stands for it, and no text behind it. `whole`: the frame at hand is the whole body.
-    `wrote`: there was answer text. `refusal`: what came in the field made for refusals.
-    `left_out`: what of the answer is no text. `context_full`: it was cut at the model's context.
-    `claims_are_common`: servers of this protocol claim the end in every frame.
+    A finish reason only claims the end: some servers send text after it. Such text belongs to the
+    answer, and later claims of that server are not trusted.
+
+    `end_claimed`: a finish reason or the end marker came. `end_marker_seen`: the end marker (or
+    its equivalent) came, and no text after it. `is_whole_body`: the current frame is a buffered
+    body. `wrote`: there was answer text. `refusal`: text of the protocol's refusal field.
+    `omitted_content`: kind of content in the answer that is not text. `context_full`: the answer
+    was cut at the model's context size. `claims_end_in_every_frame`: servers of this protocol may
+    send a finish reason in every frame.
     """
 
     claims_end_in_every_frame: ClassVar[bool] = False
@@ -91,21 +94,22 @@ class Decoder(ABC):
         self.refusal = ""
         self.omitted_content = ""
         self.context_full = False
-        self._sent_notes: set[str] = set()  # notes
-        self.choice_index: Any = None  # which of several answers is read; None = not known yet
+        self._sent_notes: set[str] = set()
+        self.choice_index: Any = None  # which choice of the response is read; None = not known yet
         self._end_claims = 0
-        self._end_claims_checked = 0  # claims that `seconds_left` has seen
-        self._marked_in_frame = False  # the newest frame set `over`
-        self._claim_without_text = False  # nothing was said beside the newest claim, nor behind it
-        self._text_after_claim = False  # something was said behind a claim
+        self._end_claims_checked = 0  # claims that `next_frame_timeout` has seen
+        self._marked_in_frame = False  # the newest frame called `mark`
+        self._claim_without_text = False  # the newest claim came without text, and none followed
+        self._text_after_claim = False  # text came after a claim
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
-        """The events of one frame.
+        """Decode one frame into events.
 
         Raises:
-            EasyLLMError: the frame reports the provider's own error.
+            EasyLLMError: the frame reports an error of the provider.
+            MalformedAnswer: the frame does not have the protocol's structure.
         """
-        # Gemini without alt=sse: all frames in one array
+        # Gemini without alt=sse sends all frames in one array.
         for frame in body if isinstance(body, list) and body else [body]:
             yield from self._read_frame(frame, event)
 
@@ -117,49 +121,47 @@ class Decoder(ABC):
             if isinstance(body, dict) and body:
                 yield from self._read_text_beside_error(body)
                 raise error_from_body(body)
-            raise MalformedAnswer("the server sent a frame that is no object")
+            raise MalformedAnswer("the server sent a frame that is not an object")
         try:
             yield from self.decode(body)
         except (AttributeError, TypeError, KeyError, RecursionError) as error:
-            raise MalformedAnswer("the server sent a frame of an unknown shape") from error
+            raise MalformedAnswer("the server sent a frame of an unknown format") from error
 
     def _read_text_beside_error(self, body: dict[str, Any]) -> Iterator[Event]:
-        """What of the answer came in the frame that reports an error."""
+        """The text and reasoning in a frame that also reports an error."""
         with suppress(EasyLLMError, AttributeError, TypeError, KeyError, RecursionError):
             for event in self.decode(body):
                 if isinstance(event, Text | Reasoning):
                     yield event
 
     def is_error(self, body: dict[str, Any]) -> bool:
-        """Whether a frame is the provider's error report."""
+        """Whether a frame reports an error."""
         return is_error_body(body)
 
     @abstractmethod
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
-        """The events of one good frame; sets `usage`, `finish` and `ended`."""
+        """Decode a frame that is not an error; sets `usage`, `finish_reason` and `end_claimed`."""
 
     def choose_index(self, choices: list[Any]) -> None:
-        """Which of several answers is read: the one numbered 0, or where a server begins with
-        another that one."""
-        numbers = [one.get("index") or 0 for one in choices if isinstance(one, dict)]
-        if numbers:
-            self.choice_index = 0 if 0 in numbers else numbers[0]
+        """Set which choice to read: index 0, or the first one if index 0 is not there."""
+        indexes = [choice.get("index") or 0 for choice in choices if isinstance(choice, dict)]
+        if indexes:
+            self.choice_index = 0 if 0 in indexes else indexes[0]
 
     def note_once(self, text: str) -> Iterator[Event]:
-        """A note, once."""
+        """Yield a Note, unless the same one was sent before."""
         if text not in self._sent_notes:
             self._sent_notes.add(text)
             yield Note(text)
 
     def finished(self, reason: Any = None) -> None:
-        """The server says that the answer is over, and perhaps why."""
+        """Record that the server claims the end of the answer, with an optional finish reason."""
         self.end_claimed = True
         self._end_claims += 1
         self.set_finish_reason(reason)
 
     def set_finish_reason(self, reason: Any) -> None:
-        """Why the answer ends, or will. The last reason counts, but none makes an answer whole
-        that an earlier one has cut."""
+        """Record a finish reason. A later one replaces it, unless it ranks lower as `stop` does."""
         word = parse_reason_word(reason)
         kind = classify_reason(word)
         if not kind or not takes_precedence(word, self.finish_reason):
@@ -168,26 +170,30 @@ class Decoder(ABC):
         self.finish_reason = {CONTEXT_FULL: LENGTH, FAILED: word, UNKNOWN: word}.get(kind, kind)
 
     def raise_for_error(self, holder: dict[str, Any]) -> None:
-        """Look for an error inside a part of a frame.
+        """Raise the error inside a part of a frame, if there is one.
 
         Raises:
-            EasyLLMError: there is one.
+            EasyLLMError: `holder["error"]` reports an error.
         """
         error = holder.get("error")
         if error and isinstance(error, dict | str):
             raise error_from_body({"error": error})
 
     def next_frame_timeout(self, had_text: bool) -> float | None:
-        """How long to wait for what may stand behind the frame just read, once `ended`.
+        """Seconds to wait for another frame after an end claim; call it once per frame then.
 
-        None = as long as for any frame: something was said beside the claim, or behind one, so
-        that more may come. `spoke`: the frame held text or reasoning.
+        None = the usual timeout: more may follow, because text came with the claim or after it, or
+        because there is no text yet.
+        `had_text`: the frame just read contained text or reasoning.
         """
-        claimed, behind = self._end_claims > self._end_claims_checked, self._end_claims_checked > 0
+        claimed = self._end_claims > self._end_claims_checked
+        after_claim = self._end_claims_checked > 0
         self._end_claims_checked = self._end_claims
         if had_text:
-            self.end_marker_seen = self.end_marker_seen and (self._marked_in_frame or not behind)
-            self._text_after_claim = self._text_after_claim or behind
+            self.end_marker_seen = self.end_marker_seen and (
+                self._marked_in_frame or not after_claim
+            )
+            self._text_after_claim = self._text_after_claim or after_claim
             self._claim_without_text = False
         elif claimed:
             self._claim_without_text = True
@@ -202,17 +208,20 @@ class Decoder(ABC):
 
     @property
     def can_be_complete(self) -> bool:
-        """Whether the answer may be over: without text none is whole, so that a first frame which
-        says `stop` ends nothing."""
+        """Whether the answer can be over. `stop` before any text does not end it."""
         return self.wrote or self.finish_reason not in (None, STOP)
 
     def mark(self) -> None:
-        """The end marker came, or what stands for it: nothing is expected behind it."""
+        """Record the end marker, or its equivalent: no frame is expected after it."""
         self.end_marker_seen = self._marked_in_frame = True
 
     def is_end_credible(self, disconnected: bool) -> bool:
-        """Whether the claim is believed although the connection was cut, or left open (`cut`
-        False): there was nothing behind it, and where it was cut nothing beside it either."""
+        """Whether to trust the claimed end although the body did not end properly.
+
+        `disconnected`: the connection was cut; False = it stayed open until a timeout. Text after
+        a claim makes it untrusted. So does text in the same frame, if the connection was cut or if
+        the protocol's servers claim the end in every frame.
+        """
         if self.end_marker_seen:
             return True
         if not self.end_claimed or self._text_after_claim:
@@ -220,28 +229,29 @@ class Decoder(ABC):
         return self._claim_without_text or not (disconnected or self.claims_end_in_every_frame)
 
     def add_refusal(self, text: str) -> None:
-        """More words of a refusal, in the field that is made for it.
+        """Append text of the protocol's refusal field.
 
         Raises:
-            FilteredError, IncompleteAnswer: they are too many; the latter after text.
+            FilteredError: the refusal exceeds MAX_REFUSAL_CHARS; IncompleteAnswer after text.
         """
         self.refusal += text
         if len(self.refusal) > MAX_REFUSAL_CHARS:
             raise (
-                IncompleteAnswer("the refusal has no end") if self.wrote else self._refusal_error()
+                IncompleteAnswer("the refusal is too long") if self.wrote else self._refusal_error()
             )
 
     def _refusal_error(self) -> FilteredError:
         return FilteredError(f"the model refused: {' '.join(self.refusal.split())[:300]}")
 
     def end(self, started: bool) -> Iterator[Event]:
-        """Usage and Done; `started` = text or reasoning had come.
+        """Yield Usage and Done after the body. `started`: text or reasoning has come.
 
         Raises:
-            FilteredError: the model refused in the field that is made for it (trap 27).
-            IncompleteAnswer: the body ended without its terminal marker.
-            MalformedAnswer: there was nothing at all in it, or nothing that is text.
-            BusyError: the marker says that the provider failed.
+            FilteredError: the model refused, in the protocol's refusal field.
+            IncompleteAnswer: the body ended without an end marker.
+            MalformedAnswer: the response is empty, or its content is not text.
+            BusyError: the finish reason says that the provider failed.
+            EasyLLMError: the last frame is an error message.
         """
         if self.refusal and not self.wrote:
             raise self._refusal_error()
@@ -251,7 +261,7 @@ class Decoder(ABC):
         if not started and not self.finish_reason and isinstance(body, dict) and (
             find_error_message(body) and not isinstance(body.get("message"), dict)
         ):  # fmt: skip
-            raise error_from_body(body)  # no answer but words: they say why
+            raise error_from_body(body)  # a message instead of an answer: an error
         if self.usage is not None:
             yield self.usage
         if not self.end_claimed:
@@ -274,16 +284,16 @@ class Decoder(ABC):
 
 
 def format_code_block(text: str, language: str) -> str:
-    """A code block and a blank line; its fence is longer than any in the text.
+    """A Markdown code block and a blank line. Its fence is longer than any in the text.
 
-    `language`: a provider's word, left out where it is no word.
+    `language`: from the provider; left out unless it is alphanumeric.
     """
-    longest = max((len(one) for one in re.findall("`{3,}", text)), default=2)
+    longest = max((len(ticks) for ticks in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     name = language.lower() if language.isalnum() else ""
     return f"{fence}{name}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n\n"
 
 
 def block_separator(text: str) -> str:
-    """What a block needs before it behind this text, so that it begins a line."""
+    """What to insert between this text and a block, so that the block starts a line."""
     return "" if not text or text.endswith("\n") else "\n\n"

@@ -1,6 +1,6 @@
-"""The vendors' words for why an answer ended, in OpenAI's: one table for every protocol.
+"""Maps every vendor's finish reasons to OpenAI's, in one table for all protocols.
 
-Lists of words: https://docs.anthropic.com/en/api/handling-stop-reasons (Anthropic),
+Sources: https://docs.anthropic.com/en/api/handling-stop-reasons (Anthropic),
 https://ai.google.dev/api/generate-content#FinishReason (Gemini),
 https://docs.cohere.com/reference/chat (Cohere), https://docs.bigmodel.cn (Zhipu),
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (Bedrock),
@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 STOP, LENGTH, TOOL_CALLS, CONTENT_FILTER = "stop", "length", "tool_calls", "content_filter"
-FAILED = "failed"  # the provider gave up; its own word is kept
-CONTEXT_FULL = "context"  # as `length`, but no limit of the user's: the model's context is full
-# Written without underscores, so that MAX_TOKENS, max-tokens and maxTokens are one word.
+FAILED = "failed"  # the provider failed; the Completion keeps its own word
+CONTEXT_FULL = (
+    "context"  # reported as `length`, but the model's context was full: no limit of the user's
+)
+# Without underscores: MAX_TOKENS, max-tokens and maxTokens are the same word.
 WORDS_BY_REASON: dict[str, tuple[str, ...]] = {
-    "": (  # no claim at all: nothing, or that the answer goes on
+    "": (  # not a finish reason: the answer goes on
         "", "null", "none", "nil", "undefined", "unspecified", "notfinished", "inprogress",
         "generating", "continue",
     ),
@@ -47,7 +49,8 @@ WORDS_BY_REASON: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 REASON_BY_WORD = {word: kind for kind, words in WORDS_BY_REASON.items() for word in words}
-# What a word says that stands nowhere; the first that fits. An unknown one is never a `stop`.
+# For words not listed above: the first fragment that the word contains decides. `stop` has none:
+# an unknown word must not make an answer complete.
 WORD_FRAGMENTS = (
     (FAILED, ("malformed", "error", "failed", "failure", "timeout", "abort")),
     (CONTENT_FILTER, ("filter", "safety", "sensitive", "prohibited", "guardrail", "moderat",
@@ -57,12 +60,12 @@ WORD_FRAGMENTS = (
     (LENGTH, ("maxtoken", "tokenlimit", "maxoutput", "maxlength", "toolong")),
 )  # fmt: skip
 UNKNOWN = "unknown"
-# A word never gives way to one of a lower rank: a later `stop` makes no answer whole that was cut.
+# A later word of a lower rank does not replace an earlier one: `stop` never replaces `length`.
 REASON_RANKS = {STOP: 0, LENGTH: 1, CONTEXT_FULL: 1, TOOL_CALLS: 2, CONTENT_FILTER: 2, FAILED: 2}
 
 
 def parse_reason_word(value: Any) -> str:
-    """A finish reason as the server wrote it, in lower case; "" where there is none.
+    """The server's finish reason in lower case; "" = none.
 
     Some servers send an object: {"type": "length", "length": 50}, {"reason": "endoftext"}.
     """
@@ -72,24 +75,28 @@ def parse_reason_word(value: Any) -> str:
 
 
 def classify_reason(word: str) -> str:
-    """What a word of `word_of` means: "" = nothing, UNKNOWN = it stands in no list."""
-    # Some send the name of an enumeration's member: FinishReason.STOP, FINISH_REASON_STOP.
+    """The kind of a word from `parse_reason_word`; "" = no finish reason, UNKNOWN = not listed."""
+    # Some servers send the name of an enum member: FinishReason.STOP, FINISH_REASON_STOP.
     name = word.rpartition(".")[2].replace("-", "_").replace(" ", "_")
     name = name.removeprefix("finish_").removeprefix("reason_").replace("_", "")
     kind = REASON_BY_WORD.get(name)
     if kind is not None:
         return kind
-    signs = (kind for kind, signs in WORD_FRAGMENTS if any(sign in name for sign in signs))
-    return next(signs, UNKNOWN)
+    kinds = (
+        kind
+        for kind, fragments in WORD_FRAGMENTS
+        if any(fragment in name for fragment in fragments)
+    )
+    return next(kinds, UNKNOWN)
 
 
 def is_finish_reason(value: Any) -> bool:
-    """Whether a field says that the answer is over."""
+    """Whether the value of a field says that the answer is over."""
     return bool(value) and classify_reason(parse_reason_word(value)) != ""
 
 
 def takes_precedence(new: str, old: str | None) -> bool:
-    """Whether a later finish reason takes an earlier one's place."""
+    """Whether a later finish reason replaces an earlier one."""
     return old is None or REASON_RANKS.get(classify_reason(new), 9) >= REASON_RANKS.get(
         classify_reason(old), 0
     )

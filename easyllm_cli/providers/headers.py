@@ -1,4 +1,4 @@
-"""The profile's own headers, their values from variables where it says so, and OpenAI's two."""
+"""Builds the HTTP headers of a profile: its `headers`, and OpenAI's organization and project."""
 
 from __future__ import annotations
 
@@ -13,42 +13,43 @@ from ..secret import SENSITIVE_NAME, Secret
 
 
 def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[str, str | Secret]:
-    """`headers`; a value `env:NAME` is the variable's, and secret. `dry`: it need not be set.
+    """The profile's `headers`. A value `env:NAME` is read from that variable and kept secret.
 
+    `dry_run`: the variables need not be set.
     Raises:
-        ConfigError: a variable is not set, a name or a value is none that HTTP can send, or a
-            secret one would go over http:// to another machine.
+        ConfigError: a variable is not set, a name or value is not valid in HTTP, or a secret value
+            would be sent over http:// to another machine.
     """
-    made: dict[str, str | Secret] = {}
+    headers: dict[str, str | Secret] = {}
     for name, value in (profile.headers or {}).items():
         if value.startswith("env:"):
-            found = os.environ.get(value[4:], "not set" if dry_run else None)
-            if found is None:
+            variable_value = os.environ.get(value[4:], "not set" if dry_run else None)
+            if variable_value is None:
                 raise ConfigError(
                     f"header {name}: {value[4:]} is not set", hint=f"export {value[4:]}=…"
                 )
-            value = found
+            value = variable_value
         value = validate_header(name, value)
-        hidden = SENSITIVE_NAME.search(name)
-        secret = hidden or (profile.headers or {})[name].startswith("env:")
-        made[name] = Secret(value) if secret else value
+        sensitive = SENSITIVE_NAME.search(name)
+        secret = sensitive or (profile.headers or {})[name].startswith("env:")
+        headers[name] = Secret(value) if secret else value
         if secret and not dry_run:
             refuse_key_over_http(profile, endpoint, name)
-    return made
+    return headers
 
 
 def account_headers(profile: Profile) -> dict[str, str | Secret]:
     """OpenAI's headers for the profile's `organization` and `project`.
 
     Raises:
-        ConfigError: one holds characters that no header can.
+        ConfigError: a value contains characters that a header cannot contain.
     """
-    named = {
+    settings = {
         "OpenAI-Organization": ("organization", profile.organization),
         "OpenAI-Project": ("project", profile.project),
     }
     return {
         header: validate_header(header, value, setting)
-        for header, (setting, value) in named.items()
+        for header, (setting, value) in settings.items()
         if value
     }

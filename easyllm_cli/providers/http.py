@@ -1,4 +1,4 @@
-"""HTTPProvider: an adapter that speaks HTTP itself, as a request to build and a decoder."""
+"""Base class of HTTP providers: sends an adapter's request and decodes the response frames."""
 
 from __future__ import annotations
 
@@ -42,21 +42,22 @@ from .prompt_size import is_token_count_too_low
 from .request_variant import RequestVariant
 from .unsupported_parameters import UnsupportedParameters, has_output_limit
 
-BUFFERED_TIMEOUT_SECONDS = 600.0  # DESIGN §5: a plain request gets timeout.total, or this
+BUFFERED_TIMEOUT_SECONDS = 600.0  # for a buffered request without timeout.total
 
 
 class HTTPProvider(BaseLLMProvider):
-    """Adapters write `request`, `framing`, `decoder` and, where it needs the network, `prepare`.
+    """Base class for adapters that build an HTTP request and decode its response.
 
-    `wire_names`: for each profile key that a server may refuse, its place in the body.
+    Adapters implement `request`, `framing`, `decoder`, and `prepare` for requests that must come
+    first. `parameter_paths`: for each setting that a server may refuse, its path in the body.
     """
 
     parameter_paths: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
     truncated_prompt_hint: ClassVar[str] = (
-        "ask for less at a time"  # where a prompt may have been cut
+        "shorten the prompt"  # if the server may have truncated it
     )
-    no_key_hint: str = "no key was sent: name one with api_key_env"
+    no_key_hint: str = "no key was sent: set api_key_env in the profile"
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
@@ -64,48 +65,52 @@ class HTTPProvider(BaseLLMProvider):
         super().__init__(profile, trust_configs=trust_configs)
         self.endpoint: Endpoint = resolve_endpoint(self.profile)
         self.dry_run = False
-        self.key_cache: list[Secret | None] = []  # the one in use, once it has been looked up
+        self.key_cache: list[Secret | None] = []  # empty = not looked up yet
         self.vendor: Vendor = get_vendor(self.profile.provider)
         self.unsupported_parameters = UnsupportedParameters(
             self.resolve_parameter_paths(), self.profile
         )
         self.request_variant = RequestVariant(bool(self.profile.strict))
-        self.has_output_limit = (
-            False  # whether the last request held a limit of the answer's length
-        )
+        self.has_output_limit = False  # whether the last request limited the length of the answer
 
     @abstractmethod
     def request(self, messages: list[Message], stream: bool) -> Request:
-        """What is sent for one answer; no network, no key lookup but in its headers."""
+        """Build the request for one answer, without network. Only `headers` looks up the key."""
 
     @abstractmethod
     def framing(self) -> Framing:
-        """How a streamed answer is cut into frames."""
+        """How a streamed body is split into frames."""
 
     @abstractmethod
     def decoder(self, stream: bool) -> Decoder:
-        """A new decoder for one answer."""
+        """A new decoder for one response."""
 
     def per_answer_copy(self) -> Self:
-        """A copy with a key and, where none is named, a model of its own."""
-        _ = self.transport  # made before the copy, so that both have the one
-        made = copy(self)
-        if self.profile.api_key_cmd is None:  # a command may take seconds: see `explain`
-            made.key_cache = []
-        return made
+        """A copy with its own key and model, which shares the transport."""
+        _ = self.transport  # created before the copy, so that both share it
+        provider = copy(self)
+        if (
+            self.profile.api_key_cmd is None
+        ):  # a command may take seconds: `add_hint` clears its key
+            provider.key_cache = []
+        return provider
 
     @property
     def path_hint(self) -> str:
-        """What to do where the path is wrong."""
+        """The hint for a 404 that may be a wrong path."""
         return "check the endpoint"
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
-        """`wire_names`, where they depend on the profile."""
+        """`parameter_paths`; adapters override it if they depend on the profile."""
         return self.parameter_paths
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        """What must be asked before the request: the model, if none is named, and whether it
-        sees. Gives the messages to send and notes for the user."""
+        """Do what must come before the request, e.g. choose a model or check for vision.
+
+        Returns the messages to send and notes for the user.
+        Raises:
+            ConfigError: the profile has no model.
+        """
         if not self.model:
             raise ConfigError(
                 "no model is named",
@@ -116,14 +121,14 @@ class HTTPProvider(BaseLLMProvider):
 
     @property
     def key(self) -> Secret | None:
-        """The key for this endpoint. Raises AuthError or ConfigError as `key_for`."""
+        """The API key for this endpoint; None = none. Raises as `resolve_api_key`."""
         if not self.key_cache:
             self.key_cache.append(resolve_api_key(self.profile, self.endpoint))
         return self.key_cache[0]
 
     @cached_property
     def transport(self) -> Transport:
-        """What takes requests to the endpoint. Raises ConfigError as `transport_for`."""
+        """The transport to the endpoint. Raises ConfigError as `transport_for`."""
         return transport_for(self.profile, self.endpoint, self.sdk)
 
     @property
@@ -132,58 +137,62 @@ class HTTPProvider(BaseLLMProvider):
 
     def headers(self) -> dict[str, str | Secret]:
         """Authorization and the profile's own headers."""
-        made: dict[str, str | Secret] = {}
+        headers: dict[str, str | Secret] = {}
         if self.key is not None:
-            made["Authorization"] = Secret(f"Bearer {self.key.reveal()}")
-        return made | self.extra_headers()
+            headers["Authorization"] = Secret(f"Bearer {self.key.reveal()}")
+        return headers | self.extra_headers()
 
     def extra_headers(self) -> dict[str, str | Secret]:
-        """The profile's `headers`; a value `env:NAME` is the variable's, kept secret."""
+        """The profile's `headers`; a value `env:NAME` is read from that variable, as a Secret."""
         return extra_headers(self.profile, self.endpoint, self.dry_run)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        """One attempt; a request refused for one parameter is sent once more without it, one
-        refused for its form in the other form."""
+        """Run one attempt.
+
+        A refused request is sent again without the refused parameter, or in another form.
+        """
         messages, notes = await self.prepare(messages)
         for note in notes:
             yield Note(note)
         yield Start(self.profile.provider or self.provider, self.model, self.profile.name)
-        sent, streams = self.request_variant.apply(messages, stream)
-        request = self.unsupported_parameters.apply(self.request(sent, streams))
+        sent, sent_stream = self.request_variant.apply(messages, stream)
+        request = self.unsupported_parameters.apply(self.request(sent, sent_stream))
         while True:
-            patience = self._new_timer(streams)
+            timer = self._new_timer(sent_stream)
             try:
-                answer: Any = self._send_request(request, sent, streams, patience)
-                async with aclosing(answer):
-                    async for event in answer:
+                events: Any = self._send_request(request, sent, sent_stream, timer)
+                async with aclosing(events):
+                    async for event in events:
                         yield event
                 return
             except EasyLLMError as error:
-                if patience.has_progress:
+                if timer.has_progress:
                     raise
-                note = self.request_variant.learn(error, sent, streams)
-                mended = None if note else self.unsupported_parameters.retry_without(request, error)
-                if mended is None and not note:
+                note = self.request_variant.learn(error, sent, sent_stream)
+                changed = (
+                    None if note else self.unsupported_parameters.retry_without(request, error)
+                )
+                if changed is None and not note:
                     raise
-            if mended is not None:
-                request, note = mended
+            if changed is not None:
+                request, note = changed
             else:
-                sent, streams = self.request_variant.apply(messages, stream)
-                request = self.unsupported_parameters.apply(self.request(sent, streams))
+                sent, sent_stream = self.request_variant.apply(messages, stream)
+                request = self.unsupported_parameters.apply(self.request(sent, sent_stream))
             if note:
                 yield Note(note)
 
     async def _send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[Event]:
-        """The events of one request, its frames decoded; `messages` are what it asks."""
+        """Send one request and yield the decoded events. `messages`: those in the request."""
         decoder = self.decoder(stream)
         frames: Any = self._decode_frames(request, stream, timer, decoder)
         surrogates = SurrogateJoiner()
         async with aclosing(frames):
             async for event in frames:
-                for one in surrogates.join(event):
-                    yield one
+                for joined in surrogates.join(event):
+                    yield joined
         self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
         for event in decoder.end(timer.has_progress):
             yield (
@@ -199,27 +208,27 @@ class HTTPProvider(BaseLLMProvider):
     async def _decode_frames(
         self, request: Request, stream: bool, timer: ResponseTimer, decoder: Decoder
     ) -> AsyncIterator[Event]:
-        """The events of the frames; ends at the answer's end even if the connection does not."""
+        """Decode the frames; stops at the answer's end even if the connection stays open."""
         frames: Any = self.read_frames(request, stream, timer)
         try:
             async with aclosing(frames):
                 async for frame in frames:
-                    spoke = False
+                    had_output = False
                     for event in [frame] if isinstance(frame, Note) else decoder.read(*frame):
                         if is_output(event, timer.has_progress):
                             timer.progress()
-                            spoke = True
+                            had_output = True
                         else:
                             timer.pause()
                         yield event
                         timer.resume()
                     if (
                         decoder.end_claimed
-                        and (left := decoder.next_frame_timeout(spoke)) is not None
+                        and (seconds := decoder.next_frame_timeout(had_output)) is not None
                     ):
-                        timer.limit_tail(left)
+                        timer.limit_tail(seconds)
         except (NetworkError, IncompleteAnswer) as error:
-            # A connection that is cut or left open behind the answer's end takes nothing away.
+            # A connection that is cut or stays open after the answer's end does no harm.
             if isinstance(error, MalformedAnswer) or not decoder.is_end_credible(
                 _is_disconnect(error)
             ):
@@ -228,7 +237,7 @@ class HTTPProvider(BaseLLMProvider):
     def read_frames(
         self, request: Request, stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[ParsedFrame | Note]:
-        """The request's frames; what sends it is the HTTP client, unless an adapter has its own."""
+        """Send the request and yield its parsed frames. An adapter may send it in its own way."""
         framing = self.framing() if stream else WholeBody()
         return read_frames(self.transport, request, framing, timer)
 
@@ -240,10 +249,11 @@ class HTTPProvider(BaseLLMProvider):
         return ResponseTimer(whole, whole, whole)
 
     async def request_json(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-        """A small question beside the answer, e.g. the model list, as parsed JSON.
+        """Send a metadata request, e.g. for the model list, and return the parsed JSON.
 
+        The time limit is `metadata_timeout` seconds.
         Raises:
-            EasyLLMError: as for an answer; MalformedAnswer when it is not JSON.
+            EasyLLMError: as for an answer; MalformedAnswer if the body is empty or not JSON.
         """
         request = Request(method, url, self.headers(), body)
         seconds = self.metadata_timeout
@@ -257,30 +267,33 @@ class HTTPProvider(BaseLLMProvider):
                         return frame[0]
         except FirstTokenTimeout:
             raise FirstTokenTimeout(f"no answer from {url} within {seconds:g} s", hint="") from None
-        raise MalformedAnswer(f"{url} answered with nothing", hint="check the endpoint")
+        raise MalformedAnswer(f"{url} sent an empty body", hint="check the endpoint")
 
     async def add_hint(self, error: EasyLLMError) -> None:
-        """How to start the server, whose key was refused, which names are close to a model's."""
+        """Set a hint: how to start the server, which key was refused, or similar model names."""
         if isinstance(error, AuthError) and error.status in (400, 401):
             source = find_key_source(self.profile, self.endpoint) if self.key is not None else ""
             error.hint = f"check the key from {source}" if source else self.no_key_hint
-            self.key_cache.clear()  # a command's key may have expired: the next answer asks again
+            self.key_cache.clear()  # a key from a command may have expired: run it again next time
         if isinstance(error, NetworkError) and error.code == "refused":
-            start = self.vendor.start_command
-            error.hint = f"is it running? start it with: {start}" if start else self.start_hint
-        told = error.status or error.hint in (ERROR_HINTS[NotFoundError], WRONG_ENDPOINT_HINT)
-        asked = told and self.model and not self.models_note
-        if not isinstance(error, NotFoundError) or not asked:
+            command = self.vendor.start_command
+            error.hint = f"is it running? start it with: {command}" if command else self.start_hint
+        from_server = error.status or error.hint in (
+            ERROR_HINTS[NotFoundError],
+            WRONG_ENDPOINT_HINT,
+        )
+        may_be_model = from_server and self.model and not self.models_note
+        if not isinstance(error, NotFoundError) or not may_be_model:
             return
         try:
             offered = await self.list_models()
         except EasyLLMError:
-            error.hint = self.path_hint  # not even a model list: it is the path that is wrong
+            error.hint = self.path_hint  # there is no model list either, so the path is wrong
             return
         if offered and not any(map(self.matches_model, offered)):
             error.hint = suggest_name(self.model, offered[:50] if len(offered) > 400 else offered)
             if error.hint.startswith("known:"):
-                error.hint = f"easyllm models {self.profile.cli_selector} lists what there is"
+                error.hint = f"easyllm models {self.profile.cli_selector} lists the models"
 
     async def aclose(self) -> None:
         if "transport" in self.__dict__:
@@ -291,7 +304,7 @@ class HTTPProvider(BaseLLMProvider):
         super().refuse_unsupported(messages)
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
-        """The request for --dry-run: no key is looked up and nothing is sent."""
+        """Build the request for --dry-run: looks up no key and sends nothing."""
         self.refuse_unsupported(messages)
         self.dry_run = True
         has_key = has_key_source(self.profile, self.endpoint)
@@ -300,15 +313,17 @@ class HTTPProvider(BaseLLMProvider):
 
 
 def _is_disconnect(error: EasyLLMError) -> bool:
-    """Whether the connection broke, and no timer rang."""
+    """Whether the connection broke; False = a timeout."""
     if isinstance(error, IncompleteAnswer):
-        return error.__cause__ is not None  # what broke it
+        return error.__cause__ is not None  # the network error
     return not isinstance(error, FirstTokenTimeout)
 
 
 def is_output(event: Event, started: bool) -> bool:
-    """Whether it is a piece of the answer, which renews the timers: text or reasoning that is not
-    empty. Reasoning that the provider keeps to itself counts once, at the beginning."""
+    """Whether the event is output, which restarts the timers: text or reasoning that is not empty.
+
+    Hidden reasoning counts only before other output (`started` False).
+    """
     if isinstance(event, Text):
         return bool(event.text)
     return isinstance(event, Reasoning) and bool(event.text or (event.hidden and not started))

@@ -1,4 +1,4 @@
-"""What an adapter cannot send is refused or told, before anything is sent and never in silence."""
+"""Refuses options and message fields that an adapter cannot send; notes ignored settings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..errors import ConfigError, UsageError
 from ..message_fields import tools_unsupported_error
 from ..messages import CachedText, Message
 
-# Kinds of tools that the model calls and somebody here would have to run. What has another name
-# (web_search, code_interpreter, file_search, …) is run by the provider: the answer is a plain one.
+# Types of tools that the client has to run. Tools of other types (web_search, code_interpreter,
+# file_search, …) are run by the provider, and the answer is plain text.
 CLIENT_TOOL_TYPES = ("function", "custom", "builtin_function", "local_shell", "apply_patch")
 CLIENT_TOOL_TYPE_PREFIXES = ("computer", "bash_", "text_editor_", "memory_")
-# The same where a tool has no `type`: Gemini's kinds are keys.
+# The same for tools without `type`: Gemini uses keys instead.
 CLIENT_TOOL_KEYS = (
     "function", "functionDeclarations", "function_declarations", "computerUse", "computer_use",
     "input_schema", "parameters",
@@ -22,17 +22,18 @@ CLIENT_TOOL_KEYS = (
 
 
 def refuse_unsupported_options(options: Mapping[str, Any]) -> None:
-    """Raise for options that would change what comes back into something that nobody reads.
+    """Refuse options that would change the response into one that the decoder cannot read.
 
     Raises:
-        UsageError: tools that the model calls. ConfigError: `stream`.
+        UsageError: the options offer tools that the client has to run.
+        ConfigError: the options contain `stream`.
     """
     if "stream" in options:
         raise ConfigError(
             "stream does not belong in the options",
             code="options",
-            hint="leave it out: chat() asks for a whole answer, chat_stream() and stream() for a "
-            "growing one (on the command line --no-stream, --stream)",
+            hint="leave it out: chat() does not stream, chat_stream() and stream() do (on the "
+            "command line: --no-stream, --stream)",
         )
     extra = options.get("extra_body")
     for table in (options, extra if isinstance(extra, Mapping) else {}):
@@ -41,7 +42,7 @@ def refuse_unsupported_options(options: Mapping[str, Any]) -> None:
 
 
 def _offers_tools(options: Mapping[str, Any]) -> bool:
-    """Whether the model may call a tool that somebody here would have to run."""
+    """Whether the options offer a tool that the client has to run."""
     if options.get("functions"):
         return options.get("function_call") != "none"
     choice, tools = options.get("tool_choice"), options.get("tools")
@@ -55,9 +56,9 @@ def _offers_tools(options: Mapping[str, Any]) -> bool:
 
 
 def _is_client_tool(tool: Any) -> bool:
-    """Whether it is no tool that the provider runs by itself."""
+    """Whether the client has to run the tool."""
     if not isinstance(tool, Mapping):
-        return False  # the server tells what is wrong with it
+        return False  # malformed: the server reports it
     kind = tool.get("type")
     if isinstance(kind, str):
         return kind in CLIENT_TOOL_TYPES or kind.startswith(CLIENT_TOOL_TYPE_PREFIXES)
@@ -65,51 +66,55 @@ def _is_client_tool(tool: Any) -> bool:
 
 
 def _is_tool_calling_off(settings: Any) -> bool:
-    """Whether Gemini's toolConfig forbids calls."""
-    calling = settings.get("functionCallingConfig") if isinstance(settings, Mapping) else None
-    return isinstance(calling, Mapping) and calling.get("mode") == "NONE"
+    """Whether Gemini's toolConfig forbids tool calls."""
+    config = settings.get("functionCallingConfig") if isinstance(settings, Mapping) else None
+    return isinstance(config, Mapping) and config.get("mode") == "NONE"
 
 
 def refuse_unsupported_fields(
     messages: list[Message], supported: Collection[str], provider: str
 ) -> None:
-    """Raise UsageError for what a message says, and a protocol has no place for."""
+    """Raise UsageError for message fields that the adapter does not support."""
     for message in messages:
         for name in _used_fields(message):
             if name not in supported:
                 raise UsageError(
-                    f"{provider} has no place for {name} of a message", hint="leave it out"
+                    f"{provider} does not support {name} in a message", hint="leave it out"
                 )
 
 
 def _used_fields(message: Message) -> Iterator[str]:
+    """The optional fields that the message and its parts use."""
     yield from message.fields
     for part in message.parts:
         if isinstance(part, CachedText):
             yield "cache_control"
         elif not isinstance(part, str):
             yield from ("cache_control",) if part.cache_control else ()
-            # `auto` is what a provider does that has no such field, too.
+            # `auto` is the default, also of providers without this field.
             yield from ("detail",) if part.detail not in ("", "auto") else ()
 
 
 def ignored_settings_note(profile: Profile, ignored: Collection[str]) -> str:
-    """Which of the profile's settings its provider does not know, for a note; "" = none."""
-    named = [key for key in ignored if getattr(profile, key) not in (None, "", [])]
-    if not named:
+    """A note that names the profile's settings without effect; "" = none.
+
+    `ignored`: the settings that the provider does not support.
+    """
+    unsupported = [key for key in ignored if getattr(profile, key) not in (None, "", [])]
+    if not unsupported:
         return ""
-    what = "setting" if len(named) == 1 else "settings"
-    return f"{profile.provider} has no {what} {', '.join(named)}: left out"
+    noun = "setting" if len(unsupported) == 1 else "settings"
+    return f"{profile.provider} has no {noun} {', '.join(unsupported)}: left out"
 
 
 def library_warnings(profile: Profile, has_fallbacks: bool = False) -> list[str]:
-    """What a profile names in a file of profiles, which a library does not read.
+    """Warnings about settings that refer to other profiles, which the library does not read.
 
-    `falls_back`: other configurations were given beside it.
+    `has_fallbacks`: the caller passed fallback configurations.
     """
-    said = []
+    warnings = []
     if profile.extends:
-        said.append("extends does nothing in the library: write the settings out")
+        warnings.append("extends does nothing in the library: write out its settings")
     if profile.fallback and not has_fallbacks:
-        said.append("fallback does nothing in the library: give fallbacks=[config, …]")
-    return said
+        warnings.append("fallback does nothing in the library: pass fallbacks=[config, …]")
+    return warnings

@@ -1,7 +1,4 @@
-"""Pictures for providers: what they do not take is refused, what they do not fetch is fetched.
-
-A photo that is to be turned before it is seen gets a word.
-"""
+"""Prepares images for a request: checks the type, downloads URLs, and notes rotated photos."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from ..transport.image_download import download_image
 from ..vendors import IMAGE_TYPES_BY_HOST, LLAMACPP_IMAGE_TYPES, get_vendor
 from .openai.model_families import is_openai_only_model
 
-# What a viewer has to do, by EXIF's numbers; 1 = nothing.
+# How the pixels are stored, by EXIF orientation; 1 = upright.
 ORIENTATION_NAMES = {
     2: "mirrored", 3: "upside down", 4: "upside down and mirrored", 5: "on its side, mirrored",
     6: "on its side", 7: "on its side, mirrored", 8: "on its side",
@@ -28,26 +25,28 @@ ORIENTATION_NAMES = {
 async def with_image_bytes(
     messages: list[Message], image_types: Collection[str], profile: Profile, provider: str
 ) -> tuple[list[Message], list[str]]:
-    """The messages with every picture's bytes, and notes on those that were fetched.
+    """Replace image URLs by downloaded bytes, for providers that take no URLs.
 
+    Returns the messages, and notes about downloaded images that are stored rotated.
     Raises:
-        UsageError: a kind that the provider does not take. EasyLLMError: a URL cannot be fetched.
+        UsageError: the provider does not accept the image type.
+        EasyLLMError: a download failed.
     """
-    made, notes = [], []
+    converted, notes = [], []
     for message in messages:
         parts: list[str | Image] = []
         for part in message.parts:
             if isinstance(part, Image):
-                given, part = part, await download_image(part, profile)
+                original, part = part, await download_image(part, profile)
                 require_image_type(part, image_types, provider)
-                notes += orientation_note(part) if part is not given else []
+                notes += orientation_note(part) if part is not original else []
             parts.append(part)
-        made.append(replace(message, parts=tuple(parts)))
-    return made, notes
+        converted.append(replace(message, parts=tuple(parts)))
+    return converted, notes
 
 
 def require_image_type(image: Image, image_types: Collection[str], provider: str) -> None:
-    """Raise UsageError where `who` does not take the image's kind; a URL's is unknown."""
+    """Raise UsageError if the provider does not accept the image's type; a URL's is unknown."""
     if not image.url and image.media_type not in image_types:
         raise UsageError(
             f"{provider} takes no {image.media_type}",
@@ -59,37 +58,38 @@ def require_image_type(image: Image, image_types: Collection[str], provider: str
 def refuse_unsupported_images(
     messages: list[Message], endpoint: Endpoint, provider: str, model: str
 ) -> None:
-    """Refuse, before anything is sent, the kinds of image that the vendor does not take.
+    """Refuse image types that the vendor does not document, before the request is sent.
 
-    It is known by its host, or by its provider's variable where a gateway stands before it. What
-    OPENAI_BASE_URL names may be any server: there the model tells.
+    The vendor follows from the endpoint's host. For a gateway named by the provider's endpoint
+    variable, it follows from the provider, but OPENAI_BASE_URL may be any server: there, only the
+    name of a model that only OpenAI offers identifies OpenAI.
     Raises:
-        UsageError: a kind that it does not document.
+        UsageError: the vendor does not document the image type.
     """
-    kinds, who = IMAGE_TYPES_BY_HOST.get(endpoint.host, ()), endpoint.host
-    if not kinds:
+    image_types, vendor = IMAGE_TYPES_BY_HOST.get(endpoint.host, ()), endpoint.host
+    if not image_types:
         gateway = endpoint.variable and (provider != "openai" or is_openai_only_model(model))
-        own = get_vendor(provider).hosts[:1] if gateway else ()
-        kinds, who = IMAGE_TYPES_BY_HOST.get("".join(own), ()), provider
+        hosts = get_vendor(provider).hosts[:1] if gateway else ()
+        image_types, vendor = IMAGE_TYPES_BY_HOST.get("".join(hosts), ()), provider
     if provider == "llamacpp":
-        kinds = LLAMACPP_IMAGE_TYPES
-    for image in (image for message in messages for image in message.images if kinds):
-        require_image_type(image, kinds, who)
+        image_types = LLAMACPP_IMAGE_TYPES
+    for image in (image for message in messages for image in message.images if image_types):
+        require_image_type(image, image_types, vendor)
 
 
 def orientation_notes(messages: list[Message]) -> list[str]:
-    """A word on each photo whose EXIF says that it is to be turned."""
+    """A note for each photo that is stored rotated, according to its EXIF data."""
     return [
         note for message in messages for image in message.images for note in orientation_note(image)
     ]
 
 
 def orientation_note(image: Image) -> list[str]:
-    """The word on one photo: many models see the pixels as they are stored."""
+    """The note for one photo, or an empty list. Many models ignore the EXIF orientation."""
     number = read_orientation(image.data)
     if number == 1:
         return []
     return [
-        f"{image.name} is stored {ORIENTATION_NAMES[number]} (EXIF orientation {number}), and "
-        "some models see it so: turn it first, e.g. magick IN -auto-orient OUT"
+        f"{image.name} is stored {ORIENTATION_NAMES[number]} (EXIF orientation {number}), and some "
+        "models see it that way: rotate it first, e.g. magick IN -auto-orient OUT"
     ]

@@ -1,4 +1,4 @@
-"""Values of a foreign JSON body: an object, a count or an amount of money, whatever came."""
+"""Reads objects, token counts and prices from JSON that may have unexpected types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parse_dollars(value: Any) -> float | None:
-    """An amount of money, or None where a server sent none, or a number that no float holds."""
+    """An amount of US dollars; None = missing, not a number, or not finite as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -17,13 +17,13 @@ def parse_dollars(value: Any) -> float | None:
 
 
 def parse_object(value: Any) -> dict[str, Any]:
-    """An object of a foreign body, or an empty one where a server sent something else."""
+    """The value if it is an object, else an empty dict."""
     return value if isinstance(value, dict) else {}
 
 
 def parse_count(value: Any) -> int | None:
-    """A number of tokens, or None where a server sent none (or nonsense)."""
+    """A token count; None = missing, negative or not a whole number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and value >= 0 else None
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and value >= 0 else None

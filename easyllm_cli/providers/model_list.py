@@ -1,4 +1,4 @@
-"""Reads model lists: OpenAI's shape, and what llama.cpp, vLLM, Mistral and others add to it."""
+"""Parses model lists: OpenAI's format with the extra fields of llama.cpp, vLLM, Mistral, ..."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ from .json_values import parse_count, parse_object
 
 
 def parse_model_rows(body: Any, key: str) -> list[dict[str, Any]]:
-    """The objects of a list answer; a bare list is taken too (together.ai answers with one).
+    """The objects in `body[key]`, or in a bare list (as together.ai sends).
 
     Raises:
-        MalformedAnswer: there is no such list. EasyLLMError: the server says why, under 200.
+        MalformedAnswer: there is no list.
+        EasyLLMError: the body reports an error, under status 200.
     """
-    found = body.get(key) if isinstance(body, dict) else body
-    if isinstance(body, dict) and not isinstance(found, list):
+    rows = body.get(key) if isinstance(body, dict) else body
+    if isinstance(body, dict) and not isinstance(rows, list):
         if find_error_message(body):
             raise error_from_body(body)
-        if key in body and found is None:
-            return []  # how Go writes an empty list
-    if not isinstance(found, list):
+        if key in body and rows is None:
+            return []  # Go encodes an empty slice as null
+    if not isinstance(rows, list):
         raise MalformedAnswer("the server sent no model list", hint="check the endpoint")
-    return [row for row in found if isinstance(row, dict)]
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def model_from_row(row: dict[str, Any]) -> Model:
-    """One row of /models; what a server does not say stays None (WIRE §1f, §2)."""
+    """One row of /models. Facts that the server does not report are None.
+
+    OpenAI reports neither context size nor vision; other servers add fields for them.
+    """
     meta = parse_object(row.get("meta"))
     modalities = parse_object(row.get("architecture")).get("input_modalities")
     vision = parse_object(row.get("capabilities")).get("vision")
-    sees = vision if isinstance(vision, bool) else None
+    takes_images = vision if isinstance(vision, bool) else None
     if isinstance(modalities, list):
-        sees = "image" in modalities
-    named = (row.get(key) for key in ("max_model_len", "context_length", "max_context_length"))
+        takes_images = "image" in modalities
+    sizes = (row.get(key) for key in ("max_model_len", "context_length", "max_context_length"))
     contexts = (
-        parse_count(value) for value in (*named, meta.get("n_ctx"), meta.get("n_ctx_train"))
+        parse_count(value) for value in (*sizes, meta.get("n_ctx"), meta.get("n_ctx_train"))
     )
-    return Model(str(row.get("id")), next(filter(None, contexts), None), sees)
+    return Model(str(row.get("id")), next(filter(None, contexts), None), takes_images)

@@ -1,4 +1,8 @@
-"""Ollama's native protocol: NDJSON from /api/chat (WIRE §3; §3b says why not its /v1)."""
+"""Ollama provider: the native protocol, NDJSON from /api/chat.
+
+Ollama's OpenAI-compatible /v1 has no num_ctx, top_k or keep_alive, and swallows errors in the
+middle of a stream (see docs/protocols.md).
+"""
 
 from __future__ import annotations
 
@@ -22,23 +26,23 @@ from .unsupported_parameters import set_json_path
 
 
 class OllamaDecoder(Decoder):
-    """One object a line; the last one says `done`. The body's end is the only end marker."""
+    """Decodes one object per line; the last one has `done`. The body's end is the end marker."""
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         message = body.get("message")
-        said = False
+        has_output = False
         if isinstance(message, dict):
-            thought, content = message.get("thinking"), message.get("content")
-            if isinstance(thought, str) and thought:
-                said = True
-                yield Reasoning(thought)
+            thinking, content = message.get("thinking"), message.get("content")
+            if isinstance(thinking, str) and thinking:
+                has_output = True
+                yield Reasoning(thinking)
             if isinstance(content, str):
                 if content:
-                    said = self.wrote = True
+                    has_output = self.wrote = True
                     yield Text(content)
             elif content:
                 for event in parse_content(content):
-                    said = True
+                    has_output = True
                     self.wrote = self.wrote or isinstance(event, Text)
                     yield event
             if message.get("tool_calls"):
@@ -48,8 +52,8 @@ class OllamaDecoder(Decoder):
         reason = body.get("done_reason")
         if body.get("done") is True or is_finish_reason(reason):
             self.finished(reason)
-            # Some proxies say so in every line: only one without text is taken for the last.
-            if body.get("done") is True and not said and self.can_be_complete:
+            # Some proxies set `done` in every line: only a line without text counts as the last.
+            if body.get("done") is True and not has_output and self.can_be_complete:
                 self.mark()
             self._update_usage(body)
 
@@ -58,18 +62,18 @@ class OllamaDecoder(Decoder):
             parse_count(body.get("prompt_eval_count")),
             parse_count(body.get("eval_count")),
         )
-        both = None if prompt is None or answer is None else prompt + answer
-        usage = Usage(prompt, answer, both)
+        total = None if prompt is None or answer is None else prompt + answer
+        usage = Usage(prompt, answer, total)
         if self.usage is None or usage != Usage():
             self.usage = usage
 
 
-# Our words for effort in `think`'s; other strings are refused with 400 (WIRE §3a).
+# Effort -> value of `think`; Ollama refuses other strings with 400.
 THINK_VALUES: dict[str, bool | str] = {
     "off": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "max",
 }  # fmt: skip
-OLLAMA_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")  # its runner decodes no GIF
-# Fields of the request itself; every other `-o` is an option of the model.
+OLLAMA_IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")  # Ollama's runner cannot decode GIF
+# Fields of the request; every other `-o` goes to its `options` object.
 TOP_LEVEL_FIELDS = (
     "format",
     "keep_alive",
@@ -84,7 +88,7 @@ NUM_CTX_HINT = "raise num_ctx in the profile (or -o num_ctx=N)"
 
 
 class OllamaProvider(HTTPProvider):
-    """POST {host}/api/chat; content is a string, images are bare base64."""
+    """Sends POST {host}/api/chat; content is a string, images are base64 without a data: prefix."""
 
     provider: ClassVar[str] = "ollama"
     ignored: ClassVar[tuple[str, ...]] = (
@@ -107,11 +111,11 @@ class OllamaProvider(HTTPProvider):
             "model": self.model,
             "messages": [self.message(message) for message in messages],
             "stream": stream,
-            "truncate": False,  # else a prompt longer than the context is cut without a word
+            "truncate": False,  # otherwise Ollama silently cuts a prompt that exceeds the context
         }
         for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
-            one = [value] if key == "stop" and isinstance(value, str) else value
-            set_json_path(body, self.parameter_paths[key], one)
+            wrapped = [value] if key == "stop" and isinstance(value, str) else value
+            set_json_path(body, self.parameter_paths[key], wrapped)
         if self.profile.num_ctx is not None:
             set_json_path(body, "options.num_ctx", self.profile.num_ctx)
         if self.profile.keep_alive is not None:
@@ -126,12 +130,12 @@ class OllamaProvider(HTTPProvider):
 
     def message(self, message: Message) -> dict[str, Any]:
         role = "system" if message.role == "developer" else message.role
-        made: dict[str, Any] = {"role": role, "content": message.text}
+        body: dict[str, Any] = {"role": role, "content": message.text}
         if message.images:
-            made["images"] = [image.base64() or image.url for image in message.images]
-        if thought := message.fields.get("reasoning_content") or message.fields.get("reasoning"):
-            made["thinking"] = thought
-        return made
+            body["images"] = [image.base64() or image.url for image in message.images]
+        if thinking := message.fields.get("reasoning_content") or message.fields.get("reasoning"):
+            body["thinking"] = thinking
+        return body
 
     def message_fields(self) -> Collection[str]:
         return ("reasoning_content", "reasoning")
@@ -143,60 +147,69 @@ class OllamaProvider(HTTPProvider):
         return OllamaDecoder(stream)
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        """The first installed model when none is named; pictures as bytes for a model that
-        sees."""
+        """Choose the first installed model if none is set; check for vision; download images.
+
+        Raises:
+            NotFoundError: no model is installed.
+            RefusedError: the model does not accept images.
+        """
         notes: list[str] = []
         if not self.model:
             installed = await self.list_models()
             if not installed:
                 raise NotFoundError("no model is installed", hint="ollama pull llama3.2")
             self.model = installed[0]
-            notes.append(f"model {self.model}: the first one installed (-m chooses)")
+            notes.append(f"model {self.model}: the first one installed (choose with -m)")
         if any(message.images for message in messages):
             await self._require_vision()
-            messages, fetched = await with_image_bytes(
+            messages, image_notes = await with_image_bytes(
                 messages, OLLAMA_IMAGE_TYPES, self.profile, "Ollama"
             )
-            notes += fetched
+            notes += image_notes
         return messages, notes
 
     async def _require_vision(self) -> None:
-        """/api/show tells what a model can; an older server's silence is no refusal."""
+        """Raise RefusedError if /api/show says that the model has no vision.
+
+        Older servers do not report capabilities; then the image is sent.
+        """
         if (await self.fetch_capabilities(self.model)).vision is not False:
             return
-        seeing = []
+        vision_models = []
         for name in (await self.list_models())[:20]:
             if (await self.fetch_capabilities(name)).vision:
-                seeing.append(name)
+                vision_models.append(name)
         raise RefusedError(
             f"the model {self.model} takes no images",
-            hint=f"installed ones that see: {', '.join(seeing)}" if seeing
-            else "no installed model sees: ollama pull llava",
+            hint=f"installed models that take images: {', '.join(vision_models)}" if vision_models
+            else "no installed model takes images: ollama pull llava",
         )  # fmt: skip
 
     async def fetch_capabilities(self, name: str) -> Model:
-        """What /api/show says of one model."""
+        """One model's context size and capabilities from /api/show; None = not reported."""
         try:
-            shown = await self.request_json(
+            details = await self.request_json(
                 "POST", f"{self.endpoint.url}/api/show", {"model": name}
             )
         except EasyLLMError:
             return Model(name)
-        known = shown.get("capabilities") if isinstance(shown, dict) else None
-        if not isinstance(known, list):
+        capabilities = details.get("capabilities") if isinstance(details, dict) else None
+        if not isinstance(capabilities, list):
             return Model(name)
-        facts = parse_object(shown.get("model_info"))
+        model_info = parse_object(details.get("model_info"))
         context = next(
-            (value for key, value in facts.items() if key.endswith(".context_length")), None
+            (value for key, value in model_info.items() if key.endswith(".context_length")), None
         )
-        return Model(name, parse_count(context), "vision" in known, "thinking" in known)
+        return Model(
+            name, parse_count(context), "vision" in capabilities, "thinking" in capabilities
+        )
 
     def matches_model(self, model_id: str) -> bool:
         return model_id.removesuffix(":latest") == self.model.removesuffix(":latest")
 
     async def find_model(self) -> Model | None:
-        offered = any(self.matches_model(one) for one in await self.list_models())
-        return await self.fetch_capabilities(self.model) if offered else None
+        installed = any(self.matches_model(name) for name in await self.list_models())
+        return await self.fetch_capabilities(self.model) if installed else None
 
     async def reasons(self) -> bool | None:
         name = self.model or next(iter(await self.list_models()), "")

@@ -1,4 +1,4 @@
-"""OpenRouter: Chat Completions with reasoning, costs, fallbacks and a telling list (WIRE §4)."""
+"""OpenRouter provider: Chat Completions with reasoning, fallback models and model facts."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .openai.chat import OpenAIProvider
 from .openai.chat_decoder import ChatDecoder
 from .openai.reasoning_params import OPENAI_EFFORT_VALUES
 
-# Why no provider of a model may be asked (404), and what to do.
+# Words of a 404 that says why no provider may serve the model -> hint.
 NO_ROUTE_HINTS = {
     "data policy|guardrail|privacy": "allow it at https://openrouter.ai/settings/privacy, or "
     "choose another model",
     "allowed providers|ignored providers": "see https://openrouter.ai/settings/preferences, and "
     "`provider` in the options",
-    "requested parameters|tool use": "leave out what the model's providers do not take",
+    "requested parameters|tool use": "leave out what the model's providers do not support",
 }
 MILLION = Decimal(1_000_000)
 
 
 class OpenRouterProvider(OpenAIProvider):
-    """The same protocol; reasoning is asked for with an object, `models` names fallbacks."""
+    """Chat Completions with a `reasoning` object, and fallback models in `models`."""
 
     provider: ClassVar[str] = "openrouter"
     ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
@@ -52,44 +52,44 @@ class OpenRouterProvider(OpenAIProvider):
             return {"reasoning": {"enabled": True}} if self.profile.think else {}
         if effort == "off":
             return {"reasoning": {"effort": "none"}}
-        # Routes where reasoning is optional want `enabled` beside the effort (WIRE §4a).
+        # Models with optional reasoning may need `enabled` besides the effort.
         return {"reasoning": {"effort": OPENAI_EFFORT_VALUES.get(effort, effort), "enabled": True}}
 
     def decoder(self, stream: bool) -> Decoder:
         return OpenRouterDecoder(stream, self.profile.provider or "", self.profile.name, self.model)
 
     def has_inline_reasoning(self) -> bool:
-        return False  # it separates reasoning whatever the model, behind any address
+        return False  # OpenRouter separates reasoning for every model
 
     async def lacks_vision(self) -> bool:
-        """The public model list tells which models take images."""
+        """Whether the model list says that the model does not accept images."""
         try:
-            mine = await self.find_model()
+            model = await self.find_model()
         except EasyLLMError:
             return False
-        return mine is not None and mine.vision is False
+        return model is not None and model.vision is False
 
     async def reasons(self) -> bool | None:
-        mine = await self.find_model()
-        return mine.reasoning if mine else None
+        model = await self.find_model()
+        return model.reasoning if model else None
 
     def matches_model(self, model_id: str) -> bool:
-        """A route may stand behind the name: `vendor/model:nitro`."""
+        """Whether an id is the profile's model, with or without a suffix such as `:nitro`."""
         return model_id in (self.model, self.model.partition(":")[0])
 
     async def check_key(self) -> None:
-        """Its model list is public, its /key is not (WIRE §4h); a gateway's may lack it."""
+        """Check the key with GET /key, because the model list is public; gateways may lack /key."""
         with suppress(NotFoundError):
             await self.request_json("GET", f"{self.endpoint.url}/key")
 
     async def no_vision_error(self) -> RefusedError:
-        seeing = [one.id for one in await self.models() if one.vision][:5]
+        names = ", ".join([model.id for model in await self.models() if model.vision][:5])
         return RefusedError(
-            f"the model {self.model} takes no images", hint=f"ones that see: {', '.join(seeing)}"
+            f"the model {self.model} takes no images", hint=f"models that take images: {names}"
         )
 
     async def add_hint(self, error: EasyLLMError) -> None:
-        """Where it finds nobody to ask, the reason is not the model's name."""
+        """Set a hint for a 404 that means 'no provider available' instead of 'unknown model'."""
         for words, hint in NO_ROUTE_HINTS.items():
             if isinstance(error, NotFoundError) and re.search(words, error.message, re.IGNORECASE):
                 error.hint = hint
@@ -102,7 +102,7 @@ class OpenRouterProvider(OpenAIProvider):
 
 
 class OpenRouterDecoder(ChatDecoder):
-    """Names the model that really answers when OpenRouter fell back to another."""
+    """Decodes Chat Completions; yields Start again if another model than the requested answers."""
 
     def __init__(self, stream: bool, provider: str, profile: str, model: str) -> None:
         super().__init__(stream)
@@ -110,21 +110,21 @@ class OpenRouterDecoder(ChatDecoder):
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         answering = body.get("model")
-        # `vendor/model` may come back as `vendor/model:free` or with a date behind it.
-        same = re.escape(self._start.model.partition(":")[0]) + r"(:.*|-\d{4}.*)?"
-        if isinstance(answering, str) and answering and not re.fullmatch(same, answering):
+        # `vendor/model` may be reported as `vendor/model:free` or with a date after it.
+        same_model = re.escape(self._start.model.partition(":")[0]) + r"(:.*|-\d{4}.*)?"
+        if isinstance(answering, str) and answering and not re.fullmatch(same_model, answering):
             self._start = Start(self._start.provider, answering, self._start.profile)
             yield self._start
         yield from super().decode(body)
 
 
 def _model_with_prices(row: dict[str, Any]) -> Model:
-    """One row of the list; prices are strings in US dollars per token (WIRE §4f)."""
+    """One row of the model list; `pricing` holds US dollars per token as strings."""
     basic = model_from_row(row)
     supported = row.get("supported_parameters")
     reasons = "reasoning" in supported if isinstance(supported, list) else None
-    named = row.get("pricing")
-    pricing: dict[str, Any] = named if isinstance(named, dict) else {}
+    value = row.get("pricing")
+    pricing: dict[str, Any] = value if isinstance(value, dict) else {}
     return Model(
         basic.id, basic.context, basic.vision, reasons,
         _price_per_million(pricing.get("prompt")), _price_per_million(pricing.get("completion")),
@@ -132,9 +132,12 @@ def _model_with_prices(row: dict[str, Any]) -> Model:
 
 
 def _price_per_million(price: Any) -> float | None:
-    """A price per token as US dollars per million tokens; 0 is a price, None and -1 are none."""
+    """Convert US dollars per token to US dollars per million tokens.
+
+    None = missing, negative (-1 = varies) or not finite; 0 = free.
+    """
     try:
         value = float(Decimal(str(price)) * MILLION)
-    except (DecimalException, ValueError):  # no number, or one that nothing holds
+    except (DecimalException, ValueError):  # not a number, or out of range
         return None
     return value if 0 <= value < inf else None

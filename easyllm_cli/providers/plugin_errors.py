@@ -1,4 +1,4 @@
-"""The class behind a plugin's name; whatever of its code fails is told as the plugin's failure."""
+"""Loads provider plugins, and turns their exceptions into one error that names the plugin."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .base import BaseLLMProvider
 
 
 def plugin_class(name: str) -> type[BaseLLMProvider]:
-    """A subclass of the plugin's own class, which blames the plugin for what it raises.
+    """Load a plugin's provider class, wrapped so that its exceptions name the plugin.
 
     Raises:
-        ConfigError: no package offers the name, or what it offers is no provider class.
+        ConfigError: no package offers the name, or its class is not a complete provider class.
     """
     entry = find_plugin(name)
     if entry is None:
@@ -30,27 +30,28 @@ def plugin_class(name: str) -> type[BaseLLMProvider]:
             f'no provider "{name}"', hint=suggest_name(name.lower(), [*VENDORS, *plugin_names()])
         )
     with convert_plugin_errors(entry):
-        found: Any = entry.load()
-        if not (isinstance(found, type) and issubclass(found, BaseLLMProvider)):
-            raise TypeError("it is no subclass of BaseLLMProvider")
-        missing = sorted(getattr(found, "__abstractmethods__", ()))
+        plugin: Any = entry.load()
+        if not (isinstance(plugin, type) and issubclass(plugin, BaseLLMProvider)):
+            raise TypeError("it is not a subclass of BaseLLMProvider")
+        missing = sorted(getattr(plugin, "__abstractmethods__", ()))
         if missing:
             raise TypeError(f"it does not define {' and '.join(missing)}")
-        made = new_class(
-            found.__name__,
-            (PluginErrorGuard, found),
+        subclass = new_class(
+            plugin.__name__,
+            (PluginErrorGuard, plugin),
             exec_body=lambda names: names.update(entry_point=entry),
         )
-    guarded: type[BaseLLMProvider] = made
+    guarded: type[BaseLLMProvider] = subclass
     return guarded
 
 
 @contextmanager
 def convert_plugin_errors(entry: EntryPoint) -> Iterator[None]:
-    """What is no error of our tree becomes one line that names the plugin.
+    """Replace any exception but EasyLLMError by a ConfigError that names the plugin.
 
     Raises:
-        ConfigError: instead of anything else that is raised.
+        ConfigError: the block raised another exception.
+        EasyLLMError: the block raised it; it passes through.
     """
     try:
         yield
@@ -65,23 +66,24 @@ def convert_plugin_errors(entry: EntryPoint) -> Iterator[None]:
 
 
 def guard_method(name: str) -> Any:
-    """A method that runs the plugin's own under `blamed`; one that is awaited, to its end."""
+    """A method that calls the plugin's own and converts errors, also of an awaitable result."""
 
-    def run(self: PluginErrorGuard, *given: Any, **named: Any) -> Any:
+    def run(self: PluginErrorGuard, *args: Any, **kwargs: Any) -> Any:
         with convert_plugin_errors(self.entry_point):
-            made = getattr(super(PluginErrorGuard, self), name)(*given, **named)
-        return await_guarded(self.entry_point, made) if isawaitable(made) else made
+            result = getattr(super(PluginErrorGuard, self), name)(*args, **kwargs)
+        return await_guarded(self.entry_point, result) if isawaitable(result) else result
 
     return run
 
 
-async def await_guarded(entry: EntryPoint, made: Any) -> Any:
+async def await_guarded(entry: EntryPoint, awaitable: Any) -> Any:
+    """Await a plugin's awaitable and convert its errors."""
     with convert_plugin_errors(entry):
-        return await made
+        return await awaitable
 
 
 class PluginErrorGuard(BaseLLMProvider):
-    """Stands before a plugin's class and runs each step of it under `blamed`."""
+    """Mixin before a plugin's class: calls its methods and converts their errors."""
 
     entry_point: ClassVar[EntryPoint]
     per_answer_copy = guard_method("per_answer_copy")
@@ -89,7 +91,7 @@ class PluginErrorGuard(BaseLLMProvider):
     matches_model = guard_method("matches_model")
     reasons = guard_method("reasons")
     check_key = guard_method("check_key")
-    # Of a HTTPProvider alone; of any other nobody asks for them.
+    # Only called on HTTPProvider classes.
     prepare = guard_method("prepare")
     dry_request = guard_method("dry_request")
 
@@ -100,31 +102,31 @@ class PluginErrorGuard(BaseLLMProvider):
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         plugin: Any = super()
         with convert_plugin_errors(self.entry_point):
-            made = plugin.events(messages, stream)
-            if not hasattr(made, "aclose"):
-                if hasattr(made, "close"):
-                    made.close()  # a coroutine that nobody will await
-                raise TypeError("events is no async generator")
-            async with aclosing(made) as events:
+            generator = plugin.events(messages, stream)
+            if not hasattr(generator, "aclose"):
+                if hasattr(generator, "close"):
+                    generator.close()  # a coroutine: avoids the "never awaited" warning
+                raise TypeError("events is not an async generator")
+            async with aclosing(generator) as events:
                 async for event in events:
                     if not isinstance(event, Event):
-                        raise TypeError(f"events gave {type(event).__name__}, which is no event")
+                        raise TypeError(f"events yielded {type(event).__name__}, not an Event")
                     yield event
 
     async def models(self) -> list[Model]:
         plugin: Any = super()
         with convert_plugin_errors(self.entry_point):
-            found = await plugin.models()
-            if not all(isinstance(one, Model) for one in found):
-                raise TypeError("models gave something that is no Model")
-            return list(found)
+            models = await plugin.models()
+            if not all(isinstance(model, Model) for model in models):
+                raise TypeError("models returned something that is not a Model")
+            return list(models)
 
     async def add_hint(self, error: EasyLLMError) -> None:
         try:
             with convert_plugin_errors(self.entry_point):
                 await super().add_hint(error)
         except EasyLLMError as failure:
-            failure.partial = error.partial  # what had come is not lost with its error
+            failure.partial = error.partial  # keep the partial answer of the original error
             raise
 
     async def aclose(self) -> None:

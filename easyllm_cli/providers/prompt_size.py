@@ -1,4 +1,4 @@
-"""Whether a server can have read the whole prompt: a count of tokens too small to hold it."""
+"""Detects prompts that a server silently truncated, by a token count too low for the text."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from ..errors import EasyLLMError, IncompleteAnswer
 from ..messages import Message
 
 CHUNK_CHARS = (
-    65_536  # characters looked at at a time: a long prompt is never held as a list of words
+    65_536  # the prompt is counted in chunks, so that a long one is never held as a list of words
 )
-# Scripts without spaces. No tokenizer makes one token of five of their characters, on average.
+# Matches all but scripts without spaces (Chinese, Japanese, …). No tokenizer packs more than 4 of
+# their characters into a token on average.
 SPACED_SCRIPTS = "[^\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+"
 MAX_CHARS_PER_TOKEN = 4
-# Tokens. No server's context is smaller: a lower count is a made-up one, and cut nothing.
+# No server's context is smaller: a lower count is invented, and says nothing about the prompt.
 MIN_CONTEXT_TOKENS = 256
 
 
 def is_token_count_too_low(tokens: int, messages: list[Message]) -> bool:
-    """Whether so few tokens cannot be this prompt: no token spans two words."""
+    """Whether `tokens` is too few for these messages; a word is at least one token."""
     if tokens < MIN_CONTEXT_TOKENS:
         return False
-    left = tokens
-    for text in (one.text for one in messages):
+    remaining = tokens
+    for text in (message.text for message in messages):
         for start in range(0, len(text), CHUNK_CHARS):
-            left -= _min_tokens(text[start : start + CHUNK_CHARS])
-            if left < 0:
+            remaining -= _min_tokens(text[start : start + CHUNK_CHARS])
+            if remaining < 0:
                 return True
     return False
 
 
 def is_context_overflow(error: EasyLLMError, has_output_limit: bool) -> bool:
-    """Whether an answer ended for its length, and no limit of the user's was the reason."""
-    came = error.partial
-    return isinstance(error, IncompleteAnswer) and came is not None and (
-        came["finish_reason"] == "length" and not has_output_limit
+    """Whether an answer was cut for its length although the request set no limit."""
+    partial = error.partial
+    return isinstance(error, IncompleteAnswer) and partial is not None and (
+        partial["finish_reason"] == "length" and not has_output_limit
     )  # fmt: skip
 
 
 def _min_tokens(text: str) -> int:
-    """Tokens that a piece of text has at least; what is cut in two at its ends is not counted."""
+    """Minimum tokens of a chunk; words at its ends may be cut in two and are not counted."""
     words = max(0, len(text.split()) - 2)
     if text.isascii():
         return words

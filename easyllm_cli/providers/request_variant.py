@@ -1,6 +1,6 @@
-"""A request that a server takes in another form only is sent in that form.
+"""Changes a refused request to the form that the server accepts.
 
-Some may not stream, some do nothing else; some models know no system text.
+Some servers do not stream, some only stream, and some models take no system message.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from ..errors import EasyLLMError, RefusedError
 from ..messages import Message, merge_into_user_message
 
-# Statuses that tell of a key, money, a missing model or a limit, and not of the request's form.
+# Statuses about the key, billing, a missing model, a limit or an outage, not the request's form.
 UNRELATED_STATUSES = (401, 402, 404, 408, 409, 413, 425, 429, 502, 503, 504)
 STREAM_PATTERN = r"(?i)(?<![\w])(?:non-?)?stream(?:s|ed|ing)?(?!\w)"
 STREAM_ONLY_PATTERN = (
@@ -30,7 +30,10 @@ SYSTEM_ROLES = ("system", "developer")
 
 
 class RequestVariant:
-    """Learns in which form a server takes a request; kept for the provider's later ones."""
+    """Learns which form of a request the server accepts, for all later requests of the provider.
+
+    `strict`: do not move system text into the user message.
+    """
 
     def __init__(self, strict: bool) -> None:
         self._strict = strict
@@ -38,13 +41,13 @@ class RequestVariant:
         self._takes_system_text = True
 
     def apply(self, messages: list[Message], stream: bool) -> tuple[list[Message], bool]:
-        """What to send, in the form that this server takes."""
+        """The messages, and whether to stream, in the form that the server accepts."""
         if not self._takes_system_text:
             messages = merge_into_user_message(messages, SYSTEM_ROLES)
         return messages, stream if self._stream_override is None else self._stream_override
 
     def learn(self, error: EasyLLMError, messages: list[Message], stream: bool) -> str:
-        """A note about the form to try next; "" = the error is about something else.
+        """Choose another form after an error. Returns a note; "" = the form is not the problem.
 
         `messages`, `stream`: as they were sent. Each form is tried once.
         """
@@ -56,21 +59,24 @@ class RequestVariant:
         if self._stream_override is None and _is_about_streaming(error, stream):
             self._stream_override = not stream
             if stream:
-                return f"the server does not stream here: asked for all at once ({error.message})"
-            return f"the server only streams: asked for a stream ({error.message})"
-        has_system = any(one.role in SYSTEM_ROLES for one in messages)
+                return f"the server does not stream: sent again without streaming ({error.message})"
+            return f"the server only streams: sent again with streaming ({error.message})"
+        has_system = any(message.role in SYSTEM_ROLES for message in messages)
         if has_system and not self._strict and _is_about_system(error.message):
             self._takes_system_text = False
-            return f"no system text for this model: sent before the question ({error.message})"
+            return (
+                "the model takes no system message: sent as part of the user's message "
+                f"({error.message})"
+            )
         return ""
 
 
 def _is_about_streaming(error: EasyLLMError, stream: bool) -> bool:
-    """Whether the server asks for the other way."""
-    named = error.parameter if isinstance(error, RefusedError) else None
-    if named not in (None, "", "stream") or "stream_options" in error.message:
+    """Whether the error asks to switch streaming on or off. `stream`: as it was sent."""
+    parameter = error.parameter if isinstance(error, RefusedError) else None
+    if parameter not in (None, "", "stream") or "stream_options" in error.message:
         return False
-    if named == "stream":
+    if parameter == "stream":
         return True
     if not re.search(STREAM_PATTERN, error.message):
         return False
@@ -82,7 +88,8 @@ def _is_about_streaming(error: EasyLLMError, stream: bool) -> bool:
     return not only_streams and re.search(REFUSAL_PATTERN, error.message) is not None
 
 
-def _is_about_system(words: str) -> bool:
-    return re.search(SYSTEM_TEXT_PATTERN, words) is not None and (
-        re.search(r"(?i)\bnot?\b|n't|unsupported|only|unknown|invalid|must", words) is not None
+def _is_about_system(message: str) -> bool:
+    """Whether an error message refuses the system message."""
+    return re.search(SYSTEM_TEXT_PATTERN, message) is not None and (
+        re.search(r"(?i)\bnot?\b|n't|unsupported|only|unknown|invalid|must", message) is not None
     )

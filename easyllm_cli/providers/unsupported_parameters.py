@@ -1,4 +1,4 @@
-"""A request that a server refuses for one parameter is sent once more without it (DESIGN §5)."""
+"""Resends a refused request without the parameter that the server does not support."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ..errors import EasyLLMError, RefusedError, TooLargeError
 from ..transport.base import Request
 
 PARAMETER_ERROR_STATUSES = (400, 413, 422)
-# The answer's limit has two names in OpenAI's world: the other one is tried (WIRE §1a).
+# OpenAI's newer models refuse max_tokens and compatible servers may know nothing else: if one name
+# is refused, the other is tried.
 OUTPUT_LIMIT_ALIASES = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
-# Every provider's name for the longest answer.
+# The providers' names for the maximum number of tokens in the answer.
 OUTPUT_LIMIT_KEYS = (
     "max_tokens",
     "max_completion_tokens",
@@ -26,7 +27,7 @@ OUTPUT_LIMIT_KEYS = (
     "n_predict",
     "maxOutputTokens",
 )
-# A schema is never left out: the user is told how to ask for JSON alone.
+# A schema is never left out. The hint names the option that asks for JSON without a schema.
 JSON_MODE_OPTIONS = {
     "response_format": """response_format='{"type": "json_object"}'""",
     "text.format": """text='{"format": {"type": "json_object"}}'""",
@@ -34,12 +35,12 @@ JSON_MODE_OPTIONS = {
     "generationConfig.responseSchema": "responseSchema=null",
     "generationConfig.responseJsonSchema": "responseJsonSchema=null",
 }
-# Ours, not the user's: no line about them.
+# Set by the adapters, not by the user: left out without a note.
 SILENTLY_DROPPED_KEYS = ("stream_options", "store", "include", "truncate")
 
 
 def set_json_path(body: dict[str, Any], path: str, value: Any) -> None:
-    """Set `a.b.c` in nested objects, made where they are missing."""
+    """Set `a.b.c` in nested objects; creates missing ones."""
     *parents, last = path.split(".")
     for parent in parents:
         body = body.setdefault(parent, {})
@@ -47,7 +48,7 @@ def set_json_path(body: dict[str, Any], path: str, value: Any) -> None:
 
 
 def drop_json_path(body: dict[str, Any], path: str) -> dict[str, Any]:
-    """A copy without `a.b.c`; an object that is empty then goes too."""
+    """A copy without `a.b.c` and without objects that become empty."""
     head, _, rest = path.partition(".")
     if head not in body:
         return body
@@ -60,7 +61,7 @@ def drop_json_path(body: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def has_json_path(body: Any, path: str) -> bool:
-    """Whether `a.b.c` stands in nested objects."""
+    """Whether the nested objects contain `a.b.c`."""
     for part in path.split("."):
         if not isinstance(body, dict) or part not in body:
             return False
@@ -69,7 +70,7 @@ def has_json_path(body: Any, path: str) -> bool:
 
 
 def has_output_limit(body: Mapping[str, Any]) -> bool:
-    """Whether a request says how long the answer may be, at the top or in its options."""
+    """Whether a request limits the answer's length, at the top level or one level below."""
     nested = [value for value in body.values() if isinstance(value, dict)]
     return any(
         table.get(name) is not None for table in (body, *nested) for name in OUTPUT_LIMIT_KEYS
@@ -77,9 +78,9 @@ def has_output_limit(body: Mapping[str, Any]) -> bool:
 
 
 class UnsupportedParameters:
-    """Learns which parameters a server refuses; kept for the provider's later requests.
+    """Learns which parameters a server refuses, for all later requests of the provider.
 
-    `names`: profile key -> its place in the body.
+    `paths`: setting -> its path in the body.
     """
 
     def __init__(self, paths: Mapping[str, str], profile: Profile) -> None:
@@ -90,7 +91,7 @@ class UnsupportedParameters:
         self._renamed_limits: set[str] = set()
 
     def apply(self, request: Request) -> Request:
-        """The request without what this server has refused before."""
+        """The request without the parameters that the server has refused before."""
         body = request.body or {}
         for name in self._renamed_limits:
             body = _swap_limit_name(body, name)
@@ -99,18 +100,22 @@ class UnsupportedParameters:
         return request if body is request.body else replace(request, body=body)
 
     def retry_without(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
-        """The request to send instead and a note ("" = none), or None when nothing helps."""
+        """The request to send instead and a note ("" = none); None = no change can help.
+
+        Default values are left out first, all at once and without a note. With `strict`, what the
+        user has set is never left out. A refused schema only changes the error's hint.
+        """
         body = request.body or {}
         if not isinstance(error, RefusedError) or error.status not in PARAMETER_ERROR_STATUSES:
             return None
-        soft = [path for path in self._default_paths if has_json_path(body, path)]
-        if soft:
-            self._refused_paths.update(soft)
+        defaults = [path for path in self._default_paths if has_json_path(body, path)]
+        if defaults:
+            self._refused_paths.update(defaults)
             return self.apply(request), ""
         words = f"{error.parameter or ''} {error.message}"
-        for place_in_body, option in JSON_MODE_OPTIONS.items():
-            if has_json_path(body, place_in_body) and _mentions(words, place_in_body):
-                error.hint = f"is the schema too much for it? -o {option} asks for JSON alone"
+        for schema_path, option in JSON_MODE_OPTIONS.items():
+            if has_json_path(body, schema_path) and _mentions(words, schema_path):
+                error.hint = f"the schema may not be supported: -o {option} asks for JSON alone"
         if error.status not in (400, 422) or isinstance(error, TooLargeError):
             return None
         path = self._find_refused_path(error, body)
@@ -124,37 +129,37 @@ class UnsupportedParameters:
         self._refused_paths.add(path)
         if path in SILENTLY_DROPPED_KEYS:
             return self.apply(request), ""
-        said = f" ({error.message})"  # why, and what would help: OpenAI names the page to go to
-        return self.apply(request), f"{path} is refused by the server: sent without it{said}"
+        reason = f" ({error.message})"  # it may say what to do: OpenAI names a page
+        return self.apply(request), f"{path} is refused by the server: sent without it{reason}"
 
     def _find_refused_path(self, error: RefusedError, body: dict[str, Any]) -> str | None:
-        """The place of the parameter that the server's words name, under either name."""
+        """The path in the body of the parameter that the error names, by either of its names."""
         words = f"{error.parameter or ''} {error.message}"
         known = {**self._paths, **{name: name for name in SILENTLY_DROPPED_KEYS}}
         if body.get("truncate") or re.search(r"(?i)context|exceed|too long", words):
-            del known["truncate"]  # it is the prompt that is refused, or the user's own wish
+            del known["truncate"]  # the prompt is too long, or the user set it
         for path in known.values():
-            for place_in_body in (path, OUTPUT_LIMIT_ALIASES.get(path, path)):
-                if has_json_path(body, place_in_body) and _mentions(words, place_in_body):
-                    return place_in_body
+            for candidate in (path, OUTPUT_LIMIT_ALIASES.get(path, path)):
+                if has_json_path(body, candidate) and _mentions(words, candidate):
+                    return candidate
         if not re.search(r"think|reasoning", words, re.IGNORECASE):
             return None
-        # Servers name thinking by many names; ours is the one that asks for it.
-        asking = (path for key, path in known.items() if key.startswith("reasoning"))
-        return next((path for path in asking if has_json_path(body, path)), None)
+        # Servers use many names for reasoning: take the path of the setting `reasoning`.
+        reasoning_paths = (path for key, path in known.items() if key.startswith("reasoning"))
+        return next((path for path in reasoning_paths if has_json_path(body, path)), None)
 
 
 def _mentions(words: str, path: str) -> bool:
-    """Whether an error names a parameter, in camelCase or snake_case."""
+    """Whether an error message names a parameter, in camelCase or snake_case."""
     last = path.rpartition(".")[2]
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower()
-    spelled = "|".join(re.escape(word) for word in {last, snake})
-    found = re.search(rf"(?<![A-Za-z_])(?:{spelled})(?![A-Za-z_])", words, re.IGNORECASE)
-    return found is not None
+    spellings = "|".join(re.escape(word) for word in {last, snake})
+    match = re.search(rf"(?<![A-Za-z_])(?:{spellings})(?![A-Za-z_])", words, re.IGNORECASE)
+    return match is not None
 
 
 def _swap_limit_name(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """A copy with the answer's limit under its other name."""
+    """A copy with the output limit `name` under its other name."""
     if name not in body:
         return body
     return {OUTPUT_LIMIT_ALIASES.get(key, key) if key == name else key: body[key] for key in body}

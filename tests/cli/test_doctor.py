@@ -303,7 +303,7 @@ def test_blind_model(easyllm: Easyllm) -> None:
         _, seeing = examined(easyllm, "-m", "llava", profiles=profiles)
     assert ran.code == 0
     assert checks["vision"]["message"] == "no: the model qwen3 takes no images"
-    assert checks["vision"]["hint"] == "installed ones that see: llava:latest"
+    assert checks["vision"]["hint"] == "installed models that take images: llava:latest"
     assert checks["reasoning"]["message"] == "yes"
     assert (seeing["vision"]["message"], seeing["reasoning"]["message"]) == ("yes", "no")
 

@@ -135,8 +135,8 @@ BROKEN = {
     "ends Python": ("raise SystemExit(3)", "SystemExit: 3"),
     "wrong text": ("x = = 1", "SyntaxError"),
     "no such name": ("x = 1", "has no attribute 'Provider'"),
-    "a function": ("def Provider(profile): pass", "no subclass of BaseLLMProvider"),
-    "another class": ("class Provider: pass", "no subclass of BaseLLMProvider"),
+    "a function": ("def Provider(profile): pass", "not a subclass of BaseLLMProvider"),
+    "another class": ("class Provider: pass", "not a subclass of BaseLLMProvider"),
     "abstract": (
         "from easyllm_cli import BaseLLMProvider as B\nclass Provider(B): pass",
         "does not define events and models",
@@ -146,11 +146,11 @@ BROKEN = {
         "ZeroDivisionError: division by zero",
     ),
     "events": (CLASS.format(events="raise KeyError('x')", models="pass"), "KeyError: 'x'"),
-    "wrong event": (CLASS.format(events="yield 'half'", models="pass"), "str, which is no event"),
+    "wrong event": (CLASS.format(events="yield 'half'", models="pass"), "str, not an Event"),
     "no generator": (
         CLASS.format(events="", models="pass")
         + "class Provider(Provider):\n    async def events(self, messages, stream): return []",
-        "events is no async generator",
+        "events is not an async generator",
     ),
 }
 

@@ -78,7 +78,7 @@ def test_the_note_over_every_protocol(easyllm: Easyllm, adapter: Adapter) -> Non
     assert (ran.code, ran.out, sent[1]) == (0, b"red\n", photo), ran.err
     assert ran.err == (
         "easyllm: photo.jpg is stored on its side (EXIF orientation 6), and some models see it "
-        "so: turn it first, e.g. magick IN -auto-orient OUT\n"
+        "that way: rotate it first, e.g. magick IN -auto-orient OUT\n"
     )
 
 
