@@ -149,12 +149,12 @@ _OPTIONAL_EXPORTS_BY_MODULE = {
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
-        homes = (_EXPORTS_BY_MODULE | _OPTIONAL_EXPORTS_BY_MODULE).items()
-        home = next((module for module, names in homes if name in names), None)
-        if home is None:
+        exports = (_EXPORTS_BY_MODULE | _OPTIONAL_EXPORTS_BY_MODULE).items()
+        module_name = next((module for module, names in exports if name in names), None)
+        if module_name is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
-            return getattr(import_module(f".{home}", __name__), name)
+            return getattr(import_module(f".{module_name}", __name__), name)
         except ModuleNotFoundError as error:
             from .errors import missing_package_error
 

@@ -80,5 +80,5 @@ class Completion(dict[str, Any]):
         for inner in ("last", "response"):  # a stream's last frame, and what Responses put there
             if isinstance(body, dict) and isinstance(body.get(inner), dict):
                 body = body[inner]
-        found = (body.get("id") or body.get("responseId")) if isinstance(body, dict) else None
-        return found if isinstance(found, str) else None
+        answer_id = (body.get("id") or body.get("responseId")) if isinstance(body, dict) else None
+        return answer_id if isinstance(answer_id, str) else None

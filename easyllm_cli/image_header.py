@@ -77,8 +77,8 @@ def _sniff_heif(data: bytes) -> str | None:
 
 def sniff_unsupported_format(data: bytes) -> str:
     """The name of a kind of picture, or of PDF, that is never sent; "" = none that is known."""
-    found = (kind for at, magic, kind in UNSUPPORTED_SIGNATURES if data.startswith(magic, at))
-    return next(found, "")
+    formats = (kind for at, magic, kind in UNSUPPORTED_SIGNATURES if data.startswith(magic, at))
+    return next(formats, "")
 
 
 def read_dimensions(data: bytes) -> Size | None:
@@ -87,19 +87,19 @@ def read_dimensions(data: bytes) -> Size | None:
     Of a GIF and a HEIC, which hold several pictures, those of the largest.
     """
     if data.startswith(b"\x89PNG"):
-        found = _read_number_pair(data, 16, 4, "big")
+        size = _read_number_pair(data, 16, 4, "big")
     elif data.startswith(b"GIF8"):
-        found = _select_largest(_read_gif_sizes(data))
+        size = _select_largest(_read_gif_sizes(data))
     elif data.startswith(b"BM"):
-        found = _read_bmp_size(data)
+        size = _read_bmp_size(data)
     elif data[8:12] == b"WEBP":
-        found = _read_webp_size(data)
+        size = _read_webp_size(data)
     elif data.startswith(b"\xff\xd8"):
-        found = _read_jpeg_size(data)
+        size = _read_jpeg_size(data)
     else:
-        sizes = HEIC_SIZE_BOX.finditer(data)  # a picture may be made of tiles
-        found = _select_largest(_read_number_pair(data, one.end(), 4, "big") for one in sizes)
-    return found if all(found) else None
+        boxes = HEIC_SIZE_BOX.finditer(data)  # a picture may be made of tiles
+        size = _select_largest(_read_number_pair(data, box.end(), 4, "big") for box in boxes)
+    return size if all(size) else None
 
 
 def _select_largest(sizes: Iterable[Size]) -> Size:
@@ -110,10 +110,8 @@ def _read_number_pair(data: bytes, offset: int, number_bytes: int, byte_order: s
     """Two numbers one behind the other; zeros where the header is cut."""
     if len(data) < offset + 2 * number_bytes:
         return 0, 0
-    first, second = (
-        data[offset : offset + number_bytes],
-        data[offset + number_bytes : offset + 2 * number_bytes],
-    )
+    middle, end = offset + number_bytes, offset + 2 * number_bytes
+    first, second = data[offset:middle], data[middle:end]
     if byte_order == "big":
         return int.from_bytes(first, "big"), int.from_bytes(second, "big")
     return int.from_bytes(first, "little"), int.from_bytes(second, "little")
@@ -166,8 +164,8 @@ def _read_webp_size(data: bytes) -> Size:
 def _read_jpeg_size(data: bytes) -> Size:
     """From segment to segment up to the frame header."""
     at = 2
-    while found := JPEG_MARKER.search(data, at):
-        at = found.start()
+    while marker := JPEG_MARKER.search(data, at):
+        at = marker.start()
         if data[at + 1] in JPEG_FRAME_MARKERS:
             height, width = _read_number_pair(data, at + 5, 2, "big")
             return width, height
@@ -194,8 +192,8 @@ def read_orientation(data: bytes) -> int:
 def _find_jpeg_exif(data: bytes) -> bytes:
     """What the segment with EXIF holds; it stands before the picture's own data."""
     at = 2
-    while found := JPEG_MARKER.search(data, at):
-        at = found.start()
+    while marker := JPEG_MARKER.search(data, at):
+        at = marker.start()
         length = max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
         if data[at + 1] in JPEG_HEADER_END_MARKERS:
             break
@@ -208,16 +206,17 @@ def _find_jpeg_exif(data: bytes) -> bytes:
 def _orientation_from_tiff(exif: bytes) -> int:
     """The orientation in a TIFF header's first directory."""
     exif = exif.removeprefix(EXIF_PREFIX)
-    order: Literal["big", "little"] = "big" if exif.startswith(b"MM") else "little"
+    byte_order: Literal["big", "little"] = "big" if exif.startswith(b"MM") else "little"
     if exif[:4] not in (b"MM\0*", b"II*\0"):
         return 1
-    first = int.from_bytes(exif[4:8], order)
-    for at in range(first + 2, first + 2 + 12 * int.from_bytes(exif[first : first + 2], order), 12):
+    directory = int.from_bytes(exif[4:8], byte_order)
+    entry_count = int.from_bytes(exif[directory : directory + 2], byte_order)
+    for at in range(directory + 2, directory + 2 + 12 * entry_count, 12):
         entry = exif[at : at + 12]
         if len(entry) < 12:
             break
-        if int.from_bytes(entry[:2], order) == TIFF_ORIENTATION_TAG:
-            long = int.from_bytes(entry[2:4], order) == TIFF_LONG_TYPE
-            value = int.from_bytes(entry[8 : 12 if long else 10], order)
+        if int.from_bytes(entry[:2], byte_order) == TIFF_ORIENTATION_TAG:
+            is_long = int.from_bytes(entry[2:4], byte_order) == TIFF_LONG_TYPE
+            value = int.from_bytes(entry[8 : 12 if is_long else 10], byte_order)
             return value if 1 <= value <= 8 else 1
     return 1

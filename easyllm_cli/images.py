@@ -91,9 +91,9 @@ class Image:
         if len(data) > MAX_IMAGE_BYTES:
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
         media_type = sniff_media_type(data)
-        if media_type is None and (kind := sniff_unsupported_format(data)):
+        if media_type is None and (format_name := sniff_unsupported_format(data)):
             raise UsageError(
-                f"not an image that models take: {kind}", where=name,
+                f"not an image that models take: {format_name}", where=name,
                 hint="convert it to PNG or JPEG",
             )  # fmt: skip
         if media_type is None:
@@ -102,9 +102,9 @@ class Image:
             )
         width, height = read_dimensions(data) or (0, 0)
         if width * height > MAX_PIXELS:
-            most = f"{MAX_PIXELS // 1_000_000} million"
+            limit = f"{MAX_PIXELS // 1_000_000} million"
             raise UsageError(
-                f"the image has {width} × {height} pixels, and {most} are the most",
+                f"the image has {width} × {height} pixels, and {limit} are the most",
                 where=name,
                 hint="make it smaller",
             )
@@ -133,10 +133,10 @@ class Image:
         Raises:
             UsageError: another form, too large, or not a picture.
         """
-        head, _, text = url.partition(",")
+        head, _, encoded = url.partition(",")
         if not head.endswith(";base64"):
             raise UsageError("the image's data URL has no ;base64", where=url[:40])
-        return cls.of_base64(text, "data URL")
+        return cls.of_base64(encoded, "data URL")
 
     @classmethod
     def of_path(cls, path: str | os.PathLike[str]) -> Image:
@@ -145,11 +145,11 @@ class Image:
         Raises:
             UsageError: missing, unreadable, not a regular file, too large, or not a picture.
         """
-        written = os.fspath(path)
-        name = written if len(written) <= 200 else f"{written[:80]}…"
+        path_text = os.fspath(path)
+        name = path_text if len(path_text) <= 200 else f"{path_text[:80]}…"
 
         try:
-            return cls.of_bytes(read_image_file(written, name, MAX_IMAGE_BYTES), name)
+            return cls.of_bytes(read_image_file(path_text, name, MAX_IMAGE_BYTES), name)
         except FileNotFoundError:
             raise UsageError("no such image file", where=name, hint="check the path") from None
         except OSError as error:
@@ -182,18 +182,18 @@ def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
         UsageError: no regular file, empty (as those of /proc say they are), or over `cap` bytes.
         OSError, ValueError, RuntimeError: it cannot be read, or the path is none.
     """
-    full = Path(path).expanduser()
-    _require_regular_file(full.stat(), name)
-    with open(os.open(full, OPEN_FLAGS), "rb") as file:
-        state = os.fstat(file.fileno())
-        _require_regular_file(state, name)
-        if not state.st_size:
+    expanded = Path(path).expanduser()
+    _require_regular_file(expanded.stat(), name)
+    with open(os.open(expanded, OPEN_FLAGS), "rb") as file:
+        status = os.fstat(file.fileno())
+        _require_regular_file(status, name)
+        if not status.st_size:
             raise UsageError("not an image: the file is empty", where=name)
-        if state.st_size > max_bytes:
+        if status.st_size > max_bytes:
             raise UsageError(f"the image is larger than {max_bytes >> 20} MB", where=name)
         return file.read(max_bytes + 1)
 
 
-def _require_regular_file(state: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(state.st_mode):
+def _require_regular_file(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise UsageError("the image is not a regular file", where=name)

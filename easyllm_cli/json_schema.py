@@ -45,15 +45,15 @@ class Schema:
         Raises:
             MalformedAnswer: it is not; the message names the path, e.g. `$.items[2].age`.
         """
-        wrong = self._find_problem(completion["text"])
-        if not wrong:
+        problem = self._find_problem(completion["text"])
+        if not problem:
             return
         hint = "ask again, or say in the prompt what is wanted"
         if completion["finish_reason"] == "length":
             hint = "raise --max-tokens: the answer was cut"
         elif FENCED_ANSWER.fullmatch(completion["text"]) and not self._strips_code_fence:
             hint = "chat takes a code fence off, stream prints it as it comes"
-        raise MalformedAnswer(f"the answer {wrong}", hint=hint)
+        raise MalformedAnswer(f"the answer {problem}", hint=hint)
 
     def _find_problem(self, text: str) -> str:
         """What is wrong with a text, "" = nothing."""
@@ -61,10 +61,10 @@ class Schema:
 
         try:
             answer = parse_strict_json(strip_code_fence(text) if self._strips_code_fence else text)
-            found = best_match(self._validator.iter_errors(answer))
-            return f"does not fit the schema: {format_validation_error(found)}" if found else ""
-        except ValueError as error:
-            return f"is not JSON: {format_json_error(error)}"
+            error = best_match(self._validator.iter_errors(answer))
+            return f"does not fit the schema: {format_validation_error(error)}" if error else ""
+        except ValueError as not_json:
+            return f"is not JSON: {format_json_error(not_json)}"
         except RecursionError:
             return "cannot be checked: it is nested too deeply"
         except OverflowError:  # multipleOf, of a number beyond every float
@@ -107,20 +107,20 @@ def build_validator(document: dict[str, Any], name: str) -> Validator:
             f"--schema needs the package jsonschema ({error})",
             hint="pip install 'easyllm-cli[schema]'",
         ) from None
-    draft = validator_for(document, default=Draft202012Validator)
-    meta = validator_for(draft.META_SCHEMA)
-    known = meta(draft.META_SCHEMA, format_checker=meta.FORMAT_CHECKER)
-    wrong = best_match(known.iter_errors(document))
-    if wrong:
-        raise UsageError(f"the schema is not valid: {format_validation_error(wrong)}", where=name)
-    lost = find_unresolvable_reference(document, str(draft.META_SCHEMA["$schema"]))
-    if lost:
+    validator_class = validator_for(document, default=Draft202012Validator)
+    meta_class = validator_for(validator_class.META_SCHEMA)
+    checker = meta_class(validator_class.META_SCHEMA, format_checker=meta_class.FORMAT_CHECKER)
+    problem = best_match(checker.iter_errors(document))
+    if problem:
+        raise UsageError(f"the schema is not valid: {format_validation_error(problem)}", where=name)
+    unresolved = find_unresolvable_reference(document, str(validator_class.META_SCHEMA["$schema"]))
+    if unresolved:
         raise UsageError(
-            f'the schema is not valid: "$ref": "{lost}" leads nowhere',
+            f'the schema is not valid: "$ref": "{unresolved}" leads nowhere',
             where=name,
             hint=REFERENCE_HINT,
         )
-    return draft(document, registry=EMPTY_REGISTRY)
+    return validator_class(document, registry=EMPTY_REGISTRY)
 
 
 def find_unresolvable_reference(document: dict[str, Any], dialect: str) -> str:
@@ -130,32 +130,32 @@ def find_unresolvable_reference(document: dict[str, Any], dialect: str) -> str:
 
     draft = specification_with(dialect)
     root = draft.create_resource(document)
-    left = [(root, EMPTY_REGISTRY.resolver_with_root(root))]
+    pending = [(root, EMPTY_REGISTRY.resolver_with_root(root))]
     seen = set()
-    while left:
-        resource, resolver = left.pop()
+    while pending:
+        resource, resolver = pending.pop()
         contents = resource.contents
         if not isinstance(contents, dict) or id(contents) in seen:
             continue
         seen.add(id(contents))
         for reference in filter(None, map(contents.get, ("$ref", "$dynamicRef"))):
             try:
-                found = resolver.lookup(reference)
+                target = resolver.lookup(reference)
             except Unresolvable:
                 return str(reference)
             # It may stand where the draft looks for no schema, with references of its own.
-            left.append((draft.create_resource(found.contents), found.resolver))
-        left += [(one, resolver.in_subresource(one)) for one in resource.subresources()]
+            pending.append((draft.create_resource(target.contents), target.resolver))
+        pending += [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
     return ""
 
 
 def format_validation_error(error: ValidationError) -> str:
     """Where and what, on one line: `$.items[2].age: "x" is not of type 'integer'`."""
-    written = json.dumps(error.instance, ensure_ascii=False)
-    short = written if len(written) <= MAX_VALUE_CHARS else written[:MAX_VALUE_CHARS] + "…"
-    reason, value = error.message, repr(error.instance)
-    if reason.startswith(value):
-        reason = short + reason.removeprefix(value)
+    value = json.dumps(error.instance, ensure_ascii=False)
+    short = value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…"
+    reason, value_repr = error.message, repr(error.instance)
+    if reason.startswith(value_repr):
+        reason = short + reason.removeprefix(value_repr)
     if len(reason) > MAX_REASON_CHARS:
         reason = reason[:MAX_REASON_CHARS] + "…"
     return f"{error.json_path}: {reason}"

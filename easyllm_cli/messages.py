@@ -28,9 +28,9 @@ class CachedText(str):
 
     @classmethod
     def of(cls, text: str, cache_control: Mapping[str, Any]) -> CachedText:
-        made = cls(text)
-        made.cache_control = cache_control
-        return made
+        cached_text = cls(text)
+        cached_text.cache_control = cache_control
+        return cached_text
 
 
 Part = str | Image
@@ -100,16 +100,15 @@ def _parse_part(part: Any) -> Part:
 
 
 def _parse_image_url(part: Mapping[str, Any]) -> Image:
-    target = part.get("image_url")
-    given = target if isinstance(target, Mapping) else {"url": target}
+    value = part.get("image_url")
+    fields = value if isinstance(value, Mapping) else {"url": value}
     refuse_unknown_fields(part, ("type", "image_url", "cache_control"))
-    refuse_unknown_fields(
-        given, ("url", "detail", "format")
-    )  # format: litellm's; the bytes tell it
-    url = given.get("url")
+    # format: litellm's; the bytes tell it
+    refuse_unknown_fields(fields, ("url", "detail", "format"))
+    url = fields.get("url")
     if not (isinstance(url, str) and url.startswith(("data:", "https://"))):
         raise UsageError("an image_url must be a data: or https:// URL")
-    detail = require_field_type("detail", given.get("detail") or "", str)
+    detail = require_field_type("detail", fields.get("detail") or "", str)
     return replace(Image.of(url), detail=detail, cache_control=parse_cache_control(part))
 
 
@@ -135,29 +134,29 @@ def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Mess
             f"messages must be a list, not {type(messages).__name__}",
             hint='[{"role": "user", "content": "…"}]',
         )
-    made = [Message.of(message) for message in messages]
-    if not made:
+    parsed = [Message.of(message) for message in messages]
+    if not parsed:
         raise UsageError("there is no message to send")
-    return made
+    return parsed
 
 
 def with_system_prompt(messages: list[Message], system: str | None) -> list[Message]:
     """The messages behind a profile's system prompt, unless they hold one of their own."""
-    if system is None or any(one.role == "system" for one in messages):
+    if system is None or any(message.role == "system" for message in messages):
         return messages
     return [Message("system", (system,)), *messages]
 
 
 def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
     """The messages with the text of those roles before the first user's own."""
-    text = "\n\n".join(one.text for one in messages if one.role in roles)
-    rest = [one for one in messages if one.role not in roles]
-    at = next((number for number, one in enumerate(rest) if one.role == "user"), None)
+    text = "\n\n".join(message.text for message in messages if message.role in roles)
+    rest = [message for message in messages if message.role not in roles]
+    at = next((index for index, message in enumerate(rest) if message.role == "user"), None)
     if not text or at is None:
         return [Message("user", (text,)), *rest] if text else rest
-    first, *more = rest[at].parts or ("",)
-    joined = (f"{text}\n\n{first}",) if isinstance(first, str) else (text, first)
-    return [*rest[:at], replace(rest[at], parts=(*joined, *more)), *rest[at + 1 :]]
+    first, *others = rest[at].parts or ("",)
+    merged = (f"{text}\n\n{first}",) if isinstance(first, str) else (text, first)
+    return [*rest[:at], replace(rest[at], parts=(*merged, *others)), *rest[at + 1 :]]
 
 
 def build_vision_messages(

@@ -20,14 +20,14 @@ def find_plugin(name: str) -> EntryPoint | None:
     Raises:
         ConfigError: two packages offer it.
     """
-    found = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
-    if len({entry.value for entry in found}) > 1:
+    entries = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
+    if len({entry.value for entry in entries}) > 1:
         raise ConfigError(
             f'two packages offer a provider "{name}": '
-            + " and ".join(map(format_entry_point, found)),
+            + " and ".join(map(format_entry_point, entries)),
             hint="uninstall one of them",
         )
-    return found[0] if found else None
+    return entries[0] if entries else None
 
 
 def format_entry_point(entry: EntryPoint) -> str:

@@ -31,10 +31,10 @@ def require_private(path: Path, what: str) -> None:
     """
     if os.name == "nt":
         return  # DESIGN §2: Windows runs without mode checks
-    state = path.stat()
-    if not _is_owned_by_user_or_root(state):
+    status = path.stat()
+    if not _is_owned_by_user_or_root(status):
         raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
-    if stat.S_IMODE(state.st_mode) & 0o077:
+    if stat.S_IMODE(status.st_mode) & 0o077:
         raise ConfigError(
             f"{path} can be read by others, and {what} needs a closed file",
             hint=f"chmod 600 {shlex.quote(str(path))}",
@@ -54,35 +54,35 @@ def require_not_writable_by_others(path: Path, what: str) -> None:
     """
     if os.name == "nt":
         return
-    state, name = path.stat(), shlex.quote(str(path))
-    if not _is_owned_by_user_or_root(state):
+    status, quoted_path = path.stat(), shlex.quote(str(path))
+    if not _is_owned_by_user_or_root(status):
         sudo = "sudo " if os.getuid() else ""
         raise ConfigError(
-            f"{what} belongs to somebody else (uid {state.st_uid})",
+            f"{what} belongs to somebody else (uid {status.st_uid})",
             where=str(path),
             hint="if you trust what it holds, make it yours: "
-            f"{sudo}chown {os.getuid()} {name} && chmod 600 {name}",
+            f"{sudo}chown {os.getuid()} {quoted_path} && chmod 600 {quoted_path}",
         )
-    if stat.S_IMODE(state.st_mode) & 0o022:
+    if stat.S_IMODE(status.st_mode) & 0o022:
         raise ConfigError(
-            f"{what} can be written by others", where=str(path), hint=f"chmod 600 {name}"
+            f"{what} can be written by others", where=str(path), hint=f"chmod 600 {quoted_path}"
         )
     _require_not_replaceable(path, what)
 
 
-def _is_owned_by_user_or_root(state: os.stat_result) -> bool:
+def _is_owned_by_user_or_root(status: os.stat_result) -> bool:
     """Whether it belongs to the user or to root."""
-    return state.st_uid in {os.getuid(), 0}
+    return status.st_uid in {os.getuid(), 0}
 
 
 def _require_not_replaceable(path: Path, what: str) -> None:
     """Raise ConfigError where somebody else can put another file, or another link, in its place."""
     for _ in range(MAX_SYMLINKS):
         require_folder_not_writable_by_others(path.parent, what)
-        state = path.lstat()
-        if not stat.S_ISLNK(state.st_mode):
+        status = path.lstat()
+        if not stat.S_ISLNK(status.st_mode):
             return
-        if not _is_owned_by_user_or_root(state):
+        if not _is_owned_by_user_or_root(status):
             raise ConfigError(
                 f"the link to {what} belongs to somebody else", where=str(path),
                 hint="name the file that it leads to",
@@ -97,15 +97,15 @@ def require_folder_not_writable_by_others(folder: Path, what: str) -> None:
     """
     if os.name == "nt":
         return
-    state = folder.stat()
-    if state.st_mode & stat.S_ISVTX:
+    status = folder.stat()
+    if status.st_mode & stat.S_ISVTX:
         return
-    if not _is_owned_by_user_or_root(state):
+    if not _is_owned_by_user_or_root(status):
         raise ConfigError(
-            f"the folder of {what} belongs to somebody else (uid {state.st_uid})",
+            f"the folder of {what} belongs to somebody else (uid {status.st_uid})",
             where=str(folder), hint="keep the file in a folder of your own",
         )  # fmt: skip
-    if state.st_mode & stat.S_IWOTH:
+    if status.st_mode & stat.S_IWOTH:
         raise ConfigError(
             f"the folder of {what} can be written by others", where=str(folder),
             hint=f"chmod o-w {shlex.quote(str(folder))}",
@@ -122,18 +122,18 @@ def lock_file(path: Path) -> Iterator[Path]:
         OutputError: the folder cannot be written, or another writer holds it for 30 seconds.
     """
     try:
-        real = path.resolve()
-        make_private_folder(real.parent)
-        require_folder_not_writable_by_others(real.parent, "this file")
-        beside = real.with_name(f".{real.name}.lock")
-        descriptor = open_private(beside, os.O_RDWR | os.O_CREAT)
+        real_path = path.resolve()
+        make_private_folder(real_path.parent)
+        require_folder_not_writable_by_others(real_path.parent, "this file")
+        lock_path = real_path.with_name(f".{real_path.name}.lock")
+        descriptor = open_private(lock_path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     except RuntimeError as error:  # links in a circle
         raise OutputError(f"cannot be written: {error}", where=str(path)) from None
     try:
         _wait_for_lock(descriptor, path)
-        yield real
+        yield real_path
     finally:
         os.close(descriptor)  # the lock ends with it, as it does with the process
 
@@ -144,8 +144,8 @@ def _wait_for_lock(descriptor: int, path: Path) -> None:
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
-                waited = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
-                raise OutputError(waited, where=str(path), hint="is one of them stopped?")
+                message = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
+                raise OutputError(message, where=str(path), hint="is one of them stopped?")
             time.sleep(LOCK_POLL_SECONDS)
     except OSError as error:  # a file system without locks
         raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
@@ -173,15 +173,15 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OutputError: they cannot be written; the file is as it was.
     """
-    new = path.with_name(f".{path.name}.new")
+    new_path = path.with_name(f".{path.name}.new")
     try:
         with suppress(FileNotFoundError):
-            new.unlink()  # of a writer that was killed
+            new_path.unlink()  # of a writer that was killed
         try:
-            write_new_file(new, data)
-            os.replace(new, path)
+            write_new_file(new_path, data)
+            os.replace(new_path, path)
         except OSError:
-            new.unlink(missing_ok=True)
+            new_path.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
     except OSError as error:

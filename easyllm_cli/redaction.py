@@ -29,50 +29,50 @@ def find_secrets(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
     word; a piece that is a word is left. Spread out (blanks, dashes, unseen characters between its
     own) or in another case a piece has 12 characters: shorter ones stand in ordinary text.
     """
-    plain, places = _decode_escapes(text)
-    wanted, pieces, spread = _build_fragments(frozenset(keys))
+    decoded, offsets = _decode_escapes(text)
+    encoded_keys, fragments, spread_fragments = _build_fragments(frozenset(keys))
     runs = [
         (first, last)
-        for first, last in _group_runs(_match_positions(plain, pieces))
-        if not _is_ordinary_word(text[places[first] : places[last + 1]], wanted)
+        for first, last in _group_runs(_match_positions(decoded, fragments))
+        if not _is_ordinary_word(text[offsets[first] : offsets[last + 1]], encoded_keys)
     ]
-    known = {at for first, last in runs for at in range(first, last + 1)}
-    squeezed, kept = _strip_separators(plain)
-    for first, last in _group_runs(_match_positions(squeezed, spread)):
-        if not known.issuperset(kept[first : last + 1]):
-            runs.append((kept[first], kept[last]))
-    made = [(places[first], places[last + 1]) for first, last in runs]
-    return _merge_spans(sorted(made))
+    known_positions = {position for first, last in runs for position in range(first, last + 1)}
+    compact, compact_offsets = _strip_separators(decoded)
+    for first, last in _group_runs(_match_positions(compact, spread_fragments)):
+        if not known_positions.issuperset(compact_offsets[first : last + 1]):
+            runs.append((compact_offsets[first], compact_offsets[last]))
+    spans = [(offsets[first], offsets[last + 1]) for first, last in runs]
+    return _merge_spans(sorted(spans))
 
 
 def _match_positions(text: str, fragments_by_length: dict[int, set[str]]) -> set[int]:
     """Which characters of the text belong to a piece."""
-    found: set[int] = set()
-    for size, pieces in fragments_by_length.items():
+    positions: set[int] = set()
+    for size, fragments in fragments_by_length.items():
         for at in range(len(text) - size + 1):
-            if text[at : at + size] in pieces:
-                found.update(range(at, at + size))
-    return found
+            if text[at : at + size] in fragments:
+                positions.update(range(at, at + size))
+    return positions
 
 
 def _group_runs(positions: set[int]) -> list[tuple[int, int]]:
     """The first and the last of those that stand side by side."""
-    made: list[tuple[int, int]] = []
-    for at in sorted(positions):
-        first = made.pop()[0] if made and made[-1][1] == at - 1 else at
-        made.append((first, at))
-    return made
+    runs: list[tuple[int, int]] = []
+    for position in sorted(positions):
+        first = runs.pop()[0] if runs and runs[-1][1] == position - 1 else position
+        runs.append((first, position))
+    return runs
 
 
 def _merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans that touch as one."""
-    made: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for start, end in spans:
-        if made and start <= made[-1][1]:
-            first, last = made.pop()
+        if merged and start <= merged[-1][1]:
+            first, last = merged.pop()
             start, end = first, max(last, end)
-        made.append((start, end))
-    return made
+        merged.append((start, end))
+    return merged
 
 
 def _strip_separators(text: str) -> tuple[str, list[int]]:
@@ -80,9 +80,10 @@ def _strip_separators(text: str) -> tuple[str, list[int]]:
 
     Gives where each character of it stood, too.
     """
-    kept = [at for at, char in enumerate(text) if not _is_separator(char)]
+    offsets = [at for at, char in enumerate(text) if not _is_separator(char)]
     # Lower case of one character may be two: then the character stays as it is.
-    return "".join(lower if len(lower := text[at].lower()) == 1 else text[at] for at in kept), kept
+    chars = (lower if len(lower := text[at].lower()) == 1 else text[at] for at in offsets)
+    return "".join(chars), offsets
 
 
 def _is_separator(char: str) -> bool:
@@ -104,44 +105,44 @@ def _build_fragments(
     The last: those that may not stand there spread out. But for a server's own name, which its
     manual gives for a key where it looks at none.
     """
-    kept = [key for key in keys if key.lower().replace("-", "") not in VENDORS]
-    wanted = {form for key in kept for form in _encode_key(key)}
-    squeezed = {_strip_separators(form)[0] for form in wanted}
-    spread = {
+    real_keys = [key for key in keys if key.lower().replace("-", "") not in VENDORS]
+    encoded_keys = {form for key in real_keys for form in _encode_key(key)}
+    compact = {_strip_separators(form)[0] for form in encoded_keys}
+    long_enough = {
         form
-        for form in squeezed
+        for form in compact
         if len(form) >= SPREAD_FRAGMENT_CHARS
         or (len(form) >= FRAGMENT_CHARS and any(map(str.isdecimal, form)))
     }
     return (
-        wanted,
-        _split_fragments(wanted, FRAGMENT_CHARS),
-        _split_fragments(spread, SPREAD_FRAGMENT_CHARS),
+        encoded_keys,
+        _split_fragments(encoded_keys, FRAGMENT_CHARS),
+        _split_fragments(long_enough, SPREAD_FRAGMENT_CHARS),
     )
 
 
 def _split_fragments(forms: Iterable[str], max_chars: int) -> dict[int, set[str]]:
     """By their length the pieces of the forms; a shorter form is one piece."""
-    made: dict[int, set[str]] = {}
+    fragments_by_length: dict[int, set[str]] = {}
     for form in forms:
         size = min(len(form), max_chars)
-        pieces = (form[at : at + size] for at in range(len(form) - size + 1))
-        made.setdefault(size, set()).update(pieces)
-    return made
+        fragments = (form[at : at + size] for at in range(len(form) - size + 1))
+        fragments_by_length.setdefault(size, set()).update(fragments)
+    return fragments_by_length
 
 
 def _decode_escapes(text: str) -> tuple[str, list[int]]:
     """The text with escapes undone, and where each of its characters (and the end) stood."""
-    plain: list[str] = []
-    places: list[int] = []
+    decoded: list[str] = []
+    offsets: list[int] = []
     last = 0
     for match in ESCAPED_CHARACTER.finditer(text):
         *hexadecimal, decimal = match.groups()
         code = int(decimal) if decimal else int(next(filter(None, hexadecimal)), 16)
-        plain += [*text[last : match.start()], chr(code)]
-        places += range(last, match.start() + 1)
+        decoded += [*text[last : match.start()], chr(code)]
+        offsets += range(last, match.start() + 1)
         last = match.end()
-    return "".join(plain) + text[last:], [*places, *range(last, len(text) + 1)]
+    return "".join(decoded) + text[last:], [*offsets, *range(last, len(text) + 1)]
 
 
 def _encode_key(key: str) -> list[str]:
@@ -150,7 +151,8 @@ def _encode_key(key: str) -> list[str]:
         return [key]
     data = key.encode()
     forms = [key, key[::-1], data.hex(), data.hex().upper()]
-    for lead in range(3):  # base64 of whatever the key stands in: it begins at one of three places
-        within = b64encode(b"x" * lead + data).decode()[4 * bool(lead) :].rstrip("=")
-        forms += [within, within.translate({43: "-", 47: "_"})]
+    # base64 of whatever the key stands in: it begins at one of three places
+    for shift in range(3):
+        encoded = b64encode(b"x" * shift + data).decode()[4 * bool(shift) :].rstrip("=")
+        forms += [encoded, encoded.translate({43: "-", 47: "_"})]
     return forms

@@ -75,15 +75,15 @@ def redact(text: str, min_chars: int = 4) -> str:
     fewer stand in ordinary words; cutting them out would only garble.
     """
     # As a list at once: meanwhile another thread may make a secret, or let one go.
-    living = [reference() for reference in _live_secrets.valuerefs()]
-    keys = {secret.reveal().removeprefix(BEARER_PREFIX) for secret in living if secret is not None}
+    secrets = [reference() for reference in _live_secrets.valuerefs()]
+    keys = {secret.reveal().removeprefix(BEARER_PREFIX) for secret in secrets if secret is not None}
     values = [key for key in keys if len(key) >= min_chars]
     if not values:
         return text
     from .redaction import find_secrets  # what is printed on errors only
 
-    kept, last = "", 0
+    redacted, last = "", 0
     for start, end in find_secrets(text, values):
-        kept += text[last:start] + MASK
+        redacted += text[last:start] + MASK
         last = end
-    return kept + text[last:]
+    return redacted + text[last:]

@@ -85,9 +85,9 @@ class LLMService:
 
     def __copy__(self) -> Self:
         """Another service with the same settings and database, and connections of its own."""
-        made = object.__new__(type(self))
-        vars(made).update(vars(self), _provider_cache=ProviderCache(), _warned_settings=set())
-        return made
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self), _provider_cache=ProviderCache(), _warned_settings=set())
+        return copy
 
     def __deepcopy__(self, memo: object) -> Self:
         return self.__copy__()
@@ -146,8 +146,8 @@ class LLMService:
             UsageError: it is no picture that can be read. EasyLLMError: as `chat`.
         """
         profile = self._profile_from_config(config)
-        question = build_vision_messages(prompt, image_data, not profile.untrusted)
-        return await self.chat(profile, question, fallbacks=fallbacks)
+        messages = build_vision_messages(prompt, image_data, not profile.untrusted)
+        return await self.chat(profile, messages, fallbacks=fallbacks)
 
     async def get_response(self, config: Config, prompt: str | Messages) -> str:
         """The answer's text alone; `prompt` is a question or messages. Raises as `chat`."""
@@ -178,11 +178,11 @@ class LLMService:
         reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
         if reasoning:
             return {"answer": text, "cot": reasoning}
-        gathered, splitter = Collector(UNLIMITED_BYTES), TagSplitter("auto", hold=True)
+        collector, splitter = Collector(UNLIMITED_BYTES), TagSplitter("auto", hold=True)
         for event in [*splitter.feed(text), *splitter.end()]:
-            gathered.feed(event)
-        split = gathered.completion()
-        return {"answer": split["text"], "cot": split["reasoning"] or ""}
+            collector.feed(event)
+        completion = collector.completion()
+        return {"answer": completion["text"], "cot": completion["reasoning"] or ""}
 
     def load_config_from_db(self, model_config_id: Any) -> dict[str, Any]:
         """The config in the database row with this id, for `chat` and the others; its api_key is
@@ -226,25 +226,25 @@ class LLMService:
         `collect` makes a Completion of it, whose `response` is {"frames": n, "last": …}.
         Raises the last one's error, with the longest text that came as `.partial`.
         """
-        asked = parse_messages(messages)  # once for all: an iterator has no second turn
-        waiting = self._resolve_providers(config, fallbacks)
+        parsed_messages = parse_messages(messages)  # once for all: an iterator has no second turn
+        providers = self._resolve_providers(config, fallbacks)
         attempts, best = 1, Collector().completion()
-        while waiting:
-            provider, seen = waiting.pop(0), False
+        while providers:
+            provider, has_shown = providers.pop(0), False
             try:
-                chain = provider.stream(asked, stream, shown, max_bytes, verdict)
-                async with aclosing(chain) as events:
+                answer = provider.stream(parsed_messages, stream, shown, max_bytes, verdict)
+                async with aclosing(answer) as events:
                     async for event in events:
-                        seen = seen or event.kind in shown
+                        has_shown = has_shown or event.kind in shown
                         if isinstance(event, Retrying):  # counted through all profiles
                             event = Retrying(attempts := attempts + 1, event.wait, event.why)
                         yield event
                 return
             except EasyLLMError as error:
                 best = error.partial = longer_of(best, error.partial or best)
-                if seen or not waiting or not _can_fall_back(error):
+                if has_shown or not providers or not _can_fall_back(error):
                     raise
-                why = f"{error.what} ({error.where}); asking profile {waiting[0].profile.name}"
+                why = f"{error.what} ({error.where}); asking profile {providers[0].profile.name}"
             attempts += 1
             log.warning("%r", why)
             yield Retrying(attempts, 0.0, why)
@@ -256,12 +256,12 @@ class LLMService:
         self, config: Config, fallbacks: Sequence[Config]
     ) -> list[BaseLLMProvider]:
         """Who is asked in turn, each once; warns of settings that only the command line follows."""
-        profiles = [self._profile_from_config(one) for one in (config, *fallbacks)]
-        for said in library_warnings(profiles[0], bool(fallbacks)):
-            if said not in self._warned_settings:
-                self._warned_settings.add(said)
-                log.warning("%s", said)
-        return list(dict.fromkeys(self._provider_cache.get(one) for one in profiles))
+        profiles = [self._profile_from_config(each) for each in (config, *fallbacks)]
+        for warning in library_warnings(profiles[0], bool(fallbacks)):
+            if warning not in self._warned_settings:
+                self._warned_settings.add(warning)
+                log.warning("%s", warning)
+        return list(dict.fromkeys(self._provider_cache.get(profile) for profile in profiles))
 
 
 def _can_fall_back(error: EasyLLMError) -> bool:

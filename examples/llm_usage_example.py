@@ -111,7 +111,7 @@ async def providers_directly() -> None:
 
 async def errors_retries_and_fallbacks(service: LLMService) -> None:
     """Retries come by themselves; another configuration stands in when they do not help."""
-    nobody = {
+    unreachable = {
         "provider": "llamacpp",
         "endpoint": "http://127.0.0.1:9/v1",
         "model": "none",
@@ -120,20 +120,20 @@ async def errors_retries_and_fallbacks(service: LLMService) -> None:
         "retry_multiplier": 2.0,
     }
     try:
-        await service.chat(nobody, MESSAGES)
+        await service.chat(unreachable, MESSAGES)
     except IncompleteAnswer as error:
         print("cut after:", error.partial)
     except EasyLLMError as error:
         print(f"{error.kind}: {error}")
-    events = service.stream(nobody, MESSAGES, fallbacks=[CONFIGS["openai"]])
+    events = service.stream(unreachable, MESSAGES, fallbacks=[CONFIGS["openai"]])
     response = await collect(events)
     print(f"{response['provider']} stood in: {response['text']}")
 
 
 async def many_at_once(service: LLMService) -> None:
     """One provider and its connections serve all of them."""
-    asking = (service.get_response(CONFIGS["openai"], f"What is {n} + {n}?") for n in range(3))
-    print(await asyncio.gather(*asking))
+    answers = (service.get_response(CONFIGS["openai"], f"What is {n} + {n}?") for n in range(3))
+    print(await asyncio.gather(*answers))
     service.clear_cache()
 
 
@@ -141,10 +141,10 @@ def red_square() -> bytes:
     """A PNG of 8 x 8 red pixels, without a picture library."""
     rows = (b"\x00" + b"\xff\x00\x00" * 8) * 8
     header = pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
-    made = b"\x89PNG\r\n\x1a\n"
+    png = b"\x89PNG\r\n\x1a\n"
     for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        made += pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
-    return made
+        png += pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
+    return png
 
 
 async def main() -> None:

@@ -31,15 +31,15 @@ PROVIDER_FINDS_SERVER = "the provider finds its server by itself"
 
 async def check_key(probe: Probe) -> Finding:
     """Found, and from where."""
-    wire = probe.http_provider
-    if wire is None:
+    provider = probe.http_provider
+    if provider is None:
         return Finding(None, PROVIDER_FINDS_KEY)
-    wire.headers()  # a variable that one of them names may be missing
-    if wire.key is None:
-        nowhere = "none is needed or named: none is sent"
-        return Finding(None, PROVIDER_FINDS_KEY if probe.provider.models_note else nowhere)
-    source = find_key_source(probe.profile, wire.endpoint) or "the profile"
-    return Finding(True, f"{source}{format_key_tail(wire.key)}")
+    provider.headers()  # a variable that one of them names may be missing
+    if provider.key is None:
+        no_key = "none is needed or named: none is sent"
+        return Finding(None, PROVIDER_FINDS_KEY if probe.provider.models_note else no_key)
+    source = find_key_source(probe.profile, provider.endpoint) or "the profile"
+    return Finding(True, f"{source}{format_key_tail(provider.key)}")
 
 
 def format_key_tail(secret: Secret) -> str:
@@ -101,28 +101,29 @@ async def check_access(probe: Probe) -> Finding:
 
 async def check_model(probe: Probe) -> Finding:
     """Named, or the first one; and in the server's list."""
-    one, notes = probe.provider, list[str]()
+    provider, notes = probe.provider, list[str]()
     if probe.http_provider is not None:
         _, notes = await probe.http_provider.prepare([Message("user", ("?",))])
     offered = probe.model_ids or []
-    if one.models_note:
-        return Finding(None, f"{one.model}: {one.models_note}")
-    if not any(map(one.matches_model, offered)):
-        raise NotFoundError(f'the server offers no model "{one.model}"', hint=suggest_model(probe))
-    return Finding(True, notes[0].removeprefix("model ") if notes else one.model)
+    if provider.models_note:
+        return Finding(None, f"{provider.model}: {provider.models_note}")
+    if not any(map(provider.matches_model, offered)):
+        missing = f'the server offers no model "{provider.model}"'
+        raise NotFoundError(missing, hint=suggest_model(probe))
+    return Finding(True, notes[0].removeprefix("model ") if notes else provider.model)
 
 
 def suggest_model(probe: Probe) -> str:
     """Which name may be meant."""
     offered = probe.model_ids or []
-    known = (
+    suggestion = (
         suggest_name(probe.provider.model, offered)
         if len(offered) <= MAX_MODELS_FOR_SUGGESTION
         else "known:"
     )
-    if known.startswith("known:"):
+    if suggestion.startswith("known:"):
         return f"easyllm models {probe.profile.cli_selector} lists what there is"
-    return known
+    return suggestion
 
 
 async def check_vision(probe: Probe) -> Finding:
@@ -132,10 +133,10 @@ async def check_vision(probe: Probe) -> Finding:
             await probe.http_provider.prepare(
                 [Message("user", ("?", Image.of_bytes(ONE_PIXEL_PNG, "a dot")))]
             )
-        except RefusedError as blind:
-            return Finding(True, f"no: {blind.message}", blind.hint)
-    mine = await probe.provider.find_model()
-    return finding_from_capability(mine.vision if mine else None)
+        except RefusedError as error:
+            return Finding(True, f"no: {error.message}", error.hint)
+    model = await probe.provider.find_model()
+    return finding_from_capability(model.vision if model else None)
 
 
 async def check_reasoning(probe: Probe) -> Finding:
@@ -154,16 +155,16 @@ async def check_call(probe: Probe) -> Finding:
     """One token of a real answer; a model that spends it on thinking has answered, too."""
     tokens = MIN_TOKENS_BY_API.get(probe.profile.api or "", 1)
     provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
-    began, first = time.monotonic(), None
+    started, first_ms = time.monotonic(), None
     try:
         async for event in provider.stream([Message("user", ("Say OK.",))]):
-            if first is None and isinstance(event, Text | Reasoning):
-                first = round((time.monotonic() - began) * 1000)
+            if first_ms is None and isinstance(event, Text | Reasoning):
+                first_ms = round((time.monotonic() - started) * 1000)
     except IncompleteAnswer as error:
         if (error.partial or Completion()).get("finish_reason") != "length":
             raise
     finally:
         await provider.aclose()
-    if first is None:
+    if first_ms is None:
         return Finding(True, "an answer, without a visible token")
-    return Finding(True, f"the first token after {first / 1000:.2f} s", ms_first_token=first)
+    return Finding(True, f"the first token after {first_ms / 1000:.2f} s", ms_first_token=first_ms)
