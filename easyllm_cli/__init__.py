@@ -1,4 +1,4 @@
-"""easyllm: ask any language model from the shell or from Python, and trust the answer."""
+"""Public names of easyllm, a command line and async library for language models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ._version import __version__ as __version__
 
-TYPE_CHECKING = False  # for who checks types it is True; importing typing takes 5 ms
+TYPE_CHECKING = False  # type checkers take it as True; importing typing costs 5 ms
 
 if TYPE_CHECKING:
     from .completion import Completion
@@ -93,7 +93,7 @@ __all__ = [
     "UsageError",
     "collect",
 ]
-# Imported when first asked for (PEP 562): the command line starts without them.
+# Imported at first access (PEP 562), so that the command line starts without them.
 _EXPORTS_BY_MODULE = {
     "errors": (
         "AuthError",
@@ -140,13 +140,13 @@ _EXPORTS_BY_MODULE = {
     "secret": ("Secret",),
     "service": ("LLMService",),
 }
-# Public, too, but not for `import *`: each needs an extra (the packages litellm, sqlalchemy).
+# Also public, but not in `import *`: each needs an extra (packages sqlalchemy and litellm).
 _OPTIONAL_EXPORTS_BY_MODULE = {
     "config.database": ("ModelConfig",),
     "providers.litellm.provider": ("LiteLLMProvider",),
 }
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+if not TYPE_CHECKING:  # with __getattr__ visible, a type checker accepts any name
 
     def __getattr__(name: str) -> object:
         exports = (_EXPORTS_BY_MODULE | _OPTIONAL_EXPORTS_BY_MODULE).items()

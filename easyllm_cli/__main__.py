@@ -1,4 +1,4 @@
-"""`python -m easyllm_cli` is the `easyllm` command."""
+"""Runs the `easyllm` command for `python -m easyllm_cli`."""
 
 from .cli import main
 

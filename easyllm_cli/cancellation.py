@@ -1,4 +1,7 @@
-"""Tells what blocks the event loop, which hears nothing meanwhile, that it is to stop."""
+"""Lets blocking code check for task cancellation and for the `--timeout` deadline.
+
+While such code blocks the event loop, the loop cannot interrupt it.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ _deadline = float("inf")
 
 
 def set_deadline(seconds: float) -> None:
-    """The whole process is to have ended after so many seconds (`--timeout`)."""
+    """Set the deadline of the whole process, in seconds from now (`--timeout`).
+
+    An earlier deadline stays in force.
+    """
     global _deadline
     _deadline = min(_deadline, time.monotonic() + seconds)
 
 
 def raise_if_cancelled() -> None:
-    """To be asked now and then. Raises asyncio.CancelledError if the running task was cancelled."""
-    import asyncio  # whoever can be cancelled has loaded it
+    """Raise asyncio.CancelledError if the running task was cancelled; no task: do nothing."""
+    import asyncio  # slow to import, but already loaded where a task can be cancelled
 
     try:
         task = asyncio.current_task()
@@ -26,7 +32,7 @@ def raise_if_cancelled() -> None:
 
 
 def raise_if_cancelled_or_timed_out() -> None:
-    """The same; raises TimeoutError, too, when the time of the whole command is over."""
+    """Raise TimeoutError after the deadline, asyncio.CancelledError if the task was cancelled."""
     if time.monotonic() > _deadline:
         raise TimeoutError
     raise_if_cancelled()

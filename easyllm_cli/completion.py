@@ -1,14 +1,14 @@
-"""Completion: an answer as a dict, what `chat` returns and what an error keeps as `partial`."""
+"""Completion: the dict that `chat` returns, and that an error keeps as `partial`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # for who checks types alone: made at run time, they cost every start
+if TYPE_CHECKING:  # for type checkers only: at run time they would slow every start
     from typing import Literal, TypedDict, overload
 
     class TokenCounts(TypedDict):
-        """A Completion's `usage`; None = not reported, never 0."""
+        """A Completion's `usage`: numbers of tokens; None = not reported, never 0."""
 
         prompt_tokens: int | None
         completion_tokens: int | None
@@ -19,9 +19,12 @@ if TYPE_CHECKING:  # for who checks types alone: made at run time, they cost eve
 
 
 class Completion(dict[str, Any]):
-    """An answer as a dict: `text`, `reasoning` (None = none), `usage` (counts of tokens, None =
-    not reported), `response` (the provider's own), `finish_reason`, `complete`, `model`,
-    `provider`. `json.dumps` takes it. Each is an attribute, too, and so is `id`."""
+    """An answer as a dict that `json.dumps` accepts.
+
+    Keys: `text`, `reasoning` (None = none), `usage` (numbers of tokens, None = not reported),
+    `response` (the provider's body), `finish_reason`, `complete`, `model`, `provider`. Each key is
+    also an attribute; so is `id`.
+    """
 
     if TYPE_CHECKING:
 
@@ -34,7 +37,9 @@ class Completion(dict[str, Any]):
         @overload
         def __getitem__(self, key: Literal["complete"]) -> bool: ...
         @overload
-        def __getitem__(self, key: object) -> Any: ...  # not str: mypy could not read {**this}
+        def __getitem__(
+            self, key: object
+        ) -> Any: ...  # not str: mypy rejects {**completion} otherwise
         def __getitem__(self, key: object) -> Any: ...
 
     @property
@@ -52,12 +57,12 @@ class Completion(dict[str, Any]):
 
     @property
     def finish_reason(self) -> str | None:
-        """In OpenAI's words; None = the server named none."""
+        """OpenAI's values: stop, length, content_filter, …; None = the server sent none."""
         return self["finish_reason"]
 
     @property
     def complete(self) -> bool:
-        """False where a limit or a filter cut the text, and for what came before a failure."""
+        """False if a limit or a filter cut the text, or an error ended the response early."""
         return self["complete"]
 
     @property
@@ -70,14 +75,17 @@ class Completion(dict[str, Any]):
 
     @property
     def response(self) -> Any:
-        """The provider's body as parsed; of a stream {"frames": n, "last": …}."""
+        """The provider's parsed body; for a stream {"frames": n, "last": the last frame}."""
         return self["response"]
 
     @property
     def id(self) -> str | None:
-        """The provider's own name for the answer; None = it gave none."""
+        """The provider's id of the response; None = it sent none."""
         body = self["response"]
-        for inner in ("last", "response"):  # a stream's last frame, and what Responses put there
+        for inner in (
+            "last",
+            "response",
+        ):  # a stream's last frame; in Responses that frame holds `response`
             if isinstance(body, dict) and isinstance(body.get(inner), dict):
                 body = body[inner]
         answer_id = (body.get("id") or body.get("responseId")) if isinstance(body, dict) else None

@@ -1,20 +1,20 @@
-"""Everything that can go wrong, in one tree.
+"""The error classes, with the `kind` and the exit code of each.
 
-EasyLLMError                bug          1    ours to mend
+EasyLLMError                bug          1    a bug in easyllm
 ├── UsageError              usage        2    the command line is wrong
 ├── ConfigError             config       2    a profile, a file or a variable is wrong
 ├── AuthError               auth         3    no key, a wrong key, no permission
-├── BillingError            billing      3    no money or no quota: waiting does not help
-├── RefusedError            refused      4    the server does not take this request
+├── BillingError            billing      3    no credit or quota left: waiting does not help
+├── RefusedError            refused      4    the server refuses this request
 │   ├── FilteredError       filtered     4    a filter or a refusal left no text
 │   ├── NotFoundError       not_found    4    no such model or path
-│   └── TooLargeError       too_large    4    more than the model's context or the server's limit
+│   └── TooLargeError       too_large    4    over the model's context or the server's limit
 ├── BusyError               busy         5    rate limit, overload, a failing server
 ├── NetworkError            network      6    DNS, connect, TLS, dropped before the answer
-│   └── FirstTokenTimeout   timeout      6    nothing of the answer came in time
-├── IncompleteAnswer        incomplete   7    the answer began and did not end, or has no text
-│   └── MalformedAnswer     malformed    7    what came is not an answer
-├── OutputError             io           8    something we must write cannot be written
+│   └── FirstTokenTimeout   timeout      6    the first token did not arrive in time
+├── IncompleteAnswer        incomplete   7    the answer is cut or has no text
+│   └── MalformedAnswer     malformed    7    the response cannot be read as an answer
+├── OutputError             io           8    output could not be written
 └── Interrupted             interrupted  130  Ctrl-C (143 for SIGTERM)
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .completion import Completion
 
 
-# Every exit code of the command line; README's table is compared with this by a test.
+# Every exit code of the command line. A test compares README's table with this.
 EXIT_CODES: dict[int, str] = {
     0: "ok",
     1: "a bug in easyllm",
@@ -48,7 +48,7 @@ BROKEN_PIPE_EXIT_CODE = 141
 SIGTERM_EXIT_CODE = 143
 
 
-# Which extra of ours brings a package that is not always there.
+# Optional package (import name) -> the extra of easyllm-cli that installs it.
 EXTRAS = {
     "litellm": "litellm",
     "google": "gemini",
@@ -60,10 +60,12 @@ EXTRAS = {
 
 
 class EasyLLMError(Exception):
-    """A failure that is reported in one line: what, where, what to do.
+    """An error whose text is one line: what (where): what to do.
 
-    `retry_after` is in seconds, `status` is the HTTP status if there was one, `partial` holds
-    what had been gathered of the answer.
+    `kind`: the error's name in JSON output. `status`: the HTTP status, None = none.
+    `code`: the cause, for programs: the server's error code, or a word such as "tls".
+    `retry_after`: seconds to wait, as the server asked.
+    `partial`: the part of the answer that had arrived.
     """
 
     kind: ClassVar[str] = "bug"
@@ -98,7 +100,7 @@ class EasyLLMError(Exception):
 
     @property
     def what(self) -> str:
-        """The message, with the HTTP status where there is one."""
+        """The message, followed by the HTTP status if there is one."""
         return f"{self.message} (HTTP {self.status})" if self.status else self.message
 
     def __str__(self) -> str:
@@ -110,14 +112,14 @@ class EasyLLMError(Exception):
 
 
 class UsageError(EasyLLMError):
-    """The command line asks for something that does not exist or does not fit together."""
+    """The command line, or a call of the library, is wrong."""
 
     kind = "usage"
     exit_code = 2
 
 
 class ConfigError(EasyLLMError):
-    """A profile, a file or a variable is wrong; the file is never rewritten."""
+    """A profile, a file or an environment variable is wrong; the file is never rewritten."""
 
     kind = "config"
     exit_code = 2
@@ -131,7 +133,7 @@ class AuthError(EasyLLMError):
 
 
 class BillingError(EasyLLMError):
-    """No money or no quota left, which waiting does not mend."""
+    """No credit or quota is left; waiting does not help."""
 
     kind = "billing"
     exit_code = 3
@@ -139,9 +141,9 @@ class BillingError(EasyLLMError):
 
 
 class RefusedError(EasyLLMError):
-    """The server understood the request and does not take it.
+    """The server understood the request and refuses it.
 
-    `location`: where a redirect leads. `parameter`: the field of the request that was refused.
+    `location`: the target of a redirect. `parameter`: the field of the request that was refused.
     """
 
     kind = "refused"
@@ -179,7 +181,7 @@ class BusyError(EasyLLMError):
 
 
 class NetworkError(EasyLLMError):
-    """The server could not be reached, or hung up before the answer."""
+    """The server could not be reached, or closed the connection before the answer."""
 
     kind = "network"
     exit_code = 6
@@ -187,14 +189,14 @@ class NetworkError(EasyLLMError):
 
 
 class FirstTokenTimeout(NetworkError):
-    """Nothing of the answer came in time."""
+    """The first token did not arrive in time."""
 
     kind = "timeout"
     hint = "raise timeout.first_token in the profile, or try again"
 
 
 class IncompleteAnswer(EasyLLMError):
-    """The answer began and did not end, or ended without text."""
+    """The answer was cut, or ended without text."""
 
     kind = "incomplete"
     exit_code = 7
@@ -202,14 +204,14 @@ class IncompleteAnswer(EasyLLMError):
 
 
 class MalformedAnswer(IncompleteAnswer):
-    """What came is not an answer of a model."""
+    """The response cannot be read as an answer."""
 
     kind = "malformed"
     retryable = False
 
 
 class OutputError(EasyLLMError):
-    """Something we must write cannot be written."""
+    """Output could not be written."""
 
     kind = "io"
     exit_code = 8
@@ -218,8 +220,10 @@ class OutputError(EasyLLMError):
     def from_os_error(
         cls, what: str, error: OSError, where: str = "", disk_full_hint: str = "make room"
     ) -> OutputError:
-        """`what` in words, the system's reason behind it; `room`: what to do where a disk, a quota
-        or a file-size limit is full."""
+        """An OutputError with the message `what` and the operating system's reason.
+
+        `disk_full_hint`: the hint if a disk, a quota or a file-size limit is full.
+        """
         is_full = errno.errorcode.get(error.errno or 0) in ("ENOSPC", "EDQUOT", "EFBIG")
         return cls(
             f"{what}: {error.strerror or error}",
@@ -229,14 +233,14 @@ class OutputError(EasyLLMError):
 
 
 class Interrupted(EasyLLMError):
-    """The user or the system stopped the command; exit_code 143 when it was SIGTERM."""
+    """The user or the system stopped the command; exit_code is 143 after SIGTERM."""
 
     kind = "interrupted"
     exit_code = 130
 
 
 def missing_package_error(error: ImportError) -> ConfigError | None:
-    """The error for an optional package that is missing; None when the import failed otherwise."""
+    """The error for a missing optional package; None if the import failed for another reason."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS or not isinstance(error, ModuleNotFoundError):
         return None
@@ -247,8 +251,8 @@ def missing_package_error(error: ImportError) -> ConfigError | None:
 
 
 def suggest_name(name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
-    """`did you mean "x"?` for the closest known word, else the list of all."""
-    from difflib import get_close_matches  # on errors only: 2 ms
+    """A hint: `did you mean "x"?` with the up to three closest names, else all known names."""
+    from difflib import get_close_matches  # only on errors: the import costs 2 ms
 
     close = get_close_matches(name, list(known), n=3, cutoff=0.6)
     if close:

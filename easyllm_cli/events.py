@@ -1,20 +1,21 @@
-"""What comes back from a model: a stream of events, and the Completion gathered from it."""
+"""The events of a streamed answer, and Model, a row of a model list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-# DESIGN §2: an answer's text has a bound, so that an endless stream cannot fill the memory.
-# Two million tokens: more than a model writes, and little enough that an answer without an end
-# costs less than 50 MB, held and printed.
+# Limit of an answer's text in bytes, so that an endless stream cannot fill the memory. It is about
+# two million tokens: more than a model writes, and an endless answer costs less than 50 MB.
 MAX_TEXT_BYTES = 8 * 1024 * 1024
-UNLIMITED_BYTES = 1 << 62  # for text that is held already, or was counted on its way
+UNLIMITED_BYTES = 1 << 62  # for text that is in memory already, or was counted before
 
 
 class _Event:
-    """Compared and printed by their fields: written once here, since a dataclass writes both
-    anew for every class, 0.3 ms each at every start (DESIGN §8)."""
+    """Base class of the events: compares, hashes and prints them by their fields.
+
+    `dataclass` would generate these methods for every class, 0.3 ms per class at every start.
+    """
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -29,7 +30,7 @@ class _Event:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Start(_Event):
-    """Who answers; sent before the first byte of the answer."""
+    """The provider and the model that answer; comes before any part of the answer."""
 
     kind: ClassVar[str] = "start"
     provider: str
@@ -39,7 +40,7 @@ class Start(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reasoning(_Event):
-    """A piece of the model's reasoning; `hidden` = there is some, and the provider keeps it."""
+    """A piece of the reasoning; `hidden`: the provider withholds the text."""
 
     kind: ClassVar[str] = "reasoning"
     text: str
@@ -56,14 +57,17 @@ class Text(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reclassified(_Event):
-    """All text so far was reasoning (a `</think>` came that had no opener)."""
+    """All text so far was reasoning: a `</think>` came without a `<think>` before it."""
 
     kind: ClassVar[str] = "reclassified"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Usage(_Event):
-    """Token counts and US dollars, each replacing the last; None = not reported, never 0."""
+    """Numbers of tokens and the cost in US dollars; None = not reported, never 0.
+
+    A later Usage replaces an earlier one. `estimated`: the provider did not count the tokens.
+    """
 
     kind: ClassVar[str] = "usage"
     prompt_tokens: int | None = None
@@ -77,7 +81,7 @@ class Usage(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Note(_Event):
-    """Something the user should know; goes to stderr."""
+    """A note for the user; the command line prints it to stderr."""
 
     kind: ClassVar[str] = "note"
     text: str
@@ -85,7 +89,7 @@ class Note(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Retrying(_Event):
-    """The answer starts again: `wait` in seconds until then, and why."""
+    """A new attempt follows after `wait` seconds; `why`: the reason."""
 
     kind: ClassVar[str] = "retrying"
     attempt: int
@@ -95,9 +99,9 @@ class Retrying(_Event):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Done(_Event):
-    """The answer's end: `finish_reason` in OpenAI's words (None = the server named none).
+    """The end of the answer; `finish_reason` has OpenAI's values, None = the server sent none.
 
-    `limited`: the request that was answered said how long the answer may be.
+    `response`: as Completion.response. `limited`: the request had a limit of output tokens.
     """
 
     kind: ClassVar[str] = "done"
@@ -112,8 +116,10 @@ Event = Start | Reasoning | Text | Reclassified | Usage | Note | Retrying | Done
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(_Event):
-    """One model a server offers; None = the server does not say. Prices in US dollars per
-    million tokens, context in tokens."""
+    """A model that a server offers; None = the server does not say.
+
+    `context` is in tokens, prices are in US dollars per million tokens.
+    """
 
     id: str
     context: int | None = None

@@ -1,4 +1,4 @@
-"""What a picture's own header tells, its kind and its size in pixels: nothing is decoded."""
+"""Reads format, size in pixels and orientation from an image's header; decodes no pixels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-# The first bytes tell the kind; names and declared types lie (WIRE trap 20).
+# The first bytes tell the format. File names and declared media types are often wrong.
 IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-# HEIF's brands (ISO/IEC 23008-12): of HEVC, which makes it HEIC; of any codec; of other codecs.
+# HEIF brands (ISO/IEC 23008-12): HEVC (the file is HEIC), any codec, other codecs.
 HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"))
 CODEC_NEUTRAL_BRANDS = frozenset((b"mif1", b"msf1"))
 NON_HEVC_BRANDS = frozenset(
     (b"avif", b"avis", b"avci", b"avcs", b"j2ki", b"j2is", b"jpeg", b"vvic")
 )
-# What has a picture's name and is none that a model takes: (where it stands, first bytes, kind).
+# Formats that no model accepts: (offset, bytes at that offset, format).
 UNSUPPORTED_SIGNATURES = (
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
@@ -30,41 +30,42 @@ UNSUPPORTED_SIGNATURES = (
     (0, b"8BPS", "PSD"),
     (0, b"%PDF-", "PDF"),
 )
-# From here on Pillow, which many servers read pictures with, takes one for a bomb: twice its
-# MAX_IMAGE_PIXELS (Pillow's Image.py). A photo of 100 megapixels is far below.
+# Pillow, which many servers use, rejects larger images as decompression bombs: the limit is twice
+# its MAX_IMAGE_PIXELS (Pillow's Image.py). A photo of 100 megapixels is well below.
 MAX_PIXELS = 2 * (1024**3 // 4 // 3)
 
-# A JPEG's frame headers, but for C4, C8 and CC, which are tables.
+# JPEG frame headers (SOF). C4 and CC are tables, C8 is reserved (ITU-T T.81).
 JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# A marker that has a length; decoders, too, skip what stands before the next one.
+# A marker with a length field. Bytes before the next marker are skipped, as decoders do.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-JPEG_HEADER_END_MARKERS = frozenset(
-    (0xD9, 0xDA)
-)  # the end, and where the picture's own data begins
-# EXIF: what a segment with it begins with, how much of it is read, and two numbers of TIFF.
+# End of image, and start of the image data.
+JPEG_HEADER_END_MARKERS = frozenset((0xD9, 0xDA))
+# EXIF: the prefix of its segment, how many bytes of it are read, and two numbers of TIFF.
 EXIF_PREFIX = b"Exif\0\0"
 MAX_EXIF_BYTES = 1 << 16
 TIFF_ORIENTATION_TAG = 0x112
 TIFF_LONG_TYPE = 4
-# The box with a picture's size in HEIC: its name, version 0.
+# The box with the size of an image in HEIC: its name and version 0.
 HEIC_SIZE_BOX = re.compile(rb"ispe\x00\x00\x00\x00")
 Size = tuple[int, int]
 
 
 def sniff_media_type(data: bytes) -> str | None:
-    """The media type that the first bytes tell, or None when they are no known picture."""
+    """The media type according to the first bytes; None = not a known image format."""
     for magic, media_type in IMAGE_SIGNATURES:
         if data.startswith(magic):
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    if data.startswith(b"BM") and b"\0" in data[:14]:  # its lengths have zeros, a text has none
+    if (
+        data.startswith(b"BM") and b"\0" in data[:14]
+    ):  # BMP's length fields have zero bytes, a text has none
         return "image/bmp"
     return _sniff_heif(data) if data[4:8] == b"ftyp" else None
 
 
 def _sniff_heif(data: bytes) -> str | None:
-    """A file of any codec (`mif1`) names the one it has among the brands it is compatible with."""
+    """HEIC, HEIF or None, by the major brand; for `mif1` (any codec) by the compatible brands."""
     major = data[8:12]
     length = min(int.from_bytes(data[:4], "big"), 256)
     brands = {data[at : at + 4] for at in range(16, length, 4)}
@@ -76,15 +77,15 @@ def _sniff_heif(data: bytes) -> str | None:
 
 
 def sniff_unsupported_format(data: bytes) -> str:
-    """The name of a kind of picture, or of PDF, that is never sent; "" = none that is known."""
+    """The name of a format that no model accepts (AVIF, TIFF, PDF, …); "" = none of these."""
     formats = (kind for at, magic, kind in UNSUPPORTED_SIGNATURES if data.startswith(magic, at))
     return next(formats, "")
 
 
 def read_dimensions(data: bytes) -> Size | None:
-    """Width and height as the header says, None where it does not; no picture is decoded.
+    """Width and height according to the header; None = the header does not say.
 
-    Of a GIF and a HEIC, which hold several pictures, those of the largest.
+    A GIF or HEIC can hold several images: the size is that of the largest.
     """
     if data.startswith(b"\x89PNG"):
         size = _read_number_pair(data, 16, 4, "big")
@@ -97,7 +98,7 @@ def read_dimensions(data: bytes) -> Size | None:
     elif data.startswith(b"\xff\xd8"):
         size = _read_jpeg_size(data)
     else:
-        boxes = HEIC_SIZE_BOX.finditer(data)  # a picture may be made of tiles
+        boxes = HEIC_SIZE_BOX.finditer(data)  # an image may consist of tiles
         size = _select_largest(_read_number_pair(data, box.end(), 4, "big") for box in boxes)
     return size if all(size) else None
 
@@ -107,7 +108,7 @@ def _select_largest(sizes: Iterable[Size]) -> Size:
 
 
 def _read_number_pair(data: bytes, offset: int, number_bytes: int, byte_order: str) -> Size:
-    """Two numbers one behind the other; zeros where the header is cut."""
+    """Two adjacent numbers; zeros if the header is cut."""
     if len(data) < offset + 2 * number_bytes:
         return 0, 0
     middle, end = offset + number_bytes, offset + 2 * number_bytes
@@ -118,7 +119,7 @@ def _read_number_pair(data: bytes, offset: int, number_bytes: int, byte_order: s
 
 
 def _read_gif_sizes(data: bytes) -> Iterable[Size]:
-    """The screen, then every picture up to the end or to what is no block."""
+    """The size of the screen, then of every image, up to the end or the first invalid block."""
     yield _read_number_pair(data, 6, 2, "little")
     at = 13 + _read_palette_length(data, 10)
     while at < len(data) and data[at] in b"!,":
@@ -127,19 +128,22 @@ def _read_gif_sizes(data: bytes) -> Iterable[Size]:
             at += 11 + _read_palette_length(data, at + 9)
         else:
             at += 2
-        while at < len(data) and data[at]:  # blocks of data, each with its length before it
+        while at < len(data) and data[at]:  # data blocks, each preceded by its length
             at += 1 + data[at]
         at += 1
 
 
 def _read_palette_length(data: bytes, offset: int) -> int:
-    """The bytes of the colour table that the flags tell of."""
+    """The length in bytes of the colour table; the flags at `offset` tell it."""
     flags = data[offset] if offset < len(data) else 0
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _read_bmp_size(data: bytes) -> Size:
-    """OS/2's old header has 16 bits a number; a height below zero means top to bottom."""
+    """Width and height of a BMP; a negative height means that the rows run from top to bottom.
+
+    The old OS/2 header (12 bytes) has 16-bit numbers.
+    """
     if data[14:18] == b"\x0c\x00\x00\x00":
         return _read_number_pair(data, 18, 2, "little")
     width, height = _read_number_pair(data, 18, 4, "little")
@@ -147,7 +151,7 @@ def _read_bmp_size(data: bytes) -> Size:
 
 
 def _read_webp_size(data: bytes) -> Size:
-    """The three forms: lossy, lossless, extended."""
+    """Width and height of a WebP in its three forms: lossy, lossless, extended."""
     form = data[12:16]
     if len(data) < (25 if form == b"VP8L" else 30):
         return 0, 0
@@ -162,7 +166,7 @@ def _read_webp_size(data: bytes) -> Size:
 
 
 def _read_jpeg_size(data: bytes) -> Size:
-    """From segment to segment up to the frame header."""
+    """Width and height of a JPEG, from its first frame header; zeros if there is none."""
     at = 2
     while marker := JPEG_MARKER.search(data, at):
         at = marker.start()
@@ -174,9 +178,9 @@ def _read_jpeg_size(data: bytes) -> Size:
 
 
 def read_orientation(data: bytes) -> int:
-    """How EXIF says that the picture is to be turned, 1 to 8; 1 = not at all, or it says nothing.
+    """The EXIF orientation, 1 to 8; 1 = upright, or no EXIF.
 
-    A HEIC's is not looked at: it is turned by a box of its own, which decoders follow.
+    EXIF in a HEIC is ignored: HEIC has its own rotation box, which decoders apply.
     """
     if data.startswith(b"\xff\xd8"):
         return _orientation_from_tiff(_find_jpeg_exif(data))
@@ -190,7 +194,7 @@ def read_orientation(data: bytes) -> int:
 
 
 def _find_jpeg_exif(data: bytes) -> bytes:
-    """What the segment with EXIF holds; it stands before the picture's own data."""
+    """The content of the EXIF segment, which comes before the image data; b"" = none."""
     at = 2
     while marker := JPEG_MARKER.search(data, at):
         at = marker.start()
@@ -204,7 +208,7 @@ def _find_jpeg_exif(data: bytes) -> bytes:
 
 
 def _orientation_from_tiff(exif: bytes) -> int:
-    """The orientation in a TIFF header's first directory."""
+    """The orientation in the first directory of a TIFF header; 1 = none."""
     exif = exif.removeprefix(EXIF_PREFIX)
     byte_order: Literal["big", "little"] = "big" if exif.startswith(b"MM") else "little"
     if exif[:4] not in (b"MM\0*", b"II*\0"):

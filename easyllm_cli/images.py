@@ -1,4 +1,4 @@
-"""Image: a picture for a model, from bytes, base64, a data URL, a file or an https URL."""
+"""Image: an image to send to a model, from bytes, base64, a data URL, a file or an https URL."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from typing import Any
 
 from .errors import UsageError
 
-MAX_IMAGE_BYTES = 20 * 1024 * 1024  # FAULTS §5.7
+MAX_IMAGE_BYTES = 20 * 1024 * 1024  # larger images are refused
 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: its bytes and media type, or the https URL where it stands."""
+    """An image: its bytes and media type, or its https URL; `name` is for error messages."""
 
     data: bytes = b""
     media_type: str = ""
     url: str = ""
     name: str = ""
-    # How closely the model looks, and whether the prompt is cached up to here, in OpenAI's and
-    # Anthropic's words.
+    # OpenAI's `detail` (resolution that the model uses), Anthropic's `cache_control` (the prompt is
+    # cached up to here).
     detail: str = ""
     cache_control: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @classmethod
     def of(cls, source: bytes | str | os.PathLike[str], *, paths: bool = False) -> Image:
-        """From bytes, base64, a data URL, a pathlib.Path or an https URL; the kind is sniffed.
+        """An image from bytes, base64, a data URL, a pathlib.Path or an https URL.
 
-        `paths`: a str may be a path, too. Text may be a stranger's, who would read your files.
+        The first bytes tell the format. `paths`: a str may also be a path; off by default, because
+        a str may come from another person, who could read your files this way.
         Raises:
-            UsageError: it is missing, unreadable, too large, or not a picture.
+            UsageError: it is missing, unreadable, too large, or not an image.
         """
         if isinstance(source, bytes):
             return cls.of_bytes(source, "image data")
         if not isinstance(source, str | os.PathLike):
-            raise UsageError(f"an image cannot be of type {type(source).__name__}")
+            raise UsageError(
+                f"an image must be bytes, a string or a path, not {type(source).__name__}"
+            )
         if not isinstance(source, str):
             return cls.of_path(source)
         if source.startswith("data:"):
@@ -47,7 +50,7 @@ class Image:
             return cls(url=source, name=source)
         if "://" in source:
             raise UsageError(
-                f"cannot take the image from {source.partition('://')[0]}://",
+                f"an image cannot be loaded from {source.partition('://')[0]}://",
                 where=source[:80],
                 hint="give a path or an https URL",
             )
@@ -63,7 +66,7 @@ class Image:
 
     @classmethod
     def _of_base64_only(cls, text: str) -> Image:
-        """From base64; a path is refused unread, and whether there is such a file is not told."""
+        """An image from base64; a path is refused, without telling whether the file exists."""
         try:
             return cls.of_base64(text, "base64 text")
         except UsageError as error:
@@ -71,15 +74,15 @@ class Image:
                 raise
             raise UsageError(
                 f"{error.message}, and a path given as text is not read",
-                hint="for a file of your own give a pathlib.Path, or trust_configs=True",
+                hint="for a file of your own pass a pathlib.Path, or trust_configs=True",
             ) from None
 
     @classmethod
     def of_bytes(cls, data: bytes, name: str) -> Image:
-        """From the picture's own bytes; `name` is for messages.
+        """An image from the bytes of its file; `name` is for error messages.
 
         Raises:
-            UsageError: too large in bytes or, by its header, in pixels; or not a picture.
+            UsageError: more than 20 MB, too many pixels according to its header, or not an image.
         """
         from .image_header import (
             MAX_PIXELS,
@@ -93,45 +96,45 @@ class Image:
         media_type = sniff_media_type(data)
         if media_type is None and (format_name := sniff_unsupported_format(data)):
             raise UsageError(
-                f"not an image that models take: {format_name}", where=name,
+                f"not an image format that models accept: {format_name}", where=name,
                 hint="convert it to PNG or JPEG",
             )  # fmt: skip
         if media_type is None:
             raise UsageError(
-                "not an image", where=name, hint="PNG, JPEG, GIF, WebP, HEIC and BMP are known"
+                "not an image", where=name, hint="use PNG, JPEG, GIF, WebP, HEIC or BMP"
             )
         width, height = read_dimensions(data) or (0, 0)
         if width * height > MAX_PIXELS:
             limit = f"{MAX_PIXELS // 1_000_000} million"
             raise UsageError(
-                f"the image has {width} × {height} pixels, and {limit} are the most",
+                f"the image has {width} × {height} pixels; the limit is {limit}",
                 where=name,
-                hint="make it smaller",
+                hint="scale it down",
             )
         return cls(data, media_type, "", name)
 
     @classmethod
     def of_base64(cls, text: str, name: str) -> Image:
-        """From base64 text.
+        """An image from base64 text.
 
         Raises:
-            UsageError: not base64, too large, or not a picture.
+            UsageError: not base64, too large, or not an image.
         """
         import base64
 
-        if len(text) > MAX_IMAGE_BYTES // 3 * 4 + 8:  # before it is unpacked
+        if len(text) > MAX_IMAGE_BYTES // 3 * 4 + 8:  # checked before decoding
             raise UsageError(f"the image is larger than {MAX_IMAGE_BYTES >> 20} MB", where=name)
         try:
             return cls.of_bytes(base64.b64decode(text, validate=True), name)
-        except ValueError as error:  # binascii.Error, or letters that are no ASCII
+        except ValueError as error:  # binascii.Error, or characters outside ASCII
             raise UsageError(f"the image is not valid base64 ({error})", where=name) from None
 
     @classmethod
     def of_data_url(cls, url: str) -> Image:
-        """From `data:<any type>;base64,<text>`.
+        """An image from `data:<any type>;base64,<text>`.
 
         Raises:
-            UsageError: another form, too large, or not a picture.
+            UsageError: another form, too large, or not an image.
         """
         head, _, encoded = url.partition(",")
         if not head.endswith(";base64"):
@@ -140,10 +143,10 @@ class Image:
 
     @classmethod
     def of_path(cls, path: str | os.PathLike[str]) -> Image:
-        """From a regular file; a FIFO or a device is refused unread.
+        """An image from a regular file; a FIFO or a device is refused without being opened.
 
         Raises:
-            UsageError: missing, unreadable, not a regular file, too large, or not a picture.
+            UsageError: missing, unreadable, not a regular file, too large, or not an image.
         """
         path_text = os.fspath(path)
         name = path_text if len(path_text) <= 200 else f"{path_text[:80]}…"
@@ -160,27 +163,27 @@ class Image:
             raise UsageError("not a usable path for an image", where=name[:80]) from None
 
     def base64(self) -> str:
-        """The bytes as base64, with no prefix."""
+        """The bytes as base64, without a `data:` prefix."""
         from base64 import b64encode
 
         return b64encode(self.data).decode("ascii")
 
     def as_url(self) -> str:
-        """The https URL, or a data URL with the sniffed media type."""
+        """The https URL, or a data URL with the detected media type."""
         return self.url or f"data:{self.media_type};base64,{self.base64()}"
 
 
-# The file is looked at before it is opened (opening a device may do something) and once more
-# afterwards (another one may have taken its place: a FIFO would be waited for).
+# The file's type is checked before it is opened, because opening a device can have effects, and
+# afterwards, because the file may have been replaced. O_NONBLOCK: opening a FIFO would block.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
-    """The file's bytes; one that grows meanwhile gives at most `cap` + 1. `name`: for messages.
+    """Read a file's bytes; at most `max_bytes` + 1, if it grows meanwhile. `name`: for messages.
 
     Raises:
-        UsageError: no regular file, empty (as those of /proc say they are), or over `cap` bytes.
-        OSError, ValueError, RuntimeError: it cannot be read, or the path is none.
+        UsageError: not a regular file, empty (files in /proc report 0 bytes), or over `max_bytes`.
+        OSError, ValueError, RuntimeError: it cannot be read, or the path is not valid.
     """
     expanded = Path(path).expanduser()
     _require_regular_file(expanded.stat(), name)

@@ -1,4 +1,4 @@
-"""Schema: a JSON schema from a file, and whether an answer is a document that fits it."""
+"""Checks an answer against a JSON schema (`--schema`)."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 FENCED_ANSWER = re.compile(
     r"\s*```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE
 )
-MAX_VALUE_CHARS = 60  # characters of a value that an error line shows
+MAX_VALUE_CHARS = 60  # characters of a value in an error line
 MAX_REASON_CHARS = 240
-REFERENCE_HINT = "references are never fetched: put what is meant under $defs"
+REFERENCE_HINT = "references are not fetched: put the schema that it names under $defs"
 
 
 def strip_code_fence(text: str) -> str:
-    """The answer without the code fence that some models put around the whole of it."""
+    """The text without a code fence around the whole of it, which some models add."""
     fenced = FENCED_ANSWER.fullmatch(text)
     return fenced[1] if fenced else text
 
 
 class Schema:
-    """A JSON schema; `document` is what the file `name` holds.
+    """A JSON schema; `document` is the parsed content of the file `name`.
 
-    `unwraps`: whether a code fence around the answer is taken off before it is printed.
+    `strips_code_fence`: whether a code fence around the answer is removed before it is printed.
     """
 
     def __init__(self, document: dict[str, Any], name: str, strips_code_fence: bool) -> None:
-        """Raises UsageError: it is no JSON schema, or jsonschema is not installed."""
+        """Raises UsageError: it is not a JSON schema, or jsonschema is not installed."""
         self.document = document
         self._validator = build_validator(document, name)
         self._strips_code_fence = strips_code_fence
 
     def check(self, completion: Completion) -> None:
-        """Whether the answer's text is one JSON document that fits.
+        """Require that the answer's text is one JSON document that matches the schema.
 
         Raises:
-            MalformedAnswer: it is not; the message names the path, e.g. `$.items[2].age`.
+            MalformedAnswer: it does not; the message names the path, e.g. `$.items[2].age`.
         """
         problem = self._find_problem(completion["text"])
         if not problem:
@@ -52,11 +52,11 @@ class Schema:
         if completion["finish_reason"] == "length":
             hint = "raise --max-tokens: the answer was cut"
         elif FENCED_ANSWER.fullmatch(completion["text"]) and not self._strips_code_fence:
-            hint = "chat takes a code fence off, stream prints it as it comes"
+            hint = "chat removes a code fence, stream does not"
         raise MalformedAnswer(f"the answer {problem}", hint=hint)
 
     def _find_problem(self, text: str) -> str:
-        """What is wrong with a text, "" = nothing."""
+        """What is wrong with the text; "" = it matches."""
         from jsonschema.exceptions import best_match
 
         try:
@@ -67,35 +67,36 @@ class Schema:
             return f"is not JSON: {format_json_error(not_json)}"
         except RecursionError:
             return "cannot be checked: it is nested too deeply"
-        except OverflowError:  # multipleOf, of a number beyond every float
-            return "cannot be checked: it holds too large a number"
+        except OverflowError:  # multipleOf with a number too large for a float
+            return "cannot be checked: a number in it is too large"
 
 
 def parse_strict_json(text: str) -> Any:
-    """A JSON document; NaN and Infinity are none.
+    """Parse a JSON document; NaN and Infinity are refused.
 
     Raises:
         ValueError: it is not JSON. RecursionError: it is nested too deeply.
     """
 
     def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no JSON value")
+        raise ValueError(f"{word} is not a JSON value")
 
     return json.loads(text, parse_constant=refuse)
 
 
 def format_json_error(error: ValueError) -> str:
-    """What is wrong and where."""
+    """The problem, with line and column if known."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
     return str(error)
 
 
 def build_validator(document: dict[str, Any], name: str) -> Validator:
-    """What checks answers: the draft that the schema names, else the newest; no network.
+    """A validator for the draft that the schema names, else 2020-12; it sends no requests.
 
     Raises:
-        UsageError: it is no valid schema, a reference leads out of it, or jsonschema is missing.
+        UsageError: the schema is not valid, a reference cannot be resolved inside it, or
+            jsonschema is not installed.
     """
     try:
         from jsonschema import Draft202012Validator
@@ -116,7 +117,7 @@ def build_validator(document: dict[str, Any], name: str) -> Validator:
     unresolved = find_unresolvable_reference(document, str(validator_class.META_SCHEMA["$schema"]))
     if unresolved:
         raise UsageError(
-            f'the schema is not valid: "$ref": "{unresolved}" leads nowhere',
+            f'the schema is not valid: "$ref": "{unresolved}" cannot be resolved',
             where=name,
             hint=REFERENCE_HINT,
         )
@@ -124,7 +125,7 @@ def build_validator(document: dict[str, Any], name: str) -> Validator:
 
 
 def find_unresolvable_reference(document: dict[str, Any], dialect: str) -> str:
-    """The first reference that leads nowhere in the document, or ""."""
+    """The first reference that cannot be resolved inside the document; "" = none."""
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import EMPTY_REGISTRY, specification_with
 
@@ -143,14 +144,14 @@ def find_unresolvable_reference(document: dict[str, Any], dialect: str) -> str:
                 target = resolver.lookup(reference)
             except Unresolvable:
                 return str(reference)
-            # It may stand where the draft looks for no schema, with references of its own.
+            # A target where the draft expects no schema is still searched for references.
             pending.append((draft.create_resource(target.contents), target.resolver))
         pending += [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
     return ""
 
 
 def format_validation_error(error: ValidationError) -> str:
-    """Where and what, on one line: `$.items[2].age: "x" is not of type 'integer'`."""
+    """Path and problem on one line: `$.items[2].age: "x" is not of type 'integer'`."""
     value = json.dumps(error.instance, ensure_ascii=False)
     short = value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…"
     reason, value_repr = error.message, repr(error.instance)

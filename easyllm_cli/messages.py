@@ -1,4 +1,4 @@
-"""What goes to a model: messages made of text and images."""
+"""Message: a role with text and images; parses messages in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MESSAGE_ROLES = ("system", "developer", "user", "assistant")
 
 
 class CachedText(str):
-    """A text part up to which the provider may cache the prompt; `cache_control` says how."""
+    """A text part with `cache_control`: the provider may cache the prompt up to this part."""
 
     cache_control: Mapping[str, Any]
 
@@ -38,7 +38,7 @@ Part = str | Image
 
 @dataclass(frozen=True)
 class Message:
-    """One turn: a role and its parts in order; `fields`: what else it says (see FIELDS)."""
+    """A role and its parts in order; `fields`: other fields (message_fields.MESSAGE_FIELDS)."""
 
     role: str
     parts: tuple[Part, ...]
@@ -46,10 +46,10 @@ class Message:
 
     @classmethod
     def of(cls, message: Message | Mapping[str, Any]) -> Message:
-        """From a Message or OpenAI's shape {"role", "content": str | [parts]}.
+        """A Message from a Message or a dict {"role", "content": str | [parts]}, as OpenAI's.
 
         Raises:
-            UsageError: an unknown role, part or field; nothing is dropped in silence.
+            UsageError: an unknown role, part or field; nothing is dropped silently.
         """
         if isinstance(message, Message):
             return message
@@ -60,7 +60,7 @@ class Message:
             )
         role = message.get("role")
         if has_tool_content(message):
-            raise tools_unsupported_error("and what tools said out of the messages")
+            raise tools_unsupported_error("and tool calls and results out of the messages")
         if role not in MESSAGE_ROLES:
             raise UsageError(
                 f"unknown message role {role!r}", hint=f"use {', '.join(MESSAGE_ROLES)}"
@@ -84,7 +84,7 @@ class Message:
 
 
 def _parse_part(part: Any) -> Part:
-    """One part of OpenAI's list form: a string, {type: text} or {type: image_url}."""
+    """One part of OpenAI's content list: a string, {type: text} or {type: image_url}."""
     if isinstance(part, str | Image):
         return part
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
@@ -95,15 +95,15 @@ def _parse_part(part: Any) -> Part:
     if kind == "image_url":
         return _parse_image_url(part)
     if isinstance(part, Mapping) and has_tool_content(part):
-        raise tools_unsupported_error("and what tools said out of the messages")
-    raise UsageError(f"unknown message part {kind!r}", hint="text and image_url are known")
+        raise tools_unsupported_error("and tool calls and results out of the messages")
+    raise UsageError(f"unknown message part {kind!r}", hint="use text or image_url")
 
 
 def _parse_image_url(part: Mapping[str, Any]) -> Image:
     value = part.get("image_url")
     fields = value if isinstance(value, Mapping) else {"url": value}
     refuse_unknown_fields(part, ("type", "image_url", "cache_control"))
-    # format: litellm's; the bytes tell it
+    # `format` is LiteLLM's and is ignored: the bytes tell the format.
     refuse_unknown_fields(fields, ("url", "detail", "format"))
     url = fields.get("url")
     if not (isinstance(url, str) and url.startswith(("data:", "https://"))):
@@ -113,9 +113,9 @@ def _parse_image_url(part: Mapping[str, Any]) -> Image:
 
 
 def with_system_instruction(messages: list[Message], text: str) -> list[Message]:
-    """The messages with one more instruction, behind the system prompt's own.
+    """The messages with an instruction appended to the system prompt.
 
-    One system message, never two: some servers take no more (WIRE §2, vLLM).
+    It is never a second system message: some vLLM servers accept only one.
     """
     first = messages[0]
     if first.role in ("system", "developer"):
@@ -124,10 +124,10 @@ def with_system_instruction(messages: list[Message], text: str) -> list[Message]
 
 
 def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
-    """Every message in our own form.
+    """Parse every message.
 
     Raises:
-        UsageError: no message at all, no list of them, or one that cannot be understood.
+        UsageError: an empty list, not a list, or a message that is not valid.
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
         raise UsageError(
@@ -141,14 +141,14 @@ def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Mess
 
 
 def with_system_prompt(messages: list[Message], system: str | None) -> list[Message]:
-    """The messages behind a profile's system prompt, unless they hold one of their own."""
+    """The messages with a profile's system prompt first, unless they have a system message."""
     if system is None or any(message.role == "system" for message in messages):
         return messages
     return [Message("system", (system,)), *messages]
 
 
 def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
-    """The messages with the text of those roles before the first user's own."""
+    """Move the text of these roles to the start of the first user message."""
     text = "\n\n".join(message.text for message in messages if message.role in roles)
     rest = [message for message in messages if message.role not in roles]
     at = next((index for index, message in enumerate(rest) if message.role == "user"), None)
@@ -162,9 +162,9 @@ def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> 
 def build_vision_messages(
     prompt: str, image: bytes | str | os.PathLike[str], allow_paths: bool = False
 ) -> list[Message]:
-    """A question with one picture; `paths`: as for Image.of.
+    """One user message with a prompt and an image; `allow_paths`: `paths` of Image.of.
 
     Raises:
-        UsageError: no picture, or a prompt that is no text.
+        UsageError: not an image, or the prompt is not a string.
     """
     return [Message.of({"role": "user", "content": [prompt, Image.of(image, paths=allow_paths)]})]

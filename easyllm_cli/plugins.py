@@ -1,4 +1,4 @@
-"""Providers of other packages, by entry point; looked at only when a name is not built in."""
+"""Finds the providers that other packages offer by entry point (plugins)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ ENTRY_POINT_GROUP = "easyllm_cli.providers"
 
 
 def plugin_names() -> list[str]:
-    """Every name that an installed package offers, sorted; none of their code is imported."""
+    """The names of all installed plugins, sorted; imports no plugin."""
     return sorted({entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)})
 
 
 def find_plugin(name: str) -> EntryPoint | None:
-    """The entry point of a name, not loaded yet; None = no package offers it.
+    """The entry point of a plugin, not loaded yet; None = no package offers the name.
 
     Raises:
-        ConfigError: two packages offer it.
+        ConfigError: two packages offer the name.
     """
     entries = list(entry_points(group=ENTRY_POINT_GROUP, name=name))
     if len({entry.value for entry in entries}) > 1:
@@ -31,6 +31,6 @@ def find_plugin(name: str) -> EntryPoint | None:
 
 
 def format_entry_point(entry: EntryPoint) -> str:
-    """The package and the entry point, for error lines: `thing 1.0 (thing = module:Class)`."""
+    """Package and entry point for an error line: `thing 1.0 (thing = module:Class)`."""
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
     return f"{package} ({entry.name} = {entry.value})"

@@ -1,6 +1,6 @@
-"""A file that is its owner's alone: refused when others may read or write it, written whole or not.
+"""Checks owner and mode of private files, and writes them atomically under a lock.
 
-Two writers at once come one after the other, and a writer that is killed leaves the old file.
+Two concurrent writers wait for each other. A writer that is killed leaves the old file.
 """
 
 from __future__ import annotations
@@ -16,41 +16,44 @@ from pathlib import Path
 
 from .errors import ConfigError, OutputError
 
-MAX_PRIVATE_FILE_BYTES = 1024 * 1024  # DESIGN §6: larger files are refused unread
-MAX_SYMLINKS = 40  # one leading to the next, as Linux follows them
+MAX_PRIVATE_FILE_BYTES = 1024 * 1024  # larger files are refused, not read
+MAX_SYMLINKS = 40  # in a chain; the limit of Linux, path_resolution(7)
 LOCK_TIMEOUT_SECONDS = 30.0  # far longer than any edit takes
-LOCK_POLL_SECONDS = 0.01  # seconds
+LOCK_POLL_SECONDS = 0.01
 
 
 def require_private(path: Path, what: str) -> None:
-    """A file that holds keys is the user's own and closed to others, as with ssh.
+    """Require that only the user can read a file with keys, as ssh does for private keys.
 
+    `what`: the setting or file that needs this, for the error line.
     Raises:
-        ConfigError: others may read it, or somebody else owns it.
-        OSError: it cannot be looked at.
+        ConfigError: others can read, write or replace it, or another user owns it.
+        OSError: its status cannot be read.
     """
     if os.name == "nt":
-        return  # DESIGN §2: Windows runs without mode checks
+        return  # file modes are not checked on Windows
     status = path.stat()
     if not _is_owned_by_user_or_root(status):
-        raise ConfigError(f"{path} belongs to somebody else", hint=f"{what} needs your own file")
+        raise ConfigError(
+            f"{path} belongs to somebody else", hint=f"{what} needs a file that you own"
+        )
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise ConfigError(
-            f"{path} can be read by others, and {what} needs a closed file",
+            f"{path} can be read by others, and {what} needs a private file",
             hint=f"chmod 600 {shlex.quote(str(path))}",
         )
     _require_not_replaceable(path, what)
 
 
 def require_not_writable_by_others(path: Path, what: str) -> None:
-    """A file that is obeyed is the user's or root's, and nobody else can write or replace it.
+    """Require that only the user or root can write or replace a file that easyllm obeys.
 
-    Where the path is a link, every link on the way and what it leads to count.
+    If the path is a symbolic link, every link of the chain and its target are checked.
 
     Raises:
-        ConfigError: somebody else owns it, its group or others can write it, or its folder is
-            open to others.
-        OSError: it cannot be looked at.
+        ConfigError: another user owns it, its group or others can write it, or others can write
+            its folder.
+        OSError: its status cannot be read.
     """
     if os.name == "nt":
         return
@@ -60,7 +63,7 @@ def require_not_writable_by_others(path: Path, what: str) -> None:
         raise ConfigError(
             f"{what} belongs to somebody else (uid {status.st_uid})",
             where=str(path),
-            hint="if you trust what it holds, make it yours: "
+            hint="if you trust its content, make it yours: "
             f"{sudo}chown {os.getuid()} {quoted_path} && chmod 600 {quoted_path}",
         )
     if stat.S_IMODE(status.st_mode) & 0o022:
@@ -71,12 +74,12 @@ def require_not_writable_by_others(path: Path, what: str) -> None:
 
 
 def _is_owned_by_user_or_root(status: os.stat_result) -> bool:
-    """Whether it belongs to the user or to root."""
+    """Whether the user or root owns the file."""
     return status.st_uid in {os.getuid(), 0}
 
 
 def _require_not_replaceable(path: Path, what: str) -> None:
-    """Raise ConfigError where somebody else can put another file, or another link, in its place."""
+    """Raise ConfigError if another user can replace the file, or a link that leads to it."""
     for _ in range(MAX_SYMLINKS):
         require_folder_not_writable_by_others(path.parent, what)
         status = path.lstat()
@@ -85,15 +88,15 @@ def _require_not_replaceable(path: Path, what: str) -> None:
         if not _is_owned_by_user_or_root(status):
             raise ConfigError(
                 f"the link to {what} belongs to somebody else", where=str(path),
-                hint="name the file that it leads to",
+                hint="use the path of the file that the link points to",
             )  # fmt: skip
         path = path.parent / path.readlink()
 
 
 def require_folder_not_writable_by_others(folder: Path, what: str) -> None:
-    """Raise ConfigError where others can write the folder, and so replace the file in it.
+    """Raise ConfigError if others can write the folder, and so can replace the file in it.
 
-    A sticky folder such as /tmp is none: there only the owner can replace a file.
+    A sticky folder such as /tmp is allowed: only the owner of a file can replace it there.
     """
     if os.name == "nt":
         return
@@ -114,12 +117,12 @@ def require_folder_not_writable_by_others(folder: Path, what: str) -> None:
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[Path]:
-    """Nobody else writes the file while the block runs; its folder is made (0700) if need be.
+    """Lock the file while the block runs; a missing folder is created with mode 0700.
 
-    Gives the file's real path: where it is a link, what it leads to is written.
+    Yields the real path: of a symbolic link the target is written.
     Raises:
-        ConfigError: others can write the folder, so what is written would not be believed.
-        OutputError: the folder cannot be written, or another writer holds it for 30 seconds.
+        ConfigError: others can write the folder, so a later run would refuse the file.
+        OutputError: the folder cannot be written, or another writer holds the lock for 30 seconds.
     """
     try:
         real_path = path.resolve()
@@ -129,30 +132,32 @@ def lock_file(path: Path) -> Iterator[Path]:
         descriptor = open_private(lock_path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
-    except RuntimeError as error:  # links in a circle
+    except RuntimeError as error:  # symbolic links that form a loop
         raise OutputError(f"cannot be written: {error}", where=str(path)) from None
     try:
         _wait_for_lock(descriptor, path)
         yield real_path
     finally:
-        os.close(descriptor)  # the lock ends with it, as it does with the process
+        os.close(descriptor)  # releases the lock; so does the end of the process
 
 
 def _wait_for_lock(descriptor: int, path: Path) -> None:
-    """Until the lock is ours."""
+    """Wait for the lock. Raises OutputError after 30 seconds, or if locking does not work."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
                 message = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
-                raise OutputError(message, where=str(path), hint="is one of them stopped?")
+                raise OutputError(
+                    message, where=str(path), hint="look for an easyllm process that hangs"
+                )
             time.sleep(LOCK_POLL_SECONDS)
-    except OSError as error:  # a file system without locks
+    except OSError as error:  # the file system has no locks
         raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Whether the lock could be had at once."""
+    """Try to take the lock without waiting; False = another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -168,15 +173,15 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put these bytes in the file's place, mode 0600; only while it is `locked`.
+    """Replace the file's content atomically, mode 0600; call it inside `lock_file`.
 
     Raises:
-        OutputError: they cannot be written; the file is as it was.
+        OutputError: it cannot be written; the old file is unchanged.
     """
     new_path = path.with_name(f".{path.name}.new")
     try:
         with suppress(FileNotFoundError):
-            new_path.unlink()  # of a writer that was killed
+            new_path.unlink()  # left over from a writer that was killed
         try:
             write_new_file(new_path, data)
             os.replace(new_path, path)
@@ -189,12 +194,12 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def write_new_file(path: Path, data: bytes) -> None:
-    """A file that was not there, mode 0600 under any umask, on the disk when this returns.
+    """Create a file with mode 0600 under any umask, and sync it to disk.
 
-    Whole or not at all: on a full disk, or at a second Ctrl-C, nothing is left of it.
+    On an error, such as a full disk or a second Ctrl-C, the file is removed.
 
     Raises:
-        OSError: it is there, or cannot be written.
+        OSError: it exists already, or cannot be written.
     """
     descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -208,10 +213,10 @@ def write_new_file(path: Path, data: bytes) -> None:
 
 
 def open_private(path: Path | str, flags: int) -> int:
-    """A file's descriptor, as `os.open` gives it; a file that is made is 0600 under any umask.
+    """Open a file with `os.open`; a file that it creates has mode 0600 under any umask.
 
-    From its first instant nobody else may read it; a umask that takes the owner's own rights is
-    undone.
+    The mode is set at creation, so others can never read the file. A umask that removes the
+    owner's own permissions is corrected afterwards.
     """
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
     if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o600 != 0o600:
@@ -220,21 +225,21 @@ def open_private(path: Path | str, flags: int) -> int:
 
 
 def make_private_folder(path: Path) -> None:
-    """The folder and those above it that are missing, each 0700 under any umask.
+    """Create a folder and its missing parents, each with mode 0700 under any umask.
 
     Raises:
-        OSError: one cannot be made.
+        OSError: a folder cannot be created.
     """
     if path.is_dir():
         return
     make_private_folder(path.parent)
-    with suppress(FileExistsError):  # another one was faster
+    with suppress(FileExistsError):  # another process created it meanwhile
         path.mkdir(mode=0o700)
         path.chmod(0o700)
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name, too, is on the disk; where folders cannot be synced, it is left."""
+    """Sync the folder, so that the new file name is on disk; ignored if the system cannot."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

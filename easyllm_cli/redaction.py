@@ -1,4 +1,4 @@
-"""Finds a key in a text even where it is encoded, backwards, or only in part."""
+"""Finds API keys in a text, including encoded, reversed and partial keys."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from functools import lru_cache
 
 from .vendors import VENDORS
 
-SPREAD_FRAGMENT_CHARS = 12  # the same where other characters stand between, or the case is another
-FRAGMENT_CHARS = 8  # characters of a key that are never seen in one piece
-ORDINARY_WORD = re.compile(
-    r"[a-z]{8,11}"
-)  # "database", which a password may hold, too, is no piece of it
-# One character as a URL, JSON, a C string or HTML writes it.
+FRAGMENT_CHARS = 8  # a fragment of a key with this many characters is redacted
+SPREAD_FRAGMENT_CHARS = 12  # the same, with separators in between or in another case
+# Ordinary words ("database") are not redacted, even if a password contains them.
+ORDINARY_WORD = re.compile(r"[a-z]{8,11}")
+# One character as escaped in a URL, in JSON, in a C string or in HTML.
 ESCAPED_CHARACTER = re.compile(
     r"%([0-9a-f]{2})|\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*(\d{2,3});",
     re.IGNORECASE,
@@ -23,11 +22,12 @@ ESCAPED_CHARACTER = re.compile(
 
 
 def find_secrets(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
-    """Where in the text a key, or a piece of one of 8 characters or more, begins and ends.
+    """The spans (start, end) of all keys and of their fragments of 8 characters or more.
 
-    In order, and apart from each other. A shorter key is found as it is, and so is one that is a
-    word; a piece that is a word is left. Spread out (blanks, dashes, unseen characters between its
-    own) or in another case a piece has 12 characters: shorter ones stand in ordinary text.
+    The spans are sorted and do not overlap. Keys shorter than 8 characters are found whole. A
+    fragment that is an ordinary word is skipped, a whole key is not. With separators in between
+    (spaces, dashes, invisible characters) or in another case, a fragment has 12 characters or more,
+    because shorter ones occur in ordinary text.
     """
     decoded, offsets = _decode_escapes(text)
     encoded_keys, fragments, spread_fragments = _build_fragments(frozenset(keys))
@@ -46,7 +46,7 @@ def find_secrets(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _match_positions(text: str, fragments_by_length: dict[int, set[str]]) -> set[int]:
-    """Which characters of the text belong to a piece."""
+    """The positions of all characters of the text that belong to a fragment."""
     positions: set[int] = set()
     for size, fragments in fragments_by_length.items():
         for at in range(len(text) - size + 1):
@@ -56,7 +56,7 @@ def _match_positions(text: str, fragments_by_length: dict[int, set[str]]) -> set
 
 
 def _group_runs(positions: set[int]) -> list[tuple[int, int]]:
-    """The first and the last of those that stand side by side."""
+    """The first and last position of each run of adjacent positions."""
     runs: list[tuple[int, int]] = []
     for position in sorted(positions):
         first = runs.pop()[0] if runs and runs[-1][1] == position - 1 else position
@@ -65,7 +65,7 @@ def _group_runs(positions: set[int]) -> list[tuple[int, int]]:
 
 
 def _merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans that touch as one."""
+    """Merge spans that touch or overlap; `spans` is sorted."""
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         if merged and start <= merged[-1][1]:
@@ -76,12 +76,12 @@ def _merge_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _strip_separators(text: str) -> tuple[str, list[int]]:
-    """The text in one case without blanks, dashes and characters that are not seen.
+    """The text in lower case without spaces, dashes and invisible characters.
 
-    Gives where each character of it stood, too.
+    The list has the offset of each remaining character in the text.
     """
     offsets = [at for at, char in enumerate(text) if not _is_separator(char)]
-    # Lower case of one character may be two: then the character stays as it is.
+    # If lower case would make two characters of one, the character stays as it is.
     chars = (lower if len(lower := text[at].lower()) == 1 else text[at] for at in offsets)
     return "".join(chars), offsets
 
@@ -96,14 +96,14 @@ def _is_ordinary_word(fragment: str, encoded_keys: set[str]) -> bool:
     return bool(ORDINARY_WORD.fullmatch(fragment)) and fragment not in encoded_keys
 
 
-@lru_cache(maxsize=1)  # a list of 5000 models has as many texts, and the keys are the same
+@lru_cache(maxsize=1)  # a list of 5000 models is 5000 texts with the same keys
 def _build_fragments(
     keys: frozenset[str],
 ) -> tuple[set[str], dict[int, set[str]], dict[int, set[str]]]:
-    """All forms of the keys, and by their length the pieces that may stand in no text.
+    """All encodings of the keys, their fragments, and the fragments to find when spread out.
 
-    The last: those that may not stand there spread out. But for a server's own name, which its
-    manual gives for a key where it looks at none.
+    The fragments are grouped by length. Keys such as "ollama" are skipped: manuals of servers
+    suggest their own name as a dummy key.
     """
     real_keys = [key for key in keys if key.lower().replace("-", "") not in VENDORS]
     encoded_keys = {form for key in real_keys for form in _encode_key(key)}
@@ -122,7 +122,7 @@ def _build_fragments(
 
 
 def _split_fragments(forms: Iterable[str], max_chars: int) -> dict[int, set[str]]:
-    """By their length the pieces of the forms; a shorter form is one piece."""
+    """All fragments of the forms, grouped by length; a form below `max_chars` is one fragment."""
     fragments_by_length: dict[int, set[str]] = {}
     for form in forms:
         size = min(len(form), max_chars)
@@ -132,7 +132,7 @@ def _split_fragments(forms: Iterable[str], max_chars: int) -> dict[int, set[str]
 
 
 def _decode_escapes(text: str) -> tuple[str, list[int]]:
-    """The text with escapes undone, and where each of its characters (and the end) stood."""
+    """The text without escapes, and the offset of each character, and of the end, in `text`."""
     decoded: list[str] = []
     offsets: list[int] = []
     last = 0
@@ -146,12 +146,12 @@ def _decode_escapes(text: str) -> tuple[str, list[int]]:
 
 
 def _encode_key(key: str) -> list[str]:
-    """What may stand for the key; the encoded forms only where a piece of them tells something."""
+    """The key and its encodings: reversed, hex, base64; a key below 8 characters only as it is."""
     if len(key) < FRAGMENT_CHARS:
         return [key]
     data = key.encode()
     forms = [key, key[::-1], data.hex(), data.hex().upper()]
-    # base64 of whatever the key stands in: it begins at one of three places
+    # base64 of a longer text that contains the key: the key starts at one of three byte offsets.
     for shift in range(3):
         encoded = b64encode(b"x" * shift + data).decode()[4 * bool(shift) :].rstrip("=")
         forms += [encoded, encoded.translate({43: "-", 47: "_"})]

@@ -1,4 +1,4 @@
-"""Secret: a key that never prints, serialises or pickles, and is cut out of every text."""
+"""Secret: an API key that never prints or pickles, and `redact`, which masks keys in texts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import NoReturn
 from weakref import WeakValueDictionary
 
 MASK = "***"
-BEARER_PREFIX = "Bearer "  # no secret, though it stands before one
-LONG_KEY_CHARS = 12  # characters: the last 4 of a shorter key would give too much of it away
-# A header, or an option, whose value is nobody's business.
-SENSITIVE_NAME = re.compile(  # but for an author, an authority, a keyword, a keyspace, many tokens;
-    # and not all that the gateway Portkey takes (x-portkey-provider: openai)
+BEARER_PREFIX = "Bearer "  # authorization scheme, not part of the secret
+LONG_KEY_CHARS = 12  # below this, the last 4 characters would reveal too much of the key
+# The name of a header or option whose value is masked. Not: author, authority, keyword, keyspace,
+# tokens, and the headers of the gateway Portkey such as `x-portkey-provider: openai`.
+SENSITIVE_NAME = re.compile(
     r"auth(?!or(?!i[sz]))|(?<!\bport)key(?!word|space)|token(?!s)|secret|cookie|password",
     re.IGNORECASE,
 )
-# By identity: two equal secrets live and die apart.
+# Keyed by id(): two equal secrets are separate objects, each with its own lifetime.
 _live_secrets: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 _retained_secrets: list[Secret] | None = None
 
 
 class Secret:
-    """An API key. `str`, `repr` and format give `***`; only `reveal()` gives the value."""
+    """An API key. `str`, `repr` and `format` return `***`; only `reveal()` returns the key."""
 
     __slots__ = ("__weakref__", "_value")
 
@@ -47,7 +47,7 @@ class Secret:
         return self
 
     def __deepcopy__(self, memo: object) -> Secret:
-        """Itself: a config that is copied names the same key, and there is no second one."""
+        """Return itself: a copied config refers to the same Secret."""
         return self
 
     def __reduce__(self) -> NoReturn:
@@ -55,32 +55,33 @@ class Secret:
 
 
 def retain_secrets() -> None:
-    """From now on no secret is forgotten, so that `redact` knows it to the process's last line.
+    """Keep every Secret created from now on, so that `redact` masks it until the process ends.
 
-    For a command, which ends soon; in a library a key is forgotten with its last holder.
+    Only the command line calls this: its process is short. In a library a Secret is forgotten when
+    the last reference to it goes.
     """
     global _retained_secrets
     _retained_secrets = _retained_secrets or []
 
 
 def mask_key(key: str) -> str:
-    """A key that may be shown: `***` and its last 4 characters at most."""
+    """The key for display: `***` and its last 4 characters; of a short key only `***`."""
     return MASK + (key[-4:] if len(key) >= LONG_KEY_CHARS else "")
 
 
 def redact(text: str, min_chars: int = 4) -> str:
-    """The text with every living Secret replaced by `***`, in any of its disguises.
+    """The text with `***` in place of every existing Secret, its encodings and fragments.
 
-    A piece of 8 characters of one counts as well (redaction.py). `shortest`: three characters and
-    fewer stand in ordinary words; cutting them out would only garble.
+    A fragment has 8 characters or more (redaction.py). Keys below `min_chars` are ignored: they
+    occur in ordinary words, and masking them would only garble the text.
     """
-    # As a list at once: meanwhile another thread may make a secret, or let one go.
+    # Copied to a list first: another thread may create or drop a Secret meanwhile.
     secrets = [reference() for reference in _live_secrets.valuerefs()]
     keys = {secret.reveal().removeprefix(BEARER_PREFIX) for secret in secrets if secret is not None}
     values = [key for key in keys if len(key) >= min_chars]
     if not values:
         return text
-    from .redaction import find_secrets  # what is printed on errors only
+    from .redaction import find_secrets  # imported only when there is a key to mask
 
     redacted, last = "", 0
     for start, end in find_secrets(text, values):

@@ -1,4 +1,4 @@
-"""LLMService: any configuration in, an answer out; other profiles stand in for one that fails."""
+"""LLMService: the library's entry point; sends messages to any provider, with fallbacks."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
 from .transport.connections import CLOSED_LOCALLY
 
-# DESIGN §5: fallback profiles are tried on exit codes 5, 6 and on 7 with nothing shown.
+# A fallback is tried after these errors (exit codes 5, 6, 7), if nothing was shown yet.
 FALLBACK_ERRORS = (BusyError, NetworkError, IncompleteAnswer)
 Config = Profile | Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 
 class LLMService:
-    """The one way in: give it a Profile or the spec's config dict, and messages.
+    """Asks language models: each call takes a config and messages.
 
-    A message is a dict in OpenAI's shape or a Message. A dict as config is the spec's: its
-    defaults (temperature 0.7, max_tokens 8192, top_p 0.9) are sent softly unless it says
-    otherwise; a Profile sends only what it names. Providers, and with them connections, are kept
-    for the next call; `async with LLMService() as service:` closes those of its event loop.
+    A config is a Profile or a dict. A dict also sends the defaults temperature 0.7, max_tokens 8192
+    and top_p 0.9 unless it sets them or `send_defaults`; they are left out for models that refuse
+    them. A Profile sends only its own settings. A message is a Message or a dict in OpenAI's shape.
+    Providers and their connections are reused by later calls; `async with LLMService() as service:`
+    closes those of its event loop.
 
-    Every call raises EasyLLMError by its class: ConfigError and UsageError for what is wrong
-    before anything is sent, AuthError, RefusedError, BusyError, NetworkError, and
-    IncompleteAnswer for an answer that is cut, empty or cannot be read. What had come is in the
-    error's `.partial`.
+    Every call raises subclasses of EasyLLMError: ConfigError and UsageError before a request is
+    sent, AuthError, BillingError, RefusedError, BusyError, NetworkError, and IncompleteAnswer for
+    an answer that is cut, empty or unreadable. The part that had arrived is in `error.partial`.
 
-    `db_session`: a SQLAlchemy Session or sessionmaker, for configs that stand in a database.
-    `config_class`: the host application's mapped class; without it database.ModelConfig.
-    `provider_of`: tells a provider's name for what a row says in `provider_id`, where that is an
-    id of the host's own; None = it knows none.
-    `trust_configs`: every config dict is your own. Without it a dict, which may be the words of a
-    stranger, cannot name a command, file, variable, proxy or stored key, and a picture that is
-    given as text is never a path. A Profile and a pathlib.Path are always your own words.
+    `db_session`: a SQLAlchemy Session or sessionmaker, for configs in a database.
+    `config_class`: the application's mapped class; default: config.database.ModelConfig.
+    `provider_of`: maps the application's own `provider_id` of a row to a provider's name; None =
+    unknown.
+    `trust_configs`: trust config dicts. By default a dict may come from another person: it cannot
+    name a command, file, environment variable, proxy or stored key, and an image given as a str is
+    never read as a path. A Profile and a pathlib.Path are always trusted.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class LLMService:
         self.trust_configs = trust_configs
         self.provider_of = provider_of
         self._provider_cache = ProviderCache()
-        self._warned_settings: set[str] = set()  # settings that do nothing in a library
+        self._warned_settings: set[str] = set()  # settings that have no effect in a library
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,15 +76,15 @@ class LLMService:
         await self._provider_cache.aclose()
 
     def clear_cache(self) -> None:
-        """Forget every provider; the next call makes a new one.
+        """Forget every provider; the next call creates a new one.
 
-        An answer that is under way goes on to its end. Connections that nobody uses are closed
-        by their event loop as soon as it runs; those of a loop that has ended were closed then.
+        Answers in progress continue. Idle connections are closed by their event loop when it next
+        runs; those of an event loop that has ended are closed already.
         """
         self._provider_cache.clear()
 
     def __copy__(self) -> Self:
-        """Another service with the same settings and database, and connections of its own."""
+        """A service with the same settings and database, but its own connections."""
         copy = object.__new__(type(self))
         vars(copy).update(vars(self), _provider_cache=ProviderCache(), _warned_settings=set())
         return copy
@@ -93,21 +93,21 @@ class LLMService:
         return self.__copy__()
 
     def list_supported_providers(self) -> list[str]:
-        """The names that a config's `provider` takes: built-in ones, then those of plugins."""
+        """The names for a config's `provider`: the built-in ones, then those of plugins."""
         return provider_names()
 
     async def chat(
         self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
     ) -> Completion:
-        """The whole answer to one plain request; `fallbacks`: as `stream`.
+        """Ask with a buffered request and return the whole answer; `fallbacks`: as `stream`.
 
         The dict has `text` (str), `reasoning` (str, None = none), `usage` (`prompt_tokens`,
         `completion_tokens`, `total_tokens`, `reasoning_tokens`, `cached_tokens`: int, None = not
-        reported), `response` (the provider's body as parsed), `finish_reason`, `complete` (False
-        where a limit or a filter cut the text), `model` and `provider`.
+        reported), `response` (the provider's parsed body), `finish_reason`, `complete` (False if a
+        limit or a filter cut the text), `model` and `provider`.
 
         Raises:
-            EasyLLMError: by its class; IncompleteAnswer for a cut, unparsable or empty answer.
+            EasyLLMError: a subclass; IncompleteAnswer for a cut, unreadable or empty answer.
         """
         return await collect(
             self.stream(config, messages, stream=False, shown=(), fallbacks=fallbacks)
@@ -116,11 +116,11 @@ class LLMService:
     async def chat_stream(
         self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
     ) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces as it comes, without reasoning; `fallbacks`: as `stream`.
+        """Stream the answer's text without reasoning; `fallbacks`: as `stream`.
 
         Raises:
-            EasyLLMError: as `chat`, at the piece where it goes wrong: a loop over it that ends
-            without an error has had the whole answer.
+            EasyLLMError: as `chat`, during the iteration: a loop that ends without an error has
+                received the whole answer.
         """
         async with aclosing(self.stream(config, messages, fallbacks=fallbacks)) as events:
             async for event in events:
@@ -136,44 +136,44 @@ class LLMService:
         *,
         fallbacks: Sequence[Config] = (),
     ) -> Completion:
-        """The answer to a question about one picture, as `chat`.
+        """Ask about one image; the rest as `chat`.
 
         `image_data`: bytes, base64, a data URL, a pathlib.Path or an https URL, at most 20 MB; a
-        str may be a path only beside a Profile, or with `trust_configs`.
-        `mime_type` is accepted for the spec's sake; the kind is told by the bytes.
+        str may be a path only with a Profile or with `trust_configs`.
+        `mime_type` is accepted but ignored: the bytes tell the format.
 
         Raises:
-            UsageError: it is no picture that can be read. EasyLLMError: as `chat`.
+            UsageError: it is not a readable image. EasyLLMError: as `chat`.
         """
         profile = self._profile_from_config(config)
         messages = build_vision_messages(prompt, image_data, not profile.untrusted)
         return await self.chat(profile, messages, fallbacks=fallbacks)
 
     async def get_response(self, config: Config, prompt: str | Messages) -> str:
-        """The answer's text alone; `prompt` is a question or messages. Raises as `chat`."""
+        """Return only the answer's text; `prompt` is a string or messages. Raises as `chat`."""
         text: str = (await self.chat(config, _messages_from_prompt(prompt)))["text"]
         return text
 
     async def get_response_with_cot(self, config: Config, prompt: str | Messages) -> dict[str, str]:
-        """The answer and its chain of thought, as `extract_answer_and_cot` gives them.
+        """Ask and return {"answer", "cot"}, as `extract_answer_and_cot` does.
 
         Raises as `chat`.
         """
         return self.extract_answer_and_cot(await self.chat(config, _messages_from_prompt(prompt)))
 
     def extract_answer_and_cot(self, response: Mapping[str, Any] | str) -> dict[str, str]:
-        """{"answer", "cot"} of a response of `chat`, or of any text; "" where there is none.
+        """Split a response of `chat`, or any text, into {"answer", "cot"}; "" = none.
 
-        The response's `reasoning` is the chain of thought; without it the text's inline tags
-        (`<think>`, `<thinking>`, `<thought>`, at its start, or a lone `</think>`) mark it.
+        The chain of thought is the response's `reasoning`. If that is empty, it is the text inside
+        `<think>`, `<thinking>` or `<thought>` at the start, or before a lone `</think>`.
 
         Raises:
-            UsageError: it is neither text nor a dict with `text`.
+            UsageError: it is neither a string nor a dict with `text`.
         """
         text = response.get("text") if isinstance(response, Mapping) else response
         if not isinstance(text, str):
             raise UsageError(
-                "no text to take an answer from", hint="give it what chat() returned, or a text"
+                "no text to take an answer from", hint="pass the response of chat(), or a string"
             )
         reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
         if reasoning:
@@ -185,18 +185,19 @@ class LLMService:
         return {"answer": completion["text"], "cot": completion["reasoning"] or ""}
 
     def load_config_from_db(self, model_config_id: Any) -> dict[str, Any]:
-        """The config in the database row with this id, for `chat` and the others; its api_key is
-        a Secret. Runs one query in the caller's thread.
+        """Load the config dict from the database row with this id; its `api_key` is a Secret.
+
+        Runs one query in the caller's thread.
 
         Raises:
-            ConfigError: as database.load_config, or there is no `db_session`.
+            ConfigError: as config.database.load_config, or there is no `db_session`.
         """
         from .config.database import load_config
 
         return load_config(self.db_session, model_config_id, self.config_class, self.provider_of)
 
     async def chat_with_config_id(self, model_config_id: Any, messages: Messages) -> Completion:
-        """`chat` with the config in a database row; a sessionmaker is asked in a thread.
+        """`chat` with the config of a database row; with a sessionmaker the query runs in a thread.
 
         Raises:
             ConfigError: as `load_config_from_db`. EasyLLMError: as `chat`.
@@ -219,14 +220,14 @@ class LLMService:
         verdict: Verdict | None = None,
         fallbacks: Sequence[Config] = (),
     ) -> AsyncGenerator[Event, None]:
-        """The answer as events; Start names who answers, Retrying says that it begins again.
+        """Stream the answer as events; each new attempt starts with Retrying.
 
-        `fallbacks`: asked in turn when the one before is busy, cannot be reached or gives no whole
-        answer, unless a kind in `shown` was handed on. The others: as BaseLLMProvider.stream.
-        `collect` makes a Completion of it, whose `response` is {"frames": n, "last": …}.
-        Raises the last one's error, with the longest text that came as `.partial`.
+        `fallbacks`: configs to try in order if the one before is busy, unreachable or incomplete,
+        unless an event of a kind in `shown` was yielded. The others: as BaseLLMProvider.stream.
+        `collect` makes a Completion of the events; its `response` is {"frames": n, "last": …}.
+        Raises: EasyLLMError of the last config; `.partial` is the longest text of all attempts.
         """
-        parsed_messages = parse_messages(messages)  # once for all: an iterator has no second turn
+        parsed_messages = parse_messages(messages)  # once: `messages` may be an iterator
         providers = self._resolve_providers(config, fallbacks)
         attempts, best = 1, Collector().completion()
         while providers:
@@ -236,7 +237,7 @@ class LLMService:
                 async with aclosing(answer) as events:
                     async for event in events:
                         has_shown = has_shown or event.kind in shown
-                        if isinstance(event, Retrying):  # counted through all profiles
+                        if isinstance(event, Retrying):  # attempts are counted over all profiles
                             event = Retrying(attempts := attempts + 1, event.wait, event.why)
                         yield event
                 return
@@ -255,7 +256,7 @@ class LLMService:
     def _resolve_providers(
         self, config: Config, fallbacks: Sequence[Config]
     ) -> list[BaseLLMProvider]:
-        """Who is asked in turn, each once; warns of settings that only the command line follows."""
+        """The providers to try in order, each once; warns of settings for the command line only."""
         profiles = [self._profile_from_config(each) for each in (config, *fallbacks)]
         for warning in library_warnings(profiles[0], bool(fallbacks)):
             if warning not in self._warned_settings:
@@ -265,7 +266,7 @@ class LLMService:
 
 
 def _can_fall_back(error: EasyLLMError) -> bool:
-    """Whether another configuration may do better; not where we ended the answer ourselves."""
+    """Whether to try a fallback; not if this process closed the connection itself."""
     return isinstance(error, FALLBACK_ERRORS) and error.code != CLOSED_LOCALLY
 
 

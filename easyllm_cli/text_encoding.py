@@ -1,7 +1,7 @@
-"""Bytes of a text file or a pipe as text: UTF-8, and the right command for what is none.
+"""Decodes the bytes of a file or of stdin as UTF-8; the error names a conversion command.
 
-Editors of Windows put a byte order mark before UTF-8, which is ignored (RFC 8259 §8.1 allows that
-for JSON), and `>` of Windows PowerShell writes UTF-16, which is refused.
+Windows editors write a byte order mark before UTF-8. It is ignored (RFC 8259 §8.1 allows that for
+JSON). `>` in Windows PowerShell writes UTF-16, which is refused.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from .errors import EasyLLMError, UsageError
 
 UTF8_BOM = b"\xef\xbb\xbf"
-# The longest first: UTF-32's mark begins with that of UTF-16.
+# The longest first: the mark of UTF-32 starts with that of UTF-16.
 NON_UTF8_BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
-SAMPLE_BYTES = 1024  # bytes that are looked at where no mark tells the encoding
+SAMPLE_BYTES = 1024  # bytes that are examined if there is no byte order mark
 CONTROL_BYTES = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x08\x1b")
 
 
@@ -27,11 +27,11 @@ def decode_text(
     error_class: type[EasyLLMError] = UsageError,
     image_hint: str = "it is an image, and text is needed",
 ) -> str:
-    """The text, without a byte order mark at its start; nothing else is trimmed.
+    """Decode UTF-8, without a byte order mark at the start; nothing else is trimmed.
 
-    `path`: "" = stdin. `kind`: the error's class. `if_image`: what to do with a picture.
+    `what`: the name for the error line. `path`: "" = stdin. `image_hint`: the hint for an image.
     Raises:
-        kind: it is not UTF-8; names the first wrong byte, and the command that converts it.
+        error_class: it is not UTF-8; names the first invalid byte and a conversion command.
     """
     refuse_utf16(data, what, path, error_class)
     try:
@@ -46,7 +46,7 @@ def decode_text(
 def refuse_utf16(
     data: bytes, what: str, path: str = "", error_class: type[EasyLLMError] = UsageError
 ) -> None:
-    """Raise `kind` where the bytes are UTF-16 or UTF-32; names the command that converts them."""
+    """Raise `error_class` if the bytes are UTF-16 or UTF-32; the hint converts them."""
     encoding = next((name for mark, name in NON_UTF8_BOMS if data.startswith(mark)), "")
     encoding = encoding or _detect_utf16_without_bom(data[:SAMPLE_BYTES])
     if encoding:
@@ -55,7 +55,7 @@ def refuse_utf16(
 
 
 def format_conversion_hint(encoding: str, path: str) -> str:
-    """The command that makes UTF-8 of it."""
+    """A hint with the command that converts the file, or stdin, to UTF-8."""
     if not path:
         return f"convert it: … | iconv -f {encoding} -t UTF-8 | easyllm …"
     import shlex
@@ -64,7 +64,7 @@ def format_conversion_hint(encoding: str, path: str) -> str:
 
 
 def _detect_utf16_without_bom(sample: bytes) -> str:
-    """UTF-16 without a mark, where it is plain: nearly every second byte is 0, no other one is."""
+    """Recognise UTF-16 without a mark: most bytes of one parity are 0, few of the other are."""
     if len(sample) < 4:
         return ""
     even, odd = sample[::2], sample[1::2]
@@ -75,12 +75,12 @@ def _detect_utf16_without_bom(sample: bytes) -> str:
 
 
 def _format_decode_hint(data: bytes, error: UnicodeDecodeError, path: str, image_hint: str) -> str:
-    from .image_header import sniff_media_type  # on errors only
+    from .image_header import sniff_media_type  # imported only on errors
 
     if sniff_media_type(data):
         return image_hint
     if not CONTROL_BYTES.isdisjoint(data[:SAMPLE_BYTES]):
-        return "it is no text"
+        return "it is not text"
     if error.reason == "unexpected end of data":
         return "its last character is cut in two"
     return format_conversion_hint("WINDOWS-1252", path).replace(

@@ -1,7 +1,7 @@
-"""Plain data for every built-in provider name: where it is, which key it takes, how it differs.
+"""The table of built-in providers: endpoint, key variables and differences of each vendor.
 
-Facts: WIRE §1-§6; a base URL or variable not named there is the vendor's published one.
-A new OpenAI-compatible vendor is one row here.
+Sources: the vendors' API references (see docs/protocols.md). A new OpenAI-compatible vendor is one
+row here.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vendor:
-    """One built-in name.
+    """One built-in provider.
 
-    `base_url`: "" where none is needed.
-    `hosts`: the vendor's own; its key variable goes to these and nowhere else.
-    `key_required`: False for servers that people run themselves.
-    `tokens`: the wire name of the answer's limit in tokens.
-    `seed`: the wire name of the seed.
-    `thinking`: how reasoning is asked for: "effort" (reasoning_effort), "switch" (thinking.type,
-    DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking), "openai" (effort,
-    and only for model families that reason).
-    `reasoning_body`: sent when reasoning is asked for.
-    `takes_schema`: False where `response_format` knows only json_object.
-    `start`: the command that starts it, where people run it themselves.
-    `any_name`: whether it answers whatever model it is asked for.
-    `separates`: whether reasoning comes apart from the text whatever the model.
+    `adapter`: the name of its adapter in providers.ADAPTERS.
+    `base_url`: the default endpoint; "" = none.
+    `hosts`: the vendor's own hosts. The key from `key_variables` is sent to these only.
+    `endpoint_variable`: the environment variable of the endpoint; "" = NAME_BASE_URL.
+    `key_required`: False for servers that users run themselves.
+    `token_limit_parameter`: the request field that limits the tokens of the answer.
+    `seed_parameter`: the request field of the seed.
+    `reasoning_style`: how a request controls reasoning: "effort" (reasoning_effort), "switch"
+    (thinking.type, as DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking),
+    "openai" (reasoning_effort, only for model families that reason).
+    `reasoning_body`: extra request fields if reasoning is on.
+    `separates_reasoning`: whether every model's reasoning arrives in a field of its own.
+    `ignores_model_name`: whether the server accepts any model name.
+    `start_command`: the command that starts a server that users run themselves.
+    `takes_schema`: False if `response_format` supports json_object only.
     """
 
     adapter: str
@@ -118,9 +120,9 @@ VENDORS: dict[str, Vendor] = {
         ignores_model_name=True,
         start_command="llama-server -m MODEL.gguf",
     ),
-    # No address and no key of its own: litellm knows each vendor's by the model's name.
+    # No endpoint and no key: LiteLLM derives both from the model's name.
     "litellm": Vendor("litellm", "", (), key_required=False, separates_reasoning=False),
-    # Inside this process: no address, no key of the user's.
+    # The model runs in this process: no endpoint and no key to configure.
     "local": Vendor(
         "local", "http://127.0.0.1/v1", LOOPBACK_HOSTS, key_required=False,
         reasoning_style="template", separates_reasoning=False,
@@ -130,7 +132,7 @@ VENDORS: dict[str, Vendor] = {
 
 PNG_AND_JPEG_TYPES = ("image/png", "image/jpeg")
 COMMON_IMAGE_TYPES = (*PNG_AND_JPEG_TYPES, "image/webp", "image/gif")
-# The kinds of image that a host documents; where none are known, whatever comes is sent.
+# The image formats that a host documents. Other hosts get every format.
 IMAGE_TYPES_BY_HOST: dict[str, tuple[str, ...]] = {
     "api.openai.com": COMMON_IMAGE_TYPES,  # https://platform.openai.com/docs/guides/images-vision
     "openrouter.ai": COMMON_IMAGE_TYPES,  # https://openrouter.ai/docs/features/multimodal/images
@@ -145,18 +147,18 @@ IMAGE_TYPES_BY_HOST: dict[str, tuple[str, ...]] = {
     # https://docs.fireworks.ai/guides/querying-vision-language-models
     "api.fireworks.ai": (*PNG_AND_JPEG_TYPES, "image/gif", "image/bmp"),
 }  # fmt: skip
-# What llama.cpp decodes.
+# The image formats that llama.cpp decodes.
 LLAMACPP_IMAGE_TYPES = (*PNG_AND_JPEG_TYPES, "image/gif", "image/bmp")
 
-# A plugin's provider: the profile or its variables say where it is and which key it takes.
+# For plugins: the profile or environment variables give the endpoint and the key.
 PLUGIN_VENDOR = Vendor("", "", (), key_required=False, separates_reasoning=False)
 
 
 def get_vendor(name: str | None) -> Vendor:
-    """The row of a built-in name; UNLISTED for any other."""
+    """The row of a built-in provider; PLUGIN_VENDOR for any other name."""
     return VENDORS.get(name or "", PLUGIN_VENDOR)
 
 
 def get_endpoint_variable(name: str) -> str:
-    """The variable that names the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
+    """The environment variable of the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
     return get_vendor(name).endpoint_variable or f"{name.upper().replace('-', '_')}_BASE_URL"

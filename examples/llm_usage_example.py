@@ -1,9 +1,9 @@
-"""Everything that the library does, in one program.
+"""Shows the main functions of the library in one program.
 
     python examples/llm_usage_example.py
 
-It asks OpenAI, Ollama, OpenRouter and Gemini: set OPENAI_API_KEY, OPENROUTER_API_KEY and
-GEMINI_API_KEY, and start Ollama, or see what an error looks like where something is missing.
+It asks OpenAI, Ollama, OpenRouter and Gemini. Set OPENAI_API_KEY, OPENROUTER_API_KEY and
+GEMINI_API_KEY, and start Ollama; if one is missing, the program shows its error.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ MESSAGES = [
 
 
 async def chat(service: LLMService) -> None:
-    """One question to each provider; one that cannot be asked is a line, not the end."""
+    """Send one question to each provider; print an error and continue if one fails."""
     print("providers:", ", ".join(service.list_supported_providers()))
     for name, config in CONFIGS.items():
         try:
@@ -58,7 +58,7 @@ async def chat(service: LLMService) -> None:
 
 
 async def stream(service: LLMService) -> None:
-    """The answer as it grows: as text, then as events."""
+    """Stream an answer: as text, then as events."""
     async for text in service.chat_stream(CONFIGS["openai"], MESSAGES):
         print(text, end="", flush=True)
     print()
@@ -73,7 +73,7 @@ async def stream(service: LLMService) -> None:
 
 
 async def vision(service: LLMService) -> None:
-    """A picture from a file; bytes, base64, data URLs and https URLs go as well."""
+    """Ask about an image file; bytes, base64, data URLs and https URLs work, too."""
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "red.png"
         picture.write_bytes(red_square())
@@ -87,7 +87,7 @@ async def vision(service: LLMService) -> None:
 
 
 async def chain_of_thought(service: LLMService) -> None:
-    """Reasoning apart from the answer, whether a provider separates them or not."""
+    """Separate the reasoning from the answer, whether the provider does so or not."""
     response = await service.chat(CONFIGS["openrouter"], MESSAGES)
     result = service.extract_answer_and_cot(response)
     print(f"Answer: {result['answer']}")
@@ -97,7 +97,7 @@ async def chain_of_thought(service: LLMService) -> None:
 
 
 async def providers_directly() -> None:
-    """A provider without a service: from a dict, with the defaults, or from a Profile."""
+    """Use a provider without a service: from a dict (with defaults) or from a Profile."""
     provider = OpenAIProvider({"model": "gpt-4o", "temperature": 0.2})
     print(provider.temperature, provider.max_tokens, provider.top_p)
     print((await provider.chat(MESSAGES))["text"])
@@ -110,7 +110,7 @@ async def providers_directly() -> None:
 
 
 async def errors_retries_and_fallbacks(service: LLMService) -> None:
-    """Retries come by themselves; another configuration stands in when they do not help."""
+    """Handle errors; retries are automatic, fallbacks are tried when retries fail."""
     unreachable = {
         "provider": "llamacpp",
         "endpoint": "http://127.0.0.1:9/v1",
@@ -127,18 +127,18 @@ async def errors_retries_and_fallbacks(service: LLMService) -> None:
         print(f"{error.kind}: {error}")
     events = service.stream(unreachable, MESSAGES, fallbacks=[CONFIGS["openai"]])
     response = await collect(events)
-    print(f"{response['provider']} stood in: {response['text']}")
+    print(f"answered by the fallback {response['provider']}: {response['text']}")
 
 
 async def many_at_once(service: LLMService) -> None:
-    """One provider and its connections serve all of them."""
+    """Send requests concurrently; they share one provider and its connections."""
     answers = (service.get_response(CONFIGS["openai"], f"What is {n} + {n}?") for n in range(3))
     print(await asyncio.gather(*answers))
     service.clear_cache()
 
 
 def red_square() -> bytes:
-    """A PNG of 8 x 8 red pixels, without a picture library."""
+    """A PNG of 8 x 8 red pixels, built without an image library."""
     rows = (b"\x00" + b"\xff\x00\x00" * 8) * 8
     header = pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n"

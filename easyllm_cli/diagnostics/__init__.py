@@ -1,4 +1,4 @@
-"""What stands between a profile and an answer, found out by the code that real calls use."""
+"""The checks of `easyllm doctor`, which use the same code as real requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import checks
 from .probe import Finding, Probe, finding_from_error
 
 Check = Callable[[Probe], Awaitable[Finding]]
-# By the name that `doctor` prints.
+# By the name that `doctor` prints, in the order in which they run.
 CHECKS: dict[str, Check] = {
     "key": checks.check_key,
     "proxy": checks.check_proxy,
@@ -28,9 +28,9 @@ CHECK_NAMES = tuple(CHECKS)
 
 
 async def diagnose(provider: BaseLLMProvider, include_call: bool) -> AsyncIterator[Finding]:
-    """One finding after the other, in the order of CHECKS; the first that is not ok is the last.
+    """Run the checks in the order of CHECKS and yield their findings, up to the first failure.
 
-    `include_call`: whether to send a question, of which one token is wanted.
+    `include_call`: also send a question, limited to one token.
     """
     probe = Probe(provider)
     for name in CHECK_NAMES if include_call else CHECK_NAMES[:-1]:

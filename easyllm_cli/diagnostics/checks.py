@@ -1,4 +1,4 @@
-"""The checks: each looks at one thing, and gives a finding or raises what a real call would."""
+"""The single checks of `easyllm doctor`; each returns a finding or raises an EasyLLMError."""
 
 from __future__ import annotations
 
@@ -15,74 +15,74 @@ from ..providers import provider_for
 from ..secret import Secret
 from .probe import Finding, Probe
 
-# A picture of one pixel, to ask whether the model would be refused one; it is never sent.
+# An image of one pixel, to test if a request with an image would be refused; it is never sent.
 ONE_PIXEL_PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a4944415463600000000200015e7f5c3c0000000049454e44ae426082"
 )
-KEY_TAIL_CHARS = 4  # characters at its end, of a key that is long enough to keep a secret
+KEY_TAIL_CHARS = 4  # last characters of a key that are shown, if the key is long enough
 MIN_KEY_CHARS_FOR_TAIL = 20
-MAX_MODELS_FOR_SUGGESTION = 50  # models among which a close name is looked for
-# One token tells that the model answers; OpenAI's Responses refuses a limit below 16.
+MAX_MODELS_FOR_SUGGESTION = 50  # no suggestion from a longer list
+# One token proves that the model answers; OpenAI's Responses API refuses a limit below 16.
 MIN_TOKENS_BY_API = {"responses": 16}
-PROVIDER_FINDS_KEY = "the provider finds it by itself"
-PROVIDER_FINDS_SERVER = "the provider finds its server by itself"
+PROVIDER_FINDS_KEY = "the provider finds its key itself"
+PROVIDER_FINDS_SERVER = "the provider finds its server itself"
 
 
 async def check_key(probe: Probe) -> Finding:
-    """Found, and from where."""
+    """Whether there is a key, and where it comes from."""
     provider = probe.http_provider
     if provider is None:
         return Finding(None, PROVIDER_FINDS_KEY)
-    provider.headers()  # a variable that one of them names may be missing
+    provider.headers()  # raises if a header names an environment variable that is not set
     if provider.key is None:
-        no_key = "none is needed or named: none is sent"
+        no_key = "not set: none is sent"
         return Finding(None, PROVIDER_FINDS_KEY if probe.provider.models_note else no_key)
     source = find_key_source(probe.profile, provider.endpoint) or "the profile"
     return Finding(True, f"{source}{format_key_tail(provider.key)}")
 
 
 def format_key_tail(secret: Secret) -> str:
-    """Enough of a key to tell it from another."""
+    """The last 4 characters of a long key, to tell it from another; "" for a short key."""
     value = secret.reveal()
     return f" (…{value[-KEY_TAIL_CHARS:]})" if len(value) >= MIN_KEY_CHARS_FOR_TAIL else ""
 
 
 async def check_proxy(probe: Probe) -> Finding:
-    """The profile's, or the one that the usual variables name."""
+    """Whether the proxy, of the profile or of HTTPS_PROXY etc., can be reached; its address."""
     if not probe.network_settings.proxy:
-        return Finding(None, "none is named")
+        return Finding(None, "not used")
     await probe.require("proxy")
     return Finding(True, probe.network_settings.proxy_address)
 
 
 async def check_dns(probe: Probe) -> Finding:
-    """Whether the server's name can be looked up."""
+    """Whether DNS resolves the server's host name."""
     host = probe.url_parts.hostname or ""
     if not host or probe.network_settings.proxy:
-        return Finding(None, "the proxy looks it up" if host else PROVIDER_FINDS_SERVER)
+        return Finding(None, "skipped (the proxy resolves it)" if host else PROVIDER_FINDS_SERVER)
     try:
         ip_address(host)
     except ValueError:
         await probe.require("name")
-        return Finding(True, f"{host} is known")
-    return Finding(None, f"{host} is an address")
+        return Finding(True, f"{host} resolves")
+    return Finding(None, f"skipped ({host} is an IP address)")
 
 
 async def check_tls(probe: Probe) -> Finding:
-    """Whether the server's certificate is trusted; told only by an answer that came over it."""
+    """Whether the server's certificate is trusted; only a response over TLS proves it."""
     if not probe.url_parts.hostname:
         return Finding(None, PROVIDER_FINDS_SERVER)
     await probe.require("tls")
     if probe.url_parts.scheme == "http":
-        return Finding(None, "none: http://")
+        return Finding(None, "skipped (http)")
     if isinstance(probe.failure, NetworkError):
-        return Finding(None, "it did not come so far")
+        return Finding(None, "skipped (the request failed)")
     return Finding(True, f"the certificate of {probe.url_parts.hostname} is trusted")
 
 
 async def check_server(probe: Probe) -> Finding:
-    """Whether it answers, and as a model's server does."""
+    """Whether the server answers with a model list."""
     if probe.provider.models_note:
         return Finding(None, probe.provider.models_note)
     await probe.require("server")
@@ -93,14 +93,14 @@ async def check_access(probe: Probe) -> Finding:
     """Whether the key is accepted."""
     await probe.require("access")
     if probe.provider.models_note or probe.http_provider is None:
-        return Finding(None, "nobody was asked")
+        return Finding(None, "not checked")
     if probe.http_provider.key is None:
-        return Finding(True, "the server asks for no key")
+        return Finding(True, "the server needs no key")
     return Finding(True, "the key is accepted")
 
 
 async def check_model(probe: Probe) -> Finding:
-    """Named, or the first one; and in the server's list."""
+    """Whether the server offers the model; without a model in the profile: its first one."""
     provider, notes = probe.provider, list[str]()
     if probe.http_provider is not None:
         _, notes = await probe.http_provider.prepare([Message("user", ("?",))])
@@ -114,7 +114,7 @@ async def check_model(probe: Probe) -> Finding:
 
 
 def suggest_model(probe: Probe) -> str:
-    """Which name may be meant."""
+    """A hint for a wrong model name: close names, or the command that lists the models."""
     offered = probe.model_ids or []
     suggestion = (
         suggest_name(probe.provider.model, offered)
@@ -122,12 +122,12 @@ def suggest_model(probe: Probe) -> str:
         else "known:"
     )
     if suggestion.startswith("known:"):
-        return f"easyllm models {probe.profile.cli_selector} lists what there is"
+        return f"easyllm models {probe.profile.cli_selector} lists the models"
     return suggestion
 
 
 async def check_vision(probe: Probe) -> Finding:
-    """Whether the model takes pictures; to know that it does not is well, too."""
+    """Whether the model accepts images; "no" is not a failure."""
     if probe.http_provider is not None:
         try:
             await probe.http_provider.prepare(
@@ -140,19 +140,19 @@ async def check_vision(probe: Probe) -> Finding:
 
 
 async def check_reasoning(probe: Probe) -> Finding:
-    """Whether the model reasons by itself."""
+    """Whether the model reasons without being asked to."""
     return finding_from_capability(await probe.provider.reasons())
 
 
 def finding_from_capability(value: bool | None) -> Finding:
-    """What a server says of its model."""
+    """The finding for a capability; None = the server does not say."""
     if value is None:
         return Finding(None, "the server does not say")
     return Finding(True, "yes" if value else "no")
 
 
 async def check_call(probe: Probe) -> Finding:
-    """One token of a real answer; a model that spends it on thinking has answered, too."""
+    """Ask for one token and measure the time to it; a reasoning token counts, too."""
     tokens = MIN_TOKENS_BY_API.get(probe.profile.api or "", 1)
     provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
     started, first_ms = time.monotonic(), None
@@ -166,5 +166,5 @@ async def check_call(probe: Probe) -> Finding:
     finally:
         await provider.aclose()
     if first_ms is None:
-        return Finding(True, "an answer, without a visible token")
-    return Finding(True, f"the first token after {first_ms / 1000:.2f} s", ms_first_token=first_ms)
+        return Finding(True, "answered, without a visible token")
+    return Finding(True, f"first token after {first_ms / 1000:.2f} s", ms_first_token=first_ms)

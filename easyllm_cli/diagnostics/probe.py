@@ -1,7 +1,7 @@
-"""Patient: a provider that is looked at, and the one request that tells how far it comes.
+"""Sends one model-list request and records the stage at which it failed.
 
-The request, for the model list, is sent as every other is: the error that it ends with says what
-is wrong, so nothing here looks up names, shakes hands or reads certificates a second time.
+The request takes the same path as every other, so its error names the cause: nothing here resolves
+names, opens connections or reads certificates itself.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..providers.base import BaseLLMProvider
 from ..providers.http import HTTPProvider
 from ..transport.network import NetworkSettings
 
-# Where the request can go wrong, in the order of its way.
+# The stages at which the request can fail, in order.
 PROBE_STAGES = ("proxy", "name", "tls", "server", "access")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Finding:
-    """One line of a report; `ok` None = it does not apply, or nothing is known about it.
+    """The result of one check; `ok` None = it does not apply, or the answer is not known.
 
-    `ms_first_token`: milliseconds, of a call alone. `error`: why it is not ok.
+    `ms_first_token`: milliseconds, only of the check `call`. `error`: why it failed.
     """
 
     ok: bool | None
@@ -34,13 +34,13 @@ class Finding:
 
 
 def finding_from_error(error: EasyLLMError) -> Finding:
-    """A finding that is not ok."""
+    """The finding of a failed check."""
     where = f" ({error.where})" if error.where else ""
     return Finding(False, error.what + where, error.hint, error=error)
 
 
 class Probe:
-    """A provider that is looked at; `found` and `failure` are what its one request ended with."""
+    """A provider under test; `model_ids` or `failure` is the result of its one request."""
 
     def __init__(self, provider: BaseLLMProvider) -> None:
         self.provider = provider.per_answer_copy()
@@ -57,10 +57,10 @@ class Probe:
         self.failure: EasyLLMError | None = None
 
     async def require(self, stage: str) -> None:
-        """Send the request, once.
+        """Send the request, unless it was sent before, and require that this stage passed.
 
         Raises:
-            EasyLLMError: it went wrong at this place of PLACES.
+            EasyLLMError: it failed at this stage of PROBE_STAGES.
         """
         if self.model_ids is None:
             self.model_ids = []
@@ -73,9 +73,9 @@ class Probe:
             raise self.failure
 
     def _stage_from_error(self, error: EasyLLMError) -> str:
-        """Where on its way the request went wrong."""
+        """The stage at which the request failed."""
         if isinstance(error, NetworkError | ConfigError) and error.code in PROBE_STAGES:
-            # Behind a proxy it is the proxy's name that we look up; the server's is its business.
+            # With a proxy only the proxy's name is resolved here; the proxy resolves the server's.
             return (
                 "proxy" if error.code == "name" and self.network_settings.proxy else str(error.code)
             )

@@ -112,7 +112,7 @@ def test_fault_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> No
     path.chmod(mode)
     for args in (["keys", "set", "groq"], ["keys"], ["chat", "-p", "openai:m", "hi"]):
         said, _, hint = refused(easyllm.run(*args, stdin="x" * 20))
-        assert "a file of keys needs a closed file" in said
+        assert "a file of keys needs a private file" in said
         assert hint == f"chmod 600 {path}"
     assert json.loads(path.read_text()) == {"openai": {"key": KEY}}
     assert path.stat().st_mode & 0o777 == mode

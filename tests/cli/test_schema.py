@@ -83,7 +83,7 @@ NO_JSON = {
     "Hello": "Expecting value (line 1, column 1)",
     "Here it is: {}": "Expecting value (line 1, column 1)",
     '{"items": []}\n{}': "Extra data (line 2, column 1)",
-    '{"items": [NaN]}': "NaN is no JSON value",
+    '{"items": [NaN]}': "NaN is not a JSON value",
     '{"items": [': "Expecting value (line 1, column 12)",
     "[" * 100_000: "nested too deeply",
 }
@@ -136,7 +136,7 @@ def test_stream_cannot_take_a_fence_off(easyllm: Easyllm, people: str) -> None:
     """Stdout is no JSON then, and a script must hear of it."""
     ran = answering(easyllm, FENCED, people, "stream")
     assert (ran.code, ran.out.decode()) == (7, FENCED)
-    assert "chat takes a code fence off" in ran.complaint
+    assert "chat removes a code fence" in ran.complaint
 
 
 def test_on_a_terminal_the_fence_stays_and_it_counts(easyllm: Easyllm, people: str) -> None:
@@ -192,7 +192,7 @@ def test_extract_checks_without_a_call(easyllm: Easyllm, people: str) -> None:
 BROKEN = {
     "not JSON": ('{"type": ', "the schema is not JSON: Expecting value (line 1, column 10)"),
     "an array": ("[]", "the schema is not a JSON object"),
-    "NaN": ('{"minimum": NaN}', "NaN is no JSON value"),
+    "NaN": ('{"minimum": NaN}', "NaN is not a JSON value"),
     "an unknown type": (
         '{"properties": {"age": {"type": "int"}}}',
         "the schema is not valid: $.properties.age.type: \"int\" is not",
@@ -205,11 +205,11 @@ BROKEN = {
     ),
     "a lost reference": (
         '{"properties": {"a": {"items": {"$ref": "#/$defs/nope"}}}}',
-        'the schema is not valid: "$ref": "#/$defs/nope" leads nowhere',
+        'the schema is not valid: "$ref": "#/$defs/nope" cannot be resolved',
     ),
     "a lost reference behind another": (
         '{"$ref": "#/components/a", "components": {"a": {"items": {"$ref": "b.json"}}}}',
-        '"$ref": "b.json" leads nowhere',
+        '"$ref": "b.json" cannot be resolved',
     ),
     "too deep": ("[" * 100_000, "the schema is nested too deeply"),
 }  # fmt: skip
@@ -246,7 +246,7 @@ def test_a_remote_reference_is_never_fetched(easyllm: Easyllm, home: Path) -> No
             path.write_text(json.dumps({"properties": {"a": {"$ref": reference}}}))
             ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
             assert ran.code == 2
-            assert f'"$ref": "{reference}" leads nowhere' in ran.complaint
+            assert f'"$ref": "{reference}" cannot be resolved' in ran.complaint
             assert "never fetched" in ran.complaint
         assert web.requests == []
 

@@ -115,5 +115,5 @@ def test_the_example_program(world: dict[str, StandIn]) -> None:
     assert "{'answer': '4', 'cot': '2 + 2'}" in lines
     assert "0.2 8192 0.9" in lines
     assert any(one.startswith("network: nothing listens at 127.0.0.1:9") for one in lines)
-    assert "openai stood in: Hello from gpt-4o: What is Python?" in lines
+    assert "answered by the fallback openai: Hello from gpt-4o: What is Python?" in lines
     assert all(len(one.requests) > 0 for one in world.values())

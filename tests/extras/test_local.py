@@ -64,7 +64,7 @@ def test_json_names_who_answered(local: Easyllm) -> None:
 def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
     ran = local.run("doctor", "--call", timeout=LONG)
     assert (ran.code, ran.err) == (0, ""), ran.out
-    assert ran.out.splitlines()[-1].startswith(b"ok   call      the first token after ")
+    assert ran.out.splitlines()[-1].startswith(b"ok   call      first token after ")
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.full)])

@@ -62,7 +62,7 @@ def test_utf_16_and_32_are_named_with_the_command(data: bytes, encoding: str) ->
         (gif_1x1() + b"\xff", "an image: -a FILE"),
         (b"\xff\xd8\xff\xe0", "an image: -a FILE"),
         (b"BM" + bytes(50) + b"\xff", "an image: -a FILE"),
-        (b"\x7fELF\x02\x01\x01\x00\xff", "it is no text"),
+        (b"\x7fELF\x02\x01\x01\x00\xff", "it is not text"),
         ("né".encode()[:-1], "its last character is cut in two"),
     ],
 )

@@ -107,7 +107,7 @@ def test_fault_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: st
         profiles = read(path, text, mode)
         assert profiles.resolve_profile("b").provider == "openai"
         for name in ("a", "c"):
-            with pytest.raises(ConfigError, match=f"and {key} needs a closed file"):
+            with pytest.raises(ConfigError, match=f"and {key} needs a private file"):
                 profiles.resolve_profile(name)
 
 

@@ -65,7 +65,9 @@ def test_a_heif_is_told_by_its_brands(data: bytes, kind: str | None) -> None:
     ],
 )
 def test_what_no_model_takes_is_named(data: bytes, kind: str) -> None:
-    with pytest.raises(UsageError, match=f"not an image that models take: {kind}") as caught:
+    with pytest.raises(
+        UsageError, match=f"not an image format that models accept: {kind}"
+    ) as caught:
         Image.of_bytes(data, "a.jpg")
     assert "PNG or JPEG" in caught.value.hint
 
