@@ -1,9 +1,9 @@
-"""Installs the wheel bare, with each extra and with all of them, each in a clean venv, and uses it.
+"""Installs and runs the wheel without extras, with each extra and with all, in clean venvs.
 
-    python .ci/installs.py [EXTRA ...]        (all of pyproject.toml's by default; about 4 minutes)
+    python .ci/installs.py [EXTRA ...]        (default: all in pyproject.toml; about 4 minutes)
 
-One line an install; exit code 1 if one of them does not work. By hand: CI runs the tests of the
-extras in one venv that has them all.
+It prints one line per install; the exit code is 1 if one does not work. Run it by hand: CI runs the
+tests of the extras in one venv that has all of them.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BARE = "bare"
-# What each install must be able to do, beside `pip check` and a dry run of the command.
+# What each install must be able to do, besides `pip check` and a dry run of the command.
 PROOF = {
     "litellm": "from easyllm_cli.providers import provider_class; provider_class('litellm')",
     "gemini": "import easyllm_cli.transport.google_sdk",
@@ -28,10 +28,10 @@ ASK = ("chat", "--dry-run", "-n", "-p", "openai:gpt-4o", "hi")
 
 
 def said(*command: str | Path) -> str:
-    """What a command prints.
+    """Run a command; returns its output.
 
     Raises:
-        SystemExit: it failed; its output is shown.
+        SystemExit: it failed; holds its output.
     """
     ran = subprocess.run(
         command,
@@ -46,7 +46,7 @@ def said(*command: str | Path) -> str:
 
 
 def tried(wheel: Path, extra: str, folder: Path) -> str:
-    """Install and use one; gives its line."""
+    """Install and run the wheel with one extra; returns the line to print."""
     began = time.monotonic()
     said(sys.executable, "-m", "venv", folder)
     python = folder / "bin" / "python"

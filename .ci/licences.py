@@ -1,11 +1,10 @@
-"""Lists every package that is installed beside this Python, with its version and its licence.
+"""Lists every package that is installed for this Python, with its version and licence.
 
     PYTHON .ci/licences.py [--all]
 
-PYTHON is a venv's: CI asks the one that its tests ran in and the one that holds all extras. By
-default what the tests and tools need on top is left out, as far as the product does not need it,
-too. Exit code 1 where a licence is not known, or asks for more than we can promise to everybody
-who installs this (a GPL).
+PYTHON is that of a venv: CI uses the venv of its tests and the one with all extras. Packages that
+only the tests and tools need are left out, unless --all is given. The exit code is 1 if a licence
+is unknown, or one that users of easyllm cannot be expected to accept (a GPL).
 """
 
 import re
@@ -13,8 +12,8 @@ import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 
 OURS = "easyllm-cli"
-# In the words of licence expressions, trove classifiers and free texts: permissive ones, and
-# copyleft that ends at its own files (MPL) or at the library's edge (LGPL).
+# As written in licence expressions, trove classifiers and free texts: permissive licences, and
+# those whose copyleft covers only their own files (MPL) or the library itself (LGPL).
 KNOWN = re.compile(
     r"\b(MIT(-0)?|BSD|Apache|ISC|PSF|Python Software Foundation|CNRI-Python|Unlicense|HPND"
     r"|MPL|Mozilla Public License|LGPL(v?\d)?|Lesser General Public License)\b"
@@ -23,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def licence(package: Distribution) -> str:
-    """What a package says: its expression, or its classifiers, or its free text's first line."""
+    """A package's licence: its expression, else its classifiers, else its text's first line."""
     said = package.metadata
     expression = said.get("License-Expression", "")
     classifiers = [
@@ -36,18 +35,18 @@ def licence(package: Distribution) -> str:
 
 
 def is_fine(words: str) -> bool:
-    """Whether we may depend on it: every one of those that hold together, one of each choice."""
+    """Whether it is acceptable: all licences joined by `and`, and one of those joined by `or`."""
     parts = re.split(r" and ", words, flags=re.IGNORECASE)
     choices = [re.split(r" or ", part, flags=re.IGNORECASE) for part in parts]
     return all(any(KNOWN.search(one) for one in several) for several in choices)
 
 
 def needed(name: str, found: dict[str, Distribution]) -> None:
-    """Adds a package and what it requires to `found`, as far as it is installed."""
+    """Add a package and its installed requirements to `found`."""
     try:
         package = distribution(name)
     except PackageNotFoundError:
-        return  # of another platform or Python, or an extra that is not installed here
+        return  # for another platform or Python, or of an extra that is not installed
     key = canonical(package.metadata["Name"])
     if key in found:
         return
@@ -71,9 +70,9 @@ def main() -> int:
     refused = 0
     for name, package in sorted(found.items()):
         words = licence(package)
-        mark = "" if is_fine(words) else "   <- not one that we know to be fine"
+        mark = "" if is_fine(words) else "   <- not known to be acceptable"
         refused += bool(mark)
-        print(f"{name:<28} {package.version:<18} {words or 'says none'}{mark}")
+        print(f"{name:<28} {package.version:<18} {words or 'none given'}{mark}")
     print(f"{len(found)} packages, {refused} refused")
     return 1 if refused or not found else 0
 

@@ -1,11 +1,11 @@
-"""Writes the lock files beside it: every package that CI installs, with its version and hashes.
+"""Writes the lock files in this folder: every package that CI installs, with version and hashes.
 
     python .ci/lock.py [--upgrade]       (about ten seconds; asks the package index)
 
-Without --upgrade what is locked stays where it is as long as pyproject.toml allows it. One file
-serves every Python and platform that we support. Wheels alone are taken, so nothing that is
-installed runs code of its own while it is installed. By hand, when a dependency changes or is to
-be renewed; `tests/unit/test_supply_chain.py` says when that was forgotten.
+Without --upgrade locked versions stay as long as pyproject.toml allows them. One file serves every
+supported Python and platform. Only wheels are used, so no package runs code during the install. Run
+it by hand when a dependency changes or is to be upgraded; `tests/unit/test_supply_chain.py` fails
+if that was forgotten.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROJECT = "pyproject.toml"
-# A lock file: what of pyproject.toml is in it, as uv's options. The extras have their own, since
-# litellm and the tests of the older SDK hold openai at 2.x; the servers do not hold us at all.
+# Lock file: the parts of pyproject.toml in it, as uv's options. The extras have their own file,
+# because litellm and the tests of the older SDK need openai 2.x; the servers do not need easyllm.
 LOCKS = {
     "requirements.lock": (
         PROJECT, "--group=test", "--group=lint", "--group=build", "--group=venvs",
@@ -30,10 +30,10 @@ OLDEST = "3.11"  # requires-python
 
 
 def write(lock: Path, tool: Path, asked: tuple[str, ...], upgrade: bool) -> None:
-    """One lock file.
+    """Write one lock file.
 
     Raises:
-        SystemExit: no set of packages fits, or no index answers; uv has said why.
+        SystemExit: no set of versions fits, or no index answers; uv has printed why.
     """
     command = [
         tool, "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST,
@@ -42,13 +42,13 @@ def write(lock: Path, tool: Path, asked: tuple[str, ...], upgrade: bool) -> None
         *(["--upgrade"] if upgrade else []), *asked, "--output-file", lock,
     ]  # fmt: skip
     if subprocess.run(command, stdout=subprocess.DEVNULL, cwd=HERE.parent).returncode:
-        sys.exit(f"lock.py: {lock.name} was not made")
+        sys.exit(f"lock.py: {lock.name} could not be written")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--upgrade", action="store_true", help="take the newest of everything")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     upgrade = parser.parse_args().upgrade
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder)

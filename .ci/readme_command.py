@@ -1,4 +1,4 @@
-"""Prints the first shell block below a heading of the README: CI runs what the reader copies."""
+"""Prints the first shell block under a README heading, so that CI runs what a reader would copy."""
 
 import re
 import sys

@@ -1,1 +1,1 @@
-"""What DESIGN §8 promises, measured by hand: CPU of processes, in multiples of a bare script."""
+"""Benchmarks, run by hand: CPU time of whole processes, as multiples of a bare script."""

@@ -1,4 +1,4 @@
-"""httpx2 with nothing around it: the same question and answer as bare.py, over an AsyncClient.
+"""Asks the same question as bare.py with httpx2's AsyncClient and nothing around it.
 
 python alone.py HOST PORT PATH MODEL
 """
@@ -12,7 +12,7 @@ import httpx2
 
 
 def text_of(line: bytes) -> str:
-    """The piece of the answer in one line of server-sent events."""
+    """The answer's text in one line of server-sent events."""
     line = line.removeprefix(b"data: ").strip()
     if not line or line == b"[DONE]":
         return ""
@@ -21,17 +21,17 @@ def text_of(line: bytes) -> str:
 
 
 async def main() -> None:
-    """Ask once; no CA bundle and no proxies, as easyllm does for http:// (DESIGN §8)."""
+    """Ask once; without CA bundle and proxies, as easyllm does for http://."""
     host, port, path, model = sys.argv[1:]
-    trusts_nothing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    empty_trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": True}
-    left = b""
+    rest = b""
     async with (
-        httpx2.AsyncClient(verify=trusts_nothing, trust_env=False) as client,
+        httpx2.AsyncClient(verify=empty_trust, trust_env=False) as client,
         client.stream("POST", f"http://{host}:{port}{path}", json=body) as response,
     ):
-        async for piece in response.aiter_raw():
-            *lines, left = (left + piece).split(b"\n")
+        async for chunk in response.aiter_raw():
+            *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 sys.stdout.write(text_of(line))
             sys.stdout.flush()

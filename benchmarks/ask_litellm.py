@@ -9,6 +9,6 @@ limit = {"timeout": float(seconds[0])} if seconds else {}
 stream = litellm.completion(
     model=f"openai/{model}", messages=[{"role": "user", "content": prompt}], stream=True, **limit
 )
-for part in stream:
-    print(part.choices[0].delta.content or "", end="", flush=True)
+for chunk in stream:
+    print(chunk.choices[0].delta.content or "", end="", flush=True)
 print()

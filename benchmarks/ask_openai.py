@@ -9,7 +9,7 @@ client = OpenAI(timeout=float(seconds[0])) if seconds else OpenAI()
 stream = client.chat.completions.create(
     model=model, messages=[{"role": "user", "content": prompt}], stream=True
 )
-for part in stream:
-    if part.choices:
-        print(part.choices[0].delta.content or "", end="", flush=True)
+for chunk in stream:
+    if chunk.choices:
+        print(chunk.choices[0].delta.content or "", end="", flush=True)
 print()

@@ -1,8 +1,8 @@
-"""The reference of every ratio: the barest script that asks once and prints the answer as it comes.
+"""The reference of all ratios: the smallest script that asks once and prints the streamed answer.
 
     python bare.py HOST PORT PATH MODEL
 
-It reads OpenAI's server-sent events and Ollama's NDJSON, and nothing of what can go wrong.
+It reads OpenAI's server-sent events and Ollama's NDJSON, and handles no errors.
 """
 
 import http.client

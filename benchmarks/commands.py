@@ -1,4 +1,4 @@
-"""The command lines that are measured, each with what it must print."""
+"""The measured command lines, each with the output that it must print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONG = "bench-10000"
 
 
 def script(name: str, venv: Venv, port: int, file: str, model: str, provider: str) -> Command:
-    """One of the scripts beside this file, run by a venv's Python."""
+    """One of the scripts in this folder, run by a venv's Python."""
     argv = (venv.python, str(HERE / file), "127.0.0.1", str(port), PATHS[provider], model)
     return Command(name, argv, environment(), answer(model))
 
@@ -20,7 +20,7 @@ def script(name: str, venv: Venv, port: int, file: str, model: str, provider: st
 def easyllm(
     venv: Venv, port: int, arguments: str, name: str = "", terminal: bool = False, prints: str = ""
 ) -> Command:
-    """Our own command; it finds the server through the providers' usual variables."""
+    """The easyllm command; it finds the server through the providers' usual variables."""
     words = tuple(arguments.split())
     seen = environment(
         OLLAMA_HOST=f"http://127.0.0.1:{port}", OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1",
@@ -31,18 +31,18 @@ def easyllm(
 
 
 def bare(venv: Venv, port: int) -> Command:
-    """The reference."""
+    """The reference command."""
     return script("bare http.client", venv, port, "bare.py", MODEL, "openai")
 
 
 def chat(venv: Venv, port: int, provider: str, name: str = "") -> Command:
-    """A short answer into a pipe."""
+    """A `chat` with a short answer into a pipe."""
     line = f"chat -p {provider} -m {MODEL} hi"
     return easyllm(venv, port, line, name or f"chat -p {provider}", prints=answer(MODEL))
 
 
 def short(venv: Venv, port: int) -> list[Command]:
-    """What is measured in many rounds; the first is the reference."""
+    """The commands that are measured in many rounds; the first is the reference."""
     return [
         bare(venv, port),
         script("httpx2 alone", venv, port, "alone.py", MODEL, "openai"),
@@ -63,7 +63,7 @@ def help_in_a_pipe(venv: Venv, port: int) -> Command:
 
 
 def long(venv: Venv, port: int, provider: str) -> list[Command]:
-    """10,000 chunks; the first is the reference."""
+    """The commands with 10,000 chunks; the first is the reference."""
     line = f"stream -p {provider} -m {LONG} hi"
     return [
         script(f"bare, 10,000 ({provider})", venv, port, "bare.py", LONG, provider),
@@ -72,12 +72,15 @@ def long(venv: Venv, port: int, provider: str) -> list[Command]:
 
 
 def against(venv: Venv, port: int, label: str) -> list[Command]:
-    """What an issue may not make slower."""
-    made = [
+    """The commands that --against compares with an older commit."""
+    commands = [
         chat(venv, port, "ollama"),
         chat(venv, port, "openai"),
         version(venv, port),
         help_in_a_pipe(venv, port),
         *(long(venv, port, provider)[1] for provider in PATHS),
     ]
-    return [Command(f"{one.name} ({label})", one.argv, one.environment, one.prints) for one in made]
+    return [
+        Command(f"{command.name} ({label})", command.argv, command.environment, command.prints)
+        for command in commands
+    ]

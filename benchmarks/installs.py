@@ -1,4 +1,4 @@
-"""Virtual environments of the benchmark's own, under .cache/bench: only wheels, byte-compiled."""
+"""Makes the benchmarks' virtual environments, in .cache/bench."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.measure import CannotRun
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-HOUSE = CHECKOUT / ".cache" / "bench"
-KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+BENCH_FOLDER = CHECKOUT / ".cache" / "bench"
+KEPT_VARIABLES = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Venv:
         return str(self.folder / "bin" / name)
 
     def pip(self, *arguments: str) -> None:
-        """Install something; pip compiles what it installs.
+        """Run pip, which byte-compiles what it installs.
 
         Raises:
-            CannotRun: pip failed; holds its last words.
+            CannotRun: pip failed; holds its last line.
         """
         _checked([self.python, "-m", "pip", *arguments, "--quiet"])
 
@@ -47,26 +47,26 @@ class Venv:
         return _checked([self.python, "-c", code, distribution]).strip()
 
     def packages(self) -> list[str]:
-        """`name==version` of everything installed but the project itself."""
+        """`name==version` of all installed packages except the project itself."""
         listed = _checked([self.python, "-m", "pip", "freeze"]).splitlines()
         return [line for line in listed if not line.startswith("easyllm")]
 
 
 def without_python(environment: dict[str, str]) -> dict[str, str]:
-    """The variables without PYTHON…: no PYTHONDONTWRITEBYTECODE, no PYTHONUNBUFFERED, none."""
+    """The variables that do not begin with PYTHON."""
     return {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a measured process sees: a home of its own, and no variable of the user's."""
-    home = HOUSE / "home"
+    """A measured process's environment: a home of its own, and none of the user's variables."""
+    home = BENCH_FOLDER / "home"
     home.mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "TERM": "xterm-256color", **more}
 
 
 def _checked(argv: list[str]) -> str:
-    """A command's output.
+    """The output of a command.
 
     Raises:
         CannotRun: it failed.
@@ -76,14 +76,14 @@ def _checked(argv: list[str]) -> str:
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
-        raise CannotRun(f"{' '.join(argv[:4])} …: {said[-1][:300]}")
+        lines = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
+        raise CannotRun(f"{' '.join(argv[:4])} …: {lines[-1][:300]}")
     return done.stdout
 
 
 def venv(name: str) -> Venv:
-    """The environment of this name, made if it is not there or belongs to another Python."""
-    made = Venv(HOUSE / name)
+    """The environment of this name; made if it is missing or belongs to another Python."""
+    made = Venv(BENCH_FOLDER / name)
     mark = made.folder / "made-by"
     if not mark.is_file() or mark.read_text() != sys.version:
         shutil.rmtree(made.folder, ignore_errors=True)
@@ -93,34 +93,34 @@ def venv(name: str) -> Venv:
 
 
 def of_project(name: str, source: Path, extra: str = "") -> Venv:
-    """An environment with the project in `source`, from a fresh wheel; `extra`: e.g. "[local]"."""
-    builder, made, wheels = venv("builder"), venv(name), HOUSE / "wheels" / name
+    """An environment with the project in `source`, as a new wheel. `extra`: e.g. "[local]"."""
+    builder, made, wheels = venv("builder"), venv(name), BENCH_FOLDER / "wheels" / name
     if not builder.version("hatchling"):
         builder.pip("install", "hatchling")
     shutil.rmtree(wheels, ignore_errors=True)
     builder.pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source))
     (wheel,) = wheels.glob("*.whl")
-    # The version does not change with the source, so pip would keep an older wheel's files.
+    # The version number stays the same, so pip would keep the files of an older wheel.
     made.pip("install", "--force-reinstall", "--no-deps", str(wheel))
     made.pip("install", f"{wheel}{extra}")
     return made
 
 
 def commit() -> str:
-    """The checkout's commit, with a + when the program differs from it."""
+    """The checkout's commit, with a + if the package has uncommitted changes."""
     named = _checked(["git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"]).strip()
     changed = _checked(["git", "-C", str(CHECKOUT), "status", "--short", "easyllm_cli"])
     return named + "+" * bool(changed)
 
 
 def of_commit(commit: str) -> Venv:
-    """An environment with a commit of this repository, unpacked beside it."""
+    """An environment with the project at a commit of this repository."""
     full = _checked(["git", "-C", str(CHECKOUT), "rev-parse", "--verify", f"{commit}^{{commit}}"])
     short = full.strip()[:12]
-    source = HOUSE / "sources" / short
+    source = BENCH_FOLDER / "sources" / short
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
-    archive = HOUSE / "sources" / f"{short}.tar"
+    archive = BENCH_FOLDER / "sources" / f"{short}.tar"
     _checked(["git", "-C", str(CHECKOUT), "archive", "-o", str(archive), short])
     shutil.unpack_archive(archive, source)
     archive.unlink()

@@ -1,4 +1,4 @@
-"""A cold answer of the embedded model: CPU, memory and first token of whole processes."""
+"""Measures a cold answer of the embedded model: CPU, memory and time to the first token."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from benchmarks import installs
 from benchmarks.measure import CannotRun
 
 FIRST_TOKEN_AIM = 1.5  # seconds
-# A fixed short answer, so that the time to the first token is not lost in the rest.
-ASKED = ("stream", "-q", "-p", "local", "-t", "0", "--max-tokens", "16", "What is Python?")
+# A short answer of fixed length, so that the time to the first token is visible in the total.
+ARGUMENTS = ("stream", "-q", "-p", "local", "-t", "0", "--max-tokens", "16", "What is Python?")
 
 
 def cold_answers(rounds: int) -> dict[str, Any]:
-    """Installs the extra and the model, measures, prints; gives the figures.
+    """Install the extra and the model, measure, print; returns the figures.
 
     Raises:
         CannotRun: an installation or an answer failed.
     """
     venv = installs.of_project("venv-local", installs.CHECKOUT, "[local]")
     program = venv.program("easyllm")
-    # pip's own settings live in the real home and in the real variables.
+    # pip's settings are in the real home and the real variables.
     seen = {**os.environ, "XDG_DATA_HOME": installs.environment()["HOME"]}
     done = subprocess.run([program, "pull", "--yes"], env=seen, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise CannotRun("easyllm pull failed")
-    runs = [one(program, seen) for _ in range(rounds + 1)][1:]  # the first fills the disk cache
+    runs = [one(program, seen) for _ in range(rounds + 1)][1:]  # the first run fills the disk cache
     found = {name: median(run[name] for run in runs) for name in runs[0]}
     first = found["first_token_s"]
     verdict = "ok" if first <= FIRST_TOKEN_AIM else "MISSED"
@@ -41,22 +41,22 @@ def cold_answers(rounds: int) -> dict[str, Any]:
 
 
 def one(program: str, environment: dict[str, str]) -> dict[str, float]:
-    """One process: seconds of CPU, of wall time, to the first byte of the answer; peak memory.
+    """One process: seconds of CPU, of wall time, and until the first byte; peak memory in MiB.
 
     Raises:
-        CannotRun: it failed or said nothing.
+        CannotRun: it failed or printed nothing.
     """
     began = time.monotonic()
     child = subprocess.Popen(
-        [program, *ASKED], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        [program, *ARGUMENTS], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     assert child.stdout is not None
-    said = os.read(child.stdout.fileno(), 1 << 16)
+    first_bytes = os.read(child.stdout.fileno(), 1 << 16)
     first = time.monotonic() - began
     child.stdout.read()
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode or not said:
+    if child.returncode or not first_bytes:
         raise CannotRun(f"chat -p local: exit code {child.returncode}")
     kibibytes = used.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return {

@@ -1,4 +1,4 @@
-"""Whole processes, run in turn: their CPU by wait4, their wall time, and paired ratios."""
+"""Runs whole processes in turn and measures CPU (wait4), wall time and paired ratios."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if sys.platform != "win32":
     import fcntl
     import termios
 
-SECONDS = 120.0  # no command takes longer than this
+TIMEOUT_SECONDS = 120.0  # a command that runs longer is killed
 
 
 class CannotRun(Exception):
-    """A command failed, or did not print what it should have."""
+    """A command failed, or did not print the expected output."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command line; `prints` is what its output must hold, white space aside."""
+    """One command line. `prints`: text that its output must contain, ignoring white space."""
 
     name: str
     argv: tuple[str, ...]
@@ -39,7 +39,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Run:
-    """One process, in seconds."""
+    """The times of one process, in seconds."""
 
     cpu: float
     wall: float
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass
 class Figures:
-    """All runs of one command, and those of its reference in the same rounds."""
+    """All runs of one command, and the reference's runs in the same rounds."""
 
     runs: list[Run] = field(default_factory=list)
     reference: list[Run] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Figures:
 
 
 def paired(commands: Sequence[Command], rounds: int) -> dict[str, Figures]:
-    """Runs A B C A B C …, after one warm-up of each; the first command is the reference.
+    """Run A B C C B A …, after one warm-up of each; the first command is the reference.
 
     Raises:
         CannotRun: a command failed.
@@ -86,20 +86,20 @@ def paired(commands: Sequence[Command], rounds: int) -> dict[str, Figures]:
         run(command)
     figures = {command.name: Figures() for command in commands}
     for number in range(rounds):
-        # Every other round backwards: a clock rate that drifts favours nobody.
+        # Every other round runs backwards, so that a drifting clock rate favours no command.
         order = commands if number % 2 == 0 else commands[::-1]
-        made = {command.name: run(command) for command in order}
+        round_runs = {command.name: run(command) for command in order}
         for command in commands:
-            figures[command.name].runs.append(made[command.name])
-            figures[command.name].reference.append(made[commands[0].name])
+            figures[command.name].runs.append(round_runs[command.name])
+            figures[command.name].reference.append(round_runs[commands[0].name])
     return figures
 
 
 def run(command: Command) -> Run:
-    """One run, its output read to the end and checked.
+    """Run a command once, read its output to the end and check it.
 
     Raises:
-        CannotRun: the exit code is not 0, or the output lacks what it should hold.
+        CannotRun: the exit code is not 0, or the expected output is missing.
     """
     with tempfile.TemporaryFile() as errors:
         ours, theirs = pty.openpty() if command.terminal else os.pipe()
@@ -112,7 +112,7 @@ def run(command: Command) -> Run:
             stderr=theirs if command.terminal else errors,
         )  # fmt: skip
         os.close(theirs)
-        guard = threading.Timer(SECONDS, child.kill)
+        guard = threading.Timer(TIMEOUT_SECONDS, child.kill)
         guard.start()
         printed = _read(ours)
         _, status, used = os.wait4(child.pid, 0)
@@ -121,28 +121,30 @@ def run(command: Command) -> Run:
         child.returncode = os.waitstatus_to_exitcode(status)
         os.close(ours)
         errors.seek(0)
-        said = errors.read().decode("utf-8", "replace")
+        error_text = errors.read().decode("utf-8", "replace")
     text = printed.decode("utf-8", "replace")
     if child.returncode or _squeezed(command.prints) not in _squeezed(text):
-        last = (said.strip() or text.strip() or "nothing").splitlines()[-1]
-        raise CannotRun(f"{command.name}: exit code {child.returncode}, it said: {last[:300]}")
+        last = (error_text.strip() or text.strip() or "nothing").splitlines()[-1]
+        raise CannotRun(
+            f"{command.name}: exit code {child.returncode}, its last line: {last[:300]}"
+        )
     return Run(used.ru_utime + used.ru_stime, wall)
 
 
 def _read(descriptor: int) -> bytes:
-    """All that a pipe or a terminal holds; a terminal's end is EIO."""
-    held: list[bytes] = []
+    """Read a pipe or a terminal to its end; a terminal signals it with EIO."""
+    chunks: list[bytes] = []
     while True:
         try:
-            piece = os.read(descriptor, 1 << 16)
+            chunk = os.read(descriptor, 1 << 16)
         except OSError as error:
             if error.errno == errno.EIO:
                 break
             raise
-        if not piece:
+        if not chunk:
             break
-        held.append(piece)
-    return b"".join(held)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _squeezed(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Other tools, each in a venv of its own, asked the same short question."""
+"""Compares easyllm with other tools, each in a venv of its own, on one short question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.server import MODEL, answer
 
 @dataclass(frozen=True)
 class Peer:
-    """`packages`: what pip installs, the tool first; `command`: (venv, base URL) to its chat."""
+    """`packages`: what pip installs, the tool first. `command`: its chat, from (venv, base URL)."""
 
     packages: tuple[str, ...]
     command: Callable[[Venv, str], Command]
@@ -36,12 +36,12 @@ def sgpt(home: Venv, url: str) -> Command:
     return Command("shell-gpt", argv, seen, answer(MODEL))
 
 
-# shell-gpt 1.5.1 imports click and does not require it (PEERS §0).
+# shell-gpt 1.5.1 imports click without requiring it.
 PEERS = (Peer(("llm",), llm), Peer(("clai",), clai), Peer(("shell-gpt", "click"), sgpt))
 
 
 def install() -> dict[str, Venv | str]:
-    """Each peer's environment with its newest release, or why it cannot be had."""
+    """Each peer's environment with its newest release, or why it cannot be installed."""
     made: dict[str, Venv | str] = {}
     for peer in PEERS:
         name = peer.packages[0]
@@ -65,7 +65,7 @@ def compare(
             if isinstance(home, str):
                 raise CannotRun(home)
             command = peer.command(home, f"http://127.0.0.1:{port}/v1")
-            run(command)  # the first run writes settings and byte code
+            run(command)  # the first run writes settings and byte code, so it is not measured
             figures = paired([chat(ours, port, "openai", "easyllm"), command], rounds)[command.name]
             found[name] = {
                 "version": home.version(name), "cpu_ms": round(figures.median_ms, 1),

@@ -1,9 +1,10 @@
-"""Measures live Markdown (DESIGN §8): CPU and bytes, beside rich.live.Live of the whole text.
+"""Measures live Markdown: CPU and bytes, compared with rich.live.Live of the whole text.
 
     python benchmarks/render.py [--slow] [--json]
 
-One frame for every 8 tokens, about 15 a second of a fast model; 80 columns and 24 rows. It
-measures and does not judge: by hand, never in CI. --slow draws 16k characters with rich, too.
+It draws one frame for every 8 tokens (about 15 a second with a fast model) on 80 columns and 24
+rows. The exit code does not depend on the figures; run it by hand, not in CI. --slow also draws 16k
+characters with rich.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from tests.support.counting_stream import CountingStream
 
 SIZES = (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18)
 TOGETHER = 8  # tokens to a frame
-ROUNDS = 3  # of which the fastest counts
+ROUNDS = 3  # the fastest one counts
 AIM, BYTES, GROWTH = 0.25, 8.0, 1.5
 PER = 10_000  # characters
 
 
 def ours(parts: Iterable[str]) -> int:
-    """Draws a frame for each part; gives the bytes."""
+    """Draw a frame for each part with easyllm; returns the bytes written."""
     stream = CountingStream()
     live = LiveMarkdown(stream, colored=True, frame_seconds=0)
     for part in parts:
@@ -47,7 +48,7 @@ def ours(parts: Iterable[str]) -> int:
 
 
 def richs(parts: Iterable[str]) -> int:
-    """The same with rich: all of the text is parsed and laid out for each frame."""
+    """The same with rich, which parses and lays out the whole text for each frame."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="standard", width=80, height=24)
     text = ""
@@ -59,7 +60,7 @@ def richs(parts: Iterable[str]) -> int:
 
 
 def measured(draw: Any, length: int, rounds: int) -> dict[str, float]:
-    """Seconds of CPU and bytes for an answer of so many characters."""
+    """Seconds of CPU and bytes for an answer of `length` characters."""
     parts = pieces(answer(length), TOGETHER)
     best = float("inf")
     for _ in range(rounds):
@@ -80,8 +81,8 @@ def row(name: str, length: int, found: dict[str, float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--slow", action="store_true", help="16k characters with rich, too")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--slow", action="store_true", help="also draw 16k characters with rich")
+    parser.add_argument("--json", action="store_true", help="also print the figures as JSON")
     asked = parser.parse_args()
     for variable in ("COLUMNS", "LINES"):
         os.environ.pop(variable, None)
@@ -96,14 +97,16 @@ def main() -> None:
         print(f"{'':10}{'':9} {figures['cpu_s'] / found[size]['cpu_s']:.0f} x our CPU")
     worst = max(one["cpu_s_per_10k"] for one in found.values())
     grown = found[SIZES[-1]]["cpu_s_per_10k"] / found[SIZES[2]]["cpu_s_per_10k"]
-    print(f"CPU per 10,000 characters: {worst:.3f} s at most (aim {AIM}: {said(worst <= AIM)})")
-    print(f"256k against 16k, per character: {grown:.2f} x (aim {GROWTH}: {said(grown <= GROWTH)})")
+    print(f"CPU per 10,000 characters: {worst:.3f} s at most (aim {AIM}: {verdict(worst <= AIM)})")
+    print(
+        f"256k against 16k, per character: {grown:.2f} x (aim {GROWTH}: {verdict(grown <= GROWTH)})"
+    )
     print(f"bytes a character at 64k: at most {BYTES:.0f} (tests/unit/render/markdown)")
     if asked.json:
         print(json.dumps({"easyllm": found, "rich": naive}))
 
 
-def said(kept: bool) -> str:
+def verdict(kept: bool) -> str:
     return "ok" if kept else "MISSED"
 
 

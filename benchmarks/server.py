@@ -1,8 +1,9 @@
-"""A loopback server in a process of its own, so that its CPU does not count.
+"""A loopback server in a process of its own, so that its CPU time is not measured.
 
-    python -m benchmarks.server        prints its port, and ends when its stdin does
+    python -m benchmarks.server        prints its port; ends when its stdin ends
 
-It speaks OpenAI's and Ollama's chat; a model `bench-N` answers in N pieces. It lives 600 s at most.
+It speaks OpenAI's and Ollama's chat protocols; the model `bench-N` answers in N chunks. It ends
+after 600 s at the latest.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 LIFE_SECONDS = 600.0
-# A short answer comes frame by frame; of a long one several frames arrive together, as they do
-# from a server that is faster than its reader. Fixed, so that every run sees the same.
+# A short answer is sent frame by frame. Of a long one TOGETHER frames are sent at a time, as from a
+# server that is faster than its reader; the number is fixed, so that all runs are alike.
 LONG, TOGETHER = 1000, 10
 MODEL = "bench-20"
 USAGE = {"prompt_tokens": 1, "completion_tokens": 20, "total_tokens": 21}
 
 
 def pieces(model: str) -> int:
-    """How many pieces a model answers in; 20 for a name that is not ours."""
+    """The number of chunks in a model's answer; 20 for any other name."""
     number = model.removeprefix("bench-")
     return int(number) if model.startswith("bench-") and number.isdecimal() else 20
 
@@ -56,7 +57,7 @@ def _openai_frame(model: str, delta: dict[str, str], reason: str | None = None) 
 
 @lru_cache
 def openai_stream(model: str) -> tuple[bytes, ...]:
-    """Server-sent events: role, words, finish_reason, usage, [DONE]; each a chunk of HTTP."""
+    """Server-sent events: role, words, finish_reason, usage, [DONE]; one HTTP chunk each."""
     frames = [_openai_frame(model, {"role": "assistant", "content": ""})]
     frames += [_openai_frame(model, {"content": word}) for word in _words(pieces(model))]
     frames.append(_openai_frame(model, {}, "stop"))
@@ -67,7 +68,7 @@ def openai_stream(model: str) -> tuple[bytes, ...]:
 
 @lru_cache
 def ollama_stream(model: str) -> tuple[bytes, ...]:
-    """NDJSON: one object for each word, the last one `done`; each a chunk of HTTP."""
+    """NDJSON: one object per word, then the one with `done`; one HTTP chunk each."""
     stamp = {"model": model, "created_at": "2026-01-01T00:00:00.000000Z"}
     frames: list[dict[str, Any]] = [
         {**stamp, "message": {"role": "assistant", "content": word}, "done": False}
@@ -81,7 +82,7 @@ def ollama_stream(model: str) -> tuple[bytes, ...]:
 
 
 def plain(model: str) -> dict[str, Any]:
-    """OpenAI's whole answer, for a client that asks without stream."""
+    """OpenAI's answer to a request without stream."""
     message = {"role": "assistant", "content": answer(model)}
     return {
         "id": "chatcmpl-bench", "object": "chat.completion", "created": 1700000000, "model": model,
@@ -129,12 +130,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @contextmanager
 def running() -> Iterator[int]:
-    """The server as a child process; gives its port."""
+    """Run the server as a child process; yields its port."""
     child = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server"], cwd=Path(__file__).resolve().parent.parent,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -150,7 +151,7 @@ def running() -> Iterator[int]:
 
 
 def main() -> None:
-    """Serve until stdin ends or the time is over."""
+    """Serve until stdin ends or LIFE_SECONDS have passed."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)

@@ -1,8 +1,8 @@
-"""Measures what a command costs (DESIGN §8): CPU of whole processes against a bare script.
+"""Measures the CPU time of whole commands, as multiples of a bare script's.
 
     python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--local] [--against COMMIT]
 
-It measures and does not judge: exit code 0 unless something cannot run. By hand, never in CI.
+The exit code is 0 unless something cannot run, whatever the figures are. Run it by hand, not in CI.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks import commands, installs, local, peers
 from benchmarks.measure import CannotRun, Figures, paired
 from benchmarks.server import running
 
-# name: (at most, aim), as multiples of the bare script.
+# name: (bound, aim), as multiples of the bare script.
 BOUNDS: dict[str, tuple[float, float | None]] = {
     "httpx2 alone": (3.9, None),
     "chat -p ollama": (4.9, 4.3),
@@ -36,7 +36,7 @@ RUNS, PAIRS, MAY_GROW = 15, 101, 1.02
 
 
 def main() -> int:
-    """The whole run; gives the exit code."""
+    """Run the benchmark; returns the exit code."""
     asked = arguments()
     try:
         found = measured(asked)
@@ -52,10 +52,14 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("-n", type=int, metavar="RUNS", help=f"rounds (default {RUNS})")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON, too")
+    parser.add_argument("--json", action="store_true", help="also print the figures as JSON")
     parser.add_argument("--peers", action="store_true", help="compare with llm, clai, shell-gpt")
-    parser.add_argument("--local", action="store_true", help="a cold answer of the demo model")
-    parser.add_argument("--against", metavar="COMMIT", help=f"compare with it, {PAIRS} pairs")
+    parser.add_argument(
+        "--local", action="store_true", help="measure a cold answer of the demo model"
+    )
+    parser.add_argument(
+        "--against", metavar="COMMIT", help=f"compare with this commit, {PAIRS} pairs"
+    )
     asked = parser.parse_args()
     if asked.n is not None and asked.n < 1:
         parser.error("-n is 1 or more")
@@ -63,7 +67,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(asked: argparse.Namespace) -> dict[str, Any]:
-    """Installs, measures, prints; gives the figures.
+    """Install, measure, print; returns the figures.
 
     Raises:
         CannotRun: an installation or a command failed.
@@ -87,7 +91,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def machine(venv: installs.Venv) -> dict[str, Any]:
-    """Facts without which the figures say nothing."""
+    """The versions and the machine that the figures belong to."""
     load = os.getloadavg()
     facts = {
         "commit": installs.commit(), "python": platform.python_version(),
@@ -99,7 +103,7 @@ def machine(venv: installs.Venv) -> dict[str, Any]:
 
 
 def against_bare(venv: installs.Venv, port: int, rounds: int) -> dict[str, Any]:
-    """The table of DESIGN §8."""
+    """All commands against the bare script."""
     print(f"\n{'CPU':26}{'median ms':>10}{'min ms':>9}{'x bare':>8}   bound")
     found: dict[str, Any] = {}
     groups = [(commands.short(venv, port), rounds)]
@@ -120,7 +124,7 @@ def facts_of(figures: Figures) -> dict[str, float]:
 
 
 def row(name: str, figures: Figures) -> str:
-    """One line of the table, with what DESIGN §8 allows."""
+    """One line of the table, with its bound and aim."""
     line = f"{name:26}{figures.median_ms:10.1f}{figures.min_ms:9.1f}{figures.ratio:8.2f}"
     if name not in BOUNDS:
         return f"{line}   the reference"
@@ -132,7 +136,7 @@ def row(name: str, figures: Figures) -> str:
 
 
 def growth(old: installs.Venv, new: installs.Venv, port: int, pairs: int) -> dict[str, Any]:
-    """The old install, the old one again and the new one in turn: medians of paired ratios.
+    """Run the old build, the old one again and the new one in turn; medians of paired ratios.
 
     The old build against itself (A/A) shows how much of a ratio is noise.
     """
@@ -157,7 +161,7 @@ def growth(old: installs.Venv, new: installs.Venv, port: int, pairs: int) -> dic
 
 
 def show_peers(found: dict[str, dict[str, Any]]) -> None:
-    """How many times faster one short chat is with easyllm."""
+    """Print how many times faster one short chat is with easyllm."""
     print(f"\n{'one short chat':26}{'CPU ms':>10}{'wall ms':>9}   easyllm is faster by")
     for name, facts in found.items():
         if "error" in facts:

@@ -1,4 +1,4 @@
-"""Makes docs/*.svg from real runs, with the Python of a venv that has the extra `local`.
+"""Makes docs/*.svg from real runs; needs the Python of a venv with the extra `local`.
 
 PYTHONPATH=. .cache/extras-venv/bin/python docs/make_terminal_picture.py
 """
@@ -27,7 +27,7 @@ from tests.support.servers import fixtures, setup
 
 HERE = Path(__file__).resolve().parent
 SIZE = (92, 50)
-# What the small model is shown once, so that it answers in this form.
+# An example answer in the conversation, so that the small model answers in this form.
 FRUITS = """## Fruits
 
 | Fruit | Color | Price |
@@ -57,9 +57,9 @@ TERMINAL = (
     'easyllm vision -p eyes red.png "What color is this image?"',
     "easyllm models -p eyes",
 )
-# Somebody who has just installed it: no key, no server, no file.
+# The first commands after the install: no key, no server, no profiles file.
 FIRST = (
-    "easyllm pull --yes --quiet",  # quiet: where it is kept depends on the machine
+    "easyllm pull --yes --quiet",  # --quiet: the path that it prints depends on the machine
     'easyllm chat "What is Python?" --max-tokens 60 -u',
     "easyllm help exit-codes",
 )
@@ -67,21 +67,21 @@ THINKING = 'easyllm chat -p thinker "Why is the sky blue?"'
 
 
 def profiles(stack: ExitStack) -> str:
-    """A profiles file for the real servers, which run until the stack is closed."""
+    """The text of a profiles file for real servers, which run until the stack is closed."""
     thoughts = ("--template-file", fixtures.HERE / "think.jinja")
     grammar = ("--grammar-file", fixtures.HERE / "think.gbnf", "--reasoning", "deepseek")
     colours = ("--mmproj", setup.EYES, "--grammar-file", fixtures.HERE / "colours.gbnf")
-    made = 'default_profile = "eyes"\n'
+    text = 'default_profile = "eyes"\n'
     for name, more in (("smol", ()), ("thinker", (*thoughts, *grammar)), ("eyes", colours)):
         url = stack.enter_context(
             fixtures.serving(f"picture-{name}", "model", setup.MODEL, "--alias", name, *more)
         )
-        made += f'[profiles.{name}]\nprovider = "llamacpp"\nendpoint = "{url}/v1"\n'
-    return made
+        text += f'[profiles.{name}]\nprovider = "llamacpp"\nendpoint = "{url}/v1"\n'
+    return text
 
 
 def on_a_terminal(command: str, folder: Path, columns: int = SIZE[0]) -> tuple[Emulator, Emulator]:
-    """The screen while the reasoning was live, the latest of it, and when the command has ended."""
+    """The last screen with live reasoning, and the screen when the command has ended."""
     path = f"{Path(BINARY).parent}:{os.environ['PATH']}"
     env = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
     if (folder / "profiles.toml").exists():
@@ -101,28 +101,28 @@ def on_a_terminal(command: str, folder: Path, columns: int = SIZE[0]) -> tuple[E
 
 
 def as_text(screen: Emulator) -> Text:
-    """What it shows, in its styles."""
-    made = Text()
+    """The screen's text with its styles."""
+    text = Text()
     for row, line in zip(screen.cells(), screen.text(), strict=False):
         for column in range(len(line)):
-            one = row.get(column)
-            if one is None:
-                made.append(" ")
+            cell = row.get(column)
+            if cell is None:
+                text.append(" ")
                 continue
-            named = one.fg.replace("bright", "bright_").replace("brown", "yellow")
-            colour = None if named == "default" else named
+            name = cell.fg.replace("bright", "bright_").replace("brown", "yellow")
+            colour = None if name == "default" else name
             style = Style(
-                color=colour, bold=one.bold, italic=one.italics, underline=one.underscore,
-                dim=one.blink,
+                color=colour, bold=cell.bold, italic=cell.italics, underline=cell.underscore,
+                dim=cell.blink,
             )  # fmt: skip
-            made.append(one.data, style)
-        made.append("\n")
-    return made
+            text.append(cell.data, style)
+        text.append("\n")
+    return text
 
 
 def write(name: str, console: Console) -> None:
     picture = console.export_svg(title="easyllm")
-    # No font is fetched from anywhere: the reader's own monospace one is good enough.
+    # No web font is loaded; the reader's own monospace font is used.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     (HERE / name).write_text(picture, "utf-8")
 
@@ -132,7 +132,7 @@ def console() -> Console:
 
 
 def shown(name: str, commands: tuple[str, ...], folder: Path) -> None:
-    """A picture of commands that were run one after the other."""
+    """Write a picture of commands that run one after the other."""
     made = console()
     for command in commands:
         made.print(Text(f"$ {command}", "bold"))

@@ -1,1 +1,1 @@
-"""The faults of the tests, tried against other tools: docs/faults.md."""
+"""Runs the tests' faults against other tools and writes docs/faults.md."""

@@ -2,9 +2,9 @@
 
     python -m benchmarks.faults [--tools NAME …] [--only FAULT …] [--installed] [--json FILE]
 
-Other tools are installed in environments of their own; one that cannot be is left out, and the
-page says so. With --tools, --only or --installed no page is written. It measures and does not
-judge: exit code 0 unless something cannot run. By hand, never in CI.
+Other tools are installed in environments of their own; the page names those that could not be
+installed. With --tools, --only or --installed no page is written. The exit code is 0 unless
+something cannot run, whatever the results are. Run it by hand, not in CI.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ PAGE = installs.CHECKOUT / "docs" / "faults.md"
 
 
 def main() -> int:
-    """The whole run; gives the exit code."""
-    asked = arguments()
-    cases = [case for group in GROUPS for case in group.cases if chosen(case.name, asked.only)]
-    tools = [tool for tool in TOOLS if chosen(tool.name, asked.tools)]
+    """Run the benchmark; returns the exit code."""
+    options = arguments()
+    cases = [case for group in GROUPS for case in group.cases if chosen(case.name, options.only)]
+    tools = [tool for tool in TOOLS if chosen(tool.name, options.tools)]
     try:
-        measured = installed(tools, asked.installed)
+        measured = installed(tools, options.installed)
     except CannotRun as error:
         print(f"benchmarks.faults: {error}", file=sys.stderr)
         return 1
     for case in cases:
         run(case, measured)
-    if asked.json:
-        asked.json.write_text(json.dumps(told(measured), indent=1) + "\n", "utf-8")
-    if not (asked.only or asked.tools or asked.installed):
+    if options.json:
+        options.json.write_text(json.dumps(as_json(measured), indent=1) + "\n", "utf-8")
+    if not (options.only or options.tools or options.installed):
         PAGE.write_text(page(measured, GROUPS), "utf-8")
     return 0
 
@@ -54,9 +54,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=cases, metavar="FAULT", help=", ".join(cases))
     parser.add_argument("--tools", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument(
-        "--installed", action="store_true", help="install nothing: those beside this Python"
+        "--installed", action="store_true", help="install nothing: use the tools beside this Python"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures")
     return parser.parse_args()
 
 
@@ -65,7 +65,7 @@ def chosen(name: str, wanted: list[str] | None) -> bool:
 
 
 def installed(tools: Iterable[Tool], here: bool) -> list[Measured]:
-    """Each tool in its environment, or why it cannot be had.
+    """Each tool with its environment, or why it could not be installed.
 
     Raises:
         CannotRun: easyllm itself cannot be installed.
@@ -80,9 +80,9 @@ def installed(tools: Iterable[Tool], here: bool) -> list[Measured]:
 
 
 def peer(tool: Tool) -> Measured:
-    """Another tool's newest release that this machine's index has."""
+    """Another tool, in the newest release on this machine's package index."""
     try:
-        home = installs.venv(tool.house)
+        home = installs.venv(tool.venv_name)
         home.pip("install", "--upgrade", *tool.packages)
         return Measured(tool, home, home.version(tool.package))
     except CannotRun as error:
@@ -90,16 +90,19 @@ def peer(tool: Tool) -> Measured:
 
 
 def run(case: Case, measured: Iterable[Measured]) -> None:
-    """One fault, every tool; prints as it goes."""
+    """Run one fault against every tool; print each result."""
     print(f"\n{case.name}: {case.title}")
-    for one in measured:
-        if one.venv is None:
+    for entry in measured:
+        if entry.venv is None:
             continue
-        one.results[case.name] = found = result(case, one.tool, one.venv)
-        print(f"  {one.tool.name:16}{cell(found, one):56}{found.mebibytes:8.1f} MiB", flush=True)
+        entry.results[case.name] = found = result(case, entry.tool, entry.venv)
+        print(
+            f"  {entry.tool.name:16}{cell(found, entry):56}{found.mebibytes:8.1f} MiB", flush=True
+        )
 
 
-def told(measured: Iterable[Measured]) -> dict[str, object]:
+def as_json(measured: Iterable[Measured]) -> dict[str, object]:
+    """All results, by tool and fault."""
     return {
         one.tool.name: {
             "version": one.version,

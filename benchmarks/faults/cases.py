@@ -1,30 +1,30 @@
-"""What a fault is to the benchmark: its name on the page, what the server does, what is right."""
+"""Case: one fault of the benchmark, with its title, the server's script and the right result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.faults.manners import Manner, Scene, piped
+from benchmarks.faults.facts import Facts, nothing
+from benchmarks.faults.invocation import Invocation, Scene, piped
 from benchmarks.faults.runs import Ended
-from benchmarks.faults.told import Told, nothing
 from tests.support.adapters import HTTP
 from tests.support.faults.fault import Fault
 from tests.support.faults.table import FAULTS
 from tests.support.standins.script import Script
 
 CHAT = HTTP[0]  # Chat Completions, which all of the tools speak
-# Two faults may share a name; an id is one's own.
+# Two faults may share a name; ids are unique.
 TABLE: dict[str, Fault] = {key: fault for fault in FAULTS for key in (fault.name, fault.id)}
-Teller = Callable[[Ended, Scene], Told]
+FactFinder = Callable[[Ended, Scene], Facts]
 
 
 @dataclass(frozen=True)
 class Case:
     """One row of the page.
 
-    `text`: what of the answer the server sends. `whole`: whether exit code 0 can be right, and
-    then only with all of the text. `seconds`: the limit that tools are given which know one.
+    `text`: the part of the answer that the server sends. `whole`: whether exit code 0 can be right,
+    and then only with all of the text. `seconds`: the timeout, for tools that have one.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Case:
     text: str = ""
     whole: bool = False
     seconds: int | None = None
-    manner: Manner = piped
-    tells: Teller = nothing
+    invoke: Invocation = piped
+    find_facts: FactFinder = nothing
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,15 @@ class Group:
 
 
 def from_table(
-    name: str, title: str, *, seconds: int | None = None, tells: Teller = nothing
+    name: str, title: str, *, seconds: int | None = None, find_facts: FactFinder = nothing
 ) -> Case:
-    """A row of tests/support/faults, by name or id: the same scripts, judged by its rules.
+    """A row of tests/support/faults, by name or id, with its scripts and expected exit code.
 
     Raises:
         KeyError: the table has no such fault.
     """
     fault = TABLE[name]
     whole = fault.code == 0 and fault.chat_code in (None, 0)
-    return Case(fault.name, title, fault.scripts(CHAT), fault.text, whole, seconds, tells=tells)
+    return Case(
+        fault.name, title, fault.scripts(CHAT), fault.text, whole, seconds, find_facts=find_facts
+    )

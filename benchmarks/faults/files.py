@@ -1,22 +1,22 @@
-"""What a tool leaves on the disk: who may read it, and whether a damaged file of keys survives."""
+"""Checks a tool's files: who can read them, and what happens to a damaged key file."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from benchmarks.faults.manners import Outcome, Scene
+from benchmarks.faults.invocation import Outcome, Scene
 from benchmarks.faults.runs import Ended, finish, start
 from benchmarks.faults.tools import KEY, NAME, PROMPT
 
 USUAL_UMASK = 0o022
 NO_KEYS = "stores no keys"
 ANSWER = b"Hello wor"
-OTHERS = 0o044  # the group, and everybody
+OTHERS = 0o044  # the group and all others
 
 
 def stored(scene: Scene, name: str) -> Ended:
-    """The tool's command that stores a key; some read it from stdin."""
+    """Run the tool's command that stores a key; some read it from stdin."""
     words = (name if word == NAME else word for word in scene.tool.stores)
     child = start(
         scene.call.with_arguments(*words), stdin=subprocess.PIPE, umask=USUAL_UMASK
@@ -25,12 +25,12 @@ def stored(scene: Scene, name: str) -> Ended:
 
 
 def none_to_store() -> Outcome:
-    """A tool without such a command."""
+    """The outcome for a tool without such a command."""
     return Outcome(Ended(0, b"", b"", 0.0), (NO_KEYS,), judged=False)
 
 
 def damaged_keys(scene: Scene) -> Outcome:
-    """Two keys are stored, the file loses its end, a third is stored."""
+    """Store two keys, cut off the end of the file, store a third."""
     if not scene.tool.stores:
         return none_to_store()
     stored(scene, "first")
@@ -46,25 +46,25 @@ def damaged_keys(scene: Scene) -> Outcome:
 
 
 def readable_by_others(scene: Scene) -> Outcome:
-    """A key is stored where that can be, and the fault's answer asked for, under umask 022."""
+    """Store a key if the tool can, and ask for the fault's answer, with umask 022."""
     if scene.tool.stores:
         stored(scene, "first")
     child = start(scene.call, umask=USUAL_UMASK)
     ended = finish(child, asked=lambda: scene.server.requests)
     files = [path for path in scene.call.home.rglob("*") if path.is_file()]
     holding = [path for path in files if _is_private(path)]
-    # A file in a folder that others may not enter is closed, too.
+    # A file in a folder that others may not enter is private, too.
     found = sorted(
         {f"{path.parent.name}/{path.name[:8]}" for path in holding if _open(path, scene.call.home)}
     )
     if not holding:
-        return Outcome(ended, ("keeps nothing",), judged=False)
-    facts = (f"open: {', '.join(found)}",) if found else ("closed to others",)
+        return Outcome(ended, ("saves nothing",), judged=False)
+    facts = (f"readable by others: {', '.join(found)}",) if found else ("private",)
     return Outcome(ended, facts, bad=bool(found), judged=False)
 
 
 def _is_private(path: Path) -> bool:
-    """Whether it holds the key or the question, or is a kept answer."""
+    """Whether it contains the key or the question, or is a saved answer."""
     data = path.read_bytes()
     return KEY.encode() in data or PROMPT.encode() in data or data.startswith(ANSWER)
 

@@ -1,4 +1,4 @@
-"""docs/faults.md: what the runs gave, one table for each group."""
+"""Writes docs/faults.md: the results, one table per group of faults."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from benchmarks.faults.runs import LONGEST
 from benchmarks.faults.tools import Tool
 from benchmarks.installs import Venv
 
-TEXTS = {"whole": "whole", "all": "all that came", "more": "all that came, and its own words",
-         "part": "a part", "other": "its own words", "file": "in a file", "none": ""}  # fmt: skip
-MUCH = 50.0  # MiB above a good answer's peak that are worth telling
+TEXTS = {"whole": "whole", "all": "all that arrived", "more": "all that arrived, and other text",
+         "part": "part", "other": "other text", "file": "in a file", "none": ""}  # fmt: skip
+MUCH = 50.0  # MiB above a good answer's peak; less is not shown
 GOOD = "good"
 
 
 @dataclass
 class Measured:
-    """A tool, its environment (None: it cannot be had, and `version` says why), its results."""
+    """A tool, its environment (None: not installable, and `version` says why), its results."""
 
     tool: Tool
     venv: Venv | None
@@ -31,7 +31,7 @@ class Measured:
 
 
 def cell(found: Result, one: Measured) -> str:
-    """How it ended · what stands on stdout · requests · memory · what else there is to tell."""
+    """One cell: how it ended · what is on stdout · requests · memory · anything else."""
     if found.facts == (NO_KEYS,):
         return NO_KEYS
     ended = f"**{found.ended}, silent**" if found.silent else found.ended
@@ -49,7 +49,7 @@ def cell(found: Result, one: Measured) -> str:
 
 
 def page(measured: Sequence[Measured], groups: Iterable[Group]) -> str:
-    """The whole of docs/faults.md."""
+    """The whole text of docs/faults.md."""
     shown = [one for one in measured if one.venv is not None]
     missing = [one for one in measured if one.venv is None]
     tables = [line for group in groups for line in _table(group, shown)]
@@ -60,42 +60,48 @@ def page(measured: Sequence[Measured], groups: Iterable[Group]) -> str:
 def _head(shown: Iterable[Measured], missing: Iterable[Measured]) -> list[str]:
     versions = {one.tool.package: one.version for one in shown}
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
-    left_out = [f"Not installable here, and so left out: {one.tool.name}." for one in missing]
+    left_out = [
+        f"Left out, because it cannot be installed here: {one.tool.name}." for one in missing
+    ]
     when = datetime.datetime.now(datetime.UTC).date()
     return [
         "# What happens when something goes wrong",
         "",
-        "The same faults, from the same server on 127.0.0.1 that speaks Chat Completions, against",
-        "easyllm and other tools, each called as its documentation says. Written by",
-        "`python -m benchmarks.faults` (it installs the other tools in environments of their own);",
-        f"last on {when}, with {named};",
+        "The same faults, sent by the same server on 127.0.0.1 over Chat Completions, to easyllm",
+        "and to other tools, each called as its documentation says. This page is written by",
+        "`python -m benchmarks.faults`, which installs the other tools in environments of their",
+        f"own; last on {when}, with {named};",
         f"Python {platform.python_version()}, {platform.system()}.",
         *left_out,
         "",
-        "Most are rows of [tests/support/faults](../tests/support/faults), where many more are",
-        "tried against easyllm, over every protocol that it speaks.",
+        "Most faults are rows of [tests/support/faults](../tests/support/faults). The tests run",
+        "many more of them against easyllm, over every protocol that it supports.",
         "",
     ]
 
 
 def _legend() -> list[str]:
     return [
-        "A cell is: how it ended · what stands on stdout · requests, where it was not one · memory",
-        "· what else there is to tell.",
+        "## How to read a cell",
         "",
-        "- **How it ended**: the exit code, of a script the exception's name; `hang`: it still",
-        f"  ran {LONGEST:.0f} s after its request. **silent**: exit code 0, or no exception,",
-        "  though the answer is missing, wrong or not whole.",
-        "- **On stdout**: `whole`, `all that came`, `a part`; `in a file`: nothing, but a file of",
-        "  the tool's own has it; nothing said: nothing is there. White space and styles do not",
-        "  count.",
-        f"- **Memory**: how much more than a good answer at its peak, where it is over {MUCH:.0f}",
-        "  MiB.",
-        "- `openai SDK` and `litellm` are libraries: ten-line scripts",
-        "  ([one](../benchmarks/ask_openai.py), [two](../benchmarks/ask_litellm.py)) print what",
-        "  streams. Both hand out `finish_reason`, for a script that looks at it.",
-        "- `chat` into a pipe prints a whole answer or none, and keeps what came in a file;",
-        "  `stream` prints what comes.",
+        "A cell has up to five parts, separated by dots: `7 · in a file · 2×` means exit code 7,",
+        "the text that arrived was saved in a file, and two requests were sent.",
+        "",
+        "1. **How it ended**: the exit code, or for a script the name of the exception. `hang`: it",
+        f"   was still running {LONGEST:.0f} s after its request. **silent**: exit code 0, or no",
+        "   exception, although the answer is missing, wrong or incomplete.",
+        "2. **What is on stdout**: `whole`, `all that arrived`, `part` or `other text`.",
+        "   `in a file`: nothing, but the tool saved the text in a file. No word: nothing. White",
+        "   space and styles are ignored.",
+        "3. **Requests**: how many were sent, unless it was one.",
+        f"4. **Memory**: the peak above that of a good answer, if it is more than {MUCH:.0f} MiB.",
+        "5. **Anything else**: for example what was printed on stderr. Bold means bad.",
+        "",
+        "`openai SDK` and `litellm` are libraries: scripts of ten lines",
+        "([one](../benchmarks/ask_openai.py), [two](../benchmarks/ask_litellm.py)) print what",
+        "streams. Both libraries offer `finish_reason` to a script that checks it. Into a pipe,",
+        "`easyllm chat` prints a complete answer or nothing, and saves an incomplete one in a",
+        "file; `easyllm stream` prints what arrives.",
     ]
 
 
@@ -114,7 +120,7 @@ def _row(case: Case, shown: Sequence[Measured]) -> str:
 
 
 def _foot(shown: Sequence[Measured]) -> list[str]:
-    """Counts, and memory of a good answer."""
+    """The sums: silent failures, hangs, memory of a good answer."""
     rows = ["", "## Sums", "", "| | " + " | ".join(one.tool.name for one in shown) + " |"]
     rows.append("|---" * (len(shown) + 1) + "|")
     silent = [sum(found.silent for found in one.results.values()) for one in shown]

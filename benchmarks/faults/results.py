@@ -1,4 +1,4 @@
-"""A run judged: its end, the text it left, and whether it was wrong without a word."""
+"""Judges a run: how it ended, what it printed, and whether it failed silently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.faults.cases import Case
-from benchmarks.faults.manners import Scene
+from benchmarks.faults.invocation import Scene
 from benchmarks.faults.runs import Ended, is_kept, squeezed
 from benchmarks.faults.tools import Tool
 from benchmarks.installs import Venv
@@ -44,10 +44,11 @@ class Result:
 
 
 def result(case: Case, tool: Tool, venv: Venv) -> Result:
-    """Runs the tool against the fault, in a home and against a server of their own."""
+    """Run the tool against the fault, with a home and a server of its own."""
     with _home() as home, ExitStack() as servers:
         other = None
-        scripts = tuple(copy(one) for one in case.scripts)  # a redirect's is written into
+        # Copies, because a redirect's script is changed during the run.
+        scripts = tuple(copy(script) for script in case.scripts)
         headers = [value for one in scripts for value in (one.headers or {}).values()]
         if any(ELSEWHERE in value for value in headers):
             other = servers.enter_context(StandIn(_other_host, host="127.0.0.2"))
@@ -55,8 +56,8 @@ def result(case: Case, tool: Tool, venv: Venv) -> Result:
         server = servers.enter_context(StandIn(handler))
         call = tool.call(venv, server.url + BASE, home, case.seconds)
         scene = Scene(tool, call, server, other)
-        outcome = case.manner(scene)
-        facts, bad = case.tells(outcome.ended, scene)
+        outcome = case.invoke(scene)
+        facts, bad = case.find_facts(outcome.ended, scene)
         return Result(
             _end(outcome.ended, tool),
             _text(case, outcome.ended, home) if case.text or outcome.judged else "none",
@@ -78,7 +79,7 @@ def _home() -> Iterator[Path]:
 
 
 async def _other_host(request: Request, reply: Reply) -> None:
-    """Answers a question that was sent on, and nothing else."""
+    """Answer a question that was forwarded, and nothing else."""
     if request.method == "POST":
         await good(HTTP[0]).play(reply)
     else:
@@ -86,7 +87,7 @@ async def _other_host(request: Request, reply: Reply) -> None:
 
 
 def is_silent(case: Case, ended: Ended) -> bool:
-    """Whether it says that all is well, and it is not."""
+    """Whether it reports success although the answer is missing or wrong."""
     if ended.code != 0:
         return False
     return not case.whole or squeezed(ended.out) != squeezed(case.text)
@@ -101,7 +102,7 @@ def _end(ended: Ended, tool: Tool) -> str:
 
 
 def _text(case: Case, ended: Ended, home: Path) -> str:
-    """What of the answer stands on stdout, or if nothing does, in a file of the tool's own."""
+    """How much of the answer is on stdout or, if nothing is, whether the tool saved it."""
     shown, sent = squeezed(ended.out), squeezed(case.text)
     if not shown:
         return "file" if sent and is_kept(home, case.text.encode()) else "none"

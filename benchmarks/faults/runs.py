@@ -1,4 +1,4 @@
-"""One tool against one fault: a process that is watched, and never for long."""
+"""Runs one process of a tool, with a time limit, and measures its memory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import IO, Any
 
 from benchmarks.faults.tools import Call
 
-LONGEST = 12.0  # seconds after its request; what still runs then hangs, and is killed
-SLOWEST_START = 60.0  # seconds until its request comes
-LOOK_EVERY = 0.005  # seconds between two looks at a process
+LONGEST = 12.0  # seconds after its request; a process that still runs then is killed
+SLOWEST_START = 60.0  # seconds to wait for its request
+POLL_SECONDS = 0.005
 ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 Child = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended. `code` None: it hung; a signal is told as a shell tells it."""
+    """How a process ended. `code`: None = it hung; a signal N is 128 + N, as in a shell."""
 
     code: int | None
     out: bytes
@@ -34,9 +34,9 @@ class Ended:
     @property
     def raised(self) -> str:
         """The name of the exception that ended a script; "" = none did."""
-        # Python may complain of generators once it shuts down, after the exception itself.
-        said = self.err.decode("utf-8", "replace").partition("Exception ignored in")[0]
-        last = said.rpartition("Traceback (most recent call last):\n")
+        # At shutdown Python may report generators, after the exception itself.
+        text = self.err.decode("utf-8", "replace").partition("Exception ignored in")[0]
+        last = text.rpartition("Traceback (most recent call last):\n")
         named = re.search(r"^([A-Za-z_][\w.]*)(?::|$)", last[2], re.MULTILINE) if last[1] else None
         return named[1].rpartition(".")[2] if named else ""
 
@@ -44,7 +44,7 @@ class Ended:
 class Memory:
     """Peak resident memory of a process, in MiB; 0 where the system has no /proc.
 
-    Not wait4's ru_maxrss: Linux starts that of a child at its parent's size.
+    wait4's ru_maxrss is of no use: on Linux a child's begins with its parent's size.
     """
 
     def __init__(self, pid: int) -> None:
@@ -62,7 +62,7 @@ class Memory:
                 return
             if found:
                 self.peak = int(found[1]) / 1024
-            self._over.wait(LOOK_EVERY)
+            self._over.wait(POLL_SECONDS)
 
     def stop(self) -> float:
         self._over.set()
@@ -71,9 +71,9 @@ class Memory:
 
 
 def start(call: Call, **streams: Any) -> Child:
-    """The tool under way; it is the leader of a session of its own, and so can be killed whole."""
+    """Start the tool as the leader of a session, so that all its processes can be killed."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # A benchmark in the background: children would inherit that Ctrl-C does nothing.
+        # In a benchmark in the background, children would inherit that SIGINT is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(
@@ -88,10 +88,10 @@ def finish(
     during: Callable[[], object] | None = None,
     asked: Callable[[], object] = lambda: True,
 ) -> Ended:
-    """Reads all it says and waits for its end. `during` runs beside it, once it has started.
+    """Read all output and wait for the end. `during` runs in a thread meanwhile.
 
-    `asked`: whether its request has come, from when on its time counts: a loaded machine may
-    need long to import what a tool imports.
+    `asked`: whether the server has the request. The time limit begins then, because on a loaded
+    machine a tool's imports may take long.
     """
     memory = Memory(child.pid)
     beside = threading.Thread(target=during, daemon=True) if during else None
@@ -99,7 +99,7 @@ def finish(
         beside.start()
     hung, started = False, time.monotonic()
     while child.poll() is None and not asked() and time.monotonic() - started < SLOWEST_START:
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_SECONDS)
     try:
         out, err = child.communicate(data, LONGEST)
     except subprocess.TimeoutExpired:
@@ -114,7 +114,7 @@ def finish(
 
 
 def first_line(pipe: IO[bytes]) -> bytes:
-    """What `head -1` reads, unbuffered so that the rest stays in the pipe."""
+    """The line that `head -1` reads; unbuffered, so that the rest stays in the pipe."""
     seen = b""
     while not seen.endswith(b"\n") and (byte := os.read(pipe.fileno(), 1)):
         seen += byte
@@ -122,13 +122,13 @@ def first_line(pipe: IO[bytes]) -> bytes:
 
 
 def squeezed(data: bytes | str) -> bytes:
-    """Text without styles and white space: what Markdown renderers add does not count."""
+    """Text without styles and white space, which Markdown renderers add."""
     raw = data.encode() if isinstance(data, str) else data
     return b"".join(ANSI.sub(b"", raw).split())
 
 
 def is_kept(home: Path, text: bytes) -> bool:
-    """Whether a file of the tool's own begins with the text: not one that only quotes it."""
+    """Whether a file of the tool begins with the text; one that only quotes it does not count."""
     return bool(text) and any(begins(path, text) for path in home.rglob("*") if path.is_file())
 
 

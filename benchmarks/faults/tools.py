@@ -1,4 +1,4 @@
-"""The tools that the faults meet, each called as its own documentation says."""
+"""The tools that are tested, each called as its own documentation says."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from benchmarks.installs import CHECKOUT, Venv, environment
 MODEL = "fault-model"
 KEY = "sk-a-key-of-this-benchmark"
 PROMPT = "What is a telegraph?"
-NAME = "NAME"  # stands in a tool's arguments for the name of a key
+NAME = "NAME"  # placeholder for a key's name in a tool's arguments
 OUR_KEYS = ("keys", "set", NAME)
 HERE = CHECKOUT / "benchmarks"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One command line, what it sees, and its own folder."""
+    """One command line, its environment variables, and its home folder."""
 
     argv: tuple[str, ...]
     environment: dict[str, str]
     home: Path
 
     def with_arguments(self, *arguments: str) -> Call:
-        """The same program in the same home, asked for something else."""
+        """The same program in the same home with other arguments."""
         return Call((self.argv[0], *arguments), self.environment, self.home)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """`packages`: what pip installs, its own first (none: this checkout).
+    """`packages`: what pip installs, the tool first; empty = this checkout.
 
-    `call`: (program's venv, base URL, home, seconds of patience or None) to its question.
-    `stores`: the arguments that store a key under the name NAME, which they may read from stdin;
-    none where the tool has no command that does.
+    `call`: makes the question's command line from (venv, base URL, home, timeout in seconds or
+    None). `stores`: the arguments that store a key, given or read from stdin, under the name NAME;
+    empty = the tool has no such command.
     """
 
     name: str
@@ -48,35 +48,35 @@ class Tool:
 
     @property
     def package(self) -> str:
-        """The distribution whose version counts."""
+        """The distribution whose version is shown."""
         return self.packages[0] if self.packages else "easyllm-cli"
 
     @property
-    def house(self) -> str:
-        """The name of its environment."""
+    def venv_name(self) -> str:
+        """The name of its virtual environment."""
         return f"peers/{self.packages[0]}" if self.packages else "venv"
 
 
 def seen(home: Path, **more: str) -> dict[str, str]:
-    """A home and a temporary folder of its own: tools keep settings and caches there."""
+    """Environment variables with a home and a temporary folder of the tool's own."""
     temporary = home / "tmp"
     temporary.mkdir(exist_ok=True)
     return environment(**{"HOME": str(home), "TMPDIR": str(temporary), **more})
 
 
 def ours(command: str) -> Callable[[Venv, str, Path, int | None], Call]:
-    """easyllm; patience needs a profile, everything else comes from OpenAI's own variables."""
+    """easyllm. A timeout needs a profile; everything else comes from OpenAI's variables."""
 
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
         variables = seen(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
         named = f"openai:{MODEL}"
         if seconds is not None:
-            named = "patient"
+            named = "with-timeout"
             limits = f"timeout = {{ first_token = {seconds}, idle = {seconds} }}"
             path = home / ".config" / "easyllm" / "profiles.toml"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(
-                f'[profiles.patient]\nextends = "openai"\nmodel = "{MODEL}"\n{limits}\n'
+                f'[profiles.with-timeout]\nextends = "openai"\nmodel = "{MODEL}"\n{limits}\n'
             )
         argv = (venv.program("easyllm"), command, "-p", named, PROMPT)
         return Call(argv, variables, home)
@@ -85,7 +85,7 @@ def ours(command: str) -> Callable[[Venv, str, Path, int | None], Call]:
 
 
 def llm(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
-    """A model of the user's own in extra-openai-models.yaml; it knows no timeout."""
+    """llm, with a model in extra-openai-models.yaml; it has no timeout."""
     folder = home / "llm"
     folder.mkdir(exist_ok=True)
     known = {"model_id": MODEL, "model_name": MODEL, "api_base": url, "api_key_name": "fault"}
@@ -105,10 +105,10 @@ def sgpt(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
 
 
 def script(file: str) -> Callable[[Venv, str, Path, int | None], Call]:
-    """A library, in the ten lines of a script beside this file."""
+    """A library, called by one of the short scripts in benchmarks/."""
 
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
-        # Without a network litellm would try three times to fetch its prices: 5 s a run.
+        # Without a network litellm would try three times to download its prices, 5 s per run.
         variables = seen(
             home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY, LITELLM_LOCAL_MODEL_COST_MAP="True"
         )
@@ -122,7 +122,7 @@ TOOLS = (
     Tool("easyllm chat", (), ours("chat"), stores=OUR_KEYS),
     Tool("easyllm stream", (), ours("stream"), stores=OUR_KEYS),
     Tool("llm", ("llm",), llm, stores=("keys", "set", NAME, "--value", KEY)),
-    # shell-gpt 1.5.1 imports click and does not require it (PEERS §0).
+    # shell-gpt 1.5.1 imports click without requiring it.
     Tool("shell-gpt", ("shell-gpt", "click"), sgpt),
     Tool("openai SDK", ("openai",), script("ask_openai.py"), library=True),
     Tool("litellm", ("litellm",), script("ask_litellm.py"), library=True),
@@ -130,5 +130,5 @@ TOOLS = (
 
 
 def beside_this_python() -> Venv:
-    """The environment that runs the benchmark: what is installed there is measured."""
+    """The environment that runs the benchmark, with the tools installed there."""
     return Venv(Path(sys.prefix))

@@ -1,15 +1,15 @@
-"""Writes docs/providers.md: what the contract suite proves for every adapter and transport.
+"""Writes the table of docs/providers.md: what the contract suite proves for each provider.
 
     python -m tests.contract.table            (runs the suite, here and in the extras' venv)
-    python -m tests.contract.table --check    (collects only: is the page what the suite would say?)
+    python -m tests.contract.table --check    (only collects: is the page what the suite would say?)
 
-A number in the table counts tests that passed; one that fails keeps the page from being written.
+A tick means that every test of that kind passed; a test that fails keeps the page from being
+written.
 """
 
 import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tests.support.servers import extras_venv
 
 PAGE = ROOT / "docs" / "providers.md"
 BEGIN, END = "<!-- written by tests/contract/table.py -->\n", "<!-- end -->\n"
-# The table's columns: the contract's tests by what they prove.
+# The table's columns, with the contract's tests that prove each.
 CASES = {
     "streaming": (
         "test_events_come_in_order", "test_streaming_equals_plain", "test_the_last_event_is_done",
@@ -58,7 +58,7 @@ CASES = {
 }  # fmt: skip
 CASE = {name: case for case, names in CASES.items() for name in names}
 HERE = ("tests/contract/test_answers.py", "tests/contract/test_failures.py")
-# Files of the extras' venv: the row they are about, or what is added to the adapter's id.
+# Files that run in the extras' venv: the row of each, or what is added to the adapter's id.
 EXTRAS = {
     "tests/extras/test_contract_litellm.py": "litellm",
     "tests/extras/test_google_sdk.py": "gemini-sdk",
@@ -70,7 +70,7 @@ PASSED = re.compile(r"^PASSED (tests/.+)$", re.MULTILINE)
 
 
 def pytest(python: str | Path, *arguments: str) -> str:
-    """What one run prints.
+    """The output of one pytest run.
 
     Raises:
         SystemExit: a test failed.
@@ -81,7 +81,7 @@ def pytest(python: str | Path, *arguments: str) -> str:
         text=True,
     )  # fmt: skip
     if ran.returncode:
-        sys.exit(f"contract_table.py: the suite is not green:\n{ran.stdout[-4000:]}")
+        sys.exit(f"tests.contract.table: a test failed:\n{ran.stdout[-4000:]}")
     return ran.stdout
 
 
@@ -90,53 +90,57 @@ def row_of(file: str, parameters: str) -> str:
     named = EXTRAS.get(file, "+")
     if not named.startswith("+"):
         return named
-    # The longest first, so that `openai-sdk` is not read as `openai`.
+    # IDS has the longest first, so that `openai-sdk` is not read as `openai`.
     found = next((one for one in IDS if f"-{one}-" in f"-{parameters}-"), None)
     if found is None:
-        sys.exit(f"contract_table.py: no adapter in {file}[{parameters}]")
+        sys.exit(f"tests.contract.table: no adapter in {file}[{parameters}]")
     return found + named[1:]
 
 
-def counted(nodes: Iterable[str]) -> Counter[tuple[str, str]]:
-    """Tests by row and case; those that prove nothing of the table's are left out."""
-    found: Counter[tuple[str, str]] = Counter()
+def proved_cases(nodes: Iterable[str]) -> dict[tuple[str, str], None]:
+    """The pairs of row and column that have a test, in the tests' order."""
+    proved: dict[tuple[str, str], None] = {}
     for node in nodes:
         match = NODE.match(node)
         if match and match[2] in CASE:
-            found[row_of(match[1], match[3] or ""), CASE[match[2]]] += 1
-    return found
+            proved[row_of(match[1], match[3] or ""), CASE[match[2]]] = None
+    return proved
 
 
-def table(found: Counter[tuple[str, str]]) -> str:
-    """The page's table; rows as they were met: ours, then those of the extras."""
+def format_table(proved: Iterable[tuple[str, str]]) -> str:
+    """The page's table; rows in the tests' order: ours, then those of the extras."""
+    pairs = dict.fromkeys(proved)
     lines = ["| | " + " | ".join(CASES) + " |", "|---|" + "---|" * len(CASES)]
-    for row in dict.fromkeys(row for row, _ in found):
-        cells = [str(found[row, case] or "·") for case in CASES]
+    for row in dict.fromkeys(row for row, _ in pairs):
+        cells = ["✓" if (row, case) in pairs else "·" for case in CASES]
         lines.append(f"| `{row}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def between(page: str) -> tuple[str, str, str]:
-    """The page before, in and behind the table."""
+def split_page(page: str) -> tuple[str, str, str]:
+    """The page before the table, the table, and the page after it."""
     before, _, rest = page.partition(BEGIN)
     inside, _, behind = rest.partition(END)
     return before, inside, behind
 
 
 def is_old() -> bool:
-    """Whether a row that this venv can collect does not stand in the page."""
-    collected = table(counted(pytest(sys.executable, "--collect-only", *HERE).splitlines()))
-    return not set(collected.splitlines()) <= set(between(PAGE.read_text("utf-8"))[1].splitlines())
+    """Whether the page lacks a row that this venv can collect."""
+    nodes = pytest(sys.executable, "--collect-only", *HERE).splitlines()
+    page_rows = split_page(PAGE.read_text("utf-8"))[1].splitlines()
+    return not set(format_table(proved_cases(nodes)).splitlines()) <= set(page_rows)
 
 
 def main() -> None:
     if sys.argv[1:] == ["--check"]:
-        sys.exit("docs/providers.md is old: python -m tests.contract.table" if is_old() else 0)
+        sys.exit(
+            "docs/providers.md is outdated; run: python -m tests.contract.table" if is_old() else 0
+        )
     nodes = PASSED.findall(pytest(sys.executable, "-rA", *HERE))
     subprocess.run([sys.executable, extras_venv.__file__], check=True)
     nodes += PASSED.findall(pytest(extras_venv.PYTHON, "-rA", *EXTRAS))
-    before, _, behind = between(PAGE.read_text("utf-8"))
-    PAGE.write_text(before + BEGIN + table(counted(nodes)) + END + behind, "utf-8")
+    before, _, behind = split_page(PAGE.read_text("utf-8"))
+    PAGE.write_text(before + BEGIN + format_table(proved_cases(nodes)) + END + behind, "utf-8")
 
 
 if __name__ == "__main__":

@@ -3,5 +3,5 @@
 from tests.contract.table import is_old
 
 
-def test_the_table_counts_the_tests_there_are() -> None:
-    assert not is_old(), "python -m tests.contract.table writes it anew"
+def test_the_table_is_what_the_suite_proves() -> None:
+    assert not is_old(), "outdated; run: python -m tests.contract.table"

@@ -1,4 +1,4 @@
-"""How a tool is run against a fault: into a pipe, on a terminal, onto a full disk, interrupted."""
+"""Ways to run a tool against a fault: into a pipe, on a terminal, onto a full disk, interrupted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.faults.tools import Call, Tool
 from tests.support.pseudoterminal import Pty
 from tests.support.standins.server import StandIn
 
-PROMPTLY = 1.0  # seconds after which a server should know that nobody listens
+PROMPTLY = 1.0  # seconds within which the connection should be closed
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A tool's call, the server that it asks, and the other host, where a redirect leads there."""
+    """A tool's call, the server that it asks, and the other host if a redirect leads there."""
 
     tool: Tool
     call: Call
@@ -27,9 +27,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended, what else is to be told, and whether that is bad.
+    """How a run ended, further facts, and whether these are bad.
 
-    `judged`: exit code 0 is right only with a whole answer on stdout; else it may be right.
+    `judged`: exit code 0 is right only with a complete answer on stdout; otherwise it may be right.
     """
 
     ended: Ended
@@ -38,16 +38,16 @@ class Outcome:
     judged: bool = True
 
 
-Manner = Callable[[Scene], Outcome]
+Invocation = Callable[[Scene], Outcome]
 
 
 def piped(scene: Scene) -> Outcome:
-    """stdin is empty, stdout and stderr are pipes: a script calls it."""
+    """Run it as a script does: stdin is empty, stdout and stderr are pipes."""
     return Outcome(_finish(scene, start(scene.call)))
 
 
 def flooded(scene: Scene) -> Outcome:
-    """The same, with so much on stdout that only its length is told."""
+    """The same, for so much output that only its length is reported."""
     ended = _finish(scene, start(scene.call))
     printed = f"{len(ended.out) / (1 << 20):.0f} MiB printed"
     return Outcome(Ended(ended.code, b"", ended.err, ended.mebibytes), (printed,))
@@ -68,7 +68,7 @@ def onto_a_full_disk(scene: Scene) -> Outcome:
 
 
 def into_head(scene: Scene) -> Outcome:
-    """`tool | head -1`: the reader leaves after a line, while the answer goes on."""
+    """`tool | head -1`: the reader leaves after one line, while the answer continues."""
     child = start(scene.call)
     pipe, child.stdout = child.stdout, None
     assert pipe is not None
@@ -79,12 +79,12 @@ def into_head(scene: Scene) -> Outcome:
 
     ended = _finish(scene, child, leave)
     stopped = _closed(scene) is not None
-    facts = (*_complaint(ended), "server told" if stopped else "read to its end")
+    facts = (*_complaint(ended), "connection closed" if stopped else "answer read to its end")
     return Outcome(ended, facts, bad=bool(ended.err.strip()), judged=False)
 
 
 def interrupted(scene: Scene) -> Outcome:
-    """Ctrl-C half a second after the first tokens went out, with the server still at it."""
+    """Ctrl-C half a second after the first tokens were sent, while the server is still sending."""
     child = start(scene.call)
     pressed: list[float] = []
 
@@ -100,13 +100,16 @@ def interrupted(scene: Scene) -> Outcome:
     ended = _finish(scene, child, press)
     closed = _closed(scene)
     prompt = bool(pressed) and closed is not None and closed - pressed[0] <= PROMPTLY
-    facts = (*_complaint(ended), "server told within 1 s" if prompt else "server not told")
+    facts = (
+        *_complaint(ended),
+        "connection closed within 1 s" if prompt else "connection not closed",
+    )
     return Outcome(ended, facts, bad=not prompt)
 
 
 def _closed(scene: Scene) -> float | None:
-    """When the server saw the client leave before the answer was whole; None: it did not."""
-    until = time.monotonic() + 0.2  # it looks every 10 ms
+    """When the server saw the client leave before the end of the answer; None: it did not."""
+    until = time.monotonic() + 0.2  # it checks every 10 ms
     while time.monotonic() < until:
         for request in scene.server.requests:
             if request.closed_at is not None:
@@ -116,7 +119,7 @@ def _closed(scene: Scene) -> float | None:
 
 
 def on_a_terminal(scene: Scene) -> Outcome:
-    """stdin, stdout and stderr are one terminal; `out` is every byte that it got."""
+    """stdin, stdout and stderr are one terminal; `out` holds all bytes written to it."""
     with Pty(100, 40) as pty:
         ends = {"stdin": pty.descriptor, "stdout": pty.descriptor, "stderr": pty.descriptor}
         ended = _finish(scene, start(scene.call, **ends))
@@ -129,9 +132,9 @@ def _finish(scene: Scene, child: Child, during: Callable[[], None] | None = None
 
 
 def _complaint(ended: Ended) -> tuple[str, ...]:
-    """How much it said on stderr: one line is for people, a traceback is not."""
+    """How much it printed on stderr: one line, several, or a traceback."""
     if not ended.err.strip():
-        return ("quiet",)
+        return ("nothing on stderr",)
     lines = len(ended.err.strip().splitlines())
     if b"Traceback" in ended.err:
         return (f"traceback of {lines} lines",)
@@ -139,6 +142,6 @@ def _complaint(ended: Ended) -> tuple[str, ...]:
 
 
 def asked_again(scene: Scene) -> Outcome:
-    """Twice the same call: the second must not get what was left of the first."""
+    """Run the same call twice: the second must not get the rest of the first answer."""
     _finish(scene, start(scene.call))
     return Outcome(_finish(scene, start(scene.call)))

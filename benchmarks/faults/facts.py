@@ -1,13 +1,13 @@
-"""What else there is to tell of a run: words that help, a page on stderr, a prompt sent on."""
+"""Further facts about a run: what its error says, whether a prompt was forwarded, and so on."""
 
 from __future__ import annotations
 
-from benchmarks.faults.manners import Scene
+from benchmarks.faults.invocation import Scene
 from benchmarks.faults.runs import Ended
 from benchmarks.faults.tools import KEY, PROMPT
 
-Told = tuple[tuple[str, ...], bool]  # facts for the page, and whether they are bad
-# What a terminal obeys: the clipboard, the window's title, a clear screen, and C1's one-byte CSI.
+Facts = tuple[tuple[str, ...], bool]  # (facts for the page, whether they are bad)
+# Sequences that a terminal obeys: clipboard, window title, clear screen, C1's one-byte CSI.
 ESCAPES = {
     "clipboard": "\x1b]52;c;c3RvbGVu\x07",
     "title": "\x1b]0;owned\x07",
@@ -16,35 +16,35 @@ ESCAPES = {
 }
 
 
-def nothing(ended: Ended, scene: Scene) -> Told:
+def nothing(ended: Ended, scene: Scene) -> Facts:
     return (), False
 
 
-def how_long(ended: Ended, scene: Scene) -> Told:
+def how_long(ended: Ended, scene: Scene) -> Facts:
     return ("says how long" if b"3600" in ended.err else "does not say how long",), False
 
 
-def page(ended: Ended, scene: Scene) -> Told:
+def page(ended: Ended, scene: Scene) -> Facts:
     shown = b"<html" in (ended.out + ended.err).lower()
     return (("prints the page",) if shown else ()), False
 
 
-def warning(ended: Ended, scene: Scene) -> Told:
+def warning(ended: Ended, scene: Scene) -> Facts:
     return (() if ended.err.strip() else ("no word",)), False
 
 
-def sent_on(ended: Ended, scene: Scene) -> Told:
-    """What the host that nobody named has got."""
+def sent_on(ended: Ended, scene: Scene) -> Facts:
+    """What the host of the redirect received."""
     got = scene.other.requests if scene.other else []
     if not got:
-        return ("nothing sent on",), False
+        return ("nothing forwarded",), False
     prompt = any(PROMPT.encode() in one.body for one in got)
     key = any(KEY in value for one in got for value in one.headers.values())
     named = ["the prompt"] * prompt + ["the key"] * key or ["a GET"]
-    return (f"{' and '.join(named)} sent on",), prompt or key
+    return (f"{' and '.join(named)} forwarded",), prompt or key
 
 
-def obeyed(ended: Ended, scene: Scene) -> Told:
-    """Which of the escapes reached the terminal as they were."""
+def obeyed(ended: Ended, scene: Scene) -> Facts:
+    """Which escape sequences reached the terminal unchanged."""
     passed = [name for name, code in ESCAPES.items() if code.encode() in ended.out]
     return (f"passes {', '.join(passed)}" if passed else "passes none",), bool(passed)
