@@ -92,7 +92,7 @@ def venv(name: str) -> Venv:
     return made
 
 
-def of_project(name: str, source: Path, extra: str = "") -> Venv:
+def venv_for_project(name: str, source: Path, extra: str = "") -> Venv:
     """An environment with the project in `source`, as a new wheel. `extra`: e.g. "[local]"."""
     builder, made, wheels = venv("builder"), venv(name), BENCH_FOLDER / "wheels" / name
     if not builder.version("hatchling"):
@@ -113,7 +113,7 @@ def commit() -> str:
     return named + "+" * bool(changed)
 
 
-def of_commit(commit: str) -> Venv:
+def venv_for_commit(commit: str) -> Venv:
     """An environment with the project at a commit of this repository."""
     full = _checked(["git", "-C", str(CHECKOUT), "rev-parse", "--verify", f"{commit}^{{commit}}"])
     short = full.strip()[:12]
@@ -124,4 +124,4 @@ def of_commit(commit: str) -> Venv:
     _checked(["git", "-C", str(CHECKOUT), "archive", "-o", str(archive), short])
     shutil.unpack_archive(archive, source)
     archive.unlink()
-    return of_project(short, source)
+    return venv_for_project(short, source)

@@ -23,7 +23,7 @@ def cold_answers(rounds: int) -> dict[str, Any]:
     Raises:
         CannotRun: an installation or an answer failed.
     """
-    venv = installs.of_project("venv-local", installs.CHECKOUT, "[local]")
+    venv = installs.venv_for_project("venv-local", installs.CHECKOUT, "[local]")
     program = venv.program("easyllm")
     # pip's settings are in the real home and the real variables.
     seen = {**os.environ, "XDG_DATA_HOME": installs.environment()["HOME"]}

@@ -76,7 +76,7 @@ class Figures:
         return median(one.wall / other.wall for one, other in pairs)
 
 
-def paired(commands: Sequence[Command], rounds: int) -> dict[str, Figures]:
+def measure_paired(commands: Sequence[Command], rounds: int) -> dict[str, Figures]:
     """Run A B C C B A …, after one warm-up of each; the first command is the reference.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.commands import chat
 from benchmarks.installs import Venv, environment, venv
-from benchmarks.measure import CannotRun, Command, paired, run
+from benchmarks.measure import CannotRun, Command, measure_paired, run
 from benchmarks.server import MODEL, answer
 
 
@@ -66,7 +66,9 @@ def compare(
                 raise CannotRun(home)
             command = peer.command(home, f"http://127.0.0.1:{port}/v1")
             run(command)  # the first run writes settings and byte code, so it is not measured
-            figures = paired([chat(ours, port, "openai", "easyllm"), command], rounds)[command.name]
+            figures = measure_paired([chat(ours, port, "openai", "easyllm"), command], rounds)[
+                command.name
+            ]
             found[name] = {
                 "version": home.version(name), "cpu_ms": round(figures.median_ms, 1),
                 "wall_ms": round(figures.wall_ms, 1), "cpu_ratio": round(figures.ratio, 2),

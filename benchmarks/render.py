@@ -26,7 +26,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from easyllm_cli.render.markdown.live import LiveMarkdown
-from tests.support.answers import answer, pieces
+from tests.support.answers import generate_answer, split_into_tokens
 from tests.support.counting_stream import CountingStream
 
 SIZES = (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18)
@@ -59,9 +59,9 @@ def richs(parts: Iterable[str]) -> int:
     return len(file.getvalue().encode())
 
 
-def measured(draw: Any, length: int, rounds: int) -> dict[str, float]:
+def measure_drawing(draw: Any, length: int, rounds: int) -> dict[str, float]:
     """Seconds of CPU and bytes for an answer of `length` characters."""
-    parts = pieces(answer(length), TOGETHER)
+    parts = split_into_tokens(generate_answer(length), TOGETHER)
     best = float("inf")
     for _ in range(rounds):
         began = time.process_time()
@@ -88,10 +88,10 @@ def main() -> None:
         os.environ.pop(variable, None)
     print(f"load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
     print(f"{'':10}{'characters':>9}{'CPU s':>9}{'s per 10k':>12}{'bytes/char':>14}")
-    found = {size: measured(ours, size, ROUNDS if size < SIZES[-1] else 1) for size in SIZES}
+    found = {size: measure_drawing(ours, size, ROUNDS if size < SIZES[-1] else 1) for size in SIZES}
     for size, figures in found.items():
         row("easyllm", size, figures)
-    naive = {size: measured(richs, size, 1) for size in SIZES[: 3 if asked.slow else 2]}
+    naive = {size: measure_drawing(richs, size, 1) for size in SIZES[: 3 if asked.slow else 2]}
     for size, figures in naive.items():
         row("rich Live", size, figures)
         print(f"{'':10}{'':9} {figures['cpu_s'] / found[size]['cpu_s']:.0f} x our CPU")

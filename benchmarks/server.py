@@ -28,7 +28,7 @@ MODEL = "bench-20"
 USAGE = {"prompt_tokens": 1, "completion_tokens": 20, "total_tokens": 21}
 
 
-def pieces(model: str) -> int:
+def piece_count(model: str) -> int:
     """The number of chunks in a model's answer; 20 for any other name."""
     number = model.removeprefix("bench-")
     return int(number) if model.startswith("bench-") and number.isdecimal() else 20
@@ -36,7 +36,7 @@ def pieces(model: str) -> int:
 
 def answer(model: str) -> str:
     """The whole answer of a model."""
-    return "".join(_words(pieces(model)))
+    return "".join(_words(piece_count(model)))
 
 
 def _words(count: int) -> list[str]:
@@ -59,7 +59,7 @@ def _openai_frame(model: str, delta: dict[str, str], reason: str | None = None) 
 def openai_stream(model: str) -> tuple[bytes, ...]:
     """Server-sent events: role, words, finish_reason, usage, [DONE]; one HTTP chunk each."""
     frames = [_openai_frame(model, {"role": "assistant", "content": ""})]
-    frames += [_openai_frame(model, {"content": word}) for word in _words(pieces(model))]
+    frames += [_openai_frame(model, {"content": word}) for word in _words(piece_count(model))]
     frames.append(_openai_frame(model, {}, "stop"))
     frames.append({**_openai_frame(model, {}), "choices": [], "usage": USAGE})
     lines = [json.dumps(frame, separators=(",", ":")) for frame in frames]
@@ -72,7 +72,7 @@ def ollama_stream(model: str) -> tuple[bytes, ...]:
     stamp = {"model": model, "created_at": "2026-01-01T00:00:00.000000Z"}
     frames: list[dict[str, Any]] = [
         {**stamp, "message": {"role": "assistant", "content": word}, "done": False}
-        for word in _words(pieces(model))
+        for word in _words(piece_count(model))
     ]
     end = {"done": True, "done_reason": "stop", "prompt_eval_count": 1, "eval_count": 20}
     frames.append({**stamp, "message": {"role": "assistant", "content": ""}, **end})

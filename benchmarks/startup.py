@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import commands, installs, local, peers
-from benchmarks.measure import CannotRun, Figures, paired
+from benchmarks.measure import CannotRun, Figures, measure_paired
 from benchmarks.server import running
 
 # name: (bound, aim), as multiples of the bare script.
@@ -39,7 +39,7 @@ def main() -> int:
     """Run the benchmark; returns the exit code."""
     asked = arguments()
     try:
-        found = measured(asked)
+        found = measure_all(asked)
     except CannotRun as error:
         print(f"startup.py: {error}", file=sys.stderr)
         return 1
@@ -66,14 +66,14 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-def measured(asked: argparse.Namespace) -> dict[str, Any]:
+def measure_all(asked: argparse.Namespace) -> dict[str, Any]:
     """Install, measure, print; returns the figures.
 
     Raises:
         CannotRun: an installation or a command failed.
     """
-    venv = installs.of_project("venv", installs.CHECKOUT)
-    old = installs.of_commit(asked.against) if asked.against else None
+    venv = installs.venv_for_project("venv", installs.CHECKOUT)
+    old = installs.venv_for_commit(asked.against) if asked.against else None
     homes = peers.install() if asked.peers else {}
     found: dict[str, Any] = {"machine": machine(venv)}
     if asked.local:
@@ -109,7 +109,7 @@ def against_bare(venv: installs.Venv, port: int, rounds: int) -> dict[str, Any]:
     groups = [(commands.short(venv, port), rounds)]
     groups += [(commands.long(venv, port, name), max(3, rounds // 2)) for name in commands.PATHS]
     for group, times in groups:
-        for name, figures in paired(group, times).items():
+        for name, figures in measure_paired(group, times).items():
             found[name] = facts_of(figures)
             print(row(name, figures), flush=True)
     return found
@@ -149,7 +149,7 @@ def growth(old: installs.Venv, new: installs.Venv, port: int, pairs: int) -> dic
     rows = [commands.against(venv, port, label) for label, venv in builds.items()]
     for triple in zip(*rows, strict=True):
         before, again, now = triple
-        measured = paired(triple, pairs)
+        measured = measure_paired(triple, pairs)
         name = now.name.removesuffix(" (now)")
         same, ratio = measured[again.name].ratio, measured[now.name].ratio
         grew = ratio > MAY_GROW

@@ -31,7 +31,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 
 
-def is_ours(name: str) -> bool:
+def is_configuration_variable(name: str) -> bool:
     """Whether a variable could change what the program does."""
     keys = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
     endpoints = {get_endpoint_variable(provider) for provider in VENDORS}
@@ -52,7 +52,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A new and empty HOME, and no variable that configures us."""
-    for name in filter(is_ours, list(os.environ)):
+    for name in filter(is_configuration_variable, list(os.environ)):
         monkeypatch.delenv(name)
     made = Path(tempfile.mkdtemp(dir=homes))
     monkeypatch.setenv("HOME", str(made))

@@ -74,7 +74,7 @@ def installed(tools: Iterable[Tool], here: bool) -> list[Measured]:
         home = beside_this_python()
         found = [(tool, home.version(tool.package)) for tool in tools]
         return [Measured(tool, home, version) for tool, version in found if version]
-    ours = installs.of_project("venv", installs.CHECKOUT)
+    ours = installs.venv_for_project("venv", installs.CHECKOUT)
     version = ours.version("easyllm-cli")
     return [peer(tool) if tool.packages else Measured(tool, ours, version) for tool in tools]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from benchmarks.faults.facts import Facts, nothing
 from benchmarks.faults.invocation import Invocation, Scene, piped
-from benchmarks.faults.runs import Ended
-from tests.support.adapters import HTTP
+from benchmarks.faults.runs import ProcessResult
+from tests.support.adapters import HTTP_ADAPTERS
 from tests.support.faults.fault import Fault
 from tests.support.faults.table import FAULTS
 from tests.support.standins.script import Script
 
-CHAT = HTTP[0]  # Chat Completions, which all of the tools speak
+CHAT = HTTP_ADAPTERS[0]  # Chat Completions, which all of the tools speak
 # Two faults may share a name; ids are unique.
 TABLE: dict[str, Fault] = {key: fault for fault in FAULTS for key in (fault.name, fault.id)}
-FactFinder = Callable[[Ended, Scene], Facts]
+FactFinder = Callable[[ProcessResult, Scene], Facts]
 
 
 @dataclass(frozen=True)

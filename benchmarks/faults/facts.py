@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.faults.invocation import Scene
-from benchmarks.faults.runs import Ended
+from benchmarks.faults.runs import ProcessResult
 from benchmarks.faults.tools import KEY, PROMPT
 
 Facts = tuple[tuple[str, ...], bool]  # (facts for the page, whether they are bad)
@@ -16,24 +16,24 @@ ESCAPES = {
 }
 
 
-def nothing(ended: Ended, scene: Scene) -> Facts:
+def nothing(ended: ProcessResult, scene: Scene) -> Facts:
     return (), False
 
 
-def how_long(ended: Ended, scene: Scene) -> Facts:
+def how_long(ended: ProcessResult, scene: Scene) -> Facts:
     return ("says how long" if b"3600" in ended.err else "does not say how long",), False
 
 
-def page(ended: Ended, scene: Scene) -> Facts:
+def page(ended: ProcessResult, scene: Scene) -> Facts:
     shown = b"<html" in (ended.out + ended.err).lower()
     return (("prints the page",) if shown else ()), False
 
 
-def warning(ended: Ended, scene: Scene) -> Facts:
+def warning(ended: ProcessResult, scene: Scene) -> Facts:
     return (() if ended.err.strip() else ("no word",)), False
 
 
-def sent_on(ended: Ended, scene: Scene) -> Facts:
+def sent_on(ended: ProcessResult, scene: Scene) -> Facts:
     """What the host of the redirect received."""
     got = scene.other.requests if scene.other else []
     if not got:
@@ -44,7 +44,7 @@ def sent_on(ended: Ended, scene: Scene) -> Facts:
     return (f"{' and '.join(named)} forwarded",), prompt or key
 
 
-def obeyed(ended: Ended, scene: Scene) -> Facts:
+def obeyed(ended: ProcessResult, scene: Scene) -> Facts:
     """Which escape sequences reached the terminal unchanged."""
     passed = [name for name, code in ESCAPES.items() if code.encode() in ended.out]
     return (f"passes {', '.join(passed)}" if passed else "passes none",), bool(passed)

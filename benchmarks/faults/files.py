@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.faults.invocation import Outcome, Scene
-from benchmarks.faults.runs import Ended, finish, start
+from benchmarks.faults.runs import ProcessResult, finish, start
 from benchmarks.faults.tools import KEY, NAME, PROMPT
 
 USUAL_UMASK = 0o022
@@ -15,7 +15,7 @@ ANSWER = b"Hello wor"
 OTHERS = 0o044  # the group and all others
 
 
-def stored(scene: Scene, name: str) -> Ended:
+def stored(scene: Scene, name: str) -> ProcessResult:
     """Run the tool's command that stores a key; some read it from stdin."""
     words = (name if word == NAME else word for word in scene.tool.stores)
     child = start(
@@ -26,7 +26,7 @@ def stored(scene: Scene, name: str) -> Ended:
 
 def none_to_store() -> Outcome:
     """The outcome for a tool without such a command."""
-    return Outcome(Ended(0, b"", b"", 0.0), (NO_KEYS,), judged=False)
+    return Outcome(ProcessResult(0, b"", b"", 0.0), (NO_KEYS,), judged=False)
 
 
 def damaged_keys(scene: Scene) -> Outcome:

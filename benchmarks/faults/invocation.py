@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.faults.runs import SLOWEST_START, Child, Ended, finish, first_line, start
+from benchmarks.faults.runs import SLOWEST_START, Child, ProcessResult, finish, first_line, start
 from benchmarks.faults.tools import Call, Tool
 from tests.support.pseudoterminal import Pty
 from tests.support.standins.server import StandIn
@@ -32,7 +32,7 @@ class Outcome:
     `judged`: exit code 0 is right only with a complete answer on stdout; otherwise it may be right.
     """
 
-    ended: Ended
+    ended: ProcessResult
     facts: tuple[str, ...] = ()
     bad: bool = False
     judged: bool = True
@@ -50,7 +50,7 @@ def flooded(scene: Scene) -> Outcome:
     """The same, for so much output that only its length is reported."""
     ended = _finish(scene, start(scene.call))
     printed = f"{len(ended.out) / (1 << 20):.0f} MiB printed"
-    return Outcome(Ended(ended.code, b"", ended.err, ended.mebibytes), (printed,))
+    return Outcome(ProcessResult(ended.code, b"", ended.err, ended.mebibytes), (printed,))
 
 
 def without_stdin(scene: Scene) -> Outcome:
@@ -124,14 +124,14 @@ def on_a_terminal(scene: Scene) -> Outcome:
         ends = {"stdin": pty.descriptor, "stdout": pty.descriptor, "stderr": pty.descriptor}
         ended = _finish(scene, start(scene.call, **ends))
         written = pty.whole()
-    return Outcome(Ended(ended.code, written, b"", ended.mebibytes), judged=False)
+    return Outcome(ProcessResult(ended.code, written, b"", ended.mebibytes), judged=False)
 
 
-def _finish(scene: Scene, child: Child, during: Callable[[], None] | None = None) -> Ended:
+def _finish(scene: Scene, child: Child, during: Callable[[], None] | None = None) -> ProcessResult:
     return finish(child, during=during, asked=lambda: scene.server.requests)
 
 
-def _complaint(ended: Ended) -> tuple[str, ...]:
+def _complaint(ended: ProcessResult) -> tuple[str, ...]:
     """How much it printed on stderr: one line, several, or a traceback."""
     if not ended.err.strip():
         return ("nothing on stderr",)

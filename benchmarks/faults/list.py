@@ -8,15 +8,19 @@ from dataclasses import replace
 from benchmarks.faults import facts, files, invocation
 from benchmarks.faults.cases import CHAT, Case, Group, from_table
 from tests.support.faults.fault import Endless
-from tests.support.faults.spelling import answer, good, keep_alive, started
+from tests.support.faults.spelling import first_frames, good, keep_alive, steps_script
 from tests.support.standins.script import DONE, Script, Step, Wait, chunk, compact
 
 TEXT, CAME = "Hello world", "Hello wor"
 MIB = 1 << 20
 TIMEOUT_SECONDS = 3  # seconds
-BUSY = {"message": "Rate limit reached.", "type": "requests", "param": None,
-        "code": "rate_limit_exceeded"}  # fmt: skip
-BEGUN = (answer(CHAT, *started(CHAT)),)  # then the body ends cleanly
+BUSY = {
+    "message": "Rate limit reached.",
+    "type": "requests",
+    "param": None,
+    "code": "rate_limit_exceeded",
+}
+BEGUN = (steps_script(CHAT, *first_frames(CHAT)),)  # then the body ends cleanly
 FOREVER = (keep_alive(CHAT), Wait(0.25)) * 100
 LINES = tuple(f"line {number} {'x' * 4000}\n" for number in range(40))
 
@@ -44,11 +48,11 @@ def bomb() -> Script:
 def long_line() -> Script:
     """One frame of 64 MiB that never ends; all steps share one bytes object."""
     steps: tuple[Step, ...] = (b"x" * MIB,) * 64
-    return answer(CHAT, *started(CHAT), b'data: {"choices": "', *steps)
+    return steps_script(CHAT, *first_frames(CHAT), b'data: {"choices": "', *steps)
 
 
 def null_choices() -> Script:
-    return answer(CHAT, chunk("Hello "), chunk(choices=None), chunk("world"), CHAT.wire.end)
+    return steps_script(CHAT, chunk("Hello "), chunk(choices=None), chunk("world"), CHAT.wire.end)
 
 
 def endless() -> Script:
@@ -59,12 +63,12 @@ def endless() -> Script:
 def slow_lines() -> Script:
     """Forty lines of 4 KB, twenty per second."""
     steps = [step for line in LINES for step in (chunk(line), Wait(0.05))]
-    return answer(CHAT, *steps, CHAT.wire.end)
+    return steps_script(CHAT, *steps, CHAT.wire.end)
 
 
 def escapes() -> Script:
     pieces = [chunk(f"a {code} b ") for code in facts.ESCAPES.values()]
-    return answer(CHAT, *pieces, CHAT.wire.end)
+    return steps_script(CHAT, *pieces, CHAT.wire.end)
 
 
 CUT = (
@@ -89,47 +93,93 @@ ODD = (
 )
 REFUSED = (
     from_table("quota", "429 `insufficient_quota`: a retry cannot help"),
-    Case("retry-after-1", "429 with `Retry-After: 1`, then a good answer",
-         (busy_for_a_second(), good(CHAT)), TEXT, True),
+    Case(
+        "retry-after-1",
+        "429 with `Retry-After: 1`, then a good answer",
+        (busy_for_a_second(), good(CHAT)),
+        TEXT,
+        True,
+    ),
     from_table("retry-after-3600", "429 with `Retry-After: 3600`", find_facts=facts.how_long),
     from_table("page-502", "502 and a web page", find_facts=facts.page),
     moved("redirect-307", "307 to another host"),
     moved("redirect-301", "301 to another host"),
-)  # fmt: skip
+)
 LIMITS = (
     from_table("text-then-keep-alive", "a token, then only comments", seconds=TIMEOUT_SECONDS),
     Case("long-line", "a line of 64 MiB", (long_line(),), CAME),
     Case("bomb", "a gzip bomb: 256 MiB in 250 KB, then a good answer", (bomb(),), TEXT, True),
-    Case("endless", "an answer that never ends", (endless(),), "x" * 65536,
-         invoke=invocation.flooded),
-)  # fmt: skip
+    Case(
+        "endless", "an answer that never ends", (endless(),), "x" * 65536, invoke=invocation.flooded
+    ),
+)
 PROCESS = (
-    Case("head", "`… | head -1` while a long answer arrives", (slow_lines(),),
-         invoke=invocation.into_head),
-    Case("ctrl-c", "Ctrl-C in the middle of the answer", (answer(CHAT, *started(CHAT), Wait(30)),),
-         CAME, invoke=invocation.interrupted),
+    Case(
+        "head",
+        "`… | head -1` while a long answer arrives",
+        (slow_lines(),),
+        invoke=invocation.into_head,
+    ),
+    Case(
+        "ctrl-c",
+        "Ctrl-C in the middle of the answer",
+        (steps_script(CHAT, *first_frames(CHAT), Wait(30)),),
+        CAME,
+        invoke=invocation.interrupted,
+    ),
     Case("full-disk", "`… > /dev/full`", (good(CHAT),), invoke=invocation.onto_a_full_disk),
-    Case("no-stdin", "`… <&-`: stdin is closed", (good(CHAT),), TEXT, True,
-         invoke=invocation.without_stdin),
-)  # fmt: skip
+    Case(
+        "no-stdin",
+        "`… <&-`: stdin is closed",
+        (good(CHAT),),
+        TEXT,
+        True,
+        invoke=invocation.without_stdin,
+    ),
+)
 FILES = (
-    Case("escapes", "the answer contains terminal escapes, on a terminal", (escapes(),),
-         invoke=invocation.on_a_terminal, find_facts=facts.obeyed),
-    Case("asked-again", "the same question again after an answer was cut",
-         (*BEGUN, good(CHAT)), TEXT, True, invoke=invocation.asked_again),
-    Case("damaged-keys", "the key file is damaged, then a key is stored", (good(CHAT),),
-         invoke=files.damaged_keys),
-    Case("modes", "who can read the saved keys, questions and answers, with umask 022", BEGUN, CAME,
-         invoke=files.readable_by_others),
-)  # fmt: skip
+    Case(
+        "escapes",
+        "the answer contains terminal escapes, on a terminal",
+        (escapes(),),
+        invoke=invocation.on_a_terminal,
+        find_facts=facts.obeyed,
+    ),
+    Case(
+        "asked-again",
+        "the same question again after an answer was cut",
+        (*BEGUN, good(CHAT)),
+        TEXT,
+        True,
+        invoke=invocation.asked_again,
+    ),
+    Case(
+        "damaged-keys",
+        "the key file is damaged, then a key is stored",
+        (good(CHAT),),
+        invoke=files.damaged_keys,
+    ),
+    Case(
+        "modes",
+        "who can read the saved keys, questions and answers, with umask 022",
+        BEGUN,
+        CAME,
+        invoke=files.readable_by_others,
+    ),
+)
 GROUPS = (
     Group("Answers that are not complete", "The server stops early, or sends something else.", CUT),
-    Group("Answers that are odd, but complete",
-          "The whole answer arrives, with something unusual in it.", ODD),
+    Group(
+        "Answers that are odd, but complete",
+        "The whole answer arrives, with something unusual in it.",
+        ODD,
+    ),
     Group("Refusals, waits and redirects", "", REFUSED),
-    Group("Limits",
-          f"In the first row every tool that has a timeout is given one of {TIMEOUT_SECONDS} s.",
-          LIMITS),
+    Group(
+        "Limits",
+        f"In the first row every tool that has a timeout is given one of {TIMEOUT_SECONDS} s.",
+        LIMITS,
+    ),
     Group("The process", "", PROCESS),
     Group("The terminal and the disk", "", FILES),
-)  # fmt: skip
+)

@@ -12,18 +12,18 @@ from pathlib import Path
 
 from benchmarks.faults.cases import Case
 from benchmarks.faults.invocation import Scene
-from benchmarks.faults.runs import Ended, is_kept, squeezed
+from benchmarks.faults.runs import ProcessResult, is_kept, squeezed
 from benchmarks.faults.tools import Tool
 from benchmarks.installs import Venv
-from tests.support.adapters import HTTP
-from tests.support.faults.fault import ELSEWHERE
-from tests.support.faults.running import answering
+from tests.support.adapters import HTTP_ADAPTERS
+from tests.support.faults.fault import REDIRECT_URL
+from tests.support.faults.running import answer_handler
 from tests.support.faults.spelling import good
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn
 
-BASE = HTTP[0].base
+BASE = HTTP_ADAPTERS[0].base
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def result(case: Case, tool: Tool, venv: Venv) -> Result:
         # Copies, because a redirect's script is changed during the run.
         scripts = tuple(copy(script) for script in case.scripts)
         headers = [value for one in scripts for value in (one.headers or {}).values()]
-        if any(ELSEWHERE in value for value in headers):
+        if any(REDIRECT_URL in value for value in headers):
             other = servers.enter_context(StandIn(_other_host, host="127.0.0.2"))
-        handler = answering(scripts, other.url if other else "")
+        handler = answer_handler(scripts, other.url if other else "")
         server = servers.enter_context(StandIn(handler))
         call = tool.call(venv, server.url + BASE, home, case.seconds)
         scene = Scene(tool, call, server, other)
@@ -81,27 +81,27 @@ def _home() -> Iterator[Path]:
 async def _other_host(request: Request, reply: Reply) -> None:
     """Answer a question that was forwarded, and nothing else."""
     if request.method == "POST":
-        await good(HTTP[0]).play(reply)
+        await good(HTTP_ADAPTERS[0]).play(reply)
     else:
         await reply.json({"error": {"message": "POST only"}}, 405)
 
 
-def is_silent(case: Case, ended: Ended) -> bool:
+def is_silent(case: Case, ended: ProcessResult) -> bool:
     """Whether it reports success although the answer is missing or wrong."""
     if ended.code != 0:
         return False
     return not case.whole or squeezed(ended.out) != squeezed(case.text)
 
 
-def _end(ended: Ended, tool: Tool) -> str:
+def _end(ended: ProcessResult, tool: Tool) -> str:
     if ended.code is None:
         return "hang"
-    if tool.library and ended.raised:
-        return ended.raised
+    if tool.library and ended.exception_name:
+        return ended.exception_name
     return str(ended.code)
 
 
-def _text(case: Case, ended: Ended, home: Path) -> str:
+def _text(case: Case, ended: ProcessResult, home: Path) -> str:
     """How much of the answer is on stdout or, if nothing is, whether the tool saved it."""
     shown, sent = squeezed(ended.out), squeezed(case.text)
     if not shown:

@@ -23,7 +23,7 @@ Child = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessResult:
     """How a process ended. `code`: None = it hung; a signal N is 128 + N, as in a shell."""
 
     code: int | None
@@ -32,7 +32,7 @@ class Ended:
     mebibytes: float
 
     @property
-    def raised(self) -> str:
+    def exception_name(self) -> str:
         """The name of the exception that ended a script; "" = none did."""
         # At shutdown Python may report generators, after the exception itself.
         text = self.err.decode("utf-8", "replace").partition("Exception ignored in")[0]
@@ -87,7 +87,7 @@ def finish(
     data: bytes | None = None,
     during: Callable[[], object] | None = None,
     asked: Callable[[], object] = lambda: True,
-) -> Ended:
+) -> ProcessResult:
     """Read all output and wait for the end. `during` runs in a thread meanwhile.
 
     `asked`: whether the server has the request. The time limit begins then, because on a loaded
@@ -110,7 +110,7 @@ def finish(
         beside.join(LONGEST)
     code = child.returncode
     shown = None if hung else code if code >= 0 else 128 - code
-    return Ended(shown, out or b"", err or b"", memory.stop())
+    return ProcessResult(shown, out or b"", err or b"", memory.stop())
 
 
 def first_line(pipe: IO[bytes]) -> bytes:

@@ -57,7 +57,7 @@ class Tool:
         return f"peers/{self.packages[0]}" if self.packages else "venv"
 
 
-def seen(home: Path, **more: str) -> dict[str, str]:
+def tool_environment(home: Path, **more: str) -> dict[str, str]:
     """Environment variables with a home and a temporary folder of the tool's own."""
     temporary = home / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -68,7 +68,7 @@ def ours(command: str) -> Callable[[Venv, str, Path, int | None], Call]:
     """easyllm. A timeout needs a profile; everything else comes from OpenAI's variables."""
 
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
-        variables = seen(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
+        variables = tool_environment(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
         named = f"openai:{MODEL}"
         if seconds is not None:
             named = "with-timeout"
@@ -95,12 +95,12 @@ def llm(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
         keys.write_text(json.dumps({"fault": KEY}))
         keys.chmod(0o600)
     argv = (venv.program("llm"), "-m", MODEL, PROMPT)
-    return Call(argv, seen(home, LLM_USER_PATH=str(folder)), home)
+    return Call(argv, tool_environment(home, LLM_USER_PATH=str(folder)), home)
 
 
 def sgpt(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
     limit = {} if seconds is None else {"REQUEST_TIMEOUT": str(seconds)}
-    variables = seen(home, API_BASE_URL=url, OPENAI_API_KEY=KEY, **limit)
+    variables = tool_environment(home, API_BASE_URL=url, OPENAI_API_KEY=KEY, **limit)
     return Call((venv.program("sgpt"), "--model", MODEL, PROMPT), variables, home)
 
 
@@ -109,7 +109,7 @@ def script(file: str) -> Callable[[Venv, str, Path, int | None], Call]:
 
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
         # Without a network litellm would try three times to download its prices, 5 s per run.
-        variables = seen(
+        variables = tool_environment(
             home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY, LITELLM_LOCAL_MODEL_COST_MAP="True"
         )
         limit = () if seconds is None else (str(seconds),)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, finish, only, wait_until
+from tests.support.binary import Easyllm, finish, single_profile_toml, wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 TOLD = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
@@ -35,16 +35,16 @@ def ended(child: subprocess.Popen[bytes], sent: signal.Signals, other: int) -> s
     ran = finish(child, None, 9)
     assert time.monotonic() - at < 5
     assert ran.code == TOLD[sent]
-    assert ran.out == b""
+    assert ran.stdout == b""
     assert not is_there(other)
-    return ran.complaint
+    return ran.error_line
 
 
 @pytest.mark.parametrize("sent", TOLD, ids=lambda sent: sent.name)
 def test_the_command_that_prints_a_key(easyllm: Easyllm, sent: signal.Signals) -> None:
     """The first Ctrl-C ends both, and not the command's 10 seconds."""
     file = easyllm.home / "number"
-    profiles = only(NOWHERE, api_key_cmd=["sh", "-c", LONG.format(file)])
+    profiles = single_profile_toml(NOWHERE, api_key_cmd=["sh", "-c", LONG.format(file)])
     with easyllm.start("chat", "hi", profiles=profiles) as child:
         said = ended(child, sent, number_in(file))
     assert said in ("easyllm: interrupted", "easyllm: terminated")
@@ -52,12 +52,12 @@ def test_the_command_that_prints_a_key(easyllm: Easyllm, sent: signal.Signals) -
 
 def test_the_command_that_prints_a_key_has_no_longer_than_the_whole(easyllm: Easyllm) -> None:
     file = easyllm.home / "number"
-    profiles = only(NOWHERE, api_key_cmd=["sh", "-c", LONG.format(file)])
+    profiles = single_profile_toml(NOWHERE, api_key_cmd=["sh", "-c", LONG.format(file)])
     began = time.monotonic()
     ran = easyllm.run("chat", "--timeout", "1", "hi", profiles=profiles)
     assert 1 <= time.monotonic() - began < 5
     assert ran.code == 6
-    assert "--timeout 1 s" in ran.complaint
+    assert "--timeout 1 s" in ran.error_line
     assert not is_there(number_in(file))
 
 
@@ -65,7 +65,7 @@ def test_the_command_that_prints_a_key_has_no_longer_than_the_whole(easyllm: Eas
 @pytest.mark.parametrize("edit", ["", "echo '# mine' >> \"$1\"; "], ids=["untouched", "changed"])
 def test_the_editor(easyllm: Easyllm, sent: signal.Signals, edit: str) -> None:
     """Ctrl-C is its own (test_profiles.py); what ends us ends it, and an edit is kept."""
-    path = easyllm.write_profiles(only(NOWHERE))
+    path = easyllm.write_profiles(single_profile_toml(NOWHERE))
     before, file = path.read_bytes(), easyllm.home / "number"
     editor = easyllm.home / "editor"
     editor.write_text(f"#!/bin/sh\n{edit}{LONG.format(file)}\n")

@@ -12,22 +12,22 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import BINARY, Easyllm, only, profile, read_until
+from tests.support.binary import BINARY, Easyllm, profile_toml, read_until, single_profile_toml
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Script, scripted
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import StandIn
 
 MODELS = {"mistral:7b": ("completion",), "mixtral": ("completion",), "qwen3:8b": ("completion",)}
-NOBODY = 'default_profile = "r1"\n' + profile("http://127.0.0.1:9", name="r1")
+NOBODY = 'default_profile = "r1"\n' + profile_toml("http://127.0.0.1:9", name="r1")
 
 
 def words(easyllm: Easyllm, line: str, shell: str = "zsh", **more: Any) -> list[str]:
     """What stands for the last word of the line; nothing is ever said beside it."""
     env = {"_EASYLLM_COMPLETE": f"complete_{shell}", "_EASYLLM_LINE": line, **more.pop("env", {})}
     ran = easyllm.run(env=env, **more)
-    assert (ran.code, ran.err) == (0, "")
-    return ran.out.decode().splitlines()
+    assert (ran.code, ran.stderr) == (0, "")
+    return ran.stdout.decode().splitlines()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def known(easyllm: Easyllm) -> Easyllm:
     """`models` was run for Ollama's profile, and the server is gone."""
     with StandIn(OllamaServer(models=MODELS).handle) as server:
         ran = easyllm.run("models", "-p", "ollama", "mi", env={"OLLAMA_HOST": server.url})
-    assert ran.out == b"mistral:7b\nmixtral:latest\n"
+    assert ran.stdout == b"mistral:7b\nmixtral:latest\n"
     return easyllm
 
 
@@ -125,7 +125,7 @@ def test_profiles(easyllm: Easyllm) -> None:
     assert words(easyllm, "easyllm chat -p r") == ["r1"]
     assert {"r1", "openai", "ollama"} <= set(words(easyllm, "easyllm chat --profile "))
     other = easyllm.home / "other.toml"
-    other.write_text(profile("http://127.0.0.1:9", name="mine"))
+    other.write_text(profile_toml("http://127.0.0.1:9", name="mine"))
     assert words(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral"]
 
 
@@ -165,7 +165,7 @@ def test_the_list_is_the_users_own(known: Easyllm) -> None:
 
 def test_a_profile_of_any_name(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        profiles = profile(server, name='"../a b"')
+        profiles = profile_toml(server, name='"../a b"')
         assert easyllm.run("models", "--json", "-p", "../a b", profiles=profiles).code == 0
     assert words(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o-mini", "gpt-4o"]
     assert [file.parent for file in kept(easyllm).iterdir()] == [kept(easyllm)]
@@ -182,8 +182,8 @@ def test_the_last_list_counts(known: Easyllm) -> None:
 def test_a_list_that_cannot_be_kept_is_no_matter(easyllm: Easyllm) -> None:
     (easyllm.home / "state").write_text("in the way")
     with StandIn(OpenAIServer().handle) as server:
-        ran = easyllm.run("models", profiles=only(server))
-    assert (ran.code, ran.out, ran.err) == (0, b"gpt-4o-mini\ngpt-4o\n", "")
+        ran = easyllm.run("models", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"gpt-4o-mini\ngpt-4o\n", "")
 
 
 EVIL = ["a b", "$(id)", "`id`", "x;id", "x\ny", "\x1b[2J", "a'b", 'a"b', "*", "\u202ex", "x" * 201]
@@ -192,8 +192,8 @@ EVIL = ["a b", "$(id)", "`id`", "x;id", "x\ny", "\x1b[2J", "a'b", 'a"b', "*", "\
 def test_ids_that_a_shell_would_run_never_reach_it(easyllm: Easyllm) -> None:
     ids = [*EVIL, "vendor/größe-1.5:free"]
     body = json.dumps({"data": [{"id": one} for one in ids]}).encode()
-    with StandIn(scripted(Script(body, content_type="application/json"))) as server:
-        assert easyllm.run("models", profiles=only(server)).code == 0
+    with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
+        assert easyllm.run("models", profiles=single_profile_toml(server)).code == 0
     assert words(easyllm, "easyllm chat -m ") == ["vendor/größe-1.5:free"]
     (file,) = kept(easyllm).iterdir()
     file.write_text("".join(f"{one}\n" for one in ids))
@@ -203,27 +203,30 @@ def test_ids_that_a_shell_would_run_never_reach_it(easyllm: Easyllm) -> None:
 
 def test_a_long_list_is_cut(easyllm: Easyllm) -> None:
     body = json.dumps({"data": [{"id": f"m{number}"} for number in range(3000)]}).encode()
-    with StandIn(scripted(Script(body, content_type="application/json"))) as server:
-        assert len(easyllm.run("models", profiles=only(server)).out.splitlines()) == 3000
+    with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
+        assert (
+            len(easyllm.run("models", profiles=single_profile_toml(server)).stdout.splitlines())
+            == 3000
+        )
     assert len(words(easyllm, "easyllm chat -m ")) == 2000
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script(easyllm: Easyllm, shell: str) -> None:
     ran = easyllm.run(env={"_EASYLLM_COMPLETE": f"source_{shell}"})
-    assert (ran.code, ran.err) == (0, "")
-    assert f"_EASYLLM_COMPLETE=complete_{shell}" in ran.out.decode()
+    assert (ran.code, ran.stderr) == (0, "")
+    assert f"_EASYLLM_COMPLETE=complete_{shell}" in ran.stdout.decode()
 
 
 def test_another_shell_is_said(easyllm: Easyllm) -> None:
     ran = easyllm.run(env={"_EASYLLM_COMPLETE": "source_tcsh"})
-    assert (ran.code, ran.out) == (2, b"")
-    assert "source_bash, source_zsh, source_fish" in ran.err
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "source_bash, source_zsh, source_fish" in ran.stderr
 
 
 def test_no_heavy_package_is_loaded(known: Easyllm) -> None:
     env = {"PYTHONPROFILEIMPORTTIME": "1", "_EASYLLM_COMPLETE": "complete_zsh"}
     ran = known.run(env={**env, "_EASYLLM_LINE": "easyllm chat -p ollama:mi"})
-    assert ran.out
+    assert ran.stdout
     for name in ("rich", "httpx2", "asyncio", "easyllm_cli.providers"):
-        assert f" {name}\n" not in ran.err
+        assert f" {name}\n" not in ran.stderr

@@ -7,8 +7,8 @@ import pytest
 
 from easyllm_cli import LLMService
 from easyllm_cli.errors import ConfigError
-from tests.support.binary import Easyllm, only, spoken
-from tests.support.objects import answer_of
+from tests.support.binary import Easyllm, single_profile_toml, split_error_line
+from tests.support.objects import parse_answer_json
 
 ROW = ["--config-db", "sqlite:///models.db", "--config-id", "abc123"]
 BOTH = "--config-db URL --config-id ID"
@@ -25,19 +25,19 @@ USAGE = [
 def test_options_that_do_not_go_together(
     easyllm: Easyllm, command: list[str], args: list[str], what: str, hint: str
 ) -> None:
-    ran = easyllm.run(*command, *args, profiles=only("http://127.0.0.1:9/v1"))
-    assert (ran.code, ran.out, spoken(ran.complaint)) == (2, b"", (what, "", hint))
+    ran = easyllm.run(*command, *args, profiles=single_profile_toml("http://127.0.0.1:9/v1"))
+    assert (ran.code, ran.stdout, split_error_line(ran.error_line)) == (2, b"", (what, "", hint))
 
 
 def test_without_the_extra_it_is_named(easyllm: Easyllm) -> None:
     assert find_spec("sqlalchemy") is None, "this venv has none of the extras"
     ran = easyllm.run("chat", "hi", *ROW, "--json")
     assert ran.code == 2
-    assert spoken(ran.complaint) == (
+    assert split_error_line(ran.error_line) == (
         "a configuration from a database needs SQLAlchemy 2", "",
         "pip install 'easyllm-cli[db]'",
     )  # fmt: skip
-    assert answer_of(ran)["error"]["kind"] == "config"
+    assert parse_answer_json(ran)["error"]["kind"] == "config"
     assert not list(Path(easyllm.home).glob("*.db"))
 
 

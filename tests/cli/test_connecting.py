@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 
 
 @pytest.mark.parametrize("command", ["chat", "models"])
@@ -19,11 +19,11 @@ def test_a_host_that_swallows_packets(easyllm: Easyllm, command: str) -> None:
     """timeout.connect; 192.0.2.1 (RFC 5737) answers nobody, or cannot be routed to at all."""
     began = time.monotonic()
     words = ["hi"] if command == "chat" else []
-    profiles = only("http://192.0.2.1:81/v1", timeout={"connect": 1}, max_retries=0)
+    profiles = single_profile_toml("http://192.0.2.1:81/v1", timeout={"connect": 1}, max_retries=0)
     ran = easyllm.run(command, *words, profiles=profiles, timeout=15)
     assert ran.code == 6
     assert time.monotonic() - began < 6
-    assert ran.complaint
+    assert ran.error_line
 
 
 @pytest.fixture
@@ -44,10 +44,12 @@ def full() -> Iterator[str]:
 def test_fault_4_no_connection_in_time_is_tried_again(easyllm: Easyllm, full: str) -> None:
     """timeout.connect counts for each of two tries."""
     began = time.monotonic()
-    ran = easyllm.run("chat", "hi", profiles=only(full, timeout={"connect": 1}, max_retries=1))
+    ran = easyllm.run(
+        "chat", "hi", profiles=single_profile_toml(full, timeout={"connect": 1}, max_retries=1)
+    )
     took = time.monotonic() - began
-    assert (ran.code, ran.out) == (6, b"")
-    first, last, end = ran.err.split("\n")
+    assert (ran.code, ran.stdout) == (6, b"")
+    first, last, end = ran.stderr.split("\n")
     assert "in time" in first
     assert "try 2" in first
     assert last.startswith("easyllm: no connection to 127.0.0.1")

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.adapters import HTTP, Adapter
-from tests.support.binary import Easyllm, Ran, at_once, only, read_until, wait_until
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    read_until,
+    run_concurrently,
+    single_profile_toml,
+    wait_until,
+)
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import DONE, chunk, ndjson, sse
@@ -48,11 +55,11 @@ async def silent(request: Request, reply: Reply) -> None:
 
 def asked(
     easyllm: Easyllm, handler: Handler, *args: str, provider: str = "openai", **keys: Any
-) -> tuple[Ran, list[Request]]:
+) -> tuple[RunResult, list[Request]]:
     """One run without retries unless the profile says so; the requests are closed ones."""
     with StandIn(handler) as server:
-        profiles = only(server, provider, **{"max_retries": 0, **keys})
-        ran = easyllm.fresh().run(*args, profiles=profiles)
+        profiles = single_profile_toml(server, provider, **{"max_retries": 0, **keys})
+        ran = easyllm.with_new_home().run(*args, profiles=profiles)
         wait_until(lambda: all(one.closed_at for one in server.requests))
         return ran, server.requests
 
@@ -83,29 +90,31 @@ LIVING: dict[str, tuple[bytes, ...]] = {
 
 def over_every_protocol(
     easyllm: Easyllm, timeout: dict[str, int], text: str = ""
-) -> list[tuple[Ran, list[Request]]]:
+) -> list[tuple[RunResult, list[Request]]]:
     """One `stream` for each thing that servers send to say that they live, behind the text."""
 
-    def call(one: Adapter, drop: bytes) -> Callable[[], tuple[Ran, list[Request]]]:
+    def call(one: Adapter, drop: bytes) -> Callable[[], tuple[RunResult, list[Request]]]:
         first = [one.wire.text(text)] if text else []
         handler = dripping(*first, drop=drop, content_type=one.wire.content_type)
         keys: dict[str, Any] = {"api": one.api, "model": one.model, "timeout": timeout}
         return lambda: asked(easyllm, handler, "stream", "hi", provider=one.provider, **keys)
 
-    return at_once(*[call(one, drop) for one in HTTP for drop in LIVING[one.name]])
+    return run_concurrently(
+        *[call(one, drop) for one in HTTP_ADAPTERS for drop in LIVING[one.name]]
+    )
 
 
 def test_fault_4_and_43_no_first_token(easyllm: Easyllm) -> None:
     """Comments, pings and empty frames are nothing; no head at all is nothing, too."""
     handlers = [dripping(), dripping(drop=EMPTY), silent]
-    for ran, requests in at_once(*[
+    for ran, requests in run_concurrently(*[
         lambda handler=handler, command=command: asked(
             easyllm, handler, command, "hi", timeout=FIRST_TOKEN
         )
         for handler, command in zip(handlers, ["chat", "stream", "chat"], strict=True)
     ]):  # fmt: skip
-        assert (ran.code, ran.out, len(requests)) == (6, b"", 1)
-        assert f"no token came within {LIMIT} s" in ran.complaint
+        assert (ran.code, ran.stdout, len(requests)) == (6, b"", 1)
+        assert f"no token came within {LIMIT} s" in ran.error_line
         assert EARLIEST <= lasted(requests[0]) < LATEST
 
 
@@ -113,8 +122,8 @@ def test_fault_43_no_first_token_over_every_protocol(easyllm: Easyllm) -> None:
     """So many at once that the server notes their coming late: counted from their start."""
     began = time.monotonic()
     for ran, requests in over_every_protocol(easyllm, FIRST_TOKEN):
-        assert (ran.code, ran.out, len(requests)) == (6, b"", 1), ran.err
-        assert f"no token came within {LIMIT} s" in ran.complaint
+        assert (ran.code, ran.stdout, len(requests)) == (6, b"", 1), ran.stderr
+        assert f"no token came within {LIMIT} s" in ran.error_line
         assert lasted(requests[0]) < LATEST
         assert requests[0].closed_at is not None
         assert requests[0].closed_at - began >= LIMIT
@@ -123,8 +132,8 @@ def test_fault_43_no_first_token_over_every_protocol(easyllm: Easyllm) -> None:
 def test_fault_43_idle_over_every_protocol(easyllm: Easyllm) -> None:
     """After one token the same frames are nothing."""
     for ran, requests in over_every_protocol(easyllm, IDLE, "Hello"):
-        assert (ran.code, ran.out, len(requests)) == (7, b"Hello\n", 1), ran.err
-        assert f"nothing came for {LIMIT} s" in ran.complaint
+        assert (ran.code, ran.stdout, len(requests)) == (7, b"Hello\n", 1), ran.stderr
+        assert f"nothing came for {LIMIT} s" in ran.error_line
         assert EARLIEST_AFTER_TOKEN <= lasted(requests[0]) < LATEST
 
 
@@ -139,20 +148,20 @@ def test_fault_43_idle_after_a_token(easyllm: Easyllm) -> None:
     """Into a pipe `chat` has shown nothing and tries once more; `stream` has."""
     handler = dripping(chunk("Hello"))
     retries: dict[str, Any] = {"timeout": IDLE, "max_retries": 3}
-    (chat, twice), (stream, once), (tried, single), (thought, thoughts) = at_once(
+    (chat, twice), (stream, once), (tried, single), (thought, thoughts) = run_concurrently(
         lambda: asked(easyllm, handler, "chat", "hi", **retries),
         lambda: asked(easyllm, handler, "stream", "hi", **retries),
         lambda: asked(easyllm, handler, "chat", "--no-retry", "hi", **retries),
         lambda: asked(easyllm, dripping(chunk(reasoning="Hm")), "stream", "hi", timeout=IDLE),
     )
-    assert (chat.code, chat.out, len(twice)) == (7, b"", 2)
-    assert (stream.code, stream.out, len(once)) == (7, b"Hello\n", 1)
-    assert (tried.code, tried.out, len(single)) == (7, b"", 1)
-    assert (thought.code, thought.out, len(thoughts)) == (7, b"", 1)
+    assert (chat.code, chat.stdout, len(twice)) == (7, b"", 2)
+    assert (stream.code, stream.stdout, len(once)) == (7, b"Hello\n", 1)
+    assert (tried.code, tried.stdout, len(single)) == (7, b"", 1)
+    assert (thought.code, thought.stdout, len(thoughts)) == (7, b"", 1)
     for request in (*twice, *once, *single, *thoughts):
         assert EARLIEST_AFTER_TOKEN <= lasted(request) < LATEST
     for ran in (chat, stream, tried, thought):
-        assert f"nothing came for {LIMIT} s" in ran.err
+        assert f"nothing came for {LIMIT} s" in ran.stderr
 
 
 def test_total(easyllm: Easyllm) -> None:
@@ -165,7 +174,7 @@ def test_total(easyllm: Easyllm) -> None:
     limits = {"total": LIMIT}
     blank_lines = dripping(drop=b"\n", content_type="application/json")  # DeepSeek's (WIRE §2)
     for (ran, requests), code in zip(
-        at_once(
+        run_concurrently(
             lambda: asked(easyllm, on_and_on, "stream", "hi", timeout=limits),
             lambda: asked(easyllm, dripping(), "chat", "hi", timeout=limits),
             lambda: asked(easyllm, silent, "chat", "--no-stream", "hi", timeout=limits),
@@ -174,8 +183,8 @@ def test_total(easyllm: Easyllm) -> None:
         (7, 6, 6, 6),
         strict=True,
     ):
-        assert (ran.code, len(requests)) == (code, 1), ran.err
-        assert f"timeout.total = {LIMIT} s" in ran.complaint
+        assert (ran.code, len(requests)) == (code, 1), ran.stderr
+        assert f"timeout.total = {LIMIT} s" in ran.error_line
         assert lasted(requests[0]) < LATEST
         assert requests[0].closed_at is not None
         assert requests[0].closed_at - began >= LIMIT
@@ -190,9 +199,9 @@ def test_a_plain_request_waits_for_the_whole_answer(easyllm: Easyllm) -> None:
 
     short = {"first_token": 0.2, "idle": 0.2}
     with StandIn(late) as server:
-        profiles = only(server, timeout=short, max_retries=0)
+        profiles = single_profile_toml(server, timeout=short, max_retries=0)
         ran = easyllm.run("chat", "--no-stream", "hi", profiles=profiles)
-        assert (ran.code, ran.out) == (0, b"ok\n"), ran.err
+        assert (ran.code, ran.stdout) == (0, b"ok\n"), ran.stderr
 
 
 def test_the_whole_command(easyllm: Easyllm) -> None:
@@ -200,7 +209,7 @@ def test_the_whole_command(easyllm: Easyllm) -> None:
     on_and_on = dripping(drop=chunk("x"))
     limit = ("--timeout", "2")
     began = time.monotonic()
-    (text, texts), (before, _), (waits, many), (models, _) = at_once(
+    (text, texts), (before, _), (waits, many), (models, _) = run_concurrently(
         lambda: asked(easyllm, on_and_on, "chat", *limit, "hi"),
         lambda: asked(easyllm, dripping(), "chat", *limit, "hi"),
         lambda: asked(
@@ -209,13 +218,13 @@ def test_the_whole_command(easyllm: Easyllm) -> None:
         lambda: asked(easyllm, silent, "models", *limit),
     )
     assert time.monotonic() - began >= 2
-    assert (text.code, text.out) == (7, b"")
+    assert (text.code, text.stdout) == (7, b"")
     assert (before.code, waits.code, models.code) == (6, 6, 6)
     assert len(many) > 1
     assert lasted(texts[0]) < 5
     for ran in (text, before, models):
-        assert "--timeout 2" in ran.complaint
-    assert "--timeout 2" in waits.err
+        assert "--timeout 2" in ran.error_line
+    assert "--timeout 2" in waits.stderr
 
 
 # A limit and how a profile or the command sets it; Ctrl-Z lasts longer than each.
@@ -249,8 +258,8 @@ def stopped_for_too_long(easyllm: Easyllm, limit: str, command: tuple[str, ...])
         await reply.end()
 
     with StandIn(handler) as server:
-        one = easyllm.fresh()
-        child = one.start(*command, *options, "hi", profiles=only(server, **keys))
+        one = easyllm.with_new_home()
+        child = one.start(*command, *options, "hi", profiles=single_profile_toml(server, **keys))
         assert has_come.wait(20)
         if command == ("stream",) and limit == "idle":
             assert read_until(child.stdout, b"Hel") == b"Hel"
@@ -269,4 +278,4 @@ def test_ctrl_z_for_longer_than_a_limit_costs_nothing(
     easyllm: Easyllm, command: tuple[str, ...]
 ) -> None:
     """What came meanwhile is read first, and nothing is asked again."""
-    at_once(*[partial(stopped_for_too_long, easyllm, limit, command) for limit in STOPPED])
+    run_concurrently(*[partial(stopped_for_too_long, easyllm, limit, command) for limit in STOPPED])

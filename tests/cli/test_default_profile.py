@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO_BYTES, DEMO_MODEL
-from tests.support.binary import Easyllm, only, said, spoken
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml, split_error_line
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 INSTALL = "pip install 'easyllm-cli[local]'"
@@ -23,8 +23,8 @@ NO_OLLAMA = {"OLLAMA_HOST": "127.0.0.1:9"}
 def hint_of(easyllm: Easyllm, env: dict[str, str], *args: str) -> str:
     """What the error recommends."""
     ran = easyllm.run("chat", *args, "hi", env={**NO_OLLAMA, **env})
-    assert (ran.code, ran.out) == (2, b"")
-    what, where, hint = spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (2, b"")
+    what, where, hint = split_error_line(ran.error_line)
     assert (what, where) == ("no profile is chosen", "no profiles file")
     return hint
 
@@ -47,7 +47,7 @@ def test_only_the_engine_is_missing(easyllm: Easyllm) -> None:
 
 
 def test_a_key_is_found_and_never_used_by_itself(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("paid for"))) as server:
+    with StandIn(script_handler(chat_answer_script("paid for"))) as server:
         env = {"OPENAI_API_KEY": "sk-secret-1", "OPENAI_BASE_URL": f"{server.url}/v1"}
         hint = hint_of(easyllm, {**env, "GROQ_API_KEY": "sk-secret-2"})
         assert not server.requests
@@ -98,35 +98,35 @@ def test_a_model_alone_names_no_profile(
 @pytest.mark.parametrize("how", ["variable", "file", "flag"])
 def test_what_is_named_is_asked_and_nothing_else_is_looked_for(easyllm: Easyllm, how: str) -> None:
     with (
-        StandIn(scripted(said("named"))) as server,
+        StandIn(script_handler(chat_answer_script("named"))) as server,
         StandIn(OllamaServer().handle) as ollama,
     ):
-        text = only(server)
+        text = single_profile_toml(server)
         args = ["-p", "t"] if how == "flag" else []
         env = {"OLLAMA_HOST": ollama.url} | ({"EASYLLM_PROFILE": "t"} if how == "variable" else {})
         text = text if how == "file" else text.partition("\n")[2]
         ran = easyllm.run("chat", *args, "hi", env=env, profiles=text)
         assert not ollama.requests
-    assert (ran.code, ran.out) == (0, b"named\n")
+    assert (ran.code, ran.stdout) == (0, b"named\n")
 
 
 def test_local_without_its_engine_says_what_to_install(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "-p", "local", "hi")
     assert ran.code == 2
-    assert spoken(ran.complaint)[2] == INSTALL
+    assert split_error_line(ran.error_line)[2] == INSTALL
 
 
 def test_local_takes_no_endpoint(easyllm: Easyllm) -> None:
     profiles = '[profiles.t]\nprovider = "local"\nendpoint = "http://127.0.0.1:9"\n'
     ran = easyllm.run("chat", "-p", "t", "hi", profiles=profiles)
     assert ran.code == 2
-    assert "llamacpp" in spoken(ran.complaint)[2]
+    assert "llamacpp" in split_error_line(ran.error_line)[2]
 
 
 def test_what_local_would_send_can_be_seen_without_its_engine(easyllm: Easyllm) -> None:
     env = {"LOCAL_BASE_URL": "http://example.com", "HTTP_PROXY": "http://example.com"}
     ran = easyllm.run("chat", "-p", "local", "--dry-run", "--max-tokens", "5", "hi", env=env)
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     assert ran.json["url"] == "http://127.0.0.1/v1/chat/completions"
     assert "Authorization" not in ran.json["headers"]
     assert ran.json["body"]["max_tokens"] == 5
@@ -138,10 +138,10 @@ def test_models_lists_what_is_there(easyllm: Easyllm, tmp_path: Path) -> None:
     for name in ("a-model", DEMO_MODEL, "mmproj-a-model"):
         (folder / f"{name}.gguf").write_bytes(b"GGUF")
     ran = easyllm.run("models", "-p", "local")
-    assert (ran.code, ran.out.decode().split()) == (0, [DEMO_MODEL, "a-model"])
+    assert (ran.code, ran.stdout.decode().split()) == (0, [DEMO_MODEL, "a-model"])
 
 
 def test_models_without_any_says_how_to_fetch_one(easyllm: Easyllm) -> None:
     ran = easyllm.run("models", "-p", "local")
     assert ran.code == 2
-    assert spoken(ran.complaint)[2] == "easyllm pull"
+    assert split_error_line(ran.error_line)[2] == "easyllm pull"

@@ -5,23 +5,29 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, said, spoken
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    single_profile_toml,
+    split_error_line,
+)
 from tests.support.pictures import gif_1x1
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 NOTE = "easyllm: stdin was empty: only the prompt is sent (-n: do not read stdin)\n"
 NOBODY = "http://127.0.0.1:9/v1"
-NOWHERE = only(NOBODY)
+NOWHERE = single_profile_toml(NOBODY)
 COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
 
 
-def answered(easyllm: Easyllm, *args: str, **more: Any) -> Ran:
+def answered(easyllm: Easyllm, *args: str, **more: Any) -> RunResult:
     """A good run, its answer `ok`."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
-    with StandIn(scripted(said("ok"))) as server:
-        ran = easyllm.run(*args, profiles=only(server), **more)
-    assert (ran.code, ran.err.count("Traceback")) == (0, 0), ran.err
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
+    assert (ran.code, ran.stderr.count("Traceback")) == (0, 0), ran.stderr
     return ran
 
 
@@ -29,8 +35,8 @@ def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str]:
     """What a run that sent nothing said, and its hint."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
     ran = easyllm.run(*args, profiles=NOWHERE, **more)
-    assert (ran.code, ran.out) == (2, b""), ran.err
-    what, _, hint = spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (2, b""), ran.stderr
+    what, _, hint = split_error_line(ran.error_line)
     return what, hint
 
 
@@ -39,24 +45,26 @@ def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str]:
 def test_an_empty_pipe_beside_a_prompt_is_a_note(
     easyllm: Easyllm, command: tuple[str, ...], stdin: str
 ) -> None:
-    assert answered(easyllm, *command, "sum up", stdin=stdin).err == NOTE
-    assert answered(easyllm, *command, "-q", "sum up", stdin=stdin).err == ""
+    assert answered(easyllm, *command, "sum up", stdin=stdin).stderr == NOTE
+    assert answered(easyllm, *command, "-q", "sum up", stdin=stdin).stderr == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ...]) -> None:
     """The answer is printed, as grep prints what it finds beside a file that it cannot read."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
-    with StandIn(scripted(said("ok"))) as server:
-        ran = easyllm.run(*command, "--strict", "sum up", stdin="", profiles=only(server))
-    assert (ran.code, ran.out) == (2, b"ok\n")
-    assert ran.complaint == "easyllm: stdin is empty: use -n if nothing is to be read"
-    assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").err == ""
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        ran = easyllm.run(
+            *command, "--strict", "sum up", stdin="", profiles=single_profile_toml(server)
+        )
+    assert (ran.code, ran.stdout) == (2, b"ok\n")
+    assert ran.error_line == "easyllm: stdin is empty: use -n if nothing is to be read"
+    assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").stderr == ""
 
 
 def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("ok"))) as server:
-        profiles = only(server, strict=True)
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        profiles = single_profile_toml(server, strict=True)
         ran = easyllm.run("chat", "--json", "sum up", stdin="", profiles=profiles)
     assert (ran.code, ran.json["ok"], ran.json["complete"]) == (2, False, True)
     assert ran.json["error"]["kind"] == "usage"
@@ -65,29 +73,33 @@ def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_stdin_is_silent(easyllm: Easyllm, command: tuple[str, ...]) -> None:
     """/dev/null is how schedulers say that there is none."""
-    assert answered(easyllm, *command, "--strict", "sum up").err == ""
-    assert answered(easyllm, *command, "-n", "sum up", stdin="").err == ""
+    assert answered(easyllm, *command, "--strict", "sum up").stderr == ""
+    assert answered(easyllm, *command, "-n", "sum up", stdin="").stderr == ""
     if command != ("vision", "a.gif"):  # whose - is a picture
-        assert answered(easyllm, *command, "--strict", "-", "sum up").err == ""
+        assert answered(easyllm, *command, "--strict", "-", "sum up").stderr == ""
 
 
 def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("ok"))) as server:
-        ran = easyllm.shell('false | "$E" chat "Summarise"', profiles=only(server))
-    assert (ran.code, ran.out, ran.err) == (0, b"ok\n", NOTE)
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        ran = easyllm.shell('false | "$E" chat "Summarise"', profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", NOTE)
 
 
 def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
-    ran = easyllm.run("chat", "sum up", stdin="", profiles=only(NOBODY, max_retries=0))
-    strict = easyllm.run("chat", "--strict", "sum up", stdin="", profiles=only(NOBODY))
-    assert (ran.code, ran.out, strict.code) == (6, b"", 6)
-    assert "127.0.0.1:9" in ran.complaint
-    assert "127.0.0.1:9" in strict.complaint
+    ran = easyllm.run(
+        "chat", "sum up", stdin="", profiles=single_profile_toml(NOBODY, max_retries=0)
+    )
+    strict = easyllm.run(
+        "chat", "--strict", "sum up", stdin="", profiles=single_profile_toml(NOBODY)
+    )
+    assert (ran.code, ran.stdout, strict.code) == (6, b"", 6)
+    assert "127.0.0.1:9" in ran.error_line
+    assert "127.0.0.1:9" in strict.error_line
 
 
 def test_an_empty_file_on_stdin_is_a_note(easyllm: Easyllm) -> None:
     with Path(easyllm.home, "empty").open("w+b") as file:
-        assert answered(easyllm, "chat", "sum up", file=file).err == NOTE
+        assert answered(easyllm, "chat", "sum up", file=file).stderr == NOTE
 
 
 def test_the_note_stands_in_json(easyllm: Easyllm) -> None:
@@ -101,10 +113,12 @@ def test_other_ways_to_ask_beside_an_empty_pipe(easyllm: Easyllm) -> None:
     Path(easyllm.home, "a.txt").write_text("What is this?")
     Path(easyllm.home, "list.json").write_text('[{"role": "user", "content": "hi"}]')
     for args in (("-f", "a.txt"), ("--messages", "list.json"), ("-", "sum up")):
-        assert answered(easyllm, "chat", *args, stdin="").err == NOTE
-    with StandIn(scripted(said("ok"))) as server:
-        ran = easyllm.run("chat", "--dry-run", "sum up", stdin="", profiles=only(server))
-    assert (ran.code, ran.err) == (0, NOTE)
+        assert answered(easyllm, "chat", *args, stdin="").stderr == NOTE
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        ran = easyllm.run(
+            "chat", "--dry-run", "sum up", stdin="", profiles=single_profile_toml(server)
+        )
+    assert (ran.code, ran.stderr) == (0, NOTE)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -127,14 +141,14 @@ def test_the_mark_where_stdin_is_not_read(easyllm: Easyllm) -> None:
         file.read(4)
         assert "name it with -" in refused(easyllm, "chat", "A {stdin}", file=file)[1]
     ran = easyllm.shell('"$E" chat "A {stdin}" <&-', profiles=NOWHERE)
-    assert (ran.code, "holds no text" in ran.complaint) == (2, True)
+    assert (ran.code, "holds no text" in ran.error_line) == (2, True)
 
 
 def test_the_mark_beside_messages_or_a_picture_on_stdin(easyllm: Easyllm) -> None:
     listed = '[{"role": "user", "content": "hi"}]'
     args = ("chat", "--messages", "-", "A {stdin}")
     assert "holds the message list" in refused(easyllm, *args, stdin=listed)[0]
-    assert answered(easyllm, "vision", "-", "describe", stdin=gif_1x1()).err == ""
+    assert answered(easyllm, "vision", "-", "describe", stdin=gif_1x1()).stderr == ""
 
 
 @pytest.mark.parametrize("stdin", [None, "", "\n"], ids=repr)

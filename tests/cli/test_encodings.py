@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, profile, said, spoken
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    single_profile_toml,
+    split_error_line,
+)
 from tests.support.pictures import png
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import Request, StandIn
 
 MARK = b"\xef\xbb\xbf"
@@ -20,12 +27,12 @@ NOWHERE = "http://127.0.0.1:9/v1"
 
 def asked(easyllm: Easyllm, *args: str, **more: Any) -> Request:
     """The one request of one good run."""
-    with StandIn(scripted(said('{"a": 1}'))) as server:
-        more.setdefault("profiles", only(server))
+    with StandIn(script_handler(chat_answer_script('{"a": 1}'))) as server:
+        more.setdefault("profiles", single_profile_toml(server))
         if callable(more["profiles"]):
             more["profiles"] = more["profiles"](server)
         ran = easyllm.run(*args, **more)
-        assert ran.code == 0, ran.err
+        assert ran.code == 0, ran.stderr
         (request,) = server.requests
         return request
 
@@ -64,15 +71,17 @@ def test_a_mark_before_a_schema(easyllm: Easyllm) -> None:
 
 def test_a_mark_before_text_to_split(easyllm: Easyllm) -> None:
     ran = easyllm.run("cot", "--extract", stdin=MARK + b"<think>so</think>six")
-    assert (ran.code, ran.out, ran.err) == (0, b"six\n", "so\n")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"six\n", "so\n")
 
 
 def test_a_mark_before_the_profiles(easyllm: Easyllm) -> None:
-    assert asked(easyllm, "chat", "hi", profiles=lambda server: "\ufeff" + only(server))
+    assert asked(
+        easyllm, "chat", "hi", profiles=lambda server: "\ufeff" + single_profile_toml(server)
+    )
 
 
 def mistake_in(easyllm: Easyllm, text: str) -> str:
-    return easyllm.run("chat", "hi", profiles=text).complaint
+    return easyllm.run("chat", "hi", profiles=text).error_line
 
 
 def test_a_mark_moves_no_place_in_an_error(easyllm: Easyllm) -> None:
@@ -87,10 +96,10 @@ def test_a_mark_moves_no_place_in_an_error(easyllm: Easyllm) -> None:
     ids=" ".join,
 )
 def test_edits_of_the_profiles_keep_the_mark(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    more = "" if args[0] == "add" else profile(NOWHERE, name="u")
-    easyllm.write_profiles("\ufeff" + profile(NOWHERE) + more)
+    more = "" if args[0] == "add" else profile_toml(NOWHERE, name="u")
+    easyllm.write_profiles("\ufeff" + profile_toml(NOWHERE) + more)
     ran = easyllm.run("profiles", *args)
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     data = easyllm.config.read_bytes()
     assert data.startswith(MARK)
     assert data.count(MARK) == 1
@@ -98,11 +107,11 @@ def test_edits_of_the_profiles_keep_the_mark(easyllm: Easyllm, args: tuple[str, 
 
 def test_an_editor_decides_about_the_mark(easyllm: Easyllm) -> None:
     """What was saved is kept byte for byte, and nothing is written where nothing changed."""
-    easyllm.write_profiles("\ufeff" + only(NOWHERE))
+    easyllm.write_profiles("\ufeff" + single_profile_toml(NOWHERE))
     before = easyllm.config.read_bytes()
     ran = easyllm.run("profiles", "edit", env={"EDITOR": "true"})
     assert (ran.code, easyllm.config.read_bytes()) == (0, before)
-    assert "nothing was changed" in ran.err
+    assert "nothing was changed" in ran.stderr
     ran = easyllm.run("profiles", "edit", env={"EDITOR": 'sh -c \'echo "# x" >> "$0"\''})
     assert (ran.code, easyllm.config.read_bytes()) == (0, before + b"# x\n")
 
@@ -112,7 +121,7 @@ def sent_key(request: Request) -> str | None:
 
 
 def keyed(**source: Any) -> Callable[[StandIn], str]:
-    return lambda server: only(server, **source)
+    return lambda server: single_profile_toml(server, **source)
 
 
 def test_a_mark_before_a_key(easyllm: Easyllm) -> None:
@@ -134,9 +143,9 @@ def test_a_mark_before_the_stored_keys(easyllm: Easyllm) -> None:
     assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(keyring="work")))
 
 
-def refused(ran: Ran) -> str:
-    assert (ran.code, ran.out) == (2, b""), ran.err
-    return ran.complaint
+def refused(ran: RunResult) -> str:
+    assert (ran.code, ran.stdout) == (2, b""), ran.stderr
+    return ran.error_line
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -146,8 +155,8 @@ def test_utf_16_is_2_with_the_command(easyllm: Easyllm, encoding: str, mark: boo
     text = ("\ufeff" if mark and encoding != "utf-16" else "") + "[profiles.t]\nhéllo"
     name = file_of(easyllm, text.encode(encoding), "in.txt")
     data = Path(name).read_bytes()
-    easyllm.write_profiles(only(NOWHERE))
-    key = only(NOWHERE, api_key_file=name)
+    easyllm.write_profiles(single_profile_toml(NOWHERE))
+    key = single_profile_toml(NOWHERE, api_key_file=name)
     for ran in [
         easyllm.run("chat", "hi", stdin=data),
         easyllm.run("cot", "--extract", stdin=data),
@@ -173,10 +182,10 @@ def test_text_of_windows_is_not_called_a_picture(easyllm: Easyllm) -> None:
     data = "BMW: fünf Räder “gratis”".encode("cp1252")
     name = file_of(easyllm, data)
     for ran in [
-        easyllm.run("chat", "hi", stdin=data, profiles=only(NOWHERE)),
-        easyllm.run("chat", "-f", name, "hi", profiles=only(NOWHERE)),
+        easyllm.run("chat", "hi", stdin=data, profiles=single_profile_toml(NOWHERE)),
+        easyllm.run("chat", "-f", name, "hi", profiles=single_profile_toml(NOWHERE)),
     ]:
-        what, _, hint = spoken(refused(ran))
+        what, _, hint = split_error_line(refused(ran))
         assert "not UTF-8 at byte 6" in what
         assert "iconv -f WINDOWS-1252 -t UTF-8" in hint
         assert "image" not in hint
@@ -186,7 +195,7 @@ def test_text_of_windows_is_not_called_a_picture(easyllm: Easyllm) -> None:
 def test_a_picture_is_called_one(easyllm: Easyllm) -> None:
     data = png(2, 2, (1, 2, 3))
     name = file_of(easyllm, data)
-    ran = easyllm.run("chat", "hi", stdin=data, profiles=only(NOWHERE))
+    ran = easyllm.run("chat", "hi", stdin=data, profiles=single_profile_toml(NOWHERE))
     assert "image: easyllm vision -" in refused(ran)
-    ran = easyllm.run("chat", "-f", name, "hi", profiles=only(NOWHERE))
+    ran = easyllm.run("chat", "-f", name, "hi", profiles=single_profile_toml(NOWHERE))
     assert "a picture: -a FILE" in refused(ran)

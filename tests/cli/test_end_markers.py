@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, profile, said
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    single_profile_toml,
+)
 from tests.support.standins.script import (
     DONE,
     Json,
@@ -16,7 +22,7 @@ from tests.support.standins.script import (
     chunk,
     compact,
     ndjson,
-    scripted,
+    script_handler,
     sse,
     usage_chunk,
 )
@@ -28,10 +34,10 @@ QUICK = 15.0  # seconds: well before an open connection would have closed
 
 def asked(
     easyllm: Easyllm, *scripts: Script, args: tuple[str, ...] = ("chat",), **keys: Any
-) -> tuple[Ran, list[Request], float]:
+) -> tuple[RunResult, list[Request], float]:
     """One run: what came, what was asked, how long it took."""
-    with StandIn(scripted(*scripts)) as server:
-        profiles = only(server, **keys)
+    with StandIn(script_handler(*scripts)) as server:
+        profiles = single_profile_toml(server, **keys)
         began = time.monotonic()
         ran = easyllm.run(*args, "hi", profiles=profiles)
         return ran, list(server.requests), time.monotonic() - began
@@ -58,36 +64,36 @@ def refusing(parameter: str) -> Script:
 def test_stop_after_length_does_not_make_it_whole(easyllm: Easyllm) -> None:
     script = Script(chunk("Hello"), chunk(finish="length"), chunk(finish="stop"), DONE)
     ran, _, _ = asked(easyllm, script)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "limit" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "limit" in ran.error_line
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_gemini_says_stop_in_every_frame(easyllm: Easyllm, command: str) -> None:
     script = Script(*[gemini(text, "STOP") for text in ("one ", "two ", "three")])
     ran, _, _ = asked(easyllm, script, args=(command,), provider="gemini", api_key="test-key")
-    assert (ran.code, ran.out, ran.err) == (0, b"one two three\n", "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"one two three\n", "")
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_text_behind_a_finish_reason_joins_the_answer(easyllm: Easyllm, command: str) -> None:
     script = Script(chunk("Hello"), chunk(finish="stop"), chunk(" you"), chunk("!"), DONE)
     ran, _, _ = asked(easyllm, script, args=(command, "-q", "--strict"))
-    assert (ran.code, ran.out, ran.err) == (0, b"Hello you!\n", "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"Hello you!\n", "")
 
 
 def test_text_behind_done_is_left_out(easyllm: Easyllm) -> None:
     script = Script(chunk("Hello"), chunk(finish="stop"), DONE, chunk("more"), chunk("most"), DONE)
     ran, _, _ = asked(easyllm, script)
-    assert (ran.code, ran.out) == (0, b"Hello\n")
-    assert "left out" in ran.complaint, "said once"
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
+    assert "left out" in ran.error_line, "said once"
 
 
 def test_a_pause_behind_a_finish_reason_beside_text(easyllm: Easyllm) -> None:
     """A server that says stop in every chunk, and takes its time for the next."""
     steps = (chunk("Hel", finish="stop"), Wait(2.5), chunk("lo", finish="stop"), DONE)
     ran, _, _ = asked(easyllm, Script(*steps))
-    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
 
 
 def test_an_open_end_beside_text(easyllm: Easyllm) -> None:
@@ -95,14 +101,14 @@ def test_an_open_end_beside_text(easyllm: Easyllm) -> None:
     ran, requests, took = asked(
         easyllm, Script(chunk("Hello", finish="stop"), OPEN), timeout={"idle": 1}
     )
-    assert (ran.code, ran.out, len(requests)) == (0, b"Hello\n", 1), ran.err
+    assert (ran.code, ran.stdout, len(requests)) == (0, b"Hello\n", 1), ran.stderr
     assert took < QUICK
 
 
 def test_an_open_end_where_no_finish_reason_was_true(easyllm: Easyllm) -> None:
     steps = (chunk("Hel", finish="stop"), chunk("lo", finish="stop"), OPEN)
     ran, _, took = asked(easyllm, Script(*steps), args=("stream",), timeout={"idle": 1})
-    assert (ran.code, ran.out) == (7, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (7, b"Hello\n"), ran.stderr
     assert took < QUICK
 
 
@@ -110,42 +116,42 @@ def test_an_open_end_behind_the_usage(easyllm: Easyllm) -> None:
     """Counts without choices are the end, also where every chunk claimed it."""
     steps = (chunk("Hel", finish="stop"), chunk("lo", finish="stop"), usage_chunk(1, 2), OPEN)
     ran, _, took = asked(easyllm, Script(*steps))
-    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
     assert took < QUICK
 
 
 def test_a_limit_that_the_server_refused_is_not_yours(easyllm: Easyllm) -> None:
     scripts = (refusing("max_tokens"), refusing("max_completion_tokens"))
-    script = said("Hello", finish="length")
+    script = chat_answer_script("Hello", finish="length")
     ran, requests, _ = asked(easyllm, *scripts, script, args=("chat", "--max-tokens", "50"))
     names = [set(request.json) & {"max_tokens", "max_completion_tokens"} for request in requests]
     assert names == [{"max_tokens"}, {"max_completion_tokens"}, set()]
-    assert (ran.code, ran.out) == (7, b""), ran.err
-    assert "that you set" not in ran.err
+    assert (ran.code, ran.stdout) == (7, b""), ran.stderr
+    assert "that you set" not in ran.stderr
 
 
 @pytest.mark.parametrize("word", ["model_context_window_exceeded", "model_length"])
 def test_a_full_context_window_is_not_your_limit(easyllm: Easyllm, word: str) -> None:
-    script = said("Hello", finish=word)
+    script = chat_answer_script("Hello", finish=word)
     ran, _, _ = asked(easyllm, script, args=("chat", "--max-tokens", "50"))
-    assert (ran.code, ran.out) == (7, b"")
-    assert "that you set" not in ran.err
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "that you set" not in ran.stderr
 
 
 def test_a_limit_as_an_option_is_yours(easyllm: Easyllm) -> None:
-    script = said("Hello", finish="length")
+    script = chat_answer_script("Hello", finish="length")
     ran, requests, _ = asked(easyllm, script, args=("chat", "-o", "n_predict=3"))
-    assert (ran.code, ran.out) == (0, b"Hello\n")
-    assert "that you set" in ran.complaint
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
+    assert "that you set" in ran.error_line
     assert requests[0].json["n_predict"] == 3
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 @pytest.mark.parametrize("after", [(DONE, OPEN), (DONE, Reset()), (OPEN,)], ids=str)
 def test_an_end_that_is_not_closed(easyllm: Easyllm, command: str, after: tuple[Step, ...]) -> None:
-    script = said("Hello", then=after)
+    script = chat_answer_script("Hello", then=after)
     ran, requests, took = asked(easyllm, script, args=(command,), timeout={"idle": 1})
-    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
     assert len(requests) == 1
     assert took < QUICK
 
@@ -160,24 +166,27 @@ def test_ollama_s_done_that_is_not_closed(easyllm: Easyllm) -> None:
         content_type="application/x-ndjson",
     )
     ran, requests, took = asked(easyllm, script, provider="ollama", timeout={"idle": 1})
-    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
     assert sum(request.method == "POST" for request in requests) == 1
     assert took < QUICK
 
 
 def test_fallback_stands_in_for_a_length_nobody_asked_for(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("He", finish="length"))) as cut, StandIn(scripted(said("Hi"))) as ok:
-        profiles = only(cut, fallback=["second"]) + profile(ok, name="second")
+    with (
+        StandIn(script_handler(chat_answer_script("He", finish="length"))) as cut,
+        StandIn(script_handler(chat_answer_script("Hi"))) as ok,
+    ):
+        profiles = single_profile_toml(cut, fallback=["second"]) + profile_toml(ok, name="second")
         plain = easyllm.run("chat", "hi", profiles=profiles)
         json = easyllm.run("chat", "--json", "hi", profiles=profiles)
         limited = easyllm.run("chat", "--max-tokens", "5", "hi", profiles=profiles)
-    assert (plain.code, plain.out) == (0, b"Hi\n"), plain.err
+    assert (plain.code, plain.stdout) == (0, b"Hi\n"), plain.stderr
     assert (json.code, json.json["profile"], json.json["text"]) == (0, "second", "Hi")
-    assert (limited.code, limited.out) == (0, b"He\n"), "a limit of your own is no reason"
+    assert (limited.code, limited.stdout) == (0, b"He\n"), "a limit of your own is no reason"
 
 
 def test_gemini_blocks_after_text(easyllm: Easyllm) -> None:
     script = Script(gemini("Hello"), gemini(promptFeedback={"blockReason": "SAFETY"}))
     ran, _, _ = asked(easyllm, script, provider="gemini", api_key="test-key")
-    assert (ran.code, ran.out) == (7, b""), ran.err
+    assert (ran.code, ran.stdout) == (7, b""), ran.stderr
     assert [path.read_text() for path in easyllm.partials()] == ["Hello"]

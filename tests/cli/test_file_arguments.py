@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, only, said, spoken
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml, split_error_line
 from tests.support.pictures import gif_1x1, png
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-NOWHERE = only("http://127.0.0.1:9/v1")
+NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,8 @@ def files(easyllm: Easyllm) -> None:
 
 def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str, str]:
     ran = easyllm.run(*args, profiles=NOWHERE, **more)
-    assert (ran.code, ran.out) == (2, b""), ran.err
-    return spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (2, b""), ran.stderr
+    return split_error_line(ran.error_line)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_word_that_is_a_file_beside_files(
     easyllm: Easyllm, args: str, named: str, command: str
 ) -> None:
     ran = easyllm.run(*shlex.split(args), profiles=NOWHERE)
-    what, _, hint = spoken(ran.complaint)
+    what, _, hint = split_error_line(ran.error_line)
     assert ran.code == 2
     assert what == f"{named} is a file, not a word of the prompt"
     assert command in hint
@@ -96,10 +96,10 @@ def test_many_files_are_not_all_listed(easyllm: Easyllm) -> None:
 
 def asked(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Any, str]:
     """The content of the user's message, and what stderr said."""
-    with StandIn(scripted(said("ok"))) as server:
-        ran = easyllm.run(*args, profiles=only(server), **more)
-        assert (ran.code, ran.out) == (0, b"ok\n"), ran.err
-        return server.requests[0].json["messages"][-1]["content"], ran.err
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
+        assert (ran.code, ran.stdout) == (0, b"ok\n"), ran.stderr
+        return server.requests[0].json["messages"][-1]["content"], ran.stderr
 
 
 def test_words_that_are_no_files_beside_files(easyllm: Easyllm) -> None:

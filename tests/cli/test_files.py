@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, at_once, only, profile
+from tests.support.binary import (
+    BINARY,
+    POWERLESS,
+    Easyllm,
+    RunResult,
+    profile_toml,
+    run_concurrently,
+    single_profile_toml,
+)
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Cut, Script, chunk, scripted
+from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
@@ -35,7 +43,7 @@ def write_everything(easyllm: Easyllm, **how: Any) -> None:
 
     def ok(*args: str, code: int = 0, **more: Any) -> None:
         ran = easyllm.run(*args, timeout=60, **how, **more)
-        assert ran.code == code, ran.err
+        assert ran.code == code, ran.stderr
 
     ok("keys", "set", "work", stdin=KEY)
     ok("profiles", "add", "t", "openai:m", f"endpoint={url}", "max_retries=0")
@@ -46,7 +54,7 @@ def write_everything(easyllm: Easyllm, **how: Any) -> None:
         ok("models", "-p", "openai", env={
             "OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "test-key"
         })  # fmt: skip
-    with StandIn(scripted(cut)) as server:
+    with StandIn(script_handler(cut)) as server:
         ok("profiles", "set", "t", "endpoint", f"{server.url}/v1")
         ok("chat", "-p", "t", "hi", code=7)
 
@@ -82,7 +90,10 @@ def test_what_is_a_link_stays_one(easyllm: Easyllm) -> None:
     """As managers of dotfiles have it: what the link leads to is written, beside its own."""
     real = easyllm.home / "dotfiles"
     real.mkdir()
-    for name, text in (("profiles.toml", only("http://127.0.0.1:9/v1")), ("keys.json", "{}")):
+    for name, text in (
+        ("profiles.toml", single_profile_toml("http://127.0.0.1:9/v1")),
+        ("keys.json", "{}"),
+    ):
         (real / name).write_text(text)
         (real / name).chmod(0o600)
         easyllm.config.with_name(name).symlink_to(real / name)
@@ -100,7 +111,7 @@ def test_what_is_a_link_stays_one(easyllm: Easyllm) -> None:
 
 def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
     """And what stands in it stays as it is."""
-    easyllm.write_profiles(only("http://127.0.0.1:9/v1"))
+    easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     before = easyllm.config.read_bytes()
     easyllm.config.parent.chmod(0o500)
     new = str(easyllm.config.with_name("new.toml"))
@@ -110,8 +121,8 @@ def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
             ["init", "--yes", "--profiles", new],
         ):  # fmt: skip
             ran = easyllm.run(*args, stdin=KEY, command=AS_ANYBODY, env={"EDITOR": "true"})
-            assert (ran.code, ran.out) == (8, b""), ran.err
-            last = ran.err.splitlines()[-1]
+            assert (ran.code, ran.stdout) == (8, b""), ran.stderr
+            last = ran.stderr.splitlines()[-1]
             assert last.startswith("easyllm: cannot be written: Permission denied")
             assert str(easyllm.config.parent) in last
     finally:
@@ -122,7 +133,7 @@ def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
 
 def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
     """And what stands there stays as it is."""
-    easyllm.write_profiles(only("http://127.0.0.1:9/v1"))
+    easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     before = easyllm.config.read_bytes()
     new = str(easyllm.config.with_name("new.toml"))
     for args in (
@@ -133,9 +144,9 @@ def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
             *args, stdin=KEY, env={"EDITOR": "true"},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
         )  # fmt: skip
-        assert (ran.code, ran.out) == (8, b""), ran.err
-        assert "File too large" in ran.err
-        assert ran.err.endswith(": make room\n")
+        assert (ran.code, ran.stdout) == (8, b""), ran.stderr
+        assert "File too large" in ran.stderr
+        assert ran.stderr.endswith(": make room\n")
     assert easyllm.config.read_bytes() == before
     assert not list(easyllm.config.parent.glob("*.new"))
     assert sorted(one.name for one in easyllm.config.parent.glob("[!.]*")) == ["profiles.toml"]
@@ -143,15 +154,15 @@ def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
 
 def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:
     """The second one's work is kept beside the file, and a `set` between them survives."""
-    easyllm.write_profiles(only("http://127.0.0.1:9/v1"))
+    easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     began, go = easyllm.home / "began", easyllm.home / "go"
     os.mkfifo(go)
 
-    def edit(name: str) -> Ran:
+    def edit(name: str) -> RunResult:
         script = f'echo "# {name}" >> "$0"; echo x >> "{began}"; read _ < "{go}"'
         return easyllm.run("profiles", "edit", env={"EDITOR": f"sh -c '{script}'"})
 
-    def let_them_go() -> Ran:
+    def let_them_go() -> RunResult:
         while not began.exists() or began.read_text() != "x\nx\n":
             pass
         ran = easyllm.run("profiles", "add", "other", "groq")
@@ -159,10 +170,12 @@ def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:
             file.write("go\n" * 2)
         return ran
 
-    first, second, added = at_once(lambda: edit("first"), lambda: edit("second"), let_them_go)
-    assert (first.code, second.code, added.code) == (2, 2, 0), first.err + second.err
+    first, second, added = run_concurrently(
+        lambda: edit("first"), lambda: edit("second"), let_them_go
+    )
+    assert (first.code, second.code, added.code) == (2, 2, 0), first.stderr + second.stderr
     assert "[profiles.other]" in easyllm.config.read_text()
     kept = "".join(one.read_text() for one in easyllm.config.parent.glob("profiles.edit*.toml"))
     assert "# first" in kept
     assert "# second" in kept
-    assert profile("http://127.0.0.1:9/v1") in kept
+    assert profile_toml("http://127.0.0.1:9/v1") in kept

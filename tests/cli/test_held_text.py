@@ -4,8 +4,15 @@ import signal
 import time
 from typing import Any
 
-from tests.support.binary import Easyllm, Ran, finish, only, read_until, said
-from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    finish,
+    read_until,
+    single_profile_toml,
+)
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 TEXT = "some held text"
@@ -13,11 +20,11 @@ SLOW = Script(chunk("some "), chunk("held text"), Wait(15), chunk(finish="stop")
 QUOTING = "The user asks about the `<think>` tag. I plan.\n</think>\n\nAnswer"
 
 
-def asked(easyllm: Easyllm, script: Script, *args: str, **keys: Any) -> tuple[Ran, float]:
+def asked(easyllm: Easyllm, script: Script, *args: str, **keys: Any) -> tuple[RunResult, float]:
     """One run of `cot`: what came, and how long it took."""
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         began = time.monotonic()
-        ran = easyllm.run("cot", *args, "hi", profiles=only(server, **keys))
+        ran = easyllm.run("cot", *args, "hi", profiles=single_profile_toml(server, **keys))
         return ran, time.monotonic() - began
 
 
@@ -29,20 +36,20 @@ def kept(easyllm: Easyllm) -> str:
 
 def test_ctrl_c(easyllm: Easyllm) -> None:
     with (
-        StandIn(scripted(SLOW)) as server,
-        easyllm.start("cot", "-v", "hi", profiles=only(server)) as child,
+        StandIn(script_handler(SLOW)) as server,
+        easyllm.start("cot", "-v", "hi", profiles=single_profile_toml(server)) as child,
     ):
         read_until(child.stderr, b"\n")
         time.sleep(1)
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, 5)
-    assert (ran.code, ran.out) == (130, b"")
+    assert (ran.code, ran.stdout) == (130, b"")
     assert kept(easyllm) == TEXT
 
 
 def test_timeout(easyllm: Easyllm) -> None:
     ran, took = asked(easyllm, SLOW, "--timeout", "1.5")
-    assert (ran.code, ran.out) == (7, b"")
+    assert (ran.code, ran.stdout) == (7, b"")
     assert took < 5
     assert kept(easyllm) == TEXT
 
@@ -51,29 +58,29 @@ def test_longest_answer(easyllm: Easyllm) -> None:
     slow = [step for _ in range(100) for step in (chunk("ten bytes "), Wait(0.05))]
     script = Script(*slow, Wait(10), chunk(finish="stop"), DONE)
     ran, took = asked(easyllm, script, "--max-output-bytes", "100")
-    assert (ran.code, ran.out) == (7, b""), ran.err
+    assert (ran.code, ran.stdout) == (7, b""), ran.stderr
     assert took < 5, "long before the server ends"
     assert kept(easyllm).startswith("ten bytes ")
 
 
 def test_reasoning_that_quotes_an_opener(easyllm: Easyllm) -> None:
-    for script in (said(QUOTING), said(*QUOTING)):
+    for script in (chat_answer_script(QUOTING), chat_answer_script(*QUOTING)):
         ran, _ = asked(easyllm, script)
-        assert (ran.code, ran.out) == (0, b"Answer\n"), ran.err
-        assert "The user asks about the `<think>` tag. I plan." in ran.err
-        assert "Answer" not in ran.err
+        assert (ran.code, ran.stdout) == (0, b"Answer\n"), ran.stderr
+        assert "The user asks about the `<think>` tag. I plan." in ran.stderr
+        assert "Answer" not in ran.stderr
 
 
 def test_implicit_where_the_server_separates(easyllm: Easyllm) -> None:
-    script = said("The ", "answer", reasoning="Hm")
+    script = chat_answer_script("The ", "answer", reasoning="Hm")
     ran, _ = asked(easyllm, script, reasoning_tags="implicit")
-    assert (ran.code, ran.out, ran.err) == (0, b"The answer\n", "Hm\n")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"The answer\n", "Hm\n")
 
 
 def test_think_is_stronger_than_the_profile(easyllm: Easyllm) -> None:
-    profiles = only("http://127.0.0.1:9", "ollama", reasoning="off")
+    profiles = single_profile_toml("http://127.0.0.1:9", "ollama", reasoning="off")
     ran = easyllm.run("chat", "--think", "--dry-run", "hi", profiles=profiles)
     off = easyllm.run("chat", "--dry-run", "hi")
-    assert (ran.code, off.code) == (0, 0), ran.err
+    assert (ran.code, off.code) == (0, 0), ran.stderr
     assert ran.json["body"]["think"] is True
     assert off.json["body"]["think"] is False

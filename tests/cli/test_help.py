@@ -13,13 +13,13 @@ from easyllm_cli.vendors import VENDORS
 from tests.support.binary import Easyllm
 from tests.support.objects import ANSWER, ERROR
 from tests.support.source_tree import sources
-from tests.support.terminal import shown
+from tests.support.terminal import run_on_terminals
 
 
 def helped(easyllm: Easyllm, *args: str) -> str:
     ran = easyllm.run("help", *args)
-    assert (ran.code, ran.err) == (0, "")
-    return ran.out.decode()
+    assert (ran.code, ran.stderr) == (0, "")
+    return ran.stdout.decode()
 
 
 @pytest.mark.parametrize("topic", ["", *TOPICS])
@@ -27,7 +27,7 @@ def test_a_topic_fits_a_terminal_and_a_pipe(easyllm: Easyllm, topic: str) -> Non
     text = helped(easyllm, *filter(None, [topic]))
     assert max(map(len, text.splitlines())) <= 80
     assert text.replace("…", "").isascii()
-    assert shown(easyllm, "help", *filter(None, [topic])) == (0, text, "")
+    assert run_on_terminals(easyllm, "help", *filter(None, [topic])) == (0, text, "")
 
 
 def test_without_a_topic_all_are_named(easyllm: Easyllm) -> None:
@@ -64,13 +64,13 @@ def test_every_variable_of_ours_is_told() -> None:
 @pytest.mark.parametrize("command", COMMAND_HELP)
 def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> None:
     """On a terminal, too; it names the variables that matter to the command."""
-    text = easyllm.run(command, "-h").out.decode()
+    text = easyllm.run(command, "-h").stdout.decode()
     if command not in TOPICS:  # `help profiles` explains what they are
         assert helped(easyllm, command) == text
     last = text.rstrip().splitlines()[-1]
     assert last.startswith("  Example: ")
     assert f"easyllm {command}" in last
-    code, on_screen, _ = shown(easyllm, command, "-h", columns=100)
+    code, on_screen, _ = run_on_terminals(easyllm, command, "-h", columns=100)
     assert code == 0
     plain = re.sub(r"\x1b\[[\d;]*m", "", on_screen).rstrip()
     assert plain.splitlines()[-1].strip() == last.strip()
@@ -96,12 +96,12 @@ def test_only_a_command_line_is_an_example(last: str, is_example: bool) -> None:
 
 
 def test_the_commands_list_says_how_to_complete(easyllm: Easyllm) -> None:
-    text = easyllm.run("-h").out.decode()
+    text = easyllm.run("-h").stdout.decode()
     assert 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"' in text
     assert "Example: git diff | easyllm chat" in text.splitlines()[-1]
 
 
 def test_unknown_topic(easyllm: Easyllm) -> None:
     ran = easyllm.run("help", "exitcodes")
-    assert (ran.code, ran.out) == (2, b"")
-    assert ran.err == 'easyllm: no help on "exitcodes": did you mean "exit-codes"?\n'
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert ran.stderr == 'easyllm: no help on "exitcodes": did you mean "exit-codes"?\n'

@@ -17,11 +17,11 @@ import pytest
 
 from easyllm_cli.image_header import MAX_PIXELS
 from easyllm_cli.images import MAX_IMAGE_BYTES
-from tests.support.adapters import HTTP, Adapter
-from tests.support.binary import Easyllm, only, spoken
-from tests.support.peak import run_and_peak
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.binary import Easyllm, single_profile_toml, split_error_line
+from tests.support.peak import run_with_peak_memory
 from tests.support.pictures import png
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 READ = MAX_IMAGE_BYTES * 3  # what a run may take beside its usual: the picture, and it in pieces
@@ -88,23 +88,25 @@ if sys.platform == "linux":
 def usual(tmp_path_factory: pytest.TempPathFactory) -> int:
     """The peak of a short good answer."""
     easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
-    with StandIn(scripted(HTTP[0].script("ok"))) as server:
-        ran, peak = run_and_peak(easyllm, "chat", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (0, b"ok\n")
+    with StandIn(script_handler(HTTP_ADAPTERS[0].script("ok"))) as server:
+        ran, peak = run_with_peak_memory(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
+    assert (ran.code, ran.stdout) == (0, b"ok\n")
     return peak
 
 
 @pytest.fixture
 def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
     """Asks; gives what the complaint said. No request was made, and little was read."""
-    with StandIn(scripted(HTTP[0].script("a picture"))) as server:
-        easyllm.write_profiles(only(server))
+    with StandIn(script_handler(HTTP_ADAPTERS[0].script("a picture"))) as server:
+        easyllm.write_profiles(single_profile_toml(server))
 
         def ask(*args: str, cap: int = MAX_IMAGE_BYTES // 2, **more: object) -> str:
-            ran, peak = run_and_peak(easyllm, *args, **more)
-            assert (ran.code, ran.out, server.requests) == (2, b"", []), ran.err
+            ran, peak = run_with_peak_memory(easyllm, *args, **more)
+            assert (ran.code, ran.stdout, server.requests) == (2, b"", []), ran.stderr
             assert peak - usual < cap
-            return spoken(ran.complaint)[0]
+            return split_error_line(ran.error_line)[0]
 
         yield ask
 
@@ -191,7 +193,7 @@ def test_fault_64_other_urls(refused: Callable[..., str], url: str) -> None:
 
 
 def adapters(*names: str) -> list[Adapter]:
-    return [one for one in HTTP if one.name in names]
+    return [one for one in HTTP_ADAPTERS if one.name in names]
 
 
 @pytest.mark.parametrize("adapter", adapters("ollama", "gemini"), ids=lambda one: one.id)
@@ -206,10 +208,12 @@ def test_fault_64_what_must_be_fetched_is_never_fetched_from_here(
     ):
         inside.setblocking(False)
         url = f"https://{host}:{inside.getsockname()[1]}/x.png"
-        profiles = only(server, adapter.provider, model=adapter.seer, api_key_env="KEY")
+        profiles = single_profile_toml(
+            server, adapter.provider, model=adapter.vision_model, api_key_env="KEY"
+        )
         ran = easyllm.run("vision", url, "describe", profiles=profiles, env={"KEY": "test-key"})
-        assert (ran.code, ran.out) == (2, b"")
-        assert "private network" in ran.complaint
+        assert (ran.code, ran.stdout) == (2, b"")
+        assert "private network" in ran.error_line
         assert not [one for one in server.requests if b"describe" in one.body]
         with pytest.raises(BlockingIOError):
             inside.accept()
@@ -222,14 +226,16 @@ def test_an_https_url_goes_to_providers_that_fetch_it_themselves(
     easyllm: Easyllm, adapter: Adapter
 ) -> None:
     with (
-        StandIn(scripted(adapter.script("red"))) as server,
+        StandIn(script_handler(adapter.script("red"))) as server,
         socket.create_server(("127.0.0.1", 0)) as inside,
     ):
         inside.setblocking(False)
         url = f"https://127.0.0.1:{inside.getsockname()[1]}/x.png"
-        profiles = only(server, adapter.provider, model=adapter.seer, api=adapter.api)
+        profiles = single_profile_toml(
+            server, adapter.provider, model=adapter.vision_model, api=adapter.api
+        )
         ran = easyllm.run("vision", url, "describe", profiles=profiles)
         with pytest.raises(BlockingIOError):
             inside.accept()
-    assert (ran.code, ran.out) == (0, b"red\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"red\n"), ran.stderr
     assert url in server.requests[-1].body.decode()

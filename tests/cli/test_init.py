@@ -9,12 +9,12 @@ import pytest
 
 from easyllm_cli.cli.discovery import LOCAL_SERVERS, SERVER_TIMEOUT_SECONDS, find_running_servers
 from easyllm_cli.vendors import get_endpoint_variable
-from tests.support.binary import Easyllm, Ran, spoken
+from tests.support.binary import Easyllm, RunResult, split_error_line
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script, Wait, scripted
+from tests.support.standins.script import Script, Wait, script_handler
 from tests.support.standins.server import StandIn
 from tests.support.terminal import Terminal
 
@@ -26,15 +26,15 @@ NOWHERE: dict[str, str | None] = {
 KEYS: dict[str, str | None] = {"GROQ_API_KEY": KEY, "OPENAI_API_KEY": KEY}
 
 
-def init(easyllm: Easyllm, *args: str, **env: str | None) -> Ran:
+def init(easyllm: Easyllm, *args: str, **env: str | None) -> RunResult:
     ran = easyllm.run("init", *args, env={**NOWHERE, **env})
-    assert KEY not in ran.err + ran.out.decode()
+    assert KEY not in ran.stderr + ran.stdout.decode()
     return ran
 
 
-def written(easyllm: Easyllm, ran: Ran) -> dict[str, object]:
+def written(easyllm: Easyllm, ran: RunResult) -> dict[str, object]:
     """The file that was written, which every profile of can be used."""
-    assert (ran.code, ran.out.decode()) == (0, f"{easyllm.config}\n"), ran.err
+    assert (ran.code, ran.stdout.decode()) == (0, f"{easyllm.config}\n"), ran.stderr
     assert easyllm.config.stat().st_mode & 0o777 == 0o600
     text = easyllm.config.read_text("utf-8")
     assert KEY not in text
@@ -49,7 +49,7 @@ def test_nothing_is_there(easyllm: Easyllm) -> None:
     ran = init(easyllm, "--yes")
     assert written(easyllm, ran) == {}
     assert easyllm.config.parent.stat().st_mode & 0o777 == 0o700
-    assert "found no server" in ran.complaint
+    assert "found no server" in ran.error_line
     text = easyllm.config.read_text()
     mended = text.replace("# default_", "default_").replace("# [", "[").replace("# model", "model")
     mended = mended.replace("# provider", "provider")
@@ -63,11 +63,11 @@ def test_keys_alone_never_choose_what_costs_money(easyllm: Easyllm) -> None:
     names = ["openai", "groq", "mistral"]
     assert written(easyllm, ran) == {"profiles": {name: {"provider": name} for name in names}}
     assert '\n# default_profile = "openai"' in easyllm.config.read_text()
-    assert [line.split(" in ")[-1] for line in ran.err.splitlines()] == [
+    assert [line.split(" in ")[-1] for line in ran.stderr.splitlines()] == [
         "OPENAI_API_KEY", "GROQ_API_KEY", "easyllm: found a stored key for mistral"
     ]  # fmt: skip
     asked = easyllm.run("chat", "hi", env=KEYS)
-    assert (asked.code, spoken(asked.complaint)[0]) == (2, "no profile is chosen")
+    assert (asked.code, split_error_line(asked.error_line)[0]) == (2, "no profile is chosen")
 
 
 def test_real_servers(easyllm: Easyllm, smol: RealServer, ollama: RealServer) -> None:
@@ -83,7 +83,7 @@ def test_real_servers(easyllm: Easyllm, smol: RealServer, ollama: RealServer) ->
         },
     }
     ran = easyllm.run("chat", "--max-tokens", "5", "Say hi", env=env, timeout=60)
-    assert (ran.code, bool(ran.out.strip())) == (0, True)
+    assert (ran.code, bool(ran.stdout.strip())) == (0, True)
 
 
 def test_the_first_of_several_models(easyllm: Easyllm) -> None:
@@ -93,7 +93,7 @@ def test_the_first_of_several_models(easyllm: Easyllm) -> None:
     made = written(easyllm, ran)
     assert made["default_profile"] == "lmstudio"
     assert 'model = "gpt-4o-mini" # the first of 2\n' in easyllm.config.read_text()
-    assert f"found LM Studio at {server.url}/v1, 2 models" in ran.err
+    assert f"found LM Studio at {server.url}/v1, 2 models" in ran.stderr
 
 
 async def odd_models(request: Request, reply: Reply) -> None:
@@ -130,7 +130,7 @@ def test_what_is_no_model_server_is_not_found(easyllm: Easyllm) -> None:
 
 
 def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    with StandIn(scripted(Script(Wait(10)))) as server:
+    with StandIn(script_handler(Script(Wait(10)))) as server:
         for name in LOCAL_SERVERS:
             monkeypatch.setenv(get_endpoint_variable(name), f"{server.url}/v1")
         began = time.monotonic()
@@ -144,17 +144,17 @@ def test_a_file_that_is_there_is_left_alone(easyllm: Easyllm) -> None:
     for text in ("# mine\n", "x = [", ""):
         path = easyllm.write_profiles(text)
         ran = init(easyllm, "--yes", **KEYS)
-        assert (ran.code, ran.out, path.read_text()) == (2, b"", text)
-        assert spoken(ran.complaint)[1:] == (str(path), "easyllm profiles edit")
+        assert (ran.code, ran.stdout, path.read_text()) == (2, b"", text)
+        assert split_error_line(ran.error_line)[1:] == (str(path), "easyllm profiles edit")
     other = easyllm.home / "other.toml"
     ran = init(easyllm, "--yes", "--profiles", str(other))
-    assert (ran.code, ran.out.decode()) == (0, f"{other}\n")
+    assert (ran.code, ran.stdout.decode()) == (0, f"{other}\n")
 
 
 def test_without_a_terminal_it_needs_yes(easyllm: Easyllm) -> None:
     ran = init(easyllm, **KEYS)
-    assert (ran.code, ran.out) == (2, b"")
-    assert ran.err.splitlines()[-1].endswith("easyllm init --yes")
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert ran.stderr.splitlines()[-1].endswith("easyllm init --yes")
     assert not easyllm.config.exists()
 
 
@@ -189,14 +189,14 @@ def wait_for(terminal: Terminal, question: bytes, number: int) -> None:
     """Until the question stands there for the n-th time that it must."""
     seen = max(1, number)
     deadline = time.monotonic() + 10
-    while terminal.err.data.count(question) < seen:
-        assert time.monotonic() < deadline, terminal.err.data
+    while terminal.stderr.data.count(question) < seen:
+        assert time.monotonic() < deadline, terminal.stderr.data
         time.sleep(0.01)
 
 
 def test_ctrl_c_writes_nothing(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "init", env=NOWHERE) as terminal:
-        terminal.err.wait_for(b"[Y/n]")
+        terminal.stderr.wait_for(b"[Y/n]")
         terminal.signal(2)
         code, _, _ = terminal.end()
     assert code == 130

@@ -10,25 +10,40 @@ from jsonschema import Draft202012Validator
 
 from tests.support.binary import (
     Easyllm,
-    Ran,
-    at_once,
+    RunResult,
+    chat_answer_script,
     finish,
-    only,
-    profile,
+    profile_toml,
     read_until,
-    said,
+    run_concurrently,
+    single_profile_toml,
     wait_until,
 )
-from tests.support.objects import SCHEMA, USAGE, answer_of, events_of, models_of
+from tests.support.objects import (
+    SCHEMA,
+    USAGE,
+    parse_answer_json,
+    parse_jsonl_events,
+    parse_models_json,
+)
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import DONE, Cut, Script, Wait, chunk, scripted, sse, usage_chunk
+from tests.support.standins.script import (
+    DONE,
+    Cut,
+    Script,
+    Wait,
+    chunk,
+    script_handler,
+    sse,
+    usage_chunk,
+)
 from tests.support.standins.server import Handler, StandIn
 
-NOWHERE = only("http://127.0.0.1:9/v1")
+NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
 async def full_answer(request: Request, reply: Reply) -> None:
@@ -49,9 +64,9 @@ async def full_answer(request: Request, reply: Reply) -> None:
 @pytest.mark.parametrize("command", ["chat", "stream", "cot"])
 def test_success(easyllm: Easyllm, command: str) -> None:
     with StandIn(full_answer) as server:
-        ran = easyllm.run(command, "--json", "hi", profiles=only(server))
-    made = answer_of(ran)
-    assert (ran.code, ran.err) == (0, "")
+        ran = easyllm.run(command, "--json", "hi", profiles=single_profile_toml(server))
+    made = parse_answer_json(ran)
+    assert (ran.code, ran.stderr) == (0, "")
     assert made["text"] == "Hello\u2028\x1b[1m"
     assert made["reasoning"] == "Let me think."
     assert (made["ok"], made["complete"], made["finish_reason"]) == (True, True, "stop")
@@ -63,18 +78,20 @@ def test_success(easyllm: Easyllm, command: str) -> None:
 
 def test_success_line_by_line(easyllm: Easyllm) -> None:
     with StandIn(full_answer) as server:
-        ran = easyllm.run("stream", "--jsonl", "hi", profiles=only(server))
-    events = events_of(ran)
+        ran = easyllm.run("stream", "--jsonl", "hi", profiles=single_profile_toml(server))
+    events = parse_jsonl_events(ran)
     kinds = [event["kind"] for event in events]
     assert kinds == ["start", "reasoning", "reasoning", "text", "text", "usage", "done"]
     texts = [event["text"] for event in events if event["kind"] == "text"]
     assert "".join(texts) == events[-1]["text"] == "Hello\u2028\x1b[1m"
-    assert b"\x1b" not in ran.out
+    assert b"\x1b" not in ran.stdout
 
 
 def test_what_is_not_known_is_null(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hi"))) as server:
-        made = answer_of(easyllm.run("chat", "--json", "hi", profiles=only(server)))
+    with StandIn(script_handler(chat_answer_script("Hi"))) as server:
+        made = parse_answer_json(
+            easyllm.run("chat", "--json", "hi", profiles=single_profile_toml(server))
+        )
     assert made["reasoning"] is None
     assert made["usage"] == dict.fromkeys(USAGE, None) | {"estimated": False}
     assert made["error"] is None
@@ -83,9 +100,9 @@ def test_what_is_not_known_is_null(easyllm: Easyllm) -> None:
 def test_cost(easyllm: Easyllm) -> None:
     with StandIn(OpenRouterServer().handle) as server:
         keys = {"model": "vendor/plain", "api_key_env": "KEY"}
-        profiles = only(server, "openrouter", **keys)
+        profiles = single_profile_toml(server, "openrouter", **keys)
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, env={"KEY": "k-12345"})
-    made = answer_of(ran)
+    made = parse_answer_json(ran)
     assert made["cost_usd"] > 0
 
 
@@ -98,7 +115,7 @@ FAILURES: dict[str, tuple[int, Script]] = {
     "auth": (3, body(401)),
     "billing": (3, body(402)),
     "refused": (4, body(400)),
-    "filtered": (4, said(finish="content_filter")),
+    "filtered": (4, chat_answer_script(finish="content_filter")),
     "not_found": (4, body(404)),
     "too_large": (4, body(413)),
     "busy": (5, body(429, **{"retry-after": "3600", "x-request-id": "req_7"})),
@@ -112,15 +129,19 @@ FAILURES: dict[str, tuple[int, Script]] = {
 @pytest.mark.parametrize("kind", FAILURES)
 def test_failure(easyllm: Easyllm, kind: str) -> None:
     code, script = FAILURES[kind]
-    with StandIn(scripted(script)) as server:
-        profiles = only(server, max_retries=1, timeout={"first_token": 0.2})
-        chat, stream, lines = at_once(*[
-            lambda args=args: easyllm.fresh().run(*args, "hi", profiles=profiles)
-            for args in [("chat", "--json"), ("stream", "--json"), ("stream", "--jsonl")]
-        ])  # fmt: skip
+    with StandIn(script_handler(script)) as server:
+        profiles = single_profile_toml(server, max_retries=1, timeout={"first_token": 0.2})
+        chat, stream, lines = run_concurrently(
+            *[
+                lambda args=args: easyllm.with_new_home().run(*args, "hi", profiles=profiles)
+                for args in [("chat", "--json"), ("stream", "--json"), ("stream", "--jsonl")]
+            ]
+        )
     for ran, made in [
-        (chat, answer_of(chat)), (stream, answer_of(stream)), (lines, events_of(lines)[-1])
-    ]:  # fmt: skip
+        (chat, parse_answer_json(chat)),
+        (stream, parse_answer_json(stream)),
+        (lines, parse_jsonl_events(lines)[-1]),
+    ]:
         assert (ran.code, made["error"]["kind"]) == (code, kind)
         assert made["text"] == ("Hel" if kind == "incomplete" else "")
         assert not made["complete"]
@@ -131,8 +152,8 @@ def test_failure(easyllm: Easyllm, kind: str) -> None:
 
 
 def test_nothing_listens(easyllm: Easyllm) -> None:
-    ran = easyllm.run("chat", "--json", "hi", profiles=only("http://127.0.0.1:9/v1"))
-    made = answer_of(ran)
+    ran = easyllm.run("chat", "--json", "hi", profiles=single_profile_toml("http://127.0.0.1:9/v1"))
+    made = parse_answer_json(ran)
     assert (made["error"]["kind"], made["attempts"]) == ("network", 1)
 
 
@@ -153,80 +174,91 @@ def test_nothing_listens(easyllm: Easyllm) -> None:
 def test_wrong_before_anything_is_sent(
     easyllm: Easyllm, args: tuple[str, ...], kind: str, code: int
 ) -> None:
-    whole, lines, behind = at_once(
-        lambda: easyllm.fresh().run("chat", "--json", *args, profiles=NOWHERE),
-        lambda: easyllm.fresh().run("chat", "--jsonl", *args, profiles=NOWHERE),
-        lambda: easyllm.fresh().run("chat", *args, "--json", profiles=NOWHERE),
+    whole, lines, behind = run_concurrently(
+        lambda: easyllm.with_new_home().run("chat", "--json", *args, profiles=NOWHERE),
+        lambda: easyllm.with_new_home().run("chat", "--jsonl", *args, profiles=NOWHERE),
+        lambda: easyllm.with_new_home().run("chat", *args, "--json", profiles=NOWHERE),
     )
     for ran, made in [
-        (whole, answer_of(whole)), (lines, events_of(lines)[-1]), (behind, answer_of(behind))
-    ]:  # fmt: skip
+        (whole, parse_answer_json(whole)),
+        (lines, parse_jsonl_events(lines)[-1]),
+        (behind, parse_answer_json(behind)),
+    ]:
         assert (ran.code, made["error"]["kind"]) == (code, kind)
-        assert ran.complaint
+        assert ran.error_line
 
 
 def test_json_as_a_prompt(easyllm: Easyllm) -> None:
     """Behind `--` it is no option."""
     ran = easyllm.run("chat", "-t", "9", "--", "--json")
-    assert (ran.code, ran.out) == (2, b"")
+    assert (ran.code, ran.stdout) == (2, b"")
 
 
 def interrupted(easyllm: Easyllm, form: str, sent: signal.Signals) -> None:
     """One run that is stopped after the first piece of its answer."""
-    with StandIn(scripted(Script(chunk("Hel"), Wait(30)))) as server:
-        child = easyllm.start("stream", "-v", form, "hi", profiles=only(server))
+    with StandIn(script_handler(Script(chunk("Hel"), Wait(30)))) as server:
+        child = easyllm.start("stream", "-v", form, "hi", profiles=single_profile_toml(server))
         read_until(child.stderr, b"\n")
         wait_until(lambda: server.requests and server.requests[0].body)
         time.sleep(0.7)
         child.send_signal(sent)
         ran = finish(child, None, 5)
-    made = events_of(ran)[-1] if form == "--jsonl" else answer_of(ran)
+    made = parse_jsonl_events(ran)[-1] if form == "--jsonl" else parse_answer_json(ran)
     assert ran.code == (130 if sent == signal.SIGINT else 143)
     assert (made["error"]["kind"], made["text"], made["complete"]) == ("interrupted", "Hel", False)
 
 
 def test_interrupted(easyllm: Easyllm) -> None:
-    at_once(*[
-        lambda form=form, sent=sent: interrupted(easyllm.fresh(), form, sent)
-        for form in ("--json", "--jsonl")
-        for sent in (signal.SIGINT, signal.SIGTERM)
-    ])  # fmt: skip
+    run_concurrently(
+        *[
+            lambda form=form, sent=sent: interrupted(easyllm.with_new_home(), form, sent)
+            for form in ("--json", "--jsonl")
+            for sent in (signal.SIGINT, signal.SIGTERM)
+        ]
+    )
 
 
 def test_retries_and_fallback(easyllm: Easyllm) -> None:
     """--jsonl tells that the answer begins again; --json names who answered."""
-    with StandIn(scripted(body(503))) as bad, StandIn(scripted(said("Hi"))) as spare:
-        text = only(bad, max_retries=1, fallback=["spare"]) + profile(spare, name="spare")
-        whole, lines = at_once(
-            lambda: easyllm.fresh().run("chat", "--json", "hi", profiles=text),
-            lambda: easyllm.fresh().run("stream", "--jsonl", "hi", profiles=text),
+    with (
+        StandIn(script_handler(body(503))) as bad,
+        StandIn(script_handler(chat_answer_script("Hi"))) as spare,
+    ):
+        text = single_profile_toml(bad, max_retries=1, fallback=["spare"]) + profile_toml(
+            spare, name="spare"
         )
-    made = answer_of(whole)
+        whole, lines = run_concurrently(
+            lambda: easyllm.with_new_home().run("chat", "--json", "hi", profiles=text),
+            lambda: easyllm.with_new_home().run("stream", "--jsonl", "hi", profiles=text),
+        )
+    made = parse_answer_json(whole)
     assert (made["profile"], made["attempts"], made["text"]) == ("spare", 3, "Hi")
-    kinds = [event["kind"] for event in events_of(lines)]
+    kinds = [event["kind"] for event in parse_jsonl_events(lines)]
     assert kinds == ["start", "retrying", "start", "retrying", "start", "text", "done"]
-    assert "spare" in whole.err
+    assert "spare" in whole.stderr
 
 
-def served(make: Callable[[], Handler], provider: str, easyllm: Easyllm, *args: str) -> Ran:
+def served(make: Callable[[], Handler], provider: str, easyllm: Easyllm, *args: str) -> RunResult:
     with StandIn(make()) as server:
-        return easyllm.fresh().run("models", "--json", *args, profiles=only(server, provider))
+        return easyllm.with_new_home().run(
+            "models", "--json", *args, profiles=single_profile_toml(server, provider)
+        )
 
 
 def test_models(easyllm: Easyllm) -> None:
-    rans = at_once(
+    rans = run_concurrently(
         lambda: served(lambda: OpenAIServer().handle, "openai", easyllm),
         lambda: served(lambda: OllamaServer().handle, "ollama", easyllm),
         lambda: served(lambda: OpenRouterServer().handle, "openrouter", easyllm),
-        lambda: served(lambda: scripted(body(401)), "openai", easyllm),
+        lambda: served(lambda: script_handler(body(401)), "openai", easyllm),
         lambda: served(lambda: OpenAIServer().handle, "openai", easyllm, "no-such-prefix"),
-        lambda: easyllm.fresh().run("models", "--json", "-p", "nobody"),
-        lambda: easyllm.fresh().run("models", "--json", "--no-such-option"),
-        lambda: easyllm.fresh().run("models", "--json", "-p", "openai"),
+        lambda: easyllm.with_new_home().run("models", "--json", "-p", "nobody"),
+        lambda: easyllm.with_new_home().run("models", "--json", "--no-such-option"),
+        lambda: easyllm.with_new_home().run("models", "--json", "-p", "openai"),
     )
     for ran, code in zip(rans, (0, 0, 0, 3, 2, 2, 2, 3), strict=True):
-        models_of(ran)
-        assert ran.code == code, ran.err
+        parse_models_json(ran)
+        assert ran.code == code, ran.stderr
     assert [one["id"] for one in rans[0].json["models"]] == ["gpt-4o-mini", "gpt-4o"]
     assert rans[1].json["models"][2]["vision"] is True
     assert rans[2].json["models"][0]["prompt_usd"] == 1
@@ -235,18 +267,20 @@ def test_models(easyllm: Easyllm) -> None:
 
 def test_reclassified(easyllm: Easyllm) -> None:
     script = Script(chunk("I think "), chunk("</think>\n\nHi"), chunk(finish="stop"), DONE)
-    with StandIn(scripted(script)) as server:
-        ran = easyllm.run("stream", "--jsonl", "hi", profiles=only(server))
-    events = events_of(ran)
+    with StandIn(script_handler(script)) as server:
+        ran = easyllm.run("stream", "--jsonl", "hi", profiles=single_profile_toml(server))
+    events = parse_jsonl_events(ran)
     assert "reclassified" in [event["kind"] for event in events]
     assert (events[-1]["text"], events[-1]["reasoning"]) == ("Hi", "I think ")
 
 
 def test_notes(easyllm: Easyllm) -> None:
     cut = sse({"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "length"}]})
-    with StandIn(scripted(Script(cut, DONE))) as server:
-        ran = easyllm.run("chat", "--json", "--max-tokens", "3", "hi", profiles=only(server))
-    made = answer_of(ran)
+    with StandIn(script_handler(Script(cut, DONE))) as server:
+        ran = easyllm.run(
+            "chat", "--json", "--max-tokens", "3", "hi", profiles=single_profile_toml(server)
+        )
+    made = parse_answer_json(ran)
     assert (made["ok"], made["complete"], made["finish_reason"]) == (True, False, "length")
     assert len(made["notes"]) == 1
 

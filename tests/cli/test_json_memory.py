@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.adapters import HTTP, Adapter
-from tests.support.binary import Easyllm, Ran, only
-from tests.support.peak import run_and_peak
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.binary import Easyllm, RunResult, single_profile_toml
+from tests.support.peak import run_with_peak_memory
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import compact
@@ -14,7 +14,7 @@ from tests.support.standins.server import Handler, StandIn
 
 MIB = 1 << 20
 REFUSED, PASSES = 100_000_000, 200_000_000  # bytes at the peak
-OPENAI = HTTP[0]
+OPENAI = HTTP_ADAPTERS[0]
 GOOD = b'{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}],"filler":'
 
 
@@ -35,10 +35,14 @@ def sending(body: bytes, status: int = 200, framed: bool = False) -> Handler:
     return handler
 
 
-def asked(easyllm: Easyllm, handler: Handler, *args: str, on: Adapter = OPENAI) -> tuple[Ran, int]:
+def asked(
+    easyllm: Easyllm, handler: Handler, *args: str, on: Adapter = OPENAI
+) -> tuple[RunResult, int]:
     with StandIn(handler) as server:
-        profiles = only(server, on.provider, max_retries=0, model=on.model, api=on.api)
-        return run_and_peak(easyllm, *args, profiles=profiles, timeout=60)
+        profiles = single_profile_toml(
+            server, on.provider, max_retries=0, model=on.model, api=on.api
+        )
+        return run_with_peak_memory(easyllm, *args, profiles=profiles, timeout=60)
 
 
 DENSE = {
@@ -50,30 +54,30 @@ DENSE = {
 @pytest.mark.parametrize("name", DENSE)
 def test_a_dense_frame_is_refused(easyllm: Easyllm, name: str) -> None:
     ran, peak = asked(easyllm, sending(filled(DENSE[name], 8 * MIB), framed=True), "stream", "hi")
-    assert (ran.code, ran.out) == (7, b"")
-    assert "too much memory" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "too much memory" in ran.error_line
     assert peak < REFUSED
 
 
 def test_different_keys_are_refused(easyllm: Easyllm) -> None:
     keys = b",".join(b'"k%d":0' % number for number in range(700_000))
     ran, peak = asked(easyllm, sending(GOOD + b"{" + keys + b"}}", framed=True), "stream", "hi")
-    assert (ran.code, ran.out) == (7, b"")
+    assert (ran.code, ran.stdout) == (7, b"")
     assert peak < REFUSED
 
 
 @pytest.mark.parametrize("args", [("chat", "--no-stream", "hi"), ("chat", "hi"), ("models",)])
 def test_a_dense_body_is_refused(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     ran, peak = asked(easyllm, sending(filled(b"{},", 31 * MIB)), *args)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "too much memory" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "too much memory" in ran.error_line
     assert peak < REFUSED
 
 
 def test_a_dense_error_peaks_low(easyllm: Easyllm) -> None:
     body = b'{"error":[' + b"{}," * 340_000 + b"0]}"
     ran, peak = asked(easyllm, sending(body, status=400), "chat", "hi")
-    assert (ran.code, ran.out) == (4, b"")
+    assert (ran.code, ran.stdout) == (4, b"")
     assert peak < REFUSED
 
 
@@ -81,11 +85,11 @@ def test_a_dense_error_peaks_low(easyllm: Easyllm) -> None:
 def test_wide_characters_have_a_cap_of_their_own(easyllm: Easyllm, letter: bytes) -> None:
     body = b'{"choices":[{"message":{"content":"Hi"}}],"more":"' + b"x" * (9 * MIB) + letter + b'"}'
     ran, peak = asked(easyllm, sending(body), "chat", "hi")
-    assert (ran.code, ran.out) == (7, b"")
-    assert "8 MiB" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "8 MiB" in ran.error_line
     assert peak < REFUSED
     ran, peak = asked(easyllm, sending(body.replace(b"x" * 2 * MIB, b"")), "chat", "hi")
-    assert (ran.code, ran.out) == (0, b"Hi\n")
+    assert (ran.code, ran.stdout) == (0, b"Hi\n")
     assert peak < PASSES
 
 
@@ -97,7 +101,7 @@ COSTS = {"small-objects": 192 + 42 + 60, "numbers": 60, "strings": 78}
 def test_what_just_passes_has_a_bound(easyllm: Easyllm, name: str) -> None:
     size = len(JUST[name]) * 117_000_000 // COSTS[name]
     ran, peak = asked(easyllm, sending(filled(JUST[name], size)), "chat", "hi")
-    assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
     assert peak < PASSES
 
 
@@ -111,7 +115,7 @@ def test_log_probabilities_of_8000_tokens_pass(easyllm: Easyllm) -> None:
     choice = {"message": {"content": "Hello"}, "logprobs": {"content": tokens}}
     body = compact({"choices": [{**choice, "finish_reason": "stop"}]})
     ran, peak = asked(easyllm, sending(body), "chat", "hi")
-    assert (ran.code, ran.out) == (0, b"Hello\n")
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
     assert peak < PASSES
 
 
@@ -124,5 +128,5 @@ def test_a_list_of_10000_models_passes(easyllm: Easyllm) -> None:
     }  # fmt: skip
     body = compact({"data": [{"id": f"v/m{number}", **row} for number in range(10_000)]})
     ran, peak = asked(easyllm, sending(body), "models")
-    assert (ran.code, ran.out.count(b"\n")) == (0, 10_000)
+    assert (ran.code, ran.stdout.count(b"\n")) == (0, 10_000)
     assert peak < PASSES

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, at_once, only, profile, said, spoken
-from tests.support.objects import listing_of
-from tests.support.standins.script import scripted
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    run_concurrently,
+    single_profile_toml,
+    split_error_line,
+)
+from tests.support.objects import parse_listing_json
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
-from tests.support.terminal import SGR, Terminal, shown
+from tests.support.terminal import SGR, Terminal, run_on_terminals
 
 KEY = "sk-very-secret-0123456789"
 
@@ -20,50 +28,50 @@ def keys_of(easyllm: Easyllm) -> Path:
     return easyllm.config.with_name("keys.json")
 
 
-def refused(ran: Ran) -> tuple[str, str, str]:
-    assert (ran.code, ran.out) == (2, b""), ran.err
-    assert KEY not in ran.err
-    return spoken(ran.complaint)
+def refused(ran: RunResult) -> tuple[str, str, str]:
+    assert (ran.code, ran.stdout) == (2, b""), ran.stderr
+    assert KEY not in ran.stderr
+    return split_error_line(ran.error_line)
 
 
 def test_set_list_use_remove(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "openai", stdin=f" {KEY} \nsecond line\n")
     path = keys_of(easyllm)
-    assert (ran.code, ran.out) == (0, b"")
-    assert ran.complaint == f"easyllm: the key openai is stored ({path})"
+    assert (ran.code, ran.stdout) == (0, b"")
+    assert ran.error_line == f"easyllm: the key openai is stored ({path})"
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text()) == {"openai": {"key": KEY}}
-    assert easyllm.run("keys").out == b"openai\n"
-    rows = listing_of(easyllm.run("keys", "--json"), "keys")["keys"]
+    assert easyllm.run("keys").stdout == b"openai\n"
+    rows = parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"]
     assert rows == [{"name": "openai", "where": str(path), "ends": "***6789", "problem": None}]
-    with StandIn(scripted(said("Hi"), said("Hi"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hi"), chat_answer_script("Hi"))) as server:
         env = {"OPENAI_BASE_URL": f"{server.url}/v1"}
-        assert easyllm.run("chat", "-p", "openai:m", "hi", env=env).out == b"Hi\n"
-        assert easyllm.run("chat", "hi", profiles=only(server)).out == b"Hi\n"
+        assert easyllm.run("chat", "-p", "openai:m", "hi", env=env).stdout == b"Hi\n"
+        assert easyllm.run("chat", "hi", profiles=single_profile_toml(server)).stdout == b"Hi\n"
         sent = [request.headers.get("authorization") for request in server.requests]
     assert sent == [f"Bearer {KEY}", None]
     ran = easyllm.run("keys", "remove", "openai")
-    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"", "")
     assert json.loads(path.read_text()) == {}
     assert "no key is stored" in refused(easyllm.run("keys", "remove", "openai"))[0]
-    assert "easyllm keys set" in easyllm.run("keys").complaint
+    assert "easyllm keys set" in easyllm.run("keys").error_line
 
 
 def test_a_profile_names_its_key(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hi"))) as server:
-        text = 'default_profile = "t"\n' + profile(server, keyring="work")
+    with StandIn(script_handler(chat_answer_script("Hi"))) as server:
+        text = 'default_profile = "t"\n' + profile_toml(server, keyring="work")
         missing = easyllm.run("chat", "hi", profiles=text)
         assert missing.code == 3
-        assert spoken(missing.complaint)[2] == "easyllm keys set work"
-        assert easyllm.run("keys", "set", "work", stdin=KEY).err.count("\n") == 1
-        assert easyllm.run("chat", "hi").out == b"Hi\n"
+        assert split_error_line(missing.error_line)[2] == "easyllm keys set work"
+        assert easyllm.run("keys", "set", "work", stdin=KEY).stderr.count("\n") == 1
+        assert easyllm.run("chat", "hi").stdout == b"Hi\n"
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_name_that_nothing_takes_is_said(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "opnai", stdin=KEY)
     assert ran.code == 0
-    assert 'keyring = "opnai"; did you mean "openai"?' in ran.err.splitlines()[1]
+    assert 'keyring = "opnai"; did you mean "openai"?' in ran.stderr.splitlines()[1]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,7 @@ def test_what_is_no_key_is_not_stored(easyllm: Easyllm, name: str, key: str, say
 
 def test_a_key_is_no_argument(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "openai", KEY, stdin="")
-    assert (ran.code, ran.out) == (2, b"")
+    assert (ran.code, ran.stdout) == (2, b"")
     assert not keys_of(easyllm).exists()
 
 
@@ -121,11 +129,11 @@ def test_fault_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> No
 def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
     keys_of(easyllm).parent.rmdir()
     names = [f"key{number}" for number in range(20)]
-    for ran in at_once(*[
+    for ran in run_concurrently(*[
         lambda name=name: easyllm.run("keys", "set", name, stdin=f"{name}-value", timeout=120)
         for name in names
     ]):  # fmt: skip
-        assert ran.code == 0, ran.err
+        assert ran.code == 0, ran.stderr
     found = json.loads(keys_of(easyllm).read_text())
     assert found == {name: {"key": f"{name}-value"} for name in names}
     assert keys_of(easyllm).parent.stat().st_mode & 0o777 == 0o700
@@ -133,7 +141,7 @@ def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
 
 def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "keys", "set", "openai") as terminal:
-        terminal.err.wait_for(b"(it is not shown): ")
+        terminal.stderr.wait_for(b"(it is not shown): ")
         assert not termios.tcgetattr(terminal.keys)[3] & termios.ECHO
         os.write(terminal.keys, KEY.encode() + b"\n")
         code, out, err = terminal.end()
@@ -144,7 +152,7 @@ def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
 
 def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "keys", "set", "openai") as terminal:
-        terminal.err.wait_for(b"(it is not shown): ")
+        terminal.stderr.wait_for(b"(it is not shown): ")
         terminal.signal(2)
         code, _, err = terminal.end()
     assert (code, "interrupted" in err) == (130, True)
@@ -154,18 +162,18 @@ def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
 def test_list_on_a_terminal(easyllm: Easyllm) -> None:
     for name, key in (("openai", KEY), ("short", "sk-12345678")):
         easyllm.run("keys", "set", name, stdin=key)
-    _, out, _ = shown(easyllm, "keys", terminals="1", columns=200)
+    _, out, _ = run_on_terminals(easyllm, "keys", terminals="1", columns=200)
     rows = [line.split() for line in SGR.sub("", out).splitlines()]
     path = str(keys_of(easyllm))
     assert rows[0] == ["name", "key", "stored", "in"]
     assert rows[2:] == [["openai", "***6789", path], ["short", "***", path]]
-    assert listing_of(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
+    assert parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
 
 
 def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:
     """Nor the command line: it is read from stdin."""
     easyllm.run("keys", "set", "openai", stdin=KEY)
-    runs = at_once(*[
+    runs = run_concurrently(*[
         lambda args=args: easyllm.run(*args, env={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
         for args in (
             ["keys", "--json"], ["keys", "--debug"], ["profiles", "show", "openai"],
@@ -174,7 +182,7 @@ def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:
         )
     ])  # fmt: skip
     for ran in runs:
-        assert KEY[:-4].encode() not in ran.out + ran.err.encode()
+        assert KEY[:-4].encode() not in ran.stdout + ran.stderr.encode()
 
 
 def test_the_key_is_read_only_to_the_end_of_its_line(easyllm: Easyllm) -> None:
@@ -197,5 +205,5 @@ def test_a_key_in_the_keyring_needs_the_extra(easyllm: Easyllm) -> None:
         said, _, hint = refused(easyllm.run(*args))
         assert said == "the package keyring is not installed"
         assert hint == "pip install 'easyllm-cli[keyring]'"
-    rows = listing_of(easyllm.run("keys", "--json"), "keys")["keys"]
+    rows = parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"]
     assert (rows[0]["ends"], rows[0]["problem"]) == (None, "the package keyring is not installed")

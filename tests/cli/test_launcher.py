@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.cli.app import COMMAND_HELP
-from tests.support.binary import BINARY, Easyllm, Ran, finish, only, read_until, said
+from tests.support.binary import (
+    BINARY,
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    finish,
+    read_until,
+    single_profile_toml,
+)
 from tests.support.pictures import png
-from tests.support.standins.script import Wait, scripted
+from tests.support.standins.script import Wait, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
-from tests.support.terminal import shown
+from tests.support.terminal import run_on_terminals
 
 # Per command: its arguments, its exit code, and what it says on stdout (or stderr).
 CASES = {
@@ -37,12 +45,12 @@ async def answer(request: Request, reply: Reply) -> None:
     if request.path.endswith("/models"):
         await reply.json({"object": "list", "data": [{"id": "test-model", "object": "model"}]})
     else:
-        await said("Hello **you**", reasoning="Hm").play(reply)
+        await chat_answer_script("Hello **you**", reasoning="Hm").play(reply)
 
 
 def run_in_new_home(
     easyllm: Easyllm, args: tuple[str, ...], profiles: str, command: list[str] | None = None
-) -> tuple[Ran, dict[str, bytes]]:
+) -> tuple[RunResult, dict[str, bytes]]:
     """The run, and the files that it left; the home is the same for both ways."""
     shutil.rmtree(easyllm.home)
     easyllm.config.parent.mkdir(parents=True)
@@ -65,27 +73,29 @@ def test_same_bytes_into_pipes(
     easyllm: Easyllm, args: tuple[str, ...], code: int, says: str
 ) -> None:
     with StandIn(answer) as server:
-        profiles = only(server)
+        profiles = single_profile_toml(server)
         launched = run_in_new_home(easyllm, args, profiles)
         installed = run_in_new_home(easyllm, args, profiles, [BINARY])
     ran, _ = installed
-    assert ran.code == code, ran.err
-    assert says in ran.out.decode() + ran.err
+    assert ran.code == code, ran.stderr
+    assert says in ran.stdout.decode() + ran.stderr
     assert launched == installed
 
 
 @pytest.mark.parametrize("args", [("-h",), ("chat", "-h"), ("help", "stdin"), ("chat", "--nope")])
 def test_same_bytes_on_a_terminal(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    launched = shown(easyllm, *args)
-    assert launched == shown(easyllm, *args, command=[BINARY])
+    launched = run_on_terminals(easyllm, *args)
+    assert launched == run_on_terminals(easyllm, *args, command=[BINARY])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_same_end_by_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
     ends = []
-    with StandIn(scripted(said("Hel", then=(Wait(20),)))) as server:
+    with StandIn(script_handler(chat_answer_script("Hel", then=(Wait(20),)))) as server:
         for command in (None, [BINARY]):
-            with easyllm.start("stream", "hi", profiles=only(server), command=command) as child:
+            with easyllm.start(
+                "stream", "hi", profiles=single_profile_toml(server), command=command
+            ) as child:
                 read_until(child.stdout, b"Hel")
                 child.send_signal(sent)
                 ends.append(finish(child, None))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.standins.ollama import OllamaServer
-from tests.support.standins.script import DONE, Script, chunk, scripted, sse
+from tests.support.standins.script import DONE, Script, chunk, script_handler, sse
 from tests.support.standins.server import Reply, Request, StandIn
 
 LONG = "odd " * 20_000
@@ -25,33 +25,39 @@ def test_a_finish_reason_is_cut_like_all_words_of_a_server(easyllm: Easyllm, pro
         await Script(long_finish(request.path)).play(reply)
 
     with StandIn(handler) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, provider, api_key="test-key"))
-    assert 50 < ran.err.count("odd") * len("odd ") <= 300
-    assert str(easyllm.partials()[0]) in ran.complaint, "our own words are not"
+        ran = easyllm.run(
+            "chat", "hi", profiles=single_profile_toml(server, provider, api_key="test-key")
+        )
+    assert 50 < ran.stderr.count("odd") * len("odd ") <= 300
+    assert str(easyllm.partials()[0]) in ran.error_line, "our own words are not"
     assert ran.code == 7
 
 
 def test_a_blocked_prompt_s_reason_is_cut(easyllm: Easyllm) -> None:
     body = sse({"promptFeedback": {"blockReason": LONG}})
-    with StandIn(scripted(Script(body))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, "gemini", api_key="test-key"))
-    assert (ran.code, ran.out) == (4, b"")
-    assert 50 < ran.err.count("odd") * len("odd ") <= 300
+    with StandIn(script_handler(Script(body))) as server:
+        ran = easyllm.run(
+            "chat", "hi", profiles=single_profile_toml(server, "gemini", api_key="test-key")
+        )
+    assert (ran.code, ran.stdout) == (4, b"")
+    assert 50 < ran.stderr.count("odd") * len("odd ") <= 300
 
 
 def test_a_model_s_name_in_a_note_is_cut(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, "ollama", model=None))
-    assert "the first one installed" in ran.err
-    assert max(map(len, ran.err.splitlines())) < 600
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, "ollama", model=None))
+    assert "the first one installed" in ran.stderr
+    assert max(map(len, ran.stderr.splitlines())) < 600
 
 
 def test_names_in_a_hint_are_cut(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, "ollama", model="llama" * 10))
+        ran = easyllm.run(
+            "chat", "hi", profiles=single_profile_toml(server, "ollama", model="llama" * 10)
+        )
     assert ran.code == 4
-    assert len(ran.err) < 1000
-    assert "llama" in ran.err
+    assert len(ran.stderr) < 1000
+    assert "llama" in ran.stderr
 
 
 def test_a_key_that_long_words_hold_is_cut_out_before_they_are(easyllm: Easyllm) -> None:
@@ -59,9 +65,11 @@ def test_a_key_that_long_words_hold_is_cut_out_before_they_are(easyllm: Easyllm)
     key = "sk-0123456789abcdef"
     words = "".join(f"{number}{key}" for number in range(1000))
     script = Script(chunk("Hello"), chunk(finish=words), DONE)
-    with StandIn(scripted(script)) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, api_key_env="K"), env={"K": key})
+    with StandIn(script_handler(script)) as server:
+        ran = easyllm.run(
+            "chat", "hi", profiles=single_profile_toml(server, api_key_env="K"), env={"K": key}
+        )
     assert ran.code == 7
-    assert "***" in ran.err
-    assert "sk-0" not in ran.err
-    assert "cdef" not in ran.err
+    assert "***" in ran.stderr
+    assert "sk-0" not in ran.stderr
+    assert "cdef" not in ran.stderr

@@ -12,22 +12,22 @@ import pytest
 
 from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.transport.framing import MAX_BODY_BYTES, MAX_STREAM_LINE_BYTES
-from tests.support.adapters import HTTP, SDK, Adapter
-from tests.support.binary import Easyllm, Ran, only, wait_until
-from tests.support.peak import run_and_peak
+from tests.support.adapters import HTTP_ADAPTERS, SDK_ADAPTERS, Adapter
+from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
+from tests.support.peak import run_with_peak_memory
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import chunk, scripted, sse
+from tests.support.standins.script import chunk, script_handler, sse
 from tests.support.standins.server import Handler, StandIn
 
 GROWTH = 50_000_000  # bytes, FAULTS §7
 PIECE = b"x" * (1 << 16)
 HUGE = 64 << 20
-OPENAI, OLLAMA = HTTP[0], HTTP[2]
+OPENAI, OLLAMA = HTTP_ADAPTERS[0], HTTP_ADAPTERS[2]
 JSON = "application/json"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
-Asked = tuple[Ran, int, list[Request]]
+Asked = tuple[RunResult, int, list[Request]]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Adapter], int]:
     @cache
     def peak(adapter: Adapter) -> int:
         easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
-        handler = scripted(adapter.script("ok"))
+        handler = script_handler(adapter.script("ok"))
         ran, used, _ = asked(easyllm, adapter, handler, "stream", "hi")
-        assert (ran.code, ran.out) == (0, b"ok\n")
+        assert (ran.code, ran.stdout) == (0, b"ok\n")
         return used
 
     return peak
@@ -49,8 +49,8 @@ def asked(easyllm: Easyllm, adapter: Adapter, handler: Handler, *args: str) -> A
     """One run without retries: what came, its peak, the requests."""
     with StandIn(handler) as server:
         keys = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
-        profiles = only(server, adapter.provider, max_retries=0, **keys)
-        ran, peak = run_and_peak(easyllm, *args, profiles=profiles, timeout=60)
+        profiles = single_profile_toml(server, adapter.provider, max_retries=0, **keys)
+        ran, peak = run_with_peak_memory(easyllm, *args, profiles=profiles, timeout=60)
         wait_until(lambda: not server.connections)
         return ran, peak, server.requests
 
@@ -103,7 +103,7 @@ def line_of(adapter: Adapter) -> Handler:
     )
 
 
-SOME = (*HTTP, SDK[0])  # the others' SDK is the same one
+SOME = (*HTTP_ADAPTERS, SDK_ADAPTERS[0])  # the others' SDK is the same one
 EVERY = [(one, "stream") for one in SOME] + [(OPENAI, "chat")]
 
 
@@ -112,8 +112,8 @@ def test_fault_44_one_endless_line(
     easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter, command: str
 ) -> None:
     ran, peak, requests = asked(easyllm, adapter, line_of(adapter), command, "hi")
-    assert (ran.code, ran.out, len(requests)) == (7, b"", 1)
-    assert f"a line longer than {MAX_STREAM_LINE_BYTES >> 20} MiB" in ran.complaint
+    assert (ran.code, ran.stdout, len(requests)) == (7, b"", 1)
+    assert f"a line longer than {MAX_STREAM_LINE_BYTES >> 20} MiB" in ran.error_line
     assert peak - usual(adapter) < GROWTH
 
 
@@ -156,10 +156,10 @@ def test_fault_45_nothing_is_unpacked(
     made, code, words = BOMBS[name]
     assert len(bomb()) < 1.2e6
     ran, peak, requests = asked(easyllm, OPENAI, made(), "chat", "hi")
-    assert (ran.code, ran.out, len(requests)) == (code, b"", 1), ran.err
+    assert (ran.code, ran.stdout, len(requests)) == (code, b"", 1), ran.stderr
     assert requests[0].headers["accept-encoding"] == "identity"
-    assert words in ran.complaint
-    assert ran.complaint.isprintable()
+    assert words in ran.error_line
+    assert ran.error_line.isprintable()
     assert peak - usual(OPENAI) < GROWTH
 
 
@@ -169,8 +169,8 @@ def test_fault_45_over_every_protocol(
 ) -> None:
     packed = sending(bomb(), headers=PACKED, content_type=adapter.wire.content_type)
     ran, peak, _ = asked(easyllm, adapter, packed, "stream", "hi")
-    assert (ran.code, ran.out) == (7, b"")
-    assert "sent gzip although we asked" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "sent gzip although we asked" in ran.error_line
     assert peak - usual(adapter) < GROWTH
 
 
@@ -215,9 +215,9 @@ def test_fault_44_and_46_nothing_without_an_end_is_held(
 ) -> None:
     handler, args, code, words = ENDLESS[name]
     ran, peak, requests = asked(easyllm, OPENAI, handler, "chat", *args, "hi")
-    assert (ran.code, ran.out, len(requests)) == (code, b"", 1), ran.err
-    assert words in ran.complaint
-    assert len(ran.complaint) < 700
+    assert (ran.code, ran.stdout, len(requests)) == (code, b"", 1), ran.stderr
+    assert words in ran.error_line
+    assert len(ran.error_line) < 700
     assert peak - usual(OPENAI) < GROWTH
 
 
@@ -227,8 +227,8 @@ def test_fault_44_a_model_list_without_an_end(
 ) -> None:
     endless = sending(b'{"data":[{"id":"', again=PIECE, content_type=JSON)
     ran, peak, _ = asked(easyllm, adapter, endless, "models")
-    assert (ran.code, ran.out) == (7, b"")
-    assert TOO_LONG in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert TOO_LONG in ran.error_line
     assert peak - usual(adapter) < GROWTH
 
 
@@ -240,8 +240,8 @@ def test_fault_46_an_answer_without_an_end(
     endless = sending(again=chunk("word " * 400) * 20)
     ran, peak, requests = asked(easyllm, OPENAI, endless, *args, "hi")
     assert (ran.code, len(requests)) == (7, 1)
-    assert f"longer than {MAX_TEXT_BYTES} bytes" in ran.complaint
-    kept = ran.json["text"] if "--json" in args else ran.out
+    assert f"longer than {MAX_TEXT_BYTES} bytes" in ran.error_line
+    kept = ran.json["text"] if "--json" in args else ran.stdout
     if args == ("chat",):
         (file,) = easyllm.partials()
         kept = file.read_bytes()

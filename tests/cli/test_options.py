@@ -7,23 +7,29 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, at_once, only, profile, said
+from tests.support.binary import (
+    Easyllm,
+    chat_answer_script,
+    profile_toml,
+    run_concurrently,
+    single_profile_toml,
+)
 from tests.support.pictures import gif_1x1
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Script, scripted
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, StandIn
 
-OK = scripted(said("ok"))
-NOWHERE = only("http://127.0.0.1:9/v1")
+OK = script_handler(chat_answer_script("ok"))
+NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
 def sent(easyllm: Easyllm, *args: str, handler: Handler = OK, **more: Any) -> Any:
     """The body of the one request of a good run; `keys` are the profile's."""
     with StandIn(handler) as server:
         keys = more.pop("keys", {})
-        ran = easyllm.run("chat", *args, profiles=only(server, **keys), **more)
-        assert (ran.code, ran.err) == (0, ""), ran.err
+        ran = easyllm.run("chat", *args, profiles=single_profile_toml(server, **keys), **more)
+        assert (ran.code, ran.stderr) == (0, ""), ran.stderr
         return server.requests[-1].json
 
 
@@ -64,7 +70,7 @@ def test_only_what_is_named_is_sent(easyllm: Easyllm) -> None:
 def test_what_the_server_gets(
     easyllm: Easyllm, args: tuple[str, ...], wanted: dict[str, Any]
 ) -> None:
-    plain = scripted(Script(
+    plain = script_handler(Script(
         json.dumps({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}).encode(),
         content_type="application/json",
     ))  # fmt: skip
@@ -85,7 +91,7 @@ def test_flag_wins_over_profile(easyllm: Easyllm) -> None:
 
 def test_think(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
-        text = only(server, "ollama", model="qwen3")
+        text = single_profile_toml(server, "ollama", model="qwen3")
         for args, think in [(("--think",), True), (("--effort", "low"), "low"), ((), None),
                             (("--effort", "off"), False)]:  # fmt: skip
             ran = easyllm.run("chat", *args, "hi", profiles=text)
@@ -139,7 +145,9 @@ def test_order_of_profile_and_model(
 ) -> None:
     with StandIn(OK) as server:
         text = 'default_profile = "one"\n'
-        text += profile(server, name="one", model="m1") + profile(server, name="two", model="m2")
+        text += profile_toml(server, name="one", model="m1") + profile_toml(
+            server, name="two", model="m2"
+        )
         made = easyllm.run("chat", "--json", *args, "hi", profiles=text, env=env).json
     assert (made["profile"], made["model"]) == wanted
 
@@ -147,19 +155,19 @@ def test_order_of_profile_and_model(
 def test_built_in_names_need_no_file(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         ran = easyllm.run("chat", "-p", "ollama", "hi", env={"OLLAMA_HOST": server.url})
-        assert (ran.code, ran.out) == (0, b"Hello from llama3.2:latest: hi\n")
-        assert "llama3.2" in ran.complaint, "which model answers is said"
+        assert (ran.code, ran.stdout) == (0, b"Hello from llama3.2:latest: hi\n")
+        assert "llama3.2" in ran.error_line, "which model answers is said"
     with StandIn(OpenAIServer(key="sk-12345").handle) as server:
         env = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "sk-12345"}
         ran = easyllm.run("chat", "-p", "openai:gpt-4o", "hi", env=env)
-        assert (ran.code, ran.out) == (0, b"Hello from gpt-4o: hi\n")
+        assert (ran.code, ran.stdout) == (0, b"Hello from gpt-4o: hi\n")
 
 
 def test_profiles_file(easyllm: Easyllm) -> None:
     easyllm.write_profiles(NOWHERE)
     with StandIn(OK) as server:
         for name in ("flag", "variable"):
-            Path(easyllm.home, f"{name}.toml").write_text(only(server, model=name))
+            Path(easyllm.home, f"{name}.toml").write_text(single_profile_toml(server, model=name))
         env = {"EASYLLM_PROFILES": "variable.toml"}
         made = easyllm.run("chat", "--json", "hi", env=env).json
         assert made["model"] == "variable"
@@ -170,11 +178,11 @@ def test_profiles_file(easyllm: Easyllm) -> None:
 def test_dry_run(easyllm: Easyllm) -> None:
     """One JSON object, no network, no key needed and none shown."""
     headers = {"X-Team": "env:TEAM", "X-Plain": "yes"}
-    text = only("http://127.0.0.1:9/v1", api_key_env="MY_KEY", headers=headers)
+    text = single_profile_toml("http://127.0.0.1:9/v1", api_key_env="MY_KEY", headers=headers)
     env = {"MY_KEY": "sk-very-secret", "TEAM": "hush-hush"}
     for given in (env, {"TEAM": "hush-hush"}):
         ran = easyllm.run("chat", "--dry-run", "-t", "0", "hi", profiles=text, env=given)
-        assert (ran.code, ran.err) == (0, "")
+        assert (ran.code, ran.stderr) == (0, "")
         made = ran.json
         assert list(made) == ["method", "url", "headers", "body"]
         assert (made["method"], made["url"]) == ("POST", "http://127.0.0.1:9/v1/chat/completions")
@@ -186,15 +194,15 @@ def test_dry_run(easyllm: Easyllm) -> None:
 
 
 def test_dry_run_needs_no_key_in_a_header_either(easyllm: Easyllm) -> None:
-    text = only("http://127.0.0.1:9/v1", headers={"api-key": "env:AZURE_KEY"})
+    text = single_profile_toml("http://127.0.0.1:9/v1", headers={"api-key": "env:AZURE_KEY"})
     ran = easyllm.run("chat", "--dry-run", "hi", profiles=text)
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.stderr) == (0, "")
     assert ran.json["headers"] == {"api-key": "***"}
 
 
 def test_dry_run_shows_what_is_sent(easyllm: Easyllm) -> None:
     with StandIn(OK) as server:
-        text = only(server, temperature=1, system="S", options={"user": "me"})
+        text = single_profile_toml(server, temperature=1, system="S", options={"user": "me"})
         shown = easyllm.run("chat", "--dry-run", "--seed", "1", "hi", profiles=text).json["body"]
         easyllm.run("chat", "--seed", "1", "hi", profiles=text)
         assert [one.json for one in server.requests] == [shown]
@@ -202,17 +210,19 @@ def test_dry_run_shows_what_is_sent(easyllm: Easyllm) -> None:
 
 def test_version(easyllm: Easyllm) -> None:
     ran = easyllm.run("--version")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith(b"easyllm ")
-    assert ran.out.endswith(b"\n")
+    assert (ran.code, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(b"easyllm ")
+    assert ran.stdout.endswith(b"\n")
 
 
 @pytest.mark.parametrize("command", ["chat", "stream", "vision", "models", "cot"])
 def test_help(easyllm: Easyllm, command: str) -> None:
-    ran, other = at_once(lambda: easyllm.run(command, "-h"), lambda: easyllm.run(command, "--help"))
-    assert (ran.code, ran.err) == (0, "")
-    text = ran.out.decode()
-    assert text == other.out.decode()
+    ran, other = run_concurrently(
+        lambda: easyllm.run(command, "-h"), lambda: easyllm.run(command, "--help")
+    )
+    assert (ran.code, ran.stderr) == (0, "")
+    text = ran.stdout.decode()
+    assert text == other.stdout.decode()
     assert "Model:" in text, "grouped in a pipe, too"
     assert "\x1b" not in text
     for option in ("--profile", "--json", "--timeout"):
@@ -225,4 +235,4 @@ def test_help_of_all(easyllm: Easyllm) -> None:
         ran = easyllm.run(*args)
         assert ran.code == (0 if args else 2)
         for command in ("chat", "stream", "vision", "models", "cot"):
-            assert f"  {command} " in (ran.out.decode() if args else ran.err)
+            assert f"  {command} " in (ran.stdout.decode() if args else ran.stderr)

@@ -6,16 +6,22 @@ from typing import Any
 import pytest
 
 from easyllm_cli import LLMService
-from tests.support.adapters import HTTP, SDK, Adapter
-from tests.support.binary import Easyllm, Ran, only, said, wait_until
+from tests.support.adapters import HTTP_ADAPTERS, SDK_ADAPTERS, Adapter
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    single_profile_toml,
+    wait_until,
+)
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script, chunk, compact, scripted
+from tests.support.standins.script import Script, chunk, compact, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 LIMIT = 1000
 WORDS = f"longer than {LIMIT} bytes"
-OPENAI = HTTP[0]
+OPENAI = HTTP_ADAPTERS[0]
 
 
 def endless(frame: bytes, content_type: str = "text/event-stream") -> Handler:
@@ -31,11 +37,11 @@ def endless(frame: bytes, content_type: str = "text/event-stream") -> Handler:
 
 def asked(
     easyllm: Easyllm, handler: Handler, *args: str, adapter: Adapter = OPENAI, **keys: Any
-) -> Ran:
+) -> RunResult:
     """One run under the limit: one request, whose connection the client closed."""
     with StandIn(handler) as server:
         known = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
-        profiles = only(server, adapter.provider, **known, **keys)
+        profiles = single_profile_toml(server, adapter.provider, **known, **keys)
         command, *rest = args
         limit = ("--max-output-bytes", str(LIMIT))
         ran = easyllm.run(command, *limit, *rest, "hi", profiles=profiles)
@@ -47,28 +53,28 @@ def asked(
 TEXT = endless(chunk("x" * 100))
 
 
-@pytest.mark.parametrize("adapter", [*HTTP, SDK[0]], ids=lambda one: one.id)
+@pytest.mark.parametrize("adapter", [*HTTP_ADAPTERS, SDK_ADAPTERS[0]], ids=lambda one: one.id)
 def test_fault_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> None:
     handler = endless(adapter.wire.text("x" * 100), adapter.wire.content_type)
     ran = asked(easyllm, handler, "stream", adapter=adapter)
-    assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
-    assert WORDS in ran.complaint
-    assert "--max-output-bytes" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"x" * LIMIT + b"\n")
+    assert WORDS in ran.error_line
+    assert "--max-output-bytes" in ran.error_line
 
 
 def test_fault_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyllm) -> None:
     ran = asked(easyllm, TEXT, "chat")
-    assert (ran.code, ran.out) == (7, b"")
-    assert WORDS in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert WORDS in ran.error_line
     (kept,) = easyllm.partials()
-    assert str(kept) in ran.complaint
+    assert str(kept) in ran.error_line
     assert kept.read_bytes() == b"x" * LIMIT
 
 
 def test_fault_46_partial_prints_it(easyllm: Easyllm) -> None:
     ran = asked(easyllm, TEXT, "chat", "--partial")
-    assert (ran.code, ran.out) == (7, b"x" * LIMIT + b"\n")
-    assert WORDS in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"x" * LIMIT + b"\n")
+    assert WORDS in ran.error_line
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
@@ -80,7 +86,7 @@ def test_fault_46_json_has_it(easyllm: Easyllm, command: str) -> None:
     error = found["error"]
     assert (error["kind"], error["exit_code"], error["retryable"]) == ("incomplete", 7, False)
     assert WORDS in error["message"]
-    assert ran.complaint
+    assert ran.error_line
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
@@ -108,8 +114,8 @@ def test_fault_46_reasoning_counts_too(
     easyllm: Easyllm, args: tuple[str, ...], out: str, err: str
 ) -> None:
     ran = asked(easyllm, endless(chunk(reasoning="y" * 100)), *args)
-    assert (ran.code, ran.out.decode()) == (7, out)
-    *shown, complaint, end = ran.err.split("\n")
+    assert (ran.code, ran.stdout.decode()) == (7, out)
+    *shown, complaint, end = ran.stderr.split("\n")
     assert (shown, end) == ([err] if err else [], "")
     assert WORDS in complaint
 
@@ -141,19 +147,19 @@ def test_fault_46_a_plain_answer(easyllm: Easyllm) -> None:
 
     with StandIn(whole) as server:
         limit = ("--max-output-bytes", str(LIMIT))
-        ran = easyllm.run("chat", "--no-stream", *limit, "hi", profiles=only(server))
-        assert (ran.code, ran.out, len(server.requests)) == (7, b"", 1)
-    assert WORDS in ran.complaint
+        ran = easyllm.run("chat", "--no-stream", *limit, "hi", profiles=single_profile_toml(server))
+        assert (ran.code, ran.stdout, len(server.requests)) == (7, b"", 1)
+    assert WORDS in ran.error_line
 
 
 @pytest.mark.parametrize("text", ["x" * LIMIT, "é" * (LIMIT // 2), ""], ids=["x", "é", "none"])
 def test_fault_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
     """Bytes count, not letters, and reasoning with them."""
     thought = "" if text else "y" * (LIMIT - 1)
-    with StandIn(scripted(said(text or "z", reasoning=thought))) as server:
+    with StandIn(script_handler(chat_answer_script(text or "z", reasoning=thought))) as server:
         limit = ("--max-output-bytes", str(LIMIT))
-        ran = easyllm.run("chat", *limit, "hi", profiles=only(server))
-    assert (ran.code, ran.out.decode()) == (0, (text or "z") + "\n"), ran.err
+        ran = easyllm.run("chat", *limit, "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout.decode()) == (0, (text or "z") + "\n"), ran.stderr
 
 
 MORE = 9 * 1024 * 1024  # bytes: more than an answer may have where nobody says so
@@ -161,19 +167,19 @@ MORE = 9 * 1024 * 1024  # bytes: more than an answer may have where nobody says 
 
 @pytest.mark.parametrize("args", [("chat",), ("stream",), ("chat", "--no-stream")], ids=" ".join)
 def test_a_raised_limit_is_the_limit(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    answer = said(*["x" * 100_000] * (MORE // 100_000))
+    answer = chat_answer_script(*["x" * 100_000] * (MORE // 100_000))
     if "--no-stream" in args:
         body = {"choices": [{"message": {"content": "x" * MORE}, "finish_reason": "stop"}]}
         answer = Script(compact(body), content_type="application/json")
-    with StandIn(scripted(answer)) as server:
-        profiles = only(server)
+    with StandIn(script_handler(answer)) as server:
+        profiles = single_profile_toml(server)
         ran = easyllm.run(*args, "--max-output-bytes", str(2 * MORE), "hi", profiles=profiles)
-    assert (ran.code, ran.err) == (0, "")
-    assert len(ran.out) > 8 * 1024 * 1024
+    assert (ran.code, ran.stderr) == (0, "")
+    assert len(ran.stdout) > 8 * 1024 * 1024
 
 
 def test_a_text_to_split_is_held_already(easyllm: Easyllm) -> None:
     ran = easyllm.run("cot", "--extract", stdin=f"<think>hm</think>{'x' * MORE}")
-    assert (ran.code, len(ran.out)) == (0, MORE + 1), ran.err
+    assert (ran.code, len(ran.stdout)) == (0, MORE + 1), ran.stderr
     split = LLMService().extract_answer_and_cot("x" * MORE)
     assert len(split["answer"]) == MORE

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, at_once, finish, only, read_until, said, spoken
-from tests.support.standins.script import Cut, Script, Wait, chunk, scripted
+from tests.support.binary import (
+    Easyllm,
+    chat_answer_script,
+    finish,
+    read_until,
+    run_concurrently,
+    single_profile_toml,
+    split_error_line,
+)
+from tests.support.standins.script import Cut, Script, Wait, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 TEXT = "Hello\n\twörld\u2028 "
@@ -17,45 +25,56 @@ SLOW = Script(chunk("Hello\n"), chunk("\twörld\u2028 "), Wait(30))
 
 
 def test_partial_is_kept_and_named(easyllm: Easyllm) -> None:
-    with StandIn(scripted(CUT)) as server:
-        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
+    with StandIn(script_handler(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (7, b"")
     (kept,) = easyllm.partials()
-    assert str(kept) in spoken(ran.complaint)[2]
+    assert str(kept) in split_error_line(ran.error_line)[2]
     assert kept.read_bytes() == TEXT.encode()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
 
 
 def test_longest_of_two_tries_is_kept(easyllm: Easyllm) -> None:
-    with StandIn(scripted(CUT, Script(chunk("He"), Cut()))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server))
+    with StandIn(script_handler(CUT, Script(chunk("He"), Cut()))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
     assert ran.code == 7
     (kept,) = easyllm.partials()
     assert kept.read_bytes() == TEXT.encode()
 
 
 def test_partial_survives_a_second_try_that_fails_before_text(easyllm: Easyllm) -> None:
-    with StandIn(scripted(CUT, Script(b"{}", status=401))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (3, b"")
+    with StandIn(script_handler(CUT, Script(b"{}", status=401))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (3, b"")
     (kept,) = easyllm.partials()
     assert kept.read_bytes() == TEXT.encode()
 
 
 def test_nothing_is_kept_of_what_stands_on_stdout_or_never_came(easyllm: Easyllm) -> None:
-    with StandIn(scripted(CUT)) as cut, StandIn(scripted(Script(b"{}", status=401))) as refused:
-        ran, json, none, good = at_once(
-            lambda: easyllm.fresh().run("stream", "hi", profiles=only(cut)),
-            lambda: easyllm.fresh().run("chat", "--json", "hi", profiles=only(cut, max_retries=0)),
-            lambda: easyllm.fresh().run("chat", "hi", profiles=only(refused)),
-            lambda: easyllm.fresh().run("chat", "--partial", "hi", profiles=only(cut)),
+    with (
+        StandIn(script_handler(CUT)) as cut,
+        StandIn(script_handler(Script(b"{}", status=401))) as refused,
+    ):
+        ran, json, none, good = run_concurrently(
+            lambda: easyllm.with_new_home().run("stream", "hi", profiles=single_profile_toml(cut)),
+            lambda: easyllm.with_new_home().run(
+                "chat", "--json", "hi", profiles=single_profile_toml(cut, max_retries=0)
+            ),
+            lambda: easyllm.with_new_home().run(
+                "chat", "hi", profiles=single_profile_toml(refused)
+            ),
+            lambda: easyllm.with_new_home().run(
+                "chat", "--partial", "hi", profiles=single_profile_toml(cut)
+            ),
         )
-    assert (ran.code, ran.out) == (7, TEXT.encode() + b"\n")
+    assert (ran.code, ran.stdout) == (7, TEXT.encode() + b"\n")
     assert json.json["text"] == TEXT
     assert (json.json["ok"], json.json["complete"]) == (False, False)
-    assert (none.code, none.out) == (3, b"")
-    assert (good.code, good.out) == (7, TEXT.encode() + b"\n"), "--partial prints it all the same"
+    assert (none.code, none.stdout) == (3, b"")
+    assert (good.code, good.stdout) == (7, TEXT.encode() + b"\n"), (
+        "--partial prints it all the same"
+    )
     assert not list(easyllm.home.rglob("*.md"))
 
 
@@ -64,8 +83,8 @@ def test_newest_twenty_are_kept(easyllm: Easyllm) -> None:
     old = [easyllm.partial / f"20200101T0000{number:02}Z-1.md" for number in range(22)]
     for path in old:
         path.write_text("old")
-    with StandIn(scripted(CUT)) as server:
-        easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    with StandIn(script_handler(CUT)) as server:
+        easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
     kept = easyllm.partials()
     assert len(kept) == 20
     assert kept[:-1] == old[3:]
@@ -73,9 +92,9 @@ def test_newest_twenty_are_kept(easyllm: Easyllm) -> None:
 
 
 def keep_one_more(easyllm: Easyllm) -> None:
-    with StandIn(scripted(CUT)) as server:
-        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
-    assert ran.code == 7, ran.err
+    with StandIn(script_handler(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
+    assert ran.code == 7, ran.stderr
 
 
 def test_only_our_own_files_are_forgotten(easyllm: Easyllm) -> None:
@@ -119,19 +138,19 @@ def test_every_whole_command_keeps_it(easyllm: Easyllm, command: str) -> None:
     picture = Path(easyllm.home, "a.gif")
     picture.write_bytes(b"GIF89a")
     words = [str(picture), "hi"] if command == "vision" else ["hi"]
-    with StandIn(scripted(CUT)) as server:
-        ran = easyllm.run(command, "--no-retry", *words, profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
+    with StandIn(script_handler(CUT)) as server:
+        ran = easyllm.run(command, "--no-retry", *words, profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (7, b"")
     assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
 
 
 def test_state_folder_that_cannot_be_written_is_one_warning(easyllm: Easyllm) -> None:
     blocker = easyllm.home / "state"
     blocker.write_text("a file where the folder should be")
-    with StandIn(scripted(CUT)) as server:
-        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
-    warning, complaint, nothing = ran.err.split("\n")
+    with StandIn(script_handler(CUT)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (7, b"")
+    warning, complaint, nothing = ran.stderr.split("\n")
     assert "could not be kept" in warning
     assert complaint.startswith("easyllm: the answer was cut")
     assert nothing == ""
@@ -140,10 +159,12 @@ def test_state_folder_that_cannot_be_written_is_one_warning(easyllm: Easyllm) ->
 def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> None:
     """No file may grow past 512 bytes: as on a full disk, some of it can be written."""
     long = Script(chunk("x" * 5000), Cut())
-    with StandIn(scripted(long)) as server:
-        ran = easyllm.shell('ulimit -f 1; "$E" chat --no-retry hi', profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
-    warning, complaint, nothing = ran.err.split("\n")
+    with StandIn(script_handler(long)) as server:
+        ran = easyllm.shell(
+            'ulimit -f 1; "$E" chat --no-retry hi', profiles=single_profile_toml(server)
+        )
+    assert (ran.code, ran.stdout) == (7, b"")
+    warning, complaint, nothing = ran.stderr.split("\n")
     assert "could not be kept: File too large" in warning
     assert complaint.startswith("easyllm: the answer was cut")
     assert nothing == ""
@@ -153,44 +174,48 @@ def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_fault_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
     """Nothing can be said, and the exit code says it."""
-    with StandIn(scripted(said(TEXT))) as server:
-        both = easyllm.shell('"$E" chat hi > /dev/full 2> /dev/full', profiles=only(server))
-        errors = easyllm.shell('"$E" chat -v -u hi 2> /dev/full', profiles=only(server))
-    assert (both.code, both.out, both.err) == (8, b"", "")
+    with StandIn(script_handler(chat_answer_script(TEXT))) as server:
+        both = easyllm.shell(
+            '"$E" chat hi > /dev/full 2> /dev/full', profiles=single_profile_toml(server)
+        )
+        errors = easyllm.shell(
+            '"$E" chat -v -u hi 2> /dev/full', profiles=single_profile_toml(server)
+        )
+    assert (both.code, both.stdout, both.stderr) == (8, b"", "")
     assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
-    assert (errors.code, errors.out) == (0, TEXT.encode() + b"\n")
+    assert (errors.code, errors.stdout) == (0, TEXT.encode() + b"\n")
 
 
 def stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
     """One run that is stopped when text has come and nothing can be seen of it."""
-    with StandIn(scripted(SLOW)) as server:
-        child = easyllm.start("chat", "-v", "hi", profiles=only(server))
+    with StandIn(script_handler(SLOW)) as server:
+        child = easyllm.start("chat", "-v", "hi", profiles=single_profile_toml(server))
         read_until(child.stderr, b"\n")
         time.sleep(1)
         child.send_signal(sent)
         ran = finish(child, None, 5)
-    assert (ran.code, ran.out) == (code, b"")
+    assert (ran.code, ran.stdout) == (code, b"")
     (kept,) = easyllm.partials()
     assert kept.read_bytes() == TEXT.encode()
-    assert str(kept) in ran.complaint
+    assert str(kept) in ran.error_line
 
 
 def test_signals_keep_it_too(easyllm: Easyllm) -> None:
-    at_once(
-        lambda: stopped(easyllm.fresh(), signal.SIGINT, 130),
-        lambda: stopped(easyllm.fresh(), signal.SIGTERM, 143),
+    run_concurrently(
+        lambda: stopped(easyllm.with_new_home(), signal.SIGINT, 130),
+        lambda: stopped(easyllm.with_new_home(), signal.SIGTERM, 143),
     )
 
 
 def test_length_and_filter_are_kept(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said(TEXT, finish="content_filter"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
+    with StandIn(script_handler(chat_answer_script(TEXT, finish="content_filter"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (7, b"")
     assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]
 
 
 def test_answer_without_a_code_block_is_kept(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said(TEXT))) as server:
-        ran = easyllm.run("chat", "-x", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
+    with StandIn(script_handler(chat_answer_script(TEXT))) as server:
+        ran = easyllm.run("chat", "-x", "hi", profiles=single_profile_toml(server))
+    assert (ran.code, ran.stdout) == (7, b"")
     assert [path.read_bytes() for path in easyllm.partials()] == [TEXT.encode()]

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, only, profile, spoken
+from tests.support.binary import (
+    BINARY,
+    POWERLESS,
+    Easyllm,
+    RunResult,
+    profile_toml,
+    single_profile_toml,
+    split_error_line,
+)
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Script, chunk, scripted
+from tests.support.standins.script import Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-very-secret-0123456789"
@@ -16,11 +24,11 @@ NOWHERE = "http://127.0.0.1:9/v1"
 OPENAI = {"OPENAI_API_KEY": KEY}
 
 
-def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
+def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
     """What, where and hint of a run that ended with the code and printed nothing."""
-    assert (ran.code, ran.out) == (code, b""), ran.err
-    assert KEY not in ran.err
-    return spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (code, b""), ran.stderr
+    assert KEY not in ran.stderr
+    return split_error_line(ran.error_line)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def test_file_that_is_wrong(easyllm: Easyllm, text: str, what: str, place: str, 
 
 
 def test_unknown_profile(easyllm: Easyllm) -> None:
-    text = profile(NOWHERE, name="work-gpt") + profile(NOWHERE, name="r1")
+    text = profile_toml(NOWHERE, name="work-gpt") + profile_toml(NOWHERE, name="r1")
     what, where, hint = refused(easyllm.run("chat", "-p", "wrok-gpt", "hi", profiles=text))
     assert "wrok-gpt" in what
     assert where == str(easyllm.config)
@@ -94,7 +102,7 @@ def test_fault_65_file_that_cannot_be_read(easyllm: Easyllm) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
 def test_file_without_permission(easyllm: Easyllm) -> None:
-    easyllm.write_profiles(only(NOWHERE), mode=0)
+    easyllm.write_profiles(single_profile_toml(NOWHERE), mode=0)
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
     what, where, _ = refused(easyllm.run("chat", "hi", command=powerless))
     assert "Permission denied" in what
@@ -102,7 +110,7 @@ def test_file_without_permission(easyllm: Easyllm) -> None:
 
 
 def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
-    Path(easyllm.home, "profiles.toml").write_text(only(NOWHERE))
+    Path(easyllm.home, "profiles.toml").write_text(single_profile_toml(NOWHERE))
     Path(easyllm.home, ".env").write_text(f"EASYLLM_PROFILE=openai\nOPENAI_API_KEY={KEY}\n")
     assert "no profile is chosen" in refused(easyllm.run("chat", "hi"))[0]
 
@@ -127,28 +135,30 @@ def test_missing_key_that_the_profile_names(easyllm: Easyllm) -> None:
             ({"api_key_cmd": "true"}, "printed no key"),
             ({"api_key_cmd": "/no/such/command"}, "cannot run"),
         ]:
-            ran = easyllm.run("chat", "hi", profiles=only(server, **keys), env=OPENAI)
+            ran = easyllm.run(
+                "chat", "hi", profiles=single_profile_toml(server, **keys), env=OPENAI
+            )
             assert says in refused(ran, 3)[0], "only the named source is used"
         assert not server.requests
 
 
 def test_fault_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> None:
-    easyllm.write_profiles(only(NOWHERE, api_key=KEY), mode=0o644)
+    easyllm.write_profiles(single_profile_toml(NOWHERE, api_key=KEY), mode=0o644)
     hint = refused(easyllm.run("chat", "hi"))[2]
     assert hint == f"chmod 600 {easyllm.config}"
-    easyllm.write_profiles(only(NOWHERE, api_key_cmd=f"echo {KEY}"), mode=0o640)
+    easyllm.write_profiles(single_profile_toml(NOWHERE, api_key_cmd=f"echo {KEY}"), mode=0o640)
     assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 {easyllm.config}"
     held = easyllm.home / "a key"
     held.write_text(KEY)
     held.chmod(0o644)
-    easyllm.write_profiles(only(NOWHERE, api_key_file=str(held)), mode=0o644)
+    easyllm.write_profiles(single_profile_toml(NOWHERE, api_key_file=str(held)), mode=0o644)
     assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 '{held}'"
 
 
 def test_fault_60_key_over_plain_http(easyllm: Easyllm) -> None:
     """Refused before anything is looked up or sent."""
     for keys in [{"api_key": KEY}, {"api_key_env": "OPENAI_API_KEY"}]:
-        profiles = only("http://models.invalid/v1", **keys)
+        profiles = single_profile_toml("http://models.invalid/v1", **keys)
         what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles, env=OPENAI))
         assert "http://" in what
         assert "https://" in hint
@@ -159,19 +169,19 @@ def test_fault_60_key_over_plain_http(easyllm: Easyllm) -> None:
                  "http://x:99999/v1"],
 )  # fmt: skip
 def test_endpoint_that_is_none(easyllm: Easyllm, endpoint: str) -> None:
-    refused(easyllm.run("chat", "hi", profiles=only(endpoint)))
+    refused(easyllm.run("chat", "hi", profiles=single_profile_toml(endpoint)))
 
 
 def test_the_key_goes_nowhere_else(easyllm: Easyllm) -> None:
     """A provider's variable is for its own hosts: another endpoint gets no key."""
-    with StandIn(scripted(Script(chunk("ok"), chunk(finish="stop")))) as server:
-        assert easyllm.run("chat", "hi", profiles=only(server), env=OPENAI).code == 0
+    with StandIn(script_handler(Script(chunk("ok"), chunk(finish="stop")))) as server:
+        assert easyllm.run("chat", "hi", profiles=single_profile_toml(server), env=OPENAI).code == 0
         assert "authorization" not in server.requests[0].headers
 
 
 def test_dead_host(easyllm: Easyllm) -> None:
     began = time.monotonic()
-    profiles = only("http://models.invalid/v1", max_retries=0)
+    profiles = single_profile_toml("http://models.invalid/v1", max_retries=0)
     what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles), 6)
     assert "models.invalid" in what
     assert hint

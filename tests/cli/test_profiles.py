@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, at_once, spoken
-from tests.support.objects import listing_of
-from tests.support.terminal import SGR, shown
+from tests.support.binary import Easyllm, RunResult, run_concurrently, split_error_line
+from tests.support.objects import parse_listing_json
+from tests.support.terminal import SGR, run_on_terminals
 
 KEY = "sk-very-secret-0123456789"
 FILE = """\
@@ -26,27 +26,27 @@ temperature = 0.5
 COMMANDS = ("list", "show", "add", "set", "remove", "default", "path", "edit")
 
 
-def ok(ran: Ran, out: str = "") -> Ran:
-    assert (ran.code, ran.out.decode()) == (0, out), ran.err
+def ok(ran: RunResult, out: str = "") -> RunResult:
+    assert (ran.code, ran.stdout.decode()) == (0, out), ran.stderr
     return ran
 
 
-def refused(ran: Ran) -> tuple[str, str, str]:
-    assert (ran.code, ran.out) == (2, b""), ran.err
-    assert KEY not in ran.err
-    return spoken(ran.complaint)
+def refused(ran: RunResult) -> tuple[str, str, str]:
+    assert (ran.code, ran.stdout) == (2, b""), ran.stderr
+    assert KEY not in ran.stderr
+    return split_error_line(ran.error_line)
 
 
 def test_every_command_answers_help(easyllm: Easyllm) -> None:
     groups = [[], *[[name] for name in COMMANDS]]
-    helps = at_once(*[
-        lambda args=args: easyllm.fresh().run(*args, "-h")
+    helps = run_concurrently(*[
+        lambda args=args: easyllm.with_new_home().run(*args, "-h")
         for args in [["init"], *[["profiles", *one] for one in groups], ["keys"], ["keys", "set"]]
     ])  # fmt: skip
     for ran in helps:
-        assert (ran.code, ran.err) == (0, "")
-        assert ran.out.startswith(b"Usage: easyllm ")
-    assert all(f"  {name} ".encode() in helps[1].out for name in COMMANDS)
+        assert (ran.code, ran.stderr) == (0, "")
+        assert ran.stdout.startswith(b"Usage: easyllm ")
+    assert all(f"  {name} ".encode() in helps[1].stdout for name in COMMANDS)
 
 
 def test_list(easyllm: Easyllm) -> None:
@@ -55,13 +55,13 @@ def test_list(easyllm: Easyllm) -> None:
     for args in ([], ["list"]):
         ok(easyllm.run("profiles", *args), "a\nb\nc\n")
     ran = easyllm.run("profiles", "--json")
-    rows = listing_of(ran, "profiles")["profiles"]
+    rows = parse_listing_json(ran, "profiles")["profiles"]
     assert [(row["name"], row["model"], row["default"]) for row in rows] == [
         ("a", "m", True), ("b", "m", False), ("c", None, False)
     ]  # fmt: skip
     assert [bool(row["problem"]) for row in rows] == [False, False, True]
     assert f"{easyllm.config}:13:1" in rows[2]["problem"]
-    code, out, _ = shown(easyllm, "profiles", terminals="1", columns=200)
+    code, out, _ = run_on_terminals(easyllm, "profiles", terminals="1", columns=200)
     lines = SGR.sub("", out).splitlines()
     assert (code, lines[0].split()[:3]) == (0, ["profile", "provider", "model"])
     assert lines[2].split() == ["*", "a", "ollama", "m"]
@@ -70,8 +70,10 @@ def test_list(easyllm: Easyllm) -> None:
 
 def test_list_of_nothing(easyllm: Easyllm) -> None:
     ran = ok(easyllm.run("profiles"))
-    assert "easyllm init" in ran.complaint
-    assert listing_of(easyllm.run("profiles", "list", "--json"), "profiles")["profiles"] == []
+    assert "easyllm init" in ran.error_line
+    assert (
+        parse_listing_json(easyllm.run("profiles", "list", "--json"), "profiles")["profiles"] == []
+    )
 
 
 def test_failures_have_the_shape_that_was_asked_for(easyllm: Easyllm) -> None:
@@ -86,20 +88,20 @@ def test_failures_have_the_shape_that_was_asked_for(easyllm: Easyllm) -> None:
     ]:
         ran = easyllm.run(*args)
         assert ran.code == 2
-        listing_of(ran, what)
+        parse_listing_json(ran, what)
 
 
 def test_show_tells_where_each_value_comes_from(easyllm: Easyllm) -> None:
     path = easyllm.write_profiles(FILE)
     env = {"OLLAMA_HOST": "127.0.0.1:9"}
-    made = listing_of(easyllm.run("profiles", "show", "b", "--json", env=env), "profile")
+    made = parse_listing_json(easyllm.run("profiles", "show", "b", "--json", env=env), "profile")
     assert made["profile"] == "b"
     found = {row["key"]: (row["value"], row["source"]) for row in made["values"]}
     assert found["model"] == ("m", f"{path}:7 (profile a)")
     assert found["temperature"] == (0.5, f"{path}:11")
     assert found["endpoint"] == ("http://127.0.0.1:9", "OLLAMA_HOST")
     assert found["timeout.idle"] == (60, "default")
-    text = easyllm.run("profiles", "show", "b").out.decode()
+    text = easyllm.run("profiles", "show", "b").stdout.decode()
     assert [line.split()[0] for line in text.splitlines()] == list(found)
     assert '"http://127.0.0.1:11434"' in text
     said, _, hint = refused(easyllm.run("profiles", "show", "c"))
@@ -108,7 +110,7 @@ def test_show_tells_where_each_value_comes_from(easyllm: Easyllm) -> None:
 
 def test_path(easyllm: Easyllm) -> None:
     ok(easyllm.run("profiles", "path"), f"{easyllm.config}\n")
-    made = listing_of(easyllm.run("profiles", "path", "--json"), "path")
+    made = parse_listing_json(easyllm.run("profiles", "path", "--json"), "path")
     assert (made["path"], made["exists"]) == (str(easyllm.config), False)
     ok(easyllm.run("profiles", "path", "--profiles", "/x/y"), "/x/y\n")
     ok(easyllm.run("profiles", "path", env={"EASYLLM_PROFILES": "/x/z"}), "/x/z\n")
@@ -135,7 +137,7 @@ def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
     easyllm.write_profiles(FILE)
     adds = [("add", f"new{number}", "b", f"seed={number}") for number in range(10)]
     sets = [("set", "a", f"options.x{number}", str(number)) for number in range(10)]
-    for ran in at_once(*[
+    for ran in run_concurrently(*[
         lambda args=args: easyllm.run("profiles", *args, timeout=120) for args in adds + sets
     ]):  # fmt: skip
         ok(ran)
@@ -175,12 +177,12 @@ def test_a_key_is_never_taken_from_the_command_line(easyllm: Easyllm) -> None:
 def test_a_folder_that_cannot_be_written_is_8(easyllm: Easyllm) -> None:
     ran = easyllm.run("profiles", "add", "a", "openai", "--profiles", "/proc/x/profiles.toml")
     assert ran.code == 8
-    assert spoken(ran.complaint)[:2] == (
+    assert split_error_line(ran.error_line)[:2] == (
         "cannot be written: No such file or directory", "/proc/x/profiles.toml"
     )  # fmt: skip
 
 
-def edit(easyllm: Easyllm, script: str, **env: str) -> Ran:
+def edit(easyllm: Easyllm, script: str, **env: str) -> RunResult:
     """Runs `profiles edit` with an editor that is a shell script; $1 is the copy."""
     editor = easyllm.home / "my editor"
     editor.write_text(f"#!/bin/sh\n{script}\n")
@@ -197,7 +199,7 @@ def test_edit(easyllm: Easyllm) -> None:
     assert easyllm.config.read_text() == '[profiles.n]\nprovider = "groq"\n'
     assert easyllm.config.stat().st_mode & 0o777 == 0o600
     ran = ok(edit(easyllm, "exit 0"))
-    assert "nothing was changed" in ran.complaint
+    assert "nothing was changed" in ran.error_line
     ok(edit(easyllm, "exit 3", VISUAL='sh -c \'echo "# seen" >> "$0"\''))
     assert easyllm.config.read_text().endswith("# seen\n")
     assert copies(easyllm) == []
@@ -287,7 +289,7 @@ provider = "openai"
 def test_show_masks_every_secret(easyllm: Easyllm) -> None:
     easyllm.write_profiles(SECRETS)
     env = {"OPENAI_API_KEY": KEY}
-    a, b, text, listed = at_once(
+    a, b, text, listed = run_concurrently(
         lambda: easyllm.run("profiles", "show", "a", "--json"),
         lambda: easyllm.run("profiles", "show", "b", "--json", env=env),
         lambda: easyllm.run("profiles", "show", "a"),
@@ -295,11 +297,11 @@ def test_show_masks_every_secret(easyllm: Easyllm) -> None:
     )
     for ran in (a, b, text, listed):
         assert ran.code == 0
-        assert KEY[:-4].encode() not in ran.out + ran.err.encode()
-    found = {row["key"]: row["value"] for row in listing_of(a, "profile")["values"]}
+        assert KEY[:-4].encode() not in ran.stdout + ran.stderr.encode()
+    found = {row["key"]: row["value"] for row in parse_listing_json(a, "profile")["values"]}
     assert found["api_key"] == found["headers.X-Api-Key"] == found["key"] == "***6789"
     assert (found["proxy"], found["headers.X-Env"]) == ("http://***@proxy:1", "env:HOME")
     assert (found["headers.X-Plain"], found["options.top"]) == ("seen", 1)
-    assert listing_of(b, "profile")["values"][-1] == {
+    assert parse_listing_json(b, "profile")["values"][-1] == {
         "key": "key", "value": "***6789", "source": "OPENAI_API_KEY"
     }  # fmt: skip

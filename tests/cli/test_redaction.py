@@ -3,8 +3,8 @@
 import pytest
 
 from easyllm_cli.secret import LONG_KEY_CHARS
-from tests.support.binary import Easyllm, only, profile, said
-from tests.support.standins.script import Script, compact, scripted
+from tests.support.binary import Easyllm, chat_answer_script, profile_toml, single_profile_toml
+from tests.support.standins.script import Script, compact, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-secretkey12345"
@@ -24,12 +24,12 @@ def holds_some(text: str, length: int = 8) -> list[str]:
 
 @pytest.mark.parametrize("args", [(), ("-v",), ("--debug",), ("--json",), ("--jsonl",)], ids=str)
 def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    with StandIn(scripted(refused(503, BUSY), said("Hello"))) as server:
-        ran = easyllm.run("chat", *args, "hi", profiles=only(server, api_key=KEY))
+    with StandIn(script_handler(refused(503, BUSY), chat_answer_script("Hello"))) as server:
+        ran = easyllm.run("chat", *args, "hi", profiles=single_profile_toml(server, api_key=KEY))
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert ran.code == 0, ran.err
-    assert not holds_some(ran.err + ran.out.decode())
-    assert "is busy" in ran.err
+    assert ran.code == 0, ran.stderr
+    assert not holds_some(ran.stderr + ran.stdout.decode())
+    assert "is busy" in ran.stderr
     if args == ("--jsonl",):
         (why,) = [event["why"] for event in ran.events if event["kind"] == "retrying"]
         assert "is busy" in why
@@ -37,24 +37,27 @@ def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize("args", [(), ("--jsonl",)], ids=str)
 def test_key_in_the_line_about_a_fallback(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    with StandIn(scripted(refused(503, BUSY))) as busy, StandIn(scripted(said("Hello"))) as ok:
-        first = only(busy, max_retries=0, fallback=["second"], api_key=KEY)
-        profiles = first + profile(ok, name="second")
+    with (
+        StandIn(script_handler(refused(503, BUSY))) as busy,
+        StandIn(script_handler(chat_answer_script("Hello"))) as ok,
+    ):
+        first = single_profile_toml(busy, max_retries=0, fallback=["second"], api_key=KEY)
+        profiles = first + profile_toml(ok, name="second")
         ran = easyllm.run("chat", *args, "hi", profiles=profiles)
         assert "authorization" not in ok.requests[0].headers
-    assert ran.code == 0, ran.err
-    assert "second" in ran.err
-    assert not holds_some(ran.err + ran.out.decode())
+    assert ran.code == 0, ran.stderr
+    assert "second" in ran.stderr
+    assert not holds_some(ran.stderr + ran.stdout.decode())
 
 
 @pytest.mark.parametrize("length", [270, 280, 285, 290, 295, 299])
 def test_key_where_a_message_is_cut(easyllm: Easyllm, length: int) -> None:
-    with StandIn(scripted(refused(401, f"{length * 'x'} {KEY}"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, api_key=KEY))
+    with StandIn(script_handler(refused(401, f"{length * 'x'} {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, api_key=KEY))
         json = easyllm.run("chat", "--json", "hi")
     assert (ran.code, json.code) == (3, 3)
-    assert not holds_some(ran.complaint)
-    assert not holds_some(json.out.decode() + json.err)
+    assert not holds_some(ran.error_line)
+    assert not holds_some(json.stdout.decode() + json.stderr)
 
 
 def test_headers_of_a_dry_run(easyllm: Easyllm) -> None:
@@ -63,24 +66,26 @@ def test_headers_of_a_dry_run(easyllm: Easyllm) -> None:
         '"api-key"': "abc12345",
         "X-Team": "search",
     }
-    with StandIn(scripted(said("Hello"))) as server:
-        ran = easyllm.run("chat", "--dry-run", "hi", profiles=only(server, headers=headers))
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        ran = easyllm.run(
+            "chat", "--dry-run", "hi", profiles=single_profile_toml(server, headers=headers)
+        )
         assert not server.requests
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     shown = {name.lower(): value for name, value in ran.json["headers"].items()}
     assert (shown["authorization"], shown["api-key"]) == ("***", "***")
     assert shown["x-team"] == "search"
-    assert b"zzzzzz" not in ran.out
-    assert b"abc12345" not in ran.out
+    assert b"zzzzzz" not in ran.stdout
+    assert b"abc12345" not in ran.stdout
 
 
 def test_header_with_a_line_break(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
-        profiles = only(server, headers={"X-Token": "env:TOK"})
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        profiles = single_profile_toml(server, headers={"X-Token": "env:TOK"})
         ran = easyllm.run("chat", "hi", profiles=profiles, env={"TOK": f"{KEY}\nX-Evil: yes"})
         assert not server.requests
-    assert (ran.code, ran.out) == (2, b"")
-    assert not holds_some(ran.complaint)
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert not holds_some(ran.error_line)
 
 
 @pytest.mark.parametrize("key", ["ollama", "lm-studio", "openai"])
@@ -89,10 +94,10 @@ def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str
     ids = [f"{key}/llama3", f"{key}-community/x"]
     listing = compact({"object": "list", "data": [{"id": one, "object": "model"} for one in ids]})
     answer = Script(listing, content_type="application/json")
-    with StandIn(scripted(answer, answer, said("Hello"))) as server:
-        profiles = profile(server, name=key, api_key=key, model=ids[0])
+    with StandIn(script_handler(answer, answer, chat_answer_script("Hello"))) as server:
+        profiles = profile_toml(server, name=key, api_key=key, model=ids[0])
         listed = easyllm.run("models", "-p", key, profiles=profiles)
-        assert listed.out.decode().split() == ids, listed.err
+        assert listed.stdout.decode().split() == ids, listed.stderr
         as_json = easyllm.run("models", "-p", key, "--json").json["models"]
         assert [one["id"] for one in as_json] == ids
         told = easyllm.run("chat", "-p", key, "--json", "hi").json
@@ -101,9 +106,9 @@ def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str
 
 def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
     headers = {"x-portkey-provider": "databricks", "x-portkey-api-key": KEY}
-    with StandIn(scripted(refused(400, f"databricks has no such model: {KEY}"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, headers=headers))
-    assert "databricks has no such model: ***" in ran.complaint
+    with StandIn(script_handler(refused(400, f"databricks has no such model: {KEY}"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, headers=headers))
+    assert "databricks has no such model: ***" in ran.error_line
 
 
 @pytest.mark.parametrize(
@@ -117,9 +122,11 @@ def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
 )
 def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
     """A password, or a token that stands alone; a name that does is none."""
-    with StandIn(scripted(refused(400, f"no such model: {login.rpartition(':')[2]}"))) as server:
+    with StandIn(
+        script_handler(refused(400, f"no such model: {login.rpartition(':')[2]}"))
+    ) as server:
         way = server.url.replace("://", f"://{login}@")
-        profiles = only("http://models.example/v1", proxy=way)
+        profiles = single_profile_toml("http://models.example/v1", proxy=way)
         ran = easyllm.run("chat", "hi", profiles=profiles)
-    assert ran.code == 4, ran.err
-    assert ran.complaint.startswith(f"easyllm: no such model: {login if seen else '***'} ")
+    assert ran.code == 4, ran.stderr
+    assert ran.error_line.startswith(f"easyllm: no such model: {login if seen else '***'} ")

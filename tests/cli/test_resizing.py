@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.support.binary import BINARY, Easyllm, at_once, only
+from tests.support.binary import BINARY, Easyllm, run_concurrently, single_profile_toml
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import DONE, chunk
@@ -78,7 +78,7 @@ def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[
         await reply.write(chunk(finish="stop") + DONE)
 
     with StandIn(handler) as server, Tmux(easyllm.home, *sizes[0]) as tmux:
-        easyllm.write_profiles(only(server))
+        easyllm.write_profiles(single_profile_toml(server))
         env = easyllm.variables({"TERM": "tmux-256color", "TMUX": "1"})
         tmux.start(["sh", "-c", f'seq -f "Line%03g." {before}; "$0" chat hi', BINARY], env)
         for part, gate, size in zip(parts, gates, sizes, strict=True):
@@ -94,8 +94,8 @@ def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[
 def test_a_resize_in_mid_stream(easyllm: Easyllm, kind: str, before: int) -> None:
     head, body = KINDS[kind]
     parts = [head + body(0, 9), body(9, 16), body(16, 24)]
-    homes = [easyllm.fresh() for _ in SIZES]
-    texts = at_once(
+    homes = [easyllm.with_new_home() for _ in SIZES]
+    texts = run_concurrently(
         *[
             lambda home=home, sizes=sizes: streamed(home, before, parts, sizes)
             for home, sizes in zip(homes, SIZES.values(), strict=True)

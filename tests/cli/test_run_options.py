@@ -4,19 +4,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, profile, said
-from tests.support.standins.script import DONE, Cut, Script, chunk, scripted, usage_chunk
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    single_profile_toml,
+)
+from tests.support.standins.script import DONE, Cut, Script, chunk, script_handler, usage_chunk
 from tests.support.standins.server import Handler, Reply, Request, StandIn
 
-OK = scripted(said("ok"))
+OK = script_handler(chat_answer_script("ok"))
 BUSY = Script(b'{"error": {"message": "full"}}', status=503, content_type="application/json")
 FENCED = "Here:\n\n```python\nprint(1)\n```\n\nand\n\n~~~~\nb\n```\n~~~~\nbye"
 
 
-def answered(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -> Ran:
+def answered(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -> RunResult:
     """One run of the command that the arguments begin with."""
     with StandIn(handler) as server:
-        return easyllm.run(*args, profiles=only(server, **keys))
+        return easyllm.run(*args, profiles=single_profile_toml(server, **keys))
 
 
 @pytest.mark.parametrize(
@@ -31,8 +37,10 @@ def answered(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -
 )
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_code(easyllm: Easyllm, command: str, option: str, out: str) -> None:
-    ran = answered(easyllm, command, option, "hi", handler=scripted(said(FENCED)))
-    assert (ran.code, ran.out.decode(), ran.err) == (0, out, "")
+    ran = answered(
+        easyllm, command, option, "hi", handler=script_handler(chat_answer_script(FENCED))
+    )
+    assert (ran.code, ran.stdout.decode(), ran.stderr) == (0, out, "")
 
 
 @pytest.mark.parametrize("text", ["ok", "```sh\n```\n", "```\n \n\n```\n~~~\n~~~"])
@@ -40,28 +48,28 @@ def test_code(easyllm: Easyllm, command: str, option: str, out: str) -> None:
     "args", [("chat", "-x"), ("stream", "-x"), ("chat", "-x=all"), ("cot", "-x", "--json")]
 )
 def test_no_code(easyllm: Easyllm, args: tuple[str, ...], text: str) -> None:
-    ran = answered(easyllm, *args, "hi", handler=scripted(said(text)))
+    ran = answered(easyllm, *args, "hi", handler=script_handler(chat_answer_script(text)))
     assert ran.code == 7
-    assert ran.out == b"" or not ran.json["ok"]
-    assert "code block" in ran.complaint
+    assert ran.stdout == b"" or not ran.json["ok"]
+    assert "code block" in ran.error_line
 
 
 def test_no_code_in_text_that_is_split(easyllm: Easyllm) -> None:
     ran = easyllm.run("cot", "--extract", "-x", stdin=b"<think>a</think>```\n```\n")
-    assert (ran.code, ran.out) == (7, b"")
+    assert (ran.code, ran.stdout) == (7, b"")
     ran = easyllm.run("cot", "--extract", "-x", stdin=b"[THINK]a[/THINK]So: ```sh\nls\n```\n")
-    assert (ran.code, ran.out) == (0, b"ls\n")
+    assert (ran.code, ran.stdout) == (0, b"ls\n")
 
 
 def test_the_word_behind_x_is_the_prompt(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("```\nx\n```"))) as server:
-        ran = easyllm.run("chat", "-x", "all", profiles=only(server))
-        assert (ran.code, ran.out) == (0, b"x\n")
+    with StandIn(script_handler(chat_answer_script("```\nx\n```"))) as server:
+        ran = easyllm.run("chat", "-x", "all", profiles=single_profile_toml(server))
+        assert (ran.code, ran.stdout) == (0, b"x\n")
         assert server.requests[0].json["messages"][-1]["content"] == "all"
 
 
 def test_strict(easyllm: Easyllm) -> None:
-    cut = scripted(said("Hel", finish="length"))
+    cut = script_handler(chat_answer_script("Hel", finish="length"))
     args = ("--max-tokens", "1", "hi")
     assert answered(easyllm, "chat", *args, handler=cut).code == 0
     assert answered(easyllm, "chat", "--strict", *args, handler=cut).code == 7
@@ -69,17 +77,17 @@ def test_strict(easyllm: Easyllm) -> None:
 
 
 def test_fault_07_no_retry(easyllm: Easyllm) -> None:
-    with StandIn(scripted(BUSY)) as server:
-        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+    with StandIn(script_handler(BUSY)) as server:
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
         assert (ran.code, len(server.requests)) == (5, 1)
-    assert ran.complaint
+    assert ran.error_line
 
 
 def test_retries_are_announced(easyllm: Easyllm) -> None:
-    busy = scripted(BUSY, BUSY, said("ok"))
+    busy = script_handler(BUSY, BUSY, chat_answer_script("ok"))
     ran = answered(easyllm, "chat", "hi", handler=busy)
-    assert (ran.code, ran.out) == (0, b"ok\n")
-    lines = ran.err.splitlines()
+    assert (ran.code, ran.stdout) == (0, b"ok\n")
+    lines = ran.stderr.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("easyllm: full") for line in lines)
     assert "503" in lines[0]
@@ -89,13 +97,23 @@ def test_retries_are_announced(easyllm: Easyllm) -> None:
 
 def test_quiet(easyllm: Easyllm) -> None:
     """Notes, retries and usage are left out, errors are not."""
-    ran = answered(easyllm, "chat", "-q", "-u", "-v", "hi", handler=scripted(BUSY, said("ok")))
-    assert (ran.code, ran.out, ran.err) == (0, b"ok\n", "")
-    assert answered(easyllm, "chat", "-q", "hi", handler=scripted(BUSY), max_retries=1).complaint
+    ran = answered(
+        easyllm,
+        "chat",
+        "-q",
+        "-u",
+        "-v",
+        "hi",
+        handler=script_handler(BUSY, chat_answer_script("ok")),
+    )
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", "")
+    assert answered(
+        easyllm, "chat", "-q", "hi", handler=script_handler(BUSY), max_retries=1
+    ).error_line
 
 
 def test_verbose(easyllm: Easyllm) -> None:
-    line = answered(easyllm, "chat", "-v", "hi").complaint
+    line = answered(easyllm, "chat", "-v", "hi").error_line
     for word in ("test-model", "openai", "profile t"):
         assert word in line
 
@@ -107,19 +125,19 @@ def test_debug(easyllm: Easyllm) -> None:
         await reply.json({"error": {"message": request.headers["authorization"]}}, 400)
 
     with StandIn(refuse) as server:
-        text = only(server, api_key_env="KEY")
+        text = single_profile_toml(server, api_key_env="KEY")
         ran = easyllm.run("chat", "--debug", "hi", profiles=text, env={"KEY": "sk-very-secret"})
     assert ran.code == 4
-    assert "Traceback" in ran.err
-    assert "sk-very-secret" not in ran.err
-    assert ran.err.splitlines()[-1].startswith("easyllm: ")
+    assert "Traceback" in ran.stderr
+    assert "sk-very-secret" not in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("easyllm: ")
 
 
 @pytest.mark.parametrize("command", ["chat", "cot"])
 def test_stream_makes_every_command_grow(easyllm: Easyllm, command: str) -> None:
-    cut = scripted(Script(chunk("Hel"), Cut()))
+    cut = script_handler(Script(chunk("Hel"), Cut()))
     ran = answered(easyllm, command, "--stream", "hi", handler=cut)
-    assert (ran.code, ran.out) == (7, b"Hel\n"), "as `stream`, it has shown what came"
+    assert (ran.code, ran.stdout) == (7, b"Hel\n"), "as `stream`, it has shown what came"
 
 
 def test_messages_alone_are_enough(easyllm: Easyllm) -> None:
@@ -131,37 +149,39 @@ def test_messages_alone_are_enough(easyllm: Easyllm) -> None:
 def test_fallback(easyllm: Easyllm, first: str) -> None:
     """Asked on 5, on 6 and on 7 with nothing shown; who answered is named."""
     scripts = {"busy": BUSY, "cut": Script(chunk("Hel"), Cut()), "refused": BUSY}
-    with StandIn(scripted(scripts[first])) as bad, StandIn(OK) as good:
+    with StandIn(script_handler(scripts[first])) as bad, StandIn(OK) as good:
         url = "http://127.0.0.1:9/v1" if first == "refused" else f"{bad.url}/v1"
-        text = only(url, max_retries=0, fallback=["spare:mx"]) + profile(good, name="spare")
+        text = single_profile_toml(url, max_retries=0, fallback=["spare:mx"]) + profile_toml(
+            good, name="spare"
+        )
         ran = easyllm.run("chat", "--json", "hi", profiles=text)
         made = ran.json
         assert (ran.code, made["text"]) == (0, "ok")
         assert (made["profile"], made["model"], made["attempts"]) == ("spare", "mx", 2)
-        assert "asking profile spare" in ran.complaint
+        assert "asking profile spare" in ran.error_line
         shown = easyllm.run("stream", "hi", profiles=text)
     if first == "cut":
-        assert (shown.code, shown.out) == (7, b"Hel\n"), "after shown text nobody else is asked"
+        assert (shown.code, shown.stdout) == (7, b"Hel\n"), "after shown text nobody else is asked"
     else:
-        assert (shown.code, shown.out) == (0, b"ok\n")
+        assert (shown.code, shown.stdout) == (0, b"ok\n")
 
 
 @pytest.mark.parametrize("status", [400, 401])
 def test_no_fallback_for_what_another_cannot_mend(easyllm: Easyllm, status: int) -> None:
     refused = Script(b"{}", status=status, content_type="application/json")
-    with StandIn(scripted(refused)) as bad, StandIn(OK) as good:
-        text = only(bad, fallback=["spare"]) + profile(good, name="spare")
+    with StandIn(script_handler(refused)) as bad, StandIn(OK) as good:
+        text = single_profile_toml(bad, fallback=["spare"]) + profile_toml(good, name="spare")
         assert easyllm.run("chat", "hi", profiles=text).code == {400: 4, 401: 3}[status]
         assert not good.requests
 
 
 def test_last_fallback_fails_too(easyllm: Easyllm) -> None:
-    with StandIn(scripted(BUSY)) as bad, StandIn(scripted(Script(Cut()))) as worse:
-        text = only(bad, max_retries=0, fallback=["spare"])
-        text += profile(worse, name="spare", max_retries=0)
+    with StandIn(script_handler(BUSY)) as bad, StandIn(script_handler(Script(Cut()))) as worse:
+        text = single_profile_toml(bad, max_retries=0, fallback=["spare"])
+        text += profile_toml(worse, name="spare", max_retries=0)
         ran = easyllm.run("chat", "hi", profiles=text)
     assert ran.code == 6
-    assert "profile spare" in ran.err.splitlines()[-1]
+    assert "profile spare" in ran.stderr.splitlines()[-1]
 
 
 def test_server_that_refuses_a_parameter(easyllm: Easyllm) -> None:
@@ -170,22 +190,24 @@ def test_server_that_refuses_a_parameter(easyllm: Easyllm) -> None:
         b'{"error": {"message": "Unsupported parameter: \'top_k\'"}}',
         status=400, content_type="application/json",
     )  # fmt: skip
-    with StandIn(scripted(said_no, said("ok"))) as server:
-        ran = easyllm.run("chat", "--top-k", "3", "hi", profiles=only(server))
-        assert (ran.code, ran.out) == (0, b"ok\n")
-        assert "top_k" in ran.complaint
+    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+        ran = easyllm.run("chat", "--top-k", "3", "hi", profiles=single_profile_toml(server))
+        assert (ran.code, ran.stdout) == (0, b"ok\n")
+        assert "top_k" in ran.error_line
         assert ["top_k" in one.json for one in server.requests] == [True, False]
-    with StandIn(scripted(said_no, said("ok"))) as server:
-        ran = easyllm.run("chat", "--strict", "--top-k", "3", "hi", profiles=only(server))
+    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+        ran = easyllm.run(
+            "chat", "--strict", "--top-k", "3", "hi", profiles=single_profile_toml(server)
+        )
         assert (ran.code, len(server.requests)) == (4, 1)
 
 
 def test_send_defaults(easyllm: Easyllm) -> None:
     """The spec's defaults are sent where the profile asks, and softly: refused, they go."""
     said_no = Script(b'{"error": {"message": "no"}}', status=400, content_type="application/json")
-    with StandIn(scripted(said_no, said("ok"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server, send_defaults=True))
-        assert (ran.code, ran.err) == (0, "")
+    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, send_defaults=True))
+        assert (ran.code, ran.stderr) == (0, "")
         first, second = [one.json for one in server.requests]
         assert (first["temperature"], first["max_tokens"], first["top_p"]) == (0.7, 8192, 0.9)
         assert not {"temperature", "max_tokens", "top_p"} & set(second)
@@ -193,20 +215,20 @@ def test_send_defaults(easyllm: Easyllm) -> None:
 
 def test_cut_stays_a_cut(easyllm: Easyllm) -> None:
     """--partial prints what came; the code stays."""
-    cut = scripted(Script(chunk("Hel"), Cut()))
+    cut = script_handler(Script(chunk("Hel"), Cut()))
     ran = answered(easyllm, "chat", "--partial", "--no-retry", "hi", handler=cut)
-    assert (ran.code, ran.out) == (7, b"Hel\n")
-    assert "md" not in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"Hel\n")
+    assert "md" not in ran.error_line
 
 
 def test_usage(easyllm: Easyllm) -> None:
-    counted = scripted(
+    counted = script_handler(
         Script(chunk("ok"), chunk(finish="stop"), usage_chunk(3, 5, reasoning_tokens=2), DONE)
     )
     ran = answered(easyllm, "chat", "-u", "hi", handler=counted)
-    assert (ran.code, ran.out) == (0, b"ok\n")
+    assert (ran.code, ran.stdout) == (0, b"ok\n")
     for words in ("3 tokens in", "5 out (2 reasoning)", "first token"):
-        assert words in ran.complaint
-    assert "tokens" not in answered(easyllm, "chat", "-u", "hi").complaint.replace(
+        assert words in ran.error_line
+    assert "tokens" not in answered(easyllm, "chat", "-u", "hi").error_line.replace(
         "first token", ""
     )

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, profile, said, spoken
-from tests.support.objects import answer_of, events_of
-from tests.support.standins.script import Cut, Script, chunk, scripted
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    single_profile_toml,
+    split_error_line,
+)
+from tests.support.objects import parse_answer_json, parse_jsonl_events
+from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 from tests.support.terminal import Terminal
 
@@ -30,7 +37,7 @@ PEOPLE: Json = {
     },
 }
 ADA = '{"items": [{"name": "Ada", "age": 36}]}'
-NOWHERE = only("http://127.0.0.1:9/v1")
+NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
 @pytest.fixture
@@ -41,11 +48,15 @@ def people(home: Path) -> str:
     return str(path)
 
 
-def answering(easyllm: Easyllm, text: str, schema: str, *args: str, finish: str = "stop") -> Ran:
+def answering(
+    easyllm: Easyllm, text: str, schema: str, *args: str, finish: str = "stop"
+) -> RunResult:
     """One run with --schema; the model says `text`."""
     command, *rest = args or ("chat",)
-    with StandIn(scripted(said(text, finish=finish))) as server:
-        ran = easyllm.run(command, "--schema", schema, "hi", *rest, profiles=only(server))
+    with StandIn(script_handler(chat_answer_script(text, finish=finish))) as server:
+        ran = easyllm.run(
+            command, "--schema", schema, "hi", *rest, profiles=single_profile_toml(server)
+        )
         assert len(server.requests) == 1, "asked once: what does not fit is not tried again"
     return ran
 
@@ -53,7 +64,7 @@ def answering(easyllm: Easyllm, text: str, schema: str, *args: str, finish: str 
 @pytest.mark.parametrize("command", ["chat", "stream", "cot"])
 def test_what_fits_is_printed_as_it_is(easyllm: Easyllm, people: str, command: str) -> None:
     ran = answering(easyllm, ADA, people, command)
-    assert (ran.code, ran.out.decode(), ran.err) == (0, ADA + "\n", "")
+    assert (ran.code, ran.stdout.decode(), ran.stderr) == (0, ADA + "\n", "")
 
 
 MISFITS = [
@@ -71,11 +82,11 @@ def test_what_does_not_fit_is_7_with_its_path(
     easyllm: Easyllm, people: str, text: str, told: str
 ) -> None:
     ran = answering(easyllm, text, people)
-    assert (ran.code, ran.out) == (7, b"")
-    what, where, hint = spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (7, b"")
+    what, where, hint = split_error_line(ran.error_line)
     assert what.startswith(f"the answer does not fit the schema: {told}")
-    assert "profile t" in ran.complaint, where
-    assert hint or str(easyllm.partials()[0]) in ran.complaint
+    assert "profile t" in ran.error_line, where
+    assert hint or str(easyllm.partials()[0]) in ran.error_line
     assert [path.read_text() for path in easyllm.partials()] == [text]
 
 
@@ -92,32 +103,32 @@ NO_JSON = {
 @pytest.mark.parametrize("text", NO_JSON, ids=lambda text: text[:20])
 def test_what_is_no_json_is_7(easyllm: Easyllm, people: str, text: str) -> None:
     ran = answering(easyllm, text, people)
-    assert (ran.code, ran.out) == (7, b"")
-    assert NO_JSON[text] in ran.complaint
-    assert len(ran.complaint) < 600
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert NO_JSON[text] in ran.error_line
+    assert len(ran.error_line) < 600
     assert easyllm.partials()[0].read_text() == text
 
 
 def test_a_long_value_is_shown_in_part(easyllm: Easyllm, people: str) -> None:
     ran = answering(easyllm, json.dumps({"items": "x" * 5000}), people)
-    assert "xxx… is not of type 'array'" in ran.complaint
-    assert len(ran.complaint) < 600
+    assert "xxx… is not of type 'array'" in ran.error_line
+    assert len(ran.error_line) < 600
 
 
 def test_json_tells_kind_path_and_text(easyllm: Easyllm, people: str) -> None:
-    made = answer_of(answering(easyllm, '{"items": 1}', people, "chat", "--json"))
+    made = parse_answer_json(answering(easyllm, '{"items": 1}', people, "chat", "--json"))
     assert (made["ok"], made["complete"], made["text"]) == (False, True, '{"items": 1}')
     error = made["error"]
     assert (error["kind"], error["exit_code"], error["retryable"]) == ("malformed", 7, False)
     assert "$.items: 1 is not of type 'array'" in error["message"]
-    last = events_of(answering(easyllm, '{"items": 1}', people, "stream", "--jsonl"))[-1]
+    last = parse_jsonl_events(answering(easyllm, '{"items": 1}', people, "stream", "--jsonl"))[-1]
     assert (last["kind"], last["error"]["exit_code"]) == ("error", 7)
 
 
 def test_stream_has_printed_it_and_the_code_tells(easyllm: Easyllm, people: str) -> None:
     ran = answering(easyllm, '{"items": 1}', people, "stream")
-    assert (ran.code, ran.out) == (7, b'{"items": 1}\n')
-    assert "$.items: 1 is not of type 'array'" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b'{"items": 1}\n')
+    assert "$.items: 1 is not of type 'array'" in ran.error_line
     assert easyllm.partials() == []
 
 
@@ -127,22 +138,24 @@ FENCED = f"```json\n{ADA}\n```\n"
 def test_a_fence_around_the_whole_answer_is_taken_off(easyllm: Easyllm, people: str) -> None:
     for fenced in (FENCED, f"\n```\n{ADA}\n```", f"```JSON\r\n{ADA}\n  ```"):
         ran = answering(easyllm, fenced, people)
-        assert (ran.code, ran.out.decode()) == (0, ADA + "\n")
+        assert (ran.code, ran.stdout.decode()) == (0, ADA + "\n")
     for command in ("chat", "stream"):
-        assert answer_of(answering(easyllm, FENCED, people, command, "--json"))["text"] == ADA
+        assert (
+            parse_answer_json(answering(easyllm, FENCED, people, command, "--json"))["text"] == ADA
+        )
 
 
 def test_stream_cannot_take_a_fence_off(easyllm: Easyllm, people: str) -> None:
     """Stdout is no JSON then, and a script must hear of it."""
     ran = answering(easyllm, FENCED, people, "stream")
-    assert (ran.code, ran.out.decode()) == (7, FENCED)
-    assert "chat removes a code fence" in ran.complaint
+    assert (ran.code, ran.stdout.decode()) == (7, FENCED)
+    assert "chat removes a code fence" in ran.error_line
 
 
 def test_on_a_terminal_the_fence_stays_and_it_counts(easyllm: Easyllm, people: str) -> None:
-    with StandIn(scripted(said(FENCED))) as server:
+    with StandIn(script_handler(chat_answer_script(FENCED))) as server:
         args = ("chat", "--raw", "--schema", people, "hi")
-        with Terminal(easyllm, *args, profiles=only(server)) as terminal:
+        with Terminal(easyllm, *args, profiles=single_profile_toml(server)) as terminal:
             assert terminal.end() == (0, FENCED, "")
 
 
@@ -154,38 +167,41 @@ def test_an_answer_cut_at_the_users_own_limit(easyllm: Easyllm, people: str) -> 
     """It counts without a schema (0 and a note); with one it must be whole."""
     args = ("chat", "--max-tokens", "5")
     cut = answering(easyllm, ADA[:20], people, *args, finish="length")
-    assert (cut.code, cut.out) == (7, b"")
-    assert "raise --max-tokens" in cut.complaint
+    assert (cut.code, cut.stdout) == (7, b"")
+    assert "raise --max-tokens" in cut.error_line
     whole = answering(easyllm, ADA, people, *args, finish="length")
-    assert (whole.code, whole.out.decode()) == (0, ADA + "\n")
-    assert "token limit" in whole.err
+    assert (whole.code, whole.stdout.decode()) == (0, ADA + "\n")
+    assert "token limit" in whole.stderr
 
 
 def test_a_cut_answer_is_cut_before_all(easyllm: Easyllm, people: str) -> None:
-    with StandIn(scripted(Script(chunk(ADA), Cut()))) as server:
-        profiles = only(server, max_retries=0)
+    with StandIn(script_handler(Script(chunk(ADA), Cut()))) as server:
+        profiles = single_profile_toml(server, max_retries=0)
         ran = easyllm.run("chat", "--schema", people, "hi", profiles=profiles)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "the answer was cut" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "the answer was cut" in ran.error_line
 
 
 def test_another_profile_is_asked_when_nothing_was_shown(easyllm: Easyllm, people: str) -> None:
-    with StandIn(scripted(said("no JSON"))) as first, StandIn(scripted(said(ADA))) as second:
-        text = only(first, fallback=["other"]) + profile(second, name="other")
+    with (
+        StandIn(script_handler(chat_answer_script("no JSON"))) as first,
+        StandIn(script_handler(chat_answer_script(ADA))) as second,
+    ):
+        text = single_profile_toml(first, fallback=["other"]) + profile_toml(second, name="other")
         whole = easyllm.run("chat", "--schema", people, "hi", profiles=text)
         grown = easyllm.run("stream", "--schema", people, "hi", profiles=text)
         assert (
             second.requests[0].json["response_format"] == first.requests[0].json["response_format"]
         )
         assert len(second.requests) == 1
-    assert (whole.code, whole.out.decode()) == (0, ADA + "\n")
-    assert (grown.code, grown.out) == (7, b"no JSON\n")
+    assert (whole.code, whole.stdout.decode()) == (0, ADA + "\n")
+    assert (grown.code, grown.stdout) == (7, b"no JSON\n")
 
 
 def test_extract_checks_without_a_call(easyllm: Easyllm, people: str) -> None:
     text = f"<think>hm</think>\n{ADA}"
     ran = easyllm.run("cot", "--extract", "--schema", people, stdin=text)
-    assert (ran.code, ran.out.decode()) == (0, ADA + "\n")
+    assert (ran.code, ran.stdout.decode()) == (0, ADA + "\n")
     assert easyllm.run("cot", "--extract", "--schema", people, stdin="<think>hm</think>1").code == 7
 
 
@@ -221,9 +237,9 @@ def test_a_broken_schema_is_2_before_any_request(easyllm: Easyllm, home: Path, b
     path = home / "schema.json"
     path.write_text(text)
     ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
-    assert (ran.code, ran.out) == (2, b"")
-    assert told in ran.complaint
-    assert str(path) in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert told in ran.error_line
+    assert str(path) in ran.error_line
 
 
 def test_what_cannot_be_read_is_2(easyllm: Easyllm, home: Path) -> None:
@@ -236,18 +252,18 @@ def test_what_cannot_be_read_is_2(easyllm: Easyllm, home: Path) -> None:
     }.items():
         ran = easyllm.run("chat", "--schema", name, "hi", profiles=NOWHERE)
         assert ran.code == 2
-        assert told in ran.complaint
+        assert told in ran.error_line
 
 
 def test_a_remote_reference_is_never_fetched(easyllm: Easyllm, home: Path) -> None:
     path = home / "schema.json"
-    with StandIn(scripted(Script(b'{"type": "object"}'))) as web:
+    with StandIn(script_handler(Script(b'{"type": "object"}'))) as web:
         for reference in (f"{web.url}/person.json", f"{web.url}/person.json#/$defs/x"):
             path.write_text(json.dumps({"properties": {"a": {"$ref": reference}}}))
             ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
             assert ran.code == 2
-            assert f'"$ref": "{reference}" cannot be resolved' in ran.complaint
-            assert "never fetched" in ran.complaint
+            assert f'"$ref": "{reference}" cannot be resolved' in ran.error_line
+            assert "never fetched" in ran.error_line
         assert web.requests == []
 
 
@@ -258,11 +274,11 @@ def test_a_schema_that_refers_to_itself(easyllm: Easyllm, home: Path) -> None:
     assert answering(easyllm, '{"of": {"of": {}}}', str(path)).code == 0
     ran = answering(easyllm, '{"of": {"of": {"on": 1}}}', str(path))
     assert ran.code == 7
-    assert "$.of.of: Additional properties" in ran.complaint
+    assert "$.of.of: Additional properties" in ran.error_line
     path.write_text('{"$ref": "#"}')
     ran = answering(easyllm, "{}", str(path))
     assert ran.code == 7
-    assert "too deeply" in ran.complaint
+    assert "too deeply" in ran.error_line
 
 
 def test_a_number_beyond_every_float(easyllm: Easyllm, home: Path) -> None:
@@ -270,14 +286,14 @@ def test_a_number_beyond_every_float(easyllm: Easyllm, home: Path) -> None:
     path.write_text('{"multipleOf": 0.5}')
     ran = answering(easyllm, "1" * 400, str(path))
     assert ran.code == 7
-    assert "too large a number" in ran.complaint
+    assert "too large a number" in ran.error_line
 
 
 def test_an_unknown_dialect_is_read_as_the_newest(easyllm: Easyllm, home: Path) -> None:
     path = home / "schema.json"
     path.write_text('{"$schema": "https://example.com/mine", "type": "integer"}')
     ran = answering(easyllm, "3", str(path))
-    assert (ran.code, ran.out, ran.err) == (0, b"3\n", "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"3\n", "")
 
 
 def test_without_jsonschema_it_is_2_before_any_request(
@@ -290,19 +306,21 @@ def test_without_jsonschema_it_is_2_before_any_request(
         "raise ModuleNotFoundError(\"No module named 'jsonschema'\")"
     )
     env = {"PYTHONPATH": str(blocked.parent)}
-    with StandIn(scripted(said(ADA))) as server:
-        ran = easyllm.run("chat", "--schema", people, "hi", profiles=only(server), env=env)
+    with StandIn(script_handler(chat_answer_script(ADA))) as server:
+        ran = easyllm.run(
+            "chat", "--schema", people, "hi", profiles=single_profile_toml(server), env=env
+        )
         assert server.requests == []
-        assert easyllm.run("chat", "hi", profiles=only(server), env=env).code == 0
-    assert (ran.code, ran.out) == (2, b"")
-    assert "pip install 'easyllm-cli[schema]'" in ran.complaint
+        assert easyllm.run("chat", "hi", profiles=single_profile_toml(server), env=env).code == 0
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "pip install 'easyllm-cli[schema]'" in ran.error_line
 
 
 @pytest.mark.parametrize("args", [("chat", "-x"), ("cot", "--elicit", "always")])
 def test_what_does_not_go_with_it(easyllm: Easyllm, people: str, args: tuple[str, ...]) -> None:
     ran = easyllm.run(*args, "--schema", people, "hi", profiles=NOWHERE)
     assert ran.code == 2
-    assert "do not go together" in ran.complaint
+    assert "do not go together" in ran.error_line
 
 
 def test_dry_run_shows_it(easyllm: Easyllm, people: str) -> None:

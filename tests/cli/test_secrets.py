@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.adapters import CHAT, GOOGLE, NATIVE, RESPONSES, ROUTER, Wire
-from tests.support.binary import Easyllm, Ran, only
-from tests.support.hostile import STATUSES, Hostile, seen
-from tests.support.over_tls import over_tls
+from tests.support.adapters import (
+    CHAT_FORMAT,
+    GEMINI_FORMAT,
+    OLLAMA_FORMAT,
+    OPENROUTER_FORMAT,
+    RESPONSES_FORMAT,
+    Wire,
+)
+from tests.support.binary import Easyllm, RunResult, single_profile_toml
+from tests.support.hostile import STATUSES, KeyLeakingServer, find_key_fragments
+from tests.support.over_tls import serve_tls
 from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
@@ -28,7 +35,7 @@ class Style:
 
     id: str
     provider: str = "openai"
-    wire: Wire = CHAT
+    wire: Wire = CHAT_FORMAT
     keys: dict[str, Any] = field(default_factory=lambda: {"api_key": KEY})
     through: str = ""
     login: str = ""
@@ -37,10 +44,10 @@ class Style:
 STYLES = [
     Style("bearer"),
     Style("bearer-sdk", keys={"api_key": KEY, "transport": "sdk"}),
-    Style("responses", wire=RESPONSES, keys={"api_key": KEY, "api": "responses"}),
-    Style("openrouter", "openrouter", ROUTER),
-    Style("gemini", "gemini", GOOGLE),
-    Style("ollama", "ollama", NATIVE),
+    Style("responses", wire=RESPONSES_FORMAT, keys={"api_key": KEY, "api": "responses"}),
+    Style("openrouter", "openrouter", OPENROUTER_FORMAT),
+    Style("gemini", "gemini", GEMINI_FORMAT),
+    Style("ollama", "ollama", OLLAMA_FORMAT),
     Style("azure-sdk", keys={
         "api_key": KEY, "transport": "sdk", "allow_http": True, "options": {"api_version": "1"},
     }, through=AZURE),
@@ -71,9 +78,9 @@ def server_for(style: Style, case: str, easyllm: Easyllm) -> Iterator[str]:
         if case == "refused":
             yield "http://127.0.0.1:9"
         elif case == "tls" and not style.through:
-            yield stack.enter_context(over_tls(Untrusted, easyllm.home / "authority"))
+            yield stack.enter_context(serve_tls(Untrusted, easyllm.home / "authority"))
         else:
-            handler = Hostile("500" if case == "tls" else case, KEY, style.wire).handle
+            handler = KeyLeakingServer("500" if case == "tls" else case, KEY, style.wire).handle
             yield stack.enter_context(StandIn(handler)).url
 
 
@@ -85,10 +92,10 @@ def profiles_for(style: Style, case: str, url: str) -> str:
     if style.through:
         keys["proxy"] = url.replace("://", f"://{style.login}")
         url = style.through.replace("http", "https") if case == "tls" else style.through
-    return only(url + path, style.provider, **keys)
+    return single_profile_toml(url + path, style.provider, **keys)
 
 
-def asked(easyllm: Easyllm, style: Style, case: str, *args: str) -> tuple[Ran, Easyllm]:
+def asked(easyllm: Easyllm, style: Style, case: str, *args: str) -> tuple[RunResult, Easyllm]:
     """One run against a server of its own."""
     held = easyllm.home / "the key"
     held.write_text(KEY)
@@ -115,7 +122,7 @@ def cases_of(style: Style) -> list[str]:
     return [case for case in CASES if not (sdk and case in NOT_THE_SDKS)]
 
 
-Failed = dict[str, tuple[Ran, Easyllm]]
+Failed = dict[str, tuple[RunResult, Easyllm]]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +133,7 @@ def failures(homes: Path) -> Callable[[Style], Failed]:
     def of(style: Style) -> Failed:
         if style.id not in found:
             easyllm = Easyllm(homes / f"secrets-{style.id}")
-            own = {case: easyllm.fresh() for case in cases_of(style)}
+            own = {case: easyllm.with_new_home() for case in cases_of(style)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 ran = pool.map(lambda case: asked(own[case], style, case, *ALL_WAYS), own)
                 found[style.id] = dict(zip(own, ran, strict=True))
@@ -147,8 +154,10 @@ def test_fault_58_no_key_leaves(
     failures: Callable[[Style], Failed], style: Style, case: str
 ) -> None:
     ran, easyllm = failures(style)[case]
-    said = ran.out + ran.err.encode() + left_behind(easyllm)
-    assert not seen(KEY, said), f"{seen(KEY, said)}\n{ran.out.decode()}\n{ran.err}"
+    said = ran.stdout + ran.stderr.encode() + left_behind(easyllm)
+    assert not find_key_fragments(KEY, said), (
+        f"{find_key_fragments(KEY, said)}\n{ran.stdout.decode()}\n{ran.stderr}"
+    )
     assert ran.json["error"]["exit_code"] == ran.code
-    assert "Traceback" in ran.err, "--debug shows where it was"
-    assert ran.code == CASES[case], ran.err
+    assert "Traceback" in ran.stderr, "--debug shows where it was"
+    assert ran.code == CASES[case], ran.stderr

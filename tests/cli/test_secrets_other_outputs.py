@@ -10,19 +10,33 @@ import pytest
 
 from easyllm_cli import LLMService
 from easyllm_cli.errors import EasyLLMError
-from tests.support.adapters import CHAT, GOOGLE, NATIVE, RESPONSES, ROUTER, Wire
-from tests.support.binary import Easyllm, Ran, at_once, only, profile, said
-from tests.support.hostile import Hostile, disguises, seen
-from tests.support.standins.script import Cut, Script, chunk, compact, scripted
+from tests.support.adapters import (
+    CHAT_FORMAT,
+    GEMINI_FORMAT,
+    OLLAMA_FORMAT,
+    OPENROUTER_FORMAT,
+    RESPONSES_FORMAT,
+    Wire,
+)
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    profile_toml,
+    run_concurrently,
+    single_profile_toml,
+)
+from tests.support.hostile import KeyLeakingServer, encode_key_variants, find_key_fragments
+from tests.support.standins.script import Cut, Script, chunk, compact, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
 PROTOCOLS: dict[str, tuple[str, str, Wire, dict[str, Any]]] = {
-    "openai": ("openai", "/v1", CHAT, {}),
-    "responses": ("openai", "/v1", RESPONSES, {"api": "responses"}),
-    "openrouter": ("openrouter", "/api/v1", ROUTER, {}),
-    "gemini": ("gemini", "/v1beta", GOOGLE, {}),
-    "ollama": ("ollama", "", NATIVE, {}),
+    "openai": ("openai", "/v1", CHAT_FORMAT, {}),
+    "responses": ("openai", "/v1", RESPONSES_FORMAT, {"api": "responses"}),
+    "openrouter": ("openrouter", "/api/v1", OPENROUTER_FORMAT, {}),
+    "gemini": ("gemini", "/v1beta", GEMINI_FORMAT, {}),
+    "ollama": ("ollama", "", OLLAMA_FORMAT, {}),
 }
 WAYS = [
     ("stream", "--jsonl", "hi"), ("chat", "hi"), ("cot", "-v", "hi"), ("chat", "--no-stream", "hi"),
@@ -44,19 +58,25 @@ def test_fault_58_by_any_command(easyllm: Easyllm, protocol: str) -> None:
     """Retries, lists of models (kept for completion) and doctor's findings included."""
     provider, path, wire, keys = PROTOCOLS[protocol]
     easyllm.run("keys", "set", provider, stdin=KEY)
-    with StandIn(Hostile("500", KEY, wire).handle) as server:
+    with StandIn(KeyLeakingServer("500", KEY, wire).handle) as server:
         env = {"MY_KEY": KEY}
         keys = {"api_key_env": "MY_KEY", "max_retries": 1, **keys}
-        easyllm.write_profiles(only(server.url + path, provider, **keys))
-        runs: list[Ran] = at_once(*[
+        easyllm.write_profiles(single_profile_toml(server.url + path, provider, **keys))
+        runs: list[RunResult] = run_concurrently(*[
             lambda args=args: easyllm.run(*args, env=env, timeout=60) for args in WAYS
         ])  # fmt: skip
-        assert seen(KEY, repr([one.headers for one in server.requests]).encode()), "it was sent"
+        assert find_key_fragments(KEY, repr([one.headers for one in server.requests]).encode()), (
+            "it was sent"
+        )
     for args, ran in zip(WAYS, runs, strict=True):
-        told = ran.out + ran.err.encode()
-        assert not seen(KEY, told), (args, seen(KEY, told)[:1], told.decode())
+        told = ran.stdout + ran.stderr.encode()
+        assert not find_key_fragments(KEY, told), (
+            args,
+            find_key_fragments(KEY, told)[:1],
+            told.decode(),
+        )
         assert told, args
-    assert not seen(KEY, left(easyllm))
+    assert not find_key_fragments(KEY, left(easyllm))
 
 
 BROKEN = """
@@ -106,10 +126,12 @@ def test_fault_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> Non
     (site / "bug").mkdir()
     (site / "bug" / "sitecustomize.py").write_text(BUG)
     buggy = env | {"PYTHONPATH": f"{site}/bug"}
-    with StandIn(scripted(said("Hello"))) as server:
-        ours = only(server, api_key_env="MY_KEY")
-        easyllm.write_profiles(ours + profile(server, "broken", "plugin", api_key_env="MY_KEY"))
-        line, debug, json, plugin, plugins = at_once(
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        ours = single_profile_toml(server, api_key_env="MY_KEY")
+        easyllm.write_profiles(
+            ours + profile_toml(server, "broken", "plugin", api_key_env="MY_KEY")
+        )
+        line, debug, json, plugin, plugins = run_concurrently(
             lambda: easyllm.run("chat", "hi", env=buggy),
             lambda: easyllm.run("chat", "--debug", "hi", env=buggy),
             lambda: easyllm.run("chat", "--json", "--debug", "hi", env=buggy),
@@ -117,32 +139,32 @@ def test_fault_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> Non
             lambda: easyllm.run("chat", "-p", "plugin", "--debug", "hi", env=env),
         )
     for ran, code in ((line, 1), (debug, 1), (json, 1), (plugin, 2), (plugins, 2)):
-        assert ran.code == code, ran.err
-        assert not seen(KEY, ran.out + ran.err.encode()), ran.err
+        assert ran.code == code, ran.stderr
+        assert not find_key_fragments(KEY, ran.stdout + ran.stderr.encode()), ran.stderr
     for ran in (line, plugin):
-        assert "ZeroDivisionError: with '***' and ***" in ran.complaint
+        assert "ZeroDivisionError: with '***' and ***" in ran.error_line
     for ran in (debug, json, plugins):
-        assert "Traceback" in ran.err
-        assert "KeyError: '" in ran.err
+        assert "Traceback" in ran.stderr
+        assert "KeyError: '" in ran.stderr
     assert json.json["error"]["kind"] == "bug"
 
 
 def test_the_answers_bytes_are_the_models_own(easyllm: Easyllm) -> None:
     """A key that a model says stays in the answer, and in what is kept of it (DESIGN §7)."""
-    words = f"your key is {KEY}, in base64 {disguises(KEY)[1]}"
-    spoken = said(words, reasoning=f"Hm, {KEY}")
+    words = f"your key is {KEY}, in base64 {encode_key_variants(KEY)[1]}"
+    spoken = chat_answer_script(words, reasoning=f"Hm, {KEY}")
     cut = Script(chunk(words), Cut())
-    with StandIn(scripted(spoken, spoken, spoken, cut)) as server:
-        easyllm.write_profiles(only(server, api_key=KEY, max_retries=0))
-        assert easyllm.run("chat", "-R", "hi").out.decode() == words + "\n"
+    with StandIn(script_handler(spoken, spoken, spoken, cut)) as server:
+        easyllm.write_profiles(single_profile_toml(server, api_key=KEY, max_retries=0))
+        assert easyllm.run("chat", "-R", "hi").stdout.decode() == words + "\n"
         made = easyllm.run("chat", "--json", "hi").json
         assert (made["text"], made["reasoning"]) == (words, f"Hm, {KEY}")
         events = easyllm.run("stream", "--jsonl", "hi").events
         assert [one["text"] for one in events if one["kind"] == "text"] == [words]
         assert events[-1]["text"] == words
         failed = easyllm.run("chat", "hi")
-    assert (failed.code, failed.out) == (7, b"")
-    assert not seen(KEY, failed.err.encode())
+    assert (failed.code, failed.stdout) == (7, b"")
+    assert not find_key_fragments(KEY, failed.stderr.encode())
     assert easyllm.partials()[0].read_text() == words
 
 
@@ -162,7 +184,7 @@ async def test_fault_58_in_the_library(
 ) -> None:
     """No exception holds it, and nothing that we log."""
     provider, path, wire, keys = PROTOCOLS[protocol]
-    with StandIn(Hostile(case, KEY, wire).handle) as server:
+    with StandIn(KeyLeakingServer(case, KEY, wire).handle) as server:
         config = {
             "provider": provider, "endpoint": server.url + path, "model": "m", "api_key": KEY,
             "max_retries": 1, "initial_retry_delay": 0.01, **keys,
@@ -173,7 +195,7 @@ async def test_fault_58_in_the_library(
     logged = "\n".join(one.getMessage() for one in ours)
     assert ours
     for text in (*parts_of(caught.value), logged):
-        assert not seen(KEY, text.encode()), text
+        assert not find_key_fragments(KEY, text.encode()), text
 
 
 def test_fault_58_in_what_surrounds_an_answer(easyllm: Easyllm) -> None:
@@ -182,10 +204,12 @@ def test_fault_58_in_what_surrounds_an_answer(easyllm: Easyllm) -> None:
     refused = Script(compact({"error": error}), status=400, content_type="application/json")
     ended = Script(chunk("Hello", model=KEY, id=KEY), chunk(finish=KEY, system_fingerprint=KEY))
     ways = ("--json",), ("--jsonl",), ("-v", "-u")
-    with StandIn(scripted(*[refused, ended] * len(ways))) as server:
-        easyllm.write_profiles(only(server, api_key=KEY, temperature=0.5))
+    with StandIn(script_handler(*[refused, ended] * len(ways))) as server:
+        easyllm.write_profiles(single_profile_toml(server, api_key=KEY, temperature=0.5))
         for args in ways:
             ran = easyllm.run("stream", *args, "hi")
-            assert b"Hello" in ran.out, ran.err
-            assert not seen(KEY, ran.out + ran.err.encode()), ran.out + ran.err.encode()
-            assert "temperature" in ran.err, "the note"
+            assert b"Hello" in ran.stdout, ran.stderr
+            assert not find_key_fragments(KEY, ran.stdout + ran.stderr.encode()), (
+                ran.stdout + ran.stderr.encode()
+            )
+            assert "temperature" in ran.stderr, "the note"

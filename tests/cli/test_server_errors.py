@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, only, spoken
+from tests.support.binary import Easyllm, RunResult, single_profile_toml, split_error_line
 from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.server import Handler, Reply, Request, StandIn, nobody_listens
+from tests.support.standins.server import Handler, Reply, Request, StandIn, unreachable_server
 
 
-def refused(ran: Ran, code: int = 4) -> tuple[str, str, str]:
+def refused(ran: RunResult, code: int = 4) -> tuple[str, str, str]:
     """What, where and hint of a run that ended with the code and printed nothing."""
-    assert (ran.code, ran.out) == (code, b""), ran.err
-    return spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (code, b""), ran.stderr
+    return split_error_line(ran.error_line)
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def picture(easyllm: Easyllm) -> str:
 )
 def test_fault_01_nothing_listens(easyllm: Easyllm, command: str, provider: str, hint: str) -> None:
     """On this machine it is not tried again: nobody starts a server within a backoff."""
-    with nobody_listens() as server:
-        profiles = only(f"{server.url}/v1", provider, initial_retry_delay=5)
+    with unreachable_server() as server:
+        profiles = single_profile_toml(f"{server.url}/v1", provider, initial_retry_delay=5)
         ran = easyllm.run(command, *(["hi"] if command == "chat" else []), profiles=profiles)
     what, where, advice = refused(ran, 6)
     assert "nothing listens at 127.0.0.1" in what
@@ -67,7 +67,7 @@ def test_fault_11_unknown_model(
 ) -> None:
     with StandIn(handler) as server:
         keys = {"api_key_env": "KEY"} if provider != "ollama" else {}
-        profiles = only(server, provider, model=model, **keys)
+        profiles = single_profile_toml(server, provider, model=model, **keys)
         what, where, hint = refused(
             easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "test-key"})
         )
@@ -88,11 +88,11 @@ def web_page(status: int) -> Handler:
 @pytest.mark.parametrize("words", [("chat", "hi"), ("models",)], ids=["chat", "models"])
 def test_fault_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> None:
     with StandIn(web_page(200)) as server:
-        _, _, hint = refused(easyllm.run(*words, profiles=only(server.url)), 7)
+        _, _, hint = refused(easyllm.run(*words, profiles=single_profile_toml(server.url)), 7)
         assert "/v1" in hint
         assert len(server.requests) == 1
     with StandIn(OpenAIServer(models=["test-model"]).handle) as server:
-        _, where, hint = refused(easyllm.run(*words, profiles=only(server.url)))
+        _, where, hint = refused(easyllm.run(*words, profiles=single_profile_toml(server.url)))
     assert "404" in where
     assert "endpoint" in hint
 
@@ -100,11 +100,11 @@ def test_fault_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> No
 @pytest.mark.parametrize("status", [404, 502])
 def test_fault_24_page_as_an_error(easyllm: Easyllm, status: int) -> None:
     with StandIn(web_page(status)) as server:
-        ran = easyllm.run("chat", "--no-retry", "hi", profiles=only(server))
+        ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
     what, _, _ = refused(ran, 4 if status == 404 else 5)
     assert "Welcome" in what
-    assert "<" not in ran.err
-    assert len(ran.err) < 300
+    assert "<" not in ran.stderr
+    assert len(ran.stderr) < 300
 
 
 @pytest.mark.parametrize("provider", ["ollama", "openrouter"])
@@ -115,7 +115,7 @@ def test_blind_model(easyllm: Easyllm, picture: str, provider: str) -> None:
         "openrouter": ("vendor/free", "vendor/plain", OpenRouterServer().handle),
     }[provider]
     with StandIn(handler) as server:
-        profiles = only(server, provider, model=blind)
+        profiles = single_profile_toml(server, provider, model=blind)
         for words in [("vision", picture, "describe"), ("chat", "-a", picture, "describe")]:
             what, _, hint = refused(easyllm.run(*words, profiles=profiles))
             assert blind in what
@@ -128,22 +128,28 @@ def test_blind_model(easyllm: Easyllm, picture: str, provider: str) -> None:
 def test_blind_model_that_is_real(easyllm: Easyllm, picture: str, smol: RealServer) -> None:
     """llama.cpp's /props tell; the same server through `openai` is asked and refuses itself."""
     told = easyllm.run(
-        "vision", picture, "describe", profiles=only(f"{smol.url}/v1", "llamacpp", model=smol.model)
+        "vision",
+        picture,
+        "describe",
+        profiles=single_profile_toml(f"{smol.url}/v1", "llamacpp", model=smol.model),
     )
     what, _, hint = refused(told)
     assert "takes no images" in what
     assert "--mmproj" in hint
     asked = easyllm.run(
-        "vision", picture, "describe", profiles=only(f"{smol.url}/v1", model=smol.model)
+        "vision",
+        picture,
+        "describe",
+        profiles=single_profile_toml(f"{smol.url}/v1", model=smol.model),
     )
     assert "mmproj" in refused(asked)[0]
 
 
 def test_model_that_sees_is_asked(easyllm: Easyllm, picture: str, eyes: RealServer) -> None:
-    profiles = only(f"{eyes.url}/v1", "llamacpp", model=eyes.model, temperature=0)
+    profiles = single_profile_toml(f"{eyes.url}/v1", "llamacpp", model=eyes.model, temperature=0)
     ran = easyllm.run("vision", picture, "Which colour?", profiles=profiles)
-    assert ran.code == 0, ran.err
-    assert b"red" in ran.out
+    assert ran.code == 0, ran.stderr
+    assert b"red" in ran.stdout
 
 
 def test_words_of_a_server_are_cut_and_hold_no_key(easyllm: Easyllm) -> None:
@@ -152,18 +158,18 @@ def test_words_of_a_server_are_cut_and_hold_no_key(easyllm: Easyllm) -> None:
         await reply.json({"error": {"message": said}}, 400)
 
     with StandIn(handler) as server:
-        profiles = only(server, api_key_env="KEY")
+        profiles = single_profile_toml(server, api_key_env="KEY")
         ran = easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "sk-0123456789"})
     what, _, _ = refused(ran)
-    assert "sk-0123456789" not in ran.err
+    assert "sk-0123456789" not in ran.stderr
     assert len(what) <= 300
     assert "***" in what
 
 
 def test_blind_model_in_json(easyllm: Easyllm, picture: str) -> None:
     with StandIn(OllamaServer().handle) as server:
-        profiles = only(server, "ollama", model="llama3.2")
+        profiles = single_profile_toml(server, "ollama", model="llama3.2")
         ran = easyllm.run("vision", "--json", picture, "describe", profiles=profiles)
     assert ran.code == 4
-    assert json.loads(ran.out)["error"]["kind"] == "refused"
-    assert ran.complaint
+    assert json.loads(ran.stdout)["error"]["kind"] == "refused"
+    assert ran.error_line

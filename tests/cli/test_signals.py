@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, at_once, finish, only, read_until, wait_until
-from tests.support.standins.script import Script, Wait, chunk, scripted
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    finish,
+    read_until,
+    run_concurrently,
+    single_profile_toml,
+    wait_until,
+)
+from tests.support.standins.script import Script, Wait, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 
 TOKENS = (chunk("one "), chunk("two "), chunk("three "))
@@ -26,21 +34,23 @@ def test_fault_48_and_49_before_the_first_token(
     easyllm: Easyllm, sent: signal.Signals, code: int
 ) -> None:
     with (
-        StandIn(scripted(SILENT)) as server,
-        easyllm.start("chat", "hi", profiles=only(server)) as child,
+        StandIn(script_handler(SILENT)) as server,
+        easyllm.start("chat", "hi", profiles=single_profile_toml(server)) as child,
     ):
         wait_until(lambda: server.requests and server.requests[0].body)
         time.sleep(0.1)
         child.send_signal(sent)
         ran = finish(child, None, 5)
-    assert (ran.code, ran.out) == (code, b"")
-    assert ran.complaint
+    assert (ran.code, ran.stdout) == (code, b"")
+    assert ran.error_line
 
 
-def stopped_at_stdin(easyllm: Easyllm, *json: str) -> Ran:
+def stopped_at_stdin(easyllm: Easyllm, *json: str) -> RunResult:
     """One run that is stopped while it waits for a pipe that says nothing."""
     reader, writer = os.pipe()
-    with easyllm.start("chat", *json, "hi", profiles=only(NOWHERE), stdin=reader) as child:
+    with easyllm.start(
+        "chat", *json, "hi", profiles=single_profile_toml(NOWHERE), stdin=reader
+    ) as child:
         assert b"waiting for stdin" in read_until(child.stderr, b"\n")
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, 5)
@@ -50,30 +60,30 @@ def stopped_at_stdin(easyllm: Easyllm, *json: str) -> Ran:
 
 
 def test_ctrl_c_while_stdin_is_awaited(easyllm: Easyllm) -> None:
-    plain, json = at_once(
-        lambda: stopped_at_stdin(easyllm.fresh()),
-        lambda: stopped_at_stdin(easyllm.fresh(), "--json"),
+    plain, json = run_concurrently(
+        lambda: stopped_at_stdin(easyllm.with_new_home()),
+        lambda: stopped_at_stdin(easyllm.with_new_home(), "--json"),
     )
     assert (plain.code, json.code) == (130, 130)
-    assert plain.complaint == json.complaint == "easyllm: interrupted"
+    assert plain.error_line == json.error_line == "easyllm: interrupted"
     assert json.json["error"]["kind"] == "interrupted"
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)], ids=["plain", "json"])
 def test_ctrl_c_while_models_are_awaited(easyllm: Easyllm, json: tuple[str, ...]) -> None:
-    with StandIn(scripted(SILENT)) as server:
-        child = easyllm.start("models", *json, profiles=only(server))
+    with StandIn(script_handler(SILENT)) as server:
+        child = easyllm.start("models", *json, profiles=single_profile_toml(server))
         wait_until(lambda: server.requests)
         time.sleep(0.1)
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, 5)
     assert ran.code == 130
-    assert ran.complaint == "easyllm: interrupted"
+    assert ran.error_line == "easyllm: interrupted"
     assert not json or ran.json["error"]["kind"] == "interrupted"
 
 
 def test_sigterm_while_stdin_is_awaited(easyllm: Easyllm) -> None:
-    with easyllm.start("chat", "hi", profiles=only(NOWHERE), stdin=-1) as child:
+    with easyllm.start("chat", "hi", profiles=single_profile_toml(NOWHERE), stdin=-1) as child:
         time.sleep(1)
         child.send_signal(signal.SIGTERM)
         assert child.wait(5) in {143, -signal.SIGTERM}, "a shell sees 143 either way"
@@ -81,28 +91,28 @@ def test_sigterm_while_stdin_is_awaited(easyllm: Easyllm) -> None:
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_signal_between_two_tries(easyllm: Easyllm, command: str) -> None:
-    with StandIn(scripted(Script(b"{}", status=503))) as server:
-        profiles = only(server, initial_retry_delay=30)
+    with StandIn(script_handler(Script(b"{}", status=503))) as server:
+        profiles = single_profile_toml(server, initial_retry_delay=30)
         with easyllm.start(command, "hi", profiles=profiles) as child:
             assert b"next try" in read_until(child.stderr, b"\n")
             child.send_signal(signal.SIGINT)
             ran = finish(child, None, 5)
-    assert (ran.code, ran.out) == (130, b"")
+    assert (ran.code, ran.stdout) == (130, b"")
 
 
 @pytest.mark.parametrize(
     "args", [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl")]
 )
 def test_fault_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    with StandIn(scripted(Script(*TOKENS, chunk(finish="stop")))) as server:
+    with StandIn(script_handler(Script(*TOKENS, chunk(finish="stop")))) as server:
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            ran = easyllm.run(*args, "hi", profiles=only(server), stdout=writer)
+            ran = easyllm.run(*args, "hi", profiles=single_profile_toml(server), stdout=writer)
         finally:
             os.close(writer)
     assert ran.code == 141
-    assert ran.err == ""
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize("args", [("--help",), ("--version",), ("models",)], ids=str)
@@ -116,36 +126,36 @@ def test_fault_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...])
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            ran = easyllm.run(*args, profiles=only(server), stdout=writer)
+            ran = easyllm.run(*args, profiles=single_profile_toml(server), stdout=writer)
         finally:
             os.close(writer)
     assert ran.code == 141
-    assert ran.err == ""
+    assert ran.stderr == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_fault_53_full_disk(easyllm: Easyllm) -> None:
     answer = Script(*TOKENS, chunk(finish="stop"))
     lists = [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl"), ("models",)]
-    with StandIn(scripted(answer)) as server, open("/dev/full", "wb", buffering=0) as full:
+    with StandIn(script_handler(answer)) as server, open("/dev/full", "wb", buffering=0) as full:
 
         async def handler(request: Request, reply: Reply) -> None:
             await reply.json({"data": [{"id": "m"}]})
 
         with StandIn(handler) as lister:
-            rans = at_once(*[
-                lambda args=args: easyllm.fresh().run(
+            rans = run_concurrently(*[
+                lambda args=args: easyllm.with_new_home().run(
                     *args, *(["hi"] if args[0] != "models" else []), stdout=full,
-                    profiles=only(lister if args[0] == "models" else server),
+                    profiles=single_profile_toml(lister if args[0] == "models" else server),
                 )
                 for args in lists
             ])  # fmt: skip
     for ran, args in zip(rans, lists, strict=True):
         assert ran.code == 8, (args, ran)
-        assert "cannot write to stdout" in ran.err
-        assert "make room" in ran.err
-        assert "Traceback" not in ran.err
-    assert rans[0].complaint
+        assert "cannot write to stdout" in ran.stderr
+        assert "make room" in ran.stderr
+        assert "Traceback" not in ran.stderr
+    assert rans[0].error_line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
@@ -154,15 +164,17 @@ def test_fault_53_full_disk_without_an_answer(easyllm: Easyllm, args: tuple[str,
     with open("/dev/full", "wb", buffering=0) as full:
         ran = easyllm.run(*args, stdout=full)
     assert ran.code == 8
-    assert "Traceback" not in ran.err
+    assert "Traceback" not in ran.stderr
 
 
 def test_broken_stderr_is_no_reason_to_fail(easyllm: Easyllm) -> None:
-    with StandIn(scripted(Script(*TOKENS, chunk(finish="stop")))) as server:
+    with StandIn(script_handler(Script(*TOKENS, chunk(finish="stop")))) as server:
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            ran = easyllm.run("chat", "-v", "-u", "hi", profiles=only(server), stderr=writer)
+            ran = easyllm.run(
+                "chat", "-v", "-u", "hi", profiles=single_profile_toml(server), stderr=writer
+            )
         finally:
             os.close(writer)
-    assert (ran.code, ran.out) == (0, b"one two three \n")
+    assert (ran.code, ran.stdout) == (0, b"one two three \n")

@@ -10,12 +10,20 @@ import pytest
 from easyllm_cli.cli import prompt
 from easyllm_cli.cli.stdin import read
 from easyllm_cli.errors import UsageError
-from tests.support.binary import Easyllm, Ran, at_once, finish, only, read_until, said
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    finish,
+    read_until,
+    run_concurrently,
+    single_profile_toml,
+)
 from tests.support.pictures import gif_1x1
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-OK = said("ok")
+OK = chat_answer_script("ok")
 
 
 def asked(server: StandIn) -> list[Any]:
@@ -30,9 +38,9 @@ def asked(server: StandIn) -> list[Any]:
 
 def sent(easyllm: Easyllm, *args: str, **more: Any) -> str:
     """The one user message of one good run."""
-    with StandIn(scripted(OK)) as server:
-        ran = easyllm.run(*args, profiles=only(server), **more)
-        assert (ran.code, ran.out) == (0, b"ok\n"), ran.err
+    with StandIn(script_handler(OK)) as server:
+        ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
+        assert (ran.code, ran.stdout) == (0, b"ok\n"), ran.stderr
         (text,) = asked(server)
         assert isinstance(text, str)
         return text
@@ -81,7 +89,7 @@ def test_not_reading(easyllm: Easyllm) -> None:
 def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte more is refused: nothing is cut off in silence."""
     cap = 1 << 20
-    monkeypatch.setattr(prompt, "MAX_FILE_BYTES", cap)
+    monkeypatch.setattr(prompt, "MAX_TEXT_FILE_BYTES", cap)
     path = tmp_path / "long.txt"
     path.write_bytes(b"x" * cap)
     with path.open("rb") as file:
@@ -119,9 +127,9 @@ def test_regular_file(easyllm: Easyllm) -> None:
         assert sent(easyllm, "chat", "hi", "-", file=file) == "hi\n\ntwo\n"
     with path.open("rb", buffering=0) as file:
         file.read(4)
-        ran = easyllm.run("chat", file=file, profiles=only("http://127.0.0.1:9"))
+        ran = easyllm.run("chat", file=file, profiles=single_profile_toml("http://127.0.0.1:9"))
     assert ran.code == 2
-    assert "name it with -" in ran.complaint
+    assert "name it with -" in ran.error_line
 
 
 LOOP = 'while read x; do "$E" chat {n} "word $x"; done'
@@ -132,15 +140,15 @@ def looped(easyllm: Easyllm, script: str, code: int = 0, **more: Any) -> list[An
     """What a shell script with a loop asked; bash and dash ask the same."""
 
     def one(shell: str) -> list[Any]:
-        home = easyllm.fresh()
+        home = easyllm.with_new_home()
         Path(home.home, "list").write_text("one\ntwo\nthree\n")
-        with StandIn(scripted(OK)) as server:
-            ran = home.shell(script, shell=shell, profiles=only(server), **more)
-            assert ran.code == code, (shell, ran.err)
-            assert code or ran.err == "", shell
+        with StandIn(script_handler(OK)) as server:
+            ran = home.shell(script, shell=shell, profiles=single_profile_toml(server), **more)
+            assert ran.code == code, (shell, ran.stderr)
+            assert code or ran.stderr == "", shell
             return asked(server)
 
-    bash, dash = at_once(lambda: one("bash"), lambda: one("dash"))
+    bash, dash = run_concurrently(lambda: one("bash"), lambda: one("dash"))
     assert bash == dash
     return bash
 
@@ -182,20 +190,24 @@ def test_write_only_stdin(easyllm: Easyllm) -> None:
 @pytest.mark.parametrize("script", ["</dev/null", "<&-", "<<END\nEND"], ids=repr)
 def test_fault_52_nothing_to_ask(easyllm: Easyllm, script: str) -> None:
     """No prompt and no input: a usage error, never a hang."""
-    profiles = only("http://127.0.0.1:9")
-    for ran in at_once(*[
-        lambda command=command: easyllm.fresh().shell(f'"$E" {command} {script}', profiles=profiles)
-        for command in ("chat", "stream", "cot")
-    ]):  # fmt: skip
-        assert (ran.code, ran.out) == (2, b"")
-        assert "prompt" in ran.complaint
+    profiles = single_profile_toml("http://127.0.0.1:9")
+    for ran in run_concurrently(
+        *[
+            lambda command=command: easyllm.with_new_home().shell(
+                f'"$E" {command} {script}', profiles=profiles
+            )
+            for command in ("chat", "stream", "cot")
+        ]
+    ):
+        assert (ran.code, ran.stdout) == (2, b"")
+        assert "prompt" in ran.error_line
 
 
 def test_silent_pipe_is_announced(easyllm: Easyllm) -> None:
     reader, writer = os.pipe()
-    with StandIn(scripted(OK)) as server:
+    with StandIn(script_handler(OK)) as server:
         began = time.monotonic()
-        child = easyllm.start("chat", "hi", profiles=only(server), stdin=reader)
+        child = easyllm.start("chat", "hi", profiles=single_profile_toml(server), stdin=reader)
         notice = read_until(child.stderr, b"\n")
         assert 1.9 < time.monotonic() - began < 10
         assert b"waiting for stdin" in notice
@@ -203,15 +215,15 @@ def test_silent_pipe_is_announced(easyllm: Easyllm) -> None:
         os.close(writer)
         os.close(reader)
         ran = finish(child, None)
-        assert (ran.code, ran.out, ran.err) == (0, b"ok\n", "")
+        assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", "")
         assert asked(server) == ["late\n\nhi"]
 
 
 def test_non_blocking_pipe(easyllm: Easyllm) -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    with StandIn(scripted(OK)) as server:
-        child = easyllm.start("chat", "hi", profiles=only(server), stdin=reader)
+    with StandIn(script_handler(OK)) as server:
+        child = easyllm.start("chat", "hi", profiles=single_profile_toml(server), stdin=reader)
         time.sleep(0.5)
         os.write(writer, b"late")
         os.close(writer)
@@ -223,15 +235,17 @@ def test_non_blocking_pipe(easyllm: Easyllm) -> None:
 def test_folder_on_stdin(easyllm: Easyllm) -> None:
     """CPython itself ends at a folder; nothing hangs and nothing is asked."""
     descriptor = os.open("/", os.O_RDONLY)
-    ran = easyllm.run("chat", "hi", file=descriptor, profiles=only("http://127.0.0.1:9"))
+    ran = easyllm.run(
+        "chat", "hi", file=descriptor, profiles=single_profile_toml("http://127.0.0.1:9")
+    )
     os.close(descriptor)
     assert ran.code != 0
 
 
-def picture_sent(easyllm: Easyllm, *args: str, stdin: bytes) -> tuple[Any, Ran]:
-    with StandIn(scripted(OK)) as server:
-        ran = easyllm.run(*args, stdin=stdin, profiles=only(server))
-        assert ran.code == 0, ran.err
+def picture_sent(easyllm: Easyllm, *args: str, stdin: bytes) -> tuple[Any, RunResult]:
+    with StandIn(script_handler(OK)) as server:
+        ran = easyllm.run(*args, stdin=stdin, profiles=single_profile_toml(server))
+        assert ran.code == 0, ran.stderr
         return asked(server)[0], ran
 
 
@@ -259,8 +273,10 @@ def test_message_list(easyllm: Easyllm) -> None:
     Path(easyllm.home, "list.json").write_bytes(listed)
     wanted = [("system", "Be kind"), ("user", "One"), ("assistant", "Two"), ("user", "Three")]
     for args, stdin in [(("--messages", "list.json"), None), (("--messages", "-"), listed)]:
-        with StandIn(scripted(OK)) as server:
-            ran = easyllm.run("chat", *args, "Three", stdin=stdin, profiles=only(server))
-            assert ran.code == 0, ran.err
+        with StandIn(script_handler(OK)) as server:
+            ran = easyllm.run(
+                "chat", *args, "Three", stdin=stdin, profiles=single_profile_toml(server)
+            )
+            assert ran.code == 0, ran.stderr
             made = [(one["role"], one["content"]) for one in server.requests[0].json["messages"]]
             assert made == wanted

@@ -8,14 +8,20 @@ import threading
 
 import pytest
 
-from tests.support.binary import Easyllm, at_once, only, profile, said
-from tests.support.emulator import seen
+from tests.support.binary import (
+    Easyllm,
+    chat_answer_script,
+    profile_toml,
+    run_concurrently,
+    single_profile_toml,
+)
+from tests.support.emulator import emulate_terminal
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import DONE, Cut, Script, chunk, scripted
+from tests.support.standins.script import DONE, Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
-from tests.support.terminal import Terminal, shown
+from tests.support.terminal import Terminal, run_on_terminals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 
@@ -54,23 +60,27 @@ def test_answer_grows(easyllm: Easyllm) -> None:
     with StandIn(handler) as server:
         for command in ("chat", "stream"):
             asked.clear()
-            with Terminal(easyllm, command, "hi", profiles=only(server)) as terminal:
-                terminal.out.wait_for(b"Hello")
+            with Terminal(easyllm, command, "hi", profiles=single_profile_toml(server)) as terminal:
+                terminal.stdout.wait_for(b"Hello")
                 asked.set()
                 code, out, _ = terminal.end()
-            assert (code, seen(out).text()) == (0, ["Hello world"])
+            assert (code, emulate_terminal(out).text()) == (0, ["Hello world"])
 
 
 def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
-    script = said("The answer", reasoning="Let me think")
-    with StandIn(scripted(script)) as server:
+    script = chat_answer_script("The answer", reasoning="Let me think")
+    with StandIn(script_handler(script)) as server:
         for command in ("chat", "cot"):
-            code, out, err = shown(easyllm, command, "hi", profiles=only(server))
+            code, out, err = run_on_terminals(
+                easyllm, command, "hi", profiles=single_profile_toml(server)
+            )
             assert (code, out) == (0, "The answer\n")
             assert "\x1b[2m" in err
             assert "Let me think" in err
             assert err.rfind("\x1b[0m") > err.find("Let me think"), "dim ends"
-        code, out, err = shown(easyllm, "chat", "-R", "hi", profiles=only(server))
+        code, out, err = run_on_terminals(
+            easyllm, "chat", "-R", "hi", profiles=single_profile_toml(server)
+        )
         assert (code, out) == (0, "The answer\n")
         assert "thought" not in err
 
@@ -89,11 +99,13 @@ def test_colour(
     easyllm: Easyllm, env: dict[str, str], args: tuple[str, ...], colored: bool
 ) -> None:
     """Without colours it is still Markdown: bold and dim are none."""
-    answer = said("The **bold** `code`", reasoning="Let me think")
-    with StandIn(scripted(answer)) as server:
-        _, out, err = shown(easyllm, "cot", *args, "hi", profiles=only(server), env=env)
+    answer = chat_answer_script("The **bold** `code`", reasoning="Let me think")
+    with StandIn(script_handler(answer)) as server:
+        _, out, err = run_on_terminals(
+            easyllm, "cot", *args, "hi", profiles=single_profile_toml(server), env=env
+        )
     assert bool(COLOUR.search(out)) == colored
-    assert seen(out).text() == ["The bold code"]
+    assert emulate_terminal(out).text() == ["The bold code"]
     assert "\x1b[1mbold\x1b[0m" in out
     assert "Let me think" in err
 
@@ -104,10 +116,10 @@ def test_a_terminal_that_cannot_move_its_cursor(
     easyllm: Easyllm, args: tuple[str, ...], dim: bool, term: str | None
 ) -> None:
     """The text as it is, and no code but the dim that was asked for."""
-    answer = said("The **answer**", reasoning="Let me think")
-    with StandIn(scripted(answer)) as server:
-        profiles, env = only(server), {"TERM": term}
-        _, out, err = shown(easyllm, "cot", *args, "hi", profiles=profiles, env=env)
+    answer = chat_answer_script("The **answer**", reasoning="Let me think")
+    with StandIn(script_handler(answer)) as server:
+        profiles, env = single_profile_toml(server), {"TERM": term}
+        _, out, err = run_on_terminals(easyllm, "cot", *args, "hi", profiles=profiles, env=env)
     assert out == "The **answer**\n"
     assert ("\x1b" in err) == (dim or term != "dumb")
     assert "\x1b" not in OURS.sub("", err)
@@ -115,8 +127,10 @@ def test_a_terminal_that_cannot_move_its_cursor(
 
 
 def test_raw(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("# The **answer**\x1b[2J"))) as server:
-        _, out, _ = shown(easyllm, "chat", "--raw", "hi", profiles=only(server))
+    with StandIn(script_handler(chat_answer_script("# The **answer**\x1b[2J"))) as server:
+        _, out, _ = run_on_terminals(
+            easyllm, "chat", "--raw", "hi", profiles=single_profile_toml(server)
+        )
     assert out == "# The **answer**␛[2J\n"
 
 
@@ -126,11 +140,13 @@ def test_fault_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
     frames = [chunk(reasoning=one) for one in text]
     frames += [chunk(one) for one in text]
     frames += [chunk("?2J").replace(b"?", bytes([c1])) for c1 in range(0x80, 0xA0)]  # no UTF-8
-    with StandIn(scripted(Script(*frames, chunk(finish="stop"), DONE))) as server:
-        profiles = only(server)
-        (code, out, err), piped = at_once(
-            lambda: shown(easyllm.fresh(), "cot", "hi", profiles=profiles),
-            lambda: shown(easyllm.fresh(), "cot", "hi", profiles=profiles, terminals=""),
+    with StandIn(script_handler(Script(*frames, chunk(finish="stop"), DONE))) as server:
+        profiles = single_profile_toml(server)
+        (code, out, err), piped = run_concurrently(
+            lambda: run_on_terminals(easyllm.with_new_home(), "cot", "hi", profiles=profiles),
+            lambda: run_on_terminals(
+                easyllm.with_new_home(), "cot", "hi", profiles=profiles, terminals=""
+            ),
         )
     assert code == 0
     harmless(out)
@@ -145,9 +161,11 @@ def test_fault_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
     """stdout a pipe, stderr a terminal: reasoning and notes are still harmless."""
     text = "".join(EVIL)
     script = Script(chunk(reasoning=text), chunk("ok"), chunk(finish="stop"), DONE)
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         args = ("cot", "-v", "-m", text.replace("\x00", ""), "hi")
-        code, out, err = shown(easyllm, *args, profiles=only(server), terminals="2")
+        code, out, err = run_on_terminals(
+            easyllm, *args, profiles=single_profile_toml(server), terminals="2"
+        )
     assert (code, out) == (0, "ok\n")
     harmless(err)
 
@@ -162,9 +180,11 @@ def test_fault_62_steering_error(easyllm: Easyllm) -> None:
         Script(page, status=404, content_type="text/html"),
         Script(status=302, headers={"Location": "http://x/\x1b]0;t\x07\x9b2J"}),
     ):
-        with StandIn(scripted(script)) as server:
+        with StandIn(script_handler(script)) as server:
             for args in ((), ("--debug",)):
-                code, out, err = shown(easyllm, "chat", *args, "hi", profiles=only(server))
+                code, out, err = run_on_terminals(
+                    easyllm, "chat", *args, "hi", profiles=single_profile_toml(server)
+                )
                 assert code == 4
                 harmless(out)
                 harmless(err)
@@ -181,11 +201,13 @@ def test_fault_62_steering_names(easyllm: Easyllm) -> None:
             await reply.json({"error": {"message": "no such model"}}, 404)
 
     with StandIn(handler) as server:
-        code, out, _ = shown(easyllm, "models", profiles=only(server), columns=60)
+        code, out, _ = run_on_terminals(
+            easyllm, "models", profiles=single_profile_toml(server), columns=60
+        )
         assert code == 0
         harmless(out)
-        profiles = only(server, model="m0")
-        code, out, err = shown(easyllm, "chat", "hi", profiles=profiles)
+        profiles = single_profile_toml(server, model="m0")
+        code, out, err = run_on_terminals(easyllm, "chat", "hi", profiles=profiles)
         assert code == 4
         harmless(out + err)
 
@@ -195,14 +217,14 @@ def test_fault_62_steering_profiles(easyllm: Easyllm) -> None:
     name = re.sub("[\0:]", "", "".join(EVIL))  # no argument holds the one, no name the other
     quoted = "".join(f"\\U{ord(char):08x}" for char in name)
     renamed = chunk("ok", model=name)
-    with StandIn(scripted(Script(renamed, chunk(finish="stop"), DONE))) as server:
-        table = profile(server, "openrouter", name=f'"{quoted}"')
+    with StandIn(script_handler(Script(renamed, chunk(finish="stop"), DONE))) as server:
+        table = profile_toml(server, "openrouter", name=f'"{quoted}"')
         for args, code in (
             (("profiles", "list"), 0), (("chat", "-v", "-p", name, "hi"), 0),
             (("chat", "-p", f"{name}x", "hi"), 2), (("chat", f"--{name}", "hi"), 2),
             (("profiles", "show", name), 0), (("doctor", "-p", name), 0),
         ):  # fmt: skip
-            ended, out, err = shown(easyllm, *args, profiles=table)
+            ended, out, err = run_on_terminals(easyllm, *args, profiles=table)
             assert ended == code or args[0] == "doctor", (args, err)
             harmless(out + err)
 
@@ -221,7 +243,9 @@ def test_fault_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None
 
     words = [] if args[0] == "models" else ["hi"]
     with StandIn(handler) as server:
-        code, out, err = shown(easyllm, *args, *words, profiles=only(server))
+        code, out, err = run_on_terminals(
+            easyllm, *args, *words, profiles=single_profile_toml(server)
+        )
     assert code == 0
     harmless(out + err)
     last = json.loads(out.splitlines()[-1])
@@ -231,8 +255,8 @@ def test_fault_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None
 def test_models_as_a_table(easyllm: Easyllm) -> None:
     """It fits the terminal; what no model says is no column."""
     with StandIn(OpenRouterServer().handle) as server:
-        profiles = only(server, "openrouter")
-        code, out, err = shown(easyllm, "models", profiles=profiles, columns=60)
+        profiles = single_profile_toml(server, "openrouter")
+        code, out, err = run_on_terminals(easyllm, "models", profiles=profiles, columns=60)
     assert (code, err) == (0, "")
     lines = OURS.sub("", out).splitlines()
     assert max(map(len, lines)) <= 60
@@ -246,15 +270,19 @@ def test_long_names_fold(easyllm: Easyllm) -> None:
         await reply.json({"data": [{"id": "x" * 150}, {"id": "short"}]})
 
     with StandIn(handler) as server:
-        _, out, _ = shown(easyllm, "models", profiles=only(server), columns=60)
+        _, out, _ = run_on_terminals(
+            easyllm, "models", profiles=single_profile_toml(server), columns=60
+        )
     assert max(map(len, OURS.sub("", out).splitlines())) <= 60
     assert out.count("x") == 150, "nothing is cut"
 
 
 def test_cut_answer(easyllm: Easyllm) -> None:
     """It stands on the screen, so nothing is kept; the code says what happened."""
-    with StandIn(scripted(Script(chunk("Hel"), Cut()))) as server:
-        code, out, err = shown(easyllm, "chat", "hi", profiles=only(server))
+    with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
+        code, out, err = run_on_terminals(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
         assert len(server.requests) == 1, "shown: no second try"
     assert (code, out) == (7, "Hel\n")
     assert err.startswith("easyllm: the answer was cut")
@@ -268,9 +296,9 @@ def test_ctrl_c(easyllm: Easyllm) -> None:
         await reply.sleep(30)
 
     with StandIn(handler) as server:
-        terminal = Terminal(easyllm, "chat", "hi", profiles=only(server))
+        terminal = Terminal(easyllm, "chat", "hi", profiles=single_profile_toml(server))
         with terminal:
-            terminal.err.wait_for(b"Hm")
+            terminal.stderr.wait_for(b"Hm")
             terminal.signal(signal.SIGINT)
             code, out, err = terminal.end()
     assert (code, out) == (130, "")
@@ -280,14 +308,16 @@ def test_ctrl_c(easyllm: Easyllm) -> None:
 
 def test_no_prompt_on_a_terminal(easyllm: Easyllm) -> None:
     """Nobody is waited for: a usage error."""
-    code, out, err = shown(easyllm, "chat", profiles=only("http://127.0.0.1:9"))
+    code, out, err = run_on_terminals(
+        easyllm, "chat", profiles=single_profile_toml("http://127.0.0.1:9")
+    )
     assert (code, out) == (2, "")
     assert "no prompt" in err
 
 
 def test_help_on_a_terminal(easyllm: Easyllm) -> None:
     for args in (("--help",), ("chat", "-h")):
-        code, out, _ = shown(easyllm, *args, columns=60)
+        code, out, _ = run_on_terminals(easyllm, *args, columns=60)
         assert code == 0
         lines = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
         assert max(map(len, lines)) <= 60

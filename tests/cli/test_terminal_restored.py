@@ -11,12 +11,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.binary import LONGEST, Easyllm, only, said, wait_until
-from tests.support.emulator import seen
+from tests.support.binary import (
+    RUN_TIMEOUT_SECONDS,
+    Easyllm,
+    chat_answer_script,
+    single_profile_toml,
+    wait_until,
+)
+from tests.support.emulator import emulate_terminal
 from tests.support.pseudoterminal import Pty
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import DONE, Cut, Reset, Script, Wait, chunk, scripted
+from tests.support.standins.script import DONE, Cut, Reset, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
@@ -35,9 +41,14 @@ def asked(
         before = termios.tcgetattr(pty.descriptor)
         # a group of its own in our session: SIGTSTP does nothing to a session's only group
         child = easyllm.start(
-            *args, profiles=only(server, max_retries=0), env={"TERM": "xterm-256color"},
-            stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor, process_group=0,
-        )  # fmt: skip
+            *args,
+            profiles=single_profile_toml(server, max_retries=0),
+            env={"TERM": "xterm-256color"},
+            stdin=pty.descriptor,
+            stdout=pty.descriptor,
+            stderr=pty.descriptor,
+            process_group=0,
+        )
         try:
             yield pty, child
             assert termios.tcgetattr(pty.descriptor) == before
@@ -47,7 +58,7 @@ def asked(
         data = pty.whole()
     assert b"\x1b[?1049" not in data, "no other screen"
     assert data.count(b"\x1b[?25l") == data.count(b"\x1b[?25h"), "the cursor is seen"
-    assert seen(data).resting
+    assert emulate_terminal(data).resting
 
 
 def words_are_there(pty: Pty) -> None:
@@ -59,26 +70,28 @@ def words_are_there(pty: Pty) -> None:
 )
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_after_a_signal(easyllm: Easyllm, command: str, sent: signal.Signals, code: int) -> None:
-    with asked(easyllm, scripted(HELD), command, "hi") as (pty, child):
+    with asked(easyllm, script_handler(HELD), command, "hi") as (pty, child):
         words_are_there(pty)
         child.send_signal(sent)
-        assert child.wait(LONGEST) == code
+        assert child.wait(RUN_TIMEOUT_SECONDS) == code
 
 
 @pytest.mark.parametrize("end", [Cut(), Reset(), b"data: {\n\n", b'data: {"error": "x"}\n\n'])
 def test_after_a_server_that_fails(easyllm: Easyllm, end: Cut | Reset | bytes) -> None:
-    with asked(easyllm, scripted(Script(SHOWN, end)), "chat", "hi") as (_, child):
-        assert child.wait(LONGEST) in (5, 7)
+    with asked(easyllm, script_handler(Script(SHOWN, end)), "chat", "hi") as (_, child):
+        assert child.wait(RUN_TIMEOUT_SECONDS) in (5, 7)
 
 
 def test_after_a_refusal(easyllm: Easyllm) -> None:
-    with asked(easyllm, scripted(Script(b"{}", status=401)), "chat", "hi") as (_, child):
-        assert child.wait(LONGEST) == 3
+    with asked(easyllm, script_handler(Script(b"{}", status=401)), "chat", "hi") as (_, child):
+        assert child.wait(RUN_TIMEOUT_SECONDS) == 3
 
 
 def test_after_an_answer(easyllm: Easyllm) -> None:
-    with asked(easyllm, scripted(said("# Hi", reasoning="Hm")), "cot", "hi") as (_, child):
-        assert child.wait(LONGEST) == 0
+    with asked(
+        easyllm, script_handler(chat_answer_script("# Hi", reasoning="Hm")), "cot", "hi"
+    ) as (_, child):
+        assert child.wait(RUN_TIMEOUT_SECONDS) == 0
 
 
 def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
@@ -102,7 +115,7 @@ def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
         gate.set()
         os.write(pty.descriptor, b"\n[1]+  Stopped\n$ fg\n")
         child.send_signal(signal.SIGCONT)
-        assert child.wait(LONGEST) == 0
+        assert child.wait(RUN_TIMEOUT_SECONDS) == 0
         rows = pty.seen().text()
     assert rows[-1] == "Söme words and the end"
     assert rows.count("A title") == 1

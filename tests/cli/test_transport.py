@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, only, said
-from tests.support.standins.script import Cut, Script, chunk, scripted
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
+from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 # A warning that gets out is an error; the SDK's own log, too, goes to stderr.
@@ -19,46 +19,46 @@ REFUSED = Script(
 
 
 def sdk(server: StandIn, provider: str = "openai", **keys: Any) -> str:
-    return only(server, provider, **{"transport": "sdk", **keys})
+    return single_profile_toml(server, provider, **{"transport": "sdk", **keys})
 
 
 def test_chat_and_stream_print_the_answer_alone(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hel", "lo"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hel", "lo"))) as server:
         for command in ("chat", "stream"):
             ran = easyllm.run(command, "hi", profiles=sdk(server), env=STRICT)
-            assert (ran.code, ran.out, ran.err) == (0, b"Hello\n", "")
+            assert (ran.code, ran.stdout, ran.stderr) == (0, b"Hello\n", "")
         assert len(server.requests) == 2
 
 
 def test_a_cut_is_7_and_a_refused_key_3(easyllm: Easyllm) -> None:
-    with StandIn(scripted(Script(chunk("Hel"), Cut()))) as server:
+    with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
         ran = easyllm.run("chat", "hi", profiles=sdk(server, max_retries=0), env=STRICT)
-        assert (ran.code, ran.out) == (7, b"")
-        assert "the answer was cut" in ran.complaint
-    with StandIn(scripted(REFUSED)) as server:
+        assert (ran.code, ran.stdout) == (7, b"")
+        assert "the answer was cut" in ran.error_line
+    with StandIn(script_handler(REFUSED)) as server:
         ran = easyllm.run("chat", "hi", profiles=sdk(server, api_key="sk-mine"), env=STRICT)
-        assert (ran.code, ran.out) == (3, b"")
-        assert "wrong key" in ran.complaint
+        assert (ran.code, ran.stdout) == (3, b"")
+        assert "wrong key" in ran.error_line
         assert server.requests[0].headers["authorization"] == "Bearer sk-mine"
 
 
 def test_the_sdks_debug_log_holds_no_key(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         profiles = sdk(server, api_key="sk-mine-alone", headers={"X-Token": "hush-hush"})
         ran = easyllm.run("chat", "hi", profiles=profiles, env={**STRICT, "OPENAI_LOG": "debug"})
-    assert (ran.code, ran.out) == (0, b"Hello\n")
-    assert "openai" in ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
+    assert "openai" in ran.stderr
     for secret in ("sk-mine-alone", "hush-hush", STRICT["OPENAI_API_KEY"]):
-        assert secret not in ran.err
+        assert secret not in ran.stderr
 
 
 def test_a_dry_run_shows_our_own_request(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         profiles = sdk(server, api_key="sk-mine", options={"api_version": "1"})
         ran = easyllm.run("chat", "--dry-run", "hi", profiles=profiles, env=STRICT)
         assert server.requests == []
     assert ran.code == 0
-    shown = json.loads(ran.out)
+    shown = json.loads(ran.stdout)
     assert shown["url"] == f"{server.url}/v1/chat/completions"
     assert shown["headers"]["Authorization"] == "***"
     assert "api_version" not in shown["body"]
@@ -69,8 +69,8 @@ def test_a_dry_run_shows_our_own_request(easyllm: Easyllm) -> None:
     [("ollama", "leave transport out"), ("gemini", "pip install 'easyllm-cli[gemini]'")],
 )
 def test_a_transport_that_is_not_there_is_2(easyllm: Easyllm, provider: str, hint: str) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         ran = easyllm.run("chat", "hi", profiles=sdk(server, provider), env=STRICT)
         assert server.requests == []
-    assert (ran.code, ran.out) == (2, b"")
-    assert hint in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert hint in ran.error_line

@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import Easyllm, Ran, at_once, only, said, spoken
-from tests.support.standins.script import scripted
+from tests.support.binary import (
+    Easyllm,
+    RunResult,
+    chat_answer_script,
+    run_concurrently,
+    single_profile_toml,
+    split_error_line,
+)
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
@@ -36,8 +43,8 @@ def test_fault_59_an_open_file_with_a_key_is_refused(
     if held == "keys.json":
         assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
         keys = {"keyring": "work"}
-    with StandIn(scripted(said("Hello"))) as server:
-        file.write_text(only(server, **keys))
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        file.write_text(single_profile_toml(server, **keys))
         file.chmod(0o600)
         opened = {"api_key": file, "api_key_file": key_file}.get(
             held, easyllm.config.with_name("keys.json")
@@ -45,13 +52,13 @@ def test_fault_59_an_open_file_with_a_key_is_refused(
         opened.chmod(mode)
         args = ("chat", "--profiles", str(file), "hi")
         ran = easyllm.run(*args)
-        what, _, hint = spoken(ran.complaint)
-        assert (ran.code, ran.out) == (2, b""), ran.err
+        what, _, hint = split_error_line(ran.error_line)
+        assert (ran.code, ran.stdout) == (2, b""), ran.stderr
         assert "by others" in what
         assert server.requests == []
         subprocess.run(["sh", "-c", hint], check=True)
         ran = easyllm.run(*args)
-        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -75,8 +82,8 @@ def test_fault_61_no_command_of_an_untrusted_file_is_run(
 ) -> None:
     mark = easyllm.home / "it was run"
     keys: dict[str, Any] = {source: ["touch", str(mark)] if source == "api_key_cmd" else KEY}
-    with StandIn(scripted(said("Hello"))) as server:
-        spoil(easyllm.write_profiles(only(server, **keys)))
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        spoil(easyllm.write_profiles(single_profile_toml(server, **keys)))
         for args in (
             ("chat", "hi"),
             ("models",),
@@ -84,8 +91,8 @@ def test_fault_61_no_command_of_an_untrusted_file_is_run(
             ("profiles", "set", "t", "seed", "1"),
         ):
             ran = easyllm.run(*args)
-            assert ran.code == 2, ran.err
-            assert says in ran.err + ran.out.decode()
+            assert ran.code == 2, ran.stderr
+            assert says in ran.stderr + ran.stdout.decode()
         assert server.requests == []
     assert not mark.exists()
 
@@ -104,8 +111,10 @@ def test_fault_61_what_others_can_write_is_refused_by_every_command(
     easyllm: Easyllm, spoil: Callable[[Path], None], named_by: str
 ) -> None:
     """Whatever the file holds: an endpoint and a variable's name are enough to take a key."""
-    with StandIn(scripted(said("Hello"))) as server:
-        text = only(server, api_key_env="OPENAI_API_KEY", headers={"x-more": "env:AWS_SECRET"})
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        text = single_profile_toml(
+            server, api_key_env="OPENAI_API_KEY", headers={"x-more": "env:AWS_SECRET"}
+        )
         path = easyllm.write_profiles(text)
         if named_by != "the usual place":
             (easyllm.home / "own").mkdir()
@@ -120,24 +129,24 @@ def test_fault_61_what_others_can_write_is_refused_by_every_command(
 
         def judged(args: list[str]) -> None:
             ran = easyllm.run(*args, *option, stdin="", env={**env, "EDITOR": "true"})
-            told = ran.out.decode() if args[0] == "doctor" else ran.complaint
-            assert ran.code == 2, (args, ran.err)
+            told = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
+            assert ran.code == 2, (args, ran.stderr)
             assert "others" in told or "somebody else" in told or args[0] == "init", told
             assert "chmod" in told or "of your own" in told or args[0] == "init", told
 
-        at_once(*[lambda args=args: judged(args) for args in [*EVERY, *more]])
+        run_concurrently(*[lambda args=args: judged(args) for args in [*EVERY, *more]])
         assert server.requests == []
     assert state_of(path) == before
 
 
 def test_fault_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
     """Shell completion offers the built-in names, and the file's own names are not believed."""
-    easyllm.write_profiles(only("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
+    easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
     env = {"_EASYLLM_COMPLETE": "complete_fish", "_EASYLLM_LINE": "easyllm chat -p "}
     ran = easyllm.run(env=env)
-    assert (ran.code, ran.err) == (0, "")
-    assert b"ollama" in ran.out
-    assert b"planted" not in ran.out
+    assert (ran.code, ran.stderr) == (0, "")
+    assert b"ollama" in ran.stdout
+    assert b"planted" not in ran.stdout
 
 
 def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
@@ -145,9 +154,12 @@ def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> N
     here = easyllm.home / "somebody's project"
     (here / "easyllm").mkdir(parents=True)
     mark = here / "it was run"
-    with StandIn(scripted(said("Hello"))) as server, StandIn(scripted(said("no"))) as other:
+    with (
+        StandIn(script_handler(chat_answer_script("Hello"))) as server,
+        StandIn(script_handler(chat_answer_script("no"))) as other,
+    ):
         for name in ("profiles.toml", "easyllm/profiles.toml", "easyllm.toml", ".easyllm.toml"):
-            (here / name).write_text(only(other))
+            (here / name).write_text(single_profile_toml(other))
             (here / name).chmod(0o600)
         (here / ".env").write_text(f"EASYLLM_PROFILE=t\nOPENAI_BASE_URL={other.url}/v1\n")
         for name in (
@@ -163,16 +175,16 @@ def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> N
             (here / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
         (here / "easyllm_cli").mkdir()
         (here / "easyllm_cli" / "__init__.py").write_text(f"open({str(mark)!r}, 'a')\n")
-        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=here).complaint
-        easyllm.write_profiles(only(server))
+        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=here).error_line
+        easyllm.write_profiles(single_profile_toml(server))
         pip = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"}
-        ran, edited, listed, fetched = at_once(
+        ran, edited, listed, fetched = run_concurrently(
             lambda: easyllm.run("chat", "hi", cwd=here),
             lambda: easyllm.run("profiles", "set", "t", "seed", "1", cwd=here),
             lambda: easyllm.run("profiles", "--color=always", cwd=here),
             lambda: easyllm.run("pull", "--yes", cwd=here, env=pip, timeout=60),
         )
-        assert (ran.code, ran.out) == (0, b"Hello\n"), ran.err
+        assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
         assert (edited.code, listed.code) == (0, 0)
         assert fetched.code in (4, 6), "pip was run, and found no index"
         assert other.requests == []
@@ -222,14 +234,14 @@ def test_fault_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) 
     before = state_of(easyllm.config)
 
     def judged(args: list[str]) -> None:
-        ran: Ran = easyllm.run(*args, stdin="")
-        told = ran.out.decode() if args[0] == "doctor" else ran.complaint
-        assert ran.code == 2, (args, ran.err)
+        ran: RunResult = easyllm.run(*args, stdin="")
+        told = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
+        assert ran.code == 2, (args, ran.stderr)
         assert "Traceback" not in told
         assert str(easyllm.config) in told
         assert says in told or args[0] == "init", (args, told)
 
-    at_once(
+    run_concurrently(
         *[lambda args=args: judged(args) for args in (EVERY if damage in ON_EVERY else EVERY[:3])]
     )
     assert state_of(easyllm.config) == before

@@ -5,16 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, at_once, only, spoken
+from tests.support.binary import (
+    BINARY,
+    POWERLESS,
+    Easyllm,
+    RunResult,
+    run_concurrently,
+    single_profile_toml,
+    split_error_line,
+)
 from tests.support.pictures import png
 
-NOWHERE = only("http://127.0.0.1:9/v1")  # nothing must be sent, so nothing needs to listen
+NOWHERE = single_profile_toml(
+    "http://127.0.0.1:9/v1"
+)  # nothing must be sent, so nothing needs to listen
 
 
-def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
+def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
     """What, where and hint of a run that ended with the code and printed nothing."""
-    assert (ran.code, ran.out) == (code, b""), ran.err
-    return spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (code, b""), ran.stderr
+    return split_error_line(ran.error_line)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +44,8 @@ def refused(ran: Ran, code: int = 2) -> tuple[str, str, str]:
 def test_unknown_names(easyllm: Easyllm, args: tuple[str, ...], what: str, hint: str) -> None:
     ran = easyllm.run(*args, profiles=NOWHERE)
     refused(ran)
-    assert what in ran.complaint
-    assert hint in ran.complaint
+    assert what in ran.error_line
+    assert hint in ran.error_line
 
 
 @pytest.mark.parametrize(
@@ -67,14 +77,14 @@ def test_unknown_names(easyllm: Easyllm, args: tuple[str, ...], what: str, hint:
 def test_values_out_of_range(easyllm: Easyllm, args: tuple[str, ...], says: str) -> None:
     ran = easyllm.run("chat", *args, "hi", profiles=NOWHERE)
     refused(ran)
-    assert says in ran.complaint
+    assert says in ran.error_line
 
 
 def test_json_and_jsonl_together(easyllm: Easyllm) -> None:
     """Both ask for an object on stdout, and the promise of exactly one holds (--json)."""
     ran = easyllm.run("chat", "--json", "--jsonl", "hi", profiles=NOWHERE)
     assert ran.code == 2
-    assert "--json and --jsonl" in ran.complaint
+    assert "--json and --jsonl" in ran.error_line
     assert ran.json["error"]["kind"] == "usage"
 
 
@@ -82,13 +92,13 @@ def test_json_and_jsonl_together(easyllm: Easyllm) -> None:
 def test_prompt_that_begins_with_a_dash(easyllm: Easyllm, prompt: str) -> None:
     ran = easyllm.run("chat", prompt, profiles=NOWHERE)
     assert "--" in refused(ran)[2]
-    assert "before a prompt" in ran.complaint
+    assert "before a prompt" in ran.error_line
 
 
 @pytest.mark.parametrize("words", [(), ("",), ("  \n",), ("", "")], ids=repr)
 def test_empty_prompt(easyllm: Easyllm, words: tuple[str, ...]) -> None:
-    for ran in at_once(*[
-        lambda command=command: easyllm.fresh().run(command, *words, profiles=NOWHERE)
+    for ran in run_concurrently(*[
+        lambda command=command: easyllm.with_new_home().run(command, *words, profiles=NOWHERE)
         for command in ("chat", "stream", "cot")
     ]):  # fmt: skip
         what, _, hint = refused(ran)

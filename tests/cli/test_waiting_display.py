@@ -10,15 +10,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.binary import LONGEST, Easyllm, only, said, wait_until
-from tests.support.emulator import seen
+from tests.support.binary import (
+    RUN_TIMEOUT_SECONDS,
+    Easyllm,
+    chat_answer_script,
+    single_profile_toml,
+    wait_until,
+)
+from tests.support.emulator import emulate_terminal
 from tests.support.pseudoterminal import Pty
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import DONE, Cut, Script, chunk, scripted, usage_chunk
+from tests.support.standins.script import DONE, Cut, Script, chunk, script_handler, usage_chunk
 from tests.support.standins.server import Handler, StandIn
-from tests.support.terminal import Terminal, on_one_terminal
+from tests.support.terminal import Terminal, run_on_one_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 
@@ -43,7 +49,7 @@ def watched(easyllm: Easyllm, handler: Handler, *args: str) -> Iterator[Terminal
     """A run against this answer, stdout and stderr each a terminal of its own."""
     with (
         StandIn(handler) as server,
-        Terminal(easyllm, *args, profiles=only(server)) as terminal,
+        Terminal(easyllm, *args, profiles=single_profile_toml(server)) as terminal,
     ):
         yield terminal
 
@@ -52,20 +58,20 @@ def test_a_spinner_says_who_is_waited_for(easyllm: Easyllm) -> None:
     """Until the first token; then nothing of it is left."""
     gate = threading.Event()
     with watched(easyllm, gated(gate, b"", chunk("Hello")), "chat", "hi") as terminal:
-        terminal.err.wait_for("t · test-model · 0 s".encode())
-        terminal.err.wait_for("t · test-model · 1 s".encode())
+        terminal.stderr.wait_for("t · test-model · 0 s".encode())
+        terminal.stderr.wait_for("t · test-model · 1 s".encode())
         gate.set()
         code, out, err = terminal.end()
     assert (code, out) == (0, "Hello\n")
-    assert seen(err).text() == [""]
-    assert seen(err).resting
+    assert emulate_terminal(err).text() == [""]
+    assert emulate_terminal(err).resting
 
 
 @pytest.mark.parametrize("terminals", ["12", "2"])
 def test_it_is_quiet_with_q(easyllm: Easyllm, terminals: str) -> None:
     gate = threading.Event()
     with StandIn(gated(gate, b"", chunk("Hello"))) as server:
-        profiles = only(server)
+        profiles = single_profile_toml(server)
         with Terminal(
             easyllm, "chat", "-q", "hi", profiles=profiles, terminals=terminals
         ) as terminal:
@@ -77,12 +83,14 @@ def test_it_is_quiet_with_q(easyllm: Easyllm, terminals: str) -> None:
 
 def test_the_wait_for_the_next_try_is_counted_down(easyllm: Easyllm) -> None:
     busy = Script(b"{}", status=503, headers={"Retry-After": "2"}, content_type="application/json")
-    with watched(easyllm, scripted(busy, said("Hello")), "chat", "hi") as terminal:
-        terminal.err.wait_for("t · test-model · next try in 2 s".encode())
-        terminal.err.wait_for("t · test-model · next try in 1 s".encode())
+    with watched(
+        easyllm, script_handler(busy, chat_answer_script("Hello")), "chat", "hi"
+    ) as terminal:
+        terminal.stderr.wait_for("t · test-model · next try in 2 s".encode())
+        terminal.stderr.wait_for("t · test-model · next try in 1 s".encode())
         code, out, err = terminal.end()
     assert (code, out) == (0, "Hello\n")
-    rows = seen(err, 80).text()
+    rows = emulate_terminal(err, 80).text()
     assert len(rows) == 1, "the note stays, the countdown goes"
     assert "next try in 2.0 s (try 2)" in rows[0]
 
@@ -92,22 +100,26 @@ def test_the_reasoning_is_live_and_then_one_line(easyllm: Easyllm) -> None:
     thoughts = "".join(f"step{number} is a thought with some words.\n" for number in range(30))
     script = gated(gate, chunk(reasoning=thoughts), chunk("The **answer**"))
     with watched(easyllm, script, "chat", "hi") as terminal:
-        terminal.err.wait_for("∴ thinking 1 s".encode())
-        live = seen(terminal.err.data).text()
+        terminal.stderr.wait_for("∴ thinking 1 s".encode())
+        live = emulate_terminal(terminal.stderr.data).text()
         gate.set()
         code, out, err = terminal.end()
     assert live[0].startswith("∴ thinking ")
     assert live[1:] == [f"│ step{number} is a thought with some words." for number in range(24, 30)]
-    assert (code, seen(out).text()) == (0, ["The answer"])
-    assert THOUGHT.fullmatch(seen(err).text()[0])
-    assert len(seen(err).text()) == 1
-    assert not seen(err).gone
+    assert (code, emulate_terminal(out).text()) == (0, ["The answer"])
+    assert THOUGHT.fullmatch(emulate_terminal(err).text()[0])
+    assert len(emulate_terminal(err).text()) == 1
+    assert not emulate_terminal(err).gone
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_both_on_one_terminal(easyllm: Easyllm, command: str) -> None:
-    with StandIn(scripted(said("# The ", "answer", reasoning="Let me think"))) as server:
-        code, screen = on_one_terminal(easyllm, command, "hi", profiles=only(server))
+    with StandIn(
+        script_handler(chat_answer_script("# The ", "answer", reasoning="Let me think"))
+    ) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, command, "hi", profiles=single_profile_toml(server)
+        )
     line, *others = screen.text()
     assert code == 0
     assert THOUGHT.fullmatch(line)
@@ -121,8 +133,10 @@ def test_raw_has_the_panel_too(easyllm: Easyllm) -> None:
         chunk(reasoning="first"), chunk("# Title\n*so"), chunk(reasoning="second"), chunk("me*"),
         chunk(finish="stop"), DONE,
     )  # fmt: skip
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "--raw", "hi", profiles=only(server))
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "--raw", "hi", profiles=single_profile_toml(server)
+        )
     rows = screen.text()
     assert code == 0
     assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 2
@@ -131,9 +145,11 @@ def test_raw_has_the_panel_too(easyllm: Easyllm) -> None:
 
 
 def test_code_alone_on_a_terminal(easyllm: Easyllm) -> None:
-    script = said("Here:\n```sh\nls\n```\n", reasoning="Let me think")
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "-x", "hi", profiles=only(server))
+    script = chat_answer_script("Here:\n```sh\nls\n```\n", reasoning="Let me think")
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "-x", "hi", profiles=single_profile_toml(server)
+        )
     assert code == 0
     assert THOUGHT.fullmatch(screen.text()[0])
     assert screen.text()[1:] == ["", "ls"]
@@ -142,8 +158,10 @@ def test_code_alone_on_a_terminal(easyllm: Easyllm) -> None:
 @pytest.mark.parametrize("size", [(20, 6), (0, 0), (300, 80)])
 def test_any_size(easyllm: Easyllm, size: tuple[int, int]) -> None:
     text = "# A title of some words\n\n" + "many words " * 9 + "\n\n- an item\n\n```\ncode\n```"
-    with StandIn(scripted(said(text, reasoning="thoughts " * 30))) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server), size=size)
+    with StandIn(script_handler(chat_answer_script(text, reasoning="thoughts " * 30))) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server), size=size
+        )
     rows = screen.text()
     assert code == 0
     assert " ".join(rows).split().count("many") == 9
@@ -155,8 +173,10 @@ def test_cot_shows_it_whole(easyllm: Easyllm) -> None:
     script = Script(
         *[chunk(reasoning=one) for one in thoughts], *[chunk("ok")], chunk(finish="stop")
     )
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "cot", "hi", profiles=only(server), size=(40, 10))
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "cot", "hi", profiles=single_profile_toml(server), size=(40, 10)
+        )
     rows = screen.text()
     assert code == 0
     assert rows[0] == "∴ thinking"
@@ -172,26 +192,28 @@ def test_hidden_and_hide(easyllm: Easyllm) -> None:
     with watched(
         easyllm, gated(gate, chunk(reasoning="secret thought"), chunk("ok")), "chat", "-R", "hi"
     ) as terminal:
-        terminal.err.wait_for("t · test-model · 1 s".encode())
+        terminal.stderr.wait_for("t · test-model · 1 s".encode())
         gate.set()
         code, out, err = terminal.end()
     assert (code, out) == (0, "ok\n")
     assert "secret" not in err
-    assert seen(err).text() == [""]
+    assert emulate_terminal(err).text() == [""]
 
 
 def test_reasoning_only_in_the_answers_place(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("answer", reasoning="**Let** me"))) as server:
+    with StandIn(script_handler(chat_answer_script("answer", reasoning="**Let** me"))) as server:
         args = ("chat", "--reasoning", "only", "hi")
-        code, screen = on_one_terminal(easyllm, *args, profiles=only(server))
+        code, screen = run_on_one_terminal(easyllm, *args, profiles=single_profile_toml(server))
     assert (code, screen.text()) == (0, ["Let me"])
 
 
 def test_reasoning_and_no_answer(easyllm: Easyllm) -> None:
     """Said, exit code 7, and what was thought last can still be read."""
     script = Script(chunk(reasoning="I wonder"), chunk(finish="stop"), DONE)
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server))
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
     rows = screen.text()
     assert code == 7
     assert THOUGHT.fullmatch(rows[0])
@@ -207,8 +229,10 @@ def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
         chunk("|a longer cell|e|\n\n- item"), chunk(reasoning="third"), chunk(" end"),
         chunk(finish="stop"), DONE,
     )  # fmt: skip
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server))
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
     rows = screen.text()
     assert code == 0
     assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 3
@@ -233,8 +257,8 @@ def test_ctrl_c_keeps_what_came_and_restores_the_terminal(
     easyllm: Easyllm, sent: bytes, seen_first: str, kept: list[str]
 ) -> None:
     with StandIn(gated(threading.Event(), sent, b"")) as server:
-        code, screen = on_one_terminal(
-            easyllm, "chat", "hi", profiles=only(server), stop=seen_first
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server), stop=seen_first
         )
     *rows, last = screen.text()
     assert code == 130
@@ -245,15 +269,19 @@ def test_ctrl_c_keeps_what_came_and_restores_the_terminal(
 
 def test_ctrl_c_while_nothing_has_come(easyllm: Easyllm) -> None:
     with StandIn(gated(threading.Event(), b"", b"")) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server), stop=" 0 s")
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server), stop=" 0 s"
+        )
     assert (code, screen.text()) == (130, ["easyllm: interrupted"])
     assert screen.resting
 
 
 def test_a_cut_answer_stays(easyllm: Easyllm) -> None:
     script = Script(chunk("# A title\n\nand **half**"), Cut())
-    with StandIn(scripted(script)) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server))
+    with StandIn(script_handler(script)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
     rows = screen.text()
     assert code == 7
     assert rows[:3] == ["A title", "", "and half"]
@@ -261,8 +289,12 @@ def test_a_cut_answer_stays(easyllm: Easyllm) -> None:
 
 
 def test_text_that_turns_out_to_be_reasoning(easyllm: Easyllm) -> None:
-    with StandIn(scripted(said("I think. ", "</think>", "The answer"))) as server:
-        code, screen = on_one_terminal(easyllm, "chat", "hi", profiles=only(server))
+    with StandIn(
+        script_handler(chat_answer_script("I think. ", "</think>", "The answer"))
+    ) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "hi", profiles=single_profile_toml(server)
+        )
     assert code == 0
     assert screen.text() == [
         "I think.",
@@ -274,9 +306,9 @@ def test_text_that_turns_out_to_be_reasoning(easyllm: Easyllm) -> None:
 def test_usage(easyllm: Easyllm) -> None:
     """Tokens in, out and thought; times; tokens a second; what it cost where that is said."""
     usage = usage_chunk(12, 340, reasoning_tokens=200, cost=0.00125)
-    with StandIn(scripted(said("The answer", then=(usage, DONE)))) as server:
-        profiles = only(server, "openrouter")
-        code, screen = on_one_terminal(easyllm, "chat", "-u", "hi", profiles=profiles)
+    with StandIn(script_handler(chat_answer_script("The answer", then=(usage, DONE)))) as server:
+        profiles = single_profile_toml(server, "openrouter")
+        code, screen = run_on_one_terminal(easyllm, "chat", "-u", "hi", profiles=profiles)
     text = "".join("".join(screen.text()).split())  # the terminal breaks it where it likes
     assert code == 0
     assert re.search(
@@ -289,15 +321,15 @@ def test_usage(easyllm: Easyllm) -> None:
 def test_of_a_whole_answer_no_speed_is_known(easyllm: Easyllm) -> None:
     body = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],'
     body += b'"usage":{"prompt_tokens":1,"completion_tokens":9}}'
-    with StandIn(scripted(Script(body, content_type="application/json"))) as server:
-        ran = easyllm.run("chat", "-u", "--no-stream", "hi", profiles=only(server))
-    assert "9 out" in ran.err
-    assert "tokens/s" not in ran.err
+    with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
+        ran = easyllm.run("chat", "-u", "--no-stream", "hi", profiles=single_profile_toml(server))
+    assert "9 out" in ran.stderr
+    assert "tokens/s" not in ran.stderr
 
 
 def test_the_panel_and_the_answer_of_a_real_model(easyllm: Easyllm, thinker: RealServer) -> None:
-    profiles = only(f"{thinker.url}/v1", "llamacpp", model=thinker.model)
-    code, screen = on_one_terminal(easyllm, "chat", "-u", "What is 2+2?", profiles=profiles)
+    profiles = single_profile_toml(f"{thinker.url}/v1", "llamacpp", model=thinker.model)
+    code, screen = run_on_one_terminal(easyllm, "chat", "-u", "What is 2+2?", profiles=profiles)
     rows = screen.text()
     assert code == 0
     assert THOUGHT.fullmatch(rows[0])
@@ -313,7 +345,7 @@ def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
     handler = gated(gate, chunk("# A title\n\nSome **words**"), chunk(" and the end"))
     with StandIn(handler) as server, Pty(80, 24) as pty:
         child = easyllm.start(
-            "chat", "hi", profiles=only(server), env={"TERM": "xterm-256color"},
+            "chat", "hi", profiles=single_profile_toml(server), env={"TERM": "xterm-256color"},
             stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor,
         )  # fmt: skip
         wait_until(lambda: "Some words" in pty.seen().text())
@@ -323,8 +355,8 @@ def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
         child.send_signal(signal.SIGCONT)
         wait_until(lambda: "Some words" in pty.seen().text()[-1])
         gate.set()
-        assert child.wait(LONGEST) == 0
-        rows = seen(pty.whole(), *pty.size).text()
+        assert child.wait(RUN_TIMEOUT_SECONDS) == 0
+        rows = emulate_terminal(pty.whole(), *pty.size).text()
     assert rows == [
         "A title", "", "Some words", "[1]+  Stopped", "$ ls", "file", "$ fg", "",
         "Some words and the end",
@@ -335,20 +367,20 @@ def test_a_signal_to_stop(easyllm: Easyllm) -> None:
     with watched(
         easyllm, gated(threading.Event(), chunk("Some **words**"), b""), "chat", "hi"
     ) as terminal:
-        terminal.out.wait_for(b"words")
+        terminal.stdout.wait_for(b"words")
         terminal.signal(signal.SIGTERM)
         code, out, _ = terminal.end()
     assert code == 143
-    assert seen(out).text() == ["Some words"]
-    assert seen(out).resting
+    assert emulate_terminal(out).text() == ["Some words"]
+    assert emulate_terminal(out).resting
 
 
 def test_a_note_that_comes_with_the_end_stands_behind_the_answer(easyllm: Easyllm) -> None:
     """And not in the middle of the list that is still open."""
-    answer = said("A list:\n\n- one\n", "- two and", " half", finish="length")
-    with StandIn(scripted(answer)) as server:
-        code, screen = on_one_terminal(
-            easyllm, "chat", "--max-tokens", "9", "hi", profiles=only(server)
+    answer = chat_answer_script("A list:\n\n- one\n", "- two and", " half", finish="length")
+    with StandIn(script_handler(answer)) as server:
+        code, screen = run_on_one_terminal(
+            easyllm, "chat", "--max-tokens", "9", "hi", profiles=single_profile_toml(server)
         )
     rows = [row for row in screen.text() if row.strip()]
     assert code == 0

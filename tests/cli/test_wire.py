@@ -8,13 +8,20 @@ import time
 
 import pytest
 
-from tests.support.binary import Easyllm, finish, only, read_until, said, wait_until
+from tests.support.binary import (
+    Easyllm,
+    chat_answer_script,
+    finish,
+    read_until,
+    single_profile_toml,
+    wait_until,
+)
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 
 COMMAND = [sys.executable, "-m", "easyllm_cli"]
-LONE = said("plan…", "</think>", "ans")
+LONE = chat_answer_script("plan…", "</think>", "ans")
 
 
 async def endless(request: Request, reply: Reply) -> None:
@@ -26,42 +33,46 @@ async def endless(request: Request, reply: Reply) -> None:
 
 
 def test_trap_03_stream_ends_with_7_and_names_the_setting(easyllm: Easyllm) -> None:
-    with StandIn(scripted(LONE)) as server:
-        ran = easyllm.run("stream", "hi", profiles=only(server), command=COMMAND)
+    with StandIn(script_handler(LONE)) as server:
+        ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server), command=COMMAND)
         assert len(server.requests) == 1
     assert ran.code == 7
-    assert b"think>" not in ran.out
-    assert "reasoning_tags" in ran.complaint
-    assert "implicit" in ran.complaint
+    assert b"think>" not in ran.stdout
+    assert "reasoning_tags" in ran.error_line
+    assert "implicit" in ran.error_line
 
 
 @pytest.mark.parametrize("command", ["stream", "chat", "cot"])
 def test_trap_03_implicit_keeps_stdout_clean(easyllm: Easyllm, command: str) -> None:
-    with StandIn(scripted(LONE)) as server:
-        profiles = only(server, reasoning_tags="implicit")
+    with StandIn(script_handler(LONE)) as server:
+        profiles = single_profile_toml(server, reasoning_tags="implicit")
         ran = easyllm.run(command, "hi", profiles=profiles, command=COMMAND)
-    assert (ran.code, ran.out) == (0, b"ans\n")
+    assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
 def test_trap_03_chat_into_a_pipe_is_clean_without_any_setting(easyllm: Easyllm) -> None:
-    with StandIn(scripted(LONE)) as server:
-        ran = easyllm.run("chat", "hi", profiles=only(server), command=COMMAND)
-    assert (ran.code, ran.out) == (0, b"ans\n")
+    with StandIn(script_handler(LONE)) as server:
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server), command=COMMAND)
+    assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
 def test_trap_08_hidden_reasoning_is_told_with_its_tokens(easyllm: Easyllm) -> None:
     with StandIn(OpenRouterServer().handle) as server:
-        profiles = only(server, "openrouter", model="vendor/encrypted", api_key="k" * 8)
+        profiles = single_profile_toml(
+            server, "openrouter", model="vendor/encrypted", api_key="k" * 8
+        )
         ran = easyllm.run("cot", "hi", profiles=profiles, command=COMMAND)
-    assert (ran.code, ran.out) == (0, b"Hello from vendor/encrypted: hi\n")
-    assert "hidden (5 tokens)" in ran.err
-    assert "gAAAA" not in ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello from vendor/encrypted: hi\n")
+    assert "hidden (5 tokens)" in ran.stderr
+    assert "gAAAA" not in ran.stderr
 
 
 def test_trap_30_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyllm) -> None:
     slow = Script(chunk("one "), chunk("two "), Wait(30), DONE)
-    with StandIn(scripted(slow)) as server:
-        with easyllm.start("stream", "hi", profiles=only(server), command=COMMAND) as child:
+    with StandIn(script_handler(slow)) as server:
+        with easyllm.start(
+            "stream", "hi", profiles=single_profile_toml(server), command=COMMAND
+        ) as child:
             seen = read_until(child.stdout, b"two ")
             at = time.monotonic()
             child.send_signal(signal.SIGINT)
@@ -69,8 +80,8 @@ def test_trap_30_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyll
         wait_until(lambda: server.requests[0].closed_at)
         assert (server.requests[0].closed_at or 0) - at < 5
     assert ran.code == 130
-    assert seen + ran.out == b"one two \n"
-    assert "Traceback" not in ran.err
+    assert seen + ran.stdout == b"one two \n"
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("arguments", [("stream",), ("stream", "--jsonl")])
@@ -80,7 +91,7 @@ def test_trap_30_closed_stdout_closes_the_connection(
     reader, writer = os.pipe()
     with StandIn(endless) as server:
         with easyllm.start(
-            *arguments, "hi", profiles=only(server), command=COMMAND, stdout=writer
+            *arguments, "hi", profiles=single_profile_toml(server), command=COMMAND, stdout=writer
         ) as child:
             os.close(writer)
             assert os.read(reader, 5)
@@ -97,7 +108,7 @@ def test_trap_30_closed_stdout_closes_the_connection(
 
 def test_trap_30_head_in_a_real_pipe(easyllm: Easyllm) -> None:
     with StandIn(endless) as server:
-        easyllm.write_profiles(only(server))
+        easyllm.write_profiles(single_profile_toml(server))
         script = '"$PY" -m easyllm_cli stream hi | head -c 12; echo "${PIPESTATUS[0]}"'
         ran = subprocess.run(
             ["bash", "-c", script],

@@ -16,10 +16,18 @@ from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.service import LLMService
-from tests.support.adapters import ADAPTERS, KEY, THOUGHT, Adapter
-from tests.support.asking import QUESTION, Json, answer, asked_of, events, messages, opened
+from tests.support.adapters import ADAPTERS, KEY, REASONING_TEXT, Adapter
+from tests.support.asking import (
+    QUESTION,
+    Json,
+    answer_requests,
+    collect_events,
+    get_completion,
+    messages,
+    open_provider,
+)
 from tests.support.pictures import png
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 PNG = png(8, 8, (200, 30, 30))
@@ -44,7 +52,7 @@ class Bench:
     @property
     def sent(self) -> Json:
         """The body of the last request for an answer."""
-        found: Json = asked_of(self.server)[-1].json
+        found: Json = answer_requests(self.server)[-1].json
         return found
 
 
@@ -62,7 +70,7 @@ def shape(came: list[Event]) -> list[str]:
 
 
 async def test_events_come_in_order(bench: Bench) -> None:
-    came = await events(bench.profile(model=bench.adapter.thinker, think=True))
+    came = await collect_events(bench.profile(model=bench.adapter.thinker, think=True))
     assert shape(came) == ["start", "reasoning", "text", "usage", "done"]
     assert came[0] == Start(bench.adapter.provider, bench.adapter.thinker, bench.adapter.provider)
     assert len([event for event in came if isinstance(event, Text)]) > 1
@@ -71,9 +79,9 @@ async def test_events_come_in_order(bench: Bench) -> None:
 @pytest.mark.parametrize("think", [False, True])
 async def test_streaming_equals_plain(bench: Bench, think: bool) -> None:
     model = bench.adapter.thinker if think else bench.adapter.model
-    streamed = await answer(bench.profile(model=model, think=think))
+    streamed = await get_completion(bench.profile(model=model, think=think))
     assert bench.sent.get("stream", True) is True
-    plain = await answer(bench.profile(model=model, think=think), stream=False)
+    plain = await get_completion(bench.profile(model=model, think=think), stream=False)
     assert bench.sent.get("stream", False) is False
     assert streamed["text"] == f"Hello from {model}: {QUESTION}"
     for key in ("text", "reasoning", "finish_reason", "complete", "usage", "model", "provider"):
@@ -83,7 +91,7 @@ async def test_streaming_equals_plain(bench: Bench, think: bool) -> None:
 
 
 async def test_usage_is_present(bench: Bench) -> None:
-    came = await events(bench.profile())
+    came = await collect_events(bench.profile())
     usages = [event for event in came if isinstance(event, Usage)]
     assert len(usages) == 1
     assert (usages[0].prompt_tokens or 0) > 0
@@ -96,13 +104,13 @@ async def test_usage_is_present(bench: Bench) -> None:
 @pytest.mark.parametrize("keys", [{"think": True}, {"reasoning": "high"}, {"reasoning": "max"}])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_reasoning_when_asked(bench: Bench, keys: Json, stream: bool) -> None:
-    done = await answer(bench.profile(model=bench.adapter.thinker, **keys), stream)
-    assert done["reasoning"] == THOUGHT
+    done = await get_completion(bench.profile(model=bench.adapter.thinker, **keys), stream)
+    assert done["reasoning"] == REASONING_TEXT
     assert done["text"] == f"Hello from {bench.adapter.thinker}: {QUESTION}"
 
 
 async def test_no_reasoning_when_off(bench: Bench) -> None:
-    done = await answer(bench.profile(model=bench.adapter.thinker, reasoning="off"))
+    done = await get_completion(bench.profile(model=bench.adapter.thinker, reasoning="off"))
     if bench.adapter.name == "openai":  # its stand-in cannot be switched off
         assert "reasoning_effort" in bench.sent
     else:
@@ -114,35 +122,39 @@ async def test_no_reasoning_when_off(bench: Bench) -> None:
 async def test_images_reach_the_server_intact(bench: Bench, stream: bool) -> None:
     others = png(3, 3, (0, 0, 255))
     pictures = Message("user", (Image.of(PNG), "Which colours?", Image.of(others)))
-    async with opened(bench.profile(model=bench.adapter.seer)) as provider:
+    async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         await collect(provider.stream([pictures], stream))
     seen = bench.adapter.wire.images(bench.sent)
     assert [data for _, data in seen] == [PNG, others]
-    assert bench.adapter.wire.turns(bench.sent) == [("user", "Which colours?")]
+    assert bench.adapter.wire.read_messages(bench.sent) == [("user", "Which colours?")]
 
 
 async def test_system_prompt_and_turns_are_placed(bench: Bench) -> None:
-    async with opened(bench.profile()) as provider:
+    async with open_provider(bench.profile()) as provider:
         await provider.chat(TALK)
     wanted = [(turn["role"], turn["content"]) for turn in TALK]
-    assert bench.adapter.wire.turns(bench.sent) == wanted
+    assert bench.adapter.wire.read_messages(bench.sent) == wanted
 
 
 async def test_models_lists(bench: Bench) -> None:
-    async with opened(bench.profile()) as provider:
+    async with open_provider(bench.profile()) as provider:
         found = await provider.models()
         assert [model.id for model in found] == list(bench.adapter.listed)
         assert await provider.list_models() == list(bench.adapter.listed)
 
 
 async def test_the_specs_four_methods(bench: Bench) -> None:
-    async with opened(bench.profile(model=bench.adapter.seer)) as provider:
+    async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         plain = await provider.chat(messages())
         assert bench.sent.get("stream", False) is False
         chain: Any = provider.chat_stream(messages())
         async with aclosing(chain) as texts:
             pieces = [text async for text in texts]
-        assert "".join(pieces) == plain["text"] == f"Hello from {bench.adapter.seer}: {QUESTION}"
+        assert (
+            "".join(pieces)
+            == plain["text"]
+            == f"Hello from {bench.adapter.vision_model}: {QUESTION}"
+        )
         assert len(pieces) > 1
         assert isinstance(plain["response"], dict)
         seen = await provider.vision_chat("What is this?", PNG)
@@ -153,19 +165,19 @@ async def test_the_specs_four_methods(bench: Bench) -> None:
 async def test_the_service_gives_the_same_answer(bench: Bench) -> None:
     asked = bench.profile()
     done = await collect(LLMService().stream(asked, messages()))
-    alone = await answer(asked)
+    alone = await get_completion(asked)
     assert {**done, "response": None} == {**alone, "response": None}
     assert done["response"]["frames"] > 1
 
 
 async def test_the_frames_of_a_stream_are_counted(bench: Bench) -> None:
-    with StandIn(scripted(bench.adapter.script("Hel", "lo"))) as server:
-        response = (await answer(bench.adapter.profile(server)))["response"]
+    with StandIn(script_handler(bench.adapter.script("Hel", "lo"))) as server:
+        response = (await get_completion(bench.adapter.profile(server)))["response"]
     assert response["frames"] == 3, "two pieces of text and the end"
 
 
 async def test_one_provider_object_answers_many_at_once(bench: Bench) -> None:
-    async with opened(bench.profile()) as provider:
+    async with open_provider(bench.profile()) as provider:
         asking = [provider.chat(messages(f"number {n}")) for n in range(8)]
         texts = [done["text"] for done in await asyncio.gather(*asking)]
     assert texts == [f"Hello from {bench.adapter.model}: number {n}" for n in range(8)]
@@ -190,11 +202,11 @@ def test_dry_run_holds_no_key(bench: Bench, stream: bool) -> None:
     assert made.method == "POST"
     assert made.url.startswith(bench.server.url)
     assert made.body is not None
-    assert bench.adapter.wire.turns(made.body)[0] == ("system", "Be brief.")
+    assert bench.adapter.wire.read_messages(made.body)[0] == ("system", "Be brief.")
     assert bench.server.requests == []
 
 
 async def test_the_last_event_is_done(bench: Bench) -> None:
     for stream in (True, False):
-        came = await events(bench.profile(), stream)
+        came = await collect_events(bench.profile(), stream)
         assert [event for event in came if isinstance(event, Done)] == came[-1:]

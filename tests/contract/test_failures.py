@@ -20,9 +20,16 @@ from easyllm_cli.errors import (
 from easyllm_cli.events import Retrying, Text
 from easyllm_cli.providers.http import HTTPProvider
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.asking import answer, asked_of, events, failure, messages, opened
-from tests.support.standins.script import Cut, Reset, Script, Wait, scripted
-from tests.support.standins.server import StandIn, nobody_listens
+from tests.support.asking import (
+    answer_requests,
+    collect_events,
+    expect_error,
+    get_completion,
+    messages,
+    open_provider,
+)
+from tests.support.standins.script import Cut, Reset, Script, Wait, script_handler
+from tests.support.standins.server import StandIn, unreachable_server
 
 pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
 both_ways = pytest.mark.parametrize("stream", [True, False])
@@ -30,16 +37,16 @@ both_ways = pytest.mark.parametrize("stream", [True, False])
 
 async def test_unknown_model_is_not_found_with_close_names(adapter: Adapter) -> None:
     with StandIn(adapter.server().handle) as server:
-        error = await failure(NotFoundError, adapter.profile(server, model=adapter.typo))
-        assert len(asked_of(server)) == 1
+        error = await expect_error(NotFoundError, adapter.profile(server, model=adapter.typo))
+        assert len(answer_requests(server)) == 1
     assert error.exit_code == 4
     assert f'"{adapter.meant}"' in error.hint
 
 
 @both_ways
 async def test_401_is_a_key_error(adapter: Adapter, stream: bool) -> None:
-    with StandIn(scripted(adapter.refusal(401, "wrong key"))) as server:
-        error = await failure(AuthError, adapter.profile(server), stream)
+    with StandIn(script_handler(adapter.refusal(401, "wrong key"))) as server:
+        error = await expect_error(AuthError, adapter.profile(server), stream)
         assert len(server.requests) == 1
     assert (error.status, error.message, error.exit_code) == (401, "wrong key", 3)
     assert adapter.provider in error.where
@@ -47,8 +54,8 @@ async def test_401_is_a_key_error(adapter: Adapter, stream: bool) -> None:
 
 @both_ways
 async def test_429_is_retried_then_busy(adapter: Adapter, stream: bool) -> None:
-    with StandIn(scripted(adapter.refusal(429, "slow down"))) as server:
-        error = await failure(BusyError, adapter.profile(server, max_retries=2), stream)
+    with StandIn(script_handler(adapter.refusal(429, "slow down"))) as server:
+        error = await expect_error(BusyError, adapter.profile(server, max_retries=2), stream)
         assert len(server.requests) == 3
     assert (error.status, error.message, error.exit_code) == (429, "slow down", 5)
 
@@ -63,8 +70,8 @@ async def test_429_then_a_good_answer(adapter: Adapter, stream: bool) -> None:
         await (script.play(reply) if script else handler(request, reply))
 
     with StandIn(handle) as server:
-        came = await events(adapter.profile(server), stream)
-        first, second = asked_of(server)
+        came = await collect_events(adapter.profile(server), stream)
+        first, second = answer_requests(server)
     assert 0.2 <= second.at - first.at < 1.0
     assert [event.wait for event in came if isinstance(event, Retrying)] == [0.2]
     assert came[-1].kind == "done"
@@ -73,8 +80,8 @@ async def test_429_then_a_good_answer(adapter: Adapter, stream: bool) -> None:
 @both_ways
 @pytest.mark.parametrize("status", [400, 422])
 async def test_400_is_refused_once(adapter: Adapter, status: int, stream: bool) -> None:
-    with StandIn(scripted(adapter.refusal(status, "bad request"))) as server:
-        error = await failure(RefusedError, adapter.profile(server), stream)
+    with StandIn(script_handler(adapter.refusal(status, "bad request"))) as server:
+        error = await expect_error(RefusedError, adapter.profile(server), stream)
         assert len(server.requests) == 1
     assert (error.status, error.message, error.exit_code) == (status, "bad request", 4)
 
@@ -83,8 +90,8 @@ async def test_400_is_refused_once(adapter: Adapter, status: int, stream: bool) 
 async def test_cut_keeps_the_partial_text(adapter: Adapter, end: Cut | Reset | None) -> None:
     begun = adapter.script("Hel", "lo", ends=False)
     steps = (*begun.steps, *([end] if end else ()))
-    with StandIn(scripted(Script(*steps, content_type=begun.content_type))) as server:
-        error = await failure(IncompleteAnswer, adapter.profile(server))
+    with StandIn(script_handler(Script(*steps, content_type=begun.content_type))) as server:
+        error = await expect_error(IncompleteAnswer, adapter.profile(server))
         assert len(server.requests) == 1
     assert error.exit_code == 7
     assert error.partial is not None
@@ -93,13 +100,13 @@ async def test_cut_keeps_the_partial_text(adapter: Adapter, end: Cut | Reset | N
 
 async def test_cut_that_nobody_saw_is_tried_once_more(adapter: Adapter) -> None:
     cut = adapter.script("Hel", ends=False)
-    with StandIn(scripted(cut)) as server:
-        error = await failure(IncompleteAnswer, adapter.profile(server), shown=())
+    with StandIn(script_handler(cut)) as server:
+        error = await expect_error(IncompleteAnswer, adapter.profile(server), shown=())
         assert len(server.requests) == 2
     assert error.partial is not None
     assert error.partial["text"] == "Hel"
-    with StandIn(scripted(cut, adapter.script("Hello"))) as server:
-        assert (await answer(adapter.profile(server), shown=()))["text"] == "Hello"
+    with StandIn(script_handler(cut, adapter.script("Hello"))) as server:
+        assert (await get_completion(adapter.profile(server), shown=()))["text"] == "Hello"
 
 
 async def test_cut_plain_answer_is_an_error(adapter: Adapter) -> None:
@@ -109,28 +116,28 @@ async def test_cut_plain_answer_is_an_error(adapter: Adapter) -> None:
         await reply.cut()
 
     with StandIn(handle) as server:
-        await failure(NetworkError, adapter.profile(server, max_retries=1), stream=False)
+        await expect_error(NetworkError, adapter.profile(server, max_retries=1), stream=False)
         assert len(server.requests) == 2
 
 
 async def test_empty_body_is_malformed(adapter: Adapter) -> None:
-    with StandIn(scripted(Script(content_type=adapter.wire.content_type))) as server:
+    with StandIn(script_handler(Script(content_type=adapter.wire.content_type))) as server:
         for stream in (True, False):
-            await failure(MalformedAnswer, adapter.profile(server), stream)
+            await expect_error(MalformedAnswer, adapter.profile(server), stream)
         assert len(server.requests) == 2
 
 
 async def test_silence_is_a_timeout(adapter: Adapter) -> None:
     silent = Script(Wait(5), content_type=adapter.wire.content_type)
-    with StandIn(scripted(silent)) as server:
+    with StandIn(script_handler(silent)) as server:
         asked = adapter.profile(server, timeout={"first_token": 0.2}, max_retries=1)
-        await failure(FirstTokenTimeout, asked)
+        await expect_error(FirstTokenTimeout, asked)
         assert len(server.requests) == 2
 
 
 async def test_nothing_listens(adapter: Adapter) -> None:
-    with nobody_listens() as server:
-        error = await failure(NetworkError, adapter.profile(server))
+    with unreachable_server() as server:
+        error = await expect_error(NetworkError, adapter.profile(server))
     assert (error.exit_code, error.retryable) == (6, False)
     assert ("ollama serve" in error.hint) == (adapter.provider == "ollama")
 
@@ -167,8 +174,8 @@ async def leave_by_error(texts: AsyncIterator[str]) -> None:
 async def test_leaving_closes_the_connection(adapter: Adapter, leave: Any) -> None:
     begun = adapter.script("Hel", "lo", ends=False)
     slow = Script(*begun.steps, Wait(10), content_type=begun.content_type)
-    with StandIn(scripted(slow)) as server:
-        async with opened(adapter.profile(server)) as provider:
+    with StandIn(script_handler(slow)) as server:
+        async with open_provider(adapter.profile(server)) as provider:
             with pytest.raises((TimeoutError, asyncio.CancelledError)):
                 await leave(provider.chat_stream(messages()))
             left = time.monotonic()
@@ -178,8 +185,8 @@ async def test_leaving_closes_the_connection(adapter: Adapter, leave: Any) -> No
 
 
 async def test_timeout_while_a_plain_answer_is_awaited(adapter: Adapter) -> None:
-    with StandIn(scripted(Script(Wait(10)))) as server:
-        async with opened(adapter.profile(server)) as provider:
+    with StandIn(script_handler(Script(Wait(10)))) as server:
+        async with open_provider(adapter.profile(server)) as provider:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
                     await provider.chat(messages())
@@ -189,9 +196,9 @@ async def test_timeout_while_a_plain_answer_is_awaited(adapter: Adapter) -> None
 async def test_a_provider_answers_after_a_failure(adapter: Adapter) -> None:
     broken = Script(Reset())
     with StandIn(
-        scripted(broken, adapter.script("Hel", ends=False), adapter.script("Hello"))
+        script_handler(broken, adapter.script("Hel", ends=False), adapter.script("Hello"))
     ) as server:
-        async with opened(adapter.profile(server, max_retries=0)) as provider:
+        async with open_provider(adapter.profile(server, max_retries=0)) as provider:
             assert isinstance(provider, HTTPProvider)
             for kind in (NetworkError, IncompleteAnswer):
                 with pytest.raises(kind):

@@ -14,10 +14,19 @@ from easyllm_cli.errors import (
     NotFoundError,
 )
 from easyllm_cli.events import Retrying
-from tests.support.asking import Json, answer, events, failure, openai, profile
+from tests.support.asking import Json, collect_events, expect_error, get_completion, openai, profile
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.script import DONE, Script, Step, Wait, chunk, ndjson, scripted, sse
+from tests.support.standins.script import (
+    DONE,
+    Script,
+    Step,
+    Wait,
+    chunk,
+    ndjson,
+    script_handler,
+    sse,
+)
 from tests.support.standins.server import Reply, Request, StandIn
 
 PROCESSING = b": OPENROUTER PROCESSING\n\n"
@@ -30,33 +39,33 @@ NEVER: tuple[Step, ...] = (PROCESSING, KEEP_ALIVE, PING, b"\n\n", Wait(0.05)) * 
 async def test_trap_14_comments_pings_and_blank_lines_are_nothing() -> None:
     noise = PROCESSING + KEEP_ALIVE + b"\n\n" + PING
     steps = (noise, chunk("Hel"), noise, chunk("lo"), noise, STOP, noise, DONE)
-    with StandIn(scripted(Script(*steps))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(Script(*steps))) as server:
+        done = await get_completion(openai(server))
     assert (done["text"], done["reasoning"]) == ("Hello", None)
 
 
 async def test_trap_14_blank_lines_before_a_plain_answer() -> None:
     body = b'{"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}'
     slow = Script(b"\n\n", b"\n", Wait(0.05), b"\n", body, content_type="application/json")
-    with StandIn(scripted(slow)) as server:
-        done = await answer(openai(server), stream=False)
+    with StandIn(script_handler(slow)) as server:
+        done = await get_completion(openai(server), stream=False)
     assert done["text"] == "Hello"
 
 
 async def test_trap_14_comments_do_not_put_off_the_first_token_deadline() -> None:
-    with StandIn(scripted(Script(*NEVER))) as server:
+    with StandIn(script_handler(Script(*NEVER))) as server:
         began = time.monotonic()
         asked = openai(server, timeout={"first_token": 0.4}, max_retries=0)
-        error = await failure(FirstTokenTimeout, asked)
+        error = await expect_error(FirstTokenTimeout, asked)
         waited = time.monotonic() - began
     assert error.exit_code == 6
     assert 0.4 <= waited < 2.0
 
 
 async def test_trap_14_comments_do_not_put_off_the_idle_deadline() -> None:
-    with StandIn(scripted(Script(chunk("Hel"), *NEVER))) as server:
+    with StandIn(script_handler(Script(chunk("Hel"), *NEVER))) as server:
         began = time.monotonic()
-        error = await failure(IncompleteAnswer, openai(server, timeout={"idle": 0.4}))
+        error = await expect_error(IncompleteAnswer, openai(server, timeout={"idle": 0.4}))
         waited = time.monotonic() - began
         assert len(server.requests) == 1
     assert error.partial is not None
@@ -74,8 +83,8 @@ ERROR_FRAME = sse({"error": DISCONNECTED, "choices": [FAILED]})
 async def test_trap_15_error_after_text_is_kept_and_never_retried(
     provider: str, shown: tuple[str, ...]
 ) -> None:
-    with StandIn(scripted(Script(chunk("Hel"), ERROR_FRAME, DONE))) as server:
-        error = await failure(BusyError, profile(provider, server.url), shown=shown)
+    with StandIn(script_handler(Script(chunk("Hel"), ERROR_FRAME, DONE))) as server:
+        error = await expect_error(BusyError, profile(provider, server.url), shown=shown)
         assert len(server.requests) == 1
     assert (error.status, error.message) == (502, "Provider disconnected")
     assert error.partial is not None
@@ -85,7 +94,7 @@ async def test_trap_15_error_after_text_is_kept_and_never_retried(
 async def test_trap_15_in_openrouters_own_frames() -> None:
     with StandIn(OpenRouterServer().handle) as server:
         keys: Json = {"model": "vendor/midstream", "api_key": "k" * 8}
-        error = await failure(BusyError, profile("openrouter", f"{server.url}/api/v1", **keys))
+        error = await expect_error(BusyError, profile("openrouter", f"{server.url}/api/v1", **keys))
     assert error.status == 502
     assert error.partial is not None
     assert error.partial["text"].startswith("Hello from vendor/mid")
@@ -94,8 +103,8 @@ async def test_trap_15_in_openrouters_own_frames() -> None:
 @pytest.mark.parametrize("provider", ["openai", "openrouter"])
 async def test_trap_16_error_before_text_is_retried(provider: str) -> None:
     good = Script(chunk("Hello"), STOP, DONE)
-    with StandIn(scripted(Script(PROCESSING, ERROR_FRAME, DONE), good)) as server:
-        came = await events(profile(provider, server.url))
+    with StandIn(script_handler(Script(PROCESSING, ERROR_FRAME, DONE), good)) as server:
+        came = await collect_events(profile(provider, server.url))
         assert len(server.requests) == 2
     again = [event for event in came if isinstance(event, Retrying)]
     assert [(event.attempt, "Provider disconnected" in event.why) for event in again] == [(2, True)]
@@ -105,18 +114,18 @@ OLD_VLLM = {"object": "error", "message": "engine died", "type": "Internal", "co
 
 
 async def test_trap_17_error_frame_without_an_error_key() -> None:
-    with StandIn(scripted(Script(chunk("Hel"), sse(OLD_VLLM), DONE))) as server:
-        error = await failure(BusyError, openai(server))
+    with StandIn(script_handler(Script(chunk("Hel"), sse(OLD_VLLM), DONE))) as server:
+        error = await expect_error(BusyError, openai(server))
     assert (error.status, error.message) == (500, "engine died")
     missing = {"object": "error", "message": "no such model", "code": 404}
-    with StandIn(scripted(Script(sse(missing), DONE))) as server:
-        await failure(NotFoundError, openai(server))
+    with StandIn(script_handler(Script(sse(missing), DONE))) as server:
+        await expect_error(NotFoundError, openai(server))
 
 
 async def test_trap_17_a_missing_model_without_a_status_is_looked_up_once() -> None:
     missing = Script(sse({"error": {"code": "model_not_found"}}), DONE)
-    with StandIn(scripted(missing)) as server:
-        await failure(NotFoundError, openai(server))
+    with StandIn(script_handler(missing)) as server:
+        await expect_error(NotFoundError, openai(server))
         assert [one.method for one in server.requests] == ["POST", "GET"]
 
 
@@ -125,15 +134,15 @@ def line(text: str, **more: object) -> bytes:
 
 
 async def test_trap_19_ollama_without_done_is_incomplete_and_length_is_length() -> None:
-    with StandIn(scripted(Script(line("Hel", done=False)))) as server:
-        error = await failure(IncompleteAnswer, profile("ollama", server.url))
+    with StandIn(script_handler(Script(line("Hel", done=False)))) as server:
+        error = await expect_error(IncompleteAnswer, profile("ollama", server.url))
     assert error.partial is not None
     assert error.partial["text"] == "Hel"
-    with StandIn(scripted(Script(line("Hel", done=True, done_reason="length")))) as server:
-        done = await answer(profile("ollama", server.url))
+    with StandIn(script_handler(Script(line("Hel", done=True, done_reason="length")))) as server:
+        done = await get_completion(profile("ollama", server.url))
     assert (done["finish_reason"], done["complete"]) == ("length", False)
-    with StandIn(scripted(Script(line("Hel", done_reason="stop")))) as server:
-        assert (await answer(profile("ollama", server.url)))["complete"] is True
+    with StandIn(script_handler(Script(line("Hel", done_reason="stop")))) as server:
+        assert (await get_completion(profile("ollama", server.url)))["complete"] is True
 
 
 def limited(message: str, code: str, **headers: str) -> Script:
@@ -145,8 +154,8 @@ def limited(message: str, code: str, **headers: str) -> Script:
 
 async def test_trap_24_quota_is_never_retried_and_names_billing() -> None:
     gone = limited("You exceeded your current quota.", "insufficient_quota", retry_after="1")
-    with StandIn(scripted(gone)) as server:
-        error = await failure(BillingError, openai(server))
+    with StandIn(script_handler(gone)) as server:
+        error = await expect_error(BillingError, openai(server))
         assert len(server.requests) == 1
     assert error.exit_code == 3
     assert "billing" in str(error)
@@ -156,7 +165,7 @@ async def test_trap_24_quota_is_never_retried_and_names_billing() -> None:
 async def test_trap_24_gemini_quota_of_a_day_is_never_retried() -> None:
     with StandIn(GeminiServer().handle) as server:
         asked = profile("gemini", f"{server.url}/v1beta", model="perday", api_key="test-key")
-        error = await failure(BillingError, asked)
+        error = await expect_error(BillingError, asked)
         assert len(server.requests) == 1
     assert "quota" in str(error)
 
@@ -165,13 +174,13 @@ async def test_trap_24_delay_in_the_body_is_waited_or_told() -> None:
     keys: Json = {"model": "busy", "api_key": "test-key"}
     with StandIn(GeminiServer(retry_delay="0.3s").handle) as server:
         asked = profile("gemini", f"{server.url}/v1beta", **keys)
-        came = await events(asked)
+        came = await collect_events(asked)
         first, second = server.requests
     assert [event.wait for event in came if isinstance(event, Retrying)] == [0.3]
     assert 0.3 <= second.at - first.at < 1.5
     with StandIn(GeminiServer(retry_delay="34s").handle) as server:
         asked = profile("gemini", f"{server.url}/v1beta", max_retry_delay=10, **keys)
-        error = await failure(BusyError, asked)
+        error = await expect_error(BusyError, asked)
         assert len(server.requests) == 1
     assert "34 s" in error.hint
     assert error.retry_after == 34.0
@@ -182,9 +191,9 @@ async def test_trap_26_gemini_without_candidates_or_parts(stream: bool) -> None:
     with StandIn(GeminiServer().handle) as server:
         keys: Json = {"api_key": "test-key", "model": "blocked"}
         blocked = profile("gemini", f"{server.url}/v1beta", **keys)
-        assert "SAFETY" in (await failure(FilteredError, blocked, stream)).message
+        assert "SAFETY" in (await expect_error(FilteredError, blocked, stream)).message
         thought = profile("gemini", f"{server.url}/v1beta", **keys | {"model": "all-thoughts"})
-        error = await failure(IncompleteAnswer, thought, stream)
+        error = await expect_error(IncompleteAnswer, thought, stream)
         assert len(server.requests) == 2
     assert "all tokens" in error.message
     assert "thinking" in error.hint
@@ -197,8 +206,8 @@ async def test_trap_27_refusal_behind_text_is_a_filter_that_cut(content: Any) ->
     """Text may come as a list of parts, as Mistral's does."""
     said = [{"content": content}, {"refusal": "no."}]
     frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in said]
-    with StandIn(scripted(Script(*frames, STOP, DONE))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(Script(*frames, STOP, DONE))) as server:
+        done = await get_completion(openai(server))
     assert done["text"] == "Well, "
     assert (done["finish_reason"], done["complete"]) == ("content_filter", False)
 
@@ -215,7 +224,7 @@ async def test_trap_27_refusal_is_filtered_and_quoted(stream: bool) -> None:
             await reply.json({"choices": [{"message": message, "finish_reason": "stop"}]})
 
     with StandIn(handle) as server:
-        error = await failure(FilteredError, openai(server), stream)
+        error = await expect_error(FilteredError, openai(server), stream)
         assert len(server.requests) == 1
     assert "I cannot help." in error.message
     assert error.exit_code == 4

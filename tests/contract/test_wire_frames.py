@@ -6,13 +6,13 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, IncompleteAnswer, MalformedAnswer
-from tests.support.asking import Json, answer, failure, openai, profile
+from tests.support.asking import Json, expect_error, get_completion, openai, profile
 from tests.support.standins.script import (
     DONE,
     Script,
     chunk,
     ndjson,
-    scripted,
+    script_handler,
     sse,
     usage,
     usage_chunk,
@@ -47,16 +47,16 @@ def gemini_frame(text: str, finish: str | None = None, **more: object) -> bytes:
     ],
 )  # fmt: skip
 async def test_trap_10_usage_wherever_it_stands(steps: tuple[bytes, ...]) -> None:
-    with StandIn(scripted(Script(*steps))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(Script(*steps))) as server:
+        done = await get_completion(openai(server))
     assert done["text"] == "Hello"
     assert done["usage"].items() >= COUNTS.items()
 
 
 async def test_trap_11_cumulative_usage_is_replaced_never_added() -> None:
     growing = [chunk(text, usage=usage(7, count)) for count, text in enumerate("abc", 1)]
-    with StandIn(scripted(Script(*growing, STOP, DONE))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(Script(*growing, STOP, DONE))) as server:
+        done = await get_completion(openai(server))
     assert done["usage"].items() >= COUNTS.items()
 
 
@@ -66,8 +66,8 @@ async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once(
     ]
     first = gemini_frame("a", usageMetadata=counts[0])
     last = gemini_frame("b", "STOP", usageMetadata=counts[1] | {"totalTokenCount": 14})
-    with StandIn(scripted(Script(first, last))) as server:
-        spent = (await answer(gemini(server)))["usage"]
+    with StandIn(script_handler(Script(first, last))) as server:
+        spent = (await get_completion(gemini(server)))["usage"]
     assert (spent["prompt_tokens"], spent["completion_tokens"]) == (7, 7)
     assert (spent["total_tokens"], spent["reasoning_tokens"]) == (14, 5)
 
@@ -82,8 +82,8 @@ async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once(
     ],
 )
 async def test_trap_13_either_marker_is_enough(steps: tuple[bytes, ...]) -> None:
-    with StandIn(scripted(Script(*steps))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(Script(*steps))) as server:
+        done = await get_completion(openai(server))
     assert (done["text"], done["complete"]) == ("Hello", True)
 
 
@@ -93,21 +93,21 @@ async def test_trap_13_whole_body_without_finish_reason(finish: str | None, stre
     """JSON that is whole needs no marker, and some servers name none (WIRE §9, #6610)."""
     body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": finish}]}
     with StandIn(lambda _, reply: reply.json(body)) as server:
-        done = await answer(openai(server), stream)
+        done = await get_completion(openai(server), stream)
     assert (done["text"], done["complete"]) == ("Hello", True)
 
 
 async def test_trap_13_empty_finish_reason_alone_is_no_marker() -> None:
-    with StandIn(scripted(Script(chunk("Hello", finish="")))) as server:
-        await failure(IncompleteAnswer, openai(server))
+    with StandIn(script_handler(Script(chunk("Hello", finish="")))) as server:
+        await expect_error(IncompleteAnswer, openai(server))
 
 
 async def test_trap_13_a_stream_of_messages_needs_its_marker() -> None:
     """Some servers stream `message` where others stream `delta`; a cut is a cut all the same."""
     # FAILS: any frame with a message counts as a whole body.
     frame = sse({"choices": [{"index": 0, "message": {"content": "Hel"}, "finish_reason": None}]})
-    with StandIn(scripted(Script(frame, frame))) as server:
-        await failure(IncompleteAnswer, openai(server))
+    with StandIn(script_handler(Script(frame, frame))) as server:
+        await expect_error(IncompleteAnswer, openai(server))
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter", "ollama", "gemini"])
@@ -125,10 +125,10 @@ async def test_trap_18_web_page_says_to_check_the_endpoint(
 ) -> None:
     """Either is enough: that it begins as a page does, or that it is called one."""
     page = Script(body, status=status, content_type=content_type)
-    with StandIn(scripted(page)) as server:
+    with StandIn(script_handler(page)) as server:
         asked = profile(provider, server.url, api_key="test-key")
         for stream in (True, False):
-            error = await failure(MalformedAnswer, asked, stream)
+            error = await expect_error(MalformedAnswer, asked, stream)
             assert "returned a web page" in error.message
             assert "/v1" in error.hint
             assert "endpoint" in error.hint
@@ -139,7 +139,7 @@ async def test_trap_18_completion_instead_of_a_stream_is_shown() -> None:
     message = {"role": "assistant", "content": "<think>a</think>Hello"}
     body: Json = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     with StandIn(lambda _, reply: reply.json(body | {"usage": usage(7, 3)})) as server:
-        done = await answer(openai(server))
+        done = await get_completion(openai(server))
     assert (done["reasoning"], done["text"]) == ("a", "Hello")
     assert (done["finish_reason"], done["usage"]["total_tokens"]) == ("stop", 10)
 
@@ -150,15 +150,15 @@ async def test_trap_18_gemini_array_instead_of_a_stream_is_shown() -> None:
         json.loads(gemini_frame(text, end)[6:]) for text, end in (("Hel", None), ("lo", "STOP"))
     ]
     with StandIn(lambda _, reply: reply.json(frames)) as server:
-        done = await answer(gemini(server))
+        done = await get_completion(gemini(server))
     assert (done["text"], done["finish_reason"]) == ("Hello", "stop")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
 async def test_trap_18_error_with_status_200_is_an_error(content_type: str) -> None:
     body = json.dumps({"error": {"code": 502, "message": "Provider returned error"}}).encode()
-    with StandIn(scripted(Script(body, content_type=content_type))) as server:
-        error = await failure(BusyError, openai(server, max_retries=0))
+    with StandIn(script_handler(Script(body, content_type=content_type))) as server:
+        error = await expect_error(BusyError, openai(server, max_retries=0))
     assert (error.status, error.message) == (502, "Provider returned error")
 
 
@@ -179,7 +179,7 @@ FRAME = chunk(LINE).removesuffix(b"\n\n")
 )
 async def test_trap_29_every_spelling_of_an_event_bytewise(body: bytes) -> None:
     with StandIn(bytewise(Script(body))) as server:
-        done = await answer(openai(server))
+        done = await get_completion(openai(server))
     assert done["text"] == LINE
 
 
@@ -187,7 +187,7 @@ async def test_trap_29_ndjson_bytewise() -> None:
     lines = ndjson({"message": {"content": LINE}}) + json_line({"message": {"content": LINE}})
     end = ndjson({"message": {"content": ""}, "done": True, "done_reason": "stop"})
     with StandIn(bytewise(Script(lines, b"\r\n", end.rstrip()))) as server:
-        done = await answer(profile("ollama", server.url))
+        done = await get_completion(profile("ollama", server.url))
     assert done["text"] == LINE * 2
 
 
@@ -199,8 +199,8 @@ async def test_trap_29_one_line_of_a_megabyte(provider: str) -> None:
         "ollama": (ndjson({"message": {"content": text}, "done": True, "done_reason": "stop"}),),
         "gemini": (gemini_frame(text, "STOP"),),
     }
-    with StandIn(scripted(Script(*frames[provider]))) as server:
-        done = await answer(profile(provider, server.url, api_key="test-key"))
+    with StandIn(script_handler(Script(*frames[provider]))) as server:
+        done = await get_completion(profile(provider, server.url, api_key="test-key"))
     assert done["text"] == text
 
 

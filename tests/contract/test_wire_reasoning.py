@@ -7,9 +7,18 @@ import pytest
 
 from easyllm_cli.errors import IncompleteAnswer
 from easyllm_cli.events import Reasoning, Reclassified, Text
-from tests.support.asking import Json, answer, asked_of, events, failure, openai, opened, profile
+from tests.support.asking import (
+    Json,
+    answer_requests,
+    collect_events,
+    expect_error,
+    get_completion,
+    open_provider,
+    openai,
+    profile,
+)
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.script import DONE, Script, chunk, scripted, sse
+from tests.support.standins.script import DONE, Script, chunk, script_handler, sse
 from tests.support.standins.server import Reply, Request, StandIn
 
 END = (chunk(finish="stop"), DONE)
@@ -55,7 +64,7 @@ async def test_trap_01_split_tag_and_reasoning_before_the_close_tag() -> None:
 
     came = []
     with StandIn(handle) as server:
-        async with opened(openai(server)) as provider:
+        async with open_provider(openai(server)) as provider:
             async for event in provider.stream([{"role": "user", "content": "hi"}]):
                 came.append(event)
                 if isinstance(event, Reasoning):
@@ -65,8 +74,8 @@ async def test_trap_01_split_tag_and_reasoning_before_the_close_tag() -> None:
 
 
 async def test_trap_02_whole_block_in_one_delta() -> None:
-    with StandIn(scripted(streaming("<think>a</think>b"))) as server:
-        done = await answer(openai(server))
+    with StandIn(script_handler(streaming("<think>a</think>b"))) as server:
+        done = await get_completion(openai(server))
     assert (done["reasoning"], done["text"]) == ("a", "b")
 
 
@@ -75,30 +84,30 @@ async def test_trap_02_whole_block_in_one_delta() -> None:
 )
 async def test_trap_03_lone_closer_streamed_equals_plain(keys: Json) -> None:
     with StandIn(Either("pl", "an…</th", "ink>", "ans").handle) as server:
-        streamed = await answer(openai(server, **keys))
-        plain = await answer(openai(server, **keys), stream=False)
+        streamed = await get_completion(openai(server, **keys))
+        plain = await get_completion(openai(server, **keys), stream=False)
     assert (streamed["reasoning"], streamed["text"]) == ("plan…", "ans")
     assert (plain["reasoning"], plain["text"]) == ("plan…", "ans")
 
 
 async def test_trap_03_default_mode_reclassifies_and_prints_no_tag() -> None:
     with StandIn(Either("plan…</think>", "ans").handle) as server:
-        came = await events(openai(server))
+        came = await collect_events(openai(server))
     assert Reclassified() in came
     assert not [one for one in came if isinstance(one, Text) and "think" in one.text]
 
 
 async def test_trap_03_implicit_shows_reasoning_live_and_needs_its_closer() -> None:
-    with StandIn(scripted(streaming("plan ", "and no end"))) as server:
-        error = await failure(IncompleteAnswer, openai(server, reasoning_tags="implicit"))
+    with StandIn(script_handler(streaming("plan ", "and no end"))) as server:
+        error = await expect_error(IncompleteAnswer, openai(server, reasoning_tags="implicit"))
     assert error.exit_code == 7
     assert error.partial is not None
     assert (error.partial["reasoning"], error.partial["text"]) == ("plan and no end", "")
 
 
 async def test_trap_04_unclosed_block_at_the_token_limit() -> None:
-    with StandIn(scripted(streaming("<think>", "abc", finish="length"))) as server:
-        error = await failure(IncompleteAnswer, openai(server))
+    with StandIn(script_handler(streaming("<think>", "abc", finish="length"))) as server:
+        error = await expect_error(IncompleteAnswer, openai(server))
         assert len(server.requests) == 1
     assert "--max-tokens" in error.hint
     assert error.partial is not None
@@ -111,15 +120,15 @@ async def test_trap_04_unclosed_block_at_the_token_limit() -> None:
     "text", ["Use the `<think>` tag", "x\n```\n<think>\na</think>\n```\n", "a <think>b</think>"]
 )
 async def test_trap_05_tag_inside_the_answer_stays(text: str) -> None:
-    with StandIn(scripted(streaming(*text))) as server:  # one character a delta
-        done = await answer(openai(server))
+    with StandIn(script_handler(streaming(*text))) as server:  # one character a delta
+        done = await get_completion(openai(server))
     assert (done["reasoning"], done["text"]) == (None, text)
 
 
 async def test_trap_06_nested_tags_are_counted() -> None:
     with StandIn(Either("<think>a<thi", "nk>b</think", ">c</thi", "nk>d").handle) as server:
-        streamed = await answer(openai(server))
-        plain = await answer(openai(server), stream=False)
+        streamed = await get_completion(openai(server))
+        plain = await get_completion(openai(server), stream=False)
     for done in (streamed, plain):
         assert (done["reasoning"], done["text"]) == ("a<think>b</think>c", "d")
 
@@ -150,7 +159,7 @@ async def test_trap_07_mirrored_reasoning_is_shown_once(provider: str, mirrored:
     with StandIn(handle) as server:
         asked = profile(provider, server.url)
         for stream in (True, False):
-            done = await answer(asked, stream=stream)
+            done = await get_completion(asked, stream=stream)
             assert (done["reasoning"], done["text"]) == ("plan", "ans")
 
 
@@ -159,9 +168,9 @@ async def test_trap_08_encrypted_reasoning_is_hidden() -> None:
         asked = profile(
             "openrouter", f"{server.url}/api/v1", model="vendor/encrypted", api_key="k" * 8
         )
-        came = await events(asked)
-        done = await answer(asked, stream=False)
-        assert len(asked_of(server)) == 2
+        came = await collect_events(asked)
+        done = await get_completion(asked, stream=False)
+        assert len(answer_requests(server)) == 2
     thoughts = [event for event in came if isinstance(event, Reasoning)]
     assert thoughts == [Reasoning("", hidden=True)]
     assert done["reasoning"] is None
@@ -173,7 +182,7 @@ async def test_trap_08_encrypted_reasoning_is_hidden() -> None:
 async def test_trap_09_empty_reasoning_beside_content_is_no_reasoning(nothing: str | None) -> None:
     delta = {"content": "ans", "reasoning_content": nothing, "reasoning": nothing}
     choice = {"index": 0, "delta": delta | {"reasoning_details": []}, "finish_reason": None}
-    with StandIn(scripted(Script(sse({"choices": [choice]}), *END))) as server:
-        came = await events(openai(server))
+    with StandIn(script_handler(Script(sse({"choices": [choice]}), *END))) as server:
+        came = await collect_events(openai(server))
     assert not [event for event in came if isinstance(event, Reasoning)]
     assert [event.text for event in came if isinstance(event, Text)] == ["ans"]

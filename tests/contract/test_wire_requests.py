@@ -16,11 +16,19 @@ from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.vendors import VENDORS
 from tests.support.adapters import ADAPTERS, KEY, Adapter
-from tests.support.asking import Json, answer, asked_of, events, failure, openai, opened
+from tests.support.asking import (
+    Json,
+    answer_requests,
+    collect_events,
+    expect_error,
+    get_completion,
+    open_provider,
+    openai,
+)
 from tests.support.pictures import gif_1x1, png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import DONE, Script, chunk, scripted
+from tests.support.standins.script import DONE, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 PNG = png(8, 8, (200, 30, 30))
@@ -44,24 +52,26 @@ async def test_trap_20_a_png_named_jpg_is_a_png(adapter: Adapter, tmp_path: Path
     photo.write_bytes(PNG)
     lying = "data:image/jpeg;base64," + base64.b64encode(PNG).decode()
     with StandIn(adapter.server().handle) as server:
-        async with opened(adapter.profile(server, model=adapter.seer)) as provider:
+        async with open_provider(adapter.profile(server, model=adapter.vision_model)) as provider:
             for source in (str(photo), lying, PNG):
                 await provider.vision_chat("What is this?", source, "image/jpeg")
-        for request in asked_of(server):
+        for request in answer_requests(server):
             [(media_type, data)] = adapter.wire.images(request.json)
             assert media_type in ("image/png", "")
             assert data == PNG
-        assert len(asked_of(server)) == 3
+        assert len(answer_requests(server)) == 3
 
 
 @pytest.mark.parametrize(("picture", "kind"), [(gif_1x1(), "image/gif"), (BMP, "image/bmp")])
 async def test_trap_20_ollama_and_gemini_refuse_gif_and_bmp(picture: bytes, kind: str) -> None:
     for adapter in (one for one in ADAPTERS if one.provider in ("ollama", "gemini")):
         with StandIn(adapter.server().handle) as server:
-            async with opened(adapter.profile(server, model=adapter.seer)) as provider:
+            async with open_provider(
+                adapter.profile(server, model=adapter.vision_model)
+            ) as provider:
                 with pytest.raises(UsageError) as caught:
                     await provider.vision_chat("What is this?", picture)
-            assert asked_of(server) == []
+            assert answer_requests(server) == []
         assert kind in caught.value.message
         assert adapter.provider in caught.value.message.lower()
         assert "PNG" in caught.value.hint
@@ -99,7 +109,7 @@ async def test_trap_21_the_stand_in_is_reached(form: str, monkeypatch: pytest.Mo
     with StandIn(OllamaServer().handle) as server:
         port = server.url.rpartition(":")[2]
         monkeypatch.setenv("OLLAMA_HOST", form.format(port=port, url=server.url))
-        done = await answer(Profile.of({"provider": "ollama", "model": "llama3.2"}))
+        done = await get_completion(Profile.of({"provider": "ollama", "model": "llama3.2"}))
         assert [request.path for request in server.requests] == ["/api/chat"]
     assert done["complete"] is True
 
@@ -148,7 +158,7 @@ def test_trap_22_a_profile_that_sets_nothing_sends_nothing(provider: str) -> Non
 async def test_trap_23_a_refused_temperature_is_left_out_once() -> None:
     with StandIn(OpenAIServer(rejects={"temperature"}).handle) as server:
         asked = openai(server, model="gpt-4o", temperature=0.2, seed=1)
-        came = await events(asked)
+        came = await collect_events(asked)
         first, second = (request.json for request in server.requests)
     notes = [event.text for event in came if isinstance(event, Note)]
     assert len(notes) == 1
@@ -160,17 +170,17 @@ async def test_trap_23_a_refused_temperature_is_left_out_once() -> None:
 async def test_trap_23_strict_is_an_error() -> None:
     with StandIn(OpenAIServer(rejects={"temperature"}).handle) as server:
         asked = openai(server, model="gpt-4o", temperature=0.2, strict=True)
-        error = await failure(RefusedError, asked)
+        error = await expect_error(RefusedError, asked)
         assert len(server.requests) == 1
     assert error.exit_code == 4
     assert "temperature" in error.message
 
 
 async def test_trap_25_two_profiles_two_clients() -> None:
-    with StandIn(scripted(HELLO)) as one, StandIn(scripted(HELLO)) as other:
-        await answer(openai(one, api_key="key-of-one"))
-        await answer(openai(one, api_key="another-key"))
-        await answer(openai(other, api_key="key-of-one"))
+    with StandIn(script_handler(HELLO)) as one, StandIn(script_handler(HELLO)) as other:
+        await get_completion(openai(one, api_key="key-of-one"))
+        await get_completion(openai(one, api_key="another-key"))
+        await get_completion(openai(other, api_key="key-of-one"))
         sent = [request.headers["authorization"] for request in one.requests]
         assert sent == ["Bearer key-of-one", "Bearer another-key"]
         assert len(other.requests) == 1
@@ -182,9 +192,9 @@ async def test_trap_25_openais_variables_stay_out_of_a_profile_with_an_endpoint(
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_ORG_ID", "org-leak")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "project-leak")
-    with StandIn(scripted(HELLO)) as server:
-        await answer(openai(server))
-        await answer(openai(server, organization="org-mine", project="project-mine"))
+    with StandIn(script_handler(HELLO)) as server:
+        await get_completion(openai(server))
+        await get_completion(openai(server, organization="org-mine", project="project-mine"))
         plain, named = (request.headers for request in server.requests)
     assert not [name for name in plain if name.startswith("openai-")]
     assert "leak" not in str(plain)
@@ -194,11 +204,11 @@ async def test_trap_25_openais_variables_stay_out_of_a_profile_with_an_endpoint(
 
 async def test_trap_28_keyless_server_and_no_foreign_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai-alone")
-    with StandIn(scripted(HELLO)) as server:
-        assert (await answer(openai(server)))["text"] == "Hello"
-        await answer(openai(server, api_key_env="OPENAI_API_KEY"))
+    with StandIn(script_handler(HELLO)) as server:
+        assert (await get_completion(openai(server)))["text"] == "Hello"
+        await get_completion(openai(server, api_key_env="OPENAI_API_KEY"))
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-        await answer(Profile.of({"provider": "openai", "model": "m"}))
+        await get_completion(Profile.of({"provider": "openai", "model": "m"}))
         keyless, named, together = (one.headers.get("authorization") for one in server.requests)
         assert "sk-of" not in str(server.requests[0].headers)
     assert keyless is None
@@ -213,7 +223,7 @@ async def test_trap_28_no_adapter_takes_a_foreign_key(
         for name in vendor.key_variables:
             monkeypatch.setenv(name, f"secret-of-{name}")
     with StandIn(adapter.server().handle) as server:
-        async with opened(adapter.profile(server, api_key=None)) as provider:
+        async with open_provider(adapter.profile(server, api_key=None)) as provider:
             for asking in (provider.chat([{"role": "user", "content": "hi"}]), provider.models()):
                 with suppress(AuthError):  # some of the servers ask for a key
                     await asking

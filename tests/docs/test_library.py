@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.pictures import png
-from tests.support.samples import run, samples_of
+from tests.support.samples import execute_sample, parse_samples
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -22,7 +22,7 @@ from tests.support.standins.server import StandIn
 
 DOCUMENT = (ROOT / "docs" / "library.md").read_text("utf-8")
 EXAMPLE = ROOT / "examples" / "llm_usage_example.py"
-SAMPLES = samples_of(DOCUMENT)
+SAMPLES = parse_samples(DOCUMENT)
 THOUGHT = "Let me think."
 
 
@@ -75,7 +75,7 @@ async def test_the_samples_of_the_library_page(
     names: dict[str, Any] = {}
     for name, sample in SAMPLES.items():
         assert sample.language == "python", name
-        await run(sample, names)
+        await execute_sample(sample, names)
     out = capsys.readouterr().out
     answer = "Hello from gpt-4o: What is Python?"
     assert out.count(answer) >= 5

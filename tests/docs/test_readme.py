@@ -16,7 +16,7 @@ import pytest
 from easyllm_cli.cli.app import COMMAND_HELP, load_command
 from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE
 from tests.support import ROOT
-from tests.support.binary import BINARY, Easyllm, Ran, profile
+from tests.support.binary import BINARY, Easyllm, RunResult, profile_toml
 from tests.support.pictures import png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -45,10 +45,10 @@ def profiles() -> Iterator[str]:
         router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
         yield 'default_profile = "gpt"\n' + "\n".join(
             [
-                profile(openai, "openai", "gpt", model="gpt-4o"),
-                profile(ollama, "ollama", "ollama", model="llama3.2"),
-                profile(router, "openrouter", "openrouter", model=None),
-                profile(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
+                profile_toml(openai, "openai", "gpt", model="gpt-4o"),
+                profile_toml(ollama, "ollama", "ollama", model="llama3.2"),
+                profile_toml(router, "openrouter", "openrouter", model=None),
+                profile_toml(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
             ]
         )
 
@@ -68,7 +68,7 @@ def folder(home: Path) -> Path:
     return made
 
 
-def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> Ran:
+def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> RunResult:
     tools = folder / "tools"
     tools.mkdir()
     (tools / "easyllm").symlink_to(BINARY)
@@ -82,18 +82,18 @@ def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> Ra
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample.strip()[:40] for sample in SAMPLES])
 def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> None:
     ran = run_sample(easyllm, sample, profiles, folder)
-    assert ran.code == 0, ran.err
-    assert ran.err == ""
+    assert ran.code == 0, ran.stderr
+    assert ran.stderr == ""
     wanted = folder / "summary.txt" if "summary.txt" in sample else None
-    assert (wanted.read_bytes() if wanted else ran.out).strip()
+    assert (wanted.read_bytes() if wanted else ran.stdout).strip()
 
 
 @pytest.mark.parametrize("example", EXAMPLES + TOLD)
 def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
     ran = run_sample(easyllm, example, profiles, folder)
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.stderr) == (0, "")
     wanted = folder / "events.jsonl" if "events.jsonl" in example else None
-    assert (wanted.read_bytes() if wanted else ran.out).strip()
+    assert (wanted.read_bytes() if wanted else ran.stdout).strip()
 
 
 def test_there_are_five_examples_and_the_loop_asks_once_a_line(
@@ -101,5 +101,5 @@ def test_there_are_five_examples_and_the_loop_asks_once_a_line(
 ) -> None:
     assert len(SAMPLES) >= 7
     loop = next(sample for sample in SAMPLES if "while read" in sample)
-    out = run_sample(easyllm, loop, profiles, folder).out.decode()
+    out = run_sample(easyllm, loop, profiles, folder).stdout.decode()
     assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]

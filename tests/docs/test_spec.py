@@ -20,15 +20,15 @@ from easyllm_cli import (
 )
 from easyllm_cli.config.profile import Profile
 from tests.support.pictures import png
-from tests.support.samples import run, samples_of
+from tests.support.samples import execute_sample, parse_samples
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Script, compact, scripted, usage
+from tests.support.standins.script import Script, compact, script_handler, usage
 from tests.support.standins.server import StandIn
 
 DOCUMENT = Path(__file__).with_name("spec").joinpath("llm-integration-layer.md").read_text("utf-8")
-SAMPLES = samples_of(DOCUMENT)
+SAMPLES = parse_samples(DOCUMENT)
 # Run in tests/extras, where the packages are that they need.
 ELSEWHERE = {"LiteLLM", "Database Configuration"}
 THOUGHT = "Python is a language, or a snake."
@@ -61,14 +61,14 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 async def names(openai: StandIn) -> AsyncIterator[Names]:
     """What the first sample leaves: service, config, messages, response."""
     made: Names = {"logger": logging.getLogger("sample")}
-    await run(SAMPLES["Basic Usage"], made)
+    await execute_sample(SAMPLES["Basic Usage"], made)
     openai.requests.clear()
     yield made
 
 
 @sample("Basic Usage")
 async def test_basic_usage(openai: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    await run(SAMPLES["Basic Usage"], {})
+    await execute_sample(SAMPLES["Basic Usage"], {})
     assert capsys.readouterr().out == ANSWER + "\n"
     [request] = openai.requests
     assert request.headers["authorization"] == "Bearer your-api-key"
@@ -80,7 +80,7 @@ async def test_basic_usage(openai: StandIn, capsys: pytest.CaptureFixture[str]) 
 @sample("Streaming Responses")
 async def test_streaming(names: Names, openai: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    await run(SAMPLES["Streaming Responses"], names)
+    await execute_sample(SAMPLES["Streaming Responses"], names)
     assert capsys.readouterr().out == ANSWER
     assert openai.requests[0].json["stream"] is True
 
@@ -88,7 +88,9 @@ async def test_streaming(names: Names, openai: StandIn, capsys: pytest.CaptureFi
 @sample("Vision/Multimodal Input")
 async def test_vision(names: Names, openai: StandIn) -> None:
     picture = base64.b64encode(png(2, 2, (255, 0, 0))).decode()
-    await run(SAMPLES["Vision/Multimodal Input"], names, ("base64,...", f"base64,{picture}"))
+    await execute_sample(
+        SAMPLES["Vision/Multimodal Input"], names, ("base64,...", f"base64,{picture}")
+    )
     assert names["response"]["text"] == "Hello from gpt-4: What do you see in this image?"
     parts = openai.requests[0].json["messages"][0]["content"]
     # It says image/jpeg and is a PNG: the bytes are believed.
@@ -97,7 +99,7 @@ async def test_vision(names: Names, openai: StandIn) -> None:
 
 @sample("OpenAI")
 async def test_openai(names: Names, openai: StandIn) -> None:
-    await run(SAMPLES["OpenAI"], names)
+    await execute_sample(SAMPLES["OpenAI"], names)
     response = await names["service"].chat(names["config"], names["messages"])
     assert response["text"] == ANSWER
     assert openai.requests[0].headers["authorization"] == "Bearer sk-..."
@@ -105,7 +107,7 @@ async def test_openai(names: Names, openai: StandIn) -> None:
 
 @sample("Ollama (Local)")
 async def test_ollama(names: Names) -> None:
-    await run(SAMPLES["Ollama (Local)"], names)
+    await execute_sample(SAMPLES["Ollama (Local)"], names)
     assert OllamaProvider(names["config"]).endpoint.url == "http://localhost:11434"
     # Whoever listens there on this machine, the test asks a server of its own.
     with StandIn(OllamaServer(models={"llama2": ("completion",)}).handle) as server:
@@ -116,9 +118,9 @@ async def test_ollama(names: Names) -> None:
 
 @sample("OpenRouter")
 async def test_openrouter(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    with StandIn(scripted(OK)) as server:
+    with StandIn(script_handler(OK)) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", f"{server.url}/api/v1")
-        await run(SAMPLES["OpenRouter"], names)
+        await execute_sample(SAMPLES["OpenRouter"], names)
         response = await names["service"].chat(names["config"], names["messages"])
         assert server.requests[0].headers["authorization"] == "Bearer sk-or-..."
         assert server.requests[0].json["model"] == "anthropic/claude-2"
@@ -130,14 +132,14 @@ async def test_gemini(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in = GeminiServer(key="your-google-api-key", models={"gemini-pro": None})
     with StandIn(stand_in.handle) as server:
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"{server.url}/v1beta")
-        await run(SAMPLES["Gemini"], names)
+        await execute_sample(SAMPLES["Gemini"], names)
         response = await names["service"].chat(names["config"], names["messages"])
     assert response["text"] == "Hello from gemini-pro: What is Python?"
 
 
 @sample("Direct Provider Usage")
 async def test_direct_provider(names: Names, openai: StandIn) -> None:
-    await run(SAMPLES["Direct Provider Usage"], names)
+    await execute_sample(SAMPLES["Direct Provider Usage"], names)
     assert names["response"]["text"] == ANSWER
     # The same door as the service: what the dict leaves out is sent as the spec's default.
     sent = {key: openai.requests[0].json[key] for key in ("temperature", "max_tokens", "top_p")}
@@ -147,7 +149,7 @@ async def test_direct_provider(names: Names, openai: StandIn) -> None:
 @sample("Chain-of-Thought Extraction")
 async def test_chain_of_thought(names: Names, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    await run(SAMPLES["Chain-of-Thought Extraction"], names)
+    await execute_sample(SAMPLES["Chain-of-Thought Extraction"], names)
     assert capsys.readouterr().out == f"Answer: {ANSWER}\nReasoning: {THOUGHT}\n"
 
 
@@ -165,16 +167,16 @@ def test_response_format(names: Names) -> None:
 
 @sample("Error Handling")
 async def test_error_handling(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    with StandIn(scripted(BUSY, OK)) as server:
+    with StandIn(script_handler(BUSY, OK)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
-        await run(SAMPLES["Error Handling"], names)
+        await execute_sample(SAMPLES["Error Handling"], names)
         assert len(server.requests) == 2
     assert names["response"]["text"] == "Hello"
 
 
 @sample("Best Practices")
 async def test_clear_cache(names: Names, openai: StandIn) -> None:
-    await run(SAMPLES["Best Practices"], names)
+    await execute_sample(SAMPLES["Best Practices"], names)
     await names["service"].chat(names["config"], names["messages"])
     assert len(openai.requests) == 1
 
@@ -183,18 +185,18 @@ async def test_clear_cache(names: Names, openai: StandIn) -> None:
 async def test_handle_errors(
     names: Names, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await run(SAMPLES["Best Practices 2"], names)
+    await execute_sample(SAMPLES["Best Practices 2"], names)
     assert names["response"]["text"] == ANSWER
     assert not caplog.records
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    await run(SAMPLES["Best Practices 2"], names)
+    await execute_sample(SAMPLES["Best Practices 2"], names)
     [record] = caplog.records
     assert record.getMessage().startswith("LLM call failed: nothing listens at 127.0.0.1:9")
 
 
 @sample("Best Practices 3")
 async def test_use_streaming(names: Names, openai: StandIn) -> None:
-    await run(SAMPLES["Best Practices 3"], names)
+    await execute_sample(SAMPLES["Best Practices 3"], names)
     assert names["chunk"]
     assert openai.requests[0].json["stream"] is True
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from tests.support.adapters import CHAT, KEY, THOUGHT, Adapter
+from tests.support.adapters import CHAT_FORMAT, KEY, REASONING_TEXT, Adapter
 from tests.support.asking import profile
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import Reply, Request, StandIn
@@ -21,7 +21,7 @@ ITS_OWN_WARNINGS = pytest.mark.filterwarnings(
 )
 
 
-class Behind(OpenAIServer):
+class VendorPrefixServer(OpenAIServer):
     """Gets the vendor's name, which litellm takes off the model's, put before it again."""
 
     async def handle(self, request: Request, reply: Reply) -> None:
@@ -33,12 +33,19 @@ class Behind(OpenAIServer):
 
 
 LITELLM = Adapter(
-    "litellm", "/v1", CHAT, lambda: Behind(key=KEY, models=["openai/gpt-4o"], reasoning=THOUGHT),
-    model="openai/gpt-4o", thinker="openai/gpt-4o", seer="openai/gpt-4o",
-    listed=(), typo="", meant="",
-)  # fmt: skip
+    "litellm",
+    "/v1",
+    CHAT_FORMAT,
+    lambda: VendorPrefixServer(key=KEY, models=["openai/gpt-4o"], reasoning=REASONING_TEXT),
+    model="openai/gpt-4o",
+    thinker="openai/gpt-4o",
+    vision_model="openai/gpt-4o",
+    listed=(),
+    typo="",
+    meant="",
+)
 
 
-def asking(server: StandIn, **keys: Any) -> Profile:
+def litellm_profile(server: StandIn, **keys: Any) -> Profile:
     """A profile whose model is the vendor openai's, at the stand-in."""
     return profile("litellm", f"{server.url}/v1", **{"model": "openai/m", **keys})

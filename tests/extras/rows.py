@@ -17,7 +17,7 @@ def row(url: str | None, **columns: Any) -> ModelConfig:
     return ModelConfig(**{**usual, "api_key": KEY, **columns})
 
 
-def made(path: Path, *rows: ModelConfig) -> Engine:
+def create_database(path: Path, *rows: ModelConfig) -> Engine:
     """An engine of a new file with our table and these rows."""
     engine = create_engine(URL.create("sqlite", database=str(path)))
     ModelConfig.metadata.create_all(engine)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tests.support.adapters import KEY
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.standins.gemini import GeminiServer
-from tests.support.standins.script import Cut, Script, compact, scripted
+from tests.support.standins.script import Cut, Script, compact, script_handler
 from tests.support.standins.server import StandIn
 
 STRICT = {"PYTHONWARNINGS": "error"}
@@ -14,31 +14,33 @@ HEL = compact({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]})
 
 def sdk(server: StandIn, **keys: Any) -> str:
     usual = {"transport": "sdk", "model": "gemini-2.5-flash", "api_key": KEY}
-    return only(server, "gemini", **{**usual, **keys})
+    return single_profile_toml(server, "gemini", **{**usual, **keys})
 
 
 def test_chat_prints_the_answer_alone(easyllm: Easyllm) -> None:
     with StandIn(GeminiServer(key=KEY).handle) as server:
         for command in ("chat", "stream"):
             ran = easyllm.run(command, "hi", profiles=sdk(server), env=STRICT)
-            assert (ran.code, ran.err) == (0, "")
-            assert ran.out == b"Hello from gemini-2.5-flash: hi\n"
+            assert (ran.code, ran.stderr) == (0, "")
+            assert ran.stdout == b"Hello from gemini-2.5-flash: hi\n"
         ran = easyllm.run("cot", "hi", profiles=sdk(server), env=STRICT)
-        assert (ran.code, ran.out) == (0, b"Hello from gemini-2.5-flash: hi\n")
-        assert "no reasoning through this transport" in ran.err
+        assert (ran.code, ran.stdout) == (0, b"Hello from gemini-2.5-flash: hi\n")
+        assert "no reasoning through this transport" in ran.stderr
         ran = easyllm.run("models", profiles=sdk(server), env=STRICT)
-        assert b"gemini-2.5-flash\n" in ran.out
-        assert (ran.code, ran.err) == (0, "")
+        assert b"gemini-2.5-flash\n" in ran.stdout
+        assert (ran.code, ran.stderr) == (0, "")
 
 
 def test_a_cut_is_7_and_a_wrong_key_3(easyllm: Easyllm) -> None:
-    with StandIn(scripted(Script(b"[" + HEL, Cut(), content_type="application/json"))) as server:
+    with StandIn(
+        script_handler(Script(b"[" + HEL, Cut(), content_type="application/json"))
+    ) as server:
         ran = easyllm.run("chat", "hi", profiles=sdk(server, max_retries=0), env=STRICT)
-        assert (ran.code, ran.out) == (7, b"")
+        assert (ran.code, ran.stdout) == (7, b"")
     with StandIn(GeminiServer(key=KEY).handle) as server:
         ran = easyllm.run("chat", "hi", profiles=sdk(server, api_key="sk-wrong"), env=STRICT)
-        assert (ran.code, ran.out) == (3, b"")
-        assert "sk-wrong" not in ran.complaint
+        assert (ran.code, ran.stdout) == (3, b"")
+        assert "sk-wrong" not in ran.error_line
         ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk(server), env=STRICT)
         assert ran.code == 2
-        assert "seed" in ran.complaint
+        assert "seed" in ran.error_line

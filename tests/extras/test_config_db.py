@@ -10,10 +10,17 @@ import pytest
 from sqlalchemy import URL
 
 from easyllm_cli import ModelConfig
-from tests.extras.rows import KEY, made, row
+from tests.extras.rows import KEY, create_database, row
 from tests.support import ROOT
-from tests.support.binary import BINARY, POWERLESS, Easyllm, Ran, only, spoken
-from tests.support.objects import answer_of, models_of
+from tests.support.binary import (
+    BINARY,
+    POWERLESS,
+    Easyllm,
+    RunResult,
+    single_profile_toml,
+    split_error_line,
+)
+from tests.support.objects import parse_answer_json, parse_models_json
 from tests.support.pictures import png
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
@@ -33,7 +40,9 @@ def path(easyllm: Easyllm, server: OpenAIServer) -> Iterator[Path]:
     with StandIn(server.handle) as stand_in:
         file = easyllm.home / "models.db"
         whole = row(f"{stand_in.url}/v1", temperature=0.2, max_tokens=50)
-        made(file, whole, row(None, id="bare", provider_id="openrouter", model_name="")).dispose()
+        create_database(
+            file, whole, row(None, id="bare", provider_id="openrouter", model_name="")
+        ).dispose()
         yield file
 
 
@@ -41,15 +50,15 @@ def options(path: Path | str, row_id: str = "abc123") -> list[str]:
     return ["--config-db", f"sqlite:///{path}", "--config-id", row_id]
 
 
-def refused(easyllm: Easyllm, *args: str) -> Ran:
+def refused(easyllm: Easyllm, *args: str) -> RunResult:
     """A run that ends with one line and no byte on stdout, and never says a password or a key."""
     ran = easyllm.run("chat", "hi", *args)
-    assert (ran.code, ran.out) == (2, b"")
-    assert ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert ran.error_line
     debugged = easyllm.run("chat", "hi", *args, "--debug", "--json")
     for secret in (PASSWORD, KEY):
-        assert secret not in ran.err + debugged.err + debugged.out.decode()
-    assert answer_of(debugged)["error"]["exit_code"] == 2
+        assert secret not in ran.stderr + debugged.stderr + debugged.stdout.decode()
+    assert parse_answer_json(debugged)["error"]["exit_code"] == 2
     return ran
 
 
@@ -67,14 +76,14 @@ def test_every_command_takes_a_row(easyllm: Easyllm, path: Path, command: str) -
     (easyllm.home / "a.png").write_bytes(png(8, 8, (255, 0, 0)))
     args, says = COMMANDS[command]
     ran = easyllm.run(*args, *options("models.db"))
-    assert (ran.code, ran.out.decode()) == (0, says), ran.err
-    assert ran.err == ("Because.\n" if command == "cot" else "")
+    assert (ran.code, ran.stdout.decode()) == (0, says), ran.stderr
+    assert ran.stderr == ("Because.\n" if command == "cot" else "")
 
 
 def test_flags_lie_over_the_row(easyllm: Easyllm, path: Path, server: OpenAIServer) -> None:
     flags = ["-m", "gpt-4o-mini", "-t", "0.9", "--seed", "1", "-s", "Be short."]
     ran = easyllm.run("chat", "hi", *options(path), *flags)
-    assert ran.out == b"Hello from gpt-4o-mini: hi\n"
+    assert ran.stdout == b"Hello from gpt-4o-mini: hi\n"
     sent = server.requests[-1].json
     assert (sent["temperature"], sent["max_tokens"], sent["seed"]) == (0.9, 50, 1)
     assert sent["messages"][0] == {"role": "system", "content": "Be short."}
@@ -82,16 +91,16 @@ def test_flags_lie_over_the_row(easyllm: Easyllm, path: Path, server: OpenAIServ
 
 def test_variables_and_the_file_do_not(easyllm: Easyllm, path: Path) -> None:
     env = {"EASYLLM_PROFILE": "t", "EASYLLM_MODEL": "another"}
-    ran = easyllm.run("chat", "hi", *options(path), env=env, profiles=only(NOWHERE))
-    assert ran.out == b"Hello from gpt-4o: hi\n"
+    ran = easyllm.run("chat", "hi", *options(path), env=env, profiles=single_profile_toml(NOWHERE))
+    assert ran.stdout == b"Hello from gpt-4o: hi\n"
 
 
 def test_json_names_the_row(easyllm: Easyllm, path: Path) -> None:
-    answer = answer_of(easyllm.run("chat", "hi", "--json", *options(path)))
+    answer = parse_answer_json(easyllm.run("chat", "hi", "--json", *options(path)))
     assert (answer["profile"], answer["provider"], answer["model"]) == (
         "abc123", "openai", "gpt-4o",
     )  # fmt: skip
-    listed = models_of(easyllm.run("models", "--json", *options(path)))
+    listed = parse_models_json(easyllm.run("models", "--json", *options(path)))
     assert [one["id"] for one in listed["models"]] == ["gpt-4o-mini", "gpt-4o"]
 
 
@@ -103,24 +112,24 @@ def test_a_dry_run_shows_no_key(easyllm: Easyllm, path: Path, server: OpenAIServ
 
 
 def test_only_what_the_row_or_a_flag_names_is_sent(easyllm: Easyllm, tmp_path: Path) -> None:
-    made(tmp_path / "few.db", row(NOWHERE)).dispose()
+    create_database(tmp_path / "few.db", row(NOWHERE)).dispose()
     dry = easyllm.run("chat", "hi", "--dry-run", *options(tmp_path / "few.db"))
     assert set(dry.json["body"]) == {"model", "messages", "stream", "stream_options"}
 
 
 def test_a_key_never_goes_over_http_to_another_machine(easyllm: Easyllm, tmp_path: Path) -> None:
-    made(tmp_path / "far.db", row("http://192.0.2.1/v1")).dispose()
+    create_database(tmp_path / "far.db", row("http://192.0.2.1/v1")).dispose()
     ran = refused(easyllm, *options(tmp_path / "far.db"))
-    assert "over http://" in ran.complaint
+    assert "over http://" in ran.error_line
 
 
 def test_rows_that_are_not_there_or_half_there(easyllm: Easyllm, path: Path) -> None:
     ran = refused(easyllm, *options(path, "unknown"))
     where = f'row "unknown" of model_config, sqlite:///{path}'
-    assert spoken(ran.complaint) == ("no such row", where, "check the id")
+    assert split_error_line(ran.error_line) == ("no such row", where, "check the id")
     ran = refused(easyllm, *options(path, "bare"))
-    assert spoken(ran.complaint)[0] == "no model is named"
-    assert "easyllm models --config-db URL --config-id bare lists them" in ran.complaint
+    assert split_error_line(ran.error_line)[0] == "no model is named"
+    assert "easyllm models --config-db URL --config-id bare lists them" in ran.error_line
     asked = easyllm.run("chat", "hi", *options(path, "bare"), "-m", "m", "--dry-run")
     assert asked.json["body"]["model"] == "m"
 
@@ -133,15 +142,15 @@ def test_a_file_that_does_not_exist_is_not_made(easyllm: Easyllm, tmp_path: Path
         refused(easyllm, "--config-db", url, "--config-id", "a")
         assert not missing.exists(), url
     first = refused(easyllm, "--config-db", urls[0], "--config-id", "a")
-    assert spoken(first.complaint)[:2] == ("no such database file", str(missing))
+    assert split_error_line(first.error_line)[:2] == ("no such database file", str(missing))
 
 
 def test_a_path_with_characters_of_a_url(easyllm: Easyllm, tmp_path: Path) -> None:
     odd = tmp_path / "a b%20#é.db"
-    made(odd, row(NOWHERE)).dispose()
+    create_database(odd, row(NOWHERE)).dispose()
     url = URL.create("sqlite", database=str(odd)).render_as_string()
     ran = easyllm.run("chat", "hi", "--dry-run", "--config-db", url, "--config-id", "abc123")
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     assert [file.name for file in tmp_path.glob("*.db*")] == [odd.name]
 
 
@@ -149,25 +158,25 @@ def test_a_database_that_cannot_be_used(easyllm: Easyllm, tmp_path: Path) -> Non
     empty = tmp_path / "empty.db"
     sqlite3.connect(empty).execute("vacuum").connection.close()
     ran = refused(easyllm, *options(empty))
-    assert "no such table: model_config" in ran.complaint
+    assert "no such table: model_config" in ran.error_line
     other = tmp_path / "other.db"
     other.write_bytes(b"this is no database" * 100)
-    assert "file is not a database" in refused(easyllm, *options(other)).complaint
-    assert "no such database file" in refused(easyllm, *options(tmp_path)).complaint
+    assert "file is not a database" in refused(easyllm, *options(other)).error_line
+    assert "no such database file" in refused(easyllm, *options(tmp_path)).error_line
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert "no such database file" in refused(easyllm, *options(pipe)).complaint
+    assert "no such database file" in refused(easyllm, *options(pipe)).error_line
 
 
 def test_a_database_that_we_may_only_read_or_not_even_that(easyllm: Easyllm, path: Path) -> None:
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
     path.chmod(0o400)
     ran = easyllm.run("chat", "hi", *options(path), command=powerless)
-    assert ran.out == b"Hello from gpt-4o: hi\n"
+    assert ran.stdout == b"Hello from gpt-4o: hi\n"
     path.chmod(0o000)
     ran = easyllm.run("chat", "hi", *options(path), command=powerless)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "unable to open database file" in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "unable to open database file" in ran.error_line
 
 
 def test_a_locked_database_is_said_and_the_command_is_over_in_time(
@@ -176,14 +185,14 @@ def test_a_locked_database_is_said_and_the_command_is_over_in_time(
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("begin exclusive")
     ran = easyllm.run("chat", "hi", *options(f"{path}?timeout=0.1"))
-    assert (ran.code, spoken(ran.complaint)[2]) == (
+    assert (ran.code, split_error_line(ran.error_line)[2]) == (
         2,
         "another program is writing to it: try again",
     )
     began = time.monotonic()
     ran = easyllm.run("chat", "hi", *options(f"{path}?timeout=60"), "--timeout", "1")
     assert 1 <= time.monotonic() - began <= 5
-    assert (ran.code, spoken(ran.complaint)[2]) == (6, "raise --timeout")
+    assert (ran.code, split_error_line(ran.error_line)[2]) == (6, "raise --timeout")
     lock.close()
 
 
@@ -204,10 +213,10 @@ def test_a_locked_database_is_said_and_the_command_is_over_in_time(
     ],
 )
 def test_a_wrong_url_is_told_without_its_password(easyllm: Easyllm, url: str, says: str) -> None:
-    made(easyllm.home / "models.db", row(NOWHERE)).dispose()
+    create_database(easyllm.home / "models.db", row(NOWHERE)).dispose()
     if "h/models.db" in url:
         (easyllm.home / "models.db").unlink()
-    assert says in refused(easyllm, "--config-db", url, "--config-id", "a").complaint
+    assert says in refused(easyllm, "--config-db", url, "--config-id", "a").error_line
 
 
 def test_a_password_that_the_driver_repeats(easyllm: Easyllm) -> None:
@@ -226,8 +235,8 @@ def test_a_password_that_the_driver_repeats(easyllm: Easyllm) -> None:
             env={"PYTHONPATH": str(easyllm.home)},
         )  # fmt: skip
         assert ran.code == 2
-        assert "no login for u" in ran.err
-        assert PASSWORD not in ran.err
+        assert "no login for u" in ran.stderr
+        assert PASSWORD not in ran.stderr
 
 
 LOUD = """

@@ -25,7 +25,7 @@ from sqlalchemy.pool import StaticPool
 from easyllm_cli import LLMService, ModelConfig
 from easyllm_cli.errors import ConfigError, NetworkError
 from easyllm_cli.secret import Secret
-from tests.extras.rows import KEY, made, row
+from tests.extras.rows import KEY, create_database, row
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(path: Path) -> Iterator[Engine]:
     """A file with one whole row."""
-    engine = made(path, row(URL, temperature=0.2, max_tokens=50, top_p=0.5, top_k=7))
+    engine = create_database(path, row(URL, temperature=0.2, max_tokens=50, top_p=0.5, top_k=7))
     yield engine
     engine.dispose()
 
@@ -77,7 +77,7 @@ def test_a_row_becomes_a_config(engine: Engine) -> None:
 
 
 def test_what_the_row_leaves_out(path: Path) -> None:
-    engine = made(path, row(" ", api_key="", id="short"))
+    engine = create_database(path, row(" ", api_key="", id="short"))
     with Session(engine) as session:
         config = loaded(session, "short")
     known = {key: value for key, value in config.items() if value is not None}
@@ -89,7 +89,7 @@ def test_what_the_row_leaves_out(path: Path) -> None:
 async def test_the_key_goes_to_the_rows_endpoint(path: Path) -> None:
     server = OpenAIServer(key=KEY)
     with StandIn(server.handle) as stand_in:
-        engine = made(path, row(f"{stand_in.url}/v1", temperature=0.2))
+        engine = create_database(path, row(f"{stand_in.url}/v1", temperature=0.2))
         with Session(engine) as session:
             service = LLMService(db_session=session)
             answer = await service.chat_with_config_id("abc123", MESSAGES)
@@ -99,7 +99,7 @@ async def test_the_key_goes_to_the_rows_endpoint(path: Path) -> None:
 
 
 async def test_a_key_never_goes_over_http_to_another_machine(path: Path) -> None:
-    engine = made(path, row("http://192.0.2.1/v1"))
+    engine = create_database(path, row("http://192.0.2.1/v1"))
     with Session(engine) as session, pytest.raises(ConfigError, match="over http://"):
         await LLMService(db_session=session).chat_with_config_id("abc123", MESSAGES)
     engine.dispose()
@@ -122,7 +122,7 @@ HOSTS_OWN = {"5f1c": "ollama", "OpenAI-EU": "OpenAI", "7": "openrouter"}
 def test_the_host_maps_its_own_ids(
     path: Path, provider_id: str, provider_of: Any, provider: str
 ) -> None:
-    engine = made(path, row(URL, id="own", provider_id=provider_id))
+    engine = create_database(path, row(URL, id="own", provider_id=provider_id))
     with Session(engine) as session:
         assert loaded(session, "own", provider_of=provider_of)["provider"] == provider
     engine.dispose()
@@ -130,7 +130,7 @@ def test_the_host_maps_its_own_ids(
 
 @pytest.mark.parametrize("provider_of", [HOSTS_OWN.get, HOSTS_OWN.__getitem__, lambda _: 5])
 def test_an_id_that_the_host_does_not_know(path: Path, provider_of: Any) -> None:
-    engine = made(path, row(URL, id="own", provider_id="unknown-id"))
+    engine = create_database(path, row(URL, id="own", provider_id="unknown-id"))
     with Session(engine) as session:
         said = str(refused(session, "own", provider_of=provider_of))
     assert 'no provider is known for provider_id "unknown-id"' in said
@@ -162,7 +162,9 @@ def test_an_id_that_is_a_number_is_given_as_it_is(tmp_path: Path) -> None:
 
 async def test_a_row_may_name_the_file_of_an_embedded_model(path: Path) -> None:
     """A row is the host's own word, as a Profile is."""
-    engine = made(path, row(None, id="own", provider_id="local", model_name="/none/here.gguf"))
+    engine = create_database(
+        path, row(None, id="own", provider_id="local", model_name="/none/here.gguf")
+    )
     with Session(engine) as session:
         service = LLMService(db_session=session)
         for asking in (
@@ -179,7 +181,7 @@ def test_unknown_and_half_filled_rows(path: Path) -> None:
     rows = [row(URL, id="no model", model_name=""), row(URL, id="no provider", provider_id=" ")]
     rows += [row(URL, id="wrong", provider_id="opnai")]
     rows += [row(URL, id="hot", temperature=9.0), row(URL, id="cold", max_tokens=0)]
-    engine = made(path, *rows)
+    engine = create_database(path, *rows)
     says = {
         "abc": 'no such row (row "abc" of model_config): check the id',
         "no model": 'the row has no model_name (row "no model" of model_config): fill it in',
@@ -353,7 +355,7 @@ def test_an_engine_is_no_session(engine: Engine) -> None:
 
 
 async def test_async_sessions_are_told_what_to_give(path: Path) -> None:
-    made(path, row(URL)).dispose()
+    create_database(path, row(URL)).dispose()
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     async with AsyncSession(engine) as session:
         old: Any = sessionmaker
@@ -387,7 +389,7 @@ async def test_a_sessionmaker_does_not_hold_up_the_loop(path: Path) -> None:
     """The row is locked until the loop itself unlocks it, which a loop that waits never does."""
     server = OpenAIServer(key=KEY)
     with StandIn(server.handle) as stand_in:
-        engine = made(path, row(f"{stand_in.url}/v1"))
+        engine = create_database(path, row(f"{stand_in.url}/v1"))
         seen = threads_of(engine)
         lock = sqlite3.connect(path, isolation_level=None)
         lock.execute("begin exclusive")
@@ -418,7 +420,7 @@ async def test_a_database_in_memory_is_asked_in_its_thread(pool: Any) -> None:
 
 
 def test_a_locked_file_and_a_file_that_is_no_database(path: Path, tmp_path: Path) -> None:
-    made(path, row(URL)).dispose()
+    create_database(path, row(URL)).dispose()
     engine = create_engine(f"sqlite:///{path}?timeout=0.1")
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("begin exclusive")

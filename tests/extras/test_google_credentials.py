@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import AuthError, ConfigError
-from tests.support.asking import Json, answer, failure, messages, opened
+from tests.support.asking import Json, expect_error, get_completion, messages, open_provider
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script, scripted
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Reply, StandIn
 
 TOKEN = "ya29.token-of-a-service-account"
@@ -89,7 +89,7 @@ def asked(**keys: Any) -> Profile:
 
 
 async def test_a_service_account_stands_in_for_a_key(google: Google) -> None:
-    async with opened(asked()) as provider:
+    async with open_provider(asked()) as provider:
         for _ in range(2):
             assert (await provider.chat(messages()))["complete"] is True
         assert MODEL in await provider.list_models()
@@ -101,31 +101,31 @@ async def test_a_service_account_stands_in_for_a_key(google: Google) -> None:
 
 async def test_a_key_comes_first(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-gemini")
-    await failure(AuthError, asked())  # a wrong one for this stand-in
+    await expect_error(AuthError, asked())  # a wrong one for this stand-in
     assert [one.headers["x-goog-api-key"] for one in google.asked] == ["a-key-of-gemini"]
     assert "authorization" not in google.asked[0].headers
     assert google.grants == []
     with pytest.raises(AuthError, match="MISSING is not set"):
-        await answer(asked(api_key_env="MISSING"))
+        await get_completion(asked(api_key_env="MISSING"))
 
 
 async def test_a_stranger_gets_no_token(google: Google) -> None:
     """The address is the profile's, not Google's and not its variable's."""
-    await answer(asked(endpoint=f"{google.server.url}/v1beta"))
+    await get_completion(asked(endpoint=f"{google.server.url}/v1beta"))
     assert google.grants == []
     assert "authorization" not in google.asked[0].headers
 
 
 async def test_no_token_goes_over_http(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://gemini.example/v1beta")
-    error = await failure(ConfigError, asked())
+    error = await expect_error(ConfigError, asked())
     assert "http://" in error.message
     assert google.grants == []
 
 
 async def test_a_refused_account_is_a_key_error(google: Google) -> None:
     google.refuses = True
-    error = await failure(AuthError, asked())
+    error = await expect_error(AuthError, asked())
     assert error.exit_code == 3
     assert "invalid_grant" in error.message
     assert google.asked == []
@@ -134,9 +134,9 @@ async def test_a_refused_account_is_a_key_error(google: Google) -> None:
 async def test_a_401_names_the_credentials(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
     body = b'{"error": {"code": 401, "message": "no", "status": "UNAUTHENTICATED"}}'
     refusal = Script(body, status=401, content_type="application/json")
-    with StandIn(scripted(refusal)) as strict:
+    with StandIn(script_handler(refusal)) as strict:
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"{strict.url}/v1beta")
-        error = await failure(AuthError, asked())
+        error = await expect_error(AuthError, asked())
         assert len(strict.requests) == 1
         assert strict.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert "application-default credentials" in error.hint
@@ -150,7 +150,7 @@ async def test_without_any_credentials_it_is_a_key_error(
         monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     else:
         google.file.write_text(text, "utf-8")
-    error = await failure(AuthError, asked())
+    error = await expect_error(AuthError, asked())
     assert error.exit_code == 3
     assert "GOOGLE_APPLICATION_CREDENTIALS" in error.hint
     assert "GEMINI_API_KEY" in error.hint

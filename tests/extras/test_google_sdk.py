@@ -26,25 +26,25 @@ from easyllm_cli.errors import (
 from easyllm_cli.events import Retrying, Text
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
-from tests.support.adapters import HTTP, KEY, google_images, google_turns
+from tests.support.adapters import HTTP_ADAPTERS, KEY, google_images, read_gemini_messages
 from tests.support.asking import (
     QUESTION,
     Json,
-    answer,
-    asked_of,
-    events,
-    failure,
+    answer_requests,
+    collect_events,
+    expect_error,
+    get_completion,
     messages,
     notes,
-    opened,
+    open_provider,
 )
 from tests.support.binary import wait_until
 from tests.support.pictures import png
 from tests.support.standins.gemini import GeminiServer
-from tests.support.standins.script import Cut, Reset, Script, Step, Wait, compact, scripted
-from tests.support.standins.server import StandIn, nobody_listens
+from tests.support.standins.script import Cut, Reset, Script, Step, Wait, compact, script_handler
+from tests.support.standins.server import StandIn, unreachable_server
 
-GEMINI = next(one for one in HTTP if one.provider == "gemini")
+GEMINI = next(one for one in HTTP_ADAPTERS if one.provider == "gemini")
 PNG = png(8, 8, (200, 30, 30))
 
 
@@ -72,8 +72,8 @@ def gemini() -> Iterator[StandIn]:
 
 
 async def test_streaming_equals_plain(gemini: StandIn) -> None:
-    streamed = await answer(asked(gemini))
-    plain = await answer(asked(gemini), stream=False)
+    streamed = await get_completion(asked(gemini))
+    plain = await get_completion(asked(gemini), stream=False)
     for key in ("text", "reasoning", "finish_reason", "complete", "usage", "model", "provider"):
         assert streamed[key] == plain[key], key
     assert streamed["text"] == f"Hello from {GEMINI.model}: {QUESTION}"
@@ -88,16 +88,18 @@ async def test_streaming_equals_plain(gemini: StandIn) -> None:
 
 
 async def test_the_service_class_and_the_models_are_reached(gemini: StandIn) -> None:
-    async with opened(asked(gemini)) as provider:
+    async with open_provider(asked(gemini)) as provider:
         assert await provider.list_models() == list(GEMINI.listed)
     assert [one.path for one in gemini.requests] == ["/v1beta/models"] * 3
 
 
 async def test_pieces_come_when_they_are_sent() -> None:
     slow = array(BEGUN[0], Wait(0.4), BEGUN[1], Wait(0.4), b"," + frame("!", finishReason="STOP"))
-    with StandIn(scripted(Script(*slow.steps, b"]", content_type=slow.content_type))) as server:
+    with StandIn(
+        script_handler(Script(*slow.steps, b"]", content_type=slow.content_type))
+    ) as server:
         came = []
-        async with opened(asked(server)) as provider:
+        async with open_provider(asked(server)) as provider:
             async for event in provider.stream(messages()):
                 if isinstance(event, Text):
                     came.append((event.text, time.monotonic()))
@@ -115,12 +117,12 @@ async def test_pictures_system_prompt_and_turns_arrive(gemini: StandIn, stream: 
         Message("user", ("three", Image.of(PNG))),
     ]
     keys: Json = {"temperature": 0.5, "max_tokens": 7, "top_k": 3, "stop": "END"}
-    async with opened(asked(gemini, model=GEMINI.seer, **keys)) as provider:
+    async with open_provider(asked(gemini, model=GEMINI.vision_model, **keys)) as provider:
         [event async for event in provider.stream(talk, stream)]
-    body = asked_of(gemini)[-1].json
+    body = answer_requests(gemini)[-1].json
     assert [data for _, data in google_images(body)] == [PNG]
     turns = [("system", "Be brief."), ("user", "one"), ("assistant", "two"), ("user", "three")]
-    assert google_turns(body) == turns
+    assert read_gemini_messages(body) == turns
     config = body["generationConfig"]
     assert (config["temperature"], config["maxOutputTokens"], config["topK"]) == (0.5, 7, 3)
     assert config["stopSequences"] == ["END"]
@@ -128,15 +130,15 @@ async def test_pictures_system_prompt_and_turns_arrive(gemini: StandIn, stream: 
 
 async def test_reasoning_is_told_to_be_missing(gemini: StandIn) -> None:
     for keys in ({"think": True}, {"reasoning": "high"}):
-        came = await events(asked(gemini, model=GEMINI.thinker, **keys))
+        came = await collect_events(asked(gemini, model=GEMINI.thinker, **keys))
         assert ["no reasoning through this transport" in note for note in notes(came)] == [True]
         assert came[-1].kind == "done"
-    assert "thinkingConfig" not in json.dumps(asked_of(gemini)[-1].json)
-    assert notes(await events(asked(gemini))) == []
+    assert "thinkingConfig" not in json.dumps(answer_requests(gemini)[-1].json)
+    assert notes(await collect_events(asked(gemini))) == []
 
 
 async def test_what_the_client_does_not_know_is_never_dropped(gemini: StandIn) -> None:
-    error = await failure(ConfigError, asked(gemini, seed=1))
+    error = await expect_error(ConfigError, asked(gemini, seed=1))
     assert "seed" in error.message
     assert 'transport = "http"' in error.hint
     assert gemini.requests == []
@@ -154,9 +156,9 @@ REFUSALS: list[tuple[int, type[EasyLLMError]]] = [
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_refusal_is_sent_once(status: int, kind: type[Any], stream: bool) -> None:
     """google-auth's own session sends three times what is answered with 401."""
-    with StandIn(scripted(GEMINI.refusal(status, "not for you"))) as server:
-        error = await failure(kind, asked(server), stream)
-        assert len(asked_of(server)) == 1
+    with StandIn(script_handler(GEMINI.refusal(status, "not for you"))) as server:
+        error = await expect_error(kind, asked(server), stream)
+        assert len(answer_requests(server)) == 1
     assert (error.status, error.message) == (status, "not for you")
     assert error.exit_code == kind.exit_code
 
@@ -166,8 +168,10 @@ async def test_a_refusal_in_pieces_is_read_and_one_that_is_cut_has_its_status(
     rest: bytes | Cut,
 ) -> None:
     pieces = (b'{"error": {"code": 404, ', b'"message": "look it ', rest)
-    with StandIn(scripted(Script(*pieces, status=404, content_type="application/json"))) as server:
-        error = await failure(NotFoundError, asked(server))
+    with StandIn(
+        script_handler(Script(*pieces, status=404, content_type="application/json"))
+    ) as server:
+        error = await expect_error(NotFoundError, asked(server))
     assert error.status == 404
     assert isinstance(rest, Cut) or error.message == "look it up"
 
@@ -183,12 +187,12 @@ async def test_an_endless_refusal_is_left() -> None:
             written += 65536
 
     with StandIn(handle) as server:
-        assert (await failure(AuthError, asked(server))).status == 403
+        assert (await expect_error(AuthError, asked(server))).status == 403
     assert written < 32 * 1024 * 1024, "64 MiB were on offer"
 
 
 async def test_a_wrong_key_is_a_key_error(gemini: StandIn) -> None:
-    error = await failure(AuthError, asked(gemini, api_key="sk-wrong-and-secret"))
+    error = await expect_error(AuthError, asked(gemini, api_key="sk-wrong-and-secret"))
     assert error.status == 400
     assert "sk-wrong" not in str(error)
     assert len(gemini.requests) == 1
@@ -196,22 +200,22 @@ async def test_a_wrong_key_is_a_key_error(gemini: StandIn) -> None:
 
 async def test_the_delay_in_the_body_is_waited() -> None:
     with StandIn(GeminiServer(key=KEY, retry_delay="0.3s").handle) as server:
-        came = await events(asked(server, model="busy"))
+        came = await collect_events(asked(server, model="busy"))
         first, second = server.requests
     assert [event.wait for event in came if isinstance(event, Retrying)] == [0.3]
     assert 0.3 <= second.at - first.at < 1.5
 
 
 async def test_a_quota_of_the_day_is_never_retried(gemini: StandIn) -> None:
-    await failure(BillingError, asked(gemini, model="perday"))
+    await expect_error(BillingError, asked(gemini, model="perday"))
     assert len(gemini.requests) == 1
 
 
 @pytest.mark.parametrize("end", [(), (b"]",), (Cut(),), (Reset(),)],
                          ids=["eof", "end", "cut", "reset"])  # fmt: skip
 async def test_a_cut_keeps_the_partial_text(end: tuple[Step, ...]) -> None:
-    with StandIn(scripted(array(*BEGUN, *end))) as server:
-        error = await failure(IncompleteAnswer, asked(server))
+    with StandIn(script_handler(array(*BEGUN, *end))) as server:
+        error = await expect_error(IncompleteAnswer, asked(server))
         assert len(server.requests) == 1
     assert error.partial is not None
     assert (error.partial["text"], error.partial["complete"]) == ("Hello", False)
@@ -221,22 +225,22 @@ async def test_a_cut_keeps_the_partial_text(end: tuple[Step, ...]) -> None:
 async def test_a_cut_behind_stop_beside_text_is_a_cut(end: tuple[Step, ...]) -> None:
     """Some models say STOP in every frame."""
     first = b"[" + frame("Hel", finishReason="STOP")
-    with StandIn(scripted(array(first, *end))) as server:
-        error = await failure(IncompleteAnswer, asked(server, max_retries=0))
+    with StandIn(script_handler(array(first, *end))) as server:
+        error = await expect_error(IncompleteAnswer, asked(server, max_retries=0))
     assert error.partial is not None
     assert error.partial["text"] == "Hel"
 
 
 async def test_stop_in_every_frame_ends_nothing() -> None:
     first, last = (frame(text, finishReason="STOP") for text in ("Hel", "lo"))
-    with StandIn(scripted(array(b"[" + first, b"," + last, b"]"))) as server:
-        done = await answer(asked(server))
+    with StandIn(script_handler(array(b"[" + first, b"," + last, b"]"))) as server:
+        done = await get_completion(asked(server))
     assert (done["text"], done["complete"]) == ("Hello", True)
 
 
 async def test_a_dropped_connection_is_retried_and_a_plain_answer_may_be_cut() -> None:
-    with StandIn(scripted(Script(Cut()))) as server:
-        await failure(NetworkError, asked(server, max_retries=1))
+    with StandIn(script_handler(Script(Cut()))) as server:
+        await expect_error(NetworkError, asked(server, max_retries=1))
         assert len(server.requests) == 2
 
     async def handle(_: Any, reply: Any) -> None:
@@ -245,7 +249,7 @@ async def test_a_dropped_connection_is_retried_and_a_plain_answer_may_be_cut() -
         await reply.cut()
 
     with StandIn(handle) as server:
-        await failure(NetworkError, asked(server, max_retries=0), stream=False)
+        await expect_error(NetworkError, asked(server, max_retries=0), stream=False)
 
 
 PAGE = Script(b"<html><title>Hi</title>", content_type="text/html")
@@ -254,8 +258,8 @@ PAGE = Script(b"<html><title>Hi</title>", content_type="text/html")
 @pytest.mark.parametrize("body", [PAGE, array(), array(b'{"error": {"code": 500}}'), array(b"[x]")])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_what_is_no_answer_is_malformed(body: Script, stream: bool) -> None:
-    with StandIn(scripted(body)) as server:
-        error = await failure(MalformedAnswer, asked(server), stream)
+    with StandIn(script_handler(body)) as server:
+        error = await expect_error(MalformedAnswer, asked(server), stream)
         assert len(server.requests) == 1
         wait_until(lambda: server.connections == 0)
         assert error.__traceback__, "whoever keeps it keeps no connection"
@@ -263,32 +267,34 @@ async def test_what_is_no_answer_is_malformed(body: Script, stream: bool) -> Non
 
 async def test_a_redirect_is_not_followed(gemini: StandIn) -> None:
     there = {"location": f"{gemini.url}/v1beta/models/x:streamGenerateContent"}
-    with StandIn(scripted(Script(status=307, headers=there))) as server:
-        error = await failure(RefusedError, asked(server))
+    with StandIn(script_handler(Script(status=307, headers=there))) as server:
+        error = await expect_error(RefusedError, asked(server))
     assert error.location == there["location"]
     assert gemini.requests == []
 
 
 async def test_silence_is_a_timeout_and_nobody_there_a_refusal() -> None:
-    with StandIn(scripted(array(Wait(5)))) as server:
+    with StandIn(script_handler(array(Wait(5)))) as server:
         began = time.monotonic()
-        await failure(FirstTokenTimeout, asked(server, timeout={"first_token": 0.3}, max_retries=0))
+        await expect_error(
+            FirstTokenTimeout, asked(server, timeout={"first_token": 0.3}, max_retries=0)
+        )
         assert 0.3 <= time.monotonic() - began < 5
-    with nobody_listens() as server:
-        error = await failure(NetworkError, asked(server))
+    with unreachable_server() as server:
+        error = await expect_error(NetworkError, asked(server))
     assert (error.code, error.retryable) == ("refused", False)
 
 
 async def test_an_answer_that_stops_is_incomplete() -> None:
-    with StandIn(scripted(array(*BEGUN, Wait(5)))) as server:
-        error = await failure(IncompleteAnswer, asked(server, timeout={"idle": 0.3}))
+    with StandIn(script_handler(array(*BEGUN, Wait(5)))) as server:
+        error = await expect_error(IncompleteAnswer, asked(server, timeout={"idle": 0.3}))
     assert error.partial is not None
     assert error.partial["text"] == "Hello"
 
 
 async def test_leaving_hangs_up() -> None:
-    with StandIn(scripted(array(*BEGUN, Wait(30)))) as server:
-        async with opened(asked(server)) as provider:
+    with StandIn(script_handler(array(*BEGUN, Wait(30)))) as server:
+        async with open_provider(asked(server)) as provider:
             chain: Any = provider.chat_stream(messages())
             async with aclosing(chain) as texts:
                 async for _ in texts:
@@ -302,12 +308,12 @@ async def test_leaving_hangs_up() -> None:
 async def test_headers_and_proxy_of_the_profile_count(gemini: StandIn) -> None:
     keys: Json = {"endpoint": "http://gemini.invalid/v1beta", "proxy": gemini.url}
     more: Json = {"headers": {"X-Gate": "open"}, "allow_http": True}
-    assert (await answer(asked(gemini, **keys, **more)))["complete"] is True
+    assert (await get_completion(asked(gemini, **keys, **more)))["complete"] is True
     assert gemini.requests[0].headers["x-gate"] == "open"
     assert gemini.requests[0].headers["host"] == "gemini.invalid"
 
 
 async def test_another_version_of_the_api_is_refused(gemini: StandIn) -> None:
-    error = await failure(ConfigError, asked(gemini, endpoint=f"{gemini.url}/v1"))
+    error = await expect_error(ConfigError, asked(gemini, endpoint=f"{gemini.url}/v1"))
     assert "v1beta" in error.message
     assert gemini.requests == []

@@ -18,7 +18,7 @@ def test_the_embedded_model_answers_where_no_server_does(
 ) -> None:
     env = {**NOWHERE, "OPENAI_API_KEY": "sk-very-secret-0123456789"}
     other = ("--profiles", str(easyllm.home / "without.toml"))
-    assert "demo model" not in easyllm.run("init", "--yes", *other, env=env).err
+    assert "demo model" not in easyllm.run("init", "--yes", *other, env=env).stderr
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
     (folder / f"{DEMO_MODEL}.gguf").symlink_to(setup.MODEL)
@@ -27,7 +27,7 @@ def test_the_embedded_model_answers_where_no_server_does(
     local, openai = {"provider": "local"}, {"provider": "openai"}
     assert made == {"default_profile": "local", "profiles": {"local": local, "openai": openai}}
     ran = easyllm.run("chat", "--max-tokens", "5", "Say hi", env=env, timeout=60)
-    assert (ran.code, bool(ran.out.strip())) == (0, True)
+    assert (ran.code, bool(ran.stdout.strip())) == (0, True)
     easyllm.config.unlink()
     with StandIn(OpenAIServer().handle) as server:
         env["VLLM_BASE_URL"] = f"{server.url}/v1"

@@ -20,8 +20,8 @@ from easyllm_cli.events import Reasoning, Start, Text, Usage
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.support.asking import answer, events, failure, messages, notes
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
 from tests.support.binary import wait_until
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import (
@@ -30,7 +30,7 @@ from tests.support.standins.script import (
     Wait,
     chunk,
     compact,
-    scripted,
+    script_handler,
     sse,
     usage_chunk,
 )
@@ -51,8 +51,8 @@ def plain(*, content: str = "Hello", **fields: Any) -> Script:
 @pytest.mark.parametrize("end", [b"", DONE], ids=["eof", "done"])
 async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> None:
     """litellm ends such a stream with "stop"; DONE alone cannot be told from a cut."""
-    with StandIn(scripted(Script(chunk("Hel"), chunk("lo"), end))) as server:
-        error = await failure(IncompleteAnswer, asking(server))
+    with StandIn(script_handler(Script(chunk("Hel"), chunk("lo"), end))) as server:
+        error = await expect_error(IncompleteAnswer, litellm_profile(server))
     assert error.partial is not None
     assert error.partial["text"] == "Hello"
     assert error.partial["finish_reason"] is None
@@ -60,8 +60,8 @@ async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> N
 
 async def test_a_finish_reason_in_every_chunk_ends_nothing() -> None:
     steps = [chunk(text, finish="stop") for text in ("Hel", "lo ", "you")]
-    with StandIn(scripted(Script(*steps, DONE))) as server:
-        done = await answer(asking(server))
+    with StandIn(script_handler(Script(*steps, DONE))) as server:
+        done = await get_completion(litellm_profile(server))
     assert (done["text"], done["finish_reason"], done["complete"]) == ("Hello you", "stop", True)
 
 
@@ -73,8 +73,8 @@ async def test_words_that_litellm_calls_stop(stream: bool, word: str, reason: st
     streamed = Script(chunk("Hello"), chunk(finish=word), DONE)
     message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
     script = streamed if stream else plain(choices=[message | {"finish_reason": word}])
-    with StandIn(scripted(script)) as server:
-        done = await answer(asking(server), stream)
+    with StandIn(script_handler(script)) as server:
+        done = await get_completion(litellm_profile(server), stream)
     assert (done["text"], done["finish_reason"]) == ("Hello", reason)
     assert not done["complete"]
 
@@ -84,23 +84,25 @@ async def test_a_provider_that_gave_up_behind_litellm(stream: bool) -> None:
     streamed = Script(chunk("Hello"), chunk(finish="network_error"), DONE)
     message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
     script = streamed if stream else plain(choices=[message | {"finish_reason": "network_error"}])
-    with StandIn(scripted(script)) as server:
-        await failure(BusyError, asking(server, max_retries=0), stream)
+    with StandIn(script_handler(script)) as server:
+        await expect_error(BusyError, litellm_profile(server, max_retries=0), stream)
 
 
 @both_ways
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"", b'{"object": "x"}'])
 async def test_what_is_no_answer_is_malformed(body: bytes, stream: bool) -> None:
-    with StandIn(scripted(Script(body, content_type="text/html"))) as server:
-        await failure(MalformedAnswer, asking(server), stream)
+    with StandIn(script_handler(Script(body, content_type="text/html"))) as server:
+        await expect_error(MalformedAnswer, litellm_profile(server), stream)
         assert len(server.requests) == 1
 
 
 async def test_invented_usage_is_marked_and_real_usage_is_not() -> None:
     good = [chunk("Hello"), chunk(finish="stop")]
-    with StandIn(scripted(Script(*good, DONE), Script(*good, usage_chunk(3, 4), DONE))) as server:
-        guessed = await answer(asking(server))
-        told = await answer(asking(server))
+    with StandIn(
+        script_handler(Script(*good, DONE), Script(*good, usage_chunk(3, 4), DONE))
+    ) as server:
+        guessed = await get_completion(litellm_profile(server))
+        told = await get_completion(litellm_profile(server))
     assert guessed["usage"]["estimated"] is True
     assert (guessed["usage"]["completion_tokens"] or 0) > 0
     assert told["usage"] == {
@@ -111,8 +113,8 @@ async def test_invented_usage_is_marked_and_real_usage_is_not() -> None:
 
 async def test_plain_answer_without_usage_has_none() -> None:
     """litellm writes 0; nothing was counted."""
-    with StandIn(scripted(plain())) as server:
-        done = await answer(asking(server), stream=False)
+    with StandIn(script_handler(plain())) as server:
+        done = await get_completion(litellm_profile(server), stream=False)
     assert done["usage"]["total_tokens"] is None
 
 
@@ -120,18 +122,18 @@ async def test_price_list_is_no_bill() -> None:
     """For a model that litellm's table knows it works out a price; nobody said it."""
     good = Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(3, 4), DONE)
     counts = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
-    with StandIn(scripted(good, plain(usage=counts))) as server:
+    with StandIn(script_handler(good, plain(usage=counts))) as server:
         for stream in (True, False):
-            came = await events(asking(server, model="openai/gpt-4o"), stream)
+            came = await collect_events(litellm_profile(server, model="openai/gpt-4o"), stream)
             costs = [event.cost_usd for event in came if isinstance(event, Usage)]
             assert costs == [None]
 
 
 async def test_stream_that_stops_is_incomplete() -> None:
     slow = Script(chunk("Hel"), *[b": ping\n\n"] * 3, Wait(5))
-    with StandIn(scripted(slow)) as server:
-        asked = asking(server, timeout={"idle": 0.2})
-        error = await failure(IncompleteAnswer, asked)
+    with StandIn(script_handler(slow)) as server:
+        asked = litellm_profile(server, timeout={"idle": 0.2})
+        error = await expect_error(IncompleteAnswer, asked)
     assert "0.2 s" in error.message
 
 
@@ -142,18 +144,18 @@ async def test_reasoning_that_is_hidden_or_inline() -> None:
     hidden = Script(sse({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
                          "choices": [delta]}), chunk("Hello"), *ends)  # fmt: skip
     inline = Script(chunk("<th"), chunk("ink>plan</thi"), chunk("nk>\n\nHello"), *ends)
-    with StandIn(scripted(hidden, inline)) as server:
-        came = await events(asking(server))
+    with StandIn(script_handler(hidden, inline)) as server:
+        came = await collect_events(litellm_profile(server))
         assert [event for event in came if isinstance(event, Reasoning)] == [
             Reasoning("", hidden=True)
         ]
-        done = await answer(asking(server))
+        done = await get_completion(litellm_profile(server))
     assert (done["reasoning"], done["text"]) == ("plan", "Hello")
 
 
 async def test_effort_goes_to_an_endpoint_that_litellm_knows_nothing_of() -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
-        await answer(asking(server, reasoning="max"))
+        await get_completion(litellm_profile(server, reasoning="max"))
         assert server.requests[0].json["reasoning_effort"] == "xhigh"
 
 
@@ -162,18 +164,18 @@ async def test_think_alone_asks_the_models_that_litellm_knows_to_reason(
     model: str, effort: str | None
 ) -> None:
     with StandIn(OpenAIServer(models=[model]).handle) as server:
-        await answer(asking(server, model=f"openai/{model}", think=True))
+        await get_completion(litellm_profile(server, model=f"openai/{model}", think=True))
         assert server.requests[0].json.get("reasoning_effort") == effort
 
 
 async def test_parameter_that_a_server_refuses_is_left_out_once() -> None:
     with StandIn(OpenAIServer(models=["m"], rejects=["reasoning_effort"]).handle) as server:
-        came = await events(asking(server, reasoning="high"))
+        came = await collect_events(litellm_profile(server, reasoning="high"))
         (note,) = notes(came)
         assert note.startswith("reasoning_effort is refused by the server: sent without it")
         assert ["reasoning_effort" in request.json for request in server.requests] == [True, False]
-        strict = asking(server, reasoning="high", strict=True)
-        await failure(RefusedError, strict)
+        strict = litellm_profile(server, reasoning="high", strict=True)
+        await expect_error(RefusedError, strict)
         assert len(server.requests) == 3
 
 
@@ -185,11 +187,11 @@ async def test_parameter_that_litellm_refuses_is_left_out_before_any_request(
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key")
         asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o", "reasoning": "high"})
-        came = await events(asked)
+        came = await collect_events(asked)
         (note,) = notes(came)
         assert note.startswith("reasoning_effort is refused by the server: sent without it")
         assert len(server.requests) == 1
-        error = await failure(RefusedError, asked.replace_set(strict=True))
+        error = await expect_error(RefusedError, asked.replace_set(strict=True))
         assert "reasoning_effort" in error.message
         assert len(server.requests) == 1
 
@@ -204,15 +206,15 @@ async def test_parameter_that_litellm_refuses_is_left_out_before_any_request(
     ],
 )
 async def test_profiles_that_cannot_work(keys: Any, hint: str) -> None:
-    with StandIn(scripted(plain())) as server:
-        error = await failure(ConfigError, asking(server, **keys))
+    with StandIn(script_handler(plain())) as server:
+        error = await expect_error(ConfigError, litellm_profile(server, **keys))
         assert server.requests == []
     assert hint in error.hint
 
 
 async def test_missing_variable_is_named() -> None:
     asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o"})
-    error = await failure(AuthError, asked)
+    error = await expect_error(AuthError, asked)
     assert error.exit_code == 3
     assert "OPENAI_API_KEY" in f"{error}"
 
@@ -287,7 +289,7 @@ def test_an_argument_of_litellms_call_is_not_taken_from_a_dict(name: str) -> Non
 
 
 async def test_a_dict_may_say_what_belongs_to_the_request() -> None:
-    with StandIn(scripted(plain())) as server:
+    with StandIn(script_handler(plain())) as server:
         config: dict[str, Any] = {"provider": "litellm", "model": "openai/gpt-4o"}
         config |= {"endpoint": f"{server.url}/v1", "presence_penalty": 0.5, "user": "ada"}
         assert await LLMService().get_response(config, "hi") == "Hello"
@@ -297,9 +299,9 @@ async def test_a_dict_may_say_what_belongs_to_the_request() -> None:
 
 
 async def test_fields_of_messages_reach_litellm() -> None:
-    with StandIn(scripted(plain())) as server:
+    with StandIn(script_handler(plain())) as server:
         asked: list[Any] = [{"role": "user", "content": "hi", "name": "ada"}]
-        await LLMService().chat(asking(server), asked)
+        await LLMService().chat(litellm_profile(server), asked)
         assert server.requests[0].json["messages"] == asked
 
 
@@ -316,7 +318,9 @@ async def test_an_image_that_the_vendor_behind_does_not_take() -> None:
 
 async def test_no_cookie_is_sent_back() -> None:
     good = (chunk("Hello"), chunk(finish="stop"), DONE)
-    with StandIn(scripted(Script(*good, headers={"Set-Cookie": "who=you; Path=/"}))) as server:
+    with StandIn(
+        script_handler(Script(*good, headers={"Set-Cookie": "who=you; Path=/"}))
+    ) as server:
         for _ in range(3):
-            await answer(asking(server))
+            await get_completion(litellm_profile(server))
         assert [request.headers.get("cookie") for request in server.requests] == [None] * 3

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.extras.litellm_row import LITELLM
-from tests.support.binary import Easyllm, only, said
-from tests.support.objects import answer_of, models_of
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
+from tests.support.objects import parse_answer_json, parse_models_json
 from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
-from tests.support.standins.script import DONE, Script, Wait, chunk, scripted
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine
@@ -19,16 +19,18 @@ SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine
 def table(server: StandIn, **keys: Any) -> str:
     """A profiles file for the stand-in."""
     keys = {"model": "openai/m", "max_retries": 1, **keys}
-    return only(f"{server.url}/v1", "litellm", **keys)
+    return single_profile_toml(f"{server.url}/v1", "litellm", **keys)
 
 
 def test_command_prints_the_answer_alone(easyllm: Easyllm, smol: RealServer) -> None:
-    profiles = only(f"{smol.url}/v1", "litellm", model=f"openai/{smol.model}", max_tokens=64)
+    profiles = single_profile_toml(
+        f"{smol.url}/v1", "litellm", model=f"openai/{smol.model}", max_tokens=64
+    )
     for command in ("chat", "stream"):
         ran = easyllm.run(command, "Say hi.", profiles=profiles, timeout=SLOW)
-        assert (ran.code, ran.err) == (0, "")
-        assert ran.out.strip()
-        assert b"LiteLLM" not in ran.out
+        assert (ran.code, ran.stderr) == (0, "")
+        assert ran.stdout.strip()
+        assert b"LiteLLM" not in ran.stdout
 
 
 CUT = Script(chunk("Hel"), chunk("lo"))
@@ -46,28 +48,28 @@ UNTIL_IDLE = Script(chunk("Hel"), Wait(5))
     ids=["cut", "idle", "401", "429"],
 )
 def test_exit_codes(easyllm: Easyllm, script: Script, code: int, kind: str) -> None:
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         profiles = table(server, api_key="sk-secret-0123", timeout={"idle": 0.3}, max_retries=0)
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, timeout=SLOW)
-    made = answer_of(ran)
+    made = parse_answer_json(ran)
     assert (ran.code, made["error"]["kind"]) == (code, kind)
     assert (made["ok"], made["complete"]) == (False, False)
-    assert ran.complaint
-    assert "sk-secret" not in ran.err + ran.out.decode()
+    assert ran.error_line
+    assert "sk-secret" not in ran.stderr + ran.stdout.decode()
     assert made["text"] == ("Hello" if script is CUT else "Hel" if script is UNTIL_IDLE else "")
 
 
 def test_nothing_listens_is_exit_6_at_once(easyllm: Easyllm) -> None:
-    profiles = only("http://127.0.0.1:9/v1", "litellm", model="openai/m")
+    profiles = single_profile_toml("http://127.0.0.1:9/v1", "litellm", model="openai/m")
     ran = easyllm.run("chat", "hi", profiles=profiles, timeout=SLOW)
-    assert (ran.code, ran.out) == (6, b"")
-    assert "nothing listens at 127.0.0.1:9" in ran.complaint
+    assert (ran.code, ran.stdout) == (6, b"")
+    assert "nothing listens at 127.0.0.1:9" in ran.error_line
 
 
 def test_noise_of_failing_keys_and_models_stays_out(easyllm: Easyllm) -> None:
     """litellm's Router and its logging say a great deal about each failure."""
     turn = iter([LITELLM.refusal(401, "no"), LITELLM.refusal(401, "no")])
-    good = said("Hello")
+    good = chat_answer_script("Hello")
 
     async def handle(request: Any, reply: Any) -> None:
         await next(turn, good).play(reply)
@@ -77,27 +79,29 @@ def test_noise_of_failing_keys_and_models_stays_out(easyllm: Easyllm) -> None:
         keys = ["sk-one-0123", "sk-two-0123", "sk-three-0123"]
         profiles = table(server, api_key=keys)
         ran = easyllm.run("chat", "hi", profiles=profiles, timeout=SLOW)
-    assert (ran.code, ran.out) == (0, b"Hello\n")
-    lines = ran.err.splitlines()
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
+    lines = ran.stderr.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("easyllm: key ") for line in lines), ran.err
+    assert all(line.startswith("easyllm: key ") for line in lines), ran.stderr
 
 
 def test_dry_run_and_models(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "--dry-run", "-p", "litellm:openai/m", "hi", timeout=SLOW)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "litellm" in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "litellm" in ran.error_line
     ran = easyllm.run("models", "-p", "litellm", "--json", "gpt-4o", timeout=SLOW)
     assert ran.code == 0
-    assert any(row["id"] == "gpt-4o" and row["vision"] for row in models_of(ran)["models"])
-    assert ran.complaint == "easyllm: from litellm's own table: no server was asked"
+    assert any(row["id"] == "gpt-4o" and row["vision"] for row in parse_models_json(ran)["models"])
+    assert ran.error_line == "easyllm: from litellm's own table: no server was asked"
 
 
 def test_vision_command(easyllm: Easyllm, eyes: RealServer, tmp_path: Path) -> None:
     picture = tmp_path / "red.png"
     picture.write_bytes(png(32, 32, (255, 0, 0)))
-    profiles = only(f"{eyes.url}/v1", "litellm", model=f"openai/{eyes.model}", max_tokens=8)
+    profiles = single_profile_toml(
+        f"{eyes.url}/v1", "litellm", model=f"openai/{eyes.model}", max_tokens=8
+    )
     ran = easyllm.run("vision", str(picture), "Which colour?", profiles=profiles, timeout=SLOW)
-    assert b"red" in ran.out.lower(), ran.err
+    assert b"red" in ran.stdout.lower(), ran.stderr
     assert ran.code == 0
-    assert DONE not in ran.out
+    assert DONE not in ran.stdout

@@ -14,10 +14,10 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.transport.response_errors import ERROR_HINTS
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.support.asking import failure
-from tests.support.standins.script import Script, chunk, compact, scripted, sse
-from tests.support.standins.server import StandIn, nobody_listens
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.support.asking import expect_error
+from tests.support.standins.script import Script, chunk, compact, script_handler, sse
+from tests.support.standins.server import StandIn, unreachable_server
 
 pytestmark = ITS_OWN_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])
@@ -43,8 +43,8 @@ async def test_errors_by_status_and_words(
     status: int, body: Any, kind: Any, requests: int, stream: bool
 ) -> None:
     refusal = Script(compact({"error": body}), status=status, content_type="application/json")
-    with StandIn(scripted(refusal)) as server:
-        error = await failure(kind, asking(server, max_retries=1), stream)
+    with StandIn(script_handler(refusal)) as server:
+        error = await expect_error(kind, litellm_profile(server, max_retries=1), stream)
         assert len(server.requests) == requests, "litellm tries nothing again itself"
     assert (error.status, error.message) == (status, body["message"])
 
@@ -52,23 +52,25 @@ async def test_errors_by_status_and_words(
 async def test_a_model_that_is_not_there_gets_no_name_from_litellms_own_table() -> None:
     """Whose server was asked is not in it, and it lists most names without their vendor."""
     refusal = LITELLM.refusal(404, "no such model")
-    with StandIn(scripted(refusal)) as server:
-        error = await failure(NotFoundError, asking(server, model="openai/gpt-4o", max_retries=0))
+    with StandIn(script_handler(refusal)) as server:
+        error = await expect_error(
+            NotFoundError, litellm_profile(server, model="openai/gpt-4o", max_retries=0)
+        )
     assert error.hint == ERROR_HINTS[NotFoundError]
 
 
 async def test_error_tells_the_request_and_when_to_come_back() -> None:
     headers = {"retry-after": "1.5", "x-request-id": "req_9"}
     busy = Script(b"{}", status=429, headers=headers, content_type="application/json")
-    with StandIn(scripted(busy)) as server:
-        error = await failure(BusyError, asking(server, max_retries=0))
+    with StandIn(script_handler(busy)) as server:
+        error = await expect_error(BusyError, litellm_profile(server, max_retries=0))
     assert (error.retry_after, error.request_id) == (1.5, "req_9")
 
 
 async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> None:
     broken = Script(chunk("Hel"), sse({"error": {"message": "boom", "code": 502}}))
-    with StandIn(scripted(broken)) as server:
-        error = await failure(BusyError, asking(server))
+    with StandIn(script_handler(broken)) as server:
+        error = await expect_error(BusyError, litellm_profile(server))
         assert len(server.requests) == 1
     assert (error.status, error.message) == (502, "boom")
     assert error.partial is not None
@@ -76,6 +78,6 @@ async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> 
 
 
 async def test_nobody_there_is_the_network() -> None:
-    with nobody_listens() as server:
-        error = await failure(NetworkError, asking(server))
+    with unreachable_server() as server:
+        error = await expect_error(NetworkError, litellm_profile(server))
     assert error.message == f"nothing listens at {server.url.removeprefix('http://')}"

@@ -12,10 +12,10 @@ from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError,
 from easyllm_cli.events import Start
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, asking
-from tests.support.asking import answer, events, failure, messages, notes
+from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Script, scripted
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, Reply, Request, StandIn
 
 pytestmark = ITS_OWN_WARNINGS
@@ -57,8 +57,8 @@ async def test_no_variable_goes_to_an_endpoint_that_the_profile_names(
         monkeypatch.setenv(name, f"SECRET-{name}")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "x-gate: SECRET-HEADER")
     refusal = LITELLM.refusal(400, "no")
-    with StandIn(scripted(refusal)) as server:
-        await failure(RefusedError, asking(server, model=model))
+    with StandIn(script_handler(refusal)) as server:
+        await expect_error(RefusedError, litellm_profile(server, model=model))
         (request,) = server.requests
     sent = json.dumps([request.headers, request.query, request.path]) + request.body.decode()
     assert "SECRET" not in sent
@@ -68,8 +68,10 @@ async def test_named_key_and_headers_go_along(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MINE", GOOD)
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-variable")
     with StandIn(OpenAIServer(key=GOOD, models=["m"]).handle) as server:
-        await answer(
-            asking(server, api_key_env="MINE", organization="org-mine", headers={"X-Gate": "open"})
+        await get_completion(
+            litellm_profile(
+                server, api_key_env="MINE", organization="org-mine", headers={"X-Gate": "open"}
+            )
         )
         headers = server.requests[0].headers
     assert (headers["openai-organization"], headers["x-gate"]) == ("org-mine", "open")
@@ -89,15 +91,15 @@ async def test_what_is_no_header_is_refused_before_it_is_sent(
     model: str, keys: dict[str, Any]
 ) -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
-        profile = replace(asking(server, model=model, api_key=GOOD), **keys)
-        error = await failure(ConfigError, profile)
+        profile = replace(litellm_profile(server, model=model, api_key=GOOD), **keys)
+        error = await expect_error(ConfigError, profile)
         assert not error.retryable
         assert server.requests == []
 
 
 async def test_two_good_keys_are_both_used() -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
-        provider = provider_for(asking(server, model="m", api_key=[GOOD, OTHER]))
+        provider = provider_for(litellm_profile(server, model="m", api_key=[GOOD, OTHER]))
         for _ in range(24):
             assert (await provider.chat(messages()))["complete"]
         used = Counter(map(key_of, server.requests))
@@ -109,7 +111,7 @@ async def test_two_good_keys_are_both_used() -> None:
 @pytest.mark.parametrize("stream", [True, False])
 async def test_key_that_fails_gives_way_and_rests(status: int, stream: bool) -> None:
     with StandIn(failing(LITELLM.refusal(status, "not this one"))) as server:
-        provider = provider_for(asking(server, api_key=[BAD, GOOD], max_retries=0))
+        provider = provider_for(litellm_profile(server, api_key=[BAD, GOOD], max_retries=0))
         told = []
         for _ in range(8):
             came = [event async for event in provider.stream(messages(), stream)]
@@ -123,17 +125,17 @@ async def test_key_that_fails_gives_way_and_rests(status: int, stream: bool) -> 
 
 
 async def test_when_every_key_fails_the_last_error_is_told() -> None:
-    with StandIn(scripted(LITELLM.refusal(401, f"wrong key {BAD}"))) as server:
-        asked = asking(server, api_key=[BAD, GOOD])
-        error = await failure(AuthError, asked)
+    with StandIn(script_handler(LITELLM.refusal(401, f"wrong key {BAD}"))) as server:
+        asked = litellm_profile(server, api_key=[BAD, GOOD])
+        error = await expect_error(AuthError, asked)
         assert len(server.requests) == 2
     assert BAD not in str(error)
     assert "check the key from api_key" in error.hint
 
 
 async def test_failing_server_is_not_the_keys_fault() -> None:
-    with StandIn(scripted(LITELLM.refusal(503, "overloaded"))) as server:
-        await failure(BusyError, asking(server, api_key=[BAD, GOOD], max_retries=1))
+    with StandIn(script_handler(LITELLM.refusal(503, "overloaded"))) as server:
+        await expect_error(BusyError, litellm_profile(server, api_key=[BAD, GOOD], max_retries=1))
         assert len(server.requests) == 2, "two tries, not two keys in each"
 
 
@@ -145,18 +147,18 @@ async def test_a_busy_model_falls_back() -> None:
         await (LITELLM.refusal(503, "full").play(reply) if busy else good.handle(request, reply))
 
     with StandIn(handle) as server:
-        asked = asking(server, model="openai/first", fallback_models=["openai/second"])
-        came = await events(asked)
+        asked = litellm_profile(server, model="openai/first", fallback_models=["openai/second"])
+        came = await collect_events(asked)
         assert len(server.requests) == 2
     assert notes(came) == ["openai/first: full (HTTP 503); asking openai/second"]
     assert [event.model for event in came if isinstance(event, Start)][-1] == "openai/second"
 
 
 async def test_a_model_that_is_named_twice_is_asked_once() -> None:
-    with StandIn(scripted(*[LITELLM.refusal(503, "full")] * 9)) as server:
+    with StandIn(script_handler(*[LITELLM.refusal(503, "full")] * 9)) as server:
         models = ["openai/second", "openai/first", "openai/second"]
         keys: Any = {"fallback_models": models, "max_retries": 0}
-        await failure(BusyError, asking(server, model="openai/first", **keys))
+        await expect_error(BusyError, litellm_profile(server, model="openai/first", **keys))
         assert [request.json["model"] for request in server.requests] == ["first", "second"]
 
 
@@ -164,8 +166,8 @@ async def test_a_model_that_is_named_twice_is_asked_once() -> None:
     ("status", "kind"), [(400, RefusedError), (401, AuthError), (404, NotFoundError)]
 )
 async def test_trap_32_what_is_refused_falls_back_to_nothing(status: int, kind: Any) -> None:
-    with StandIn(scripted(LITELLM.refusal(status, "no"))) as server:
-        await failure(kind, asking(server, fallback_models=["openai/second"]))
+    with StandIn(script_handler(LITELLM.refusal(status, "no"))) as server:
+        await expect_error(kind, litellm_profile(server, fallback_models=["openai/second"]))
         assert len(server.requests) == 1
 
 
@@ -184,11 +186,11 @@ async def test_key_that_litellm_reads_itself_is_in_no_error(
 ) -> None:
     """No endpoint and no key is named: litellm takes both from the vendor's variables."""
     refusal = LITELLM.refusal(401, f"wrong key {GOOD}")
-    with StandIn(scripted(refusal)) as server:
+    with StandIn(script_handler(refusal)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", GOOD)
         asked = Profile.of({"provider": "litellm", "model": "openai/m"})
-        error = await failure(AuthError, asked)
+        error = await expect_error(AuthError, asked)
         assert key_of(server.requests[0]) == GOOD
     assert GOOD not in str(error)
     assert error.message == "wrong key ***"

@@ -9,7 +9,7 @@ from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline.collector import Collector, collect
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
-from tests.support.asking import answer, events, opened, profile
+from tests.support.asking import collect_events, get_completion, open_provider, profile
 from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
 
@@ -25,12 +25,12 @@ def asking(server: RealServer, **keys: Any) -> Profile:
 
 async def test_real_answer_streamed_and_plain(smol: RealServer) -> None:
     steady = {"temperature": 0, "seed": 1, "max_tokens": 16, "options": {"cache_prompt": False}}
-    came = await events(asking(smol, **steady))
+    came = await collect_events(asking(smol, **steady))
     gathered = Collector()
     for event in came:
         gathered.feed(event)
     streamed = gathered.completion()
-    plain = await answer(asking(smol, **steady), stream=False)
+    plain = await get_completion(asking(smol, **steady), stream=False)
     for key in ("text", "reasoning", "finish_reason", "complete"):
         assert streamed[key] == plain[key], key
     for done in (streamed, plain):
@@ -45,7 +45,7 @@ async def test_real_reasoning_stays_apart(
     fixture: str, stream: bool, request: pytest.FixtureRequest
 ) -> None:
     server: RealServer = request.getfixturevalue(fixture)
-    done = await answer(asking(server, max_tokens=100, options=SHORT), stream)
+    done = await get_completion(asking(server, max_tokens=100, options=SHORT), stream)
     assert (done["reasoning"] or "").strip()
     assert done["text"].strip()
     assert "think>" not in done["text"]
@@ -53,7 +53,7 @@ async def test_real_reasoning_stays_apart(
 
 async def test_real_eyes_see(eyes: RealServer) -> None:
     picture = Image.of(png(32, 32, (255, 0, 0)))
-    async with opened(asking(eyes, max_tokens=8)) as provider:
+    async with open_provider(asking(eyes, max_tokens=8)) as provider:
         chain = provider.stream([Message("user", ("Which colour?", picture))])
         done = await collect(chain)
     assert "red" in done["text"].lower()

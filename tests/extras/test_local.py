@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO_MODEL
-from tests.support.binary import Easyllm, finish, read_until, spoken
+from tests.support.binary import Easyllm, finish, read_until, split_error_line
 from tests.support.pictures import png
 from tests.support.servers import setup
 from tests.support.standins.package_index import PackageIndex, pip_settings
@@ -41,14 +41,14 @@ def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
 
 def test_chat_with_no_profile_and_no_key_is_answered(local: Easyllm) -> None:
     ran = local.run("chat", "--max-tokens", "40", "What is Python?", timeout=LONG)
-    assert ran.code == 0, ran.err
-    assert b"python" in ran.out.lower()
-    assert ran.err.removeprefix(ABOUT) in ("", CUT), "not a byte of the engine's own"
+    assert ran.code == 0, ran.stderr
+    assert b"python" in ran.stdout.lower()
+    assert ran.stderr.removeprefix(ABOUT) in ("", CUT), "not a byte of the engine's own"
 
 
 def test_json_names_who_answered(local: Easyllm) -> None:
     ran = local.run("chat", "-p", "local", "--json", *SHORT, "Hello")
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     answer = ran.json
     assert answer["ok"]
     assert answer["text"].strip()
@@ -63,8 +63,8 @@ def test_json_names_who_answered(local: Easyllm) -> None:
 
 def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
     ran = local.run("doctor", "--call", timeout=LONG)
-    assert (ran.code, ran.err) == (0, ""), ran.out
-    assert ran.out.splitlines()[-1].startswith(b"ok   call      first token after ")
+    assert (ran.code, ran.stderr) == (0, ""), ran.stdout
+    assert ran.stdout.splitlines()[-1].startswith(b"ok   call      first token after ")
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.full)])
@@ -75,7 +75,7 @@ def test_an_engine_that_was_never_asked_is_let_go_of(local: Easyllm, times: int)
 
 def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
     outs = {
-        local.run(command, "-p", "local", *how, *SHORT, "Hello").out
+        local.run(command, "-p", "local", *how, *SHORT, "Hello").stdout
         for command, *how in (("stream",), ("chat",), ("chat", "--no-stream"), ("cot",))
     }
     assert len(outs) == 1
@@ -103,7 +103,7 @@ def test_any_gguf_is_taken(local: Easyllm, key: str) -> None:
     }[key]
     profiles = f'[profiles.t]\nprovider = "local"\nmodel = "{mine}"\n'
     ran = local.run("chat", *args, "--json", *SHORT, "Hello", profiles=profiles)
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     assert ran.json["model"] == name
     assert not [note for note in ran.json["notes"] if "demo" in note], "it is the user's own"
 
@@ -113,14 +113,14 @@ def test_pictures_need_the_vision_part(local: Easyllm) -> None:
     red.write_bytes(png(28, 28, (255, 0, 0)))
     blind = local.run("vision", "-p", "local", str(red), "What colour is it?")
     assert blind.code == 4
-    assert "mmproj" in spoken(blind.complaint)[2]
+    assert "mmproj" in split_error_line(blind.error_line)[2]
     profiles = f'[profiles.eyes]\nprovider = "local"\nmmproj = "{setup.EYES}"\n'
     seen = local.run(
         "vision", "-p", "eyes", "-t", "0", "-o", f"grammar={json.dumps(GRAMMAR)}",
         str(red), "What is the color?", profiles=profiles,
     )  # fmt: skip
-    assert seen.code == 0, seen.err
-    assert b"red" in seen.out.lower()
+    assert seen.code == 0, seen.stderr
+    assert b"red" in seen.stdout.lower()
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_file_that_is_no_model(local: Easyllm, content: bytes | None, words: s
     if content is not None:
         path.write_bytes(content)
     ran = local.run("chat", "-p", f"local:{path}", "hi")
-    assert (ran.code, ran.out) == (2, b"")
-    what, where, hint = spoken(ran.complaint)
+    assert (ran.code, ran.stdout) == (2, b"")
+    what, where, hint = split_error_line(ran.error_line)
     assert words in what
     assert str(path) in where
     assert hint
@@ -152,7 +152,7 @@ def test_a_model_cut_short(local: Easyllm) -> None:
         demo.write_bytes(whole.read(1 << 20))
     ran = local.run("chat", "-p", "local", "hi")
     assert ran.code == 2
-    assert spoken(ran.complaint)[2] == "easyllm pull"
+    assert split_error_line(ran.error_line)[2] == "easyllm pull"
 
 
 def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
@@ -162,21 +162,21 @@ def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
     data[len(data) // 2] ^= 1
     demo.write_bytes(data)
     ran = local.run("chat", "-p", "local", "hi")
-    assert (ran.code, ran.out) == (2, b"")
-    assert "damaged" in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "damaged" in ran.error_line
 
 
 def test_without_the_model_it_says_how_to_fetch_it(easyllm: Easyllm) -> None:
     named = easyllm.run("chat", "-p", "local", "hi")
-    assert (named.code, spoken(named.complaint)[2]) == (2, "easyllm pull")
+    assert (named.code, split_error_line(named.error_line)[2]) == (2, "easyllm pull")
     unnamed = easyllm.run("chat", "hi")
     assert unnamed.code == 2
-    assert unnamed.complaint.endswith(": easyllm pull --yes")
+    assert unnamed.error_line.endswith(": easyllm pull --yes")
 
 
 def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "chat", "hi", terminals="02") as terminal:
-        terminal.err.wait_for(b"[Y/n] ")
+        terminal.stderr.wait_for(b"[Y/n] ")
         os.write(terminal.keys, b"n\n")
         code, out, err = terminal.end()
     assert (code, out) == (2, "")
@@ -190,7 +190,7 @@ def test_what_was_offered_is_fetched_and_answers(easyllm: Easyllm, servers_set_u
         StandIn(index.handle) as server,
         Terminal(easyllm, "chat", *SHORT, "Hello", env=pip_settings(server.url)) as terminal,
     ):
-        terminal.err.wait_for(b"[Y/n] ")
+        terminal.stderr.wait_for(b"[Y/n] ")
         os.write(terminal.keys, b"\n")
         code, out, err = terminal.end()
     assert code == 0, err
@@ -210,7 +210,7 @@ def test_a_prompt_longer_than_the_context(local: Easyllm) -> None:
     profiles = '[profiles.t]\nprovider = "local"\nnum_ctx = 256\n'
     ran = local.run("chat", "-p", "t", "-q", WORDS, profiles=profiles)
     assert ran.code == 4
-    assert "num_ctx (now 256)" in spoken(ran.complaint)[2]
+    assert "num_ctx (now 256)" in split_error_line(ran.error_line)[2]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_stopped_while_it_works(
         child.send_signal(sent)
         ran = finish(child, None, LONG)
     assert ran.code == code
-    assert ran.complaint
+    assert ran.error_line
     assert time.monotonic() - began < 5
 
 

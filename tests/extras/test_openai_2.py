@@ -17,14 +17,22 @@ from easyllm_cli.errors import (
     NetworkError,
 )
 from easyllm_cli.events import Retrying, Text
-from tests.support.adapters import KEY, SDK, THOUGHT, Adapter
-from tests.support.asking import Json, answer, asked_of, events, failure, messages, opened
+from tests.support.adapters import KEY, REASONING_TEXT, SDK_ADAPTERS, Adapter
+from tests.support.asking import (
+    Json,
+    answer_requests,
+    collect_events,
+    expect_error,
+    get_completion,
+    messages,
+    open_provider,
+)
 from tests.support.pictures import png
-from tests.support.standins.script import Cut, Reset, Script, Wait, scripted
-from tests.support.standins.server import StandIn, nobody_listens
+from tests.support.standins.script import Cut, Reset, Script, Wait, script_handler
+from tests.support.standins.server import StandIn, unreachable_server
 
 PNG = png(8, 8, (200, 30, 30))
-CHATS = [one for one in SDK if one.api is None]
+CHATS = [one for one in SDK_ADAPTERS if one.api is None]
 pytestmark = pytest.mark.parametrize("adapter", CHATS, ids=lambda one: one.id)
 
 
@@ -35,10 +43,12 @@ def test_it_is_2(adapter: Adapter) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 async def test_an_answer_with_its_reasoning(adapter: Adapter, stream: bool) -> None:
     with StandIn(adapter.server().handle) as server:
-        came = await events(adapter.profile(server, model=adapter.thinker, think=True), stream)
+        came = await collect_events(
+            adapter.profile(server, model=adapter.thinker, think=True), stream
+        )
     done = came[-1]
     assert done.kind == "done"
-    assert "".join(event.text for event in came if event.kind == "reasoning") == THOUGHT  # type: ignore[union-attr]
+    assert "".join(event.text for event in came if event.kind == "reasoning") == REASONING_TEXT  # type: ignore[union-attr]
     pieces = [event.text for event in came if isinstance(event, Text)]
     assert "".join(pieces).startswith(f"Hello from {adapter.thinker}")
     assert (len(pieces) > 1) == stream
@@ -48,48 +58,48 @@ async def test_an_answer_with_its_reasoning(adapter: Adapter, stream: bool) -> N
 async def test_a_cut_keeps_the_partial_text(adapter: Adapter, end: Cut | Reset | None) -> None:
     begun = adapter.script("Hel", "lo", ends=False)
     steps = (*begun.steps, *([end] if end else ()))
-    with StandIn(scripted(Script(*steps))) as server:
-        error = await failure(IncompleteAnswer, adapter.profile(server))
+    with StandIn(script_handler(Script(*steps))) as server:
+        error = await expect_error(IncompleteAnswer, adapter.profile(server))
         assert len(server.requests) == 1
     assert error.partial is not None
     assert error.partial["text"] == "Hello"
 
 
 async def test_401_is_a_key_error(adapter: Adapter) -> None:
-    with StandIn(scripted(adapter.refusal(401, "wrong key"))) as server:
-        error = await failure(AuthError, adapter.profile(server))
+    with StandIn(script_handler(adapter.refusal(401, "wrong key"))) as server:
+        error = await expect_error(AuthError, adapter.profile(server))
         assert len(server.requests) == 1
     assert (error.status, error.message, error.exit_code) == (401, "wrong key", 3)
 
 
 async def test_429_is_waited_out(adapter: Adapter) -> None:
     busy = adapter.refusal(429, "slow down", retry_after="0.2")
-    with StandIn(scripted(busy, adapter.script("Hello"))) as server:
-        came = await events(adapter.profile(server))
+    with StandIn(script_handler(busy, adapter.script("Hello"))) as server:
+        came = await collect_events(adapter.profile(server))
         assert [event.wait for event in came if isinstance(event, Retrying)] == [0.2]
         assert len(server.requests) == 2
-    with StandIn(scripted(busy)) as server:
-        await failure(BusyError, adapter.profile(server, max_retries=1))
+    with StandIn(script_handler(busy)) as server:
+        await expect_error(BusyError, adapter.profile(server, max_retries=1))
         assert len(server.requests) == 2
 
 
 async def test_a_picture_arrives(adapter: Adapter) -> None:
     with StandIn(adapter.server().handle) as server:
-        async with opened(adapter.profile(server, model=adapter.seer)) as provider:
+        async with open_provider(adapter.profile(server, model=adapter.vision_model)) as provider:
             await provider.vision_chat("What is this?", PNG)
-        assert adapter.wire.images(asked_of(server)[-1].json) == [("image/png", PNG)]
+        assert adapter.wire.images(answer_requests(server)[-1].json) == [("image/png", PNG)]
 
 
 async def test_no_answer_is_told_by_its_class(adapter: Adapter) -> None:
-    with StandIn(scripted(Script(b"<html>", content_type="text/html"))) as server:
-        await failure(MalformedAnswer, adapter.profile(server))
+    with StandIn(script_handler(Script(b"<html>", content_type="text/html"))) as server:
+        await expect_error(MalformedAnswer, adapter.profile(server))
     silent = {"timeout": {"first_token": 0.3}, "max_retries": 0}
-    with StandIn(scripted(Script(Wait(5)))) as server:
+    with StandIn(script_handler(Script(Wait(5)))) as server:
         began = time.monotonic()
-        await failure(FirstTokenTimeout, adapter.profile(server, **silent))
+        await expect_error(FirstTokenTimeout, adapter.profile(server, **silent))
         assert 0.3 <= time.monotonic() - began < 5
-    with nobody_listens() as server:
-        error = await failure(NetworkError, adapter.profile(server))
+    with unreachable_server() as server:
+        error = await expect_error(NetworkError, adapter.profile(server))
     assert (error.code, error.retryable) == ("refused", False)
 
 
@@ -99,9 +109,9 @@ async def test_nothing_of_the_sdks_variables_is_sent(
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, "leaked")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Leak: leaked")
-    with StandIn(scripted(adapter.script("Hello"))) as server:
-        await answer(adapter.profile(server, api_key=None))
-        await answer(adapter.profile(server))
+    with StandIn(script_handler(adapter.script("Hello"))) as server:
+        await get_completion(adapter.profile(server, api_key=None))
+        await get_completion(adapter.profile(server))
         first, second = server.requests
     assert "leaked" not in str([first.headers, second.headers])
     assert "authorization" not in first.headers
@@ -109,11 +119,11 @@ async def test_nothing_of_the_sdks_variables_is_sent(
 
 
 async def test_azure_and_clients_that_are_handed_in(adapter: Adapter) -> None:
-    with StandIn(scripted(adapter.script("Hello"))) as server:
+    with StandIn(script_handler(adapter.script("Hello"))) as server:
         keys: Json = {"endpoint": "http://r.openai.azure.com", "proxy": server.url}
         keys |= {"options": {"api_version": "2024-10-21"}, "allow_http": True}
         azure = adapter.profile(server, model="m", **keys)
-        await answer(azure)
+        await get_completion(azure)
         clients: list[Any] = [
             AsyncOpenAI(api_key=KEY, base_url=f"{server.url}/v1"),
             AsyncAzureOpenAI(api_key=KEY, azure_endpoint=server.url, api_version="2024-10-21"),

@@ -10,11 +10,11 @@ from easyllm_cli.errors import FirstTokenTimeout, IncompleteAnswer
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
 from tests.support.adapters import KEY
-from tests.support.asking import answer, profile
-from tests.support.flooding import FLOODS, flooded
-from tests.support.over_tls import SlowToConnect, over_tls
+from tests.support.asking import get_completion, profile
+from tests.support.flooding import FLOODS, serve_flood
+from tests.support.over_tls import SlowToConnect, serve_tls
 from tests.support.proxying import slow_proxy
-from tests.support.standins.script import DONE, Script, chunk, compact, scripted
+from tests.support.standins.script import DONE, Script, chunk, compact, script_handler
 from tests.support.standins.server import StandIn
 from tests.unit.transport.test_timeouts import ENOUGH, LIMIT, ended
 
@@ -50,10 +50,10 @@ def content_type(way: str) -> str:
 @over_every_way
 async def test_a_flood_of_nothing_ends_at_first_token(way: str) -> None:
     if way == "litellm":  # its first request of all imports more, and may not be cancelled then
-        with StandIn(scripted(Script(chunk("Hello"), chunk(finish="stop"), DONE))) as server:
-            await answer(asked_over(way, server.url))
+        with StandIn(script_handler(Script(chunk("Hello"), chunk(finish="stop"), DONE))) as server:
+            await get_completion(asked_over(way, server.url))
     opening = b"[" if way == "google" else b": ping\n\n"
-    with flooded(WAYS[way][2], content_type(way), opening) as url:
+    with serve_flood(WAYS[way][2], content_type(way), opening) as url:
         error, took = await ended(asked_over(way, url, timeout={"first_token": LIMIT}))
     assert type(error) is FirstTokenTimeout
     assert took >= LIMIT
@@ -62,7 +62,7 @@ async def test_a_flood_of_nothing_ends_at_first_token(way: str) -> None:
 @over_every_way
 async def test_a_flood_of_nothing_behind_text_ends_at_idle(way: str) -> None:
     opening = b"[" if way == "google" else b""
-    with flooded(WAYS[way][2], content_type(way), opening + WAYS[way][1]) as url:
+    with serve_flood(WAYS[way][2], content_type(way), opening + WAYS[way][1]) as url:
         error, took = await ended(asked_over(way, url, timeout={"idle": LIMIT}))
     assert type(error) is IncompleteAnswer
     assert error.partial is not None
@@ -84,8 +84,8 @@ async def test_connecting_may_take_longer_than_first_token(
     monkeypatch.setattr(SlowToConnect, "content_type", content_type(way))
     monkeypatch.setattr(SlowToConnect, "drip", b"")
     authority = tmp_path / "authority.pem"
-    with over_tls(SlowToConnect, authority) as url, slow_proxy(1.2 * ENOUGH) as tunnel:
-        got = await answer(asked_over(
+    with serve_tls(SlowToConnect, authority) as url, slow_proxy(1.2 * ENOUGH) as tunnel:
+        got = await get_completion(asked_over(
             way, url, ca_bundle=str(authority), proxy=tunnel if proxy else "",
             timeout={"connect": 10, "first_token": ENOUGH},
         ))  # fmt: skip

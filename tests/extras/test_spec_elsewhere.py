@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from easyllm_cli import LiteLLMProvider, LLMService
 from tests.docs.test_spec import DOCUMENT, ELSEWHERE
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
-from tests.extras.rows import made, row
-from tests.support.samples import run, samples_of
+from tests.extras.rows import create_database, row
+from tests.support.samples import execute_sample, parse_samples
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 
-SAMPLES = samples_of(DOCUMENT)
+SAMPLES = parse_samples(DOCUMENT)
 MESSAGES = [{"role": "user", "content": "What is Python?"}]
 done: set[str] = set()
 
@@ -24,7 +24,7 @@ done: set[str] = set()
 @pytest.fixture
 def session(tmp_path: Path, smol: RealServer) -> Iterator[Session]:
     """A session of the host's database, in which the config of the real model stands."""
-    engine = made(
+    engine = create_database(
         tmp_path / "models.db",
         row(f"{smol.url}/v1", provider_id="llamacpp", model_name=smol.model, max_tokens=8),
     )
@@ -36,7 +36,7 @@ def session(tmp_path: Path, smol: RealServer) -> Iterator[Session]:
 async def test_the_database_sample(session: Session) -> None:
     done.add("Database Configuration")
     names: dict[str, Any] = {"session": session, "messages": MESSAGES, "LLMService": LLMService}
-    await run(SAMPLES["Database Configuration"], names)
+    await execute_sample(SAMPLES["Database Configuration"], names)
     assert names["response"]["text"]
     assert names["response"]["usage"]["completion_tokens"] == 8
 
@@ -46,7 +46,7 @@ async def test_the_litellm_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway of our own answers, since litellm knows no claude-2 any more."""
     done.add("LiteLLM")
     names: dict[str, Any] = {}
-    await run(SAMPLES["LiteLLM"], names)
+    await execute_sample(SAMPLES["LiteLLM"], names)
     with StandIn(OpenAIServer(models=("claude-2",)).handle) as server:
         config = {**names["config"], "endpoint": f"{server.url}/v1"}
         answers = [await LLMService().chat(config, MESSAGES)]

@@ -14,19 +14,19 @@ from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers import provider_for
 from tests.support.asking import messages
-from tests.support.binary import FAST, Ran
+from tests.support.binary import FAST, RunResult
 from tests.support.faults.fault import Fault
-from tests.support.faults.running import Case, Ending, Served, printed, serving
+from tests.support.faults.running import Case, CaseResult, Served, expected_stdout, serve_case
 
 
-def run(case: Case) -> Ending:
+def run(case: Case) -> CaseResult:
     """Asks the provider for one answer, from a server of its own."""
-    with serving(case) as served:
+    with serve_case(case) as served:
         ran, kept = asyncio.run(ask(case, served))
         return served.ending(ran, kept)
 
 
-async def ask(case: Case, served: Served) -> tuple[Ran, tuple[bytes, ...]]:
+async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]:
     """The answer as a run that printed it, and the text that the command would keep in a file."""
     keys, max_bytes = of_arguments(case.fault)
     profile = Profile.of({**served.keys, **FAST, **keys, "endpoint": served.endpoint})
@@ -52,10 +52,10 @@ async def ask(case: Case, served: Served) -> tuple[Ran, tuple[bytes, ...]]:
         await provider.aclose()
     text = came.completion()["text"]
     best = error.partial["text"] if error and error.partial else ""
-    out = printed(text) if case.streams or not error else b""
+    out = expected_stdout(text) if case.streams or not error else b""
     kept = (best.encode(),) if best and not case.streams else ()
     code = error.exit_code if error else 0
-    return Ran(code, out, "".join(f"{line}\n" for line in lines)), kept
+    return RunResult(code, out, "".join(f"{line}\n" for line in lines)), kept
 
 
 def of_arguments(fault: Fault) -> tuple[dict[str, Any], int]:

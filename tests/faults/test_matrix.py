@@ -9,7 +9,7 @@ from itertools import cycle
 import pytest
 
 from tests.faults import in_process
-from tests.support.adapters import ADAPTERS, HTTP
+from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS
 from tests.support.binary import Easyllm
 from tests.support.faults.running import Case, check, run
 from tests.support.faults.table import FAULTS
@@ -18,7 +18,7 @@ COMMANDS = ("stream", "chat", "cot")
 # Every protocol as `stream` sees it, and OpenAI's as `chat` does, which may try again after text.
 IN_PROCESS = [
     Case(command, fault, adapter)
-    for command, adapters in (("stream", HTTP), ("chat", HTTP[:1]))
+    for command, adapters in (("stream", HTTP_ADAPTERS), ("chat", HTTP_ADAPTERS[:1]))
     for fault in FAULTS
     for adapter in adapters
     if fault.is_for(adapter)
@@ -27,7 +27,9 @@ IN_PROCESS = [
 
 def taking_turns() -> list[Case]:
     """Every fault through the command once; protocols and commands take turns."""
-    turns = cycle([(command, adapter) for adapter in HTTP for command in ("stream", "chat")])
+    turns = cycle(
+        [(command, adapter) for adapter in HTTP_ADAPTERS for command in ("stream", "chat")]
+    )
     cases = []
     for fault in FAULTS:
         command, adapter = next(turn for turn in turns if fault.is_for(turn[1]))

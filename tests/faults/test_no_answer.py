@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.adapters import HTTP, Adapter
-from tests.support.binary import Easyllm, Ran, at_once, only
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.binary import Easyllm, RunResult, run_concurrently, single_profile_toml
 from tests.support.faults.fault import KEY
-from tests.support.over_tls import answering_hello, over_tls
+from tests.support.over_tls import serve_raw_bytes, serve_tls
 
-ADAPTERS = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
+ADAPTERS = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.id)
 RETRIES = 2
 
 
@@ -36,12 +36,12 @@ def free_port() -> Iterator[int]:
 def asked(
     easyllm: Easyllm, adapter: Adapter, url: str, *args: str, env: dict[str, str] | None = None,
     **keys: object,
-) -> tuple[Ran, Ran]:  # fmt: skip
+) -> tuple[RunResult, RunResult]:  # fmt: skip
     """`stream` and `chat` at once; both end the same way."""
     usual = {"model": adapter.model, "api": adapter.api, "api_key": KEY, "max_retries": RETRIES}
-    profiles = only(url + adapter.base, adapter.provider, **{**usual, **keys})
-    stream, chat = at_once(*[
-        lambda command=command: easyllm.fresh().run(
+    profiles = single_profile_toml(url + adapter.base, adapter.provider, **{**usual, **keys})
+    stream, chat = run_concurrently(*[
+        lambda command=command: easyllm.with_new_home().run(
             command, *args, "hi", profiles=profiles, env=env
         )
         for command in ("stream", "chat")
@@ -49,13 +49,13 @@ def asked(
     return stream, chat
 
 
-def fails(*runs: Ran) -> Iterator[str]:
+def fails(*runs: RunResult) -> Iterator[str]:
     """The last line of each run, all of which end with 6 and print nothing."""
     for ran in runs:
-        assert (ran.code, ran.out) == (6, b""), ran.err
-        assert KEY not in ran.err
-        assert "Traceback" not in ran.err
-        yield ran.err.splitlines()[-1]
+        assert (ran.code, ran.stdout) == (6, b""), ran.stderr
+        assert KEY not in ran.stderr
+        assert "Traceback" not in ran.stderr
+        yield ran.stderr.splitlines()[-1]
 
 
 @ADAPTERS
@@ -64,7 +64,7 @@ def test_fault_01_nothing_listens_here(easyllm: Easyllm, adapter: Adapter) -> No
         runs = asked(easyllm, adapter, f"http://127.0.0.1:{port}", initial_retry_delay=30)
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert f"nothing listens at 127.0.0.1:{port}" in line
-        assert ran.complaint == line, "tried once"
+        assert ran.error_line == line, "tried once"
 
 
 def test_fault_01_refused_elsewhere_is_tried_again(easyllm: Easyllm) -> None:
@@ -72,10 +72,12 @@ def test_fault_01_refused_elsewhere_is_tried_again(easyllm: Easyllm) -> None:
     here = own_address()
     with socket.socket() as held:
         held.bind((here, 0))
-        runs = asked(easyllm, HTTP[0], f"http://{here}:{held.getsockname()[1]}", allow_http=True)
+        runs = asked(
+            easyllm, HTTP_ADAPTERS[0], f"http://{here}:{held.getsockname()[1]}", allow_http=True
+        )
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert f"nothing listens at {here}" in line
-        assert f"try {RETRIES + 1}" in ran.err
+        assert f"try {RETRIES + 1}" in ran.stderr
 
 
 def own_address() -> str:
@@ -93,34 +95,34 @@ def test_fault_02_no_such_host(easyllm: Easyllm, adapter: Adapter) -> None:
     runs = asked(easyllm, adapter, "https://x.invalid")
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert "x.invalid" in line
-        assert ran.complaint == line, "not tried again"
+        assert ran.error_line == line, "not tried again"
 
 
 @ADAPTERS
 def test_fault_03_a_stranger_s_certificate(
     easyllm: Easyllm, adapter: Adapter, tmp_path: Path
 ) -> None:
-    with over_tls(Never, tmp_path / "authority.pem") as url:
+    with serve_tls(Never, tmp_path / "authority.pem") as url:
         runs = asked(easyllm, adapter, url)
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert "certificate" in line
         assert "insecure" not in line
-        assert ran.complaint == line, "not tried again"
+        assert ran.error_line == line, "not tried again"
 
 
 def test_fault_03_the_certificate_of_another_host(easyllm: Easyllm, tmp_path: Path) -> None:
     authority = tmp_path / "authority.pem"
-    with over_tls(Never, authority, "localhost") as url:
+    with serve_tls(Never, authority, "localhost") as url:
         other = url.replace("localhost", "127.0.0.1")
-        runs = asked(easyllm, HTTP[0], other, ca_bundle=str(authority))
+        runs = asked(easyllm, HTTP_ADAPTERS[0], other, ca_bundle=str(authority))
         for line in fails(*runs):
             assert "certificate" in line
 
 
 def test_fault_03_a_certificate_that_has_expired(easyllm: Easyllm, tmp_path: Path) -> None:
     authority = tmp_path / "authority.pem"
-    with over_tls(Never, authority, ended=datetime(2020, 1, 1, tzinfo=UTC)) as url:
-        runs = asked(easyllm, HTTP[0], url, ca_bundle=str(authority))
+    with serve_tls(Never, authority, ended=datetime(2020, 1, 1, tzinfo=UTC)) as url:
+        runs = asked(easyllm, HTTP_ADAPTERS[0], url, ca_bundle=str(authority))
         for line in fails(*runs):
             assert "certificate has expired" in line
 
@@ -138,12 +140,12 @@ HANDSHAKES: dict[str, tuple[bytes | None, str, int]] = {
 )
 def test_a_handshake(easyllm: Easyllm, sent: bytes | None, says: str, tries: int) -> None:
     """A cut and a silence may pass, a server without TLS will not."""
-    with answering_hello(sent) as port:
+    with serve_raw_bytes(sent) as port:
         url = f"https://127.0.0.1:{port}"
-        runs = asked(easyllm, HTTP[0], url, timeout={"connect": 1})
+        runs = asked(easyllm, HTTP_ADAPTERS[0], url, timeout={"connect": 1})
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert says in line
-        assert len(ran.err.splitlines()) == tries
+        assert len(ran.stderr.splitlines()) == tries
 
 
 @ADAPTERS
@@ -153,15 +155,15 @@ def test_fault_06_a_dead_proxy(easyllm: Easyllm, adapter: Adapter) -> None:
         runs = asked(easyllm, adapter, "https://far.invalid", env=proxy)
     for line, ran in zip(fails(*runs), runs, strict=True):
         assert f"proxy 127.0.0.1:{port}" in line
-        assert "secret" not in ran.err
-        assert f"try {RETRIES + 1}" in ran.err
+        assert "secret" not in ran.stderr
+        assert f"try {RETRIES + 1}" in ran.stderr
 
 
 def test_fault_07_no_retry_over_a_dead_proxy(easyllm: Easyllm) -> None:
     with free_port() as port:
         runs = asked(
-            easyllm, HTTP[0], "https://far.invalid", "--no-retry",
+            easyllm, HTTP_ADAPTERS[0], "https://far.invalid", "--no-retry",
             env={"HTTPS_PROXY": f"http://127.0.0.1:{port}"},
         )  # fmt: skip
     for line, ran in zip(fails(*runs), runs, strict=True):
-        assert ran.complaint == line
+        assert ran.error_line == line

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.adapters import HTTP
-from tests.support.binary import Easyllm, Ran, at_once, only
+from tests.support.adapters import HTTP_ADAPTERS
+from tests.support.binary import Easyllm, RunResult, run_concurrently, single_profile_toml
 from tests.support.faults.spelling import good
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import Script
 from tests.support.standins.server import StandIn
 
-OPENAI = HTTP[0]
+OPENAI = HTTP_ADAPTERS[0]
 
 
 def latest(wait: float) -> float:
@@ -38,10 +38,14 @@ def refusing(times: int, status: int, headers: Callable[[], dict[str, str]]) -> 
     return StandIn(handler)
 
 
-def asked(easyllm: Easyllm, server: StandIn, *args: str, **keys: Any) -> tuple[Ran, list[float]]:
+def asked(
+    easyllm: Easyllm, server: StandIn, *args: str, **keys: Any
+) -> tuple[RunResult, list[float]]:
     """One run, and the seconds between its requests."""
     with server:
-        ran = easyllm.fresh().run("stream", *args, "hi", profiles=only(server, **keys))
+        ran = easyllm.with_new_home().run(
+            "stream", *args, "hi", profiles=single_profile_toml(server, **keys)
+        )
         return ran, [after.at - before.at for before, after in pairwise(server.requests)]
 
 
@@ -63,30 +67,30 @@ def test_a_server_s_wait_is_waited(
     easyllm: Easyllm, status: int, headers: Callable[[], dict[str, str]], wait: float
 ) -> None:
     ran, (gap,) = asked(easyllm, refusing(1, status, headers))
-    assert (ran.code, ran.out) == (0, b"Hello world\n"), ran.err
+    assert (ran.code, ran.stdout) == (0, b"Hello world\n"), ran.stderr
     assert wait <= gap < latest(wait)
-    assert "next try" in ran.complaint or "try 2" in ran.complaint
+    assert "next try" in ran.error_line or "try 2" in ran.error_line
 
 
 def test_fault_19_a_wait_that_is_too_long_is_told_at_once(easyllm: Easyllm) -> None:
     began = time.monotonic()
     ran, gaps = asked(easyllm, refusing(1, 429, lambda: {"Retry-After": "3600"}))
-    assert (ran.code, ran.out, gaps) == (5, b"", [])
-    assert "3600 s" in ran.complaint
+    assert (ran.code, ran.stdout, gaps) == (5, b"", [])
+    assert "3600 s" in ran.error_line
     assert time.monotonic() - began < latest(0)
 
 
 def test_fault_20_and_22_without_a_readable_wait_it_is_our_own(easyllm: Easyllm) -> None:
     """The wait before try n + 1 is between 0 and initial x multiplier^(n - 1)."""
     keys: dict[str, Any] = {"initial_retry_delay": 0.2, "retry_multiplier": 2.0, "max_retries": 3}
-    for ran, gaps in at_once(
+    for ran, gaps in run_concurrently(
         lambda: asked(easyllm, refusing(9, 500, dict), **keys),
         lambda: asked(easyllm, refusing(9, 429, lambda: {"Retry-After": "-5"}), **keys),
         lambda: asked(easyllm, refusing(9, 429, lambda: {"Retry-After": "tomorrow"}), **keys),
     ):
-        assert (ran.code, ran.out) == (5, b""), ran.err
+        assert (ran.code, ran.stdout) == (5, b""), ran.stderr
         assert len(gaps) == 3
-        for told in re.findall(r"next try in (\S+) s", ran.err):
+        for told in re.findall(r"next try in (\S+) s", ran.stderr):
             assert 0 <= float(told) <= 0.8
         for number, gap in enumerate(gaps):
             assert 0 <= gap < latest(0.2 * 2.0**number)

@@ -20,7 +20,7 @@ NOWHERE = "http://127.0.0.1:9"
 LONGEST_LINE = 1000  # characters of a complaint: 300 of a server's words, ours, a hint's names
 
 
-class Canned:
+class CannedTransport:
     """A carrier that answers every request with the same bytes."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Canned:
         pass
 
 
-def provider_with(adapter: Adapter, transport: Canned, **keys: Any) -> HTTPProvider:
+def provider_with(adapter: Adapter, transport: CannedTransport, **keys: Any) -> HTTPProvider:
     """The adapter, asking over this transport; it never tries twice."""
     usual = {"model": adapter.model, "api_key": KEY, "api": adapter.api, "max_retries": 0}
     asked = profile(adapter.provider, NOWHERE + adapter.base, **{**usual, **keys})
@@ -56,7 +56,7 @@ def provider_with(adapter: Adapter, transport: Canned, **keys: Any) -> HTTPProvi
 
 
 @dataclass
-class Told:
+class ReceivedAnswer:
     """What a caller was told: the pieces joined, whether it ended well, or the error."""
 
     text: str = ""
@@ -65,9 +65,9 @@ class Told:
     error: EasyLLMError | None = None
 
 
-async def told(provider: HTTPProvider, stream: bool = True) -> Told:
+async def receive_answer(provider: HTTPProvider, stream: bool = True) -> ReceivedAnswer:
     """Everything of one answer; no exception but our own passes for an error."""
-    heard = Told()
+    heard = ReceivedAnswer()
     try:
         async with aclosing(provider.stream(parse_messages(messages()), stream)) as events:
             async for event in events:
@@ -84,19 +84,19 @@ async def told(provider: HTTPProvider, stream: bool = True) -> Told:
     return heard
 
 
-def ended_as_promised(heard: Told) -> None:
+def check_ending(heard: ReceivedAnswer) -> None:
     """Whole, or one typed and short error that holds what came."""
     if heard.error is None:
         assert heard.done
         assert heard.text, "an answer without text is no success"
         return
-    assert is_ours(heard.error)
+    assert is_documented_error(heard.error)
     partial = getattr(heard.error, "partial", None)
     assert partial is not None
     assert (partial["text"], partial["reasoning"] or "") == (heard.text, heard.reasoning)
 
 
-def is_ours(error: EasyLLMError) -> bool:
+def is_documented_error(error: EasyLLMError) -> bool:
     """Whether it has a documented exit code that is no bug's, and words that fit a line."""
     assert error.exit_code in EXIT_CODES
     assert error.exit_code not in (0, 1)

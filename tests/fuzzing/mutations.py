@@ -42,7 +42,7 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def changed(value: Any, place: tuple[Any, ...], new: Any) -> Any:
+def replace_value(value: Any, place: tuple[Any, ...], new: Any) -> Any:
     """A copy with another value at the place; `...` takes the place itself away."""
     if not place:
         return None if new is ... else new
@@ -58,11 +58,11 @@ def changed(value: Any, place: tuple[Any, ...], new: Any) -> Any:
 
 
 @st.composite
-def mutated(draw: st.DrawFn, value: Any) -> Any:
+def mutated_values(draw: st.DrawFn, value: Any) -> Any:
     """The value with one to three of its inner values replaced, or taken away."""
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(places(value)))
-        value = changed(value, place, draw(json_values | st.just(...)))
+        value = replace_value(value, place, draw(json_values | st.just(...)))
     return value
 
 

@@ -8,12 +8,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from easyllm_cli.errors import EXIT_CODES
-from tests.fuzzing.canned import Canned, provider_with, told
-from tests.fuzzing.mutations import mutated
+from tests.fuzzing.canned import CannedTransport, provider_with, receive_answer
+from tests.fuzzing.mutations import mutated_values
 from tests.fuzzing.test_frames import FRAMES, streamed
-from tests.support.adapters import HTTP, Adapter
-from tests.support.binary import Easyllm, Ran, only
-from tests.support.standins.script import Cut, Script, scripted
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.binary import Easyllm, RunResult, single_profile_toml
+from tests.support.standins.script import Cut, Script, script_handler
 from tests.support.standins.server import StandIn
 
 # A run takes 0.3 s: 4 a protocol in CI, at most 100 by hand; a failure is not made smaller.
@@ -22,7 +22,7 @@ RUNS = settings(max_examples=min(settings().max_examples // 25, 100), phases=[Ph
 
 def damaged(adapter: Adapter, data: st.DataObject) -> bytes:
     """A stream with other JSON in it, or other bytes, or both."""
-    frames = data.draw(mutated(FRAMES[adapter.id]))
+    frames = data.draw(mutated_values(FRAMES[adapter.id]))
     body = streamed(adapter, frames if isinstance(frames, list) else [frames])
     if data.draw(st.booleans()):
         where = data.draw(st.integers(0, len(body)))
@@ -30,7 +30,7 @@ def damaged(adapter: Adapter, data: st.DataObject) -> bytes:
     return body
 
 
-@pytest.mark.parametrize("adapter", HTTP, ids=lambda adapter: adapter.id)
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 @given(
     data=st.data(),
     cut=st.booleans(),
@@ -41,32 +41,32 @@ def test_damaged_streams(
     easyllm: Easyllm, adapter: Adapter, data: st.DataObject, cut: bool, command: str
 ) -> None:
     body = damaged(adapter, data)
-    heard = asyncio.run(told(provider_with(adapter, Canned([body]))))
+    heard = asyncio.run(receive_answer(provider_with(adapter, CannedTransport([body]))))
     script = Script(body, *[Cut()] * cut, content_type=adapter.wire.content_type)
     for path in easyllm.partials():
         path.unlink()
-    with StandIn(scripted(script)) as server:
-        profiles = only(server, adapter.provider, api=adapter.api, max_retries=1)
+    with StandIn(script_handler(script)) as server:
+        profiles = single_profile_toml(server, adapter.provider, api=adapter.api, max_retries=1)
         ran = easyllm.run(*command.split(), "-R", "hi", profiles=profiles)
     assert ran.code in EXIT_CODES
-    assert ran.code != 1, ran.err
-    assert "Traceback" not in ran.err
+    assert ran.code != 1, ran.stderr
+    assert "Traceback" not in ran.stderr
     assert (ran.code == 0) <= heard.done, "what is damaged is no success"
     if ran.code:
-        assert ran.err.splitlines()[-1].startswith("easyllm: ")
+        assert ran.stderr.splitlines()[-1].startswith("easyllm: ")
     told_in(ran, command, heard.text)
     kept = [path.read_bytes() for path in easyllm.partials()]
     lost = ran.code != 0 and command in ("chat", "cot")
     assert kept == [heard.text.encode("utf-8", "replace")] * (lost and heard.text != "")
 
 
-def told_in(ran: Ran, command: str, text: str) -> None:
+def told_in(ran: RunResult, command: str, text: str) -> None:
     """The text that came is all of stdout, or none of it where only a whole answer is shown."""
     if "json" in command:
-        last = json.loads(ran.out.splitlines()[-1])
+        last = json.loads(ran.stdout.splitlines()[-1])
         assert last["ok"] == (ran.code == 0)
         assert last["text"] == text
         return
     data = text.encode("utf-8", "replace")
     data += b"\n" * (data != b"" and not data.endswith(b"\n"))
-    assert ran.out == (data if command == "stream" or ran.code == 0 else b"")
+    assert ran.stdout == (data if command == "stream" or ran.code == 0 else b"")

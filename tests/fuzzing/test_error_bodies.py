@@ -12,8 +12,8 @@ from easyllm_cli.transport.response_errors import (
     error_from_response,
 )
 from easyllm_cli.transport.retry_after import find_retry_after, parse_wait_seconds
-from tests.fuzzing.canned import is_ours
-from tests.fuzzing.mutations import EDGES, json_values, mutated
+from tests.fuzzing.canned import is_documented_error
+from tests.fuzzing.mutations import EDGES, json_values, mutated_values
 
 GOOD: Any = {
     "error": {
@@ -44,7 +44,7 @@ times = (
     | st.sampled_from([edge for edge in EDGES if isinstance(edge, str)])
 )
 bodies = json_values.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200)
-damaged = mutated(GOOD).map(lambda value: json.dumps(value).encode())
+damaged = mutated_values(GOOD).map(lambda value: json.dumps(value).encode())
 
 
 def may_be_waited(seconds: float | None) -> bool:
@@ -59,17 +59,17 @@ def may_be_waited(seconds: float | None) -> bool:
 @example(status=429, headers={}, body=b'{"error": {"code": "%s"}}' % (b"4" * 5000))
 def test_any_response(status: int, headers: dict[str, str], body: bytes) -> None:
     error = error_from_response(status, headers, body)
-    assert is_ours(error)
+    assert is_documented_error(error)
     assert len(error.message) <= MAX_MESSAGE_CHARS + 100
     assert may_be_waited(error.retry_after)
     assert isinstance(error.retryable, bool)
 
 
-@given(body=json_values | mutated(GOOD))
+@given(body=json_values | mutated_values(GOOD))
 @example(body={"error": {"code": "4" * 5000}})
 def test_any_error_in_a_stream(body: Any) -> None:
     error = error_from_body(body)
-    assert is_ours(error)
+    assert is_documented_error(error)
     assert len(error.message) <= MAX_MESSAGE_CHARS
     assert may_be_waited(error.retry_after)
 
@@ -82,7 +82,7 @@ def test_any_wait(text: str) -> None:
 
 @given(
     headers=st.dictionaries(st.sampled_from(NAMES), times),
-    body=json_values | mutated(GOOD),
+    body=json_values | mutated_values(GOOD),
     limited=st.booleans(),
 )
 def test_any_headers_and_body(headers: dict[str, str], body: Any, limited: bool) -> None:

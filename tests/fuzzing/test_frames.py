@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzzing.canned import Canned, ended_as_promised, provider_with, told
-from tests.fuzzing.mutations import cut, cuts, json_values, mutated
-from tests.support.adapters import HTTP, Adapter
-from tests.support.standins.responses import events_of, response, usage_of
+from tests.fuzzing.canned import CannedTransport, check_ending, provider_with, receive_answer
+from tests.fuzzing.mutations import cut, cuts, json_values, mutated_values
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.standins.responses import response, response_events, usage_of
 
 Json = Any
 CHAT: list[Json] = [
@@ -60,10 +60,10 @@ PLAIN: dict[str, Json] = {
 }
 PLAIN["openrouter"] = PLAIN["openai"]
 FRAMES: dict[str, list[Json]] = {
-    "openai": CHAT, "openai-responses": list(events_of(RESPONSE)), "ollama": NATIVE,
+    "openai": CHAT, "openai-responses": list(response_events(RESPONSE)), "ollama": NATIVE,
     "openrouter": CHAT, "gemini": GOOGLE,
 }  # fmt: skip
-each_protocol = pytest.mark.parametrize("adapter", HTTP, ids=lambda adapter: adapter.id)
+each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 
 
 def streamed(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
@@ -77,10 +77,12 @@ def streamed(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
 @each_protocol
 async def test_good_answers(adapter: Adapter) -> None:
     """Else nothing below would mean anything."""
-    heard = await told(provider_with(adapter, Canned([streamed(adapter, FRAMES[adapter.id])])))
+    heard = await receive_answer(
+        provider_with(adapter, CannedTransport([streamed(adapter, FRAMES[adapter.id])]))
+    )
     assert (heard.text, heard.reasoning[:3], heard.error) == ("Hello world", "Hm.", None)
     body = json.dumps(PLAIN[adapter.id]).encode()
-    heard = await told(provider_with(adapter, Canned([body])), stream=False)
+    heard = await receive_answer(provider_with(adapter, CannedTransport([body])), stream=False)
     assert (heard.text[:5], heard.error) in (("Hello", None), ("world", None))
 
 
@@ -89,23 +91,25 @@ async def test_good_answers(adapter: Adapter) -> None:
 async def test_any_json_in_any_place_of_a_stream(
     adapter: Adapter, data: st.DataObject, done: bool, at: list[int]
 ) -> None:
-    frames = data.draw(mutated(FRAMES[adapter.id]))
+    frames = data.draw(mutated_values(FRAMES[adapter.id]))
     body = streamed(adapter, frames if isinstance(frames, list) else [frames], done)
-    ended_as_promised(await told(provider_with(adapter, Canned(cut(body, at)))))
+    check_ending(await receive_answer(provider_with(adapter, CannedTransport(cut(body, at)))))
 
 
 @each_protocol
 @given(data=st.data())
 async def test_any_json_in_any_place_of_a_body(adapter: Adapter, data: st.DataObject) -> None:
-    body = json.dumps(data.draw(mutated(PLAIN[adapter.id]))).encode()
-    ended_as_promised(await told(provider_with(adapter, Canned([body])), stream=False))
+    body = json.dumps(data.draw(mutated_values(PLAIN[adapter.id]))).encode()
+    check_ending(
+        await receive_answer(provider_with(adapter, CannedTransport([body])), stream=False)
+    )
 
 
 @each_protocol
 @given(frames=st.lists(json_values, max_size=4), at=cuts)
 async def test_frames_of_anything(adapter: Adapter, frames: list[Json], at: list[int]) -> None:
     body = streamed(adapter, frames)
-    ended_as_promised(await told(provider_with(adapter, Canned(cut(body, at)))))
+    check_ending(await receive_answer(provider_with(adapter, CannedTransport(cut(body, at)))))
 
 
 @each_protocol
@@ -115,9 +119,9 @@ async def test_bytes_that_are_damaged(
 ) -> None:
     body = streamed(adapter, FRAMES[adapter.id])
     body = body[:where] + noise + body[where + data.draw(st.integers(0, 30)) :]
-    whole = await told(provider_with(adapter, Canned([body])))
-    pieces = await told(provider_with(adapter, Canned(cut(body, at))))
-    ended_as_promised(whole)
+    whole = await receive_answer(provider_with(adapter, CannedTransport([body])))
+    pieces = await receive_answer(provider_with(adapter, CannedTransport(cut(body, at))))
+    check_ending(whole)
     assert (pieces.text, pieces.reasoning, pieces.done) == (whole.text, whole.reasoning, whole.done)
     assert type(pieces.error) is type(whole.error)
 
@@ -133,5 +137,5 @@ async def test_nesting_that_is_too_deep(adapter: Adapter, opening: str, depth: i
     value = f"{opening * depth}1{closing * depth}"
     for frame in (value, json.dumps(PLAIN[adapter.id]).replace('"Hello"', value)):
         body = f"{frame}\n" if adapter.id == "ollama" else f"data: {frame}\n\n"
-        heard = await told(provider_with(adapter, Canned([body.encode()])))
+        heard = await receive_answer(provider_with(adapter, CannedTransport([body.encode()])))
         assert heard.error is not None or heard.text

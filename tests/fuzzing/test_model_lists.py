@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Model
-from tests.fuzzing.canned import Canned, is_ours, provider_with
-from tests.fuzzing.mutations import json_values, mutated
-from tests.support.adapters import HTTP, Adapter
+from tests.fuzzing.canned import CannedTransport, is_documented_error, provider_with
+from tests.fuzzing.mutations import json_values, mutated_values
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
 
 GOOD: Any = {
     "object": "list",
@@ -31,7 +31,7 @@ GOOD: Any = {
     "model_info": {"general.architecture": "llama", "llama.context_length": 9},
     "parameters": "num_ctx 4096",
 }  # fmt: skip
-each_protocol = pytest.mark.parametrize("adapter", HTTP, ids=lambda adapter: adapter.id)
+each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 
 
 def priced(price: str) -> Any:
@@ -40,7 +40,7 @@ def priced(price: str) -> Any:
 
 async def found(adapter: Adapter, body: Any) -> list[Model]:
     """The models that the server's answer tells."""
-    carrier = Canned([json.dumps(body).encode()])
+    carrier = CannedTransport([json.dumps(body).encode()])
     return await provider_with(adapter, carrier, model="m").models()
 
 
@@ -53,7 +53,7 @@ async def test_the_good_list(adapter: Adapter) -> None:
 
 
 @each_protocol
-@given(body=mutated(GOOD) | json_values)
+@given(body=mutated_values(GOOD) | json_values)
 @example(body=priced("1e400"))
 @example(body=priced("1e999999"))
 @example(body=priced("9" * 5000))
@@ -62,7 +62,7 @@ async def test_any_json(adapter: Adapter, body: Any) -> None:
     try:
         models = await found(adapter, body)
     except EasyLLMError as error:
-        assert is_ours(error)
+        assert is_documented_error(error)
         return
     for one in models:
         assert isinstance(one.id, str)
@@ -72,14 +72,14 @@ async def test_any_json(adapter: Adapter, body: Any) -> None:
 
 
 @each_protocol
-@given(body=mutated(GOOD) | json_values, data=st.data())
+@given(body=mutated_values(GOOD) | json_values, data=st.data())
 async def test_what_is_asked_before_an_answer(
     adapter: Adapter, body: Any, data: st.DataObject
 ) -> None:
     """Whether it sees, reasons, or takes the key."""
-    provider = provider_with(adapter, Canned([json.dumps(body).encode()]), model="m")
+    provider = provider_with(adapter, CannedTransport([json.dumps(body).encode()]), model="m")
     ask = data.draw(st.sampled_from([provider.find_model, provider.reasons, provider.check_key]))
     try:
         await ask()
     except EasyLLMError as error:
-        assert is_ours(error)
+        assert is_documented_error(error)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from easyllm_cli.render.markdown.live import LiveMarkdown
 from easyllm_cli.render.output import OutputStream
 from tests.fuzzing.mutations import cuts
-from tests.support.emulator import seen
+from tests.support.emulator import emulate_terminal
 from tests.support.pseudoterminal import Pty
 from tests.unit.render.test_sanitize import FORBIDDEN, PAYLOADS
 
@@ -59,4 +59,4 @@ def test_fault_62_any_answer_at_any_split(text: str, at: list[int], size: tuple[
     data = written(parts, size)
     theirs = OURS.sub("", data.decode())
     assert not [char for char in theirs if ord(char) in FORBIDDEN], theirs
-    assert seen(data, *size).resting
+    assert emulate_terminal(data, *size).resting

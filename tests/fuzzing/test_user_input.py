@@ -24,8 +24,8 @@ from easyllm_cli.image_header import IMAGE_SIGNATURES
 from easyllm_cli.images import Image
 from easyllm_cli.json_schema import Schema
 from easyllm_cli.messages import parse_messages
-from tests.fuzzing.canned import is_ours
-from tests.fuzzing.mutations import json_values, mutated, texts
+from tests.fuzzing.canned import is_documented_error
+from tests.fuzzing.mutations import json_values, mutated_values, texts
 from tests.support.pictures import gif_1x1, png
 
 PNG = png(2, 2, (0, 0, 0))
@@ -44,7 +44,7 @@ SCHEMA: Any = {
 }  # fmt: skip
 
 
-@given(listed=mutated(TALK) | json_values)
+@given(listed=mutated_values(TALK) | json_values)
 @example(listed=[{"role": "user", "content": 5}])
 @example(listed=[{"role": ["user"], "content": "hi"}])
 @example(listed=[{"role": "user", "content": [{"type": "text"}]}])
@@ -83,7 +83,7 @@ def test_names_of_pictures(source: str) -> None:
     try:
         assert Image.of(source)
     except EasyLLMError as error:
-        assert is_ours(error)
+        assert is_documented_error(error)
 
 
 hosts = st.sampled_from(
@@ -107,7 +107,7 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
         try:
             found = resolve_endpoint(Profile(provider=provider, endpoint=text if named else None))
         except EasyLLMError as error:
-            assert is_ours(error)
+            assert is_documented_error(error)
             return
     assert found.url.isprintable()
     assert found.url.partition("://")[0].lower() in ("http", "https")
@@ -129,7 +129,7 @@ def test_options(pairs: list[str]) -> None:
     assert set(made) == {pair.partition("=")[0] for pair in pairs}
 
 
-@given(document=mutated(SCHEMA) | json_values, answer=json_values)
+@given(document=mutated_values(SCHEMA) | json_values, answer=json_values)
 @example(document={"$schema": 1}, answer={})
 @example(document={"$schema": []}, answer={})
 @example(document={"$ref": "#"}, answer={})
@@ -140,7 +140,7 @@ def test_schemas(home: Path, document: Any, answer: Any) -> None:
         schema = Schema(read_json_object(str(file)), str(file), strips_code_fence=True)
         schema.check(Completion(text=json.dumps(answer), finish_reason="stop"))
     except EasyLLMError as error:
-        assert is_ours(error)
+        assert is_documented_error(error)
 
 
 stored = st.dictionaries(

@@ -11,12 +11,12 @@ from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import DATA_URI, OpenAIServer
 from tests.support.standins.openrouter import OpenRouterServer
-from tests.support.standins.responses import ResponsesServer, framed, response, usage_of
+from tests.support.standins.responses import ResponsesServer, format_sse_events, response, usage_of
 from tests.support.standins.script import DONE, Script, chunk, compact, ndjson, sse
 from tests.support.standins.server import Reply, Request, StandIn
 
 KEY = "test-key"
-THOUGHT = "Let me think about it."
+REASONING_TEXT = "Let me think about it."
 
 
 class Server(Protocol):
@@ -38,7 +38,7 @@ class Wire:
     text: Callable[[str], bytes]
     end: bytes
     error: Callable[[int, str], Json]
-    turns: Callable[[Json], list[tuple[str, str]]]
+    read_messages: Callable[[Json], list[tuple[str, str]]]
     images: Callable[[Json], list[tuple[str, bytes]]]
     content_type: str = "text/event-stream"
 
@@ -53,7 +53,7 @@ class Adapter:
     server: Callable[[], Server]
     model: str
     thinker: str
-    seer: str
+    vision_model: str
     listed: tuple[str, ...]
     typo: str
     meant: str
@@ -88,7 +88,7 @@ class Adapter:
         return Script(body, status=status, headers=named, content_type="application/json")
 
 
-def chat_turns(body: Json) -> list[tuple[str, str]]:
+def read_chat_messages(body: Json) -> list[tuple[str, str]]:
     return [(one["role"], _text(one["content"])) for one in body["messages"]]
 
 
@@ -106,7 +106,7 @@ def native_images(body: Json) -> list[tuple[str, bytes]]:
     return [("", base64.b64decode(image, validate=True)) for image in bare]
 
 
-def response_turns(body: Json) -> list[tuple[str, str]]:
+def read_responses_messages(body: Json) -> list[tuple[str, str]]:
     """Responses' instructions stand beside the turns."""
     system = [("system", body["instructions"])] if "instructions" in body else []
     return system + [(one["role"], _text(one["content"])) for one in body["input"]]
@@ -119,7 +119,7 @@ def response_images(body: Json) -> list[tuple[str, bytes]]:
     return [(f"image/{one[1]}", base64.b64decode(one[2])) for one in found if one]
 
 
-def google_turns(body: Json) -> list[tuple[str, str]]:
+def read_gemini_messages(body: Json) -> list[tuple[str, str]]:
     """Gemini's instructions stand beside the turns, and its assistant is called model."""
     instructions = body.get("systemInstruction")
     turns = [("system", instructions)] if instructions else []
@@ -162,71 +162,114 @@ def google_error(status: int, message: str) -> Json:
     return {"error": {"code": status, "message": message, "status": word}}
 
 
-CHAT = Wire(chunk, chunk(finish="stop") + DONE, chat_error, chat_turns, chat_images)
-ROUTER = Wire(
+CHAT_FORMAT = Wire(chunk, chunk(finish="stop") + DONE, chat_error, read_chat_messages, chat_images)
+OPENROUTER_FORMAT = Wire(
     chunk,
     chunk(finish="stop") + DONE,
     lambda status, message: {"error": {"code": status, "message": message}},
-    chat_turns,
+    read_chat_messages,
     chat_images,
 )
-NATIVE = Wire(
+OLLAMA_FORMAT = Wire(
     native_text,
     ndjson({"message": {"content": ""}, "done": True, "done_reason": "stop"}),
     lambda status, message: {"error": message},
-    chat_turns,
+    read_chat_messages,
     native_images,
     "application/x-ndjson",
 )
-RESPONSES = Wire(
+RESPONSES_FORMAT = Wire(
     response_text,
     b"".join(
-        framed([{"type": "response.completed", "response": response([], usage=usage_of(1, 1))}])
+        format_sse_events(
+            [{"type": "response.completed", "response": response([], usage=usage_of(1, 1))}]
+        )
     ),
     chat_error,
-    response_turns,
+    read_responses_messages,
     response_images,
 )
-GOOGLE = Wire(
+GEMINI_FORMAT = Wire(
     google_text,
     sse({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]}),
     google_error,
-    google_turns,
+    read_gemini_messages,
     google_images,
 )
 
-HTTP = (
+HTTP_ADAPTERS = (
     Adapter(
-        "openai", "/v1", CHAT, lambda: OpenAIServer(key=KEY, reasoning=THOUGHT),
-        model="gpt-4o", thinker="gpt-4o", seer="gpt-4o",
-        listed=("gpt-4o-mini", "gpt-4o"), typo="gpt-4o-mimi", meant="gpt-4o-mini",
+        "openai",
+        "/v1",
+        CHAT_FORMAT,
+        lambda: OpenAIServer(key=KEY, reasoning=REASONING_TEXT),
+        model="gpt-4o",
+        thinker="gpt-4o",
+        vision_model="gpt-4o",
+        listed=("gpt-4o-mini", "gpt-4o"),
+        typo="gpt-4o-mimi",
+        meant="gpt-4o-mini",
     ),
     Adapter(
-        "openai", "/v1", RESPONSES, lambda: ResponsesServer(key=KEY, summary=(THOUGHT,)),
-        model="gpt-4o", thinker="gpt-4o", seer="gpt-4o",
-        listed=("gpt-4o-mini", "gpt-4o"), typo="gpt-4o-mimi", meant="gpt-4o-mini",
+        "openai",
+        "/v1",
+        RESPONSES_FORMAT,
+        lambda: ResponsesServer(key=KEY, summary=(REASONING_TEXT,)),
+        model="gpt-4o",
+        thinker="gpt-4o",
+        vision_model="gpt-4o",
+        listed=("gpt-4o-mini", "gpt-4o"),
+        typo="gpt-4o-mimi",
+        meant="gpt-4o-mini",
         api="responses",
     ),
     Adapter(
-        "ollama", "", NATIVE, lambda: OllamaServer(thinking=THOUGHT),
-        model="llama3.2", thinker="qwen3", seer="llava",
+        "ollama",
+        "",
+        OLLAMA_FORMAT,
+        lambda: OllamaServer(thinking=REASONING_TEXT),
+        model="llama3.2",
+        thinker="qwen3",
+        vision_model="llava",
         listed=("llama3.2:latest", "qwen3:latest", "llava:latest"),
-        typo="llama3.3:latest", meant="llama3.2:latest",
+        typo="llama3.3:latest",
+        meant="llama3.2:latest",
     ),
     Adapter(
-        "openrouter", "/api/v1", ROUTER, lambda: OpenRouterServer(key=KEY, reasoning=THOUGHT),
-        model="vendor/plain", thinker="vendor/thinker", seer="vendor/plain",
+        "openrouter",
+        "/api/v1",
+        OPENROUTER_FORMAT,
+        lambda: OpenRouterServer(key=KEY, reasoning=REASONING_TEXT),
+        model="vendor/plain",
+        thinker="vendor/thinker",
+        vision_model="vendor/plain",
         listed=("vendor/plain", "vendor/free", "vendor/thinker", "vendor/encrypted"),
-        typo="vendor/planes", meant="vendor/plain",
+        typo="vendor/planes",
+        meant="vendor/plain",
     ),
     Adapter(
-        "gemini", "/v1beta", GOOGLE, lambda: GeminiServer(key=KEY, thoughts=THOUGHT),
-        model="gemini-2.0-flash", thinker="gemini-2.5-flash", seer="gemini-2.0-flash",
-        listed=("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash", "gemini-3-pro",
-                "gemini-2.0-flash"),
-        typo="gemini-2.5-flush", meant="gemini-2.5-flash",
+        "gemini",
+        "/v1beta",
+        GEMINI_FORMAT,
+        lambda: GeminiServer(key=KEY, thoughts=REASONING_TEXT),
+        model="gemini-2.0-flash",
+        thinker="gemini-2.5-flash",
+        vision_model="gemini-2.0-flash",
+        listed=(
+            "gemini-2.5-flash",
+            "gemini-2.5-pro",
+            "gemini-3-flash",
+            "gemini-3-pro",
+            "gemini-2.0-flash",
+        ),
+        typo="gemini-2.5-flush",
+        meant="gemini-2.5-flash",
     ),
-)  # fmt: skip
+)
 # openai 3.x here; tests/extras has cases for 2.x, and for Google's SDK.
-SDK = tuple(replace(one, transport="sdk") for one in HTTP if one.wire in (CHAT, RESPONSES, ROUTER))
-ADAPTERS = HTTP + SDK
+SDK_ADAPTERS = tuple(
+    replace(one, transport="sdk")
+    for one in HTTP_ADAPTERS
+    if one.wire in (CHAT_FORMAT, RESPONSES_FORMAT, OPENROUTER_FORMAT)
+)
+ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS

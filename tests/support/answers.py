@@ -105,7 +105,7 @@ KINDS: dict[Callable[[random.Random], str], float] = {
 }  # fmt: skip
 
 
-def answer(length: int, seed: int = 1) -> str:
+def generate_answer(length: int, seed: int = 1) -> str:
     """Exactly so many characters of a mixed answer; the same seed gives the same."""
     r = random.Random(seed)
     made: list[str] = []
@@ -119,7 +119,7 @@ def answer(length: int, seed: int = 1) -> str:
     return "\n\n".join(made)[:length]
 
 
-def pieces(text: str, together: int = 1) -> list[str]:
+def split_into_tokens(text: str, together: int = 1) -> list[str]:
     """The text in pieces as long as tokens are (4 characters on average), so many at a time."""
     tokens = re.findall(r"\n+|[ ]?[A-Za-z0-9_]{1,7}|[ ]?[^A-Za-z0-9_\n]{1,3}", text)
     made = ["".join(tokens[at : at + together]) for at in range(0, len(tokens), together)]

@@ -34,7 +34,7 @@ def openai(server: StandIn, **keys: Any) -> Profile:
 
 
 @asynccontextmanager
-async def opened(asked: Profile) -> AsyncIterator[HTTPProvider]:
+async def open_provider(asked: Profile) -> AsyncIterator[HTTPProvider]:
     """The profile's provider, closed at the end."""
     provider = provider_for(asked)
     assert isinstance(provider, HTTPProvider)
@@ -48,29 +48,29 @@ def messages(text: str = QUESTION) -> list[Json]:
     return [{"role": "user", "content": text}]
 
 
-async def events(
+async def collect_events(
     asked: Profile,
     stream: bool = True,
     shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> list[Event]:
     """Every event of one answer."""
-    async with opened(asked) as provider:
+    async with open_provider(asked) as provider:
         return [event async for event in provider.stream(messages(text), stream, shown)]
 
 
-async def answer(
+async def get_completion(
     asked: Profile,
     stream: bool = True,
     shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> Completion:
     """One answer, gathered."""
-    async with opened(asked) as provider:
+    async with open_provider(asked) as provider:
         return await collect(provider.stream(messages(text), stream, shown))
 
 
-async def failure(
+async def expect_error(
     kind: type[Failure],
     asked: Profile,
     stream: bool = True,
@@ -78,18 +78,18 @@ async def failure(
 ) -> Failure:
     """The error with which an answer ends, of exactly this class."""
     with pytest.raises(kind) as caught:
-        await answer(asked, stream, shown)
+        await get_completion(asked, stream, shown)
     assert type(caught.value) is kind
     return caught.value
 
 
-def asked_of(server: StandIn) -> list[Request]:
+def answer_requests(server: StandIn) -> list[Request]:
     """The requests for an answer, without the small questions beside it."""
     beside = ("/models", "/api/tags", "/api/show", "/props")
     return [one for one in server.requests if not one.path.endswith(beside)]
 
 
-def bodies(server: StandIn) -> list[Json]:
+def request_bodies(server: StandIn) -> list[Json]:
     """What was sent, request by request."""
     return [request.json for request in server.requests]
 

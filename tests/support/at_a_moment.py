@@ -20,7 +20,7 @@ if os.environ.get("SLOW_NAMES"):
 """
 
 
-def variables(
+def signal_hook_environment(
     home: Path, event: str, wanted: str = "", sent: signal.Signals = signal.SIGINT, nth: int = 1
 ) -> dict[str, str]:
     """The environment of a child that gets the signal at the nth such event; `wanted` stands in

@@ -11,11 +11,11 @@ from easyllm_cli.pipeline.retry import stream_with_retries
 
 PROFILE = Profile.of({"provider": "openai"})
 ANSWER: list[Event] = [Start("openai", "m"), Text("whole"), Done("stop", True)]
-BOTH = ("text", "reasoning")
+TEXT_AND_REASONING = ("text", "reasoning")
 Attempt = Sequence[Event | EasyLLMError]
 
 
-class Tries:
+class FakeAttempts:
     """Attempts that play their part, one after the other; the last one again and again."""
 
     def __init__(self, *attempts: Attempt) -> None:
@@ -49,15 +49,15 @@ def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return asked
 
 
-async def played(
-    tries: Tries, profile: Profile = PROFILE, shown: Sequence[str] = BOTH
+async def run_with_retries(
+    tries: FakeAttempts, profile: Profile = PROFILE, shown: Sequence[str] = TEXT_AND_REASONING
 ) -> list[Event]:
     return [event async for event in stream_with_retries(tries, profile, shown)]
 
 
-async def failed(
-    tries: Tries, profile: Profile = PROFILE, shown: Sequence[str] = BOTH
+async def expect_retry_error(
+    tries: FakeAttempts, profile: Profile = PROFILE, shown: Sequence[str] = TEXT_AND_REASONING
 ) -> EasyLLMError:
     with pytest.raises(EasyLLMError) as caught:
-        await played(tries, profile, shown)
+        await run_with_retries(tries, profile, shown)
     return caught.value

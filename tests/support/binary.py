@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 import pytest
 
 from tests.support.launcher import LaunchedProcess, Launcher, can_launch, request_of
-from tests.support.standins.script import DONE, Script, Step, chunk, scripted
+from tests.support.standins.script import DONE, Script, Step, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ WARM_RUNS = (
     ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
     *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
 )  # fmt: skip
-LONGEST = 20.0  # seconds that one run may take unless a test says otherwise
+RUN_TIMEOUT_SECONDS = 20.0  # seconds that one run may take unless a test says otherwise
 KEPT_VARIABLES = ("PATH", "TMPDIR", "SYSTEMROOT")
 PATHS = {"openai": "/v1", "llamacpp": "/v1", "openrouter": "/api/v1", "gemini": "/v1beta"}
 STARTING = threading.Lock()
@@ -57,7 +57,9 @@ def toml(value: object) -> str:
     return json.dumps(value)
 
 
-def profile(server: StandIn | str, provider: str = "openai", name: str = "t", **keys: Any) -> str:
+def profile_toml(
+    server: StandIn | str, provider: str = "openai", name: str = "t", **keys: Any
+) -> str:
     """A profile table that reaches the server at once; a key of None is left out."""
     url = server if isinstance(server, str) else server.url + PATHS.get(provider, "")
     known = {"provider": provider, "endpoint": url, "model": "test-model", **FAST, **keys}
@@ -65,12 +67,12 @@ def profile(server: StandIn | str, provider: str = "openai", name: str = "t", **
     return "\n".join([f"[profiles.{name}]", *lines]) + "\n"
 
 
-def only(server: StandIn | str, provider: str = "openai", **keys: Any) -> str:
+def single_profile_toml(server: StandIn | str, provider: str = "openai", **keys: Any) -> str:
     """A profiles file with the one profile `t`, which is the default."""
-    return 'default_profile = "t"\n' + profile(server, provider, **keys)
+    return 'default_profile = "t"\n' + profile_toml(server, provider, **keys)
 
 
-def said(
+def chat_answer_script(
     *texts: str, reasoning: str = "", finish: str = "stop", then: tuple[Step, ...] = (DONE,)
 ) -> Script:
     """A streamed answer of Chat Completions."""
@@ -78,41 +80,41 @@ def said(
     return Script(*thoughts, *[chunk(text) for text in texts], chunk(finish=finish), *then)
 
 
-def at_once(*calls: Callable[[], Result]) -> list[Result]:
+def run_concurrently(*calls: Callable[[], Result]) -> list[Result]:
     """What the calls give, in their order; they run at the same time."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 @dataclass(frozen=True)
-class Ran:
+class RunResult:
     """One finished run."""
 
     code: int
-    out: bytes
-    err: str
+    stdout: bytes
+    stderr: str
 
     @property
     def json(self) -> Any:
         """The one object on stdout."""
-        lines = self.out.decode().split("\n")
-        assert len(lines) == 2, f"not one object: {lines}\n{self.err}"
+        lines = self.stdout.decode().split("\n")
+        assert len(lines) == 2, f"not one object: {lines}\n{self.stderr}"
         assert lines[1] == "", "the line does not end"
         return json.loads(lines[0])
 
     @property
     def events(self) -> list[Any]:
         """What --jsonl printed."""
-        return [json.loads(line) for line in self.out.decode().split("\n")[:-1]]
+        return [json.loads(line) for line in self.stdout.decode().split("\n")[:-1]]
 
     @property
-    def complaint(self) -> str:
+    def error_line(self) -> str:
         """The one line on stderr, which every failure is."""
-        lines = self.err.split("\n")
-        assert len(lines) == 2, f"not one line: {self.err!r}"
+        lines = self.stderr.split("\n")
+        assert len(lines) == 2, f"not one line: {self.stderr!r}"
         assert lines[1] == "", "the line does not end"
         assert lines[0].startswith("easyllm: "), lines[0]
-        assert "Traceback" not in self.err
+        assert "Traceback" not in self.stderr
         return lines[0]
 
 
@@ -126,7 +128,7 @@ class Easyllm:
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self._fresh = 0
 
-    def fresh(self) -> "Easyllm":
+    def with_new_home(self) -> "Easyllm":
         """The same with another new home: for runs at the same time."""
         self._fresh += 1
         return Easyllm(self.home / f"home{self._fresh}")
@@ -176,8 +178,12 @@ class Easyllm:
         )
 
     def run(
-        self, *args: str, stdin: bytes | str | None = None, timeout: float = LONGEST, **more: Any
-    ) -> Ran:
+        self,
+        *args: str,
+        stdin: bytes | str | None = None,
+        timeout: float = RUN_TIMEOUT_SECONDS,
+        **more: Any,
+    ) -> RunResult:
         """A whole run. `stdin`: text for a pipe; None is /dev/null, a file goes as `file=`."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         more["stdin"] = more.pop(
@@ -187,15 +193,17 @@ class Easyllm:
             return finish(child, data, timeout)
 
     def shell(
-        self, script: str, *, shell: str = "sh", timeout: float = LONGEST, **more: Any
-    ) -> Ran:
+        self, script: str, *, shell: str = "sh", timeout: float = RUN_TIMEOUT_SECONDS, **more: Any
+    ) -> RunResult:
         """A shell script in which `$E` is the command."""
         env = {**more.pop("env", {}), "E": BINARY}
         with self.start(command=[shell, "-c", script], env=env, **more) as child:
             return finish(child, None, timeout)
 
 
-def finish(child: subprocess.Popen[bytes], data: bytes | None, timeout: float = LONGEST) -> Ran:
+def finish(
+    child: subprocess.Popen[bytes], data: bytes | None, timeout: float = RUN_TIMEOUT_SECONDS
+) -> RunResult:
     """Waits for the child; one that takes longer is killed and fails the test."""
     try:
         out, err = child.communicate(data, timeout)
@@ -203,7 +211,7 @@ def finish(child: subprocess.Popen[bytes], data: bytes | None, timeout: float = 
         child.kill()
         out, err = child.communicate()
         pytest.fail(f"still running after {timeout} s: {child.args!r}\n{out!r}\n{err!r}")
-    return Ran(child.returncode, out or b"", (err or b"").decode())
+    return RunResult(child.returncode, out or b"", (err or b"").decode())
 
 
 def read_until(pipe: IO[bytes] | None, wanted: bytes) -> bytes:
@@ -225,7 +233,7 @@ def wait_until(true: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def spoken(line: str) -> tuple[str, str, str]:
+def split_error_line(line: str) -> tuple[str, str, str]:
     """A complaint's three parts: what, where and what to do ("" where a part is missing)."""
     text = line.removeprefix("easyllm: ")
     before, closing, hint = text.rpartition("): ")
@@ -242,14 +250,17 @@ def spoken(line: str) -> tuple[str, str, str]:
 def warm_launcher() -> Launcher:
     """The launcher of this test run, with what WARM_RUNS import."""
     launcher = Launcher(BINARY)
-    with tempfile.TemporaryDirectory() as folder, StandIn(scripted(said("Hello"))) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        StandIn(script_handler(chat_answer_script("Hello"))) as server,
+    ):
         easyllm = Easyllm(Path(folder))
         once = {"max_retries": 0}
         easyllm.write_profiles(
-            only(server)
-            + profile(server, name="sdk", transport="sdk")
-            + profile(server, "litellm", "litellm", model="openai/m", **once)
-            + profile(server, "gemini", "google", transport="sdk", **once)
+            single_profile_toml(server)
+            + profile_toml(server, name="sdk", transport="sdk")
+            + profile_toml(server, "litellm", "litellm", model="openai/m", **once)
+            + profile_toml(server, "gemini", "google", transport="sdk", **once)
         )
         for arguments in WARM_RUNS:
             launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))

@@ -17,7 +17,7 @@ from tests.support.standins.responses import response
 Frames = Iterable[Json]
 
 
-def decoded(frames: Frames, event: str = "", **more: Any) -> tuple[list[Event], Completion]:
+def decode_frames(frames: Frames, event: str = "", **more: Any) -> tuple[list[Event], Completion]:
     """What a decoder makes of an answer that ends."""
     decoder = ResponsesDecoder(event != BODY_EVENT, **more)
     came = [one for frame in frames for one in decoder.read(frame, event)]
@@ -28,15 +28,17 @@ def decoded(frames: Frames, event: str = "", **more: Any) -> tuple[list[Event], 
     return came, gathered.completion()
 
 
-def said(frames: Frames, event: str = "", **more: Any) -> tuple[str | None, str, str | None]:
+def decode_answer(
+    frames: Frames, event: str = "", **more: Any
+) -> tuple[str | None, str, str | None]:
     """Its reasoning, its text and why it ended."""
-    done = decoded(frames, event, **more)[1]
+    done = decode_frames(frames, event, **more)[1]
     return done["reasoning"], done["text"], done["finish_reason"]
 
 
-def failed(frames: Frames, event: str = "") -> EasyLLMError:
+def expect_decode_error(frames: Frames, event: str = "") -> EasyLLMError:
     with pytest.raises(EasyLLMError) as caught:
-        decoded(frames, event)
+        decode_frames(frames, event)
     return caught.value
 
 
@@ -44,5 +46,5 @@ def delta(text: str, kind: str = "output_text", **where: Any) -> Json:
     return {"type": f"response.{kind}.delta", "delta": text, **where}
 
 
-def ended(status: str = "completed", *output: Json, **more: Any) -> Json:
+def final_frame(status: str = "completed", *output: Json, **more: Any) -> Json:
     return {"type": f"response.{status}", "response": response([*output], status, **more)}

@@ -62,7 +62,7 @@ class Emulator(pyte.Screen):
         return bool(modes and plain and self.cursor.x == 0)
 
 
-def seen(data: str | bytes, columns: int = 80, rows: int = 24) -> Emulator:
+def emulate_terminal(data: str | bytes, columns: int = 80, rows: int = 24) -> Emulator:
     """The screen after all of it."""
     emulator = Emulator(columns, rows)
     emulator.read(data.encode() if isinstance(data, str) else data)

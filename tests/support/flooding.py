@@ -28,7 +28,7 @@ FLOODS: dict[str, bytes] = {
 
 
 @contextmanager
-def flooded(flood: bytes, content_type: str, first: bytes = b"") -> Iterator[str]:
+def serve_flood(flood: bytes, content_type: str, first: bytes = b"") -> Iterator[str]:
     """The URL of a server that answers any request with `first`, and then with the flood."""
     block = flood * (AT_LEAST // len(flood) + 1)
     over = threading.Event()

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from tests.support.adapters import NATIVE, RESPONSES, Wire
+from tests.support.adapters import OLLAMA_FORMAT, RESPONSES_FORMAT, Wire
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import compact, ndjson, sse
@@ -34,7 +34,7 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def disguises(key: str) -> list[str]:
+def encode_key_variants(key: str) -> list[str]:
     """The key as it is, encoded in several ways, backwards, and in halves."""
     half = len(key) // 2
     return [
@@ -43,7 +43,7 @@ def disguises(key: str) -> list[str]:
     ]  # fmt: skip
 
 
-def seen(key: str, data: bytes) -> list[str]:
+def find_key_fragments(key: str, data: bytes) -> list[str]:
     """The pieces of the key, in any of its disguises, that the bytes hold."""
     wholes = [key, key[::-1], key.encode().hex()]
     wholes += [encoded("x" * lead + key)[4 * bool(lead) :].rstrip("=") for lead in range(3)]
@@ -58,7 +58,7 @@ def seen(key: str, data: bytes) -> list[str]:
 
 
 @dataclass(eq=False)
-class Hostile:
+class KeyLeakingServer:
     """Answers as `case` says, and tells the key. `elsewhere`: where a redirect leads."""
 
     case: str
@@ -78,20 +78,20 @@ class Hostile:
 
     def words(self) -> str:
         """A sentence with the key in every disguise."""
-        return f"wrong key {' or '.join(disguises(self.key))} or {ESCAPED}"
+        return f"wrong key {' or '.join(encode_key_variants(self.key))} or {ESCAPED}"
 
     def models(self) -> object:
         """A list in every provider's shape."""
-        names = [self.key, f"m-{self.key}-1", *disguises(self.key)[1:4]]
+        names = [self.key, f"m-{self.key}-1", *encode_key_variants(self.key)[1:4]]
         methods = {"supportedGenerationMethods": ["generateContent"]}
         google = [{"name": f"models/{one}", "model": one, **methods} for one in names]
         return {"data": [{"id": one} for one in names], "models": google}
 
     def error(self) -> bytes:
         """The provider's own error in the middle of a stream."""
-        if self.wire is NATIVE:
+        if self.wire is OLLAMA_FORMAT:
             return self._escaped(ndjson(self.wire.error(500, self.words())))
-        if self.wire is RESPONSES:
+        if self.wire is RESPONSES_FORMAT:
             error = {"type": "error", "code": "server_error", "message": self.words()}
             return self._escaped(sse(error, "error"))
         return self._escaped(sse(self.wire.error(500, self.words())))
@@ -128,7 +128,7 @@ class Hostile:
         await reply.raw(data[at:])
 
     async def _bad_json(self, reply: Reply) -> None:
-        lead = b"" if self.wire is NATIVE else b"data: "
+        lead = b"" if self.wire is OLLAMA_FORMAT else b"data: "
         body = lead + b'{"oops": "' + self.key.encode() + b"\n\n" + self.wire.text("x")
         await self._send(reply, 200, self.wire.content_type, body)
 
@@ -142,7 +142,7 @@ class Hostile:
         self, reply: Reply, status: int, kind: str, body: bytes, encoding: str = "identity"
     ) -> None:
         """An answer whose status line and headers tell the key."""
-        told = " ".join(disguises(self.key))
+        told = " ".join(encode_key_variants(self.key))
         where = f"{self.elsewhere}/{self.key}/{quote(told)}?key={self.key}"
         lines = [
             f"HTTP/1.1 {status} No {told}", f"Content-Type: {kind}; charset={self.key}",
@@ -153,7 +153,7 @@ class Hostile:
         await reply.raw("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _html(self) -> bytes:
-        told = " ".join(disguises(self.key))
+        told = " ".join(encode_key_variants(self.key))
         return f"<html><title>{told}</title><body>{told}</body></html>".encode()
 
     def _escaped(self, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ import trustme
 
 
 @contextmanager
-def over_tls(
+def serve_tls(
     handler: type[BaseHTTPRequestHandler],
     authority: Path,
     host: str = "127.0.0.1",
@@ -50,7 +50,7 @@ def over_tls(
 
 
 @contextmanager
-def answering_hello(sent: bytes | None) -> Iterator[int]:
+def serve_raw_bytes(sent: bytes | None) -> Iterator[int]:
     """Gives every client these bytes for its first ones and closes; None = says nothing."""
 
     class Greeter(socketserver.StreamRequestHandler):

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.binary import BINARY, Easyllm, Ran
+from tests.support.binary import BINARY, Easyllm, RunResult
 
 # A child begins with its parent's own peak as its figure (Linux keeps it over exec), so a small
 # process stands in between: it starts the command, and writes down what the system counted.
@@ -18,7 +18,7 @@ os._exit(os.waitstatus_to_exitcode(status) & 255)
 """
 
 
-def run_and_peak(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Ran, int]:
+def run_with_peak_memory(easyllm: Easyllm, *args: str, **more: Any) -> tuple[RunResult, int]:
     """A whole run, as `Easyllm.run`, and the bytes of its largest resident set."""
     figure = Path(easyllm.home, "peak")
     command = [sys.executable, "-c", BETWEEN, str(figure), BINARY]

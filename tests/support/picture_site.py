@@ -81,7 +81,9 @@ class Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(folder: Path, address: str = "127.0.0.1", name: str = "127.0.0.1") -> Iterator[Site]:
+def serve_image_site(
+    folder: Path, address: str = "127.0.0.1", name: str = "127.0.0.1"
+) -> Iterator[Site]:
     """A site at the address, with a certificate for the name that the profile trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))

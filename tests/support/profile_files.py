@@ -4,10 +4,10 @@ from pathlib import Path
 
 from easyllm_cli.config.profiles_file import Profiles, read_profiles
 
-A = '[profiles.a]\nprovider = "openai"\n'
+PROFILE_A = '[profiles.a]\nprovider = "openai"\n'
 
 
-def read(path: Path, text: str, mode: int = 0o600) -> Profiles:
+def write_and_read_profiles(path: Path, text: str, mode: int = 0o600) -> Profiles:
     path.write_text(text, "utf-8")
     path.chmod(mode)
     return read_profiles(str(path))

@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from tests.support.emulator import Emulator, seen
+from tests.support.emulator import Emulator, emulate_terminal
 
 END = b"<all is written>"
 
@@ -25,7 +25,7 @@ class Pty:
 
     def seen(self) -> Emulator:
         """The screen so far."""
-        return seen(bytes(self._data), *self.size)
+        return emulate_terminal(bytes(self._data), *self.size)
 
     def resize(self, columns: int, rows: int) -> None:
         self.size = (columns or 80, rows or 24)

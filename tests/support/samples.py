@@ -23,7 +23,7 @@ class Sample:
     code: str
 
 
-def samples_of(document: str) -> dict[str, Sample]:
+def parse_samples(document: str) -> dict[str, Sample]:
     """Every code block, in its order."""
     found: dict[str, Sample] = {}
     for fence in FENCE.finditer(document):
@@ -35,7 +35,7 @@ def samples_of(document: str) -> dict[str, Sample]:
     return found
 
 
-async def run(sample: Sample, names: dict[str, Any], *changes: tuple[str, str]) -> None:
+async def execute_sample(sample: Sample, names: dict[str, Any], *changes: tuple[str, str]) -> None:
     """Runs a Python block in a namespace, `await` at its top level included.
 
     `changes`: what of its text is replaced, which must be there.

@@ -49,9 +49,9 @@ class Source:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @property
-    def room(self) -> str:
+    def top_level_part(self) -> str:
         """The wing or the single module: "transport", "errors"; "" is the package itself."""
-        return room_of(self.module)
+        return top_level_part(self.module)
 
     @cached_property
     def imports(self) -> list[Import]:
@@ -78,7 +78,7 @@ class Source:
         return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def room_of(module: str) -> str:
+def top_level_part(module: str) -> str:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else ""
 

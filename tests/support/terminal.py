@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from tests.support.binary import LONGEST, Easyllm, wait_until
-from tests.support.emulator import Emulator, seen
+from tests.support.binary import RUN_TIMEOUT_SECONDS, Easyllm, wait_until
+from tests.support.emulator import Emulator, emulate_terminal
 from tests.support.pseudoterminal import END, Pty
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")  # styles and colours
@@ -24,7 +24,7 @@ def set_size(terminal: int, columns: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
 
-class Screen:
+class CapturedStream:
     """One side of a pty (or a pipe): what the child has written to it so far."""
 
     def __init__(self, terminal: bool, columns: int) -> None:
@@ -96,8 +96,8 @@ class Terminal:
         columns: int = 80,
         command: list[str] | None = None,
     ) -> None:
-        self.out = Screen("1" in terminals, columns)
-        self.err = Screen("2" in terminals, columns)
+        self.stdout = CapturedStream("1" in terminals, columns)
+        self.stderr = CapturedStream("2" in terminals, columns)
         self.keys, keys_end = os.openpty()
         set_size(keys_end, columns)
         self._child = easyllm.start(
@@ -105,14 +105,14 @@ class Terminal:
             profiles=profiles,
             env={"TERM": "xterm-256color", **(env or {})},
             stdin=keys_end if "0" in terminals else subprocess.DEVNULL,
-            stdout=self.out.childs,
-            stderr=self.err.childs,
+            stdout=self.stdout.childs,
+            stderr=self.stderr.childs,
             start_new_session=True,
             command=command,
         )
         os.close(keys_end)
-        self.out.watch()
-        self.err.watch()
+        self.stdout.watch()
+        self.stderr.watch()
 
     def __enter__(self) -> Self:
         return self
@@ -125,8 +125,8 @@ class Terminal:
     ) -> None:
         self._child.kill()
         self._child.wait()
-        self.out.close()
-        self.err.close()
+        self.stdout.close()
+        self.stderr.close()
         os.close(self.keys)
 
     def signal(self, number: int) -> None:
@@ -134,10 +134,10 @@ class Terminal:
 
     def end(self) -> tuple[int, str, str]:
         """Exit code, and what stands on stdout and stderr, CR LF as LF."""
-        return self._child.wait(LONGEST), self.out.whole(), self.err.whole()
+        return self._child.wait(RUN_TIMEOUT_SECONDS), self.stdout.whole(), self.stderr.whole()
 
 
-def shown(
+def run_on_terminals(
     easyllm: Easyllm,
     *args: str,
     profiles: str | None = None,
@@ -159,7 +159,7 @@ def shown(
         return terminal.end()
 
 
-def on_one_terminal(
+def run_on_one_terminal(
     easyllm: Easyllm, *args: str, profiles: str, size: tuple[int, int] = (80, 24), stop: str = ""
 ) -> tuple[int, Emulator]:
     """A run whose stdin, stdout and stderr are one terminal; its exit code and what then stands
@@ -173,8 +173,8 @@ def on_one_terminal(
             if stop:
                 wait_until(lambda: stop in "\n".join(pty.seen().text()))
                 child.send_signal(signal.SIGINT)
-            code = child.wait(LONGEST)
+            code = child.wait(RUN_TIMEOUT_SECONDS)
         finally:
             child.kill()
             child.wait()
-        return code, seen(pty.whole(), *pty.size)
+        return code, emulate_terminal(pty.whole(), *pty.size)

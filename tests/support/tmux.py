@@ -15,7 +15,7 @@ from typing import Self
 
 import pytest
 
-PATIENCE = 20.0  # seconds
+TMUX_TIMEOUT_SECONDS = 20.0  # seconds
 
 
 class Tmux:
@@ -40,7 +40,7 @@ class Tmux:
         env.pop("TMUX", None)
         done = subprocess.run(
             ["tmux", "-u", "-S", str(self._socket), "-f", os.devnull, *words],
-            env=env, cwd=self._folder, capture_output=True, text=True, timeout=PATIENCE,
+            env=env, cwd=self._folder, capture_output=True, text=True, timeout=TMUX_TIMEOUT_SECONDS,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -55,7 +55,7 @@ class Tmux:
 
     def wait_for(self, wanted: str) -> str:
         """Until it is on the screen or in the history; gives all of that."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TMUX_TIMEOUT_SECONDS
         while wanted not in (text := self.text()):
             assert time.monotonic() < deadline, f"{wanted!r} never came:\n{text}"
             time.sleep(0.1)
@@ -64,7 +64,7 @@ class Tmux:
     def resize(self, columns: int, rows: int) -> None:
         """Until the command's own terminal has the size: tmux may let that wait."""
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TMUX_TIMEOUT_SECONDS
         with open(self._terminal, "rb") as terminal:
             wanted = (rows, columns)
             while struct.unpack("HHHH", fcntl.ioctl(terminal, termios.TIOCGWINSZ, b" " * 8))[

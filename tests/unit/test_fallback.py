@@ -20,16 +20,27 @@ from easyllm_cli.errors import (
 from easyllm_cli.events import Event, Retrying, Start
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.service import LLMService
-from tests.support.adapters import NATIVE
+from tests.support.adapters import OLLAMA_FORMAT
 from tests.support.asking import messages, profile
-from tests.support.binary import Easyllm, only
-from tests.support.binary import profile as table
+from tests.support.binary import Easyllm, single_profile_toml
+from tests.support.binary import profile_toml as table
 from tests.support.pictures import png
-from tests.support.standins.script import DONE, Cut, Reset, Script, chunk, compact, scripted, sse
+from tests.support.standins.script import (
+    DONE,
+    Cut,
+    Reset,
+    Script,
+    chunk,
+    compact,
+    script_handler,
+    sse,
+)
 from tests.support.standins.server import StandIn
 
 HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
-NATIVE_HELLO = Script(NATIVE.text("Hello"), NATIVE.end, content_type=NATIVE.content_type)
+NATIVE_HELLO = Script(
+    OLLAMA_FORMAT.text("Hello"), OLLAMA_FORMAT.end, content_type=OLLAMA_FORMAT.content_type
+)
 AS_IT_COMES = ("text", "reasoning")
 
 
@@ -95,7 +106,10 @@ FALLING = {
 
 @pytest.mark.parametrize("case", FALLING)
 async def test_falls_back(case: str) -> None:
-    with StandIn(scripted(FALLING[case])) as broken, StandIn(scripted(NATIVE_HELLO)) as good:
+    with (
+        StandIn(script_handler(FALLING[case])) as broken,
+        StandIn(script_handler(NATIVE_HELLO)) as good,
+    ):
         asked = await ask(named("first", broken), named("second", good, "ollama"))
         assert len(broken.requests) == 1
         assert len(good.requests) == 1
@@ -110,7 +124,7 @@ async def test_falls_back(case: str) -> None:
 
 
 async def test_falls_back_from_nothing_that_listens() -> None:
-    with StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(HELLO)) as good:
         asked = await ask(named("first", "http://127.0.0.1:9"), named("second", good))
     assert asked.text == "Hello"
     assert "nothing listens" in asked.retries[0].why
@@ -134,7 +148,7 @@ STAYING: dict[str, tuple[Script, type[EasyLLMError]]] = {
 @pytest.mark.parametrize("case", STAYING)
 async def test_never_falls_back_on_3_and_4(case: str) -> None:
     script, kind = STAYING[case]
-    with StandIn(scripted(script)) as broken, StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(script)) as broken, StandIn(script_handler(HELLO)) as good:
         asked = await ask(named("first", broken), named("second", good))
         assert good.requests == []
     assert type(asked.error) is kind
@@ -144,7 +158,10 @@ async def test_never_falls_back_on_3_and_4(case: str) -> None:
 
 @pytest.mark.parametrize("shown", [("text",), AS_IT_COMES])
 async def test_never_falls_back_after_shown_text(shown: tuple[str, ...]) -> None:
-    with StandIn(scripted(FALLING["cut-unseen"])) as cut, StandIn(scripted(HELLO)) as good:
+    with (
+        StandIn(script_handler(FALLING["cut-unseen"])) as cut,
+        StandIn(script_handler(HELLO)) as good,
+    ):
         asked = await ask(named("first", cut), named("second", good), shown=shown)
         assert good.requests == []
     assert type(asked.error) is IncompleteAnswer
@@ -153,13 +170,13 @@ async def test_never_falls_back_after_shown_text(shown: tuple[str, ...]) -> None
 
 async def test_reasoning_on_stderr_is_not_shown() -> None:
     thought = Script(chunk(reasoning="hm"), Cut())
-    with StandIn(scripted(thought)) as cut, StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(thought)) as cut, StandIn(script_handler(HELLO)) as good:
         asked = await ask(named("first", cut), named("second", good), shown=("text",))
     assert asked.text == "Hello"
 
 
 async def test_own_retries_come_first() -> None:
-    with StandIn(scripted(refused(503))) as busy, StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(refused(503))) as busy, StandIn(script_handler(HELLO)) as good:
         asked = await ask(named("first", busy, max_retries=2), named("second", good))
         assert len(busy.requests) == 3
     assert asked.text == "Hello"
@@ -168,7 +185,10 @@ async def test_own_retries_come_first() -> None:
 
 async def test_attempts_are_numbered_through() -> None:
     """Each Retrying tells the number of the try that follows, whoever is asked."""
-    with StandIn(scripted(refused(503))) as one, StandIn(scripted(refused(503), HELLO)) as two:
+    with (
+        StandIn(script_handler(refused(503))) as one,
+        StandIn(script_handler(refused(503), HELLO)) as two,
+    ):
         first, second = named("first", one, max_retries=1), named("second", two, max_retries=1)
         asked = await ask(first, second)
     assert [event.attempt for event in asked.retries] == [2, 3, 4]
@@ -177,9 +197,9 @@ async def test_attempts_are_numbered_through() -> None:
 async def test_when_all_fail_the_last_error_has_the_longest_partial() -> None:
     long, short = Script(chunk("Hello, wor"), Cut()), Script(chunk("He"), Cut())
     with (
-        StandIn(scripted(long)) as one,
-        StandIn(scripted(short)) as two,
-        StandIn(scripted(refused(503, "overloaded"))) as three,
+        StandIn(script_handler(long)) as one,
+        StandIn(script_handler(short)) as two,
+        StandIn(script_handler(refused(503, "overloaded"))) as three,
     ):
         asked = await ask(named("a", one), named("b", two), named("c", three))
         assert [len(server.requests) for server in (one, two, three)] == [1, 1, 1]
@@ -191,9 +211,9 @@ async def test_when_all_fail_the_last_error_has_the_longest_partial() -> None:
 
 async def test_a_fallback_that_is_refused_ends_it() -> None:
     with (
-        StandIn(scripted(Script(chunk("Hel"), Cut()))) as one,
-        StandIn(scripted(refused(401))) as two,
-        StandIn(scripted(HELLO)) as three,
+        StandIn(script_handler(Script(chunk("Hel"), Cut()))) as one,
+        StandIn(script_handler(refused(401))) as two,
+        StandIn(script_handler(HELLO)) as three,
     ):
         asked = await ask(named("a", one), named("b", two), named("c", three))
         assert three.requests == []
@@ -204,7 +224,7 @@ async def test_a_fallback_that_is_refused_ends_it() -> None:
 
 async def test_dicts_are_profiles_too() -> None:
     down = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
-    with StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(HELLO)) as good:
         stream = LLMService().stream(
             down, messages(), fallbacks=[down | {"endpoint": f"{good.url}/v1"}]
         )
@@ -216,7 +236,7 @@ async def test_every_way_to_ask_takes_fallbacks() -> None:
     down = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
     whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}
     plain = Script(compact(whole), content_type="application/json")
-    with StandIn(scripted(plain, plain, HELLO)) as good:
+    with StandIn(script_handler(plain, plain, HELLO)) as good:
         service, spare = LLMService(), {
             "provider": "openai", "endpoint": f"{good.url}/v1", "model": "spare",
         }  # fmt: skip
@@ -230,7 +250,7 @@ async def test_every_way_to_ask_takes_fallbacks() -> None:
 
 
 async def test_messages_that_come_but_once_go_to_every_profile() -> None:
-    with StandIn(scripted(refused(503))) as busy, StandIn(scripted(HELLO)) as good:
+    with StandIn(script_handler(refused(503))) as busy, StandIn(script_handler(HELLO)) as good:
         once: Any = iter(messages())
         first, second = named("first", busy), named("second", good)
         events = LLMService().stream(first, once, fallbacks=[second])
@@ -239,22 +259,25 @@ async def test_messages_that_come_but_once_go_to_every_profile() -> None:
 
 
 def test_the_command_line_names_who_answered(easyllm: Easyllm) -> None:
-    with StandIn(scripted(refused(503, "overloaded"))) as busy, StandIn(scripted(HELLO)) as good:
-        profiles = only(busy, max_retries=0, fallback=["spare:other-model"])
+    with (
+        StandIn(script_handler(refused(503, "overloaded"))) as busy,
+        StandIn(script_handler(HELLO)) as good,
+    ):
+        profiles = single_profile_toml(busy, max_retries=0, fallback=["spare:other-model"])
         profiles += table(good, name="spare")
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles)
     assert ran.code == 0
     assert (ran.json["profile"], ran.json["model"]) == ("spare", "other-model")
     assert (ran.json["text"], ran.json["attempts"]) == ("Hello", 2)
-    assert "asking profile spare" in ran.err
-    assert "overloaded" in ran.err
+    assert "asking profile spare" in ran.stderr
+    assert "overloaded" in ran.stderr
 
 
 @pytest.mark.parametrize("model", ["v/other", "v/gpt-4o-mini", "v/gpt-4o", "v/gpt-4o:free"])
 async def test_openrouter_names_the_model_that_stood_in(model: str) -> None:
     # FAILS for v/gpt-4o-mini: a name that only begins with ours is taken for ours.
     frames = (chunk("Hello", model=model), chunk(finish="stop", model=model), DONE)
-    with StandIn(scripted(Script(*frames))) as server:
+    with StandIn(script_handler(Script(*frames))) as server:
         keys = {"model": "v/gpt-4o", "fallback_models": [model]}
         asked = await ask(named("router", server, "openrouter", **keys))
     answered = asked.gathered.completion()
@@ -264,7 +287,10 @@ async def test_openrouter_names_the_model_that_stood_in(model: str) -> None:
 
 
 async def test_who_is_named_twice_or_names_itself_is_asked_once() -> None:
-    with StandIn(scripted(*[refused(503)] * 9)) as first, StandIn(scripted(refused(503))) as other:
+    with (
+        StandIn(script_handler(*[refused(503)] * 9)) as first,
+        StandIn(script_handler(refused(503))) as other,
+    ):
         one, two = named("first", first), named("second", other)
         asked = await ask(one, one, two, one, named("first", first), two, *[one] * 1000)
         assert (len(first.requests), len(other.requests)) == (1, 1)
@@ -275,15 +301,17 @@ async def test_who_is_named_twice_or_names_itself_is_asked_once() -> None:
 
 
 def test_the_command_asks_a_repeated_fallback_once(easyllm: Easyllm) -> None:
-    with StandIn(scripted(*[refused(503)] * 9)) as server:
+    with StandIn(script_handler(*[refused(503)] * 9)) as server:
         fallback = ["t", "t", "t:test-model", *["t"] * 50]
-        ran = easyllm.run("chat", "hi", profiles=only(server, max_retries=0, fallback=fallback))
+        ran = easyllm.run(
+            "chat", "hi", profiles=single_profile_toml(server, max_retries=0, fallback=fallback)
+        )
         assert (ran.code, len(server.requests)) == (5, 1)
-    assert "asking" not in ran.complaint
+    assert "asking" not in ran.error_line
 
 
 async def test_openrouter_is_told_each_model_once() -> None:
-    with StandIn(scripted(*[HELLO] * 2)) as server:
+    with StandIn(script_handler(*[HELLO] * 2)) as server:
         for models in (["v/b", "v/a", "v/b", "v/c", "v/a"], ["v/a", "v/a"]):
             keys = {"model": "v/a", "fallback_models": models}
             assert (await ask(named("router", server, "openrouter", **keys))).error is None

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.binary import BINARY, Easyllm, only, said
-from tests.support.standins.script import scripted
+from tests.support.binary import BINARY, Easyllm, chat_answer_script, single_profile_toml
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
@@ -35,13 +35,13 @@ def imported(easyllm: Easyllm, *args: str, env: Mapping[str, str] | None = None)
 
     `PYTHONPROFILEIMPORTTIME` makes Python name them on stderr.
     """
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         ran = easyllm.run(
-            *args, command=[BINARY], profiles=only(server),
+            *args, command=[BINARY], profiles=single_profile_toml(server),
             env={"PYTHONPROFILEIMPORTTIME": "1", **(env or {})},
         )  # fmt: skip
-    assert ran.code == 0, ran.err
-    return set(IMPORT.findall(ran.err))
+    assert ran.code == 0, ran.stderr
+    return set(IMPORT.findall(ran.stderr))
 
 
 @pytest.mark.parametrize("line", FORBIDDEN)

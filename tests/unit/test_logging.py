@@ -10,8 +10,8 @@ import pytest
 from easyllm_cli import LLMService, OpenAIProvider
 from tests.support import ROOT
 from tests.support.asking import messages
-from tests.support.binary import said
-from tests.support.standins.script import Json, Script, scripted
+from tests.support.binary import chat_answer_script
+from tests.support.standins.script import Json, Script, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-very-secret-key"
@@ -30,7 +30,7 @@ def config(server: StandIn) -> Json:
 
 async def test_requests_at_debug_and_retries_at_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "easyllm_cli")
-    with StandIn(scripted(BUSY, said("Hello"))) as server:
+    with StandIn(script_handler(BUSY, chat_answer_script("Hello"))) as server:
         _ = [text async for text in OpenAIProvider(config(server)).chat_stream(messages())]
         url = f"{server.url}/v1/chat/completions"
     records = [one for one in caplog.records if one.name.startswith("easyllm_cli.")]
@@ -48,7 +48,10 @@ async def test_requests_at_debug_and_retries_at_warning(caplog: pytest.LogCaptur
 
 
 async def test_another_profile_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    with StandIn(scripted(BUSY)) as busy, StandIn(scripted(said("Hello"))) as good:
+    with (
+        StandIn(script_handler(BUSY)) as busy,
+        StandIn(script_handler(chat_answer_script("Hello"))) as good,
+    ):
         first = config(busy) | {"max_retries": 0}
         events = LLMService().stream(first, messages(), fallbacks=[config(good)])
         _ = [event async for event in events]
@@ -71,7 +74,7 @@ asyncio.run(main())
 
 
 def test_nothing_is_printed_where_nobody_configures_logging() -> None:
-    with StandIn(scripted(BUSY, said("Hello"))) as server:
+    with StandIn(script_handler(BUSY, chat_answer_script("Hello"))) as server:
         ran = subprocess.run(
             [sys.executable, "-c", SCRIPT, json.dumps(config(server))],
             cwd=ROOT, capture_output=True, text=True, timeout=60,

@@ -14,9 +14,9 @@ from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.plugins import ENTRY_POINT_GROUP, plugin_names
 from easyllm_cli.providers import provider_class
 from tests.support import ROOT
-from tests.support.asking import bodies, messages
-from tests.support.binary import Easyllm, profile, said, spoken
-from tests.support.standins.script import scripted
+from tests.support.asking import messages, request_bodies
+from tests.support.binary import Easyllm, chat_answer_script, profile_toml, split_error_line
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 from tests.unit.test_imports import imported
 
@@ -51,11 +51,11 @@ def on_path(*sites: Path) -> dict[str, str]:
 
 
 def test_a_plugins_name_needs_no_profile(easyllm: Easyllm, site: Path) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         env = on_path(site) | {"EXAMPLE_BASE_URL": f"{server.url}/v1"}
         ran = easyllm.run("chat", "-p", "example:m", "hi", env=env)
-    assert (ran.code, ran.out, ran.err) == (0, b"Hello\n", "")
-    (sent,) = bodies(server)
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"Hello\n", "")
+    (sent,) = request_bodies(server)
     assert sent["model"] == "m"
     assert sent["messages"] == [{"role": "user", "content": "HI"}]
     assert "authorization" not in server.requests[0].headers
@@ -63,8 +63,8 @@ def test_a_plugins_name_needs_no_profile(easyllm: Easyllm, site: Path) -> None:
 
 def test_a_plugin_in_a_profile_gets_the_key_that_is_named(easyllm: Easyllm, site: Path) -> None:
     env = on_path(site) | {"EXAMPLE_KEY": "key-of-the-example"}
-    with StandIn(scripted(said("Hello"))) as server:
-        table = profile(f"{server.url}/v1", "example", api_key_env="EXAMPLE_KEY")
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        table = profile_toml(f"{server.url}/v1", "example", api_key_env="EXAMPLE_KEY")
         for name in ("t", "child"):
             child = f"{table}[profiles.child]\nextends = 't'\n"
             ran = easyllm.run("chat", "-p", name, "hi", "--json", profiles=child, env=env)
@@ -79,13 +79,13 @@ def test_a_dry_run_and_the_models_of_a_plugin(easyllm: Easyllm, site: Path) -> N
     assert dry.json["body"]["messages"][0]["content"] == "HI"
     listed = easyllm.run("models", "-p", "example", env=env)
     assert listed.code == 6
-    assert "http://127.0.0.1:9/v1" in listed.complaint
+    assert "http://127.0.0.1:9/v1" in listed.error_line
 
 
 def test_an_endpoint_that_nobody_names(easyllm: Easyllm, site: Path) -> None:
     ran = easyllm.run("chat", "-p", "example:m", "hi", env=on_path(site))
     assert ran.code == 2
-    assert spoken(ran.complaint) == (
+    assert split_error_line(ran.error_line) == (
         "no endpoint is known for example", "",
         "set endpoint in the profile, or EXAMPLE_BASE_URL",
     )  # fmt: skip
@@ -93,10 +93,10 @@ def test_an_endpoint_that_nobody_names(easyllm: Easyllm, site: Path) -> None:
 
 def test_hints_know_plugins(easyllm: Easyllm, site: Path) -> None:
     ran = easyllm.run("chat", "-p", "exampel", "hi", env=on_path(site))
-    assert (ran.code, spoken(ran.complaint)[2]) == (2, 'did you mean "example"?')
-    wrong = profile("http://127.0.0.1:9/v1", "exampel")
+    assert (ran.code, split_error_line(ran.error_line)[2]) == (2, 'did you mean "example"?')
+    wrong = profile_toml("http://127.0.0.1:9/v1", "exampel")
     ran = easyllm.run("chat", "-p", "t", "hi", profiles=wrong, env=on_path(site))
-    assert (ran.code, spoken(ran.complaint)[2]) == (2, 'did you mean "example"?')
+    assert (ran.code, split_error_line(ran.error_line)[2]) == (2, 'did you mean "example"?')
     with pytest.raises(ConfigError, match='did you mean "openai"'):
         provider_class("opnai")
 
@@ -105,7 +105,7 @@ async def test_the_library_finds_a_plugin_too(site: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(str(site))
     assert plugin_names() == ["example"]
     assert issubclass(provider_class("example"), OpenAIProvider)
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         config = {"provider": "example", "endpoint": f"{server.url}/v1", "model": "m"}
         completion = await collect(LLMService().stream(config, messages("hi")))
     assert (completion["text"], completion["provider"]) == ("Hello", "example")
@@ -161,8 +161,8 @@ def test_a_plugin_that_cannot_be_closed_is_named(easyllm: Easyllm, tmp_path: Pat
     env = on_path(package(tmp_path, code + "    async def aclose(self): raise KeyError('x')"))
     ran = easyllm.run("models", "-p", "broken", env=env)
     assert ran.code == 2
-    assert "KeyError: 'x'" in ran.complaint
-    assert "broken" in ran.complaint
+    assert "KeyError: 'x'" in ran.error_line
+    assert "broken" in ran.error_line
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -170,8 +170,8 @@ def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, 
     code, says = BROKEN[case]
     env = on_path(package(tmp_path, code))
     ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
-    assert (ran.code, ran.out) == (2, b"")
-    complaint = ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    complaint = ran.error_line
     assert says in complaint
     assert "easyllm-broken 1.5 (broken = easyllm_broken:Provider)" in complaint
 
@@ -194,7 +194,7 @@ def test_every_step_of_a_plugin_is_blamed_on_it(
     code = code.replace("Done,", "Done, Model,") + f"    {head}: raise KeyError('x')\n"
     env = on_path(package(tmp_path, code))
     ran = easyllm.run(command, "-p", "broken", *words, env=env)
-    told = ran.out.decode() + ran.err
+    told = ran.stdout.decode() + ran.stderr
     assert ran.code == 2, told
     assert "KeyError: 'x'" in told
     assert "easyllm-broken 1.5" in told
@@ -210,8 +210,8 @@ class Provider(OpenAIProvider):
 """
     env = on_path(package(tmp_path, code)) | {"BROKEN_BASE_URL": "http://127.0.0.1:9/v1"}
     ran = easyllm.run("chat", "-p", "broken:m", "hi", "--dry-run", env=env)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "easyllm-broken 1.5" in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "easyllm-broken 1.5" in ran.error_line
 
 
 def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
@@ -223,7 +223,7 @@ def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
     env = on_path(package(tmp_path, code))
     ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
     assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
-    assert "easyllm-broken 1.5" in ran.complaint
+    assert "easyllm-broken 1.5" in ran.error_line
 
 
 @pytest.mark.parametrize("models", ["return ['m']", "return 5", "raise KeyError('x')"])
@@ -232,8 +232,8 @@ def test_a_plugin_that_cannot_list_its_models(
 ) -> None:
     env = on_path(package(tmp_path, CLASS.format(events="", models=models)))
     ran = easyllm.run("models", "-p", "broken", env=env)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "easyllm-broken 1.5" in ran.complaint
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "easyllm-broken 1.5" in ran.error_line
 
 
 def test_what_a_failing_plugin_has_said_is_kept(easyllm: Easyllm, tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_what_a_failing_plugin_has_said_is_kept(easyllm: Easyllm, tmp_path: Path
     ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
     (kept,) = easyllm.partials()
     assert kept.read_text("utf-8") == "half"
-    assert str(kept) in ran.complaint
+    assert str(kept) in ran.error_line
     ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
     assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
     assert ran.json["error"]["kind"] == "config"
@@ -250,7 +250,7 @@ def test_what_a_failing_plugin_has_said_is_kept(easyllm: Easyllm, tmp_path: Path
 def test_debug_shows_where_a_plugin_failed(easyllm: Easyllm, tmp_path: Path) -> None:
     env = on_path(package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass")))
     ran = easyllm.run("chat", "-p", "broken", "hi", "--debug", env=env)
-    assert "easyllm_broken.py" in ran.err
+    assert "easyllm_broken.py" in ran.stderr
 
 
 def test_an_error_of_our_tree_is_the_plugins_own_word(easyllm: Easyllm, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_an_error_of_our_tree_is_the_plugins_own_word(easyllm: Easyllm, tmp_path
         events="raise BusyError('too many', retryable=False)", models="pass"
     )
     ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(package(tmp_path, code)))
-    assert (ran.code, spoken(ran.complaint)[0]) == (5, "too many")
+    assert (ran.code, split_error_line(ran.error_line)[0]) == (5, "too many")
 
 
 def test_two_packages_that_offer_one_name(easyllm: Easyllm, tmp_path: Path) -> None:
@@ -267,5 +267,5 @@ def test_two_packages_that_offer_one_name(easyllm: Easyllm, tmp_path: Path) -> N
     ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(tmp_path))
     assert ran.code == 2
     assert {"easyllm-one 1.5", "easyllm-two 1.5"} <= set(
-        re.findall(r"easyllm-(?:one|two) 1\.5", ran.complaint)
+        re.findall(r"easyllm-(?:one|two) 1\.5", ran.error_line)
     )

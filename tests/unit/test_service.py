@@ -18,10 +18,10 @@ from easyllm_cli import (
 from easyllm_cli.config.profile import DEFAULT_SAMPLING
 from easyllm_cli.vendors import VENDORS
 from tests.support.asking import messages
-from tests.support.binary import said
+from tests.support.binary import chat_answer_script
 from tests.support.pictures import png
 from tests.support.standins.openai import OpenAIServer, refuse
-from tests.support.standins.script import Cut, Json, Script, chunk, scripted
+from tests.support.standins.script import Cut, Json, Script, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 
 
@@ -211,7 +211,7 @@ async def test_a_cut_stream_is_never_taken_for_an_answer(script: Script) -> None
         async for text in service.chat_stream(asked, messages()):
             texts.append(text)
 
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         service, asked = LLMService(), config(server, **ONCE)
         with pytest.raises(IncompleteAnswer) as streamed:
             await collect(service.stream(asked, messages()))
@@ -227,13 +227,13 @@ async def test_a_plain_answer_that_is_cut_or_empty() -> None:
     half = Script(b'{"choices": [{"message": {"content": "Hel', content_type="application/json")
     empty = Script(b"", content_type="application/json")
     for script in (half, empty):
-        with StandIn(scripted(script)) as server, pytest.raises(IncompleteAnswer) as caught:
+        with StandIn(script_handler(script)) as server, pytest.raises(IncompleteAnswer) as caught:
             await LLMService().chat(config(server, **ONCE), messages())
         assert caught.value.partial is not None
 
 
 async def test_an_answer_at_its_limit_returns_and_says_so() -> None:
-    with StandIn(scripted(said("Hel", finish="length"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hel", finish="length"))) as server:
         came = await collect(LLMService().stream(config(server), messages()))
         assert (came["text"], came["complete"], came["finish_reason"]) == ("Hel", False, "length")
         with pytest.raises(IncompleteAnswer):

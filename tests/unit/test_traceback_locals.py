@@ -8,9 +8,9 @@ import pytest
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.transport.network_errors import iter_causes
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.asking import answer, opened
+from tests.support.asking import get_completion, open_provider
 from tests.support.faults.fault import Silence
-from tests.support.standins.script import Cut, Reset, Script, scripted
+from tests.support.standins.script import Cut, Reset, Script, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-in-no-variable-0123456789"
@@ -50,23 +50,23 @@ def variables_with_the_key(error: BaseException) -> list[str]:
 @pytest.mark.parametrize("stream", [True, False])
 async def test_in_no_variable_of_a_failure(adapter: Adapter, stream: bool) -> None:
     for name, script in FAILS.items():
-        with StandIn(scripted(script)) as server:
+        with StandIn(script_handler(script)) as server:
             limits = {"first_token": 0.3, "total": 0.3}
             asked = adapter.profile(server, api_key=KEY, max_retries=0, timeout=limits)
             with pytest.raises(EasyLLMError) as caught:
-                await answer(asked, stream)
+                await get_completion(asked, stream)
         assert len(list(frames(caught.value))) > 5
         assert variables_with_the_key(caught.value) == [], name
 
 
 @over_every_adapter
 async def test_in_none_where_nobody_answers(adapter: Adapter) -> None:
-    with StandIn(scripted(Script())) as server:
+    with StandIn(script_handler(Script())) as server:
         asked = adapter.profile(server, api_key=KEY, max_retries=0)
     with pytest.raises(EasyLLMError) as caught:
-        await answer(asked)
+        await get_completion(asked)
     assert variables_with_the_key(caught.value) == []
-    async with opened(asked) as provider:
+    async with open_provider(asked) as provider:
         with pytest.raises(EasyLLMError) as caught:
             await provider.list_models()
     assert variables_with_the_key(caught.value) == []

@@ -12,7 +12,15 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import NotFoundError, RefusedError, TooLargeError
 from easyllm_cli.events import Event, Reasoning, Text
 from easyllm_cli.pipeline.collector import Collector
-from tests.support.asking import Json, answer, events, failure, messages, opened, profile
+from tests.support.asking import (
+    Json,
+    collect_events,
+    expect_error,
+    get_completion,
+    messages,
+    open_provider,
+    profile,
+)
 from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
 
@@ -78,7 +86,7 @@ def answers(request: pytest.FixtureRequest) -> Answers:
     asked = profile(real.provider, base, **keys)
 
     async def ask() -> tuple[list[Event], Completion]:
-        return await events(asked), await answer(asked, stream=False)
+        return await collect_events(asked), await get_completion(asked, stream=False)
 
     came, plain = asyncio.run(ask())
     gathered = Collector()
@@ -116,7 +124,7 @@ def test_reasoning_comes_first_and_in_pieces(answers: Answers) -> None:
 
 
 async def test_models_lists_what_runs(answers: Answers) -> None:
-    async with opened(answers.asked) as provider:
+    async with open_provider(answers.asked) as provider:
         assert answers.asked.model in await provider.list_models()
 
 
@@ -129,7 +137,7 @@ async def test_asked_to_think_the_answer_is_the_same(
     server: RealServer = request.getfixturevalue(fixture)
     keys = {**STEADY, "model": server.model, "max_tokens": 100, "options": SHORT}
     asked = profile("openai", f"{server.url}/v1", think=True, api=api, **keys)
-    done = await answer(asked)
+    done = await get_completion(asked)
     assert done["reasoning"]
     assert done["text"]
     assert "think>" not in done["reasoning"] + done["text"]
@@ -156,7 +164,7 @@ async def test_a_picture_is_seen(
 ) -> None:
     keys = {**STEADY, "model": eyes.model, **more}
     asked = profile(provider, f"{eyes.url}/v1", **keys)
-    async with opened(asked) as reached:
+    async with open_provider(asked) as reached:
         done = await reached.vision_chat("What color is this image?", png(56, 56, rgb))
     assert colour in done["text"].lower()
 
@@ -167,7 +175,7 @@ async def test_a_blind_model_is_refused(provider: str, transport: str, smol: Rea
     """The server says 500; llama.cpp's /props says it before anything is sent."""
     keys = {**STEADY, "model": smol.model, "transport": transport}
     asked = profile(provider, f"{smol.url}/v1", **keys)
-    async with opened(asked) as reached:
+    async with open_provider(asked) as reached:
         with pytest.raises(RefusedError) as caught:
             await reached.vision_chat("What color is this image?", png(8, 8, (255, 0, 0)))
     assert caught.value.exit_code == 4
@@ -177,7 +185,7 @@ async def test_a_blind_model_is_refused(provider: str, transport: str, smol: Rea
 async def test_longer_than_the_context_is_too_large(more: dict[str, str], smol: RealServer) -> None:
     keys = {**STEADY, "model": smol.model, **more}
     asked = profile("openai", f"{smol.url}/v1", **keys)
-    async with opened(asked) as reached:
+    async with open_provider(asked) as reached:
         with pytest.raises(TooLargeError) as caught:
             await reached.chat(messages("word " * 9000))
     assert "context" in str(caught.value)
@@ -185,19 +193,21 @@ async def test_longer_than_the_context_is_too_large(more: dict[str, str], smol: 
 
 async def test_a_path_that_is_not_there(smol: RealServer) -> None:
     asked = profile("openai", f"{smol.url}/nowhere", model=smol.model)
-    error = await failure(NotFoundError, asked)
+    error = await expect_error(NotFoundError, asked)
     assert error.exit_code == 4
 
 
 async def test_the_first_model_is_taken_where_none_is_named(smol: RealServer) -> None:
     for provider in ("openai", "llamacpp"):
-        done = await answer(profile(provider, f"{smol.url}/v1", model=None, **STEADY))
+        done = await get_completion(profile(provider, f"{smol.url}/v1", model=None, **STEADY))
         assert done["model"] == smol.model
 
 
 async def test_the_system_prompt_reaches_the_model(smol: RealServer) -> None:
     talk: list[Json] = [{"role": "system", "content": "word " * 50}, *messages()]
-    async with opened(profile("openai", f"{smol.url}/v1", model="smol", **STEADY)) as reached:
+    async with open_provider(
+        profile("openai", f"{smol.url}/v1", model="smol", **STEADY)
+    ) as reached:
         longer = (await reached.chat(talk))["usage"]["prompt_tokens"] or 0
         shorter = (await reached.chat(messages()))["usage"]["prompt_tokens"] or 0
     assert longer >= shorter + 30 > 30
@@ -205,11 +215,11 @@ async def test_the_system_prompt_reaches_the_model(smol: RealServer) -> None:
 
 async def test_a_stop_word_and_a_limit_are_obeyed(smol: RealServer) -> None:
     asked = profile("openai", f"{smol.url}/v1", model="smol", **STEADY | {"max_tokens": 5})
-    done = await answer(asked)
+    done = await get_completion(asked)
     assert (done["finish_reason"], done["usage"]["completion_tokens"]) == ("length", 5)
     assert done["complete"] is False
     word = done["text"].split()[-1]
-    stopped = await answer(asked.replace_set(stop=word))
+    stopped = await get_completion(asked.replace_set(stop=word))
     assert (stopped["finish_reason"], word in stopped["text"]) == ("stop", False)
 
 
@@ -218,7 +228,7 @@ async def test_responses_obeys_a_limit_and_a_cut_answer_is_not_whole(smol: RealS
     keys = STEADY | {"max_tokens": 5, "api": "responses"}
     asked = profile("openai", f"{smol.url}/v1", model="smol", **keys)
     for stream in (True, False):
-        done = await answer(asked, stream)
+        done = await get_completion(asked, stream)
         assert (done["usage"]["completion_tokens"], done["finish_reason"]) == (5, "length")
         assert done["complete"] is False
 
@@ -228,7 +238,7 @@ async def test_responses_cut_by_the_context_is_not_whole(stream: bool, smol: Rea
     """Nobody set a limit, and the server says `completed` here, too."""
     keys: Json = {"temperature": 0, "api": "responses", "options": {"ignore_eos": True}}
     asked = profile("llamacpp", f"{smol.url}/v1", model="smol", **keys)
-    done = await answer(asked, stream, text="word " * 460)
+    done = await get_completion(asked, stream, text="word " * 460)
     assert (done["finish_reason"], done["complete"]) == ("length", False)
 
 
@@ -237,11 +247,11 @@ async def test_leaving_early_leaves_the_server_free(transport: str, smol: RealSe
     """A slot that went on writing would hold the next answer up."""
     keys = {**STEADY, "max_tokens": 900, "transport": transport}
     asked = profile("openai", f"{smol.url}/v1", model="smol", **keys)
-    async with opened(asked.replace_set(options={"ignore_eos": True})) as provider:
+    async with open_provider(asked.replace_set(options={"ignore_eos": True})) as provider:
         for _ in range(4):
             chain: Any = provider.chat_stream(messages("Tell a long story."))
             async with aclosing(chain) as texts:
                 async for _ in texts:
                     break
     async with asyncio.timeout(10):
-        assert (await answer(asked.replace_set(max_tokens=4)))["text"].strip()
+        assert (await get_completion(asked.replace_set(max_tokens=4)))["text"].strip()

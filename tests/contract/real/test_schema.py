@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support.binary import Easyllm, only
-from tests.support.objects import answer_of, events_of
+from tests.support.binary import Easyllm, single_profile_toml
+from tests.support.objects import parse_answer_json, parse_jsonl_events
 from tests.support.servers.fixtures import RealServer
 
 # One that no model hits by chance, with a reference and words it would not choose.
@@ -49,41 +49,43 @@ def test_a_real_model_obeys(
     easyllm: Easyllm, smol: RealServer, schema: str, provider: str, command: tuple[str, ...]
 ) -> None:
     keys = {"model": smol.model, "temperature": 0, "max_tokens": 200}
-    profiles = only(f"{smol.url}/v1", provider, **keys)
+    profiles = single_profile_toml(f"{smol.url}/v1", provider, **keys)
     args = ("--schema", schema, "Name two colours and a sum.")
     ran = easyllm.run(*command, *args, profiles=profiles)
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.stderr
     if "--json" in command:
-        text = answer_of(ran)["text"]
+        text = parse_answer_json(ran)["text"]
     elif "--jsonl" in command:
-        text = events_of(ran)[-1]["text"]
+        text = parse_jsonl_events(ran)[-1]["text"]
     else:
-        text = ran.out
-        assert ran.out.count(b"\n") == ran.out.rstrip(b"\n").count(b"\n") + 1
+        text = ran.stdout
+        assert ran.stdout.count(b"\n") == ran.stdout.rstrip(b"\n").count(b"\n") + 1
     FITS.validate(json.loads(text))
 
 
 def test_without_the_schema_it_would_not(easyllm: Easyllm, smol: RealServer, schema: str) -> None:
     """What the model says of its own does not fit: the test above proves something."""
-    profiles = only(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=60)
+    profiles = single_profile_toml(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=60)
     args = ("-o", "response_format=null", "Name two colours and a sum.")
     ran = easyllm.run("chat", "--schema", schema, *args, profiles=profiles)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "is not JSON" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "is not JSON" in ran.error_line
 
 
 def test_cut_at_the_users_limit(easyllm: Easyllm, smol: RealServer, schema: str) -> None:
-    profiles = only(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=5)
+    profiles = single_profile_toml(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=5)
     ran = easyllm.run("chat", "--schema", schema, "Name two colours.", profiles=profiles)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "raise --max-tokens" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "raise --max-tokens" in ran.error_line
 
 
 def test_a_server_that_ignores_it_is_found_out(
     easyllm: Easyllm, ollama: RealServer, schema: str
 ) -> None:
     """ollama-proxy-plus drops `format`: what it sends is no success."""
-    profiles = only(ollama.url, "ollama", model=ollama.model, temperature=0, max_tokens=40)
+    profiles = single_profile_toml(
+        ollama.url, "ollama", model=ollama.model, temperature=0, max_tokens=40
+    )
     ran = easyllm.run("chat", "--schema", schema, "Name two colours.", profiles=profiles)
-    assert (ran.code, ran.out) == (7, b"")
-    assert "$" in ran.complaint or "is not JSON" in ran.complaint
+    assert (ran.code, ran.stdout) == (7, b"")
+    assert "$" in ran.error_line or "is not JSON" in ran.error_line

@@ -1,45 +1,66 @@
 """Answers whose finish reason comes too early, twice, or says nothing: it is a claim, no end."""
 
 from tests.support.adapters import Adapter
-from tests.support.faults.fault import Fault, Scripts
-from tests.support.faults.spelling import CHAT, answer, claimed, cut, ended, failed
-from tests.support.standins.responses import message, response
+from tests.support.faults.fault import Fault, ScriptsFactory
+from tests.support.faults.spelling import (
+    CHAT_ADAPTERS,
+    cut,
+    end_frame,
+    error_frame,
+    steps_script,
+    text_and_finish_frame,
+)
+from tests.support.standins.responses import message_item, response
 from tests.support.standins.script import DONE, Script, Wait, chunk, ndjson, sse, usage_chunk
 
 BESIDE = ("openai", "openrouter", "ollama", "gemini")  # text and claim may share a frame
 BROKE = {"code": 500, "message": "it broke"}
 
 
-def frames(*steps: tuple[str, str]) -> Scripts:
+def frames(*steps: tuple[str, str]) -> ScriptsFactory:
     """Frames of a text and the finish reason beside it, and the end of the body."""
-    return lambda adapter: (answer(adapter, *[claimed(adapter, *one) for one in steps]),)
+    return lambda adapter: (
+        steps_script(adapter, *[text_and_finish_frame(adapter, *one) for one in steps]),
+    )
 
 
-def behind(why: str, *more: bytes) -> Scripts:
+def behind(why: str, *more: bytes) -> ScriptsFactory:
     """ "Hello", this end, and then a good one (or `more`)."""
     return lambda adapter: (
-        answer(adapter, adapter.wire.text("Hello"), ended(adapter, why, last=False),
-               *(more or (ended(adapter, "stop"),))),
-    )  # fmt: skip
+        steps_script(
+            adapter,
+            adapter.wire.text("Hello"),
+            end_frame(adapter, why, last=False),
+            *(more or (end_frame(adapter, "stop"),)),
+        ),
+    )
 
 
 def going_on(adapter: Adapter) -> tuple[Script, ...]:
     """Text, an end, more text, another end."""
     wire = adapter.wire
-    end = ended(adapter, "stop", last=False)
-    return (answer(adapter, wire.text("Hello"), end, wire.text(" you"), ended(adapter, "stop")),)
+    end = end_frame(adapter, "stop", last=False)
+    return (
+        steps_script(
+            adapter, wire.text("Hello"), end, wire.text(" you"), end_frame(adapter, "stop")
+        ),
+    )
 
 
 def torn(adapter: Adapter) -> tuple[Script, ...]:
     """The body ends inside the frame behind a claim."""
-    last = claimed(adapter, "lo", "stop")
-    return (answer(adapter, claimed(adapter, "Hel", "stop"), last[: len(last) // 2]),)
+    last = text_and_finish_frame(adapter, "lo", "stop")
+    return (
+        steps_script(
+            adapter, text_and_finish_frame(adapter, "Hel", "stop"), last[: len(last) // 2]
+        ),
+    )
 
 
 def with_usage_between(adapter: Adapter) -> tuple[Script, ...]:
     """Counts without choices behind every text, as some gateways send them."""
     steps = [chunk(text, finish="stop") + usage_chunk(1, 1) for text in ("Hello", " you")]
-    return (answer(adapter, *steps, DONE),)
+    return (steps_script(adapter, *steps, DONE),)
 
 
 def broken_inside(adapter: Adapter) -> tuple[Script, ...]:
@@ -47,15 +68,15 @@ def broken_inside(adapter: Adapter) -> tuple[Script, ...]:
     match adapter.name:
         case "ollama":
             line = {"message": {"content": "", "error": BROKE}, "done": True, "done_reason": "stop"}
-            return (answer(adapter, adapter.wire.text("Hello"), ndjson(line)),)
+            return (steps_script(adapter, adapter.wire.text("Hello"), ndjson(line)),)
         case "gemini":
             frame = sse({"candidates": [{"error": BROKE, "finishReason": "STOP"}]})
         case "openai-responses":
-            made = response([message("msg_1", "Hello")], error=BROKE)
+            made = response([message_item("msg_1", "Hello")], error=BROKE)
             frame = sse({"type": "response.completed", "response": made})
         case _:
             frame = chunk(choices=[{"index": 0, "error": BROKE, "finish_reason": "stop"}]) + DONE
-    return (answer(adapter, adapter.wire.text("Hello"), frame),)
+    return (steps_script(adapter, adapter.wire.text("Hello"), frame),)
 
 
 def broken_beside_text(adapter: Adapter) -> tuple[Script, ...]:
@@ -68,7 +89,7 @@ def broken_beside_text(adapter: Adapter) -> tuple[Script, ...]:
             frame = sse({"candidates": [parts], "error": BROKE})
         case _:
             frame = chunk("lo", error=BROKE)
-    return (answer(adapter, adapter.wire.text("Hel"), frame),)
+    return (steps_script(adapter, adapter.wire.text("Hel"), frame),)
 
 
 def tool_called(adapter: Adapter, text: str) -> tuple[Script, ...]:
@@ -87,77 +108,313 @@ def tool_called(adapter: Adapter, text: str) -> tuple[Script, ...]:
         case _:
             calls = [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]
             made = chunk(choices=[{"index": 0, "delta": {"tool_calls": calls}}])
-    return (answer(adapter, *first, made, ended(adapter, "stop")),)
+    return (steps_script(adapter, *first, made, end_frame(adapter, "stop")),)
 
 
 EARLY = (
-    Fault("claim-beside-every-text", (), frames(("Hel", "stop"), ("lo ", "stop"), ("you", "stop")),
-          0, "Hello you", only=BESIDE, args=("--strict",)),
+    Fault(
+        "claim-beside-every-text",
+        (),
+        frames(("Hel", "stop"), ("lo ", "stop"), ("you", "stop")),
+        0,
+        "Hello you",
+        only=BESIDE,
+        args=("--strict",),
+    ),
     Fault("text-behind-the-claim", (), going_on, 0, "Hello you", args=("--strict",)),
-    Fault("usage-between-claims", (), with_usage_between, 0, "Hello you", only=CHAT),
-    Fault("cut-beside-the-claim", (), lambda a: (cut(a, claimed(a, "Hel", "stop")),), 7, "Hel",
-          only=BESIDE, chat_tries=2),
+    Fault("usage-between-claims", (), with_usage_between, 0, "Hello you", only=CHAT_ADAPTERS),
+    Fault(
+        "cut-beside-the-claim",
+        (),
+        lambda a: (cut(a, text_and_finish_frame(a, "Hel", "stop")),),
+        7,
+        "Hel",
+        only=BESIDE,
+        chat_tries=2,
+    ),
     Fault("torn-behind-the-claim", (), torn, 7, "Hel", only=BESIDE, chat_tries=2),
-    Fault("open-behind-the-end", (), lambda a: (
-        answer(a, a.wire.text("Hello"), a.wire.end, Wait(40)),), 0, "Hello",
-        keys={"timeout": {"idle": 5}}),
-    Fault("stop-before-any-text", (), lambda a: (answer(
-        a, ended(a, "stop", last=False), Wait(2.5), a.wire.text("Hello"), ended(a, "stop")),), 0,
-        "Hello", only=BESIDE),
-    Fault("words-that-say-nothing", (), frames(("Hel", "null"), ("lo ", "none"), ("you", "stop")),
-          0, "Hello you", only=BESIDE),
-    Fault("nothing-but-such-words", (), frames(("Hel", "null"), ("lo", "null")), 7, "Hello",
-          says="end marker", only=CHAT, chat_tries=2),
-)  # fmt: skip
+    Fault(
+        "open-behind-the-end",
+        (),
+        lambda a: (steps_script(a, a.wire.text("Hello"), a.wire.end, Wait(40)),),
+        0,
+        "Hello",
+        profile_settings={"timeout": {"idle": 5}},
+    ),
+    Fault(
+        "stop-before-any-text",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                end_frame(a, "stop", last=False),
+                Wait(2.5),
+                a.wire.text("Hello"),
+                end_frame(a, "stop"),
+            ),
+        ),
+        0,
+        "Hello",
+        only=BESIDE,
+    ),
+    Fault(
+        "words-that-say-nothing",
+        (),
+        frames(("Hel", "null"), ("lo ", "none"), ("you", "stop")),
+        0,
+        "Hello you",
+        only=BESIDE,
+    ),
+    Fault(
+        "nothing-but-such-words",
+        (),
+        frames(("Hel", "null"), ("lo", "null")),
+        7,
+        "Hello",
+        stderr_text="end marker",
+        only=CHAT_ADAPTERS,
+        chat_tries=2,
+    ),
+)
 TWO_ENDS = (
-    Fault("stop-behind-length", (), behind("length"), 7, "Hello", says="limit"),
-    Fault("stop-behind-a-filter", (), behind("content_filter"), 7, "Hello", says="filter",
-          not_for=("ollama",)),
-    Fault("stop-behind-a-tool-call", (), behind("tool_calls"), 7, "Hello", says="tool", only=CHAT),
-    Fault("stop-behind-an-error", (), behind("error"), 5, "Hello", only=CHAT),
-    Fault("length-behind-a-filter", (), lambda a: behind(
-        "content_filter", ended(a, "length"))(a), 7, "Hello", says="filter",
-        args=("--max-tokens", "5"), not_for=("ollama",)),
-    Fault("filter-behind-stop", (), lambda a: behind("stop", ended(a, "content_filter"))(a), 7,
-          "Hello", says="filter", not_for=("ollama",)),
-    Fault("error-behind-the-claim", (35,), lambda a: behind("stop", failed(a, 503, "it broke"))(a),
-          5, "Hello", says="it broke"),
-    Fault("error-beside-text", (35,), broken_beside_text, 5, "Hello", says="it broke",
-          only=BESIDE),
-    Fault("error-inside-the-claim", (35,), broken_inside, 5, "Hello", says="it broke"),
-)  # fmt: skip
+    Fault("stop-behind-length", (), behind("length"), 7, "Hello", stderr_text="limit"),
+    Fault(
+        "stop-behind-a-filter",
+        (),
+        behind("content_filter"),
+        7,
+        "Hello",
+        stderr_text="filter",
+        not_for=("ollama",),
+    ),
+    Fault(
+        "stop-behind-a-tool-call",
+        (),
+        behind("tool_calls"),
+        7,
+        "Hello",
+        stderr_text="tool",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault("stop-behind-an-error", (), behind("error"), 5, "Hello", only=CHAT_ADAPTERS),
+    Fault(
+        "length-behind-a-filter",
+        (),
+        lambda a: behind("content_filter", end_frame(a, "length"))(a),
+        7,
+        "Hello",
+        stderr_text="filter",
+        args=("--max-tokens", "5"),
+        not_for=("ollama",),
+    ),
+    Fault(
+        "filter-behind-stop",
+        (),
+        lambda a: behind("stop", end_frame(a, "content_filter"))(a),
+        7,
+        "Hello",
+        stderr_text="filter",
+        not_for=("ollama",),
+    ),
+    Fault(
+        "error-behind-the-claim",
+        (35,),
+        lambda a: behind("stop", error_frame(a, 503, "it broke"))(a),
+        5,
+        "Hello",
+        stderr_text="it broke",
+    ),
+    Fault(
+        "error-beside-text",
+        (35,),
+        broken_beside_text,
+        5,
+        "Hello",
+        stderr_text="it broke",
+        only=BESIDE,
+    ),
+    Fault("error-inside-the-claim", (35,), broken_inside, 5, "Hello", stderr_text="it broke"),
+)
 ODD = (
-    Fault("tool-call-and-stop", (), lambda a: tool_called(a, "Hello"), 7, "Hello", says="tool"),
-    Fault("tool-call-and-stop-without-text", (), lambda a: tool_called(a, ""), 7, says="tool"),
-    Fault("message-behind-deltas", (), lambda a: (answer(
-        a, a.wire.text("Hel"), a.wire.text("lo"), chunk(choices=[
-            {"delta": {}, "message": {"content": "Hello"}, "finish_reason": "stop"}]), DONE),), 0,
-        "Hello", only=CHAT),
-    Fault("message-in-pieces", (), lambda a: (answer(a, *[
-        chunk(choices=[{"message": {"content": text}}]) for text in ("Hel", "lo")],
-        a.wire.end),), 0, "Hello", only=CHAT),
-    Fault("content-as-an-object", (), lambda a: (answer(a, *[
-        chunk(choices=[{"delta": {"content": {"type": "text", "text": text}}}])
-        for text in ("Hel", "lo")], a.wire.end),), 0, "Hello", only=CHAT),
-    Fault("second-choice-alone", (), lambda a: (answer(a, *[
-        chunk(choices=[{"index": 1, "delta": {"content": text}}]) for text in ("Hel", "lo")],
-        chunk(choices=[{"index": 1, "delta": {}, "finish_reason": "stop"}])),), 0, "Hello",
-        only=CHAT),
-    Fault("second-candidate-alone", (), lambda a: (answer(a, sse({"candidates": [
-        {"index": 1, "content": {"parts": [{"text": "Hello"}]}, "finishReason": "STOP"}]})),), 0,
-        "Hello", only=("gemini",)),
-    Fault("two-choices", (), lambda a: (answer(a, a.wire.text("Hello"), chunk(choices=[
-        {"index": 1, "delta": {"content": "Bye"}}]), a.wire.end),), 0, "Hello",
-        says="more than one answer", only=CHAT),
-    Fault("two-candidates", (), lambda a: (answer(a, sse({"candidates": [
-        {"index": at, "content": {"parts": [{"text": text}]}, "finishReason": "STOP"}
-        for at, text in enumerate(("Hello", "Bye"))]})),), 0, "Hello",
-        says="more than one answer", only=("gemini",)),
-    Fault("image-beside-text", (), lambda a: (answer(a, a.wire.text("Hello"), chunk(choices=[
-        {"delta": {"content": "", "images": [{"type": "image_url"}]}}]), a.wire.end),), 0,
-        "Hello", says="an image", only=CHAT),
-    Fault("image-alone", (), lambda a: (answer(a, sse({"candidates": [{"content": {"parts": [
-        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]},
-        "finishReason": "STOP"}]})),), 7, says="an image", only=("gemini",)),
-)  # fmt: skip
+    Fault(
+        "tool-call-and-stop", (), lambda a: tool_called(a, "Hello"), 7, "Hello", stderr_text="tool"
+    ),
+    Fault(
+        "tool-call-and-stop-without-text", (), lambda a: tool_called(a, ""), 7, stderr_text="tool"
+    ),
+    Fault(
+        "message-behind-deltas",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                a.wire.text("Hel"),
+                a.wire.text("lo"),
+                chunk(
+                    choices=[
+                        {"delta": {}, "message": {"content": "Hello"}, "finish_reason": "stop"}
+                    ]
+                ),
+                DONE,
+            ),
+        ),
+        0,
+        "Hello",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "message-in-pieces",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                *[chunk(choices=[{"message": {"content": text}}]) for text in ("Hel", "lo")],
+                a.wire.end,
+            ),
+        ),
+        0,
+        "Hello",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "content-as-an-object",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                *[
+                    chunk(choices=[{"delta": {"content": {"type": "text", "text": text}}}])
+                    for text in ("Hel", "lo")
+                ],
+                a.wire.end,
+            ),
+        ),
+        0,
+        "Hello",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "second-choice-alone",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                *[
+                    chunk(choices=[{"index": 1, "delta": {"content": text}}])
+                    for text in ("Hel", "lo")
+                ],
+                chunk(choices=[{"index": 1, "delta": {}, "finish_reason": "stop"}]),
+            ),
+        ),
+        0,
+        "Hello",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "second-candidate-alone",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                sse(
+                    {
+                        "candidates": [
+                            {
+                                "index": 1,
+                                "content": {"parts": [{"text": "Hello"}]},
+                                "finishReason": "STOP",
+                            }
+                        ]
+                    }
+                ),
+            ),
+        ),
+        0,
+        "Hello",
+        only=("gemini",),
+    ),
+    Fault(
+        "two-choices",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                a.wire.text("Hello"),
+                chunk(choices=[{"index": 1, "delta": {"content": "Bye"}}]),
+                a.wire.end,
+            ),
+        ),
+        0,
+        "Hello",
+        stderr_text="more than one answer",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "two-candidates",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                sse(
+                    {
+                        "candidates": [
+                            {
+                                "index": at,
+                                "content": {"parts": [{"text": text}]},
+                                "finishReason": "STOP",
+                            }
+                            for at, text in enumerate(("Hello", "Bye"))
+                        ]
+                    }
+                ),
+            ),
+        ),
+        0,
+        "Hello",
+        stderr_text="more than one answer",
+        only=("gemini",),
+    ),
+    Fault(
+        "image-beside-text",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                a.wire.text("Hello"),
+                chunk(choices=[{"delta": {"content": "", "images": [{"type": "image_url"}]}}]),
+                a.wire.end,
+            ),
+        ),
+        0,
+        "Hello",
+        stderr_text="an image",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "image-alone",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                sse(
+                    {
+                        "candidates": [
+                            {
+                                "content": {
+                                    "parts": [
+                                        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+                                    ]
+                                },
+                                "finishReason": "STOP",
+                            }
+                        ]
+                    }
+                ),
+            ),
+        ),
+        7,
+        stderr_text="an image",
+        only=("gemini",),
+    ),
+)
 CLAIMS = (*EARLY, *TWO_ENDS, *ODD)

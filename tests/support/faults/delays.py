@@ -7,11 +7,11 @@ import time
 from email.utils import formatdate
 
 from tests.support.adapters import Adapter
-from tests.support.faults.fault import TRIES, Fault, Scripts
+from tests.support.faults.fault import TRIES, Fault, ScriptsFactory
 from tests.support.faults.status import body, refusal, then_good
 from tests.support.standins.script import Script
 
-TOLD = "more than max_retry_delay"
+DELAY_TOO_LONG_TEXT = "more than max_retry_delay"
 
 
 def in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
@@ -31,7 +31,7 @@ def epoch_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
     return (adapter.refusal(429, "slow down", x_ratelimit_reset=moment),)
 
 
-def slow(**headers: str) -> Scripts:
+def slow(**headers: str) -> ScriptsFactory:
     """429 with these headers."""
     return refusal(429, "slow down", **headers)
 
@@ -44,22 +44,69 @@ def in_the_body(adapter: Adapter) -> tuple[Script, ...]:
 
 
 DELAYS = (
-    Fault("retry-after-3600", (19,), slow(retry_after="3600"), 5, says="3600 s"),
-    Fault("retry-after-ms-3600000", (17, 19), slow(retry_after_ms="3600000"), 5, says="3600 s"),
-    Fault("retry-after-date", (16, 19), in_an_hour, 5, says=TOLD),
-    Fault("reset-in-an-hour", (18, 19), slow(x_ratelimit_reset_requests="60m0s"), 5,
-          says="3600 s"),
-    Fault("reset-as-rfc-3339", (18, 19), reset_in_an_hour, 5, says=TOLD, only=("openai",)),
-    Fault("reset-as-an-epoch", (18, 19), epoch_in_an_hour, 5, says=TOLD, only=("openrouter",)),
-    Fault("retry-delay-3600", (19,), in_the_body, 5, says="3600 s", only=("gemini",)),
-    Fault("over-the-budget", (19,), slow(retry_after="9"), 5, says="retry_budget",
-          keys={"retry_budget": 5}),
-    Fault("retry-after-negative", (20,), then_good(slow(retry_after="-5")), 0, "Hello world", 2,
-          "try 2"),
-    Fault("retry-after-garbage", (20,), then_good(slow(retry_after="soon")), 0, "Hello world", 2,
-          "try 2"),
-    Fault("retry-after-in-the-past", (20,),
-          then_good(slow(retry_after="Wed, 21 Oct 2015 07:28:00 GMT")), 0, "Hello world", 2,
-          "try 2"),
+    Fault("retry-after-3600", (19,), slow(retry_after="3600"), 5, stderr_text="3600 s"),
+    Fault(
+        "retry-after-ms-3600000", (17, 19), slow(retry_after_ms="3600000"), 5, stderr_text="3600 s"
+    ),
+    Fault("retry-after-date", (16, 19), in_an_hour, 5, stderr_text=DELAY_TOO_LONG_TEXT),
+    Fault(
+        "reset-in-an-hour",
+        (18, 19),
+        slow(x_ratelimit_reset_requests="60m0s"),
+        5,
+        stderr_text="3600 s",
+    ),
+    Fault(
+        "reset-as-rfc-3339",
+        (18, 19),
+        reset_in_an_hour,
+        5,
+        stderr_text=DELAY_TOO_LONG_TEXT,
+        only=("openai",),
+    ),
+    Fault(
+        "reset-as-an-epoch",
+        (18, 19),
+        epoch_in_an_hour,
+        5,
+        stderr_text=DELAY_TOO_LONG_TEXT,
+        only=("openrouter",),
+    ),
+    Fault("retry-delay-3600", (19,), in_the_body, 5, stderr_text="3600 s", only=("gemini",)),
+    Fault(
+        "over-the-budget",
+        (19,),
+        slow(retry_after="9"),
+        5,
+        stderr_text="retry_budget",
+        profile_settings={"retry_budget": 5},
+    ),
+    Fault(
+        "retry-after-negative",
+        (20,),
+        then_good(slow(retry_after="-5")),
+        0,
+        "Hello world",
+        2,
+        "try 2",
+    ),
+    Fault(
+        "retry-after-garbage",
+        (20,),
+        then_good(slow(retry_after="soon")),
+        0,
+        "Hello world",
+        2,
+        "try 2",
+    ),
+    Fault(
+        "retry-after-in-the-past",
+        (20,),
+        then_good(slow(retry_after="Wed, 21 Oct 2015 07:28:00 GMT")),
+        0,
+        "Hello world",
+        2,
+        "try 2",
+    ),
     Fault("retry-after-nan", (20,), slow(retry_after="NaN"), 5, tries=TRIES),
-)  # fmt: skip
+)

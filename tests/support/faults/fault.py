@@ -11,9 +11,9 @@ from tests.support.standins.server import Reply
 KEY = "sk-fault-0123456789abcdef"  # in every profile; some servers throw it back at us
 RETRIES = 2  # max_retries of every profile, unless the fault names another
 TRIES = RETRIES + 1
-THOUGHT = "Hm"  # all reasoning that there is; `cot` prints it beside the answer
-ELSEWHERE = "http://127.0.0.2"  # where redirects lead; a runner puts a server's address here
-Scripts = Callable[[Adapter], tuple[Script, ...]]
+FAULT_REASONING = "Hm"  # all reasoning that there is; `cot` prints it beside the answer
+REDIRECT_URL = "http://127.0.0.2"  # where redirects lead; a runner puts a server's address here
+ScriptsFactory = Callable[[Adapter], tuple[Script, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Fault:
 
     name: str
     promises: tuple[int, ...]
-    scripts: Scripts
+    scripts: ScriptsFactory
     code: int
     text: str = ""
     tries: int = 1
-    says: str = ""
+    stderr_text: str = ""
     chat_code: int | None = None
     chat_text: str | None = None
     chat_tries: int | None = None
     args: tuple[str, ...] = ()
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    profile_settings: Mapping[str, Any] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     not_for: tuple[str, ...] = ()
     longest: int = 600

@@ -1,35 +1,72 @@
 """Marks of reasoning that a server leaves in the answer's text (docs/reasoning-marks.md)."""
 
 from tests.support.adapters import Adapter
-from tests.support.faults.fault import THOUGHT, Fault, Scripts
-from tests.support.faults.spelling import answer, cut
+from tests.support.faults.fault import FAULT_REASONING, Fault, ScriptsFactory
+from tests.support.faults.spelling import cut, steps_script
 
-HARMONY = f"<|channel|>analysis<|message|>{THOUGHT}<|end|>"
+HARMONY = f"<|channel|>analysis<|message|>{FAULT_REASONING}<|end|>"
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
 
-def said(text: str, size: int = 7) -> Scripts:
+def split_answer(text: str, size: int = 7) -> ScriptsFactory:
     """The text in pieces that cut its marks, and a good end."""
-    return lambda adapter: (answer(adapter, *in_pieces(adapter, text, size), adapter.wire.end),)
+    return lambda adapter: (
+        steps_script(adapter, *split_frames(adapter, text, size), adapter.wire.end),
+    )
 
 
-def in_pieces(adapter: Adapter, text: str, size: int = 7) -> list[bytes]:
+def split_frames(adapter: Adapter, text: str, size: int = 7) -> list[bytes]:
     """Frames with so many characters each."""
     return [adapter.wire.text(text[at : at + size]) for at in range(0, len(text), size)]
 
 
 MARKS = (
-    Fault("harmony-channels", (), said(f"{HARMONY}{FINAL}Hello<|return|>"), 0, "Hello"),
-    Fault("harmony-without-a-final-message", (), said(f"{HARMONY}Hello"), 0, "Hello"),
-    Fault("gemma-channel", (), said(f"<|channel>thought\n{THOUGHT}<channel|>Hello"), 0, "Hello"),
-    Fault("bracketed-marks", (), said(f"[THINK]{THOUGHT}[/THINK]\n\nHello"), 0, "Hello"),
-    Fault("namespaced-marks", (), said(f"<seed:think>{THOUGHT}</seed:think>Hello"), 0, "Hello"),
-    Fault("marks-around-the-answer", (), said(
-        f"<|START_THINKING|>{THOUGHT}<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>"), 0,
-        "Hello"),
-    Fault("harmony-reasoning-alone", (), said(HARMONY), 7, says="only reasoned"),
-    Fault("cut-behind-harmony-reasoning", (), lambda a: (cut(a, *in_pieces(a, HARMONY)),), 7,
-          tries=2),
-    Fault("cut-inside-an-end", (), lambda a: (
-        cut(a, *in_pieces(a, f"{HARMONY}{FINAL}Hello<|retu")),), 7, "Hello<|retu", chat_tries=2),
-)  # fmt: skip
+    Fault("harmony-channels", (), split_answer(f"{HARMONY}{FINAL}Hello<|return|>"), 0, "Hello"),
+    Fault("harmony-without-a-final-message", (), split_answer(f"{HARMONY}Hello"), 0, "Hello"),
+    Fault(
+        "gemma-channel",
+        (),
+        split_answer(f"<|channel>thought\n{FAULT_REASONING}<channel|>Hello"),
+        0,
+        "Hello",
+    ),
+    Fault(
+        "bracketed-marks",
+        (),
+        split_answer(f"[THINK]{FAULT_REASONING}[/THINK]\n\nHello"),
+        0,
+        "Hello",
+    ),
+    Fault(
+        "namespaced-marks",
+        (),
+        split_answer(f"<seed:think>{FAULT_REASONING}</seed:think>Hello"),
+        0,
+        "Hello",
+    ),
+    Fault(
+        "marks-around-the-answer",
+        (),
+        split_answer(
+            f"<|START_THINKING|>{FAULT_REASONING}<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>"
+        ),
+        0,
+        "Hello",
+    ),
+    Fault("harmony-reasoning-alone", (), split_answer(HARMONY), 7, stderr_text="only reasoned"),
+    Fault(
+        "cut-behind-harmony-reasoning",
+        (),
+        lambda a: (cut(a, *split_frames(a, HARMONY)),),
+        7,
+        tries=2,
+    ),
+    Fault(
+        "cut-inside-an-end",
+        (),
+        lambda a: (cut(a, *split_frames(a, f"{HARMONY}{FINAL}Hello<|retu")),),
+        7,
+        "Hello<|retu",
+        chat_tries=2,
+    ),
+)

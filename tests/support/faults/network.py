@@ -2,7 +2,7 @@
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import RETRIES, TRIES, Endless, Fault, Silence
-from tests.support.faults.spelling import answer, cut, good, keep_alive, reset, started
+from tests.support.faults.spelling import cut, first_frames, good, keep_alive, reset, steps_script
 from tests.support.standins.script import Step, Wait
 
 ONE_RETRY = {"max_retries": 1}
@@ -25,24 +25,73 @@ NETWORK = (
     Fault("dropped-no-retry", (7,), lambda a: (cut(a),), 6, args=("--no-retry",)),
     Fault("reset", (5,), lambda a: (reset(a),), 6, tries=TRIES),
     Fault("reset-then-good", (5,), lambda a: (reset(a), good(a)), 0, "Hello world", 2, "try 2"),
-    Fault("cut-before-text", (5,), lambda a: (cut(a, keep_alive(a), a.wire.text("")),), 6,
-          tries=TRIES),
+    Fault(
+        "cut-before-text", (5,), lambda a: (cut(a, keep_alive(a), a.wire.text("")),), 6, tries=TRIES
+    ),
     Fault("reset-before-text", (5,), lambda a: (reset(a, a.wire.text("")),), 6, tries=TRIES),
-    Fault("silence", (4,), lambda a: (Silence(),), 6, tries=2, says="no token came within 0.1 s",
-          keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
-    Fault("head-then-silence", (4,), lambda a: (answer(a, Wait(20)),), 6, tries=2,
-          says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
-    Fault("keep-alive-only", (43,), lambda a: (answer(a, *alive(keep_alive(a))),), 6, tries=2,
-          says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
-    Fault("empty-frames-only", (43,), lambda a: (answer(a, *alive(a.wire.text(""))),), 6, tries=2,
-          says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
-    Fault("flood-of-nothing", (43,), lambda a: (flood(a),), 6, tries=2,
-          says="no token came within 0.1 s", keys=ONE_RETRY | {"timeout": {"first_token": 0.1}}),
-    Fault("text-then-keep-alive", (43,),
-          lambda a: (answer(a, *started(a), *alive(keep_alive(a))),), 7, "Hello wor",
-          says="nothing came for 0.3 s", chat_tries=2,
-          keys={"max_retries": RETRIES, "timeout": {"idle": 0.3}}),
-    Fault("text-then-silence", (43,), lambda a: (answer(a, *started(a), Wait(20)),), 7,
-          "Hello wor", says="nothing came for 0.3 s", chat_tries=2,
-          keys={"timeout": {"idle": 0.3}}),
-)  # fmt: skip
+    Fault(
+        "silence",
+        (4,),
+        lambda a: (Silence(),),
+        6,
+        tries=2,
+        stderr_text="no token came within 0.1 s",
+        profile_settings=ONE_RETRY | {"timeout": {"first_token": 0.1}},
+    ),
+    Fault(
+        "head-then-silence",
+        (4,),
+        lambda a: (steps_script(a, Wait(20)),),
+        6,
+        tries=2,
+        stderr_text="no token came within 0.1 s",
+        profile_settings=ONE_RETRY | {"timeout": {"first_token": 0.1}},
+    ),
+    Fault(
+        "keep-alive-only",
+        (43,),
+        lambda a: (steps_script(a, *alive(keep_alive(a))),),
+        6,
+        tries=2,
+        stderr_text="no token came within 0.1 s",
+        profile_settings=ONE_RETRY | {"timeout": {"first_token": 0.1}},
+    ),
+    Fault(
+        "empty-frames-only",
+        (43,),
+        lambda a: (steps_script(a, *alive(a.wire.text(""))),),
+        6,
+        tries=2,
+        stderr_text="no token came within 0.1 s",
+        profile_settings=ONE_RETRY | {"timeout": {"first_token": 0.1}},
+    ),
+    Fault(
+        "flood-of-nothing",
+        (43,),
+        lambda a: (flood(a),),
+        6,
+        tries=2,
+        stderr_text="no token came within 0.1 s",
+        profile_settings=ONE_RETRY | {"timeout": {"first_token": 0.1}},
+    ),
+    Fault(
+        "text-then-keep-alive",
+        (43,),
+        lambda a: (steps_script(a, *first_frames(a), *alive(keep_alive(a))),),
+        7,
+        "Hello wor",
+        stderr_text="nothing came for 0.3 s",
+        chat_tries=2,
+        profile_settings={"max_retries": RETRIES, "timeout": {"idle": 0.3}},
+    ),
+    Fault(
+        "text-then-silence",
+        (43,),
+        lambda a: (steps_script(a, *first_frames(a), Wait(20)),),
+        7,
+        "Hello wor",
+        stderr_text="nothing came for 0.3 s",
+        chat_tries=2,
+        profile_settings={"timeout": {"idle": 0.3}},
+    ),
+)

@@ -5,8 +5,15 @@ from typing import Any
 
 from tests.support.adapters import Adapter
 from tests.support.faults.body import as_json
-from tests.support.faults.fault import TRIES, Fault, Scripts
-from tests.support.faults.spelling import CHAT, SSE, answer, good, raw_frame, started
+from tests.support.faults.fault import TRIES, Fault, ScriptsFactory
+from tests.support.faults.spelling import (
+    CHAT_ADAPTERS,
+    SSE,
+    first_frames,
+    good,
+    raw_frame,
+    steps_script,
+)
 from tests.support.faults.status import body, refusal, then_good
 from tests.support.standins.script import DONE, Script, chunk, compact, sse
 
@@ -25,17 +32,17 @@ IDLE_FRAMES = (
 )
 
 
-def between(data: bytes) -> Scripts:
+def between(data: bytes) -> ScriptsFactory:
     """Bytes between the two halves of a whole answer, and before and behind it."""
     return lambda a: (
-        answer(a, data, a.wire.text("Hello "), data, a.wire.text("world"), data, a.wire.end),
+        steps_script(a, data, a.wire.text("Hello "), data, a.wire.text("world"), data, a.wire.end),
     )
 
 
 def glued(adapter: Adapter) -> tuple[Script, ...]:
     """No blank line between any two frames."""
     steps = (adapter.wire.text("Hello "), adapter.wire.text("world"), adapter.wire.end)
-    return (answer(adapter, b"".join(steps).replace(b"\n\n", b"\n")),)
+    return (steps_script(adapter, b"".join(steps).replace(b"\n\n", b"\n")),)
 
 
 def as_lines(adapter: Adapter) -> tuple[Script, ...]:
@@ -51,30 +58,37 @@ def as_events(adapter: Adapter) -> tuple[Script, ...]:
     return (Script(*[b"data: " + line + b"\n" for line in lines]),)
 
 
-def called(content_type: str) -> Scripts:
+def answer_with_content_type(content_type: str) -> ScriptsFactory:
     """A whole answer under a Content-Type that is not its own."""
     return lambda a: (
-        Script(*[a.wire.text(text) for text in ("Hello ", "world")], a.wire.end,
-               content_type=content_type),
-    )  # fmt: skip
+        Script(
+            *[a.wire.text(text) for text in ("Hello ", "world")],
+            a.wire.end,
+            content_type=content_type,
+        ),
+    )
 
 
-def reported(made: dict[str, Any]) -> Scripts:
+def error_as_body(made: dict[str, Any]) -> ScriptsFactory:
     """An error under 200 as a whole body."""
     return lambda a: (body(200, made),)
 
 
-def in_a_frame(made: dict[str, Any], text: bool = True) -> Scripts:
+def in_a_frame(made: dict[str, Any], text: bool = True) -> ScriptsFactory:
     """An error under 200 as a frame, and a good end behind it."""
     return lambda a: (
-        answer(a, *(started(a) if text else ()), raw_frame(a, compact(made)), a.wire.end),
+        steps_script(
+            a, *(first_frames(a) if text else ()), raw_frame(a, compact(made)), a.wire.end
+        ),
     )
 
 
 def cut_bomb(adapter: Adapter) -> tuple[Script, ...]:
     """A frame of 3 MB that would take 180 MB of memory."""
     bomb = b'{"filler":[' + b"{}," * 1_000_000 + b"0]}"
-    return (answer(adapter, *started(adapter), raw_frame(adapter, bomb), adapter.wire.end),)
+    return (
+        steps_script(adapter, *first_frames(adapter), raw_frame(adapter, bomb), adapter.wire.end),
+    )
 
 
 BALANCE = {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}
@@ -84,68 +98,182 @@ ERRORS: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("balance", {"id": "x", "choices": None, **BALANCE}, 3, "insufficient balance"),
     ("filter-code", MODERATED, 4, "new_sensitive"),
     ("detail", {"detail": "Not authenticated"}, 3, "Not authenticated"),
-    ("errors", {"success": False, "errors": [{"code": 1, "message": "Invalid API key"}]}, 3,
-     "Invalid API key"),
+    (
+        "errors",
+        {"success": False, "errors": [{"code": 1, "message": "Invalid API key"}]},
+        3,
+        "Invalid API key",
+    ),
     ("error-msg", {"error_code": 17, "error_msg": "model x does not exist"}, 4, "does not exist"),
-    ("words-and-code", {"code": "InvalidApiKey", "message": "Invalid API-key provided."}, 3,
-     "Invalid API-key"),
+    (
+        "words-and-code",
+        {"code": "InvalidApiKey", "message": "Invalid API-key provided."},
+        3,
+        "Invalid API-key",
+    ),
     ("true-and-words", {"error": True, "message": "field required: model"}, 4, "field required"),
-    ("json-in-a-string", {"error": json.dumps({"error": {"message": "the words, unsupported"}})},
-     4, "the words, unsupported"),
+    (
+        "json-in-a-string",
+        {"error": json.dumps({"error": {"message": "the words, unsupported"}})},
+        4,
+        "the words, unsupported",
+    ),
     ("code-and-words", {"error": "invalid_token", "error_description": "it ran out"}, 3, "ran out"),
     ("wrong-path", {"error": "Unexpected endpoint or method. (POST /chat)"}, 4, "Unexpected end"),
     ("not-found-page", {"status": 404, "error": "Not Found", "path": "/x"}, 4, "Not Found"),
-)  # fmt: skip
+)
 NO_STREAM = "Your organization must be verified to stream this model."
 ONLY_STREAM = "This model only supports streaming: set stream to true."
 ODD_WIRE = (
-    *(Fault(f"idle-frame-{name}", (), between(data), 0, HELLO, only=SSE)
-      for name, data in IDLE_FRAMES),
+    *(
+        Fault(f"idle-frame-{name}", (), between(data), 0, HELLO, only=SSE)
+        for name, data in IDLE_FRAMES
+    ),
     Fault("idle-line", (), between(b"null\n"), 0, HELLO, only=("ollama",)),
-    Fault("words-under-no-name", (), between(b"data: ping\n\n"), 7, says="not JSON", only=SSE),
-    Fault("error-event-of-words", (), lambda a: (
-        answer(a, *started(a), b"event: error\ndata: upstream went away\n\n", a.wire.end),), 5,
-        "Hello wor", says="upstream went away", only=SSE),
+    Fault(
+        "words-under-no-name", (), between(b"data: ping\n\n"), 7, stderr_text="not JSON", only=SSE
+    ),
+    Fault(
+        "error-event-of-words",
+        (),
+        lambda a: (
+            steps_script(
+                a, *first_frames(a), b"event: error\ndata: upstream went away\n\n", a.wire.end
+            ),
+        ),
+        5,
+        "Hello wor",
+        stderr_text="upstream went away",
+        only=SSE,
+    ),
     Fault("no-blank-lines", (), glued, 0, HELLO, only=SSE),
-    Fault("quoted-done", (), lambda a: (
-        answer(a, a.wire.text("Hello "), a.wire.text("world"), b'data: "[DONE]"\n\n'),), 0, HELLO,
-        only=CHAT),
-    Fault("done-glued-to-the-last-frame", (), lambda a: (
-        answer(a, a.wire.text("Hello "), chunk("world", finish="stop")[:-1] + DONE),), 0, HELLO,
-        only=CHAT),
-    Fault("glued-and-broken", (), lambda a: (
-        answer(a, a.wire.text("Hello ")[:-1] + b"data: {oops\n\n", a.wire.end),), 7, "Hello ",
-        says="not JSON", only=SSE),
-    Fault("lines-for-events", (), as_lines, 0, HELLO,
-          only=(*CHAT, "gemini")),
-    Fault("lines-for-events-cut", (), lambda a: (
-        Script(compact({"choices": [{"delta": {"content": "Hello wor"}}]}) + b'\n{"choi'),), 7,
-        "Hello wor", chat_tries=2, only=CHAT),
+    Fault(
+        "quoted-done",
+        (),
+        lambda a: (
+            steps_script(a, a.wire.text("Hello "), a.wire.text("world"), b'data: "[DONE]"\n\n'),
+        ),
+        0,
+        HELLO,
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "done-glued-to-the-last-frame",
+        (),
+        lambda a: (
+            steps_script(a, a.wire.text("Hello "), chunk("world", finish="stop")[:-1] + DONE),
+        ),
+        0,
+        HELLO,
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "glued-and-broken",
+        (),
+        lambda a: (steps_script(a, a.wire.text("Hello ")[:-1] + b"data: {oops\n\n", a.wire.end),),
+        7,
+        "Hello ",
+        stderr_text="not JSON",
+        only=SSE,
+    ),
+    Fault("lines-for-events", (), as_lines, 0, HELLO, only=(*CHAT_ADAPTERS, "gemini")),
+    Fault(
+        "lines-for-events-cut",
+        (),
+        lambda a: (
+            Script(compact({"choices": [{"delta": {"content": "Hello wor"}}]}) + b'\n{"choi'),
+        ),
+        7,
+        "Hello wor",
+        chat_tries=2,
+        only=CHAT_ADAPTERS,
+    ),
     Fault("events-for-lines", (), as_events, 0, HELLO, only=("ollama",)),
-    Fault("called-a-page", (), called("text/html"), 0, HELLO),
-    Fault("called-text", (), called("text/plain; charset=utf-8"), 0, HELLO),
-    *(Fault(f"reported-{name}", (), reported(made), code, says=words)
-      for name, made, code, words in ERRORS),
-    Fault("detail-frame-then-end", (), in_a_frame({"detail": "Not authenticated"}), 3,
-          "Hello wor", says="Not authenticated"),
-    Fault("balance-frame-then-end", (), in_a_frame(BALANCE), 3, "Hello wor",
-          says="insufficient balance"),
-    Fault("balance-frame-first", (), in_a_frame(BALANCE, text=False), 3, says="balance"),
-    Fault("good-base-resp", (), lambda a: (answer(a, sse(
-        {"base_resp": {"status_code": 0, "status_msg": ""}, "choices": [{"delta": {
-            "content": "Hello"}}]}), a.wire.end),), 0, "Hello", only=CHAT),
-    Fault("busy-words", (), reported({"error": "rate limit reached, invalid until later"}), 5,
-          tries=TRIES, says="rate limit"),
-    Fault("may-not-stream", (), then_good(refusal(400, NO_STREAM)), 0, HELLO, 2,
-          says="does not stream"),
-    Fault("may-not-stream-422", (), then_good(refusal(422, "stream: true is not permitted")), 0,
-          HELLO, 2, says="does not stream"),
-    Fault("may-not-stream-at-all", (), refusal(400, NO_STREAM), 4, tries=2, says=NO_STREAM),
-    Fault("only-streams-but-did", (), refusal(400, ONLY_STREAM), 4, says=ONLY_STREAM),
-    Fault("dense-json", (), cut_bomb, 7, "Hello wor", says="too much memory"),
-    Fault("dense-json-body", (), as_json(b'{"a":[' + b"[]," * 2_000_000 + b"0]}"), 7,
-          says="too much memory"),
-    Fault("dense-json-error", (), lambda a: (
-        Script(b'{"error":[' + b"{}," * 300_000, status=400, content_type="application/json"),), 4),
+    Fault("called-a-page", (), answer_with_content_type("text/html"), 0, HELLO),
+    Fault("called-text", (), answer_with_content_type("text/plain; charset=utf-8"), 0, HELLO),
+    *(
+        Fault(f"reported-{name}", (), error_as_body(made), code, stderr_text=words)
+        for name, made, code, words in ERRORS
+    ),
+    Fault(
+        "detail-frame-then-end",
+        (),
+        in_a_frame({"detail": "Not authenticated"}),
+        3,
+        "Hello wor",
+        stderr_text="Not authenticated",
+    ),
+    Fault(
+        "balance-frame-then-end",
+        (),
+        in_a_frame(BALANCE),
+        3,
+        "Hello wor",
+        stderr_text="insufficient balance",
+    ),
+    Fault("balance-frame-first", (), in_a_frame(BALANCE, text=False), 3, stderr_text="balance"),
+    Fault(
+        "good-base-resp",
+        (),
+        lambda a: (
+            steps_script(
+                a,
+                sse(
+                    {
+                        "base_resp": {"status_code": 0, "status_msg": ""},
+                        "choices": [{"delta": {"content": "Hello"}}],
+                    }
+                ),
+                a.wire.end,
+            ),
+        ),
+        0,
+        "Hello",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "busy-words",
+        (),
+        error_as_body({"error": "rate limit reached, invalid until later"}),
+        5,
+        tries=TRIES,
+        stderr_text="rate limit",
+    ),
+    Fault(
+        "may-not-stream",
+        (),
+        then_good(refusal(400, NO_STREAM)),
+        0,
+        HELLO,
+        2,
+        stderr_text="does not stream",
+    ),
+    Fault(
+        "may-not-stream-422",
+        (),
+        then_good(refusal(422, "stream: true is not permitted")),
+        0,
+        HELLO,
+        2,
+        stderr_text="does not stream",
+    ),
+    Fault("may-not-stream-at-all", (), refusal(400, NO_STREAM), 4, tries=2, stderr_text=NO_STREAM),
+    Fault("only-streams-but-did", (), refusal(400, ONLY_STREAM), 4, stderr_text=ONLY_STREAM),
+    Fault("dense-json", (), cut_bomb, 7, "Hello wor", stderr_text="too much memory"),
+    Fault(
+        "dense-json-body",
+        (),
+        as_json(b'{"a":[' + b"[]," * 2_000_000 + b"0]}"),
+        7,
+        stderr_text="too much memory",
+    ),
+    Fault(
+        "dense-json-error",
+        (),
+        lambda a: (
+            Script(b'{"error":[' + b"{}," * 300_000, status=400, content_type="application/json"),
+        ),
+        4,
+    ),
     Fault("good-after-all", (), lambda a: (good(a),), 0, HELLO),
-)  # fmt: skip
+)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.adapters import Adapter
-from tests.support.binary import Easyllm, Ran, only
-from tests.support.faults.fault import ELSEWHERE, KEY, RETRIES, THOUGHT, Fault
+from tests.support.binary import Easyllm, RunResult, single_profile_toml
+from tests.support.faults.fault import FAULT_REASONING, KEY, REDIRECT_URL, RETRIES, Fault
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script, scripted
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 # What is asked for an answer; other questions (which models, do they see) get 404.
@@ -38,10 +38,10 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Ending:
+class CaseResult:
     """What one run left: its end, its requests for an answer, its kept text, others' requests."""
 
-    ran: Ran
+    command_result: RunResult
     tries: int
     kept: tuple[bytes, ...]
     elsewhere: int
@@ -57,36 +57,41 @@ class Served:
     server: StandIn
     elsewhere: list[Request]
 
-    def ending(self, ran: Ran, kept: tuple[bytes, ...], files: bytes = b"") -> Ending:
+    def ending(self, ran: RunResult, kept: tuple[bytes, ...], files: bytes = b"") -> CaseResult:
         """What the run left, with the requests that came."""
         tries = sum(is_for_an_answer(one) for one in self.server.requests)
-        return Ending(ran, tries, kept, len(self.elsewhere), files)
+        return CaseResult(ran, tries, kept, len(self.elsewhere), files)
 
 
 @contextmanager
-def serving(case: Case) -> Iterator[Served]:
+def serve_case(case: Case) -> Iterator[Served]:
     """A server of the case's own, and one elsewhere where the fault redirects to it."""
     fault, adapter = case.fault, case.adapter
     with ExitStack() as servers:
         scripts = fault.scripts(adapter)
         other = ""
         elsewhere: list[Request] = []
-        if any(ELSEWHERE in value for one in scripts for value in (one.headers or {}).values()):
-            thief = servers.enter_context(StandIn(scripted(*scripts), host="127.0.0.2"))
+        if any(REDIRECT_URL in value for one in scripts for value in (one.headers or {}).values()):
+            thief = servers.enter_context(StandIn(script_handler(*scripts), host="127.0.0.2"))
             other, elsewhere = thief.url, thief.requests
-        server = servers.enter_context(StandIn(answering(scripts, other)))
+        server = servers.enter_context(StandIn(answer_handler(scripts, other)))
         usual = {
             "provider": adapter.provider, "model": adapter.model, "api_key": KEY,
             "max_retries": RETRIES, "api": adapter.api, "transport": adapter.transport,
         }  # fmt: skip
-        yield Served(server.url + adapter.base, {**usual, **fault.keys}, server, elsewhere)
+        yield Served(
+            server.url + adapter.base, {**usual, **fault.profile_settings}, server, elsewhere
+        )
 
 
-def run(case: Case, easyllm: Easyllm) -> Ending:
+def run(case: Case, easyllm: Easyllm) -> CaseResult:
     """Runs the command in a home of its own, against a server of its own."""
-    with serving(case) as served:
+    with serve_case(case) as served:
         ran = easyllm.run(
-            case.command, *case.fault.args, "hi", profiles=only(served.endpoint, **served.keys)
+            case.command,
+            *case.fault.args,
+            "hi",
+            profiles=single_profile_toml(served.endpoint, **served.keys),
         )
         kept = tuple(path.read_bytes() for path in easyllm.partials())
         files = b"".join(one.read_bytes() for one in written(easyllm))
@@ -104,9 +109,9 @@ def is_for_an_answer(request: Request) -> bool:
     return request.method == "POST" and request.path.endswith(ANSWERS)
 
 
-def answering(scripts: tuple[Script, ...], elsewhere: str) -> Handler:
+def answer_handler(scripts: tuple[Script, ...], elsewhere: str) -> Handler:
     """Plays the scripts to those who ask for an answer; redirects lead to `elsewhere`."""
-    play = scripted(*[leading(one, elsewhere) for one in scripts])
+    play = script_handler(*[set_redirect_url(one, elsewhere) for one in scripts])
 
     async def handler(request: Request, reply: Reply) -> None:
         if is_for_an_answer(request):
@@ -117,28 +122,28 @@ def answering(scripts: tuple[Script, ...], elsewhere: str) -> Handler:
     return handler
 
 
-def leading(script: Script, elsewhere: str) -> Script:
+def set_redirect_url(script: Script, elsewhere: str) -> Script:
     """The script with the address of the other server in its headers."""
     named: Mapping[str, str] = script.headers or {}
-    script.headers = {name: value.replace(ELSEWHERE, elsewhere) for name, value in named.items()}
+    script.headers = {name: value.replace(REDIRECT_URL, elsewhere) for name, value in named.items()}
     return script
 
 
-def check(case: Case, ending: Ending) -> None:
+def check(case: Case, ending: CaseResult) -> None:
     """Everything that is promised of a run: code, bytes, tries, words, keys."""
-    fault, ran = case.fault, ending.ran
+    fault, ran = case.fault, ending.command_result
     code, text, tries = expected(case)
-    assert ran.code == code, ran.err
+    assert ran.code == code, ran.stderr
     shown = text if case.streams or code == 0 else ""
-    assert ran.out == printed(shown), "whole or not at all"
-    assert ending.tries == tries, ran.err
+    assert ran.stdout == expected_stdout(shown), "whole or not at all"
+    assert ending.tries == tries, ran.stderr
     kept = (text.encode(),) if text and not case.streams and code else ()
     assert ending.kept == kept, "what came is kept where it is not printed"
     assert ending.elsewhere == 0, "a redirect was followed"
     if ran.code == fault.code:
-        assert fault.says in ran.err
-    check_words(ran, fault.longest, THOUGHT if case.command == "cot" else None)
-    for place in (ran.out, ran.err.encode(), ending.files):
+        assert fault.stderr_text in ran.stderr
+    check_words(ran, fault.longest, FAULT_REASONING if case.command == "cot" else None)
+    for place in (ran.stdout, ran.stderr.encode(), ending.files):
         assert KEY.encode() not in place, "the key got out"
 
 
@@ -153,17 +158,17 @@ def expected(case: Case) -> tuple[int, str, int]:
     return code, text, tries
 
 
-def printed(text: str) -> bytes:
+def expected_stdout(text: str) -> bytes:
     """The text with the one newline that stdout gets if it has none (DESIGN §7)."""
     return text.encode() + (b"" if not text or text.endswith("\n") else b"\n")
 
 
-def check_words(ran: Ran, longest: int, reasoning: str | None) -> None:
+def check_words(ran: RunResult, longest: int, reasoning: str | None) -> None:
     """Lines of ours and the reasoning, not long, no page and no traceback; no failure is silent."""
-    assert "Traceback" not in ran.err
-    assert "<" not in ran.err
-    assert len(ran.err) < 2 * longest, "a server's words are cut"
-    for line in ran.err.splitlines():
+    assert "Traceback" not in ran.stderr
+    assert "<" not in ran.stderr
+    assert len(ran.stderr) < 2 * longest, "a server's words are cut"
+    for line in ran.stderr.splitlines():
         assert line.startswith("easyllm: ") or line == reasoning
         assert len(line) < longest
-    assert ran.err or not ran.code, "a failure in silence"
+    assert ran.stderr or not ran.code, "a failure in silence"

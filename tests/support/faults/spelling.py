@@ -3,10 +3,10 @@
 from typing import Any
 
 from tests.support.adapters import Adapter
-from tests.support.standins.responses import message, response, usage_of
+from tests.support.standins.responses import message_item, response, usage_of
 from tests.support.standins.script import DONE, Cut, Json, Reset, Script, Step, chunk, ndjson, sse
 
-CHAT = ("openai", "openrouter")  # adapters that speak Chat Completions
+CHAT_ADAPTERS = ("openai", "openrouter")  # adapters that speak Chat Completions
 SSE = ("openai", "openai-responses", "openrouter", "gemini")
 OPENAI_CODES = {400: "invalid_prompt", 401: "invalid_api_key", 429: "insufficient_quota"}
 GOOGLE_WORDS = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
@@ -17,24 +17,24 @@ def good(adapter: Adapter) -> Script:
     return adapter.script("Hello ", "world")
 
 
-def started(adapter: Adapter) -> tuple[bytes, bytes]:
+def first_frames(adapter: Adapter) -> tuple[bytes, bytes]:
     """Two frames with the beginning of it: "Hello wor"."""
     return adapter.wire.text("Hello "), adapter.wire.text("wor")
 
 
-def answer(adapter: Adapter, *steps: Step) -> Script:
+def steps_script(adapter: Adapter, *steps: Step) -> Script:
     """Steps under the protocol's own content type."""
     return Script(*steps, content_type=adapter.wire.content_type)
 
 
 def cut(adapter: Adapter, *steps: Step) -> Script:
     """The steps, and then no final chunk."""
-    return answer(adapter, *steps, Cut())
+    return steps_script(adapter, *steps, Cut())
 
 
 def reset(adapter: Adapter, *steps: Step) -> Script:
     """The steps, and then RST."""
-    return answer(adapter, *steps, Reset())
+    return steps_script(adapter, *steps, Reset())
 
 
 def keep_alive(adapter: Adapter) -> bytes:
@@ -68,7 +68,7 @@ def reasoning(adapter: Adapter, text: str) -> bytes:
     return sse({"candidates": [{"content": {"role": "model", "parts": parts}}]})
 
 
-def ended(adapter: Adapter, why: str, last: bool = True) -> bytes:
+def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
     """The end, `why` being stop, length, content_filter or, for CHAT, another word.
 
     `last`: with the end marker, where the protocol has one beside the reason.
@@ -88,7 +88,7 @@ def ended(adapter: Adapter, why: str, last: bool = True) -> bytes:
     return sse({"candidates": [{"content": {"role": "model"}, "finishReason": reason}]})
 
 
-def claimed(adapter: Adapter, text: str, why: str) -> bytes:
+def text_and_finish_frame(adapter: Adapter, text: str, why: str) -> bytes:
     """A frame with a piece of text and a finish reason; not in Responses."""
     match adapter.name:
         case "openai" | "openrouter":
@@ -99,31 +99,31 @@ def claimed(adapter: Adapter, text: str, why: str) -> bytes:
     return sse({"candidates": [{"content": content, "finishReason": why.upper()}]})
 
 
-def refused(adapter: Adapter, words: str) -> tuple[bytes, ...]:
+def refusal_frames(adapter: Adapter, words: str) -> tuple[bytes, ...]:
     """The model refuses in the field that is made for it."""
     if adapter.name != "openai-responses":
         return chunk(choices=[{"delta": {"refusal": words}}]), chunk(finish="stop"), DONE
     where = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    whole = response([message("msg_1", refusal=words)], usage=usage_of(1, 1))
+    whole = response([message_item("msg_1", refusal=words)], usage=usage_of(1, 1))
     return (
         sse({"type": "response.refusal.delta", **where, "delta": words}),
         sse({"type": "response.completed", "response": whole}),
     )
 
 
-def failure(status: int, words: str) -> Json:
+def openai_error(status: int, words: str) -> Json:
     """OpenAI's error object for what would have been a status."""
     code = OPENAI_CODES.get(status, "server_error")
     return {"message": words, "type": "some_error", "param": None, "code": code}
 
 
-def failed(adapter: Adapter, status: int, words: str) -> bytes:
+def error_frame(adapter: Adapter, status: int, words: str) -> bytes:
     """The provider's own error inside a stream that began with 200."""
     match adapter.name:
         case "openai":
-            return sse({"error": failure(status, words)})
+            return sse({"error": openai_error(status, words)})
         case "openai-responses":
-            made = response([], "failed", error=failure(status, words))
+            made = response([], "failed", error=openai_error(status, words))
             return sse({"type": "response.failed", "response": made}, "response.failed")
         case "ollama":
             return ndjson({"error": words})
@@ -134,7 +134,7 @@ def failed(adapter: Adapter, status: int, words: str) -> bytes:
     return chunk(error={"code": status, "message": words}, choices=choices)
 
 
-def counted(adapter: Adapter, counts: Any) -> bytes:
+def usage_end_frames(adapter: Adapter, counts: Any) -> bytes:
     """The end of an answer with a usage in which every count is `counts`."""
     match adapter.name:
         case "openai" | "openrouter":

@@ -1,8 +1,8 @@
 """Faults that a status tells: refusals, quotas, busy servers, redirects (FAULTS §4, 7-13, 27)."""
 
 from tests.support.adapters import Adapter
-from tests.support.faults.fault import ELSEWHERE, KEY, TRIES, Fault, Scripts
-from tests.support.faults.spelling import failure, good
+from tests.support.faults.fault import KEY, REDIRECT_URL, TRIES, Fault, ScriptsFactory
+from tests.support.faults.spelling import good, openai_error
 from tests.support.standins.script import Json, Script, compact
 
 PAGE = b"<!DOCTYPE html><html><title>Bad gateway</title><body>nginx</body></html>"
@@ -16,7 +16,7 @@ AGAIN = {408: (), 409: (), 425: (), 429: (), 503: (), 504: (), 520: (), 529: (23
 PROMISES = {400: (12,), 403: (9,), 402: (10,), 404: (11,), 413: (14,)}
 
 
-def refusal(status: int, words: str, **headers: str) -> Scripts:
+def refusal(status: int, words: str, **headers: str) -> ScriptsFactory:
     """The status with an error in the provider's own shape."""
     return lambda adapter: (adapter.refusal(status, words, **headers),)
 
@@ -41,21 +41,21 @@ def quota(adapter: Adapter) -> tuple[Script, ...]:
     if adapter.name == "openrouter":
         metadata = {"error_type": "payment_required"}
         return (body(429, {"error": {"code": 429, "message": QUOTA, "metadata": metadata}}),)
-    return (body(429, {"error": failure(429, QUOTA)}),)
+    return (body(429, {"error": openai_error(429, QUOTA)}),)
 
 
-def shaped(made: object) -> Scripts:
+def shaped(made: object) -> ScriptsFactory:
     """400 with any JSON."""
     return lambda adapter: (body(400, made),)
 
 
-def redirect(status: int) -> Scripts:
+def redirect(status: int) -> ScriptsFactory:
     """A redirect to another host, for the model list as well."""
-    headers = {"Location": f"{ELSEWHERE}/v1"}
+    headers = {"Location": f"{REDIRECT_URL}/v1"}
     return lambda adapter: (Script(b"", status=status, headers=headers),)
 
 
-def then_good(*scripts: Scripts) -> Scripts:
+def then_good(*scripts: ScriptsFactory) -> ScriptsFactory:
     """Those failures one after another, and a whole answer behind them."""
     return lambda adapter: (*(one(adapter)[0] for one in scripts), good(adapter))
 
@@ -68,49 +68,164 @@ SHAPES: tuple[tuple[str, object, str], ...] = (
     ("strings", {"error": ["the words", "others"]}, "the words"),
 )
 REFUSED = (
-    *(Fault(f"status-{status}", PROMISES.get(status, ()), refusal(status, "no, never"), code,
-            says=f"no, never (HTTP {status}") for status, code in NEVER.items()),
-    Fault("status-401", (8,), refusal(401, f"Incorrect API key provided: {KEY}"), 3,
-          says="HTTP 401"),
-    Fault("key-refused-as-400", (8,), refusal(400, "API key not valid. Pass a valid one."), 3,
-          says="HTTP 400", only=("gemini",)),
-    Fault("moderated", (9,), lambda a: (body(403, {"error": {"code": 403, "message": "flagged",
-          "metadata": {"reasons": ["violence"]}}}),), 4, says="flagged", only=("openrouter",)),
-    Fault("detail-list", (13,), lambda a: (
-        body(422, {"detail": [{"loc": ["body", "model"], "msg": "required"}]}),), 4,
-        says="body.model: required"),
-    Fault("bare-detail-list", (13,), lambda a: (
-        body(422, [{"loc": ["body", "model"], "msg": "required"}]),), 4, says="required"),
-    Fault("too-long", (12,), refusal(400, "maximum context length is 8192 tokens"), 4,
-          says="maximum context length"),
-    Fault("takes-no-images", (12,), refusal(500, "image input is not supported - mmproj"), 4,
-          says="image input"),
-    Fault("many-words", (12,), refusal(400, "long " * 1000 + KEY), 4, says="long long"),
-    Fault("page-400", (12, 24), lambda a: (page(400),), 4, says="Bad gateway", longest=300),
-    Fault("quota", (21,), quota, 3, says="quota", not_for=("ollama",)),
-    Fault("spend-cap", (21,), lambda a: (body(429, {"type": "error", "error": {
-        "type": "enforced_spend_limit_reached", "message": "cap"}}),), 3, says="cap",
-        only=("openai",)),
-    *(Fault(f"error-as-{name}", (30,), shaped(made), 4, says=words)
-      for name, made, words in SHAPES),
-    *(Fault(f"redirect-{status}", (57,), redirect(status), 4, says="127.0.0.2")
-      for status in (301, 302, 307, 308)),
-)  # fmt: skip
+    *(
+        Fault(
+            f"status-{status}",
+            PROMISES.get(status, ()),
+            refusal(status, "no, never"),
+            code,
+            stderr_text=f"no, never (HTTP {status}",
+        )
+        for status, code in NEVER.items()
+    ),
+    Fault(
+        "status-401",
+        (8,),
+        refusal(401, f"Incorrect API key provided: {KEY}"),
+        3,
+        stderr_text="HTTP 401",
+    ),
+    Fault(
+        "key-refused-as-400",
+        (8,),
+        refusal(400, "API key not valid. Pass a valid one."),
+        3,
+        stderr_text="HTTP 400",
+        only=("gemini",),
+    ),
+    Fault(
+        "moderated",
+        (9,),
+        lambda a: (
+            body(
+                403,
+                {
+                    "error": {
+                        "code": 403,
+                        "message": "flagged",
+                        "metadata": {"reasons": ["violence"]},
+                    }
+                },
+            ),
+        ),
+        4,
+        stderr_text="flagged",
+        only=("openrouter",),
+    ),
+    Fault(
+        "detail-list",
+        (13,),
+        lambda a: (body(422, {"detail": [{"loc": ["body", "model"], "msg": "required"}]}),),
+        4,
+        stderr_text="body.model: required",
+    ),
+    Fault(
+        "bare-detail-list",
+        (13,),
+        lambda a: (body(422, [{"loc": ["body", "model"], "msg": "required"}]),),
+        4,
+        stderr_text="required",
+    ),
+    Fault(
+        "too-long",
+        (12,),
+        refusal(400, "maximum context length is 8192 tokens"),
+        4,
+        stderr_text="maximum context length",
+    ),
+    Fault(
+        "takes-no-images",
+        (12,),
+        refusal(500, "image input is not supported - mmproj"),
+        4,
+        stderr_text="image input",
+    ),
+    Fault("many-words", (12,), refusal(400, "long " * 1000 + KEY), 4, stderr_text="long long"),
+    Fault("page-400", (12, 24), lambda a: (page(400),), 4, stderr_text="Bad gateway", longest=300),
+    Fault("quota", (21,), quota, 3, stderr_text="quota", not_for=("ollama",)),
+    Fault(
+        "spend-cap",
+        (21,),
+        lambda a: (
+            body(
+                429,
+                {
+                    "type": "error",
+                    "error": {"type": "enforced_spend_limit_reached", "message": "cap"},
+                },
+            ),
+        ),
+        3,
+        stderr_text="cap",
+        only=("openai",),
+    ),
+    *(
+        Fault(f"error-as-{name}", (30,), shaped(made), 4, stderr_text=words)
+        for name, made, words in SHAPES
+    ),
+    *(
+        Fault(f"redirect-{status}", (57,), redirect(status), 4, stderr_text="127.0.0.2")
+        for status in (301, 302, 307, 308)
+    ),
+)
 BUSY = (
-    *(Fault(f"status-{status}", numbers, refusal(status, "later"), 5, tries=TRIES,
-            says=f"HTTP {status}") for status, numbers in AGAIN.items()),
-    Fault("status-500-four-times", (22,), refusal(500, "oops"), 5, tries=4,
-          says="oops (HTTP 500", keys={"max_retries": 3}),
+    *(
+        Fault(
+            f"status-{status}",
+            numbers,
+            refusal(status, "later"),
+            5,
+            tries=TRIES,
+            stderr_text=f"HTTP {status}",
+        )
+        for status, numbers in AGAIN.items()
+    ),
+    Fault(
+        "status-500-four-times",
+        (22,),
+        refusal(500, "oops"),
+        5,
+        tries=4,
+        stderr_text="oops (HTTP 500",
+        profile_settings={"max_retries": 3},
+    ),
     Fault("status-500-no-retry", (7,), refusal(500, "oops"), 5, args=("--no-retry",)),
-    Fault("page-502", (24,), lambda a: (page(502),), 5, says="Bad gateway",
-          args=("--no-retry",), longest=300),
-    Fault("page-522", (24,), lambda a: (page(522),), 5, tries=TRIES, says="Bad gateway"),
-    Fault("no-words-500", (), lambda a: (Script(b"", status=500),), 5, tries=TRIES,
-          says="HTTP 500"),
-    Fault("twice-503-then-good", (), then_good(refusal(503, "full"), refusal(503, "full")), 0,
-          "Hello world", TRIES, "try 3"),
+    Fault(
+        "page-502",
+        (24,),
+        lambda a: (page(502),),
+        5,
+        stderr_text="Bad gateway",
+        args=("--no-retry",),
+        longest=300,
+    ),
+    Fault("page-522", (24,), lambda a: (page(522),), 5, tries=TRIES, stderr_text="Bad gateway"),
+    Fault(
+        "no-words-500",
+        (),
+        lambda a: (Script(b"", status=500),),
+        5,
+        tries=TRIES,
+        stderr_text="HTTP 500",
+    ),
+    Fault(
+        "twice-503-then-good",
+        (),
+        then_good(refusal(503, "full"), refusal(503, "full")),
+        0,
+        "Hello world",
+        TRIES,
+        "try 3",
+    ),
     Fault("told-not-to-retry", (25,), refusal(500, "no", x_should_retry="false"), 5),
-    Fault("told-to-retry", (25,), then_good(refusal(400, "again", x_should_retry="true")), 0,
-          "Hello world", 2, "try 2"),
-)  # fmt: skip
+    Fault(
+        "told-to-retry",
+        (25,),
+        then_good(refusal(400, "again", x_should_retry="true")),
+        0,
+        "Hello world",
+        2,
+        "try 2",
+    ),
+)
 STATUS = (*REFUSED, *BUSY)

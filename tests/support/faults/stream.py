@@ -1,18 +1,18 @@
 """Faults of a stream: cuts, missing marks, errors and bytes in its midst (FAULTS §4, 17-25)."""
 
 from tests.support.adapters import Adapter
-from tests.support.faults.fault import KEY, THOUGHT, TRIES, Endless, Fault, Scripts
+from tests.support.faults.fault import FAULT_REASONING, KEY, TRIES, Endless, Fault, ScriptsFactory
 from tests.support.faults.spelling import (
-    CHAT,
+    CHAT_ADAPTERS,
     SSE,
-    answer,
     cut,
-    failed,
+    error_frame,
+    first_frames,
     good,
     raw_frame,
     reasoning,
     reset,
-    started,
+    steps_script,
 )
 from tests.support.standins.script import DONE, Script, Step, chunk, ndjson, sse
 
@@ -22,116 +22,309 @@ ODD = "a\u2028b\u2029c\u0085d\u00e4\U0001f642"
 MIB = 1 << 20
 
 
-def after(*steps: bytes) -> Scripts:
+def after(*steps: bytes) -> ScriptsFactory:
     """The beginning of an answer, and steps behind it."""
-    return lambda adapter: (answer(adapter, *started(adapter), *steps),)
+    return lambda adapter: (steps_script(adapter, *first_frames(adapter), *steps),)
 
 
-def failing(status: int, words: str, text: bool) -> Scripts:
+def failing(status: int, words: str, text: bool) -> ScriptsFactory:
     """The provider's own error in the stream, before any text or behind it."""
     return lambda adapter: (
-        answer(adapter, *(started(adapter) if text else ()), failed(adapter, status, words)),
+        steps_script(
+            adapter, *(first_frames(adapter) if text else ()), error_frame(adapter, status, words)
+        ),
     )
 
 
 def bytewise(adapter: Adapter, breaks: bytes = b"\n") -> tuple[Script, ...]:
     """Every byte alone, lines ending as `breaks` says."""
     whole = adapter.wire.text(ODD) + adapter.wire.end
-    return (answer(adapter, *[bytes([one]) for one in whole.replace(b"\n", breaks)]),)
+    return (steps_script(adapter, *[bytes([one]) for one in whole.replace(b"\n", breaks)]),)
 
 
 def once_cut(adapter: Adapter) -> tuple[Script, ...]:
     """Cut after text the first time, whole the second."""
-    return cut(adapter, *started(adapter)), good(adapter)
+    return cut(adapter, *first_frames(adapter)), good(adapter)
 
 
 def inside_a_letter(adapter: Adapter) -> tuple[Script, ...]:
     """The connection ends in the midst of a frame and of a letter of two bytes."""
     last = adapter.wire.text("l\u00e4").partition("\u00e4".encode())[0] + b"\xc3"
-    return (cut(adapter, *started(adapter), last),)
+    return (cut(adapter, *first_frames(adapter), last),)
 
 
 def huge_line(adapter: Adapter) -> tuple[Script, ...]:
     """Nine MiB without a line break, in pieces of one."""
     steps: tuple[Step, ...] = (b"x" * MIB,) * 9
-    return (answer(adapter, *started(adapter), b"data: ", *steps),)
+    return (steps_script(adapter, *first_frames(adapter), b"data: ", *steps),)
 
 
 CUTS = (
-    Fault("no-end-marker", (31,), after(), 7, WOR, says="incomplete", chat_tries=2),
-    Fault("ollama-no-done", (37,), after(), 7, WOR, says="incomplete", chat_tries=2,
-          only=("ollama",)),
-    Fault("no-done-line", (32,), lambda a: (
-        answer(a, a.wire.text("Hello "), a.wire.text("world"), chunk(finish="stop")),), 0,
-        "Hello world", only=CHAT),
-    Fault("done-line-alone", (32,), lambda a: (
-        answer(a, a.wire.text("Hello "), a.wire.text("world"), DONE),), 0, "Hello world",
-        only=CHAT),
-    Fault("cut-chunk", (33,), lambda a: (cut(a, *started(a)),), 7, WOR, says="cut", chat_tries=2),
-    Fault("cut-chunk-no-retry", (7, 33), lambda a: (cut(a, *started(a)),), 7, WOR,
-          args=("--no-retry",)),
-    Fault("cut-inside-a-frame", (33,), lambda a: (cut(a, *started(a), a.wire.text("ld")[:20]),),
-          7, WOR, chat_tries=2),
+    Fault("no-end-marker", (31,), after(), 7, WOR, stderr_text="incomplete", chat_tries=2),
+    Fault(
+        "ollama-no-done",
+        (37,),
+        after(),
+        7,
+        WOR,
+        stderr_text="incomplete",
+        chat_tries=2,
+        only=("ollama",),
+    ),
+    Fault(
+        "no-done-line",
+        (32,),
+        lambda a: (
+            steps_script(a, a.wire.text("Hello "), a.wire.text("world"), chunk(finish="stop")),
+        ),
+        0,
+        "Hello world",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "done-line-alone",
+        (32,),
+        lambda a: (steps_script(a, a.wire.text("Hello "), a.wire.text("world"), DONE),),
+        0,
+        "Hello world",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "cut-chunk",
+        (33,),
+        lambda a: (cut(a, *first_frames(a)),),
+        7,
+        WOR,
+        stderr_text="cut",
+        chat_tries=2,
+    ),
+    Fault(
+        "cut-chunk-no-retry",
+        (7, 33),
+        lambda a: (cut(a, *first_frames(a)),),
+        7,
+        WOR,
+        args=("--no-retry",),
+    ),
+    Fault(
+        "cut-inside-a-frame",
+        (33,),
+        lambda a: (cut(a, *first_frames(a), a.wire.text("ld")[:20]),),
+        7,
+        WOR,
+        chat_tries=2,
+    ),
     Fault("cut-inside-a-letter", (33,), inside_a_letter, 7, WOR, chat_tries=2),
-    Fault("end-inside-a-frame", (31,), lambda a: (
-        answer(a, *started(a), a.wire.text("ld")[:20]),), 7, WOR, chat_tries=2),
-    Fault("reset", (34,), lambda a: (reset(a, *started(a)),), 7, WOR, says="cut", chat_tries=2),
-    Fault("cut-once-then-good", (33,), once_cut, 7, WOR, chat_code=0, chat_text="Hello world",
-          chat_tries=2),
-    Fault("reasoning-then-cut", (33,), lambda a: (cut(a, reasoning(a, THOUGHT)),), 7, tries=2),
-)  # fmt: skip
+    Fault(
+        "end-inside-a-frame",
+        (31,),
+        lambda a: (steps_script(a, *first_frames(a), a.wire.text("ld")[:20]),),
+        7,
+        WOR,
+        chat_tries=2,
+    ),
+    Fault(
+        "reset",
+        (34,),
+        lambda a: (reset(a, *first_frames(a)),),
+        7,
+        WOR,
+        stderr_text="cut",
+        chat_tries=2,
+    ),
+    Fault(
+        "cut-once-then-good",
+        (33,),
+        once_cut,
+        7,
+        WOR,
+        chat_code=0,
+        chat_text="Hello world",
+        chat_tries=2,
+    ),
+    Fault(
+        "reasoning-then-cut", (33,), lambda a: (cut(a, reasoning(a, FAULT_REASONING)),), 7, tries=2
+    ),
+)
 ERRORS = (
-    Fault("error-after-text", (35,), failing(503, f"overloaded; key {KEY}", text=True), 5, WOR,
-          says="overloaded"),
-    Fault("error-before-text", (35,), failing(503, "overloaded", text=False), 5, tries=TRIES,
-          says="overloaded"),
-    Fault("error-then-good", (35,), lambda a: (
-        answer(a, failed(a, 503, "overloaded")), good(a)), 0, "Hello world", 2, "try 2"),
-    Fault("key-error-frame", (35,), failing(401, "no such key", text=False), 3,
-          says="no such key", not_for=("ollama",)),
-    Fault("refusing-error-frame", (35,), failing(400, "bad thing", text=False), 4,
-          says="bad thing", not_for=("ollama",)),
-    Fault("quota-error-frame", (21, 35), failing(429, "insufficient_quota", text=True), 3, WOR,
-          only=("openai", "openai-responses")),
-    Fault("error-without-a-code", (35,), lambda a: (
-        answer(a, sse({"error": {"message": "something"}})),), 5, tries=TRIES,
-        says="something", only=SSE),
-    Fault("event-error", (36,), after(sse({"message": "broke", "code": 500}, "error")), 5, WOR,
-          says="broke", only=SSE),
-    Fault("event-error-first", (36,), lambda a: (
-        answer(a, sse({"message": "broke", "code": 500}, "error")),), 5, tries=TRIES,
-        says="broke", only=SSE),
-    Fault("flat-error-event", (36,), after(sse(
-        {"type": "error", "code": "server_error", "message": "broke", "param": None}, "error")),
-        5, WOR, says="broke", only=("openai-responses",)),
-    Fault("old-vllm-error", (35,), after(
-        sse({"object": "error", "message": "broke", "code": 500})), 5, WOR, says="broke",
-        only=CHAT),
-    Fault("error-line", (37,), after(ndjson({"error": "llama runner died"})), 5, WOR,
-          says="llama runner died", only=("ollama",)),
-    Fault("error-array", (30, 35), after(sse([{"error": {"code": 503, "message": "broke"}}])), 5,
-          WOR, says="broke", only=("gemini",)),
-)  # fmt: skip
+    Fault(
+        "error-after-text",
+        (35,),
+        failing(503, f"overloaded; key {KEY}", text=True),
+        5,
+        WOR,
+        stderr_text="overloaded",
+    ),
+    Fault(
+        "error-before-text",
+        (35,),
+        failing(503, "overloaded", text=False),
+        5,
+        tries=TRIES,
+        stderr_text="overloaded",
+    ),
+    Fault(
+        "error-then-good",
+        (35,),
+        lambda a: (steps_script(a, error_frame(a, 503, "overloaded")), good(a)),
+        0,
+        "Hello world",
+        2,
+        "try 2",
+    ),
+    Fault(
+        "key-error-frame",
+        (35,),
+        failing(401, "no such key", text=False),
+        3,
+        stderr_text="no such key",
+        not_for=("ollama",),
+    ),
+    Fault(
+        "refusing-error-frame",
+        (35,),
+        failing(400, "bad thing", text=False),
+        4,
+        stderr_text="bad thing",
+        not_for=("ollama",),
+    ),
+    Fault(
+        "quota-error-frame",
+        (21, 35),
+        failing(429, "insufficient_quota", text=True),
+        3,
+        WOR,
+        only=("openai", "openai-responses"),
+    ),
+    Fault(
+        "error-without-a-code",
+        (35,),
+        lambda a: (steps_script(a, sse({"error": {"message": "something"}})),),
+        5,
+        tries=TRIES,
+        stderr_text="something",
+        only=SSE,
+    ),
+    Fault(
+        "event-error",
+        (36,),
+        after(sse({"message": "broke", "code": 500}, "error")),
+        5,
+        WOR,
+        stderr_text="broke",
+        only=SSE,
+    ),
+    Fault(
+        "event-error-first",
+        (36,),
+        lambda a: (steps_script(a, sse({"message": "broke", "code": 500}, "error")),),
+        5,
+        tries=TRIES,
+        stderr_text="broke",
+        only=SSE,
+    ),
+    Fault(
+        "flat-error-event",
+        (36,),
+        after(
+            sse(
+                {"type": "error", "code": "server_error", "message": "broke", "param": None},
+                "error",
+            )
+        ),
+        5,
+        WOR,
+        stderr_text="broke",
+        only=("openai-responses",),
+    ),
+    Fault(
+        "old-vllm-error",
+        (35,),
+        after(sse({"object": "error", "message": "broke", "code": 500})),
+        5,
+        WOR,
+        stderr_text="broke",
+        only=CHAT_ADAPTERS,
+    ),
+    Fault(
+        "error-line",
+        (37,),
+        after(ndjson({"error": "llama runner died"})),
+        5,
+        WOR,
+        stderr_text="llama runner died",
+        only=("ollama",),
+    ),
+    Fault(
+        "error-array",
+        (30, 35),
+        after(sse([{"error": {"code": 503, "message": "broke"}}])),
+        5,
+        WOR,
+        stderr_text="broke",
+        only=("gemini",),
+    ),
+)
 BYTES = (
-    Fault("bad-frame", (38,), lambda a: (
-        answer(a, *started(a), raw_frame(a, b"{oops"), a.wire.end),), 7, WOR, says="not JSON"),
-    Fault("frame-of-words", (38,), lambda a: (
-        answer(a, *started(a), raw_frame(a, b"Internal Server Error"), a.wire.end),), 7, WOR),
-    Fault("bad-utf-8", (39,), lambda a: (
-        answer(a, a.wire.text("a?b").replace(b"?", b"\xff"), a.wire.end),), 0, "a\ufffdb",
-        says="not UTF-8"),
+    Fault(
+        "bad-frame",
+        (38,),
+        lambda a: (steps_script(a, *first_frames(a), raw_frame(a, b"{oops"), a.wire.end),),
+        7,
+        WOR,
+        stderr_text="not JSON",
+    ),
+    Fault(
+        "frame-of-words",
+        (38,),
+        lambda a: (
+            steps_script(a, *first_frames(a), raw_frame(a, b"Internal Server Error"), a.wire.end),
+        ),
+        7,
+        WOR,
+    ),
+    Fault(
+        "bad-utf-8",
+        (39,),
+        lambda a: (steps_script(a, a.wire.text("a?b").replace(b"?", b"\xff"), a.wire.end),),
+        0,
+        "a\ufffdb",
+        stderr_text="not UTF-8",
+    ),
     Fault("byte-by-byte", (40, 41), bytewise, 0, ODD),
     Fault("byte-by-byte-crlf", (40, 41), lambda a: bytewise(a, b"\r\n"), 0, ODD),
     Fault("byte-by-byte-cr", (40, 41), lambda a: bytewise(a, b"\r"), 0, ODD),
-    Fault("byte-order-mark", (40,), lambda a: (
-        answer(a, MARK, a.wire.text("Hello"), a.wire.end),), 0, "Hello"),
-    Fault("no-space-after-the-colon", (40,), lambda a: (answer(a, *[
-        one.replace(b"data: ", b"data:") for one in (a.wire.text("Hello"), a.wire.end)]),), 0,
-        "Hello", only=SSE),
-    Fault("text-separators", (41,), lambda a: (answer(a, a.wire.text(ODD), a.wire.end),), 0, ODD),
-    Fault("huge-line", (44,), huge_line, 7, WOR, says="8 MiB"),
-    Fault("endless", (46,), lambda a: (Endless(
-        a.wire.text("0123456789"), content_type=a.wire.content_type),), 7, "0123456789" * 10,
-        says="--max-output-bytes", args=("--max-output-bytes", "100")),
-)  # fmt: skip
+    Fault(
+        "byte-order-mark",
+        (40,),
+        lambda a: (steps_script(a, MARK, a.wire.text("Hello"), a.wire.end),),
+        0,
+        "Hello",
+    ),
+    Fault(
+        "no-space-after-the-colon",
+        (40,),
+        lambda a: (
+            steps_script(
+                a, *[one.replace(b"data: ", b"data:") for one in (a.wire.text("Hello"), a.wire.end)]
+            ),
+        ),
+        0,
+        "Hello",
+        only=SSE,
+    ),
+    Fault(
+        "text-separators", (41,), lambda a: (steps_script(a, a.wire.text(ODD), a.wire.end),), 0, ODD
+    ),
+    Fault("huge-line", (44,), huge_line, 7, WOR, stderr_text="8 MiB"),
+    Fault(
+        "endless",
+        (46,),
+        lambda a: (Endless(a.wire.text("0123456789"), content_type=a.wire.content_type),),
+        7,
+        "0123456789" * 10,
+        stderr_text="--max-output-bytes",
+        args=("--max-output-bytes", "100"),
+    ),
+)
 STREAM = (*CUTS, *ERRORS, *BYTES)

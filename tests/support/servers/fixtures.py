@@ -118,7 +118,7 @@ def smol(servers_set_up: None) -> Iterator[RealServer]:
         yield RealServer(url, "smol")
 
 
-def serving_thoughts(name: str, reasoning: str) -> Iterator[RealServer]:
+def run_reasoning_server(name: str, reasoning: str) -> Iterator[RealServer]:
     template = ("--template-file", HERE / "think.jinja")
     grammar = ("--grammar-file", HERE / "think.gbnf")
     options = ("--alias", name, "--reasoning", reasoning, *template, *grammar)
@@ -129,13 +129,13 @@ def serving_thoughts(name: str, reasoning: str) -> Iterator[RealServer]:
 @pytest.fixture(scope="session")
 def thinker(servers_set_up: None) -> Iterator[RealServer]:
     """A reasoning model that reports its reasoning as `reasoning_content`."""
-    yield from serving_thoughts("thinker", "deepseek")
+    yield from run_reasoning_server("thinker", "deepseek")
 
 
 @pytest.fixture(scope="session")
 def inline_thinker(servers_set_up: None) -> Iterator[RealServer]:
     """A reasoning model that leaves `<think>…</think>` inside its answer."""
-    yield from serving_thoughts("inline-thinker", "none")
+    yield from run_reasoning_server("inline-thinker", "none")
 
 
 @pytest.fixture(scope="session")

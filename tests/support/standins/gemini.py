@@ -12,8 +12,8 @@ from tests.support.standins.gemini_rules import (
     check_thinking,
     refuse,
 )
-from tests.support.standins.script import Json, compact, pieces, sniff, sse, unbase64, words
-from tests.support.standins.server import Refused, Reply, Request
+from tests.support.standins.script import Json, compact, sniff, split_text, sse, unbase64, words
+from tests.support.standins.server import ErrorReply, Reply, Request
 
 # name -> how its thinking is steered (None: it does not think); a Pro cannot be switched off
 MODELS: dict[str, str | None] = {
@@ -99,10 +99,10 @@ class GeminiServer:
             return [{"candidates": [candidate | {"index": 0}], "usageMetadata": count.now()}]
         frames = []
         count.thoughts = words(self.thoughts) if thinks else 0
-        for text in pieces(self.thoughts) if shows else []:
+        for text in split_text(self.thoughts) if shows else []:
             frames.append(count.frame({"text": text, "thought": True}))
         sent = ""
-        for text in pieces(answer(model, body, asked)):
+        for text in split_text(answer(model, body, asked)):
             sent += text
             count.answer = words(sent)
             frames.append(count.frame({"text": text}))
@@ -124,7 +124,7 @@ class GeminiServer:
         if model == "array-error":
             text = "User location is not supported for the API use."
             refused = refuse(400, "FAILED_PRECONDITION", text)
-            raise Refused(400, [refused.body])
+            raise ErrorReply(400, [refused.body])
 
     def _check_key(self, request: Request) -> None:
         if "key" in request.query:  # keys in URLs end up in logs (FAULTS §3)

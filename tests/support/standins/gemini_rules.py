@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tests.support.standins.script import Json, unbase64
-from tests.support.standins.server import Refused
+from tests.support.standins.server import ErrorReply
 
 BUDGET, LEVEL = "budget", "level"
 FAULTY = {"blocked", "all-thoughts", "busy", "perday"}
@@ -24,13 +24,13 @@ THINKING_NAMES = {"includeThoughts", "thinkingBudget", "thinkingLevel"}
 PART_NAMES = {"text", "inlineData", "fileData", "thought", "thoughtSignature"}
 
 
-def refuse(code: int, status: str, message: str, *details: Json) -> Refused:
+def refuse(code: int, status: str, message: str, *details: Json) -> ErrorReply:
     """An error in Google's shape (WIRE §6g)."""
     error = {"code": code, "message": message, "status": status, "details": list(details)}
-    return Refused(code, {"error": error})
+    return ErrorReply(code, {"error": error})
 
 
-def invalid(message: str) -> Refused:
+def invalid(message: str) -> ErrorReply:
     """The 400 for what a client should not have sent."""
     return refuse(400, "INVALID_ARGUMENT", message)
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from tests.support.standins.script import Json, ndjson, pieces, sniff, unbase64, words
-from tests.support.standins.server import Refused, Reply, Request
+from tests.support.standins.script import Json, ndjson, sniff, split_text, unbase64, words
+from tests.support.standins.server import ErrorReply, Reply, Request
 
 MODELS = {
     "llama3.2": ("completion", "tools"),
@@ -69,9 +69,9 @@ class OllamaServer:
             return
         # an omitted `stream` is true (WIRE §3a)
         await reply.head(200, None, "application/x-ndjson", chunked=True)
-        for part in pieces(thought):
+        for part in split_text(thought):
             await reply.write(ndjson(base | {"message": _message("", part), "done": False}))
-        for part in pieces(answer):
+        for part in split_text(answer):
             await reply.write(ndjson(base | {"message": _message(part, ""), "done": False}))
         await reply.write(ndjson(base | {"message": _message("", "")} | counts))
 
@@ -123,9 +123,9 @@ class OllamaServer:
         }
 
 
-def refuse(status: int, text: str) -> Refused:
+def refuse(status: int, text: str) -> ErrorReply:
     """Ollama's errors are strings (WIRE §3g)."""
-    return Refused(status, {"error": text})
+    return ErrorReply(status, {"error": text})
 
 
 def check_shape(body: Json) -> None:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tests.support.standins.script import DONE, Json, chunk, pieces, unbase64, usage, words
-from tests.support.standins.server import Refused, Reply, Request
+from tests.support.standins.script import DONE, Json, chunk, split_text, unbase64, usage, words
+from tests.support.standins.server import ErrorReply, Reply, Request
 
 DATA_URI = re.compile(r"data:image/(png|jpe?g|webp|gif);base64,(.+)", re.DOTALL)
 ROLES = {"system", "developer", "user", "assistant", "tool"}
@@ -70,9 +70,9 @@ class OpenAIServer:
         first = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
         await reply.head(200, _request_id(), "text/event-stream", chunked=True)
         await reply.write(chunk(**base, choices=[first]))
-        for part in pieces(self.reasoning or ""):
+        for part in split_text(self.reasoning or ""):
             await reply.write(chunk(reasoning=part, **base))
-        for part in pieces(answer):
+        for part in split_text(answer):
             await reply.write(chunk(part, **base))
         await reply.write(chunk(finish="stop", **base))
         if wants_usage:
@@ -100,14 +100,14 @@ class OpenAIServer:
         )
 
 
-def refuse(status: int, message: str, *, code: str | None, param: str | None = None) -> Refused:
+def refuse(status: int, message: str, *, code: str | None, param: str | None = None) -> ErrorReply:
     """An error in OpenAI's shape (WIRE §1g)."""
     kind = "invalid_request_error"
     body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-    return Refused(status, body, _request_id())
+    return ErrorReply(status, body, _request_id())
 
 
-def unsupported(name: str) -> Refused:
+def unsupported(name: str) -> ErrorReply:
     """The 400 from which a client can learn (WIRE §1a)."""
     advice = " Use 'max_completion_tokens' instead." if name == "max_tokens" else ""
     message = f"Unsupported parameter: '{name}' is not supported with this model.{advice}"

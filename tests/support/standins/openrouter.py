@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.support.standins.openai import check_messages, last_user_text
-from tests.support.standins.script import DONE, Json, pieces, sse, usage, words
-from tests.support.standins.server import Refused, Reply, Request
+from tests.support.standins.script import DONE, Json, split_text, sse, usage, words
+from tests.support.standins.server import ErrorReply, Reply, Request
 
 PROCESSING = b": OPENROUTER PROCESSING\n\n"
 PRICES = {"vendor/free": ("0", "0")}
@@ -91,17 +91,17 @@ class OpenRouterServer:
             raise refuse(401, "User not found.")
 
 
-def refuse(code: int, message: str, **metadata: Any) -> Refused:
+def refuse(code: int, message: str, **metadata: Any) -> ErrorReply:
     """An error in OpenRouter's shape: the code is a number (WIRE §4g)."""
     more = {"metadata": metadata} if metadata else {}
-    return Refused(code, {"error": {"code": code, "message": message} | more})
+    return ErrorReply(code, {"error": {"code": code, "message": message} | more})
 
 
 def check_shape(body: Json) -> None:
     """OpenAI's checks in OpenRouter's error shape."""
     try:
         check_messages(body.get("messages"))
-    except Refused as refused:
+    except ErrorReply as refused:
         raise refuse(refused.status, refused.body["error"]["message"]) from None
 
 
@@ -149,11 +149,11 @@ def stream_frames(model: str, answer: str, thoughts: str) -> list[Json]:
     """The frames of a stream up to its finish or its error."""
     if model == "vendor/first-error":
         return [_error_frame(model, 429, "rate_limit_exceeded")]
-    deltas = [{"content": ""} | _thought(model, part) for part in pieces(thoughts)]
+    deltas = [{"content": ""} | _thought(model, part) for part in split_text(thoughts)]
     if model == "vendor/encrypted":
         deltas = deltas[:1]
     frames = [_frame(model, _choice(delta)) for delta in deltas]
-    frames += [_frame(model, _choice({"content": part})) for part in pieces(answer)]
+    frames += [_frame(model, _choice({"content": part})) for part in split_text(answer)]
     if model == "vendor/midstream":
         return [*frames[:-1], _error_frame(model, 502, "provider_unavailable")]
     return [*frames, _frame(model, _choice({"content": ""}, "stop"))]

@@ -15,11 +15,11 @@ from tests.support.standins.request import Request
 LONGEST_SLEEP = 30.0
 
 
-class ClientGone(ConnectionError):
+class ClientDisconnected(ConnectionError):
     """Nobody listens any more; it ends a handler quietly."""
 
 
-class Refused(Exception):
+class ErrorReply(Exception):
     """A handler raises it to answer with a status and a JSON body."""
 
     def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
@@ -119,11 +119,11 @@ class Reply:
     async def sleep(self, seconds: float) -> None:
         """Waits (at most 30 s); returns early once when the client leaves, then raises."""
         if self._gone.is_set():
-            raise ClientGone
+            raise ClientDisconnected
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), min(seconds, LONGEST_SLEEP))
 
-    def lost(self) -> None:
+    def mark_disconnected(self) -> None:
         """Notes that the client went away."""
         self._gone.set()
         if self._request.closed_at is None:
@@ -131,12 +131,12 @@ class Reply:
 
     async def _send(self, data: bytes) -> None:
         if self.finished or self._gone.is_set():
-            raise ClientGone
+            raise ClientDisconnected
         self._started = True
         try:
             self._writer.write(data)
             await self._writer.drain()
         except ConnectionError:
-            self.lost()
-            raise ClientGone from None
+            self.mark_disconnected()
+            raise ClientDisconnected from None
         await asyncio.sleep(0)  # an endless answer must not starve the other connections

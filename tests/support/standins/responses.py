@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.support.standins.openai import DATA_URI, OpenAIServer, check_key, refuse, unsupported
-from tests.support.standins.script import Json, pieces, sse, unbase64, words
+from tests.support.standins.script import Json, split_text, sse, unbase64, words
 from tests.support.standins.server import Reply, Request
 
 ROLES = {"system", "developer", "user", "assistant"}
@@ -55,7 +55,7 @@ class ResponsesServer:
             await reply.json(response, headers={"x-request-id": "req_1"})
             return
         await reply.head(200, {"x-request-id": "req_1"}, "text/event-stream", chunked=True)
-        for frame in framed(events_of(response)):
+        for frame in format_sse_events(response_events(response)):
             await reply.write(frame)
 
     def _check(self, body: Json) -> None:
@@ -85,10 +85,10 @@ class ResponsesServer:
         told = self.summary if reasons and "summary" in reasoning else ()
         answer = f"Hello from {body['model']}: {asked}"
         encrypted = "reasoning.encrypted_content" in body.get("include", ())
-        output = [thought("rs_1", *told, encrypted="gAAAA" if encrypted else None)] * reasons
+        output = [reasoning_item("rs_1", *told, encrypted="gAAAA" if encrypted else None)] * reasons
         thinking = words(" ".join(self.summary)) * reasons
         usage = usage_of(words(asked), words(answer) + thinking, thinking)
-        return response([*output, message("msg_1", answer)], usage=usage, model=body["model"])
+        return response([*output, message_item("msg_1", answer)], usage=usage, model=body["model"])
 
 
 def usage_of(inputs: int, outputs: int, reasoning: int = 0, cached: int = 0) -> Json:
@@ -110,7 +110,7 @@ def response(output: list[Json], status: str = "completed", **more: Any) -> Json
     return made | {"output": output} | more
 
 
-def message(name: str, *texts: str, refusal: str = "") -> Json:
+def message_item(name: str, *texts: str, refusal: str = "") -> Json:
     """An output item with parts of text, or one with a refusal."""
     parts: list[Json] = [{"type": "refusal", "refusal": refusal}] if refusal else []
     parts += [
@@ -120,7 +120,7 @@ def message(name: str, *texts: str, refusal: str = "") -> Json:
     return item | {"content": parts}
 
 
-def thought(
+def reasoning_item(
     name: str, *summary: str, raw: tuple[str, ...] = (), encrypted: str | None = None
 ) -> Json:
     """A reasoning item; `raw` is what servers of open weights tell."""
@@ -131,7 +131,7 @@ def thought(
     return item if encrypted is None else item | {"encrypted_content": encrypted}
 
 
-def events_of(response: Json) -> Iterator[Json]:
+def response_events(response: Json) -> Iterator[Json]:
     """The events that tell a response, each text in deltas and then whole, thrice."""
     begun = response | {"status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
@@ -160,13 +160,13 @@ def parts_of(item: Json, place: int) -> Iterator[Json]:
         where = {"item_id": item["id"], "output_index": place, index: number}
         likely: Json = {"logprobs": []} if name == "output_text" else {}
         yield {"type": f"response.{around}.added", **where, "part": part | {field: ""}}
-        for piece in pieces(part[field]):
+        for piece in split_text(part[field]):
             yield {"type": f"response.{name}.delta", **where, "delta": piece, **likely}
         yield {"type": f"response.{name}.done", **where, field: part[field], **likely}
         yield {"type": f"response.{around}.done", **where, "part": part}
 
 
-def framed(events: Iterable[Json]) -> Iterator[bytes]:
+def format_sse_events(events: Iterable[Json]) -> Iterator[bytes]:
     """Server-sent events, named and numbered."""
     for number, event in enumerate(events):
         yield sse(event | {"sequence_number": number}, event["type"])

@@ -68,7 +68,7 @@ class Script:
         await reply.end()
 
 
-def scripted(*scripts: Script) -> Handler:
+def script_handler(*scripts: Script) -> Handler:
     """Gives the n-th request the n-th script; the last one repeats."""
     left = itertools.chain(scripts, itertools.repeat(scripts[-1]))
 
@@ -128,7 +128,7 @@ def usage(prompt: int, completion: int, **details: Any) -> Json:
     return counts | details
 
 
-def pieces(text: str, count: int = 4) -> list[str]:
+def split_text(text: str, count: int = 4) -> list[str]:
     """The text in several deltas, cut anywhere, as tokens are."""
     size = max(1, -(-len(text) // count))
     return [text[start : start + size] for start in range(0, len(text), size)]

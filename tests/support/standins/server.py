@@ -10,10 +10,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from tests.support.standins.reply import ClientGone, Refused, Reply
+from tests.support.standins.reply import ClientDisconnected, ErrorReply, Reply
 from tests.support.standins.request import Request, read_body, read_head
 
-__all__ = ["ClientGone", "Handler", "Refused", "Reply", "Request", "StandIn", "nobody_listens"]
+__all__ = [
+    "ClientDisconnected",
+    "ErrorReply",
+    "Handler",
+    "Reply",
+    "Request",
+    "StandIn",
+    "unreachable_server",
+]
 
 LONGEST_CONNECTION = 60.0
 LOOK_EVERY = 0.01  # seconds between two looks whether the client is still there
@@ -119,13 +127,13 @@ class StandIn:
         try:
             request.body = await read_body(request, reader, writer)
         except asyncio.IncompleteReadError:
-            reply.lost()
+            reply.mark_disconnected()
             return False
         watch = asyncio.create_task(_watch(reader, reply))
         try:
             await self._handler(request, reply)
             await reply.end()
-        except Refused as refused:
+        except ErrorReply as refused:
             await reply.json(refused.body, refused.status, refused.headers)
         finally:
             watch.cancel()
@@ -133,7 +141,7 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def nobody_listens() -> Iterator[StandIn]:
+def unreachable_server() -> Iterator[StandIn]:
     """A server that does not run, at a port that nobody else gets meanwhile."""
 
     async def never(request: Request, reply: Reply) -> None:
@@ -162,6 +170,6 @@ async def _watch(reader: asyncio.StreamReader, reply: Reply) -> None:
     """Looks for the client's FIN or RST while a handler works; nobody else reads then."""
     while not reply.finished:
         if reader.at_eof() or reader.exception() is not None:
-            reply.lost()
+            reply.mark_disconnected()
             return
         await asyncio.sleep(LOOK_EVERY)

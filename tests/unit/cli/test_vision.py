@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from easyllm_cli.cli.commands.vision import describe_image, format_bytes
 from easyllm_cli.image_header import read_dimensions
 from easyllm_cli.images import Image
-from tests.support.binary import Easyllm, only, said
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
 from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
-from tests.support.terminal import shown
+from tests.support.terminal import run_on_terminals
 
 
 def riff(form: bytes, data: bytes) -> bytes:
@@ -94,8 +94,10 @@ def test_an_url_is_named_as_it_is() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 def test_vision_names_it_above_the_answer(easyllm: Easyllm, eyes: RealServer) -> None:
     (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
-    profiles = only(f"{eyes.url}/v1", "llamacpp", model=eyes.model)
-    code, out, err = shown(easyllm, "vision", "red.png", "What color is this?", profiles=profiles)
+    profiles = single_profile_toml(f"{eyes.url}/v1", "llamacpp", model=eyes.model)
+    code, out, err = run_on_terminals(
+        easyllm, "vision", "red.png", "What color is this?", profiles=profiles
+    )
     assert code == 0
     assert "red" in out
     assert err.startswith("red.png: PNG, 32 × 32, ")
@@ -109,16 +111,18 @@ def test_where_nobody_looks_it_is_not_named(
     easyllm: Easyllm, args: tuple[str, ...], terminals: str
 ) -> None:
     (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
-    with StandIn(scripted(said("ok"))) as server:
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
         command = ("vision", *args, "evil\x1b[2J.png", "hi")
-        _, _, err = shown(easyllm, *command, profiles=only(server), terminals=terminals)
+        _, _, err = run_on_terminals(
+            easyllm, *command, profiles=single_profile_toml(server), terminals=terminals
+        )
     assert "PNG" not in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 def test_a_name_steers_nothing(easyllm: Easyllm) -> None:
     (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
-    with StandIn(scripted(said("ok"))) as server:
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
         command = ("vision", "evil\x1b[2J.png", "hi")
-        _, _, err = shown(easyllm, *command, profiles=only(server))
+        _, _, err = run_on_terminals(easyllm, *command, profiles=single_profile_toml(server))
     assert err.startswith("evil␛[2J.png: PNG, 2 × 2")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.config.profiles_file import read_profiles
-from tests.support.at_a_moment import variables
+from tests.support.at_a_moment import signal_hook_environment
 from tests.support.binary import Easyllm
 
 TABLE = '[profiles.{0}]\nprovider = "openai"\nmodel = "{0}"\n'
@@ -64,7 +64,7 @@ def test_fault_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
     events, ends = ("open", "os.rename", "os.chmod", "os.remove"), []
     for event in events:
         for nth in range(1, 12):
-            env = variables(easyllm.home, event, "profiles", signal.SIGKILL, nth)
+            env = signal_hook_environment(easyllm.home, event, "profiles", signal.SIGKILL, nth)
             ran = easyllm.run("profiles", "set", "b", "seed", str(nth), env=env)
             found = read_profiles(str(path))
             assert [found.resolve_profile(name).model for name in "abc"] == ["a", "b", "c"]

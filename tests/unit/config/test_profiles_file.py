@@ -11,7 +11,7 @@ from easyllm_cli.config.profiles_file import profile_from_selector, read_profile
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.vendors import VENDORS
 from tests.support.another_user import as_another_user
-from tests.support.profile_files import A, read
+from tests.support.profile_files import PROFILE_A, write_and_read_profiles
 
 
 @pytest.fixture
@@ -58,8 +58,11 @@ def test_built_in_names_need_no_file() -> None:
 
 
 def test_base_url_is_endpoint_in_a_chain_too(path: Path) -> None:
-    text = A + 'endpoint = "http://h/1"\n[profiles.b]\nextends = "a"\nbase_url = "http://h/2"\n'
-    profiles = read(path, text)
+    text = (
+        PROFILE_A
+        + 'endpoint = "http://h/1"\n[profiles.b]\nextends = "a"\nbase_url = "http://h/2"\n'
+    )
+    profiles = write_and_read_profiles(path, text)
     assert profiles.resolve_profile("a").endpoint == "http://h/1"
     assert profiles.resolve_profile("b").endpoint == "http://h/2"
 
@@ -84,7 +87,7 @@ timeout = { idle = 7 }
 
 
 def test_extends_lays_tables_over_each_other(path: Path) -> None:
-    top = read(path, CHAIN).resolve_profile("top")
+    top = write_and_read_profiles(path, CHAIN).resolve_profile("top")
     assert (top.name, top.provider, top.model, top.temperature) == ("top", "openai", "m", 0.0)
     assert top.headers == {"a": "1", "b": "3"}
     assert top.timeout == Timeout(connect=3, idle=7)
@@ -93,7 +96,7 @@ def test_extends_lays_tables_over_each_other(path: Path) -> None:
 
 def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
     text = '[profiles.openai]\nextends = "openai"\nmodel = "mine"\n'
-    profiles = read(path, text + '[profiles.b]\nextends = "openai"\n')
+    profiles = write_and_read_profiles(path, text + '[profiles.b]\nextends = "openai"\n')
     assert profiles.resolve_profile("openai").model == profiles.resolve_profile("b").model == "mine"
     assert profiles.resolve_profile("b").provider == "openai"
     assert profiles.names.count("openai") == 1
@@ -101,10 +104,13 @@ def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
 
 @pytest.mark.parametrize(("key", "value"), [("api_key", '"sk-1"'), ("api_key_cmd", '"echo k"')])
 def test_fault_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
-    text = A + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
-    assert read(path, text, 0o600).resolve_profile("a").provider == "openai"
+    text = (
+        PROFILE_A
+        + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
+    )
+    assert write_and_read_profiles(path, text, 0o600).resolve_profile("a").provider == "openai"
     for mode in (0o644, 0o640, 0o604):
-        profiles = read(path, text, mode)
+        profiles = write_and_read_profiles(path, text, mode)
         assert profiles.resolve_profile("b").provider == "openai"
         for name in ("a", "c"):
             with pytest.raises(ConfigError, match=f"and {key} needs a private file"):
@@ -116,7 +122,7 @@ def test_fault_61_the_current_folder_is_never_read(
 ) -> None:
     for name in ("profiles.toml", "easyllm/profiles.toml", ".config/easyllm/profiles.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(A)
+        (tmp_path / name).write_text(PROFILE_A)
     (tmp_path / ".env").write_text("EASYLLM_PROFILE=a\n")
     monkeypatch.chdir(tmp_path)
     assert read_profiles().path is None
@@ -129,19 +135,19 @@ def test_where_the_file_is_looked_for(
 ) -> None:
     usual = home / ".config" / "easyllm" / "profiles.toml"
     usual.parent.mkdir(parents=True)
-    usual.write_text(A)
+    usual.write_text(PROFILE_A)
     assert read_profiles().path == usual
     other = tmp_path / "xdg" / "easyllm" / "profiles.toml"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     assert read_profiles().path is None
     other.parent.mkdir(parents=True)
-    other.write_text(A)
+    other.write_text(PROFILE_A)
     assert read_profiles().path == other
-    path.write_text(A)
+    path.write_text(PROFILE_A)
     monkeypatch.setenv("EASYLLM_PROFILES", str(path))
     assert read_profiles().path == path
     assert read_profiles(str(usual)).path == usual
-    (home / "own.toml").write_text(A)
+    (home / "own.toml").write_text(PROFILE_A)
     monkeypatch.setenv("EASYLLM_PROFILES", "~/own.toml")
     assert read_profiles().path == home / "own.toml"
 
@@ -168,8 +174,10 @@ def test_the_order_of_flag_variables_and_file(
     path: Path, monkeypatch: pytest.MonkeyPatch,
     named: str | None, model: str | None, variables: dict[str, Any], name: str, chosen: str | None,
 ) -> None:  # fmt: skip
-    text = 'default_profile = "d"\n' + A + 'model = "file"\n'
-    profiles = read(path, text + '[profiles.d]\nprovider = "openai"\nmodel = "default"\n')
+    text = 'default_profile = "d"\n' + PROFILE_A + 'model = "file"\n'
+    profiles = write_and_read_profiles(
+        path, text + '[profiles.d]\nprovider = "openai"\nmodel = "default"\n'
+    )
     for variable, value in variables.items():
         monkeypatch.setenv(f"EASYLLM_{variable}", value)
     profile = profile_from_selector(profiles, named, model)
@@ -199,7 +207,7 @@ def test_a_key_of_thousands_of_dots_is_refused_before_it_is_parsed(
     """The time to parse one grows with the square of its length: minutes for half a megabyte."""
     text = ABSURD[where].format(part * (500_000 // len(part)) + "a")
     with pytest.raises(ConfigError, match="a key has more than 100 dots") as caught:
-        read(path, text)
+        write_and_read_profiles(path, text)
     assert f":{text.count(chr(10)) + 1}" in caught.value.where
 
 
@@ -208,8 +216,14 @@ def test_a_key_of_thousands_of_dots_is_refused_before_it_is_parsed(
     ['"{}"', "'{}'", '"""\n{}"""', "'''\n{}'''", '"\\"{}"', "1 # {}", '"""\n"" \\" {}"""'],
 )
 def test_dots_in_texts_and_comments_are_no_keys(path: Path, value: str) -> None:
-    text = A + f"options.a = {value.format('etc. ' * 1000)}\noptions.b = [{'1.5, ' * 500}]\n"
-    options = read(path, text + f"options.{'d.' * 90}c = 1\n").resolve_profile("a").options
+    text = (
+        PROFILE_A + f"options.a = {value.format('etc. ' * 1000)}\noptions.b = [{'1.5, ' * 500}]\n"
+    )
+    options = (
+        write_and_read_profiles(path, text + f"options.{'d.' * 90}c = 1\n")
+        .resolve_profile("a")
+        .options
+    )
     assert options is not None
     assert options["b"] == [1.5] * 500
 
@@ -218,11 +232,13 @@ def test_a_long_chain_of_profiles_is_read_at_once(path: Path) -> None:
     count = 20_000
     chain = [f'[profiles.p{n}]\nextends = "p{n + 1}"\n' for n in range(count)]
     assert (
-        read(path, "".join(chain) + A.replace(".a]", f".p{count}]")).resolve_profile("p0").provider
+        write_and_read_profiles(path, "".join(chain) + PROFILE_A.replace(".a]", f".p{count}]"))
+        .resolve_profile("p0")
+        .provider
     )
 
 
 def test_a_mistake_is_found_behind_a_comment_of_many_quotes(path: Path) -> None:
     with pytest.raises(ConfigError, match='unknown key "nope"') as caught:
-        read(path, '# "' + '\\"' * 400_000 + "\nnope = 1\n")
+        write_and_read_profiles(path, '# "' + '\\"' * 400_000 + "\nnope = 1\n")
     assert caught.value.where == f"{path}:2:1"

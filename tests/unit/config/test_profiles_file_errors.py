@@ -7,7 +7,7 @@ import pytest
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.private_file import MAX_PRIVATE_FILE_BYTES
 from easyllm_cli.vendors import VENDORS
-from tests.support.profile_files import A, read
+from tests.support.profile_files import PROFILE_A, write_and_read_profiles
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 def wrong(path: Path, text: str, name: str = "a") -> ConfigError:
     """The error for a file, which is left as it is."""
     with pytest.raises(ConfigError) as caught:
-        read(path, text).resolve_profile(name)
+        write_and_read_profiles(path, text).resolve_profile(name)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     assert path.read_text("utf-8") == text
@@ -29,34 +29,39 @@ PLACES = [
     ("x = 1\ny = [", "a", ":2:", "not valid TOML"),
     ('[profiles.a]\nmodel = "open', "a", ":2:14", "not valid TOML"),
     ("[profiles.a]\nprovider = openai\n", "a", ":2:12", "not valid TOML"),
-    (A + A, "a", ":3:", "not valid TOML"),
+    (PROFILE_A + PROFILE_A, "a", ":3:", "not valid TOML"),
     ("x = " + "1" * 5000, "a", "", "not valid TOML"),
     ('# top\ndefault_profil = "a"\n', "a", ":2:1", 'did you mean "default_profile"'),
-    (A + '  modle = "x"\n', "a", ":3:3", 'did you mean "model"'),
-    (A + "temperature = true\n", "a", ":3:1", "temperature must be a number, not true"),
-    (A + 'temperature = "hot"\n', "a", ":3:1", 'must be a number, not "hot"'),
-    (A + "max_tokens = 1.5\n", "a", ":3:1", "max_tokens must be a whole number"),
-    (A + "model = 5\n", "a", ":3:1", "model must be text, not a number"),
-    (A + "temperature = 2.5\n", "a", ":3:1", "between 0 and 2"),
-    (A + "max_tokens = 0\n", "a", ":3:1", "at least 1"),
-    (A + "temperature = nan\n", "a", ":3:1", "temperature"),
-    (A + "timeout = { idle = nan }\n", "a", ":3:13", "idle"),
-    (A + 'reasoning = "hihg"\n', "a", ":3:1", "off | minimal"),
-    (A + "timeout = 5\n", "a", ":3:1", "timeout must be a table"),
-    (A + "timeout = { idle = 5, frist_token = 1 }\n", "a", ":3:23", 'did you mean "first_token"'),
-    (A + "[profiles.a.timeout]\nidle = 0\n", "a", ":4:1", "above 0"),
-    (A + "\n[profiles.b]\ntop_p = 0.5\n\n[profiles.c]\ntop_p = 7\n", "c", ":8:1", "top_p"),
+    (PROFILE_A + '  modle = "x"\n', "a", ":3:3", 'did you mean "model"'),
+    (PROFILE_A + "temperature = true\n", "a", ":3:1", "temperature must be a number, not true"),
+    (PROFILE_A + 'temperature = "hot"\n', "a", ":3:1", 'must be a number, not "hot"'),
+    (PROFILE_A + "max_tokens = 1.5\n", "a", ":3:1", "max_tokens must be a whole number"),
+    (PROFILE_A + "model = 5\n", "a", ":3:1", "model must be text, not a number"),
+    (PROFILE_A + "temperature = 2.5\n", "a", ":3:1", "between 0 and 2"),
+    (PROFILE_A + "max_tokens = 0\n", "a", ":3:1", "at least 1"),
+    (PROFILE_A + "temperature = nan\n", "a", ":3:1", "temperature"),
+    (PROFILE_A + "timeout = { idle = nan }\n", "a", ":3:13", "idle"),
+    (PROFILE_A + 'reasoning = "hihg"\n', "a", ":3:1", "off | minimal"),
+    (PROFILE_A + "timeout = 5\n", "a", ":3:1", "timeout must be a table"),
+    (
+        PROFILE_A + "timeout = { idle = 5, frist_token = 1 }\n",
+        "a",
+        ":3:23",
+        'did you mean "first_token"',
+    ),
+    (PROFILE_A + "[profiles.a.timeout]\nidle = 0\n", "a", ":4:1", "above 0"),
+    (PROFILE_A + "\n[profiles.b]\ntop_p = 0.5\n\n[profiles.c]\ntop_p = 7\n", "c", ":8:1", "top_p"),
     ('[profiles."a"]\nprovider = "openai"\ntop_k = -1\n', "a", ":3:1", "top_k"),
-    (A + "# temperature = 5\ntemperature = 5\n", "a", ":4:1", "temperature"),
-    (A + 'system = "say: temperature = 5"\ntemperature = 5\n', "a", ":4:1", "temperature"),
-    (A + 'api_key_env = "A"\napi_key_file = "b"\n', "a", ":4:1", "two sources"),
+    (PROFILE_A + "# temperature = 5\ntemperature = 5\n", "a", ":4:1", "temperature"),
+    (PROFILE_A + 'system = "say: temperature = 5"\ntemperature = 5\n', "a", ":4:1", "temperature"),
+    (PROFILE_A + 'api_key_env = "A"\napi_key_file = "b"\n', "a", ":4:1", "two sources"),
     ('[profiles.a]\nmodel = "x"\n', "a", ":1:1", "names no provider"),
     ('\n[profiles.a]\nextends = "opnai"\n', "a", ":3:1", 'did you mean "openai"'),
     ("[profiles]\na = 5\n", "a", ":", "must be a table"),
     ("profiles = 5\n", "a", "", "must be tables"),
     ("default_profile = 5\n", "a", "", "default_profile a name"),
-    (A, "b", "", 'no profile "b"'),
-    (A, "opnai", "", 'did you mean "openai"'),
+    (PROFILE_A, "b", "", 'no profile "b"'),
+    (PROFILE_A, "opnai", "", 'did you mean "openai"'),
 ]
 
 
@@ -72,11 +77,11 @@ def test_a_mistake_is_told_with_its_place(
 def test_fault_65_large_and_deeply_nested_files(path: Path) -> None:
     assert "nested too deeply" in str(wrong(path, "a = " + "[" * 5000))
     assert "larger than 1 MiB" in str(wrong(path, "#" * (MAX_PRIVATE_FILE_BYTES + 1)))
-    assert read(path, "#" * MAX_PRIVATE_FILE_BYTES).names == [*VENDORS]
+    assert write_and_read_profiles(path, "#" * MAX_PRIVATE_FILE_BYTES).names == [*VENDORS]
 
 
 def test_a_mistake_in_what_is_extended_has_its_own_place(path: Path) -> None:
-    error = wrong(path, A + 'modle = "x"\n[profiles.b]\nextends = "a"\n', "b")
+    error = wrong(path, PROFILE_A + 'modle = "x"\n[profiles.b]\nextends = "a"\n', "b")
     assert f"{path}:3:1" in str(error)
 
 

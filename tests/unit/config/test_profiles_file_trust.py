@@ -15,7 +15,7 @@ from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.secret import Secret
 from tests.support.another_user import as_another_user
-from tests.support.profile_files import A
+from tests.support.profile_files import PROFILE_A
 
 SOMEBODY = 65533
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     folder = tmp_path / "my 'own' $HOME"
     folder.mkdir(mode=0o755)
     file = folder / "the profiles.toml"
-    file.write_text(A)
+    file.write_text(PROFILE_A)
     file.chmod(0o644)
     return file
 
@@ -52,7 +52,9 @@ def test_a_file_that_nobody_else_can_write_is_read(path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o664, 0o620, 0o602, 0o646, 0o622])
-@pytest.mark.parametrize("held", [A, "", "not TOML [", 'a = "\udcff"', "a" * (1 << 21)], ids=len)
+@pytest.mark.parametrize(
+    "held", [PROFILE_A, "", "not TOML [", 'a = "\udcff"', "a" * (1 << 21)], ids=len
+)
 def test_a_file_that_others_can_write_is_refused_whatever_it_holds(
     path: Path, mode: int, held: str
 ) -> None:
@@ -77,7 +79,7 @@ def test_a_file_of_somebody_else_is_refused(path: Path, mode: int) -> None:
 @needs_root
 def test_a_file_of_root_is_read_by_everybody() -> None:
     path = Path(f"/tmp/easyllm-root-{os.getpid()}.toml")
-    path.write_text(A)
+    path.write_text(PROFILE_A)
     path.chmod(0o644)
     try:
         assert as_another_user(lambda: " ".join(read_profiles(str(path)).tables)) == "a"

@@ -9,7 +9,15 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Retrying, Text
 from easyllm_cli.pipeline.retry import stream_with_retries
-from tests.support.attempts import ANSWER, BOTH, PROFILE, Tries, failed, played, recorded_waits
+from tests.support.attempts import (
+    ANSWER,
+    PROFILE,
+    TEXT_AND_REASONING,
+    FakeAttempts,
+    expect_retry_error,
+    recorded_waits,
+    run_with_retries,
+)
 
 __all__ = ["recorded_waits"]
 
@@ -33,7 +41,7 @@ async def test_waits_are_full_jitter_below_a_growing_bound(
     for seed in range(60):
         random.seed(seed)
         waits.clear()
-        await failed(Tries([BusyError("busy")]), profile)
+        await expect_retry_error(FakeAttempts([BusyError("busy")]), profile)
         assert len(waits) == 6
         for number, (wait, bound) in enumerate(zip(waits, bounds(profile), strict=True)):
             assert 0 <= wait <= bound, (seed, number)
@@ -44,11 +52,11 @@ async def test_waits_are_full_jitter_below_a_growing_bound(
 
 async def test_the_schedule_follows_the_seed(waits: list[float]) -> None:
     random.seed(7)
-    await failed(Tries([BusyError("busy")]))
+    await expect_retry_error(FakeAttempts([BusyError("busy")]))
     first = list(waits)
     waits.clear()
     random.seed(7)
-    await failed(Tries([BusyError("busy")]))
+    await expect_retry_error(FakeAttempts([BusyError("busy")]))
     assert waits == first
     assert len(set(first)) == 3
 
@@ -56,24 +64,24 @@ async def test_the_schedule_follows_the_seed(waits: list[float]) -> None:
 async def test_a_servers_delay_is_waited_as_it_is(waits: list[float]) -> None:
     for asked in (0.0, 0.3, 1.0, 60.0):
         waits.clear()
-        tries = Tries([BusyError("429", retry_after=asked)], ANSWER)
-        events = await played(tries)
+        tries = FakeAttempts([BusyError("429", retry_after=asked)], ANSWER)
+        events = await run_with_retries(tries)
         assert waits == [asked]
         assert events[0] == Retrying(2, asked, "429")
 
 
 async def test_fault_19_a_delay_over_max_retry_delay_fails_at_once(waits: list[float]) -> None:
     for asked, told in ((3600.0, "3600 s"), (60.5, "60.5 s"), (2592000.0, "2592000 s")):
-        tries = Tries([BusyError("429", retry_after=asked)], ANSWER)
-        error = await failed(tries)
+        tries = FakeAttempts([BusyError("429", retry_after=asked)], ANSWER)
+        error = await expect_retry_error(tries)
         assert (tries.made, waits) == (1, [])
         assert told in error.hint
         assert "max_retry_delay" in error.hint
 
 
 async def test_a_delay_over_the_budget_fails_at_once(waits: list[float]) -> None:
-    tries = Tries([BusyError("429", retry_after=50.0)])
-    error = await failed(tries)
+    tries = FakeAttempts([BusyError("429", retry_after=50.0)])
+    error = await expect_retry_error(tries)
     assert waits == [50.0, 50.0]
     assert "50 s" in error.hint
     assert "retry_budget" in error.hint
@@ -81,14 +89,14 @@ async def test_a_delay_over_the_budget_fails_at_once(waits: list[float]) -> None
 
 async def test_our_own_waits_stay_in_the_budget(waits: list[float]) -> None:
     profile = PROFILE.replace_set(max_retries=100, retry_budget=3.0)
-    error = await failed(Tries([BusyError("busy")]), profile)
+    error = await expect_retry_error(FakeAttempts([BusyError("busy")]), profile)
     assert sum(waits) <= 3.0
     assert "retry_budget" in error.hint
 
 
 async def test_the_attempt_is_closed_when_nobody_listens_any_more(waits: list[float]) -> None:
-    tries = Tries([Text("a"), Text("b")])
-    stream = stream_with_retries(tries, PROFILE, BOTH)
+    tries = FakeAttempts([Text("a"), Text("b")])
+    stream = stream_with_retries(tries, PROFILE, TEXT_AND_REASONING)
     await anext(stream)
     assert tries.open == 1
     await stream.aclose()

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.asking import asked_of
-from tests.support.binary import Easyllm, Ran, only, said
-from tests.support.objects import answer_of, events_of
+from tests.support.asking import answer_requests
+from tests.support.binary import Easyllm, RunResult, chat_answer_script, single_profile_toml
+from tests.support.objects import parse_answer_json, parse_jsonl_events
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import ndjson, scripted
+from tests.support.standins.script import ndjson, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 TAGS = "<think> and </think>"
@@ -26,8 +26,10 @@ REASONING = ("think", "reasoning", "reasoning_effort", "thinkingConfig", "enable
 def cot(easyllm: Easyllm, handler: Handler, provider: str, *args: str, **keys: Any) -> Any:
     """One run, and the body of its one request for an answer."""
     with StandIn(handler) as server:
-        ran = easyllm.run("cot", *args, "hi", profiles=only(server, provider, **keys))
-        [request] = asked_of(server)
+        ran = easyllm.run(
+            "cot", *args, "hi", profiles=single_profile_toml(server, provider, **keys)
+        )
+        [request] = answer_requests(server)
         return ran, request.json
 
 
@@ -75,22 +77,24 @@ def test_auto_asks_where_the_server_says_that_there_is_none(
 @pytest.mark.parametrize("args", [("--elicit", "never"), ("--effort", "off")])
 def test_never_and_no_effort_ask_for_nothing(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with StandIn(OllamaServer().handle) as server:
-        profiles = only(server, "ollama", model="llama3.2")
+        profiles = single_profile_toml(server, "ollama", model="llama3.2")
         assert easyllm.run("cot", *args, "hi", profiles=profiles).code == 0
         assert "/api/show" not in {request.path for request in server.requests}
-        assert [instruction(one.json) for one in asked_of(server)] == [""] * len(asked_of(server))
+        assert [instruction(one.json) for one in answer_requests(server)] == [""] * len(
+            answer_requests(server)
+        )
 
 
 def test_chat_never_asks(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
-        profiles = only(server, "ollama", model="llama3.2")
+        profiles = single_profile_toml(server, "ollama", model="llama3.2")
         assert easyllm.run("chat", "hi", profiles=profiles).code == 0
         assert [request.path for request in server.requests] == ["/api/chat"]
 
 
 def test_a_server_that_does_not_say_is_left_alone(easyllm: Easyllm) -> None:
     """OpenAI's list says nothing of reasoning; an Ollama without /api/show, neither."""
-    ran, body = cot(easyllm, scripted(said("Hi")), "openai")
+    ran, body = cot(easyllm, script_handler(chat_answer_script("Hi")), "openai")
     assert (ran.code, ran.err, instruction(body)) == (0, "", "")
     ran, body = cot(easyllm, speaking("Hi", shown=404), "ollama")
     assert (ran.code, ran.err, instruction(body)) == (0, "", "")
@@ -151,11 +155,11 @@ def test_a_model_that_ignores_it_has_answered(easyllm: Easyllm) -> None:
 
 def test_json_holds_both_and_the_note(easyllm: Easyllm) -> None:
     ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--json")
-    made = answer_of(ran)
+    made = parse_answer_json(ran)
     assert (made["text"], made["reasoning"]) == ("Four.", "Two and two.")
     assert made["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
     ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--jsonl")
-    assert events_of(ran)[0]["kind"] == "note"
+    assert parse_jsonl_events(ran)[0]["kind"] == "note"
 
 
 def test_no_model_named(easyllm: Easyllm) -> None:
@@ -169,21 +173,21 @@ def test_no_model_named(easyllm: Easyllm) -> None:
 
 def test_always_asks_no_server_and_keeps_the_effort(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
-        profiles = only(server, "ollama", model="qwen3")
+        profiles = single_profile_toml(server, "ollama", model="qwen3")
         args = ("cot", "--elicit", "always")
         ran = easyllm.run(*args, "--effort", "off", "hi", profiles=profiles)
         assert [request.path for request in server.requests] == ["/api/chat"]
         body = server.requests[0].json
         assert easyllm.run(*args, "hi", profiles=profiles).code == 0
         assert "think" not in server.requests[1].json
-    assert (ran.code, ran.out) == (0, b"Hello from qwen3: hi\n")
-    assert ran.err == "easyllm: qwen3 is asked to think inside <think> tags\n"
+    assert (ran.code, ran.stdout) == (0, b"Hello from qwen3: hi\n")
+    assert ran.stderr == "easyllm: qwen3 is asked to think inside <think> tags\n"
     assert TAGS in instruction(body)
     assert body["think"] is False
 
 
 def test_dry_run_shows_what_always_sends(easyllm: Easyllm) -> None:
-    profiles = only("http://127.0.0.1:9/v1", "llamacpp")
+    profiles = single_profile_toml("http://127.0.0.1:9/v1", "llamacpp")
     args = ("cot", "--dry-run", "--elicit", "always", "-s", "Be brief.", "hi")
     body = easyllm.run(*args, profiles=profiles).json["body"]
     assert instruction(body).startswith("Be brief.\n\nFirst think")
@@ -199,12 +203,14 @@ def test_with_a_schema_auto_leaves_the_answer_alone(easyllm: Easyllm) -> None:
 
 
 def test_wrong_words(easyllm: Easyllm) -> None:
-    ran = easyllm.run("cot", "--elicit", "maybe", "hi", profiles=only("http://127.0.0.1:9/v1"))
+    ran = easyllm.run(
+        "cot", "--elicit", "maybe", "hi", profiles=single_profile_toml("http://127.0.0.1:9/v1")
+    )
     assert ran.code == 2
-    assert "auto, always, never" in ran.complaint
+    assert "auto, always, never" in ran.error_line
     ran = easyllm.run("cot", "--extract", "--elicit", "always", stdin="x")
     assert ran.code == 2
-    assert "--extract cannot be used with --elicit" in ran.complaint
+    assert "--extract cannot be used with --elicit" in ran.error_line
     assert easyllm.run("chat", "--elicit", "auto", "hi").code == 2
 
 
@@ -212,12 +218,14 @@ def test_wrong_words(easyllm: Easyllm) -> None:
 def test_a_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest) -> None:
     """Whether it obeys or not, no tag and no thought reaches stdout."""
     server: RealServer = request.getfixturevalue(kind)
-    profiles = only(f"{server.url}/v1", model=server.model, temperature=0, max_tokens=150)
-    ran: Ran = easyllm.run("cot", "--elicit", "always", "What is 2 + 2?", profiles=profiles)
-    assert ran.code == 0, ran.err
-    assert ran.out.strip()
-    assert "think>" not in ran.out.decode()
-    note, _, thoughts = ran.err.partition("\n")
+    profiles = single_profile_toml(
+        f"{server.url}/v1", model=server.model, temperature=0, max_tokens=150
+    )
+    ran: RunResult = easyllm.run("cot", "--elicit", "always", "What is 2 + 2?", profiles=profiles)
+    assert ran.code == 0, ran.stderr
+    assert ran.stdout.strip()
+    assert "think>" not in ran.stdout.decode()
+    note, _, thoughts = ran.stderr.partition("\n")
     assert note == f"easyllm: {server.model} is asked to think inside <think> tags"
     if kind == "inline_thinker":
         assert thoughts.strip()

@@ -8,7 +8,7 @@ from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers.gemini.decoder import GeminiDecoder
 from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
-from tests.support.decoding import delta, ended, said
+from tests.support.decoding import decode_answer, delta, final_frame
 
 RAN = {"executableCode": {"language": "PYTHON", "code": "print(6*7)"}}
 PRINTED = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}}
@@ -62,11 +62,11 @@ def test_responses_code_interpreter_is_told_once() -> None:
         delta("Let me see.", item_id="m", output_index=0),
         {"type": "response.output_item.done", "output_index": 1, "item": item},
         delta("It is 42.", item_id="m2", output_index=2),
-        ended("completed", item),
+        final_frame("completed", item),
     ]
-    assert said(frames)[1] == f"Let me see.\n\n{BLOCKS}It is 42."
+    assert decode_answer(frames)[1] == f"Let me see.\n\n{BLOCKS}It is 42."
 
 
 def test_responses_code_without_outputs() -> None:
-    body = ended("completed", interpreter(outputs=None))["response"]
-    assert said([body], BODY_EVENT)[1] == "```python\nprint(6*7)\n```\n\n"
+    body = final_frame("completed", interpreter(outputs=None))["response"]
+    assert decode_answer([body], BODY_EVENT)[1] == "```python\nprint(6*7)\n```\n\n"

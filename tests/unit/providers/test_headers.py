@@ -15,9 +15,9 @@ from easyllm_cli.providers.base import BaseLLMProvider
 from easyllm_cli.transport import transport_for
 from easyllm_cli.transport.base import Request
 from easyllm_cli.transport.timeouts import ResponseTimer
-from tests.support.binary import Easyllm, only, said
-from tests.support.profile_files import A, read
-from tests.support.standins.script import scripted
+from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
+from tests.support.profile_files import PROFILE_A, write_and_read_profiles
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 NO_NAMES = ["", "a b", "a:b", " a", "a\r\nX-B", "a\n", "x\t", "é", "(x)", "a/b", "a\x00", "x-\x7f"]
@@ -57,7 +57,7 @@ def test_no_protocol_sends_what_is_no_header(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     wrong = [{header: "v"} for header in NO_NAMES + OF_THE_CONNECTION]
     wrong += [{"x-a": value} for value in NO_VALUES]
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         for headers in wrong:
             with pytest.raises(ConfigError) as caught:
                 asyncio.run(ask(provider(name, server, headers=headers, **keys)))
@@ -74,7 +74,7 @@ def test_no_protocol_sends_what_is_no_header(
 @pytest.mark.parametrize("setting", ["organization", "project"])
 @pytest.mark.parametrize("keys", [{}, {"api": "responses"}, {"transport": "sdk"}], ids=str)
 def test_organization_and_project_are_values_of_headers(setting: str, keys: dict[str, Any]) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         for value in NO_VALUES:
             with pytest.raises(ConfigError, match=f"{setting} has characters"):
                 asyncio.run(ask(provider("openai", server, **{setting: value}, **keys)))
@@ -85,7 +85,7 @@ def test_organization_and_project_are_values_of_headers(setting: str, keys: dict
 def test_what_is_a_header_arrives(transport: str) -> None:
     headers = {"X-Team": " a team\t", "x_1.~!#$%&'*+-^`|": "", "X-Long": "v" * 4000}
     keys: Any = {"headers": headers, "organization": " org-1 ", "transport": transport}
-    with StandIn(scripted(said("Hello"))) as server:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         assert asyncio.run(ask(provider("openai", server, **keys))) == "answered"
         found = server.requests[0].headers
     assert (found["x-team"], found["openai-organization"]) == ("a team", "org-1")
@@ -96,13 +96,17 @@ def test_what_is_a_header_arrives(transport: str) -> None:
 def test_a_wrong_header_is_found_where_it_stands_in_the_file(path: Path) -> None:
     for header in [*NO_NAMES, *OF_THE_CONNECTION]:
         quoted = "".join(f"\\u{ord(char):04x}" for char in header)
-        profiles = read(path, A + f'[profiles.a.headers]\n"{quoted}" = "v"\n')
+        profiles = write_and_read_profiles(
+            path, PROFILE_A + f'[profiles.a.headers]\n"{quoted}" = "v"\n'
+        )
         with pytest.raises(ConfigError) as caught:
             profiles.resolve_profile("a")
         assert caught.value.where.startswith(f"{path}:")
     for setting in ("organization", "project"):
         with pytest.raises(ConfigError, match=f"{setting} has characters"):
-            read(path, A + f'{setting} = "a\\r\\nb"\n').resolve_profile("a")
+            write_and_read_profiles(path, PROFILE_A + f'{setting} = "a\\r\\nb"\n').resolve_profile(
+                "a"
+            )
 
 
 @pytest.mark.parametrize("config", [{"headers": {1: "v"}}, {"headers": {"a b": "v"}}])
@@ -138,7 +142,7 @@ def test_a_header_that_the_client_refuses_is_no_network_failure(
             await carrier.aclose()
 
     with (
-        StandIn(scripted(said("Hello"))) as server,
+        StandIn(script_handler(chat_answer_script("Hello"))) as server,
         pytest.raises(ConfigError, match="a header of the request") as caught,
     ):
         asyncio.run(send(server.url))
@@ -152,13 +156,13 @@ def test_a_header_that_the_client_refuses_is_no_network_failure(
     ids=str,
 )  # fmt: skip
 def test_the_command_says_it_once(easyllm: Easyllm, keys: dict[str, Any]) -> None:
-    with StandIn(scripted(said("Hello"))) as server:
-        easyllm.write_profiles(only(server, **keys))
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        easyllm.write_profiles(single_profile_toml(server, **keys))
         for command in ("chat", "stream", "models", "doctor"):
             words = ["hi"] if command in ("chat", "stream") else []
             ran = easyllm.run(command, *words, env={"MY_HEADER": "a\r\nX-B: 1"})
-            assert ran.code == 2, ran.err
-            told = ran.out.decode() if command == "doctor" else ran.complaint
+            assert ran.code == 2, ran.stderr
+            told = ran.stdout.decode() if command == "doctor" else ran.error_line
             assert "header" in told
             assert "retrying" not in told
         assert server.requests == []

@@ -16,8 +16,15 @@ from easyllm_cli.messages import with_system_instruction
 from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers.ignored_settings import refuse_unsupported_options
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.asking import Json, answer, asked_of, events, messages, opened
-from tests.support.binary import Easyllm, only
+from tests.support.asking import (
+    Json,
+    answer_requests,
+    collect_events,
+    get_completion,
+    messages,
+    open_provider,
+)
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.pictures import png
 from tests.support.standins.server import StandIn
 
@@ -96,8 +103,8 @@ def test_tools_that_the_provider_runs_itself_are_sent(options: Json) -> None:
 async def test_no_protocol_offers_a_tool(bench: Bench, stream: bool) -> None:
     asked = bench.profile(options={"tools": [{"type": "function", "function": FUNCTION}]})
     with pytest.raises(UsageError, match="tools are not supported"):
-        await answer(asked, stream)
-    async with opened(asked) as provider:
+        await get_completion(asked, stream)
+    async with open_provider(asked) as provider:
         with pytest.raises(UsageError, match="tools are not supported"):
             provider.dry_request([Message("user", ("hi",))], stream)
     assert bench.server.requests == []
@@ -106,7 +113,7 @@ async def test_no_protocol_offers_a_tool(bench: Bench, stream: bool) -> None:
 async def test_no_protocol_takes_stream_as_an_option(bench: Bench) -> None:
     for stream in (True, False):
         with pytest.raises(ConfigError, match="stream does not belong") as caught:
-            await answer(bench.profile(options={"stream": True}), stream)
+            await get_completion(bench.profile(options={"stream": True}), stream)
         assert "chat()" in caught.value.hint
     asked = {"provider": bench.adapter.provider, "endpoint": bench.server.url, "stream": True}
     with pytest.raises(ConfigError, match="stream does not belong"):
@@ -174,7 +181,7 @@ def found(body: Any, field: str) -> list[Any]:
 
 @pytest.mark.parametrize(("field", "message"), FIELDS, ids=str)
 async def test_a_field_goes_out_or_is_refused(bench: Bench, field: str, message: Json) -> None:
-    async with opened(bench.profile(model=bench.adapter.seer)) as provider:
+    async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         talk = [message, *messages()]
         if field not in TAKEN[bench.adapter.name]:
             with pytest.raises(UsageError, match=f"does not support {field} in a message"):
@@ -183,7 +190,7 @@ async def test_a_field_goes_out_or_is_refused(bench: Bench, field: str, message:
             return
         await provider.chat(talk)
     name = "thinking" if bench.adapter.name == "ollama" else field
-    sent = found(asked_of(bench.server)[-1].json, name)
+    sent = found(answer_requests(bench.server)[-1].json, name)
     assert sent == [{"name": "ada", "reasoning_content": "Hm.", "prefix": True, "detail": "low",
                      "cache_control": CACHED}[field]]  # fmt: skip
 
@@ -225,7 +232,7 @@ def test_the_usual_detail_is_no_wish() -> None:
 async def test_auto_detail_is_taken_by_every_protocol(bench: Bench) -> None:
     picture = Image.of(png(1, 1, (0, 0, 0))).as_url()
     part = {"type": "image_url", "image_url": {"url": picture, "detail": "auto"}}
-    async with opened(bench.profile(model=bench.adapter.seer)) as provider:
+    async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         assert (await provider.chat([{"role": "user", "content": ["hi", part]}]))["text"]
 
 
@@ -248,13 +255,13 @@ async def test_a_setting_that_does_nothing_is_told_once(
 ) -> None:
     keys = IGNORED[bench.adapter.provider]
     known = {"num_ctx": 9} if bench.adapter.provider == "ollama" else {}
-    async with opened(bench.profile(**keys, **known)) as provider:
+    async with open_provider(bench.profile(**keys, **known)) as provider:
         with caplog.at_level(logging.WARNING, "easyllm_cli"):
             told = [
                 [one.text async for one in provider.stream(messages()) if isinstance(one, Note)]
                 for _ in range(2)
             ]
-    assert len(asked_of(bench.server)) == 2
+    assert len(answer_requests(bench.server)) == 2
     [said] = told[0]
     assert told[1] == []
     assert set(said.removesuffix(": left out").split("settings ")[1].split(", ")) == set(keys)
@@ -266,7 +273,7 @@ async def test_what_a_provider_knows_is_not_told(bench: Bench) -> None:
         "openai": {"organization": "o", "project": "p"}, "ollama": {"num_ctx": 9, "keep_alive": 0},
         "openrouter": {"fallback_models": ["x/y"]}, "gemini": {},
     }  # fmt: skip
-    came = await events(bench.profile(**known[bench.adapter.provider]))
+    came = await collect_events(bench.profile(**known[bench.adapter.provider]))
     assert not [one for one in came if isinstance(one, Note)]
 
 
@@ -294,13 +301,15 @@ async def test_other_profiles_named_in_a_dict_are_told_once(
 
 def test_the_command_line_notes_a_setting_that_does_nothing(easyllm: Easyllm) -> None:
     with StandIn(ADAPTERS[0].server().handle) as server:
-        profiles = only(f"{server.url}/v1", model="gpt-4o", api_key_env="KEY", num_ctx=9)
+        profiles = single_profile_toml(
+            f"{server.url}/v1", model="gpt-4o", api_key_env="KEY", num_ctx=9
+        )
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, env=KEY)
         assert ran.code == 0
         assert ran.json["notes"] == ["openai has no setting num_ctx: left out"]
-        assert ran.err.count("num_ctx") == 1
+        assert ran.stderr.count("num_ctx") == 1
         quiet = easyllm.run("chat", "-q", "hi", profiles=profiles, env=KEY)
-    assert (quiet.code, quiet.err) == (0, "")
+    assert (quiet.code, quiet.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -315,16 +324,18 @@ def test_the_command_line_refuses_them_too(
     easyllm: Easyllm, arguments: list[str], says: str
 ) -> None:
     with StandIn(ADAPTERS[0].server().handle) as server:
-        profiles = only(f"{server.url}/v1", model="gpt-4o")
+        profiles = single_profile_toml(f"{server.url}/v1", model="gpt-4o")
         ran = easyllm.run("chat", *arguments, "hi", profiles=profiles)
         assert server.requests == []
-    assert (ran.code, ran.out) == (2, b"")
-    assert says in ran.err
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert says in ran.stderr
 
 
 def test_a_list_of_messages_with_a_tools_answer_is_exit_2(easyllm: Easyllm, tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     path.write_text('[{"role": "tool", "tool_call_id": "1", "content": "12:00"}]')
-    ran = easyllm.run("chat", "--messages", str(path), profiles=only("http://127.0.0.1:9/v1"))
+    ran = easyllm.run(
+        "chat", "--messages", str(path), profiles=single_profile_toml("http://127.0.0.1:9/v1")
+    )
     assert ran.code == 2
-    assert "tools are not supported" in ran.err
+    assert "tools are not supported" in ran.stderr

@@ -14,11 +14,11 @@ from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.image_inputs import refuse_unsupported_images
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.picture_files import HEIC, heif
 from tests.support.pictures import gif_1x1, png
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 KINDS = {
@@ -168,18 +168,18 @@ def test_every_way_to_name_an_image(easyllm: Easyllm, args: tuple[str, ...]) -> 
     with StandIn(OpenAIServer().handle) as server:
         env = {"XAI_BASE_URL": f"{server.url}/v1", "XAI_API_KEY": "test-key"}
         ran = easyllm.run(*args, "-p", "xai:grok-4", env=env)
-        assert (ran.code, ran.out, server.requests) == (2, b"", [])
-    assert "xai takes no image/heic" in ran.complaint
+        assert (ran.code, ran.stdout, server.requests) == (2, b"", [])
+    assert "xai takes no image/heic" in ran.error_line
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
 def test_another_s_server_gets_what_there_is(easyllm: Easyllm, adapter: Adapter) -> None:
     """Only Ollama and Gemini, whose own adapters they are, refuse at any address."""
     (easyllm.home / "a.bmp").write_bytes(KINDS["bmp"])
-    with StandIn(scripted(adapter.script("red"))) as server:
-        keys = {"model": adapter.seer, "api": adapter.api, "transport": adapter.transport}
-        profiles = only(server, adapter.provider, **keys)
+    with StandIn(script_handler(adapter.script("red"))) as server:
+        keys = {"model": adapter.vision_model, "api": adapter.api, "transport": adapter.transport}
+        profiles = single_profile_toml(server, adapter.provider, **keys)
         ran = easyllm.run("vision", "a.bmp", "describe", profiles=profiles)
     refuses = adapter.provider in ("ollama", "gemini")
-    assert ran.code == (2 if refuses else 0), ran.err
-    assert ("takes no image/bmp" in ran.err) == refuses
+    assert ran.code == (2 if refuses else 0), ran.stderr
+    assert ("takes no image/bmp" in ran.stderr) == refuses

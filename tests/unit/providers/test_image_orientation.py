@@ -15,12 +15,12 @@ from easyllm_cli.messages import Message
 from easyllm_cli.providers.image_inputs import with_image_bytes
 from easyllm_cli.transport import image_download
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.asking import opened
-from tests.support.binary import Easyllm, only
+from tests.support.asking import open_provider
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.picture_files import HEIC, exif, jpeg, png_with, webp_with
-from tests.support.picture_site import serving
+from tests.support.picture_site import serve_image_site
 from tests.support.pictures import gif_1x1, png
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 FORMS: dict[str, Callable[[bytes], bytes]] = {
@@ -70,13 +70,13 @@ def test_the_note_over_every_protocol(easyllm: Easyllm, adapter: Adapter) -> Non
     """The picture goes out as it is."""
     photo = jpeg(exif(6))
     (easyllm.home / "photo.jpg").write_bytes(photo)
-    with StandIn(scripted(adapter.script("red"))) as server:
-        keys = {"model": adapter.seer, "api": adapter.api, "transport": adapter.transport}
-        profiles = only(server, adapter.provider, **keys)
+    with StandIn(script_handler(adapter.script("red"))) as server:
+        keys = {"model": adapter.vision_model, "api": adapter.api, "transport": adapter.transport}
+        profiles = single_profile_toml(server, adapter.provider, **keys)
         ran = easyllm.run("vision", "photo.jpg", "describe", profiles=profiles)
         (sent,) = adapter.wire.images(server.requests[-1].json)
-    assert (ran.code, ran.out, sent[1]) == (0, b"red\n", photo), ran.err
-    assert ran.err == (
+    assert (ran.code, ran.stdout, sent[1]) == (0, b"red\n", photo), ran.stderr
+    assert ran.stderr == (
         "easyllm: photo.jpg is stored on its side (EXIF orientation 6), and some models see it "
         "that way: rotate it first, e.g. magick IN -auto-orient OUT\n"
     )
@@ -86,28 +86,28 @@ def test_the_note_is_told_once(easyllm: Easyllm) -> None:
     """However often the answer is asked for."""
     (easyllm.home / "photo.jpg").write_bytes(jpeg(exif(6)))
     adapter = ADAPTERS[0]
-    with StandIn(scripted(adapter.refusal(503, "busy"), adapter.script("red"))) as server:
-        ran = easyllm.run("vision", "photo.jpg", "describe", profiles=only(server))
+    with StandIn(script_handler(adapter.refusal(503, "busy"), adapter.script("red"))) as server:
+        ran = easyllm.run("vision", "photo.jpg", "describe", profiles=single_profile_toml(server))
         assert (ran.code, len(server.requests)) == (0, 2)
-    assert ran.err.count("EXIF") == 1
+    assert ran.stderr.count("EXIF") == 1
 
 
 @pytest.mark.parametrize("args", [("chat", "-a", "photo.png"), ("cot", "-a", "photo.png")])
 def test_the_note_beside_other_commands(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     (easyllm.home / "photo.png").write_bytes(png_with(exif(3)))
     adapter = ADAPTERS[0]
-    with StandIn(scripted(adapter.script("red"))) as server:
-        ran = easyllm.run(*args, "--json", "hi", profiles=only(server))
+    with StandIn(script_handler(adapter.script("red"))) as server:
+        ran = easyllm.run(*args, "--json", "hi", profiles=single_profile_toml(server))
         (note,) = ran.json["notes"]
         assert "photo.png is stored upside down (EXIF orientation 3)" in note
-        assert easyllm.run(*args, "-q", "hi", profiles=only(server)).err == ""
+        assert easyllm.run(*args, "-q", "hi", profiles=single_profile_toml(server)).stderr == ""
 
 
 async def test_the_note_in_the_library() -> None:
     adapter = ADAPTERS[0]
     asked = [Message("user", ("hi", Image.of_bytes(jpeg(exif(8)), "image data")))]
-    with StandIn(scripted(adapter.script("red"))) as server:
-        async with opened(adapter.profile(server)) as provider:
+    with StandIn(script_handler(adapter.script("red"))) as server:
+        async with open_provider(adapter.profile(server)) as provider:
             notes = [one.text async for one in provider.stream(asked) if isinstance(one, Note)]
     assert ["EXIF orientation 8" in note for note in notes] == [True]
 
@@ -117,7 +117,7 @@ async def test_a_photo_that_was_fetched(tmp_path: Path, monkeypatch: pytest.Monk
         return ["127.0.0.1"]
 
     monkeypatch.setattr(image_download, "resolve_public_addresses", guard)
-    with serving(tmp_path) as site:
+    with serve_image_site(tmp_path) as site:
         photo = Image.of(f"{site.url}/photo.jpg")
         kinds = ("image/jpeg",)
         asked = [Message("user", (photo, Image.of_bytes(jpeg(exif(6)), "mine")))]

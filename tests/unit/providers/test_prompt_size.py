@@ -5,19 +5,26 @@ import pytest
 from easyllm_cli.errors import TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers.prompt_size import is_token_count_too_low
-from tests.support.adapters import HTTP, NATIVE
-from tests.support.asking import bodies, events, failure, notes, openai, profile
+from tests.support.adapters import HTTP_ADAPTERS, OLLAMA_FORMAT
+from tests.support.asking import (
+    collect_events,
+    expect_error,
+    notes,
+    openai,
+    profile,
+    request_bodies,
+)
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.request import Request
-from tests.support.standins.script import DONE, Script, chunk, ndjson, scripted, usage_chunk
+from tests.support.standins.script import DONE, Script, chunk, ndjson, script_handler, usage_chunk
 from tests.support.standins.server import Reply, StandIn
 
-OLLAMA = next(one for one in HTTP if one.provider == "ollama")
+OLLAMA = next(one for one in HTTP_ADAPTERS if one.provider == "ollama")
 
 
 def ollama_counting(tokens: int) -> Script:
     end = {"message": {"content": ""}, "done": True, "done_reason": "stop", "eval_count": 1}
-    return Script(NATIVE.text("Yes."), ndjson({**end, "prompt_eval_count": tokens}))
+    return Script(OLLAMA_FORMAT.text("Yes."), ndjson({**end, "prompt_eval_count": tokens}))
 
 
 @pytest.mark.parametrize(
@@ -29,9 +36,9 @@ def ollama_counting(tokens: int) -> Script:
     ],
 )
 async def test_ollama_is_asked_to_refuse_what_does_not_fit(words: str) -> None:
-    with StandIn(scripted(OLLAMA.refusal(400, words))) as server:
-        error = await failure(TooLargeError, profile("ollama", server.url))
-        assert [body["truncate"] for body in bodies(server)] == [False]
+    with StandIn(script_handler(OLLAMA.refusal(400, words))) as server:
+        error = await expect_error(TooLargeError, profile("ollama", server.url))
+        assert [body["truncate"] for body in request_bodies(server)] == [False]
     assert "num_ctx" in error.hint
     assert error.message == words
 
@@ -46,23 +53,23 @@ async def test_a_server_without_the_field_is_asked_once_more() -> None:
             await good.handle(request, reply)
 
     with StandIn(handle) as server:
-        came = await events(profile("ollama", server.url, model="llama3.2", strict=True))
+        came = await collect_events(profile("ollama", server.url, model="llama3.2", strict=True))
         assert len(server.requests) == 2
     assert notes(came) == []
 
 
 async def test_the_users_own_truncate_is_sent() -> None:
     with StandIn(OllamaServer().handle) as server:
-        await events(profile("ollama", server.url, model="llama3.2", truncate=True))
-        assert bodies(server)[0]["truncate"] is True
+        await collect_events(profile("ollama", server.url, model="llama3.2", truncate=True))
+        assert request_bodies(server)[0]["truncate"] is True
 
 
 @pytest.mark.parametrize(
     ("tokens", "told"), [(4096, True), (9100, False), (256, True), (0, False), (1, False)]
 )
 async def test_a_count_that_cannot_hold_the_text_is_told(tokens: int, told: bool) -> None:
-    with StandIn(scripted(ollama_counting(tokens))) as server:
-        came = await events(profile("ollama", server.url), text="word " * 9000)
+    with StandIn(script_handler(ollama_counting(tokens))) as server:
+        came = await collect_events(profile("ollama", server.url), text="word " * 9000)
     assert [("num_ctx" in note, str(tokens) in note) for note in notes(came)] == [(True, True)] * (
         told
     )
@@ -70,8 +77,8 @@ async def test_a_count_that_cannot_hold_the_text_is_told(tokens: int, told: bool
 
 async def test_other_protocols_tell_it_too() -> None:
     script = Script(chunk("Yes."), chunk(finish="stop"), usage_chunk(2048, 1), DONE)
-    with StandIn(scripted(script)) as server:
-        came = await events(openai(server), text="word\n" * 9000)
+    with StandIn(script_handler(script)) as server:
+        came = await collect_events(openai(server), text="word\n" * 9000)
     assert "2048" in notes(came)[0]
 
 

@@ -6,14 +6,23 @@ import pytest
 
 from easyllm_cli.errors import RefusedError
 from easyllm_cli.pipeline.collector import collect
-from tests.support.adapters import HTTP, Adapter
-from tests.support.asking import answer, bodies, events, failure, messages, notes, openai, opened
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.asking import (
+    collect_events,
+    expect_error,
+    get_completion,
+    messages,
+    notes,
+    open_provider,
+    openai,
+    request_bodies,
+)
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.request import Request
 from tests.support.standins.script import DONE, chunk
 from tests.support.standins.server import Reply, StandIn
 
-every_adapter = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.name)
 
 
 def streams(request: Request) -> bool:
@@ -55,7 +64,7 @@ ONLY_STREAM = [
 @pytest.mark.parametrize("words", NO_STREAM)
 async def test_what_may_not_stream_is_asked_for_at_once(adapter: Adapter, words: str) -> None:
     with StandIn(taking(adapter, False, words)) as server:
-        came = await events(adapter.profile(server, strict=True))
+        came = await collect_events(adapter.profile(server, strict=True))
         assert [streams(one) for one in server.requests] == [True, False]
     assert came[-1].kind == "done"
     (note,) = notes(came)
@@ -66,7 +75,7 @@ async def test_what_may_not_stream_is_asked_for_at_once(adapter: Adapter, words:
 @pytest.mark.parametrize("words", ONLY_STREAM)
 async def test_what_only_streams_is_streamed(adapter: Adapter, words: str) -> None:
     with StandIn(taking(adapter, True, words, 422)) as server:
-        came = await events(adapter.profile(server), stream=False)
+        came = await collect_events(adapter.profile(server), stream=False)
         assert [streams(one) for one in server.requests] == [False, True]
     assert came[-1].kind == "done"
     assert words in notes(came)[0]
@@ -75,7 +84,7 @@ async def test_what_only_streams_is_streamed(adapter: Adapter, words: str) -> No
 @every_adapter
 async def test_the_way_is_remembered(adapter: Adapter) -> None:
     with StandIn(taking(adapter, False, NO_STREAM[0])) as server:
-        async with opened(adapter.profile(server)) as provider:
+        async with open_provider(adapter.profile(server)) as provider:
             for _ in range(2):
                 assert (await collect(provider.stream(messages())))["complete"]
         assert [streams(one) for one in server.requests] == [True, False, False]
@@ -83,10 +92,10 @@ async def test_the_way_is_remembered(adapter: Adapter) -> None:
 
 async def test_neither_way_is_taken_is_the_servers_error() -> None:
     async def handle(request: Request, reply: Reply) -> None:
-        await reply.json(HTTP[0].wire.error(400, NO_STREAM[0]), 400)
+        await reply.json(HTTP_ADAPTERS[0].wire.error(400, NO_STREAM[0]), 400)
 
     with StandIn(handle) as server:
-        error = await failure(RefusedError, openai(server, model="gpt-4o"))
+        error = await expect_error(RefusedError, openai(server, model="gpt-4o"))
         assert len(server.requests) == 2
     assert error.message == NO_STREAM[0]
 
@@ -96,8 +105,8 @@ async def test_neither_way_is_taken_is_the_servers_error() -> None:
     ["the upstream does not answer", "no such field: streaming_mode", "bad stream_options: not ok"],
 )
 async def test_other_words_change_nothing_of_the_way(words: str) -> None:
-    with StandIn(taking(HTTP[0], False, words)) as server:
-        await failure(RefusedError, openai(server, model="gpt-4o"))
+    with StandIn(taking(HTTP_ADAPTERS[0], False, words)) as server:
+        await expect_error(RefusedError, openai(server, model="gpt-4o"))
         assert all(streams(one) for one in server.requests)
 
 
@@ -110,7 +119,7 @@ async def test_a_server_that_always_streams_is_read(ending: bytes) -> None:
         await reply.end()
 
     with StandIn(handle) as server:
-        assert (await answer(openai(server), stream=False))["text"] == "Hello"
+        assert (await get_completion(openai(server), stream=False))["text"] == "Hello"
 
 
 SYSTEM = [
@@ -126,7 +135,7 @@ def without_system(adapter: Adapter, words: str, status: int = 400) -> Any:
     good = adapter.server()
 
     async def handle(request: Request, reply: Reply) -> None:
-        if any(role == "system" for role, _ in adapter.wire.turns(request.json)):
+        if any(role == "system" for role, _ in adapter.wire.read_messages(request.json)):
             await reply.json(adapter.wire.error(status, words), status)
         else:
             await good.handle(request, reply)
@@ -138,27 +147,27 @@ def without_system(adapter: Adapter, words: str, status: int = 400) -> Any:
 @pytest.mark.parametrize("words", SYSTEM)
 async def test_refused_system_text_goes_before_the_question(adapter: Adapter, words: str) -> None:
     with StandIn(without_system(adapter, words)) as server:
-        async with opened(adapter.profile(server, system="Be brief.")) as provider:
+        async with open_provider(adapter.profile(server, system="Be brief.")) as provider:
             came = [event async for event in provider.stream(messages("Why?"))]
             again = [event async for event in provider.stream(messages("How?"))]
-        sent = [adapter.wire.turns(body) for body in bodies(server)]
+        sent = [adapter.wire.read_messages(body) for body in request_bodies(server)]
     assert sent[1:] == [[("user", "Be brief.\n\nWhy?")], [("user", "Be brief.\n\nHow?")]]
     assert words in notes(came)[0]
     assert notes(again) == []
 
 
 async def test_refused_system_text_is_an_error_if_strict() -> None:
-    with StandIn(without_system(HTTP[0], SYSTEM[1])) as server:
-        await failure(RefusedError, openai(server, system="Be brief.", strict=True))
+    with StandIn(without_system(HTTP_ADAPTERS[0], SYSTEM[1])) as server:
+        await expect_error(RefusedError, openai(server, system="Be brief.", strict=True))
         assert len(server.requests) == 1
 
 
 async def test_system_words_without_a_system_text_are_an_error() -> None:
     async def handle(request: Request, reply: Reply) -> None:
-        await reply.json(HTTP[0].wire.error(400, SYSTEM[1]), 400)
+        await reply.json(HTTP_ADAPTERS[0].wire.error(400, SYSTEM[1]), 400)
 
     with StandIn(handle) as server:
-        await failure(RefusedError, openai(server))
+        await expect_error(RefusedError, openai(server))
         assert len(server.requests) == 1
 
 
@@ -174,7 +183,9 @@ async def test_a_422_names_a_parameter_as_a_400_does(name: str) -> None:
             await good.handle(request, reply)
 
     with StandIn(handle) as server:
-        came = await events(openai(server, model="gpt-4o", seed=1, top_p=0.5))
+        came = await collect_events(openai(server, model="gpt-4o", seed=1, top_p=0.5))
         assert len(server.requests) == 2
-        await failure(RefusedError, openai(server, model="gpt-4o", seed=1, top_p=0.5, strict=True))
+        await expect_error(
+            RefusedError, openai(server, model="gpt-4o", seed=1, top_p=0.5, strict=True)
+        )
     assert name in notes(came)[0]

@@ -10,8 +10,8 @@ from easyllm_cli.errors import RefusedError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers.openai.json_schema import is_strict
 from easyllm_cli.vendors import VENDORS
-from tests.support.asking import Json, answer, failure, openai, opened, profile
-from tests.support.standins.script import DONE, Script, chunk, compact, ndjson, scripted
+from tests.support.asking import Json, expect_error, get_completion, open_provider, openai, profile
+from tests.support.standins.script import DONE, Script, chunk, compact, ndjson, script_handler
 from tests.support.standins.server import StandIn
 
 PERSON: Json = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -22,7 +22,7 @@ CHAT = [name for name, vendor in VENDORS.items() if vendor.adapter in ("openai",
 
 async def body_of(asked: Profile, messages: list[Message]) -> Json:
     """What would be sent."""
-    async with opened(asked) as provider:
+    async with open_provider(asked) as provider:
         return provider.dry_request(messages, True).body or {}
 
 
@@ -133,9 +133,9 @@ REFUSALS = [
 async def test_a_refused_schema_is_an_error_and_not_left_out(
     provider: str, script: Script, option: str
 ) -> None:
-    with StandIn(scripted(script, HELLO)) as server:
+    with StandIn(script_handler(script, HELLO)) as server:
         asked = profile(provider, server.url).replace_set(schema=STRICT)
-        error = await failure(RefusedError, asked)
+        error = await expect_error(RefusedError, asked)
         assert len(server.requests) == 1
     assert error.exit_code == 4
     assert f"-o {option}" in error.hint
@@ -146,9 +146,9 @@ async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
         "message": "Invalid schema for response_format 'answer'",
         "param": "text.format.schema",
     }
-    with StandIn(scripted(refusal(400, words))) as server:
+    with StandIn(script_handler(refusal(400, words))) as server:
         asked = openai(server, api="responses").replace_set(schema=STRICT)
-        error = await failure(RefusedError, asked)
+        error = await expect_error(RefusedError, asked)
     option = """text='{"format": {"type": "json_object"}}'"""
     assert f"-o {option} asks for JSON alone" in error.hint
     own = Profile.of({"text": {"format": {"type": "json_object"}}})
@@ -158,9 +158,9 @@ async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
 
 async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
     """The request is repeated without what nobody asked for; the schema stays in it."""
-    with StandIn(scripted(refusal(400, {"message": "no"}), HELLO)) as server:
+    with StandIn(script_handler(refusal(400, {"message": "no"}), HELLO)) as server:
         asked = openai(server, send_defaults=True).replace_set(schema=STRICT)
-        assert (await answer(asked))["text"] == "Hello"
+        assert (await get_completion(asked))["text"] == "Hello"
         first, second = (request.json for request in server.requests)
     assert "temperature" in first
     assert "temperature" not in second
@@ -172,7 +172,7 @@ async def test_an_option_of_the_users_wins() -> None:
     asked = Profile.of({"provider": "openai", "model": "m", "options": {"response_format": own}})
     assert (await body_of(asked.replace_set(schema=STRICT), SYSTEM))["response_format"] == own
     native = ndjson({"message": {"content": "{}"}, "done": True, "done_reason": "stop"})
-    with StandIn(scripted(Script(native, content_type="application/x-ndjson"))) as server:
+    with StandIn(script_handler(Script(native, content_type="application/x-ndjson"))) as server:
         asked = profile("ollama", server.url, options={"format": "json"}).replace_set(schema=STRICT)
-        await answer(asked)
+        await get_completion(asked)
         assert server.requests[0].json["format"] == "json"

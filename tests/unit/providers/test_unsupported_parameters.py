@@ -7,8 +7,8 @@ from easyllm_cli.errors import RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
-from tests.support.adapters import HTTP, KEY, Adapter
-from tests.support.asking import Json, bodies, events, failure, notes, openai
+from tests.support.adapters import HTTP_ADAPTERS, KEY, Adapter
+from tests.support.asking import Json, collect_events, expect_error, notes, openai, request_bodies
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.request import Request
 from tests.support.standins.server import Reply, StandIn
@@ -20,7 +20,7 @@ SOFT = {
     "ollama": ("options",),
     "gemini": ("generationConfig",),
 }
-every_adapter = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.name)
 
 
 class Picky:
@@ -42,9 +42,9 @@ class Picky:
 
 async def test_soft_defaults_are_sent_and_kept_where_they_are_taken() -> None:
     with StandIn(OpenAIServer().handle) as server:
-        assert notes(await events(openai(server, model="gpt-4o", send_defaults=True))) == []
+        assert notes(await collect_events(openai(server, model="gpt-4o", send_defaults=True))) == []
         assert len(server.requests) == 1
-        assert {key: bodies(server)[0][key] for key in DEFAULT_SAMPLING} == DEFAULT_SAMPLING
+        assert {key: request_bodies(server)[0][key] for key in DEFAULT_SAMPLING} == DEFAULT_SAMPLING
 
 
 @every_adapter
@@ -55,8 +55,10 @@ async def test_soft_defaults_are_left_out_together_once(
 ) -> None:
     picky = Picky(adapter, SOFT[adapter.name], status, "something is too much here")
     with StandIn(picky.handle) as server:
-        came = await events(adapter.profile(server, send_defaults=True, strict=True), stream)
-        first, second = bodies(server)
+        came = await collect_events(
+            adapter.profile(server, send_defaults=True, strict=True), stream
+        )
+        first, second = request_bodies(server)
         assert came[-1].kind == "done"
         assert notes(came) == []
         assert all(name in first for name in SOFT[adapter.name])
@@ -65,29 +67,29 @@ async def test_soft_defaults_are_left_out_together_once(
 
 
 async def test_soft_defaults_stay_beside_what_the_user_set() -> None:
-    picky = Picky(HTTP[0], ("temperature", "top_p"), 400, "no sampling please")
+    picky = Picky(HTTP_ADAPTERS[0], ("temperature", "top_p"), 400, "no sampling please")
     with StandIn(picky.handle) as server:
         asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True, max_tokens=9)
-        assert (await events(asked))[-1].kind == "done"
-        assert [body["max_tokens"] for body in bodies(server)] == [9, 9]
+        assert (await collect_events(asked))[-1].kind == "done"
+        assert [body["max_tokens"] for body in request_bodies(server)] == [9, 9]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_soft_defaults_are_not_taken_back_for_other_failures(status: int) -> None:
-    picky = Picky(HTTP[0], ("temperature",), status, "temperature")
+    picky = Picky(HTTP_ADAPTERS[0], ("temperature",), status, "temperature")
     with StandIn(picky.handle) as server:
         asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True)
         with pytest.raises(Exception, match="temperature"):
-            await events(asked)
+            await collect_events(asked)
         assert len([one for one in server.requests if one.method == "POST"]) == 1
 
 
 async def test_refused_without_the_defaults_too_is_an_error() -> None:
-    picky = Picky(HTTP[0], ("messages",), 413, "much too long")
+    picky = Picky(HTTP_ADAPTERS[0], ("messages",), 413, "much too long")
     with StandIn(picky.handle) as server:
-        await failure(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
+        await expect_error(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
         assert len(server.requests) == 2
-        assert not set(DEFAULT_SAMPLING) & set(bodies(server)[1])
+        assert not set(DEFAULT_SAMPLING) & set(request_bodies(server)[1])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ HARD = {
                "thinkingConfig"),
 }  # fmt: skip
 SET = {"temperature": 0.2, "top_p": 0.5, "seed": 1, "stop": ["x"], "top_k": 5, "max_tokens": 99}
-CASES = [(adapter, name) for adapter in HTTP for name in HARD[adapter.name]]
+CASES = [(adapter, name) for adapter in HTTP_ADAPTERS for name in HARD[adapter.name]]
 hard_cases = pytest.mark.parametrize(
     ("adapter", "name"), CASES, ids=[f"{adapter.name}-{name}" for adapter, name in CASES]
 )
@@ -156,7 +158,7 @@ async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None
         asked = adapter.profile(
             server, **every_key(adapter), model=adapter.thinker, reasoning="high"
         )
-        came = await events(asked)
+        came = await collect_events(asked)
         first, second = (request.body.decode() for request in server.requests)
         assert f'"{name}"' in first
         assert f'"{name}"' not in second
@@ -170,6 +172,8 @@ async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None
 async def test_hard_and_strict_is_an_error(adapter: Adapter, name: str) -> None:
     with StandIn(picky_about(adapter, name).handle) as server:
         keys: Json = {"model": adapter.thinker, "reasoning": "high", "strict": True}
-        error = await failure(RefusedError, adapter.profile(server, **every_key(adapter), **keys))
+        error = await expect_error(
+            RefusedError, adapter.profile(server, **every_key(adapter), **keys)
+        )
         assert len(server.requests) == 1
     assert name in error.message

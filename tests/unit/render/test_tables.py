@@ -7,12 +7,12 @@ import pytest
 from easyllm_cli.events import Model
 from easyllm_cli.render.spans import row_width, text_from_row
 from easyllm_cli.render.tables import format_price, lay_out_models
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn
-from tests.support.terminal import on_one_terminal, shown
+from tests.support.terminal import run_on_one_terminal, run_on_terminals
 
 MODELS = [
     Model("vendor/thinker", 131_072, False, True, 0.55, 2.19),
@@ -70,9 +70,9 @@ def test_wide_names_stand_in_line() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 def test_on_a_terminal_of_20_columns_and_of_no_known_size(easyllm: Easyllm) -> None:
     with StandIn(OpenRouterServer().handle) as server:
-        profiles = only(server, "openrouter")
+        profiles = single_profile_toml(server, "openrouter")
         for size in ((20, 10), (0, 0)):
-            code, screen = on_one_terminal(easyllm, "models", profiles=profiles, size=size)
+            code, screen = run_on_one_terminal(easyllm, "models", profiles=profiles, size=size)
             assert code == 0
             assert "vendor/plain" in "".join(screen.text()).replace("\n", "")
             assert screen.resting
@@ -84,6 +84,6 @@ def test_a_terminal_without_codes(easyllm: Easyllm) -> None:
         await reply.json({"data": [{"id": "one"}]})
 
     with StandIn(handler) as server:
-        profiles = only(server)
-        _, out, _ = shown(easyllm, "models", profiles=profiles, env={"TERM": "dumb"})
+        profiles = single_profile_toml(server)
+        _, out, _ = run_on_terminals(easyllm, "models", profiles=profiles, env={"TERM": "dumb"})
     assert out == "model\n─────\none\n"

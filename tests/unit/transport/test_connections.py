@@ -13,7 +13,7 @@ from easyllm_cli import IncompleteAnswer, LLMService, NetworkError, OpenAIProvid
 from tests.support import ROOT
 from tests.support.asking import messages
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import Cut, Json, Script, Wait, chunk, scripted
+from tests.support.standins.script import Cut, Json, Script, Wait, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 SLOW = Script(chunk("Hel"), Wait(0.3), chunk("lo"), chunk(finish="stop"))
@@ -88,7 +88,7 @@ async def test_closing_under_load_says_who_closed(
         async for text in service.chat_stream(asked, messages()):
             came.append(text)
 
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         service = LLMService()
         asked = config(server, transport=transport)
         tasks = [asyncio.create_task(ask(service, asked)) for _ in range(5)]
@@ -107,7 +107,7 @@ async def test_closing_under_load_says_who_closed(
 
 
 async def test_closing_under_load_asks_no_fallback() -> None:
-    with StandIn(scripted(SILENT)) as server, StandIn(OpenAIServer().handle) as spare:
+    with StandIn(script_handler(SILENT)) as server, StandIn(OpenAIServer().handle) as spare:
         service = LLMService()
         asking = service.chat(config(server), messages(), fallbacks=[config(spare)])
         task = asyncio.create_task(asking)
@@ -119,7 +119,7 @@ async def test_closing_under_load_asks_no_fallback() -> None:
 
 
 async def test_a_server_that_hangs_up_is_still_named() -> None:
-    with StandIn(scripted(Script(chunk("Hel"), Cut()))) as server:
+    with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
         with pytest.raises(IncompleteAnswer, match="closed the connection") as caught:
             _ = [text async for text in LLMService().chat_stream(config(server), messages())]
         assert "this program" not in str(caught.value)
@@ -137,7 +137,7 @@ async def test_clear_cache_closes_what_nobody_uses() -> None:
 
 async def test_clear_cache_lets_an_answer_come_to_its_end() -> None:
     texts = []
-    with StandIn(scripted(SLOW)) as server:
+    with StandIn(script_handler(SLOW)) as server:
         service = LLMService()
         async for text in service.chat_stream(config(server), messages()):
             texts.append(text)
@@ -172,7 +172,7 @@ async def test_cancelling_closes_the_connection(method: str, script: Script) -> 
         else:
             _ = [event async for event in service.stream(config(server), messages())]
 
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         service = LLMService()
         task = asyncio.create_task(ask(service, server))
         await becomes(lambda: server.requests)
@@ -186,7 +186,7 @@ async def test_cancelling_closes_the_connection(method: str, script: Script) -> 
 
 async def test_what_had_come_is_told_to_who_cancels() -> None:
     """In the CancelledError, and in the cause of a TimeoutError."""
-    with StandIn(scripted(NEVER)) as server:
+    with StandIn(script_handler(NEVER)) as server:
         service = LLMService()
         came: list[str] = []
 
@@ -214,7 +214,7 @@ async def test_what_had_come_is_told_to_who_cancels() -> None:
 
 
 async def test_leaving_a_stream_early_closes_its_connection() -> None:
-    with StandIn(scripted(NEVER)) as server:
+    with StandIn(script_handler(NEVER)) as server:
         async for _ in LLMService().chat_stream(config(server), messages()):
             break
         await becomes(lambda: server.requests[0].closed_at is not None)
@@ -224,7 +224,7 @@ async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
     async def ask(service: LLMService, server: StandIn) -> str:
         return "".join([text async for text in service.chat_stream(config(server), messages())])
 
-    with StandIn(scripted(SLOW)) as server:
+    with StandIn(script_handler(SLOW)) as server:
         async with LLMService() as service:
             asking = [asyncio.create_task(ask(service, server)) for _ in range(3)]
             await becomes(lambda: len(server.requests) == 3)

@@ -4,10 +4,10 @@ import pytest
 
 from easyllm_cli.pipeline.collector import collect
 from tests.support.adapters import ADAPTERS, Adapter
-from tests.support.asking import messages, opened
+from tests.support.asking import messages, open_provider
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script, compact, scripted
+from tests.support.standins.script import Script, compact, script_handler
 from tests.support.standins.server import StandIn
 
 COOKIE = {"Set-Cookie": "who=you; Path=/; Max-Age=3600"}
@@ -24,7 +24,7 @@ async def test_no_cookie_is_sent_back(adapter: Adapter) -> None:
         await (models if request.method == "GET" else whole).play(reply)
 
     with StandIn(handler) as server:
-        async with opened(adapter.profile(server)) as provider:
+        async with open_provider(adapter.profile(server)) as provider:
             for _ in range(2):
                 await provider.list_models()
                 await collect(provider.stream(messages(), True))
@@ -35,7 +35,9 @@ async def test_no_cookie_is_sent_back(adapter: Adapter) -> None:
 
 async def test_a_cookie_of_the_profiles_headers_is_sent() -> None:
     adapter = ADAPTERS[0]
-    with StandIn(scripted(adapter.script("Hello"))) as server:
-        async with opened(adapter.profile(server, headers={"Cookie": "gate=open"})) as provider:
+    with StandIn(script_handler(adapter.script("Hello"))) as server:
+        async with open_provider(
+            adapter.profile(server, headers={"Cookie": "gate=open"})
+        ) as provider:
             await collect(provider.stream(messages(), True))
     assert server.requests[0].headers["cookie"] == "gate=open"

@@ -3,19 +3,19 @@
 import pytest
 
 from easyllm_cli.errors import AuthError, EasyLLMError, NotFoundError
-from tests.support.adapters import HTTP, Adapter
-from tests.support.asking import asked_of, failure, opened
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.asking import answer_requests, expect_error, open_provider
 from tests.support.faults.status import body
-from tests.support.standins.script import scripted
+from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-every_adapter = pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.name)
 
 
 @every_adapter
 async def test_a_list_that_is_null_is_empty(adapter: Adapter) -> None:
-    with StandIn(scripted(body(200, {"data": None, "models": None}))) as server:
-        async with opened(adapter.profile(server)) as provider:
+    with StandIn(script_handler(body(200, {"data": None, "models": None}))) as server:
+        async with open_provider(adapter.profile(server)) as provider:
             assert await provider.list_models() == []
 
 
@@ -31,8 +31,8 @@ async def test_a_list_that_is_null_is_empty(adapter: Adapter) -> None:
 async def test_a_list_that_is_an_error_says_why(
     adapter: Adapter, made: dict[str, object], kind: type[EasyLLMError]
 ) -> None:
-    with StandIn(scripted(body(200, made))) as server:
-        async with opened(adapter.profile(server)) as provider:
+    with StandIn(script_handler(body(200, made))) as server:
+        async with open_provider(adapter.profile(server)) as provider:
             with pytest.raises(kind):
                 await provider.list_models()
 
@@ -40,9 +40,9 @@ async def test_a_list_that_is_an_error_says_why(
 @every_adapter
 async def test_a_path_that_is_not_there_is_asked_for_once(adapter: Adapter) -> None:
     error = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
-    with StandIn(scripted(body(200, error))) as server:
-        failed = await failure(NotFoundError, adapter.profile(server, max_retries=3))
-        assert len(asked_of(server)) == 1
+    with StandIn(script_handler(body(200, error))) as server:
+        failed = await expect_error(NotFoundError, adapter.profile(server, max_retries=3))
+        assert len(answer_requests(server)) == 1
     assert "endpoint" in failed.hint or "ollama pull" in failed.hint
 
 
@@ -55,7 +55,7 @@ UNROUTED = {
 
 @pytest.mark.parametrize(("words", "hint"), UNROUTED.items())
 async def test_openrouter_finds_nobody_and_the_name_is_right(words: str, hint: str) -> None:
-    router = next(one for one in HTTP if one.provider == "openrouter")
-    with StandIn(scripted(router.refusal(404, words))) as server:
-        failed = await failure(NotFoundError, router.profile(server))
+    router = next(one for one in HTTP_ADAPTERS if one.provider == "openrouter")
+    with StandIn(script_handler(router.refusal(404, words))) as server:
+        failed = await expect_error(NotFoundError, router.profile(server))
     assert hint in failed.hint

@@ -9,13 +9,13 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, EasyLLMError, NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
-from tests.support.picture_site import RED, Site, serving
+from tests.support.picture_site import RED, Site, serve_image_site
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """On this machine, with an authority of its own that the profile names."""
-    with serving(tmp_path) as made:
+    with serve_image_site(tmp_path) as made:
         yield made
 
 

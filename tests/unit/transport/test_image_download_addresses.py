@@ -12,7 +12,7 @@ from easyllm_cli.errors import NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
 from easyllm_cli.transport.image_download import is_public_address
-from tests.support.picture_site import RED, serving
+from tests.support.picture_site import RED, serve_image_site
 
 PRIVATE = [
     "127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "192.168.0.1",
@@ -63,7 +63,7 @@ async def test_fault_64_a_name_that_turns_private_is_not_followed(
 ) -> None:
     """DNS rebinding: what was looked at is what is connected to."""
     names = Lookups([["127.0.0.2"], ["127.0.0.1"]])
-    with serving(tmp_path, "127.0.0.2", "pictures.example") as site:
+    with serve_image_site(tmp_path, "127.0.0.2", "pictures.example") as site:
         port = int(site.url.rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)) as inside:
             inside.setblocking(False)
@@ -90,7 +90,7 @@ async def test_the_next_address_where_one_does_not_answer(
     tmp_path: Path, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3", "127.0.0.2"]]))
-    with serving(tmp_path, "127.0.0.2", "pictures.example") as site:
+    with serve_image_site(tmp_path, "127.0.0.2", "pictures.example") as site:
         image = await image_download.download_image(Image.of(site.url + "/red.png"), site.profile)
     assert image.data == RED
 

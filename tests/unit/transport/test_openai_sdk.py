@@ -16,9 +16,9 @@ import trustme
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, MalformedAnswer, NetworkError, RefusedError
-from tests.support.asking import Json, answer, asked_of, failure, openai
+from tests.support.asking import Json, answer_requests, expect_error, get_completion, openai
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import DONE, Script, chunk, scripted
+from tests.support.standins.script import DONE, Script, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 
 HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
@@ -36,7 +36,7 @@ LEAKS = {
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    with StandIn(scripted(HELLO)) as made:
+    with StandIn(script_handler(HELLO)) as made:
         yield made
 
 
@@ -53,7 +53,7 @@ def sdk(server: StandIn, **keys: Any) -> Profile:
 
 @pytest.mark.usefixtures("leaks")
 async def test_nothing_of_the_sdks_variables_is_sent(server: StandIn) -> None:
-    await answer(sdk(server))
+    await get_completion(sdk(server))
     request = server.requests[0]
     assert "leaked" not in str(request.headers)
     assert "authorization" not in request.headers
@@ -66,8 +66,8 @@ async def test_the_headers_are_those_of_our_own_client(server: StandIn) -> None:
         "api_key": "sk-ours", "organization": "org-ours", "project": "proj-ours",
         "headers": {"X-Gate": "open", "x-stainless-lang": "mine"},
     }  # fmt: skip
-    await answer(openai(server, **keys))
-    await answer(sdk(server, **keys))
+    await get_completion(openai(server, **keys))
+    await get_completion(sdk(server, **keys))
     own, theirs = (dict(request.headers) for request in server.requests)
     mine = {"accept", "content-length"}  # the SDK asks for JSON, and writes it its own way
     names = {name for name in own if name not in mine}
@@ -79,15 +79,15 @@ async def test_the_headers_are_those_of_our_own_client(server: StandIn) -> None:
 
 async def test_a_redirect_is_not_followed(server: StandIn) -> None:
     there = {"location": f"{server.url}/v1/chat/completions"}
-    with StandIn(scripted(Script(status=307, headers=there))) as moved:
-        error = await failure(RefusedError, sdk(moved))
+    with StandIn(script_handler(Script(status=307, headers=there))) as moved:
+        error = await expect_error(RefusedError, sdk(moved))
     assert error.location == there["location"]
     assert server.requests == []
 
 
 async def test_one_request_is_one_request() -> None:
-    with StandIn(scripted(Script(b"{}", status=500))) as failing:
-        await failure(BusyError, sdk(failing, max_retries=0))
+    with StandIn(script_handler(Script(b"{}", status=500))) as failing:
+        await expect_error(BusyError, sdk(failing, max_retries=0))
         assert len(failing.requests) == 1
 
 
@@ -102,7 +102,7 @@ async def test_an_endless_refusal_is_left_after_a_mebibyte() -> None:
             written += 65536
 
     with StandIn(handle) as endless:
-        error = await failure(BusyError, sdk(endless, max_retries=0))
+        error = await expect_error(BusyError, sdk(endless, max_retries=0))
     assert error.status == 500
     assert len(error.message) <= 300
     assert written < 32 * 1024 * 1024, "64 MiB were on offer"
@@ -110,22 +110,22 @@ async def test_an_endless_refusal_is_left_after_a_mebibyte() -> None:
 
 async def test_a_compressed_answer_is_refused() -> None:
     packed = Script(b"\x1f\x8b", headers={"content-encoding": "gzip"})
-    with StandIn(scripted(packed)) as server:
-        error = await failure(MalformedAnswer, sdk(server))
+    with StandIn(script_handler(packed)) as server:
+        error = await expect_error(MalformedAnswer, sdk(server))
         assert server.requests[0].headers["accept-encoding"] == "identity"
     assert "gzip" in error.message
 
 
 async def test_the_profiles_proxy_is_used(server: StandIn) -> None:
-    await answer(sdk(server, endpoint="http://far.invalid/v1", proxy=server.url))
+    await get_completion(sdk(server, endpoint="http://far.invalid/v1", proxy=server.url))
     assert server.requests[0].headers["host"] == "far.invalid"
-    error = await failure(NetworkError, sdk(server, proxy="http://127.0.0.1:9", max_retries=0))
+    error = await expect_error(NetworkError, sdk(server, proxy="http://127.0.0.1:9", max_retries=0))
     assert "through the proxy 127.0.0.1:9" in error.message
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:9"])
 async def test_a_proxy_that_is_none_is_said(server: StandIn, proxy: str) -> None:
-    assert "proxy" in (await failure(ConfigError, sdk(server, proxy=proxy))).message
+    assert "proxy" in (await expect_error(ConfigError, sdk(server, proxy=proxy))).message
 
 
 class OverTls(BaseHTTPRequestHandler):
@@ -144,7 +144,7 @@ class OverTls(BaseHTTPRequestHandler):
 
 
 async def test_an_endpoint_that_no_client_takes_is_said(server: StandIn) -> None:
-    error = await failure(ConfigError, sdk(server, endpoint="http://h/v1\x7f"))
+    error = await expect_error(ConfigError, sdk(server, endpoint="http://h/v1\x7f"))
     assert "no usable URL" in error.message
 
 
@@ -159,10 +159,11 @@ async def test_only_the_profiles_authorities_are_trusted(tmp_path: Path) -> None
         keys: Json = {"endpoint": f"https://127.0.0.1:{site.server_port}/v1", "model": "m"}
         known = Profile.of({"provider": "openai", "transport": "sdk", **keys})
         asked = known.replace_set(ca_bundle=str(tmp_path / "ca.pem"))
-        assert (await answer(asked))["text"] == "Hello"
-        assert "certificate" in (await failure(NetworkError, known)).message
+        assert (await get_completion(asked))["text"] == "Hello"
+        assert "certificate" in (await expect_error(NetworkError, known)).message
         assert (
-            "ca_bundle" in (await failure(ConfigError, known.replace_set(ca_bundle="/no"))).message
+            "ca_bundle"
+            in (await expect_error(ConfigError, known.replace_set(ca_bundle="/no"))).message
         )
         site.shutdown()
 
@@ -171,21 +172,21 @@ async def test_a_debug_log_of_the_sdk_holds_no_key(
     server: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    await answer(sdk(server, api_key="sk-secret-key", headers={"X-Token": "hush-hush"}))
+    await get_completion(sdk(server, api_key="sk-secret-key", headers={"X-Token": "hush-hush"}))
     assert "chat/completions" in caplog.text
     assert "sk-secret-key" not in caplog.text
     assert "hush-hush" not in caplog.text
 
 
 async def test_a_provider_without_an_sdk_says_so(server: StandIn) -> None:
-    error = await failure(ConfigError, Profile.of({"provider": "ollama", "transport": "sdk"}))
+    error = await expect_error(ConfigError, Profile.of({"provider": "ollama", "transport": "sdk"}))
     assert 'ollama has no transport = "sdk"' in error.message
     assert "leave transport out" in error.hint
 
 
 async def test_googles_package_is_named_where_it_is_missing(server: StandIn) -> None:
     keys: Json = {"provider": "gemini", "endpoint": f"{server.url}/v1beta", "transport": "sdk"}
-    error = await failure(ConfigError, Profile.of({**keys, "model": "m"}))
+    error = await expect_error(ConfigError, Profile.of({**keys, "model": "m"}))
     assert error.exit_code == 2
     assert error.hint == "pip install 'easyllm-cli[gemini]'"
     assert server.requests == []
@@ -194,6 +195,6 @@ async def test_googles_package_is_named_where_it_is_missing(server: StandIn) -> 
 async def test_vendors_that_speak_openai_have_it_too() -> None:
     with StandIn(OpenAIServer(key="k").handle) as server:
         keys: Json = {"provider": "groq", "endpoint": f"{server.url}/v1", "model": "gpt-4o"}
-        done = await answer(Profile.of({**keys, "transport": "sdk", "api_key": "k"}))
-        assert len(asked_of(server)) == 1
+        done = await get_completion(Profile.of({**keys, "transport": "sdk", "api_key": "k"}))
+        assert len(answer_requests(server)) == 1
     assert done["provider"] == "groq"

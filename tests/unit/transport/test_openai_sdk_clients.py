@@ -19,10 +19,10 @@ from easyllm_cli.errors import (
     NotFoundError,
     RefusedError,
 )
-from tests.support.adapters import HTTP
-from tests.support.asking import Json, answer, asked_of, failure, messages
+from tests.support.adapters import HTTP_ADAPTERS
+from tests.support.asking import Json, answer_requests, expect_error, get_completion, messages
 from tests.support.standins.openai import OpenAIServer
-from tests.support.standins.script import DONE, Cut, Script, chunk, scripted
+from tests.support.standins.script import DONE, Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 VERSION = "2024-10-21"
@@ -34,7 +34,7 @@ HOSTS = ["r.openai.azure.com", "r.cognitiveservices.azure.com", "r.services.ai.a
 @pytest.fixture
 def server() -> Iterator[StandIn]:
     """Stands for Azure: a proxy to which every name leads."""
-    with StandIn(scripted(HELLO)) as made:
+    with StandIn(script_handler(HELLO)) as made:
         yield made
 
 
@@ -50,7 +50,7 @@ async def test_azure_gets_its_url_version_and_key(
 ) -> None:
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "not-to-be-sent")
     keys: Json = {"api_key": "sk-azure", "options": {"api_version": VERSION, "user": "me"}}
-    assert (await answer(azure(server, host, path, **keys)))["text"] == "Hello"
+    assert (await get_completion(azure(server, host, path, **keys)))["text"] == "Hello"
     [request] = server.requests
     assert request.headers["host"] == host
     assert request.path == "/openai/deployments/my-deployment/chat/completions"
@@ -66,13 +66,13 @@ async def test_azures_version_may_come_from_the_sdks_own_variable(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_VERSION", VERSION)
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "nobody-named-it")
-    await answer(azure(server))
+    await get_completion(azure(server))
     assert server.requests[0].query == {"api-version": VERSION}
     assert "api-key" not in server.requests[0].headers
 
 
 async def test_azure_without_a_version_says_what_to_do(server: StandIn) -> None:
-    error = await failure(ConfigError, azure(server, api_key="k"))
+    error = await expect_error(ConfigError, azure(server, api_key="k"))
     assert error.exit_code == 2
     assert "api_version" in error.hint
     assert "OPENAI_API_VERSION" in error.hint
@@ -80,7 +80,7 @@ async def test_azure_without_a_version_says_what_to_do(server: StandIn) -> None:
 
 
 async def test_azures_newer_address_is_plain_openai(server: StandIn) -> None:
-    await answer(azure(server, path="/openai/v1", api_key="sk-azure"))
+    await get_completion(azure(server, path="/openai/v1", api_key="sk-azure"))
     [request] = server.requests
     assert (request.path, request.query) == ("/openai/v1/chat/completions", {})
     assert request.headers["authorization"] == "Bearer sk-azure"
@@ -129,15 +129,15 @@ async def test_a_client_that_is_handed_in_sends_what_it_has_and_stays_open(
     ("status", "kind"), [(401, AuthError), (429, BusyError), (500, BusyError), (404, NotFoundError)]
 )
 async def test_its_failures_are_ours(provider: str, status: int, kind: type[EasyLLMError]) -> None:
-    refusal = next(one for one in HTTP if one.provider == provider).refusal
+    refusal = next(one for one in HTTP_ADAPTERS if one.provider == provider).refusal
     made = {"openai": OpenAIProvider, "openrouter": OpenRouterProvider}[provider]
     script = refusal(status, "not now", retry_after="0.2", x_request_id="req_7")
-    with StandIn(scripted(script)) as server:
+    with StandIn(script_handler(script)) as server:
         async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
             asked = made({"model": "m", "max_retries": 0}, client=client)
             with pytest.raises(kind) as caught:
                 await asked.chat(messages())
-        assert len(asked_of(server)) == 1, "the SDK's own retries are off"
+        assert len(answer_requests(server)) == 1, "the SDK's own retries are off"
     error = caught.value
     assert (error.status, error.message, error.request_id) == (status, "not now", "req_7")
     assert error.retry_after == 0.2
@@ -148,7 +148,7 @@ async def test_a_cut_a_redirect_and_silence_through_it() -> None:
     elsewhere = Script(status=307, headers={"location": "http://127.0.0.1:9/"})
     scripts = (elsewhere, Script(chunk("Hel"), Cut()), Script(Cut()))
     kinds: list[type[EasyLLMError]] = [RefusedError, IncompleteAnswer, NetworkError]
-    with StandIn(scripted(*scripts)) as server:
+    with StandIn(script_handler(*scripts)) as server:
         async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
             provider = OpenAIProvider({"model": "m", "max_retries": 0}, client=client)
             for kind in kinds:
@@ -159,7 +159,7 @@ async def test_a_cut_a_redirect_and_silence_through_it() -> None:
 
 async def test_leaving_early_gives_its_connection_back() -> None:
     begun = Script(chunk("Hel"), chunk("lo"), *[chunk("!")] * 200_000)
-    with StandIn(scripted(begun)) as server:
+    with StandIn(script_handler(begun)) as server:
         async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
             provider = OpenAIProvider({"model": "m"}, client=client)
             texts: Any = provider.chat_stream(messages())

@@ -14,12 +14,12 @@ from easyllm_cli.errors import EasyLLMError, FirstTokenTimeout, IncompleteAnswer
 from easyllm_cli.events import Event, Text, Usage
 from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.transport.timeouts import ResponseTimer, timeout_with_grace
-from tests.support.adapters import ADAPTERS, HTTP, KEY, Adapter
-from tests.support.asking import answer, messages, opened, profile
-from tests.support.flooding import ENCRYPTED, FLOODS, flooded
-from tests.support.over_tls import SlowToConnect, over_tls
+from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
+from tests.support.asking import get_completion, messages, open_provider, profile
+from tests.support.flooding import ENCRYPTED, FLOODS, serve_flood
+from tests.support.over_tls import SlowToConnect, serve_tls
 from tests.support.proxying import slow_proxy
-from tests.support.standins.script import DONE, Script, Wait, chunk, scripted, sse
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler, sse
 from tests.support.standins.server import StandIn
 
 LIMIT = 0.3  # seconds, where it is to end something
@@ -34,7 +34,7 @@ async def ended(asked: Profile, stream: bool = True) -> tuple[EasyLLMError, floa
     began = time.monotonic()
     async with asyncio.timeout(LATEST):
         with pytest.raises(EasyLLMError) as caught:
-            await answer(asked, stream)
+            await get_completion(asked, stream)
     return caught.value, time.monotonic() - began
 
 
@@ -48,7 +48,7 @@ def asked_of(adapter: Adapter, url: str, **keys: Any) -> Profile:
 
 @over_every_adapter
 async def test_a_flood_of_nothing_ends_at_first_token(adapter: Adapter) -> None:
-    with flooded(FLOODS[adapter.name], adapter.wire.content_type) as url:
+    with serve_flood(FLOODS[adapter.name], adapter.wire.content_type) as url:
         error, took = await ended(asked_of(adapter, url, timeout={"first_token": LIMIT}))
     assert type(error) is FirstTokenTimeout
     assert f"no token came within {LIMIT:g} s" in str(error)
@@ -58,7 +58,7 @@ async def test_a_flood_of_nothing_ends_at_first_token(adapter: Adapter) -> None:
 @over_every_adapter
 async def test_a_flood_of_nothing_behind_text_ends_at_idle(adapter: Adapter) -> None:
     first = adapter.wire.text("Hello")
-    with flooded(FLOODS[adapter.name], adapter.wire.content_type, first) as url:
+    with serve_flood(FLOODS[adapter.name], adapter.wire.content_type, first) as url:
         error, took = await ended(asked_of(adapter, url, timeout={"idle": LIMIT}))
     assert type(error) is IncompleteAnswer
     assert f"nothing came for {LIMIT:g} s" in str(error)
@@ -68,7 +68,7 @@ async def test_a_flood_of_nothing_behind_text_ends_at_idle(adapter: Adapter) -> 
 
 
 async def test_a_flood_of_reasoning_that_the_provider_keeps_ends_at_idle() -> None:
-    with flooded(ENCRYPTED, "text/event-stream") as url:
+    with serve_flood(ENCRYPTED, "text/event-stream") as url:
         asked = profile("openrouter", url, timeout={"idle": LIMIT}, max_retries=0)
         error, _ = await ended(asked)
     assert f"nothing came for {LIMIT:g} s" in str(error)
@@ -79,16 +79,16 @@ async def test_a_flood_of_reasoning_that_the_provider_keeps_ends_at_idle() -> No
 async def test_a_flood_ends_at_total(adapter: Adapter, text: str) -> None:
     """Of nothing, or of an answer that does not end."""
     flood = adapter.wire.text(text) if text else FLOODS[adapter.name]
-    with flooded(flood, adapter.wire.content_type) as url:
+    with serve_flood(flood, adapter.wire.content_type) as url:
         error, took = await ended(asked_of(adapter, url, timeout={"total": LIMIT}))
     assert type(error) is (IncompleteAnswer if text else FirstTokenTimeout)
     assert f"timeout.total = {LIMIT:g} s" in str(error)
     assert took >= LIMIT
 
 
-@pytest.mark.parametrize("adapter", HTTP, ids=lambda one: one.id)
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.id)
 async def test_a_flood_of_white_space_ends_a_plain_request(adapter: Adapter) -> None:
-    with flooded(b" \r\n", "application/json") as url:
+    with serve_flood(b" \r\n", "application/json") as url:
         asked = asked_of(adapter, url, timeout={"total": LIMIT})
         error, took = await ended(asked, stream=False)
     assert type(error) is FirstTokenTimeout
@@ -96,8 +96,11 @@ async def test_a_flood_of_white_space_ends_a_plain_request(adapter: Adapter) -> 
 
 
 async def test_a_flood_of_white_space_ends_a_list_of_models() -> None:
-    with flooded(b"\n", "application/json") as url:
-        async with opened(profile("openai", f"{url}/v1")) as provider, asyncio.timeout(LATEST):
+    with serve_flood(b"\n", "application/json") as url:
+        async with (
+            open_provider(profile("openai", f"{url}/v1")) as provider,
+            asyncio.timeout(LATEST),
+        ):
             provider.metadata_timeout = LIMIT
             with pytest.raises(FirstTokenTimeout):
                 await provider.list_models()
@@ -107,8 +110,8 @@ async def test_a_flood_of_white_space_ends_a_list_of_models() -> None:
 async def test_a_flood_behind_the_end_takes_nothing_away(transport: str) -> None:
     first = chunk("Hello") + chunk(finish="stop") + DONE
     async with asyncio.timeout(LATEST):
-        with flooded(b": ping\n\n", "text/event-stream", first) as url:
-            got = await answer(profile("openai", f"{url}/v1", transport=transport))
+        with serve_flood(b": ping\n\n", "text/event-stream", first) as url:
+            got = await get_completion(profile("openai", f"{url}/v1", transport=transport))
     assert (got["text"], got["complete"]) == ("Hello", True)
 
 
@@ -120,8 +123,8 @@ async def test_a_slow_reader_is_not_the_servers_silence(slow_with: type[Event]) 
     script = Script(chunk("a"), usage, chunk("b"), chunk(finish="stop"), usage, DONE)
     limits = {"first_token": ENOUGH, "idle": ENOUGH, "total": ENOUGH}
     got = []
-    with StandIn(scripted(script)) as server:
-        async with opened(profile("openai", f"{server.url}/v1", timeout=limits)) as provider:
+    with StandIn(script_handler(script)) as server:
+        async with open_provider(profile("openai", f"{server.url}/v1", timeout=limits)) as provider:
             async for event in provider.stream(messages(), True):
                 got.append(event)
                 if isinstance(event, slow_with):
@@ -132,7 +135,7 @@ async def test_a_slow_reader_is_not_the_servers_silence(slow_with: type[Event]) 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     authority = tmp_path / "authority.pem"
-    with over_tls(SlowToConnect, authority) as url:
+    with serve_tls(SlowToConnect, authority) as url:
         yield url, authority
 
 
@@ -168,7 +171,7 @@ async def test_connecting_may_take_longer_than_first_token(
     monkeypatch.setattr(SlowToConnect, "connecting", 1.5 * ENOUGH)
     monkeypatch.setattr(SlowToConnect, "sends", chunk("Hello") + chunk(finish="stop") + DONE)
     with slow_proxy(1.2 * ENOUGH) as tunnel:
-        got = await answer(over_slow_tls(
+        got = await get_completion(over_slow_tls(
             slow, transport=transport, proxy=tunnel if proxy else None,
             timeout={"connect": 10, "first_token": ENOUGH},
         ))  # fmt: skip
@@ -191,10 +194,10 @@ async def test_a_proxy_that_makes_no_tunnel_is_not_waited_for_for_ever(transport
 async def test_a_kept_connection_waits_for_first_token_at_once() -> None:
     """The second answer connects to nothing: its clock begins when its request is out."""
     hello = Script(chunk("Hello"), chunk(finish="stop"), DONE)
-    with StandIn(scripted(hello, Script(Wait(20)))) as server:
+    with StandIn(script_handler(hello, Script(Wait(20)))) as server:
         limits = {"connect": 10, "first_token": LIMIT}
         kept = profile("openai", f"{server.url}/v1", timeout=limits, max_retries=0)
-        async with opened(kept) as provider, asyncio.timeout(LATEST):
+        async with open_provider(kept) as provider, asyncio.timeout(LATEST):
             await collect(provider.stream(messages(), True))
             with pytest.raises(FirstTokenTimeout):
                 await collect(provider.stream(messages(), True))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from easyllm_cli.providers.gemini.json_schema import generation_config_fields
-from tests.support.binary import Easyllm, only
+from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.gemini_rules import check_response
-from tests.support.standins.reply import Refused
+from tests.support.standins.reply import ErrorReply
 from tests.support.standins.server import StandIn
 
 Json = dict[str, Any]
@@ -124,7 +124,7 @@ def test_what_it_cannot_say_goes_as_it_is(name: str) -> None:
 def test_the_stand_in_refuses_what_was_not_converted() -> None:
     """Else the tests above would prove nothing of it."""
     for schema in (PERSON, {"type": "ARRAY"}, {"type": "OBJECT"}, {"type": "INTEGER", "enum": [1]}):
-        with pytest.raises(Refused):
+        with pytest.raises(ErrorReply):
             check_response({"responseMimeType": "application/json", "responseSchema": schema})
 
 
@@ -132,14 +132,16 @@ def test_through_the_command(easyllm: Easyllm, home: Path) -> None:
     path = home / "schema.json"
     path.write_text(json.dumps(PERSON))
     with StandIn(GeminiServer().handle) as server:
-        profiles = only(server, "gemini", model="gemini-2.5-flash", api_key="test-key")
+        profiles = single_profile_toml(
+            server, "gemini", model="gemini-2.5-flash", api_key="test-key"
+        )
         args = ("chat", "--schema", str(path))
         fits = easyllm.run(*args, "-t", "0", '{"name": "Ada"}', profiles=profiles)
         misses = easyllm.run(*args, '{"name": 1}', profiles=profiles)
         config = server.requests[0].json["generationConfig"]
-    assert (fits.code, fits.out) == (0, b'{"name": "Ada"}\n')
+    assert (fits.code, fits.stdout) == (0, b'{"name": "Ada"}\n')
     assert misses.code == 7
-    assert "$.name: 1 is not of type 'string'" in misses.complaint
+    assert "$.name: 1 is not of type 'string'" in misses.error_line
     assert config == {
         "temperature": 0, "responseMimeType": "application/json", "responseSchema": GOOGLES,
     }  # fmt: skip

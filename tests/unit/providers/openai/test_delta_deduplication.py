@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
-from tests.support.decoding import decoded, delta, ended, said
-from tests.support.standins.responses import events_of, message, response, thought
+from tests.support.decoding import decode_answer, decode_frames, delta, final_frame
+from tests.support.standins.responses import message_item, reasoning_item, response, response_events
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 TEXTS = st.lists(TEXT, min_size=1, max_size=3)
@@ -25,11 +25,11 @@ def answers(draw: st.DrawFn) -> list[Json]:
     for number in range(draw(st.integers(1, 3))):
         texts, kind = draw(TEXTS), draw(st.sampled_from(["message", "summary", "raw"]))
         if kind == "message":
-            made.append(message(f"msg_{number}", *texts))
+            made.append(message_item(f"msg_{number}", *texts))
         elif kind == "summary":
-            made.append(thought(f"rs_{number}", *texts))
+            made.append(reasoning_item(f"rs_{number}", *texts))
         else:
-            made.append(thought(f"rs_{number}", raw=tuple(texts)))
+            made.append(reasoning_item(f"rs_{number}", raw=tuple(texts)))
     return made
 
 
@@ -76,8 +76,8 @@ def test_any_mixture_of_events_gives_each_text_once(
     items: list[Json], levels: set[str], naming: str
 ) -> None:
     whole = response(items)
-    plain = decoded([whole], BODY_EVENT)[1]
-    streamed = decoded(renamed(by_level(events_of(whole), levels), naming))[1]
+    plain = decode_frames([whole], BODY_EVENT)[1]
+    streamed = decode_frames(renamed(by_level(response_events(whole), levels), naming))[1]
     for key in ("text", "reasoning", "finish_reason", "complete"):
         assert streamed[key] == plain[key]
     texts = [one["text"] for item in items if "role" in item for one in item["content"]]
@@ -97,14 +97,14 @@ def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataO
     whole = response(items)
     keep: dict[Any, set[str]] = {}
     frames = []
-    for event in events_of(whole):
+    for event in response_events(whole):
         where = (event.get("item_id"), event.get("content_index"), event.get("summary_index"))
         if where not in keep:
             keep[where] = parts.draw(st.sets(st.sampled_from(["delta", "done", "part"])))
         whole_item = where == (None, None, None)
         if whole_item or event["type"].endswith("added") or level_of(event) in keep[where]:
             frames.append(event)
-    streamed, plain = decoded(frames)[1], decoded([whole], BODY_EVENT)[1]
+    streamed, plain = decode_frames(frames)[1], decode_frames([whole], BODY_EVENT)[1]
     assert sorted(streamed["text"]) == sorted(plain["text"])
     assert sorted(streamed["reasoning"] or "") == sorted(plain["reasoning"] or "")
 
@@ -112,38 +112,48 @@ def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataO
 def test_a_part_that_was_cut_is_completed() -> None:
     where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
     done = {"type": "response.output_text.done", "text": "Hello", **where}
-    assert said([delta("Hel", **where), done, ended()]) == (None, "Hello", "stop")
-    assert said([delta("Hel", **where), ended("completed", message("m", "Hello"))])[1] == "Hello"
+    assert decode_answer([delta("Hel", **where), done, final_frame()]) == (None, "Hello", "stop")
+    assert (
+        decode_answer(
+            [delta("Hel", **where), final_frame("completed", message_item("m", "Hello"))]
+        )[1]
+        == "Hello"
+    )
 
 
 def test_deltas_without_any_name_are_completed_too() -> None:
-    whole = ended("completed", thought("rs", "a plan"), message("m", "Hello"))
+    whole = final_frame("completed", reasoning_item("rs", "a plan"), message_item("m", "Hello"))
     for text in ("Hello", "Hel"):
-        assert said([delta(text), whole]) == ("a plan", "Hello", "stop")
+        assert decode_answer([delta(text), whole]) == ("a plan", "Hello", "stop")
 
 
 def test_parts_without_numbers_are_completed_once() -> None:
-    item = message("m", "Hello ", "world")
+    item = message_item("m", "Hello ", "world")
     done = {"type": "response.output_item.done", "item": item}
     pieces = [delta(text, item_id="m") for text in ("Hel", "lo ", "wor")]
-    assert said([*pieces, done, ended("completed", item)])[1] == "Hello world"
+    assert decode_answer([*pieces, done, final_frame("completed", item)])[1] == "Hello world"
 
 
 def test_a_character_in_two_deltas_is_not_said_again() -> None:
     where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
     halves = [delta("a\ud83c", **where), delta("\udf88", **where)]
     done = {"type": "response.output_text.done", "text": "a🎈", **where}
-    assert said([*halves, done, ended("completed", message("m", "a🎈"))])[1] == "a\ud83c\udf88"
+    assert (
+        decode_answer([*halves, done, final_frame("completed", message_item("m", "a🎈"))])[1]
+        == "a\ud83c\udf88"
+    )
 
 
 @pytest.mark.parametrize("naming", ["whole", "streamed"])
 def test_thoughts_told_in_two_ways_are_taken_once(naming: str) -> None:
     """A server of open weights may sum up what it also tells raw."""
-    whole = response([thought("rs", "in short", raw=("at length",)), message("m", "Hi")])
-    raw_first = sorted(events_of(whole), key=lambda one: "summary" in one["type"])
+    whole = response(
+        [reasoning_item("rs", "in short", raw=("at length",)), message_item("m", "Hi")]
+    )
+    raw_first = sorted(response_events(whole), key=lambda one: "summary" in one["type"])
     if naming == "whole":
-        assert said([whole], BODY_EVENT)[0] == "at length"
+        assert decode_answer([whole], BODY_EVENT)[0] == "at length"
     else:
-        assert said(events_of(whole))[0] == "in short"
+        assert decode_answer(response_events(whole))[0] == "in short"
         created, *rest = raw_first
-        assert said([created, *rest])[0] == "at length"
+        assert decode_answer([created, *rest])[0] == "at length"

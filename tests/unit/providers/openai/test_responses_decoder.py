@@ -19,15 +19,29 @@ from easyllm_cli.events import Note, Reasoning
 from easyllm_cli.providers.openai.responses_decoder import ResponsesDecoder
 from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
-from tests.support.decoding import decoded, delta, ended, failed, said
-from tests.support.standins.responses import events_of, message, response, thought, usage_of
+from tests.support.decoding import (
+    decode_answer,
+    decode_frames,
+    delta,
+    expect_decode_error,
+    final_frame,
+)
+from tests.support.standins.responses import (
+    message_item,
+    reasoning_item,
+    response,
+    response_events,
+    usage_of,
+)
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_encrypted_alone_is_hidden_once(event: str) -> None:
     counts = usage_of(3, 9, reasoning=7)
-    whole = response([thought("rs", encrypted="gAAAA"), message("m", "Hi")], usage=counts)
-    came, done = decoded([whole] if event else events_of(whole), event)
+    whole = response(
+        [reasoning_item("rs", encrypted="gAAAA"), message_item("m", "Hi")], usage=counts
+    )
+    came, done = decode_frames([whole] if event else response_events(whole), event)
     thoughts = [one for one in came if isinstance(one, Reasoning)]
     assert thoughts == [Reasoning("", hidden=True)]
     assert (done["reasoning"], done["usage"]["reasoning_tokens"]) == (None, 7)
@@ -35,29 +49,29 @@ def test_encrypted_alone_is_hidden_once(event: str) -> None:
 
 
 def test_counted_reasoning_that_nobody_tells_is_hidden() -> None:
-    whole = response([message("m", "Hi")], usage=usage_of(3, 9, reasoning=7))
-    assert Reasoning("", hidden=True) in decoded(events_of(whole))[0]
-    silent = response([thought("rs"), message("m", "Hi")], usage=usage_of(3, 9))
-    assert decoded(events_of(silent))[0][0].kind == "text"
+    whole = response([message_item("m", "Hi")], usage=usage_of(3, 9, reasoning=7))
+    assert Reasoning("", hidden=True) in decode_frames(response_events(whole))[0]
+    silent = response([reasoning_item("rs"), message_item("m", "Hi")], usage=usage_of(3, 9))
+    assert decode_frames(response_events(silent))[0][0].kind == "text"
 
 
 def test_told_reasoning_is_not_called_hidden() -> None:
-    whole = response([thought("rs", "a plan", encrypted="gAAAA"), message("m", "Hi")])
-    for came in (decoded(events_of(whole))[0], decoded([whole], BODY_EVENT)[0]):
+    whole = response([reasoning_item("rs", "a plan", encrypted="gAAAA"), message_item("m", "Hi")])
+    for came in (decode_frames(response_events(whole))[0], decode_frames([whole], BODY_EVENT)[0]):
         assert not [one for one in came if isinstance(one, Reasoning) and one.hidden]
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_a_refusal_is_filtered_and_quoted_once(event: str) -> None:
-    whole = response([message("m", refusal="I cannot help.")])
-    error = failed([whole] if event else events_of(whole), event)
+    whole = response([message_item("m", refusal="I cannot help.")])
+    error = expect_decode_error([whole] if event else response_events(whole), event)
     assert type(error) is FilteredError
     assert error.message == "the model refused: I cannot help."
 
 
 def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
-    whole = response([message("m", "Well,", refusal="no.")])
-    done = decoded(events_of(whole))[1]
+    whole = response([message_item("m", "Well,", refusal="no.")])
+    done = decode_frames(response_events(whole))[1]
     assert (done["text"], done["finish_reason"], done["complete"]) == (
         "Well,", "content_filter", False,
     )  # fmt: skip
@@ -67,7 +81,7 @@ def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
 def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
     call = {"id": "fc", "type": "function_call", "name": "look", "arguments": "{}", "content": []}
     whole = response([call])
-    done = decoded([whole] if event else events_of(whole), event)[1]
+    done = decode_frames([whole] if event else response_events(whole), event)[1]
     assert (done["finish_reason"], done["complete"]) == ("tool_calls", False)
 
 
@@ -85,46 +99,53 @@ def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_the_end_by_its_word(status: str, reason: str | None, finish: str, event: str) -> None:
     details = {"reason": reason} if reason else None
-    whole = response([message("m", "Hi")], status, incomplete_details=details)
-    done = decoded([whole] if event else events_of(whole), event)[1]
+    whole = response([message_item("m", "Hi")], status, incomplete_details=details)
+    done = decode_frames([whole] if event else response_events(whole), event)[1]
     assert (done["text"], done["finish_reason"]) == ("Hi", finish)
     assert done["complete"] == (finish == "stop")
 
 
 def test_a_completed_event_does_not_hide_an_incomplete_status() -> None:
-    cut = response([message("m", "Hi")], "incomplete", incomplete_details={"reason": "steered"})
-    assert said([{"type": "response.completed", "response": cut}])[2] == "steered"
+    cut = response(
+        [message_item("m", "Hi")], "incomplete", incomplete_details={"reason": "steered"}
+    )
+    assert decode_answer([{"type": "response.completed", "response": cut}])[2] == "steered"
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) -> None:
     """llama.cpp says `completed` of an answer that max_output_tokens cut."""
-    whole = response([message("m", "Hi")], usage=usage_of(3, 8))
-    frames = [whole] if event else [*events_of(whole)]
-    assert [said(frames, event, max_tokens=limit)[2] for limit in (None, 9, 8)] == [
+    whole = response([message_item("m", "Hi")], usage=usage_of(3, 8))
+    frames = [whole] if event else [*response_events(whole)]
+    assert [decode_answer(frames, event, max_tokens=limit)[2] for limit in (None, 9, 8)] == [
         "stop", "stop", "length",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
 def test_so_is_a_context_that_is_full(event: str) -> None:
-    whole = response([message("m", "Hi")], usage=usage_of(3, 8))
-    frames = [whole] if event else [*events_of(whole)]
-    finishes = [said(frames, event, context_tokens=context)[2] for context in (None, 12, 11, 10)]
+    whole = response([message_item("m", "Hi")], usage=usage_of(3, 8))
+    frames = [whole] if event else [*response_events(whole)]
+    finishes = [
+        decode_answer(frames, event, context_tokens=context)[2] for context in (None, 12, 11, 10)
+    ]
     assert finishes == ["stop", "stop", "length", "length"]
 
 
 @pytest.mark.parametrize("then", [[], [{"type": "response.output_text.done", "text": "Hi"}]])
 def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
-    assert type(failed([delta("Hi"), *then])) is IncompleteAnswer
-    begun = response([message("m", "Hi")], "in_progress")
-    assert type(failed([begun], BODY_EVENT)) is IncompleteAnswer
-    assert type(failed([{"type": "response.created", "response": response([])}])) is MalformedAnswer
+    assert type(expect_decode_error([delta("Hi"), *then])) is IncompleteAnswer
+    begun = response([message_item("m", "Hi")], "in_progress")
+    assert type(expect_decode_error([begun], BODY_EVENT)) is IncompleteAnswer
+    assert (
+        type(expect_decode_error([{"type": "response.created", "response": response([])}]))
+        is MalformedAnswer
+    )
 
 
 def test_text_behind_completed_belongs_to_the_answer() -> None:
-    late = [delta("mo", item_id="m2"), delta("re", item_id="m2"), ended()]
-    came, done = decoded([delta("Hi ", item_id="m"), ended(), *late])
+    late = [delta("mo", item_id="m2"), delta("re", item_id="m2"), final_frame()]
+    came, done = decode_frames([delta("Hi ", item_id="m"), final_frame(), *late])
     assert (done["text"], done["finish_reason"]) == ("Hi more", "stop")
     assert not [one for one in came if isinstance(one, Note)]
 
@@ -133,20 +154,22 @@ def test_done_is_no_end() -> None:
     decoder = ResponsesDecoder(True)
     came = [*decoder.read(delta("Hi")), *decoder.read({}, "[DONE]")]
     assert (len(came), decoder.end_claimed) == (1, False)
-    assert [*decoder.read(ended())] == []
+    assert [*decoder.read(final_frame())] == []
     assert (decoder.end_claimed, decoder.end_marker_seen) == (True, True)
 
 
 def test_usage_is_mapped() -> None:
     counts = usage_of(11, 7, reasoning=5, cached=3)
-    usage = decoded([response([message("m", "Hi")], usage=counts)], BODY_EVENT)[1]["usage"]
+    usage = decode_frames([response([message_item("m", "Hi")], usage=counts)], BODY_EVENT)[1][
+        "usage"
+    ]
     assert usage == {
         "prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "reasoning_tokens": 5,
         "cached_tokens": 3, "estimated": False,
     }  # fmt: skip
-    bare = decoded([response([message("m", "Hi")], usage={"input_tokens": 1})], BODY_EVENT)[1][
-        "usage"
-    ]
+    bare = decode_frames(
+        [response([message_item("m", "Hi")], usage={"input_tokens": 1})], BODY_EVENT
+    )[1]["usage"]
     assert (bare["prompt_tokens"], bare["completion_tokens"], bare["cached_tokens"]) == (
         1, None, None,
     )  # fmt: skip
@@ -173,17 +196,17 @@ def test_a_failure_by_its_code(code: str, kind: type[EasyLLMError]) -> None:
     told = {"code": code, "message": "It went wrong."}
     whole = response([], "failed", error=told)
     for error in (
-        failed([delta("Hi"), {"type": "response.failed", "response": whole}]),
-        failed([whole], BODY_EVENT),
-        failed([delta("Hi"), {"type": "error", "param": None, **told}]),
-        failed([{"type": "error", "error": told}]),
+        expect_decode_error([delta("Hi"), {"type": "response.failed", "response": whole}]),
+        expect_decode_error([whole], BODY_EVENT),
+        expect_decode_error([delta("Hi"), {"type": "error", "param": None, **told}]),
+        expect_decode_error([{"type": "error", "error": told}]),
     ):
         assert type(error) is kind
         assert error.message == "It went wrong."
 
 
 def test_a_failure_without_an_error_is_busy() -> None:
-    assert type(failed([ended("failed")])) is BusyError
+    assert type(expect_decode_error([final_frame("failed")])) is BusyError
 
 
 SHAPES: list[Any] = [
@@ -200,7 +223,7 @@ SHAPES: list[Any] = [
 
 @pytest.mark.parametrize("frame", SHAPES)
 def test_a_frame_of_another_shape_says_nothing(frame: Any) -> None:
-    assert said([delta("Hi", item_id="m"), frame, ended()]) == (None, "Hi", "stop")
+    assert decode_answer([delta("Hi", item_id="m"), frame, final_frame()]) == (None, "Hi", "stop")
 
 
 def test_an_id_of_its_own_in_every_event_is_linear() -> None:

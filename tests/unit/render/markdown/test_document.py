@@ -13,7 +13,7 @@ from easyllm_cli.render.markdown.document import Document
 from easyllm_cli.render.markdown.parser import parse_blocks
 from easyllm_cli.render.sanitize import Sanitizer, sanitize_text
 from easyllm_cli.render.spans import Row, ansi_from_row, row_width, text_from_row
-from tests.support.answers import answer, code, pieces
+from tests.support.answers import code, generate_answer, split_into_tokens
 from tests.support.commonmark import EXAMPLES
 from tests.unit.render.test_sanitize import PAYLOADS, harmless
 
@@ -113,14 +113,21 @@ def test_any_split_of_any_text_gives_the_same_rows(text: str, cuts: list[int], w
 @pytest.mark.parametrize("width", [20, 80])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_made_up_answer_in_pieces(seed: int, width: int) -> None:
-    text = answer(6000, seed)
-    assert rows(pieces(text), width) == rows(pieces(text, 9), width) == at_once(text, width)
+    text = generate_answer(6000, seed)
+    assert (
+        rows(split_into_tokens(text), width)
+        == rows(split_into_tokens(text, 9), width)
+        == at_once(text, width)
+    )
 
 
 def test_rows_fit_but_for_code() -> None:
     for width in (20, 40, 80):
         for row in rows(
-            pieces(re.sub(r"```.*?(```|\Z)", "", answer(9000), flags=re.DOTALL)), width
+            split_into_tokens(
+                re.sub(r"```.*?(```|\Z)", "", generate_answer(9000), flags=re.DOTALL)
+            ),
+            width,
         ):
             assert row_width(row) <= width, text_from_row(row)
 
@@ -130,9 +137,9 @@ def test_every_character_is_parsed_a_few_times_only() -> None:
 
     And at least one: a counter that does not count proves nothing.
     """
-    text = answer(65_536)
+    text = generate_answer(65_536)
     document = Document(80)
-    for piece in pieces(text, 8):
+    for piece in split_into_tokens(text, 8):
         document.feed(piece)
         document.take_rows()
     document.end()
@@ -223,7 +230,7 @@ def test_only_colours_that_can_be_read_on_light_and_dark() -> None:
     r = random.Random(3)
     used = {
         number
-        for row in at_once(answer(20_000) + "\n\n" + "\n".join(code(r) for _ in range(20)))
+        for row in at_once(generate_answer(20_000) + "\n\n" + "\n".join(code(r) for _ in range(20)))
         for _, style in row
         for number in style.split(";")
     }

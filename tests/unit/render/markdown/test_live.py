@@ -10,9 +10,9 @@ import pytest
 from easyllm_cli.render.markdown.live import LiveMarkdown
 from easyllm_cli.render.markdown.parser import parse_blocks
 from easyllm_cli.render.output import OutputStream
-from tests.support.answers import answer, pieces
+from tests.support.answers import generate_answer, split_into_tokens
 from tests.support.commonmark import EXAMPLES
-from tests.support.emulator import Emulator, seen
+from tests.support.emulator import Emulator, emulate_terminal
 from tests.support.pseudoterminal import Pty
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
@@ -34,7 +34,7 @@ def written(parts: Iterable[str], size: Size, frame: float = 0.0) -> bytes:
 
 
 def screen(parts: Iterable[str], size: Size) -> Emulator:
-    return seen(written(parts, size), *size)
+    return emulate_terminal(written(parts, size), *size)
 
 
 @pytest.mark.parametrize("start", range(0, len(EXAMPLES), 100))
@@ -53,8 +53,8 @@ def test_commonmark_examples_character_by_character(start: int) -> None:
 @pytest.mark.parametrize("together", [1, 8])
 def test_random_documents(size: Size, together: int) -> None:
     for seed in range(4):
-        text = answer(2500, seed)
-        streamed = screen(pieces(text, together), size)
+        text = generate_answer(2500, seed)
+        streamed = screen(split_into_tokens(text, together), size)
         assert streamed.text() == screen([text], size).text(), seed
         assert streamed.resting
 
@@ -70,16 +70,16 @@ def test_random_documents_of_commonmark_examples() -> None:
 @pytest.mark.parametrize("size", [1 << 16, pytest.param(1 << 18, marks=pytest.mark.full)])
 def test_a_very_long_answer(size: int) -> None:
     """Nothing is lost or doubled in a thousand rows of scrollback."""
-    text = answer(size)
-    streamed = screen(pieces(text, 64), (80, 24)).text()
+    text = generate_answer(size)
+    streamed = screen(split_into_tokens(text, 64), (80, 24)).text()
     assert streamed == screen([text], (80, 24)).text()
     assert len(streamed) > size // 64
 
 
 def test_few_bytes() -> None:
     """At most 8 a character of a mixed answer, a frame for every 8 tokens."""
-    text = answer(1 << 16)
-    assert len(written(pieces(text, 8), (80, 24))) <= 8 * len(text)
+    text = generate_answer(1 << 16)
+    assert len(written(split_into_tokens(text, 8), (80, 24))) <= 8 * len(text)
 
 
 def test_a_piece_that_adds_to_the_last_row_is_all_that_is_written() -> None:
@@ -111,7 +111,7 @@ def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
         )
         for part in (text[at : at + 7] for at in range(0, len(text), 7)):
             live.write(part)
-        emulator = seen(pty.whole(), *size)
+        emulator = emulate_terminal(pty.whole(), *size)
     assert not emulator.gone, "nothing has scrolled away yet"
     assert emulator.text()[-1].split()[-1] == re.findall(r"\w+", text)[-1]
     pieced = [text[at : at + 7] for at in range(0, len(text), 7)]
@@ -128,7 +128,7 @@ def test_the_first_piece_is_seen_at_once() -> None:
         live.write(" and second")
         live.tick()
         assert pty.whole() == b"First"
-    assert seen(written(["First", " and second"], (80, 24), frame=3600)).text() == [
+    assert emulate_terminal(written(["First", " and second"], (80, 24), frame=3600)).text() == [
         "First and second"
     ]
 
@@ -143,7 +143,7 @@ def test_lifted_it_makes_room_and_comes_back() -> None:
         stream.write_raw("a note\n")
         live.write("end")
         live.end()
-        rows = seen(pty.whole(), 40, 10).text()
+        rows = emulate_terminal(pty.whole(), 40, 10).text()
     assert rows[:3] == ["Title", "a note", ""]
     assert " ".join(rows[3:]).split() == ["word"] * 30 + ["end"]
 
@@ -152,7 +152,7 @@ def test_lifted_it_makes_room_and_comes_back() -> None:
 def test_terminals_may_differ_about_a_width(odd: str) -> None:
     """A row that holds such a cluster never becomes two, and is whole in the end."""
     text = "\n\n".join(f"{'x' * (38 - number % 5)} {odd} end{number}" for number in range(12))
-    rows = screen(pieces(text), (40, 10)).text()
+    rows = screen(split_into_tokens(text), (40, 10)).text()
     for number in range(12):
         assert len(re.findall(rf"\bend{number}\b", " ".join(rows))) == 1
 
@@ -161,7 +161,7 @@ def test_code_with_wide_characters_that_is_too_wide() -> None:
     """It is folded while it is live, and whole when it is done."""
     text = "```\n" + "".join(f"{n} {'模型逐字返回答案' * (n % 7)} x\n" for n in range(40)) + "```"
     for size in ((40, 10), (80, 24)):
-        streamed = screen(pieces(text), size).text()
+        streamed = screen(split_into_tokens(text), size).text()
         assert streamed == screen([text], size).text()
         assert "".join(streamed).count("模") == text.count("模")
 
@@ -185,7 +185,7 @@ def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
             live.write(" **and bold 模型** 终端 words\n\nnext " + "word " * 40)
         stream.breaks = False
         live.end()
-        screen = seen(pty.whole(), 20, 6)
+        screen = emulate_terminal(pty.whole(), 20, 6)
     assert screen.resting
     text = " ".join(screen.text())
     assert "and bold 模型 终端 words" in text, "what was done is not lost"
