@@ -198,4 +198,4 @@ def test_a_picture_is_called_one(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "hi", stdin=data, profiles=single_profile_toml(NOWHERE))
     assert "image: easyllm vision -" in refused(ran)
     ran = easyllm.run("chat", "-f", name, "hi", profiles=single_profile_toml(NOWHERE))
-    assert "a picture: -a FILE" in refused(ran)
+    assert "it is an image: -a FILE" in refused(ran)

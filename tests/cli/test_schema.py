@@ -263,7 +263,7 @@ def test_a_remote_reference_is_never_fetched(easyllm: Easyllm, home: Path) -> No
             ran = easyllm.run("chat", "--schema", str(path), "hi", profiles=NOWHERE)
             assert ran.code == 2
             assert f'"$ref": "{reference}" cannot be resolved' in ran.error_line
-            assert "never fetched" in ran.error_line
+            assert "are not fetched" in ran.error_line
         assert web.requests == []
 
 
@@ -286,7 +286,7 @@ def test_a_number_beyond_every_float(easyllm: Easyllm, home: Path) -> None:
     path.write_text('{"multipleOf": 0.5}')
     ran = answering(easyllm, "1" * 400, str(path))
     assert ran.code == 7
-    assert "too large a number" in ran.error_line
+    assert "a number in it is too large" in ran.error_line
 
 
 def test_an_unknown_dialect_is_read_as_the_newest(easyllm: Easyllm, home: Path) -> None:

@@ -145,7 +145,7 @@ class OverTls(BaseHTTPRequestHandler):
 
 async def test_an_endpoint_that_no_client_takes_is_said(server: StandIn) -> None:
     error = await expect_error(ConfigError, sdk(server, endpoint="http://h/v1\x7f"))
-    assert "no usable URL" in error.message
+    assert "not a valid URL" in error.message
 
 
 async def test_only_the_profiles_authorities_are_trusted(tmp_path: Path) -> None:
