@@ -29,7 +29,6 @@ from .runtime import refresh_periodically
 
 if TYPE_CHECKING:
     from ..json_schema import Schema
-    from .request import AnswerRequest
 
 
 class AnswerRun:

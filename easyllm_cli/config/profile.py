@@ -331,10 +331,13 @@ def validate_setting(key: str, value: Any) -> Any:
     if value is not None and (
         (least is not None and not value >= least)  # also true for NaN
         or (most is not None and not value <= most)
-        or ("float" in annotation and is_beyond_float_range(value))
+        or is_beyond_float_range(value)
     ):
         allowed = f"at least {least}" if most is None else f"between {least} and {most}"
-        raise ConfigError(f"{key} = {value} is out of range", code=key, hint=allowed)
+        allowed = allowed if least is not None else "use a smaller number"
+        # Python refuses to print an integer of more than 4,300 digits.
+        written = "a huge number" if is_beyond_float_range(value) else value
+        raise ConfigError(f"{key} = {written} is out of range", code=key, hint=allowed)
     choices = known.metadata["choices"]
     if choices and value is not None and value not in choices:
         raise ConfigError(f'{key} = "{value}" is not known', code=key, hint=" | ".join(choices))

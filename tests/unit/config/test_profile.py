@@ -65,6 +65,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("key", ["temperature", "max_tokens", "top_k", "seed", "num_ctx"])
+def test_a_number_too_long_to_print_is_out_of_range(key: str, sign: int) -> None:
+    """Python prints no integer of more than 4,300 digits; the error must not need to."""
+    with pytest.raises(ConfigError, match=f"{key} = a huge number is out of range"):
+        Profile.of({"provider": "ollama", key: sign * 10**5000})
+
+
 @pytest.mark.parametrize(("table", "says"), WRONG, ids=str)
 def test_what_does_not_fit_is_refused(table: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
