@@ -1,4 +1,4 @@
-"""Lets blocking code check for task cancellation and for the `--timeout` deadline.
+"""Raises in code that blocks the event loop, after a cancellation or the --timeout deadline.
 
 While such code blocks the event loop, the loop cannot interrupt it.
 """

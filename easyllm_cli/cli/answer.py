@@ -1,4 +1,4 @@
-"""Runs one answer: shows its events, saves a partial answer, and reports the result."""
+"""Asks for one answer: selects the profile, sends or dry-runs the request, shows the answer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from ..service import LLMService
 from . import partial_answers, runtime
 from .named_files import note_on_files_among, refuse_files_among
 from .profile_selection import select_profile
-from .prompt import Stdin, build_messages
+from .prompt import build_messages
 from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .results import CommandResult, print_result
 from .runtime import refresh_periodically
+from .stdin import Stdin
 
 if TYPE_CHECKING:
     from ..json_schema import Schema

@@ -1,4 +1,4 @@
-"""The Typer app: lists the commands and imports a command's file only when it runs."""
+"""The Typer app: its commands, imported when they run, their help pages, and error reporting."""
 
 from __future__ import annotations
 

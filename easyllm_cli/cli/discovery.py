@@ -1,4 +1,4 @@
-"""Finds providers that can be used: local model servers on their default ports, and API keys.
+"""Finds what `easyllm init` can use: local model servers, the demo model, and API keys.
 
 Only loopback addresses are contacted. A key's value is not used, only whether it is set.
 """

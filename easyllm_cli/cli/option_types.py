@@ -1,4 +1,4 @@
-"""Checks and shell completion for the values of command-line options."""
+"""Allowed words of options, and the callbacks that check and complete option values."""
 
 from collections.abc import Callable
 from typing import Any

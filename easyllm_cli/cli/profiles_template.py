@@ -1,14 +1,8 @@
-"""Builds the first profiles file for `easyllm init`, with comments and no paid default."""
+"""Builds the text of the first profiles file, from what was found on this machine."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import typer
-
 from ..config.toml_document import format_toml_string
-from ..errors import UsageError
 from .discovery import EMBEDDED_MODELS, LOCAL_SERVERS, DiscoveredProvider
 
 FILE_HEADER = """\
@@ -24,41 +18,6 @@ EXAMPLE_PROFILE = """
 # provider = "ollama"
 # model = "llama3.2"
 """
-
-
-def confirm_write(path: Path, yes: bool) -> None:
-    """Ask on a terminal, unless --yes was given.
-
-    Raises:
-        UsageError: stdin is not a terminal, or the answer is no.
-    """
-    if yes:
-        return
-    if not os.isatty(0):
-        raise UsageError(
-            "init asks before it writes, and stdin is not a terminal", hint="easyllm init --yes"
-        )
-    if not typer.confirm(f"Write {path}?", default=True, err=True):
-        raise UsageError("nothing was written", hint="easyllm init --yes writes without asking")
-
-
-def choose_default(
-    servers: list[DiscoveredProvider], keys: list[DiscoveredProvider], yes: bool
-) -> str:
-    """The first local server, else what the user enters (NAME or NAME:MODEL); "" = none.
-
-    A paid provider is never chosen automatically.
-    """
-    if servers:
-        return servers[0].provider
-    names = [key.provider for key in keys]
-    if yes or not names:
-        return ""
-    question = f"Which profile is the default? ({', '.join(names)} or NAME:MODEL; Enter: none)"
-    while True:
-        answer = typer.prompt(question, default="", show_default=False, err=True).strip()
-        if not answer or answer.partition(":")[0] in names:
-            return str(answer)
 
 
 def format_profiles_file(

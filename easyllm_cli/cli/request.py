@@ -1,4 +1,4 @@
-"""The request of a command: its prompt and options, checked against each other."""
+"""What a command was asked to do: its prompt, images and options, and which exclude each other."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..images import Image
 from ..render.options import DisplayOptions
+from .options.common import CommonOptions
 from .options.input import InputOptions, ModelOptions
-from .options.output import CommonOptions, OutputOptions
+from .options.output import OutputOptions
 from .options.run import RunOptions
 from .options.sampling import SamplingOptions
-from .prompt import Stdin, read_text_file
+from .prompt import read_text_file
+from .stdin import Stdin
 
 if TYPE_CHECKING:
     from ..json_schema import Schema

@@ -1,4 +1,4 @@
-"""Prints how a command ended: an error line, a JSON object, and the exit code."""
+"""Prints a command's outcome: its list or JSON object, the error line, and the exit code."""
 
 from __future__ import annotations
 

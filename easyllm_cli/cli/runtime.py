@@ -1,4 +1,4 @@
-"""Runs a coroutine; Ctrl-C, SIGTERM, SIGHUP and --timeout cancel it."""
+"""Runs a coroutine that Ctrl-C, SIGTERM, SIGHUP and --timeout cancel; redraws the renderer."""
 
 from __future__ import annotations
 

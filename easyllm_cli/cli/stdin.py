@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..errors import FirstTokenTimeout, UsageError
+from ..images import MAX_IMAGE_BYTES, Image
+from ..render.output import print_notice
 from ..text_encoding import decode_text
+from . import stdin
 
 # "stream" is any other device, e.g. /dev/null; a socket, as some parents pass it, is a pipe.
 Kind = Literal["none", "terminal", "rest-of-file", "file", "pipe", "stream"]
@@ -100,3 +103,86 @@ def decode_stdin(data: bytes) -> str:
         UsageError: it is not UTF-8; names the offset and the fix.
     """
     return decode_text(data, "stdin", image_hint="it is an image: easyllm vision - PROMPT")
+
+
+class Stdin:
+    """Stdin, read at most once, and only if its kind and the options allow it."""
+
+    def __init__(self, disabled: bool, quiet: bool = False, timeout: float | None = None) -> None:
+        self.quiet = quiet
+        self.deadline = time.monotonic() + timeout if timeout else float("inf")
+        self.disabled = disabled or os.environ.get("EASYLLM_STDIN") == "never"
+        self.kind = stdin.detect_kind()
+        self.notes: list[str] = []
+        self._data: bytes | None = None
+        self.was_empty = False  # text was expected, and none came
+        self._was_read = self._was_image = self._was_blank = False
+
+    def read_bytes(self, forced: bool, cap: int = stdin.MAX_STDIN_BYTES) -> bytes:
+        """Read stdin; b"" if it must not be read. `forced`: the user named it with `-`.
+
+        Raises:
+            UsageError: it has more than `cap` bytes.
+        """
+        if self._data is None:
+            wanted = self.kind in {"file", "pipe", "stream"} or (
+                forced and self.kind == "rest-of-file"
+            )
+            if forced and self.kind == "terminal":
+                self._print_note("reading stdin from the terminal; end with Ctrl-D")
+                wanted = True
+            allowed = wanted and (forced or not self.disabled)
+            self._data = b""
+            self._was_read = allowed
+            if allowed:
+                waiting = "waiting for stdin (-n: do not read it)"
+                self._data = stdin.read(lambda: self._print_note(waiting), self.deadline, cap=cap)
+        return self._data
+
+    def read_text(self, forced: bool) -> str:
+        """Read stdin as text; "" if it must not be read. Raises as `read_bytes`."""
+        text = stdin.decode_stdin(self.read_bytes(forced))
+        self._was_blank = is_blank(text)
+        return text
+
+    def refuse_emptiness(self) -> None:
+        """Raise UsageError: the prompt contains {stdin}, but stdin brought no text."""
+        if self._was_image:
+            return
+        hint = "the pipe or file has no text"
+        if self.kind == "rest-of-file":
+            hint = "stdin is a file that was already read in part: name it with -"
+        elif self.disabled and self.kind != "none":
+            hint = "-n or EASYLLM_STDIN=never keeps it from being read"
+        elif self.kind in ("none", "terminal", "stream"):
+            hint = "pipe text in, or leave out {stdin}"
+        raise UsageError("{stdin} is in the prompt, and stdin holds no text", hint=hint)
+
+    def note_emptiness(self) -> None:
+        """Add a note if a pipe or file was read and brought no text."""
+        was_expected = self._was_read and self.kind in ("pipe", "file")
+        if was_expected and self._was_blank and not self._was_image:
+            self.was_empty = True
+            self.notes.append("stdin was empty: only the prompt is sent (-n: do not read stdin)")
+
+    def _print_note(self, line: str) -> None:
+        if not self.quiet:
+            print_notice(f"easyllm: {line}")
+
+    def read_image(self) -> Image:
+        """Read stdin as an image; it is then not read as text.
+
+        Raises:
+            UsageError: stdin is not an image.
+        """
+        data = self.read_bytes(forced=True, cap=MAX_IMAGE_BYTES)
+        self._data = b""
+        self._was_image = True
+        if not data:
+            raise UsageError("stdin holds no image", hint="easyllm vision - PROMPT < img.png")
+        return Image.of_bytes(data, "stdin")
+
+
+def is_blank(text: str) -> bool:
+    """Whether the text is empty or only white space."""
+    return not text or text.isspace()

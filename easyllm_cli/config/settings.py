@@ -1,4 +1,4 @@
-"""Checks of setting values: types, ranges, headers, form texts and JSON."""
+"""Checks of setting values: types, ranges, headers, and conversion of text from web forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewrites a TOML file with its comments and order, and verifies the result before writing.
+"""Rewrites profiles.toml with its comments and order, and verifies the result before writing.
 
 tomlkit silently damages some forms of TOML, such as a table defined in several places. So its
 output is parsed again and compared with the same edit of plain dicts.

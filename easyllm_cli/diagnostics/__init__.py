@@ -1,4 +1,4 @@
-"""The checks of `easyllm doctor`, which use the same code as real requests."""
+"""Runs the checks of `easyllm doctor` in order, up to the first failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends one model-list request and records the stage at which it failed.
+"""Sends one ordinary model-list request; its error tells the stage at which it failed.
 
 The request takes the same path as every other, so its error names the cause: nothing here resolves
 names, opens connections or reads certificates itself.

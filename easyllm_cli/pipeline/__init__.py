@@ -1,1 +1,1 @@
-"""Provider-independent stages of an answer: retry, reasoning split, completeness check."""
+"""Provider-independent stages of an answer, joined in providers/base.py (`stream`)."""

@@ -207,3 +207,9 @@ def is_header_prefix(text: str) -> bool:
 def _strip_match(pattern: str, text: str) -> str:
     match = re.match(pattern, text)
     return text[match.end() :] if match else text
+
+
+# Models that write `</think>` without `<think>`: their chat template opens the block (vllm#13125).
+LONE_CLOSING_TAG_MODELS = re.compile(
+    r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE
+)

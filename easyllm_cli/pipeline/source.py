@@ -1,4 +1,4 @@
-"""Protocol class for the part of a provider that the pipeline's stages use.
+"""Source: the part of a provider that the think-prompt stage uses.
 
 It keeps `pipeline` independent of `providers`, which imports `pipeline`.
 """

@@ -1,4 +1,4 @@
-"""Refuses options and message fields that an adapter cannot send; notes ignored settings."""
+"""Refuses tools, options and message fields that cannot be sent, and notes ignored settings."""
 
 from __future__ import annotations
 

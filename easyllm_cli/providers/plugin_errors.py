@@ -1,4 +1,4 @@
-"""Loads provider plugins, and turns their exceptions into one error that names the plugin."""
+"""Loads a provider plugin's class, and makes each of its errors name the plugin."""
 
 from __future__ import annotations
 

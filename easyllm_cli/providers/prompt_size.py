@@ -1,4 +1,4 @@
-"""Detects prompts that a server silently truncated, by a token count too low for the text."""
+"""Detects a truncated prompt: the server counted fewer tokens than the text can have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes a refused request to the form that the server accepts.
+"""Resends a refused request with or without streaming, or without a system message.
 
 Some servers do not stream, some only stream, and some models take no system message.
 """

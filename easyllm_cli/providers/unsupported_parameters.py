@@ -1,4 +1,4 @@
-"""Resends a refused request without the parameter that the server does not support."""
+"""Learns which body fields a server refuses; drops them, or renames max_tokens, for a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base class of the outputs that show reasoning on stderr, and the plain-text output."""
+"""Interface of reasoning output on stderr (`ReasoningOutput`), and its plain-text version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lays out reasoning as terminal rows: the last rows and then a summary line, or all rows."""
+"""Lays out reasoning as rows: the last six while it streams, then one summary line; or all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends one request over HTTP, streams the response's bytes back and classifies its failures."""
+"""Chooses a transport: our own HTTP client, or a vendor's SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`easyllm cot`: prints the answer on stdout and the reasoning on stderr."""
+"""`easyllm cot`: asks for an answer and its reasoning, or splits text on stdin (`--extract`)."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +9,13 @@ from ...errors import UsageError
 from ...events import UNLIMITED_BYTES, Done, Event, Start, Text
 from ...pipeline.collector import Collector
 from ..option_types import choice
+from ..options.common import CommonOptions
 from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
-from ..options.output import CommonOptions, OutputOptions
+from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
-from ..prompt import Stdin
+from ..stdin import Stdin
 
 if TYPE_CHECKING:
     from ...json_schema import Schema

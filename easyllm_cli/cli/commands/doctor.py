@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import EasyLLMError
+from ..options.common import CommonOptions
 from ..options.groups import RUN_PANEL, expand_option_groups
 from ..options.input import ModelOptions
-from ..options.output import CommonOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
 

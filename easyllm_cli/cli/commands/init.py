@@ -1,11 +1,18 @@
 """`easyllm init`: writes a first profiles file for the servers and keys it finds."""
 
-from typing import Annotated
+# No `from __future__ import annotations`: Typer needs the real types.
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...errors import UsageError
+from ..options.common import ProfilesFileOption
 from ..options.groups import expand_option_groups
-from ..options.run import ProfilesFileOption
+
+if TYPE_CHECKING:
+    from ..discovery import DiscoveredProvider
 
 Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 
@@ -22,7 +29,7 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     from ...config.profiles_file import profiles_path
     from ...render.output import OutputStream, print_notice
     from ..discovery import find_embedded_model, find_keys, find_running_servers
-    from ..profiles_template import choose_default, confirm_write, format_profiles_file
+    from ..profiles_template import format_profiles_file
 
     path = profiles_path(profiles_file.profiles)
     refuse_existing_file(path)
@@ -37,3 +44,38 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     )
     OutputStream(1, terminal=False).write(f"{path}\n")
     return 0
+
+
+def confirm_write(path: Path, yes: bool) -> None:
+    """Ask on a terminal, unless --yes was given.
+
+    Raises:
+        UsageError: stdin is not a terminal, or the answer is no.
+    """
+    if yes:
+        return
+    if not os.isatty(0):
+        raise UsageError(
+            "init asks before it writes, and stdin is not a terminal", hint="easyllm init --yes"
+        )
+    if not typer.confirm(f"Write {path}?", default=True, err=True):
+        raise UsageError("nothing was written", hint="easyllm init --yes writes without asking")
+
+
+def choose_default(
+    servers: "list[DiscoveredProvider]", keys: "list[DiscoveredProvider]", yes: bool
+) -> str:
+    """The first local server, else what the user enters (NAME or NAME:MODEL); "" = none.
+
+    A paid provider is never chosen automatically.
+    """
+    if servers:
+        return servers[0].provider
+    names = [key.provider for key in keys]
+    if yes or not names:
+        return ""
+    question = f"Which profile is the default? ({', '.join(names)} or NAME:MODEL; Enter: none)"
+    while True:
+        answer = typer.prompt(question, default="", show_default=False, err=True).strip()
+        if not answer or answer.partition(":")[0] in names:
+            return str(answer)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..option_types import complete_providers
+from ..options.common import DebugOption, ListFormat, ProfilesFileOption
 from ..options.groups import expand_option_groups
-from ..options.output import ListFormat
-from ..options.run import DebugOption, ProfilesFileOption
 
 if TYPE_CHECKING:
     from ...secret import Secret

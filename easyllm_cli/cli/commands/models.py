@@ -9,9 +9,9 @@ from ...errors import EasyLLMError, UsageError
 from ...events import Model
 from ...secret import LONG_KEY_CHARS, redact
 from ..option_types import complete_models as known
+from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.input import ModelOptions
-from ..options.output import CommonOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
 

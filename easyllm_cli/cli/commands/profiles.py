@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from ..option_types import complete_file_profiles
+from ..options.common import ListFormat, ProfilesFileOption
 from ..options.groups import expand_option_groups
-from ..options.output import ListFormat
-from ..options.run import ProfilesFileOption
 
 ProfileName = Annotated[
     str,

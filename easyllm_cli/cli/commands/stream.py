@@ -1,8 +1,9 @@
 """`easyllm stream`: sends a prompt and prints every token as it arrives."""
 
+from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
-from ..options.output import CommonOptions, OutputOptions
+from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
 

@@ -7,12 +7,13 @@ import typer
 
 from ...errors import UsageError
 from ...images import Image
+from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.input import InputOptions, ModelOptions
-from ..options.output import CommonOptions, OutputOptions
+from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
-from ..prompt import Stdin
+from ..stdin import Stdin
 
 ImagesAndPrompt = Annotated[
     list[str] | None,

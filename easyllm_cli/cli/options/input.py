@@ -1,4 +1,4 @@
-"""Options that select the model, and options for the input besides the prompt."""
+"""Options that select profile and model, or add files, images or a system prompt."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass

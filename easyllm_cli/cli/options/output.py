@@ -1,13 +1,11 @@
-"""Options for what is shown, and in which format."""
+"""Options for how an answer is shown, and in which format."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
-from ..option_types import CODE_CHOICES, COLOR_CHOICES, REASONING_CHOICES, choice, finite_seconds
-from .groups import OUTPUT_PANEL, RUN_PANEL, declare
+from ..option_types import CODE_CHOICES, REASONING_CHOICES
+from .groups import OUTPUT_PANEL, declare
 
 
 @dataclass(eq=False, repr=False)
@@ -41,47 +39,3 @@ class OutputOptions:
     partial: Annotated[
         bool, declare(OUTPUT_PANEL, "--partial", help="Print an incomplete answer (still exit 7).")
     ] = False
-
-
-@dataclass(eq=False, repr=False)
-class CommonOptions:
-    """Options of every command that contacts a server."""
-
-    json: Annotated[bool, declare(OUTPUT_PANEL, "--json", help="One JSON object, errors too.")] = (
-        False
-    )
-    color: Annotated[
-        str | None,
-        declare(OUTPUT_PANEL, "--color", help="ANSI colours.", choices=COLOR_CHOICES),
-    ] = None
-    quiet: Annotated[bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.")] = (
-        False
-    )
-    verbose: Annotated[
-        bool, declare(OUTPUT_PANEL, "-v", "--verbose", help="Show profile, model, retries.")
-    ] = False
-    debug: Annotated[
-        bool, declare(RUN_PANEL, "--debug", help="Show tracebacks (keys redacted).")
-    ] = False
-    timeout: Annotated[
-        float | None,
-        declare(
-            RUN_PANEL,
-            "--timeout",
-            help="Time limit for the whole command.",
-            min=0.001,
-            metavar="SECONDS",
-            callback=finite_seconds,
-        ),
-    ] = None
-
-
-@dataclass(eq=False, repr=False)
-class ListFormat:
-    """The format of a printed list."""
-
-    json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
-    color: Annotated[
-        str | None,
-        typer.Option("--color", help="ANSI colours.", show_default=False, **choice(COLOR_CHOICES)),
-    ] = None

@@ -1,10 +1,8 @@
-"""Options for how a request is sent, and shared options of commands without a request."""
+"""Options for how a request is sent: streaming, retries, --dry-run, and which answers count."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass
 from typing import Annotated
-
-import typer
 
 from .groups import RUN_PANEL, declare
 
@@ -38,21 +36,3 @@ class RunOptions:
             metavar="N",
         ),
     ] = None
-
-
-@dataclass(eq=False, repr=False)
-class ProfilesFileOption:
-    """The profiles file, and --debug."""
-
-    profiles: Annotated[
-        str | None,
-        typer.Option("--profiles", help="Profiles file.", metavar="FILE", show_default=False),
-    ] = None
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False
-
-
-@dataclass(eq=False, repr=False)
-class DebugOption:
-    """--debug alone, for commands that read no profiles file."""
-
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False

@@ -1,4 +1,4 @@
-"""Rotation of several API keys for one vendor, and the headers and keys from the environment."""
+"""Takes turns among a vendor's API keys, and keeps OPENAI_* variables out of the headers."""
 
 from __future__ import annotations
 

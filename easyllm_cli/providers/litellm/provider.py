@@ -14,6 +14,7 @@ from ...config.profile import KEY_SOURCES, Profile, trusted_only_error
 from ...errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ...events import Event, Model, Note, Reasoning, Text
 from ...messages import Message
+from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.json_frames import ParsedFrame
@@ -21,7 +22,6 @@ from ...transport.timeouts import ResponseTimer
 from ..decoder import Decoder
 from ..http import HTTPProvider
 from ..openai.chat import OpenAIProvider
-from ..openai.model_families import LONE_CLOSING_TAG_MODELS
 from ..openai.reasoning_params import reasoning_effort_parameter
 from .client import (
     find_missing_key_variables,

@@ -13,6 +13,7 @@ from ...events import Model
 from ...images import Image
 from ...message_fields import MESSAGE_FIELDS
 from ...messages import CachedText, Message
+from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
 from ...secret import Secret
 from ...transport import transport_for
 from ...transport.base import Request
@@ -23,7 +24,7 @@ from ..http import HTTPProvider
 from ..model_list import model_from_row, parse_model_rows
 from ..unsupported_parameters import set_json_path
 from .chat_decoder import ChatDecoder
-from .model_families import LONE_CLOSING_TAG_MODELS, can_reason, takes_sampling
+from .model_families import can_reason, takes_sampling
 from .reasoning_params import reasoning_parameters
 
 

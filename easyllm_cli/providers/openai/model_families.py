@@ -30,10 +30,6 @@ FAMILIES: tuple[tuple[str, bool, str], ...] = (
 O_SERIES = re.compile(r"o\d")
 # Only OpenAI serves these, also when a gateway passes the request on.
 OPENAI_ONLY_MODELS = re.compile(r"gpt-(?!oss)|chatgpt-|o\d")
-# Models that write `</think>` without `<think>`: their chat template opens the block (vllm#13125).
-LONE_CLOSING_TAG_MODELS = re.compile(
-    r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE
-)
 
 
 def _find_family(model: str) -> tuple[bool, str] | None:

@@ -1,4 +1,4 @@
-"""Responses decoder: turns stream events and buffered bodies into events."""
+"""Decoder of OpenAI's Responses API: its stream events and buffered bodies become our events."""
 
 from __future__ import annotations
 
