@@ -1,4 +1,4 @@
-"""A child of the launcher gives the same bytes as the installed command, for every command."""
+"""Commands started by the test launcher write the same bytes as the installed command."""
 
 import shutil
 import signal
@@ -21,7 +21,7 @@ from tests.support.standins.script import Wait, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 from tests.support.terminal import run_on_terminals
 
-# Per command: its arguments, its exit code, and what it says on stdout (or stderr).
+# Per command: arguments, exit code, and text expected on stdout or stderr.
 CASES = {
     "chat": (("chat", "hi"), 0, "Hello **you**\n"),
     "stream": (("stream", "--color", "always", "hi"), 0, "Hello"),
@@ -41,7 +41,7 @@ CASES = {
 
 
 async def answer(request: Request, reply: Reply) -> None:
-    """A model list, or an answer with its reasoning."""
+    """Reply with a model list, or with an answer and its reasoning."""
     if request.path.endswith("/models"):
         await reply.json({"object": "list", "data": [{"id": "test-model", "object": "model"}]})
     else:
@@ -51,7 +51,7 @@ async def answer(request: Request, reply: Reply) -> None:
 def run_in_new_home(
     easyllm: Easyllm, args: tuple[str, ...], profiles: str, command: list[str] | None = None
 ) -> tuple[RunResult, dict[str, bytes]]:
-    """The run, and the files that it left; the home is the same for both ways."""
+    """Run in an emptied home with the same path; return the run and the files it left."""
     shutil.rmtree(easyllm.home)
     easyllm.config.parent.mkdir(parents=True)
     (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
@@ -89,7 +89,7 @@ def test_same_bytes_on_a_terminal(easyllm: Easyllm, args: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_same_end_by_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
+def test_same_end_after_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
     ends = []
     with StandIn(script_handler(chat_answer_script("Hel", then=(Wait(20),)))) as server:
         for command in (None, [BINARY]):
@@ -102,7 +102,7 @@ def test_same_end_by_a_signal(easyllm: Easyllm, sent: signal.Signals) -> None:
     assert ends[0] == ends[1]
 
 
-def test_folder_umask_and_variables_are_the_childs_own(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_child_has_its_own_folder_umask_and_variables(easyllm: Easyllm, tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
     (folder / "note.txt").write_text("a note")

@@ -1,4 +1,4 @@
-"""Words of a server that have no end: whatever line of ours holds them, they are cut."""
+"""Very long text from a server is cut in every line that easyllm prints."""
 
 import pytest
 
@@ -12,7 +12,7 @@ NAME = "llama" * 20_000
 
 
 def long_finish(path: str) -> bytes:
-    """The body of an answer whose finish reason has no end."""
+    """Body of an answer with a very long finish reason."""
     if path.endswith("/chat/completions"):
         return chunk("Hello") + chunk(finish=LONG) + DONE
     frame = {"content": {"parts": [{"text": "Hello"}]}, "finishReason": LONG}
@@ -20,7 +20,7 @@ def long_finish(path: str) -> bytes:
 
 
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
-def test_a_finish_reason_is_cut_like_all_words_of_a_server(easyllm: Easyllm, provider: str) -> None:
+def test_long_finish_reason_is_cut(easyllm: Easyllm, provider: str) -> None:
     async def handler(request: Request, reply: Reply) -> None:
         await Script(long_finish(request.path)).play(reply)
 
@@ -29,11 +29,11 @@ def test_a_finish_reason_is_cut_like_all_words_of_a_server(easyllm: Easyllm, pro
             "chat", "hi", profiles=single_profile_toml(server, provider, api_key="test-key")
         )
     assert 50 < ran.stderr.count("odd") * len("odd ") <= 300
-    assert str(easyllm.partials()[0]) in ran.error_line, "our own words are not"
+    assert str(easyllm.partials()[0]) in ran.error_line, "easyllm's own text is not cut"
     assert ran.code == 7
 
 
-def test_a_blocked_prompt_s_reason_is_cut(easyllm: Easyllm) -> None:
+def test_long_block_reason_is_cut(easyllm: Easyllm) -> None:
     body = sse({"promptFeedback": {"blockReason": LONG}})
     with StandIn(script_handler(Script(body))) as server:
         ran = easyllm.run(
@@ -43,14 +43,14 @@ def test_a_blocked_prompt_s_reason_is_cut(easyllm: Easyllm) -> None:
     assert 50 < ran.stderr.count("odd") * len("odd ") <= 300
 
 
-def test_a_model_s_name_in_a_note_is_cut(easyllm: Easyllm) -> None:
+def test_long_model_name_in_a_note_is_cut(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, "ollama", model=None))
     assert "the first one installed" in ran.stderr
     assert max(map(len, ran.stderr.splitlines())) < 600
 
 
-def test_names_in_a_hint_are_cut(easyllm: Easyllm) -> None:
+def test_long_model_names_in_a_hint_are_cut(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
         ran = easyllm.run(
             "chat", "hi", profiles=single_profile_toml(server, "ollama", model="llama" * 10)
@@ -60,11 +60,11 @@ def test_names_in_a_hint_are_cut(easyllm: Easyllm) -> None:
     assert "llama" in ran.stderr
 
 
-def test_a_key_that_long_words_hold_is_cut_out_before_they_are(easyllm: Easyllm) -> None:
-    """Nothing of it is left where the words are cut."""
+def test_key_is_redacted_before_a_long_text_is_cut(easyllm: Easyllm) -> None:
+    """Redaction comes first, so no part of the key is left at the cut."""
     key = "sk-0123456789abcdef"
-    words = "".join(f"{number}{key}" for number in range(1000))
-    script = Script(chunk("Hello"), chunk(finish=words), DONE)
+    text = "".join(f"{number}{key}" for number in range(1000))
+    script = Script(chunk("Hello"), chunk(finish=text), DONE)
     with StandIn(script_handler(script)) as server:
         ran = easyllm.run(
             "chat", "hi", profiles=single_profile_toml(server, api_key_env="K"), env={"K": key}

@@ -1,6 +1,6 @@
-"""What a server can make the command hold: its peak grows by less than 50 MB, whatever comes.
+"""Hostile responses raise the command's peak memory by less than 50 MB (FAULT-44 to FAULT-46).
 
-Against the peak of the same command on a short good answer (promises 44, 45; FAULTS §4, 25, 26).
+The peak is compared with that of a short good answer to the same command.
 """
 
 import zlib
@@ -20,33 +20,33 @@ from tests.support.standins.request import Request
 from tests.support.standins.script import chunk, script_handler, sse
 from tests.support.standins.server import Handler, StandIn
 
-GROWTH = 50_000_000  # bytes, FAULTS §7
+GROWTH = 50_000_000  # bytes
 PIECE = b"x" * (1 << 16)
 HUGE = 64 << 20
 OPENAI, OLLAMA = HTTP_ADAPTERS[0], HTTP_ADAPTERS[2]
 JSON = "application/json"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
-Asked = tuple[RunResult, int, list[Request]]
+Measured = tuple[RunResult, int, list[Request]]
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Adapter], int]:
-    """The peak of a short good answer; of the model list, that of an answer, which is less."""
+def usual_peak(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Adapter], int]:
+    """Peak memory of a short good answer, in bytes. The model list is compared with it, too."""
 
     @cache
     def peak(adapter: Adapter) -> int:
         easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
         handler = script_handler(adapter.script("ok"))
-        ran, used, _ = asked(easyllm, adapter, handler, "stream", "hi")
+        ran, used, _ = run_measured(easyllm, adapter, handler, "stream", "hi")
         assert (ran.code, ran.stdout) == (0, b"ok\n")
         return used
 
     return peak
 
 
-def asked(easyllm: Easyllm, adapter: Adapter, handler: Handler, *args: str) -> Asked:
-    """One run without retries: what came, its peak, the requests."""
+def run_measured(easyllm: Easyllm, adapter: Adapter, handler: Handler, *args: str) -> Measured:
+    """Run once without retries; return the result, its peak memory in bytes and the requests."""
     with StandIn(handler) as server:
         keys = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
         profiles = single_profile_toml(server, adapter.provider, max_retries=0, **keys)
@@ -62,9 +62,9 @@ def sending(
     step: int = 0,
     **head: Any,
 ) -> Handler:
-    """An answer that begins with some bytes and goes on with one piece, again and again.
+    """Handler that sends `first` and then `again` repeatedly.
 
-    `pieces`: how often (None = without an end); `step`: bytes in each chunk on the wire.
+    `pieces`: how often (None: endlessly); `step`: bytes in each chunk on the wire (0: all).
     """
     known = {"content_type": "text/event-stream", "chunked": True, **head}
 
@@ -73,48 +73,50 @@ def sending(
         for data in first:
             for start in range(0, len(data), step or len(data)):
                 await reply.write(data[start : start + (step or len(data))])
-        left = pieces
-        while again and left != 0:
+        remaining = pieces
+        while again and remaining != 0:
             await reply.write(again)
-            left = None if left is None else left - 1
+            remaining = None if remaining is None else remaining - 1
 
     return handler
 
 
 def raw(*first: bytes, again: bytes = b"", times: int | None = None) -> Handler:
-    """The same without any framing of the stand-in's."""
+    """Handler like `sending`, without the stand-in's HTTP framing."""
 
     async def handler(request: Request, reply: Reply) -> None:
         for data in first:
             await reply.raw(data)
-        left = times
-        while again and left != 0:
+        remaining = times
+        while again and remaining != 0:
             await reply.raw(again)
-            left = None if left is None else left - 1
+            remaining = None if remaining is None else remaining - 1
 
     return handler
 
 
-def line_of(adapter: Adapter) -> Handler:
-    """64 MiB of one line; the beginning is an answer's."""
+def one_long_line(adapter: Adapter) -> Handler:
+    """Handler that sends one line of 64 MiB, which begins like an answer."""
     beginning = adapter.wire.text("x").partition(b"x")[0]
     return sending(
         beginning, again=PIECE, pieces=HUGE // len(PIECE), content_type=adapter.wire.content_type
     )
 
 
-SOME = (*HTTP_ADAPTERS, SDK_ADAPTERS[0])  # the others' SDK is the same one
-EVERY = [(one, "stream") for one in SOME] + [(OPENAI, "chat")]
+SOME = (*HTTP_ADAPTERS, SDK_ADAPTERS[0])  # the other SDK adapters use the same SDK
+EVERY = [(adapter, "stream") for adapter in SOME] + [(OPENAI, "chat")]
 
 
-@pytest.mark.parametrize(("adapter", "command"), EVERY, ids=lambda one: getattr(one, "id", one))
+@pytest.mark.parametrize(
+    ("adapter", "command"), EVERY, ids=lambda value: getattr(value, "id", value)
+)
 def test_fault_44_one_endless_line(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter, command: str
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter, command: str
 ) -> None:
-    ran, peak, requests = asked(easyllm, adapter, line_of(adapter), command, "hi")
+    ran, peak, requests = run_measured(easyllm, adapter, one_long_line(adapter), command, "hi")
     assert (ran.code, ran.stdout, len(requests)) == (7, b"", 1)
     assert f"a line longer than {MAX_STREAM_LINE_BYTES >> 20} MiB" in ran.error_line
-    assert peak - usual(adapter) < GROWTH
+    assert peak - usual_peak(adapter) < GROWTH
 
 
 @cache
@@ -149,34 +151,34 @@ BOMBS: dict[str, tuple[Callable[[], Handler], int, str]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_fault_45_nothing_is_unpacked(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], name: str
+def test_fault_45_nothing_is_decompressed(
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], name: str
 ) -> None:
-    """256 MiB in 1 MB on the wire; bytes that are packed are refused, or are no JSON."""
-    made, code, words = BOMBS[name]
+    """Compressed bodies (256 MiB in 1 MB) are refused, or fail because they are not JSON."""
+    make_handler, code, words = BOMBS[name]
     assert len(bomb()) < 1.2e6
-    ran, peak, requests = asked(easyllm, OPENAI, made(), "chat", "hi")
+    ran, peak, requests = run_measured(easyllm, OPENAI, make_handler(), "chat", "hi")
     assert (ran.code, ran.stdout, len(requests)) == (code, b"", 1), ran.stderr
     assert requests[0].headers["accept-encoding"] == "identity"
     assert words in ran.error_line
     assert ran.error_line.isprintable()
-    assert peak - usual(OPENAI) < GROWTH
+    assert peak - usual_peak(OPENAI) < GROWTH
 
 
-@pytest.mark.parametrize("adapter", SOME[1:], ids=lambda one: one.id)
+@pytest.mark.parametrize("adapter", SOME[1:], ids=lambda adapter: adapter.id)
 def test_fault_45_over_every_protocol(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter
 ) -> None:
     packed = sending(bomb(), headers=PACKED, content_type=adapter.wire.content_type)
-    ran, peak, _ = asked(easyllm, adapter, packed, "stream", "hi")
+    ran, peak, _ = run_measured(easyllm, adapter, packed, "stream", "hi")
     assert (ran.code, ran.stdout) == (7, b"")
     assert "sent gzip, but easyllm does not" in ran.error_line
-    assert peak - usual(adapter) < GROWTH
+    assert peak - usual_peak(adapter) < GROWTH
 
 
 BODY = b'{"choices":[{"message":{"content":"'
 TOO_LONG = f"body is longer than {MAX_BODY_BYTES >> 20} MiB"
-# What is sent, what is asked, the exit code, the words.
+# Handler, extra arguments, exit code, text of the error line.
 ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
     "plain-body": (sending(BODY, again=PIECE, content_type=JSON), ("--no-stream",), 7, TOO_LONG),
     "json-for-a-stream": (sending(BODY, again=PIECE, content_type=JSON), (), 7, TOO_LONG),
@@ -210,40 +212,40 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_fault_44_and_46_nothing_without_an_end_is_held(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], name: str
+def test_fault_44_and_46_endless_responses_are_not_held(
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], name: str
 ) -> None:
     handler, args, code, words = ENDLESS[name]
-    ran, peak, requests = asked(easyllm, OPENAI, handler, "chat", *args, "hi")
+    ran, peak, requests = run_measured(easyllm, OPENAI, handler, "chat", *args, "hi")
     assert (ran.code, ran.stdout, len(requests)) == (code, b"", 1), ran.stderr
     assert words in ran.error_line
     assert len(ran.error_line) < 700
-    assert peak - usual(OPENAI) < GROWTH
+    assert peak - usual_peak(OPENAI) < GROWTH
 
 
-@pytest.mark.parametrize("adapter", [OPENAI, OLLAMA], ids=lambda one: one.id)
-def test_fault_44_a_model_list_without_an_end(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], adapter: Adapter
+@pytest.mark.parametrize("adapter", [OPENAI, OLLAMA], ids=lambda adapter: adapter.id)
+def test_fault_44_an_endless_model_list(
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter
 ) -> None:
     endless = sending(b'{"data":[{"id":"', again=PIECE, content_type=JSON)
-    ran, peak, _ = asked(easyllm, adapter, endless, "models")
+    ran, peak, _ = run_measured(easyllm, adapter, endless, "models")
     assert (ran.code, ran.stdout) == (7, b"")
     assert TOO_LONG in ran.error_line
-    assert peak - usual(adapter) < GROWTH
+    assert peak - usual_peak(adapter) < GROWTH
 
 
 @pytest.mark.parametrize("args", [("stream",), ("chat",), ("chat", "--json")], ids=" ".join)
-def test_fault_46_an_answer_without_an_end(
-    easyllm: Easyllm, usual: Callable[[Adapter], int], args: tuple[str, ...]
+def test_fault_46_an_endless_answer(
+    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], args: tuple[str, ...]
 ) -> None:
-    """It ends by itself, whatever was asked for, and none of what came is lost."""
+    """The command ends by itself in every output mode, and no received text is lost."""
     endless = sending(again=chunk("word " * 400) * 20)
-    ran, peak, requests = asked(easyllm, OPENAI, endless, *args, "hi")
+    ran, peak, requests = run_measured(easyllm, OPENAI, endless, *args, "hi")
     assert (ran.code, len(requests)) == (7, 1)
     assert f"longer than {MAX_TEXT_BYTES} bytes" in ran.error_line
-    kept = ran.json["text"] if "--json" in args else ran.stdout
+    text = ran.json["text"] if "--json" in args else ran.stdout
     if args == ("chat",):
         (file,) = easyllm.partials()
-        kept = file.read_bytes()
-    assert MAX_TEXT_BYTES - 2000 <= len(kept) <= MAX_TEXT_BYTES + 1
-    assert peak - usual(OPENAI) < GROWTH
+        text = file.read_bytes()
+    assert MAX_TEXT_BYTES - 2000 <= len(text) <= MAX_TEXT_BYTES + 1
+    assert peak - usual_peak(OPENAI) < GROWTH

@@ -1,4 +1,4 @@
-"""One test per option: what it does is seen in what the server got or in what came out."""
+"""One test per option: its effect on the request or on the output."""
 
 import base64
 import json
@@ -24,8 +24,8 @@ OK = script_handler(chat_answer_script("ok"))
 NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
-def sent(easyllm: Easyllm, *args: str, handler: Handler = OK, **more: Any) -> Any:
-    """The body of the one request of a good run; `keys` are the profile's."""
+def sent_body(easyllm: Easyllm, *args: str, handler: Handler = OK, **more: Any) -> Any:
+    """Run `chat` without errors; return its last request's body. `keys`: the profile's settings."""
     with StandIn(handler) as server:
         keys = more.pop("keys", {})
         ran = easyllm.run("chat", *args, profiles=single_profile_toml(server, **keys), **more)
@@ -33,8 +33,8 @@ def sent(easyllm: Easyllm, *args: str, handler: Handler = OK, **more: Any) -> An
         return server.requests[-1].json
 
 
-def test_only_what_is_named_is_sent(easyllm: Easyllm) -> None:
-    assert sent(easyllm, "hi") == {
+def test_unset_settings_are_not_sent(easyllm: Easyllm) -> None:
+    assert sent_body(easyllm, "hi") == {
         "model": "test-model",
         "messages": [{"role": "user", "content": "hi"}],
         "stream": True,
@@ -67,14 +67,14 @@ def test_only_what_is_named_is_sent(easyllm: Easyllm) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_what_the_server_gets(
+def test_options_in_the_request_body(
     easyllm: Easyllm, args: tuple[str, ...], wanted: dict[str, Any]
 ) -> None:
     plain = script_handler(Script(
         json.dumps({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}).encode(),
         content_type="application/json",
     ))  # fmt: skip
-    body = sent(easyllm, *args, "hi", handler=plain if "--no-stream" in args else OK)
+    body = sent_body(easyllm, *args, "hi", handler=plain if "--no-stream" in args else OK)
     for key, value in wanted.items():
         assert body[key] == value
     known = {"model", "messages", "stream", "stream_options"}
@@ -84,7 +84,7 @@ def test_what_the_server_gets(
 
 def test_flag_wins_over_profile(easyllm: Easyllm) -> None:
     keys = {"temperature": 1, "seed": 5, "options": {"user": "me", "n": 1}, "stop": "X"}
-    body = sent(easyllm, "-t", "0", "-o", "n=2", "hi", keys=keys)
+    body = sent_body(easyllm, "-t", "0", "-o", "n=2", "hi", keys=keys)
     assert (body["temperature"], body["seed"], body["stop"]) == (0, 5, "X")
     assert (body["user"], body["n"]) == ("me", 2)
 
@@ -103,22 +103,23 @@ def test_think(easyllm: Easyllm) -> None:
 
 def test_system(easyllm: Easyllm) -> None:
     keys = {"system": "From the profile"}
-    assert sent(easyllm, "hi", keys=keys)["messages"] == [
+    assert sent_body(easyllm, "hi", keys=keys)["messages"] == [
         {"role": "system", "content": "From the profile"},
         {"role": "user", "content": "hi"},
     ]
-    given = sent(easyllm, "-s", "Be brief", "hi", keys=keys)["messages"]
-    assert [one["content"] for one in given] == ["Be brief", "hi"]
+    messages = sent_body(easyllm, "-s", "Be brief", "hi", keys=keys)["messages"]
+    assert [message["content"] for message in messages] == ["Be brief", "hi"]
     Path(easyllm.home, "list.json").write_text('[{"role": "system", "content": "In the list"}]')
-    listed = sent(easyllm, "--messages", "list.json", "--system", "Mine", "hi")["messages"]
-    assert [one["content"] for one in listed] == ["Mine", "hi"]
+    with_list = sent_body(easyllm, "--messages", "list.json", "--system", "Mine", "hi")["messages"]
+    assert [message["content"] for message in with_list] == ["Mine", "hi"]
 
 
 def test_image(easyllm: Easyllm) -> None:
-    Path(easyllm.home, "a.txt").write_bytes(gif_1x1())  # the bytes tell, not the name
-    (message,) = sent(easyllm, "-a", "a.txt", "--image", "https://example.invalid/b.png", "hi")[
-        "messages"
-    ]
+    """Its type comes from the bytes, not from the file's name."""
+    Path(easyllm.home, "a.txt").write_bytes(gif_1x1())
+    (message,) = sent_body(
+        easyllm, "-a", "a.txt", "--image", "https://example.invalid/b.png", "hi"
+    )["messages"]
     data = base64.b64encode(gif_1x1()).decode()
     assert message["content"] == [
         {"type": "text", "text": "hi"},
@@ -140,7 +141,7 @@ def test_image(easyllm: Easyllm) -> None:
         ({"EASYLLM_PROFILE": "two"}, ("-p", "one:a:b"), ("one", "a:b")),
     ],
 )  # fmt: skip
-def test_order_of_profile_and_model(
+def test_precedence_of_profile_and_model(
     easyllm: Easyllm, env: dict[str, str], args: tuple[str, ...], wanted: tuple[str, str]
 ) -> None:
     with StandIn(OK) as server:
@@ -148,15 +149,15 @@ def test_order_of_profile_and_model(
         text += profile_toml(server, name="one", model="m1") + profile_toml(
             server, name="two", model="m2"
         )
-        made = easyllm.run("chat", "--json", *args, "hi", profiles=text, env=env).json
-    assert (made["profile"], made["model"]) == wanted
+        answer = easyllm.run("chat", "--json", *args, "hi", profiles=text, env=env).json
+    assert (answer["profile"], answer["model"]) == wanted
 
 
 def test_built_in_names_need_no_file(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         ran = easyllm.run("chat", "-p", "ollama", "hi", env={"OLLAMA_HOST": server.url})
         assert (ran.code, ran.stdout) == (0, b"Hello from llama3.2:latest: hi\n")
-        assert "llama3.2" in ran.error_line, "which model answers is said"
+        assert "llama3.2" in ran.error_line, "the note names the model"
     with StandIn(OpenAIServer(key="sk-12345").handle) as server:
         env = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "sk-12345"}
         ran = easyllm.run("chat", "-p", "openai:gpt-4o", "hi", env=env)
@@ -169,25 +170,25 @@ def test_profiles_file(easyllm: Easyllm) -> None:
         for name in ("flag", "variable"):
             Path(easyllm.home, f"{name}.toml").write_text(single_profile_toml(server, model=name))
         env = {"EASYLLM_PROFILES": "variable.toml"}
-        made = easyllm.run("chat", "--json", "hi", env=env).json
-        assert made["model"] == "variable"
-        made = easyllm.run("chat", "--profiles", "flag.toml", "--json", "hi", env=env).json
-        assert made["model"] == "flag"
+        answer = easyllm.run("chat", "--json", "hi", env=env).json
+        assert answer["model"] == "variable"
+        answer = easyllm.run("chat", "--profiles", "flag.toml", "--json", "hi", env=env).json
+        assert answer["model"] == "flag"
 
 
 def test_dry_run(easyllm: Easyllm) -> None:
-    """One JSON object, no network, no key needed and none shown."""
+    """It prints one JSON object, sends nothing, needs no key and shows none."""
     headers = {"X-Team": "env:TEAM", "X-Plain": "yes"}
     text = single_profile_toml("http://127.0.0.1:9/v1", api_key_env="MY_KEY", headers=headers)
     env = {"MY_KEY": "sk-very-secret", "TEAM": "hush-hush"}
-    for given in (env, {"TEAM": "hush-hush"}):
-        ran = easyllm.run("chat", "--dry-run", "-t", "0", "hi", profiles=text, env=given)
+    for variables in (env, {"TEAM": "hush-hush"}):
+        ran = easyllm.run("chat", "--dry-run", "-t", "0", "hi", profiles=text, env=variables)
         assert (ran.code, ran.stderr) == (0, "")
-        made = ran.json
-        assert list(made) == ["method", "url", "headers", "body"]
-        assert (made["method"], made["url"]) == ("POST", "http://127.0.0.1:9/v1/chat/completions")
-        assert made["headers"] == {"Authorization": "***", "X-Team": "***", "X-Plain": "yes"}
-        assert (made["body"]["temperature"], made["body"]["stream"]) == (0, True)
+        shown = ran.json
+        assert list(shown) == ["method", "url", "headers", "body"]
+        assert (shown["method"], shown["url"]) == ("POST", "http://127.0.0.1:9/v1/chat/completions")
+        assert shown["headers"] == {"Authorization": "***", "X-Team": "***", "X-Plain": "yes"}
+        assert (shown["body"]["temperature"], shown["body"]["stream"]) == (0, True)
     assert easyllm.run("chat", "--dry-run", "-p", "openai:gpt-5", "hi").code == 0
     ran = easyllm.run("chat", "--dry-run", "--no-stream", "-p", "gemini:g", "hi")
     assert ran.json["url"].endswith("models/g:generateContent")
@@ -200,12 +201,12 @@ def test_dry_run_needs_no_key_in_a_header_either(easyllm: Easyllm) -> None:
     assert ran.json["headers"] == {"api-key": "***"}
 
 
-def test_dry_run_shows_what_is_sent(easyllm: Easyllm) -> None:
+def test_dry_run_shows_the_request_that_is_sent(easyllm: Easyllm) -> None:
     with StandIn(OK) as server:
         text = single_profile_toml(server, temperature=1, system="S", options={"user": "me"})
         shown = easyllm.run("chat", "--dry-run", "--seed", "1", "hi", profiles=text).json["body"]
         easyllm.run("chat", "--seed", "1", "hi", profiles=text)
-        assert [one.json for one in server.requests] == [shown]
+        assert [request.json for request in server.requests] == [shown]
 
 
 def test_version(easyllm: Easyllm) -> None:
@@ -223,14 +224,14 @@ def test_help(easyllm: Easyllm, command: str) -> None:
     assert (ran.code, ran.stderr) == (0, "")
     text = ran.stdout.decode()
     assert text == other.stdout.decode()
-    assert "Model:" in text, "grouped in a pipe, too"
+    assert "Model:" in text, "options are grouped in a pipe, too"
     assert "\x1b" not in text
     for option in ("--profile", "--json", "--timeout"):
         assert option in text
 
 
 def test_help_of_all(easyllm: Easyllm) -> None:
-    """Asked for it is the output; without any word it is a usage error's."""
+    """`-h` prints it to stdout; without arguments it is on stderr, with exit code 2."""
     for args in (("--help",), ("-h",), ()):
         ran = easyllm.run(*args)
         assert ran.code == (0 if args else 2)

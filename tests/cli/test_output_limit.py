@@ -1,5 +1,7 @@
-"""--max-output-bytes (promise 46): never a byte more, nothing of what came is lost, and the server
-is told at once: its connection closes in the middle of what it sends."""
+"""Output stops exactly at --max-output-bytes (FAULT-46).
+
+Received text is kept, and the connection closes while the server still sends.
+"""
 
 from typing import Any
 
@@ -25,7 +27,7 @@ OPENAI = HTTP_ADAPTERS[0]
 
 
 def endless(frame: bytes, content_type: str = "text/event-stream") -> Handler:
-    """The same frame again and again, for as long as somebody listens."""
+    """Handler that sends the same frame until the client disconnects."""
 
     async def handler(request: Request, reply: Reply) -> None:
         await reply.head(content_type=content_type, chunked=True)
@@ -35,17 +37,17 @@ def endless(frame: bytes, content_type: str = "text/event-stream") -> Handler:
     return handler
 
 
-def asked(
+def run_limited(
     easyllm: Easyllm, handler: Handler, *args: str, adapter: Adapter = OPENAI, **keys: Any
 ) -> RunResult:
-    """One run under the limit: one request, whose connection the client closed."""
+    """Run under the limit; check that the only request's connection was closed."""
     with StandIn(handler) as server:
         known = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
         profiles = single_profile_toml(server, adapter.provider, **known, **keys)
         command, *rest = args
         limit = ("--max-output-bytes", str(LIMIT))
         ran = easyllm.run(command, *limit, *rest, "hi", profiles=profiles)
-        wait_until(lambda: all(one.closed_at for one in server.requests))
+        wait_until(lambda: all(request.closed_at for request in server.requests))
         assert len(server.requests) == 1
         return ran
 
@@ -53,37 +55,39 @@ def asked(
 TEXT = endless(chunk("x" * 100))
 
 
-@pytest.mark.parametrize("adapter", [*HTTP_ADAPTERS, SDK_ADAPTERS[0]], ids=lambda one: one.id)
-def test_fault_46_text_without_an_end(easyllm: Easyllm, adapter: Adapter) -> None:
+@pytest.mark.parametrize(
+    "adapter", [*HTTP_ADAPTERS, SDK_ADAPTERS[0]], ids=lambda adapter: adapter.id
+)
+def test_fault_46_endless_text(easyllm: Easyllm, adapter: Adapter) -> None:
     handler = endless(adapter.wire.text("x" * 100), adapter.wire.content_type)
-    ran = asked(easyllm, handler, "stream", adapter=adapter)
+    ran = run_limited(easyllm, handler, "stream", adapter=adapter)
     assert (ran.code, ran.stdout) == (7, b"x" * LIMIT + b"\n")
     assert WORDS in ran.error_line
     assert "--max-output-bytes" in ran.error_line
 
 
-def test_fault_46_into_a_pipe_chat_prints_nothing_and_keeps_it(easyllm: Easyllm) -> None:
-    ran = asked(easyllm, TEXT, "chat")
+def test_fault_46_chat_into_a_pipe_prints_nothing_and_keeps_the_text(easyllm: Easyllm) -> None:
+    ran = run_limited(easyllm, TEXT, "chat")
     assert (ran.code, ran.stdout) == (7, b"")
     assert WORDS in ran.error_line
-    (kept,) = easyllm.partials()
-    assert str(kept) in ran.error_line
-    assert kept.read_bytes() == b"x" * LIMIT
+    (file,) = easyllm.partials()
+    assert str(file) in ran.error_line
+    assert file.read_bytes() == b"x" * LIMIT
 
 
-def test_fault_46_partial_prints_it(easyllm: Easyllm) -> None:
-    ran = asked(easyllm, TEXT, "chat", "--partial")
+def test_fault_46_partial_prints_the_text(easyllm: Easyllm) -> None:
+    ran = run_limited(easyllm, TEXT, "chat", "--partial")
     assert (ran.code, ran.stdout) == (7, b"x" * LIMIT + b"\n")
     assert WORDS in ran.error_line
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_fault_46_json_has_it(easyllm: Easyllm, command: str) -> None:
-    ran = asked(easyllm, TEXT, command, "--json")
-    found = ran.json
-    assert (ran.code, found["ok"], found["complete"]) == (7, False, False)
-    assert found["text"] == "x" * LIMIT
-    error = found["error"]
+def test_fault_46_json_holds_the_text(easyllm: Easyllm, command: str) -> None:
+    ran = run_limited(easyllm, TEXT, command, "--json")
+    answer = ran.json
+    assert (ran.code, answer["ok"], answer["complete"]) == (7, False, False)
+    assert answer["text"] == "x" * LIMIT
+    error = answer["error"]
     assert (error["kind"], error["exit_code"], error["retryable"]) == ("incomplete", 7, False)
     assert WORDS in error["message"]
     assert ran.error_line
@@ -91,10 +95,10 @@ def test_fault_46_json_has_it(easyllm: Easyllm, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_fault_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) -> None:
-    ran = asked(easyllm, TEXT, command, "--jsonl")
+    ran = run_limited(easyllm, TEXT, command, "--jsonl")
     *_, last = ran.events
     assert ran.code == 7
-    assert [one["text"] for one in ran.events if one["kind"] == "text"] == ["x" * 100] * 10
+    assert [event["text"] for event in ran.events if event["kind"] == "text"] == ["x" * 100] * 10
     assert (last["kind"], last["text"]) == ("error", "x" * LIMIT)
     assert WORDS in last["error"]["message"]
 
@@ -113,15 +117,15 @@ def test_fault_46_jsonl_ends_with_the_error(easyllm: Easyllm, command: str) -> N
 def test_fault_46_reasoning_counts_too(
     easyllm: Easyllm, args: tuple[str, ...], out: str, err: str
 ) -> None:
-    ran = asked(easyllm, endless(chunk(reasoning="y" * 100)), *args)
+    ran = run_limited(easyllm, endless(chunk(reasoning="y" * 100)), *args)
     assert (ran.code, ran.stdout.decode()) == (7, out)
-    *shown, complaint, end = ran.stderr.split("\n")
+    *shown, error_line, end = ran.stderr.split("\n")
     assert (shown, end) == ([err] if err else [], "")
-    assert WORDS in complaint
+    assert WORDS in error_line
 
 
-def test_fault_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
-    """Reasoning that is marked inline: its end would never come."""
+def test_fault_46_inline_reasoning_counts(easyllm: Easyllm) -> None:
+    """Inline reasoning counts even if its closing tag never comes."""
     first = True
 
     async def thinking(request: Request, reply: Reply) -> None:
@@ -131,7 +135,7 @@ def test_fault_46_tags_count_as_what_they_hold(easyllm: Easyllm) -> None:
             await reply.write(chunk("<think>" if first else "z" * 100))
             first = False
 
-    ran = asked(easyllm, thinking, "stream", "--json")
+    ran = run_limited(easyllm, thinking, "stream", "--json")
     assert ran.code == 7
     assert ran.json["text"] == ""
     assert set(ran.json["reasoning"]) == {"z"}
@@ -153,16 +157,16 @@ def test_fault_46_a_plain_answer(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * LIMIT, "é" * (LIMIT // 2), ""], ids=["x", "é", "none"])
-def test_fault_46_as_long_as_is_allowed(easyllm: Easyllm, text: str) -> None:
-    """Bytes count, not letters, and reasoning with them."""
-    thought = "" if text else "y" * (LIMIT - 1)
-    with StandIn(script_handler(chat_answer_script(text or "z", reasoning=thought))) as server:
+def test_fault_46_an_answer_of_exactly_the_limit(easyllm: Easyllm, text: str) -> None:
+    """The limit counts bytes, not characters, and includes reasoning."""
+    reasoning = "" if text else "y" * (LIMIT - 1)
+    with StandIn(script_handler(chat_answer_script(text or "z", reasoning=reasoning))) as server:
         limit = ("--max-output-bytes", str(LIMIT))
         ran = easyllm.run("chat", *limit, "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout.decode()) == (0, (text or "z") + "\n"), ran.stderr
 
 
-MORE = 9 * 1024 * 1024  # bytes: more than an answer may have where nobody says so
+MORE = 9 * 1024 * 1024  # bytes, above the default limit
 
 
 @pytest.mark.parametrize("args", [("chat",), ("stream",), ("chat", "--no-stream")], ids=" ".join)
@@ -178,7 +182,8 @@ def test_a_raised_limit_is_the_limit(easyllm: Easyllm, args: tuple[str, ...]) ->
     assert len(ran.stdout) > 8 * 1024 * 1024
 
 
-def test_a_text_to_split_is_held_already(easyllm: Easyllm) -> None:
+def test_extract_is_not_limited(easyllm: Easyllm) -> None:
+    """The text to split is in memory already."""
     ran = easyllm.run("cot", "--extract", stdin=f"<think>hm</think>{'x' * MORE}")
     assert (ran.code, len(ran.stdout)) == (0, MORE + 1), ran.stderr
     split = LLMService().extract_answer_and_cot("x" * MORE)

@@ -1,4 +1,4 @@
-"""What came of an answer that failed is kept in the state folder, to the byte, for its owner."""
+"""Partial answers of failed requests are kept in the state folder, byte for byte and private."""
 
 import signal
 import stat
@@ -28,35 +28,35 @@ def test_partial_is_kept_and_named(easyllm: Easyllm) -> None:
     with StandIn(script_handler(CUT)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout) == (7, b"")
-    (kept,) = easyllm.partials()
-    assert str(kept) in split_error_line(ran.error_line)[2]
-    assert kept.read_bytes() == TEXT.encode()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    (file,) = easyllm.partials()
+    assert str(file) in split_error_line(ran.error_line)[2]
+    assert file.read_bytes() == TEXT.encode()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_longest_of_two_tries_is_kept(easyllm: Easyllm) -> None:
+def test_longest_of_two_attempts_is_kept(easyllm: Easyllm) -> None:
     with StandIn(script_handler(CUT, Script(chunk("He"), Cut()))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
     assert ran.code == 7
-    (kept,) = easyllm.partials()
-    assert kept.read_bytes() == TEXT.encode()
+    (file,) = easyllm.partials()
+    assert file.read_bytes() == TEXT.encode()
 
 
-def test_partial_survives_a_second_try_that_fails_before_text(easyllm: Easyllm) -> None:
+def test_partial_survives_a_second_attempt_that_fails_before_text(easyllm: Easyllm) -> None:
     with StandIn(script_handler(CUT, Script(b"{}", status=401))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout) == (3, b"")
-    (kept,) = easyllm.partials()
-    assert kept.read_bytes() == TEXT.encode()
+    (file,) = easyllm.partials()
+    assert file.read_bytes() == TEXT.encode()
 
 
-def test_nothing_is_kept_of_what_stands_on_stdout_or_never_came(easyllm: Easyllm) -> None:
+def test_nothing_is_kept_if_text_was_printed_or_never_came(easyllm: Easyllm) -> None:
     with (
         StandIn(script_handler(CUT)) as cut,
         StandIn(script_handler(Script(b"{}", status=401))) as refused,
     ):
-        ran, json, none, good = run_concurrently(
+        streamed, json, failed, partial = run_concurrently(
             lambda: easyllm.with_new_home().run("stream", "hi", profiles=single_profile_toml(cut)),
             lambda: easyllm.with_new_home().run(
                 "chat", "--json", "hi", profiles=single_profile_toml(cut, max_retries=0)
@@ -68,13 +68,11 @@ def test_nothing_is_kept_of_what_stands_on_stdout_or_never_came(easyllm: Easyllm
                 "chat", "--partial", "hi", profiles=single_profile_toml(cut)
             ),
         )
-    assert (ran.code, ran.stdout) == (7, TEXT.encode() + b"\n")
+    assert (streamed.code, streamed.stdout) == (7, TEXT.encode() + b"\n")
     assert json.json["text"] == TEXT
     assert (json.json["ok"], json.json["complete"]) == (False, False)
-    assert (none.code, none.stdout) == (3, b"")
-    assert (good.code, good.stdout) == (7, TEXT.encode() + b"\n"), (
-        "--partial prints it all the same"
-    )
+    assert (failed.code, failed.stdout) == (3, b"")
+    assert (partial.code, partial.stdout) == (7, TEXT.encode() + b"\n"), "--partial prints it"
     assert not list(easyllm.home.rglob("*.md"))
 
 
@@ -91,14 +89,14 @@ def test_newest_twenty_are_kept(easyllm: Easyllm) -> None:
     assert kept[-1].read_bytes() == TEXT.encode()
 
 
-def keep_one_more(easyllm: Easyllm) -> None:
+def keep_one_answer(easyllm: Easyllm) -> None:
     with StandIn(script_handler(CUT)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
     assert ran.code == 7, ran.stderr
 
 
-def test_only_our_own_files_are_forgotten(easyllm: Easyllm) -> None:
-    """Notes, files whose names are nearly ours, folders and links stay, however many there are."""
+def test_only_our_own_files_are_deleted(easyllm: Easyllm) -> None:
+    """Other files, similar names, folders and links stay, however many there are."""
     easyllm.partial.mkdir(parents=True)
     diary = easyllm.home / "diary.md"
     diary.write_text("mine")
@@ -114,27 +112,27 @@ def test_only_our_own_files_are_forgotten(easyllm: Easyllm) -> None:
     for name in ("20200101T000000Z-2.md", "20200101T000000Z-3.md"):
         (easyllm.partial / name).symlink_to(diary)
     (easyllm.partial / "20200101T000000Z-4.md").mkdir()
-    keep_one_more(easyllm)
+    keep_one_answer(easyllm)
     left = {path.name for path in easyllm.partials()}
     assert left >= {*names, *(f"20200101T000000Z-{number}.md" for number in (2, 3, 4))}
     assert len(left & set(ours)) == 19
     assert diary.read_text() == "mine"
 
 
-def test_nothing_is_forgotten_through_a_link(easyllm: Easyllm) -> None:
-    """Where the folder is a link, names like ours may be somebody's own; the answer is kept."""
+def test_nothing_is_deleted_through_a_link(easyllm: Easyllm) -> None:
+    """If the folder is a link, such names may be the user's own; the answer is still kept."""
     elsewhere = easyllm.home / "elsewhere"
     elsewhere.mkdir()
     for number in range(30):
         (elsewhere / f"20200101T0000{number:02}Z-1.md").write_text("old")
     easyllm.partial.parent.mkdir(parents=True)
     easyllm.partial.symlink_to(elsewhere)
-    keep_one_more(easyllm)
+    keep_one_answer(easyllm)
     assert len(list(elsewhere.iterdir())) == 31
 
 
 @pytest.mark.parametrize("command", ["chat", "cot", "vision"])
-def test_every_whole_command_keeps_it(easyllm: Easyllm, command: str) -> None:
+def test_every_buffered_command_keeps_the_answer(easyllm: Easyllm, command: str) -> None:
     picture = Path(easyllm.home, "a.gif")
     picture.write_bytes(b"GIF89a")
     words = [str(picture), "hi"] if command == "vision" else ["hi"]
@@ -150,30 +148,30 @@ def test_state_folder_that_cannot_be_written_is_one_warning(easyllm: Easyllm) ->
     with StandIn(script_handler(CUT)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout) == (7, b"")
-    warning, complaint, nothing = ran.stderr.split("\n")
+    warning, error, rest = ran.stderr.split("\n")
     assert "could not be kept" in warning
-    assert complaint.startswith("easyllm: the answer was cut")
-    assert nothing == ""
+    assert error.startswith("easyllm: the answer was cut")
+    assert rest == ""
 
 
 def test_full_state_folder_is_one_warning_and_no_half_file(easyllm: Easyllm) -> None:
-    """No file may grow past 512 bytes: as on a full disk, some of it can be written."""
+    """`ulimit` limits files to 512 bytes: as on a full disk, part of the text can be written."""
     long = Script(chunk("x" * 5000), Cut())
     with StandIn(script_handler(long)) as server:
         ran = easyllm.shell(
             'ulimit -f 1; "$E" chat --no-retry hi', profiles=single_profile_toml(server)
         )
     assert (ran.code, ran.stdout) == (7, b"")
-    warning, complaint, nothing = ran.stderr.split("\n")
+    warning, error, rest = ran.stderr.split("\n")
     assert "could not be kept: File too large" in warning
-    assert complaint.startswith("easyllm: the answer was cut")
-    assert nothing == ""
+    assert error.startswith("easyllm: the answer was cut")
+    assert rest == ""
     assert not list(easyllm.partial.iterdir())
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_fault_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
-    """Nothing can be said, and the exit code says it."""
+    """Nothing can be printed, so only the exit code reports it."""
     with StandIn(script_handler(chat_answer_script(TEXT))) as server:
         both = easyllm.shell(
             '"$E" chat hi > /dev/full 2> /dev/full', profiles=single_profile_toml(server)
@@ -186,8 +184,8 @@ def test_fault_53_full_disk_for_every_stream(easyllm: Easyllm) -> None:
     assert (errors.code, errors.stdout) == (0, TEXT.encode() + b"\n")
 
 
-def stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
-    """One run that is stopped when text has come and nothing can be seen of it."""
+def check_stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
+    """Stop a run after text has arrived and before anything is printed."""
     with StandIn(script_handler(SLOW)) as server:
         child = easyllm.start("chat", "-v", "hi", profiles=single_profile_toml(server))
         read_until(child.stderr, b"\n")
@@ -195,19 +193,19 @@ def stopped(easyllm: Easyllm, sent: signal.Signals, code: int) -> None:
         child.send_signal(sent)
         ran = finish(child, None, 5)
     assert (ran.code, ran.stdout) == (code, b"")
-    (kept,) = easyllm.partials()
-    assert kept.read_bytes() == TEXT.encode()
-    assert str(kept) in ran.error_line
+    (file,) = easyllm.partials()
+    assert file.read_bytes() == TEXT.encode()
+    assert str(file) in ran.error_line
 
 
-def test_signals_keep_it_too(easyllm: Easyllm) -> None:
+def test_signals_keep_the_answer(easyllm: Easyllm) -> None:
     run_concurrently(
-        lambda: stopped(easyllm.with_new_home(), signal.SIGINT, 130),
-        lambda: stopped(easyllm.with_new_home(), signal.SIGTERM, 143),
+        lambda: check_stopped(easyllm.with_new_home(), signal.SIGINT, 130),
+        lambda: check_stopped(easyllm.with_new_home(), signal.SIGTERM, 143),
     )
 
 
-def test_length_and_filter_are_kept(easyllm: Easyllm) -> None:
+def test_filtered_answer_is_kept(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script(TEXT, finish="content_filter"))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout) == (7, b"")

@@ -1,4 +1,4 @@
-"""Profiles, keys and endpoints that are wrong: the file's line and column, the nearest name."""
+"""Errors of profiles, keys and endpoints name line and column, and suggest the nearest name."""
 
 import os
 import time
@@ -24,8 +24,8 @@ NOWHERE = "http://127.0.0.1:9/v1"
 OPENAI = {"OPENAI_API_KEY": KEY}
 
 
-def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
-    """What, where and hint of a run that ended with the code and printed nothing."""
+def error_parts(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
+    """Check the exit code and the empty stdout; return the error line's what, where and hint."""
     assert (ran.code, ran.stdout) == (code, b""), ran.stderr
     assert KEY not in ran.stderr
     return split_error_line(ran.error_line)
@@ -59,9 +59,9 @@ def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
         ("# ü\n[profiles.t]\nprovider = 5\n", "provider", "3:1", ""),
     ],
 )  # fmt: skip
-def test_file_that_is_wrong(easyllm: Easyllm, text: str, what: str, place: str, hint: str) -> None:
-    said, where, advice = refused(easyllm.run("chat", "-p", "t", "hi", profiles=text))
-    assert what in said
+def test_wrong_profiles_file(easyllm: Easyllm, text: str, what: str, place: str, hint: str) -> None:
+    message, where, advice = error_parts(easyllm.run("chat", "-p", "t", "hi", profiles=text))
+    assert what in message
     assert where.startswith(f"{easyllm.config}:{place}"), where
     assert hint in advice
     assert easyllm.config.read_text() == text, "never rewritten"
@@ -69,42 +69,44 @@ def test_file_that_is_wrong(easyllm: Easyllm, text: str, what: str, place: str, 
 
 def test_unknown_profile(easyllm: Easyllm) -> None:
     text = profile_toml(NOWHERE, name="work-gpt") + profile_toml(NOWHERE, name="r1")
-    what, where, hint = refused(easyllm.run("chat", "-p", "wrok-gpt", "hi", profiles=text))
+    what, where, hint = error_parts(easyllm.run("chat", "-p", "wrok-gpt", "hi", profiles=text))
     assert "wrok-gpt" in what
     assert where == str(easyllm.config)
     assert "work-gpt" in hint
-    assert "openai" in refused(easyllm.run("chat", "-p", "opnai", "hi"))[2]
-    assert "work-gpt" in refused(easyllm.run("chat", "-p", "xyzzy", "hi"))[2], "all are listed"
+    assert "openai" in error_parts(easyllm.run("chat", "-p", "opnai", "hi"))[2]
+    assert "work-gpt" in error_parts(easyllm.run("chat", "-p", "xyzzy", "hi"))[2], (
+        "all names are listed"
+    )
     missing = easyllm.run("chat", "hi", profiles='default_profile = "gone"\n')
-    assert "gone" in refused(missing)[0]
+    assert "gone" in error_parts(missing)[0]
 
 
-def test_no_profile_at_all(easyllm: Easyllm) -> None:
-    assert "-p" in refused(easyllm.run("chat", "hi"))[2]
+def test_no_profile_is_chosen(easyllm: Easyllm) -> None:
+    assert "-p" in error_parts(easyllm.run("chat", "hi"))[2]
 
 
 def test_fault_65_file_that_cannot_be_read(easyllm: Easyllm) -> None:
     elsewhere = easyllm.home / "other.toml"
-    assert refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[1] == str(elsewhere)
+    assert error_parts(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[1] == str(elsewhere)
     named = easyllm.run("chat", "hi", env={"EASYLLM_PROFILES": str(elsewhere)})
-    assert refused(named)[1] == str(elsewhere)
-    assert refused(easyllm.run("chat", "--profiles", "/", "hi"))[1] == "/"
+    assert error_parts(named)[1] == str(elsewhere)
+    assert error_parts(easyllm.run("chat", "--profiles", "/", "hi"))[1] == "/"
     elsewhere.write_bytes(b"# \xff\n")
-    assert "byte 2" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    assert "byte 2" in error_parts(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
     with elsewhere.open("wb") as file:
         file.truncate(2 << 20)
-    assert "1 MiB" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    assert "1 MiB" in error_parts(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
     elsewhere.write_text("a = " + "[" * 100_000)
-    assert "TOML" in refused(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
+    assert "TOML" in error_parts(easyllm.run("chat", "--profiles", str(elsewhere), "hi"))[0]
     os.mkfifo(easyllm.home / "pipe")
-    assert refused(easyllm.run("chat", "--profiles", "pipe", "hi"))[1] == "pipe"
+    assert error_parts(easyllm.run("chat", "--profiles", "pipe", "hi"))[1] == "pipe"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
 def test_file_without_permission(easyllm: Easyllm) -> None:
     easyllm.write_profiles(single_profile_toml(NOWHERE), mode=0)
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
-    what, where, _ = refused(easyllm.run("chat", "hi", command=powerless))
+    what, where, _ = error_parts(easyllm.run("chat", "hi", command=powerless))
     assert "Permission denied" in what
     assert where == str(easyllm.config)
 
@@ -112,7 +114,7 @@ def test_file_without_permission(easyllm: Easyllm) -> None:
 def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
     Path(easyllm.home, "profiles.toml").write_text(single_profile_toml(NOWHERE))
     Path(easyllm.home, ".env").write_text(f"EASYLLM_PROFILE=openai\nOPENAI_API_KEY={KEY}\n")
-    assert "no profile is chosen" in refused(easyllm.run("chat", "hi"))[0]
+    assert "no profile is chosen" in error_parts(easyllm.run("chat", "hi"))[0]
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,12 @@ def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> N
      ("gemini", "GEMINI_API_KEY"), ("deepseek", "DEEPSEEK_API_KEY")],
 )  # fmt: skip
 def test_missing_key(easyllm: Easyllm, provider: str, variable: str) -> None:
-    what, _, hint = refused(easyllm.run("chat", "-p", provider, "-m", "x", "hi"), 3)
+    what, _, hint = error_parts(easyllm.run("chat", "-p", provider, "-m", "x", "hi"), 3)
     assert variable in what
     assert f"export {variable}=" in hint
 
 
-def test_missing_key_that_the_profile_names(easyllm: Easyllm) -> None:
+def test_missing_key_of_a_named_source(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         for keys, says in [
             ({"api_key_env": "MY_KEY"}, "MY_KEY"),
@@ -138,28 +140,28 @@ def test_missing_key_that_the_profile_names(easyllm: Easyllm) -> None:
             ran = easyllm.run(
                 "chat", "hi", profiles=single_profile_toml(server, **keys), env=OPENAI
             )
-            assert says in refused(ran, 3)[0], "only the named source is used"
+            assert says in error_parts(ran, 3)[0], "only the named source is used"
         assert not server.requests
 
 
 def test_fault_59_and_61_key_in_a_file_that_others_read(easyllm: Easyllm) -> None:
     easyllm.write_profiles(single_profile_toml(NOWHERE, api_key=KEY), mode=0o644)
-    hint = refused(easyllm.run("chat", "hi"))[2]
+    hint = error_parts(easyllm.run("chat", "hi"))[2]
     assert hint == f"chmod 600 {easyllm.config}"
     easyllm.write_profiles(single_profile_toml(NOWHERE, api_key_cmd=f"echo {KEY}"), mode=0o640)
-    assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 {easyllm.config}"
-    held = easyllm.home / "a key"
-    held.write_text(KEY)
-    held.chmod(0o644)
-    easyllm.write_profiles(single_profile_toml(NOWHERE, api_key_file=str(held)), mode=0o644)
-    assert refused(easyllm.run("chat", "hi"))[2] == f"chmod 600 '{held}'"
+    assert error_parts(easyllm.run("chat", "hi"))[2] == f"chmod 600 {easyllm.config}"
+    key_file = easyllm.home / "a key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o644)
+    easyllm.write_profiles(single_profile_toml(NOWHERE, api_key_file=str(key_file)), mode=0o644)
+    assert error_parts(easyllm.run("chat", "hi"))[2] == f"chmod 600 '{key_file}'"
 
 
 def test_fault_60_key_over_plain_http(easyllm: Easyllm) -> None:
-    """Refused before anything is looked up or sent."""
+    """Refused before any DNS lookup and any request."""
     for keys in [{"api_key": KEY}, {"api_key_env": "OPENAI_API_KEY"}]:
         profiles = single_profile_toml("http://models.invalid/v1", **keys)
-        what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles, env=OPENAI))
+        what, _, hint = error_parts(easyllm.run("chat", "hi", profiles=profiles, env=OPENAI))
         assert "http://" in what
         assert "https://" in hint
 
@@ -168,12 +170,12 @@ def test_fault_60_key_over_plain_http(easyllm: Easyllm) -> None:
     "endpoint", ["api.openai.com", "ftp://x/v1", "http://", "http://a:b@x/v1", "http://x/v1?k=5",
                  "http://x:99999/v1"],
 )  # fmt: skip
-def test_endpoint_that_is_none(easyllm: Easyllm, endpoint: str) -> None:
-    refused(easyllm.run("chat", "hi", profiles=single_profile_toml(endpoint)))
+def test_invalid_endpoint(easyllm: Easyllm, endpoint: str) -> None:
+    error_parts(easyllm.run("chat", "hi", profiles=single_profile_toml(endpoint)))
 
 
-def test_the_key_goes_nowhere_else(easyllm: Easyllm) -> None:
-    """A provider's variable is for its own hosts: another endpoint gets no key."""
+def test_key_variable_is_not_used_for_another_endpoint(easyllm: Easyllm) -> None:
+    """A provider's key variable is used for its own hosts only."""
     with StandIn(script_handler(Script(chunk("ok"), chunk(finish="stop")))) as server:
         assert easyllm.run("chat", "hi", profiles=single_profile_toml(server), env=OPENAI).code == 0
         assert "authorization" not in server.requests[0].headers
@@ -182,13 +184,13 @@ def test_the_key_goes_nowhere_else(easyllm: Easyllm) -> None:
 def test_dead_host(easyllm: Easyllm) -> None:
     began = time.monotonic()
     profiles = single_profile_toml("http://models.invalid/v1", max_retries=0)
-    what, _, hint = refused(easyllm.run("chat", "hi", profiles=profiles), 6)
+    what, _, hint = error_parts(easyllm.run("chat", "hi", profiles=profiles), 6)
     assert "models.invalid" in what
     assert hint
     assert time.monotonic() - began < 10
 
 
 def test_a_provider_whose_package_is_not_installed(easyllm: Easyllm) -> None:
-    what, _, hint = refused(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
+    what, _, hint = error_parts(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
     assert what == "the package litellm is not installed"
     assert hint == "pip install 'easyllm-cli[litellm]'"

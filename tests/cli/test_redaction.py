@@ -1,4 +1,4 @@
-"""A key shows nowhere: not in a server's words, cut in two, in a note, or in a header."""
+"""Keys are redacted in a server's messages, at cuts, in notes and in headers."""
 
 import pytest
 
@@ -11,24 +11,24 @@ KEY = "sk-secretkey12345"
 BUSY = f"the key {KEY} is busy: {KEY}"
 
 
-def refused(status: int, message: str) -> Script:
+def error_script(status: int, message: str) -> Script:
     error = {"message": message, "type": "some_error", "param": None, "code": None}
     return Script(compact({"error": error}), status=status, content_type="application/json")
 
 
-def holds_some(text: str, length: int = 8) -> list[str]:
-    """Those pieces of the key that the text holds."""
+def find_key_pieces(text: str, length: int = 8) -> list[str]:
+    """Return the pieces of the key, `length` characters each, that the text holds."""
     pieces = (KEY[at : at + length] for at in range(len(KEY) - length + 1))
     return [piece for piece in pieces if piece in text]
 
 
 @pytest.mark.parametrize("args", [(), ("-v",), ("--debug",), ("--json",), ("--jsonl",)], ids=str)
-def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    with StandIn(script_handler(refused(503, BUSY), chat_answer_script("Hello"))) as server:
+def test_key_in_a_retried_error(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    with StandIn(script_handler(error_script(503, BUSY), chat_answer_script("Hello"))) as server:
         ran = easyllm.run("chat", *args, "hi", profiles=single_profile_toml(server, api_key=KEY))
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert ran.code == 0, ran.stderr
-    assert not holds_some(ran.stderr + ran.stdout.decode())
+    assert not find_key_pieces(ran.stderr + ran.stdout.decode())
     assert "is busy" in ran.stderr
     if args == ("--jsonl",):
         (why,) = [event["why"] for event in ran.events if event["kind"] == "retrying"]
@@ -38,7 +38,7 @@ def test_key_in_what_is_tried_again(easyllm: Easyllm, args: tuple[str, ...]) -> 
 @pytest.mark.parametrize("args", [(), ("--jsonl",)], ids=str)
 def test_key_in_the_line_about_a_fallback(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with (
-        StandIn(script_handler(refused(503, BUSY))) as busy,
+        StandIn(script_handler(error_script(503, BUSY))) as busy,
         StandIn(script_handler(chat_answer_script("Hello"))) as ok,
     ):
         first = single_profile_toml(busy, max_retries=0, fallback=["second"], api_key=KEY)
@@ -47,17 +47,17 @@ def test_key_in_the_line_about_a_fallback(easyllm: Easyllm, args: tuple[str, ...
         assert "authorization" not in ok.requests[0].headers
     assert ran.code == 0, ran.stderr
     assert "second" in ran.stderr
-    assert not holds_some(ran.stderr + ran.stdout.decode())
+    assert not find_key_pieces(ran.stderr + ran.stdout.decode())
 
 
 @pytest.mark.parametrize("length", [270, 280, 285, 290, 295, 299])
 def test_key_where_a_message_is_cut(easyllm: Easyllm, length: int) -> None:
-    with StandIn(script_handler(refused(401, f"{length * 'x'} {KEY}"))) as server:
+    with StandIn(script_handler(error_script(401, f"{length * 'x'} {KEY}"))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, api_key=KEY))
         json = easyllm.run("chat", "--json", "hi")
     assert (ran.code, json.code) == (3, 3)
-    assert not holds_some(ran.error_line)
-    assert not holds_some(json.stdout.decode() + json.stderr)
+    assert not find_key_pieces(ran.error_line)
+    assert not find_key_pieces(json.stdout.decode() + json.stderr)
 
 
 def test_headers_of_a_dry_run(easyllm: Easyllm) -> None:
@@ -85,28 +85,32 @@ def test_header_with_a_line_break(easyllm: Easyllm) -> None:
         ran = easyllm.run("chat", "hi", profiles=profiles, env={"TOK": f"{KEY}\nX-Evil: yes"})
         assert not server.requests
     assert (ran.code, ran.stdout) == (2, b"")
-    assert not holds_some(ran.error_line)
+    assert not find_key_pieces(ran.error_line)
 
 
 @pytest.mark.parametrize("key", ["ollama", "lm-studio", "openai"])
-def test_a_word_that_stands_for_a_key_garbles_no_name(easyllm: Easyllm, key: str) -> None:
-    """Many give the server's own name for a key where none is needed."""
+def test_dummy_key_does_not_redact_names(easyllm: Easyllm, key: str) -> None:
+    """Users often set the server's own name as the key of a server that needs none."""
     ids = [f"{key}/llama3", f"{key}-community/x"]
-    listing = compact({"object": "list", "data": [{"id": one, "object": "model"} for one in ids]})
+    listing = compact(
+        {"object": "list", "data": [{"id": model, "object": "model"} for model in ids]}
+    )
     answer = Script(listing, content_type="application/json")
     with StandIn(script_handler(answer, answer, chat_answer_script("Hello"))) as server:
         profiles = profile_toml(server, name=key, api_key=key, model=ids[0])
         listed = easyllm.run("models", "-p", key, profiles=profiles)
         assert listed.stdout.decode().split() == ids, listed.stderr
         as_json = easyllm.run("models", "-p", key, "--json").json["models"]
-        assert [one["id"] for one in as_json] == ids
-        told = easyllm.run("chat", "-p", key, "--json", "hi").json
-    assert (told["profile"], told["provider"], told["model"]) == (key, "openai", ids[0])
+        assert [model["id"] for model in as_json] == ids
+        last = easyllm.run("chat", "-p", key, "--json", "hi").json
+    assert (last["profile"], last["provider"], last["model"]) == (key, "openai", ids[0])
 
 
-def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
+def test_provider_name_in_a_header_is_not_redacted(easyllm: Easyllm) -> None:
     headers = {"x-portkey-provider": "databricks", "x-portkey-api-key": KEY}
-    with StandIn(script_handler(refused(400, f"databricks has no such model: {KEY}"))) as server:
+    with StandIn(
+        script_handler(error_script(400, f"databricks has no such model: {KEY}"))
+    ) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, headers=headers))
     assert "databricks has no such model: ***" in ran.error_line
 
@@ -120,13 +124,13 @@ def test_a_name_in_a_header_garbles_nothing(easyllm: Easyllm) -> None:
         ("user:team", False),
     ],
 )
-def test_what_is_secret_at_a_proxy(easyllm: Easyllm, login: str, seen: bool) -> None:
-    """A password, or a token that stands alone; a name that does is none."""
+def test_login_of_a_proxy_is_redacted(easyllm: Easyllm, login: str, seen: bool) -> None:
+    """A password or a lone token is secret; a lone user name is not."""
     with StandIn(
-        script_handler(refused(400, f"no such model: {login.rpartition(':')[2]}"))
+        script_handler(error_script(400, f"no such model: {login.rpartition(':')[2]}"))
     ) as server:
-        way = server.url.replace("://", f"://{login}@")
-        profiles = single_profile_toml("http://models.example/v1", proxy=way)
+        proxy = server.url.replace("://", f"://{login}@")
+        profiles = single_profile_toml("http://models.example/v1", proxy=proxy)
         ran = easyllm.run("chat", "hi", profiles=profiles)
     assert ran.code == 4, ran.stderr
     assert ran.error_line.startswith(f"easyllm: no such model: {login if seen else '***'} ")

@@ -1,4 +1,4 @@
-"""Resizing in the middle of an answer, in a real tmux: no row is lost and none is doubled."""
+"""Resizes during an answer, in a real tmux: no row is lost or doubled."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ def marks(first: int, last: int) -> list[str]:
 
 
 def paragraph(first: int, last: int) -> str:
-    """One long line, so that it is open until the end."""
+    """One long line, which stays unfinished until the end."""
     return " ".join(f"{mark} {FILLER}" for mark in marks(first, last)) + " "
 
 
@@ -51,7 +51,7 @@ KINDS = {
     "code": (HEAD + "```python\n", code),
     "quote": (HEAD, quoted),
 }
-# Columns and rows: how it begins, in the middle, and at the end.
+# Columns and rows at the start, in the middle and at the end.
 SIZES = {
     "narrow and wide": [(100, 24), (60, 24), (120, 24)],
     "wide and narrow": [(60, 24), (120, 24), (50, 24)],
@@ -61,10 +61,12 @@ SIZES = {
 }
 
 
-def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]) -> str:
-    """The answer in parts, a resize between each two of them; all that tmux then holds.
+def stream_with_resizes(
+    easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]
+) -> str:
+    """Stream the answer in parts with a resize between them; return all text that tmux holds.
 
-    `before`: the number of lines that stand there already.
+    `before`: number of lines that are on the screen already.
     """
     gates = [threading.Event() for _ in parts]
 
@@ -91,19 +93,19 @@ def streamed(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", [0, 60], ids=["at the top", "at the bottom"])
-def test_a_resize_in_mid_stream(easyllm: Easyllm, kind: str, before: int) -> None:
+def test_resize_during_a_stream(easyllm: Easyllm, kind: str, before: int) -> None:
     head, body = KINDS[kind]
     parts = [head + body(0, 9), body(9, 16), body(16, 24)]
     homes = [easyllm.with_new_home() for _ in SIZES]
     texts = run_concurrently(
         *[
-            lambda home=home, sizes=sizes: streamed(home, before, parts, sizes)
+            lambda home=home, sizes=sizes: stream_with_resizes(home, before, parts, sizes)
             for home, sizes in zip(homes, SIZES.values(), strict=True)
         ]
     )
-    for way, text in zip(SIZES, texts, strict=True):
-        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{way}\n{text}"
-        lines = [f"Line{one:03}" for one in range(1, before + 1)]
-        assert re.findall(r"Line\d+", text) == lines, f"{way}\n{text}"
-        assert text.count("A title") == 1, way
-        assert text.count("An introduction") == 1, way
+    for name, text in zip(SIZES, texts, strict=True):
+        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{name}\n{text}"
+        lines = [f"Line{number:03}" for number in range(1, before + 1)]
+        assert re.findall(r"Line\d+", text) == lines, f"{name}\n{text}"
+        assert text.count("A title") == 1, name
+        assert text.count("An introduction") == 1, name

@@ -1,4 +1,4 @@
-"""Responses through the command: when it is chosen, what it shows, and how it ends."""
+"""The OpenAI Responses API through the command: when it is used, its output and exit codes."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ RESPONSES, CHAT = (
 )
 
 
-def ran(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> RunResult:
+def run_responses(easyllm: Easyllm, *args: str, handler: Handler, **keys: Any) -> RunResult:
     with StandIn(handler) as server:
         text = single_profile_toml(server, **{"model": "gpt-4o", "api": "responses", **keys})
         return easyllm.with_new_home().run(*args, "hi", profiles=text)
 
 
-def telling(whole: Json, *, ends: bool = True) -> Handler:
-    """A stand-in that streams one response, with its last event or without."""
+def streaming(whole: Json, *, ends: bool = True) -> Handler:
+    """Handler that streams one response, with or without its last event."""
     frames = [*format_sse_events(response_events(whole))]
     return script_handler(Script(*(frames if ends else frames[:-1])))
 
@@ -52,7 +52,7 @@ def telling(whole: Json, *, ends: bool = True) -> Handler:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_it_is_chosen_by_itself_where_only_it_tells(
+def test_responses_is_chosen_where_only_it_returns_reasoning(
     easyllm: Easyllm, args: tuple[str, ...], url: str
 ) -> None:
     usual = 'provider = "openai"\nmodel = "o3"\n'
@@ -64,40 +64,40 @@ def test_it_is_chosen_by_itself_where_only_it_tells(
     )
 
 
-def test_openais_variable_keeps_it_out(easyllm: Easyllm) -> None:
+def test_openai_base_url_selects_chat_completions(easyllm: Easyllm) -> None:
     env = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
     shown = easyllm.run("cot", "--dry-run", "-p", "openai:o3", "hi", env=env).json
     assert shown["url"] == "http://127.0.0.1:9/v1/chat/completions"
 
 
-def test_the_summary_goes_where_reasoning_goes(easyllm: Easyllm) -> None:
+def test_reasoning_summary_is_shown_as_reasoning(easyllm: Easyllm) -> None:
     standin = ResponsesServer(summary=("First this.", "Then that."))
-    shown = ran(easyllm, "cot", handler=standin.handle)
+    shown = run_responses(easyllm, "cot", handler=standin.handle)
     assert (shown.code, shown.stdout) == (0, b"Hello from gpt-4o: hi\n")
     assert shown.stderr == "First this.\n\nThen that.\n"
-    made = parse_answer_json(ran(easyllm, "cot", "--json", handler=standin.handle))
-    assert (made["reasoning"], made["text"]) == (
+    answer = parse_answer_json(run_responses(easyllm, "cot", "--json", handler=standin.handle))
+    assert (answer["reasoning"], answer["text"]) == (
         "First this.\n\nThen that.", "Hello from gpt-4o: hi",
     )  # fmt: skip
-    assert made["usage"]["reasoning_tokens"] == 4
+    assert answer["usage"]["reasoning_tokens"] == 4
 
 
-def test_hidden_reasoning_is_said_to_be_there(easyllm: Easyllm) -> None:
+def test_hidden_reasoning_is_reported(easyllm: Easyllm) -> None:
     counts = usage_of(3, 9, reasoning=7)
     whole = response(
         [reasoning_item("rs", encrypted="gAAAA"), message_item("m", "Hi")], usage=counts
     )
-    shown = ran(easyllm, "cot", handler=telling(whole))
+    shown = run_responses(easyllm, "cot", handler=streaming(whole))
     assert (shown.code, shown.stdout) == (0, b"Hi\n")
     assert shown.stderr == "easyllm: reasoning: hidden (7 tokens)\n"
 
 
-def test_an_organization_not_verified_is_told_and_answered(easyllm: Easyllm) -> None:
+def test_unverified_organization_gets_a_note_and_an_answer(easyllm: Easyllm) -> None:
     standin = ResponsesServer(summary=("a plan",), verified=False)
-    shown = ran(easyllm, "cot", handler=standin.handle)
+    shown = run_responses(easyllm, "cot", handler=standin.handle)
     assert (shown.code, shown.stdout) == (0, b"Hello from gpt-4o: hi\n")
     assert "must be verified" in shown.stderr.splitlines()[0]
-    strict = ran(easyllm, "cot", "--strict", handler=standin.handle)
+    strict = run_responses(easyllm, "cot", "--strict", handler=standin.handle)
     assert (strict.code, strict.stdout) == (4, b"")
     assert "must be verified" in strict.error_line
 
@@ -117,56 +117,58 @@ ENDINGS: list[tuple[Json, int, bytes]] = [
 ]  # fmt: skip
 
 
-def test_every_ending_has_its_code(easyllm: Easyllm) -> None:
+def test_exit_code_of_every_ending(easyllm: Easyllm) -> None:
     args = ("chat", "--no-retry")
     for whole, code, out in ENDINGS:
-        shown = ran(easyllm, *args, handler=telling(whole))
+        shown = run_responses(easyllm, *args, handler=streaming(whole))
         assert (shown.code, shown.stdout) == (code, out), shown.stderr
-    cut = ran(easyllm, *args, handler=telling(response([message_item("m", "Hi")]), ends=False))
+    cut = run_responses(
+        easyllm, *args, handler=streaming(response([message_item("m", "Hi")]), ends=False)
+    )
     assert (cut.code, cut.stdout) == (7, b"")
     assert "without its end marker" in cut.error_line
 
 
-def test_what_the_protocol_lacks(easyllm: Easyllm) -> None:
+def test_setting_that_responses_lacks(easyllm: Easyllm) -> None:
     standin = ResponsesServer()
-    shown = ran(easyllm, "chat", "--seed", "1", handler=standin.handle)
+    shown = run_responses(easyllm, "chat", "--seed", "1", handler=standin.handle)
     assert (shown.code, shown.stdout) == (0, b"Hello from gpt-4o: hi\n")
     assert shown.error_line.startswith("easyllm: seed: not in OpenAI's Responses API, left out")
-    strict = ran(easyllm, "chat", "--seed", "1", "--strict", handler=standin.handle)
+    strict = run_responses(easyllm, "chat", "--seed", "1", "--strict", handler=standin.handle)
     assert (strict.code, strict.stdout) == (4, b"")
     assert "has no seed" in strict.error_line
 
 
-def test_a_provider_without_it(easyllm: Easyllm) -> None:
+def test_provider_without_responses(easyllm: Easyllm) -> None:
     text = single_profile_toml("http://127.0.0.1:9", "ollama", api="responses")
     shown = easyllm.run("chat", "hi", profiles=text)
     assert (shown.code, shown.stdout) == (2, b"")
     assert "leave api out" in shown.error_line
 
 
-def real(server: RealServer, **keys: Any) -> str:
+def real_profile(server: RealServer, **keys: Any) -> str:
     usual = {"model": server.model, "api": "responses", "temperature": 0, "max_tokens": 150}
     return single_profile_toml(f"{server.url}/v1", "llamacpp", **usual | keys)
 
 
-def test_a_real_model_that_thinks(easyllm: Easyllm, thinker: RealServer) -> None:
-    made = parse_answer_json(
-        easyllm.run("cot", "--json", "What is Python?", profiles=real(thinker))
+def test_real_reasoning_model(easyllm: Easyllm, thinker: RealServer) -> None:
+    answer = parse_answer_json(
+        easyllm.run("cot", "--json", "What is Python?", profiles=real_profile(thinker))
     )
-    assert made["ok"] is True
-    assert made["reasoning"].strip()
-    assert made["text"].strip()
-    assert "think>" not in made["reasoning"] + made["text"]
-    assert made["usage"]["total_tokens"] > made["usage"]["completion_tokens"] > 0
+    assert answer["ok"] is True
+    assert answer["reasoning"].strip()
+    assert answer["text"].strip()
+    assert "think>" not in answer["reasoning"] + answer["text"]
+    assert answer["usage"]["total_tokens"] > answer["usage"]["completion_tokens"] > 0
 
 
-def test_a_real_answer_that_is_cut_is_not_whole(easyllm: Easyllm, smol: RealServer) -> None:
-    """llama.cpp says that it is completed."""
-    text = real(smol, max_tokens=5)
+def test_real_answer_at_the_token_limit_is_not_complete(easyllm: Easyllm, smol: RealServer) -> None:
+    """llama.cpp reports it as completed."""
+    text = real_profile(smol, max_tokens=5)
     usual, strict = run_concurrently(
         lambda: easyllm.with_new_home().run("chat", "--json", "What is Python?", profiles=text),
         lambda: easyllm.with_new_home().run("chat", "--strict", "What is Python?", profiles=text),
     )
-    made = parse_answer_json(usual)
-    assert (made["ok"], made["complete"], made["finish_reason"]) == (True, False, "length")
+    answer = parse_answer_json(usual)
+    assert (answer["ok"], answer["complete"], answer["finish_reason"]) == (True, False, "length")
     assert (strict.code, strict.stdout) == (7, b"")

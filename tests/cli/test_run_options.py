@@ -1,4 +1,4 @@
-"""One test per option that shapes a run: code blocks, retries, notes, limits, fallbacks."""
+"""Options of a run: code blocks, retries, notes, limits, fallbacks."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ BUSY = Script(b'{"error": {"message": "full"}}', status=503, content_type="appli
 FENCED = "Here:\n\n```python\nprint(1)\n```\n\nand\n\n~~~~\nb\n```\n~~~~\nbye"
 
 
-def answered(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -> RunResult:
-    """One run of the command that the arguments begin with."""
+def run_against(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -> RunResult:
+    """Run a command against a server with this handler; `args` begin with the command."""
     with StandIn(handler) as server:
         return easyllm.run(*args, profiles=single_profile_toml(server, **keys))
 
@@ -37,7 +37,7 @@ def answered(easyllm: Easyllm, *args: str, handler: Handler = OK, **keys: Any) -
 )
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_code(easyllm: Easyllm, command: str, option: str, out: str) -> None:
-    ran = answered(
+    ran = run_against(
         easyllm, command, option, "hi", handler=script_handler(chat_answer_script(FENCED))
     )
     assert (ran.code, ran.stdout.decode(), ran.stderr) == (0, out, "")
@@ -48,20 +48,20 @@ def test_code(easyllm: Easyllm, command: str, option: str, out: str) -> None:
     "args", [("chat", "-x"), ("stream", "-x"), ("chat", "-x=all"), ("cot", "-x", "--json")]
 )
 def test_no_code(easyllm: Easyllm, args: tuple[str, ...], text: str) -> None:
-    ran = answered(easyllm, *args, "hi", handler=script_handler(chat_answer_script(text)))
+    ran = run_against(easyllm, *args, "hi", handler=script_handler(chat_answer_script(text)))
     assert ran.code == 7
     assert ran.stdout == b"" or not ran.json["ok"]
     assert "code block" in ran.error_line
 
 
-def test_no_code_in_text_that_is_split(easyllm: Easyllm) -> None:
+def test_code_with_extract(easyllm: Easyllm) -> None:
     ran = easyllm.run("cot", "--extract", "-x", stdin=b"<think>a</think>```\n```\n")
     assert (ran.code, ran.stdout) == (7, b"")
     ran = easyllm.run("cot", "--extract", "-x", stdin=b"[THINK]a[/THINK]So: ```sh\nls\n```\n")
     assert (ran.code, ran.stdout) == (0, b"ls\n")
 
 
-def test_the_word_behind_x_is_the_prompt(easyllm: Easyllm) -> None:
+def test_word_after_x_is_the_prompt(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("```\nx\n```"))) as server:
         ran = easyllm.run("chat", "-x", "all", profiles=single_profile_toml(server))
         assert (ran.code, ran.stdout) == (0, b"x\n")
@@ -71,9 +71,9 @@ def test_the_word_behind_x_is_the_prompt(easyllm: Easyllm) -> None:
 def test_strict(easyllm: Easyllm) -> None:
     cut = script_handler(chat_answer_script("Hel", finish="length"))
     args = ("--max-tokens", "1", "hi")
-    assert answered(easyllm, "chat", *args, handler=cut).code == 0
-    assert answered(easyllm, "chat", "--strict", *args, handler=cut).code == 7
-    assert answered(easyllm, "chat", *args, handler=cut, strict=True).code == 7
+    assert run_against(easyllm, "chat", *args, handler=cut).code == 0
+    assert run_against(easyllm, "chat", "--strict", *args, handler=cut).code == 7
+    assert run_against(easyllm, "chat", *args, handler=cut, strict=True).code == 7
 
 
 def test_fault_07_no_retry(easyllm: Easyllm) -> None:
@@ -85,7 +85,7 @@ def test_fault_07_no_retry(easyllm: Easyllm) -> None:
 
 def test_retries_are_announced(easyllm: Easyllm) -> None:
     busy = script_handler(BUSY, BUSY, chat_answer_script("ok"))
-    ran = answered(easyllm, "chat", "hi", handler=busy)
+    ran = run_against(easyllm, "chat", "hi", handler=busy)
     assert (ran.code, ran.stdout) == (0, b"ok\n")
     lines = ran.stderr.splitlines()
     assert len(lines) == 2
@@ -96,8 +96,8 @@ def test_retries_are_announced(easyllm: Easyllm) -> None:
 
 
 def test_quiet(easyllm: Easyllm) -> None:
-    """Notes, retries and usage are left out, errors are not."""
-    ran = answered(
+    """Notes, retries and usage are hidden, errors are not."""
+    ran = run_against(
         easyllm,
         "chat",
         "-q",
@@ -107,19 +107,19 @@ def test_quiet(easyllm: Easyllm) -> None:
         handler=script_handler(BUSY, chat_answer_script("ok")),
     )
     assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", "")
-    assert answered(
+    assert run_against(
         easyllm, "chat", "-q", "hi", handler=script_handler(BUSY), max_retries=1
     ).error_line
 
 
 def test_verbose(easyllm: Easyllm) -> None:
-    line = answered(easyllm, "chat", "-v", "hi").error_line
+    line = run_against(easyllm, "chat", "-v", "hi").error_line
     for word in ("test-model", "openai", "profile t"):
         assert word in line
 
 
 def test_debug(easyllm: Easyllm) -> None:
-    """A traceback, and never a key in it."""
+    """It prints a traceback, and never a key."""
 
     async def refuse(request: Request, reply: Reply) -> None:
         await reply.json({"error": {"message": request.headers["authorization"]}}, 400)
@@ -134,20 +134,22 @@ def test_debug(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("command", ["chat", "cot"])
-def test_stream_makes_every_command_grow(easyllm: Easyllm, command: str) -> None:
+def test_stream_option_works_for_every_command(easyllm: Easyllm, command: str) -> None:
     cut = script_handler(Script(chunk("Hel"), Cut()))
-    ran = answered(easyllm, command, "--stream", "hi", handler=cut)
-    assert (ran.code, ran.stdout) == (7, b"Hel\n"), "as `stream`, it has shown what came"
+    ran = run_against(easyllm, command, "--stream", "hi", handler=cut)
+    assert (ran.code, ran.stdout) == (7, b"Hel\n"), (
+        "the text was printed as it arrived, as by `stream`"
+    )
 
 
-def test_messages_alone_are_enough(easyllm: Easyllm) -> None:
+def test_messages_need_no_prompt(easyllm: Easyllm) -> None:
     (easyllm.home / "list.json").write_text('[{"role": "user", "content": "One"}]')
-    assert answered(easyllm, "chat", "--messages", "list.json").code == 0
+    assert run_against(easyllm, "chat", "--messages", "list.json").code == 0
 
 
 @pytest.mark.parametrize("first", ["busy", "refused", "cut"])
 def test_fallback(easyllm: Easyllm, first: str) -> None:
-    """Asked on 5, on 6 and on 7 with nothing shown; who answered is named."""
+    """Used after exit codes 5 and 6, and after 7 if nothing was shown; the answer names it."""
     scripts = {"busy": BUSY, "cut": Script(chunk("Hel"), Cut()), "refused": BUSY}
     with StandIn(script_handler(scripts[first])) as bad, StandIn(OK) as good:
         url = "http://127.0.0.1:9/v1" if first == "refused" else f"{bad.url}/v1"
@@ -155,19 +157,19 @@ def test_fallback(easyllm: Easyllm, first: str) -> None:
             good, name="spare"
         )
         ran = easyllm.run("chat", "--json", "hi", profiles=text)
-        made = ran.json
-        assert (ran.code, made["text"]) == (0, "ok")
-        assert (made["profile"], made["model"], made["attempts"]) == ("spare", "mx", 2)
+        answer = ran.json
+        assert (ran.code, answer["text"]) == (0, "ok")
+        assert (answer["profile"], answer["model"], answer["attempts"]) == ("spare", "mx", 2)
         assert "asking profile spare" in ran.error_line
         shown = easyllm.run("stream", "hi", profiles=text)
     if first == "cut":
-        assert (shown.code, shown.stdout) == (7, b"Hel\n"), "after shown text nobody else is asked"
+        assert (shown.code, shown.stdout) == (7, b"Hel\n"), "no fallback after shown text"
     else:
         assert (shown.code, shown.stdout) == (0, b"ok\n")
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_no_fallback_for_what_another_cannot_mend(easyllm: Easyllm, status: int) -> None:
+def test_no_fallback_after_a_client_error(easyllm: Easyllm, status: int) -> None:
     refused = Script(b"{}", status=status, content_type="application/json")
     with StandIn(script_handler(refused)) as bad, StandIn(OK) as good:
         text = single_profile_toml(bad, fallback=["spare"]) + profile_toml(good, name="spare")
@@ -185,17 +187,17 @@ def test_last_fallback_fails_too(easyllm: Easyllm) -> None:
 
 
 def test_server_that_refuses_a_parameter(easyllm: Easyllm) -> None:
-    """What the user set and a 400 names is left out once, with a line; --strict: an error."""
-    said_no = Script(
+    """A parameter that a 400 names is left out once, with a note; --strict makes it an error."""
+    refusal = Script(
         b'{"error": {"message": "Unsupported parameter: \'top_k\'"}}',
         status=400, content_type="application/json",
     )  # fmt: skip
-    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+    with StandIn(script_handler(refusal, chat_answer_script("ok"))) as server:
         ran = easyllm.run("chat", "--top-k", "3", "hi", profiles=single_profile_toml(server))
         assert (ran.code, ran.stdout) == (0, b"ok\n")
         assert "top_k" in ran.error_line
-        assert ["top_k" in one.json for one in server.requests] == [True, False]
-    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+        assert ["top_k" in request.json for request in server.requests] == [True, False]
+    with StandIn(script_handler(refusal, chat_answer_script("ok"))) as server:
         ran = easyllm.run(
             "chat", "--strict", "--top-k", "3", "hi", profiles=single_profile_toml(server)
         )
@@ -203,20 +205,20 @@ def test_server_that_refuses_a_parameter(easyllm: Easyllm) -> None:
 
 
 def test_send_defaults(easyllm: Easyllm) -> None:
-    """The spec's defaults are sent where the profile asks, and softly: refused, they go."""
-    said_no = Script(b'{"error": {"message": "no"}}', status=400, content_type="application/json")
-    with StandIn(script_handler(said_no, chat_answer_script("ok"))) as server:
+    """They are sent if the profile says so, and left out if the server refuses them."""
+    refusal = Script(b'{"error": {"message": "no"}}', status=400, content_type="application/json")
+    with StandIn(script_handler(refusal, chat_answer_script("ok"))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, send_defaults=True))
         assert (ran.code, ran.stderr) == (0, "")
-        first, second = [one.json for one in server.requests]
+        first, second = [request.json for request in server.requests]
         assert (first["temperature"], first["max_tokens"], first["top_p"]) == (0.7, 8192, 0.9)
         assert not {"temperature", "max_tokens", "top_p"} & set(second)
 
 
-def test_cut_stays_a_cut(easyllm: Easyllm) -> None:
-    """--partial prints what came; the code stays."""
+def test_partial(easyllm: Easyllm) -> None:
+    """It prints the partial answer; the exit code stays 7."""
     cut = script_handler(Script(chunk("Hel"), Cut()))
-    ran = answered(easyllm, "chat", "--partial", "--no-retry", "hi", handler=cut)
+    ran = run_against(easyllm, "chat", "--partial", "--no-retry", "hi", handler=cut)
     assert (ran.code, ran.stdout) == (7, b"Hel\n")
     assert "md" not in ran.error_line
 
@@ -225,10 +227,10 @@ def test_usage(easyllm: Easyllm) -> None:
     counted = script_handler(
         Script(chunk("ok"), chunk(finish="stop"), usage_chunk(3, 5, reasoning_tokens=2), DONE)
     )
-    ran = answered(easyllm, "chat", "-u", "hi", handler=counted)
+    ran = run_against(easyllm, "chat", "-u", "hi", handler=counted)
     assert (ran.code, ran.stdout) == (0, b"ok\n")
     for words in ("3 tokens in", "5 out (2 reasoning)", "first token"):
         assert words in ran.error_line
-    assert "tokens" not in answered(easyllm, "chat", "-u", "hi").error_line.replace(
+    assert "tokens" not in run_against(easyllm, "chat", "-u", "hi").error_line.replace(
         "first token", ""
     )

@@ -1,4 +1,4 @@
-"""Promise 58: no byte of a key leaves the process, whatever a server does with it."""
+"""FAULT-58: no part of a key leaves the process, whatever the server does with it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ FAR = "http://models.example"
 
 @dataclass(frozen=True)
 class Style:
-    """One way in which a key comes to a server. `through`: what the proxy is asked to reach."""
+    """One way to send a key. `through`: endpoint behind a proxy; `login`: the proxy's login."""
 
     id: str
     provider: str = "openai"
@@ -62,18 +62,18 @@ CASES = {str(status): 3 if status in (401, 402, 403) else 4 for status in STATUS
 CASES |= {"429": 5, "500": 5, "code": 4, "page": 5, "portal": 7, "redirect": 4, "cut": 7}
 CASES |= {"frame": 5, "bad-json": 7, "compressed": 7, "no-http": 6, "refused": 6, "timeout": 6}
 CASES |= {"tls": 6}
-# What is read and judged behind the transport: the SDK, whose import costs half a second, has no
-# part in it.
+# Errors that easyllm finds behind the transport. They are left out for the SDK, which has no part
+# in them and takes half a second to import.
 NOT_THE_SDKS = {"402", "code", "portal", "compressed", "no-http"}
 
 
 class Untrusted(BaseHTTPRequestHandler):
-    """Never reached: its certificate is nobody's."""
+    """Never reached, because its certificate is not trusted."""
 
 
 @contextmanager
 def server_for(style: Style, case: str, easyllm: Easyllm) -> Iterator[str]:
-    """The URL of a server that does what the case says."""
+    """Yield the URL of a server that fails as the case says."""
     with ExitStack() as stack:
         if case == "refused":
             yield "http://127.0.0.1:9"
@@ -95,25 +95,25 @@ def profiles_for(style: Style, case: str, url: str) -> str:
     return single_profile_toml(url + path, style.provider, **keys)
 
 
-def asked(easyllm: Easyllm, style: Style, case: str, *args: str) -> tuple[RunResult, Easyllm]:
-    """One run against a server of its own."""
-    held = easyllm.home / "the key"
-    held.write_text(KEY)
-    held.chmod(0o600)
+def run_case(easyllm: Easyllm, style: Style, case: str, *args: str) -> tuple[RunResult, Easyllm]:
+    """Run against a server of its own."""
+    key_file = easyllm.home / "the key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
     with server_for(style, case, easyllm) as url:
         profiles = profiles_for(style, case, url)
         ran = easyllm.run(*args, env={"MY_KEY": KEY}, profiles=profiles, timeout=60)
     return ran, easyllm
 
 
-def left_behind(easyllm: Easyllm) -> bytes:
-    """Names and bytes of every file in the home that is no source of the key."""
+def read_files_left(easyllm: Easyllm) -> bytes:
+    """Names and bytes of every file in the home, except the sources of the key."""
     sources = {easyllm.config, easyllm.home / "the key"}
     files = [path for path in easyllm.home.rglob("*") if path.is_file() and path not in sources]
     return b"\n".join(os.fsencode(path) + b"\n" + path.read_bytes() for path in files)
 
 
-AT_ONCE = 4  # processes, so that a busy machine gives each its turn in time
+AT_ONCE = 4  # processes; on a busy machine more of them could time out
 ALL_WAYS = ("chat", "--json", "--debug", "-v", "-u", "hi")
 
 
@@ -127,17 +127,17 @@ Failed = dict[str, tuple[RunResult, Easyllm]]
 
 @pytest.fixture(scope="module")
 def failures(homes: Path) -> Callable[[Style], Failed]:
-    """Gives every error case of one style, run once, some at the same time."""
-    found: dict[str, Failed] = {}
+    """Run every error case of a style once, some at the same time, and remember the results."""
+    results: dict[str, Failed] = {}
 
     def of(style: Style) -> Failed:
-        if style.id not in found:
+        if style.id not in results:
             easyllm = Easyllm(homes / f"secrets-{style.id}")
             own = {case: easyllm.with_new_home() for case in cases_of(style)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                ran = pool.map(lambda case: asked(own[case], style, case, *ALL_WAYS), own)
-                found[style.id] = dict(zip(own, ran, strict=True))
-        return found[style.id]
+                ran = pool.map(lambda case: run_case(own[case], style, case, *ALL_WAYS), own)
+                results[style.id] = dict(zip(own, ran, strict=True))
+        return results[style.id]
 
     return of
 
@@ -154,10 +154,10 @@ def test_fault_58_no_key_leaves(
     failures: Callable[[Style], Failed], style: Style, case: str
 ) -> None:
     ran, easyllm = failures(style)[case]
-    said = ran.stdout + ran.stderr.encode() + left_behind(easyllm)
-    assert not find_key_fragments(KEY, said), (
-        f"{find_key_fragments(KEY, said)}\n{ran.stdout.decode()}\n{ran.stderr}"
+    output = ran.stdout + ran.stderr.encode() + read_files_left(easyllm)
+    assert not find_key_fragments(KEY, output), (
+        f"{find_key_fragments(KEY, output)}\n{ran.stdout.decode()}\n{ran.stderr}"
     )
     assert ran.json["error"]["exit_code"] == ran.code
-    assert "Traceback" in ran.stderr, "--debug shows where it was"
+    assert "Traceback" in ran.stderr, "--debug prints the traceback"
     assert ran.code == CASES[case], ran.stderr

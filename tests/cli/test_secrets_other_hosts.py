@@ -1,4 +1,4 @@
-"""No key comes to a machine that it is not for: redirects, other endpoints, http://."""
+"""No key reaches another host: redirects, other endpoints, http://."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +26,14 @@ FAR = "http://models.example/v1"
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def log_of(server: StandIn) -> bytes:
-    """Everything that came to a server."""
+def dump_requests(server: StandIn) -> bytes:
+    """All requests that a server got, as bytes."""
     return repr([vars(request) for request in server.requests]).encode()
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[StandIn]:
-    """A server on another address, which must not hear of anything."""
+    """A server on another address, which must never get the key."""
     with StandIn(script_handler(chat_answer_script("come to me")), host="127.0.0.2") as server:
         yield server
 
@@ -42,23 +42,23 @@ def elsewhere() -> Iterator[StandIn]:
 def test_fault_57_no_redirect_is_followed(
     easyllm: Easyllm, elsewhere: StandIn, adapter: Adapter
 ) -> None:
-    """By any command, over any protocol and transport, whatever kind it is."""
+    """No command follows any redirect status, over any protocol or transport."""
     keys = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
     commands = [("chat", "hi"), ("stream", "hi"), ("models",), ("doctor",), ("chat", "--json", "x")]
 
-    def asked(status: int, args: tuple[str, ...]) -> RunResult:
+    def run_redirected(status: int, args: tuple[str, ...]) -> RunResult:
         moved = Script(status=status, headers={"Location": f"{elsewhere.url}/v1/chat"})
         with StandIn(script_handler(moved)) as server:
             profiles = single_profile_toml(
                 server, adapter.provider, api_key=KEY, max_retries=0, **keys
             )
             ran = easyllm.with_new_home().run(*args, profiles=profiles, timeout=60)
-            assert server.requests, "it was asked"
+            assert server.requests, "the request was sent"
         return ran
 
     for ran in run_concurrently(
         *[
-            lambda status=status, args=args: asked(status, args)
+            lambda status=status, args=args: run_redirected(status, args)
             for status, args in zip(REDIRECTS, commands, strict=True)
         ]
     ):
@@ -70,11 +70,11 @@ def test_fault_57_no_redirect_is_followed(
 KEYED = {name: vendor.key_variables for name, vendor in VENDORS.items() if vendor.key_variables}
 
 
-def test_fault_61_no_variable_of_a_vendor_comes_to_another_endpoint(
+def test_fault_61_vendor_keys_do_not_reach_another_endpoint(
     easyllm: Easyllm, elsewhere: StandIn
 ) -> None:
-    """Every vendor's, all of them set, each as a profile with an endpoint of somebody else."""
-    variables = {name for each in KEYED.values() for name in each}
+    """Every vendor's variables are set, and every vendor has a profile with a foreign endpoint."""
+    variables = {name for names in KEYED.values() for name in names}
     env = {name: f"{KEY}-{name}" for name in variables}
     for ran in run_concurrently(
         *[
@@ -89,23 +89,23 @@ def test_fault_61_no_variable_of_a_vendor_comes_to_another_endpoint(
         ]
     ):
         assert not find_key_fragments(KEY, ran.stdout + ran.stderr.encode())
-    assert len(elsewhere.requests) >= len(KEYED), "every one was asked"
-    assert not find_key_fragments(KEY, log_of(elsewhere))
+    assert len(elsewhere.requests) >= len(KEYED), "every profile sent a request"
+    assert not find_key_fragments(KEY, dump_requests(elsewhere))
 
 
-def test_no_key_comes_to_what_a_profile_falls_back_to(easyllm: Easyllm, elsewhere: StandIn) -> None:
+def test_fallback_profile_gets_no_key(easyllm: Easyllm, elsewhere: StandIn) -> None:
     with StandIn(script_handler(Script(b"{}", status=503))) as busy:
         first = single_profile_toml(busy, api_key=KEY, fallback=["b"], max_retries=0)
         second = f'[profiles.b]\nprovider = "groq"\nendpoint = "{elsewhere.url}"\nmodel = "m"\n'
         ran = easyllm.run("chat", "hi", profiles=first + second)
         assert (ran.code, ran.stdout) == (0, b"come to me\n"), ran.stderr
-        assert find_key_fragments(KEY, log_of(busy)), "it came where it belongs"
-    assert not find_key_fragments(KEY, log_of(elsewhere))
+        assert find_key_fragments(KEY, dump_requests(busy)), "its own server got the key"
+    assert not find_key_fragments(KEY, dump_requests(elsewhere))
 
 
 @pytest.fixture
 def proxy() -> Iterator[StandIn]:
-    """Hears whatever leaves for another machine over http://."""
+    """A proxy that gets every http:// request to another machine."""
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         yield server
 
@@ -124,10 +124,10 @@ SOURCES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_fault_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source: str) -> None:
-    """To another machine: refused before anything is sent; allow_http is the only way."""
-    held = easyllm.home / "the key"
-    held.write_text(KEY)
-    held.chmod(0o600)
+    """A key for another machine is refused before sending, unless allow_http is set."""
+    key_file = easyllm.home / "the key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
     if source == "keyring":
         assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
     keys = {**SOURCES[source], "proxy": proxy.url}
@@ -144,11 +144,13 @@ def test_fault_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source
         "chat", "hi", profiles=single_profile_toml(FAR, allow_http=True, **keys), env=env
     )
     assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
-    assert find_key_fragments(KEY, log_of(proxy))
+    assert find_key_fragments(KEY, dump_requests(proxy))
 
 
-def test_fault_60_nor_to_a_proxy_on_another_machine(easyllm: Easyllm, proxy: StandIn) -> None:
-    """A server of this machine does not help where the way to it leads through another one."""
+def test_fault_60_no_key_goes_to_a_proxy_on_another_machine(
+    easyllm: Easyllm, proxy: StandIn
+) -> None:
+    """Even if the server itself is on this machine."""
     far = proxy.url.replace("127.0.0.1", "proxy.example")
     ran = easyllm.run("chat", "hi", profiles=single_profile_toml(proxy, api_key=KEY, proxy=far))
     what, _, hint = split_error_line(ran.error_line)
@@ -157,17 +159,17 @@ def test_fault_60_nor_to_a_proxy_on_another_machine(easyllm: Easyllm, proxy: Sta
     assert proxy.requests == []
 
 
-def test_fault_60_without_a_key_http_is_fine(easyllm: Easyllm, proxy: StandIn) -> None:
-    """And a key that nothing names is not sent, though its variable is set."""
+def test_fault_60_http_without_a_key_is_allowed(easyllm: Easyllm, proxy: StandIn) -> None:
+    """A key that the profile does not name is not sent, even if its variable is set."""
     profiles = single_profile_toml(FAR, proxy=proxy.url, headers={"X-Team": "search"})
     ran = easyllm.run("chat", "hi", profiles=profiles, env={"OPENAI_API_KEY": KEY})
     assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
-    assert not find_key_fragments(KEY, log_of(proxy))
+    assert not find_key_fragments(KEY, dump_requests(proxy))
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
-def test_no_key_in_an_address(easyllm: Easyllm, adapter: Adapter) -> None:
-    """It comes in a header alone, over every protocol, for answers and for lists."""
+def test_key_is_not_in_the_url(easyllm: Easyllm, adapter: Adapter) -> None:
+    """Keys are sent in headers only, over every protocol, for answers and for model lists."""
     with StandIn(adapter.server().handle) as server:
         keys = {"model": adapter.model, "api": adapter.api, "transport": adapter.transport}
         key = "test-key"
@@ -182,13 +184,13 @@ def test_no_key_in_an_address(easyllm: Easyllm, adapter: Adapter) -> None:
             assert ran.code == 0, ran.stderr
         sent: list[Request] = server.requests
         assert len(sent) >= 2
-        for one in sent:
-            assert key in " ".join(one.headers.values())
-            assert key not in f"{one.path} {one.query} {one.body!r}"
+        for request in sent:
+            assert key in " ".join(request.headers.values())
+            assert key not in f"{request.path} {request.query} {request.body!r}"
 
 
 @pytest.mark.parametrize("secret", ["userinfo", "query", "fragment"])
-def test_a_key_in_an_endpoint_is_refused(easyllm: Easyllm, proxy: StandIn, secret: str) -> None:
+def test_key_in_an_endpoint_is_refused(easyllm: Easyllm, proxy: StandIn, secret: str) -> None:
     host = proxy.url.removeprefix("http://")
     url = {
         "userinfo": f"http://me:{KEY}@{host}/v1",
@@ -209,26 +211,26 @@ def test_a_key_in_an_endpoint_is_refused(easyllm: Easyllm, proxy: StandIn, secre
     assert proxy.requests == []
 
 
-def test_the_process_list_shows_no_key(easyllm: Easyllm, tmp_path: Path) -> None:
-    """Neither ours nor that of what we start: `api_key_cmd` and the editor."""
-    look = tmp_path / "look"
-    look.write_text(
+def test_process_list_shows_no_key(easyllm: Easyllm, tmp_path: Path) -> None:
+    """Neither for easyllm nor for the processes it starts: `api_key_cmd` and the editor."""
+    script = tmp_path / "look"
+    script.write_text(
         f'#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline >> "{tmp_path}/seen"'
         f'\nprintf %s "$(cat "{tmp_path}/key")"\n'
     )
-    look.chmod(0o755)
+    script.chmod(0o755)
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "key").chmod(0o600)
     easyllm.run("keys", "set", "work", stdin=KEY)
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         profiles = (
-            single_profile_toml(server, api_key_cmd=str(look))
+            single_profile_toml(server, api_key_cmd=str(script))
             + f'[profiles.b]\napi_key = "{KEY}"\n'
         )
         ran = easyllm.run("chat", "hi", profiles=profiles)
         assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
-        assert find_key_fragments(KEY, log_of(server))
-    assert easyllm.run("profiles", "edit", env={"EDITOR": str(look)}).code == 0
-    found = (tmp_path / "seen").read_bytes()
-    assert found.count(b"look\0") >= 2, "both were started"
-    assert not find_key_fragments(KEY, found)
+        assert find_key_fragments(KEY, dump_requests(server))
+    assert easyllm.run("profiles", "edit", env={"EDITOR": str(script)}).code == 0
+    seen = (tmp_path / "seen").read_bytes()
+    assert seen.count(b"look\0") >= 2, "both processes were started"
+    assert not find_key_fragments(KEY, seen)

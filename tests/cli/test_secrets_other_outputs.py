@@ -1,4 +1,4 @@
-"""Promise 58 on the other ways out: every command, a bug of ours, the library."""
+"""FAULT-58 for other outputs: every command, tracebacks of bugs, the library."""
 
 import logging
 import pickle
@@ -46,8 +46,8 @@ WAYS = [
 ]  # fmt: skip
 
 
-def left(easyllm: Easyllm) -> bytes:
-    """Every file in the home but the profiles and the stored keys, which hold the key."""
+def read_files_left(easyllm: Easyllm) -> bytes:
+    """Bytes of every file in the home, except the profiles and stored keys, which hold the key."""
     sources = {easyllm.config, easyllm.config.with_name("keys.json")}
     files = [path for path in easyllm.home.rglob("*") if path.is_file() and path not in sources]
     return b"\n".join(path.read_bytes() for path in files)
@@ -55,7 +55,7 @@ def left(easyllm: Easyllm) -> bytes:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_fault_58_by_any_command(easyllm: Easyllm, protocol: str) -> None:
-    """Retries, lists of models (kept for completion) and doctor's findings included."""
+    """Including retries, model lists (stored for completion) and doctor's report."""
     provider, path, wire, keys = PROTOCOLS[protocol]
     easyllm.run("keys", "set", provider, stdin=KEY)
     with StandIn(KeyLeakingServer("500", KEY, wire).handle) as server:
@@ -65,18 +65,18 @@ def test_fault_58_by_any_command(easyllm: Easyllm, protocol: str) -> None:
         runs: list[RunResult] = run_concurrently(*[
             lambda args=args: easyllm.run(*args, env=env, timeout=60) for args in WAYS
         ])  # fmt: skip
-        assert find_key_fragments(KEY, repr([one.headers for one in server.requests]).encode()), (
-            "it was sent"
-        )
+        assert find_key_fragments(
+            KEY, repr([request.headers for request in server.requests]).encode()
+        ), "the key was sent"
     for args, ran in zip(WAYS, runs, strict=True):
-        told = ran.stdout + ran.stderr.encode()
-        assert not find_key_fragments(KEY, told), (
+        output = ran.stdout + ran.stderr.encode()
+        assert not find_key_fragments(KEY, output), (
             args,
-            find_key_fragments(KEY, told)[:1],
-            told.decode(),
+            find_key_fragments(KEY, output)[:1],
+            output.decode(),
         )
-        assert told, args
-    assert not find_key_fragments(KEY, left(easyllm))
+        assert output, args
+    assert not find_key_fragments(KEY, read_files_left(easyllm))
 
 
 BROKEN = """
@@ -94,7 +94,7 @@ class Provider(OpenAIProvider):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A plugin that breaks with the key in its hands."""
+    """A folder with a plugin whose exception holds the key."""
     (tmp_path / "broken_plugin.py").write_text(BROKEN)
     info = tmp_path / "broken_plugin-1.dist-info"
     info.mkdir()
@@ -104,7 +104,7 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# Nobody holds the key by then but whoever breaks: its variable's value is a plain string.
+# Only the failing code still holds the key: a plain string, read from its variable.
 BUG = """
 import os
 from easyllm_cli.cli import answer
@@ -121,7 +121,7 @@ answer.AnswerRun._report_usage = broken
 
 
 def test_fault_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> None:
-    """Ours: exit code 1; a plugin's: 2, and it is named."""
+    """A bug of easyllm is exit code 1; a plugin's is 2, and the error names the plugin."""
     env = {"PYTHONPATH": str(site), "MY_KEY": KEY}
     (site / "bug").mkdir()
     (site / "bug" / "sitecustomize.py").write_text(BUG)
@@ -149,18 +149,18 @@ def test_fault_58_in_the_traceback_of_a_bug(easyllm: Easyllm, site: Path) -> Non
     assert json.json["error"]["kind"] == "bug"
 
 
-def test_the_answers_bytes_are_the_models_own(easyllm: Easyllm) -> None:
-    """A key that a model says stays in the answer, and in what is kept of it (DESIGN §7)."""
+def test_answers_are_not_redacted(easyllm: Easyllm) -> None:
+    """A key that the model writes stays in the answer and in the partial answer."""
     words = f"your key is {KEY}, in base64 {encode_key_variants(KEY)[1]}"
-    spoken = chat_answer_script(words, reasoning=f"Hm, {KEY}")
+    whole = chat_answer_script(words, reasoning=f"Hm, {KEY}")
     cut = Script(chunk(words), Cut())
-    with StandIn(script_handler(spoken, spoken, spoken, cut)) as server:
+    with StandIn(script_handler(whole, whole, whole, cut)) as server:
         easyllm.write_profiles(single_profile_toml(server, api_key=KEY, max_retries=0))
         assert easyllm.run("chat", "-R", "hi").stdout.decode() == words + "\n"
-        made = easyllm.run("chat", "--json", "hi").json
-        assert (made["text"], made["reasoning"]) == (words, f"Hm, {KEY}")
+        answer = easyllm.run("chat", "--json", "hi").json
+        assert (answer["text"], answer["reasoning"]) == (words, f"Hm, {KEY}")
         events = easyllm.run("stream", "--jsonl", "hi").events
-        assert [one["text"] for one in events if one["kind"] == "text"] == [words]
+        assert [event["text"] for event in events if event["kind"] == "text"] == [words]
         assert events[-1]["text"] == words
         failed = easyllm.run("chat", "hi")
     assert (failed.code, failed.stdout) == (7, b"")
@@ -168,8 +168,8 @@ def test_the_answers_bytes_are_the_models_own(easyllm: Easyllm) -> None:
     assert easyllm.partials()[0].read_text() == words
 
 
-def parts_of(error: BaseException | None) -> Iterator[str]:
-    """Everything that an exception of ours can be printed or logged as, its partial aside."""
+def texts_of(error: BaseException | None) -> Iterator[str]:
+    """All texts that an EasyLLMError can be printed or logged as, without its partial answer."""
     while isinstance(error, EasyLLMError):
         yield f"{error} {error!r} {error.args} {error.what}"
         yield repr({name: value for name, value in vars(error).items() if name != "partial"})
@@ -182,7 +182,7 @@ def parts_of(error: BaseException | None) -> Iterator[str]:
 async def test_fault_58_in_the_library(
     protocol: str, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No exception holds it, and nothing that we log."""
+    """No exception and no log record holds the key."""
     provider, path, wire, keys = PROTOCOLS[protocol]
     with StandIn(KeyLeakingServer(case, KEY, wire).handle) as server:
         config = {
@@ -191,15 +191,15 @@ async def test_fault_58_in_the_library(
         }  # fmt: skip
         with caplog.at_level(logging.DEBUG, "easyllm_cli"), pytest.raises(EasyLLMError) as caught:
             await LLMService().chat(config, [{"role": "user", "content": "hi"}])
-    ours = [one for one in caplog.records if one.name.startswith("easyllm_cli")]
-    logged = "\n".join(one.getMessage() for one in ours)
-    assert ours
-    for text in (*parts_of(caught.value), logged):
+    records = [record for record in caplog.records if record.name.startswith("easyllm_cli")]
+    logged = "\n".join(record.getMessage() for record in records)
+    assert records
+    for text in (*texts_of(caught.value), logged):
         assert not find_key_fragments(KEY, text.encode()), text
 
 
-def test_fault_58_in_what_surrounds_an_answer(easyllm: Easyllm) -> None:
-    """Why it ended, who answered, and what a note says of a parameter that was refused."""
+def test_fault_58_in_the_metadata_of_an_answer(easyllm: Easyllm) -> None:
+    """Finish reason, model name, and the note about a refused parameter."""
     error = {"message": f"temperature {KEY} is not supported", "param": "temperature"}
     refused = Script(compact({"error": error}), status=400, content_type="application/json")
     ended = Script(chunk("Hello", model=KEY, id=KEY), chunk(finish=KEY, system_fingerprint=KEY))

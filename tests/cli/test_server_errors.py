@@ -1,4 +1,4 @@
-"""What a server cannot give: an unknown model, a wrong address, no server, no eyes."""
+"""Server errors: unknown model, wrong endpoint, no server, model without vision."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.server import Handler, Reply, Request, StandIn, unreachable_server
 
 
-def refused(ran: RunResult, code: int = 4) -> tuple[str, str, str]:
-    """What, where and hint of a run that ended with the code and printed nothing."""
+def error_parts(ran: RunResult, code: int = 4) -> tuple[str, str, str]:
+    """Check the exit code and the empty stdout; return the error line's what, where and hint."""
     assert (ran.code, ran.stdout) == (code, b""), ran.stderr
     return split_error_line(ran.error_line)
 
@@ -40,11 +40,11 @@ def picture(easyllm: Easyllm) -> str:
     ],
 )
 def test_fault_01_nothing_listens(easyllm: Easyllm, command: str, provider: str, hint: str) -> None:
-    """On this machine it is not tried again: nobody starts a server within a backoff."""
+    """Not retried on this machine: a local server does not start within a backoff."""
     with unreachable_server() as server:
         profiles = single_profile_toml(f"{server.url}/v1", provider, initial_retry_delay=5)
         ran = easyllm.run(command, *(["hi"] if command == "chat" else []), profiles=profiles)
-    what, where, advice = refused(ran, 6)
+    what, where, advice = error_parts(ran, 6)
     assert "nothing listens at 127.0.0.1" in what
     assert "profile t" in where
     assert hint in advice
@@ -68,7 +68,7 @@ def test_fault_11_unknown_model(
     with StandIn(handler) as server:
         keys = {"api_key_env": "KEY"} if provider != "ollama" else {}
         profiles = single_profile_toml(server, provider, model=model, **keys)
-        what, where, hint = refused(
+        what, where, hint = error_parts(
             easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "test-key"})
         )
     assert model in what
@@ -88,28 +88,28 @@ def web_page(status: int) -> Handler:
 @pytest.mark.parametrize("words", [("chat", "hi"), ("models",)], ids=["chat", "models"])
 def test_fault_26_wrong_endpoint(easyllm: Easyllm, words: tuple[str, ...]) -> None:
     with StandIn(web_page(200)) as server:
-        _, _, hint = refused(easyllm.run(*words, profiles=single_profile_toml(server.url)), 7)
+        _, _, hint = error_parts(easyllm.run(*words, profiles=single_profile_toml(server.url)), 7)
         assert "/v1" in hint
         assert len(server.requests) == 1
     with StandIn(OpenAIServer(models=["test-model"]).handle) as server:
-        _, where, hint = refused(easyllm.run(*words, profiles=single_profile_toml(server.url)))
+        _, where, hint = error_parts(easyllm.run(*words, profiles=single_profile_toml(server.url)))
     assert "404" in where
     assert "endpoint" in hint
 
 
 @pytest.mark.parametrize("status", [404, 502])
-def test_fault_24_page_as_an_error(easyllm: Easyllm, status: int) -> None:
+def test_fault_24_html_page_as_an_error(easyllm: Easyllm, status: int) -> None:
     with StandIn(web_page(status)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server))
-    what, _, _ = refused(ran, 4 if status == 404 else 5)
+    what, _, _ = error_parts(ran, 4 if status == 404 else 5)
     assert "Welcome" in what
     assert "<" not in ran.stderr
     assert len(ran.stderr) < 300
 
 
 @pytest.mark.parametrize("provider", ["ollama", "openrouter"])
-def test_blind_model(easyllm: Easyllm, picture: str, provider: str) -> None:
-    """Exit 4 before anything goes to the chat endpoint, naming models that see."""
+def test_image_for_a_model_without_vision(easyllm: Easyllm, picture: str, provider: str) -> None:
+    """Exit code 4 before any request to the chat endpoint; the hint names vision models."""
     blind, sees, handler = {
         "ollama": ("llama3.2", "llava", OllamaServer().handle),
         "openrouter": ("vendor/free", "vendor/plain", OpenRouterServer().handle),
@@ -117,56 +117,60 @@ def test_blind_model(easyllm: Easyllm, picture: str, provider: str) -> None:
     with StandIn(handler) as server:
         profiles = single_profile_toml(server, provider, model=blind)
         for words in [("vision", picture, "describe"), ("chat", "-a", picture, "describe")]:
-            what, _, hint = refused(easyllm.run(*words, profiles=profiles))
+            what, _, hint = error_parts(easyllm.run(*words, profiles=profiles))
             assert blind in what
             assert sees in hint
         assert not [
-            one.path for one in server.requests if one.path.endswith(("chat", "completions"))
+            request.path
+            for request in server.requests
+            if request.path.endswith(("chat", "completions"))
         ]
 
 
-def test_blind_model_that_is_real(easyllm: Easyllm, picture: str, smol: RealServer) -> None:
-    """llama.cpp's /props tell; the same server through `openai` is asked and refuses itself."""
-    told = easyllm.run(
+def test_image_for_a_real_model_without_vision(
+    easyllm: Easyllm, picture: str, smol: RealServer
+) -> None:
+    """`llamacpp` reads /props; with `openai` the request is sent, and the server refuses it."""
+    llamacpp = easyllm.run(
         "vision",
         picture,
         "describe",
         profiles=single_profile_toml(f"{smol.url}/v1", "llamacpp", model=smol.model),
     )
-    what, _, hint = refused(told)
+    what, _, hint = error_parts(llamacpp)
     assert "takes no images" in what
     assert "--mmproj" in hint
-    asked = easyllm.run(
+    openai = easyllm.run(
         "vision",
         picture,
         "describe",
         profiles=single_profile_toml(f"{smol.url}/v1", model=smol.model),
     )
-    assert "mmproj" in refused(asked)[0]
+    assert "mmproj" in error_parts(openai)[0]
 
 
-def test_model_that_sees_is_asked(easyllm: Easyllm, picture: str, eyes: RealServer) -> None:
+def test_image_for_a_real_vision_model(easyllm: Easyllm, picture: str, eyes: RealServer) -> None:
     profiles = single_profile_toml(f"{eyes.url}/v1", "llamacpp", model=eyes.model, temperature=0)
     ran = easyllm.run("vision", picture, "Which colour?", profiles=profiles)
     assert ran.code == 0, ran.stderr
     assert b"red" in ran.stdout
 
 
-def test_words_of_a_server_are_cut_and_hold_no_key(easyllm: Easyllm) -> None:
+def test_server_message_is_cut_and_redacted(easyllm: Easyllm) -> None:
     async def handler(request: Request, reply: Reply) -> None:
-        said = request.headers["authorization"] + " \x1b]52;c;aGk=\x07 " + "long " * 1000
-        await reply.json({"error": {"message": said}}, 400)
+        message = request.headers["authorization"] + " \x1b]52;c;aGk=\x07 " + "long " * 1000
+        await reply.json({"error": {"message": message}}, 400)
 
     with StandIn(handler) as server:
         profiles = single_profile_toml(server, api_key_env="KEY")
         ran = easyllm.run("chat", "hi", profiles=profiles, env={"KEY": "sk-0123456789"})
-    what, _, _ = refused(ran)
+    what, _, _ = error_parts(ran)
     assert "sk-0123456789" not in ran.stderr
     assert len(what) <= 300
     assert "***" in what
 
 
-def test_blind_model_in_json(easyllm: Easyllm, picture: str) -> None:
+def test_image_for_a_model_without_vision_in_json(easyllm: Easyllm, picture: str) -> None:
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama", model="llama3.2")
         ran = easyllm.run("vision", "--json", picture, "describe", profiles=profiles)

@@ -1,4 +1,4 @@
-"""How the process ends when somebody stops it: Ctrl-C, SIGTERM, a broken pipe, a full disk."""
+"""Exit codes after Ctrl-C, SIGTERM, a broken pipe and a full disk."""
 
 import os
 import signal
@@ -45,8 +45,8 @@ def test_fault_48_and_49_before_the_first_token(
     assert ran.error_line
 
 
-def stopped_at_stdin(easyllm: Easyllm, *json: str) -> RunResult:
-    """One run that is stopped while it waits for a pipe that says nothing."""
+def interrupt_at_stdin(easyllm: Easyllm, *json: str) -> RunResult:
+    """Interrupt a run that waits for a silent pipe on stdin."""
     reader, writer = os.pipe()
     with easyllm.start(
         "chat", *json, "hi", profiles=single_profile_toml(NOWHERE), stdin=reader
@@ -59,10 +59,10 @@ def stopped_at_stdin(easyllm: Easyllm, *json: str) -> RunResult:
     return ran
 
 
-def test_ctrl_c_while_stdin_is_awaited(easyllm: Easyllm) -> None:
+def test_ctrl_c_while_waiting_for_stdin(easyllm: Easyllm) -> None:
     plain, json = run_concurrently(
-        lambda: stopped_at_stdin(easyllm.with_new_home()),
-        lambda: stopped_at_stdin(easyllm.with_new_home(), "--json"),
+        lambda: interrupt_at_stdin(easyllm.with_new_home()),
+        lambda: interrupt_at_stdin(easyllm.with_new_home(), "--json"),
     )
     assert (plain.code, json.code) == (130, 130)
     assert plain.error_line == json.error_line == "easyllm: interrupted"
@@ -70,7 +70,7 @@ def test_ctrl_c_while_stdin_is_awaited(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)], ids=["plain", "json"])
-def test_ctrl_c_while_models_are_awaited(easyllm: Easyllm, json: tuple[str, ...]) -> None:
+def test_ctrl_c_while_waiting_for_models(easyllm: Easyllm, json: tuple[str, ...]) -> None:
     with StandIn(script_handler(SILENT)) as server:
         child = easyllm.start("models", *json, profiles=single_profile_toml(server))
         wait_until(lambda: server.requests)
@@ -82,7 +82,7 @@ def test_ctrl_c_while_models_are_awaited(easyllm: Easyllm, json: tuple[str, ...]
     assert not json or ran.json["error"]["kind"] == "interrupted"
 
 
-def test_sigterm_while_stdin_is_awaited(easyllm: Easyllm) -> None:
+def test_sigterm_while_waiting_for_stdin(easyllm: Easyllm) -> None:
     with easyllm.start("chat", "hi", profiles=single_profile_toml(NOWHERE), stdin=-1) as child:
         time.sleep(1)
         child.send_signal(signal.SIGTERM)
@@ -90,7 +90,7 @@ def test_sigterm_while_stdin_is_awaited(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_signal_between_two_tries(easyllm: Easyllm, command: str) -> None:
+def test_signal_between_two_attempts(easyllm: Easyllm, command: str) -> None:
     with StandIn(script_handler(Script(b"{}", status=503))) as server:
         profiles = single_profile_toml(server, initial_retry_delay=30)
         with easyllm.start(command, "hi", profiles=profiles) as child:
@@ -103,7 +103,7 @@ def test_signal_between_two_tries(easyllm: Easyllm, command: str) -> None:
 @pytest.mark.parametrize(
     "args", [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl")]
 )
-def test_fault_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_50_closed_pipe(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with StandIn(script_handler(Script(*TOKENS, chunk(finish="stop")))) as server:
         reader, writer = os.pipe()
         os.close(reader)
@@ -116,7 +116,7 @@ def test_fault_50_nobody_reads(easyllm: Easyllm, args: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("args", [("--help",), ("--version",), ("models",)], ids=str)
-def test_fault_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_fault_50_closed_pipe_without_an_answer(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     rows = {"data": [{"id": "m" * 100 + str(number)} for number in range(2000)]}
 
     async def listed(request: Request, reply: Reply) -> None:
@@ -133,7 +133,7 @@ def test_fault_50_nobody_reads_the_rest(easyllm: Easyllm, args: tuple[str, ...])
     assert ran.stderr == ""
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_fault_53_full_disk(easyllm: Easyllm) -> None:
     answer = Script(*TOKENS, chunk(finish="stop"))
     lists = [("chat",), ("stream",), ("chat", "--json"), ("stream", "--jsonl"), ("models",)]
@@ -158,7 +158,7 @@ def test_fault_53_full_disk(easyllm: Easyllm) -> None:
     assert rans[0].error_line
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("args", [("--help",), ("--version",), ("chat", "-h")], ids=str)
 def test_fault_53_full_disk_without_an_answer(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with open("/dev/full", "wb", buffering=0) as full:
@@ -167,7 +167,7 @@ def test_fault_53_full_disk_without_an_answer(easyllm: Easyllm, args: tuple[str,
     assert "Traceback" not in ran.stderr
 
 
-def test_broken_stderr_is_no_reason_to_fail(easyllm: Easyllm) -> None:
+def test_broken_stderr_does_not_fail_the_run(easyllm: Easyllm) -> None:
     with StandIn(script_handler(Script(*TOKENS, chunk(finish="stop")))) as server:
         reader, writer = os.pipe()
         os.close(reader)

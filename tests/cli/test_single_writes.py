@@ -1,6 +1,6 @@
-"""What is printed whole goes out in one write with its newline: runs side by side do not mix.
+"""Buffered output is one write with its newline, so that parallel runs do not mix.
 
-Writes are counted with a pipe in packet mode (Linux's O_DIRECT), where each read gives one write.
+Writes are counted with a pipe in packet mode (Linux's O_DIRECT), where each read returns one write.
 """
 
 import os
@@ -31,104 +31,110 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def packets(reader: int) -> list[bytes]:
-    """Every write that went into the pipe, once its writers are gone."""
-    made = []
+def read_writes(reader: int) -> list[bytes]:
+    """All writes into the pipe, read until its writers have closed it."""
+    writes = []
     while packet := os.read(reader, 1 << 16):
-        made.append(packet)
+        writes.append(packet)
     os.close(reader)
-    return made
+    return writes
 
 
-def written(easyllm: Easyllm, *args: str, to: str = "stdout", **more: Any) -> list[bytes]:
-    """What one run wrote to stdout or stderr, a write each."""
+def record_writes(easyllm: Easyllm, *args: str, to: str = "stdout", **more: Any) -> list[bytes]:
+    """Run once; return its writes to stdout or stderr."""
     reader, writer = os.pipe2(os.O_DIRECT)
     more[to] = writer
     with easyllm.start(*args, **more) as child:
         os.close(writer)
         finish(child, None)
-    return packets(reader)
+    return read_writes(reader)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_is_one_write(easyllm: Easyllm, name: str) -> None:
+def test_answer_is_one_write(easyllm: Easyllm, name: str) -> None:
     args, script, wanted = ANSWERS[name]
     with StandIn(script_handler(script)) as server:
-        made = written(easyllm, *args, profiles=single_profile_toml(server))
-    assert made == [wanted]
+        writes = record_writes(easyllm, *args, profiles=single_profile_toml(server))
+    assert writes == [wanted]
 
 
-def test_the_answer_to_a_plain_request_is_one_write(easyllm: Easyllm) -> None:
+def test_buffered_answer_is_one_write(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         profiles = single_profile_toml(server, model="gpt-4o")
-        made = written(easyllm, "chat", "--no-stream", "hi", profiles=profiles)
-    assert made == [b"Hello from gpt-4o: hi\n"]
+        writes = record_writes(easyllm, "chat", "--no-stream", "hi", profiles=profiles)
+    assert writes == [b"Hello from gpt-4o: hi\n"]
 
 
-def test_the_object_of_json_is_one_write(easyllm: Easyllm) -> None:
+def test_json_object_is_one_write(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("hello"))) as server:
-        made = written(easyllm, "chat", "--json", "hi", profiles=single_profile_toml(server))
-    assert len(made) == 1
-    assert made[0].endswith(b"}\n")
+        writes = record_writes(
+            easyllm, "chat", "--json", "hi", profiles=single_profile_toml(server)
+        )
+    assert len(writes) == 1
+    assert writes[0].endswith(b"}\n")
 
 
-def test_every_line_of_jsonl_is_one_write(easyllm: Easyllm) -> None:
+def test_every_jsonl_line_is_one_write(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("hel", "lo"))) as server:
-        made = written(easyllm, "stream", "--jsonl", "hi", profiles=single_profile_toml(server))
-    assert all(one.count(b"\n") == 1 and one.endswith(b"}\n") for one in made)
+        writes = record_writes(
+            easyllm, "stream", "--jsonl", "hi", profiles=single_profile_toml(server)
+        )
+    assert all(line.count(b"\n") == 1 and line.endswith(b"}\n") for line in writes)
 
 
-def test_a_list_of_models_is_one_write(easyllm: Easyllm) -> None:
+def test_model_list_is_one_write(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        made = written(easyllm, "models", profiles=single_profile_toml(server))
-    assert len(made) == 1
-    assert made[0].count(b"\n") > 1
+        writes = record_writes(easyllm, "models", profiles=single_profile_toml(server))
+    assert len(writes) == 1
+    assert writes[0].count(b"\n") > 1
 
 
 def test_reasoning_on_stderr_is_one_write(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("six", reasoning="one\ntwo"))) as server:
-        made = written(easyllm, "cot", "hi", to="stderr", profiles=single_profile_toml(server))
-    assert made == [b"one\ntwo\n"]
+        writes = record_writes(
+            easyllm, "cot", "hi", to="stderr", profiles=single_profile_toml(server)
+        )
+    assert writes == [b"one\ntwo\n"]
 
 
-def test_an_error_line_is_one_write(easyllm: Easyllm) -> None:
-    made = written(
+def test_error_line_is_one_write(easyllm: Easyllm) -> None:
+    writes = record_writes(
         easyllm, "chat", "hi", to="stderr", profiles=single_profile_toml("http://127.0.0.1:9/v1")
     )
-    assert len(made) == 1
-    assert made[0].endswith(b"\n")
+    assert len(writes) == 1
+    assert writes[0].endswith(b"\n")
 
 
-def side_by_side(easyllm: Easyllm, server: StandIn, stdout: int) -> None:
-    """Twenty runs at the same time."""
+def run_twenty(easyllm: Easyllm, server: StandIn, stdout: int) -> None:
+    """Run twenty commands at the same time."""
     easyllm.write_profiles(single_profile_toml(server))
     runs = [easyllm.start("chat", f"{number}", stdout=stdout) for number in range(20)]
-    for one in runs:
-        with one:
-            assert finish(one, None).code == 0
+    for child in runs:
+        with child:
+            assert finish(child, None).code == 0
 
 
 def test_twenty_runs_into_one_pipe(easyllm: Easyllm) -> None:
     text = "every word of this line is one run's own"
     reader, writer = os.pipe()
     with StandIn(script_handler(chat_answer_script(text))) as server:
-        side_by_side(easyllm, server, writer)
+        run_twenty(easyllm, server, writer)
     os.close(writer)
     with os.fdopen(reader) as lines:
         assert lines.read() == f"{text}\n" * 20
 
 
 def test_twenty_long_answers_into_one_file(easyllm: Easyllm) -> None:
-    """A file takes any length at once."""
+    """A file takes any length in one write."""
     text = "0123456789" * 3_000
     path = Path(easyllm.home, "answers")
     with path.open("ab") as file, StandIn(script_handler(chat_answer_script(text))) as server:
-        side_by_side(easyllm, server, file.fileno())
+        run_twenty(easyllm, server, file.fileno())
     assert path.read_text() == f"{text}\n" * 20
 
 
-def test_a_long_answer_into_a_pipe_is_whole(easyllm: Easyllm) -> None:
-    """Longer than a pipe takes at once: in pieces, and none is lost."""
+def test_long_answer_into_a_pipe_is_whole(easyllm: Easyllm) -> None:
+    """It is longer than a pipe takes at once, so it is written in pieces; none is lost."""
     text = "0123456789" * 20_000
     with StandIn(script_handler(chat_answer_script(text))) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))

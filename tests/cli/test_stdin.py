@@ -1,4 +1,4 @@
-"""What is read from stdin, how it joins the prompt, and when it is left alone (DESIGN §7)."""
+"""What is read from stdin, how it joins the prompt, and when stdin is left unread."""
 
 import os
 import time
@@ -26,8 +26,8 @@ from tests.support.standins.server import StandIn
 OK = chat_answer_script("ok")
 
 
-def asked(server: StandIn) -> list[Any]:
-    """The content of every user message that was sent, in order."""
+def sent_contents(server: StandIn) -> list[Any]:
+    """Content of every user message that was sent, in order."""
     return [
         message["content"]
         for request in server.requests
@@ -36,12 +36,12 @@ def asked(server: StandIn) -> list[Any]:
     ]
 
 
-def sent(easyllm: Easyllm, *args: str, **more: Any) -> str:
-    """The one user message of one good run."""
+def sent_prompt(easyllm: Easyllm, *args: str, **more: Any) -> str:
+    """Run without errors; return the only user message."""
     with StandIn(script_handler(OK)) as server:
         ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
         assert (ran.code, ran.stdout) == (0, b"ok\n"), ran.stderr
-        (text,) = asked(server)
+        (text,) = sent_contents(server)
         assert isinstance(text, str)
         return text
 
@@ -63,31 +63,33 @@ def sent(easyllm: Easyllm, *args: str, **more: Any) -> str:
     ],
 )
 def test_join(easyllm: Easyllm, words: tuple[str, ...], stdin: str, wanted: str) -> None:
-    assert sent(easyllm, "chat", *words, stdin=stdin) == wanted
+    assert sent_prompt(easyllm, "chat", *words, stdin=stdin) == wanted
 
 
 def test_long_stdin_is_whole(easyllm: Easyllm) -> None:
     text = "0123456789\n" * 200_000
-    assert sent(easyllm, "chat", "hi", stdin=text) == text + "\nhi"
+    assert sent_prompt(easyllm, "chat", "hi", stdin=text) == text + "\nhi"
 
 
-def test_stdin_with_the_mark_inside_is_not_expanded(easyllm: Easyllm) -> None:
-    assert sent(easyllm, "chat", "A {stdin}", stdin="x {stdin} y") == "A x {stdin} y"
+def test_placeholder_inside_stdin_is_not_expanded(easyllm: Easyllm) -> None:
+    assert sent_prompt(easyllm, "chat", "A {stdin}", stdin="x {stdin} y") == "A x {stdin} y"
 
 
-def test_stdin_is_no_option(easyllm: Easyllm) -> None:
-    assert sent(easyllm, "chat", "hi", stdin="--json\n-p nobody") == "--json\n-p nobody\n\nhi"
+def test_options_in_stdin_are_text(easyllm: Easyllm) -> None:
+    assert (
+        sent_prompt(easyllm, "chat", "hi", stdin="--json\n-p nobody") == "--json\n-p nobody\n\nhi"
+    )
 
 
-def test_not_reading(easyllm: Easyllm) -> None:
-    assert sent(easyllm, "chat", "-n", "hi", stdin="no") == "hi"
+def test_stdin_is_not_read(easyllm: Easyllm) -> None:
+    assert sent_prompt(easyllm, "chat", "-n", "hi", stdin="no") == "hi"
     never = {"EASYLLM_STDIN": "never"}
-    assert sent(easyllm, "chat", "hi", stdin="no", env=never) == "hi"
-    assert sent(easyllm, "chat", "hi", "-", stdin="yes", env=never) == "hi\n\nyes"
+    assert sent_prompt(easyllm, "chat", "hi", stdin="no", env=never) == "hi"
+    assert sent_prompt(easyllm, "chat", "hi", "-", stdin="yes", env=never) == "hi\n\nyes"
 
 
-def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte more is refused: nothing is cut off in silence."""
+def test_size_limits_of_stdin_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte more is an error: text is never cut silently."""
     cap = 1 << 20
     monkeypatch.setattr(prompt, "MAX_TEXT_FILE_BYTES", cap)
     path = tmp_path / "long.txt"
@@ -105,26 +107,26 @@ def test_stdin_and_files_end_at_their_cap(tmp_path: Path, monkeypatch: pytest.Mo
 def test_files_come_first(easyllm: Easyllm) -> None:
     Path(easyllm.home, "a.txt").write_text("AAA\n")
     Path(easyllm.home, "b.py").write_text("BBB")
-    text = sent(easyllm, "chat", "-f", "a.txt", "-f", "b.py", "hi", stdin="from stdin")
+    text = sent_prompt(easyllm, "chat", "-f", "a.txt", "-f", "b.py", "hi", stdin="from stdin")
     assert text == "a.txt:\nAAA\n\n\nb.py:\nBBB\n\nfrom stdin\n\nhi"
 
 
 def test_only_a_file(easyllm: Easyllm) -> None:
     Path(easyllm.home, "a.txt").write_text("What is this?")
-    assert sent(easyllm, "chat", "-f", "a.txt") == "a.txt:\nWhat is this?"
+    assert sent_prompt(easyllm, "chat", "-f", "a.txt") == "a.txt:\nWhat is this?"
 
 
 def test_regular_file(easyllm: Easyllm) -> None:
-    """Read from its beginning; at an offset above 0 it is somebody else's, unless `-` names it."""
+    """Read if its offset is 0; at a higher offset another program reads it, so `-` is needed."""
     path = Path(easyllm.home, "in.txt")
     path.write_text("one\ntwo\n")
     with path.open("rb", buffering=0) as file:
-        assert sent(easyllm, "chat", "hi", file=file) == "one\ntwo\n\nhi"
+        assert sent_prompt(easyllm, "chat", "hi", file=file) == "one\ntwo\n\nhi"
     with path.open("rb", buffering=0) as file:
         file.read(4)
-        assert sent(easyllm, "chat", "hi", file=file) == "hi"
+        assert sent_prompt(easyllm, "chat", "hi", file=file) == "hi"
         assert file.tell() == 4
-        assert sent(easyllm, "chat", "hi", "-", file=file) == "hi\n\ntwo\n"
+        assert sent_prompt(easyllm, "chat", "hi", "-", file=file) == "hi\n\ntwo\n"
     with path.open("rb", buffering=0) as file:
         file.read(4)
         ran = easyllm.run("chat", file=file, profiles=single_profile_toml("http://127.0.0.1:9"))
@@ -136,35 +138,35 @@ LOOP = 'while read x; do "$E" chat {n} "word $x"; done'
 WORDS = ["word one", "word two", "word three"]
 
 
-def looped(easyllm: Easyllm, script: str, code: int = 0, **more: Any) -> list[Any]:
-    """What a shell script with a loop asked; bash and dash ask the same."""
+def run_loop(easyllm: Easyllm, script: str, code: int = 0, **more: Any) -> list[Any]:
+    """Run a shell script in bash and dash; return the prompts it sent, the same in both."""
 
-    def one(shell: str) -> list[Any]:
+    def run_in(shell: str) -> list[Any]:
         home = easyllm.with_new_home()
         Path(home.home, "list").write_text("one\ntwo\nthree\n")
         with StandIn(script_handler(OK)) as server:
             ran = home.shell(script, shell=shell, profiles=single_profile_toml(server), **more)
             assert ran.code == code, (shell, ran.stderr)
             assert code or ran.stderr == "", shell
-            return asked(server)
+            return sent_contents(server)
 
-    bash, dash = run_concurrently(lambda: one("bash"), lambda: one("dash"))
+    bash, dash = run_concurrently(lambda: run_in("bash"), lambda: run_in("dash"))
     assert bash == dash
     return bash
 
 
 def test_loop_over_a_file(easyllm: Easyllm) -> None:
-    """The loop's own input is left alone."""
-    assert looped(easyllm, LOOP.format(n="") + " < list") == WORDS
+    """The loop's input is left unread."""
+    assert run_loop(easyllm, LOOP.format(n="") + " < list") == WORDS
 
 
 def test_loop_over_a_pipe(easyllm: Easyllm) -> None:
-    """A pipe cannot be told from `git diff | easyllm`: -n, or the variable, is needed."""
-    assert looped(easyllm, "cat list | " + LOOP.format(n="-n")) == WORDS
+    """It looks the same as `git diff | easyllm`, so -n or the variable is needed."""
+    assert run_loop(easyllm, "cat list | " + LOOP.format(n="-n")) == WORDS
     never = {"EASYLLM_STDIN": "never"}
-    assert looped(easyllm, "cat list | " + LOOP.format(n=""), env=never) == WORDS
-    eaten = looped(easyllm, "cat list | " + LOOP.format(n=""))
-    assert eaten == ["two\nthree\n\nword one"], "as the README warns"
+    assert run_loop(easyllm, "cat list | " + LOOP.format(n=""), env=never) == WORDS
+    consumed = run_loop(easyllm, "cat list | " + LOOP.format(n=""))
+    assert consumed == ["two\nthree\n\nword one"], "as the README warns"
 
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", "</dev/null", "- <&-"]
@@ -172,24 +174,24 @@ CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", "</dev/null", "- <&-"
 
 @pytest.mark.parametrize("ends", CLOSED)
 def test_fault_51_and_53_closed_descriptors(easyllm: Easyllm, ends: str) -> None:
-    """No file that is opened later becomes stdin or stdout; an answer that nobody gets is 8."""
+    """A file opened later must not become stdin or stdout; an answer without a stdout is 8."""
     code = 8 if " >&-" in f" {ends}" else 0
-    sent = looped(easyllm, f'"$E" chat hi -f list {ends}', code)
-    assert sent == ["list:\none\ntwo\nthree\n\n\nhi"]
+    prompts = run_loop(easyllm, f'"$E" chat hi -f list {ends}', code)
+    assert prompts == ["list:\none\ntwo\nthree\n\n\nhi"]
 
 
 def test_write_only_stdin(easyllm: Easyllm) -> None:
-    """As nohup leaves it."""
+    """nohup leaves stdin like this."""
     with Path(easyllm.home, "out").open("wb") as file:
-        assert sent(easyllm, "chat", "hi", file=file) == "hi"
+        assert sent_prompt(easyllm, "chat", "hi", file=file) == "hi"
     descriptor = os.open("/dev/null", os.O_WRONLY)
-    assert sent(easyllm, "chat", "hi", file=descriptor) == "hi"
+    assert sent_prompt(easyllm, "chat", "hi", file=descriptor) == "hi"
     os.close(descriptor)
 
 
 @pytest.mark.parametrize("script", ["</dev/null", "<&-", "<<END\nEND"], ids=repr)
-def test_fault_52_nothing_to_ask(easyllm: Easyllm, script: str) -> None:
-    """No prompt and no input: a usage error, never a hang."""
+def test_fault_52_no_prompt_and_no_input(easyllm: Easyllm, script: str) -> None:
+    """A usage error, never a hang."""
     profiles = single_profile_toml("http://127.0.0.1:9")
     for ran in run_concurrently(
         *[
@@ -216,7 +218,7 @@ def test_silent_pipe_is_announced(easyllm: Easyllm) -> None:
         os.close(reader)
         ran = finish(child, None)
         assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", "")
-        assert asked(server) == ["late\n\nhi"]
+        assert sent_contents(server) == ["late\n\nhi"]
 
 
 def test_non_blocking_pipe(easyllm: Easyllm) -> None:
@@ -229,11 +231,11 @@ def test_non_blocking_pipe(easyllm: Easyllm) -> None:
         os.close(writer)
         os.close(reader)
         assert finish(child, None).code == 0
-        assert asked(server) == ["late\n\nhi"]
+        assert sent_contents(server) == ["late\n\nhi"]
 
 
 def test_folder_on_stdin(easyllm: Easyllm) -> None:
-    """CPython itself ends at a folder; nothing hangs and nothing is asked."""
+    """CPython itself exits if stdin is a folder; the run must not hang."""
     descriptor = os.open("/", os.O_RDONLY)
     ran = easyllm.run(
         "chat", "hi", file=descriptor, profiles=single_profile_toml("http://127.0.0.1:9")
@@ -242,16 +244,16 @@ def test_folder_on_stdin(easyllm: Easyllm) -> None:
     assert ran.code != 0
 
 
-def picture_sent(easyllm: Easyllm, *args: str, stdin: bytes) -> tuple[Any, RunResult]:
+def send_picture(easyllm: Easyllm, *args: str, stdin: bytes) -> tuple[Any, RunResult]:
     with StandIn(script_handler(OK)) as server:
         ran = easyllm.run(*args, stdin=stdin, profiles=single_profile_toml(server))
         assert ran.code == 0, ran.stderr
-        return asked(server)[0], ran
+        return sent_contents(server)[0], ran
 
 
 def test_picture_on_stdin(easyllm: Easyllm) -> None:
     for args in [("vision", "-", "describe"), ("vision", "-", "{stdin}describe")]:
-        parts, _ = picture_sent(easyllm, *args, stdin=gif_1x1())
+        parts, _ = send_picture(easyllm, *args, stdin=gif_1x1())
         assert [part["type"] for part in parts] == ["text", "image_url"]
         assert parts[0]["text"] == "describe"
         assert parts[1]["image_url"]["url"].startswith("data:image/gif;base64,R0lGODlh")
@@ -259,9 +261,9 @@ def test_picture_on_stdin(easyllm: Easyllm) -> None:
 
 def test_prompt_for_a_picture_on_stdin(easyllm: Easyllm) -> None:
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
-    parts, _ = picture_sent(easyllm, "vision", "a.gif", stdin=b"describe this\n")
+    parts, _ = send_picture(easyllm, "vision", "a.gif", stdin=b"describe this\n")
     assert parts[0]["text"] == "describe this\n"
-    parts, _ = picture_sent(easyllm, "vision", "a.gif", "a.gif", "compare", stdin=b"")
+    parts, _ = send_picture(easyllm, "vision", "a.gif", "a.gif", "compare", stdin=b"")
     assert [part["type"] for part in parts] == ["text", "image_url", "image_url"]
 
 
@@ -278,5 +280,8 @@ def test_message_list(easyllm: Easyllm) -> None:
                 "chat", *args, "Three", stdin=stdin, profiles=single_profile_toml(server)
             )
             assert ran.code == 0, ran.stderr
-            made = [(one["role"], one["content"]) for one in server.requests[0].json["messages"]]
-            assert made == wanted
+            messages = [
+                (message["role"], message["content"])
+                for message in server.requests[0].json["messages"]
+            ]
+            assert messages == wanted

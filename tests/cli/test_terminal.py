@@ -1,4 +1,4 @@
-"""On a real terminal: live, dim reasoning apart, and no byte of a server that could steer it."""
+"""Output on a real terminal: live answers, dim reasoning, and no control codes of a server."""
 
 import json
 import re
@@ -31,8 +31,8 @@ EVIL = (
     "\u2066isolated\u2069", "\x1bP+q\x1b\\", "\x1bc", "\x7f", "\x00", "\U000e0041\U000e0042",
     "\x1b[2K\x1b[1A", "\x1b[?7l", "\x1b[?2026h", "<http://x/%1B%5B2J>", "&#x202e;&#x9b;&#27;[2J",
 )  # fmt: skip
-# Our own codes: styles, rows that are erased, autowrap, frames. Everything else below a space, C1
-# and bidi is theirs.
+# easyllm's own codes: styles, erased rows, autowrap, frames. All other C0, C1 and bidi characters
+# come from the server.
 OURS = re.compile(r"\x1b\[(?:0|1|2|3|4|9|32|35|36|;)*m|\r?\x1b\[2K|\x1b\[1A|\x1b\[\?(?:7|2026)[hl]")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[0-7][;m]")
 STEERING = re.compile(
@@ -40,34 +40,34 @@ STEERING = re.compile(
 )
 
 
-def harmless(text: str) -> None:
-    """Nothing in it steers a terminal but our own dim and bold."""
-    found = STEERING.findall(OURS.sub("", text))
-    assert not found, f"{found} in {text!r}"
+def check_harmless(text: str) -> None:
+    """Check that the text has no control codes but easyllm's own."""
+    codes = STEERING.findall(OURS.sub("", text))
+    assert not codes, f"{codes} in {text!r}"
 
 
-def test_answer_grows(easyllm: Easyllm) -> None:
-    """It is on the screen before the server has finished."""
-    asked = threading.Event()
+def test_answer_is_streamed(easyllm: Easyllm) -> None:
+    """Text is on the screen before the server has finished."""
+    seen = threading.Event()
 
     async def handler(request: Request, reply: Reply) -> None:
         await reply.head(content_type="text/event-stream", chunked=True)
         await reply.write(chunk("Hello "))
-        while not asked.is_set():
+        while not seen.is_set():
             await reply.sleep(0.01)
         await reply.write(chunk("world") + chunk(finish="stop") + DONE)
 
     with StandIn(handler) as server:
         for command in ("chat", "stream"):
-            asked.clear()
+            seen.clear()
             with Terminal(easyllm, command, "hi", profiles=single_profile_toml(server)) as terminal:
                 terminal.stdout.wait_for(b"Hello")
-                asked.set()
+                seen.set()
                 code, out, _ = terminal.end()
             assert (code, emulate_terminal(out).text()) == (0, ["Hello world"])
 
 
-def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
+def test_reasoning_is_dim_on_stderr(easyllm: Easyllm) -> None:
     script = chat_answer_script("The answer", reasoning="Let me think")
     with StandIn(script_handler(script)) as server:
         for command in ("chat", "cot"):
@@ -98,7 +98,7 @@ def test_reasoning_stands_dim_on_stderr(easyllm: Easyllm) -> None:
 def test_colour(
     easyllm: Easyllm, env: dict[str, str], args: tuple[str, ...], colored: bool
 ) -> None:
-    """Without colours it is still Markdown: bold and dim are none."""
+    """Without colours Markdown is still rendered: bold and dim are not colours."""
     answer = chat_answer_script("The **bold** `code`", reasoning="Let me think")
     with StandIn(script_handler(answer)) as server:
         _, out, err = run_on_terminals(
@@ -112,10 +112,10 @@ def test_colour(
 
 @pytest.mark.parametrize(("args", "dim"), [((), False), (("--color", "always"), True)])
 @pytest.mark.parametrize("term", ["dumb", "", None])
-def test_a_terminal_that_cannot_move_its_cursor(
+def test_terminal_that_cannot_move_its_cursor(
     easyllm: Easyllm, args: tuple[str, ...], dim: bool, term: str | None
 ) -> None:
-    """The text as it is, and no code but the dim that was asked for."""
+    """It gets the plain text, and no code except dim if --color always is given."""
     answer = chat_answer_script("The **answer**", reasoning="Let me think")
     with StandIn(script_handler(answer)) as server:
         profiles, env = single_profile_toml(server), {"TERM": term}
@@ -134,11 +134,11 @@ def test_raw(easyllm: Easyllm) -> None:
     assert out == "# The **answer**␛[2J\n"
 
 
-def test_fault_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
-    """Whole and cut at every character; a pipe gets the bytes as they came."""
+def test_fault_62_control_codes_in_answer_and_reasoning(easyllm: Easyllm) -> None:
+    """The stream is split at every character; a pipe gets the text unchanged."""
     text = "a".join(EVIL) + "end"
-    frames = [chunk(reasoning=one) for one in text]
-    frames += [chunk(one) for one in text]
+    frames = [chunk(reasoning=char) for char in text]
+    frames += [chunk(char) for char in text]
     frames += [chunk("?2J").replace(b"?", bytes([c1])) for c1 in range(0x80, 0xA0)]  # no UTF-8
     with StandIn(script_handler(Script(*frames, chunk(finish="stop"), DONE))) as server:
         profiles = single_profile_toml(server)
@@ -149,16 +149,16 @@ def test_fault_62_steering_answer_and_reasoning(easyllm: Easyllm) -> None:
             ),
         )
     assert code == 0
-    harmless(out)
-    harmless(err)
+    check_harmless(out)
+    check_harmless(err)
     assert "end" in out
     assert "end" in err
     assert piped[0] == 0
     assert piped[1] == text.replace("\r\n", "\n") + "\ufffd2J" * 32 + "\n"
 
 
-def test_fault_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
-    """stdout a pipe, stderr a terminal: reasoning and notes are still harmless."""
+def test_fault_62_control_codes_if_only_stderr_is_a_terminal(easyllm: Easyllm) -> None:
+    """With stdout in a pipe, reasoning and notes on the terminal are still cleaned."""
     text = "".join(EVIL)
     script = Script(chunk(reasoning=text), chunk("ok"), chunk(finish="stop"), DONE)
     with StandIn(script_handler(script)) as server:
@@ -167,11 +167,11 @@ def test_fault_62_steering_on_the_other_screen(easyllm: Easyllm) -> None:
             easyllm, *args, profiles=single_profile_toml(server), terminals="2"
         )
     assert (code, out) == (0, "ok\n")
-    harmless(err)
+    check_harmless(err)
 
 
-def test_fault_62_steering_error(easyllm: Easyllm) -> None:
-    """The words of a server, of a page's title and of a profile, plain and with --debug."""
+def test_fault_62_control_codes_in_errors(easyllm: Easyllm) -> None:
+    """In a server's message, a page's title and a redirect, without and with --debug."""
     text = "".join(EVIL)
     body = json.dumps({"error": {"message": text}}).encode()
     page = f"<html><title>{text}</title>".encode()
@@ -186,12 +186,12 @@ def test_fault_62_steering_error(easyllm: Easyllm) -> None:
                     easyllm, "chat", *args, "hi", profiles=single_profile_toml(server)
                 )
                 assert code == 4
-                harmless(out)
-                harmless(err)
+                check_harmless(out)
+                check_harmless(err)
 
 
-def test_fault_62_steering_names(easyllm: Easyllm) -> None:
-    """Model names in the table, in a pipe's list (unchanged) and in a hint."""
+def test_fault_62_control_codes_in_model_names(easyllm: Easyllm) -> None:
+    """In the table of models and in a hint."""
     names = [f"m{number}{evil}" for number, evil in enumerate(EVIL)]
 
     async def handler(request: Request, reply: Reply) -> None:
@@ -205,16 +205,16 @@ def test_fault_62_steering_names(easyllm: Easyllm) -> None:
             easyllm, "models", profiles=single_profile_toml(server), columns=60
         )
         assert code == 0
-        harmless(out)
+        check_harmless(out)
         profiles = single_profile_toml(server, model="m0")
         code, out, err = run_on_terminals(easyllm, "chat", "hi", profiles=profiles)
         assert code == 4
-        harmless(out + err)
+        check_harmless(out + err)
 
 
-def test_fault_62_steering_profiles(easyllm: Easyllm) -> None:
-    """A profile's name in a list, in -v and in an error, and an answering model's own."""
-    name = re.sub("[\0:]", "", "".join(EVIL))  # no argument holds the one, no name the other
+def test_fault_62_control_codes_in_profile_names(easyllm: Easyllm) -> None:
+    """A profile's name in lists, with -v and in errors, and the model name of an answer."""
+    name = re.sub("[\0:]", "", "".join(EVIL))  # arguments cannot hold NUL, profile names no colon
     quoted = "".join(f"\\U{ord(char):08x}" for char in name)
     renamed = chunk("ok", model=name)
     with StandIn(script_handler(Script(renamed, chunk(finish="stop"), DONE))) as server:
@@ -226,12 +226,12 @@ def test_fault_62_steering_profiles(easyllm: Easyllm) -> None:
         ):  # fmt: skip
             ended, out, err = run_on_terminals(easyllm, *args, profiles=table)
             assert ended == code or args[0] == "doctor", (args, err)
-            harmless(out + err)
+            check_harmless(out + err)
 
 
 @pytest.mark.parametrize("args", [("chat", "--json"), ("stream", "--jsonl"), ("models", "--json")])
-def test_fault_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    """JSON escapes it: C0, and C1 and bidi, too (FAULTS promise 63)."""
+def test_fault_63_control_codes_in_json(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    """JSON escapes C0, C1 and bidi characters."""
     text = "".join(EVIL)
 
     async def handler(request: Request, reply: Reply) -> None:
@@ -247,13 +247,13 @@ def test_fault_63_steering_json(easyllm: Easyllm, args: tuple[str, ...]) -> None
             easyllm, *args, *words, profiles=single_profile_toml(server)
         )
     assert code == 0
-    harmless(out + err)
+    check_harmless(out + err)
     last = json.loads(out.splitlines()[-1])
     assert (last["models"][0]["id"] if "models" in last else last["text"]) == text
 
 
 def test_models_as_a_table(easyllm: Easyllm) -> None:
-    """It fits the terminal; what no model says is no column."""
+    """It fits the terminal, and has no empty columns."""
     with StandIn(OpenRouterServer().handle) as server:
         profiles = single_profile_toml(server, "openrouter")
         code, out, err = run_on_terminals(easyllm, "models", profiles=profiles, columns=60)
@@ -278,12 +278,12 @@ def test_long_names_fold(easyllm: Easyllm) -> None:
 
 
 def test_cut_answer(easyllm: Easyllm) -> None:
-    """It stands on the screen, so nothing is kept; the code says what happened."""
+    """The text is on the screen, so it is not kept in a file; the exit code is 7."""
     with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
         code, out, err = run_on_terminals(
             easyllm, "chat", "hi", profiles=single_profile_toml(server)
         )
-        assert len(server.requests) == 1, "shown: no second try"
+        assert len(server.requests) == 1, "no retry after shown text"
     assert (code, out) == (7, "Hel\n")
     assert err.startswith("easyllm: the answer was cut")
     assert not easyllm.partials()
@@ -307,7 +307,7 @@ def test_ctrl_c(easyllm: Easyllm) -> None:
 
 
 def test_no_prompt_on_a_terminal(easyllm: Easyllm) -> None:
-    """Nobody is waited for: a usage error."""
+    """A usage error: the terminal's stdin is not read."""
     code, out, err = run_on_terminals(
         easyllm, "chat", profiles=single_profile_toml("http://127.0.0.1:9")
     )

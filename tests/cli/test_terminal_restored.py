@@ -1,4 +1,4 @@
-"""The terminal as it was: its modes, its cursor, its screen, however an answer ended."""
+"""The terminal's modes, cursor and screen are restored, however an answer ends."""
 
 import os
 import signal
@@ -27,19 +27,19 @@ from tests.support.standins.server import Handler, StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 
-# no ASCII: such rows are written with autowrap off
+# not ASCII: such rows are written with autowrap off
 SHOWN = chunk("# A title\n\nSöme **words**")
 HELD = Script(SHOWN, Wait(30))
 
 
 @contextmanager
-def asked(
+def run_on_pty(
     easyllm: Easyllm, handler: Handler, *args: str
 ) -> Iterator[tuple[Pty, subprocess.Popen[bytes]]]:
-    """A run on one terminal, whose modes must be the same before and after."""
+    """Run on one terminal, and check that its modes are the same before and after."""
     with StandIn(handler) as server, Pty(80, 24) as pty:
         before = termios.tcgetattr(pty.descriptor)
-        # a group of its own in our session: SIGTSTP does nothing to a session's only group
+        # its own process group in this session: SIGTSTP does not stop a session's only group
         child = easyllm.start(
             *args,
             profiles=single_profile_toml(server, max_retries=0),
@@ -56,12 +56,12 @@ def asked(
             child.kill()
             child.wait()
         data = pty.whole()
-    assert b"\x1b[?1049" not in data, "no other screen"
-    assert data.count(b"\x1b[?25l") == data.count(b"\x1b[?25h"), "the cursor is seen"
+    assert b"\x1b[?1049" not in data, "no alternate screen"
+    assert data.count(b"\x1b[?25l") == data.count(b"\x1b[?25h"), "the cursor is visible"
     assert emulate_terminal(data).resting
 
 
-def words_are_there(pty: Pty) -> None:
+def wait_for_words(pty: Pty) -> None:
     wait_until(lambda: "Söme words" in pty.seen().text())
 
 
@@ -70,32 +70,32 @@ def words_are_there(pty: Pty) -> None:
 )
 @pytest.mark.parametrize("command", ["chat", "stream"])
 def test_after_a_signal(easyllm: Easyllm, command: str, sent: signal.Signals, code: int) -> None:
-    with asked(easyllm, script_handler(HELD), command, "hi") as (pty, child):
-        words_are_there(pty)
+    with run_on_pty(easyllm, script_handler(HELD), command, "hi") as (pty, child):
+        wait_for_words(pty)
         child.send_signal(sent)
         assert child.wait(RUN_TIMEOUT_SECONDS) == code
 
 
 @pytest.mark.parametrize("end", [Cut(), Reset(), b"data: {\n\n", b'data: {"error": "x"}\n\n'])
 def test_after_a_server_that_fails(easyllm: Easyllm, end: Cut | Reset | bytes) -> None:
-    with asked(easyllm, script_handler(Script(SHOWN, end)), "chat", "hi") as (_, child):
+    with run_on_pty(easyllm, script_handler(Script(SHOWN, end)), "chat", "hi") as (_, child):
         assert child.wait(RUN_TIMEOUT_SECONDS) in (5, 7)
 
 
 def test_after_a_refusal(easyllm: Easyllm) -> None:
-    with asked(easyllm, script_handler(Script(b"{}", status=401)), "chat", "hi") as (_, child):
+    with run_on_pty(easyllm, script_handler(Script(b"{}", status=401)), "chat", "hi") as (_, child):
         assert child.wait(RUN_TIMEOUT_SECONDS) == 3
 
 
 def test_after_an_answer(easyllm: Easyllm) -> None:
-    with asked(
+    with run_on_pty(
         easyllm, script_handler(chat_answer_script("# Hi", reasoning="Hm")), "cot", "hi"
     ) as (_, child):
         assert child.wait(RUN_TIMEOUT_SECONDS) == 0
 
 
 def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
-    """A real SIGTSTP in a live answer: the shell gets a plain terminal, and the rest comes."""
+    """After a real SIGTSTP the shell gets a restored terminal; after fg the rest arrives."""
     gate = threading.Event()
 
     async def handler(request: Request, reply: Reply) -> None:
@@ -105,8 +105,8 @@ def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
             await reply.sleep(0.01)
         await reply.write(chunk(" and the end") + chunk(finish="stop") + DONE)
 
-    with asked(easyllm, handler, "chat", "hi") as (pty, child):
-        words_are_there(pty)
+    with run_on_pty(easyllm, handler, "chat", "hi") as (pty, child):
+        wait_for_words(pty)
         modes = termios.tcgetattr(pty.descriptor)
         child.send_signal(signal.SIGTSTP)
         _, status = os.waitpid(child.pid, os.WUNTRACED)

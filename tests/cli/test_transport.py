@@ -1,4 +1,4 @@
-"""`transport = "sdk"` through the binary: the SDK's warnings and words stay out of every stream."""
+"""`transport = "sdk"` as a process: the SDK's warnings and logs stay out of the output."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from tests.support.binary import Easyllm, chat_answer_script, single_profile_tom
 from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
-# A warning that gets out is an error; the SDK's own log, too, goes to stderr.
+# Warnings that are not suppressed become errors; the SDK's log would be seen on stderr.
 STRICT = {"PYTHONWARNINGS": "error", "OPENAI_API_KEY": "sk-of-the-environment"}
 REFUSED = Script(
     b'{"error": {"message": "wrong key", "code": "invalid_api_key"}}',
@@ -18,33 +18,33 @@ REFUSED = Script(
 )
 
 
-def sdk(server: StandIn, provider: str = "openai", **keys: Any) -> str:
+def sdk_profile(server: StandIn, provider: str = "openai", **keys: Any) -> str:
     return single_profile_toml(server, provider, **{"transport": "sdk", **keys})
 
 
 def test_chat_and_stream_print_the_answer_alone(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hel", "lo"))) as server:
         for command in ("chat", "stream"):
-            ran = easyllm.run(command, "hi", profiles=sdk(server), env=STRICT)
+            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=STRICT)
             assert (ran.code, ran.stdout, ran.stderr) == (0, b"Hello\n", "")
         assert len(server.requests) == 2
 
 
-def test_a_cut_is_7_and_a_refused_key_3(easyllm: Easyllm) -> None:
+def test_cut_is_7_and_refused_key_is_3(easyllm: Easyllm) -> None:
     with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk(server, max_retries=0), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, max_retries=0), env=STRICT)
         assert (ran.code, ran.stdout) == (7, b"")
         assert "the answer was cut" in ran.error_line
     with StandIn(script_handler(REFUSED)) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk(server, api_key="sk-mine"), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, api_key="sk-mine"), env=STRICT)
         assert (ran.code, ran.stdout) == (3, b"")
         assert "wrong key" in ran.error_line
         assert server.requests[0].headers["authorization"] == "Bearer sk-mine"
 
 
-def test_the_sdks_debug_log_holds_no_key(easyllm: Easyllm) -> None:
+def test_debug_log_of_the_sdk_holds_no_key(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        profiles = sdk(server, api_key="sk-mine-alone", headers={"X-Token": "hush-hush"})
+        profiles = sdk_profile(server, api_key="sk-mine-alone", headers={"X-Token": "hush-hush"})
         ran = easyllm.run("chat", "hi", profiles=profiles, env={**STRICT, "OPENAI_LOG": "debug"})
     assert (ran.code, ran.stdout) == (0, b"Hello\n")
     assert "openai" in ran.stderr
@@ -52,9 +52,9 @@ def test_the_sdks_debug_log_holds_no_key(easyllm: Easyllm) -> None:
         assert secret not in ran.stderr
 
 
-def test_a_dry_run_shows_our_own_request(easyllm: Easyllm) -> None:
+def test_dry_run_shows_the_request_of_easyllm(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        profiles = sdk(server, api_key="sk-mine", options={"api_version": "1"})
+        profiles = sdk_profile(server, api_key="sk-mine", options={"api_version": "1"})
         ran = easyllm.run("chat", "--dry-run", "hi", profiles=profiles, env=STRICT)
         assert server.requests == []
     assert ran.code == 0
@@ -68,9 +68,9 @@ def test_a_dry_run_shows_our_own_request(easyllm: Easyllm) -> None:
     ("provider", "hint"),
     [("ollama", "leave transport out"), ("gemini", "pip install 'easyllm-cli[gemini]'")],
 )
-def test_a_transport_that_is_not_there_is_2(easyllm: Easyllm, provider: str, hint: str) -> None:
+def test_missing_transport_is_2(easyllm: Easyllm, provider: str, hint: str) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk(server, provider), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, provider), env=STRICT)
         assert server.requests == []
     assert (ran.code, ran.stdout) == (2, b"")
     assert hint in ran.error_line

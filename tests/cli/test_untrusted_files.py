@@ -1,4 +1,4 @@
-"""Files that are not believed: open to others, somebody else's, damaged, or lying about."""
+"""Untrusted files: open to others, owned by others, damaged, or in the current folder."""
 
 import os
 import subprocess
@@ -28,10 +28,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mo
     [("api_key", mode) for mode in (0o644, 0o640, 0o620, 0o604)]
     + [("api_key_file", 0o640), ("keys.json", 0o644)],
 )
-def test_fault_59_an_open_file_with_a_key_is_refused(
+def test_fault_59_key_file_open_to_others_is_refused(
     easyllm: Easyllm, mode: int, held: str
 ) -> None:
-    """With the command that mends it, ready to be pasted: blanks and quotes in the path, too."""
+    """The hint is a command to paste that fixes it, even with blanks and quotes in the path."""
     folder = easyllm.home / "my 'own' $HOME"
     folder.mkdir()
     file, key_file = folder / "the profiles.toml", folder / "a key"
@@ -66,7 +66,7 @@ def open_to_others(path: Path) -> None:
     path.chmod(0o664)
 
 
-def somebody_elses(path: Path) -> None:
+def give_away(path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can give a file away")
     os.chown(path, 65533, 65533)
@@ -74,7 +74,7 @@ def somebody_elses(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
-    [(open_to_others, "can be written by others"), (somebody_elses, "somebody else")],
+    [(open_to_others, "can be written by others"), (give_away, "somebody else")],
 )
 @pytest.mark.parametrize("source", ["api_key_cmd", "api_key"])
 def test_fault_61_no_command_of_an_untrusted_file_is_run(
@@ -103,14 +103,14 @@ def loosen_the_folder(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "named_by"),
-    [(open_to_others, "the usual place"), (somebody_elses, "the usual place"),
+    [(open_to_others, "the usual place"), (give_away, "the usual place"),
      (loosen_the_folder, "the usual place"), (open_to_others, "--profiles"),
      (open_to_others, "EASYLLM_PROFILES")],
 )  # fmt: skip
-def test_fault_61_what_others_can_write_is_refused_by_every_command(
+def test_fault_61_file_that_others_can_write_is_refused_by_every_command(
     easyllm: Easyllm, spoil: Callable[[Path], None], named_by: str
 ) -> None:
-    """Whatever the file holds: an endpoint and a variable's name are enough to take a key."""
+    """Whatever the file holds: an endpoint and a variable's name are enough to steal a key."""
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         text = single_profile_toml(
             server, api_key_env="OPENAI_API_KEY", headers={"x-more": "env:AWS_SECRET"}
@@ -127,20 +127,20 @@ def test_fault_61_what_others_can_write_is_refused_by_every_command(
         option = ["--profiles", str(path)] if named_by == "--profiles" else []
         more = [["profiles", "edit"], ["chat", "--dry-run", "hi"], ["stream", "hi"]]
 
-        def judged(args: list[str]) -> None:
+        def check(args: list[str]) -> None:
             ran = easyllm.run(*args, *option, stdin="", env={**env, "EDITOR": "true"})
-            told = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
+            output = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
             assert ran.code == 2, (args, ran.stderr)
-            assert "others" in told or "somebody else" in told or args[0] == "init", told
-            assert "chmod" in told or "of your own" in told or args[0] == "init", told
+            assert "others" in output or "somebody else" in output or args[0] == "init", output
+            assert "chmod" in output or "of your own" in output or args[0] == "init", output
 
-        run_concurrently(*[lambda args=args: judged(args) for args in [*EVERY, *more]])
+        run_concurrently(*[lambda args=args: check(args) for args in [*EVERY, *more]])
         assert server.requests == []
     assert state_of(path) == before
 
 
-def test_fault_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
-    """Shell completion offers the built-in names, and the file's own names are not believed."""
+def test_fault_61_completion_ignores_an_untrusted_file(easyllm: Easyllm) -> None:
+    """Shell completion offers the built-in names only, and prints no error."""
     easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1", name="planted"), mode=0o666)
     env = {"_EASYLLM_COMPLETE": "complete_fish", "_EASYLLM_LINE": "easyllm chat -p "}
     ran = easyllm.run(env=env)
@@ -150,18 +150,18 @@ def test_fault_61_nothing_is_said_at_a_tab(easyllm: Easyllm) -> None:
 
 
 def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> None:
-    """No profiles, no .env, no module that has the name of one of ours."""
-    here = easyllm.home / "somebody's project"
-    (here / "easyllm").mkdir(parents=True)
-    mark = here / "it was run"
+    """No profiles, no .env, and no module with the name of one that easyllm imports."""
+    folder = easyllm.home / "somebody's project"
+    (folder / "easyllm").mkdir(parents=True)
+    mark = folder / "it was run"
     with (
         StandIn(script_handler(chat_answer_script("Hello"))) as server,
         StandIn(script_handler(chat_answer_script("no"))) as other,
     ):
         for name in ("profiles.toml", "easyllm/profiles.toml", "easyllm.toml", ".easyllm.toml"):
-            (here / name).write_text(single_profile_toml(other))
-            (here / name).chmod(0o600)
-        (here / ".env").write_text(f"EASYLLM_PROFILE=t\nOPENAI_BASE_URL={other.url}/v1\n")
+            (folder / name).write_text(single_profile_toml(other))
+            (folder / name).chmod(0o600)
+        (folder / ".env").write_text(f"EASYLLM_PROFILE=t\nOPENAI_BASE_URL={other.url}/v1\n")
         for name in (
             "typer",
             "rich",
@@ -172,17 +172,17 @@ def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> N
             "sitecustomize",
             "pip",
         ):
-            (here / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
-        (here / "easyllm_cli").mkdir()
-        (here / "easyllm_cli" / "__init__.py").write_text(f"open({str(mark)!r}, 'a')\n")
-        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=here).error_line
+            (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\n")
+        (folder / "easyllm_cli").mkdir()
+        (folder / "easyllm_cli" / "__init__.py").write_text(f"open({str(mark)!r}, 'a')\n")
+        assert "no profile is chosen" in easyllm.run("chat", "hi", cwd=folder).error_line
         easyllm.write_profiles(single_profile_toml(server))
         pip = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"}
         ran, edited, listed, fetched = run_concurrently(
-            lambda: easyllm.run("chat", "hi", cwd=here),
-            lambda: easyllm.run("profiles", "set", "t", "seed", "1", cwd=here),
-            lambda: easyllm.run("profiles", "--color=always", cwd=here),
-            lambda: easyllm.run("pull", "--yes", cwd=here, env=pip, timeout=60),
+            lambda: easyllm.run("chat", "hi", cwd=folder),
+            lambda: easyllm.run("profiles", "set", "t", "seed", "1", cwd=folder),
+            lambda: easyllm.run("profiles", "--color=always", cwd=folder),
+            lambda: easyllm.run("pull", "--yes", cwd=folder, env=pip, timeout=60),
         )
         assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
         assert (edited.code, listed.code) == (0, 0)
@@ -191,8 +191,8 @@ def test_fault_61_nothing_is_read_from_the_current_folder(easyllm: Easyllm) -> N
     assert not mark.exists(), mark.read_text()
 
 
-def large(path: Path) -> None:
-    """A hole of a gigabyte: to read it would take all memory."""
+def make_large(path: Path) -> None:
+    """Create a sparse file of 1 GiB, which must not be read into memory."""
     with path.open("wb") as file:
         file.truncate(1 << 30)
 
@@ -201,7 +201,7 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (lambda path: path.write_text('[profiles.t]\nprovider = "ope'), "not valid TOML"),
     "binary": (lambda path: path.write_bytes(bytes(range(256))), "not UTF-8"),
     "a NUL": (lambda path: path.write_text("a = 1\0"), "not valid TOML"),
-    "larger than 1 MiB": (large, "larger than 1 MiB"),
+    "larger than 1 MiB": (make_large, "larger than 1 MiB"),
     "nested deeply": (lambda path: path.write_text("a = " + "[" * 200_000), "nested too deeply"),
     "tables nested deeply": (
         lambda path: path.write_text("a = " + "{a=" * 100_000), "nested too deeply"
@@ -216,33 +216,33 @@ EVERY = [
     ["profiles"], ["profiles", "show", "t"], ["doctor"], ["models"], ["profiles", "remove", "t"],
     ["profiles", "add", "n", "openai"], ["profiles", "default", "t"],
 ]  # fmt: skip
-# Damage that every command is tried on; the other kinds are found at the same place in all.
+# Damage that is tried with every command. The same code finds the other kinds in all commands.
 ON_EVERY = ("truncated", "larger than 1 MiB", "a FIFO")
 
 
 def state_of(path: Path) -> tuple[object, ...]:
-    found = path.lstat()
-    regular = path.is_file() and found.st_size < 1 << 21
-    return found.st_ino, found.st_mtime_ns, found.st_mode, regular and path.read_bytes()
+    status = path.lstat()
+    regular = path.is_file() and status.st_size < 1 << 21
+    return status.st_ino, status.st_mtime_ns, status.st_mode, regular and path.read_bytes()
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_fault_65_and_66_a_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
-    """One line and 2 from every command, and the file stays as it is."""
+def test_fault_65_and_66_damaged_profiles_file(easyllm: Easyllm, damage: str) -> None:
+    """Every command prints one line and ends with 2; the file stays unchanged."""
     make, says = DAMAGED[damage]
     make(easyllm.config)
     before = state_of(easyllm.config)
 
-    def judged(args: list[str]) -> None:
+    def check(args: list[str]) -> None:
         ran: RunResult = easyllm.run(*args, stdin="")
-        told = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
+        output = ran.stdout.decode() if args[0] == "doctor" else ran.error_line
         assert ran.code == 2, (args, ran.stderr)
-        assert "Traceback" not in told
-        assert str(easyllm.config) in told
-        assert says in told or args[0] == "init", (args, told)
+        assert "Traceback" not in output
+        assert str(easyllm.config) in output
+        assert says in output or args[0] == "init", (args, output)
 
     run_concurrently(
-        *[lambda args=args: judged(args) for args in (EVERY if damage in ON_EVERY else EVERY[:3])]
+        *[lambda args=args: check(args) for args in (EVERY if damage in ON_EVERY else EVERY[:3])]
     )
     assert state_of(easyllm.config) == before
     assert not list(easyllm.config.parent.glob("*.new"))

@@ -1,4 +1,4 @@
-"""What the user gets wrong on the command line: one line that says what, where and what to do."""
+"""Usage errors: one line that says what is wrong, where, and what to do."""
 
 import os
 from pathlib import Path
@@ -18,11 +18,11 @@ from tests.support.pictures import png
 
 NOWHERE = single_profile_toml(
     "http://127.0.0.1:9/v1"
-)  # nothing must be sent, so nothing needs to listen
+)  # nothing must be sent, so no server is needed
 
 
-def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
-    """What, where and hint of a run that ended with the code and printed nothing."""
+def error_parts(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
+    """Check the exit code and the empty stdout; return the error line's what, where and hint."""
     assert (ran.code, ran.stdout) == (code, b""), ran.stderr
     return split_error_line(ran.error_line)
 
@@ -43,7 +43,7 @@ def refused(ran: RunResult, code: int = 2) -> tuple[str, str, str]:
 )
 def test_unknown_names(easyllm: Easyllm, args: tuple[str, ...], what: str, hint: str) -> None:
     ran = easyllm.run(*args, profiles=NOWHERE)
-    refused(ran)
+    error_parts(ran)
     assert what in ran.error_line
     assert hint in ran.error_line
 
@@ -76,12 +76,12 @@ def test_unknown_names(easyllm: Easyllm, args: tuple[str, ...], what: str, hint:
 )
 def test_values_out_of_range(easyllm: Easyllm, args: tuple[str, ...], says: str) -> None:
     ran = easyllm.run("chat", *args, "hi", profiles=NOWHERE)
-    refused(ran)
+    error_parts(ran)
     assert says in ran.error_line
 
 
 def test_json_and_jsonl_together(easyllm: Easyllm) -> None:
-    """Both ask for an object on stdout, and the promise of exactly one holds (--json)."""
+    """The error is still exactly one JSON object on stdout, as --json promises."""
     ran = easyllm.run("chat", "--json", "--jsonl", "hi", profiles=NOWHERE)
     assert ran.code == 2
     assert "--json and --jsonl" in ran.error_line
@@ -91,7 +91,7 @@ def test_json_and_jsonl_together(easyllm: Easyllm) -> None:
 @pytest.mark.parametrize("prompt", ["-5 + 3 = ?", "-hello", "--what is this", "-n5"])
 def test_prompt_that_begins_with_a_dash(easyllm: Easyllm, prompt: str) -> None:
     ran = easyllm.run("chat", prompt, profiles=NOWHERE)
-    assert "--" in refused(ran)[2]
+    assert "--" in error_parts(ran)[2]
     assert "before a prompt" in ran.error_line
 
 
@@ -101,20 +101,20 @@ def test_empty_prompt(easyllm: Easyllm, words: tuple[str, ...]) -> None:
         lambda command=command: easyllm.with_new_home().run(command, *words, profiles=NOWHERE)
         for command in ("chat", "stream", "cot")
     ]):  # fmt: skip
-        what, _, hint = refused(ran)
+        what, _, hint = error_parts(ran)
         assert "prompt" in what
         assert hint
 
 
 def test_stdin_that_is_not_text(easyllm: Easyllm) -> None:
-    what, _, hint = refused(easyllm.run("chat", "hi", stdin=b"abc\xffdef", profiles=NOWHERE))
+    what, _, hint = error_parts(easyllm.run("chat", "hi", stdin=b"abc\xffdef", profiles=NOWHERE))
     assert what == "stdin is not UTF-8 at byte 3"
     assert "iconv -f WINDOWS-1252 -t UTF-8" in hint
 
 
 def test_prompt_that_is_not_text(easyllm: Easyllm) -> None:
     ran = easyllm.shell('exec "$E" chat "$(printf \'a\\377\')"', profiles=NOWHERE)
-    assert "not UTF-8" in refused(ran)[0]
+    assert "not UTF-8" in error_parts(ran)[0]
 
 
 def test_files_that_cannot_be_read(easyllm: Easyllm) -> None:
@@ -135,12 +135,12 @@ def test_files_that_cannot_be_read(easyllm: Easyllm) -> None:
         (("--messages", "role.json"), "robot", ""),
         (("--messages", "part.json"), "input_audio", ""),
     ]:
-        said, place, _ = refused(easyllm.run("chat", *args, "hi", profiles=NOWHERE))
-        assert what in said
+        message, place, _ = error_parts(easyllm.run("chat", *args, "hi", profiles=NOWHERE))
+        assert what in message
         assert where in (place or where)
 
 
-def test_pictures_that_cannot_be_read(easyllm: Easyllm) -> None:
+def test_images_that_cannot_be_read(easyllm: Easyllm) -> None:
     picture = Path(easyllm.home, "real.png")
     picture.write_bytes(png(2, 2, (1, 2, 3)))
     Path(easyllm.home, "text.png").write_text("I am no picture")
@@ -165,13 +165,13 @@ def test_pictures_that_cannot_be_read(easyllm: Easyllm) -> None:
         ((), "no image"),
         (("-", "hi"), "stdin holds no image"),
     ]:
-        said, where, _ = refused(easyllm.run("vision", *args, profiles=NOWHERE))
-        assert what in said, (args, said)
+        message, where, _ = error_parts(easyllm.run("vision", *args, profiles=NOWHERE))
+        assert what in message, (args, message)
         assert where in (*args, "")
 
 
-def test_picture_on_stdin_that_is_none(easyllm: Easyllm) -> None:
-    what, where, _ = refused(easyllm.run("vision", "-", "hi", stdin="text", profiles=NOWHERE))
+def test_stdin_that_is_not_an_image(easyllm: Easyllm) -> None:
+    what, where, _ = error_parts(easyllm.run("vision", "-", "hi", stdin="text", profiles=NOWHERE))
     assert (what, where) == ("not an image", "stdin")
 
 
@@ -182,6 +182,6 @@ def test_file_without_permission(easyllm: Easyllm, args: tuple[str, ...]) -> Non
     picture.write_bytes(png(2, 2, (1, 2, 3)))
     picture.chmod(0)
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
-    what, where, _ = refused(easyllm.run(*args, profiles=NOWHERE, command=powerless))
+    what, where, _ = error_parts(easyllm.run(*args, profiles=NOWHERE, command=powerless))
     assert "Permission denied" in what
     assert where == "a.png"

@@ -1,4 +1,4 @@
-"""Beside the answer on a terminal: the spinner, the countdown, the reasoning panel and its line."""
+"""Terminal display beside the answer: spinner, countdown, reasoning panel and summary line."""
 
 import os
 import re
@@ -32,7 +32,7 @@ THOUGHT = re.compile(r"∴ thought for \d+\.\d s, about \d+ tokens")
 
 
 def gated(gate: threading.Event, before: bytes, after: bytes) -> Handler:
-    """An answer that waits in the middle."""
+    """Handler that sends `before`, waits for the gate, and then sends `after`."""
 
     async def handler(request: Request, reply: Reply) -> None:
         await reply.head(content_type="text/event-stream", chunked=True)
@@ -45,8 +45,8 @@ def gated(gate: threading.Event, before: bytes, after: bytes) -> Handler:
 
 
 @contextmanager
-def watched(easyllm: Easyllm, handler: Handler, *args: str) -> Iterator[Terminal]:
-    """A run against this answer, stdout and stderr each a terminal of its own."""
+def run_on_two_terminals(easyllm: Easyllm, handler: Handler, *args: str) -> Iterator[Terminal]:
+    """Run against this handler; stdout and stderr are a terminal each."""
     with (
         StandIn(handler) as server,
         Terminal(easyllm, *args, profiles=single_profile_toml(server)) as terminal,
@@ -54,10 +54,10 @@ def watched(easyllm: Easyllm, handler: Handler, *args: str) -> Iterator[Terminal
         yield terminal
 
 
-def test_a_spinner_says_who_is_waited_for(easyllm: Easyllm) -> None:
-    """Until the first token; then nothing of it is left."""
+def test_spinner_names_profile_and_model(easyllm: Easyllm) -> None:
+    """It is shown until the first token, and then erased."""
     gate = threading.Event()
-    with watched(easyllm, gated(gate, b"", chunk("Hello")), "chat", "hi") as terminal:
+    with run_on_two_terminals(easyllm, gated(gate, b"", chunk("Hello")), "chat", "hi") as terminal:
         terminal.stderr.wait_for("t · test-model · 0 s".encode())
         terminal.stderr.wait_for("t · test-model · 1 s".encode())
         gate.set()
@@ -68,7 +68,7 @@ def test_a_spinner_says_who_is_waited_for(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("terminals", ["12", "2"])
-def test_it_is_quiet_with_q(easyllm: Easyllm, terminals: str) -> None:
+def test_no_spinner_with_q(easyllm: Easyllm, terminals: str) -> None:
     gate = threading.Event()
     with StandIn(gated(gate, b"", chunk("Hello"))) as server:
         profiles = single_profile_toml(server)
@@ -81,9 +81,9 @@ def test_it_is_quiet_with_q(easyllm: Easyllm, terminals: str) -> None:
     assert (code, out, err) == (0, "Hello\n", "")
 
 
-def test_the_wait_for_the_next_try_is_counted_down(easyllm: Easyllm) -> None:
+def test_countdown_to_the_next_attempt(easyllm: Easyllm) -> None:
     busy = Script(b"{}", status=503, headers={"Retry-After": "2"}, content_type="application/json")
-    with watched(
+    with run_on_two_terminals(
         easyllm, script_handler(busy, chat_answer_script("Hello")), "chat", "hi"
     ) as terminal:
         terminal.stderr.wait_for("t · test-model · next try in 2 s".encode())
@@ -91,15 +91,15 @@ def test_the_wait_for_the_next_try_is_counted_down(easyllm: Easyllm) -> None:
         code, out, err = terminal.end()
     assert (code, out) == (0, "Hello\n")
     rows = emulate_terminal(err, 80).text()
-    assert len(rows) == 1, "the note stays, the countdown goes"
+    assert len(rows) == 1, "the note stays, the countdown is erased"
     assert "next try in 2.0 s (try 2)" in rows[0]
 
 
-def test_the_reasoning_is_live_and_then_one_line(easyllm: Easyllm) -> None:
+def test_reasoning_is_live_and_then_one_line(easyllm: Easyllm) -> None:
     gate = threading.Event()
-    thoughts = "".join(f"step{number} is a thought with some words.\n" for number in range(30))
-    script = gated(gate, chunk(reasoning=thoughts), chunk("The **answer**"))
-    with watched(easyllm, script, "chat", "hi") as terminal:
+    reasoning = "".join(f"step{number} is a thought with some words.\n" for number in range(30))
+    script = gated(gate, chunk(reasoning=reasoning), chunk("The **answer**"))
+    with run_on_two_terminals(easyllm, script, "chat", "hi") as terminal:
         terminal.stderr.wait_for("∴ thinking 1 s".encode())
         live = emulate_terminal(terminal.stderr.data).text()
         gate.set()
@@ -113,7 +113,7 @@ def test_the_reasoning_is_live_and_then_one_line(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("command", ["chat", "stream"])
-def test_both_on_one_terminal(easyllm: Easyllm, command: str) -> None:
+def test_answer_and_reasoning_on_one_terminal(easyllm: Easyllm, command: str) -> None:
     with StandIn(
         script_handler(chat_answer_script("# The ", "answer", reasoning="Let me think"))
     ) as server:
@@ -128,7 +128,7 @@ def test_both_on_one_terminal(easyllm: Easyllm, command: str) -> None:
 
 
 def test_raw_has_the_panel_too(easyllm: Easyllm) -> None:
-    """Reasoning that comes back later begins on a line of its own, and is none of the answer."""
+    """Later reasoning begins on a line of its own, and is not part of the answer."""
     script = Script(
         chunk(reasoning="first"), chunk("# Title\n*so"), chunk(reasoning="second"), chunk("me*"),
         chunk(finish="stop"), DONE,
@@ -156,7 +156,7 @@ def test_code_alone_on_a_terminal(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 6), (0, 0), (300, 80)])
-def test_any_size(easyllm: Easyllm, size: tuple[int, int]) -> None:
+def test_any_terminal_size(easyllm: Easyllm, size: tuple[int, int]) -> None:
     text = "# A title of some words\n\n" + "many words " * 9 + "\n\n- an item\n\n```\ncode\n```"
     with StandIn(script_handler(chat_answer_script(text, reasoning="thoughts " * 30))) as server:
         code, screen = run_on_one_terminal(
@@ -168,10 +168,10 @@ def test_any_size(easyllm: Easyllm, size: tuple[int, int]) -> None:
     assert rows[-5:] == ["• an item", "", "```", "code", "```"]
 
 
-def test_cot_shows_it_whole(easyllm: Easyllm) -> None:
-    thoughts = [f"step{number} " + "word " * 30 + "\n" for number in range(12)]
+def test_cot_shows_all_reasoning(easyllm: Easyllm) -> None:
+    lines = [f"step{number} " + "word " * 30 + "\n" for number in range(12)]
     script = Script(
-        *[chunk(reasoning=one) for one in thoughts], *[chunk("ok")], chunk(finish="stop")
+        *[chunk(reasoning=line) for line in lines], *[chunk("ok")], chunk(finish="stop")
     )
     with StandIn(script_handler(script)) as server:
         code, screen = run_on_one_terminal(
@@ -186,10 +186,10 @@ def test_cot_shows_it_whole(easyllm: Easyllm) -> None:
     assert rows[-2:] == ["", "ok"]
 
 
-def test_hidden_and_hide(easyllm: Easyllm) -> None:
-    """-R shows nothing of it, and the spinner goes on while the model thinks."""
+def test_spinner_while_reasoning_is_hidden(easyllm: Easyllm) -> None:
+    """-R hides it, and the spinner goes on while the model reasons."""
     gate = threading.Event()
-    with watched(
+    with run_on_two_terminals(
         easyllm, gated(gate, chunk(reasoning="secret thought"), chunk("ok")), "chat", "-R", "hi"
     ) as terminal:
         terminal.stderr.wait_for("t · test-model · 1 s".encode())
@@ -200,7 +200,7 @@ def test_hidden_and_hide(easyllm: Easyllm) -> None:
     assert emulate_terminal(err).text() == [""]
 
 
-def test_reasoning_only_in_the_answers_place(easyllm: Easyllm) -> None:
+def test_reasoning_only_is_rendered_like_an_answer(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("answer", reasoning="**Let** me"))) as server:
         args = ("chat", "--reasoning", "only", "hi")
         code, screen = run_on_one_terminal(easyllm, *args, profiles=single_profile_toml(server))
@@ -208,7 +208,7 @@ def test_reasoning_only_in_the_answers_place(easyllm: Easyllm) -> None:
 
 
 def test_reasoning_and_no_answer(easyllm: Easyllm) -> None:
-    """Said, exit code 7, and what was thought last can still be read."""
+    """An error line and exit code 7; the last reasoning can still be read."""
     script = Script(chunk(reasoning="I wonder"), chunk(finish="stop"), DONE)
     with StandIn(script_handler(script)) as server:
         code, screen = run_on_one_terminal(
@@ -222,7 +222,7 @@ def test_reasoning_and_no_answer(easyllm: Easyllm) -> None:
 
 
 def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
-    """The open rows make room; nothing is lost, doubled or mixed."""
+    """Unfinished rows are moved; nothing is lost, doubled or mixed."""
     script = Script(
         chunk(reasoning="first"), chunk("# Title\n\n|a|b|\n|-|-|\n|c|d|\n"),
         chunk(reasoning="second"),
@@ -236,8 +236,8 @@ def test_reasoning_after_the_answer_has_begun(easyllm: Easyllm) -> None:
     rows = screen.text()
     assert code == 0
     assert sum(bool(THOUGHT.fullmatch(row)) for row in rows) == 3
-    kept = [row for row in rows if row and not THOUGHT.fullmatch(row)]
-    assert kept == [
+    answer = [row for row in rows if row and not THOUGHT.fullmatch(row)]
+    assert answer == [
         "Title", "a              b", "─────────────  ─", "c              d", "a longer cell  e",
         "• item end",
     ]  # fmt: skip
@@ -267,7 +267,7 @@ def test_ctrl_c_keeps_what_came_and_restores_the_terminal(
     assert screen.resting
 
 
-def test_ctrl_c_while_nothing_has_come(easyllm: Easyllm) -> None:
+def test_ctrl_c_before_the_first_token(easyllm: Easyllm) -> None:
     with StandIn(gated(threading.Event(), b"", b"")) as server:
         code, screen = run_on_one_terminal(
             easyllm, "chat", "hi", profiles=single_profile_toml(server), stop=" 0 s"
@@ -276,7 +276,7 @@ def test_ctrl_c_while_nothing_has_come(easyllm: Easyllm) -> None:
     assert screen.resting
 
 
-def test_a_cut_answer_stays(easyllm: Easyllm) -> None:
+def test_cut_answer_stays(easyllm: Easyllm) -> None:
     script = Script(chunk("# A title\n\nand **half**"), Cut())
     with StandIn(script_handler(script)) as server:
         code, screen = run_on_one_terminal(
@@ -304,12 +304,12 @@ def test_text_that_turns_out_to_be_reasoning(easyllm: Easyllm) -> None:
 
 
 def test_usage(easyllm: Easyllm) -> None:
-    """Tokens in, out and thought; times; tokens a second; what it cost where that is said."""
+    """Tokens in, out and for reasoning, times, tokens per second, and the cost if it is known."""
     usage = usage_chunk(12, 340, reasoning_tokens=200, cost=0.00125)
     with StandIn(script_handler(chat_answer_script("The answer", then=(usage, DONE)))) as server:
         profiles = single_profile_toml(server, "openrouter")
         code, screen = run_on_one_terminal(easyllm, "chat", "-u", "hi", profiles=profiles)
-    text = "".join("".join(screen.text()).split())  # the terminal breaks it where it likes
+    text = "".join("".join(screen.text()).split())  # the terminal wraps the line
     assert code == 0
     assert re.search(
         r"12tokensin,340out\(200reasoning\),firsttoken\d\.\d\ds,total\d\.\d\ds,"
@@ -318,7 +318,7 @@ def test_usage(easyllm: Easyllm) -> None:
     ), text
 
 
-def test_of_a_whole_answer_no_speed_is_known(easyllm: Easyllm) -> None:
+def test_no_speed_for_a_buffered_answer(easyllm: Easyllm) -> None:
     body = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],'
     body += b'"usage":{"prompt_tokens":1,"completion_tokens":9}}'
     with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
@@ -327,7 +327,7 @@ def test_of_a_whole_answer_no_speed_is_known(easyllm: Easyllm) -> None:
     assert "tokens/s" not in ran.stderr
 
 
-def test_the_panel_and_the_answer_of_a_real_model(easyllm: Easyllm, thinker: RealServer) -> None:
+def test_panel_and_answer_of_a_real_model(easyllm: Easyllm, thinker: RealServer) -> None:
     profiles = single_profile_toml(f"{thinker.url}/v1", "llamacpp", model=thinker.model)
     code, screen = run_on_one_terminal(easyllm, "chat", "-u", "What is 2+2?", profiles=profiles)
     rows = screen.text()
@@ -339,8 +339,8 @@ def test_the_panel_and_the_answer_of_a_real_model(easyllm: Easyllm, thinker: Rea
     assert screen.resting
 
 
-def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
-    """Ctrl-Z and fg: the open rows come again below it, and nothing of it is erased."""
+def test_shell_output_while_stopped_stays(easyllm: Easyllm) -> None:
+    """Ctrl-Z and fg: unfinished rows are drawn again below it, and nothing of it is erased."""
     gate = threading.Event()
     handler = gated(gate, chunk("# A title\n\nSome **words**"), chunk(" and the end"))
     with StandIn(handler) as server, Pty(80, 24) as pty:
@@ -363,8 +363,8 @@ def test_what_a_shell_writes_in_between_stays(easyllm: Easyllm) -> None:
     ]  # fmt: skip
 
 
-def test_a_signal_to_stop(easyllm: Easyllm) -> None:
-    with watched(
+def test_sigterm_keeps_the_text(easyllm: Easyllm) -> None:
+    with run_on_two_terminals(
         easyllm, gated(threading.Event(), chunk("Some **words**"), b""), "chat", "hi"
     ) as terminal:
         terminal.stdout.wait_for(b"words")
@@ -375,8 +375,8 @@ def test_a_signal_to_stop(easyllm: Easyllm) -> None:
     assert emulate_terminal(out).resting
 
 
-def test_a_note_that_comes_with_the_end_stands_behind_the_answer(easyllm: Easyllm) -> None:
-    """And not in the middle of the list that is still open."""
+def test_note_at_the_end_follows_the_answer(easyllm: Easyllm) -> None:
+    """Not in the middle of the unfinished list."""
     answer = chat_answer_script("A list:\n\n- one\n", "- two and", " half", finish="length")
     with StandIn(script_handler(answer)) as server:
         code, screen = run_on_one_terminal(

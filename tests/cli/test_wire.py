@@ -1,4 +1,4 @@
-"""WIRE §11, traps 3, 8 and 30 through the real command: stdout, stderr and the exit code."""
+"""Reasoning tags and closed connections through the command: stdout, stderr and exit code."""
 
 import os
 import signal
@@ -21,19 +21,19 @@ from tests.support.standins.script import DONE, Script, Wait, chunk, script_hand
 from tests.support.standins.server import Reply, Request, StandIn
 
 COMMAND = [sys.executable, "-m", "easyllm_cli"]
-LONE = chat_answer_script("plan…", "</think>", "ans")
+LONE_CLOSING_TAG = chat_answer_script("plan…", "</think>", "ans")
 
 
 async def endless(request: Request, reply: Reply) -> None:
-    """Tokens for as long as somebody listens."""
+    """Send tokens until the client disconnects."""
     await reply.head(content_type="text/event-stream", chunked=True)
     while True:
         await reply.write(chunk("token "))
         await reply.sleep(0.01)
 
 
-def test_trap_03_stream_ends_with_7_and_names_the_setting(easyllm: Easyllm) -> None:
-    with StandIn(script_handler(LONE)) as server:
+def test_lone_closing_tag_ends_stream_with_7_and_names_the_setting(easyllm: Easyllm) -> None:
+    with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
         ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server), command=COMMAND)
         assert len(server.requests) == 1
     assert ran.code == 7
@@ -43,20 +43,20 @@ def test_trap_03_stream_ends_with_7_and_names_the_setting(easyllm: Easyllm) -> N
 
 
 @pytest.mark.parametrize("command", ["stream", "chat", "cot"])
-def test_trap_03_implicit_keeps_stdout_clean(easyllm: Easyllm, command: str) -> None:
-    with StandIn(script_handler(LONE)) as server:
+def test_implicit_keeps_stdout_clean(easyllm: Easyllm, command: str) -> None:
+    with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
         profiles = single_profile_toml(server, reasoning_tags="implicit")
         ran = easyllm.run(command, "hi", profiles=profiles, command=COMMAND)
     assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
-def test_trap_03_chat_into_a_pipe_is_clean_without_any_setting(easyllm: Easyllm) -> None:
-    with StandIn(script_handler(LONE)) as server:
+def test_chat_into_a_pipe_is_clean_without_any_setting(easyllm: Easyllm) -> None:
+    with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
         ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server), command=COMMAND)
     assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
-def test_trap_08_hidden_reasoning_is_told_with_its_tokens(easyllm: Easyllm) -> None:
+def test_hidden_reasoning_is_reported_with_its_tokens(easyllm: Easyllm) -> None:
     with StandIn(OpenRouterServer().handle) as server:
         profiles = single_profile_toml(
             server, "openrouter", model="vendor/encrypted", api_key="k" * 8
@@ -67,27 +67,25 @@ def test_trap_08_hidden_reasoning_is_told_with_its_tokens(easyllm: Easyllm) -> N
     assert "gAAAA" not in ran.stderr
 
 
-def test_trap_30_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyllm) -> None:
+def test_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyllm) -> None:
     slow = Script(chunk("one "), chunk("two "), Wait(30), DONE)
     with StandIn(script_handler(slow)) as server:
         with easyllm.start(
             "stream", "hi", profiles=single_profile_toml(server), command=COMMAND
         ) as child:
             seen = read_until(child.stdout, b"two ")
-            at = time.monotonic()
+            signalled = time.monotonic()
             child.send_signal(signal.SIGINT)
             ran = finish(child, None, 5)
         wait_until(lambda: server.requests[0].closed_at)
-        assert (server.requests[0].closed_at or 0) - at < 5
+        assert (server.requests[0].closed_at or 0) - signalled < 5
     assert ran.code == 130
     assert seen + ran.stdout == b"one two \n"
     assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("arguments", [("stream",), ("stream", "--jsonl")])
-def test_trap_30_closed_stdout_closes_the_connection(
-    easyllm: Easyllm, arguments: tuple[str, ...]
-) -> None:
+def test_closed_stdout_closes_the_connection(easyllm: Easyllm, arguments: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     with StandIn(endless) as server:
         with easyllm.start(
@@ -95,18 +93,18 @@ def test_trap_30_closed_stdout_closes_the_connection(
         ) as child:
             os.close(writer)
             assert os.read(reader, 5)
-            at = time.monotonic()
+            closed = time.monotonic()
             os.close(reader)
             code = child.wait(5)
             assert child.stderr is not None
-            complaints = child.stderr.read()
+            errors = child.stderr.read()
         wait_until(lambda: server.requests[0].closed_at)
-        assert (server.requests[0].closed_at or 0) - at < 5
+        assert (server.requests[0].closed_at or 0) - closed < 5
     assert code == 141
-    assert complaints == b""
+    assert errors == b""
 
 
-def test_trap_30_head_in_a_real_pipe(easyllm: Easyllm) -> None:
+def test_head_in_a_real_pipe(easyllm: Easyllm) -> None:
     with StandIn(endless) as server:
         easyllm.write_profiles(single_profile_toml(server))
         script = '"$PY" -m easyllm_cli stream hi | head -c 12; echo "${PIPESTATUS[0]}"'

@@ -1,1 +1,1 @@
-"""Tests of the documents: their samples run, their tables are those of the code."""
+"""Tests of the documents: samples run, and tables match the code."""

@@ -1,4 +1,4 @@
-"""The documents say what the program does: tables, keys and codes are compared with the code."""
+"""Tables, profile settings, exit codes and limits in the documents match the code."""
 
 import re
 import tomllib
@@ -23,18 +23,18 @@ def read(name: str) -> str:
 
 
 def every_error() -> list[type[EasyLLMError]]:
-    found = [EasyLLMError]
-    for error in found:
-        found += error.__subclasses__()
-    return found
+    classes = [EasyLLMError]
+    for error in classes:
+        classes += error.__subclasses__()
+    return classes
 
 
-def test_the_readmes_exit_codes_are_the_classes() -> None:
+def test_readme_exit_codes_match_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", read("README.md"), re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == EXIT_CODES
 
 
-def test_every_error_class_has_a_code_of_the_table_and_a_kind_of_its_own() -> None:
+def test_every_error_class_has_a_listed_code_and_a_unique_kind() -> None:
     kinds = [error.kind for error in every_error()]
     assert len(kinds) == len(set(kinds))
     assert {error.exit_code for error in every_error()} <= set(EXIT_CODES)
@@ -43,11 +43,11 @@ def test_every_error_class_has_a_code_of_the_table_and_a_kind_of_its_own() -> No
     assert set(listed[1].split()) == set(kinds)
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(read("README.md").splitlines()) <= 250
 
 
-def test_the_example_uses_every_key_and_every_provider() -> None:
+def test_example_uses_every_setting_and_every_provider() -> None:
     tables = tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]
     assert {key for table in tables.values() for key in table} == set(SETTING_FIELDS)
     named = {table.get("provider") for table in tables.values()}
@@ -65,25 +65,25 @@ def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
 
 def row(key: str) -> str:
     """The row that docs/profiles.md must hold for a key."""
-    known = SETTING_FIELDS[key]
-    kinds = str(known.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
-    default = known.default
+    setting = SETTING_FIELDS[key]
+    kinds = str(setting.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
+    default = setting.default
     shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
     if default is None:
         shown = ""
     elif isinstance(default, Timeout):
         shown = "above"
-    words = known.metadata["choices"]
-    says = known.metadata["description"] + (": " + ", ".join(words) if words else "")
-    return f"| `{key}` | {kinds} | {shown} | {says} |"
+    choices = setting.metadata["choices"]
+    description = setting.metadata["description"] + (": " + ", ".join(choices) if choices else "")
+    return f"| `{key}` | {kinds} | {shown} | {description} |"
 
 
 @pytest.mark.parametrize("key", sorted(SETTING_FIELDS))
-def test_the_profile_table_is_the_dataclass(key: str) -> None:
+def test_profile_table_matches_the_dataclass(key: str) -> None:
     assert row(key) in read("docs/profiles.md").splitlines()
 
 
-def test_the_limits_are_those_of_the_code() -> None:
+def test_limits_match_the_code() -> None:
     page = read("docs/troubleshooting.md")
     assert f"the answer is longer than {MAX_TEXT_BYTES} bytes" in page
     assert f"| text and reasoning of an answer | {MAX_TEXT_BYTES >> 20} MiB, or" in page
@@ -95,10 +95,10 @@ DOCUMENTS = ["README.md", "SECURITY.md", *map(str, (ROOT / "docs").glob("*.md"))
 
 
 def anchors(page: Path) -> set[str]:
-    """What GitHub calls a page's headings: small letters, hyphens for blanks, nothing else."""
+    """GitHub's anchors for a page's headings: lower case, hyphens for blanks, no punctuation."""
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -106,7 +106,7 @@ def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     text = path.read_text("utf-8")
     links = re.findall(r"\]\(([^()\s]+)\)", text)
-    assert len(links) == text.count("]("), "one is written in a way that is not looked at here"
+    assert len(links) == text.count("]("), "a link has a form that this test does not check"
     for link in links:
         target, _, anchor = link.partition("#")
         if "://" not in link:

@@ -1,4 +1,4 @@
-"""docs/library.md and examples/ run as they stand, against servers of the tests."""
+"""The samples of docs/library.md and examples/ run unchanged against test servers."""
 
 import os
 import subprocess
@@ -26,28 +26,28 @@ SAMPLES = parse_samples(DOCUMENT)
 THOUGHT = "Let me think."
 
 
-@pytest.fixture(name="world")
+@pytest.fixture(name="servers")
 def every_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StandIn]]:
-    """The built-in names as they are without a configuration, and a key for each."""
-    servers = {
+    """A stand-in for each built-in provider, set by environment variables, and a key for each."""
+    stand_ins = {
         "OPENAI_BASE_URL": (OpenAIServer(reasoning=THOUGHT), "/v1"),
         "OLLAMA_HOST": (OllamaServer(), ""),
         "OPENROUTER_BASE_URL": (OpenRouterServer(reasoning=THOUGHT), "/api/v1"),
         "GOOGLE_GEMINI_BASE_URL": (GeminiServer(thoughts=THOUGHT), "/v1beta"),
     }
     with ExitStack() as stack:
-        made: dict[str, StandIn] = {}
-        for variable, (stand_in, path) in servers.items():
+        started: dict[str, StandIn] = {}
+        for variable, (stand_in, path) in stand_ins.items():
             server: Any = stand_in
-            made[variable] = stack.enter_context(StandIn(server.handle))
-            monkeypatch.setenv(variable, made[variable].url + path)
+            started[variable] = stack.enter_context(StandIn(server.handle))
+            monkeypatch.setenv(variable, started[variable].url + path)
         for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"):
             monkeypatch.setenv(name, "test-key")
-        yield made
+        yield started
 
 
 class Framework(ModuleType):
-    """As much of FastAPI as the page's sample names: what is tried is our part of it."""
+    """The part of FastAPI that the page's sample uses; only easyllm's part is tested."""
 
     class FastAPI:
         def post(self, path: str) -> Callable[[Any], Any]:
@@ -61,13 +61,13 @@ class Framework(ModuleType):
             self.body = body
 
 
-async def test_the_samples_of_the_library_page(
-    world: dict[str, StandIn],
+async def test_samples_of_the_library_page(
+    servers: dict[str, StandIn],
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One after the other, as a reader types them."""
+    """They run in order and share their names, as a reader types them."""
     monkeypatch.chdir(home)
     for name in ("fastapi", "fastapi.responses"):
         monkeypatch.setitem(sys.modules, name, Framework(name))
@@ -83,7 +83,9 @@ async def test_the_samples_of_the_library_page(
     assert "{'answer': '4', 'cot': '2 + 2'}" in out
     assert "0.7\n['llama3.2:latest'" in out
     assert names["answers"] == [answer, "Hello from gpt-4o: What is Ada?"]
-    pictures = [one for one in world["OPENAI_BASE_URL"].requests if b"image_url" in one.body]
+    pictures = [
+        request for request in servers["OPENAI_BASE_URL"].requests if b"image_url" in request.body
+    ]
     assert len(pictures) == 1
     response = await names["ask"]("What is Python?")
     assert "".join([text async for text in response.body]) == answer
@@ -93,7 +95,7 @@ async def test_the_samples_of_the_library_page(
     assert caught.value.args[0] == 504
 
 
-def test_the_example_program(world: dict[str, StandIn]) -> None:
+def test_example_program(servers: dict[str, StandIn]) -> None:
     ran = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLE],
         env=dict(os.environ), cwd=ROOT, capture_output=True, text=True, timeout=60,
@@ -107,13 +109,13 @@ def test_the_example_program(world: dict[str, StandIn]) -> None:
         ("openrouter", "vendor/thinker"),
         ("gemini", "gemini-2.5-flash"),
     ):
-        [line] = [one for one in lines if one.startswith(f"{name}: ")]
+        [line] = [answer for answer in lines if answer.startswith(f"{name}: ")]
         assert f"Hello from {model}: What is Python? (" in line
     assert f"[{THOUGHT[:4]}]" in ran.stdout
     assert "Hello from gpt-4o: What do you see in this image?" in lines
     assert f"Reasoning: {THOUGHT}" in lines
     assert "{'answer': '4', 'cot': '2 + 2'}" in lines
     assert "0.2 8192 0.9" in lines
-    assert any(one.startswith("network: nothing listens at 127.0.0.1:9") for one in lines)
+    assert any(error.startswith("network: nothing listens at 127.0.0.1:9") for error in lines)
     assert "answered by the fallback openai: Hello from gpt-4o: What is Python?" in lines
-    assert all(len(one.requests) > 0 for one in world.values())
+    assert all(len(server.requests) > 0 for server in servers.values())

@@ -1,4 +1,4 @@
-"""Every promise of docs/promises.md is borne by a test, and every number in a name is a promise."""
+"""Every promise of docs/promises.md has a test, and every number in a test's name is a promise."""
 
 import pytest
 
@@ -13,30 +13,32 @@ MATRIX = {("FAULT", number): case.id for case in ONCE for number in case.fault.p
 PROVED = {promise: name for promise, name, runs_command in CLAIMS if runs_command} | MATRIX
 
 
-@pytest.mark.parametrize("promise", [one for one, text in PROMISES.items() if needs_a_test(text)])
-def test_a_promise_has_its_test(promise: Promise) -> None:
-    """A fault's must run the command as a process: its exit code is what is promised."""
-    borne = PROVED if promise[0] == "FAULT" else {claim[0]: claim[1] for claim in CLAIMS}
-    assert promise in borne, f"{PROMISES[promise]}: no test bears its number"
+@pytest.mark.parametrize(
+    "promise", [promise for promise, text in PROMISES.items() if needs_a_test(text)]
+)
+def test_every_promise_has_a_test(promise: Promise) -> None:
+    """The test of a FAULT must run the command as a process, because exit codes are promised."""
+    proved = PROVED if promise[0] == "FAULT" else {claim[0]: claim[1] for claim in CLAIMS}
+    assert promise in proved, f"{PROMISES[promise]}: no test has its number"
 
 
-def test_a_number_in_a_name_is_a_promise() -> None:
+def test_every_number_in_a_name_is_a_promise() -> None:
     assert not {name for promise, name, _ in CLAIMS if promise not in PROMISES}
-    assert {("FAULT", number) for one in FAULTS for number in one.promises} <= PROMISES.keys()
+    assert {("FAULT", number) for fault in FAULTS for number in fault.promises} <= PROMISES.keys()
 
 
-def test_the_numbers_of_a_group_have_no_gap() -> None:
+def test_numbers_of_a_group_have_no_gap() -> None:
     for group in GROUPS:
         numbers = [number for name, number in PROMISES if name == group]
         assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_what_waits_is_not_claimed() -> None:
+def test_promises_not_yet_kept_have_no_test() -> None:
     waiting = {promise for promise, text in PROMISES.items() if "(not yet: " in text}
     assert not [name for promise, name, _ in CLAIMS if promise in waiting]
 
 
-def test_every_fault_has_an_id_of_its_own() -> None:
+def test_every_fault_has_a_unique_id() -> None:
     for cases in (IN_PROCESS, ONCE, every_way()):
         ids = [case.id for case in cases]
         assert len(ids) == len(set(ids))
@@ -55,5 +57,5 @@ def test_every_fault_has_an_id_of_its_own() -> None:
         ("test_default_12_tokens", set()),
     ],
 )
-def test_numbers_are_read(name: str, numbers: set[int]) -> None:
+def test_numbers_are_read_from_names(name: str, numbers: set[int]) -> None:
     assert promises_in(name, frozenset({"FAULT"})) == {("FAULT", number) for number in numbers}

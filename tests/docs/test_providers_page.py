@@ -1,7 +1,7 @@
-"""docs/providers.md: its table is what the contract suite, collected now, would write."""
+"""The table of docs/providers.md matches the tests of the contract suite."""
 
 from tests.contract.table import is_old
 
 
-def test_the_table_is_what_the_suite_proves() -> None:
+def test_table_matches_the_contract_suite() -> None:
     assert not is_old(), "outdated; run: python -m tests.contract.table"

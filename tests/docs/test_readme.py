@@ -1,6 +1,6 @@
-"""The samples of the README and of each command's help run as they stand.
+"""The samples of the README and of each command's help run unchanged.
 
-A profiles file leads them to test servers.
+A profiles file points them to test servers.
 """
 
 import re
@@ -26,19 +26,19 @@ from tests.support.standins.server import StandIn
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
-# The last paragraph of a command's docstring, which stands at the end of its help.
-# The others change this machine: their examples are run where they are tested.
+# The last paragraph of a command's docstring is the example at the end of its help.
+# The excluded commands change this machine: their own tests run their examples.
 ASKING = [name for name in COMMAND_HELP if name not in ("init", "profiles", "keys", "pull")]
 EXAMPLES = [(load_command(name).help or "").rpartition("\n\n")[2] for name in ASKING]
 OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
-TOLD = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
-# Where jq is not installed, the one form that the README uses.
+TOPIC_EXAMPLES = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
+# Replaces jq where it is not installed: the only form that the README uses.
 JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
 
 
 @pytest.fixture(scope="module")
 def profiles() -> Iterator[str]:
-    """The names of the samples, each on a stand-in."""
+    """The profiles that the samples name, each with a stand-in."""
     with ExitStack() as stack:
         ollama = stack.enter_context(StandIn(OllamaServer().handle))
         openai = stack.enter_context(StandIn(OpenAIServer().handle))
@@ -55,17 +55,17 @@ def profiles() -> Iterator[str]:
 
 @pytest.fixture
 def folder(home: Path) -> Path:
-    """A folder with everything that the samples name."""
-    made = home / "work"
-    made.mkdir()
+    """A folder with all files that the samples use."""
+    work = home / "work"
+    work.mkdir()
     for name in ("img.jpg", "before.png", "after.png"):
-        (made / name).write_bytes(png(8, 8, (255, 0, 0)))
-    (made / "notes.txt").write_text("Ada wrote the first program.\n")
-    (made / "list").write_text("one\ntwo\nthree\n")
+        (work / name).write_bytes(png(8, 8, (255, 0, 0)))
+    (work / "notes.txt").write_text("Ada wrote the first program.\n")
+    (work / "list").write_text("one\ntwo\nthree\n")
     for git in (["init", "-q"], ["add", "notes.txt"]):
-        subprocess.run(["git", *git], cwd=made, check=True)
-    (made / "notes.txt").write_text("Ada Lovelace wrote the first program.\n")
-    return made
+        subprocess.run(["git", *git], cwd=work, check=True)
+    (work / "notes.txt").write_text("Ada Lovelace wrote the first program.\n")
+    return work
 
 
 def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> RunResult:
@@ -88,7 +88,7 @@ def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> N
     assert (wanted.read_bytes() if wanted else ran.stdout).strip()
 
 
-@pytest.mark.parametrize("example", EXAMPLES + TOLD)
+@pytest.mark.parametrize("example", EXAMPLES + TOPIC_EXAMPLES)
 def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
     ran = run_sample(easyllm, example, profiles, folder)
     assert (ran.code, ran.stderr) == (0, "")
@@ -96,7 +96,7 @@ def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, fold
     assert (wanted.read_bytes() if wanted else ran.stdout).strip()
 
 
-def test_there_are_five_examples_and_the_loop_asks_once_a_line(
+def test_enough_samples_and_one_request_per_line_of_the_loop(
     easyllm: Easyllm, profiles: str, folder: Path
 ) -> None:
     assert len(SAMPLES) >= 7

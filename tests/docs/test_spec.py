@@ -1,4 +1,4 @@
-"""Every code sample of the spec runs as it stands, but for the package's name in its imports."""
+"""Every code sample of the spec runs unchanged, except for the package name in its imports."""
 
 import ast
 import base64
@@ -29,7 +29,7 @@ from tests.support.standins.server import StandIn
 
 DOCUMENT = Path(__file__).with_name("spec").joinpath("llm-integration-layer.md").read_text("utf-8")
 SAMPLES = parse_samples(DOCUMENT)
-# Run in tests/extras, where the packages are that they need.
+# Run in tests/extras, which has the packages that they need.
 ELSEWHERE = {"LiteLLM", "Database Configuration"}
 THOUGHT = "Python is a language, or a snake."
 ANSWER = "Hello from gpt-4: What is Python?"
@@ -44,14 +44,14 @@ done: set[str] = set()
 
 
 def sample(name: str) -> Callable[[Any], Any]:
-    """Says which sample a test runs."""
+    """Mark which sample a test runs."""
     done.add(name)
     return lambda test: test
 
 
 @pytest.fixture
 def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """Where `openai` is while a test runs."""
+    """The server that the provider `openai` uses during a test."""
     with StandIn(OpenAIServer(models=("gpt-4",), reasoning=THOUGHT).handle) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         yield server
@@ -59,11 +59,11 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 @pytest_asyncio.fixture
 async def names(openai: StandIn) -> AsyncIterator[Names]:
-    """What the first sample leaves: service, config, messages, response."""
-    made: Names = {"logger": logging.getLogger("sample")}
-    await execute_sample(SAMPLES["Basic Usage"], made)
+    """The names that the first sample defines: service, config, messages, response."""
+    defined: Names = {"logger": logging.getLogger("sample")}
+    await execute_sample(SAMPLES["Basic Usage"], defined)
     openai.requests.clear()
-    yield made
+    yield defined
 
 
 @sample("Basic Usage")
@@ -93,7 +93,7 @@ async def test_vision(names: Names, openai: StandIn) -> None:
     )
     assert names["response"]["text"] == "Hello from gpt-4: What do you see in this image?"
     parts = openai.requests[0].json["messages"][0]["content"]
-    # It says image/jpeg and is a PNG: the bytes are believed.
+    # The sample says image/jpeg, but the type of the bytes is used.
     assert parts[1]["image_url"]["url"] == f"data:image/png;base64,{picture}"
 
 
@@ -109,7 +109,7 @@ async def test_openai(names: Names, openai: StandIn) -> None:
 async def test_ollama(names: Names) -> None:
     await execute_sample(SAMPLES["Ollama (Local)"], names)
     assert OllamaProvider(names["config"]).endpoint.url == "http://localhost:11434"
-    # Whoever listens there on this machine, the test asks a server of its own.
+    # Another server may listen there on this machine, so the test uses its own.
     with StandIn(OllamaServer(models={"llama2": ("completion",)}).handle) as server:
         config = names["config"] | {"endpoint": server.url}
         response = await names["service"].chat(config, names["messages"])
@@ -141,7 +141,7 @@ async def test_gemini(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_direct_provider(names: Names, openai: StandIn) -> None:
     await execute_sample(SAMPLES["Direct Provider Usage"], names)
     assert names["response"]["text"] == ANSWER
-    # The same door as the service: what the dict leaves out is sent as the spec's default.
+    # As with the service, the spec's defaults are sent for keys that the dict leaves out.
     sent = {key: openai.requests[0].json[key] for key in ("temperature", "max_tokens", "top_p")}
     assert sent == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
 
@@ -156,13 +156,13 @@ async def test_chain_of_thought(names: Names, capsys: pytest.CaptureFixture[str]
 @sample("Response Format")
 def test_response_format(names: Names) -> None:
     wanted = ast.literal_eval(SAMPLES["Response Format"].code.replace("{...}", "{}"))
-    came = names["response"]
-    assert set(wanted) <= set(came)
-    assert set(wanted["usage"]) <= set(came["usage"])
-    for table, shape in ((came, wanted), (came["usage"], wanted["usage"])):
+    response = names["response"]
+    assert set(wanted) <= set(response)
+    assert set(wanted["usage"]) <= set(response["usage"])
+    for table, shape in ((response, wanted), (response["usage"], wanted["usage"])):
         for key, value in shape.items():
             assert isinstance(table[key], type(value)), key
-    assert came["response"]["object"] == "chat.completion"  # the provider's body as parsed
+    assert response["response"]["object"] == "chat.completion"  # the provider's body as parsed
 
 
 @sample("Error Handling")
@@ -205,7 +205,7 @@ def test_every_sample_is_accounted_for() -> None:
     python = {name for name, block in SAMPLES.items() if block.language == "python"}
     assert done | ELSEWHERE == python
     assert not done & ELSEWHERE
-    # The others: a drawing, and two lists of packages to install.
+    # The others: a diagram, and two lists of packages to install.
     assert {block.language for name, block in SAMPLES.items() if name not in python} == {"", "bash"}
 
 
@@ -231,7 +231,7 @@ def test_common_parameters_are_keys_of_a_config() -> None:
     assert named <= set(vars(Profile()))
 
 
-def test_the_providers_it_names_are_there() -> None:
+def test_providers_of_the_spec_exist() -> None:
     named = {name.lower() for name in re.findall(r"^### \d\. (?:Google )?(\w+)$", DOCUMENT, re.M)}
     assert named == {"openai", "ollama", "openrouter", "litellm", "gemini"}
     assert named - {"litellm"} <= set(LLMService().list_supported_providers())
