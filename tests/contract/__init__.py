@@ -1,1 +1,1 @@
-"""The one contract of all adapters, and how answers come over the wire."""
+"""The contract that all adapters keep, and tests of responses at the byte level."""

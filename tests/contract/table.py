@@ -1,10 +1,9 @@
 """Writes the table of docs/providers.md: what the contract suite proves for each provider.
 
     python -m tests.contract.table            (runs the suite, here and in the extras' venv)
-    python -m tests.contract.table --check    (only collects: is the page what the suite would say?)
+    python -m tests.contract.table --check    (only collects tests: exit 1 if the page lacks a row)
 
-A tick means that every test of that kind passed; a test that fails keeps the page from being
-written.
+A tick means that every test of that kind passed. If a test fails, the page is not written.
 """
 
 import re
@@ -19,7 +18,7 @@ from tests.support.servers import extras_venv
 
 PAGE = ROOT / "docs" / "providers.md"
 BEGIN, END = "<!-- written by tests/contract/table.py -->\n", "<!-- end -->\n"
-# The table's columns, with the contract's tests that prove each.
+# The table's columns, each with the tests that prove it.
 CASES = {
     "streaming": (
         "test_events_come_in_order", "test_streaming_equals_plain", "test_the_last_event_is_done",
@@ -58,19 +57,19 @@ CASES = {
 }  # fmt: skip
 CASE = {name: case for case, names in CASES.items() for name in names}
 HERE = ("tests/contract/test_answers.py", "tests/contract/test_failures.py")
-# Files that run in the extras' venv: the row of each, or what is added to the adapter's id.
+# Files that run in the extras' venv: each file's row, or with `+` a suffix of the adapter's id.
 EXTRAS = {
     "tests/extras/test_contract_litellm.py": "litellm",
     "tests/extras/test_google_sdk.py": "gemini-sdk",
     "tests/extras/test_openai_2.py": "+, openai 2.x",
 }
-IDS = sorted((one.id for one in ADAPTERS), key=len, reverse=True)
+IDS = sorted((adapter.id for adapter in ADAPTERS), key=len, reverse=True)
 NODE = re.compile(r"^(tests/\S+\.py)::(test_\w+)(?:\[(.+)\])?$")
 PASSED = re.compile(r"^PASSED (tests/.+)$", re.MULTILINE)
 
 
 def pytest(python: str | Path, *arguments: str) -> str:
-    """The output of one pytest run.
+    """Run pytest and return its output.
 
     Raises:
         SystemExit: a test failed.
@@ -86,19 +85,19 @@ def pytest(python: str | Path, *arguments: str) -> str:
 
 
 def row_of(file: str, parameters: str) -> str:
-    """The table's row: the adapter's id among a test's parameters, or the file's own."""
-    named = EXTRAS.get(file, "+")
-    if not named.startswith("+"):
-        return named
-    # IDS has the longest first, so that `openai-sdk` is not read as `openai`.
-    found = next((one for one in IDS if f"-{one}-" in f"-{parameters}-"), None)
-    if found is None:
+    """Return the table's row: the adapter's id among the parameters, or the file's own row."""
+    row = EXTRAS.get(file, "+")
+    if not row.startswith("+"):
+        return row
+    # IDS has the longest id first, so that `openai-sdk` is not read as `openai`.
+    adapter_id = next((name for name in IDS if f"-{name}-" in f"-{parameters}-"), None)
+    if adapter_id is None:
         sys.exit(f"tests.contract.table: no adapter in {file}[{parameters}]")
-    return found + named[1:]
+    return adapter_id + row[1:]
 
 
 def proved_cases(nodes: Iterable[str]) -> dict[tuple[str, str], None]:
-    """The pairs of row and column that have a test, in the tests' order."""
+    """Return the pairs of row and column that have a test, in the tests' order."""
     proved: dict[tuple[str, str], None] = {}
     for node in nodes:
         match = NODE.match(node)
@@ -108,7 +107,7 @@ def proved_cases(nodes: Iterable[str]) -> dict[tuple[str, str], None]:
 
 
 def format_table(proved: Iterable[tuple[str, str]]) -> str:
-    """The page's table; rows in the tests' order: ours, then those of the extras."""
+    """Format the page's table; rows in the tests' order: this venv's, then the extras'."""
     pairs = dict.fromkeys(proved)
     lines = ["| | " + " | ".join(CASES) + " |", "|---|" + "---|" * len(CASES)]
     for row in dict.fromkeys(row for row, _ in pairs):
@@ -118,14 +117,14 @@ def format_table(proved: Iterable[tuple[str, str]]) -> str:
 
 
 def split_page(page: str) -> tuple[str, str, str]:
-    """The page before the table, the table, and the page after it."""
+    """Return the page before the table, the table, and the page after it."""
     before, _, rest = page.partition(BEGIN)
-    inside, _, behind = rest.partition(END)
-    return before, inside, behind
+    table, _, after = rest.partition(END)
+    return before, table, after
 
 
 def is_old() -> bool:
-    """Whether the page lacks a row that this venv can collect."""
+    """Return whether the page lacks a row that this venv can collect."""
     nodes = pytest(sys.executable, "--collect-only", *HERE).splitlines()
     page_rows = split_page(PAGE.read_text("utf-8"))[1].splitlines()
     return not set(format_table(proved_cases(nodes)).splitlines()) <= set(page_rows)
@@ -139,8 +138,8 @@ def main() -> None:
     nodes = PASSED.findall(pytest(sys.executable, "-rA", *HERE))
     subprocess.run([sys.executable, extras_venv.__file__], check=True)
     nodes += PASSED.findall(pytest(extras_venv.PYTHON, "-rA", *EXTRAS))
-    before, _, behind = split_page(PAGE.read_text("utf-8"))
-    PAGE.write_text(before + BEGIN + format_table(proved_cases(nodes)) + END + behind, "utf-8")
+    before, _, after = split_page(PAGE.read_text("utf-8"))
+    PAGE.write_text(before + BEGIN + format_table(proved_cases(nodes)) + END + after, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one contract of all adapters, held by each against its stand-in: what a good answer is."""
+"""The contract that each adapter keeps with its stand-in: complete answers."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ TALK: list[Json] = [
 
 @dataclass(frozen=True)
 class Bench:
-    """An adapter and its stand-in, which runs."""
+    """An adapter and its running stand-in."""
 
     adapter: Adapter
     server: StandIn
@@ -52,8 +52,8 @@ class Bench:
     @property
     def sent(self) -> Json:
         """The body of the last request for an answer."""
-        found: Json = answer_requests(self.server)[-1].json
-        return found
+        body: Json = answer_requests(self.server)[-1].json
+        return body
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.id)
@@ -63,17 +63,17 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield Bench(adapter, server)
 
 
-def shape(came: list[Event]) -> list[str]:
-    """The kinds of the events, equal neighbours once."""
-    kinds = [event.kind for event in came]
+def shape(events: list[Event]) -> list[str]:
+    """Return the kinds of the events, with equal neighbours merged."""
+    kinds = [event.kind for event in events]
     return [kind for kind, before in zip(kinds, ["", *kinds], strict=False) if kind != before]
 
 
 async def test_events_come_in_order(bench: Bench) -> None:
-    came = await collect_events(bench.profile(model=bench.adapter.thinker, think=True))
-    assert shape(came) == ["start", "reasoning", "text", "usage", "done"]
-    assert came[0] == Start(bench.adapter.provider, bench.adapter.thinker, bench.adapter.provider)
-    assert len([event for event in came if isinstance(event, Text)]) > 1
+    events = await collect_events(bench.profile(model=bench.adapter.thinker, think=True))
+    assert shape(events) == ["start", "reasoning", "text", "usage", "done"]
+    assert events[0] == Start(bench.adapter.provider, bench.adapter.thinker, bench.adapter.provider)
+    assert len([event for event in events if isinstance(event, Text)]) > 1
 
 
 @pytest.mark.parametrize("think", [False, True])
@@ -91,8 +91,8 @@ async def test_streaming_equals_plain(bench: Bench, think: bool) -> None:
 
 
 async def test_usage_is_present(bench: Bench) -> None:
-    came = await collect_events(bench.profile())
-    usages = [event for event in came if isinstance(event, Usage)]
+    events = await collect_events(bench.profile())
+    usages = [event for event in events if isinstance(event, Usage)]
     assert len(usages) == 1
     assert (usages[0].prompt_tokens or 0) > 0
     assert (usages[0].completion_tokens or 0) > 0
@@ -111,7 +111,7 @@ async def test_reasoning_when_asked(bench: Bench, keys: Json, stream: bool) -> N
 
 async def test_no_reasoning_when_off(bench: Bench) -> None:
     done = await get_completion(bench.profile(model=bench.adapter.thinker, reasoning="off"))
-    if bench.adapter.name == "openai":  # its stand-in cannot be switched off
+    if bench.adapter.name == "openai":  # its stand-in always returns reasoning
         assert "reasoning_effort" in bench.sent
     else:
         assert done["reasoning"] is None
@@ -120,12 +120,12 @@ async def test_no_reasoning_when_off(bench: Bench) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_images_reach_the_server_intact(bench: Bench, stream: bool) -> None:
-    others = png(3, 3, (0, 0, 255))
-    pictures = Message("user", (Image.of(PNG), "Which colours?", Image.of(others)))
+    second = png(3, 3, (0, 0, 255))
+    pictures = Message("user", (Image.of(PNG), "Which colours?", Image.of(second)))
     async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         await collect(provider.stream([pictures], stream))
     seen = bench.adapter.wire.images(bench.sent)
-    assert [data for _, data in seen] == [PNG, others]
+    assert [data for _, data in seen] == [PNG, second]
     assert bench.adapter.wire.read_messages(bench.sent) == [("user", "Which colours?")]
 
 
@@ -138,8 +138,8 @@ async def test_system_prompt_and_turns_are_placed(bench: Bench) -> None:
 
 async def test_models_lists(bench: Bench) -> None:
     async with open_provider(bench.profile()) as provider:
-        found = await provider.models()
-        assert [model.id for model in found] == list(bench.adapter.listed)
+        models = await provider.models()
+        assert [model.id for model in models] == list(bench.adapter.listed)
         assert await provider.list_models() == list(bench.adapter.listed)
 
 
@@ -147,15 +147,15 @@ async def test_the_specs_four_methods(bench: Bench) -> None:
     async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         plain = await provider.chat(messages())
         assert bench.sent.get("stream", False) is False
-        chain: Any = provider.chat_stream(messages())
-        async with aclosing(chain) as texts:
-            pieces = [text async for text in texts]
+        stream: Any = provider.chat_stream(messages())
+        async with aclosing(stream) as texts:
+            deltas = [text async for text in texts]
         assert (
-            "".join(pieces)
+            "".join(deltas)
             == plain["text"]
             == f"Hello from {bench.adapter.vision_model}: {QUESTION}"
         )
-        assert len(pieces) > 1
+        assert len(deltas) > 1
         assert isinstance(plain["response"], dict)
         seen = await provider.vision_chat("What is this?", PNG)
         assert seen["complete"] is True
@@ -163,9 +163,9 @@ async def test_the_specs_four_methods(bench: Bench) -> None:
 
 
 async def test_the_service_gives_the_same_answer(bench: Bench) -> None:
-    asked = bench.profile()
-    done = await collect(LLMService().stream(asked, messages()))
-    alone = await get_completion(asked)
+    config = bench.profile()
+    done = await collect(LLMService().stream(config, messages()))
+    alone = await get_completion(config)
     assert {**done, "response": None} == {**alone, "response": None}
     assert done["response"]["frames"] > 1
 
@@ -178,8 +178,8 @@ async def test_the_frames_of_a_stream_are_counted(bench: Bench) -> None:
 
 async def test_one_provider_object_answers_many_at_once(bench: Bench) -> None:
     async with open_provider(bench.profile()) as provider:
-        asking = [provider.chat(messages(f"number {n}")) for n in range(8)]
-        texts = [done["text"] for done in await asyncio.gather(*asking)]
+        calls = [provider.chat(messages(f"number {n}")) for n in range(8)]
+        texts = [done["text"] for done in await asyncio.gather(*calls)]
     assert texts == [f"Hello from {bench.adapter.model}: number {n}" for n in range(8)]
 
 
@@ -194,19 +194,19 @@ async def test_a_provider_works_again_after_aclose(bench: Bench) -> None:
 def test_dry_run_holds_no_key(bench: Bench, stream: bool) -> None:
     provider = provider_for(bench.profile(headers={"X-Gate": "plain"}))
     assert isinstance(provider, HTTPProvider)
-    made = provider.dry_request(parse_messages(TALK), stream)
-    headers = {name: str(value) for name, value in made.headers.items()}
-    assert KEY not in json.dumps([headers, made.url, made.body])
+    sent = provider.dry_request(parse_messages(TALK), stream)
+    headers = {name: str(value) for name, value in sent.headers.items()}
+    assert KEY not in json.dumps([headers, sent.url, sent.body])
     assert "***" in headers.values()
     assert headers["X-Gate"] == "plain"
-    assert made.method == "POST"
-    assert made.url.startswith(bench.server.url)
-    assert made.body is not None
-    assert bench.adapter.wire.read_messages(made.body)[0] == ("system", "Be brief.")
+    assert sent.method == "POST"
+    assert sent.url.startswith(bench.server.url)
+    assert sent.body is not None
+    assert bench.adapter.wire.read_messages(sent.body)[0] == ("system", "Be brief.")
     assert bench.server.requests == []
 
 
 async def test_the_last_event_is_done(bench: Bench) -> None:
     for stream in (True, False):
-        came = await collect_events(bench.profile(), stream)
-        assert [event for event in came if isinstance(event, Done)] == came[-1:]
+        events = await collect_events(bench.profile(), stream)
+        assert [event for event in events if isinstance(event, Done)] == events[-1:]

@@ -1,4 +1,4 @@
-"""The one contract of all adapters, held by each: how an answer fails, and how it is left."""
+"""The contract that each adapter keeps with its stand-in: errors, cuts and cancellation."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ from tests.support.asking import (
 from tests.support.standins.script import Cut, Reset, Script, Wait, script_handler
 from tests.support.standins.server import StandIn, unreachable_server
 
-pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 both_ways = pytest.mark.parametrize("stream", [True, False])
 
 
@@ -63,18 +63,18 @@ async def test_429_is_retried_then_busy(adapter: Adapter, stream: bool) -> None:
 @both_ways
 async def test_429_then_a_good_answer(adapter: Adapter, stream: bool) -> None:
     handler = adapter.server().handle
-    turned_away = iter([adapter.refusal(429, "slow down", retry_after="0.2")])
+    refusals = iter([adapter.refusal(429, "slow down", retry_after="0.2")])
 
     async def handle(request: Any, reply: Any) -> None:
-        script = next(turned_away, None)
+        script = next(refusals, None)
         await (script.play(reply) if script else handler(request, reply))
 
     with StandIn(handle) as server:
-        came = await collect_events(adapter.profile(server), stream)
+        events = await collect_events(adapter.profile(server), stream)
         first, second = answer_requests(server)
     assert 0.2 <= second.at - first.at < 1.0
-    assert [event.wait for event in came if isinstance(event, Retrying)] == [0.2]
-    assert came[-1].kind == "done"
+    assert [event.wait for event in events if isinstance(event, Retrying)] == [0.2]
+    assert events[-1].kind == "done"
 
 
 @both_ways
@@ -88,9 +88,9 @@ async def test_400_is_refused_once(adapter: Adapter, status: int, stream: bool) 
 
 @pytest.mark.parametrize("end", [None, Cut(), Reset()], ids=["eof", "cut", "reset"])
 async def test_cut_keeps_the_partial_text(adapter: Adapter, end: Cut | Reset | None) -> None:
-    begun = adapter.script("Hel", "lo", ends=False)
-    steps = (*begun.steps, *([end] if end else ()))
-    with StandIn(script_handler(Script(*steps, content_type=begun.content_type))) as server:
+    partial = adapter.script("Hel", "lo", ends=False)
+    steps = (*partial.steps, *([end] if end else ()))
+    with StandIn(script_handler(Script(*steps, content_type=partial.content_type))) as server:
         error = await expect_error(IncompleteAnswer, adapter.profile(server))
         assert len(server.requests) == 1
     assert error.exit_code == 7
@@ -130,8 +130,8 @@ async def test_empty_body_is_malformed(adapter: Adapter) -> None:
 async def test_silence_is_a_timeout(adapter: Adapter) -> None:
     silent = Script(Wait(5), content_type=adapter.wire.content_type)
     with StandIn(script_handler(silent)) as server:
-        asked = adapter.profile(server, timeout={"first_token": 0.2}, max_retries=1)
-        await expect_error(FirstTokenTimeout, asked)
+        config = adapter.profile(server, timeout={"first_token": 0.2}, max_retries=1)
+        await expect_error(FirstTokenTimeout, config)
         assert len(server.requests) == 2
 
 
@@ -149,38 +149,38 @@ async def leave_by_timeout(texts: AsyncIterator[str]) -> None:
 
 
 async def leave_by_cancel(texts: AsyncIterator[str]) -> None:
-    began = asyncio.Event()
+    started = asyncio.Event()
 
     async def read() -> None:
         async for _ in texts:
-            began.set()
+            started.set()
 
     task = asyncio.create_task(read())
-    await began.wait()
+    await started.wait()
     task.cancel()
     await task
 
 
 async def leave_by_error(texts: AsyncIterator[str]) -> None:
-    chain: Any = texts
+    stream: Any = texts
     try:
         async for _ in texts:
             raise asyncio.CancelledError
     finally:
-        await chain.aclose()
+        await stream.aclose()
 
 
 @pytest.mark.parametrize("leave", [leave_by_timeout, leave_by_cancel, leave_by_error])
 async def test_leaving_closes_the_connection(adapter: Adapter, leave: Any) -> None:
-    begun = adapter.script("Hel", "lo", ends=False)
-    slow = Script(*begun.steps, Wait(10), content_type=begun.content_type)
+    partial = adapter.script("Hel", "lo", ends=False)
+    slow = Script(*partial.steps, Wait(10), content_type=partial.content_type)
     with StandIn(script_handler(slow)) as server:
         async with open_provider(adapter.profile(server)) as provider:
             with pytest.raises((TimeoutError, asyncio.CancelledError)):
                 await leave(provider.chat_stream(messages()))
-            left = time.monotonic()
-            await closed(server)
-        assert (server.requests[0].closed_at or 0) - left < 5
+            left_at = time.monotonic()
+            await wait_until_closed(server)
+        assert (server.requests[0].closed_at or 0) - left_at < 5
         assert len(server.requests) == 1
 
 
@@ -190,7 +190,7 @@ async def test_timeout_while_a_plain_answer_is_awaited(adapter: Adapter) -> None
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
                     await provider.chat(messages())
-            await closed(server)
+            await wait_until_closed(server)
 
 
 async def test_a_provider_answers_after_a_failure(adapter: Adapter) -> None:
@@ -203,12 +203,12 @@ async def test_a_provider_answers_after_a_failure(adapter: Adapter) -> None:
             for kind in (NetworkError, IncompleteAnswer):
                 with pytest.raises(kind):
                     [event async for event in provider.stream(messages())]
-            came = [event async for event in provider.stream(messages())]
-    assert [event.text for event in came if isinstance(event, Text)] == ["Hello"]
+            events = [event async for event in provider.stream(messages())]
+    assert [event.text for event in events if isinstance(event, Text)] == ["Hello"]
 
 
-async def closed(server: StandIn) -> None:
-    """Until the server has seen the connection of its first request close."""
+async def wait_until_closed(server: StandIn) -> None:
+    """Wait until the server has seen the connection of its first request close."""
     async with asyncio.timeout(10):
         while server.requests[0].closed_at is None:
             await asyncio.sleep(0.01)

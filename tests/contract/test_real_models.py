@@ -1,4 +1,4 @@
-"""Runs tests/real beside the other tests: it mostly waits for real models."""
+"""Runs tests/contract/real in parallel with the other tests: it mostly waits for models."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.servers.background import Ended, check_tests, wait_for
 
 @pytest.fixture(scope="session")
 def real_model_tests() -> Ended:
-    """The run of all of tests/real, which began with this one."""
+    """The run of all of tests/contract/real, started with this test run."""
     return wait_for("real_model_tests")
 
 

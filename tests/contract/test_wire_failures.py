@@ -1,4 +1,4 @@
-"""WIRE §11, traps 14-17, 19, 24, 26 and 27: silence, errors inside a stream, quotas, refusals."""
+"""Errors over the wire: silence, errors inside a stream, quotas, refusals."""
 
 import time
 from typing import Any
@@ -33,10 +33,10 @@ PROCESSING = b": OPENROUTER PROCESSING\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 STOP = chunk(finish="stop")
-NEVER: tuple[Step, ...] = (PROCESSING, KEEP_ALIVE, PING, b"\n\n", Wait(0.05)) * 60
+NO_TOKENS: tuple[Step, ...] = (PROCESSING, KEEP_ALIVE, PING, b"\n\n", Wait(0.05)) * 60
 
 
-async def test_trap_14_comments_pings_and_blank_lines_are_nothing() -> None:
+async def test_comments_pings_and_blank_lines_are_ignored() -> None:
     noise = PROCESSING + KEEP_ALIVE + b"\n\n" + PING
     steps = (noise, chunk("Hel"), noise, chunk("lo"), noise, STOP, noise, DONE)
     with StandIn(script_handler(Script(*steps))) as server:
@@ -44,7 +44,7 @@ async def test_trap_14_comments_pings_and_blank_lines_are_nothing() -> None:
     assert (done["text"], done["reasoning"]) == ("Hello", None)
 
 
-async def test_trap_14_blank_lines_before_a_plain_answer() -> None:
+async def test_blank_lines_before_a_plain_answer() -> None:
     body = b'{"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}'
     slow = Script(b"\n\n", b"\n", Wait(0.05), b"\n", body, content_type="application/json")
     with StandIn(script_handler(slow)) as server:
@@ -52,18 +52,18 @@ async def test_trap_14_blank_lines_before_a_plain_answer() -> None:
     assert done["text"] == "Hello"
 
 
-async def test_trap_14_comments_do_not_put_off_the_first_token_deadline() -> None:
-    with StandIn(script_handler(Script(*NEVER))) as server:
+async def test_comments_do_not_extend_the_first_token_timeout() -> None:
+    with StandIn(script_handler(Script(*NO_TOKENS))) as server:
         began = time.monotonic()
-        asked = openai(server, timeout={"first_token": 0.4}, max_retries=0)
-        error = await expect_error(FirstTokenTimeout, asked)
+        config = openai(server, timeout={"first_token": 0.4}, max_retries=0)
+        error = await expect_error(FirstTokenTimeout, config)
         waited = time.monotonic() - began
     assert error.exit_code == 6
     assert 0.4 <= waited < 2.0
 
 
-async def test_trap_14_comments_do_not_put_off_the_idle_deadline() -> None:
-    with StandIn(script_handler(Script(chunk("Hel"), *NEVER))) as server:
+async def test_comments_do_not_extend_the_idle_timeout() -> None:
+    with StandIn(script_handler(Script(chunk("Hel"), *NO_TOKENS))) as server:
         began = time.monotonic()
         error = await expect_error(IncompleteAnswer, openai(server, timeout={"idle": 0.4}))
         waited = time.monotonic() - began
@@ -80,7 +80,7 @@ ERROR_FRAME = sse({"error": DISCONNECTED, "choices": [FAILED]})
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter"])
 @pytest.mark.parametrize("shown", [("text", "reasoning"), ()])
-async def test_trap_15_error_after_text_is_kept_and_never_retried(
+async def test_error_after_text_keeps_the_text_and_is_not_retried(
     provider: str, shown: tuple[str, ...]
 ) -> None:
     with StandIn(script_handler(Script(chunk("Hel"), ERROR_FRAME, DONE))) as server:
@@ -91,7 +91,7 @@ async def test_trap_15_error_after_text_is_kept_and_never_retried(
     assert error.partial["text"] == "Hel"
 
 
-async def test_trap_15_in_openrouters_own_frames() -> None:
+async def test_error_after_text_in_openrouter_frames() -> None:
     with StandIn(OpenRouterServer().handle) as server:
         keys: Json = {"model": "vendor/midstream", "api_key": "k" * 8}
         error = await expect_error(BusyError, profile("openrouter", f"{server.url}/api/v1", **keys))
@@ -101,19 +101,21 @@ async def test_trap_15_in_openrouters_own_frames() -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "openrouter"])
-async def test_trap_16_error_before_text_is_retried(provider: str) -> None:
+async def test_error_before_text_is_retried(provider: str) -> None:
     good = Script(chunk("Hello"), STOP, DONE)
     with StandIn(script_handler(Script(PROCESSING, ERROR_FRAME, DONE), good)) as server:
-        came = await collect_events(profile(provider, server.url))
+        events = await collect_events(profile(provider, server.url))
         assert len(server.requests) == 2
-    again = [event for event in came if isinstance(event, Retrying)]
-    assert [(event.attempt, "Provider disconnected" in event.why) for event in again] == [(2, True)]
+    retries = [event for event in events if isinstance(event, Retrying)]
+    assert [(event.attempt, "Provider disconnected" in event.why) for event in retries] == [
+        (2, True)
+    ]
 
 
 OLD_VLLM = {"object": "error", "message": "engine died", "type": "Internal", "code": 500}
 
 
-async def test_trap_17_error_frame_without_an_error_key() -> None:
+async def test_error_frame_without_an_error_key() -> None:
     with StandIn(script_handler(Script(chunk("Hel"), sse(OLD_VLLM), DONE))) as server:
         error = await expect_error(BusyError, openai(server))
     assert (error.status, error.message) == (500, "engine died")
@@ -122,39 +124,43 @@ async def test_trap_17_error_frame_without_an_error_key() -> None:
         await expect_error(NotFoundError, openai(server))
 
 
-async def test_trap_17_a_missing_model_without_a_status_is_looked_up_once() -> None:
+async def test_missing_model_without_a_status_is_looked_up_once() -> None:
     missing = Script(sse({"error": {"code": "model_not_found"}}), DONE)
     with StandIn(script_handler(missing)) as server:
         await expect_error(NotFoundError, openai(server))
-        assert [one.method for one in server.requests] == ["POST", "GET"]
+        assert [request.method for request in server.requests] == ["POST", "GET"]
 
 
-def line(text: str, **more: object) -> bytes:
+def ollama_line(text: str, **more: object) -> bytes:
     return ndjson({"model": "m", "message": {"role": "assistant", "content": text}} | more)
 
 
-async def test_trap_19_ollama_without_done_is_incomplete_and_length_is_length() -> None:
-    with StandIn(script_handler(Script(line("Hel", done=False)))) as server:
+async def test_ollama_done_and_done_reason_decide_completeness() -> None:
+    with StandIn(script_handler(Script(ollama_line("Hel", done=False)))) as server:
         error = await expect_error(IncompleteAnswer, profile("ollama", server.url))
     assert error.partial is not None
     assert error.partial["text"] == "Hel"
-    with StandIn(script_handler(Script(line("Hel", done=True, done_reason="length")))) as server:
+    with StandIn(
+        script_handler(Script(ollama_line("Hel", done=True, done_reason="length")))
+    ) as server:
         done = await get_completion(profile("ollama", server.url))
     assert (done["finish_reason"], done["complete"]) == ("length", False)
-    with StandIn(script_handler(Script(line("Hel", done_reason="stop")))) as server:
+    with StandIn(script_handler(Script(ollama_line("Hel", done_reason="stop")))) as server:
         assert (await get_completion(profile("ollama", server.url)))["complete"] is True
 
 
-def limited(message: str, code: str, **headers: str) -> Script:
+def rate_limited(message: str, code: str, **headers: str) -> Script:
     body = b'{"error": {"message": "%b", "type": "%b", "code": "%b"}}'
-    words = body % (message.encode(), code.encode(), code.encode())
+    filled = body % (message.encode(), code.encode(), code.encode())
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Script(words, status=429, headers=named, content_type="application/json")
+    return Script(filled, status=429, headers=named, content_type="application/json")
 
 
-async def test_trap_24_quota_is_never_retried_and_names_billing() -> None:
-    gone = limited("You exceeded your current quota.", "insufficient_quota", retry_after="1")
-    with StandIn(script_handler(gone)) as server:
+async def test_used_up_quota_is_a_billing_error_without_retry() -> None:
+    quota_used_up = rate_limited(
+        "You exceeded your current quota.", "insufficient_quota", retry_after="1"
+    )
+    with StandIn(script_handler(quota_used_up)) as server:
         error = await expect_error(BillingError, openai(server))
         assert len(server.requests) == 1
     assert error.exit_code == 3
@@ -162,38 +168,40 @@ async def test_trap_24_quota_is_never_retried_and_names_billing() -> None:
     assert "quota" in str(error)
 
 
-async def test_trap_24_gemini_quota_of_a_day_is_never_retried() -> None:
+async def test_gemini_daily_quota_is_a_billing_error_without_retry() -> None:
     with StandIn(GeminiServer().handle) as server:
-        asked = profile("gemini", f"{server.url}/v1beta", model="perday", api_key="test-key")
-        error = await expect_error(BillingError, asked)
+        config = profile("gemini", f"{server.url}/v1beta", model="perday", api_key="test-key")
+        error = await expect_error(BillingError, config)
         assert len(server.requests) == 1
     assert "quota" in str(error)
 
 
-async def test_trap_24_delay_in_the_body_is_waited_or_told() -> None:
+async def test_retry_delay_in_the_body_is_waited_or_reported() -> None:
     keys: Json = {"model": "busy", "api_key": "test-key"}
     with StandIn(GeminiServer(retry_delay="0.3s").handle) as server:
-        asked = profile("gemini", f"{server.url}/v1beta", **keys)
-        came = await collect_events(asked)
+        config = profile("gemini", f"{server.url}/v1beta", **keys)
+        events = await collect_events(config)
         first, second = server.requests
-    assert [event.wait for event in came if isinstance(event, Retrying)] == [0.3]
+    assert [event.wait for event in events if isinstance(event, Retrying)] == [0.3]
     assert 0.3 <= second.at - first.at < 1.5
     with StandIn(GeminiServer(retry_delay="34s").handle) as server:
-        asked = profile("gemini", f"{server.url}/v1beta", max_retry_delay=10, **keys)
-        error = await expect_error(BusyError, asked)
+        config = profile("gemini", f"{server.url}/v1beta", max_retry_delay=10, **keys)
+        error = await expect_error(BusyError, config)
         assert len(server.requests) == 1
     assert "34 s" in error.hint
     assert error.retry_after == 34.0
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_trap_26_gemini_without_candidates_or_parts(stream: bool) -> None:
+async def test_gemini_without_candidates_or_parts(stream: bool) -> None:
     with StandIn(GeminiServer().handle) as server:
         keys: Json = {"api_key": "test-key", "model": "blocked"}
         blocked = profile("gemini", f"{server.url}/v1beta", **keys)
         assert "SAFETY" in (await expect_error(FilteredError, blocked, stream)).message
-        thought = profile("gemini", f"{server.url}/v1beta", **keys | {"model": "all-thoughts"})
-        error = await expect_error(IncompleteAnswer, thought, stream)
+        all_reasoning = profile(
+            "gemini", f"{server.url}/v1beta", **keys | {"model": "all-thoughts"}
+        )
+        error = await expect_error(IncompleteAnswer, all_reasoning, stream)
         assert len(server.requests) == 2
     assert "all tokens" in error.message
     assert "thinking" in error.hint
@@ -202,10 +210,10 @@ async def test_trap_26_gemini_without_candidates_or_parts(stream: bool) -> None:
 
 
 @pytest.mark.parametrize("content", ["Well, ", [{"type": "text", "text": "Well, "}]])
-async def test_trap_27_refusal_behind_text_is_a_filter_that_cut(content: Any) -> None:
-    """Text may come as a list of parts, as Mistral's does."""
-    said = [{"content": content}, {"refusal": "no."}]
-    frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in said]
+async def test_refusal_after_text_is_finish_reason_content_filter(content: Any) -> None:
+    """Mistral sends the text as a list of parts."""
+    deltas = [{"content": content}, {"refusal": "no."}]
+    frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
     with StandIn(script_handler(Script(*frames, STOP, DONE))) as server:
         done = await get_completion(openai(server))
     assert done["text"] == "Well, "
@@ -213,11 +221,11 @@ async def test_trap_27_refusal_behind_text_is_a_filter_that_cut(content: Any) ->
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_trap_27_refusal_is_filtered_and_quoted(stream: bool) -> None:
+async def test_refusal_is_a_filtered_error_that_quotes_it(stream: bool) -> None:
     async def handle(request: Request, reply: Reply) -> None:
-        said = [{"refusal": "I cannot "}, {"refusal": "help."}, {"content": None}]
+        deltas = [{"refusal": "I cannot "}, {"refusal": "help."}, {"content": None}]
         if request.json["stream"]:
-            frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in said]
+            frames = [sse({"choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
             await Script(*frames, STOP, DONE).play(reply)
         else:
             message = {"content": None, "refusal": "I cannot help."}

@@ -1,4 +1,4 @@
-"""WIRE §11, traps 10, 11, 13, 18 and 29: frames, counts and ends of an answer over the wire."""
+"""Frames over the wire: usage, the end of an answer, web pages, line endings, long lines."""
 
 import json
 
@@ -46,30 +46,30 @@ def gemini_frame(text: str, finish: str | None = None, **more: object) -> bytes:
         (chunk(choices=[], model=""), *HELLO, STOP, sse({"x_groq": {"usage": usage(7, 3)}}), DONE),
     ],
 )  # fmt: skip
-async def test_trap_10_usage_wherever_it_stands(steps: tuple[bytes, ...]) -> None:
+async def test_usage_in_any_frame(steps: tuple[bytes, ...]) -> None:
     with StandIn(script_handler(Script(*steps))) as server:
         done = await get_completion(openai(server))
     assert done["text"] == "Hello"
     assert done["usage"].items() >= COUNTS.items()
 
 
-async def test_trap_11_cumulative_usage_is_replaced_never_added() -> None:
+async def test_cumulative_usage_is_replaced_not_added() -> None:
     growing = [chunk(text, usage=usage(7, count)) for count, text in enumerate("abc", 1)]
     with StandIn(script_handler(Script(*growing, STOP, DONE))) as server:
         done = await get_completion(openai(server))
     assert done["usage"].items() >= COUNTS.items()
 
 
-async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once() -> None:
+async def test_gemini_usage_is_cumulative_and_reasoning_is_added_once() -> None:
     counts = [
         {"promptTokenCount": 7, "thoughtsTokenCount": 5, "candidatesTokenCount": n} for n in (1, 2)
     ]
     first = gemini_frame("a", usageMetadata=counts[0])
     last = gemini_frame("b", "STOP", usageMetadata=counts[1] | {"totalTokenCount": 14})
     with StandIn(script_handler(Script(first, last))) as server:
-        spent = (await get_completion(gemini(server)))["usage"]
-    assert (spent["prompt_tokens"], spent["completion_tokens"]) == (7, 7)
-    assert (spent["total_tokens"], spent["reasoning_tokens"]) == (14, 5)
+        counted = (await get_completion(gemini(server)))["usage"]
+    assert (counted["prompt_tokens"], counted["completion_tokens"]) == (7, 7)
+    assert (counted["total_tokens"], counted["reasoning_tokens"]) == (14, 5)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def test_trap_11_gemini_counts_are_cumulative_and_thoughts_are_added_once(
         (*HELLO, STOP, b"data: [DONE]"),
     ],
 )
-async def test_trap_13_either_marker_is_enough(steps: tuple[bytes, ...]) -> None:
+async def test_finish_reason_or_done_is_enough(steps: tuple[bytes, ...]) -> None:
     with StandIn(script_handler(Script(*steps))) as server:
         done = await get_completion(openai(server))
     assert (done["text"], done["complete"]) == ("Hello", True)
@@ -89,22 +89,23 @@ async def test_trap_13_either_marker_is_enough(steps: tuple[bytes, ...]) -> None
 
 @pytest.mark.parametrize("finish", [None, ""])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_trap_13_whole_body_without_finish_reason(finish: str | None, stream: bool) -> None:
-    """JSON that is whole needs no marker, and some servers name none (WIRE §9, #6610)."""
+async def test_whole_body_without_finish_reason_is_complete(
+    finish: str | None, stream: bool
+) -> None:
+    """Whole JSON needs no end marker, and some servers send none (pydantic-ai#6610)."""
     body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": finish}]}
     with StandIn(lambda _, reply: reply.json(body)) as server:
         done = await get_completion(openai(server), stream)
     assert (done["text"], done["complete"]) == ("Hello", True)
 
 
-async def test_trap_13_empty_finish_reason_alone_is_no_marker() -> None:
+async def test_empty_finish_reason_alone_is_incomplete() -> None:
     with StandIn(script_handler(Script(chunk("Hello", finish="")))) as server:
         await expect_error(IncompleteAnswer, openai(server))
 
 
-async def test_trap_13_a_stream_of_messages_needs_its_marker() -> None:
-    """Some servers stream `message` where others stream `delta`; a cut is a cut all the same."""
-    # FAILS: any frame with a message counts as a whole body.
+async def test_stream_of_messages_without_an_end_is_incomplete() -> None:
+    """Some servers stream `message` instead of `delta`: such a frame is not a whole body."""
     frame = sse({"choices": [{"index": 0, "message": {"content": "Hel"}, "finish_reason": None}]})
     with StandIn(script_handler(Script(frame, frame))) as server:
         await expect_error(IncompleteAnswer, openai(server))
@@ -120,22 +121,22 @@ async def test_trap_13_a_stream_of_messages_needs_its_marker() -> None:
         (200, b"Please log in", "Text/HTML"),
     ],
 )
-async def test_trap_18_web_page_says_to_check_the_endpoint(
+async def test_web_page_has_a_hint_to_check_the_endpoint(
     provider: str, status: int, body: bytes, content_type: str
 ) -> None:
-    """Either is enough: that it begins as a page does, or that it is called one."""
+    """The first bytes or the content type alone show that the body is a web page."""
     page = Script(body, status=status, content_type=content_type)
     with StandIn(script_handler(page)) as server:
-        asked = profile(provider, server.url, api_key="test-key")
+        config = profile(provider, server.url, api_key="test-key")
         for stream in (True, False):
-            error = await expect_error(MalformedAnswer, asked, stream)
+            error = await expect_error(MalformedAnswer, config, stream)
             assert "returned a web page" in error.message
             assert "/v1" in error.hint
             assert "endpoint" in error.hint
         assert len(server.requests) == 2
 
 
-async def test_trap_18_completion_instead_of_a_stream_is_shown() -> None:
+async def test_plain_body_instead_of_a_stream_is_read() -> None:
     message = {"role": "assistant", "content": "<think>a</think>Hello"}
     body: Json = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     with StandIn(lambda _, reply: reply.json(body | {"usage": usage(7, 3)})) as server:
@@ -144,8 +145,8 @@ async def test_trap_18_completion_instead_of_a_stream_is_shown() -> None:
     assert (done["finish_reason"], done["usage"]["total_tokens"]) == ("stop", 10)
 
 
-async def test_trap_18_gemini_array_instead_of_a_stream_is_shown() -> None:
-    """Behind a gateway that drops alt=sse the stream is one JSON array (WIRE §6)."""
+async def test_gemini_array_instead_of_a_stream_is_read() -> None:
+    """Behind a gateway that drops alt=sse the stream is one JSON array (Gemini API)."""
     frames = [
         json.loads(gemini_frame(text, end)[6:]) for text, end in (("Hel", None), ("lo", "STOP"))
     ]
@@ -155,7 +156,7 @@ async def test_trap_18_gemini_array_instead_of_a_stream_is_shown() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
-async def test_trap_18_error_with_status_200_is_an_error(content_type: str) -> None:
+async def test_error_with_status_200_is_an_error(content_type: str) -> None:
     body = json.dumps({"error": {"code": 502, "message": "Provider returned error"}}).encode()
     with StandIn(script_handler(Script(body, content_type=content_type))) as server:
         error = await expect_error(BusyError, openai(server, max_retries=0))
@@ -177,13 +178,13 @@ FRAME = chunk(LINE).removesuffix(b"\n\n")
         b"id: 1\nretry: 5\n" + FRAME + b"\n\n" + STOP + DONE,
     ],
 )
-async def test_trap_29_every_spelling_of_an_event_bytewise(body: bytes) -> None:
+async def test_every_event_syntax_byte_by_byte(body: bytes) -> None:
     with StandIn(bytewise(Script(body))) as server:
         done = await get_completion(openai(server))
     assert done["text"] == LINE
 
 
-async def test_trap_29_ndjson_bytewise() -> None:
+async def test_ndjson_byte_by_byte() -> None:
     lines = ndjson({"message": {"content": LINE}}) + json_line({"message": {"content": LINE}})
     end = ndjson({"message": {"content": ""}, "done": True, "done_reason": "stop"})
     with StandIn(bytewise(Script(lines, b"\r\n", end.rstrip()))) as server:
@@ -192,7 +193,7 @@ async def test_trap_29_ndjson_bytewise() -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "ollama", "gemini"])
-async def test_trap_29_one_line_of_a_megabyte(provider: str) -> None:
+async def test_line_of_a_megabyte(provider: str) -> None:
     text = "é" * 500_000 + "x" * 48_576
     frames = {
         "openai": (chunk(text), STOP, DONE),
@@ -205,12 +206,12 @@ async def test_trap_29_one_line_of_a_megabyte(provider: str) -> None:
 
 
 def json_line(obj: object) -> bytes:
-    """A line with U+2028 as it is, unlike Go's encoder."""
+    """Return a line with U+2028 unescaped; Go's encoder (`ndjson`) escapes it."""
     return json.dumps(obj, ensure_ascii=False).encode() + b"\n"
 
 
 def bytewise(script: Script) -> Handler:
-    """Plays a script one byte a write."""
+    """Return a handler that plays a script one byte per write."""
 
     async def handler(request: Request, reply: Reply) -> None:
         reply.bytewise = True

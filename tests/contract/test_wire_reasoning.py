@@ -1,5 +1,4 @@
-"""WIRE §11, traps 1-9, reasoning told from answer over a socket (other traps: test_traps_*.py;
-the Anthropic halves of 11 and 27, and 32, wait for their adapters)."""
+"""Reasoning over the wire: `<think>` tags, reasoning fields, hidden reasoning."""
 
 import threading
 
@@ -24,31 +23,31 @@ from tests.support.standins.server import Reply, Request, StandIn
 END = (chunk(finish="stop"), DONE)
 
 
-def streaming(*texts: str, finish: str = "stop") -> Script:
-    """An answer whose deltas hold these texts."""
+def stream_script(*texts: str, finish: str = "stop") -> Script:
+    """Return a streamed answer with these texts as deltas."""
     return Script(*map(chunk, texts), chunk(finish=finish), DONE)
 
 
-def whole(text: str, finish: str = "stop", **message: object) -> Json:
-    """The body of a plain answer."""
-    said = {"role": "assistant", "content": text} | message
-    return {"choices": [{"index": 0, "message": said, "finish_reason": finish}]}
+def plain_body(text: str, finish: str = "stop", **message: object) -> Json:
+    """Return the body of a plain answer."""
+    answer = {"role": "assistant", "content": text} | message
+    return {"choices": [{"index": 0, "message": answer, "finish_reason": finish}]}
 
 
-class Either:
-    """Answers with the text in pieces when a stream is asked for, else with the whole of it."""
+class StreamOrPlain:
+    """Answers with the texts as deltas if a stream is requested, else with all text at once."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = texts
 
     async def handle(self, request: Request, reply: Reply) -> None:
         if request.json["stream"]:
-            await streaming(*self.texts).play(reply)
+            await stream_script(*self.texts).play(reply)
         else:
-            await reply.json(whole("".join(self.texts)))
+            await reply.json(plain_body("".join(self.texts)))
 
 
-async def test_trap_01_split_tag_and_reasoning_before_the_close_tag() -> None:
+async def test_split_tags_and_reasoning_shown_before_the_closing_tag() -> None:
     seen = threading.Event()
 
     async def handle(request: Request, reply: Reply) -> None:
@@ -59,22 +58,22 @@ async def test_trap_01_split_tag_and_reasoning_before_the_close_tag() -> None:
             if not seen.is_set():
                 await reply.sleep(0.01)
         assert seen.is_set(), "the reasoning was held back until its tag was closed"
-        for piece in (*map(chunk, ("n</thi", "nk>\n\nans")), *END):
-            await reply.write(piece)
+        for frame in (*map(chunk, ("n</thi", "nk>\n\nans")), *END):
+            await reply.write(frame)
 
-    came = []
+    events = []
     with StandIn(handle) as server:
         async with open_provider(openai(server)) as provider:
             async for event in provider.stream([{"role": "user", "content": "hi"}]):
-                came.append(event)
+                events.append(event)
                 if isinstance(event, Reasoning):
                     seen.set()
-    assert "".join(one.text for one in came if isinstance(one, Reasoning)) == "plan"
-    assert "".join(one.text for one in came if isinstance(one, Text)) == "ans"
+    assert "".join(event.text for event in events if isinstance(event, Reasoning)) == "plan"
+    assert "".join(event.text for event in events if isinstance(event, Text)) == "ans"
 
 
-async def test_trap_02_whole_block_in_one_delta() -> None:
-    with StandIn(script_handler(streaming("<think>a</think>b"))) as server:
+async def test_whole_block_in_one_delta() -> None:
+    with StandIn(script_handler(stream_script("<think>a</think>b"))) as server:
         done = await get_completion(openai(server))
     assert (done["reasoning"], done["text"]) == ("a", "b")
 
@@ -82,31 +81,31 @@ async def test_trap_02_whole_block_in_one_delta() -> None:
 @pytest.mark.parametrize(
     "keys", [{"reasoning_tags": "implicit"}, {"think": True}, {"model": "deepseek-r1:7b"}, {}]
 )
-async def test_trap_03_lone_closer_streamed_equals_plain(keys: Json) -> None:
-    with StandIn(Either("pl", "an…</th", "ink>", "ans").handle) as server:
+async def test_lone_closing_tag_streamed_equals_plain(keys: Json) -> None:
+    with StandIn(StreamOrPlain("pl", "an…</th", "ink>", "ans").handle) as server:
         streamed = await get_completion(openai(server, **keys))
         plain = await get_completion(openai(server, **keys), stream=False)
     assert (streamed["reasoning"], streamed["text"]) == ("plan…", "ans")
     assert (plain["reasoning"], plain["text"]) == ("plan…", "ans")
 
 
-async def test_trap_03_default_mode_reclassifies_and_prints_no_tag() -> None:
-    with StandIn(Either("plan…</think>", "ans").handle) as server:
-        came = await collect_events(openai(server))
-    assert Reclassified() in came
-    assert not [one for one in came if isinstance(one, Text) and "think" in one.text]
+async def test_default_mode_reclassifies_text_and_prints_no_tag() -> None:
+    with StandIn(StreamOrPlain("plan…</think>", "ans").handle) as server:
+        events = await collect_events(openai(server))
+    assert Reclassified() in events
+    assert not [event for event in events if isinstance(event, Text) and "think" in event.text]
 
 
-async def test_trap_03_implicit_shows_reasoning_live_and_needs_its_closer() -> None:
-    with StandIn(script_handler(streaming("plan ", "and no end"))) as server:
+async def test_implicit_mode_without_a_closing_tag_is_incomplete() -> None:
+    with StandIn(script_handler(stream_script("plan ", "and no end"))) as server:
         error = await expect_error(IncompleteAnswer, openai(server, reasoning_tags="implicit"))
     assert error.exit_code == 7
     assert error.partial is not None
     assert (error.partial["reasoning"], error.partial["text"]) == ("plan and no end", "")
 
 
-async def test_trap_04_unclosed_block_at_the_token_limit() -> None:
-    with StandIn(script_handler(streaming("<think>", "abc", finish="length"))) as server:
+async def test_unclosed_block_at_the_token_limit() -> None:
+    with StandIn(script_handler(stream_script("<think>", "abc", finish="length"))) as server:
         error = await expect_error(IncompleteAnswer, openai(server))
         assert len(server.requests) == 1
     assert "--max-tokens" in error.hint
@@ -119,14 +118,14 @@ async def test_trap_04_unclosed_block_at_the_token_limit() -> None:
 @pytest.mark.parametrize(
     "text", ["Use the `<think>` tag", "x\n```\n<think>\na</think>\n```\n", "a <think>b</think>"]
 )
-async def test_trap_05_tag_inside_the_answer_stays(text: str) -> None:
-    with StandIn(script_handler(streaming(*text))) as server:  # one character a delta
+async def test_tag_inside_the_answer_stays(text: str) -> None:
+    with StandIn(script_handler(stream_script(*text))) as server:  # one character per delta
         done = await get_completion(openai(server))
     assert (done["reasoning"], done["text"]) == (None, text)
 
 
-async def test_trap_06_nested_tags_are_counted() -> None:
-    with StandIn(Either("<think>a<thi", "nk>b</think", ">c</thi", "nk>d").handle) as server:
+async def test_nested_tags_are_counted() -> None:
+    with StandIn(StreamOrPlain("<think>a<thi", "nk>b</think", ">c</thi", "nk>d").handle) as server:
         streamed = await get_completion(openai(server))
         plain = await get_completion(openai(server), stream=False)
     for done in (streamed, plain):
@@ -148,41 +147,41 @@ SUMMARY = [{"type": "reasoning.summary", "summary": "plan", "index": 0}]
         {"reasoning": "", "reasoning_details": SUMMARY},
     ],
 )
-async def test_trap_07_mirrored_reasoning_is_shown_once(provider: str, mirrored: Json) -> None:
+async def test_mirrored_reasoning_is_shown_once(provider: str, mirrored: Json) -> None:
     async def handle(request: Request, reply: Reply) -> None:
         if request.json["stream"]:
             choice = {"index": 0, "delta": {"content": ""} | mirrored, "finish_reason": None}
             await Script(sse({"choices": [choice]}), chunk("ans"), *END).play(reply)
         else:
-            await reply.json(whole("ans", **mirrored))
+            await reply.json(plain_body("ans", **mirrored))
 
     with StandIn(handle) as server:
-        asked = profile(provider, server.url)
+        config = profile(provider, server.url)
         for stream in (True, False):
-            done = await get_completion(asked, stream=stream)
+            done = await get_completion(config, stream=stream)
             assert (done["reasoning"], done["text"]) == ("plan", "ans")
 
 
-async def test_trap_08_encrypted_reasoning_is_hidden() -> None:
+async def test_encrypted_reasoning_is_hidden() -> None:
     with StandIn(OpenRouterServer().handle) as server:
-        asked = profile(
+        config = profile(
             "openrouter", f"{server.url}/api/v1", model="vendor/encrypted", api_key="k" * 8
         )
-        came = await collect_events(asked)
-        done = await get_completion(asked, stream=False)
+        events = await collect_events(config)
+        done = await get_completion(config, stream=False)
         assert len(answer_requests(server)) == 2
-    thoughts = [event for event in came if isinstance(event, Reasoning)]
-    assert thoughts == [Reasoning("", hidden=True)]
+    reasoning = [event for event in events if isinstance(event, Reasoning)]
+    assert reasoning == [Reasoning("", hidden=True)]
     assert done["reasoning"] is None
     assert done["usage"]["reasoning_tokens"] == 5
     assert "gAAAA" not in done["text"]
 
 
 @pytest.mark.parametrize("nothing", ["", None])
-async def test_trap_09_empty_reasoning_beside_content_is_no_reasoning(nothing: str | None) -> None:
+async def test_empty_reasoning_beside_content_is_ignored(nothing: str | None) -> None:
     delta = {"content": "ans", "reasoning_content": nothing, "reasoning": nothing}
     choice = {"index": 0, "delta": delta | {"reasoning_details": []}, "finish_reason": None}
     with StandIn(script_handler(Script(sse({"choices": [choice]}), *END))) as server:
-        came = await collect_events(openai(server))
-    assert not [event for event in came if isinstance(event, Reasoning)]
-    assert [event.text for event in came if isinstance(event, Text)] == ["ans"]
+        events = await collect_events(openai(server))
+    assert not [event for event in events if isinstance(event, Reasoning)]
+    assert [event.text for event in events if isinstance(event, Text)] == ["ans"]

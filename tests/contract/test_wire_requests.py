@@ -1,4 +1,4 @@
-"""WIRE §11, traps 20-23, 25 and 28: what is sent, in which words, where to, and with which key."""
+"""Requests over the wire: images, OLLAMA_HOST, parameter names, refused parameters, keys."""
 
 import base64
 from contextlib import suppress
@@ -34,12 +34,12 @@ from tests.support.standins.server import StandIn
 PNG = png(8, 8, (200, 30, 30))
 BMP = b"BM" + bytes(60)
 HELLO = Script(chunk("Hello"), chunk(finish="stop"), DONE)
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 
 
-def body_of(asked: Profile) -> Json:
-    """What would be sent, built without a network."""
-    provider = provider_for(asked)
+def body_of(config: Profile) -> Json:
+    """Return the body that would be sent, without a network."""
+    provider = provider_for(config)
     assert isinstance(provider, HTTPProvider)
     body = provider.request([Message("user", ("hi",))], True).body
     assert body is not None
@@ -47,13 +47,13 @@ def body_of(asked: Profile) -> Json:
 
 
 @every_adapter
-async def test_trap_20_a_png_named_jpg_is_a_png(adapter: Adapter, tmp_path: Path) -> None:
+async def test_png_named_jpg_is_sent_as_png(adapter: Adapter, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(PNG)
-    lying = "data:image/jpeg;base64," + base64.b64encode(PNG).decode()
+    wrong_type_url = "data:image/jpeg;base64," + base64.b64encode(PNG).decode()
     with StandIn(adapter.server().handle) as server:
         async with open_provider(adapter.profile(server, model=adapter.vision_model)) as provider:
-            for source in (str(photo), lying, PNG):
+            for source in (str(photo), wrong_type_url, PNG):
                 await provider.vision_chat("What is this?", source, "image/jpeg")
         for request in answer_requests(server):
             [(media_type, data)] = adapter.wire.images(request.json)
@@ -63,8 +63,8 @@ async def test_trap_20_a_png_named_jpg_is_a_png(adapter: Adapter, tmp_path: Path
 
 
 @pytest.mark.parametrize(("picture", "kind"), [(gif_1x1(), "image/gif"), (BMP, "image/bmp")])
-async def test_trap_20_ollama_and_gemini_refuse_gif_and_bmp(picture: bytes, kind: str) -> None:
-    for adapter in (one for one in ADAPTERS if one.provider in ("ollama", "gemini")):
+async def test_ollama_and_gemini_refuse_gif_and_bmp(picture: bytes, kind: str) -> None:
+    for adapter in (each for each in ADAPTERS if each.provider in ("ollama", "gemini")):
         with StandIn(adapter.server().handle) as server:
             async with open_provider(
                 adapter.profile(server, model=adapter.vision_model)
@@ -95,17 +95,15 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize(("written", "meant"), HOSTS.items())
-def test_trap_21_every_form_of_ollama_host(
-    written: str, meant: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("written", "url"), HOSTS.items())
+def test_every_form_of_ollama_host(written: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", written)
-    found = resolve_endpoint(Profile(provider="ollama"))
-    assert (found.url, found.variable) == (meant, "OLLAMA_HOST")
+    endpoint = resolve_endpoint(Profile(provider="ollama"))
+    assert (endpoint.url, endpoint.variable) == (url, "OLLAMA_HOST")
 
 
 @pytest.mark.parametrize("form", ["0.0.0.0:{port}", "{url}/v1/", "{url}/api", "127.0.0.1:{port}"])
-async def test_trap_21_the_stand_in_is_reached(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ollama_host_reaches_the_stand_in(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn(OllamaServer().handle) as server:
         port = server.url.rpartition(":")[2]
         monkeypatch.setenv("OLLAMA_HOST", form.format(port=port, url=server.url))
@@ -135,58 +133,57 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("provider", "keys", "model", "path"), LIMITS)
-def test_trap_22_the_limit_under_its_own_name(
-    provider: str, keys: Json, model: str, path: str
-) -> None:
-    asked = {"provider": provider, "model": model, "api_key": KEY, "max_tokens": 77, **keys}
-    body = body_of(Profile.of(asked))
-    found = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
-    assert found == [name for name in found if name == path]
+def test_token_limit_has_the_vendors_name(provider: str, keys: Json, model: str, path: str) -> None:
+    config = {"provider": provider, "model": model, "api_key": KEY, "max_tokens": 77, **keys}
+    body = body_of(Profile.of(config))
+    names = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
+    assert names == [name for name in names if name == path]
     value: Any = body
     for name in path.split("."):
         value = value[name]
     assert value == 77
 
 
-@pytest.mark.parametrize("provider", sorted(set(VENDORS) - {"litellm"}))  # it shows no body
-def test_trap_22_a_profile_that_sets_nothing_sends_nothing(provider: str) -> None:
+# Without litellm, which builds the body itself.
+@pytest.mark.parametrize("provider", sorted(set(VENDORS) - {"litellm"}))
+def test_profile_without_settings_sends_no_settings(provider: str) -> None:
     body = body_of(Profile.of({"provider": provider, "model": "m", "api_key": KEY}))
     allowed = {"model", "messages", "contents", "stream", "stream_options", "truncate"}
     assert set(body) <= allowed
 
 
-async def test_trap_23_a_refused_temperature_is_left_out_once() -> None:
+async def test_refused_temperature_is_left_out_once() -> None:
     with StandIn(OpenAIServer(rejects={"temperature"}).handle) as server:
-        asked = openai(server, model="gpt-4o", temperature=0.2, seed=1)
-        came = await collect_events(asked)
+        config = openai(server, model="gpt-4o", temperature=0.2, seed=1)
+        events = await collect_events(config)
         first, second = (request.json for request in server.requests)
-    notes = [event.text for event in came if isinstance(event, Note)]
+    notes = [event.text for event in events if isinstance(event, Note)]
     assert len(notes) == 1
     assert "temperature" in notes[0]
     assert "temperature" in first
     assert {**second, "temperature": 0.2} == first
 
 
-async def test_trap_23_strict_is_an_error() -> None:
+async def test_refused_temperature_is_an_error_if_strict() -> None:
     with StandIn(OpenAIServer(rejects={"temperature"}).handle) as server:
-        asked = openai(server, model="gpt-4o", temperature=0.2, strict=True)
-        error = await expect_error(RefusedError, asked)
+        config = openai(server, model="gpt-4o", temperature=0.2, strict=True)
+        error = await expect_error(RefusedError, config)
         assert len(server.requests) == 1
     assert error.exit_code == 4
     assert "temperature" in error.message
 
 
-async def test_trap_25_two_profiles_two_clients() -> None:
-    with StandIn(script_handler(HELLO)) as one, StandIn(script_handler(HELLO)) as other:
-        await get_completion(openai(one, api_key="key-of-one"))
-        await get_completion(openai(one, api_key="another-key"))
-        await get_completion(openai(other, api_key="key-of-one"))
-        sent = [request.headers["authorization"] for request in one.requests]
+async def test_profiles_do_not_share_clients() -> None:
+    with StandIn(script_handler(HELLO)) as first, StandIn(script_handler(HELLO)) as second:
+        await get_completion(openai(first, api_key="key-of-one"))
+        await get_completion(openai(first, api_key="another-key"))
+        await get_completion(openai(second, api_key="key-of-one"))
+        sent = [request.headers["authorization"] for request in first.requests]
         assert sent == ["Bearer key-of-one", "Bearer another-key"]
-        assert len(other.requests) == 1
+        assert len(second.requests) == 1
 
 
-async def test_trap_25_openais_variables_stay_out_of_a_profile_with_an_endpoint(
+async def test_openai_variables_do_not_apply_to_a_profile_with_an_endpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
@@ -202,21 +199,25 @@ async def test_trap_25_openais_variables_stay_out_of_a_profile_with_an_endpoint(
     assert named["openai-project"] == "project-mine"
 
 
-async def test_trap_28_keyless_server_and_no_foreign_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_openai_key_is_not_sent_to_other_servers_unless_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai-alone")
     with StandIn(script_handler(HELLO)) as server:
         assert (await get_completion(openai(server)))["text"] == "Hello"
         await get_completion(openai(server, api_key_env="OPENAI_API_KEY"))
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         await get_completion(Profile.of({"provider": "openai", "model": "m"}))
-        keyless, named, together = (one.headers.get("authorization") for one in server.requests)
+        keyless, named, with_base_url = (
+            request.headers.get("authorization") for request in server.requests
+        )
         assert "sk-of" not in str(server.requests[0].headers)
     assert keyless is None
-    assert named == together == "Bearer sk-of-openai-alone"
+    assert named == with_base_url == "Bearer sk-of-openai-alone"
 
 
 @every_adapter
-async def test_trap_28_no_adapter_takes_a_foreign_key(
+async def test_no_adapter_sends_another_vendors_key(
     adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for vendor in VENDORS.values():
@@ -224,9 +225,9 @@ async def test_trap_28_no_adapter_takes_a_foreign_key(
             monkeypatch.setenv(name, f"secret-of-{name}")
     with StandIn(adapter.server().handle) as server:
         async with open_provider(adapter.profile(server, api_key=None)) as provider:
-            for asking in (provider.chat([{"role": "user", "content": "hi"}]), provider.models()):
-                with suppress(AuthError):  # some of the servers ask for a key
-                    await asking
+            for call in (provider.chat([{"role": "user", "content": "hi"}]), provider.models()):
+                with suppress(AuthError):  # some of the stand-ins require a key
+                    await call
         assert len(server.requests) >= 2
         for request in server.requests:
             assert "secret-of" not in str(request.headers) + str(request.body)

@@ -1,1 +1,1 @@
-"""Tests that mostly wait for a real model; test_real_models.py runs them beside the others."""
+"""Tests that mostly wait for a real model; tests/contract/test_real_models.py runs them."""

@@ -1,4 +1,4 @@
-"""A real model obeys a schema, whichever way it is asked; shapes, never wording."""
+"""A real model obeys a JSON schema, for each way to ask; checks shapes, not wording."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.objects import parse_answer_json, parse_jsonl_events
 from tests.support.servers.fixtures import RealServer
 
-# One that no model hits by chance, with a reference and words it would not choose.
+# No model produces this by chance: it has a reference and unusual words.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -24,7 +24,7 @@ SCHEMA = {
     "additionalProperties": False,
     "$defs": {"colour": {"enum": ["vermilion", "teal"]}},
 }  # fmt: skip
-FITS = Draft202012Validator(SCHEMA)
+VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def schema(home: Path) -> str:
         ("llamacpp", ("chat", "--json")),
         ("openai", ("stream", "--jsonl")),
     ],
-    ids=lambda one: "-".join(one) if isinstance(one, tuple) else one,
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else value,
 )
-def test_a_real_model_obeys(
+def test_a_real_model_obeys_the_schema(
     easyllm: Easyllm, smol: RealServer, schema: str, provider: str, command: tuple[str, ...]
 ) -> None:
     keys = {"model": smol.model, "temperature": 0, "max_tokens": 200}
@@ -60,11 +60,13 @@ def test_a_real_model_obeys(
     else:
         text = ran.stdout
         assert ran.stdout.count(b"\n") == ran.stdout.rstrip(b"\n").count(b"\n") + 1
-    FITS.validate(json.loads(text))
+    VALIDATOR.validate(json.loads(text))
 
 
-def test_without_the_schema_it_would_not(easyllm: Easyllm, smol: RealServer, schema: str) -> None:
-    """What the model says of its own does not fit: the test above proves something."""
+def test_without_the_schema_the_answer_does_not_fit(
+    easyllm: Easyllm, smol: RealServer, schema: str
+) -> None:
+    """The model's own answer does not fit, so the test above proves something."""
     profiles = single_profile_toml(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=60)
     args = ("-o", "response_format=null", "Name two colours and a sum.")
     ran = easyllm.run("chat", "--schema", schema, *args, profiles=profiles)
@@ -72,17 +74,17 @@ def test_without_the_schema_it_would_not(easyllm: Easyllm, smol: RealServer, sch
     assert "is not JSON" in ran.error_line
 
 
-def test_cut_at_the_users_limit(easyllm: Easyllm, smol: RealServer, schema: str) -> None:
+def test_answer_cut_at_max_tokens(easyllm: Easyllm, smol: RealServer, schema: str) -> None:
     profiles = single_profile_toml(f"{smol.url}/v1", model=smol.model, temperature=0, max_tokens=5)
     ran = easyllm.run("chat", "--schema", schema, "Name two colours.", profiles=profiles)
     assert (ran.code, ran.stdout) == (7, b"")
     assert "raise --max-tokens" in ran.error_line
 
 
-def test_a_server_that_ignores_it_is_found_out(
+def test_a_server_that_ignores_the_schema_is_detected(
     easyllm: Easyllm, ollama: RealServer, schema: str
 ) -> None:
-    """ollama-proxy-plus drops `format`: what it sends is no success."""
+    """ollama-proxy-plus drops `format`: its answer must not count as a success."""
     profiles = single_profile_toml(
         ollama.url, "ollama", model=ollama.model, temperature=0, max_tokens=40
     )

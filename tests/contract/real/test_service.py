@@ -1,4 +1,4 @@
-"""The library against real models: a dict with the spec's defaults, reasoning, pictures, Ollama."""
+"""LLMService with real models: a config as a dict, reasoning, images, Ollama's default model."""
 
 import asyncio
 
@@ -10,58 +10,63 @@ from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.script import Json
 
-# A few words each, so that a thinker is soon done.
+# A few words each, so that a reasoning model finishes soon.
 GRAMMAR = 'root ::= "I think of" (" a sum" | " numbers") ".\\n</think>\\n\\n" ("Four" | "4") "."'
 THINKING_SHORT = {"grammar": GRAMMAR, "cache_prompt": False}
-# A limit of our own: the models are small and talk on and on.
+# A token limit, because small models often do not stop.
 SHORT: Json = {"max_tokens": 20, "seed": 1, "options": {"cache_prompt": False}}
 
 
-def config(server: RealServer, **keys: object) -> Json:
+def make_config(server: RealServer, **keys: object) -> Json:
     url = f"{server.url}/v1"
     return {"provider": "openai", "endpoint": url, "model": server.model, **SHORT, **keys}
 
 
-async def test_a_dict_with_the_specs_defaults(smol: RealServer) -> None:
+async def test_a_dict_as_config(smol: RealServer) -> None:
     async with LLMService() as service:
-        asked = config(smol)
-        done = await service.chat(asked, messages("Say hello."))
+        config = make_config(smol)
+        done = await service.chat(config, messages("Say hello."))
         assert done["text"]
         assert 0 < (done["usage"]["completion_tokens"] or 0) <= 20
         assert done["response"]["choices"][0]["message"]["content"].strip() == done["text"].strip()
-        pieces = [text async for text in service.chat_stream(asked, messages("Say hello."))]
-        assert len(pieces) > 1
+        deltas = [text async for text in service.chat_stream(config, messages("Say hello."))]
+        assert len(deltas) > 1
         answers = await asyncio.gather(
-            *(service.get_response(asked, f"Say {n}.") for n in range(4))
+            *(service.get_response(config, f"Say {n}.") for n in range(4))
         )
         assert all(answers)
 
 
 @pytest.mark.parametrize("kind", ["thinker", "inline_thinker"])
-async def test_reasoning_stands_apart(kind: str, request: pytest.FixtureRequest) -> None:
+async def test_reasoning_is_separate_from_the_answer(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
     server: RealServer = request.getfixturevalue(kind)
     async with LLMService() as service:
-        asked = config(server, max_tokens=300, temperature=0, options=THINKING_SHORT)
-        both = await service.get_response_with_cot(asked, "What is 2 + 2?")
-        assert both["answer"]
-        assert both["cot"]
-        assert "think>" not in both["answer"] + both["cot"]
-        streamed = await collect(service.stream(asked, messages("What is 2 + 2?")))
+        config = make_config(server, max_tokens=300, temperature=0, options=THINKING_SHORT)
+        result = await service.get_response_with_cot(config, "What is 2 + 2?")
+        assert result["answer"]
+        assert result["cot"]
+        assert "think>" not in result["answer"] + result["cot"]
+        streamed = await collect(service.stream(config, messages("What is 2 + 2?")))
         assert streamed["reasoning"]
 
 
-async def test_a_picture_is_seen(eyes: RealServer) -> None:
+async def test_an_image_is_seen(eyes: RealServer) -> None:
     async with LLMService() as service:
         for colour, rgb in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
             done = await service.vision_chat(
-                config(eyes, temperature=0), "Which colour is this?", png(32, 32, rgb), "image/png"
+                make_config(eyes, temperature=0),
+                "Which colour is this?",
+                png(32, 32, rgb),
+                "image/png",
             )
             assert colour in done["text"].lower()
 
 
 async def test_ollama_without_a_model(ollama: RealServer) -> None:
     async with LLMService() as service:
-        asked = {"provider": "ollama", "endpoint": ollama.url, "max_tokens": 20}
-        done = await service.chat(asked, messages("Say hello."))
+        config = {"provider": "ollama", "endpoint": ollama.url, "max_tokens": 20}
+        done = await service.chat(config, messages("Say hello."))
     assert done["model"] == ollama.model
     assert done["text"]

@@ -1,4 +1,4 @@
-"""Code that the model ran at its provider's, and its result: blocks among the answer's text."""
+"""Code that the provider executed, and its output: code blocks in the answer's text."""
 
 from typing import Any
 
@@ -10,34 +10,34 @@ from easyllm_cli.transport.framing import BODY_EVENT
 from tests.support.asking import Json
 from tests.support.decoding import decode_answer, delta, final_frame
 
-RAN = {"executableCode": {"language": "PYTHON", "code": "print(6*7)"}}
-PRINTED = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}}
+CODE = {"executableCode": {"language": "PYTHON", "code": "print(6*7)"}}
+OUTPUT = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}}
 BLOCKS = "```python\nprint(6*7)\n```\n\n```text\n42\n```\n\n"
 
 
 def gemini(*parts: Json, whole: bool = False) -> str:
-    """The text of an answer with these parts, in frames of their own or in one body."""
-    decoder, gathered = GeminiDecoder(not whole), Collector()
-    sets = [parts] if whole else [(part,) for part in parts]
-    for some in sets:
-        frame = {"candidates": [{"content": {"parts": [*some]}, "finishReason": "STOP"}]}
+    """Return the text of an answer with these parts, one frame for each or all in one body."""
+    decoder, collector = GeminiDecoder(not whole), Collector()
+    frames_of_parts = [parts] if whole else [(part,) for part in parts]
+    for frame_parts in frames_of_parts:
+        frame = {"candidates": [{"content": {"parts": [*frame_parts]}, "finishReason": "STOP"}]}
         for event in decoder.read(frame, BODY_EVENT if whole else ""):
-            gathered.feed(event)
-    text: str = gathered.completion()["text"]
+            collector.feed(event)
+    text: str = collector.completion()["text"]
     return text
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_gemini_s_code_and_result(whole: bool) -> None:
-    parts = ({"text": "Let me see."}, RAN, PRINTED, {"text": "It is 42."})
+def test_gemini_code_and_result(whole: bool) -> None:
+    parts = ({"text": "Let me see."}, CODE, OUTPUT, {"text": "It is 42."})
     assert gemini(*parts, whole=whole) == f"Let me see.\n\n{BLOCKS}It is 42."
 
 
 def test_code_alone_is_an_answer() -> None:
-    assert gemini(RAN, PRINTED) == BLOCKS
+    assert gemini(CODE, OUTPUT) == BLOCKS
 
 
-def test_a_fence_is_longer_than_those_in_the_code() -> None:
+def test_fence_is_longer_than_fences_in_the_code() -> None:
     part = {"executableCode": {"language": "LANGUAGE_UNSPECIFIED", "code": "x = '```'\n"}}
     assert gemini(part) == "````\nx = '```'\n````\n\n"
 
@@ -47,7 +47,7 @@ def test_a_fence_is_longer_than_those_in_the_code() -> None:
     ({"outcome": "OUTCOME_DEADLINE_EXCEEDED"}, "```text\nOUTCOME_DEADLINE_EXCEEDED\n```\n\n"),
     ({"outcome": "OUTCOME_FAILED", "output": "NameError"}, "```text\nNameError\n```\n\n"),
 ])  # fmt: skip
-def test_a_result_that_failed_or_printed_nothing(result: Json, text: str) -> None:
+def test_failed_or_empty_result(result: Json, text: str) -> None:
     assert gemini({"codeExecutionResult": result}) == text
 
 
@@ -56,7 +56,7 @@ def interpreter(**more: Any) -> Json:
     return call | {"code": "print(6*7)", "outputs": [{"type": "logs", "logs": "42\n"}]} | more
 
 
-def test_responses_code_interpreter_is_told_once() -> None:
+def test_responses_code_interpreter_appears_once() -> None:
     item = interpreter()
     frames = [
         delta("Let me see.", item_id="m", output_index=0),

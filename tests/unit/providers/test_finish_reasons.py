@@ -1,4 +1,4 @@
-"""Every vendor's words for an answer's end, through the decoders that read them."""
+"""Every vendor's finish reasons, as the decoders translate them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -54,15 +54,15 @@ def gemini(word: Any, text: str = "Hello") -> tuple[GeminiDecoder, list[Json]]:
 PROTOCOLS = (chat, ollama, gemini)
 
 
-def completed(decoder: Decoder, frames: Iterable[Json], event: str = "") -> Completion:
-    """What a decoder makes of an answer that ends with these frames."""
-    gathered = Collector()
+def decode(decoder: Decoder, frames: Iterable[Json], event: str = "") -> Completion:
+    """Return the completion that a decoder makes from these frames."""
+    collector = Collector()
     for frame in frames:
-        for one in decoder.read(frame, event):
-            gathered.feed(one)
-    for one in decoder.end(started=True):
-        gathered.feed(one)
-    return gathered.completion()
+        for decoded in decoder.read(frame, event):
+            collector.feed(decoded)
+    for decoded in decoder.end(started=True):
+        collector.feed(decoded)
+    return collector.completion()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -70,45 +70,49 @@ def completed(decoder: Decoder, frames: Iterable[Json], event: str = "") -> Comp
     ("kind", "words"),
     [("stop", STOP), ("length", LENGTH), ("content_filter", FILTER), ("tool_calls", TOOL)],
 )
-def test_every_vendor_s_word_in_openai_s(protocol: Any, kind: str, words: tuple[str, ...]) -> None:
+def test_vendor_finish_reason_becomes_openais(
+    protocol: Any, kind: str, words: tuple[str, ...]
+) -> None:
     for word in words:
-        done = completed(*protocol(word))
+        done = decode(*protocol(word))
         assert (done["finish_reason"], done["complete"]) == (kind, kind == "stop"), word
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("word", FAILED)
-def test_a_provider_that_gave_up_is_named_with_its_word(protocol: Any, word: str) -> None:
+def test_finish_reason_of_a_failure_is_a_busy_error_that_quotes_it(
+    protocol: Any, word: str
+) -> None:
     with pytest.raises(BusyError, match=word.lower()):
-        completed(*protocol(word))
+        decode(*protocol(word))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("word", NOTHING)
-def test_a_word_that_says_nothing_is_no_end(protocol: Any, word: str | None) -> None:
+def test_empty_finish_reason_is_incomplete(protocol: Any, word: str | None) -> None:
     with pytest.raises(IncompleteAnswer, match="end marker"):
-        completed(*protocol(word))
+        decode(*protocol(word))
 
 
 @pytest.mark.parametrize("word", NOTHING)
-def test_a_whole_body_needs_no_word(word: str | None) -> None:
+def test_whole_body_needs_no_finish_reason(word: str | None) -> None:
     body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": word}]}
-    done = completed(ChatDecoder(False), [body], BODY_EVENT)
+    done = decode(ChatDecoder(False), [body], BODY_EVENT)
     assert (done["text"], done["finish_reason"], done["complete"]) == ("Hello", None, True)
 
 
 @pytest.mark.parametrize("word", ["cancelled", "pause_turn", "brand_new", "load"])
-def test_a_word_that_nobody_knows_makes_no_answer_whole(word: str) -> None:
-    done = completed(*chat(word))
+def test_unknown_finish_reason_is_incomplete(word: str) -> None:
+    done = decode(*chat(word))
     assert (done["finish_reason"], done["complete"]) == (word, False)
 
 
-def test_a_word_that_nobody_knows_gives_way_to_a_later_stop() -> None:
+def test_later_stop_replaces_an_unknown_finish_reason() -> None:
     decoder, frames = chat("half_way")
-    done = completed(decoder, frames + chat("stop", " you")[1])
+    done = decode(decoder, frames + chat("stop", " you")[1])
     assert (done["text"], done["finish_reason"]) == ("Hello you", "stop")
 
 
 @pytest.mark.parametrize("word", [{"type": "length", "length": 5}, {"reason": "max_tokens"}])
 def test_a_finish_reason_as_an_object(word: Json) -> None:
-    assert completed(*chat(word))["finish_reason"] == "length"
+    assert decode(*chat(word))["finish_reason"] == "length"

@@ -1,4 +1,4 @@
-"""What a protocol cannot send is refused or told before anything is sent: nothing is dropped."""
+"""What a protocol cannot send is refused or noted before the request; nothing is lost silently."""
 
 import logging
 from collections.abc import Iterator
@@ -43,13 +43,13 @@ class Bench:
         return self.adapter.profile(self.server, **keys)
 
 
-@pytest.fixture(params=ADAPTERS, ids=lambda one: one.id)
+@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.id)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     with StandIn(request.param.server().handle) as server:
         yield Bench(request.param, server)
 
 
-CALLED: list[Json] = [
+CLIENT_TOOLS: list[Json] = [
     {"tools": [{"type": "function", "function": FUNCTION}]},
     {"tools": [{"type": "web_search"}, {"type": "function", **FUNCTION}]},
     {"tools": [{"functionDeclarations": [FUNCTION]}]},
@@ -67,14 +67,14 @@ CALLED: list[Json] = [
 ]
 
 
-@pytest.mark.parametrize("options", CALLED, ids=str)
-def test_tools_that_the_model_calls_are_refused(options: Json) -> None:
+@pytest.mark.parametrize("options", CLIENT_TOOLS, ids=str)
+def test_client_tools_are_refused(options: Json) -> None:
     with pytest.raises(UsageError) as caught:
         refuse_unsupported_options(options)
     assert str(caught.value) == "tools are not supported: leave `tools` out of the options"
 
 
-PLAIN: list[Json] = [
+PROVIDER_TOOLS: list[Json] = [
     {"tools": [{"codeExecution": {}}]},
     {"tools": [{"googleSearch": {}}, {"urlContext": {}}]},
     {"tools": [{"type": "web_search"}], "tool_choice": "auto"},
@@ -94,34 +94,34 @@ PLAIN: list[Json] = [
 ]
 
 
-@pytest.mark.parametrize("options", PLAIN, ids=str)
-def test_tools_that_the_provider_runs_itself_are_sent(options: Json) -> None:
+@pytest.mark.parametrize("options", PROVIDER_TOOLS, ids=str)
+def test_provider_tools_are_sent(options: Json) -> None:
     refuse_unsupported_options(options)
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_no_protocol_offers_a_tool(bench: Bench, stream: bool) -> None:
-    asked = bench.profile(options={"tools": [{"type": "function", "function": FUNCTION}]})
+async def test_every_protocol_refuses_client_tools(bench: Bench, stream: bool) -> None:
+    config = bench.profile(options={"tools": [{"type": "function", "function": FUNCTION}]})
     with pytest.raises(UsageError, match="tools are not supported"):
-        await get_completion(asked, stream)
-    async with open_provider(asked) as provider:
+        await get_completion(config, stream)
+    async with open_provider(config) as provider:
         with pytest.raises(UsageError, match="tools are not supported"):
             provider.dry_request([Message("user", ("hi",))], stream)
     assert bench.server.requests == []
 
 
-async def test_no_protocol_takes_stream_as_an_option(bench: Bench) -> None:
+async def test_every_protocol_refuses_stream_as_an_option(bench: Bench) -> None:
     for stream in (True, False):
         with pytest.raises(ConfigError, match="stream does not belong") as caught:
             await get_completion(bench.profile(options={"stream": True}), stream)
         assert "chat()" in caught.value.hint
-    asked = {"provider": bench.adapter.provider, "endpoint": bench.server.url, "stream": True}
+    config = {"provider": bench.adapter.provider, "endpoint": bench.server.url, "stream": True}
     with pytest.raises(ConfigError, match="stream does not belong"):
-        await LLMService().chat(asked, messages())
+        await LLMService().chat(config, messages())
     assert bench.server.requests == []
 
 
-OF_TOOLS: list[Any] = [
+TOOL_MESSAGES: list[Any] = [
     {"role": "tool", "tool_call_id": "1", "content": "12:00"},
     {"role": "function", "name": "now", "content": "12:00"},
     {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function"}]},
@@ -133,20 +133,20 @@ OF_TOOLS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("message", OF_TOOLS, ids=str)
-def test_messages_of_tools_are_refused(message: Any) -> None:
+@pytest.mark.parametrize("message", TOOL_MESSAGES, ids=str)
+def test_tool_messages_are_refused(message: Any) -> None:
     with pytest.raises(UsageError, match="tools are not supported: leave `tools` out"):
         Message.of(message)
 
 
-def test_what_says_nothing_is_no_tool_and_no_field() -> None:
-    """As OpenAI's own client writes an answer down."""
-    said: Json = {"tool_calls": None, "function_call": None, "refusal": None, "annotations": []}
-    made = Message.of({"role": "assistant", "content": "hi", **said})
-    assert made == Message("assistant", ("hi",))
+def test_empty_message_fields_are_ignored() -> None:
+    """OpenAI's own client writes an answer with these fields."""
+    empty: Json = {"tool_calls": None, "function_call": None, "refusal": None, "annotations": []}
+    message = Message.of({"role": "assistant", "content": "hi", **empty})
+    assert message == Message("assistant", ("hi",))
 
 
-# Each field, a message that has it, and where it stands in which body; elsewhere it is refused.
+# Each field and a message with it. SENT_FIELDS: the fields that an adapter sends, not refuses.
 FIELDS: list[tuple[str, Json]] = [
     ("name", {"role": "user", "content": "hi", "name": "ada"}),
     ("reasoning_content", {"role": "assistant", "content": "hi", "reasoning_content": "Hm."}),
@@ -159,7 +159,7 @@ FIELDS: list[tuple[str, Json]] = [
         "hi", {"type": "image_url", "image_url": {"url": URL}, "cache_control": CACHED}]}),
     ("cache_control", {"role": "user", "content": "hi", "cache_control": CACHED}),
 ]  # fmt: skip
-TAKEN = {
+SENT_FIELDS = {
     "openai": {"name", "reasoning_content", "prefix", "detail", "cache_control"},
     "openrouter": {"name", "reasoning_content", "prefix", "detail", "cache_control"},
     "openai-responses": {"detail"},
@@ -168,34 +168,34 @@ TAKEN = {
 }
 
 
-def found(body: Any, field: str) -> list[Any]:
-    """Every value under a name, wherever it stands."""
+def values_of(body: Any, field: str) -> list[Any]:
+    """Return every value with this key, at any depth of the body."""
     if isinstance(body, list):
-        return [one for part in body for one in found(part, field)]
+        return [value for part in body for value in values_of(part, field)]
     if not isinstance(body, dict):
         return []
-    return [value for key, value in body.items() if key == field] + found(
+    return [value for key, value in body.items() if key == field] + values_of(
         list(body.values()), field
     )
 
 
 @pytest.mark.parametrize(("field", "message"), FIELDS, ids=str)
-async def test_a_field_goes_out_or_is_refused(bench: Bench, field: str, message: Json) -> None:
+async def test_message_field_is_sent_or_refused(bench: Bench, field: str, message: Json) -> None:
     async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
-        talk = [message, *messages()]
-        if field not in TAKEN[bench.adapter.name]:
+        conversation = [message, *messages()]
+        if field not in SENT_FIELDS[bench.adapter.name]:
             with pytest.raises(UsageError, match=f"does not support {field} in a message"):
-                await provider.chat(talk)
+                await provider.chat(conversation)
             assert bench.server.requests == []
             return
-        await provider.chat(talk)
+        await provider.chat(conversation)
     name = "thinking" if bench.adapter.name == "ollama" else field
-    sent = found(answer_requests(bench.server)[-1].json, name)
+    sent = values_of(answer_requests(bench.server)[-1].json, name)
     assert sent == [{"name": "ada", "reasoning_content": "Hm.", "prefix": True, "detail": "low",
                      "cache_control": CACHED}[field]]  # fmt: skip
 
 
-async def test_openais_own_host_takes_its_own_fields() -> None:
+async def test_openais_host_takes_only_its_own_fields() -> None:
     provider = OpenAIProvider(Profile(provider="openai", model="gpt-4o"))
     await provider._build_messages([{"role": "user", "content": "hi", "name": "ada"}])
     for field in ("reasoning_content", "cache_control"):
@@ -219,27 +219,27 @@ async def test_openais_own_host_takes_its_own_fields() -> None:
     ],
     ids=str,
 )
-def test_what_nobody_knows_is_refused(message: Json) -> None:
+def test_unknown_message_fields_are_refused(message: Json) -> None:
     with pytest.raises(UsageError, match=r"unknown field|must be"):
         Message.of(message)
 
 
-def test_the_usual_detail_is_no_wish() -> None:
+def test_auto_detail_and_unused_image_keys_are_accepted() -> None:
     part = {"type": "image_url", "image_url": {"url": URL, "detail": "auto", "format": "x"}}
     assert Message.of({"role": "user", "content": [part]}).images[0].detail == "auto"
 
 
-async def test_auto_detail_is_taken_by_every_protocol(bench: Bench) -> None:
+async def test_every_protocol_accepts_auto_detail(bench: Bench) -> None:
     picture = Image.of(png(1, 1, (0, 0, 0))).as_url()
     part = {"type": "image_url", "image_url": {"url": picture, "detail": "auto"}}
     async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         assert (await provider.chat([{"role": "user", "content": ["hi", part]}]))["text"]
 
 
-def test_an_instruction_leaves_the_system_prompts_fields() -> None:
+def test_added_instruction_keeps_the_system_message_fields() -> None:
     system = Message.of({"role": "system", "content": "Be brief.", "name": "boss"})
-    [made, _] = with_system_instruction([system, Message("user", ("hi",))], "Think.")
-    assert (made.text, made.fields) == ("Be brief.\n\nThink.", {"name": "boss"})
+    [changed, _] = with_system_instruction([system, Message("user", ("hi",))], "Think.")
+    assert (changed.text, changed.fields) == ("Be brief.\n\nThink.", {"name": "boss"})
 
 
 IGNORED: dict[str, Json] = {
@@ -250,56 +250,60 @@ IGNORED: dict[str, Json] = {
 }
 
 
-async def test_a_setting_that_does_nothing_is_told_once(
+async def test_ignored_setting_is_noted_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys = IGNORED[bench.adapter.provider]
-    known = {"num_ctx": 9} if bench.adapter.provider == "ollama" else {}
-    async with open_provider(bench.profile(**keys, **known)) as provider:
+    supported = {"num_ctx": 9} if bench.adapter.provider == "ollama" else {}
+    async with open_provider(bench.profile(**keys, **supported)) as provider:
         with caplog.at_level(logging.WARNING, "easyllm_cli"):
-            told = [
-                [one.text async for one in provider.stream(messages()) if isinstance(one, Note)]
+            note_texts = [
+                [
+                    event.text
+                    async for event in provider.stream(messages())
+                    if isinstance(event, Note)
+                ]
                 for _ in range(2)
             ]
     assert len(answer_requests(bench.server)) == 2
-    [said] = told[0]
-    assert told[1] == []
-    assert set(said.removesuffix(": left out").split("settings ")[1].split(", ")) == set(keys)
-    assert [one.message for one in caplog.records] == [said]
+    [note] = note_texts[0]
+    assert note_texts[1] == []
+    assert set(note.removesuffix(": left out").split("settings ")[1].split(", ")) == set(keys)
+    assert [record.message for record in caplog.records] == [note]
 
 
-async def test_what_a_provider_knows_is_not_told(bench: Bench) -> None:
-    known: dict[str, Json] = {
+async def test_supported_settings_are_not_noted(bench: Bench) -> None:
+    supported: dict[str, Json] = {
         "openai": {"organization": "o", "project": "p"}, "ollama": {"num_ctx": 9, "keep_alive": 0},
         "openrouter": {"fallback_models": ["x/y"]}, "gemini": {},
     }  # fmt: skip
-    came = await collect_events(bench.profile(**known[bench.adapter.provider]))
-    assert not [one for one in came if isinstance(one, Note)]
+    events = await collect_events(bench.profile(**supported[bench.adapter.provider]))
+    assert not [event for event in events if isinstance(event, Note)]
 
 
-async def test_other_profiles_named_in_a_dict_are_told_once(
+async def test_profile_names_in_a_dict_are_warned_about_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     adapter = ADAPTERS[0]
     with StandIn(adapter.server().handle) as server, caplog.at_level(logging.WARNING):
-        asked = {
+        config = {
             "provider": "openai", "endpoint": server.url + adapter.base, "model": "gpt-4o",
             "api_key": "test-key", "extends": "mine", "fallback": ["other"],
         }  # fmt: skip
         async with LLMService() as service:
-            await service.chat(asked, messages())
-            await service.chat(asked, messages())
-            assert sorted(one.message.split()[0] for one in caplog.records) == [
+            await service.chat(config, messages())
+            await service.chat(config, messages())
+            assert sorted(record.message.split()[0] for record in caplog.records) == [
                 "extends", "fallback",
             ]  # fmt: skip
             caplog.clear()
-            await collect(service.stream(asked, messages(), fallbacks=[asked]))
+            await collect(service.stream(config, messages(), fallbacks=[config]))
             assert caplog.records == []
-        await OpenAIProvider(asked).aclose()
+        await OpenAIProvider(config).aclose()
         assert len(caplog.records) == 2
 
 
-def test_the_command_line_notes_a_setting_that_does_nothing(easyllm: Easyllm) -> None:
+def test_command_notes_an_ignored_setting(easyllm: Easyllm) -> None:
     with StandIn(ADAPTERS[0].server().handle) as server:
         profiles = single_profile_toml(
             f"{server.url}/v1", model="gpt-4o", api_key_env="KEY", num_ctx=9
@@ -320,7 +324,7 @@ def test_the_command_line_notes_a_setting_that_does_nothing(easyllm: Easyllm) ->
         (["-o", "stream=true", "--dry-run"], "--no-stream, --stream"),
     ],
 )
-def test_the_command_line_refuses_them_too(
+def test_command_refuses_client_tools_and_stream_options(
     easyllm: Easyllm, arguments: list[str], says: str
 ) -> None:
     with StandIn(ADAPTERS[0].server().handle) as server:
@@ -331,7 +335,7 @@ def test_the_command_line_refuses_them_too(
     assert says in ran.stderr
 
 
-def test_a_list_of_messages_with_a_tools_answer_is_exit_2(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_tool_message_in_a_file_is_exit_2(easyllm: Easyllm, tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     path.write_text('[{"role": "tool", "tool_call_id": "1", "content": "12:00"}]')
     ran = easyllm.run(

@@ -1,4 +1,4 @@
-"""Kinds of images: those that a vendor does not take are refused before anything is sent."""
+"""Image types: a type that the vendor does not accept is refused before the request."""
 
 import base64
 from typing import Any
@@ -48,7 +48,7 @@ GATEWAY = "http://127.0.0.1:9/v1"
         (heif(b"isom", b"heic"), None),
     ],
 )
-def test_a_heif_is_told_by_its_brands(data: bytes, kind: str | None) -> None:
+def test_heif_media_type_comes_from_its_brands(data: bytes, kind: str | None) -> None:
     assert sniff_media_type(data) == kind
 
 
@@ -64,7 +64,7 @@ def test_a_heif_is_told_by_its_brands(data: bytes, kind: str | None) -> None:
         (b"%PDF-1.7\n", "PDF"),
     ],
 )
-def test_what_no_model_takes_is_named(data: bytes, kind: str) -> None:
+def test_format_that_no_model_accepts_is_named(data: bytes, kind: str) -> None:
     with pytest.raises(
         UsageError, match=f"not an image format that models accept: {kind}"
     ) as caught:
@@ -72,25 +72,25 @@ def test_what_no_model_takes_is_named(data: bytes, kind: str) -> None:
     assert "PNG or JPEG" in caught.value.hint
 
 
-def taken(provider: str, model: str = "m", endpoint: str | None = None) -> set[str]:
-    """The kinds that are not refused."""
+def accepted_kinds(provider: str, model: str = "m", endpoint: str | None = None) -> set[str]:
+    """Return the kinds that are not refused."""
     profile = Profile.of({"provider": provider, "model": model, "endpoint": endpoint})
-    made = set()
+    accepted = set()
     for kind, data in KINDS.items():
-        asked = [Message("user", ("hi", Image.of_bytes(data, f"a.{kind}")))]
+        messages = [Message("user", ("hi", Image.of_bytes(data, f"a.{kind}")))]
         try:
-            refuse_unsupported_images(asked, resolve_endpoint(profile), provider, model)
-            made.add(kind)
+            refuse_unsupported_images(messages, resolve_endpoint(profile), provider, model)
+            accepted.add(kind)
         except UsageError:
             continue
-    return made
+    return accepted
 
 
-def test_the_refusal_names_who_what_and_how() -> None:
-    asked = [Message("user", ("hi", Image.of_bytes(HEIC, "a.heic")))]
+def test_refusal_names_host_file_and_remedy() -> None:
+    messages = [Message("user", ("hi", Image.of_bytes(HEIC, "a.heic")))]
     at = resolve_endpoint(Profile.of({"provider": "openai", "endpoint": "https://api.x.ai/v1"}))
     with pytest.raises(UsageError) as caught:
-        refuse_unsupported_images(asked, at, "openai", "grok-4")
+        refuse_unsupported_images(messages, at, "openai", "grok-4")
     assert str(caught.value) == (
         "api.x.ai takes no image/heic (a.heic): convert the picture to PNG or JPEG"
     )
@@ -106,8 +106,8 @@ def test_the_refusal_names_who_what_and_how() -> None:
         ("lmstudio", set(KINDS)), ("alibailian", set(KINDS)),
     ],
 )  # fmt: skip
-def test_the_kinds_that_a_vendor_documents(provider: str, kinds: set[str]) -> None:
-    assert taken(provider) == kinds
+def test_image_types_that_a_vendor_documents(provider: str, kinds: set[str]) -> None:
+    assert accepted_kinds(provider) == kinds
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_the_kinds_that_a_vendor_documents(provider: str, kinds: set[str]) -> No
         ("http://127.0.0.1:1234/v1", set(KINDS)),
     ],
 )  # fmt: skip
-def test_a_vendor_is_known_by_its_host(url: str, kinds: set[str]) -> None:
-    assert taken("openai", endpoint=url) == kinds
+def test_host_decides_the_image_types(url: str, kinds: set[str]) -> None:
+    assert accepted_kinds("openai", endpoint=url) == kinds
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_a_vendor_is_known_by_its_host(url: str, kinds: set[str]) -> None:
         ("xai", "grok-4", {"png", "jpeg"}), ("openrouter", "a/b", USUAL),
     ],
 )  # fmt: skip
-def test_a_gateway_in_the_vendor_s_place(
+def test_image_types_behind_a_base_url_variable(
     provider: str, model: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OPENAI_BASE_URL may name any server, so there the model tells."""
+    """OPENAI_BASE_URL may name any server, so the model's name decides there."""
     monkeypatch.setenv(f"{provider.upper()}_BASE_URL", GATEWAY)
-    assert taken(provider, model) == kinds
+    assert accepted_kinds(provider, model) == kinds
 
 
 @pytest.mark.parametrize("keys", [
@@ -146,12 +146,12 @@ def test_a_gateway_in_the_vendor_s_place(
     {"provider": "xai", "model": "grok-4"},
     {"provider": "gemini", "model": "gemini-2.5-flash"},
 ])  # fmt: skip
-async def test_nothing_is_asked_before_the_refusal(keys: dict[str, Any]) -> None:
-    """No key is there, and no network: neither is looked for."""
+async def test_refusal_needs_no_key_and_no_network(keys: dict[str, Any]) -> None:
+    """There is no key and no server: looking for one would fail in another way."""
     provider = provider_for(Profile.of(keys))
-    asked = [Message("user", ("hi", Image.of_bytes(KINDS["bmp"], "a")))]
+    messages = [Message("user", ("hi", Image.of_bytes(KINDS["bmp"], "a")))]
     with pytest.raises(UsageError, match="takes no image/bmp"):
-        await provider.chat(asked)
+        await provider.chat(messages)
     await provider.aclose()
 
 
@@ -172,9 +172,9 @@ def test_every_way_to_name_an_image(easyllm: Easyllm, args: tuple[str, ...]) -> 
     assert "xai takes no image/heic" in ran.error_line
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
-def test_another_s_server_gets_what_there_is(easyllm: Easyllm, adapter: Adapter) -> None:
-    """Only Ollama and Gemini, whose own adapters they are, refuse at any address."""
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
+def test_other_servers_get_every_image_type(easyllm: Easyllm, adapter: Adapter) -> None:
+    """Only the adapters of Ollama and Gemini refuse a type at any address."""
     (easyllm.home / "a.bmp").write_bytes(KINDS["bmp"])
     with StandIn(script_handler(adapter.script("red"))) as server:
         keys = {"model": adapter.vision_model, "api": adapter.api, "transport": adapter.transport}

@@ -1,4 +1,4 @@
-"""A photo whose pixels are stored turned is sent as it is, with a note."""
+"""A photo with rotated pixels (EXIF orientation) is sent unchanged, with a note."""
 
 import struct
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def test_orientation(form: str, order: str, kind: int) -> None:
     [
         jpeg(), png(2, 2, (1, 2, 3)), gif_1x1(), webp_with(b""), b"BM" + bytes(60), b"",
         HEIC + b"Exif\0\0" + exif(6),
-        jpeg()[:-2] + jpeg(exif(6)),  # behind the data: another picture's
+        jpeg()[:-2] + jpeg(exif(6)),  # after the image data: belongs to another image
         jpeg(b"MM\0*" + struct.pack(">I", 0xFFFFFFFF)),
         jpeg(b"MM\0*\0\0\0\x08\xff\xff"),
         jpeg(b"no TIFF"),
@@ -58,16 +58,16 @@ def test_no_orientation(data: bytes) -> None:
 
 
 @given(st.sampled_from(sorted(FORMS)), st.data())
-def test_any_damage_is_read_to_an_end(form: str, data: st.DataObject) -> None:
+def test_damaged_file_has_a_valid_orientation(form: str, data: st.DataObject) -> None:
     whole = bytearray(FORMS[form](exif(6)))
     for _ in range(data.draw(st.integers(0, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     assert 1 <= read_orientation(bytes(whole[: data.draw(st.integers(0, len(whole)))])) <= 8
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
-def test_the_note_over_every_protocol(easyllm: Easyllm, adapter: Adapter) -> None:
-    """The picture goes out as it is."""
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
+def test_note_with_every_protocol(easyllm: Easyllm, adapter: Adapter) -> None:
+    """The photo's bytes are sent unchanged."""
     photo = jpeg(exif(6))
     (easyllm.home / "photo.jpg").write_bytes(photo)
     with StandIn(script_handler(adapter.script("red"))) as server:
@@ -82,8 +82,7 @@ def test_the_note_over_every_protocol(easyllm: Easyllm, adapter: Adapter) -> Non
     )
 
 
-def test_the_note_is_told_once(easyllm: Easyllm) -> None:
-    """However often the answer is asked for."""
+def test_note_appears_once_despite_a_retry(easyllm: Easyllm) -> None:
     (easyllm.home / "photo.jpg").write_bytes(jpeg(exif(6)))
     adapter = ADAPTERS[0]
     with StandIn(script_handler(adapter.refusal(503, "busy"), adapter.script("red"))) as server:
@@ -93,7 +92,7 @@ def test_the_note_is_told_once(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("args", [("chat", "-a", "photo.png"), ("cot", "-a", "photo.png")])
-def test_the_note_beside_other_commands(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_note_in_other_commands(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     (easyllm.home / "photo.png").write_bytes(png_with(exif(3)))
     adapter = ADAPTERS[0]
     with StandIn(script_handler(adapter.script("red"))) as server:
@@ -103,24 +102,26 @@ def test_the_note_beside_other_commands(easyllm: Easyllm, args: tuple[str, ...])
         assert easyllm.run(*args, "-q", "hi", profiles=single_profile_toml(server)).stderr == ""
 
 
-async def test_the_note_in_the_library() -> None:
+async def test_note_in_the_library() -> None:
     adapter = ADAPTERS[0]
-    asked = [Message("user", ("hi", Image.of_bytes(jpeg(exif(8)), "image data")))]
+    messages = [Message("user", ("hi", Image.of_bytes(jpeg(exif(8)), "image data")))]
     with StandIn(script_handler(adapter.script("red"))) as server:
         async with open_provider(adapter.profile(server)) as provider:
-            notes = [one.text async for one in provider.stream(asked) if isinstance(one, Note)]
+            notes = [
+                event.text async for event in provider.stream(messages) if isinstance(event, Note)
+            ]
     assert ["EXIF orientation 8" in note for note in notes] == [True]
 
 
-async def test_a_photo_that_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def guard(url: str) -> list[str]:
+async def test_note_for_a_downloaded_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(url: str) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(image_download, "resolve_public_addresses", guard)
+    monkeypatch.setattr(image_download, "resolve_public_addresses", resolve)
     with serve_image_site(tmp_path) as site:
         photo = Image.of(f"{site.url}/photo.jpg")
         kinds = ("image/jpeg",)
-        asked = [Message("user", (photo, Image.of_bytes(jpeg(exif(6)), "mine")))]
-        _, notes = await with_image_bytes(asked, kinds, site.profile, "Ollama")
-    assert len(notes) == 1, "what came with the question has been told"
+        messages = [Message("user", (photo, Image.of_bytes(jpeg(exif(6)), "mine")))]
+        _, notes = await with_image_bytes(messages, kinds, site.profile, "Ollama")
+    assert len(notes) == 1, "the image in the message was noted before"
     assert notes[0].startswith(f"{site.url}/photo.jpg is stored on its side")

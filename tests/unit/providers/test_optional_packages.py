@@ -1,4 +1,4 @@
-"""An optional package that is missing is one line that names the extra, and nothing else is."""
+"""A missing optional package is a one-line error that names the extra; other errors are not."""
 
 import tomllib
 from pathlib import Path
@@ -14,8 +14,8 @@ from tests.support import ROOT
 from tests.support.asking import messages
 
 
-def adapter_that(imports: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts a provider `wants` into the registry, whose file begins with an import."""
+def register_adapter(imports: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register a provider `wants` whose module begins with these imports."""
     name = f"wants_{abs(hash(imports))}"
     (folder / f"{name}.py").write_text(f"{imports}\nclass Wants: ...\n")
     monkeypatch.setattr(
@@ -34,10 +34,10 @@ def adapter_that(imports: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("from sqlalchemy.orm import Session", "db"),
     ],
 )
-async def test_the_line_names_the_extra(
+async def test_error_names_the_extra(
     imports: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapter_that(imports, tmp_path, monkeypatch)
+    register_adapter(imports, tmp_path, monkeypatch)
     with pytest.raises(ConfigError) as caught:
         await LLMService().chat({"provider": "wants"}, messages())
     assert str(caught.value).endswith(f"(provider wants): pip install 'easyllm-cli[{extra}]'")
@@ -45,27 +45,27 @@ async def test_the_line_names_the_extra(
     assert caught.value.exit_code == 2
 
 
-def test_a_public_name_that_needs_one_names_the_extra() -> None:
+def test_public_name_that_needs_a_package_names_the_extra() -> None:
     with pytest.raises(ConfigError, match=r"pip install 'easyllm-cli\[litellm\]'"):
         _ = easyllm_cli.LiteLLMProvider
 
 
 @pytest.mark.parametrize("imports", ["import nowhere_at_all", "from json import nonsense"])
-def test_another_failure_is_not_taken_for_it(
+def test_other_import_errors_are_unchanged(
     imports: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapter_that(imports, tmp_path, monkeypatch)
+    register_adapter(imports, tmp_path, monkeypatch)
     with pytest.raises(ImportError):
         provider_class("wants")
 
 
-def test_only_a_package_that_is_missing_counts() -> None:
+def test_only_a_missing_package_counts() -> None:
     assert missing_package_error(ModuleNotFoundError("no", name="litellm.types")) is not None
     assert missing_package_error(ImportError("cannot import name", name="litellm")) is None
     assert missing_package_error(ModuleNotFoundError("no", name="litellm_proxy")) is None
 
 
-def test_every_extra_that_is_named_is_one_of_ours() -> None:
+def test_every_named_extra_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
 

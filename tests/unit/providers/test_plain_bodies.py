@@ -1,4 +1,4 @@
-"""Whole bodies and their oddities: tool calls, contents that are no text, other answers."""
+"""Unusual plain bodies: tool calls, content of other shapes, errors, images, several choices."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ BROKE = {"code": 503, "message": "it broke"}
 def read(
     decoder: type[Decoder], *bodies: Json, event: str = BODY_EVENT
 ) -> tuple[Completion, list[str]]:
-    """The answer in a body (or frames of a stream), and the notes about it."""
+    """Return the completion from bodies or stream frames, and the notes about it."""
     reader = decoder(event != BODY_EVENT)
-    came = [one for body in bodies for one in reader.read(body, event)]
-    came += reader.end(started=True)
-    gathered = Collector()
-    for one in came:
-        gathered.feed(one)
-    return gathered.completion(), [one.text for one in came if isinstance(one, Note)]
+    events = [decoded for body in bodies for decoded in reader.read(body, event)]
+    events += reader.end(started=True)
+    collector = Collector()
+    for decoded in events:
+        collector.feed(decoded)
+    return collector.completion(), [decoded.text for decoded in events if isinstance(decoded, Note)]
 
 
 def chat(message: Json, finish: str = "stop", **more: Any) -> Json:
@@ -52,33 +52,35 @@ def test_content_of_any_shape(content: Any) -> None:
     assert read(OllamaDecoder, line)[0]["text"] == "Hello"
 
 
-def test_a_reasoning_part_is_no_answer() -> None:
+def test_reasoning_part_is_not_text() -> None:
     parts = [{"type": "reasoning", "text": "Hm"}, {"type": "text", "text": "Hello"}]
     done, _ = read(ChatDecoder, chat({"content": parts}))
     assert (done["reasoning"], done["text"]) == ("Hm", "Hello")
 
 
-def test_gemini_s_only_part_without_a_list() -> None:
+def test_gemini_part_outside_a_list() -> None:
     body = {"candidates": [{"content": {"parts": {"text": "Hello"}}, "finishReason": "STOP"}]}
     assert read(GeminiDecoder, body)[0]["text"] == "Hello"
 
 
-@pytest.mark.parametrize("made", [
+@pytest.mark.parametrize("answer", [
     (ChatDecoder, chat({"content": "Hello", "tool_calls": [CALL]})),
     (ChatDecoder, chat({"content": "Hello", "function_call": {"name": "f"}})),
     (OllamaDecoder, {"message": {"content": "Hello", "tool_calls": [CALL]}, "done": True,
                      "done_reason": "stop"}),
     (GeminiDecoder, gemini({"text": "Hello"}, {"functionCall": {"name": "f"}})),
 ])  # fmt: skip
-def test_a_call_of_a_tool_beside_stop(made: tuple[type[Decoder], Json]) -> None:
-    done, _ = read(*made)
+def test_tool_call_overrides_stop(answer: tuple[type[Decoder], Json]) -> None:
+    done, _ = read(*answer)
     assert (done["text"], done["finish_reason"]) == ("Hello", "tool_calls")
     assert not done["complete"]
 
 
-@pytest.mark.parametrize("none", [{"tool_calls": []}, {"tool_calls": None, "function_call": None}])
-def test_no_call_of_a_tool(none: Json) -> None:
-    assert read(ChatDecoder, chat({"content": "Hello"} | none))[0]["complete"]
+@pytest.mark.parametrize(
+    "no_call", [{"tool_calls": []}, {"tool_calls": None, "function_call": None}]
+)
+def test_empty_tool_calls_are_ignored(no_call: Json) -> None:
+    assert read(ChatDecoder, chat({"content": "Hello"} | no_call))[0]["complete"]
 
 
 @pytest.mark.parametrize("body", [
@@ -86,13 +88,13 @@ def test_no_call_of_a_tool(none: Json) -> None:
     {"choices": [{"index": 1, "message": {"content": "Bye"}},
                  {"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]},
 ])  # fmt: skip
-def test_which_of_several_choices(body: Json) -> None:
+def test_choice_0_or_the_only_choice_is_used(body: Json) -> None:
     done, notes = read(ChatDecoder, body)
     assert (done["text"], done["complete"]) == ("Hello", True)
     assert len(notes) == len(body["choices"]) - 1
 
 
-@pytest.mark.parametrize("made", [
+@pytest.mark.parametrize("answer", [
     (ChatDecoder, chat({"content": "Hello"}, error=BROKE)),
     (ChatDecoder, chat({"content": "Hello", "error": BROKE})),
     (GeminiDecoder, gemini({"text": "Hello"}, error=BROKE)),
@@ -100,13 +102,13 @@ def test_which_of_several_choices(body: Json) -> None:
     (ResponsesDecoder, {"object": "response", "status": "completed", "output": [],
                         "error": BROKE}),
 ])  # fmt: skip
-def test_an_error_inside_a_good_end(made: tuple[type[Decoder], Json]) -> None:
+def test_error_in_a_finished_body(answer: tuple[type[Decoder], Json]) -> None:
     with pytest.raises(EasyLLMError, match="it broke") as caught:
-        read(*made)
+        read(*answer)
     assert caught.value.exit_code == 5
 
 
-def test_a_message_repeats_neither_reasoning_nor_text_of_deltas() -> None:
+def test_message_after_deltas_is_not_repeated() -> None:
     deltas = [{"choices": [{"delta": delta}]} for delta in (
         {"reasoning_content": "Hm"}, {"content": "Hel"}, {"content": "lo"})]  # fmt: skip
     end = chat({"reasoning_content": "Hm", "content": "Hello"}, delta={})
@@ -114,20 +116,20 @@ def test_a_message_repeats_neither_reasoning_nor_text_of_deltas() -> None:
     assert (done["reasoning"], done["text"]) == ("Hm", "Hello")
 
 
-def test_a_message_tells_what_no_delta_told() -> None:
-    thought = {"choices": [{"delta": {"role": "assistant", "reasoning": "Hm"}}]}
+def test_message_adds_text_that_no_delta_had() -> None:
+    reasoning_frame = {"choices": [{"delta": {"role": "assistant", "reasoning": "Hm"}}]}
     end = chat({"reasoning": "Hm", "content": "Hello"}, delta={"role": "assistant"})
-    done, _ = read(ChatDecoder, thought, end, event="")
+    done, _ = read(ChatDecoder, reasoning_frame, end, event="")
     assert (done["reasoning"], done["text"]) == ("Hm", "Hello")
 
 
-def test_a_refusal_is_told_once() -> None:
-    said = {"choices": [{"delta": {"refusal": "I won't."}}]}
+def test_refusal_is_quoted_once() -> None:
+    refusal = {"choices": [{"delta": {"refusal": "I won't."}}]}
     with pytest.raises(EasyLLMError, match=r"refused: I won't\.$"):
-        read(ChatDecoder, said, chat({"refusal": "I won't."}, delta={}), event="")
+        read(ChatDecoder, refusal, chat({"refusal": "I won't."}, delta={}), event="")
 
 
-@pytest.mark.parametrize("made", [
+@pytest.mark.parametrize("answer", [
     (ChatDecoder, chat({"content": None, "images": [{"type": "image_url"}]})),
     (ChatDecoder, chat({"content": [{"type": "image_url", "image_url": {}}]})),
     (GeminiDecoder, gemini({"inlineData": {"mimeType": "image/png", "data": "AAAA"}})),
@@ -135,12 +137,12 @@ def test_a_refusal_is_told_once() -> None:
     (ResponsesDecoder, {"object": "response", "status": "completed", "output": [
         {"type": "image_generation_call", "id": "ig_1", "result": "AAAA"}]}),
 ])  # fmt: skip
-def test_an_image_is_no_text(made: tuple[type[Decoder], Json]) -> None:
+def test_answer_of_only_an_image_is_malformed(answer: tuple[type[Decoder], Json]) -> None:
     with pytest.raises(MalformedAnswer, match="an image"):
-        read(*made)
+        read(*answer)
 
 
-def test_an_image_beside_text_is_noted() -> None:
+def test_media_beside_text_is_noted() -> None:
     body = gemini({"text": "Hello"}, {"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}})
     done, notes = read(GeminiDecoder, body)
     assert (done["text"], done["complete"]) == ("Hello", True)
@@ -150,6 +152,6 @@ def test_an_image_beside_text_is_noted() -> None:
 @pytest.mark.parametrize(("reason", "complete"), [
     ("SAFETY", False), ("BLOCK_REASON_UNSPECIFIED", True),
 ])  # fmt: skip
-def test_a_block_beside_text_is_not_undone_by_stop(reason: str, complete: bool) -> None:
+def test_stop_does_not_undo_a_block(reason: str, complete: bool) -> None:
     body = gemini({"text": "Hello"}) | {"promptFeedback": {"blockReason": reason}}
     assert read(GeminiDecoder, body)[0]["complete"] is complete

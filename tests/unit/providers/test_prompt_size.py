@@ -1,4 +1,4 @@
-"""A prompt that a server may have cut is told; Ollama is asked to refuse it instead."""
+"""A prompt that a server may have cut: a note; Ollama is asked to refuse it instead."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.support.standins.request import Request
 from tests.support.standins.script import DONE, Script, chunk, ndjson, script_handler, usage_chunk
 from tests.support.standins.server import Reply, StandIn
 
-OLLAMA = next(one for one in HTTP_ADAPTERS if one.provider == "ollama")
+OLLAMA = next(adapter for adapter in HTTP_ADAPTERS if adapter.provider == "ollama")
 
 
 def ollama_counting(tokens: int) -> Script:
@@ -35,7 +35,7 @@ def ollama_counting(tokens: int) -> Script:
         "prompt too long; exceeded max context length by 9 tokens",
     ],
 )
-async def test_ollama_is_asked_to_refuse_what_does_not_fit(words: str) -> None:
+async def test_ollama_is_asked_to_refuse_long_prompts(words: str) -> None:
     with StandIn(script_handler(OLLAMA.refusal(400, words))) as server:
         error = await expect_error(TooLargeError, profile("ollama", server.url))
         assert [body["truncate"] for body in request_bodies(server)] == [False]
@@ -43,19 +43,19 @@ async def test_ollama_is_asked_to_refuse_what_does_not_fit(words: str) -> None:
     assert error.message == words
 
 
-async def test_a_server_without_the_field_is_asked_once_more() -> None:
-    good = OllamaServer()
+async def test_refused_truncate_field_is_left_out_in_a_retry() -> None:
+    stand_in = OllamaServer()
 
     async def handle(request: Request, reply: Reply) -> None:
         if "truncate" in request.json:
             await reply.json({"error": 'json: unknown field "truncate"'}, 400)
         else:
-            await good.handle(request, reply)
+            await stand_in.handle(request, reply)
 
     with StandIn(handle) as server:
-        came = await collect_events(profile("ollama", server.url, model="llama3.2", strict=True))
+        events = await collect_events(profile("ollama", server.url, model="llama3.2", strict=True))
         assert len(server.requests) == 2
-    assert notes(came) == []
+    assert notes(events) == []
 
 
 async def test_the_users_own_truncate_is_sent() -> None:
@@ -65,25 +65,25 @@ async def test_the_users_own_truncate_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "told"), [(4096, True), (9100, False), (256, True), (0, False), (1, False)]
+    ("tokens", "noted"), [(4096, True), (9100, False), (256, True), (0, False), (1, False)]
 )
-async def test_a_count_that_cannot_hold_the_text_is_told(tokens: int, told: bool) -> None:
+async def test_too_low_token_count_is_noted(tokens: int, noted: bool) -> None:
     with StandIn(script_handler(ollama_counting(tokens))) as server:
-        came = await collect_events(profile("ollama", server.url), text="word " * 9000)
-    assert [("num_ctx" in note, str(tokens) in note) for note in notes(came)] == [(True, True)] * (
-        told
-    )
+        events = await collect_events(profile("ollama", server.url), text="word " * 9000)
+    assert [("num_ctx" in note, str(tokens) in note) for note in notes(events)] == [
+        (True, True)
+    ] * (noted)
 
 
-async def test_other_protocols_tell_it_too() -> None:
+async def test_too_low_token_count_is_noted_in_chat_completions() -> None:
     script = Script(chunk("Yes."), chunk(finish="stop"), usage_chunk(2048, 1), DONE)
     with StandIn(script_handler(script)) as server:
-        came = await collect_events(openai(server), text="word\n" * 9000)
-    assert "2048" in notes(came)[0]
+        events = await collect_events(openai(server), text="word\n" * 9000)
+    assert "2048" in notes(events)[0]
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens", "wrong"),
+    ("text", "tokens", "too_low"),
     [
         ("one two three four five six " * 100, 500, True),
         ("one two three four five six " * 100, 600, False),
@@ -96,5 +96,5 @@ async def test_other_protocols_tell_it_too() -> None:
         ("a b " * 200_000, 400_000, False),
     ],
 )
-def test_how_few_tokens_can_hold_a_text(text: str, tokens: int, wrong: bool) -> None:
-    assert is_token_count_too_low(tokens, [Message("user", (text,))]) is wrong
+def test_is_token_count_too_low(text: str, tokens: int, too_low: bool) -> None:
+    assert is_token_count_too_low(tokens, [Message("user", (text,))]) is too_low

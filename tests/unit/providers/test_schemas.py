@@ -1,4 +1,4 @@
-"""A schema on the wire: each protocol's own field, strict or not, refused or not taken at all."""
+"""JSON schemas in requests: each protocol's field, `strict`, and servers that refuse a schema."""
 
 import json
 from typing import Any
@@ -20,24 +20,24 @@ SYSTEM = [Message("system", ("Be brief.",)), Message("user", ("hi",))]
 CHAT = [name for name, vendor in VENDORS.items() if vendor.adapter in ("openai", "openrouter")]
 
 
-async def body_of(asked: Profile, messages: list[Message]) -> Json:
-    """What would be sent."""
-    async with open_provider(asked) as provider:
+async def body_of(config: Profile, messages: list[Message]) -> Json:
+    """Return the body that would be sent."""
+    async with open_provider(config) as provider:
         return provider.dry_request(messages, True).body or {}
 
 
 @pytest.mark.parametrize("provider", CHAT)
 async def test_chat_completions(provider: str) -> None:
-    asked = Profile.of({"provider": provider, "model": "m"})
-    plain = await body_of(asked, SYSTEM)
-    body = await body_of(asked.replace_set(schema=STRICT), SYSTEM)
+    config = Profile.of({"provider": provider, "model": "m"})
+    plain = await body_of(config, SYSTEM)
+    body = await body_of(config.replace_set(schema=STRICT), SYSTEM)
     sent = body.pop("response_format")
     if VENDORS[provider].takes_schema:
         named = {"name": "answer", "schema": STRICT, "strict": True}
         assert sent == {"type": "json_schema", "json_schema": named}
         assert body == plain
         return
-    # The schema stands in the one system message, behind the user's own words.
+    # The schema is in the one system message, after the user's own text.
     assert sent == {"type": "json_object"}
     instruction, question = body["messages"]
     assert instruction["role"] == "system"
@@ -48,8 +48,8 @@ async def test_chat_completions(provider: str) -> None:
 
 
 def test_only_deepseek_takes_no_schema() -> None:
-    """Whoever else is marked needs a fact behind it (vendors.py)."""
-    assert [name for name, one in VENDORS.items() if not one.takes_schema] == ["deepseek"]
+    """Another vendor needs a source in docs/protocols.md before it is marked."""
+    assert [name for name, vendor in VENDORS.items() if not vendor.takes_schema] == ["deepseek"]
 
 
 async def test_ollama() -> None:
@@ -58,7 +58,7 @@ async def test_ollama() -> None:
     assert "options" not in body
 
 
-IN_AN_ARRAY = {"type": "array", "items": STRICT}
+ARRAY_OF_STRICT = {"type": "array", "items": STRICT}
 STRICTNESS: list[tuple[Json, bool]] = [
     (STRICT, True),
     (PERSON, False),
@@ -82,15 +82,15 @@ STRICTNESS: list[tuple[Json, bool]] = [
 
 
 @pytest.mark.parametrize(("schema", "strict"), STRICTNESS)
-def test_strict_where_the_whole_schema_is(schema: Json, strict: bool) -> None:
+def test_is_strict(schema: Json, strict: bool) -> None:
     assert is_strict(schema) is strict
 
 
 async def test_strict_needs_an_object_at_the_top() -> None:
-    asked = Profile.of({"provider": "openai", "model": "m"})
-    for schema in (IN_AN_ARRAY, {"anyOf": [STRICT]}):
+    config = Profile.of({"provider": "openai", "model": "m"})
+    for schema in (ARRAY_OF_STRICT, {"anyOf": [STRICT]}):
         assert is_strict(schema)
-        sent = (await body_of(asked.replace_set(schema=schema), SYSTEM))["response_format"]
+        sent = (await body_of(config.replace_set(schema=schema), SYSTEM))["response_format"]
         assert sent["json_schema"]["strict"] is False
 
 
@@ -134,45 +134,49 @@ async def test_a_refused_schema_is_an_error_and_not_left_out(
     provider: str, script: Script, option: str
 ) -> None:
     with StandIn(script_handler(script, HELLO)) as server:
-        asked = profile(provider, server.url).replace_set(schema=STRICT)
-        error = await expect_error(RefusedError, asked)
+        config = profile(provider, server.url).replace_set(schema=STRICT)
+        error = await expect_error(RefusedError, config)
         assert len(server.requests) == 1
     assert error.exit_code == 4
     assert f"-o {option}" in error.hint
 
 
-async def test_a_schema_that_responses_refuses_has_a_hint_that_helps() -> None:
+async def test_hint_for_a_schema_refused_by_responses_works() -> None:
     words = {
         "message": "Invalid schema for response_format 'answer'",
         "param": "text.format.schema",
     }
     with StandIn(script_handler(refusal(400, words))) as server:
-        asked = openai(server, api="responses").replace_set(schema=STRICT)
-        error = await expect_error(RefusedError, asked)
+        config = openai(server, api="responses").replace_set(schema=STRICT)
+        error = await expect_error(RefusedError, config)
     option = """text='{"format": {"type": "json_object"}}'"""
     assert f"-o {option} asks for JSON alone" in error.hint
     own = Profile.of({"text": {"format": {"type": "json_object"}}})
-    followed = asked.replace_set(options=own.options)
+    followed = config.replace_set(options=own.options)
     assert (await body_of(followed, SYSTEM))["text"] == {"format": {"type": "json_object"}}
 
 
-async def test_soft_defaults_go_before_the_schema_is_blamed() -> None:
-    """The request is repeated without what nobody asked for; the schema stays in it."""
+async def test_soft_defaults_are_left_out_before_the_schema() -> None:
+    """The retry leaves out settings that the user did not set; the schema stays."""
     with StandIn(script_handler(refusal(400, {"message": "no"}), HELLO)) as server:
-        asked = openai(server, send_defaults=True).replace_set(schema=STRICT)
-        assert (await get_completion(asked))["text"] == "Hello"
+        config = openai(server, send_defaults=True).replace_set(schema=STRICT)
+        assert (await get_completion(config))["text"] == "Hello"
         first, second = (request.json for request in server.requests)
     assert "temperature" in first
     assert "temperature" not in second
     assert first["response_format"] == second["response_format"]
 
 
-async def test_an_option_of_the_users_wins() -> None:
+async def test_users_option_replaces_the_schema_field() -> None:
     own = {"type": "json_object"}
-    asked = Profile.of({"provider": "openai", "model": "m", "options": {"response_format": own}})
-    assert (await body_of(asked.replace_set(schema=STRICT), SYSTEM))["response_format"] == own
-    native = ndjson({"message": {"content": "{}"}, "done": True, "done_reason": "stop"})
-    with StandIn(script_handler(Script(native, content_type="application/x-ndjson"))) as server:
-        asked = profile("ollama", server.url, options={"format": "json"}).replace_set(schema=STRICT)
-        await get_completion(asked)
+    config = Profile.of({"provider": "openai", "model": "m", "options": {"response_format": own}})
+    assert (await body_of(config.replace_set(schema=STRICT), SYSTEM))["response_format"] == own
+    ollama_answer = ndjson({"message": {"content": "{}"}, "done": True, "done_reason": "stop"})
+    with StandIn(
+        script_handler(Script(ollama_answer, content_type="application/x-ndjson"))
+    ) as server:
+        config = profile("ollama", server.url, options={"format": "json"}).replace_set(
+            schema=STRICT
+        )
+        await get_completion(config)
         assert server.requests[0].json["format"] == "json"

@@ -1,4 +1,4 @@
-"""Token counts wherever vendors put them, and however they add them up."""
+"""Token counts: the fields in which vendors send them, and how they add them up."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from easyllm_cli.providers.ollama import OllamaDecoder
 from easyllm_cli.providers.openai.chat_decoder import ChatDecoder, parse_openai_usage
 from tests.support.asking import Json
 
-THOUGHT: Json = {"completion_tokens_details": {"reasoning_tokens": 300}}
+REASONING: Json = {"completion_tokens_details": {"reasoning_tokens": 300}}
 
 
 def counts(prompt: int | None, completion: int | None, total: int | None) -> Json:
@@ -18,65 +18,65 @@ def counts(prompt: int | None, completion: int | None, total: int | None) -> Jso
 
 
 @pytest.mark.parametrize(("usage", "completion"), [
-    (counts(5, 2, 307) | THOUGHT, 302),  # xAI: beside the answer
-    (counts(5, 302, 307) | THOUGHT, 302),  # OpenAI: among it
-    (counts(5, 2, None) | THOUGHT, 302),  # more than the answer can hold
+    (counts(5, 2, 307) | REASONING, 302),  # xAI: reasoning is not in completion_tokens
+    (counts(5, 302, 307) | REASONING, 302),  # OpenAI: reasoning is in it
+    (counts(5, 2, None) | REASONING, 302),  # more reasoning than completion_tokens: not in it
     (counts(5, 2, 307) | {"reasoning_tokens": 300}, 302),
     (counts(5, 350, 355), 350),
-    (counts(5, None, 307) | THOUGHT, None),
+    (counts(5, None, 307) | REASONING, None),
     ({"input_tokens": 5, "output_tokens": 2, "total_tokens": 307,
       "output_tokens_details": {"reasoning_tokens": 300}}, 302),
 ])  # fmt: skip
-def test_reasoning_is_among_the_answer_s_tokens(usage: Json, completion: int | None) -> None:
+def test_completion_tokens_include_reasoning(usage: Json, completion: int | None) -> None:
     assert parse_openai_usage(usage).completion_tokens == completion
 
 
-@pytest.mark.parametrize(("usage", "made"), [
+@pytest.mark.parametrize(("usage", "expected"), [
     ({"input_tokens": 3, "output_tokens": 4}, Usage(3, 4)),
     (counts(3, 4, 7) | {"reasoning_tokens": 2, "cached_tokens": 1}, Usage(3, 4, 7, 2, 1)),
     (counts(3, 4, 7) | {"prompt_cache_hit_tokens": 2}, Usage(3, 4, 7, None, 2)),
     (counts(3, 4, 7) | {"prompt_tokens_details": {"cached_tokens": 0}}, Usage(3, 4, 7, None, 0)),
     ({"prompt_tokens": 3.0, "completion_tokens": 4.5}, Usage(3)),
 ])  # fmt: skip
-def test_counts_by_other_names(usage: Json, made: Usage) -> None:
-    assert parse_openai_usage(usage) == made
+def test_counts_by_other_names(usage: Json, expected: Usage) -> None:
+    assert parse_openai_usage(usage) == expected
 
 
-@pytest.mark.parametrize("place", [
+@pytest.mark.parametrize("wrap", [
     lambda usage: {"usage": usage}, lambda usage: {"x_groq": {"usage": usage}},
     lambda usage: {"choices": [{"delta": {}, "finish_reason": "stop", "usage": usage}]},
 ])  # fmt: skip
-def test_counts_in_other_places(place: Any) -> None:
+def test_counts_in_other_fields(wrap: Any) -> None:
     decoder = ChatDecoder(True)
-    assert [*decoder.read(place(counts(3, 4, 7)))] == []
+    assert [*decoder.read(wrap(counts(3, 4, 7)))] == []
     assert decoder.usage == Usage(3, 4, 7)
 
 
-def test_counts_that_say_nothing_replace_none() -> None:
+def test_empty_counts_replace_nothing() -> None:
     decoder = ChatDecoder(True)
     for usage in (counts(3, 4, 7), {}, counts(None, None, None)):
         assert [*decoder.read({"choices": [], "usage": usage})] == []
     assert decoder.usage == Usage(3, 4, 7)
 
 
-def test_ollama_s_counts_survive_a_second_end() -> None:
+def test_ollama_counts_survive_a_second_end() -> None:
     decoder = OllamaDecoder(True)
     for more in ({"prompt_eval_count": 3, "eval_count": 4}, {}):
         assert [*decoder.read({"done": True, "done_reason": "stop"} | more)] == []
     assert decoder.usage == Usage(3, 4, 7)
 
 
-@pytest.mark.parametrize(("usage", "made"), [
-    ((10, 5, 20, 35), Usage(10, 25, 35, 20)),  # thoughts beside the candidates
-    ((10, 25, 20, 35), Usage(10, 25, 35, 20)),  # and among them
+@pytest.mark.parametrize(("usage", "expected"), [
+    ((10, 5, 20, 35), Usage(10, 25, 35, 20)),  # reasoning is not in candidatesTokenCount
+    ((10, 25, 20, 35), Usage(10, 25, 35, 20)),  # reasoning is in it
     ((10, 5, None, 15), Usage(10, 5, 15)),
 ])  # fmt: skip
-def test_gemini_s_thoughts(usage: tuple[int | None, ...], made: Usage) -> None:
+def test_gemini_reasoning_counts(usage: tuple[int | None, ...], expected: Usage) -> None:
     names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
-    assert google_usage(dict(zip(names, usage, strict=True))) == made
+    assert google_usage(dict(zip(names, usage, strict=True))) == expected
 
 
-def test_gemini_s_tools_are_part_of_the_prompt() -> None:
+def test_gemini_tool_tokens_are_part_of_the_prompt() -> None:
     usage = {"promptTokenCount": 10, "toolUsePromptTokenCount": 7, "candidatesTokenCount": 5,
              "totalTokenCount": 22}  # fmt: skip
     assert google_usage(usage) == Usage(17, 5, 22)

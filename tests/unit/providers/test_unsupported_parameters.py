@@ -1,4 +1,4 @@
-"""A request that is refused for one parameter is mended once, and the server's taste remembered."""
+"""A request that is refused for one parameter is sent once more without it."""
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.request import Request
 from tests.support.standins.server import Reply, StandIn
 
+# Fields of the default sampling settings (`send_defaults`), by adapter.
 SOFT = {
     "openai": ("temperature", "max_tokens", "top_p"),
     "openai-responses": ("temperature", "max_output_tokens", "top_p"),
@@ -20,11 +21,11 @@ SOFT = {
     "ollama": ("options",),
     "gemini": ("generationConfig",),
 }
-every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.name)
 
 
 class Picky:
-    """Answers like the adapter's stand-in, but refuses bodies in which any of the names stands."""
+    """Answers like the adapter's stand-in, but refuses bodies that contain any of the names."""
 
     def __init__(self, adapter: Adapter, names: tuple[str, ...], status: int, words: str) -> None:
         self.adapter = adapter
@@ -40,7 +41,7 @@ class Picky:
             await self.good.handle(request, reply)
 
 
-async def test_soft_defaults_are_sent_and_kept_where_they_are_taken() -> None:
+async def test_accepted_soft_defaults_are_sent() -> None:
     with StandIn(OpenAIServer().handle) as server:
         assert notes(await collect_events(openai(server, model="gpt-4o", send_defaults=True))) == []
         assert len(server.requests) == 1
@@ -55,12 +56,12 @@ async def test_soft_defaults_are_left_out_together_once(
 ) -> None:
     picky = Picky(adapter, SOFT[adapter.name], status, "something is too much here")
     with StandIn(picky.handle) as server:
-        came = await collect_events(
+        events = await collect_events(
             adapter.profile(server, send_defaults=True, strict=True), stream
         )
         first, second = request_bodies(server)
-        assert came[-1].kind == "done"
-        assert notes(came) == []
+        assert events[-1].kind == "done"
+        assert notes(events) == []
         assert all(name in first for name in SOFT[adapter.name])
         assert not set(SOFT[adapter.name]) & set(second)
         assert {**first, **second} == first
@@ -69,22 +70,22 @@ async def test_soft_defaults_are_left_out_together_once(
 async def test_soft_defaults_stay_beside_what_the_user_set() -> None:
     picky = Picky(HTTP_ADAPTERS[0], ("temperature", "top_p"), 400, "no sampling please")
     with StandIn(picky.handle) as server:
-        asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True, max_tokens=9)
-        assert (await collect_events(asked))[-1].kind == "done"
+        config = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True, max_tokens=9)
+        assert (await collect_events(config))[-1].kind == "done"
         assert [body["max_tokens"] for body in request_bodies(server)] == [9, 9]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-async def test_soft_defaults_are_not_taken_back_for_other_failures(status: int) -> None:
+async def test_soft_defaults_are_not_left_out_for_other_errors(status: int) -> None:
     picky = Picky(HTTP_ADAPTERS[0], ("temperature",), status, "temperature")
     with StandIn(picky.handle) as server:
-        asked = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True)
+        config = openai(server, model="gpt-4o", api_key=KEY, send_defaults=True)
         with pytest.raises(Exception, match="temperature"):
-            await collect_events(asked)
-        assert len([one for one in server.requests if one.method == "POST"]) == 1
+            await collect_events(config)
+        assert len([request for request in server.requests if request.method == "POST"]) == 1
 
 
-async def test_refused_without_the_defaults_too_is_an_error() -> None:
+async def test_refusal_without_the_soft_defaults_is_an_error() -> None:
     picky = Picky(HTTP_ADAPTERS[0], ("messages",), 413, "much too long")
     with StandIn(picky.handle) as server:
         await expect_error(TooLargeError, openai(server, model="gpt-4o", send_defaults=True))
@@ -106,18 +107,18 @@ async def test_refused_without_the_defaults_too_is_an_error() -> None:
     ],
 )
 def test_soft_defaults_by_family_on_openais_own_host(model: str, sent: set[str]) -> None:
-    asked = {"provider": "openai", "model": model, "api_key": KEY, "send_defaults": True}
-    assert official_body(asked) & {*DEFAULT_SAMPLING, "max_completion_tokens"} == sent
+    config = {"provider": "openai", "model": model, "api_key": KEY, "send_defaults": True}
+    assert official_body(config) & {*DEFAULT_SAMPLING, "max_completion_tokens"} == sent
 
 
-def test_soft_defaults_make_room_for_effort() -> None:
-    asked = {"provider": "openai", "model": "gpt-5.1", "api_key": KEY, "send_defaults": True}
-    assert "temperature" not in official_body(asked | {"reasoning": "high"})
-    assert "temperature" in official_body(asked | {"model": "gpt-5.5", "reasoning": "off"})
+def test_effort_replaces_the_default_temperature() -> None:
+    config = {"provider": "openai", "model": "gpt-5.1", "api_key": KEY, "send_defaults": True}
+    assert "temperature" not in official_body(config | {"reasoning": "high"})
+    assert "temperature" in official_body(config | {"model": "gpt-5.5", "reasoning": "off"})
 
 
 def official_body(config: Json) -> set[str]:
-    """The fields that would be sent to the vendor's own host."""
+    """Return the fields that would be sent to OpenAI's own host."""
     provider = provider_for(Profile.of(config))
     assert isinstance(provider, HTTPProvider)
     request = provider.request([Message("user", ("hi",))], True)
@@ -125,6 +126,7 @@ def official_body(config: Json) -> set[str]:
     return set(request.body or {})
 
 
+# Fields of settings that the user set, by adapter.
 HARD = {
     "openai": ("temperature", "top_p", "seed", "stop", "top_k", "reasoning_effort"),
     "openai-responses": ("temperature", "top_p", "max_output_tokens", "effort", "summary"),
@@ -140,40 +142,40 @@ hard_cases = pytest.mark.parametrize(
 )
 
 
-def every_key(adapter: Adapter) -> Json:
-    """Every sampling parameter that the protocol has."""
+def every_setting(adapter: Adapter) -> Json:
+    """Return every sampling setting that the protocol has."""
     absent = ("seed", "stop", "top_k") if adapter.api == "responses" else ()
     return {key: value for key, value in SET.items() if key not in absent}
 
 
-def picky_about(adapter: Adapter, name: str) -> Picky:
+def picky_server(adapter: Adapter, name: str) -> Picky:
     words = {"gemini": f"Invalid value: {name} is not supported for this model."}
     usual = f"Unsupported parameter: '{name}' is not supported with this model."
     return Picky(adapter, (name,), 400, words.get(adapter.provider, usual))
 
 
 @hard_cases
-async def test_hard_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None:
-    with StandIn(picky_about(adapter, name).handle) as server:
-        asked = adapter.profile(
-            server, **every_key(adapter), model=adapter.thinker, reasoning="high"
+async def test_refused_setting_is_one_retry_and_a_note(adapter: Adapter, name: str) -> None:
+    with StandIn(picky_server(adapter, name).handle) as server:
+        config = adapter.profile(
+            server, **every_setting(adapter), model=adapter.thinker, reasoning="high"
         )
-        came = await collect_events(asked)
+        events = await collect_events(config)
         first, second = (request.body.decode() for request in server.requests)
         assert f'"{name}"' in first
         assert f'"{name}"' not in second
         assert second.count('":') >= first.count('":') - 3, "nothing else was left out"
-    assert len(notes(came)) == 1
-    assert name in notes(came)[0]
-    assert came[-1].kind == "done"
+    assert len(notes(events)) == 1
+    assert name in notes(events)[0]
+    assert events[-1].kind == "done"
 
 
 @hard_cases
-async def test_hard_and_strict_is_an_error(adapter: Adapter, name: str) -> None:
-    with StandIn(picky_about(adapter, name).handle) as server:
+async def test_refused_setting_is_an_error_if_strict(adapter: Adapter, name: str) -> None:
+    with StandIn(picky_server(adapter, name).handle) as server:
         keys: Json = {"model": adapter.thinker, "reasoning": "high", "strict": True}
         error = await expect_error(
-            RefusedError, adapter.profile(server, **every_key(adapter), **keys)
+            RefusedError, adapter.profile(server, **every_setting(adapter), **keys)
         )
         assert len(server.requests) == 1
     assert name in error.message

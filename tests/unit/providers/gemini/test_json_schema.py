@@ -1,4 +1,4 @@
-"""A JSON schema in the subset that Gemini takes, and as it is where the subset cannot say it."""
+"""JSON schemas for Gemini: converted to its subset, or unchanged if the subset lacks a part."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ PERSON: Json = {
     "required": ["name"],
     "additionalProperties": False,
 }
-GOOGLES: Json = {
+GEMINI_PERSON: Json = {
     "type": "OBJECT",
     "properties": {"name": {"type": "STRING"}},
     "required": ["name"],
@@ -28,13 +28,13 @@ GOOGLES: Json = {
 
 
 def inside(schema: Json, **defs: Json) -> Json:
-    """A schema as the one property `a` of an object."""
+    """Return a schema of an object whose one property `a` has this schema."""
     whole: Json = {"type": "object", "properties": {"a": schema}}
     return whole | ({"$defs": defs} if defs else {})
 
 
-SAID: dict[str, tuple[Json, Json]] = {
-    "keywords it refuses": ({"$schema": "x", "$id": "y", **PERSON}, GOOGLES),
+CONVERTED: dict[str, tuple[Json, Json]] = {
+    "keywords it refuses": ({"$schema": "x", "$id": "y", **PERSON}, GEMINI_PERSON),
     "constraints it knows": (
         {"type": "array", "items": {"type": "number", "minimum": 1, "exclusiveMaximum": 2},
          "minItems": 1, "uniqueItems": True, "description": "d"},
@@ -60,7 +60,7 @@ SAID: dict[str, tuple[Json, Json]] = {
         {"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}
     ),
     "oneOf": (
-        {"oneOf": [{"type": "string"}, PERSON]}, {"anyOf": [{"type": "STRING"}, GOOGLES]}
+        {"oneOf": [{"type": "string"}, PERSON]}, {"anyOf": [{"type": "STRING"}, GEMINI_PERSON]}
     ),
     "const": ({"const": "x"}, {"type": "STRING", "enum": ["x"]}),
     "an enum of numbers": ({"type": "integer", "enum": [1, 2]}, {"type": "INTEGER"}),
@@ -70,16 +70,16 @@ SAID: dict[str, tuple[Json, Json]] = {
             "a": {"type": "ARRAY", "items": {"type": "STRING", "enum": ["b"]}}}},
     ),
     "a name that nobody defines": (
-        {**PERSON, "required": ["name", "age"]}, GOOGLES,
+        {**PERSON, "required": ["name", "age"]}, GEMINI_PERSON,
     ),
     "a reference, twice": (
         {"type": "object", "properties": {"a": {"$ref": "#/$defs/p"}, "b": {"$ref": "#/$defs/p"}},
          "$defs": {"p": PERSON}},
-        {"type": "OBJECT", "properties": {"a": GOOGLES, "b": GOOGLES}},
+        {"type": "OBJECT", "properties": {"a": GEMINI_PERSON, "b": GEMINI_PERSON}},
     ),
     "a reference with words beside it": (
         inside({"$ref": "#/$defs/a~1b", "description": "d"}, **{"a/b": PERSON}),
-        {"type": "OBJECT", "properties": {"a": {**GOOGLES, "description": "d"}}},
+        {"type": "OBJECT", "properties": {"a": {**GEMINI_PERSON, "description": "d"}}},
     ),
     "allOf": (
         {"allOf": [PERSON, {"properties": {"age": {"type": "integer"}}, "required": ["age"]}]},
@@ -90,9 +90,9 @@ SAID: dict[str, tuple[Json, Json]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_what_the_subset_can_say(name: str) -> None:
-    schema, wanted = SAID[name]
+@pytest.mark.parametrize("name", CONVERTED)
+def test_schema_is_converted_to_the_subset(name: str) -> None:
+    schema, wanted = CONVERTED[name]
     before = json.dumps(schema)
     fields = generation_config_fields(schema)
     assert fields == {"responseMimeType": "application/json", "responseSchema": wanted}
@@ -100,7 +100,7 @@ def test_what_the_subset_can_say(name: str) -> None:
     assert json.dumps(schema) == before, "the user's schema stays as it is"
 
 
-NOT_SAID: dict[str, Json] = {
+UNCHANGED: dict[str, Json] = {
     "itself": {"type": "object", "properties": {"of": {"$ref": "#"}}},
     "a circle": inside({"$ref": "#/$defs/b"}, b={"type": "array", "items": {"$ref": "#/$defs/b"}}),
     "an anchor": inside({"$ref": "#name"}, b={"$anchor": "name", "type": "string"}),
@@ -113,22 +113,22 @@ NOT_SAID: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("name", NOT_SAID)
-def test_what_it_cannot_say_goes_as_it_is(name: str) -> None:
-    fields = generation_config_fields(NOT_SAID[name])
-    wanted = {"responseMimeType": "application/json", "responseJsonSchema": NOT_SAID[name]}
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_other_schema_is_sent_unchanged(name: str) -> None:
+    fields = generation_config_fields(UNCHANGED[name])
+    wanted = {"responseMimeType": "application/json", "responseJsonSchema": UNCHANGED[name]}
     assert fields == wanted
     check_response(fields)
 
 
-def test_the_stand_in_refuses_what_was_not_converted() -> None:
-    """Else the tests above would prove nothing of it."""
+def test_stand_in_refuses_unconverted_schemas() -> None:
+    """Otherwise `check_response` in the tests above would prove nothing."""
     for schema in (PERSON, {"type": "ARRAY"}, {"type": "OBJECT"}, {"type": "INTEGER", "enum": [1]}):
         with pytest.raises(ErrorReply):
             check_response({"responseMimeType": "application/json", "responseSchema": schema})
 
 
-def test_through_the_command(easyllm: Easyllm, home: Path) -> None:
+def test_schema_through_the_command(easyllm: Easyllm, home: Path) -> None:
     path = home / "schema.json"
     path.write_text(json.dumps(PERSON))
     with StandIn(GeminiServer().handle) as server:
@@ -143,5 +143,5 @@ def test_through_the_command(easyllm: Easyllm, home: Path) -> None:
     assert misses.code == 7
     assert "$.name: 1 is not of type 'string'" in misses.error_line
     assert config == {
-        "temperature": 0, "responseMimeType": "application/json", "responseSchema": GOOGLES,
+        "temperature": 0, "responseMimeType": "application/json", "responseSchema": GEMINI_PERSON,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Embedded models: what the demo model's file must be, and what pip's silence means."""
+"""Local model files: the check of the demo model's file, and errors from pip's output."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.support.servers import setup
 
 @pytest.fixture
 def demo(home: Path, servers_set_up: None) -> Path:
-    """The demo model where `easyllm pull` puts it."""
+    """The demo model in the place where `easyllm pull` puts it."""
     path = model_path(DEMO_MODEL)
     path.parent.mkdir(parents=True)
     shutil.copyfile(setup.MODEL, path)
@@ -30,7 +30,7 @@ def change_a_byte(path: Path) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-def test_a_demo_model_that_was_changed_is_not_run(demo: Path) -> None:
+def test_damaged_demo_model_is_refused(demo: Path) -> None:
     assert require_model_file(demo, "model file") == demo
     change_a_byte(demo)
     for _ in range(2):
@@ -40,38 +40,38 @@ def test_a_demo_model_that_was_changed_is_not_run(demo: Path) -> None:
     assert require_model_file(demo, "model file") == demo
 
 
-def test_its_bytes_are_read_again_only_when_it_has_changed(demo: Path) -> None:
-    """Told by size and time of change: to read 98 MB at every question would cost too much."""
+def test_demo_model_is_read_again_only_after_a_change(demo: Path) -> None:
+    """Size and time of change decide: reading 98 MB for every question would take too long."""
     assert require_model_file(demo, "model file") == demo
-    seen = demo.stat()
+    original = demo.stat()
     change_a_byte(demo)
-    os.utime(demo, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    os.utime(demo, ns=(original.st_atime_ns, original.st_mtime_ns))
     assert require_model_file(demo, "model file") == demo
     assert not is_intact_demo(demo, force_read=True), "pull reads them in any case"
-    os.utime(demo, ns=(seen.st_atime_ns, seen.st_mtime_ns + 1))
+    os.utime(demo, ns=(original.st_atime_ns, original.st_mtime_ns + 1))
     with pytest.raises(ConfigError, match="damaged"):
         require_model_file(demo, "model file")
 
 
-def test_a_note_that_is_damaged_or_cannot_be_written_is_no_harm(demo: Path) -> None:
-    note = demo.with_name(f"{DEMO_MODEL}.checked")
-    note.mkdir()
+def test_damaged_or_unwritable_check_file_is_ignored(demo: Path) -> None:
+    check_file = demo.with_name(f"{DEMO_MODEL}.checked")
+    check_file.mkdir()
     assert require_model_file(demo, "model file") == demo
-    note.rmdir()
-    note.write_bytes(b"\xff" * 5000)
+    check_file.rmdir()
+    check_file.write_bytes(b"\xff" * 5000)
     assert require_model_file(demo, "model file") == demo
-    assert note.stat().st_mode & 0o777 == 0o600
+    assert check_file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in demo.parent.iterdir()) == [
         f"{DEMO_MODEL}.checked",
         demo.name,
     ]
 
 
-@pytest.mark.parametrize("said", ["", "something nobody knows", "Exception: \n"])
-def test_a_pip_that_says_nothing_of_use_on_a_full_disk(said: str) -> None:
+@pytest.mark.parametrize("output", ["", "something nobody knows", "Exception: \n"])
+def test_unclear_pip_output_on_a_full_disk(output: str) -> None:
     full, roomy = (
-        error_from_pip_output(said, "x==1", room)
-        for room in (REQUIRED_FREE_BYTES - 1, REQUIRED_FREE_BYTES)
+        error_from_pip_output(output, "x==1", free_bytes)
+        for free_bytes in (REQUIRED_FREE_BYTES - 1, REQUIRED_FREE_BYTES)
     )
     assert isinstance(full, OutputError)
     assert full.hint == "make room, or set XDG_DATA_HOME"
@@ -79,7 +79,7 @@ def test_a_pip_that_says_nothing_of_use_on_a_full_disk(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "output",
     [
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
         "OSError: [Errno 122] Disk quota exceeded",
@@ -87,5 +87,5 @@ def test_a_pip_that_says_nothing_of_use_on_a_full_disk(said: str) -> None:
         "WARNING: Connection broken by OSError\nOSError: [Errno 27] File too large",
     ],
 )
-def test_a_disk_that_is_full_is_no_failure_of_the_network(said: str) -> None:
-    assert isinstance(error_from_pip_output(said, "x==1", 10**12), OutputError)
+def test_full_disk_in_pip_output_is_an_output_error(output: str) -> None:
+    assert isinstance(error_from_pip_output(output, "x==1", 10**12), OutputError)

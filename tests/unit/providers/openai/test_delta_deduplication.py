@@ -1,4 +1,4 @@
-"""Responses tells every text up to four times; whatever a server sends of that, we take it once."""
+"""Responses sends each text up to four times; whatever a server sends, it is used once."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,42 +15,46 @@ from tests.support.standins.responses import message_item, reasoning_item, respo
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 TEXTS = st.lists(TEXT, min_size=1, max_size=3)
 LEVELS = ("delta", "done", "part", "item", "end")
-ALWAYS = ("response.created", "response.output_item.added")
+KEPT_EVENTS = ("response.created", "response.output_item.added")
 
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[Json]:
-    """Items of reasoning and text, in turn or not."""
-    made = []
+    """Items of reasoning and text in any order."""
+    items = []
     for number in range(draw(st.integers(1, 3))):
         texts, kind = draw(TEXTS), draw(st.sampled_from(["message", "summary", "raw"]))
         if kind == "message":
-            made.append(message_item(f"msg_{number}", *texts))
+            items.append(message_item(f"msg_{number}", *texts))
         elif kind == "summary":
-            made.append(reasoning_item(f"rs_{number}", *texts))
+            items.append(reasoning_item(f"rs_{number}", *texts))
         else:
-            made.append(reasoning_item(f"rs_{number}", raw=tuple(texts)))
-    return made
+            items.append(reasoning_item(f"rs_{number}", raw=tuple(texts)))
+    return items
 
 
 def level_of(event: Json) -> str:
+    """Return how an event sends its text: one of LEVELS."""
     name = event["type"]
     if name.startswith(("response.output_item", "response.completed")):
         return "item" if "output_item" in name else "end"
     return "delta" if name.endswith(".delta") else "part" if "part." in name else "done"
 
 
-def by_level(events: Iterable[Json], levels: set[str]) -> Iterator[Json]:
-    """The events without those that tell the text in another way than these."""
+def only_levels(events: Iterable[Json], levels: set[str]) -> Iterator[Json]:
+    """Return the events without those that send the text at other levels."""
     for event in events:
-        if event["type"] in ALWAYS or level_of(event) in levels:
+        if event["type"] in KEPT_EVENTS or level_of(event) in levels:
             yield event
         elif event["type"] == "response.completed":
             yield event | {"response": event["response"] | {"output": []}}
 
 
-def renamed(events: Iterable[Json], naming: str) -> Iterator[Json]:
-    """Items as llama.cpp names them (no places), as one place, with new ids, or as they should."""
+def with_naming(events: Iterable[Json], naming: str) -> Iterator[Json]:
+    """Return the events with ids and indices named as different servers do.
+
+    llama.cpp sends ids alone; gateways send one index for all items, or new ids; some send none.
+    """
     for number, event in enumerate(events):
         if naming == "ids alone":
             yield {key: value for key, value in event.items() if key != "output_index"}
@@ -77,23 +81,23 @@ def test_any_mixture_of_events_gives_each_text_once(
 ) -> None:
     whole = response(items)
     plain = decode_frames([whole], BODY_EVENT)[1]
-    streamed = decode_frames(renamed(by_level(response_events(whole), levels), naming))[1]
+    streamed = decode_frames(with_naming(only_levels(response_events(whole), levels), naming))[1]
     for key in ("text", "reasoning", "finish_reason", "complete"):
         assert streamed[key] == plain[key]
-    texts = [one["text"] for item in items if "role" in item for one in item["content"]]
+    texts = [part["text"] for item in items if "role" in item for part in item["content"]]
     assert plain["text"] == "".join(texts)
-    told = [
-        one["text"]
+    reasoning_texts = [
+        part["text"]
         for item in items
         if "role" not in item
-        for one in (item.get("content") or item["summary"])
+        for part in (item.get("content") or item["summary"])
     ]
-    assert plain["reasoning"] == ("\n\n".join(told) or None)
+    assert plain["reasoning"] == ("\n\n".join(reasoning_texts) or None)
 
 
 @given(items=answers(), parts=st.data())
-def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataObject) -> None:
-    """Some parts in deltas, others only whole: nothing is lost, nothing comes twice."""
+def test_each_part_in_events_of_its_own(items: list[Json], parts: st.DataObject) -> None:
+    """Some parts come in deltas, others only whole: nothing is lost, and nothing is repeated."""
     whole = response(items)
     keep: dict[Any, set[str]] = {}
     frames = []
@@ -109,7 +113,7 @@ def test_each_part_may_be_told_in_its_own_way(items: list[Json], parts: st.DataO
     assert sorted(streamed["reasoning"] or "") == sorted(plain["reasoning"] or "")
 
 
-def test_a_part_that_was_cut_is_completed() -> None:
+def test_whole_text_completes_a_cut_part() -> None:
     where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
     done = {"type": "response.output_text.done", "text": "Hello", **where}
     assert decode_answer([delta("Hel", **where), done, final_frame()]) == (None, "Hello", "stop")
@@ -121,20 +125,20 @@ def test_a_part_that_was_cut_is_completed() -> None:
     )
 
 
-def test_deltas_without_any_name_are_completed_too() -> None:
+def test_whole_text_completes_deltas_without_ids() -> None:
     whole = final_frame("completed", reasoning_item("rs", "a plan"), message_item("m", "Hello"))
     for text in ("Hello", "Hel"):
         assert decode_answer([delta(text), whole]) == ("a plan", "Hello", "stop")
 
 
-def test_parts_without_numbers_are_completed_once() -> None:
+def test_parts_without_an_index_are_completed_once() -> None:
     item = message_item("m", "Hello ", "world")
     done = {"type": "response.output_item.done", "item": item}
-    pieces = [delta(text, item_id="m") for text in ("Hel", "lo ", "wor")]
-    assert decode_answer([*pieces, done, final_frame("completed", item)])[1] == "Hello world"
+    deltas = [delta(text, item_id="m") for text in ("Hel", "lo ", "wor")]
+    assert decode_answer([*deltas, done, final_frame("completed", item)])[1] == "Hello world"
 
 
-def test_a_character_in_two_deltas_is_not_said_again() -> None:
+def test_character_split_over_two_deltas_is_not_repeated() -> None:
     where: Json = {"item_id": "m", "output_index": 0, "content_index": 0}
     halves = [delta("a\ud83c", **where), delta("\udf88", **where)]
     done = {"type": "response.output_text.done", "text": "a🎈", **where}
@@ -145,12 +149,12 @@ def test_a_character_in_two_deltas_is_not_said_again() -> None:
 
 
 @pytest.mark.parametrize("naming", ["whole", "streamed"])
-def test_thoughts_told_in_two_ways_are_taken_once(naming: str) -> None:
-    """A server of open weights may sum up what it also tells raw."""
+def test_reasoning_and_its_summary_are_not_both_used(naming: str) -> None:
+    """A server of open weights may send a summary beside the raw reasoning."""
     whole = response(
         [reasoning_item("rs", "in short", raw=("at length",)), message_item("m", "Hi")]
     )
-    raw_first = sorted(response_events(whole), key=lambda one: "summary" in one["type"])
+    raw_first = sorted(response_events(whole), key=lambda event: "summary" in event["type"])
     if naming == "whole":
         assert decode_answer([whole], BODY_EVENT)[0] == "at length"
     else:

@@ -1,4 +1,4 @@
-"""OpenAI's Responses as an adapter: what is sent, when it is chosen, what it leaves out."""
+"""The adapter for OpenAI Responses: its requests, and when it is chosen."""
 
 from typing import Any
 
@@ -21,18 +21,18 @@ OFFICIAL = "https://api.openai.com/v1"
 SCHEMA: Json = {"type": "object", "properties": {"age": {"type": "integer"}}}
 
 
-def made(*, think: bool = False, schema: Json | None = None, **keys: Any) -> Request:
-    """What would be sent for a small talk."""
-    usual = {"provider": "openai", "model": "m", "api": "responses", "api_key": KEY}
-    asked = Profile.of({**usual, **keys}).replace_set(think=think or None, schema=schema)
-    provider = provider_for(asked)
+def build_request(*, think: bool = False, schema: Json | None = None, **keys: Any) -> Request:
+    """Return the request for a short conversation."""
+    defaults = {"provider": "openai", "model": "m", "api": "responses", "api_key": KEY}
+    profile = Profile.of({**defaults, **keys}).replace_set(think=think or None, schema=schema)
+    provider = provider_for(profile)
     assert isinstance(provider, HTTPProvider)
     return provider.request(
-        parse_messages([{"role": "system", "content": "Be brief."}, *TALK]), True
+        parse_messages([{"role": "system", "content": "Be brief."}, *CONVERSATION]), True
     )
 
 
-TALK: list[Json] = [
+CONVERSATION: list[Json] = [
     {"role": "user", "content": "one"},
     {"role": "assistant", "content": "two"},
     {"role": "system", "content": "Now in French."},
@@ -46,7 +46,7 @@ def item(role: str, text: str, kind: str = "input_text") -> Json:
 
 def test_the_whole_request() -> None:
     keys: Json = {"temperature": 0.2, "top_p": 0.5, "max_tokens": 99, "organization": "org-1"}
-    request = made(**keys, model="gpt-4o")
+    request = build_request(**keys, model="gpt-4o")
     assert request.url == f"{OFFICIAL}/responses"
     assert request.headers["OpenAI-Organization"] == "org-1"
     assert request.body == {
@@ -59,13 +59,13 @@ def test_the_whole_request() -> None:
     }  # fmt: skip
 
 
-def test_a_picture_is_a_string_in_its_place() -> None:
+def test_image_part_holds_a_string_and_keeps_its_position() -> None:
     provider = provider_for(Profile.of({"provider": "openai", "model": "m", "api": "responses"}))
     assert isinstance(provider, ResponsesProvider)
-    seen = Image.of(png(2, 2, (1, 2, 3)))
-    content = provider.message(Message("user", ("one", seen, "two")))["content"]
+    image = Image.of(png(2, 2, (1, 2, 3)))
+    content = provider.message(Message("user", ("one", image, "two")))["content"]
     assert [part["type"] for part in content] == ["input_text", "input_image", "input_text"]
-    assert content[1] == {"type": "input_image", "image_url": seen.as_url()}
+    assert content[1] == {"type": "input_image", "image_url": image.as_url()}
 
 
 THINKING: list[tuple[Json, Json | None]] = [
@@ -82,8 +82,8 @@ THINKING: list[tuple[Json, Json | None]] = [
 
 
 @pytest.mark.parametrize(("keys", "sent"), THINKING)
-def test_reasoning_is_asked_for_with_a_summary(keys: Json, sent: Json | None) -> None:
-    assert (made(**keys).body or {}).get("reasoning") == sent
+def test_reasoning_request_includes_a_summary(keys: Json, sent: Json | None) -> None:
+    assert (build_request(**keys).body or {}).get("reasoning") == sent
 
 
 @pytest.mark.parametrize(
@@ -96,34 +96,34 @@ def test_reasoning_is_asked_for_with_a_summary(keys: Json, sent: Json | None) ->
         ({"model": "o3", "provider": "vllm"}, False),
     ],
 )
-def test_encrypted_reasoning_is_asked_of_openais_own_reasoning_models(
+def test_encrypted_reasoning_is_requested_from_openai_reasoning_models(
     keys: Json, sent: bool
 ) -> None:
-    assert ("include" in (made(**keys).body or {})) == sent
+    assert ("include" in (build_request(**keys).body or {})) == sent
 
 
-CLOSED = {**SCHEMA, "required": ["age"], "additionalProperties": False}
+CLOSED_SCHEMA = {**SCHEMA, "required": ["age"], "additionalProperties": False}
 
 
-@pytest.mark.parametrize(("schema", "strict"), [(SCHEMA, False), (CLOSED, True)])
+@pytest.mark.parametrize(("schema", "strict"), [(SCHEMA, False), (CLOSED_SCHEMA, True)])
 def test_a_schema_and_the_users_options(schema: Json, strict: bool) -> None:
-    """OpenAI refuses `strict` for a schema that leaves anything open."""
-    body = made(schema=schema, options={"store": True, "truncation": "auto"}).body or {}
+    """OpenAI refuses `strict` for a schema that is not closed (required, additionalProperties)."""
+    body = build_request(schema=schema, options={"store": True, "truncation": "auto"}).body or {}
     wanted = {"type": "json_schema", "name": "answer", "schema": schema, "strict": strict}
     assert body["text"] == {"format": wanted}
     assert (body["store"], body["truncation"]) == (True, "auto")
 
 
-# ---- which protocol is spoken
+# ---- choice of protocol
 
-BY_ITSELF: list[tuple[Json, bool, bool]] = [  # profile keys, --think, Responses?
+PROTOCOL_CHOICES: list[tuple[Json, bool, bool]] = [  # profile keys, --think, Responses?
     ({"model": "o3"}, True, True),
     ({"model": "gpt-5-mini"}, True, True),
     ({"model": "gpt-5.1"}, True, True),
     ({"model": "gpt-5", "reasoning": "high"}, True, True),
     ({"model": "o3", "endpoint": OFFICIAL}, True, True),
     ({"model": "o3"}, False, False),
-    ({"model": "o3", "reasoning": "high"}, False, False),  # an effort asks to show nothing
+    ({"model": "o3", "reasoning": "high"}, False, False),  # an effort alone shows no reasoning
     ({"model": "o3", "reasoning": "off"}, True, False),
     ({"model": "o3", "api": "chat"}, True, False),
     ({"model": "gpt-4o"}, True, False),
@@ -140,25 +140,25 @@ BY_ITSELF: list[tuple[Json, bool, bool]] = [  # profile keys, --think, Responses
 ]
 
 
-@pytest.mark.parametrize(("keys", "think", "responses"), BY_ITSELF)
+@pytest.mark.parametrize(("keys", "think", "responses"), PROTOCOL_CHOICES)
 def test_the_protocol_is_chosen(keys: Json, think: bool, responses: bool) -> None:
-    asked = Profile.of({"provider": "openai", **keys}).replace_set(think=think or None)
-    provider = provider_for(asked)
+    profile = Profile.of({"provider": "openai", **keys}).replace_set(think=think or None)
+    provider = provider_for(profile)
     assert isinstance(provider, ResponsesProvider) == responses
-    if asked.provider == "openai" and not responses:
+    if profile.provider == "openai" and not responses:
         assert type(provider) is OpenAIProvider
 
 
-def test_openais_variable_leads_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Profile.of({"provider": "openai", "model": "o3"}).replace_set(think=True)
+def test_base_url_variable_decides_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = Profile.of({"provider": "openai", "model": "o3"}).replace_set(think=True)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    assert type(provider_for(asked)) is OpenAIProvider
+    assert type(provider_for(profile)) is OpenAIProvider
     monkeypatch.setenv("OPENAI_BASE_URL", OFFICIAL)
-    assert type(provider_for(asked)) is ResponsesProvider
+    assert type(provider_for(profile)) is ResponsesProvider
 
 
 @pytest.mark.parametrize("provider", ["ollama", "gemini", "openrouter"])
-def test_who_has_no_responses_says_what_to_do(provider: str) -> None:
+def test_provider_without_responses_has_a_hint(provider: str) -> None:
     with pytest.raises(ConfigError) as caught:
         provider_for(Profile.of({"provider": provider, "model": "m", "api": "responses"}))
     assert provider in caught.value.message

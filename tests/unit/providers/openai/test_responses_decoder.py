@@ -1,4 +1,4 @@
-"""How an answer of Responses ends: its last event's word, refusals, hidden thoughts, failures."""
+"""The Responses decoder: how an answer ends, refusals, hidden reasoning, failures, usage."""
 
 import time
 from typing import Any
@@ -36,40 +36,40 @@ from tests.support.standins.responses import (
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_encrypted_alone_is_hidden_once(event: str) -> None:
+def test_encrypted_reasoning_is_hidden_once(event: str) -> None:
     counts = usage_of(3, 9, reasoning=7)
     whole = response(
         [reasoning_item("rs", encrypted="gAAAA"), message_item("m", "Hi")], usage=counts
     )
-    came, done = decode_frames([whole] if event else response_events(whole), event)
-    thoughts = [one for one in came if isinstance(one, Reasoning)]
-    assert thoughts == [Reasoning("", hidden=True)]
+    events, done = decode_frames([whole] if event else response_events(whole), event)
+    reasoning = [event for event in events if isinstance(event, Reasoning)]
+    assert reasoning == [Reasoning("", hidden=True)]
     assert (done["reasoning"], done["usage"]["reasoning_tokens"]) == (None, 7)
-    assert came.index(thoughts[0]) == 0
+    assert events.index(reasoning[0]) == 0
 
 
-def test_counted_reasoning_that_nobody_tells_is_hidden() -> None:
+def test_counted_reasoning_without_text_is_hidden() -> None:
     whole = response([message_item("m", "Hi")], usage=usage_of(3, 9, reasoning=7))
     assert Reasoning("", hidden=True) in decode_frames(response_events(whole))[0]
     silent = response([reasoning_item("rs"), message_item("m", "Hi")], usage=usage_of(3, 9))
     assert decode_frames(response_events(silent))[0][0].kind == "text"
 
 
-def test_told_reasoning_is_not_called_hidden() -> None:
+def test_reasoning_with_text_is_not_hidden() -> None:
     whole = response([reasoning_item("rs", "a plan", encrypted="gAAAA"), message_item("m", "Hi")])
-    for came in (decode_frames(response_events(whole))[0], decode_frames([whole], BODY_EVENT)[0]):
-        assert not [one for one in came if isinstance(one, Reasoning) and one.hidden]
+    for events in (decode_frames(response_events(whole))[0], decode_frames([whole], BODY_EVENT)[0]):
+        assert not [event for event in events if isinstance(event, Reasoning) and event.hidden]
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_a_refusal_is_filtered_and_quoted_once(event: str) -> None:
+def test_refusal_is_a_filtered_error_that_quotes_it_once(event: str) -> None:
     whole = response([message_item("m", refusal="I cannot help.")])
     error = expect_decode_error([whole] if event else response_events(whole), event)
     assert type(error) is FilteredError
     assert error.message == "the model refused: I cannot help."
 
 
-def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
+def test_refusal_after_text_is_finish_reason_content_filter() -> None:
     whole = response([message_item("m", "Well,", refusal="no.")])
     done = decode_frames(response_events(whole))[1]
     assert (done["text"], done["finish_reason"], done["complete"]) == (
@@ -78,7 +78,7 @@ def test_a_refusal_behind_text_is_a_filter_that_cut() -> None:
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
+def test_tool_call_is_incomplete(event: str) -> None:
     call = {"id": "fc", "type": "function_call", "name": "look", "arguments": "{}", "content": []}
     whole = response([call])
     done = decode_frames([whole] if event else response_events(whole), event)[1]
@@ -97,7 +97,9 @@ def test_a_call_of_a_tool_is_no_whole_answer(event: str) -> None:
     ],
 )
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_the_end_by_its_word(status: str, reason: str | None, finish: str, event: str) -> None:
+def test_status_and_reason_give_the_finish_reason(
+    status: str, reason: str | None, finish: str, event: str
+) -> None:
     details = {"reason": reason} if reason else None
     whole = response([message_item("m", "Hi")], status, incomplete_details=details)
     done = decode_frames([whole] if event else response_events(whole), event)[1]
@@ -113,8 +115,8 @@ def test_a_completed_event_does_not_hide_an_incomplete_status() -> None:
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) -> None:
-    """llama.cpp says `completed` of an answer that max_output_tokens cut."""
+def test_used_up_token_limit_is_finish_reason_length(event: str) -> None:
+    """llama.cpp sends `completed` for an answer that max_output_tokens cut."""
     whole = response([message_item("m", "Hi")], usage=usage_of(3, 8))
     frames = [whole] if event else [*response_events(whole)]
     assert [decode_answer(frames, event, max_tokens=limit)[2] for limit in (None, 9, 8)] == [
@@ -123,7 +125,7 @@ def test_a_limit_that_is_used_up_is_length_whatever_the_server_says(event: str) 
 
 
 @pytest.mark.parametrize("event", ["", BODY_EVENT])
-def test_so_is_a_context_that_is_full(event: str) -> None:
+def test_full_context_is_finish_reason_length(event: str) -> None:
     whole = response([message_item("m", "Hi")], usage=usage_of(3, 8))
     frames = [whole] if event else [*response_events(whole)]
     finishes = [
@@ -133,7 +135,7 @@ def test_so_is_a_context_that_is_full(event: str) -> None:
 
 
 @pytest.mark.parametrize("then", [[], [{"type": "response.output_text.done", "text": "Hi"}]])
-def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
+def test_missing_end_is_incomplete(then: list[Json]) -> None:
     assert type(expect_decode_error([delta("Hi"), *then])) is IncompleteAnswer
     begun = response([message_item("m", "Hi")], "in_progress")
     assert type(expect_decode_error([begun], BODY_EVENT)) is IncompleteAnswer
@@ -143,17 +145,17 @@ def test_without_an_end_it_is_incomplete(then: list[Json]) -> None:
     )
 
 
-def test_text_behind_completed_belongs_to_the_answer() -> None:
+def test_text_after_completed_belongs_to_the_answer() -> None:
     late = [delta("mo", item_id="m2"), delta("re", item_id="m2"), final_frame()]
-    came, done = decode_frames([delta("Hi ", item_id="m"), final_frame(), *late])
+    events, done = decode_frames([delta("Hi ", item_id="m"), final_frame(), *late])
     assert (done["text"], done["finish_reason"]) == ("Hi more", "stop")
-    assert not [one for one in came if isinstance(one, Note)]
+    assert not [event for event in events if isinstance(event, Note)]
 
 
-def test_done_is_no_end() -> None:
+def test_done_marker_is_not_an_end() -> None:
     decoder = ResponsesDecoder(True)
-    came = [*decoder.read(delta("Hi")), *decoder.read({}, "[DONE]")]
-    assert (len(came), decoder.end_claimed) == (1, False)
+    events = [*decoder.read(delta("Hi")), *decoder.read({}, "[DONE]")]
+    assert (len(events), decoder.end_claimed) == (1, False)
     assert [*decoder.read(final_frame())] == []
     assert (decoder.end_claimed, decoder.end_marker_seen) == (True, True)
 
@@ -175,7 +177,7 @@ def test_usage_is_mapped() -> None:
     )  # fmt: skip
 
 
-CODES: list[tuple[str, type[EasyLLMError]]] = [
+ERROR_CODES: list[tuple[str, type[EasyLLMError]]] = [
     ("server_error", BusyError),
     ("rate_limit_exceeded", BusyError),
     ("vector_store_timeout", BusyError),
@@ -191,25 +193,25 @@ CODES: list[tuple[str, type[EasyLLMError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "kind"), CODES)
-def test_a_failure_by_its_code(code: str, kind: type[EasyLLMError]) -> None:
-    told = {"code": code, "message": "It went wrong."}
-    whole = response([], "failed", error=told)
+@pytest.mark.parametrize(("code", "kind"), ERROR_CODES)
+def test_error_code_decides_the_error_class(code: str, kind: type[EasyLLMError]) -> None:
+    failure = {"code": code, "message": "It went wrong."}
+    whole = response([], "failed", error=failure)
     for error in (
         expect_decode_error([delta("Hi"), {"type": "response.failed", "response": whole}]),
         expect_decode_error([whole], BODY_EVENT),
-        expect_decode_error([delta("Hi"), {"type": "error", "param": None, **told}]),
-        expect_decode_error([{"type": "error", "error": told}]),
+        expect_decode_error([delta("Hi"), {"type": "error", "param": None, **failure}]),
+        expect_decode_error([{"type": "error", "error": failure}]),
     ):
         assert type(error) is kind
         assert error.message == "It went wrong."
 
 
-def test_a_failure_without_an_error_is_busy() -> None:
+def test_failure_without_an_error_object_is_busy() -> None:
     assert type(expect_decode_error([final_frame("failed")])) is BusyError
 
 
-SHAPES: list[Any] = [
+MALFORMED_FRAMES: list[Any] = [
     {"type": "response.output_text.delta", "delta": {"text": "x"}},
     {"type": "response.output_text.delta", "delta": None},
     {"type": "response.content_part.done", "part": "x"},
@@ -221,13 +223,13 @@ SHAPES: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("frame", SHAPES)
-def test_a_frame_of_another_shape_says_nothing(frame: Any) -> None:
+@pytest.mark.parametrize("frame", MALFORMED_FRAMES)
+def test_malformed_frame_is_ignored(frame: Any) -> None:
     assert decode_answer([delta("Hi", item_id="m"), frame, final_frame()]) == (None, "Hi", "stop")
 
 
-def test_an_id_of_its_own_in_every_event_is_linear() -> None:
-    """As some gateways send; to look for the newest item among all took minutes."""
+def test_new_item_id_in_every_event_takes_linear_time() -> None:
+    """Some gateways send these; searching all items for the newest one took minutes."""
     decoder = ResponsesDecoder(stream=True)
     began = time.process_time()
     for number in range(60_000):
