@@ -1,4 +1,4 @@
-"""Shell completion: bash is driven by hand, the others get what bash gets, a word a line."""
+"""Tests shell completion: in a real bash, and as the words that each shell receives."""
 
 import json
 import os
@@ -22,8 +22,8 @@ MODELS = {"mistral:7b": ("completion",), "mixtral": ("completion",), "qwen3:8b":
 NOBODY = 'default_profile = "r1"\n' + profile_toml("http://127.0.0.1:9", name="r1")
 
 
-def words(easyllm: Easyllm, line: str, shell: str = "zsh", **more: Any) -> list[str]:
-    """What stands for the last word of the line; nothing is ever said beside it."""
+def complete(easyllm: Easyllm, line: str, shell: str = "zsh", **more: Any) -> list[str]:
+    """Completions of the last word of the line; stderr is empty."""
     env = {"_EASYLLM_COMPLETE": f"complete_{shell}", "_EASYLLM_LINE": line, **more.pop("env", {})}
     ran = easyllm.run(env=env, **more)
     assert (ran.code, ran.stderr) == (0, "")
@@ -32,37 +32,38 @@ def words(easyllm: Easyllm, line: str, shell: str = "zsh", **more: Any) -> list[
 
 @pytest.fixture
 def known(easyllm: Easyllm) -> Easyllm:
-    """`models` was run for Ollama's profile, and the server is gone."""
+    """A home where `models -p ollama` has run; the server is stopped since."""
     with StandIn(OllamaServer(models=MODELS).handle) as server:
         ran = easyllm.run("models", "-p", "ollama", "mi", env={"OLLAMA_HOST": server.url})
     assert ran.stdout == b"mistral:7b\nmixtral:latest\n"
     return easyllm
 
 
-def kept(easyllm: Easyllm) -> Path:
+def lists_folder(easyllm: Easyllm) -> Path:
     return easyllm.home / "state" / "easyllm" / "models"
 
 
 @contextmanager
 def bash(easyllm: Easyllm) -> Iterator[int]:
-    """A bash at a terminal, with our completion; gives the terminal."""
-    mine, childs = pty.openpty()
+    """Starts bash with easyllm's completion in a pseudo-terminal; yields the parent's end."""
+    terminal_fd, child_fd = pty.openpty()
     env = easyllm.variables({"PATH": f"{Path(BINARY).parent}:{os.environ['PATH']}"})
     child = subprocess.Popen(
         ["bash", "--norc", "--noprofile", "-i"],
-        stdin=childs, stdout=childs, stderr=childs, env={**env, "TERM": "dumb", "PS1": "ready> "},
+        stdin=child_fd, stdout=child_fd, stderr=child_fd,
+        env={**env, "TERM": "dumb", "PS1": "ready> "},
         cwd=easyllm.home, start_new_session=True,
     )  # fmt: skip
-    os.close(childs)
+    os.close(child_fd)
     try:
-        os.write(mine, b'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"; echo "is"" set"\n')
-        with os.fdopen(os.dup(mine), "rb", 0) as screen:
+        os.write(terminal_fd, b'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"; echo "is"" set"\n')
+        with os.fdopen(os.dup(terminal_fd), "rb", 0) as screen:
             read_until(screen, b"is set\r\n")
-        yield mine
+        yield terminal_fd
     finally:
         child.kill()
         child.wait()
-        os.close(mine)
+        os.close(terminal_fd)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def bash(easyllm: Easyllm) -> Iterator[int]:
         ("true | easyllm chat -f prof", "true | easyllm chat -f profiles.txt "),
     ],
 )
-def test_bash(known: Easyllm, typed: str, whole: str) -> None:
+def test_completion_in_bash(known: Easyllm, typed: str, whole: str) -> None:
     known.write_profiles(NOBODY)
     (known.home / "profiles.txt").write_text("x")
     with bash(known) as terminal, os.fdopen(os.dup(terminal), "rb", 0) as screen:
@@ -88,18 +89,18 @@ def test_bash(known: Easyllm, typed: str, whole: str) -> None:
 
 def test_commands_and_options(easyllm: Easyllm) -> None:
     assert {"chat", "stream", "vision", "models", "cot", "doctor"} <= set(
-        words(easyllm, "easyllm ")
+        complete(easyllm, "easyllm ")
     )
-    assert words(easyllm, "easyllm cha") == ["chat"]
-    assert words(easyllm, "easyllm chat --th") == ["--think"]
-    assert words(easyllm, "easyllm doctor --c") == [
+    assert complete(easyllm, "easyllm cha") == ["chat"]
+    assert complete(easyllm, "easyllm chat --th") == ["--think"]
+    assert complete(easyllm, "easyllm doctor --c") == [
         "--config-db",
         "--config-id",
         "--color",
         "--call",
     ]
-    assert words(easyllm, "easyllm chat -f ") == []
-    assert words(easyllm, "easyllm --version ") == words(easyllm, "easyllm ")
+    assert complete(easyllm, "easyllm chat -f ") == []
+    assert complete(easyllm, "easyllm --version ") == complete(easyllm, "easyllm ")
 
 
 @pytest.mark.parametrize(
@@ -113,73 +114,75 @@ def test_commands_and_options(easyllm: Easyllm) -> None:
     ],
 )
 def test_option_values(easyllm: Easyllm, option: str, values: list[str]) -> None:
-    """With a space behind it or with =, where the word holds the option's name."""
+    """After `--option ` and after `--option=`, where the words include the option's name."""
     if option != "--code":
-        assert words(easyllm, f"easyllm cot {option} ") == values
+        assert complete(easyllm, f"easyllm cot {option} ") == values
     named = [f"{option}={value}" for value in values]
-    assert words(easyllm, f"easyllm cot {option}=", shell="fish") == named
+    assert complete(easyllm, f"easyllm cot {option}=", shell="fish") == named
 
 
 def test_profiles(easyllm: Easyllm) -> None:
     easyllm.write_profiles(NOBODY)
-    assert words(easyllm, "easyllm chat -p r") == ["r1"]
-    assert {"r1", "openai", "ollama"} <= set(words(easyllm, "easyllm chat --profile "))
+    assert complete(easyllm, "easyllm chat -p r") == ["r1"]
+    assert {"r1", "openai", "ollama"} <= set(complete(easyllm, "easyllm chat --profile "))
     other = easyllm.home / "other.toml"
     other.write_text(profile_toml("http://127.0.0.1:9", name="mine"))
-    assert words(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral"]
+    assert complete(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral"]
 
 
-def test_the_groups_of_commands(easyllm: Easyllm) -> None:
+def test_subcommands(easyllm: Easyllm) -> None:
     easyllm.write_profiles(NOBODY)
-    assert words(easyllm, "easyllm profiles sh") == ["show"]
-    assert words(easyllm, "easyllm profiles show ") == ["r1"]
-    assert words(easyllm, "easyllm profiles list --color ") == ["auto", "always", "never"]
-    assert words(easyllm, "easyllm keys set olla") == ["ollama"]
+    assert complete(easyllm, "easyllm profiles sh") == ["show"]
+    assert complete(easyllm, "easyllm profiles show ") == ["r1"]
+    assert complete(easyllm, "easyllm profiles list --color ") == ["auto", "always", "never"]
+    assert complete(easyllm, "easyllm keys set olla") == ["ollama"]
 
 
-def test_a_broken_file_leaves_the_built_in_names(easyllm: Easyllm) -> None:
+def test_a_broken_profiles_file_leaves_the_built_in_names(easyllm: Easyllm) -> None:
     easyllm.write_profiles("[profiles.a\n")
-    assert words(easyllm, "easyllm chat -p olla") == ["ollama"]
+    assert complete(easyllm, "easyllm chat -p olla") == ["ollama"]
 
 
 def test_models_of_the_chosen_profile(known: Easyllm) -> None:
-    """All that the server offers, though `models` was asked for a part of it."""
+    """All models of the server are listed, although `models` ran with a prefix."""
     every = ["mistral:7b", "mixtral:latest", "qwen3:8b"]
-    assert words(known, "easyllm chat -p ollama -m ") == every
-    assert words(known, "easyllm chat -p ollama:x -m qwen3:") == ["qwen3:8b"]
-    assert words(known, "easyllm models -p ollama mix") == ["mixtral:latest"]
-    assert words(known, "easyllm chat -m q", env={"EASYLLM_PROFILE": "ollama"}) == ["qwen3:8b"]
-    assert words(known, "easyllm chat -m q", profiles='default_profile = "ollama"') == ["qwen3:8b"]
-    assert words(known, "easyllm chat -p openai -m ") == []
-    assert words(known, "easyllm chat -p ollama:mi") == [
+    assert complete(known, "easyllm chat -p ollama -m ") == every
+    assert complete(known, "easyllm chat -p ollama:x -m qwen3:") == ["qwen3:8b"]
+    assert complete(known, "easyllm models -p ollama mix") == ["mixtral:latest"]
+    assert complete(known, "easyllm chat -m q", env={"EASYLLM_PROFILE": "ollama"}) == ["qwen3:8b"]
+    assert complete(known, "easyllm chat -m q", profiles='default_profile = "ollama"') == [
+        "qwen3:8b"
+    ]
+    assert complete(known, "easyllm chat -p openai -m ") == []
+    assert complete(known, "easyllm chat -p ollama:mi") == [
         "ollama:mistral:7b",
         "ollama:mixtral:latest",
     ]
 
 
-def test_the_list_is_the_users_own(known: Easyllm) -> None:
-    (file,) = kept(known).iterdir()
+def test_the_model_list_is_private(known: Easyllm) -> None:
+    (file,) = lists_folder(known).iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_a_profile_of_any_name(easyllm: Easyllm) -> None:
+def test_a_profile_name_with_special_characters(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         profiles = profile_toml(server, name='"../a b"')
         assert easyllm.run("models", "--json", "-p", "../a b", profiles=profiles).code == 0
-    assert words(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o-mini", "gpt-4o"]
-    assert [file.parent for file in kept(easyllm).iterdir()] == [kept(easyllm)]
+    assert complete(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o-mini", "gpt-4o"]
+    assert [file.parent for file in lists_folder(easyllm).iterdir()] == [lists_folder(easyllm)]
 
 
-def test_the_last_list_counts(known: Easyllm) -> None:
+def test_the_latest_model_list_is_used(known: Easyllm) -> None:
     with StandIn(OllamaServer(models={"new": ()}).handle) as server:
         assert known.run("models", "-p", "ollama", env={"OLLAMA_HOST": server.url}).code == 0
-    assert words(known, "easyllm chat -p ollama -m ") == ["new:latest"]
+    assert complete(known, "easyllm chat -p ollama -m ") == ["new:latest"]
     assert known.run("models", "-p", "ollama", env={"OLLAMA_HOST": "127.0.0.1:9"}).code == 6
-    assert words(known, "easyllm chat -p ollama -m ") == ["new:latest"]
+    assert complete(known, "easyllm chat -p ollama -m ") == ["new:latest"]
 
 
-def test_a_list_that_cannot_be_kept_is_no_matter(easyllm: Easyllm) -> None:
+def test_a_model_list_that_cannot_be_saved_is_no_error(easyllm: Easyllm) -> None:
     (easyllm.home / "state").write_text("in the way")
     with StandIn(OpenAIServer().handle) as server:
         ran = easyllm.run("models", profiles=single_profile_toml(server))
@@ -189,36 +192,36 @@ def test_a_list_that_cannot_be_kept_is_no_matter(easyllm: Easyllm) -> None:
 EVIL = ["a b", "$(id)", "`id`", "x;id", "x\ny", "\x1b[2J", "a'b", 'a"b', "*", "\u202ex", "x" * 201]
 
 
-def test_ids_that_a_shell_would_run_never_reach_it(easyllm: Easyllm) -> None:
+def test_model_ids_with_shell_syntax_are_left_out(easyllm: Easyllm) -> None:
     ids = [*EVIL, "vendor/größe-1.5:free"]
-    body = json.dumps({"data": [{"id": one} for one in ids]}).encode()
+    body = json.dumps({"data": [{"id": model} for model in ids]}).encode()
     with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
         assert easyllm.run("models", profiles=single_profile_toml(server)).code == 0
-    assert words(easyllm, "easyllm chat -m ") == ["vendor/größe-1.5:free"]
-    (file,) = kept(easyllm).iterdir()
-    file.write_text("".join(f"{one}\n" for one in ids))
-    assert words(easyllm, "easyllm chat -m ")[-1] == "vendor/größe-1.5:free"
-    assert not {"a b", "$(id)", "x;id", "*"} & set(words(easyllm, "easyllm chat -m "))
+    assert complete(easyllm, "easyllm chat -m ") == ["vendor/größe-1.5:free"]
+    (file,) = lists_folder(easyllm).iterdir()
+    file.write_text("".join(f"{model}\n" for model in ids))
+    assert complete(easyllm, "easyllm chat -m ")[-1] == "vendor/größe-1.5:free"
+    assert not {"a b", "$(id)", "x;id", "*"} & set(complete(easyllm, "easyllm chat -m "))
 
 
-def test_a_long_list_is_cut(easyllm: Easyllm) -> None:
+def test_a_long_model_list_is_cut(easyllm: Easyllm) -> None:
     body = json.dumps({"data": [{"id": f"m{number}"} for number in range(3000)]}).encode()
     with StandIn(script_handler(Script(body, content_type="application/json"))) as server:
         assert (
             len(easyllm.run("models", profiles=single_profile_toml(server)).stdout.splitlines())
             == 3000
         )
-    assert len(words(easyllm, "easyllm chat -m ")) == 2000
+    assert len(complete(easyllm, "easyllm chat -m ")) == 2000
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script(easyllm: Easyllm, shell: str) -> None:
+def test_the_completion_script(easyllm: Easyllm, shell: str) -> None:
     ran = easyllm.run(env={"_EASYLLM_COMPLETE": f"source_{shell}"})
     assert (ran.code, ran.stderr) == (0, "")
     assert f"_EASYLLM_COMPLETE=complete_{shell}" in ran.stdout.decode()
 
 
-def test_another_shell_is_said(easyllm: Easyllm) -> None:
+def test_an_unknown_shell_is_an_error(easyllm: Easyllm) -> None:
     ran = easyllm.run(env={"_EASYLLM_COMPLETE": "source_tcsh"})
     assert (ran.code, ran.stdout) == (2, b"")
     assert "source_bash, source_zsh, source_fish" in ran.stderr

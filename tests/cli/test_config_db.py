@@ -1,4 +1,4 @@
-"""`--config-db` and `--config-id` where they do not go together, and without SQLAlchemy."""
+"""Tests errors of `--config-db` and `--config-id`: wrong combinations, no SQLAlchemy."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,14 +22,14 @@ USAGE = [
 
 @pytest.mark.parametrize(("args", "what", "hint"), USAGE)
 @pytest.mark.parametrize("command", [["chat", "hi"], ["models"]])
-def test_options_that_do_not_go_together(
+def test_options_that_cannot_be_combined(
     easyllm: Easyllm, command: list[str], args: list[str], what: str, hint: str
 ) -> None:
     ran = easyllm.run(*command, *args, profiles=single_profile_toml("http://127.0.0.1:9/v1"))
     assert (ran.code, ran.stdout, split_error_line(ran.error_line)) == (2, b"", (what, "", hint))
 
 
-def test_without_the_extra_it_is_named(easyllm: Easyllm) -> None:
+def test_a_missing_extra_is_named(easyllm: Easyllm) -> None:
     assert find_spec("sqlalchemy") is None, "this venv has none of the extras"
     ran = easyllm.run("chat", "hi", *ROW, "--json")
     assert ran.code == 2
@@ -41,7 +41,7 @@ def test_without_the_extra_it_is_named(easyllm: Easyllm) -> None:
     assert not list(Path(easyllm.home).glob("*.db"))
 
 
-async def test_the_library_names_it_too() -> None:
+async def test_the_library_names_the_missing_extra() -> None:
     service = LLMService(db_session=object())
     with pytest.raises(ConfigError, match="needs SQLAlchemy 2"):
         service.load_config_from_db("abc123")

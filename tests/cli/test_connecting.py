@@ -1,6 +1,6 @@
-"""timeout.connect: a host that does not take the connection is not waited for any longer.
+"""Tests `timeout.connect`: the wait for a host that does not accept the connection is limited.
 
-Nobody but the client can look at the clock here.
+Only the client's clock is checked: no server sees the connection.
 """
 
 import socket
@@ -15,8 +15,8 @@ from tests.support.binary import Easyllm, single_profile_toml
 
 
 @pytest.mark.parametrize("command", ["chat", "models"])
-def test_a_host_that_swallows_packets(easyllm: Easyllm, command: str) -> None:
-    """timeout.connect; 192.0.2.1 (RFC 5737) answers nobody, or cannot be routed to at all."""
+def test_a_host_that_drops_packets(easyllm: Easyllm, command: str) -> None:
+    """192.0.2.1 (RFC 5737) never answers, or there is no route to it."""
     began = time.monotonic()
     words = ["hi"] if command == "chat" else []
     profiles = single_profile_toml("http://192.0.2.1:81/v1", timeout={"connect": 1}, max_retries=0)
@@ -28,21 +28,21 @@ def test_a_host_that_swallows_packets(easyllm: Easyllm, command: str) -> None:
 
 @pytest.fixture
 def full() -> Iterator[str]:
-    """A server that is too busy to take one more connection: its backlog is full."""
+    """The URL of a server that accepts no more connections: its backlog is full."""
     with socket.socket() as listener, ExitStack() as waiting:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         for _ in range(3):
-            one = waiting.enter_context(socket.socket())
-            one.setblocking(False)
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
             with suppress(BlockingIOError):
-                one.connect(listener.getsockname())
+                client.connect(listener.getsockname())
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others refuse when the backlog is full")
-def test_fault_4_no_connection_in_time_is_tried_again(easyllm: Easyllm, full: str) -> None:
-    """timeout.connect counts for each of two tries."""
+def test_fault_4_a_connect_timeout_is_retried(easyllm: Easyllm, full: str) -> None:
+    """timeout.connect (1 s) applies to each of the two attempts."""
     began = time.monotonic()
     ran = easyllm.run(
         "chat", "hi", profiles=single_profile_toml(full, timeout={"connect": 1}, max_retries=1)

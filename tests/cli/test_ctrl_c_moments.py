@@ -1,4 +1,7 @@
-"""Ctrl-C once and twice at any moment: 130, at once, no traceback, and what came is kept."""
+"""Tests Ctrl-C, once and twice, at any moment of a run.
+
+The run ends at once with 130 and no traceback, and the partial answer is saved.
+"""
 
 import os
 import signal
@@ -22,11 +25,11 @@ from tests.support.standins.server import StandIn
 NOWHERE = "http://127.0.0.1:9"
 CUT = Script(chunk("Hello "), chunk("world"), Cut())
 SLOW = Script(chunk("Hello "), chunk("world"), Wait(30))
-SOON = 15.0  # seconds; what is waited for takes 30
+SOON = 15.0  # seconds; the servers wait 30
 
 
-def stopped(ran: RunResult) -> None:
-    """It ended by Ctrl-C, in so many words or in none, never in a traceback's."""
+def assert_interrupted(ran: RunResult) -> None:
+    """The run ended by Ctrl-C, with its one line on stderr or none, and no traceback."""
     assert ran.code in (130, -signal.SIGINT), ran
     assert ran.stderr in ("", "easyllm: interrupted\n"), ran.stderr
 
@@ -37,15 +40,18 @@ def stopped(ran: RunResult) -> None:
      "asyncio/__init__", "providers/openai/chat", "httpx2/_client", "transport/http"],
 )  # fmt: skip
 def test_ctrl_c_while_importing(easyllm: Easyllm, module: str) -> None:
-    """The first 15 ms are Python's own, and it may print a traceback then."""
+    """Python's own start (about 15 ms) is left out: there it may print a traceback."""
     folder, _, name = module.rpartition("/")
     env = signal_hook_environment(easyllm.home, "open", f"{folder}/__pycache__/{name}.")
-    easyllm.run("chat", "hi", profiles=single_profile_toml(NOWHERE))  # everything is compiled
-    stopped(easyllm.run("chat", "hi", env=env))
+    easyllm.run("chat", "hi", profiles=single_profile_toml(NOWHERE))  # compiles every module
+    assert_interrupted(easyllm.run("chat", "hi", env=env))
 
 
-def test_ctrl_c_that_python_makes_another_error_of() -> None:
-    """Until 3.12 it does so in __set_name__, which half of the classes in an import have."""
+def test_ctrl_c_that_python_turns_into_another_error() -> None:
+    """Before Python 3.12 an exception in __set_name__ becomes a RuntimeError.
+
+    Many classes run __set_name__ while they are imported.
+    """
 
     class Field:
         def __set_name__(self, owner: type, name: str) -> None:
@@ -57,7 +63,7 @@ def test_ctrl_c_that_python_makes_another_error_of() -> None:
     assert not was_interrupted(RuntimeError("another"))
 
 
-def test_ctrl_c_while_a_name_is_looked_up(easyllm: Easyllm) -> None:
+def test_ctrl_c_during_a_dns_lookup(easyllm: Easyllm) -> None:
     env = signal_hook_environment(easyllm.home, "-") | {"SLOW_NAMES": "1"}
     profiles = single_profile_toml("http://slow.example")
     with easyllm.start("chat", "-v", "hi", profiles=profiles, env=env) as child:
@@ -69,16 +75,16 @@ def test_ctrl_c_while_a_name_is_looked_up(easyllm: Easyllm) -> None:
 
 
 def test_ctrl_c_while_the_partial_answer_is_written(easyllm: Easyllm) -> None:
-    """Its file is there whole or not at all: a second Ctrl-C is obeyed at once."""
+    """The file is complete or absent: Ctrl-C during the write ends the run at once."""
     env = signal_hook_environment(easyllm.home, "open", "/partial/")
     with StandIn(script_handler(CUT)) as server:
         ran = easyllm.run("chat", "--no-retry", "hi", profiles=single_profile_toml(server), env=env)
-    stopped(ran)
+    assert_interrupted(ran)
     assert [path.read_text() for path in easyllm.partials()] in ([], ["Hello world"])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_one_while_the_partial_answer_is_written(
+def test_a_second_signal_while_the_partial_answer_is_written(
     easyllm: Easyllm, sent: signal.Signals
 ) -> None:
     env = signal_hook_environment(easyllm.home, "open", "/partial/", sent)
@@ -91,13 +97,13 @@ def test_a_second_one_while_the_partial_answer_is_written(
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, SOON)
     assert ran.code == 130
-    is_kept_and_named(easyllm, ran)
+    assert_partial_answer_is_named(easyllm, ran)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("apart", [0.0, 0.001, 0.002, 0.02])
-def test_one_that_is_passed_on_twice(easyllm: Easyllm, sent: signal.Signals, apart: float) -> None:
-    """As `timeout` does, and what runs a command for somebody: the text is kept all the same."""
+def test_a_signal_that_is_sent_twice(easyllm: Easyllm, sent: signal.Signals, apart: float) -> None:
+    """timeout(1) and other runners send a signal twice; the partial answer is still saved."""
     with (
         StandIn(script_handler(SLOW)) as server,
         easyllm.start("chat", "-v", "hi", profiles=single_profile_toml(server)) as child,
@@ -109,19 +115,19 @@ def test_one_that_is_passed_on_twice(easyllm: Easyllm, sent: signal.Signals, apa
             time.sleep(apart)
         ran = finish(child, None, SOON)
     assert ran.code == {signal.SIGINT: 130, signal.SIGTERM: 143}[sent], ran.stderr
-    is_kept_and_named(easyllm, ran)
+    assert_partial_answer_is_named(easyllm, ran)
 
 
-def is_kept_and_named(easyllm: Easyllm, ran: RunResult) -> None:
-    (kept,) = easyllm.partials()
-    assert kept.read_text() == "Hello world"
+def assert_partial_answer_is_named(easyllm: Easyllm, ran: RunResult) -> None:
+    (partial,) = easyllm.partials()
+    assert partial.read_text() == "Hello world"
     assert ran.stdout == b""
-    assert str(kept) in ran.error_line
+    assert str(partial) in ran.error_line
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.005, 0.02, 0.1])
-def test_two_in_a_row(easyllm: Easyllm, apart: float) -> None:
-    """While the first one closes the connection and says so."""
+def test_ctrl_c_twice_in_a_row(easyllm: Easyllm, apart: float) -> None:
+    """The second arrives while the first closes the connection and writes its line."""
     with (
         StandIn(script_handler(SLOW)) as server,
         easyllm.start("stream", "hi", profiles=single_profile_toml(server)) as child,
@@ -131,11 +137,11 @@ def test_two_in_a_row(easyllm: Easyllm, apart: float) -> None:
         time.sleep(apart)
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, SOON)
-    stopped(ran)
+    assert_interrupted(ran)
 
 
-def test_two_while_nobody_reads(easyllm: Easyllm) -> None:
-    """The last words wait for the reader of stderr 0.3 s, and not at all after a second one."""
+def test_ctrl_c_twice_while_stderr_is_blocked(easyllm: Easyllm) -> None:
+    """The last line waits 0.3 s for a blocked stderr, and not at all after a second Ctrl-C."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
@@ -157,7 +163,7 @@ def test_two_while_nobody_reads(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_whole_answer_that_is_only_half_read_is_kept(
+def test_a_complete_answer_that_is_half_printed_is_saved(
     easyllm: Easyllm, sent: signal.Signals
 ) -> None:
     text = "0123456789\n" * 20_000
@@ -167,18 +173,18 @@ def test_a_whole_answer_that_is_only_half_read_is_kept(
         easyllm.start("chat", "hi", profiles=single_profile_toml(server), stdout=writer) as child,
     ):
         os.close(writer)
-        assert os.read(reader, 10) == b"0123456789", "it has begun to come"
+        assert os.read(reader, 10) == b"0123456789", "output has started"
         child.send_signal(sent)
         ran = finish(child, None, SOON)
     os.close(reader)
     assert ran.code == {signal.SIGINT: 130, signal.SIGTERM: 143}[sent]
-    (kept,) = easyllm.partials()
-    assert kept.read_text() == text
-    assert str(kept) in ran.error_line
+    (partial,) = easyllm.partials()
+    assert partial.read_text() == text
+    assert str(partial) in ran.error_line
 
 
-def test_when_all_is_said(easyllm: Easyllm) -> None:
-    """At the very end: the answer is whole, whichever of the two it was."""
+def test_ctrl_c_after_the_answer(easyllm: Easyllm) -> None:
+    """The answer is on stdout, whether the run ends with 0 or by Ctrl-C."""
     env = signal_hook_environment(easyllm.home, "-")
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         easyllm.write_profiles(single_profile_toml(server))
@@ -189,7 +195,10 @@ def test_when_all_is_said(easyllm: Easyllm) -> None:
                 child.send_signal(signal.SIGINT)
                 ran = finish(child, None, SOON)
             assert out + ran.stdout == b"Hello\n"
-            # not 0: it came before we knew that all was written, which may be kept as well
+            # 130: the signal came before the write was known to be complete; the answer may
+            # then be saved as a partial answer, too.
             assert ran.code in (0, 130, -signal.SIGINT)
-            said_so = ran.code and ran.stderr and ran.error_line.startswith("easyllm: interrupted")
-            assert said_so or not ran.stderr
+            is_reported = (
+                ran.code and ran.stderr and ran.error_line.startswith("easyllm: interrupted")
+            )
+            assert is_reported or not ran.stderr

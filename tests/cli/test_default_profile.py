@@ -1,6 +1,6 @@
-"""No profile is named: what is there is listed with its exact -p, and nobody is asked unasked.
+"""Tests runs without a profile: the error lists the usable ones, and no prompt is sent.
 
-Without the extra `local`; what its engine changes stands in extras/test_local.py.
+Without the extra `local`; extras/test_local.py tests with its engine.
 """
 
 import time
@@ -21,7 +21,7 @@ NO_OLLAMA = {"OLLAMA_HOST": "127.0.0.1:9"}
 
 
 def hint_of(easyllm: Easyllm, env: dict[str, str], *args: str) -> str:
-    """What the error recommends."""
+    """The hint of the error "no profile is chosen"."""
     ran = easyllm.run("chat", *args, "hi", env={**NO_OLLAMA, **env})
     assert (ran.code, ran.stdout) == (2, b"")
     what, where, hint = split_error_line(ran.error_line)
@@ -29,7 +29,7 @@ def hint_of(easyllm: Easyllm, env: dict[str, str], *args: str) -> str:
     return hint
 
 
-def test_nothing_is_there(easyllm: Easyllm) -> None:
+def test_nothing_is_found(easyllm: Easyllm) -> None:
     hint = hint_of(easyllm, {})
     assert hint.endswith(f"{INSTALL} && easyllm pull --yes")
     assert "-p" in hint
@@ -56,14 +56,14 @@ def test_a_key_is_found_and_never_used_by_itself(easyllm: Easyllm) -> None:
     assert "sk-secret" not in hint
 
 
-def test_an_ollama_that_answers_is_found(easyllm: Easyllm) -> None:
+def test_a_running_ollama_is_found(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         hint = hint_of(easyllm, {"OLLAMA_HOST": server.url})
-        assert [request.path for request in server.requests] == ["/api/tags"], "no question"
+        assert [request.path for request in server.requests] == ["/api/tags"], "no prompt is sent"
     assert f"Ollama answers at {server.url}: -p ollama" in hint
 
 
-def test_an_ollama_that_says_nothing_is_waited_for_half_a_second(easyllm: Easyllm) -> None:
+def test_a_silent_ollama_is_waited_for_half_a_second(easyllm: Easyllm) -> None:
     async def silent(request: Request, reply: Reply) -> None:
         await reply.sleep(30)
 
@@ -76,7 +76,7 @@ def test_an_ollama_that_says_nothing_is_waited_for_half_a_second(easyllm: Easyll
     assert 0.5 <= took < 5
 
 
-def test_a_gguf_is_found(easyllm: Easyllm) -> None:
+def test_a_gguf_file_is_found(easyllm: Easyllm) -> None:
     (easyllm.home / "my model.gguf").write_bytes(b"GGUF")
     (easyllm.home / "mmproj-my.gguf").write_bytes(b"GGUF")
     hint = hint_of(easyllm, {})
@@ -89,14 +89,14 @@ def test_a_gguf_is_found(easyllm: Easyllm) -> None:
     [(["-m", "gpt-4o"], {}), ([], {"EASYLLM_MODEL": "gpt-4o"})],
     ids=["-m", "EASYLLM_MODEL"],
 )
-def test_a_model_alone_names_no_profile(
+def test_a_model_alone_chooses_no_profile(
     easyllm: Easyllm, args: list[str], env: dict[str, str]
 ) -> None:
     hint_of(easyllm, env, *args)
 
 
 @pytest.mark.parametrize("how", ["variable", "file", "flag"])
-def test_what_is_named_is_asked_and_nothing_else_is_looked_for(easyllm: Easyllm, how: str) -> None:
+def test_a_named_profile_is_used_without_a_search(easyllm: Easyllm, how: str) -> None:
     with (
         StandIn(script_handler(chat_answer_script("named"))) as server,
         StandIn(OllamaServer().handle) as ollama,
@@ -123,7 +123,7 @@ def test_local_takes_no_endpoint(easyllm: Easyllm) -> None:
     assert "llamacpp" in split_error_line(ran.error_line)[2]
 
 
-def test_what_local_would_send_can_be_seen_without_its_engine(easyllm: Easyllm) -> None:
+def test_dry_run_of_local_without_its_engine(easyllm: Easyllm) -> None:
     env = {"LOCAL_BASE_URL": "http://example.com", "HTTP_PROXY": "http://example.com"}
     ran = easyllm.run("chat", "-p", "local", "--dry-run", "--max-tokens", "5", "hi", env=env)
     assert ran.code == 0, ran.stderr
@@ -132,7 +132,7 @@ def test_what_local_would_send_can_be_seen_without_its_engine(easyllm: Easyllm) 
     assert ran.json["body"]["max_tokens"] == 5
 
 
-def test_models_lists_what_is_there(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_models_lists_the_downloaded_models(easyllm: Easyllm, tmp_path: Path) -> None:
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
     for name in ("a-model", DEMO_MODEL, "mmproj-a-model"):
@@ -141,7 +141,7 @@ def test_models_lists_what_is_there(easyllm: Easyllm, tmp_path: Path) -> None:
     assert (ran.code, ran.stdout.decode().split()) == (0, [DEMO_MODEL, "a-model"])
 
 
-def test_models_without_any_says_how_to_fetch_one(easyllm: Easyllm) -> None:
+def test_models_without_a_download_says_how_to_fetch_one(easyllm: Easyllm) -> None:
     ran = easyllm.run("models", "-p", "local")
     assert ran.code == 2
     assert split_error_line(ran.error_line)[2] == "easyllm pull"

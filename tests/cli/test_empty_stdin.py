@@ -1,4 +1,4 @@
-"""Input that was promised and did not come is not passed over in silence."""
+"""Tests the note and the errors for an empty stdin where input is expected."""
 
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ NOWHERE = single_profile_toml(NOBODY)
 COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
 
 
-def answered(easyllm: Easyllm, *args: str, **more: Any) -> RunResult:
-    """A good run, its answer `ok`."""
+def run_ok(easyllm: Easyllm, *args: str, **more: Any) -> RunResult:
+    """A run with exit code 0, whose answer is `ok`."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
@@ -32,7 +32,7 @@ def answered(easyllm: Easyllm, *args: str, **more: Any) -> RunResult:
 
 
 def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str]:
-    """What a run that sent nothing said, and its hint."""
+    """The error and the hint of a run that sends nothing and ends with 2."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
     ran = easyllm.run(*args, profiles=NOWHERE, **more)
     assert (ran.code, ran.stdout) == (2, b""), ran.stderr
@@ -45,13 +45,13 @@ def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str]:
 def test_an_empty_pipe_beside_a_prompt_is_a_note(
     easyllm: Easyllm, command: tuple[str, ...], stdin: str
 ) -> None:
-    assert answered(easyllm, *command, "sum up", stdin=stdin).stderr == NOTE
-    assert answered(easyllm, *command, "-q", "sum up", stdin=stdin).stderr == ""
+    assert run_ok(easyllm, *command, "sum up", stdin=stdin).stderr == NOTE
+    assert run_ok(easyllm, *command, "-q", "sum up", stdin=stdin).stderr == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ...]) -> None:
-    """The answer is printed, as grep prints what it finds beside a file that it cannot read."""
+    """The answer is still printed, as grep prints matches when one file is unreadable."""
     Path(easyllm.home, "a.gif").write_bytes(gif_1x1())
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         ran = easyllm.run(
@@ -59,10 +59,10 @@ def test_an_empty_pipe_is_2_with_strict(easyllm: Easyllm, command: tuple[str, ..
         )
     assert (ran.code, ran.stdout) == (2, b"ok\n")
     assert ran.error_line == "easyllm: stdin is empty: use -n if nothing is to be read"
-    assert answered(easyllm, *command, "--strict", "-n", "sum up", stdin="").stderr == ""
+    assert run_ok(easyllm, *command, "--strict", "-n", "sum up", stdin="").stderr == ""
 
 
-def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
+def test_strict_as_a_profile_setting(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         profiles = single_profile_toml(server, strict=True)
         ran = easyllm.run("chat", "--json", "sum up", stdin="", profiles=profiles)
@@ -71,12 +71,12 @@ def test_strict_may_stand_in_the_profile(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_no_stdin_is_silent(easyllm: Easyllm, command: tuple[str, ...]) -> None:
-    """/dev/null is how schedulers say that there is none."""
-    assert answered(easyllm, *command, "--strict", "sum up").stderr == ""
-    assert answered(easyllm, *command, "-n", "sum up", stdin="").stderr == ""
-    if command != ("vision", "a.gif"):  # whose - is a picture
-        assert answered(easyllm, *command, "--strict", "-", "sum up").stderr == ""
+def test_no_input_gives_no_note(easyllm: Easyllm, command: tuple[str, ...]) -> None:
+    """/dev/null means no input: schedulers start commands with it as stdin."""
+    assert run_ok(easyllm, *command, "--strict", "sum up").stderr == ""
+    assert run_ok(easyllm, *command, "-n", "sum up", stdin="").stderr == ""
+    if command != ("vision", "a.gif"):  # here - means the image
+        assert run_ok(easyllm, *command, "--strict", "-", "sum up").stderr == ""
 
 
 def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
@@ -85,7 +85,7 @@ def test_a_failed_command_before_the_pipe(easyllm: Easyllm) -> None:
     assert (ran.code, ran.stdout, ran.stderr) == (0, b"ok\n", NOTE)
 
 
-def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
+def test_a_failure_prints_no_note(easyllm: Easyllm) -> None:
     ran = easyllm.run(
         "chat", "sum up", stdin="", profiles=single_profile_toml(NOBODY, max_retries=0)
     )
@@ -99,21 +99,21 @@ def test_a_failure_stays_one_line(easyllm: Easyllm) -> None:
 
 def test_an_empty_file_on_stdin_is_a_note(easyllm: Easyllm) -> None:
     with Path(easyllm.home, "empty").open("w+b") as file:
-        assert answered(easyllm, "chat", "sum up", file=file).stderr == NOTE
+        assert run_ok(easyllm, "chat", "sum up", file=file).stderr == NOTE
 
 
-def test_the_note_stands_in_json(easyllm: Easyllm) -> None:
-    ran = answered(easyllm, "chat", "--json", "sum up", stdin="")
+def test_the_note_is_in_json(easyllm: Easyllm) -> None:
+    ran = run_ok(easyllm, "chat", "--json", "sum up", stdin="")
     assert ran.json["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
-    events = answered(easyllm, "stream", "--jsonl", "sum up", stdin="").events
-    assert [one["text"] for one in events if one["kind"] == "note"] == ran.json["notes"]
+    events = run_ok(easyllm, "stream", "--jsonl", "sum up", stdin="").events
+    assert [event["text"] for event in events if event["kind"] == "note"] == ran.json["notes"]
 
 
-def test_other_ways_to_ask_beside_an_empty_pipe(easyllm: Easyllm) -> None:
+def test_other_prompt_sources_beside_an_empty_pipe(easyllm: Easyllm) -> None:
     Path(easyllm.home, "a.txt").write_text("What is this?")
     Path(easyllm.home, "list.json").write_text('[{"role": "user", "content": "hi"}]')
     for args in (("-f", "a.txt"), ("--messages", "list.json"), ("-", "sum up")):
-        assert answered(easyllm, "chat", *args, stdin="").stderr == NOTE
+        assert run_ok(easyllm, "chat", *args, stdin="").stderr == NOTE
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         ran = easyllm.run(
             "chat", "--dry-run", "sum up", stdin="", profiles=single_profile_toml(server)
@@ -123,7 +123,7 @@ def test_other_ways_to_ask_beside_an_empty_pipe(easyllm: Easyllm) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("stdin", [None, "", "\n", "\ufeff"], ids=repr)
-def test_the_mark_with_nothing_to_place_is_2(
+def test_the_stdin_placeholder_without_text_is_2(
     easyllm: Easyllm, command: tuple[str, ...], stdin: str | None
 ) -> None:
     what, hint = refused(easyllm, *command, "A {stdin} B", stdin=stdin)
@@ -131,7 +131,7 @@ def test_the_mark_with_nothing_to_place_is_2(
     assert hint
 
 
-def test_the_mark_where_stdin_is_not_read(easyllm: Easyllm) -> None:
+def test_the_stdin_placeholder_where_stdin_is_not_read(easyllm: Easyllm) -> None:
     assert "-n" in refused(easyllm, "chat", "-n", "A {stdin}", stdin="text")[1]
     never = {"EASYLLM_STDIN": "never"}
     assert "EASYLLM_STDIN" in refused(easyllm, "chat", "A {stdin}", stdin="text", env=never)[1]
@@ -144,15 +144,15 @@ def test_the_mark_where_stdin_is_not_read(easyllm: Easyllm) -> None:
     assert (ran.code, "holds no text" in ran.error_line) == (2, True)
 
 
-def test_the_mark_beside_messages_or_a_picture_on_stdin(easyllm: Easyllm) -> None:
+def test_the_stdin_placeholder_with_messages_or_an_image_on_stdin(easyllm: Easyllm) -> None:
     listed = '[{"role": "user", "content": "hi"}]'
     args = ("chat", "--messages", "-", "A {stdin}")
     assert "holds the message list" in refused(easyllm, *args, stdin=listed)[0]
-    assert answered(easyllm, "vision", "-", "describe", stdin=gif_1x1()).stderr == ""
+    assert run_ok(easyllm, "vision", "-", "describe", stdin=gif_1x1()).stderr == ""
 
 
 @pytest.mark.parametrize("stdin", [None, "", "\n"], ids=repr)
-def test_what_must_come_on_stdin_and_does_not(easyllm: Easyllm, stdin: str | None) -> None:
+def test_required_input_missing_on_stdin(easyllm: Easyllm, stdin: str | None) -> None:
     for args, says in [
         (("chat", "--messages", "-"), "stdin holds no message list"),
         (("cot", "--extract"), "nothing to split on stdin"),

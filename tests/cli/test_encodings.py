@@ -1,4 +1,4 @@
-"""Text files and stdin as Windows writes them: a byte order mark is ignored, UTF-16 is named."""
+"""Tests text as Windows writes it: a byte order mark is ignored, UTF-16 is an error."""
 
 import json
 from collections.abc import Callable
@@ -25,8 +25,8 @@ LISTED = b'[{"role": "user", "content": "hi"}]'
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def asked(easyllm: Easyllm, *args: str, **more: Any) -> Request:
-    """The one request of one good run."""
+def request_of(easyllm: Easyllm, *args: str, **more: Any) -> Request:
+    """The only request of a run with exit code 0."""
     with StandIn(script_handler(chat_answer_script('{"a": 1}'))) as server:
         more.setdefault("profiles", single_profile_toml(server))
         if callable(more["profiles"]):
@@ -48,46 +48,46 @@ def file_of(easyllm: Easyllm, data: bytes, name: str = "file") -> str:
     return str(path)
 
 
-def test_a_mark_on_stdin_reaches_no_model(easyllm: Easyllm) -> None:
-    assert prompt_of(asked(easyllm, "chat", "hi", stdin=MARK + b"text")) == "text\n\nhi"
-    assert prompt_of(asked(easyllm, "cot", "A {stdin}", stdin=MARK + b"text")) == "A text"
+def test_a_byte_order_mark_on_stdin_is_not_sent(easyllm: Easyllm) -> None:
+    assert prompt_of(request_of(easyllm, "chat", "hi", stdin=MARK + b"text")) == "text\n\nhi"
+    assert prompt_of(request_of(easyllm, "cot", "A {stdin}", stdin=MARK + b"text")) == "A text"
 
 
-def test_a_mark_in_a_file_reaches_no_model(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_in_a_file_is_not_sent(easyllm: Easyllm) -> None:
     file_of(easyllm, MARK + b"text", "a.txt")
-    assert prompt_of(asked(easyllm, "chat", "-f", "a.txt", "hi")) == "a.txt:\ntext\n\nhi"
+    assert prompt_of(request_of(easyllm, "chat", "-f", "a.txt", "hi")) == "a.txt:\ntext\n\nhi"
 
 
-def test_a_mark_before_a_message_list(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_before_a_message_list(easyllm: Easyllm) -> None:
     name = file_of(easyllm, MARK + LISTED)
-    assert prompt_of(asked(easyllm, "chat", "--messages", name)) == "hi"
-    assert prompt_of(asked(easyllm, "chat", "--messages", "-", stdin=MARK + LISTED)) == "hi"
+    assert prompt_of(request_of(easyllm, "chat", "--messages", name)) == "hi"
+    assert prompt_of(request_of(easyllm, "chat", "--messages", "-", stdin=MARK + LISTED)) == "hi"
 
 
-def test_a_mark_before_a_schema(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_before_a_schema(easyllm: Easyllm) -> None:
     name = file_of(easyllm, MARK + b'{"type": "object"}')
-    assert asked(easyllm, "chat", "--schema", name, "hi").json["response_format"]
+    assert request_of(easyllm, "chat", "--schema", name, "hi").json["response_format"]
 
 
-def test_a_mark_before_text_to_split(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_before_text_to_extract(easyllm: Easyllm) -> None:
     ran = easyllm.run("cot", "--extract", stdin=MARK + b"<think>so</think>six")
     assert (ran.code, ran.stdout, ran.stderr) == (0, b"six\n", "so\n")
 
 
-def test_a_mark_before_the_profiles(easyllm: Easyllm) -> None:
-    assert asked(
+def test_a_byte_order_mark_before_the_profiles(easyllm: Easyllm) -> None:
+    assert request_of(
         easyllm, "chat", "hi", profiles=lambda server: "\ufeff" + single_profile_toml(server)
     )
 
 
-def mistake_in(easyllm: Easyllm, text: str) -> str:
+def error_of(easyllm: Easyllm, text: str) -> str:
     return easyllm.run("chat", "hi", profiles=text).error_line
 
 
-def test_a_mark_moves_no_place_in_an_error(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_does_not_shift_error_positions(easyllm: Easyllm) -> None:
     wrong = 'nonsense = 1\n[profiles.t]\nprovider = "ollama"\n'
-    assert mistake_in(easyllm, "\ufeff" + wrong) == mistake_in(easyllm, wrong)
-    assert "profiles.toml:1:1" in mistake_in(easyllm, wrong)
+    assert error_of(easyllm, "\ufeff" + wrong) == error_of(easyllm, wrong)
+    assert "profiles.toml:1:1" in error_of(easyllm, wrong)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_mark_moves_no_place_in_an_error(easyllm: Easyllm) -> None:
     [("set", "t", "seed", "1"), ("add", "u", "ollama:x"), ("default", "t"), ("remove", "u")],
     ids=" ".join,
 )
-def test_edits_of_the_profiles_keep_the_mark(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_profile_commands_keep_the_byte_order_mark(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     more = "" if args[0] == "add" else profile_toml(NOWHERE, name="u")
     easyllm.write_profiles("\ufeff" + profile_toml(NOWHERE) + more)
     ran = easyllm.run("profiles", *args)
@@ -105,8 +105,8 @@ def test_edits_of_the_profiles_keep_the_mark(easyllm: Easyllm, args: tuple[str, 
     assert data.count(MARK) == 1
 
 
-def test_an_editor_decides_about_the_mark(easyllm: Easyllm) -> None:
-    """What was saved is kept byte for byte, and nothing is written where nothing changed."""
+def test_profiles_edit_keeps_the_editors_bytes(easyllm: Easyllm) -> None:
+    """The editor's bytes are saved unchanged; without a change nothing is written."""
     easyllm.write_profiles("\ufeff" + single_profile_toml(NOWHERE))
     before = easyllm.config.read_bytes()
     ran = easyllm.run("profiles", "edit", env={"EDITOR": "true"})
@@ -120,27 +120,32 @@ def sent_key(request: Request) -> str | None:
     return request.headers.get("authorization")
 
 
-def keyed(**source: Any) -> Callable[[StandIn], str]:
+def profile_with(**source: Any) -> Callable[[StandIn], str]:
     return lambda server: single_profile_toml(server, **source)
 
 
-def test_a_mark_before_a_key(easyllm: Easyllm) -> None:
-    """In a file, in what a command prints, in a variable, and in what is stored."""
+def test_a_byte_order_mark_before_a_key(easyllm: Easyllm) -> None:
+    """In a file, in a command's output, in a variable, and on stdin of `keys set`."""
     name = file_of(easyllm, MARK + KEY.encode() + b"\r\n")
     wanted = f"Bearer {KEY}"
-    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(api_key_file=name))) == wanted
-    command = keyed(api_key_cmd=["cat", name])
-    assert sent_key(asked(easyllm, "chat", "hi", profiles=command)) == wanted
-    variable = {"profiles": keyed(api_key_env="K"), "env": {"K": f"\ufeff{KEY}"}}
-    assert sent_key(asked(easyllm, "chat", "hi", **variable)) == wanted
+    assert (
+        sent_key(request_of(easyllm, "chat", "hi", profiles=profile_with(api_key_file=name)))
+        == wanted
+    )
+    command = profile_with(api_key_cmd=["cat", name])
+    assert sent_key(request_of(easyllm, "chat", "hi", profiles=command)) == wanted
+    variable = {"profiles": profile_with(api_key_env="K"), "env": {"K": f"\ufeff{KEY}"}}
+    assert sent_key(request_of(easyllm, "chat", "hi", **variable)) == wanted
     assert easyllm.run("keys", "set", "work", stdin=MARK + KEY.encode() + b"\r\n").code == 0
-    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(keyring="work"))) == wanted
+    assert (
+        sent_key(request_of(easyllm, "chat", "hi", profiles=profile_with(keyring="work"))) == wanted
+    )
 
 
-def test_a_mark_before_the_stored_keys(easyllm: Easyllm) -> None:
+def test_a_byte_order_mark_before_the_stored_keys(easyllm: Easyllm) -> None:
     data = MARK + json.dumps({"work": {"key": KEY}}).encode()
     file_of(easyllm, data, str(easyllm.config.with_name("keys.json")))
-    assert sent_key(asked(easyllm, "chat", "hi", profiles=keyed(keyring="work")))
+    assert sent_key(request_of(easyllm, "chat", "hi", profiles=profile_with(keyring="work")))
 
 
 def refused(ran: RunResult) -> str:
@@ -150,8 +155,8 @@ def refused(ran: RunResult) -> str:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("mark", [True, False], ids=["marked", "unmarked"])
-def test_utf_16_is_2_with_the_command(easyllm: Easyllm, encoding: str, mark: bool) -> None:
-    """Everywhere where a text is read."""
+def test_utf_16_is_2_and_names_iconv(easyllm: Easyllm, encoding: str, mark: bool) -> None:
+    """Wherever text is read; the error names the iconv command that converts it."""
     text = ("\ufeff" if mark and encoding != "utf-16" else "") + "[profiles.t]\nhéllo"
     name = file_of(easyllm, text.encode(encoding), "in.txt")
     data = Path(name).read_bytes()
@@ -178,7 +183,7 @@ def test_utf_16_is_2_with_the_command(easyllm: Easyllm, encoding: str, mark: boo
     assert Path(name).read_bytes() == data
 
 
-def test_text_of_windows_is_not_called_a_picture(easyllm: Easyllm) -> None:
+def test_windows_1252_text_is_not_called_an_image(easyllm: Easyllm) -> None:
     data = "BMW: fünf Räder “gratis”".encode("cp1252")
     name = file_of(easyllm, data)
     for ran in [
@@ -192,7 +197,7 @@ def test_text_of_windows_is_not_called_a_picture(easyllm: Easyllm) -> None:
         assert "picture" not in hint
 
 
-def test_a_picture_is_called_one(easyllm: Easyllm) -> None:
+def test_an_image_is_called_an_image(easyllm: Easyllm) -> None:
     data = png(2, 2, (1, 2, 3))
     name = file_of(easyllm, data)
     ran = easyllm.run("chat", "hi", stdin=data, profiles=single_profile_toml(NOWHERE))

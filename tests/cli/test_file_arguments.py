@@ -1,4 +1,4 @@
-"""Files on the command line: what the shell makes of a pattern, and patterns that it left."""
+"""Tests file names on the command line: expanded by the shell, and patterns it left as they are."""
 
 import shlex
 from pathlib import Path
@@ -16,7 +16,7 @@ NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 @pytest.fixture(autouse=True)
 def files(easyllm: Easyllm) -> None:
-    """Three documents, two pictures and a folder in the current folder."""
+    """Text files, two images and a folder in the current folder."""
     for number in (2, 1, 3):
         Path(easyllm.home, f"doc{number}.txt").write_text(f"text {number}")
     Path(easyllm.home, "doc.txt.d").mkdir()
@@ -75,7 +75,7 @@ def refused(easyllm: Easyllm, *args: str, **more: Any) -> tuple[str, str, str]:
         ("chat --json -f doc1.txt -p t hi ./doc2.txt", "./doc2.txt", "-f doc1.txt -f ./doc2.txt"),
     ],
 )  # fmt: skip
-def test_a_word_that_is_a_file_beside_files(
+def test_a_file_name_among_the_prompt_words_is_2(
     easyllm: Easyllm, args: str, named: str, command: str
 ) -> None:
     ran = easyllm.run(*shlex.split(args), profiles=NOWHERE)
@@ -85,7 +85,7 @@ def test_a_word_that_is_a_file_beside_files(
     assert command in hint
 
 
-def test_many_files_are_not_all_listed(easyllm: Easyllm) -> None:
+def test_the_hint_does_not_list_many_files(easyllm: Easyllm) -> None:
     names = [f"file{number}.md" for number in range(300)]
     for name in names:
         Path(easyllm.home, name).write_text("x")
@@ -94,40 +94,40 @@ def test_many_files_are_not_all_listed(easyllm: Easyllm) -> None:
     assert len(hint) < 300
 
 
-def asked(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Any, str]:
-    """The content of the user's message, and what stderr said."""
+def content_sent(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Any, str]:
+    """The content of the user's message that is sent, and stderr."""
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         ran = easyllm.run(*args, profiles=single_profile_toml(server), **more)
         assert (ran.code, ran.stdout) == (0, b"ok\n"), ran.stderr
         return server.requests[0].json["messages"][-1]["content"], ran.stderr
 
 
-def test_words_that_are_no_files_beside_files(easyllm: Easyllm) -> None:
+def test_prompt_words_that_are_no_files_are_sent(easyllm: Easyllm) -> None:
     words = ("sum up doc2.txt", "doc.txt.d", "nothing.txt")
-    content, err = asked(easyllm, "chat", *words, "-f", "doc1.txt")
+    content, err = content_sent(easyllm, "chat", *words, "-f", "doc1.txt")
     assert content == f"doc1.txt:\ntext 1\n\n{' '.join(words)}"
     assert err == ""
 
 
 @pytest.mark.parametrize("command", ["chat", "stream", "cot"])
-def test_a_pattern_that_the_shell_left(easyllm: Easyllm, command: str) -> None:
+def test_a_pattern_that_the_shell_did_not_expand(easyllm: Easyllm, command: str) -> None:
     wanted = [f"doc{number}.txt:\ntext {number}" for number in (1, 2, 3)]
-    content, _ = asked(easyllm, command, "-f", "doc*.txt", "hi")
+    content, _ = content_sent(easyllm, command, "-f", "doc*.txt", "hi")
     assert content.split("\n\n") == [*wanted, "hi"]
-    content, _ = asked(easyllm, command, "-f", "doc[13].txt", "-f", "doc?.txt", "hi")
+    content, _ = content_sent(easyllm, command, "-f", "doc[13].txt", "-f", "doc?.txt", "hi")
     assert content.split("\n\n") == [wanted[0], wanted[2], *wanted, "hi"]
 
 
 def test_a_pattern_in_other_folders(easyllm: Easyllm) -> None:
     Path(easyllm.home, "doc.txt.d", "deep.md").write_text("deep")
-    assert asked(easyllm, "chat", "-f", "**/*.md")[0] == "doc.txt.d/deep.md:\ndeep"
-    content, _ = asked(easyllm, "chat", "-f", "~/doc.txt.d/*")
+    assert content_sent(easyllm, "chat", "-f", "**/*.md")[0] == "doc.txt.d/deep.md:\ndeep"
+    content, _ = content_sent(easyllm, "chat", "-f", "~/doc.txt.d/*")
     assert content == f"{easyllm.home}/doc.txt.d/deep.md:\ndeep"
 
 
-def test_a_file_with_the_signs_of_a_pattern_in_its_name(easyllm: Easyllm) -> None:
+def test_a_file_name_with_pattern_characters(easyllm: Easyllm) -> None:
     Path(easyllm.home, "doc[1].txt").write_text("mine")
-    assert asked(easyllm, "chat", "-f", "doc[1].txt")[0] == "doc[1].txt:\nmine"
+    assert content_sent(easyllm, "chat", "-f", "doc[1].txt")[0] == "doc[1].txt:\nmine"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_file_with_the_signs_of_a_pattern_in_its_name(easyllm: Easyllm) -> Non
         (("vision", "red.png", "-a", "b*.png", "What is this?"), ["png", "gif"]),
     ],
 )
-def test_a_pattern_of_pictures(easyllm: Easyllm, args: tuple[str, ...], places: list[str]) -> None:
-    content, _ = asked(easyllm, *args)
-    urls = [one["image_url"]["url"] for one in content if one["type"] == "image_url"]
+def test_a_pattern_of_images(easyllm: Easyllm, args: tuple[str, ...], places: list[str]) -> None:
+    content, _ = content_sent(easyllm, *args)
+    urls = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
     assert [url.partition("/")[2].partition(";")[0] for url in urls] == places
 
 
@@ -152,14 +152,14 @@ def test_a_pattern_of_pictures(easyllm: Easyllm, args: tuple[str, ...], places: 
     ids=" ".join,
 )  # fmt: skip
 def test_a_pattern_without_a_match(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    """A folder is no match."""
+    """A folder does not count as a match."""
     what, where, _ = refused(easyllm, *args)
     assert what == "no file matches the pattern"
     assert where in args
 
 
-def test_a_url_is_no_pattern(easyllm: Easyllm) -> None:
-    content, _ = asked(easyllm, "vision", "https://example.com/a.png?size=[1]*", "hi")
+def test_a_url_is_not_a_pattern(easyllm: Easyllm) -> None:
+    content, _ = content_sent(easyllm, "vision", "https://example.com/a.png?size=[1]*", "hi")
     assert content[1]["image_url"]["url"] == "https://example.com/a.png?size=[1]*"
 
 
@@ -173,15 +173,15 @@ def test_a_url_is_no_pattern(easyllm: Easyllm) -> None:
 def test_a_prompt_that_names_a_file_gets_a_note(
     easyllm: Easyllm, command: str, words: tuple[str, ...], name: str, option: str
 ) -> None:
-    content, err = asked(easyllm, command, *words)
+    content, err = content_sent(easyllm, command, *words)
     assert content == " ".join(words)
     note = f"{name} is a file, and only its name is sent: {option} sends what is in it"
     assert err == f"easyllm: {note}\n"
-    assert asked(easyllm, command, "-q", *words)[1] == ""
+    assert content_sent(easyllm, command, "-q", *words)[1] == ""
 
 
 @pytest.mark.parametrize(
     "words", [("doc9.txt",), ("doc.txt.d",), ("explain", "README", "to", "me")]
 )
 def test_other_words_get_no_note(easyllm: Easyllm, words: tuple[str, ...]) -> None:
-    assert asked(easyllm, "chat", *words)[1] == ""
+    assert content_sent(easyllm, "chat", *words)[1] == ""

@@ -1,4 +1,4 @@
-"""What the command writes is its owner's alone, whole or not at all, and never over damage."""
+"""Tests the files that easyllm writes: private, complete or absent, never lost by an error."""
 
 import os
 import resource
@@ -23,9 +23,9 @@ from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
-# The command without the powers of root, so that modes count.
+# The command without root's capabilities, so that file modes apply.
 AS_ANYBODY = [*POWERLESS, BINARY] if os.getuid() == 0 else [BINARY]
-# The command where nothing that is made open can be closed afterwards.
+# The command with chmod disabled: a file must be private from its creation.
 NEVER_CLOSED_LATER = [
     sys.executable, "-c",
     "import os; os.chmod = os.fchmod = lambda *_, **__: None\n"
@@ -34,15 +34,15 @@ NEVER_CLOSED_LATER = [
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows runs without mode checks")
 
 
-def write_everything(easyllm: Easyllm, **how: Any) -> None:
-    """Every kind of file that a command writes, in folders that are not there yet."""
+def write_everything(easyllm: Easyllm, **run_options: Any) -> None:
+    """Makes the command write every kind of file, in folders that do not exist yet."""
     shutil.rmtree(easyllm.home)
     easyllm.home.mkdir(0o700)
     cut = Script(chunk("half an ans"), Cut())
     url = "http://127.0.0.1:9/v1"
 
     def ok(*args: str, code: int = 0, **more: Any) -> None:
-        ran = easyllm.run(*args, timeout=60, **how, **more)
+        ran = easyllm.run(*args, timeout=60, **run_options, **more)
         assert ran.code == code, ran.stderr
 
     ok("keys", "set", "work", stdin=KEY)
@@ -60,7 +60,9 @@ def write_everything(easyllm: Easyllm, **how: Any) -> None:
 
 
 def modes(folder: Path) -> dict[str, int]:
-    return {str(one.relative_to(folder)): one.stat().st_mode & 0o777 for one in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,11 +73,11 @@ def modes(folder: Path) -> dict[str, int]:
 )  # fmt: skip
 def test_modes_under_any_umask(easyllm: Easyllm, umask: int, command: list[str]) -> None:
     write_everything(easyllm, umask=umask, command=command)
-    found = modes(easyllm.home)
-    files = {name for name in found if (easyllm.home / name).is_file()}
-    assert {name: found[name] for name in files} == dict.fromkeys(files, 0o600)
-    assert {one: found[one] for one in found.keys() - files} == dict.fromkeys(
-        found.keys() - files, 0o700
+    by_name = modes(easyllm.home)
+    files = {name for name in by_name if (easyllm.home / name).is_file()}
+    assert {name: by_name[name] for name in files} == dict.fromkeys(files, 0o600)
+    assert {name: by_name[name] for name in by_name.keys() - files} == dict.fromkeys(
+        by_name.keys() - files, 0o700
     )
     names = {Path(name).name for name in files}
     assert names >= {
@@ -86,8 +88,8 @@ def test_modes_under_any_umask(easyllm: Easyllm, umask: int, command: list[str])
     assert not [name for name in names if name.endswith(".new")], "no temporary file is left"
 
 
-def test_what_is_a_link_stays_one(easyllm: Easyllm) -> None:
-    """As managers of dotfiles have it: what the link leads to is written, beside its own."""
+def test_a_symbolic_link_stays_a_link(easyllm: Easyllm) -> None:
+    """As dotfile managers need it: the target of the link is replaced, in the target's folder."""
     real = easyllm.home / "dotfiles"
     real.mkdir()
     for name, text in (
@@ -104,13 +106,13 @@ def test_what_is_a_link_stays_one(easyllm: Easyllm) -> None:
         assert easyllm.config.with_name(name).is_symlink()
         assert holds in (real / name).read_text()
         assert (real / name).stat().st_mode & 0o777 == 0o600
-    assert {one.name for one in easyllm.config.parent.iterdir()} == {"profiles.toml", "keys.json"}
-    taken = easyllm.run("init", "--yes")
-    assert (taken.code, easyllm.config.is_symlink()) == (2, True)
+    assert {path.name for path in easyllm.config.parent.iterdir()} == {"profiles.toml", "keys.json"}
+    ran = easyllm.run("init", "--yes")
+    assert (ran.code, easyllm.config.is_symlink()) == (2, True)
 
 
-def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
-    """And what stands in it stays as it is."""
+def test_a_read_only_folder_is_8(easyllm: Easyllm) -> None:
+    """The files in the folder stay unchanged."""
     easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     before = easyllm.config.read_bytes()
     easyllm.config.parent.chmod(0o500)
@@ -128,11 +130,11 @@ def test_a_folder_that_takes_nothing_is_8(easyllm: Easyllm) -> None:
     finally:
         easyllm.config.parent.chmod(0o700)
     assert easyllm.config.read_bytes() == before
-    assert [one.name for one in easyllm.config.parent.iterdir()] == ["profiles.toml"]
+    assert [path.name for path in easyllm.config.parent.iterdir()] == ["profiles.toml"]
 
 
 def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
-    """And what stands there stays as it is."""
+    """Existing files stay unchanged."""
     easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     before = easyllm.config.read_bytes()
     new = str(easyllm.config.with_name("new.toml"))
@@ -149,11 +151,11 @@ def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
         assert ran.stderr.endswith(": make room\n")
     assert easyllm.config.read_bytes() == before
     assert not list(easyllm.config.parent.glob("*.new"))
-    assert sorted(one.name for one in easyllm.config.parent.glob("[!.]*")) == ["profiles.toml"]
+    assert sorted(path.name for path in easyllm.config.parent.glob("[!.]*")) == ["profiles.toml"]
 
 
 def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:
-    """The second one's work is kept beside the file, and a `set` between them survives."""
+    """Both edits are saved beside the file, and a `profiles add` meanwhile survives."""
     easyllm.write_profiles(single_profile_toml("http://127.0.0.1:9/v1"))
     began, go = easyllm.home / "began", easyllm.home / "go"
     os.mkfifo(go)
@@ -162,7 +164,7 @@ def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:
         script = f'echo "# {name}" >> "$0"; echo x >> "{began}"; read _ < "{go}"'
         return easyllm.run("profiles", "edit", env={"EDITOR": f"sh -c '{script}'"})
 
-    def let_them_go() -> RunResult:
+    def add_and_let_both_finish() -> RunResult:
         while not began.exists() or began.read_text() != "x\nx\n":
             pass
         ran = easyllm.run("profiles", "add", "other", "groq")
@@ -171,11 +173,11 @@ def test_two_editors_at_once_lose_nothing(easyllm: Easyllm) -> None:
         return ran
 
     first, second, added = run_concurrently(
-        lambda: edit("first"), lambda: edit("second"), let_them_go
+        lambda: edit("first"), lambda: edit("second"), add_and_let_both_finish
     )
     assert (first.code, second.code, added.code) == (2, 2, 0), first.stderr + second.stderr
     assert "[profiles.other]" in easyllm.config.read_text()
-    kept = "".join(one.read_text() for one in easyllm.config.parent.glob("profiles.edit*.toml"))
-    assert "# first" in kept
-    assert "# second" in kept
-    assert profile_toml("http://127.0.0.1:9/v1") in kept
+    edits = "".join(path.read_text() for path in easyllm.config.parent.glob("profiles.edit*.toml"))
+    assert "# first" in edits
+    assert "# second" in edits
+    assert profile_toml("http://127.0.0.1:9/v1") in edits

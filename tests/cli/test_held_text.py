@@ -1,4 +1,7 @@
-"""Text that is held back until it is known to be no reasoning is never lost, nor without limits."""
+"""Tests text that is held back until it is known whether it is reasoning.
+
+It is never lost, and timeouts and size limits apply to it.
+"""
 
 import signal
 import time
@@ -20,16 +23,16 @@ SLOW = Script(chunk("some "), chunk("held text"), Wait(15), chunk(finish="stop")
 QUOTING = "The user asks about the `<think>` tag. I plan.\n</think>\n\nAnswer"
 
 
-def asked(easyllm: Easyllm, script: Script, *args: str, **keys: Any) -> tuple[RunResult, float]:
-    """One run of `cot`: what came, and how long it took."""
+def run_cot(easyllm: Easyllm, script: Script, *args: str, **keys: Any) -> tuple[RunResult, float]:
+    """One run of `cot`: its result and its seconds."""
     with StandIn(script_handler(script)) as server:
         began = time.monotonic()
         ran = easyllm.run("cot", *args, "hi", profiles=single_profile_toml(server, **keys))
         return ran, time.monotonic() - began
 
 
-def kept(easyllm: Easyllm) -> str:
-    """The one partial answer."""
+def partial_answer(easyllm: Easyllm) -> str:
+    """The text of the only partial answer."""
     (path,) = easyllm.partials()
     return path.read_text()
 
@@ -44,40 +47,40 @@ def test_ctrl_c(easyllm: Easyllm) -> None:
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, 5)
     assert (ran.code, ran.stdout) == (130, b"")
-    assert kept(easyllm) == TEXT
+    assert partial_answer(easyllm) == TEXT
 
 
 def test_timeout(easyllm: Easyllm) -> None:
-    ran, took = asked(easyllm, SLOW, "--timeout", "1.5")
+    ran, took = run_cot(easyllm, SLOW, "--timeout", "1.5")
     assert (ran.code, ran.stdout) == (7, b"")
     assert took < 5
-    assert kept(easyllm) == TEXT
+    assert partial_answer(easyllm) == TEXT
 
 
-def test_longest_answer(easyllm: Easyllm) -> None:
+def test_max_output_bytes(easyllm: Easyllm) -> None:
     slow = [step for _ in range(100) for step in (chunk("ten bytes "), Wait(0.05))]
     script = Script(*slow, Wait(10), chunk(finish="stop"), DONE)
-    ran, took = asked(easyllm, script, "--max-output-bytes", "100")
+    ran, took = run_cot(easyllm, script, "--max-output-bytes", "100")
     assert (ran.code, ran.stdout) == (7, b""), ran.stderr
     assert took < 5, "long before the server ends"
-    assert kept(easyllm).startswith("ten bytes ")
+    assert partial_answer(easyllm).startswith("ten bytes ")
 
 
 def test_reasoning_that_quotes_an_opener(easyllm: Easyllm) -> None:
     for script in (chat_answer_script(QUOTING), chat_answer_script(*QUOTING)):
-        ran, _ = asked(easyllm, script)
+        ran, _ = run_cot(easyllm, script)
         assert (ran.code, ran.stdout) == (0, b"Answer\n"), ran.stderr
         assert "The user asks about the `<think>` tag. I plan." in ran.stderr
         assert "Answer" not in ran.stderr
 
 
-def test_implicit_where_the_server_separates(easyllm: Easyllm) -> None:
+def test_implicit_tags_where_the_server_separates_reasoning(easyllm: Easyllm) -> None:
     script = chat_answer_script("The ", "answer", reasoning="Hm")
-    ran, _ = asked(easyllm, script, reasoning_tags="implicit")
+    ran, _ = run_cot(easyllm, script, reasoning_tags="implicit")
     assert (ran.code, ran.stdout, ran.stderr) == (0, b"The answer\n", "Hm\n")
 
 
-def test_think_is_stronger_than_the_profile(easyllm: Easyllm) -> None:
+def test_think_overrides_the_profile(easyllm: Easyllm) -> None:
     profiles = single_profile_toml("http://127.0.0.1:9", "ollama", reasoning="off")
     ran = easyllm.run("chat", "--think", "--dry-run", "hi", profiles=profiles)
     off = easyllm.run("chat", "--dry-run", "hi")

@@ -1,4 +1,4 @@
-"""`easyllm help` and `-h`: plain text that fits 80 columns, its lists those of the code."""
+"""Tests `easyllm help` and `-h`: plain text within 80 columns, lists that match the code."""
 
 import re
 
@@ -16,7 +16,7 @@ from tests.support.source_tree import sources
 from tests.support.terminal import run_on_terminals
 
 
-def helped(easyllm: Easyllm, *args: str) -> str:
+def help_text(easyllm: Easyllm, *args: str) -> str:
     ran = easyllm.run("help", *args)
     assert (ran.code, ran.stderr) == (0, "")
     return ran.stdout.decode()
@@ -24,49 +24,49 @@ def helped(easyllm: Easyllm, *args: str) -> str:
 
 @pytest.mark.parametrize("topic", ["", *TOPICS])
 def test_a_topic_fits_a_terminal_and_a_pipe(easyllm: Easyllm, topic: str) -> None:
-    text = helped(easyllm, *filter(None, [topic]))
+    text = help_text(easyllm, *filter(None, [topic]))
     assert max(map(len, text.splitlines())) <= 80
     assert text.replace("…", "").isascii()
     assert run_on_terminals(easyllm, "help", *filter(None, [topic])) == (0, text, "")
 
 
-def test_without_a_topic_all_are_named(easyllm: Easyllm) -> None:
+def test_help_without_a_topic_lists_the_topics(easyllm: Easyllm) -> None:
     assert list(TOPICS) == ["exit-codes", "profiles", "stdin", "json"]
-    assert all(f"easyllm help {topic}" in helped(easyllm) for topic in TOPICS)
+    assert all(f"easyllm help {topic}" in help_text(easyllm) for topic in TOPICS)
 
 
-def test_exit_codes_are_the_classes(easyllm: Easyllm) -> None:
-    rows = re.findall(r"^ +(\d+)  (.+)$", helped(easyllm, "exit-codes"), re.MULTILINE)
+def test_exit_codes_match_the_code(easyllm: Easyllm) -> None:
+    rows = re.findall(r"^ +(\d+)  (.+)$", help_text(easyllm, "exit-codes"), re.MULTILINE)
     assert [(int(code), says) for code, says in rows[: len(EXIT_CODES)]] == list(EXIT_CODES.items())
     assert ("4", "refused filtered not_found too_large") in rows
 
 
-def test_profiles_tells_every_key_and_variable(easyllm: Easyllm) -> None:
-    text = helped(easyllm, "profiles")
+def test_profiles_topic_names_every_setting_and_variable(easyllm: Easyllm) -> None:
+    text = help_text(easyllm, "profiles")
     words = set(re.findall(r"\w+", text))
     assert set(SETTING_FIELDS) | set(VENDORS) | set(ENVIRONMENT_VARIABLES) <= words
-    assert {name for one in VENDORS.values() for name in one.key_variables} <= words
+    assert {name for vendor in VENDORS.values() for name in vendor.key_variables} <= words
     assert {"OLLAMA_HOST", "OPENAI_BASE_URL"} <= words
     assert str(easyllm.config) in text.replace("\n", "")
 
 
-def test_json_tells_every_key(easyllm: Easyllm) -> None:
-    words = helped(easyllm, "json").split()
+def test_json_topic_names_every_key(easyllm: Easyllm) -> None:
+    words = help_text(easyllm, "json").split()
     assert set(ANSWER) | set(ERROR) <= set(words)
 
 
-def test_every_variable_of_ours_is_told() -> None:
-    """Those with an underscore before them are completion's own."""
+def test_every_easyllm_variable_is_listed() -> None:
+    """Every EASYLLM_ variable in the code; _EASYLLM_ ones belong to shell completion."""
     named = {name for source in sources() for name in re.findall(r"\bEASYLLM_[A-Z]+", source.text)}
     assert named == {name for name in ENVIRONMENT_VARIABLES if name.startswith("EASYLLM_")}
 
 
 @pytest.mark.parametrize("command", COMMAND_HELP)
 def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> None:
-    """On a terminal, too; it names the variables that matter to the command."""
+    """Also on a terminal. The help names the variables that the command uses."""
     text = easyllm.run(command, "-h").stdout.decode()
-    if command not in TOPICS:  # `help profiles` explains what they are
-        assert helped(easyllm, command) == text
+    if command not in TOPICS:  # `help profiles` is the topic
+        assert help_text(easyllm, command) == text
     last = text.rstrip().splitlines()[-1]
     assert last.startswith("  Example: ")
     assert f"easyllm {command}" in last
@@ -95,7 +95,7 @@ def test_only_a_command_line_is_an_example(last: str, is_example: bool) -> None:
     assert (last in description) != is_example
 
 
-def test_the_commands_list_says_how_to_complete(easyllm: Easyllm) -> None:
+def test_the_command_list_explains_completion(easyllm: Easyllm) -> None:
     text = easyllm.run("-h").stdout.decode()
     assert 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"' in text
     assert "Example: git diff | easyllm chat" in text.splitlines()[-1]

@@ -1,7 +1,7 @@
-"""Pictures that are none, too large or somewhere else: exit 2, unread, and no request (promise 64).
+"""Tests images that are invalid, too large or at a refused URL: 2, no request (FAULT-64).
 
-"Unread" is proved by what the run took of memory, by a FIFO's writer that waits on, and by how
-much a pipe's writer got rid of.
+They must not be read either. The proofs: the peak memory of the run, a FIFO whose writer stays
+blocked, and the number of bytes that a pipe's writer could write.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.support.pictures import png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-READ = MAX_IMAGE_BYTES * 3  # what a run may take beside its usual: the picture, and it in pieces
+READ = MAX_IMAGE_BYTES * 3  # extra bytes a run may use: the image and its chunks
 PNG = png(4, 4, (255, 0, 0))
 HUGE = struct.pack(">II", 60_000, 60_000)
 BOMBS = {
@@ -51,24 +51,24 @@ BOMBS = {
 
 @pytest.fixture
 def folder(easyllm: Easyllm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Everything that is no picture, under names that say it is one."""
-    here = easyllm.home / "p"
-    here.mkdir()
-    (here / "real.png").write_bytes(PNG)
-    (here / "text.png").write_bytes(b"<svg/>" * 9)
-    (here / "folder.png").mkdir()
-    os.mkfifo(here / "fifo.png")
-    with (here / "sparse.png").open("wb") as file:
+    """A folder of files with image names that are no images, and `real.png`, which is one."""
+    images = easyllm.home / "p"
+    images.mkdir()
+    (images / "real.png").write_bytes(PNG)
+    (images / "text.png").write_bytes(b"<svg/>" * 9)
+    (images / "folder.png").mkdir()
+    os.mkfifo(images / "fifo.png")
+    with (images / "sparse.png").open("wb") as file:
         file.write(PNG)
         file.truncate(1 << 30)
     with socket.socket(socket.AF_UNIX) as listener:
-        monkeypatch.chdir(here)  # a socket's path has at most 107 characters
+        monkeypatch.chdir(images)  # a socket's path may have at most 107 bytes
         listener.bind("socket.png")
         for name in ("folder", "fifo", "sparse", "socket"):
-            (here / f"{name}-link.png").symlink_to(here / f"{name}.png")
-        (here / "zero-link.png").symlink_to("/dev/zero")
-        (here / "loop.png").symlink_to(here / "loop.png")
-        yield here
+            (images / f"{name}-link.png").symlink_to(images / f"{name}.png")
+        (images / "zero-link.png").symlink_to("/dev/zero")
+        (images / "loop.png").symlink_to(images / "loop.png")
+        yield images
 
 
 NO_FILE = "not a regular file"
@@ -86,7 +86,7 @@ if sys.platform == "linux":
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """The peak of a short good answer."""
+    """Peak memory in bytes of a run with a short answer."""
     easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
     with StandIn(script_handler(HTTP_ADAPTERS[0].script("ok"))) as server:
         ran, peak = run_with_peak_memory(
@@ -98,7 +98,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 @pytest.fixture
 def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
-    """Asks; gives what the complaint said. No request was made, and little was read."""
+    """Runs a command that must fail without a request and with little memory; gives its error."""
     with StandIn(script_handler(HTTP_ADAPTERS[0].script("a picture"))) as server:
         easyllm.write_profiles(single_profile_toml(server))
 
@@ -112,17 +112,17 @@ def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
 
 
 @pytest.mark.parametrize("name", NO_PICTURES)
-def test_fault_64_no_picture(refused: Callable[..., str], folder: Path, name: str) -> None:
+def test_fault_64_not_an_image(refused: Callable[..., str], folder: Path, name: str) -> None:
     assert NO_PICTURES[name] in refused("vision", str(folder / name), "describe")
 
 
-def test_fault_64_with_a_prompt(refused: Callable[..., str], folder: Path) -> None:
+def test_fault_64_attached_or_second_image(refused: Callable[..., str], folder: Path) -> None:
     assert NO_FILE in refused("chat", "-a", str(folder / "fifo.png"), "describe")
     real = str(folder / "real.png")
     assert NO_FILE in refused("vision", real, str(folder / "fifo.png"), "describe")
 
 
-def test_fault_64_nobody_opens_a_fifo(refused: Callable[..., str], folder: Path) -> None:
+def test_fault_64_a_fifo_is_not_opened(refused: Callable[..., str], folder: Path) -> None:
     opened = threading.Event()
 
     def write() -> None:
@@ -140,13 +140,11 @@ def test_fault_64_nobody_opens_a_fifo(refused: Callable[..., str], folder: Path)
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_fault_64_more_pixels_than_anybody_decodes(
-    refused: Callable[..., str], folder: Path, name: str
-) -> None:
+def test_fault_64_too_many_pixels(refused: Callable[..., str], folder: Path, name: str) -> None:
     (folder / "bomb.png").write_bytes(BOMBS[name])
-    said = refused("vision", str(folder / "bomb.png"), "describe")
-    assert "60000 × 60000 pixels" in said
-    assert f"{MAX_PIXELS // 1_000_000} million" in said
+    error = refused("vision", str(folder / "bomb.png"), "describe")
+    assert "60000 × 60000 pixels" in error
+    assert f"{MAX_PIXELS // 1_000_000} million" in error
 
 
 def test_fault_64_on_stdin(refused: Callable[..., str]) -> None:
@@ -171,10 +169,10 @@ def test_fault_64_an_endless_pipe_is_read_up_to_the_cap(refused: Callable[..., s
     thread = threading.Thread(target=write)
     thread.start()
     with os.fdopen(reader, "rb") as file:
-        thread_said = refused("vision", "-", "describe", file=file, cap=READ)
+        error = refused("vision", "-", "describe", file=file, cap=READ)
     thread.join(10)
-    assert "longer than 20 MiB" in thread_said
-    assert wrote <= MAX_IMAGE_BYTES + (1 << 18), "the cap, one piece, and what a pipe holds"
+    assert "longer than 20 MiB" in error
+    assert wrote <= MAX_IMAGE_BYTES + (1 << 18), "the cap, one chunk and the pipe's buffer"
 
 
 ELSEWHERE = {
@@ -193,15 +191,15 @@ def test_fault_64_other_urls(refused: Callable[..., str], url: str) -> None:
 
 
 def adapters(*names: str) -> list[Adapter]:
-    return [one for one in HTTP_ADAPTERS if one.name in names]
+    return [adapter for adapter in HTTP_ADAPTERS if adapter.name in names]
 
 
-@pytest.mark.parametrize("adapter", adapters("ollama", "gemini"), ids=lambda one: one.id)
+@pytest.mark.parametrize("adapter", adapters("ollama", "gemini"), ids=lambda adapter: adapter.id)
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_fault_64_what_must_be_fetched_is_never_fetched_from_here(
+def test_fault_64_private_addresses_are_not_fetched(
     easyllm: Easyllm, adapter: Adapter, host: str
 ) -> None:
-    """A listener on this machine sees no connection, and the model no question."""
+    """A listener on this machine gets no connection, and the model gets no prompt."""
     with (
         StandIn(adapter.server().handle) as server,
         socket.create_server(("127.0.0.1", 0)) as inside,
@@ -214,13 +212,13 @@ def test_fault_64_what_must_be_fetched_is_never_fetched_from_here(
         ran = easyllm.run("vision", url, "describe", profiles=profiles, env={"KEY": "test-key"})
         assert (ran.code, ran.stdout) == (2, b"")
         assert "private network" in ran.error_line
-        assert not [one for one in server.requests if b"describe" in one.body]
+        assert not [request for request in server.requests if b"describe" in request.body]
         with pytest.raises(BlockingIOError):
             inside.accept()
 
 
 @pytest.mark.parametrize(
-    "adapter", adapters("openai", "openai-responses", "openrouter"), ids=lambda one: one.id
+    "adapter", adapters("openai", "openai-responses", "openrouter"), ids=lambda adapter: adapter.id
 )
 def test_an_https_url_goes_to_providers_that_fetch_it_themselves(
     easyllm: Easyllm, adapter: Adapter

@@ -1,4 +1,4 @@
-"""`easyllm init`: what it finds, what it writes, and when it does not write."""
+"""Tests `easyllm init`: the servers and keys it finds, the file it writes, and when it does not."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.standins.server import StandIn
 from tests.support.terminal import Terminal
 
 KEY = "sk-very-secret-0123456789"
-# Whatever runs on this machine's usual ports is none of the tests' business.
+# No server that really runs on this machine's usual ports may be found.
 NOWHERE: dict[str, str | None] = {
     get_endpoint_variable(name): "http://127.0.0.1:9" for name in LOCAL_SERVERS
 }
@@ -32,8 +32,8 @@ def init(easyllm: Easyllm, *args: str, **env: str | None) -> RunResult:
     return ran
 
 
-def written(easyllm: Easyllm, ran: RunResult) -> dict[str, object]:
-    """The file that was written, which every profile of can be used."""
+def read_written(easyllm: Easyllm, ran: RunResult) -> dict[str, object]:
+    """The content of the written file; all its profiles are valid."""
     assert (ran.code, ran.stdout.decode()) == (0, f"{easyllm.config}\n"), ran.stderr
     assert easyllm.config.stat().st_mode & 0o777 == 0o600
     text = easyllm.config.read_text("utf-8")
@@ -44,36 +44,38 @@ def written(easyllm: Easyllm, ran: RunResult) -> dict[str, object]:
     return tomllib.loads(text)
 
 
-def test_nothing_is_there(easyllm: Easyllm) -> None:
+def test_nothing_is_found(easyllm: Easyllm) -> None:
     easyllm.config.parent.rmdir()
     ran = init(easyllm, "--yes")
-    assert written(easyllm, ran) == {}
+    assert read_written(easyllm, ran) == {}
     assert easyllm.config.parent.stat().st_mode & 0o777 == 0o700
     assert "found no server" in ran.error_line
     text = easyllm.config.read_text()
-    mended = text.replace("# default_", "default_").replace("# [", "[").replace("# model", "model")
-    mended = mended.replace("# provider", "provider")
-    easyllm.write_profiles(mended)
+    uncommented = (
+        text.replace("# default_", "default_").replace("# [", "[").replace("# model", "model")
+    )
+    uncommented = uncommented.replace("# provider", "provider")
+    easyllm.write_profiles(uncommented)
     assert easyllm.run("chat", "--dry-run", "hi").json["body"]["model"] == "llama3.2"
 
 
-def test_keys_alone_never_choose_what_costs_money(easyllm: Easyllm) -> None:
+def test_keys_alone_set_no_default_profile(easyllm: Easyllm) -> None:
     easyllm.run("keys", "set", "mistral", stdin=KEY)
     ran = init(easyllm, "--yes", **KEYS)
     names = ["openai", "groq", "mistral"]
-    assert written(easyllm, ran) == {"profiles": {name: {"provider": name} for name in names}}
+    assert read_written(easyllm, ran) == {"profiles": {name: {"provider": name} for name in names}}
     assert '\n# default_profile = "openai"' in easyllm.config.read_text()
     assert [line.split(" in ")[-1] for line in ran.stderr.splitlines()] == [
         "OPENAI_API_KEY", "GROQ_API_KEY", "easyllm: found a stored key for mistral"
     ]  # fmt: skip
-    asked = easyllm.run("chat", "hi", env=KEYS)
-    assert (asked.code, split_error_line(asked.error_line)[0]) == (2, "no profile is chosen")
+    ran = easyllm.run("chat", "hi", env=KEYS)
+    assert (ran.code, split_error_line(ran.error_line)[0]) == (2, "no profile is chosen")
 
 
 def test_real_servers(easyllm: Easyllm, smol: RealServer, ollama: RealServer) -> None:
     env = {"LLAMACPP_BASE_URL": f"{smol.url}/v1", "OLLAMA_HOST": ollama.url, **KEYS}
-    made = written(easyllm, init(easyllm, "--yes", **env))
-    assert made == {
+    content = read_written(easyllm, init(easyllm, "--yes", **env))
+    assert content == {
         "default_profile": "ollama",
         "profiles": {
             "ollama": {"provider": "ollama", "model": ollama.model},
@@ -90,8 +92,8 @@ def test_the_first_of_several_models(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         ran = init(easyllm, "--yes", LMSTUDIO_BASE_URL=f"{server.url}/v1", **KEYS)
         assert [request.headers.get("authorization") for request in server.requests] == [None]
-    made = written(easyllm, ran)
-    assert made["default_profile"] == "lmstudio"
+    content = read_written(easyllm, ran)
+    assert content["default_profile"] == "lmstudio"
     assert 'model = "gpt-4o-mini" # the first of 2\n' in easyllm.config.read_text()
     assert f"found LM Studio at {server.url}/v1, 2 models" in ran.stderr
 
@@ -102,19 +104,21 @@ async def odd_models(request: Request, reply: Reply) -> None:
     await reply.write(json.dumps({"data": [{"id": name} for name in names[::-1]]}).encode())
 
 
-def test_a_models_name_is_only_a_name(easyllm: Easyllm) -> None:
+def test_a_model_name_with_special_characters(easyllm: Easyllm) -> None:
     with StandIn(odd_models) as server:
-        made = written(easyllm, init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1"))
-    assert made["profiles"] == {"vllm": {"provider": "vllm", "model": "\U0001f999\x7f\x1b\u2028"}}
+        content = read_written(easyllm, init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1"))
+    assert content["profiles"] == {
+        "vllm": {"provider": "vllm", "model": "\U0001f999\x7f\x1b\u2028"}
+    }
 
 
-def test_only_this_machine_is_asked(easyllm: Easyllm) -> None:
-    """0.0.0.0 leads to this machine, but is no loopback address; nor is a proxy asked."""
+def test_only_loopback_addresses_are_contacted(easyllm: Easyllm) -> None:
+    """0.0.0.0 leads to this machine but is no loopback address. No proxy is used either."""
     with StandIn(OpenAIServer().handle) as server:
         url = server.url.replace("127.0.0.1", "0.0.0.0")
         ran = init(easyllm, "--yes", VLLM_BASE_URL=f"{url}/v1", HTTP_PROXY=server.url, **KEYS)
         assert server.requests == []
-    assert "default_profile" not in written(easyllm, ran)
+    assert "default_profile" not in read_written(easyllm, ran)
 
 
 async def no_models(request: Request, reply: Reply) -> None:
@@ -122,14 +126,14 @@ async def no_models(request: Request, reply: Reply) -> None:
     await reply.write(b"<html>a web server</html>")
 
 
-def test_what_is_no_model_server_is_not_found(easyllm: Easyllm) -> None:
+def test_a_server_without_models_is_left_out(easyllm: Easyllm) -> None:
     with StandIn(no_models) as server:
         ran = init(easyllm, "--yes", VLLM_BASE_URL=f"{server.url}/v1", OLLAMA_HOST=server.url)
         assert len(server.requests) == 2
-    assert written(easyllm, ran) == {}
+    assert read_written(easyllm, ran) == {}
 
 
-def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn(script_handler(Script(Wait(10)))) as server:
         for name in LOCAL_SERVERS:
             monkeypatch.setenv(get_endpoint_variable(name), f"{server.url}/v1")
@@ -140,7 +144,7 @@ def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
         )
 
 
-def test_a_file_that_is_there_is_left_alone(easyllm: Easyllm) -> None:
+def test_an_existing_file_is_left_alone(easyllm: Easyllm) -> None:
     for text in ("# mine\n", "x = [", ""):
         path = easyllm.write_profiles(text)
         ran = init(easyllm, "--yes", **KEYS)
@@ -181,12 +185,12 @@ def test_on_a_terminal_it_asks(
         assert not easyllm.config.exists()
         return
     assert out == f"{easyllm.config}\n"
-    made = tomllib.loads(easyllm.config.read_text())
-    assert made.get("default_profile", "absent") == default
+    content = tomllib.loads(easyllm.config.read_text())
+    assert content.get("default_profile", "absent") == default
 
 
 def wait_for(terminal: Terminal, question: bytes, number: int) -> None:
-    """Until the question stands there for the n-th time that it must."""
+    """Waits until stderr holds the question `number` times, at least once."""
     seen = max(1, number)
     deadline = time.monotonic() + 10
     while terminal.stderr.data.count(question) < seen:

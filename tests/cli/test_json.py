@@ -1,4 +1,4 @@
-"""--json and --jsonl: every ending is one object of docs/json-schema.json, its keys in order."""
+"""Tests --json and --jsonl: each run ends in one object of docs/json-schema.json, keys in order."""
 
 import json
 import signal
@@ -47,7 +47,7 @@ NOWHERE = single_profile_toml("http://127.0.0.1:9/v1")
 
 
 async def full_answer(request: Request, reply: Reply) -> None:
-    """Reasoning, text, usage and a line break that is none."""
+    """Reasoning, text and usage; the text has U+2028, which must not split a line."""
     await reply.head(content_type="text/event-stream", chunked=True)
     for text in ("Let me ", "think."):
         await reply.write(chunk(reasoning=text))
@@ -65,18 +65,18 @@ async def full_answer(request: Request, reply: Reply) -> None:
 def test_success(easyllm: Easyllm, command: str) -> None:
     with StandIn(full_answer) as server:
         ran = easyllm.run(command, "--json", "hi", profiles=single_profile_toml(server))
-    made = parse_answer_json(ran)
+    answer = parse_answer_json(ran)
     assert (ran.code, ran.stderr) == (0, "")
-    assert made["text"] == "Hello\u2028\x1b[1m"
-    assert made["reasoning"] == "Let me think."
-    assert (made["ok"], made["complete"], made["finish_reason"]) == (True, True, "stop")
-    assert (made["provider"], made["model"], made["profile"]) == ("openai", "test-model", "t")
-    assert made["usage"] == dict(zip(USAGE, [3, 9, 12, 4, 1, False], strict=True))
-    assert (made["attempts"], made["notes"], made["cost_usd"]) == (1, [], None)
-    assert 0 <= made["ms_first_token"] <= made["ms"] < 20_000
+    assert answer["text"] == "Hello\u2028\x1b[1m"
+    assert answer["reasoning"] == "Let me think."
+    assert (answer["ok"], answer["complete"], answer["finish_reason"]) == (True, True, "stop")
+    assert (answer["provider"], answer["model"], answer["profile"]) == ("openai", "test-model", "t")
+    assert answer["usage"] == dict(zip(USAGE, [3, 9, 12, 4, 1, False], strict=True))
+    assert (answer["attempts"], answer["notes"], answer["cost_usd"]) == (1, [], None)
+    assert 0 <= answer["ms_first_token"] <= answer["ms"] < 20_000
 
 
-def test_success_line_by_line(easyllm: Easyllm) -> None:
+def test_success_with_jsonl(easyllm: Easyllm) -> None:
     with StandIn(full_answer) as server:
         ran = easyllm.run("stream", "--jsonl", "hi", profiles=single_profile_toml(server))
     events = parse_jsonl_events(ran)
@@ -87,14 +87,14 @@ def test_success_line_by_line(easyllm: Easyllm) -> None:
     assert b"\x1b" not in ran.stdout
 
 
-def test_what_is_not_known_is_null(easyllm: Easyllm) -> None:
+def test_unknown_values_are_null(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hi"))) as server:
-        made = parse_answer_json(
+        answer = parse_answer_json(
             easyllm.run("chat", "--json", "hi", profiles=single_profile_toml(server))
         )
-    assert made["reasoning"] is None
-    assert made["usage"] == dict.fromkeys(USAGE, None) | {"estimated": False}
-    assert made["error"] is None
+    assert answer["reasoning"] is None
+    assert answer["usage"] == dict.fromkeys(USAGE, None) | {"estimated": False}
+    assert answer["error"] is None
 
 
 def test_cost(easyllm: Easyllm) -> None:
@@ -102,8 +102,8 @@ def test_cost(easyllm: Easyllm) -> None:
         keys = {"model": "vendor/plain", "api_key_env": "KEY"}
         profiles = single_profile_toml(server, "openrouter", **keys)
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, env={"KEY": "k-12345"})
-    made = parse_answer_json(ran)
-    assert made["cost_usd"] > 0
+    answer = parse_answer_json(ran)
+    assert answer["cost_usd"] > 0
 
 
 def body(status: int, message: str = "no", **headers: str) -> Script:
@@ -137,14 +137,14 @@ def test_failure(easyllm: Easyllm, kind: str) -> None:
                 for args in [("chat", "--json"), ("stream", "--json"), ("stream", "--jsonl")]
             ]
         )
-    for ran, made in [
+    for ran, answer in [
         (chat, parse_answer_json(chat)),
         (stream, parse_answer_json(stream)),
         (lines, parse_jsonl_events(lines)[-1]),
     ]:
-        assert (ran.code, made["error"]["kind"]) == (code, kind)
-        assert made["text"] == ("Hel" if kind == "incomplete" else "")
-        assert not made["complete"]
+        assert (ran.code, answer["error"]["kind"]) == (code, kind)
+        assert answer["text"] == ("Hel" if kind == "incomplete" else "")
+        assert not answer["complete"]
     if kind == "busy":
         error = chat.json["error"]
         assert (error["status"], error["retry_after"]) == (429, 3600)
@@ -153,8 +153,8 @@ def test_failure(easyllm: Easyllm, kind: str) -> None:
 
 def test_nothing_listens(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "--json", "hi", profiles=single_profile_toml("http://127.0.0.1:9/v1"))
-    made = parse_answer_json(ran)
-    assert (made["error"]["kind"], made["attempts"]) == ("network", 1)
+    answer = parse_answer_json(ran)
+    assert (answer["error"]["kind"], answer["attempts"]) == ("network", 1)
 
 
 @pytest.mark.parametrize(
@@ -171,31 +171,31 @@ def test_nothing_listens(easyllm: Easyllm) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_wrong_before_anything_is_sent(
+def test_errors_before_a_request(
     easyllm: Easyllm, args: tuple[str, ...], kind: str, code: int
 ) -> None:
-    whole, lines, behind = run_concurrently(
+    json_first, lines, json_last = run_concurrently(
         lambda: easyllm.with_new_home().run("chat", "--json", *args, profiles=NOWHERE),
         lambda: easyllm.with_new_home().run("chat", "--jsonl", *args, profiles=NOWHERE),
         lambda: easyllm.with_new_home().run("chat", *args, "--json", profiles=NOWHERE),
     )
-    for ran, made in [
-        (whole, parse_answer_json(whole)),
+    for ran, answer in [
+        (json_first, parse_answer_json(json_first)),
         (lines, parse_jsonl_events(lines)[-1]),
-        (behind, parse_answer_json(behind)),
+        (json_last, parse_answer_json(json_last)),
     ]:
-        assert (ran.code, made["error"]["kind"]) == (code, kind)
+        assert (ran.code, answer["error"]["kind"]) == (code, kind)
         assert ran.error_line
 
 
 def test_json_as_a_prompt(easyllm: Easyllm) -> None:
-    """Behind `--` it is no option."""
+    """After `--` it is not an option, so the error is not JSON."""
     ran = easyllm.run("chat", "-t", "9", "--", "--json")
     assert (ran.code, ran.stdout) == (2, b"")
 
 
-def interrupted(easyllm: Easyllm, form: str, sent: signal.Signals) -> None:
-    """One run that is stopped after the first piece of its answer."""
+def interrupt(easyllm: Easyllm, form: str, sent: signal.Signals) -> None:
+    """One run that gets the signal after the first chunk of its answer."""
     with StandIn(script_handler(Script(chunk("Hel"), Wait(30)))) as server:
         child = easyllm.start("stream", "-v", form, "hi", profiles=single_profile_toml(server))
         read_until(child.stderr, b"\n")
@@ -203,15 +203,19 @@ def interrupted(easyllm: Easyllm, form: str, sent: signal.Signals) -> None:
         time.sleep(0.7)
         child.send_signal(sent)
         ran = finish(child, None, 5)
-    made = parse_jsonl_events(ran)[-1] if form == "--jsonl" else parse_answer_json(ran)
+    answer = parse_jsonl_events(ran)[-1] if form == "--jsonl" else parse_answer_json(ran)
     assert ran.code == (130 if sent == signal.SIGINT else 143)
-    assert (made["error"]["kind"], made["text"], made["complete"]) == ("interrupted", "Hel", False)
+    assert (answer["error"]["kind"], answer["text"], answer["complete"]) == (
+        "interrupted",
+        "Hel",
+        False,
+    )
 
 
 def test_interrupted(easyllm: Easyllm) -> None:
     run_concurrently(
         *[
-            lambda form=form, sent=sent: interrupted(easyllm.with_new_home(), form, sent)
+            lambda form=form, sent=sent: interrupt(easyllm.with_new_home(), form, sent)
             for form in ("--json", "--jsonl")
             for sent in (signal.SIGINT, signal.SIGTERM)
         ]
@@ -219,7 +223,7 @@ def test_interrupted(easyllm: Easyllm) -> None:
 
 
 def test_retries_and_fallback(easyllm: Easyllm) -> None:
-    """--jsonl tells that the answer begins again; --json names who answered."""
+    """--jsonl has an event for each retry; --json names the profile that answered."""
     with (
         StandIn(script_handler(body(503))) as bad,
         StandIn(script_handler(chat_answer_script("Hi"))) as spare,
@@ -231,14 +235,16 @@ def test_retries_and_fallback(easyllm: Easyllm) -> None:
             lambda: easyllm.with_new_home().run("chat", "--json", "hi", profiles=text),
             lambda: easyllm.with_new_home().run("stream", "--jsonl", "hi", profiles=text),
         )
-    made = parse_answer_json(whole)
-    assert (made["profile"], made["attempts"], made["text"]) == ("spare", 3, "Hi")
+    answer = parse_answer_json(whole)
+    assert (answer["profile"], answer["attempts"], answer["text"]) == ("spare", 3, "Hi")
     kinds = [event["kind"] for event in parse_jsonl_events(lines)]
     assert kinds == ["start", "retrying", "start", "retrying", "start", "text", "done"]
     assert "spare" in whole.stderr
 
 
-def served(make: Callable[[], Handler], provider: str, easyllm: Easyllm, *args: str) -> RunResult:
+def run_models(
+    make: Callable[[], Handler], provider: str, easyllm: Easyllm, *args: str
+) -> RunResult:
     with StandIn(make()) as server:
         return easyllm.with_new_home().run(
             "models", "--json", *args, profiles=single_profile_toml(server, provider)
@@ -247,11 +253,11 @@ def served(make: Callable[[], Handler], provider: str, easyllm: Easyllm, *args: 
 
 def test_models(easyllm: Easyllm) -> None:
     rans = run_concurrently(
-        lambda: served(lambda: OpenAIServer().handle, "openai", easyllm),
-        lambda: served(lambda: OllamaServer().handle, "ollama", easyllm),
-        lambda: served(lambda: OpenRouterServer().handle, "openrouter", easyllm),
-        lambda: served(lambda: script_handler(body(401)), "openai", easyllm),
-        lambda: served(lambda: OpenAIServer().handle, "openai", easyllm, "no-such-prefix"),
+        lambda: run_models(lambda: OpenAIServer().handle, "openai", easyllm),
+        lambda: run_models(lambda: OllamaServer().handle, "ollama", easyllm),
+        lambda: run_models(lambda: OpenRouterServer().handle, "openrouter", easyllm),
+        lambda: run_models(lambda: script_handler(body(401)), "openai", easyllm),
+        lambda: run_models(lambda: OpenAIServer().handle, "openai", easyllm, "no-such-prefix"),
         lambda: easyllm.with_new_home().run("models", "--json", "-p", "nobody"),
         lambda: easyllm.with_new_home().run("models", "--json", "--no-such-option"),
         lambda: easyllm.with_new_home().run("models", "--json", "-p", "openai"),
@@ -259,7 +265,7 @@ def test_models(easyllm: Easyllm) -> None:
     for ran, code in zip(rans, (0, 0, 0, 3, 2, 2, 2, 3), strict=True):
         parse_models_json(ran)
         assert ran.code == code, ran.stderr
-    assert [one["id"] for one in rans[0].json["models"]] == ["gpt-4o-mini", "gpt-4o"]
+    assert [model["id"] for model in rans[0].json["models"]] == ["gpt-4o-mini", "gpt-4o"]
     assert rans[1].json["models"][2]["vision"] is True
     assert rans[2].json["models"][0]["prompt_usd"] == 1
     assert rans[2].json["models"][0]["completion_usd"] == 2
@@ -280,10 +286,10 @@ def test_notes(easyllm: Easyllm) -> None:
         ran = easyllm.run(
             "chat", "--json", "--max-tokens", "3", "hi", profiles=single_profile_toml(server)
         )
-    made = parse_answer_json(ran)
-    assert (made["ok"], made["complete"], made["finish_reason"]) == (True, False, "length")
-    assert len(made["notes"]) == 1
+    answer = parse_answer_json(ran)
+    assert (answer["ok"], answer["complete"], answer["finish_reason"]) == (True, False, "length")
+    assert len(answer["notes"]) == 1
 
 
-def test_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)

@@ -1,4 +1,7 @@
-"""JSON of more structure than an answer has is refused before it is parsed, and cheaply so."""
+"""Tests that JSON with too much structure for an answer is refused before it is parsed.
+
+Parsing it would take far more memory than its bytes: each test bounds the peak.
+"""
 
 from typing import Any
 
@@ -18,8 +21,8 @@ OPENAI = HTTP_ADAPTERS[0]
 GOOD = b'{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}],"filler":'
 
 
-def filled(unit: bytes, size: int) -> bytes:
-    """A good answer with an array of one thing, again and again."""
+def dense_answer(unit: bytes, size: int) -> bytes:
+    """A valid answer of about `size` bytes with an array that repeats `unit`."""
     return GOOD + b"[" + unit * ((size - 200) // len(unit)) + b"0]}"
 
 
@@ -35,7 +38,7 @@ def sending(body: bytes, status: int = 200, framed: bool = False) -> Handler:
     return handler
 
 
-def asked(
+def run_against(
     easyllm: Easyllm, handler: Handler, *args: str, on: Adapter = OPENAI
 ) -> tuple[RunResult, int]:
     with StandIn(handler) as server:
@@ -53,7 +56,9 @@ DENSE = {
 
 @pytest.mark.parametrize("name", DENSE)
 def test_a_dense_frame_is_refused(easyllm: Easyllm, name: str) -> None:
-    ran, peak = asked(easyllm, sending(filled(DENSE[name], 8 * MIB), framed=True), "stream", "hi")
+    ran, peak = run_against(
+        easyllm, sending(dense_answer(DENSE[name], 8 * MIB), framed=True), "stream", "hi"
+    )
     assert (ran.code, ran.stdout) == (7, b"")
     assert "too much memory" in ran.error_line
     assert peak < REFUSED
@@ -61,34 +66,36 @@ def test_a_dense_frame_is_refused(easyllm: Easyllm, name: str) -> None:
 
 def test_different_keys_are_refused(easyllm: Easyllm) -> None:
     keys = b",".join(b'"k%d":0' % number for number in range(700_000))
-    ran, peak = asked(easyllm, sending(GOOD + b"{" + keys + b"}}", framed=True), "stream", "hi")
+    ran, peak = run_against(
+        easyllm, sending(GOOD + b"{" + keys + b"}}", framed=True), "stream", "hi"
+    )
     assert (ran.code, ran.stdout) == (7, b"")
     assert peak < REFUSED
 
 
 @pytest.mark.parametrize("args", [("chat", "--no-stream", "hi"), ("chat", "hi"), ("models",)])
 def test_a_dense_body_is_refused(easyllm: Easyllm, args: tuple[str, ...]) -> None:
-    ran, peak = asked(easyllm, sending(filled(b"{},", 31 * MIB)), *args)
+    ran, peak = run_against(easyllm, sending(dense_answer(b"{},", 31 * MIB)), *args)
     assert (ran.code, ran.stdout) == (7, b"")
     assert "too much memory" in ran.error_line
     assert peak < REFUSED
 
 
-def test_a_dense_error_peaks_low(easyllm: Easyllm) -> None:
+def test_a_dense_error_body_takes_little_memory(easyllm: Easyllm) -> None:
     body = b'{"error":[' + b"{}," * 340_000 + b"0]}"
-    ran, peak = asked(easyllm, sending(body, status=400), "chat", "hi")
+    ran, peak = run_against(easyllm, sending(body, status=400), "chat", "hi")
     assert (ran.code, ran.stdout) == (4, b"")
     assert peak < REFUSED
 
 
 @pytest.mark.parametrize("letter", ["\U0001f642".encode(), b"\\ud83d\\ude42"])
-def test_wide_characters_have_a_cap_of_their_own(easyllm: Easyllm, letter: bytes) -> None:
+def test_wide_characters_have_a_lower_cap(easyllm: Easyllm, letter: bytes) -> None:
     body = b'{"choices":[{"message":{"content":"Hi"}}],"more":"' + b"x" * (9 * MIB) + letter + b'"}'
-    ran, peak = asked(easyllm, sending(body), "chat", "hi")
+    ran, peak = run_against(easyllm, sending(body), "chat", "hi")
     assert (ran.code, ran.stdout) == (7, b"")
     assert "8 MiB" in ran.error_line
     assert peak < REFUSED
-    ran, peak = asked(easyllm, sending(body.replace(b"x" * 2 * MIB, b"")), "chat", "hi")
+    ran, peak = run_against(easyllm, sending(body.replace(b"x" * 2 * MIB, b"")), "chat", "hi")
     assert (ran.code, ran.stdout) == (0, b"Hi\n")
     assert peak < PASSES
 
@@ -98,9 +105,9 @@ COSTS = {"small-objects": 192 + 42 + 60, "numbers": 60, "strings": 78}
 
 
 @pytest.mark.parametrize("name", JUST)
-def test_what_just_passes_has_a_bound(easyllm: Easyllm, name: str) -> None:
+def test_memory_of_the_largest_accepted_answer(easyllm: Easyllm, name: str) -> None:
     size = len(JUST[name]) * 117_000_000 // COSTS[name]
-    ran, peak = asked(easyllm, sending(filled(JUST[name], size)), "chat", "hi")
+    ran, peak = run_against(easyllm, sending(dense_answer(JUST[name], size)), "chat", "hi")
     assert (ran.code, ran.stdout) == (0, b"Hello\n"), ran.stderr
     assert peak < PASSES
 
@@ -114,7 +121,7 @@ def test_log_probabilities_of_8000_tokens_pass(easyllm: Easyllm) -> None:
     tokens = [{**probability(" word"), "top_logprobs": each}] * 8000
     choice = {"message": {"content": "Hello"}, "logprobs": {"content": tokens}}
     body = compact({"choices": [{**choice, "finish_reason": "stop"}]})
-    ran, peak = asked(easyllm, sending(body), "chat", "hi")
+    ran, peak = run_against(easyllm, sending(body), "chat", "hi")
     assert (ran.code, ran.stdout) == (0, b"Hello\n")
     assert peak < PASSES
 
@@ -127,6 +134,6 @@ def test_a_list_of_10000_models_passes(easyllm: Easyllm) -> None:
         "supported_parameters": ["max_tokens", "temperature", "top_p", "stop", "seed"],
     }  # fmt: skip
     body = compact({"data": [{"id": f"v/m{number}", **row} for number in range(10_000)]})
-    ran, peak = asked(easyllm, sending(body), "models")
+    ran, peak = run_against(easyllm, sending(body), "models")
     assert (ran.code, ran.stdout.count(b"\n")) == (0, 10_000)
     assert peak < PASSES

@@ -1,4 +1,4 @@
-"""`easyllm keys` where there is no system keyring: a closed file, masked, never an argument."""
+"""Tests `easyllm keys` without a system keyring: a private file, and keys masked in output."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.support.terminal import SGR, Terminal, run_on_terminals
 KEY = "sk-very-secret-0123456789"
 
 
-def keys_of(easyllm: Easyllm) -> Path:
+def key_file_of(easyllm: Easyllm) -> Path:
     return easyllm.config.with_name("keys.json")
 
 
@@ -36,7 +36,7 @@ def refused(ran: RunResult) -> tuple[str, str, str]:
 
 def test_set_list_use_remove(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "openai", stdin=f" {KEY} \nsecond line\n")
-    path = keys_of(easyllm)
+    path = key_file_of(easyllm)
     assert (ran.code, ran.stdout) == (0, b"")
     assert ran.error_line == f"easyllm: the key openai is stored ({path})"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -68,7 +68,7 @@ def test_a_profile_names_its_key(easyllm: Easyllm) -> None:
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_name_that_nothing_takes_is_said(easyllm: Easyllm) -> None:
+def test_a_key_name_that_nothing_uses_gets_a_note(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "opnai", stdin=KEY)
     assert ran.code == 0
     assert 'keyring = "opnai"; did you mean "openai"?' in ran.stderr.splitlines()[1]
@@ -83,15 +83,15 @@ def test_a_name_that_nothing_takes_is_said(easyllm: Easyllm) -> None:
         ("", KEY, "cannot be a key's name"), ("a\nb", KEY, "cannot be a key's name"),
     ],
 )  # fmt: skip
-def test_what_is_no_key_is_not_stored(easyllm: Easyllm, name: str, key: str, says: str) -> None:
+def test_an_invalid_key_is_not_stored(easyllm: Easyllm, name: str, key: str, says: str) -> None:
     assert says in refused(easyllm.run("keys", "set", name, stdin=key))[0]
-    assert not keys_of(easyllm).exists()
+    assert not key_file_of(easyllm).exists()
 
 
-def test_a_key_is_no_argument(easyllm: Easyllm) -> None:
+def test_a_key_as_an_argument_is_refused(easyllm: Easyllm) -> None:
     ran = easyllm.run("keys", "set", "openai", KEY, stdin="")
     assert (ran.code, ran.stdout) == (2, b"")
-    assert not keys_of(easyllm).exists()
+    assert not key_file_of(easyllm).exists()
 
 
 DAMAGED = ["{", "[]", '{"openai": "sk"}', '{"openai": {}}', '{"openai": {"keyring": false}}', ""]
@@ -100,13 +100,13 @@ DAMAGED += ['{"openai": {"key": 5}}', "[" * 100_000, '{"a": {"key": "x", "keyrin
 
 @pytest.mark.parametrize("text", DAMAGED)
 def test_fault_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, text: str) -> None:
-    path = keys_of(easyllm)
+    path = key_file_of(easyllm)
     path.write_text(text)
     path.chmod(0o600)
     before = path.stat()
     for args in (["set", "openai"], ["remove", "openai"], ["list"]):
-        said, where, _ = refused(easyllm.run("keys", *args, stdin=KEY))
-        assert said.startswith("the key file is damaged")
+        error, where, _ = refused(easyllm.run("keys", *args, stdin=KEY))
+        assert error.startswith("the key file is damaged")
         assert where.startswith(str(path))
     after = path.stat()
     assert path.read_text() == text
@@ -115,28 +115,28 @@ def test_fault_66_a_damaged_key_file_is_never_written_over(easyllm: Easyllm, tex
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
 def test_fault_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> None:
-    path = keys_of(easyllm)
+    path = key_file_of(easyllm)
     path.write_text(json.dumps({"openai": {"key": KEY}}))
     path.chmod(mode)
     for args in (["keys", "set", "groq"], ["keys"], ["chat", "-p", "openai:m", "hi"]):
-        said, _, hint = refused(easyllm.run(*args, stdin="x" * 20))
-        assert "a file of keys needs a private file" in said
+        error, _, hint = refused(easyllm.run(*args, stdin="x" * 20))
+        assert "a file of keys needs a private file" in error
         assert hint == f"chmod 600 {path}"
     assert json.loads(path.read_text()) == {"openai": {"key": KEY}}
     assert path.stat().st_mode & 0o777 == mode
 
 
 def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
-    keys_of(easyllm).parent.rmdir()
+    key_file_of(easyllm).parent.rmdir()
     names = [f"key{number}" for number in range(20)]
     for ran in run_concurrently(*[
         lambda name=name: easyllm.run("keys", "set", name, stdin=f"{name}-value", timeout=120)
         for name in names
     ]):  # fmt: skip
         assert ran.code == 0, ran.stderr
-    found = json.loads(keys_of(easyllm).read_text())
-    assert found == {name: {"key": f"{name}-value"} for name in names}
-    assert keys_of(easyllm).parent.stat().st_mode & 0o777 == 0o700
+    stored = json.loads(key_file_of(easyllm).read_text())
+    assert stored == {name: {"key": f"{name}-value"} for name in names}
+    assert key_file_of(easyllm).parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
@@ -147,7 +147,7 @@ def test_the_prompt_hides_the_key(easyllm: Easyllm) -> None:
         code, out, err = terminal.end()
     assert (code, out) == (0, "")
     assert KEY not in err
-    assert json.loads(keys_of(easyllm).read_text()) == {"openai": {"key": KEY}}
+    assert json.loads(key_file_of(easyllm).read_text()) == {"openai": {"key": KEY}}
 
 
 def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
@@ -156,7 +156,7 @@ def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
         terminal.signal(2)
         code, _, err = terminal.end()
     assert (code, "interrupted" in err) == (130, True)
-    assert not keys_of(easyllm).exists()
+    assert not key_file_of(easyllm).exists()
 
 
 def test_list_on_a_terminal(easyllm: Easyllm) -> None:
@@ -164,14 +164,14 @@ def test_list_on_a_terminal(easyllm: Easyllm) -> None:
         easyllm.run("keys", "set", name, stdin=key)
     _, out, _ = run_on_terminals(easyllm, "keys", terminals="1", columns=200)
     rows = [line.split() for line in SGR.sub("", out).splitlines()]
-    path = str(keys_of(easyllm))
+    path = str(key_file_of(easyllm))
     assert rows[0] == ["name", "key", "stored", "in"]
     assert rows[2:] == [["openai", "***6789", path], ["short", "***", path]]
     assert parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
 
 
 def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:
-    """Nor the command line: it is read from stdin."""
+    """The command line does not hold it either: `keys set` reads the key from stdin."""
     easyllm.run("keys", "set", "openai", stdin=KEY)
     runs = run_concurrently(*[
         lambda args=args: easyllm.run(*args, env={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
@@ -185,25 +185,25 @@ def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:
         assert KEY[:-4].encode() not in ran.stdout + ran.stderr.encode()
 
 
-def test_the_key_is_read_only_to_the_end_of_its_line(easyllm: Easyllm) -> None:
-    """A pipe that stays open, as from `pass`, is not waited for."""
+def test_the_key_is_read_to_the_end_of_its_line_only(easyllm: Easyllm) -> None:
+    """`keys set` does not wait for the end of a pipe that stays open."""
     reading, writing = os.pipe()
     with easyllm.start("keys", "set", "openai", stdin=reading) as child:
         os.close(reading)
         os.write(writing, KEY.encode() + b"\n")
         assert child.wait(20) == 0
         os.close(writing)
-    assert json.loads(keys_of(easyllm).read_text()) == {"openai": {"key": KEY}}
+    assert json.loads(key_file_of(easyllm).read_text()) == {"openai": {"key": KEY}}
 
 
 def test_a_key_in_the_keyring_needs_the_extra(easyllm: Easyllm) -> None:
-    """This venv has no extras; another one may have stored it."""
-    path = keys_of(easyllm)
+    """This venv has no extras; another installation may have stored the key."""
+    path = key_file_of(easyllm)
     path.write_text('{"openai": {"keyring": true}}')
     path.chmod(0o600)
     for args in (["chat", "-p", "openai:m", "hi"], ["keys", "remove", "openai"]):
-        said, _, hint = refused(easyllm.run(*args))
-        assert said == "the package keyring is not installed"
+        error, _, hint = refused(easyllm.run(*args))
+        assert error == "the package keyring is not installed"
         assert hint == "pip install 'easyllm-cli[keyring]'"
     rows = parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"]
     assert (rows[0]["ends"], rows[0]["problem"]) == (None, "the package keyring is not installed")
