@@ -14,8 +14,8 @@ from ..errors import MalformedAnswer
 
 MAX_UNCHECKED_BYTES = 256 * 1024  # a shorter body cannot need much memory
 # Memory that the parsed values may take. Log probabilities of 8,000 tokens with twenty
-# alternatives each take 90 % of it; a list of 10,000 models like OpenRouter's takes two thirds.
-MAX_MEMORY_BYTES = 118_000_000
+# alternatives each take 93 % of it; a list of 10,000 models like OpenRouter's takes two thirds.
+MAX_MEMORY_BYTES = 114_000_000
 MAX_DISTINCT_KEYS = 50_000  # a new key takes much more memory than a repeated one
 # One character beyond U+FFFF makes CPython store the whole string with four bytes a character.
 MAX_NON_BMP_BYTES = 8 * 1024 * 1024
