@@ -1,4 +1,4 @@
-"""Folders are floors: imports point down, without circles; one home a package; bounded sizes."""
+"""Imports point downward without cycles, each dependency has one home, and sizes are bounded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from graphlib import TopologicalSorter
 
 from tests.support.source_tree import Source, is_third_party, sources
 
-# From the ground up. An import goes to a lower floor or stays in its own folder; the files at the
-# root are the ground, but for the three of TOP.
+# From bottom to top. A file imports only from a lower layer or from its own folder. Files at the
+# package's root are the bottom layer, except the three in TOP.
 FLOORS = (
     ("",),
     ("config", "render"),
@@ -49,18 +49,18 @@ MODULES = {source.module: source for source in SOURCES}
 
 
 def folder_of(source: Source) -> str:
-    """The folder that decides a file's floor; a file of TOP is one by itself."""
+    """The folder that decides a file's layer; a file in TOP counts as its own folder."""
     first, _, rest = source.path.partition("/")
     name = first.removesuffix(".py")
     return first if rest else name if name in TOP else ""
 
 
 def imported(source: Source) -> Iterator[tuple[int, Source]]:
-    """Every file of ours that a file imports, those for types alone and late ones too."""
-    for one in source.imports:
-        found = MODULES.get(one.target)
-        if found and found is not source and found.path != "__init__.py":
-            yield one.line, found
+    """Every file of the package that a file imports, including type-only and late imports."""
+    for import_ in source.imports:
+        target = MODULES.get(import_.target)
+        if target and target is not source and target.path != "__init__.py":
+            yield import_.line, target
 
 
 def test_imports_point_down() -> None:
@@ -74,19 +74,19 @@ def test_imports_point_down() -> None:
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_no_circle() -> None:
+def test_imports_have_no_cycle() -> None:
     TopologicalSorter(
         {source.path: {target.path for _, target in imported(source)} for source in SOURCES}
     ).prepare()  # raises CycleError, which names the files
 
 
-def test_a_package_has_one_home() -> None:
+def test_each_dependency_is_imported_in_one_place() -> None:
     wrong = [
-        f"{source.path}:{one.line}: {one.top} lives in {HOMES.get(one.top, 'nowhere')}"
+        f"{source.path}:{import_.line}: {import_.top} lives in {HOMES.get(import_.top, 'nowhere')}"
         for source in SOURCES
-        for one in source.imports
-        if is_third_party(one) or one.top == "tomllib"
-        if not source.path.startswith(HOMES.get(one.top, "nowhere"))
+        for import_ in source.imports
+        if is_third_party(import_) or import_.top == "tomllib"
+        if not source.path.startswith(HOMES.get(import_.top, "nowhere"))
     ]
     assert not wrong, "\n" + "\n".join(wrong)
 

@@ -1,4 +1,4 @@
-"""A config dict may be a stranger's words: it reaches no file, command, variable or other key."""
+"""A config dict may come from a stranger: it reaches no file, command, variable or other key."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 
 PNG = png(2, 2, (255, 0, 0))
-# Each of them alone, beside what a dict may say.
+# Settings that reach outside; each is tested on its own, added to allowed settings.
 REACHING: list[Json] = [
     {"api_key_cmd": "pass show x"},
     {"api_key_cmd": ["pass", "show"]},
@@ -49,7 +49,7 @@ def config(server: StandIn, **keys: Any) -> Json:
 
 
 def refused(make: Callable[[], Any]) -> str:
-    """The line of a ConfigError."""
+    """The text of the ConfigError that `make` raises."""
     with pytest.raises(ConfigError) as caught:
         make()
     assert "\n" not in str(caught.value)
@@ -59,35 +59,35 @@ def refused(make: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize("keys", REACHING, ids=str)
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_provider_takes_nothing_that_reaches_out_from_a_dict(provider: Any, keys: Json) -> None:
-    usual = {"model": "m"} if provider is LocalProvider else {"endpoint": "http://127.0.0.1:9/v1"}
-    said = refused(lambda: provider({**usual, **keys}))
-    assert next(iter(keys)) in said
-    profile = Profile.of({"provider": provider.provider, **usual, **keys})
+def test_provider_refuses_each_setting_in_a_dict(provider: Any, keys: Json) -> None:
+    allowed = {"model": "m"} if provider is LocalProvider else {"endpoint": "http://127.0.0.1:9/v1"}
+    message = refused(lambda: provider({**allowed, **keys}))
+    assert next(iter(keys)) in message
+    profile = Profile.of({"provider": provider.provider, **allowed, **keys})
     assert provider(profile).profile.untrusted is False
-    assert provider({**usual, **keys}, trust_configs=True).profile.untrusted is False
+    assert provider({**allowed, **keys}, trust_configs=True).profile.untrusted is False
 
 
 @pytest.mark.parametrize("keys", REACHING, ids=str)
-async def test_the_service_asks_nobody_for_such_a_dict(keys: Json) -> None:
+async def test_service_sends_no_request_for_such_a_dict(keys: Json) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        asked, plain = config(server, **keys), config(server)
+        unsafe, plain = config(server, **keys), config(server)
         service = LLMService()
-        for ask in (
-            lambda: service.chat(asked, messages()),
-            lambda: service.get_response(asked, "hi"),
-            lambda: service.vision_chat(asked, "hi", PNG),
-            lambda: service.chat(plain, messages(), fallbacks=[asked]),
-            lambda: collect(service.stream(plain, messages(), fallbacks=[asked])),
+        for call in (
+            lambda: service.chat(unsafe, messages()),
+            lambda: service.get_response(unsafe, "hi"),
+            lambda: service.vision_chat(unsafe, "hi", PNG),
+            lambda: service.chat(plain, messages(), fallbacks=[unsafe]),
+            lambda: collect(service.stream(plain, messages(), fallbacks=[unsafe])),
         ):
             with pytest.raises(ConfigError, match="is not allowed in an untrusted config dict"):
-                await ask()
+                await call()
         with pytest.raises(ConfigError, match="is not allowed in an untrusted config dict"):
-            _ = [text async for text in service.chat_stream(asked, messages())]
+            _ = [text async for text in service.chat_stream(unsafe, messages())]
         assert server.requests == []
 
 
-async def test_a_command_of_a_dict_runs_only_where_dicts_are_trusted(tmp_path: Path) -> None:
+async def test_key_command_in_a_dict_runs_only_with_trust_configs(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     keys = {"api_key_cmd": ["sh", "-c", f"touch {ran}; echo key"]}
     with StandIn(OpenAIServer().handle) as server:
@@ -97,33 +97,37 @@ async def test_a_command_of_a_dict_runs_only_where_dicts_are_trusted(tmp_path: P
         async with LLMService(trust_configs=True) as service:
             await service.chat(config(server, **keys), messages())
             ran.unlink()
-        async with LLMService() as service:  # a Profile is the developer's own word
+        async with LLMService() as service:  # a Profile is the developer's, so trusted
             await service.chat(Profile.of(config(server, **keys)), messages())
         assert ran.exists()
-        assert [one.headers["authorization"] for one in server.requests] == ["Bearer key"] * 2
+        assert [request.headers["authorization"] for request in server.requests] == [
+            "Bearer key"
+        ] * 2
 
 
-async def test_other_spellings_are_no_way_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is nested, or spelled otherwise, is never followed: at most it is sent as it is."""
+async def test_nested_or_respelled_settings_are_not_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A nested or differently spelled setting is at most sent to the server unchanged."""
     monkeypatch.setenv("HIDDEN", "hidden-value")
     with StandIn(OpenAIServer().handle) as server:
-        asked = {
+        settings = {
             "provider": "openai", "base_url": f"{server.url}/v1", "model": "gpt-4o",
             "options": {"api_key_env": "HIDDEN", "headers": {"X": "env:HIDDEN"}, "proxy": "x"},
             "API_KEY_ENV": "HIDDEN", "extends": "mine", "fallback": ["mine"],
             "api_key": "env:HIDDEN", "untrusted": False, "trust_configs": True,
         }  # fmt: skip
         async with LLMService() as service:
-            await service.chat(asked, messages())
+            await service.chat(settings, messages())
         [request] = server.requests
         assert "hidden-value" not in f"{request.headers} {request.json}"
         assert request.json["api_key_env"] == "HIDDEN"
     with pytest.raises(ConfigError, match="api_key_cmd"):
-        await LLMService().chat({**asked, "api_key": "", "api_key_cmd": " touch x "}, messages())
+        await LLMService().chat({**settings, "api_key": "", "api_key_cmd": " touch x "}, messages())
 
 
 @pytest.mark.parametrize("model", ["/srv/secret.gguf", "secret.gguf", "../secret", "~/x/y"])
-def test_a_dict_names_no_file_as_an_embedded_model(model: str) -> None:
+def test_dict_cannot_name_a_model_file(model: str) -> None:
     assert "model" in refused(lambda: LocalProvider({"model": model}))
     for trusted in (Profile(model=model), Profile(provider="local", model=model)):
         assert LocalProvider(trusted).model_path.name.startswith(("secret", "y"))
@@ -131,36 +135,37 @@ def test_a_dict_names_no_file_as_an_embedded_model(model: str) -> None:
     assert LocalProvider({"model": "mine"}).model_path.parent.name == "models"
 
 
-async def test_a_picture_given_as_text_is_no_path_beside_a_dict(tmp_path: Path) -> None:
+async def test_image_path_as_text_is_not_read_with_a_dict(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     with StandIn(OpenAIServer().handle) as server:
-        asked = config(server)
+        settings = config(server)
         with pytest.raises(UsageError, match="a path given as text is not read"):
-            await LLMService().vision_chat(asked, "What is this?", str(path))
+            await LLMService().vision_chat(settings, "What is this?", str(path))
         with pytest.raises(UsageError, match="a path given as text is not read"):
-            await OpenAIProvider(asked).vision_chat("What is this?", str(path))
+            await OpenAIProvider(settings).vision_chat("What is this?", str(path))
         assert server.requests == []
         async with LLMService() as service, LLMService(trust_configs=True) as trusting:
-            await service.vision_chat(asked, "What is this?", path)
-            await service.vision_chat(Profile.of(asked), "What is this?", str(path))
-            await trusting.vision_chat(asked, "What is this?", str(path))
+            await service.vision_chat(settings, "What is this?", path)
+            await service.vision_chat(Profile.of(settings), "What is this?", str(path))
+            await trusting.vision_chat(settings, "What is this?", str(path))
         for provider in (
-            OpenAIProvider(Profile.of(asked)), OpenAIProvider(asked, trust_configs=True),
+            OpenAIProvider(Profile.of(settings)), OpenAIProvider(settings, trust_configs=True),
         ):  # fmt: skip
             await provider.vision_chat("What is this?", str(path))
             await provider.aclose()
         url = Image.of(PNG).as_url()
         seen = [
-            one.json["messages"][0]["content"][1]["image_url"]["url"] for one in server.requests
+            request.json["messages"][0]["content"][1]["image_url"]["url"]
+            for request in server.requests
         ]
     assert seen == [url] * 5
 
 
-async def test_a_trusted_and_a_strange_config_never_share_a_provider() -> None:
+async def test_trusted_and_untrusted_configs_never_share_a_provider() -> None:
     with StandIn(OpenAIServer().handle) as server:
-        service, asked = LLMService(), config(server, send_defaults=False)
-        await service.chat(Profile.of(asked), messages())
+        service, settings = LLMService(), config(server, send_defaults=False)
+        await service.chat(Profile.of(settings), messages())
         with pytest.raises(UsageError):
-            await service.vision_chat(asked, "What is this?", "a.png")
+            await service.vision_chat(settings, "What is this?", "a.png")
         await service.aclose()

@@ -1,4 +1,4 @@
-"""A diagnosis of a provider that looks after its own connections, as a plugin's may."""
+"""Diagnosis of a provider that manages its own connections, as a plugin's provider may."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from easyllm_cli.providers.base import BaseLLMProvider
 
 
 class Own(BaseLLMProvider):
-    """Lists one model; `busy` is told by it instead of a list."""
+    """Lists one model; with `busy` set it raises a BusyError with that text instead."""
 
     provider = "own"
     busy = ""
@@ -26,13 +26,15 @@ class Own(BaseLLMProvider):
         return [Model("m", vision=True, reasoning=False)]
 
 
-async def found(provider: BaseLLMProvider, calls: bool = False) -> dict[str, tuple[object, str]]:
-    return {one.name: (one.ok, one.message) async for one in diagnose(provider, calls)}
+async def diagnosis(
+    provider: BaseLLMProvider, calls: bool = False
+) -> dict[str, tuple[object, str]]:
+    return {check.name: (check.ok, check.message) async for check in diagnose(provider, calls)}
 
 
-async def test_what_only_its_list_tells() -> None:
-    made = await found(Own({"provider": "own", "model": "m"}))
-    applies = {name: said for name, said in made.items() if said[0] is not None}
+async def test_checks_that_a_model_list_answers() -> None:
+    checks = await diagnosis(Own({"provider": "own", "model": "m"}))
+    applies = {name: result for name, result in checks.items() if result[0] is not None}
     assert applies == {
         "server": (True, "own answers"),
         "model": (True, "m"),
@@ -40,21 +42,21 @@ async def test_what_only_its_list_tells() -> None:
     }
 
 
-async def test_a_failing_list_is_the_servers_failure() -> None:
+async def test_failing_model_list_fails_the_server_check() -> None:
     provider = Own({"provider": "own", "model": "m"})
     provider.busy = "come back later"
-    made = await found(provider)
-    assert list(made)[-1] == "server"
-    assert made["server"] == (False, "come back later")
+    checks = await diagnosis(provider)
+    assert list(checks)[-1] == "server"
+    assert checks["server"] == (False, "come back later")
 
 
 class Tabled(Own):
-    """Its list is no server's."""
+    """Its model list comes from a built-in table, not from a server."""
 
     models_note = "from a table"
 
 
-async def test_a_list_that_no_server_gave_proves_nothing_about_one() -> None:
-    made = await found(Tabled({"provider": "own", "model": "not in it"}))
-    assert {ok for ok, _ in made.values()} == {None}
-    assert made["server"] == (None, "from a table")
+async def test_built_in_model_list_proves_nothing_about_the_server() -> None:
+    checks = await diagnosis(Tabled({"provider": "own", "model": "not in it"}))
+    assert {ok for ok, _ in checks.values()} == {None}
+    assert checks["server"] == (None, "from a table")

@@ -1,4 +1,4 @@
-"""Runs tests/extras in a venv that has every extra: the product's own venv has none of them."""
+"""Runs tests/extras in a venv with every extra; the product's own venv has none."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from tests.support.servers.background import Ended, check_tests, wait_for
 
 @pytest.fixture(scope="session")
 def extras_tests() -> Ended:
-    """The run of all of tests/extras, which began with this one."""
+    """The run of all of tests/extras, which was started together with this test run."""
     return wait_for("extras_tests")
 
 
 @pytest.fixture(scope="session")
 def full_extras_tests() -> Ended:
-    """The same with what only the full tier runs."""
+    """The same run with the tests of the full tier."""
     return wait_for("full_extras_tests")
 
 

@@ -1,4 +1,4 @@
-"""Other profiles stand in for one that is busy, unreachable or cut, and who answered is named."""
+"""A fallback profile replaces one that is busy, unreachable or cut; the answer says which one."""
 
 from collections.abc import Collection
 from typing import Any
@@ -49,45 +49,47 @@ def refused(status: int, message: str = "no", code: str = "") -> Script:
     return Script(compact(body), status=status, content_type="application/json")
 
 
-def named(name: str, server: StandIn | str, provider: str = "openai", **keys: Any) -> Profile:
+def named_profile(
+    name: str, server: StandIn | str, provider: str = "openai", **keys: Any
+) -> Profile:
     url = server if isinstance(server, str) else server.url
-    made = profile(provider, url, **{"max_retries": 0, "model": f"model-of-{name}", **keys})
-    return made.replace_set(name=name)
+    created = profile(provider, url, **{"max_retries": 0, "model": f"model-of-{name}", **keys})
+    return created.replace_set(name=name)
 
 
-class Asked:
-    """One question to a service, gathered up to its end or its error."""
+class Outcome:
+    """One request to a service: its events up to the end or the error."""
 
     def __init__(self) -> None:
-        self.came: list[Event] = []
-        self.gathered = Collector()
+        self.events: list[Event] = []
+        self.collector = Collector()
         self.error: EasyLLMError | None = None
 
     @property
     def text(self) -> str:
-        text: str = self.gathered.completion()["text"]
+        text: str = self.collector.completion()["text"]
         return text
 
     @property
     def starts(self) -> list[str]:
-        return [event.profile for event in self.came if isinstance(event, Start)]
+        return [event.profile for event in self.events if isinstance(event, Start)]
 
     @property
     def retries(self) -> list[Retrying]:
-        return [event for event in self.came if isinstance(event, Retrying)]
+        return [event for event in self.events if isinstance(event, Retrying)]
 
 
-async def ask(*profiles: Profile, shown: Collection[str] = ()) -> Asked:
-    asked = Asked()
+async def ask(*profiles: Profile, shown: Collection[str] = ()) -> Outcome:
+    outcome = Outcome()
     first, *others = profiles
     try:
         stream = LLMService().stream(first, messages(), shown=shown, fallbacks=others)
         async for event in stream:
-            asked.came.append(event)
-            asked.gathered.feed(event)
+            outcome.events.append(event)
+            outcome.collector.feed(event)
     except EasyLLMError as error:
-        asked.error = error
-    return asked
+        outcome.error = error
+    return outcome
 
 
 FALLING = {
@@ -110,25 +112,27 @@ async def test_falls_back(case: str) -> None:
         StandIn(script_handler(FALLING[case])) as broken,
         StandIn(script_handler(NATIVE_HELLO)) as good,
     ):
-        asked = await ask(named("first", broken), named("second", good, "ollama"))
+        outcome = await ask(named_profile("first", broken), named_profile("second", good, "ollama"))
         assert len(broken.requests) == 1
         assert len(good.requests) == 1
-    assert asked.error is None
-    assert asked.text == "Hello"
-    done = asked.gathered.completion()
+    assert outcome.error is None
+    assert outcome.text == "Hello"
+    done = outcome.collector.completion()
     assert (done["provider"], done["model"]) == ("ollama", "model-of-second")
-    assert asked.starts == ["first", "second"]
-    assert [event.wait for event in asked.retries] == [0.0]
-    assert "asking profile second" in asked.retries[0].why
-    assert asked.gathered.attempts == 2
+    assert outcome.starts == ["first", "second"]
+    assert [event.wait for event in outcome.retries] == [0.0]
+    assert "asking profile second" in outcome.retries[0].why
+    assert outcome.collector.attempts == 2
 
 
-async def test_falls_back_from_nothing_that_listens() -> None:
+async def test_falls_back_when_nothing_listens() -> None:
     with StandIn(script_handler(HELLO)) as good:
-        asked = await ask(named("first", "http://127.0.0.1:9"), named("second", good))
-    assert asked.text == "Hello"
-    assert "nothing listens" in asked.retries[0].why
-    assert "first" in asked.retries[0].why
+        outcome = await ask(
+            named_profile("first", "http://127.0.0.1:9"), named_profile("second", good)
+        )
+    assert outcome.text == "Hello"
+    assert "nothing listens" in outcome.retries[0].why
+    assert "first" in outcome.retries[0].why
 
 
 REFUSAL = {"choices": [{"index": 0, "delta": {"refusal": "I cannot."}}]}
@@ -146,14 +150,14 @@ STAYING: dict[str, tuple[Script, type[EasyLLMError]]] = {
 
 
 @pytest.mark.parametrize("case", STAYING)
-async def test_never_falls_back_on_3_and_4(case: str) -> None:
+async def test_never_falls_back_on_exit_codes_3_and_4(case: str) -> None:
     script, kind = STAYING[case]
     with StandIn(script_handler(script)) as broken, StandIn(script_handler(HELLO)) as good:
-        asked = await ask(named("first", broken), named("second", good))
+        outcome = await ask(named_profile("first", broken), named_profile("second", good))
         assert good.requests == []
-    assert type(asked.error) is kind
-    assert asked.error.exit_code in (3, 4)
-    assert asked.starts == ["first"]
+    assert type(outcome.error) is kind
+    assert outcome.error.exit_code in (3, 4)
+    assert outcome.starts == ["first"]
 
 
 @pytest.mark.parametrize("shown", [("text",), AS_IT_COMES])
@@ -162,67 +166,78 @@ async def test_never_falls_back_after_shown_text(shown: tuple[str, ...]) -> None
         StandIn(script_handler(FALLING["cut-unseen"])) as cut,
         StandIn(script_handler(HELLO)) as good,
     ):
-        asked = await ask(named("first", cut), named("second", good), shown=shown)
+        outcome = await ask(named_profile("first", cut), named_profile("second", good), shown=shown)
         assert good.requests == []
-    assert type(asked.error) is IncompleteAnswer
-    assert asked.text == "Hel"
+    assert type(outcome.error) is IncompleteAnswer
+    assert outcome.text == "Hel"
 
 
-async def test_reasoning_on_stderr_is_not_shown() -> None:
+async def test_reasoning_on_stderr_does_not_count_as_shown() -> None:
     thought = Script(chunk(reasoning="hm"), Cut())
     with StandIn(script_handler(thought)) as cut, StandIn(script_handler(HELLO)) as good:
-        asked = await ask(named("first", cut), named("second", good), shown=("text",))
-    assert asked.text == "Hello"
+        outcome = await ask(
+            named_profile("first", cut), named_profile("second", good), shown=("text",)
+        )
+    assert outcome.text == "Hello"
 
 
 async def test_own_retries_come_first() -> None:
     with StandIn(script_handler(refused(503))) as busy, StandIn(script_handler(HELLO)) as good:
-        asked = await ask(named("first", busy, max_retries=2), named("second", good))
+        outcome = await ask(
+            named_profile("first", busy, max_retries=2), named_profile("second", good)
+        )
         assert len(busy.requests) == 3
-    assert asked.text == "Hello"
-    assert asked.gathered.attempts == 4
+    assert outcome.text == "Hello"
+    assert outcome.collector.attempts == 4
 
 
-async def test_attempts_are_numbered_through() -> None:
-    """Each Retrying tells the number of the try that follows, whoever is asked."""
+async def test_attempts_are_counted_across_profiles() -> None:
+    """Each Retrying has the number of the next attempt, whichever profile it is for."""
     with (
-        StandIn(script_handler(refused(503))) as one,
-        StandIn(script_handler(refused(503), HELLO)) as two,
+        StandIn(script_handler(refused(503))) as first_server,
+        StandIn(script_handler(refused(503), HELLO)) as second_server,
     ):
-        first, second = named("first", one, max_retries=1), named("second", two, max_retries=1)
-        asked = await ask(first, second)
-    assert [event.attempt for event in asked.retries] == [2, 3, 4]
+        first, second = (
+            named_profile("first", first_server, max_retries=1),
+            named_profile("second", second_server, max_retries=1),
+        )
+        outcome = await ask(first, second)
+    assert [event.attempt for event in outcome.retries] == [2, 3, 4]
 
 
 async def test_when_all_fail_the_last_error_has_the_longest_partial() -> None:
     long, short = Script(chunk("Hello, wor"), Cut()), Script(chunk("He"), Cut())
     with (
-        StandIn(script_handler(long)) as one,
-        StandIn(script_handler(short)) as two,
-        StandIn(script_handler(refused(503, "overloaded"))) as three,
+        StandIn(script_handler(long)) as server_a,
+        StandIn(script_handler(short)) as server_b,
+        StandIn(script_handler(refused(503, "overloaded"))) as server_c,
     ):
-        asked = await ask(named("a", one), named("b", two), named("c", three))
-        assert [len(server.requests) for server in (one, two, three)] == [1, 1, 1]
-    assert isinstance(asked.error, BusyError)
-    assert "profile c" in asked.error.where
-    assert asked.error.partial is not None
-    assert asked.error.partial["text"] == "Hello, wor"
+        outcome = await ask(
+            named_profile("a", server_a), named_profile("b", server_b), named_profile("c", server_c)
+        )
+        assert [len(server.requests) for server in (server_a, server_b, server_c)] == [1, 1, 1]
+    assert isinstance(outcome.error, BusyError)
+    assert "profile c" in outcome.error.where
+    assert outcome.error.partial is not None
+    assert outcome.error.partial["text"] == "Hello, wor"
 
 
-async def test_a_fallback_that_is_refused_ends_it() -> None:
+async def test_refused_fallback_ends_the_chain() -> None:
     with (
-        StandIn(script_handler(Script(chunk("Hel"), Cut()))) as one,
-        StandIn(script_handler(refused(401))) as two,
-        StandIn(script_handler(HELLO)) as three,
+        StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server_a,
+        StandIn(script_handler(refused(401))) as server_b,
+        StandIn(script_handler(HELLO)) as server_c,
     ):
-        asked = await ask(named("a", one), named("b", two), named("c", three))
-        assert three.requests == []
-    assert isinstance(asked.error, AuthError)
-    assert asked.error.partial is not None
-    assert asked.error.partial["text"] == "Hel"
+        outcome = await ask(
+            named_profile("a", server_a), named_profile("b", server_b), named_profile("c", server_c)
+        )
+        assert server_c.requests == []
+    assert isinstance(outcome.error, AuthError)
+    assert outcome.error.partial is not None
+    assert outcome.error.partial["text"] == "Hel"
 
 
-async def test_dicts_are_profiles_too() -> None:
+async def test_config_dicts_as_profiles() -> None:
     down = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
     with StandIn(script_handler(HELLO)) as good:
         stream = LLMService().stream(
@@ -232,7 +247,7 @@ async def test_dicts_are_profiles_too() -> None:
     assert texts[-1] == "done"
 
 
-async def test_every_way_to_ask_takes_fallbacks() -> None:
+async def test_every_method_takes_fallbacks() -> None:
     down = {"provider": "llamacpp", "endpoint": "http://127.0.0.1:9/v1", "model": "m"}
     whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}
     plain = Script(compact(whole), content_type="application/json")
@@ -249,16 +264,16 @@ async def test_every_way_to_ask_takes_fallbacks() -> None:
         await service.aclose()
 
 
-async def test_messages_that_come_but_once_go_to_every_profile() -> None:
+async def test_one_shot_iterator_of_messages_reaches_every_profile() -> None:
     with StandIn(script_handler(refused(503))) as busy, StandIn(script_handler(HELLO)) as good:
         once: Any = iter(messages())
-        first, second = named("first", busy), named("second", good)
+        first, second = named_profile("first", busy), named_profile("second", good)
         events = LLMService().stream(first, once, fallbacks=[second])
         kinds = [event.kind async for event in events]
     assert kinds[-1] == "done"
 
 
-def test_the_command_line_names_who_answered(easyllm: Easyllm) -> None:
+def test_command_names_the_profile_that_answered(easyllm: Easyllm) -> None:
     with (
         StandIn(script_handler(refused(503, "overloaded"))) as busy,
         StandIn(script_handler(HELLO)) as good,
@@ -274,33 +289,44 @@ def test_the_command_line_names_who_answered(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("model", ["v/other", "v/gpt-4o-mini", "v/gpt-4o", "v/gpt-4o:free"])
-async def test_openrouter_names_the_model_that_stood_in(model: str) -> None:
-    # FAILS for v/gpt-4o-mini: a name that only begins with ours is taken for ours.
+async def test_openrouter_reports_the_model_that_answered(model: str) -> None:
+    # v/gpt-4o-mini only begins with the requested name: it is another model.
     frames = (chunk("Hello", model=model), chunk(finish="stop", model=model), DONE)
     with StandIn(script_handler(Script(*frames))) as server:
         keys = {"model": "v/gpt-4o", "fallback_models": [model]}
-        asked = await ask(named("router", server, "openrouter", **keys))
-    answered = asked.gathered.completion()
+        outcome = await ask(named_profile("router", server, "openrouter", **keys))
+    answered = outcome.collector.completion()
     assert answered["model"] == ("v/gpt-4o" if model.startswith("v/gpt-4o:") else model)
     assert answered["provider"] == "openrouter"
-    assert set(asked.starts) == {"router"}
+    assert set(outcome.starts) == {"router"}
 
 
-async def test_who_is_named_twice_or_names_itself_is_asked_once() -> None:
+async def test_repeated_profile_is_tried_once() -> None:
     with (
         StandIn(script_handler(*[refused(503)] * 9)) as first,
         StandIn(script_handler(refused(503))) as other,
     ):
-        one, two = named("first", first), named("second", other)
-        asked = await ask(one, one, two, one, named("first", first), two, *[one] * 1000)
+        profile_a, profile_b = named_profile("first", first), named_profile("second", other)
+        outcome = await ask(
+            profile_a,
+            profile_a,
+            profile_b,
+            profile_a,
+            named_profile("first", first),
+            profile_b,
+            *[profile_a] * 1000,
+        )
         assert (len(first.requests), len(other.requests)) == (1, 1)
-        assert isinstance(asked.error, BusyError)
-        another_model = await ask(one, one.replace_set(model="smaller"))
-        assert [request.json["model"] for request in first.requests[1:]] == [one.model, "smaller"]
+        assert isinstance(outcome.error, BusyError)
+        another_model = await ask(profile_a, profile_a.replace_set(model="smaller"))
+        assert [request.json["model"] for request in first.requests[1:]] == [
+            profile_a.model,
+            "smaller",
+        ]
     assert another_model.starts == ["first", "first"]
 
 
-def test_the_command_asks_a_repeated_fallback_once(easyllm: Easyllm) -> None:
+def test_command_tries_a_repeated_fallback_once(easyllm: Easyllm) -> None:
     with StandIn(script_handler(*[refused(503)] * 9)) as server:
         fallback = ["t", "t", "t:test-model", *["t"] * 50]
         ran = easyllm.run(
@@ -310,11 +336,11 @@ def test_the_command_asks_a_repeated_fallback_once(easyllm: Easyllm) -> None:
     assert "asking" not in ran.error_line
 
 
-async def test_openrouter_is_told_each_model_once() -> None:
+async def test_openrouter_gets_each_model_once() -> None:
     with StandIn(script_handler(*[HELLO] * 2)) as server:
         for models in (["v/b", "v/a", "v/b", "v/c", "v/a"], ["v/a", "v/a"]):
             keys = {"model": "v/a", "fallback_models": models}
-            assert (await ask(named("router", server, "openrouter", **keys))).error is None
+            assert (await ask(named_profile("router", server, "openrouter", **keys))).error is None
         first, second = (request.json for request in server.requests)
     assert first["models"] == ["v/a", "v/b", "v/c"]
     assert "models" not in second

@@ -21,7 +21,7 @@ OURS = {
     "config.database", "plugins", "transport.openai_sdk", "transport.google_sdk",
 }  # fmt: skip
 UNUSED_HERE = HEAVY | {f"easyllm_cli.{name}" for name in OURS}
-# Per command what it must not import, its output in pipes.
+# The modules that each command must not import when its output goes to pipes.
 FORBIDDEN = {
     "--version": UNUSED_HERE | {"typer", "asyncio", "httpx2", "easyllm_cli.cli.app"},
     "--help": UNUSED_HERE | {"asyncio", "httpx2", "easyllm_cli.config.profiles_file"},

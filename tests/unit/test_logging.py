@@ -1,4 +1,4 @@
-"""What the logger `easyllm_cli` says, and that it says nothing until it is asked."""
+"""The logger `easyllm_cli`: what it logs; without a logging configuration nothing is printed."""
 
 import json
 import logging
@@ -33,9 +33,9 @@ async def test_requests_at_debug_and_retries_at_warning(caplog: pytest.LogCaptur
     with StandIn(script_handler(BUSY, chat_answer_script("Hello"))) as server:
         _ = [text async for text in OpenAIProvider(config(server)).chat_stream(messages())]
         url = f"{server.url}/v1/chat/completions"
-    records = [one for one in caplog.records if one.name.startswith("easyllm_cli.")]
+    records = [record for record in caplog.records if record.name.startswith("easyllm_cli.")]
     posted = ("DEBUG", f"POST {url}")
-    lines = [(one.levelname, one.getMessage()) for one in records]
+    lines = [(record.levelname, record.getMessage()) for record in records]
     assert lines[0] == lines[2] == posted
     assert lines[3] == ("DEBUG", f"HTTP 200 from {url}")
     level, line = lines[1]
@@ -47,7 +47,7 @@ async def test_requests_at_debug_and_retries_at_warning(caplog: pytest.LogCaptur
     assert "\x1b" not in line
 
 
-async def test_another_profile_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_fallback_is_logged_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with (
         StandIn(script_handler(BUSY)) as busy,
         StandIn(script_handler(chat_answer_script("Hello"))) as good,
@@ -55,7 +55,7 @@ async def test_another_profile_is_a_warning(caplog: pytest.LogCaptureFixture) ->
         first = config(busy) | {"max_retries": 0}
         events = LLMService().stream(first, messages(), fallbacks=[config(good)])
         _ = [event async for event in events]
-    [record] = [one for one in caplog.records if one.name == "easyllm_cli.service"]
+    [record] = [entry for entry in caplog.records if entry.name == "easyllm_cli.service"]
     assert record.levelname == "WARNING"
     assert "asking profile openai" in record.getMessage()
     assert "\x1b" not in record.getMessage()
@@ -73,7 +73,7 @@ asyncio.run(main())
 """
 
 
-def test_nothing_is_printed_where_nobody_configures_logging() -> None:
+def test_nothing_is_printed_unless_logging_is_configured() -> None:
     with StandIn(script_handler(BUSY, chat_answer_script("Hello"))) as server:
         ran = subprocess.run(
             [sys.executable, "-c", SCRIPT, json.dumps(config(server))],

@@ -1,4 +1,4 @@
-"""What goes to a model: pictures known by their bytes, unknown parts refused (promise 64)."""
+"""Messages and images: the bytes decide the media type; unknown parts are refused (FAULT-64)."""
 
 import base64
 import os
@@ -36,22 +36,22 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("data", "media_type"), KINDS, ids=repr)
-def test_trap_20_the_bytes_tell_the_kind(data: bytes, media_type: str, tmp_path: Path) -> None:
+def test_media_type_comes_from_the_bytes(data: bytes, media_type: str, tmp_path: Path) -> None:
     assert sniff_media_type(data) == media_type
-    liar = tmp_path / "photo.jpg"
-    liar.write_bytes(data)
-    assert Image.of(liar).media_type == media_type
+    misnamed = tmp_path / "photo.jpg"
+    misnamed.write_bytes(data)
+    assert Image.of(misnamed).media_type == media_type
     text = base64.b64encode(data).decode()
-    lied = Image.of(f"data:image/tiff;base64,{text}")
-    assert (lied.media_type, lied.data) == (media_type, data)
-    assert lied.as_url() == f"data:{media_type};base64,{text}"
+    mislabelled = Image.of(f"data:image/tiff;base64,{text}")
+    assert (mislabelled.media_type, mislabelled.data) == (media_type, data)
+    assert mislabelled.as_url() == f"data:{media_type};base64,{text}"
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\x89PN", b"<svg/>", b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVE", b"hello",
              b"\x00\x00\x00\x18ftypisom", b"\xff\xd8"],
 )  # fmt: skip
-def test_what_is_no_picture(data: bytes, tmp_path: Path) -> None:
+def test_data_that_is_not_an_image(data: bytes, tmp_path: Path) -> None:
     assert sniff_media_type(data) is None
     assert "not an image" in refused(data)
     (tmp_path / "x.png").write_bytes(data)
@@ -59,7 +59,7 @@ def test_what_is_no_picture(data: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [PNG, LARGE], ids=["small", "large"])
-def test_a_picture_from_every_source(data: bytes, tmp_path: Path) -> None:
+def test_image_from_every_source(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a picture"
     path.write_bytes(data)
     text = base64.b64encode(data).decode()
@@ -69,24 +69,24 @@ def test_a_picture_from_every_source(data: bytes, tmp_path: Path) -> None:
     assert Image.of(str(path), paths=True).data == data
 
 
-def test_a_path_given_as_text_is_not_read_unless_it_may_be(tmp_path: Path) -> None:
-    """And the error does not tell whether there is such a file."""
+def test_path_as_text_is_read_only_if_allowed(tmp_path: Path) -> None:
+    """The error does not reveal whether the file exists."""
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
-    said = refused(str(path), paths=False)
-    assert "pathlib.Path" in said
-    assert said == refused(str(tmp_path / "b.png"), paths=False).replace("b.png", "a.png")
+    message = refused(str(path), paths=False)
+    assert "pathlib.Path" in message
+    assert message == refused(str(tmp_path / "b.png"), paths=False).replace("b.png", "a.png")
     for source in ("~/p.png", "a.png", "file:///etc/passwd", "../a.png", "a\0b"):
         refused(source, paths=False)
 
 
-def test_a_path_from_home(home: Path) -> None:
+def test_path_below_home(home: Path) -> None:
     (home / "p.png").write_bytes(PNG)
     assert Image.of("~/p.png", paths=True).data == PNG
     assert Image.of(Path("~/p.png")).data == PNG
 
 
-def test_an_https_url_is_passed_on_unread() -> None:
+def test_https_url_is_passed_on_without_a_download() -> None:
     image = Image.of("https://example.com/a.png")
     assert (image.url, image.data, image.as_url()) == (image.name, b"", image.name)
 
@@ -96,7 +96,7 @@ def test_fault_64_other_urls_are_refused(url: str) -> None:
     assert url.partition(":")[0] in refused(url)
 
 
-def test_fault_64_files_that_are_none(tmp_path: Path) -> None:
+def test_fault_64_paths_of_no_readable_file(tmp_path: Path) -> None:
     assert "no such image file" in refused(tmp_path / "missing.png")
     assert "no such image file" in refused("missing.png")
     assert "not a regular file" in refused(tmp_path)
@@ -120,29 +120,29 @@ def test_fault_64_a_huge_file_is_not_read_past_the_cap(tmp_path: Path) -> None:
     assert Image.of(PNG.ljust(MAX_IMAGE_BYTES)).media_type == "image/png"
 
 
-def test_fault_64_a_file_that_grows_or_is_exchanged_once_it_was_looked_at(
+def test_fault_64_file_grows_or_is_replaced_after_the_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"
     real = os.fstat
 
-    def then_it_grows(descriptor: int) -> os.stat_result:
+    def fstat_then_grow(descriptor: int) -> os.stat_result:
         state = real(descriptor)
         os.truncate(path, 1 << 30)
         return state
 
     path.write_bytes(PNG)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fstat", then_it_grows)
+        patch.setattr(os, "fstat", fstat_then_grow)
         assert "larger than 20 MB" in refused(path)
     opened = os.open
 
-    def another_takes_its_place(*args: Any) -> int:
+    def replace_then_open(*args: Any) -> int:
         path.unlink()
         os.mkfifo(path)
         return opened(*args)
 
-    monkeypatch.setattr(os, "open", another_takes_its_place)
+    monkeypatch.setattr(os, "open", replace_then_open)
     assert "not a regular file" in refused(path)
 
 
@@ -155,8 +155,8 @@ def test_an_unreadable_file() -> None:
         finally:
             path.unlink()
 
-    said = as_another_user(read_it)
-    assert said.startswith("UsageError: cannot read the image: Permission denied")
+    error = as_another_user(read_it)
+    assert error.startswith("UsageError: cannot read the image: Permission denied")
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_an_unreadable_file() -> None:
                "data:image/png;base64,aGVsbG8=", "data:image/png;base64,abc", "é" * 600,
                "@" * 600, "x" * 600, "a/" * 400, "why is this picture " * 40],
 )  # fmt: skip
-def test_text_that_is_no_picture_is_a_plain_error(source: str) -> None:
+def test_text_that_is_not_an_image_gives_a_short_error(source: str) -> None:
     assert len(refused(source)) < 400
 
 
-def test_messages_in_the_shape_of_openai() -> None:
+def test_message_in_openai_format() -> None:
     url = f"data:image/png;base64,{BASE64}"
-    made = Message.of(
+    message = Message.of(
         {
             "role": "user",
             "content": [
@@ -181,11 +181,11 @@ def test_messages_in_the_shape_of_openai() -> None:
             ],
         }
     )
-    assert made.text == "ab"
-    assert [image.media_type for image in made.images] == ["image/png", ""]
-    assert [image.as_url() for image in made.images] == [url, "https://h/x.png"]
+    assert message.text == "ab"
+    assert [image.media_type for image in message.images] == ["image/png", ""]
+    assert [image.as_url() for image in message.images] == [url, "https://h/x.png"]
     assert Message.of({"role": "system", "content": ""}) == Message("system", ("",))
-    assert Message.of(made) is made
+    assert Message.of(message) is message
 
 
 ODD_PARTS: list[Any] = [
@@ -210,7 +210,7 @@ ODD_MESSAGES: list[Any] = [
 
 
 @pytest.mark.parametrize("message", ODD_MESSAGES, ids=str)
-def test_what_is_no_message(message: Any) -> None:
+def test_invalid_message(message: Any) -> None:
     with pytest.raises(UsageError):
         parse_messages([message])
 

@@ -1,4 +1,4 @@
-"""Names say what is behind them: words that once were riddles do not come back."""
+"""Names in the package are plain: retired words and references to outside pages do not return."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.support.source_tree import Source, sources
 
 RETIRED = set(Path(__file__).with_name("retired_names.txt").read_text("utf-8").split())
 CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# A page outside the repository: `WORD §2`, `trap 12`. An RFC's section can be opened by anybody.
+# A page outside the repository: `WORD §2`, `trap 12`. RFC sections are public, so allowed.
 FOREIGN_PAGE = re.compile(r"\b(?:[A-Z]{4,} §\d|[A-Z]{4,}\.md|traps? \d)")
 SOURCES = sources()
 
 
 def names(source: Source) -> Iterator[tuple[int, str]]:
-    """The module, and every class, function and method in it, in snake case."""
+    """The module's name and every class, function and method name in it, in snake case."""
     yield 1, source.module.rpartition(".")[2]
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

@@ -1,4 +1,4 @@
-"""Providers of other packages: found by entry point, and blamed by name for what they break."""
+"""Providers from other packages: found by entry point; an error names the plugin that caused it."""
 
 import os
 import re
@@ -34,8 +34,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def package(site: Path, code: str, name: str = "easyllm-broken", offers: str = "broken") -> Path:
-    """A package that offers one provider, its files as an installer leaves them."""
+def write_package(
+    site: Path, code: str, name: str = "easyllm-broken", offers: str = "broken"
+) -> Path:
+    """Write a package that offers one provider, with the files that an installer writes."""
     module = name.replace("-", "_")
     (site / f"{module}.py").write_text(code, "utf-8")
     info = site / f"{module}-1.5.dist-info"
@@ -46,7 +48,7 @@ def package(site: Path, code: str, name: str = "easyllm-broken", offers: str = "
 
 
 def on_path(*sites: Path) -> dict[str, str]:
-    """The variable that makes a child's Python find what is installed there."""
+    """The environment variable that lets a child Python import the packages in `sites`."""
     return {"PYTHONPATH": os.pathsep.join(map(str, sites))}
 
 
@@ -61,7 +63,7 @@ def test_a_plugins_name_needs_no_profile(easyllm: Easyllm, site: Path) -> None:
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_plugin_in_a_profile_gets_the_key_that_is_named(easyllm: Easyllm, site: Path) -> None:
+def test_plugin_in_a_profile_gets_the_named_key(easyllm: Easyllm, site: Path) -> None:
     env = on_path(site) | {"EXAMPLE_KEY": "key-of-the-example"}
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         table = profile_toml(f"{server.url}/v1", "example", api_key_env="EXAMPLE_KEY")
@@ -69,7 +71,7 @@ def test_a_plugin_in_a_profile_gets_the_key_that_is_named(easyllm: Easyllm, site
             child = f"{table}[profiles.child]\nextends = 't'\n"
             ran = easyllm.run("chat", "-p", name, "hi", "--json", profiles=child, env=env)
             assert (ran.code, ran.json["provider"], ran.json["profile"]) == (0, "example", name)
-    keys = [one.headers["authorization"] for one in server.requests]
+    keys = [request.headers["authorization"] for request in server.requests]
     assert keys == ["Bearer key-of-the-example"] * 2
 
 
@@ -82,7 +84,7 @@ def test_a_dry_run_and_the_models_of_a_plugin(easyllm: Easyllm, site: Path) -> N
     assert "http://127.0.0.1:9/v1" in listed.error_line
 
 
-def test_an_endpoint_that_nobody_names(easyllm: Easyllm, site: Path) -> None:
+def test_plugin_without_an_endpoint(easyllm: Easyllm, site: Path) -> None:
     ran = easyllm.run("chat", "-p", "example:m", "hi", env=on_path(site))
     assert ran.code == 2
     assert split_error_line(ran.error_line) == (
@@ -91,7 +93,7 @@ def test_an_endpoint_that_nobody_names(easyllm: Easyllm, site: Path) -> None:
     )  # fmt: skip
 
 
-def test_hints_know_plugins(easyllm: Easyllm, site: Path) -> None:
+def test_name_suggestions_include_plugins(easyllm: Easyllm, site: Path) -> None:
     ran = easyllm.run("chat", "-p", "exampel", "hi", env=on_path(site))
     assert (ran.code, split_error_line(ran.error_line)[2]) == (2, 'did you mean "example"?')
     wrong = profile_toml("http://127.0.0.1:9/v1", "exampel")
@@ -111,8 +113,8 @@ async def test_the_library_finds_a_plugin_too(site: Path, monkeypatch: pytest.Mo
     assert (completion["text"], completion["provider"]) == ("Hello", "example")
 
 
-def test_built_in_names_do_not_look_at_plugins(easyllm: Easyllm, site: Path) -> None:
-    package(easyllm.home, "raise SystemExit('imported')", offers="openai")
+def test_built_in_names_import_no_plugin(easyllm: Easyllm, site: Path) -> None:
+    write_package(easyllm.home, "raise SystemExit('imported')", offers="openai")
     names = imported(easyllm, "chat", "hi", env=on_path(easyllm.home))
     assert (
         not {"easyllm_cli.plugins", "easyllm_cli.providers.plugin_errors", "easyllm_broken"} & names
@@ -156,9 +158,9 @@ BROKEN = {
 
 
 def test_a_plugin_that_cannot_be_closed_is_named(easyllm: Easyllm, tmp_path: Path) -> None:
-    """By `models`; an answer is over when it is printed, and nothing is closed behind it."""
+    """`models` reports it; `chat` closes nothing after it has printed the answer."""
     code = CLASS.format(events="yield Done('stop', True)", models="return []")
-    env = on_path(package(tmp_path, code + "    async def aclose(self): raise KeyError('x')"))
+    env = on_path(write_package(tmp_path, code + "    async def aclose(self): raise KeyError('x')"))
     ran = easyllm.run("models", "-p", "broken", env=env)
     assert ran.code == 2
     assert "KeyError: 'x'" in ran.error_line
@@ -168,12 +170,12 @@ def test_a_plugin_that_cannot_be_closed_is_named(easyllm: Easyllm, tmp_path: Pat
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_plugin_is_named_in_one_line(easyllm: Easyllm, tmp_path: Path, case: str) -> None:
     code, says = BROKEN[case]
-    env = on_path(package(tmp_path, code))
+    env = on_path(write_package(tmp_path, code))
     ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
     assert (ran.code, ran.stdout) == (2, b"")
-    complaint = ran.error_line
-    assert says in complaint
-    assert "easyllm-broken 1.5 (broken = easyllm_broken:Provider)" in complaint
+    line = ran.error_line
+    assert says in line
+    assert "easyllm-broken 1.5 (broken = easyllm_broken:Provider)" in line
 
 
 STEPS = {
@@ -186,84 +188,80 @@ STEPS = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_of_a_plugin_is_blamed_on_it(
-    easyllm: Easyllm, tmp_path: Path, step: str
-) -> None:
+def test_error_in_any_method_names_the_plugin(easyllm: Easyllm, tmp_path: Path, step: str) -> None:
     head, (command, *words) = STEPS[step]
     code = CLASS.format(events="yield Done('stop', True)", models="return [Model('m')]")
     code = code.replace("Done,", "Done, Model,") + f"    {head}: raise KeyError('x')\n"
-    env = on_path(package(tmp_path, code))
+    env = on_path(write_package(tmp_path, code))
     ran = easyllm.run(command, "-p", "broken", *words, env=env)
-    told = ran.stdout.decode() + ran.stderr
-    assert ran.code == 2, told
-    assert "KeyError: 'x'" in told
-    assert "easyllm-broken 1.5" in told
+    output = ran.stdout.decode() + ran.stderr
+    assert ran.code == 2, output
+    assert "KeyError: 'x'" in output
+    assert "easyllm-broken 1.5" in output
 
 
-def test_a_request_that_a_plugin_cannot_build_is_blamed_on_it(
-    easyllm: Easyllm, tmp_path: Path
-) -> None:
+def test_error_while_building_a_request_names_the_plugin(easyllm: Easyllm, tmp_path: Path) -> None:
     code = """
 from easyllm_cli import OpenAIProvider
 class Provider(OpenAIProvider):
     def message(self, message): raise KeyError('x')
 """
-    env = on_path(package(tmp_path, code)) | {"BROKEN_BASE_URL": "http://127.0.0.1:9/v1"}
+    env = on_path(write_package(tmp_path, code)) | {"BROKEN_BASE_URL": "http://127.0.0.1:9/v1"}
     ran = easyllm.run("chat", "-p", "broken:m", "hi", "--dry-run", env=env)
     assert (ran.code, ran.stdout) == (2, b"")
     assert "easyllm-broken 1.5" in ran.error_line
 
 
-def test_a_plugin_that_cannot_explain_an_error_loses_no_text(
-    easyllm: Easyllm, tmp_path: Path
-) -> None:
+def test_error_in_add_hint_keeps_the_text(easyllm: Easyllm, tmp_path: Path) -> None:
     code = CLASS.format(events="raise BusyError('no', retryable=False)", models="pass")
     code = "from easyllm_cli import BusyError\n" + code
     code += "    async def add_hint(self, error): raise KeyError('x')\n"
-    env = on_path(package(tmp_path, code))
+    env = on_path(write_package(tmp_path, code))
     ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
     assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
     assert "easyllm-broken 1.5" in ran.error_line
 
 
 @pytest.mark.parametrize("models", ["return ['m']", "return 5", "raise KeyError('x')"])
-def test_a_plugin_that_cannot_list_its_models(
-    easyllm: Easyllm, tmp_path: Path, models: str
-) -> None:
-    env = on_path(package(tmp_path, CLASS.format(events="", models=models)))
+def test_error_in_models_names_the_plugin(easyllm: Easyllm, tmp_path: Path, models: str) -> None:
+    env = on_path(write_package(tmp_path, CLASS.format(events="", models=models)))
     ran = easyllm.run("models", "-p", "broken", env=env)
     assert (ran.code, ran.stdout) == (2, b"")
     assert "easyllm-broken 1.5" in ran.error_line
 
 
-def test_what_a_failing_plugin_has_said_is_kept(easyllm: Easyllm, tmp_path: Path) -> None:
-    env = on_path(package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass")))
+def test_partial_answer_of_a_failing_plugin_is_saved(easyllm: Easyllm, tmp_path: Path) -> None:
+    env = on_path(
+        write_package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass"))
+    )
     ran = easyllm.run("chat", "-p", "broken", "hi", env=env)
-    (kept,) = easyllm.partials()
-    assert kept.read_text("utf-8") == "half"
-    assert str(kept) in ran.error_line
+    (partial,) = easyllm.partials()
+    assert partial.read_text("utf-8") == "half"
+    assert str(partial) in ran.error_line
     ran = easyllm.run("chat", "-p", "broken", "hi", "--json", env=env)
     assert (ran.code, ran.json["text"], ran.json["complete"]) == (2, "half", False)
     assert ran.json["error"]["kind"] == "config"
 
 
 def test_debug_shows_where_a_plugin_failed(easyllm: Easyllm, tmp_path: Path) -> None:
-    env = on_path(package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass")))
+    env = on_path(
+        write_package(tmp_path, CLASS.format(events="raise KeyError('x')", models="pass"))
+    )
     ran = easyllm.run("chat", "-p", "broken", "hi", "--debug", env=env)
     assert "easyllm_broken.py" in ran.stderr
 
 
-def test_an_error_of_our_tree_is_the_plugins_own_word(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_easyllm_error_of_a_plugin_is_shown_unchanged(easyllm: Easyllm, tmp_path: Path) -> None:
     code = "from easyllm_cli.errors import BusyError\n" + CLASS.format(
         events="raise BusyError('too many', retryable=False)", models="pass"
     )
-    ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(package(tmp_path, code)))
+    ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(write_package(tmp_path, code)))
     assert (ran.code, split_error_line(ran.error_line)[0]) == (5, "too many")
 
 
-def test_two_packages_that_offer_one_name(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_two_packages_with_the_same_provider_name(easyllm: Easyllm, tmp_path: Path) -> None:
     for name in ("easyllm-one", "easyllm-two"):
-        package(tmp_path, "raise SystemExit('imported')", name)
+        write_package(tmp_path, "raise SystemExit('imported')", name)
     ran = easyllm.run("chat", "-p", "broken", "hi", env=on_path(tmp_path))
     assert ran.code == 2
     assert {"easyllm-one 1.5", "easyllm-two 1.5"} <= set(

@@ -1,4 +1,4 @@
-"""Files that are their owner's alone: modes under any umask, whole or not at all, one at a time."""
+"""Private files: mode 0600 under any umask, written whole or not at all, one writer at a time."""
 
 import os
 import resource
@@ -40,13 +40,13 @@ def test_modes_under_any_umask(tmp_path: Path) -> None:
     assert (mode(path), path.read_bytes()) == (0o600, b"2")
 
 
-def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+def test_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     write(tmp_path / "file", b"1")
     assert mode(tmp_path) == 0o755
 
 
-def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+def test_symlink_stays_and_its_target_is_written(tmp_path: Path) -> None:
     (tmp_path / "dotfiles").mkdir()
     path = tmp_path / "file"
     path.symlink_to("dotfiles/file")
@@ -56,7 +56,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
         assert (tmp_path / "dotfiles" / "file").read_bytes() == data
 
 
-def test_what_a_killed_writer_left_is_no_obstacle(tmp_path: Path) -> None:
+def test_leftover_of_a_killed_writer_is_replaced(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     target.write_bytes(b"safe")
     (tmp_path / ".file.new").symlink_to(target)
@@ -66,7 +66,7 @@ def test_what_a_killed_writer_left_is_no_obstacle(tmp_path: Path) -> None:
     assert not os.path.lexists(tmp_path / ".file.new")
 
 
-def test_new_never_writes_over(tmp_path: Path) -> None:
+def test_write_new_file_never_overwrites(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(FileExistsError):
@@ -74,7 +74,7 @@ def test_new_never_writes_over(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
 
 
-def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
+def test_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
     assert not (tmp_path / ".file.new").exists()
 
 
-def test_a_folder_that_is_closed_to_us() -> None:
+def test_folder_without_permission() -> None:
     def write_it() -> str:
         write(Path("/proc/nowhere/file"), b"1")
         return "written"
@@ -98,7 +98,7 @@ def test_a_folder_that_is_closed_to_us() -> None:
     assert as_another_user(write_it).startswith("OutputError: cannot be written")
 
 
-def test_a_lock_that_is_never_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_that_is_never_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private_file, "LOCK_TIMEOUT_SECONDS", 0.05)
     path = tmp_path / "file"
     with lock_file(path):

@@ -1,4 +1,4 @@
-"""The package's public names: sorted, all there, and loaded only when they are asked for."""
+"""The package's public names: sorted, all importable, and loaded only on first use."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ print(json.dumps([before, after]))
 """
 
 
-def test_the_names_are_sorted_and_there() -> None:
+def test_names_are_sorted_and_importable() -> None:
     assert easyllm_cli.__all__ == sorted(set(easyllm_cli.__all__))
     for name in easyllm_cli.__all__:
         assert getattr(easyllm_cli, name) is not None
@@ -32,27 +32,27 @@ def test_the_names_are_sorted_and_there() -> None:
     assert set(easyllm_cli.__all__) >= SPEC | FOR_PLUGINS
 
 
-def test_every_event_and_every_error_that_a_user_meets_is_public() -> None:
+def test_every_event_and_error_is_public() -> None:
     kinds = {kind.__name__ for kind in events.Event.__args__}
     assert kinds | {"Event", "Completion", "Model", "collect"} <= set(easyllm_cli.__all__)
-    found = [one for one in vars(errors).values() if isinstance(one, type)]
-    raised = {one.__name__ for one in found if issubclass(one, EasyLLMError)}
-    # These two are the command line's: a library writes nothing, and is cancelled.
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    raised = {error.__name__ for error in classes if issubclass(error, EasyLLMError)}
+    # Only the command line raises these two: the library prints nothing, and is cancelled.
     assert raised - {OutputError.__name__, Interrupted.__name__} <= set(easyllm_cli.__all__)
 
 
-def test_a_name_that_is_not_there() -> None:
+def test_unknown_name() -> None:
     package: Any = easyllm_cli
     with pytest.raises(AttributeError, match="has no attribute 'LLMServices'"):
         _ = package.LLMServices
 
 
-def test_the_table_of_configurations_names_its_extra() -> None:
+def test_model_config_names_its_extra() -> None:
     with pytest.raises(ConfigError, match=r"SQLAlchemy 2.*easyllm-cli\[db\]"):
         _ = easyllm_cli.ModelConfig
 
 
-def test_importing_the_package_loads_nothing_of_it() -> None:
+def test_importing_the_package_loads_only_its_version() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, check=True, timeout=60
     )

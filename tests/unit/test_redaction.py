@@ -1,4 +1,4 @@
-"""A key is found in every disguise, in part, and only there (promise 58)."""
+"""`redact` removes every encoding and every long part of a key, and nothing else (FAULT-58)."""
 
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -14,7 +14,7 @@ KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
 
 @pytest.fixture
 def secret() -> Secret:
-    """Alive as long as a test asks for it."""
+    """Kept alive while a test uses it: only existing secrets are redacted."""
     return Secret(KEY)
 
 
@@ -22,7 +22,7 @@ def secret() -> Secret:
 @pytest.mark.parametrize(
     "form", [*encode_key_variants(KEY), KEY.encode().hex(), escapes(KEY).upper()]
 )
-def test_every_disguise_is_cut_out_whole(form: str) -> None:
+def test_every_encoding_is_redacted_completely(form: str) -> None:
     form = form.removesuffix("==").removesuffix("=")
     cut = redact(f"is {form} wrong?")
     assert cut.startswith("is ")
@@ -34,19 +34,19 @@ def test_every_disguise_is_cut_out_whole(form: str) -> None:
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
 @pytest.mark.parametrize("lead", range(3))
 @pytest.mark.parametrize("key", [KEY, "sk-" + "???>>>" * 6])
-def test_base64_is_cut_out_wherever_the_key_begins_in_it(
+def test_base64_is_redacted_at_every_alignment(
     key: str, lead: int, encode: Callable[[bytes], bytes]
 ) -> None:
-    """At one of three places; and the second key's base64 is full of what URLs write otherwise."""
-    kept = Secret(key)
+    """A key starts at one of three offsets; the second key's base64 has characters URLs replace."""
+    live_key = Secret(key)
     form = encode(b"x" * lead + key.encode()).decode().rstrip("=")
     cut = redact(f"is {form} wrong?")
     assert re.fullmatch(rf"is .{{,7}}{re.escape(MASK)}.{{,2}} wrong\?", cut), cut
-    del kept
+    del live_key
 
 
 @pytest.mark.usefixtures("secret")
-def test_a_piece_is_cut_out_from_eight_characters_on() -> None:
+def test_parts_of_eight_characters_or_more_are_redacted() -> None:
     for size in range(4, len(KEY)):
         for at in (0, len(KEY) - size):
             piece = KEY[at : at + size]
@@ -55,7 +55,7 @@ def test_a_piece_is_cut_out_from_eight_characters_on() -> None:
 
 
 @pytest.mark.usefixtures("secret")
-def test_what_is_no_key_stays_as_it_is() -> None:
+def test_other_text_is_unchanged() -> None:
     text = "100 % of %41 \\u0042 &amp; &#67; sk-pro Bearer k %zz 漢字 \U0001f600 %F0%9F"
     assert redact(text) == text
     mixed = f"\U0001f600%41{KEY[:10]}{percent(KEY[10:])}&#65;é"
@@ -85,37 +85,37 @@ SPREAD = {
 
 @pytest.mark.usefixtures("secret")
 @pytest.mark.parametrize("name", SPREAD)
-def test_a_key_that_is_spread_out_or_in_another_case_is_cut_out_whole(name: str) -> None:
+def test_key_with_separators_or_in_another_case_is_redacted(name: str) -> None:
     assert redact(f"is {SPREAD[name]} wrong?") == f"is {MASK} wrong?"
     assert redact(f"({SPREAD[name]}),{KEY}") == f"({MASK}),{MASK}"
 
 
-def test_ordinary_words_that_a_key_has_too_stay() -> None:
-    kept = [Secret("project-2024-database-7Qm2"), Secret("Summer2024!"), Secret(KEY)]
+def test_ordinary_words_that_occur_in_a_key_stay() -> None:
+    live_keys = [Secret("project-2024-database-7Qm2"), Secret("Summer2024!"), Secret(KEY)]
     text = "Project 2024: the data base of summer - 2024 is full, sk - proj - 7 Q"
     assert redact(text) == text
     assert redact("PROJECT 2024 DATABASE 7qm2") == MASK
     assert redact("S u m m e r 2 0 2 4 !") == MASK
     assert redact("model gpt-4o-mini-2024-07-18 of 20 models, 1 2 3 4 5 6 7 8 9 0 1 2") != MASK
-    del kept
+    del live_keys
 
 
-def test_a_scheme_is_no_secret() -> None:
-    kept = Secret(f"Bearer {KEY}")
+def test_authorization_scheme_is_not_redacted() -> None:
+    live_key = Secret(f"Bearer {KEY}")
     assert redact(f"Bearer token or Bearer {KEY}") == f"Bearer token or Bearer {MASK}"
-    del kept
+    del live_key
 
 
-def test_a_short_key_is_found_as_it_is() -> None:
-    kept = Secret("sk-a1")
+def test_short_key_is_redacted_only_verbatim() -> None:
+    live_key = Secret("sk-a1")
     assert redact("sk-a1, sk-a, 1a-ks") == f"{MASK}, sk-a, 1a-ks"
-    del kept
+    del live_key
 
 
 @pytest.mark.parametrize("key", ["ollama", "Bearer ollama", "lm-studio", "LM-Studio", "openai"])
-def test_a_server_s_name_is_no_secret(key: str) -> None:
-    """Manuals give it for a key where none is looked at; gateways take it in a header."""
-    kept, other = Secret(key), Secret(KEY)
+def test_server_name_as_a_dummy_key_is_not_redacted(key: str) -> None:
+    """Manuals suggest it as a key for servers that check none; gateways accept it in a header."""
+    live_key, other = Secret(key), Secret(KEY)
     text = "ollama serve, lm-studio, LM-Studio, openai"
     assert redact(f"{text} {other.reveal()}") == f"{text} {MASK}"
-    del kept
+    del live_key

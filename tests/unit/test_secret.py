@@ -1,4 +1,4 @@
-"""A key never prints, serialises or pickles, and is cut out of every text (promise 58)."""
+"""A Secret never prints, serialises or pickles, and is redacted from every text (FAULT-58)."""
 
 import copy
 import gc
@@ -15,7 +15,7 @@ from easyllm_cli.secret import LONG_KEY_CHARS, MASK, SENSITIVE_NAME, Secret, red
 KEY = "sk-0123456789abcdef"
 
 
-def test_it_never_prints() -> None:
+def test_never_prints() -> None:
     secret = Secret(KEY)
     for text in (str(secret), repr(secret), f"{secret}", f"{secret!r}", f"{secret!s}",
                  "%s %r" % (secret, secret), f"{[secret]} {({'k': secret})}", ascii(secret)):  # noqa: UP031  # fmt: skip
@@ -23,48 +23,48 @@ def test_it_never_prints() -> None:
         assert MASK in text
 
 
-def test_it_prints_in_no_error_of_a_format() -> None:
+def test_format_error_does_not_print_the_key() -> None:
     with pytest.raises(TypeError) as caught:
         f"{Secret(KEY):>40}"
     assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_it_never_pickles(protocol: int) -> None:
+def test_never_pickles(protocol: int) -> None:
     for value in (Secret(KEY), [Secret(KEY)], Profile.of({"api_key": KEY})):
         with pytest.raises(TypeError):
             pickle.dumps(value, protocol)
 
 
-def test_it_is_never_taken_apart() -> None:
-    for take in (vars, dict, list):
-        taken: Any = take
+def test_cannot_be_converted_to_a_container() -> None:
+    for builtin in (vars, dict, list):
+        convert: Any = builtin
         with pytest.raises(TypeError):
-            taken(Secret(KEY))
+            convert(Secret(KEY))
 
 
-def test_a_copy_of_it_is_itself() -> None:
-    """So that what holds one can be copied, and no second one lives on unknown."""
+def test_copy_is_the_same_object() -> None:
+    """An object that holds a Secret can be copied without creating a second Secret."""
     secret = Secret(KEY)
     assert copy.copy(secret) is secret
     assert copy.deepcopy([secret])[0] is secret
 
 
-def test_a_config_a_profile_and_a_service_can_be_copied() -> None:
+def test_config_and_profile_can_be_copied() -> None:
     config = {"provider": "openai", "api_key": Secret(KEY), "options": {"a": [1]}}
     profile = Profile.of(config)
-    for made in (copy.copy, copy.deepcopy):
-        assert made(config) == config
-        assert made(profile) == profile
+    for copy_function in (copy.copy, copy.deepcopy):
+        assert copy_function(config) == config
+        assert copy_function(profile) == profile
     other = copy.deepcopy(profile)
     assert other.options is not profile.options
-    taken = asdict(profile)
-    assert taken["api_key"] is profile.api_key
-    assert taken["timeout"] == {"connect": 10, "first_token": 120, "idle": 60, "total": None}
-    assert KEY not in repr(taken)
+    fields = asdict(profile)
+    assert fields["api_key"] is profile.api_key
+    assert fields["timeout"] == {"connect": 10, "first_token": 120, "idle": 60, "total": None}
+    assert KEY not in repr(fields)
 
 
-def test_it_never_becomes_json() -> None:
+def test_never_becomes_json() -> None:
     with pytest.raises(TypeError) as caught:
         json.dumps({"key": Secret(KEY)})
     assert KEY not in str(caught.value)
@@ -75,21 +75,21 @@ def test_only_reveal_gives_the_value() -> None:
     assert Secret(KEY).reveal() == KEY
 
 
-def test_it_is_compared_by_value_and_with_its_own_kind_only() -> None:
+def test_equals_only_a_secret_with_the_same_value() -> None:
     assert Secret(KEY) == Secret(KEY)
     assert len({Secret(KEY), Secret(KEY)}) == 1
     assert Secret(KEY) != Secret("other")
     assert Secret(KEY) != KEY
 
 
-def test_it_is_cut_out_of_every_text() -> None:
+def test_is_redacted_from_text() -> None:
     secret = Secret(KEY)
     assert redact(f"Bearer {KEY}, twice {KEY}") == f"Bearer {MASK}, twice {MASK}"
     assert redact("nothing of it") == "nothing of it"
     del secret
 
 
-def test_it_is_cut_out_as_long_as_one_of_the_same_value_lives() -> None:
+def test_is_redacted_while_an_equal_secret_exists() -> None:
     first = Secret("sk-same-value-1")
     second = Secret("sk-same-value-1")
     del first
@@ -98,10 +98,12 @@ def test_it_is_cut_out_as_long_as_one_of_the_same_value_lives() -> None:
     del second
 
 
-def test_a_command_forgets_no_key_and_a_library_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_secrets_created_after_retain_secrets_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(
         "easyllm_cli.secret._retained_secrets", None
-    )  # which is put back afterwards
+    )  # monkeypatch restores it afterwards
     Secret("lib-7Qm2xVb9")
     retain_secrets()
     Secret("cmd-T4LwRn8Yc")
@@ -110,40 +112,40 @@ def test_a_command_forgets_no_key_and_a_library_every_key(monkeypatch: pytest.Mo
     assert redact("lib-7Qm2xVb9 cmd-T4LwRn8Yc") == f"lib-7Qm2xVb9 {MASK}"
 
 
-def test_a_key_that_begins_another_leaves_no_rest() -> None:
-    kept = []
-    for number in range(8):  # a set's order is no order: one pair alone may come out right
+def test_key_that_is_a_prefix_of_another_leaves_no_rest() -> None:
+    live_keys = []
+    for number in range(8):  # sets are unordered: a single pair may pass by chance
         short, long = f"sk-prefix-{number}", f"sk-prefix-{number}-and-more"
-        kept += [Secret(short), Secret(long)]
+        live_keys += [Secret(short), Secret(long)]
         assert redact(f"{long} {short}") == f"{MASK} {MASK}"
 
 
 def test_empty_and_tiny_keys_do_not_garble_text() -> None:
-    kept = [Secret(""), Secret("a"), Secret("abc")]
+    live_keys = [Secret(""), Secret("a"), Secret("abc")]
     assert redact("a cab, abc") == "a cab, abc"
-    del kept
+    del live_keys
 
 
 @pytest.mark.parametrize("key", ["x", "a", "EX", "Bearer x", "Bearer a"])
-def test_a_key_that_is_none_garbles_nothing(key: str) -> None:
-    kept = Secret(key)
+def test_dummy_keys_do_not_garble_text(key: str) -> None:
+    live_key = Secret(key)
     assert redact("the next EXAMPLE") == "the next EXAMPLE"
-    del kept
+    del live_key
 
 
-def test_a_word_in_a_password_is_no_piece_of_it() -> None:
-    kept = Secret("hunter2-of-the-database")
+def test_ordinary_word_within_a_password_is_not_redacted() -> None:
+    phrase = Secret("hunter2-of-the-database")
     assert redact("no such database file: unter2-of-the") == f"no such database file: {MASK}"
-    whole = Secret("swordfish")
+    word = Secret("swordfish")
     assert redact("swordfish") == MASK
-    del kept, whole
+    del phrase, word
 
 
-def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
-    kept = [Secret("Bearer llama"), Secret(KEY)]
+def test_short_dummy_keys_can_be_skipped() -> None:
+    live_keys = [Secret("Bearer llama"), Secret(KEY)]
     assert redact(f"llama/x {KEY}", LONG_KEY_CHARS) == f"llama/x {MASK}"
     assert redact(f"llama/x {KEY}") == f"{MASK}/x {MASK}"
-    del kept
+    del live_keys
 
 
 @pytest.mark.parametrize(
@@ -156,11 +158,11 @@ def test_a_word_that_many_give_for_a_key_may_be_looked_past() -> None:
         ("X-Keyspace", False), ("max_tokens", False), ("X-Title", False),
     ],
 )  # fmt: skip
-def test_which_names_hold_a_secret(name: str, secret: bool) -> None:
+def test_sensitive_header_names(name: str, secret: bool) -> None:
     assert bool(SENSITIVE_NAME.search(name)) == secret
 
 
-def test_a_key_made_in_another_thread_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_created_while_redacting(monkeypatch: pytest.MonkeyPatch) -> None:
     more = [Secret(KEY)]
     real = Secret.reveal
 

@@ -1,4 +1,4 @@
-"""LLMService's methods: what they send, what they give, and how they fail."""
+"""LLMService's methods: what they send, what they return, and how they fail."""
 
 from typing import Any
 
@@ -30,33 +30,33 @@ def config(server: StandIn, **keys: Any) -> Json:
     return {**usual, "initial_retry_delay": 0.01, **keys}
 
 
-def sent(server: StandIn) -> Json:
-    """Which of the spec's defaults the last request carries."""
+def sent_defaults(server: StandIn) -> Json:
+    """The default sampling settings that the last request carries."""
     return {
         key: value for key, value in server.requests[-1].json.items() if key in DEFAULT_SAMPLING
     }
 
 
-async def test_a_dict_sends_the_specs_defaults_and_a_profile_does_not() -> None:
+async def test_dict_sends_default_sampling_and_a_profile_does_not() -> None:
     with StandIn(OpenAIServer().handle) as server:
-        asked = config(server)
+        settings = config(server)
         async with LLMService() as service:
-            await service.chat(asked, messages())
-            assert sent(server) == DEFAULT_SAMPLING
-            await service.chat(asked | {"temperature": 0.1}, messages())
-            assert sent(server) == DEFAULT_SAMPLING | {"temperature": 0.1}
-            await service.chat(asked | {"send_defaults": False}, messages())
-            assert sent(server) == {}
-            await service.chat(Profile.of(asked), messages())
-            assert sent(server) == {}
-        for door, wanted in ((asked, DEFAULT_SAMPLING), (Profile.of(asked), {})):
-            provider = OpenAIProvider(door)
+            await service.chat(settings, messages())
+            assert sent_defaults(server) == DEFAULT_SAMPLING
+            await service.chat(settings | {"temperature": 0.1}, messages())
+            assert sent_defaults(server) == DEFAULT_SAMPLING | {"temperature": 0.1}
+            await service.chat(settings | {"send_defaults": False}, messages())
+            assert sent_defaults(server) == {}
+            await service.chat(Profile.of(settings), messages())
+            assert sent_defaults(server) == {}
+        for source, wanted in ((settings, DEFAULT_SAMPLING), (Profile.of(settings), {})):
+            provider = OpenAIProvider(source)
             await provider.chat(messages())
-            assert sent(server) == wanted
+            assert sent_defaults(server) == wanted
 
 
 class RefusesDefaults(OpenAIServer):
-    """Answers 422 to any of the spec's defaults."""
+    """Answers 422 to a request with any of the default sampling settings."""
 
     async def _complete(self, request: Request, reply: Reply) -> None:
         if DEFAULT_SAMPLING.keys() & request.json.keys():
@@ -64,12 +64,14 @@ class RefusesDefaults(OpenAIServer):
         await super()._complete(request, reply)
 
 
-async def test_defaults_that_are_refused_are_left_out_and_that_is_remembered() -> None:
+async def test_refused_defaults_are_left_out_of_later_requests() -> None:
     with StandIn(RefusesDefaults().handle) as server:
         async with LLMService() as service:
             first = await service.chat(config(server), messages("one"))
             second = await service.chat(config(server), messages("two"))
-        assert [len(DEFAULT_SAMPLING.keys() & one.json.keys()) for one in server.requests] == [
+        assert [
+            len(DEFAULT_SAMPLING.keys() & request.json.keys()) for request in server.requests
+        ] == [
             3,
             0,
             0,
@@ -91,36 +93,36 @@ async def test_the_response_is_the_body_or_the_last_frame() -> None:
     assert {**whole, "response": None} == {**streamed, "response": None}
 
 
-async def test_messages_of_our_own_and_plain_dicts_go_together() -> None:
+async def test_message_objects_and_dicts_can_be_mixed() -> None:
     with StandIn(OpenAIServer().handle) as server:
-        talk: list[Message | Json] = [
+        conversation: list[Message | Json] = [
             {"role": "system", "content": "Be brief."},
             Message("user", ("hi",)),
         ]
-        await LLMService().chat(config(server), talk)
-        sent_roles = [one["role"] for one in server.requests[0].json["messages"]]
+        await LLMService().chat(config(server), conversation)
+        sent_roles = [message["role"] for message in server.requests[0].json["messages"]]
     assert sent_roles == ["system", "user"]
 
 
 async def test_a_configs_system_prompt_goes_before_the_messages() -> None:
     with StandIn(OpenAIServer().handle) as server:
-        asked = config(server, system="Be brief.")
-        await LLMService().chat(asked, messages("hi"))
+        settings = config(server, system="Be brief.")
+        await LLMService().chat(settings, messages("hi"))
         wanted = [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "hi"},
         ]
         assert server.requests[0].json["messages"] == wanted
-        await LLMService().chat(asked, [{"role": "system", "content": "Sing."}, *messages()])
+        await LLMService().chat(settings, [{"role": "system", "content": "Sing."}, *messages()])
         assert server.requests[1].json["messages"][0]["content"] == "Sing."
 
 
 async def test_get_response_takes_a_question_or_messages() -> None:
     with StandIn(OpenAIServer(reasoning="Hm.").handle) as server:
-        service, asked = LLMService(), config(server)
-        assert await service.get_response(asked, "hi") == "Hello from gpt-4o: hi"
-        assert await service.get_response(asked, messages("ho")) == "Hello from gpt-4o: ho"
-        both = await service.get_response_with_cot(asked, "hi")
+        service, settings = LLMService(), config(server)
+        assert await service.get_response(settings, "hi") == "Hello from gpt-4o: hi"
+        assert await service.get_response(settings, messages("ho")) == "Hello from gpt-4o: ho"
+        both = await service.get_response_with_cot(settings, "hi")
     assert both == {"answer": "Hello from gpt-4o: hi", "cot": "Hm."}
 
 
@@ -154,7 +156,7 @@ WRONG_MESSAGES: list[Any] = [
     None, 4, "hi", b"hi", {"role": "user", "content": "hi"}, [], ["hi"], [{"role": "robot"}],
     [{"role": "user", "content": 4}], [{"role": "user", "content": [{"type": "audio"}]}],
 ]  # fmt: skip
-ODD = {1, 2}  # no JSON; the same text in every process
+ODD = {1, 2}  # not JSON; its repr is the same in every process
 WRONG_CONFIGS: list[Any] = [
     None, "openai", ["openai"], {}, {"provider": "opnai"}, {"provider": 4}, {"model": "gpt-4o"},
     {"provider": "openai", "temperature": "hot"}, {"provider": "openai", "endpoint": "nowhere"},
@@ -164,7 +166,7 @@ WRONG_CONFIGS: list[Any] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG_MESSAGES, ids=repr)
-async def test_wrong_messages_are_named(wrong: Any) -> None:
+async def test_invalid_messages_are_refused(wrong: Any) -> None:
     with StandIn(OpenAIServer().handle) as server:
         with pytest.raises(UsageError):
             await LLMService().chat(config(server), wrong)
@@ -174,7 +176,7 @@ async def test_wrong_messages_are_named(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG_CONFIGS, ids=repr)
-async def test_wrong_configs_are_named(wrong: Any) -> None:
+async def test_invalid_configs_are_refused(wrong: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         await LLMService().chat(wrong, messages())
     assert "\n" not in str(caught.value)
@@ -183,7 +185,7 @@ async def test_wrong_configs_are_named(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 4, "nowhere.png", b"text", ["a.png"]])
-async def test_what_is_no_picture_is_named(wrong: Any) -> None:
+async def test_invalid_image_is_refused(wrong: Any) -> None:
     with StandIn(OpenAIServer().handle) as server:
         with pytest.raises(UsageError):
             await LLMService().vision_chat(config(server), "What is this?", wrong)
@@ -192,7 +194,7 @@ async def test_what_is_no_picture_is_named(wrong: Any) -> None:
         assert server.requests == []
 
 
-async def test_a_picture_needs_a_question_in_words() -> None:
+async def test_image_needs_a_text_question() -> None:
     no_text: Any = 4
     with pytest.raises(UsageError):
         await LLMService().vision_chat({"provider": "openai"}, no_text, png(1, 1, (0, 0, 0)))
@@ -204,26 +206,26 @@ ONCE = {"max_retries": 0}
 
 @pytest.mark.parametrize("script", [CUT, Script(chunk("Hel"))])
 async def test_a_cut_stream_is_never_taken_for_an_answer(script: Script) -> None:
-    """In both forms, and what had come is in the error."""
+    """Streams of events and of text both raise, and the error holds the partial answer."""
     texts: list[str] = []
 
-    async def listen(service: LLMService, asked: Json) -> None:
-        async for text in service.chat_stream(asked, messages()):
+    async def listen(service: LLMService, settings: Json) -> None:
+        async for text in service.chat_stream(settings, messages()):
             texts.append(text)
 
     with StandIn(script_handler(script)) as server:
-        service, asked = LLMService(), config(server, **ONCE)
+        service, settings = LLMService(), config(server, **ONCE)
         with pytest.raises(IncompleteAnswer) as streamed:
-            await collect(service.stream(asked, messages()))
+            await collect(service.stream(settings, messages()))
         with pytest.raises(IncompleteAnswer) as texted:
-            await listen(service, asked)
+            await listen(service, settings)
     assert texts == ["Hel"]
     for caught in (streamed, texted):
         assert caught.value.partial is not None
         assert caught.value.partial["text"] == "Hel"
 
 
-async def test_a_plain_answer_that_is_cut_or_empty() -> None:
+async def test_buffered_answer_that_is_cut_or_empty() -> None:
     half = Script(b'{"choices": [{"message": {"content": "Hel', content_type="application/json")
     empty = Script(b"", content_type="application/json")
     for script in (half, empty):
@@ -232,10 +234,14 @@ async def test_a_plain_answer_that_is_cut_or_empty() -> None:
         assert caught.value.partial is not None
 
 
-async def test_an_answer_at_its_limit_returns_and_says_so() -> None:
+async def test_answer_at_max_tokens_is_returned_as_incomplete() -> None:
     with StandIn(script_handler(chat_answer_script("Hel", finish="length"))) as server:
-        came = await collect(LLMService().stream(config(server), messages()))
-        assert (came["text"], came["complete"], came["finish_reason"]) == ("Hel", False, "length")
+        completion = await collect(LLMService().stream(config(server), messages()))
+        assert (completion["text"], completion["complete"], completion["finish_reason"]) == (
+            "Hel",
+            False,
+            "length",
+        )
         with pytest.raises(IncompleteAnswer):
             await collect(LLMService().stream(config(server, strict=True), messages()))
 

@@ -1,4 +1,4 @@
-"""What we install is locked with its hashes, and neither it nor we run anything by ourselves."""
+"""Installed packages are locked with hashes; neither they nor our wheel run code by themselves."""
 
 import re
 import subprocess
@@ -18,14 +18,14 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf
 BASE = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = PROJECT["dependency-groups"]
-# Each lock file (.ci/lock.py), and what of pyproject.toml it stands for.
+# Each lock file (written by .ci/lock.py), and the requirements in pyproject.toml that it locks.
 LOCKED = {
     "requirements.lock": [
         *BASE, *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"], *GROUPS["venvs"],
     ],
     "extras.lock": [
         *BASE,
-        *[one for name, extra in EXTRAS.items() if name != "all" for one in extra],
+        *[line for name, extra in EXTRAS.items() if name != "all" for line in extra],
         *GROUPS["test"], *GROUPS["extras"], *GROUPS["build"],
     ],
     "servers.lock": GROUPS["servers"],
@@ -35,58 +35,64 @@ ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==(?P<version>[^ ]+)(?P<rest>(?:.*\\\n)*.*)$", re.M
 )
 SHA256 = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
-# A .pth file runs at every start of Python: litellm 1.82.8 stole keys with one (FAULTS §3).
+# Python runs the import lines of .pth files at every start; litellm 1.82.8 stole credentials that
+# way (BerriAI/litellm#24518).
 RUNS_AT_START = re.compile(r"^import[ \t]", re.M)
 
 
 def entries(lock: str) -> dict[str, re.Match[str]]:
     text = (ROOT / ".ci" / lock).read_text("utf-8")
-    return {one["name"]: one for one in ENTRY.finditer(text)}
+    return {match["name"]: match for match in ENTRY.finditer(text)}
 
 
 @pytest.mark.parametrize("lock", LOCKED)
-def test_the_lock_is_in_step_with_pyproject(lock: str) -> None:
-    """`python .ci/lock.py` was not forgotten."""
-    found = entries(lock)
+def test_lock_matches_pyproject(lock: str) -> None:
+    """Fails if `python .ci/lock.py` was not run after a change."""
+    locked = entries(lock)
     for line in LOCKED[lock]:
-        wanted = Requirement(line)
-        entry = found.get(canonicalize_name(wanted.name))
-        assert entry, f"{wanted.name} is not locked"
-        assert wanted.specifier.contains(entry["version"], prereleases=True), f"{line}: {entry[0]}"
+        requirement = Requirement(line)
+        entry = locked.get(canonicalize_name(requirement.name))
+        assert entry, f"{requirement.name} is not locked"
+        assert requirement.specifier.contains(entry["version"], prereleases=True), (
+            f"{line}: {entry[0]}"
+        )
 
 
 @pytest.mark.parametrize("lock", LOCKED)
-def test_every_package_is_held_by_version_and_hash(lock: str) -> None:
+def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
     text = (ROOT / ".ci" / lock).read_text("utf-8")
-    found = entries(lock)
+    locked = entries(lock)
     starts = [line for line in text.splitlines() if line and line[0] not in "# "]
-    assert {line.partition("==")[0].partition("[")[0] for line in starts} == found.keys()
-    assert len(found) > 10
-    assert all(SHA256.search(one["rest"]) for one in found.values())
+    assert {line.partition("==")[0].partition("[")[0] for line in starts} == locked.keys()
+    assert len(locked) > 10
+    assert all(SHA256.search(entry["rest"]) for entry in locked.values())
     assert "://" not in text, "it names no place to fetch from"
 
 
-def test_what_runs_here_is_what_was_locked() -> None:
-    """The tests themselves run on the locked set; a developer's venv may hold more."""
-    said = subprocess.run(
+def test_installed_packages_match_the_lock() -> None:
+    """The tests run on the locked versions; a developer's venv may hold more packages."""
+    output = subprocess.run(
         [sys.executable, "-m", "pip", "freeze", "--exclude-editable"],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    here = dict(line.split("==") for line in said.splitlines() if "==" in line)
-    installed = {canonicalize_name(name): version for name, version in here.items()}
-    locked = {name: one["version"] for name, one in entries("requirements.lock").items()}
-    assert {canonicalize_name(Requirement(one).name) for one in BASE} <= installed.keys()
+    frozen = dict(line.split("==") for line in output.splitlines() if "==" in line)
+    installed = {canonicalize_name(name): version for name, version in frozen.items()}
+    locked = {name: entry["version"] for name, entry in entries("requirements.lock").items()}
+    assert {canonicalize_name(Requirement(line).name) for line in BASE} <= installed.keys()
     assert {n: v for n, v in installed.items() if locked.get(n, v) != v} == {}
 
 
-def test_nothing_installed_runs_at_every_start() -> None:
+def test_no_installed_package_runs_at_python_start() -> None:
     folder = Path(pytest.__file__).parent.parent
-    found = [path.name for path in folder.glob("*.pth") if RUNS_AT_START.search(path.read_text())]
-    assert [name for name in found if name != "distutils-precedence.pth"] == []  # the venv's own
+    pth_files = [
+        path.name for path in folder.glob("*.pth") if RUNS_AT_START.search(path.read_text())
+    ]
+    # distutils-precedence.pth belongs to setuptools.
+    assert [name for name in pth_files if name != "distutils-precedence.pth"] == []
 
 
-def test_our_wheel_holds_code_and_one_command_alone(tmp_path: Path) -> None:
-    """No build hook, nothing beside the package, no .pth, no script but `easyllm`."""
+def test_wheel_holds_only_code_and_one_command(tmp_path: Path) -> None:
+    """No build hook, no file outside the package, no .pth file, no script except `easyllm`."""
     assert PROJECT["build-system"] == {
         "requires": ["hatchling"],
         "build-backend": "hatchling.build",
@@ -98,7 +104,7 @@ def test_our_wheel_holds_code_and_one_command_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
         points = next(name for name in names if name.endswith("entry_points.txt"))
-        said = wheel.read(points).decode()
+        scripts = wheel.read(points).decode()
     tops = {name.partition("/")[0] for name in names}
     assert {re.sub(r"-[\d.]+\.dist-info", ".dist-info", top) for top in tops} == {
         "easyllm_cli", "easyllm_cli.dist-info",
@@ -106,7 +112,7 @@ def test_our_wheel_holds_code_and_one_command_alone(tmp_path: Path) -> None:
     assert {Path(name).suffix for name in names if name.startswith("easyllm_cli/")} <= {
         ".py", ".typed",
     }  # fmt: skip
-    assert said.split() == ["[console_scripts]", "easyllm", "=", "easyllm_cli.cli:main"]
+    assert scripts.split() == ["[console_scripts]", "easyllm", "=", "easyllm_cli.cli:main"]
 
 
 def test_licences_are_listed_and_a_strong_copyleft_is_refused(tmp_path: Path) -> None:
@@ -114,13 +120,13 @@ def test_licences_are_listed_and_a_strong_copyleft_is_refused(tmp_path: Path) ->
     ran = subprocess.run(script, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout
     listed = {line.split()[0] for line in ran.stdout.splitlines()}
-    assert {canonicalize_name(Requirement(one).name) for one in BASE} <= listed
+    assert {canonicalize_name(Requirement(line).name) for line in BASE} <= listed
     assert "pytest" not in listed, "what only tests need is no dependency"
-    made = tmp_path / "viral-1.0.dist-info"
-    made.mkdir()
+    dist_info = tmp_path / "viral-1.0.dist-info"
+    dist_info.mkdir()
     lines = "Metadata-Version: 2.4\nName: viral\nVersion: 1.0\nLicense-Expression: {}\n"
     for words, code in [("GPL-3.0-only", 1), ("MIT AND AGPL-3.0", 1), ("MIT OR GPL-2.0", 0)]:
-        (made / "METADATA").write_text(lines.format(words))
+        (dist_info / "METADATA").write_text(lines.format(words))
         env = {"PYTHONPATH": str(tmp_path)}
         ran = subprocess.run([*script, "--all"], capture_output=True, text=True, env=env)
         assert (ran.returncode, "viral" in ran.stdout) == (code, True), ran.stdout

@@ -1,4 +1,4 @@
-"""Bytes as text: a byte order mark is no part of it, and what is no UTF-8 is named."""
+"""Bytes to text: a byte order mark is dropped, and bytes that are not UTF-8 give a clear error."""
 
 import pytest
 
@@ -24,7 +24,7 @@ MARK = b"\xef\xbb\xbf"
         (b"", ""),
     ],
 )
-def test_text(data: bytes, wanted: str) -> None:
+def test_utf_8(data: bytes, wanted: str) -> None:
     assert decode_text(data, "the file") == wanted
 
 
@@ -44,7 +44,7 @@ def test_text(data: bytes, wanted: str) -> None:
         (b"\x00\x00\xfe\xff" + WORDS.encode("utf-32-be"), "UTF-32"),
     ],
 )
-def test_utf_16_and_32_are_named_with_the_command(data: bytes, encoding: str) -> None:
+def test_utf_16_and_32_errors_name_the_iconv_command(data: bytes, encoding: str) -> None:
     with pytest.raises(UsageError) as caught:
         decode_text(data, "the file", "my notes.txt")
     assert caught.value.message == f"the file is {encoding}, and UTF-8 is needed"
@@ -66,7 +66,7 @@ def test_utf_16_and_32_are_named_with_the_command(data: bytes, encoding: str) ->
         ("né".encode()[:-1], "its last character is cut in two"),
     ],
 )
-def test_what_is_no_utf_8(data: bytes, hint: str) -> None:
+def test_other_bytes_get_a_hint(data: bytes, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         decode_text(data, "the file", "a.txt", ConfigError, "an image: -a FILE")
     assert "not UTF-8 at byte" in caught.value.message
@@ -74,7 +74,7 @@ def test_what_is_no_utf_8(data: bytes, hint: str) -> None:
     assert ("image" in caught.value.hint) == ("image" in hint)
 
 
-def test_stdin_is_converted_in_the_pipe() -> None:
+def test_hint_for_stdin_is_a_pipe() -> None:
     with pytest.raises(UsageError) as caught:
         decode_text(WORDS.encode("utf-16"), "stdin")
     assert caught.value.hint == "convert it: … | iconv -f UTF-16 -t UTF-8 | easyllm …"

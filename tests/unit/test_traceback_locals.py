@@ -1,4 +1,4 @@
-"""The key stands in no variable of a traceback, which services that collect errors send on."""
+"""No local variable of a traceback holds the key: error reporting services send them on."""
 
 from collections.abc import Iterator
 from types import FrameType
@@ -23,20 +23,20 @@ FAILS: dict[str, Script] = {
     "no answer": Script(b"<html>"),
     "silence": Silence(),
 }
-over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 
 
 def frames(error: BaseException) -> Iterator[FrameType]:
-    """Every frame of the traceback, and of those of what the error came from."""
-    for one in iter_causes(error):
-        step = one.__traceback__
+    """Every frame in the tracebacks of the error and of its causes."""
+    for cause in iter_causes(error):
+        step = cause.__traceback__
         while step is not None:
             yield step.tb_frame
             step = step.tb_next
 
 
 def variables_with_the_key(error: BaseException) -> list[str]:
-    """As a report would show them; those of the tests are none of ours."""
+    """Variables whose repr holds the key, as in an error report; those of tests are ignored."""
     return [
         f"{frame.f_code.co_filename}:{frame.f_code.co_name}: {name}"
         for frame in frames(error)
@@ -48,25 +48,25 @@ def variables_with_the_key(error: BaseException) -> list[str]:
 
 @over_every_adapter
 @pytest.mark.parametrize("stream", [True, False])
-async def test_in_no_variable_of_a_failure(adapter: Adapter, stream: bool) -> None:
+async def test_no_key_in_variables_after_a_failure(adapter: Adapter, stream: bool) -> None:
     for name, script in FAILS.items():
         with StandIn(script_handler(script)) as server:
             limits = {"first_token": 0.3, "total": 0.3}
-            asked = adapter.profile(server, api_key=KEY, max_retries=0, timeout=limits)
+            profile = adapter.profile(server, api_key=KEY, max_retries=0, timeout=limits)
             with pytest.raises(EasyLLMError) as caught:
-                await get_completion(asked, stream)
+                await get_completion(profile, stream)
         assert len(list(frames(caught.value))) > 5
         assert variables_with_the_key(caught.value) == [], name
 
 
 @over_every_adapter
-async def test_in_none_where_nobody_answers(adapter: Adapter) -> None:
+async def test_no_key_in_variables_when_nothing_listens(adapter: Adapter) -> None:
     with StandIn(script_handler(Script())) as server:
-        asked = adapter.profile(server, api_key=KEY, max_retries=0)
+        profile = adapter.profile(server, api_key=KEY, max_retries=0)
     with pytest.raises(EasyLLMError) as caught:
-        await get_completion(asked)
+        await get_completion(profile)
     assert variables_with_the_key(caught.value) == []
-    async with open_provider(asked) as provider:
+    async with open_provider(profile) as provider:
         with pytest.raises(EasyLLMError) as caught:
             await provider.list_models()
     assert variables_with_the_key(caught.value) == []

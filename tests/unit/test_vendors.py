@@ -1,4 +1,4 @@
-"""Every built-in name: its address, its key and nobody else's, and how it is asked to reason."""
+"""Every vendor: its address, its own key only, and the parameters that request reasoning."""
 
 import re
 from typing import Any
@@ -25,14 +25,14 @@ PATHS = {
 }
 FOREIGN = "http://127.0.0.1:9"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
-# litellm has no address: whom it asks is in the model's name (tests/extras/test_litellm.py);
-# local answers inside this process (test_local.py).
+# litellm has no address: the model's name decides which server it calls
+# (tests/extras/test_litellm.py). local runs inside this process (test_local.py).
 ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url and name != "local"]
 every_vendor = pytest.mark.parametrize("name", ADDRESSED)
 
 
 def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
-    """What would be sent to a vendor."""
+    """The request that would be sent to a vendor."""
     config = {"provider": name, "model": "m", **keys}
     provider = provider_for(Profile.of(config).replace_set(think=think or None))
     assert isinstance(provider, HTTPProvider)
@@ -40,27 +40,27 @@ def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
 
 
 def body_of(name: str, **keys: Any) -> Json:
-    """The body's fields beside what every request has."""
+    """The body's fields, without those that every request has."""
     usual = ("model", "messages", "contents", "stream", "stream_options", "truncate")
     body = request_of(name, **{"api_key": "k" * 8, **keys}).body or {}
     return {key: value for key, value in body.items() if key not in usual}
 
 
-def secrets_in(request: Request) -> str:
-    """Everything that would go over the line, keys as they are."""
+def sent_text(request: Request) -> str:
+    """Everything that the request sends, with keys in plain text."""
     return f"{request.url} {request.reveal_headers()} {request.body}"
 
 
 @pytest.fixture
 def all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every vendor's every key variable is set, each to its own value."""
+    """Set every key variable of every vendor to a value of its own."""
     for vendor in VENDORS.values():
         for variable in vendor.key_variables:
             monkeypatch.setenv(variable, f"<{variable}>")
 
 
 @every_vendor
-def test_row_is_whole(name: str) -> None:
+def test_vendor_entry_is_complete(name: str) -> None:
     vendor = VENDORS[name]
     assert vendor.adapter in ADAPTERS
     assert vendor.hosts
@@ -111,7 +111,7 @@ def test_key_goes_to_the_vendors_own_hosts(name: str, all_keys: None) -> None:
         request = request_of(name, endpoint=f"https://{literal}")
         header = request.reveal_headers()["x-goog-api-key" if name == "gemini" else "Authorization"]
         assert header == (first if name == "gemini" else f"Bearer {first}")
-        assert secrets_in(request).count("<") == 1, "no other vendor's key"
+        assert sent_text(request).count("<") == 1, "no other vendor's key"
         assert first not in request.url
 
 
@@ -119,9 +119,9 @@ def test_key_goes_to_the_vendors_own_hosts(name: str, all_keys: None) -> None:
 def test_key_goes_nowhere_else(name: str, all_keys: None) -> None:
     own = VENDORS[name].hosts[0]
     others = ["https://example.com", f"https://{own}.example.com", f"https://not{own}"]
-    others += [FOREIGN] if own != "127.0.0.1" else []  # some are this machine's own
+    others += [FOREIGN] if own != "127.0.0.1" else []  # local vendors run on this machine
     for other in others:
-        assert "<" not in secrets_in(request_of(name, endpoint=other)), other
+        assert "<" not in sent_text(request_of(name, endpoint=other)), other
 
 
 @every_vendor
@@ -129,14 +129,14 @@ def test_key_goes_to_the_endpoint_of_the_same_vendors_variable(
     name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(get_endpoint_variable(name), f"{FOREIGN}/v1")
-    assert f"<{VENDORS[name].key_variables[0]}>" in secrets_in(request_of(name))
+    assert f"<{VENDORS[name].key_variables[0]}>" in sent_text(request_of(name))
     monkeypatch.setenv(get_endpoint_variable(name), "http://example.com/v1")
     with pytest.raises(ConfigError, match="http://"):
         request_of(name)
 
 
 @every_vendor
-def test_missing_key_is_told_before_any_request(name: str) -> None:
+def test_missing_key_is_an_error_before_any_request(name: str) -> None:
     if name in KEYED:
         with pytest.raises(AuthError) as caught:
             request_of(name)
@@ -147,24 +147,24 @@ def test_missing_key_is_told_before_any_request(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_a_second_variable_is_read_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_variable_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in VENDORS[name].key_variables:
         monkeypatch.setenv(variable, f"<{variable}>")
-        assert "<" in secrets_in(request_of(name))
+        assert "<" in sent_text(request_of(name))
         monkeypatch.delenv(variable)
 
 
 @every_vendor
-def test_a_named_key_wins(name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_key_source_wins(name: str, all_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "mine-alone")
-    sent = secrets_in(request_of(name, api_key_env="MY_KEY", endpoint=FOREIGN))
+    sent = sent_text(request_of(name, api_key_env="MY_KEY", endpoint=FOREIGN))
     assert "mine-alone" in sent
     assert "<" not in sent
 
 
 ON = {"type": "enabled"}
 SHOWN = {"includeThoughts": True}
-# WIRE §1, §2, §3a, §4a and §6a: (provider, profile keys, what stands in the body).
+# (provider, profile settings, fields of the body); the vendors' rules are in docs/protocols.md.
 THINKING: list[tuple[str, Json, Json]] = [
     ("openai", {"model": "gpt-4o", "think": True}, {}),
     ("openai", {"model": "o3", "think": True, "api": "chat"}, {}),
@@ -212,16 +212,16 @@ GEMINI: list[tuple[str, Json, Json]] = [
 
 
 @pytest.mark.parametrize(("name", "keys", "sent"), THINKING)
-def test_thinking_is_asked_for_in_the_vendors_words(name: str, keys: Json, sent: Json) -> None:
+def test_reasoning_parameters_of_each_vendor(name: str, keys: Json, sent: Json) -> None:
     assert body_of(name, **keys) == sent
 
 
 @pytest.mark.parametrize(("model", "keys", "sent"), GEMINI)
-def test_gemini_thinks_by_budget_or_level(model: str, keys: Json, sent: Json) -> None:
+def test_gemini_reasoning_by_budget_or_level(model: str, keys: Json, sent: Json) -> None:
     body = body_of("gemini", model=model, **keys)
     assert body == {"generationConfig": {"thinkingConfig": sent}}
 
 
-def test_an_option_of_the_user_wins() -> None:
+def test_user_option_wins() -> None:
     options = {"chat_template_kwargs": {"thinking": True}}
     assert body_of("vllm", think=True, options=options) == options

@@ -1,4 +1,4 @@
-"""A picture is named above the answer: name, kind, pixels and size, told from its header."""
+"""`vision` prints the image's name, format, pixels and size, read from its header."""
 
 import struct
 import sys
@@ -27,8 +27,8 @@ def segment(marker: int, data: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
 
-# A JPEG with all that may stand before its frame: a thumbnail in EXIF with a frame of its own,
-# a table (C4) that is no frame, fill bytes and a marker without a length.
+# A JPEG with everything that may precede its frame header: an EXIF thumbnail with a frame header
+# of its own, a Huffman table (C4, not a frame), fill bytes and a marker without a length.
 FRAME = segment(0xC2, struct.pack(">BHHB", 8, 480, 640, 3))
 THUMB = segment(0xE1, b"Exif\0\0\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 3)))
 JPEG = b"\xff\xd8" + THUMB + segment(0xC4, bytes(9)) + b"\xff\xff" + b"\xff\x01" + FRAME
@@ -50,7 +50,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_pixels(name: str) -> None:
+def test_dimensions_and_description(name: str) -> None:
     data, size = PICTURES[name]
     assert read_dimensions(data) == size
     kind = name.split()[0]
@@ -59,8 +59,8 @@ def test_pixels(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_header_that_is_cut(name: str) -> None:
-    """It is named without its pixels, or with them; nothing raises."""
+def test_truncated_header(name: str) -> None:
+    """A truncated file gives the right dimensions or none, and nothing raises."""
     data, size = PICTURES[name]
     for end in range(len(data)):
         tiles = [(512, 512)] if name == "HEIC" else []
@@ -69,30 +69,30 @@ def test_a_header_that_is_cut(name: str) -> None:
 
 @settings(deadline=None)
 @given(st.sampled_from([data for data, _ in PICTURES.values()]), st.binary(max_size=60))
-@example(PICTURES["PNG"][0], bytes(4))  # no pixel high
-def test_any_bytes_behind_a_true_beginning(data: bytes, more: bytes) -> None:
-    for kept in (12, 20):
-        found = read_dimensions(data[:kept] + more)
-        assert found is None or (len(found) == 2 and min(found) > 0)
+@example(PICTURES["PNG"][0], bytes(4))  # height 0
+def test_any_bytes_after_a_valid_beginning(data: bytes, more: bytes) -> None:
+    for length in (12, 20):
+        size = read_dimensions(data[:length] + more)
+        assert size is None or (len(size) == 2 and min(size) > 0)
 
 
 def test_endless_segments() -> None:
-    """A segment that says it has no length at all does not hold us."""
+    """A segment of length 0 does not make the reader loop for ever."""
     assert read_dimensions(b"\xff\xd8" + b"\xff\xe0\x00\x00" * 1000) is None
 
 
-def test_amounts() -> None:
-    assert [format_bytes(one) for one in (0, 999, 1000, 20_500, 999_999, 1_500_000)] == [
+def test_format_bytes() -> None:
+    assert [format_bytes(count) for count in (0, 999, 1000, 20_500, 999_999, 1_500_000)] == [
         "0 bytes", "999 bytes", "1.0 kB", "20.5 kB", "1000.0 kB", "1.5 MB",
     ]  # fmt: skip
 
 
-def test_an_url_is_named_as_it_is() -> None:
+def test_url_is_printed_unchanged() -> None:
     assert describe_image(Image.of("https://a.example/b.png")) == "https://a.example/b.png"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
-def test_vision_names_it_above_the_answer(easyllm: Easyllm, eyes: RealServer) -> None:
+def test_vision_describes_the_image_above_the_answer(easyllm: Easyllm, eyes: RealServer) -> None:
     (easyllm.home / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
     profiles = single_profile_toml(f"{eyes.url}/v1", "llamacpp", model=eyes.model)
     code, out, err = run_on_terminals(
@@ -107,7 +107,7 @@ def test_vision_names_it_above_the_answer(easyllm: Easyllm, eyes: RealServer) ->
 @pytest.mark.parametrize(
     ("args", "terminals"), [(("-q",), "12"), (("--json",), "12"), ((), "1"), ((), "")]
 )
-def test_where_nobody_looks_it_is_not_named(
+def test_no_description_when_quiet_or_not_on_terminals(
     easyllm: Easyllm, args: tuple[str, ...], terminals: str
 ) -> None:
     (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
@@ -120,7 +120,7 @@ def test_where_nobody_looks_it_is_not_named(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
-def test_a_name_steers_nothing(easyllm: Easyllm) -> None:
+def test_control_codes_in_a_file_name_are_escaped(easyllm: Easyllm) -> None:
     (easyllm.home / "evil\x1b[2J.png").write_bytes(png(2, 2, (0, 0, 0)))
     with StandIn(script_handler(chat_answer_script("ok"))) as server:
         command = ("vision", "evil\x1b[2J.png", "hi")

@@ -1,4 +1,4 @@
-"""Which key goes where: one named source, own hosts only (traps 25 and 28, promises 59-61)."""
+"""Which key is sent where: one named source, and only to the vendor's hosts (FAULT-59 to 61)."""
 
 import json
 import os
@@ -25,14 +25,14 @@ REMOTE = [name for name, vendor in VENDORS.items() if vendor.key_required and na
 
 
 def key_of(**table: Any) -> str | None:
-    """The key that would be sent, revealed."""
+    """The key that would be sent, in plain text."""
     profile = Profile.of(table)
     secret = resolve_api_key(profile, resolve_endpoint(profile))
     return None if secret is None else secret.reveal()
 
 
 def refused(kind: type[EasyLLMError], **table: Any) -> str:
-    """The line of the error, which never holds the key."""
+    """The text of the error, which must not hold the key."""
     with pytest.raises(kind) as caught:
         key_of(**table)
     assert KEY not in str(caught.value)
@@ -45,7 +45,7 @@ StoreKey = Callable[[str, str], Path]
 
 @pytest.fixture
 def store_key(home: Path) -> StoreKey:
-    """Writes keys.json as `easyllm keys` does where there is no system keyring."""
+    """Writes keys.json as `easyllm keys` does without a system keyring."""
 
     def store(name: str, key: str) -> Path:
         path = home / ".config" / "easyllm" / "keys.json"
@@ -66,13 +66,13 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", REMOTE)
-def test_a_missing_key_is_told_before_any_request(name: str) -> None:
+def test_missing_key_is_an_error_before_any_request(name: str) -> None:
     line = refused(AuthError, provider=name)
     assert VENDORS[name].key_variables[0] in line
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_a_providers_variables_go_to_its_own_host(
+def test_key_variables_are_sent_to_the_providers_own_host(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = f"https://{VENDORS[name].hosts[0]}/v1".replace("::1", "[::1]")
@@ -85,7 +85,7 @@ def test_a_providers_variables_go_to_its_own_host(
 @pytest.mark.parametrize(
     "endpoint", ["https://evil.example/v1", "http://127.0.0.9:1/v1", "http://10.0.0.7/v1"]
 )
-def test_trap_28_never_to_another_host(
+def test_key_variables_are_never_sent_to_another_host(
     name: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in VENDORS[name].key_variables:
@@ -95,7 +95,7 @@ def test_trap_28_never_to_another_host(
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_to_the_endpoint_of_the_same_providers_variable(
+def test_key_variable_is_sent_to_the_endpoint_variables_host(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(get_endpoint_variable(name), "http://127.0.0.9:1/x")
@@ -104,7 +104,7 @@ def test_to_the_endpoint_of_the_same_providers_variable(
     assert key_of(provider=name) == KEY
 
 
-def test_trap_25_the_variable_does_not_leak_into_a_profile_with_its_own_endpoint(
+def test_key_variable_does_not_leak_into_a_profile_with_its_own_endpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -115,13 +115,13 @@ def test_trap_25_the_variable_does_not_leak_into_a_profile_with_its_own_endpoint
     assert key_of(provider="groq", endpoint="https://api.openai.com/v1") is None
 
 
-def test_trap_28_a_local_server_needs_no_key() -> None:
+def test_local_server_needs_no_key() -> None:
     for name in ("ollama", "lmstudio", "vllm", "llamacpp"):
         assert key_of(provider=name) is None
     assert key_of(provider="openai", endpoint="http://localhost:8000/v1") is None
 
 
-def test_trap_28_a_named_variable_goes_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_variable_is_sent_to_any_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     table = {"provider": "openai", "endpoint": "https://my.example/v1"}
     assert key_of(**table, api_key_env="OPENAI_API_KEY") == KEY
@@ -166,7 +166,7 @@ def test_fault_59_an_open_key_file_is_refused(key_file: Path, mode: int) -> None
     assert f"chmod 600 '{key_file}'" in line
 
 
-def test_an_unreadable_key_file_is_an_error_of_the_key() -> None:
+def test_unreadable_key_file_is_an_auth_error() -> None:
     def read_it() -> str:
         path = Path(f"/tmp/easyllm-key-{os.getpid()}")
         path.touch(mode=0o000)
@@ -175,8 +175,8 @@ def test_an_unreadable_key_file_is_an_error_of_the_key() -> None:
         finally:
             path.unlink()
 
-    said = as_another_user(read_it)
-    assert said.startswith("AuthError: api_key_file cannot be read: Permission denied")
+    error = as_another_user(read_it)
+    assert error.startswith("AuthError: api_key_file cannot be read: Permission denied")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
@@ -212,12 +212,12 @@ def test_a_command_reads_no_stdin() -> None:
         ("printf '\\n%s' later", "printed no key"), ("printf 'k\\xc3\\xa9y'", "characters"),
     ],
 )  # fmt: skip
-def test_a_command_that_fails_is_3(command: str, says: str) -> None:
+def test_failing_command_is_exit_code_3(command: str, says: str) -> None:
     assert says in refused(AuthError, provider="openai", api_key_cmd=command)
 
 
 @pytest.mark.parametrize("command", ["", [], " ", "echo 'open", ["echo", "a\0b"], "echo \0"])
-def test_a_command_that_cannot_be_one_is_an_error_of_ours(command: Any) -> None:
+def test_invalid_command_is_a_config_or_auth_error(command: Any) -> None:
     with pytest.raises((ConfigError, AuthError)):
         key_of(provider="openai", api_key_cmd=command)
 
@@ -230,25 +230,25 @@ def test_a_command_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        f"sleep 60 & echo {KEY}",  # as password managers start their agents
-        f"printf {KEY}; sleep 60 &",  # a line without an end
+        f"sleep 60 & echo {KEY}",  # the way password managers start their agents
+        f"printf {KEY}; sleep 60 &",  # no newline at the end
         f"yes {KEY} & sleep 0.2",
         f"(sleep 60; echo later) & echo {KEY}; exec 1>&-",
     ],
 )
-def test_what_a_command_leaves_in_the_background_is_not_waited_for(command: str) -> None:
-    """It holds the pipe open; the command itself has ended."""
+def test_background_process_is_not_waited_for(command: str) -> None:
+    """It holds the pipe open after the command itself has ended."""
     assert key_of(provider="openai", api_key_cmd=["sh", "-c", command]) == KEY
 
 
-def test_what_a_command_leaves_in_the_background_goes_on(tmp_path: Path) -> None:
-    left = f"(sleep 0.5; touch '{tmp_path}/done') & echo {KEY}"
-    assert key_of(provider="openai", api_key_cmd=["sh", "-c", left]) == KEY
+def test_background_process_is_not_killed(tmp_path: Path) -> None:
+    command = f"(sleep 0.5; touch '{tmp_path}/done') & echo {KEY}"
+    assert key_of(provider="openai", api_key_cmd=["sh", "-c", command]) == KEY
     wait_until((tmp_path / "done").exists)
 
 
-def test_a_commands_own_end_is_waited_for() -> None:
-    """Whatever it prints meanwhile, and with its stdout closed: its exit code counts."""
+def test_exit_code_of_the_command_is_waited_for() -> None:
+    """It counts whatever the command has printed before, and even with its stdout closed."""
     for more in ("sleep 0.3", "exec 1>&-; sleep 0.3", "head -c 1000000 /dev/zero; sleep 0.1"):
         command = ["sh", "-c", f"echo {KEY}; {more}; exit 3"]
         assert "exit code 3" in refused(AuthError, provider="openai", api_key_cmd=command)
@@ -256,7 +256,7 @@ def test_a_commands_own_end_is_waited_for() -> None:
         assert key_of(provider="openai", api_key_cmd=command) == KEY
 
 
-def test_a_line_without_an_end_is_refused_at_once() -> None:
+def test_endless_line_is_refused_at_once() -> None:
     for command in ("cat /dev/zero", "tr '\\0' x < /dev/zero & wait", "head -c 65537 /dev/zero"):
         line = refused(AuthError, provider="openai", api_key_cmd=["sh", "-c", command])
         assert "a line of more than 64 KiB" in line
@@ -271,13 +271,13 @@ def test_a_command_that_prints_for_ever_takes_no_memory(monkeypatch: pytest.Monk
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
 
 
-def test_a_file_name_that_cannot_be_one_is_an_error_of_ours() -> None:
+def test_invalid_key_file_name_is_a_config_or_auth_error() -> None:
     with pytest.raises((ConfigError, AuthError)):
         key_of(provider="openai", api_key_file="a\0b")
 
 
 @pytest.mark.parametrize("key", ["clé-0123456789", "a\nb", "two words\x00", "a\x1b[2Jb"])
-def test_characters_that_no_key_has(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_characters_in_a_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(AuthError, provider="openai", api_key=key)
     if "\x00" not in key:
         monkeypatch.setenv("MY_KEY", key)
@@ -286,7 +286,7 @@ def test_characters_that_no_key_has(key: str, monkeypatch: pytest.MonkeyPatch) -
         refused(AuthError, provider="openai")
 
 
-def test_fault_60_no_key_over_http_but_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_60_no_key_over_http_except_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {"provider": "openai", "api_key": KEY}
     for url in ("http://10.0.0.7/v1", "http://api.openai.com/v1"):
         assert "allow_http" in refused(ConfigError, endpoint=url, **table)
@@ -298,7 +298,7 @@ def test_fault_60_no_key_over_http_but_to_this_machine(monkeypatch: pytest.Monke
     refused(ConfigError, provider="openai")
 
 
-def test_a_stored_key_that_is_named(store_key: StoreKey) -> None:
+def test_named_stored_key(store_key: StoreKey) -> None:
     line = refused(AuthError, provider="openai", keyring="work")
     assert line == 'no key is stored as "work": easyllm keys set work'
     store_key("work", KEY)
@@ -310,10 +310,10 @@ def test_a_stored_key_that_is_named(store_key: StoreKey) -> None:
 
 
 @pytest.mark.parametrize("name", REMOTE)
-def test_a_stored_key_stands_in_for_the_providers_variable(
+def test_stored_key_replaces_the_providers_variable(
     name: str, store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the same hosts, and only where no variable is set."""
+    """It is sent to the same hosts, and only if no variable is set."""
     store_key(name, KEY)
     assert key_of(provider=name) == KEY
     assert key_of(provider=name, endpoint="https://evil.example/v1") is None
@@ -323,7 +323,7 @@ def test_a_stored_key_stands_in_for_the_providers_variable(
     assert key_of(provider=name) == "sk-variable"
 
 
-def test_with_a_variable_the_key_file_is_not_read(
+def test_key_store_is_not_read_if_a_variable_is_set(
     store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = store_key("openai", KEY)
@@ -336,9 +336,7 @@ def test_with_a_variable_the_key_file_is_not_read(
     assert find_key_source(Profile.of({"provider": "openai"}), Endpoint("https://h/v1")) == ""
 
 
-def test_whether_a_key_would_be_sent_is_told_without_reading_it(
-    store_key: StoreKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_has_key_source_reads_no_key(store_key: StoreKey, monkeypatch: pytest.MonkeyPatch) -> None:
     own, other = Endpoint("https://api.openai.com/v1"), Endpoint("https://h/v1")
     assert not has_key_source(Profile.of({"provider": "openai"}), own)
     assert has_key_source(Profile.of({"provider": "openai", "api_key_cmd": "false"}), other)
@@ -354,7 +352,7 @@ def test_whether_a_key_would_be_sent_is_told_without_reading_it(
 
 @pytest.mark.parametrize("before", ["Bearer ", "bearer  ", "Authorization: Bearer ", " BEARER\t"])
 @pytest.mark.parametrize("source", ["api_key_env", "api_key", "api_key_file"])
-def test_the_headers_word_before_a_key_is_no_part_of_it(
+def test_authorization_scheme_before_a_key_is_dropped(
     source: str, before: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEY", before + KEY)
@@ -364,5 +362,5 @@ def test_the_headers_word_before_a_key_is_no_part_of_it(
     assert key_of(provider="openai", **{source: named[source]}) == KEY
 
 
-def test_the_headers_word_alone_is_no_key() -> None:
+def test_authorization_scheme_alone_is_not_a_key() -> None:
     assert "empty" in refused(AuthError, provider="openai", api_key="Bearer ")

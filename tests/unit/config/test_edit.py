@@ -1,4 +1,4 @@
-"""Edits of profiles.toml: comments and order stay, and what would be wrong is not written."""
+"""Edits of profiles.toml keep comments and order, and never write an invalid file."""
 
 import tomllib
 from collections.abc import Callable
@@ -34,15 +34,15 @@ PIECES += "[profiles.a.timeout]\nidle = 1\n"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    made = tmp_path / "profiles.toml"
-    made.write_text(TWO)
-    made.chmod(0o600)
-    return made
+    file = tmp_path / "profiles.toml"
+    file.write_text(TWO)
+    file.chmod(0o600)
+    return file
 
 
 def tables(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads(path.read_text("utf-8")).get("profiles", {})
-    return found
+    profiles: dict[str, Any] = tomllib.loads(path.read_text("utf-8")).get("profiles", {})
+    return profiles
 
 
 def comments(text: str) -> list[str]:
@@ -51,15 +51,13 @@ def comments(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("key", ["seed", "timeout.idle", "options.deep.er", "headers.X-New"])
-def test_a_key_that_is_set_and_taken_away_leaves_every_byte(
-    path: Path, name: str, key: str
-) -> None:
-    """In every form that the example file has; of tables only an empty one may stay."""
+def test_setting_and_removing_a_key_restores_every_byte(path: Path, name: str, key: str) -> None:
+    """For every form in the example file; an empty table may remain where a nested key was."""
     whole = EXAMPLE.read_text("utf-8")
     path.write_text(whole)
     had = key.partition(".")[0] in tables(path)[name]
     if had and key in {"seed", "timeout.idle"}:
-        return  # the company's own values, which another test changes
+        return  # the profile sets it already; another test changes such values
     edit.write_setting(path, name, key, "5")
     text = path.read_text("utf-8")
     assert comments(text) == comments(whole)
@@ -91,7 +89,7 @@ SET: list[tuple[str, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "text", "stored", "value"), SET)
-def test_values_are_json_or_toml_where_that_fits_else_text(
+def test_value_is_parsed_as_json_or_toml_or_else_text(
     path: Path, key: str, text: str, stored: str, value: Any
 ) -> None:
     edit.write_setting(path, "a", key, text)
@@ -100,7 +98,7 @@ def test_values_are_json_or_toml_where_that_fits_else_text(
     assert read_profiles(str(path)).resolve_profile("b").provider == "ollama"
 
 
-def test_a_new_key_stands_before_the_next_tables_comment(path: Path) -> None:
+def test_new_key_is_inserted_before_the_next_tables_comment(path: Path) -> None:
     edit.write_setting(path, "a", "seed", "5")
     assert path.read_text("utf-8") == TWO.replace('model = "m"\n', 'model = "m"\nseed = 5\n')
 
@@ -110,17 +108,17 @@ def test_a_changed_key_keeps_its_place_and_comment(path: Path) -> None:
     assert path.read_text("utf-8") == TWO.replace('"ollama"', '"openai"')
 
 
-def test_an_alias_stays_as_it_is_spelt(path: Path) -> None:
+def test_alias_keeps_its_spelling(path: Path) -> None:
     path.write_text('[profiles.a]\nprovider = "openai"\nbase_url = "http://h/1"\n')
     edit.write_setting(path, "a", "endpoint", "http://h/2")
     assert tables(path)["a"] == {"provider": "openai", "base_url": "http://h/2"}
 
 
-def test_add_makes_the_file_and_the_folder(tmp_path: Path) -> None:
+def test_add_creates_the_file_and_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "profiles.toml"
     edit.insert_profile(path, "r1", "openrouter:vendor/r1", ["reasoning=high", "timeout.idle=9"])
-    made = {"provider": "openrouter", "model": "vendor/r1", "reasoning": "high"}
-    assert tables(path) == {"r1": {**made, "timeout": {"idle": 9}}}
+    expected = {"provider": "openrouter", "model": "vendor/r1", "reasoning": "high"}
+    assert tables(path) == {"r1": {**expected, "timeout": {"idle": 9}}}
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     edit.insert_profile(path, "two words.x", "r1:other:7b", [])
     assert tables(path)["two words.x"] == {"extends": "r1", "model": "other:7b"}
@@ -128,7 +126,7 @@ def test_add_makes_the_file_and_the_folder(tmp_path: Path) -> None:
     assert read_profiles(str(path)).resolve_profile("cmd").api_key_cmd == "pass show x"
 
 
-def test_add_leaves_what_stands_there(path: Path) -> None:
+def test_add_keeps_the_existing_text(path: Path) -> None:
     edit.insert_profile(path, "c", "ollama", [])
     assert path.read_text("utf-8") == TWO + '\n[profiles.c]\nprovider = "ollama"\n'
 
@@ -170,7 +168,7 @@ def test_every_form_of_a_table_is_edited(path: Path, text: str) -> None:
     assert (tables(path), read_profiles(str(path)).default_profile) == (wanted, "")
 
 
-def test_the_comments_of_others_outlive_a_profile(path: Path) -> None:
+def test_comments_of_other_profiles_survive_a_removal(path: Path) -> None:
     path.write_text(
         "# file\n\n# x\n[profiles.x]\nprovider = 'openai'\n# of x\n\n" + TWO.partition("\n\n")[2]
     )
@@ -230,7 +228,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
 
 
 @pytest.mark.parametrize(("text", "edit", "says"), REFUSED)
-def test_fault_66_what_is_or_would_be_wrong_leaves_every_byte(
+def test_fault_66_invalid_file_or_edit_leaves_every_byte(
     path: Path, text: str, edit: Edit, says: str
 ) -> None:
     path.write_text(text)
@@ -241,7 +239,7 @@ def test_fault_66_what_is_or_would_be_wrong_leaves_every_byte(
     assert path.read_text("utf-8") == text
 
 
-def test_a_key_itself_is_no_argument(path: Path) -> None:
+def test_api_key_cannot_be_an_argument(path: Path) -> None:
     with pytest.raises(UsageError, match="easyllm keys set") as caught:
         edit.write_setting(path, "a", "api_key", "sk-1234567890")
     assert "sk-123" not in str(caught.value)
@@ -250,7 +248,7 @@ def test_a_key_itself_is_no_argument(path: Path) -> None:
     assert path.read_text("utf-8") == TWO
 
 
-def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
+def test_invalid_profile_can_be_repaired_step_by_step(path: Path) -> None:
     path.write_text(TWO + "[profiles.c]\nmodel = 5\ntemperature = 9\n[profiles.d]\nnope = 1\n")
     edit.write_setting(path, "c", "model", "m")
     edit.write_setting(path, "c", "temperature", "1")
@@ -263,7 +261,7 @@ def test_a_profile_that_is_wrong_already_is_mended_in_steps(path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o664, 0o640])
 @pytest.mark.parametrize("key", ["api_key", "api_key_cmd"])
 def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str, mode: int) -> None:
-    """Whoever could write to it may have planted a command; 0600 would make us run it."""
+    """Others could have planted a command in it, which mode 0600 would make us run."""
     path.write_text(TWO + f'{key} = "echo planted"\n')
     path.chmod(mode)
     with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
@@ -273,7 +271,7 @@ def test_an_edit_never_makes_an_open_file_trusted(path: Path, key: str, mode: in
     edit.write_setting(path, "a", "model", "x")
 
 
-def test_an_edit_closes_a_file_that_others_could_only_read(path: Path) -> None:
+def test_edit_makes_a_file_private_that_others_could_only_read(path: Path) -> None:
     path.write_text(TWO)
     path.chmod(0o644)
     edit.write_setting(path, "a", "model", "x")
@@ -289,23 +287,23 @@ def test_a_file_that_others_can_write_is_not_edited(path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match="can be written by others"):
             change()
-    assert [one.name for one in path.parent.glob("*.toml")] == [path.name]
+    assert [file.name for file in path.parent.glob("*.toml")] == [path.name]
     assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == (TWO, 0o664)
 
 
-def test_an_edited_copy_counts_whatever_mode_the_editor_gave_it(path: Path) -> None:
+def test_edited_copy_is_applied_whatever_its_mode(path: Path) -> None:
     path.write_text(TWO)
     path.chmod(0o600)
-    copy, began_with = edit.create_edit_copy(path)
+    copy, original = edit.create_edit_copy(path)
     copy.write_text(TWO + "# more\n")
     copy.chmod(0o664)
-    assert edit.apply_edited_copy(path, copy, began_with)
+    assert edit.apply_edited_copy(path, copy, original)
     assert path.read_text("utf-8") == TWO + "# more\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
-    """It would not be believed afterwards."""
+def test_no_file_is_created_in_a_folder_that_others_can_write(path: Path) -> None:
+    """Such a file would not be trusted afterwards."""
     folder = path.parent / "open"
     folder.mkdir()
     folder.chmod(0o777)
@@ -318,13 +316,13 @@ def test_no_file_is_made_where_others_could_replace_it(path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_create_never_writes_over(tmp_path: Path) -> None:
+def test_create_never_overwrites(tmp_path: Path) -> None:
     path = tmp_path / "profiles.toml"
     edit.create_profiles_file(path, TWO)
     assert path.read_text("utf-8") == TWO
     (tmp_path / "link.toml").symlink_to("nowhere")
-    for taken in (path, tmp_path / "link.toml"):
+    for existing in (path, tmp_path / "link.toml"):
         with pytest.raises(EasyLLMError, match="already"):
-            edit.create_profiles_file(taken, "")
+            edit.create_profiles_file(existing, "")
     assert path.read_text("utf-8") == TWO
     assert not (tmp_path / "nowhere").exists()

@@ -1,4 +1,4 @@
-"""Promise 56: writers are killed at every step, and no profile is ever lost."""
+"""FAULT-56: writers are killed at every step, and no profile is ever lost."""
 
 import json
 import signal
@@ -14,8 +14,8 @@ from tests.support.binary import Easyllm
 
 TABLE = '[profiles.{0}]\nprovider = "openai"\nmodel = "{0}"\n'
 
-# Each child edits again and again until it is killed: half of them at the n-th thing that they
-# do to a file (so that every step is hit), the others at any time.
+# Each child process edits until it is killed: half of them at their n-th file operation (so that
+# every step is hit), the others at a random time.
 SCRIPT = """
 import itertools, json, os, random, signal, sys, time
 from pathlib import Path
@@ -58,7 +58,7 @@ print(json.dumps(ends))
 
 
 def test_fault_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
-    """At each thing that it does to a file of its folder, until it lives through them all."""
+    """Kill it at each file operation in its folder in turn, until it survives them all."""
     path = easyllm.write_profiles("".join(f"# {name}\n{TABLE.format(name)}" for name in "abc"))
     before = path.read_text("utf-8")
     events, ends = ("open", "os.rename", "os.chmod", "os.remove"), []
@@ -66,13 +66,13 @@ def test_fault_56_kill_9_of_the_real_command(easyllm: Easyllm) -> None:
         for nth in range(1, 12):
             env = signal_hook_environment(easyllm.home, event, "profiles", signal.SIGKILL, nth)
             ran = easyllm.run("profiles", "set", "b", "seed", str(nth), env=env)
-            found = read_profiles(str(path))
-            assert [found.resolve_profile(name).model for name in "abc"] == ["a", "b", "c"]
+            profiles = read_profiles(str(path))
+            assert [profiles.resolve_profile(name).model for name in "abc"] == ["a", "b", "c"]
             lines = path.read_text("utf-8").splitlines()
             assert [line for line in lines if not line.startswith("seed")] == before.splitlines()
             ends.append(ran.code)
             if ran.code == 0:
-                assert found.resolve_profile("b").seed == nth
+                assert profiles.resolve_profile("b").seed == nth
                 break
     assert ends.count(0) == len(events)
     assert ends.count(-signal.SIGKILL) == len(ends) - len(events) > 3
@@ -98,6 +98,6 @@ def test_fault_56_kill_9_while_writing(tmp_path: Path, times: int) -> None:
     assert path.read_text("utf-8").count("# about") == 40
     if times == 100:
         assert max(profiles.resolve_profile(f"p{number}").seed or 0 for number in range(40)) > 0
-    assert {one.name for one in tmp_path.iterdir()} <= {
+    assert {file.name for file in tmp_path.iterdir()} <= {
         "profiles.toml", ".profiles.toml.lock", ".profiles.toml.new"
     }  # fmt: skip

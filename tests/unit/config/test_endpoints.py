@@ -1,4 +1,4 @@
-"""Where a provider is reached: every form of OLLAMA_HOST, the variables, what is refused."""
+"""Endpoints: every form of OLLAMA_HOST, the endpoint variables, and which URLs are refused."""
 
 import pytest
 
@@ -37,9 +37,7 @@ def profile(**table: str) -> Profile:
 
 
 @pytest.mark.parametrize(("text", "url"), FORMS)
-def test_trap_21_every_form_of_ollama_host(
-    text: str, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_form_of_ollama_host(text: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_ollama_host(text) == url
     monkeypatch.setenv("OLLAMA_HOST", text)
     assert resolve_endpoint(profile(provider="ollama")).url == url
@@ -48,13 +46,13 @@ def test_trap_21_every_form_of_ollama_host(
 
 
 @pytest.mark.parametrize("name", sorted(set(VENDORS) - {"litellm"}))
-def test_the_built_in_address_is_usable_and_its_own(name: str) -> None:
+def test_built_in_address_is_valid_and_on_the_vendors_host(name: str) -> None:
     endpoint = resolve_endpoint(profile(provider=name))
     assert endpoint == Endpoint(VENDORS[name].base_url)
     assert endpoint.host in VENDORS[name].hosts or is_loopback(endpoint.url)
 
 
-def test_the_names_of_the_endpoint_variables() -> None:
+def test_names_of_the_endpoint_variables() -> None:
     names = {
         name: get_endpoint_variable(name) for name in ("openai", "ollama", "openrouter", "gemini")
     }
@@ -68,7 +66,7 @@ def test_the_names_of_the_endpoint_variables() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(VENDORS) - {"ollama"}))
-def test_the_variable_names_the_endpoint_where_nothing_else_does(
+def test_variable_sets_the_endpoint_unless_the_profile_does(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable = get_endpoint_variable(name)
@@ -82,14 +80,14 @@ def test_the_variable_names_the_endpoint_where_nothing_else_does(
     assert resolve_endpoint(profile(provider=name)) == Endpoint(VENDORS[name].base_url)
 
 
-def test_base_url_is_taken_for_endpoint() -> None:
+def test_base_url_is_an_alias_of_endpoint() -> None:
     assert (
         resolve_endpoint(profile(provider="openai", base_url="http://h:1/v1/")).url
         == "http://h:1/v1"
     )
 
 
-def test_only_its_own_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_providers_own_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "https://evil.example/v1")
     for name in set(VENDORS) - {"openai"}:
         assert resolve_endpoint(profile(provider=name)).url == VENDORS[name].base_url
@@ -103,14 +101,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_what_is_no_plain_http_url_is_refused(url: str) -> None:
+def test_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_endpoint(profile(provider="openai", endpoint=url))
     assert caught.value.exit_code == 2
     assert "endpoint" in caught.value.message
 
 
-def test_the_variable_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_the_invalid_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "nonsense")
     with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
         resolve_endpoint(profile(provider="openai"))
@@ -129,9 +127,9 @@ def test_user_and_password_are_refused_and_not_printed(
     name: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(get_endpoint_variable(name), url)
-    for one in (profile(provider=name), profile(provider=name, endpoint=url)):
+    for source in (profile(provider=name), profile(provider=name, endpoint=url)):
         with pytest.raises(ConfigError) as caught:
-            resolve_endpoint(one)
+            resolve_endpoint(source)
         assert "hunter2pw" not in str(caught.value)
 
 
@@ -156,7 +154,7 @@ def test_an_unknown_provider_needs_an_endpoint() -> None:
         ("http://[::2]", False), ("http://", False), ("nonsense", False),
     ],
 )  # fmt: skip
-def test_what_is_this_machine(url: str, local: bool) -> None:
+def test_is_loopback(url: str, local: bool) -> None:
     assert is_loopback(url) is local
 
 
@@ -185,5 +183,5 @@ WITH_A_PATH = [
 
 
 @pytest.mark.parametrize(("provider", "given", "url"), WITH_A_PATH)
-def test_the_path_of_a_request_is_taken_off(provider: str, given: str, url: str) -> None:
+def test_request_path_is_removed_from_an_endpoint(provider: str, given: str, url: str) -> None:
     assert resolve_endpoint(profile(provider=provider, endpoint=given)).url == url

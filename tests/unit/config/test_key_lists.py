@@ -1,4 +1,4 @@
-"""Several keys in one profile: litellm balances them, and nobody else takes them (DESIGN §6)."""
+"""Several keys in one profile: litellm rotates them, every other adapter refuses them."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_litellm_takes_several_keys(source: str, monkeypatch: pytest.MonkeyPatch
         resolve_api_keys(profile, plain)
 
 
-def test_each_of_several_keys_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_of_a_list_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRST", KEY)
     for named, kind in ((["FIRST", "SECOND"], AuthError), ([], ConfigError)):
         profile = Profile.of({"provider": "litellm", "api_key_env": named})
@@ -35,7 +35,7 @@ def test_each_of_several_keys_must_be_there(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_adapter_that_takes_one_key_refuses_several() -> None:
-    """Where a dict names no provider the adapter's class does, after the dict was read."""
+    """The dict names no provider: the adapter's class adds it after the dict was read."""
     profile = Profile.of({"api_key": [KEY, KEY]}).replace_set(provider="openai")
     with pytest.raises(ConfigError, match="only litellm"):
         resolve_api_key(profile, Endpoint("https://api.openai.com/v1"))

@@ -1,4 +1,4 @@
-"""Profile: what a profile may say, and what a dict given to the library becomes."""
+"""Profile: which values it accepts, and what a config dict becomes."""
 
 import pickle
 from typing import Any
@@ -74,7 +74,7 @@ def test_a_number_too_long_to_print_is_out_of_range(key: str, sign: int) -> None
 
 
 @pytest.mark.parametrize(("table", "says"), WRONG, ids=str)
-def test_what_does_not_fit_is_refused(table: dict[str, Any], says: str) -> None:
+def test_invalid_value_is_refused(table: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Profile.of({"provider": "openai", **table})
     assert says in str(caught.value)
@@ -93,7 +93,7 @@ RIGHT: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value"), RIGHT, ids=str)
-def test_what_fits_is_kept(key: str, value: Any) -> None:
+def test_valid_value_is_kept(key: str, value: Any) -> None:
     assert getattr(Profile.of({"provider": "openai", key: value}), key) == value
 
 
@@ -114,69 +114,71 @@ FORMS: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "written", "read"), FORMS, ids=str)
-def test_a_dict_is_read_as_web_forms_send_it(key: str, written: Any, read: Any) -> None:
-    made = getattr(Profile.of({"provider": "openai", key: written}), key)
-    assert made == read
-    assert type(made) is type(read)
+def test_config_dict_values_may_be_text_as_from_web_forms(
+    key: str, written: Any, read: Any
+) -> None:
+    value = getattr(Profile.of({"provider": "openai", key: written}), key)
+    assert value == read
+    assert type(value) is type(read)
 
 
-def test_an_alias_is_read_alike_and_defaults_stay_soft() -> None:
-    asked = {"provider": "openai", "base_url": "", "send_defaults": "", "temperature": ""}
-    made = Profile.from_config(asked)
-    assert (made.endpoint, made.send_defaults, made.temperature) == (None, True, None)
-    assert Profile.from_config({**asked, "send_defaults": "false"}).send_defaults is False
+def test_empty_text_in_a_config_dict_means_unset() -> None:
+    config = {"provider": "openai", "base_url": "", "send_defaults": "", "temperature": ""}
+    profile = Profile.from_config(config)
+    assert (profile.endpoint, profile.send_defaults, profile.temperature) == (None, True, None)
+    assert Profile.from_config({**config, "send_defaults": "false"}).send_defaults is False
 
 
-def test_a_file_is_read_by_its_own_types() -> None:
+def test_settings_of_a_file_are_not_converted() -> None:
     for table in ({"temperature": "0.7"}, {"max_tokens": 1.0}, {"timeout": 30}):
         with pytest.raises(ConfigError):
             profile_from_settings(table)
 
 
-def test_unknown_keys_of_a_dict_go_to_options() -> None:
-    made = Profile.of({"provider": "openai", "options": {"a": 1}, "b": 2, "min_p": 0.1})
-    assert made.options == {"a": 1, "b": 2, "min_p": 0.1}
+def test_unknown_keys_of_a_config_dict_become_options() -> None:
+    profile = Profile.of({"provider": "openai", "options": {"a": 1}, "b": 2, "min_p": 0.1})
+    assert profile.options == {"a": 1, "b": 2, "min_p": 0.1}
     assert Profile.of({"provider": "openai"}).options is None
     config = {"provider": "openai", "options": {"a": 1}, "b": 2}
     Profile.of(config)
     assert config == {"provider": "openai", "options": {"a": 1}, "b": 2}
 
 
-def test_unknown_keys_of_a_file_are_refused_with_the_nearest() -> None:
+def test_unknown_keys_of_a_file_are_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match='did you mean "temperature"') as caught:
         profile_from_settings({"temprature": 1}, "a")
     assert caught.value.code == "temprature"
-    for ours in ("name", "think"):
+    for name in ("name", "think"):
         with pytest.raises(ConfigError, match="unknown key"):
-            profile_from_settings({ours: "x"}, "a")
+            profile_from_settings({name: "x"}, "a")
 
 
-def test_a_profile_is_taken_as_it_is() -> None:
-    one = Profile.of({"provider": "openai"})
-    assert Profile.of(one) is one
-    assert one.name == "openai"
+def test_profile_of_a_profile_is_the_same_object() -> None:
+    profile = Profile.of({"provider": "openai"})
+    assert Profile.of(profile) is profile
+    assert profile.name == "openai"
 
 
 def test_the_key_is_a_secret() -> None:
-    made = Profile.of({"provider": "openai", "api_key": "sk-very-secret"})
-    assert isinstance(made.api_key, Secret)
-    assert "sk-very-secret" not in repr(made)
-    assert made.api_key.reveal() == "sk-very-secret"
-    assert Profile.of({"api_key": made.api_key}).api_key == made.api_key
+    profile = Profile.of({"provider": "openai", "api_key": "sk-very-secret"})
+    assert isinstance(profile.api_key, Secret)
+    assert "sk-very-secret" not in repr(profile)
+    assert profile.api_key.reveal() == "sk-very-secret"
+    assert Profile.of({"api_key": profile.api_key}).api_key == profile.api_key
     with pytest.raises(TypeError):
-        pickle.dumps(made)
+        pickle.dumps(profile)
 
 
-def test_home_is_opened_in_paths(home: Any) -> None:
+def test_tilde_in_paths_is_expanded(home: Any) -> None:
     for key in ("api_key_file", "ca_bundle", "mmproj"):
         assert getattr(Profile.of({key: "~/x"}), key) == f"{home}/x"
 
 
-def test_with_changes_what_is_not_none() -> None:
-    one = Profile.of({"provider": "openai", "temperature": 0.5})
-    assert one.replace_set(temperature=None) is one
-    assert one.replace_set(temperature=0.0).temperature == 0.0
-    assert one.temperature == 0.5
+def test_replace_set_ignores_none() -> None:
+    profile = Profile.of({"provider": "openai", "temperature": 0.5})
+    assert profile.replace_set(temperature=None) is profile
+    assert profile.replace_set(temperature=0.0).temperature == 0.0
+    assert profile.temperature == 0.5
 
 
 def test_sampling_is_what_the_user_set() -> None:
@@ -184,14 +186,14 @@ def test_sampling_is_what_the_user_set() -> None:
     assert Profile.of({"temperature": 0, "stop": "x"}).sampling() == {"temperature": 0, "stop": "x"}
 
 
-def test_defaults_are_sent_only_where_asked_for_and_not_set() -> None:
+def test_defaults_are_sent_only_if_requested_and_unset() -> None:
     assert Profile.of({"provider": "openai"}).defaults() == {}
-    asked = Profile.of({"send_defaults": True, "temperature": 0})
-    assert asked.defaults() == {"max_tokens": 8192, "top_p": 0.9}
+    profile = Profile.of({"send_defaults": True, "temperature": 0})
+    assert profile.defaults() == {"max_tokens": 8192, "top_p": 0.9}
     assert DEFAULT_SAMPLING == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
 
 
-def test_every_key_says_what_it_is_and_has_a_check() -> None:
+def test_every_setting_has_a_description_and_a_type_check() -> None:
     for name, item in SETTING_FIELDS.items():
         assert item.metadata["description"], name
         words = item.metadata["choices"]
@@ -201,14 +203,18 @@ def test_every_key_says_what_it_is_and_has_a_check() -> None:
     assert not {"name", "think"} & set(SETTING_FIELDS)
 
 
-def test_the_documented_numbers() -> None:
-    one = Profile()
-    assert (one.max_retries, one.initial_retry_delay, one.max_retry_delay) == (3, 1.0, 60.0)
-    assert (one.retry_multiplier, one.retry_budget) == (2.0, 120.0)
-    assert one.timeout == Timeout(connect=10, first_token=120, idle=60, total=None)
+def test_documented_defaults() -> None:
+    profile = Profile()
+    assert (profile.max_retries, profile.initial_retry_delay, profile.max_retry_delay) == (
+        3,
+        1.0,
+        60.0,
+    )
+    assert (profile.retry_multiplier, profile.retry_budget) == (2.0, 120.0)
+    assert profile.timeout == Timeout(connect=10, first_token=120, idle=60, total=None)
 
 
-def test_nearest_names() -> None:
+def test_suggest_name() -> None:
     assert suggest_name("temprature", SETTING_FIELDS) == 'did you mean "temperature"?'
     assert suggest_name("xyz", ["a", "b"]) == "known: a, b"
     assert " or " in suggest_name("api_key_", SETTING_FIELDS)

@@ -1,4 +1,4 @@
-"""profiles.toml: found, read, laid over what it extends, chosen."""
+"""profiles.toml: how it is found and read, merged along `extends`, and a profile selected."""
 
 import os
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_file_that_cannot_be_read(path: Path, tmp_path: Path) -> None:
         read_profiles("~no-such-user-here/profiles.toml")
 
 
-def test_a_file_closed_to_us() -> None:
+def test_file_without_read_permission() -> None:
     def read_it() -> str:
         path = Path(f"/tmp/easyllm-profiles-{os.getpid()}")
         path.touch(mode=0o000)
@@ -57,7 +57,7 @@ def test_built_in_names_need_no_file() -> None:
         )
 
 
-def test_base_url_is_endpoint_in_a_chain_too(path: Path) -> None:
+def test_base_url_is_an_alias_along_extends_too(path: Path) -> None:
     text = (
         PROFILE_A
         + 'endpoint = "http://h/1"\n[profiles.b]\nextends = "a"\nbase_url = "http://h/2"\n'
@@ -86,7 +86,7 @@ timeout = { idle = 7 }
 """
 
 
-def test_extends_lays_tables_over_each_other(path: Path) -> None:
+def test_extends_merges_tables(path: Path) -> None:
     top = write_and_read_profiles(path, CHAIN).resolve_profile("top")
     assert (top.name, top.provider, top.model, top.temperature) == ("top", "openai", "m", 0.0)
     assert top.headers == {"a": "1", "b": "3"}
@@ -103,7 +103,7 @@ def test_a_profile_of_a_built_in_name_may_extend_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("api_key", '"sk-1"'), ("api_key_cmd", '"echo k"')])
-def test_fault_59_and_61_keys_need_a_closed_file(path: Path, key: str, value: str) -> None:
+def test_fault_59_and_61_keys_need_a_private_file(path: Path, key: str, value: str) -> None:
     text = (
         PROFILE_A
         + f"{key} = {value}\n[profiles.b]\nprovider = 'openai'\n[profiles.c]\nextends = 'a'\n"
@@ -204,7 +204,7 @@ ABSURD = {
 def test_a_key_of_thousands_of_dots_is_refused_before_it_is_parsed(
     path: Path, part: str, where: str
 ) -> None:
-    """The time to parse one grows with the square of its length: minutes for half a megabyte."""
+    """Parsing takes time quadratic in the key's length: minutes for half a megabyte."""
     text = ABSURD[where].format(part * (500_000 // len(part)) + "a")
     with pytest.raises(ConfigError, match="a key has more than 100 dots") as caught:
         write_and_read_profiles(path, text)
@@ -238,7 +238,7 @@ def test_a_long_chain_of_profiles_is_read_at_once(path: Path) -> None:
     )
 
 
-def test_a_mistake_is_found_behind_a_comment_of_many_quotes(path: Path) -> None:
+def test_error_after_a_comment_of_many_quotes_has_its_place(path: Path) -> None:
     with pytest.raises(ConfigError, match='unknown key "nope"') as caught:
         write_and_read_profiles(path, '# "' + '\\"' * 400_000 + "\nnope = 1\n")
     assert caught.value.where == f"{path}:2:1"

@@ -1,4 +1,4 @@
-"""Every mistake in profiles.toml is told with its file, line and column (promise 65)."""
+"""Every error in profiles.toml names its file, line and column (FAULT-65)."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "mine.toml"
 
 
-def wrong(path: Path, text: str, name: str = "a") -> ConfigError:
-    """The error for a file, which is left as it is."""
+def error_for(path: Path, text: str, name: str = "a") -> ConfigError:
+    """The error that a file gives; the file itself stays unchanged."""
     with pytest.raises(ConfigError) as caught:
         write_and_read_profiles(path, text).resolve_profile(name)
     assert caught.value.exit_code == 2
@@ -66,22 +66,20 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("text", "name", "place", "says"), PLACES)
-def test_a_mistake_is_told_with_its_place(
-    path: Path, text: str, name: str, place: str, says: str
-) -> None:
-    line = str(wrong(path, text, name))
+def test_error_names_its_place(path: Path, text: str, name: str, place: str, says: str) -> None:
+    line = str(error_for(path, text, name))
     assert says in line
     assert f"{path}{place}" in line
 
 
 def test_fault_65_large_and_deeply_nested_files(path: Path) -> None:
-    assert "nested too deeply" in str(wrong(path, "a = " + "[" * 5000))
-    assert "larger than 1 MiB" in str(wrong(path, "#" * (MAX_PRIVATE_FILE_BYTES + 1)))
+    assert "nested too deeply" in str(error_for(path, "a = " + "[" * 5000))
+    assert "larger than 1 MiB" in str(error_for(path, "#" * (MAX_PRIVATE_FILE_BYTES + 1)))
     assert write_and_read_profiles(path, "#" * MAX_PRIVATE_FILE_BYTES).names == [*VENDORS]
 
 
-def test_a_mistake_in_what_is_extended_has_its_own_place(path: Path) -> None:
-    error = wrong(path, PROFILE_A + 'modle = "x"\n[profiles.b]\nextends = "a"\n', "b")
+def test_error_in_an_extended_profile_names_that_profiles_place(path: Path) -> None:
+    error = error_for(path, PROFILE_A + 'modle = "x"\n[profiles.b]\nextends = "a"\n', "b")
     assert f"{path}:3:1" in str(error)
 
 
@@ -92,7 +90,7 @@ CIRCLES = [
 
 
 @pytest.mark.parametrize("text", CIRCLES)
-def test_a_circle_is_told_and_not_recommended(path: Path, text: str) -> None:
-    error = wrong(path, text)
+def test_extends_cycle_is_an_error_without_a_suggestion(path: Path, text: str) -> None:
+    error = error_for(path, text)
     assert f"{path}:" in str(error)
     assert "did you mean" not in str(error)

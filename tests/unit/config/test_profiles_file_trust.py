@@ -1,4 +1,4 @@
-"""Whose profiles file is obeyed: the user's or root's, and one that nobody else can write."""
+"""A profiles file is trusted if the user or root owns it and nobody else can write it."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a f
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A profiles file that is right, in a folder with blanks and quotes in its name."""
+    """A valid profiles file in a folder with blanks and quotes in its name."""
     folder = tmp_path / "my 'own' $HOME"
     folder.mkdir(mode=0o755)
     file = folder / "the profiles.toml"
@@ -41,7 +41,7 @@ def refused(path: Path) -> str:
     return caught.value.hint
 
 
-def run(hint: str) -> None:
+def run_hint(hint: str) -> None:
     subprocess.run(["sh", "-c", hint], check=True)
 
 
@@ -62,7 +62,7 @@ def test_a_file_that_others_can_write_is_refused_whatever_it_holds(
     path.chmod(mode)
     hint = refused(path)
     assert hint.startswith("chmod 600 ")
-    run(hint)
+    run_hint(hint)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -92,11 +92,11 @@ def test_a_folder_that_others_can_write_is_refused(path: Path, mode: int) -> Non
     path.parent.chmod(mode)
     hint = refused(path)
     assert hint.startswith("chmod o-w ")
-    run(hint)
+    run_hint(hint)
     assert "a" in read_profiles(str(path)).names
 
 
-def test_a_sticky_folder_is_not_open(path: Path) -> None:
+def test_sticky_folder_is_trusted(path: Path) -> None:
     path.parent.chmod(0o1777)
     assert "a" in read_profiles(str(path)).names
 
@@ -108,7 +108,7 @@ def test_a_folder_of_somebody_else_is_refused(path: Path) -> None:
         read_profiles(str(path))
 
 
-def test_a_name_without_a_folder_lies_in_the_current_one(
+def test_file_name_alone_means_the_current_folder(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(path.parent)
@@ -118,7 +118,7 @@ def test_a_name_without_a_folder_lies_in_the_current_one(
 
 
 def linked(path: Path) -> tuple[Path, Path]:
-    """Two links, the second leading to the first; each in a folder of its own."""
+    """Two links, the second pointing to the first, each in a folder of its own."""
     first, second = path.parent.parent / "1" / "link", path.parent.parent / "2" / "link"
     for link, target in ((first, path), (second, Path("../1/link"))):
         link.parent.mkdir()
@@ -126,7 +126,7 @@ def linked(path: Path) -> tuple[Path, Path]:
     return first, second
 
 
-def test_a_link_is_followed_to_a_file_that_is_right(path: Path) -> None:
+def test_link_to_a_trusted_file_is_followed(path: Path) -> None:
     assert "a" in read_profiles(str(linked(path)[1])).names
 
 
@@ -139,10 +139,10 @@ SPOILT: dict[str, Callable[[Path, Path, Path], None]] = {
 
 
 @pytest.mark.parametrize("what", SPOILT)
-def test_behind_a_link_everything_on_the_way_counts(path: Path, what: str) -> None:
+def test_every_step_along_a_link_must_be_trusted(path: Path, what: str) -> None:
     first, second = linked(path)
     SPOILT[what](path, first, second)
-    run(refused(second))
+    run_hint(refused(second))
     assert "a" in read_profiles(str(second)).names
 
 
@@ -156,7 +156,7 @@ def test_a_link_of_somebody_else_in_a_sticky_folder_is_refused(path: Path) -> No
 
 
 def test_a_key_file_in_a_folder_that_others_can_write_is_refused(path: Path) -> None:
-    """They could put a link in its place, and have another file of the user's sent as a key."""
+    """They could replace it by a link, and have another of the user's files sent as a key."""
     path.write_text("sk-test-0123456789")
     path.chmod(0o600)
     path.parent.chmod(0o777)
@@ -167,7 +167,7 @@ def test_a_key_file_in_a_folder_that_others_can_write_is_refused(path: Path) -> 
     assert resolve_api_key(profile, resolve_endpoint(profile)) is not None
 
 
-def test_no_key_is_stored_where_others_could_replace_it(home: Path) -> None:
+def test_no_key_is_stored_in_a_folder_that_others_can_write(home: Path) -> None:
     folder = home / ".config" / "easyllm"
     folder.mkdir(parents=True)
     folder.chmod(0o777)

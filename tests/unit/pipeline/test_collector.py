@@ -1,4 +1,4 @@
-"""The Collector: what a stream of events comes to."""
+"""Collector: turns a stream of events into a Completion."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ COUNTS = [
 ]  # fmt: skip
 
 
-def made(*events: Event) -> Completion:
+def completion_of(*events: Event) -> Completion:
     collector = Collector()
     for event in events:
         collector.feed(event)
@@ -43,9 +43,9 @@ async def stream(events: Iterable[Event]) -> AsyncIterator[Event]:
         yield event
 
 
-def test_an_answer_is_gathered() -> None:
+def test_events_become_a_completion() -> None:
     done = Done("stop", True, {"id": 1})
-    answer = made(
+    answer = completion_of(
         Start("openai", "gpt", "mine"), Reasoning("h"), Reasoning("m"), Text("a"), Text("b"), done
     )
     assert (answer["text"], answer["reasoning"]) == ("ab", "hm")
@@ -54,8 +54,8 @@ def test_an_answer_is_gathered() -> None:
     assert answer["response"] == {"id": 1}
 
 
-def test_nothing_is_an_empty_answer_that_is_not_complete() -> None:
-    nothing = made()
+def test_no_events_give_an_empty_incomplete_answer() -> None:
+    nothing = completion_of()
     assert list(nothing) == KEYS
     assert list(nothing["usage"]) == COUNTS
     assert (nothing["text"], nothing["reasoning"], nothing["complete"]) == ("", None, False)
@@ -63,7 +63,7 @@ def test_nothing_is_an_empty_answer_that_is_not_complete() -> None:
 
 
 def test_each_key_is_an_attribute_too() -> None:
-    answer = made(
+    answer = completion_of(
         Start("openai", "gpt"), Reasoning("h"), Text("a"), Usage(1, 2, 3), Done("stop", True)
     )
     for key in KEYS:
@@ -71,7 +71,7 @@ def test_each_key_is_an_attribute_too() -> None:
     assert (answer.text, answer.usage["total_tokens"], answer.complete) == ("a", 3, True)
     with pytest.raises(AttributeError):
         answer.text = "b"  # type: ignore[misc]
-    nothing = made()
+    nothing = completion_of()
     assert (nothing.text, nothing.reasoning, nothing.response, nothing.id) == ("", None, None, None)
 
 
@@ -87,12 +87,12 @@ def test_each_key_is_an_attribute_too() -> None:
         ({"id": 7}, None), ({"frames": 0, "last": None}, None), ([], None), (None, None),
     ],
 )  # fmt: skip
-def test_the_name_that_the_provider_gave_the_answer(response: Any, name: str | None) -> None:
-    assert made(Done("stop", True, response)).id == name
+def test_id_is_taken_from_the_response(response: Any, name: str | None) -> None:
+    assert completion_of(Done("stop", True, response)).id == name
 
 
-def test_a_completion_is_a_dict_as_ever() -> None:
-    answer = made(Start("openai", "gpt"), Text("a"), Done("stop", True, {"id": "1"}))
+def test_completion_is_a_dict() -> None:
+    answer = completion_of(Start("openai", "gpt"), Text("a"), Done("stop", True, {"id": "1"}))
     assert json.loads(json.dumps(answer)) == answer == dict(answer)
     for copied in (copy.copy(answer), copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
         assert copied == answer
@@ -100,20 +100,20 @@ def test_a_completion_is_a_dict_as_ever() -> None:
     assert copy.deepcopy(answer)["usage"] is not answer["usage"]
 
 
-def test_trap_11_usage_replaces_and_never_adds() -> None:
-    usage = made(Usage(3, 1, 4), Usage(3, 9, 12, cost_usd=0.5))["usage"]
+def test_usage_replaces_and_never_adds() -> None:
+    usage = completion_of(Usage(3, 1, 4), Usage(3, 9, 12, cost_usd=0.5))["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (3, 9, 12)
-    assert made(Usage(3, 1), Usage(3))["usage"]["completion_tokens"] is None
+    assert completion_of(Usage(3, 1), Usage(3))["usage"]["completion_tokens"] is None
 
 
 def test_a_count_of_none_is_not_zero() -> None:
-    usage = made(Usage(0, None, estimated=True))["usage"]
+    usage = completion_of(Usage(0, None, estimated=True))["usage"]
     assert usage["prompt_tokens"] == 0
     assert usage["completion_tokens"] is None
     assert usage["estimated"] is True
 
 
-def test_retrying_starts_again() -> None:
+def test_retrying_discards_the_previous_attempt() -> None:
     first: list[Event] = [
         Start("a", "one"), Text("half"), Reasoning("x", hidden=True), Usage(9), Note("n"),
     ]  # fmt: skip
@@ -129,13 +129,13 @@ def test_retrying_starts_again() -> None:
         ["n"],
         False,
     )
-    assert not made(Text("a"), Done("stop", True), Retrying(2, 0, "why"))["complete"]
+    assert not completion_of(Text("a"), Done("stop", True), Retrying(2, 0, "why"))["complete"]
 
 
 def test_reclassified_moves_the_text_so_far() -> None:
-    answer = made(Reasoning("a"), Text("b"), Text("c"), Reclassified(), Text("d"))
+    answer = completion_of(Reasoning("a"), Text("b"), Text("c"), Reclassified(), Text("d"))
     assert (answer["reasoning"], answer["text"]) == ("abc", "d")
-    assert made(Reclassified(), Text("d"))["reasoning"] is None
+    assert completion_of(Reclassified(), Text("d"))["reasoning"] is None
 
 
 def test_hidden_reasoning_is_known_and_has_no_text() -> None:
@@ -144,15 +144,15 @@ def test_hidden_reasoning_is_known_and_has_no_text() -> None:
     collector.feed(Reasoning("seen"))
     assert collector.has_hidden_reasoning
     assert collector.completion()["reasoning"] == "seen"
-    assert made(Reasoning("", hidden=True))["reasoning"] is None
+    assert completion_of(Reasoning("", hidden=True))["reasoning"] is None
 
 
-def test_trap_09_empty_reasoning_is_none() -> None:
-    assert made(Reasoning(""), Text("a"))["reasoning"] is None
+def test_empty_reasoning_is_none() -> None:
+    assert completion_of(Reasoning(""), Text("a"))["reasoning"] is None
 
 
 @pytest.mark.parametrize("event", [Text("x" * 11), Reasoning("x" * 11), Text("é" * 6)])
-def test_fault_46_past_the_limit_it_is_incomplete(event: Event) -> None:
+def test_fault_46_answer_over_the_limit_is_incomplete(event: Event) -> None:
     collector = Collector(limit=10)
     with pytest.raises(IncompleteAnswer, match="longer than 10 bytes") as caught:
         collector.feed(event)
@@ -160,7 +160,7 @@ def test_fault_46_past_the_limit_it_is_incomplete(event: Event) -> None:
     assert caught.value.exit_code == 7
 
 
-def test_what_is_forgotten_counts_and_nothing_more_is_held() -> None:
+def test_discarded_text_counts_and_is_not_held() -> None:
     collector = Collector(limit=10)
     for event in (Text("1234"), Reasoning("56")):
         collector.feed(event)
@@ -197,15 +197,15 @@ def test_many_small_pieces_take_little_more_than_their_text(
     tracemalloc.stop()
     assert held < 3_000_000  # 110,000 strings and their list would take 8 MB
     for _ in range(2):
-        gathered = collector.completion()
-        assert (gathered["text"] or gathered["reasoning"]) == "".join(pieces)
+        completion = collector.completion()
+        assert (completion["text"] or completion["reasoning"]) == "".join(pieces)
     collector.feed(kind("more"))
     assert (collector.text.getvalue() or collector.reasoning.getvalue()).endswith(
         f"{pieces[-1]}more"
     )
 
 
-def test_a_retry_begins_below_the_limit() -> None:
+def test_retry_resets_the_byte_count() -> None:
     collector = Collector(limit=10)
     for event in (Text("1234567890"), Retrying(2, 0, "cut"), Text("1234567890")):
         collector.feed(event)
@@ -213,7 +213,7 @@ def test_a_retry_begins_below_the_limit() -> None:
 
 
 def test_lone_surrogates_are_counted_and_do_not_crash() -> None:
-    assert made(Text("\ud800a"))["text"] == "\ud800a"
+    assert completion_of(Text("\ud800a"))["text"] == "\ud800a"
 
 
 async def test_collect_passes_errors_on() -> None:
@@ -230,7 +230,7 @@ async def test_collect_passes_errors_on() -> None:
 
 @pytest.mark.parametrize("response", [None, {"frames": 2, "last": {"a": [1, None]}}, [1], "x"])
 def test_a_completion_is_json(response: Any) -> None:
-    answer = made(
+    answer = completion_of(
         Text('é\u2028"'), Reasoning("r"), Usage(1, cost_usd=0.1), Done("stop", True, response)
     )
     assert json.loads(json.dumps(answer)) == answer

@@ -1,4 +1,4 @@
-"""The marks of every family in the table: what is reasoning, what is answer, what stays text."""
+"""Reasoning marks of every model family: what is reasoning, what is answer, what stays text."""
 
 import re
 from collections.abc import Iterable
@@ -28,18 +28,18 @@ FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
 def split(pieces: Iterable[str], mode: str = "auto", hold: bool = False) -> tuple[str, str | None]:
     """The answer and the reasoning of a text in pieces."""
-    splitter, gathered = TagSplitter(mode, hold), Collector()
+    splitter, collector = TagSplitter(mode, hold), Collector()
     for piece in pieces:
         for event in splitter.feed(piece):
-            gathered.feed(event)
+            collector.feed(event)
     for event in splitter.end():
-        gathered.feed(event)
-    made = gathered.completion()
-    return made["text"], made["reasoning"]
+        collector.feed(event)
+    completion = collector.completion()
+    return completion["text"], completion["reasoning"]
 
 
-def everywhere(text: str) -> tuple[str, str | None]:
-    """The same, and at every split of the text and in `extract_answer_and_cot` it is the same."""
+def split_every_way(text: str) -> tuple[str, str | None]:
+    """The same; asserts that any split and `extract_answer_and_cot` give the same result."""
     whole = split([text])
     assert split(text) == whole
     assert split([text], hold=True) == split(text, hold=True) == whole
@@ -50,21 +50,21 @@ def everywhere(text: str) -> tuple[str, str | None]:
     return whole
 
 
-@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
+@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[pair[0] for pair in PAIRS])
 def test_each_family_s_block_is_reasoning(opener: str, closer: str, channel: AnswerMarks) -> None:
-    assert everywhere(f" \n{opener}\nplan {closer}\n\nanswer") == ("answer", "plan")
+    assert split_every_way(f" \n{opener}\nplan {closer}\n\nanswer") == ("answer", "plan")
     openers, ends = channel
     for begins in openers:
-        assert everywhere(f"{opener}plan{closer}{begins}answer{''.join(ends)}") == (
+        assert split_every_way(f"{opener}plan{closer}{begins}answer{''.join(ends)}") == (
             "answer",
             "plan",
         )
-        assert everywhere(f"{begins}answer{ends[0]}\n") == ("answer", None)
+        assert split_every_way(f"{begins}answer{ends[0]}\n") == ("answer", None)
     for end in ends:
-        assert everywhere(f"{opener}plan{closer}answer {end}") == ("answer ", "plan")
+        assert split_every_way(f"{opener}plan{closer}answer {end}") == ("answer ", "plan")
 
 
-@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
+@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[pair[0] for pair in PAIRS])
 def test_each_family_s_marks_that_are_text_stay_text(
     opener: str, closer: str, channel: AnswerMarks
 ) -> None:
@@ -75,32 +75,32 @@ def test_each_family_s_marks_that_are_text_stay_text(
         f'"{opener}a{closer}"',
         opener[:-1],
     ):
-        assert everywhere(text) == (text, None)
+        assert split_every_way(text) == (text, None)
     text = f"{opener}a{closer}{''.join(channel[1])}b"
     assert split(text, "off") == (text, None)
 
 
-@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[one[0] for one in PAIRS])
+@pytest.mark.parametrize(("opener", "closer", "channel"), PAIRS, ids=[pair[0] for pair in PAIRS])
 def test_a_block_that_is_cut_is_reasoning(opener: str, closer: str, channel: AnswerMarks) -> None:
-    assert everywhere(f"{opener}plan {closer[:-1]}") == ("", f"plan {closer[:-1]}")
+    assert split_every_way(f"{opener}plan {closer[:-1]}") == ("", f"plan {closer[:-1]}")
 
 
 @pytest.mark.parametrize(
     "closer", [closer for closer in OPENERS_AND_LONE_CLOSERS if closer.startswith(("</", "[/"))]
 )
-def test_a_lone_closer_of_any_family_tells_that_reasoning_came_before(closer: str) -> None:
-    assert everywhere(f"plan{closer}\n\nanswer") == ("answer", "plan")
+def test_text_before_a_lone_closer_of_any_family_is_reasoning(closer: str) -> None:
+    assert split_every_way(f"plan{closer}\n\nanswer") == ("answer", "plan")
     assert split(f"plan{closer}answer", "implicit") == ("answer", "plan")
 
 
-def test_an_end_that_an_answer_may_have_too_is_no_lone_closer() -> None:
+def test_end_marks_of_an_answer_are_no_lone_closers() -> None:
     for end in ("<|end|>", "<|end_message|>", "<|return|>"):
-        assert everywhere(f"answer{end}") == (f"answer{end}", None)
+        assert split_every_way(f"answer{end}") == (f"answer{end}", None)
 
 
-def test_a_template_that_opened_the_channel_leaves_the_next_header() -> None:
+def test_answer_header_after_an_opener_in_the_chat_template() -> None:
     text = f"plan<|end|>{FINAL}answer<|return|>"
-    assert everywhere(text) == ("answer", "plan")
+    assert split_every_way(text) == ("answer", "plan")
     assert split(text, "implicit") == ("answer", "plan")
     apriel = "1. plan\n[BEGIN FINAL RESPONSE]\nParis\n[END FINAL RESPONSE]"
     assert split(apriel, hold=True) == ("Paris\n", "1. plan")
@@ -127,7 +127,7 @@ def test_a_template_that_opened_the_channel_leaves_the_next_header() -> None:
     ],
 )
 def test_harmony_s_channels(text: str, answer: str, reasoning: str | None) -> None:
-    assert everywhere(text) == (answer, reasoning)
+    assert split_every_way(text) == (answer, reasoning)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_harmony_s_channels(text: str, answer: str, reasoning: str | None) -> No
     ],
 )
 def test_harmony_s_ends_inside_its_answer_are_text(text: str) -> None:
-    assert everywhere(f"{FINAL}{text}") == (text, None)
+    assert split_every_way(f"{FINAL}{text}") == (text, None)
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,17 @@ def test_harmony_s_ends_inside_its_answer_are_text(text: str) -> None:
     ],
 )
 def test_what_is_no_header_of_harmony_is_text(text: str) -> None:
-    assert everywhere(text) == (text, None)
+    assert split_every_way(text) == (text, None)
 
 
-def test_a_header_that_is_cut_is_no_answer_and_is_kept() -> None:
+def test_cut_header_is_reasoning_and_not_answer() -> None:
     rest = "<|start|>assistant<|channel|>fin"
-    assert everywhere(f"{ANALYSIS}plan<|end|>{rest}") == ("", f"plan\n\n{rest}")
-    assert everywhere("<|channel|>analys") == ("", "<|channel|>analys")
-    assert everywhere(f"{FINAL}answer<|end|>{rest}") == ("answer", rest)
+    assert split_every_way(f"{ANALYSIS}plan<|end|>{rest}") == ("", f"plan\n\n{rest}")
+    assert split_every_way("<|channel|>analys") == ("", "<|channel|>analys")
+    assert split_every_way(f"{FINAL}answer<|end|>{rest}") == ("answer", rest)
 
 
-def test_reasoning_and_answer_in_channels_are_live() -> None:
+def test_reasoning_and_answer_in_channels_are_streamed() -> None:
     splitter = TagSplitter()
     assert list(splitter.feed(f"{ANALYSIS}pl")) == [Reasoning("pl")]
     assert list(splitter.feed(f"an<|end|>{FINAL}")) == [Reasoning("an")]
@@ -176,7 +176,7 @@ def test_reasoning_and_answer_in_channels_are_live() -> None:
 
 
 def test_a_flood_of_marks_takes_few_steps() -> None:
-    """Each of these would take minutes if every mark were looked at with all the text before it."""
+    """Each of these takes minutes if every mark is compared with all the text before it."""
     many = 30_000
     assert split(["<think>" * many])[0] == ""
     assert split([f"{FINAL}{'<|end|>' * many}x"])[0] == "<|end|>" * many + "x"
@@ -184,21 +184,21 @@ def test_a_flood_of_marks_takes_few_steps() -> None:
     assert split(["a" + "<think></think>" * many])[0] == "a" + "<think></think>" * many
 
 
-def test_no_mark_begins_another_that_is_looked_for_with_it() -> None:
+def test_no_mark_is_a_prefix_of_another() -> None:
     for mark in OPENERS_AND_LONE_CLOSERS:
         assert not [
             other for other in OPENERS_AND_LONE_CLOSERS if other != mark and other.startswith(mark)
         ]
 
 
-def test_every_beginning_of_a_block_waits_for_more() -> None:
+def test_every_prefix_of_a_block_mark_waits_for_more() -> None:
     for mark in ALL_MARKS:
         block = parse_block_start(mark)
         if block and block[0] == len(mark):
             assert all(is_block_prefix(mark[:size]) for size in range(1, len(mark)))
 
 
-def test_the_page_has_every_mark_and_a_source_for_each() -> None:
+def test_docs_page_has_every_mark_with_a_source() -> None:
     page = PAGE.read_text("utf-8").replace("\\|", "|")
     assert [mark for mark in ALL_MARKS if not all(part in page for part in parts(mark))] == []
     assert all(f"`{name}`" in page for name in HARMONY_CHANNELS)
@@ -208,5 +208,5 @@ def test_the_page_has_every_mark_and_a_source_for_each() -> None:
 
 
 def parts(mark: str) -> list[str]:
-    """A mark's words: pages write headers of more than one of them once."""
+    """The words of a mark: the page writes those that several headers share only once."""
     return re.findall(r"<[^<>]+>|\[[^\]]+\]|◁[^▷]+▷", mark)

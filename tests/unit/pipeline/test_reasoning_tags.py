@@ -1,4 +1,4 @@
-"""Reasoning told from answer: traps 1-6 of WIRE §11, live, at any split, in every mode."""
+"""Reasoning is split from the answer while it streams, at any chunk boundary and in every mode."""
 
 from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
@@ -50,17 +50,17 @@ def texts(*pieces: str) -> list[Event | EasyLLMError]:
 async def split(
     pieces: Iterable[Event | EasyLLMError], mode: str = "auto", hold: bool = False
 ) -> tuple[str, str | None]:
-    """Reasoning and answer of the gathered events."""
-    made = await collect(split_tags(source(pieces), mode, hold))
-    return made["text"], made["reasoning"]
+    """Answer and reasoning of the collected events."""
+    completion = await collect(split_tags(source(pieces), mode, hold))
+    return completion["text"], completion["reasoning"]
 
 
-def fed(pieces: Iterable[str], mode: str = "auto", hold: bool = False) -> list[Event]:
+def split_events(pieces: Iterable[str], mode: str = "auto", hold: bool = False) -> list[Event]:
     splitter = TagSplitter(mode, hold)
     return [event for piece in pieces for event in splitter.feed(piece)]
 
 
-async def test_trap_01_tags_split_over_pieces_and_shown_live() -> None:
+async def test_tags_split_over_pieces_are_streamed() -> None:
     splitter = TagSplitter()
     assert list(splitter.feed("<th")) == []
     assert list(splitter.feed("ink>pla")) == [Reasoning("pla")]
@@ -70,30 +70,30 @@ async def test_trap_01_tags_split_over_pieces_and_shown_live() -> None:
 
 
 @pytest.mark.parametrize(("opener", "closer"), list(CLOSER_BY_OPENER.items()))
-async def test_trap_02_a_whole_block_in_one_piece(opener: str, closer: str) -> None:
+async def test_whole_block_in_one_piece(opener: str, closer: str) -> None:
     assert await split(texts(f"{opener}a{closer}b")) == ("b", "a")
 
 
-async def test_trap_03_only_a_closer_moves_what_came_before() -> None:
-    assert fed(["plan…</th", "ink>ans"]) == [Text("plan…"), Reclassified(), Text("ans")]
+async def test_lone_closer_moves_the_text_before_it() -> None:
+    assert split_events(["plan…</th", "ink>ans"]) == [Text("plan…"), Reclassified(), Text("ans")]
     assert await split(texts("plan…</think>ans")) == ("ans", "plan…")
 
 
-async def test_trap_03_only_a_closer_held_is_never_shown_as_answer() -> None:
-    assert fed(["plan", "…"], hold=True) == []
-    assert fed(["plan", "…</think>ans"], hold=True) == [Reasoning("plan…"), Text("ans")]
+async def test_lone_closer_with_hold_is_never_shown_as_answer() -> None:
+    assert split_events(["plan", "…"], hold=True) == []
+    assert split_events(["plan", "…</think>ans"], hold=True) == [Reasoning("plan…"), Text("ans")]
     assert await split(texts("plan", "…</think>ans"), hold=True) == ("ans", "plan…")
 
 
-async def test_trap_03_only_a_closer_implicit_is_shown_live() -> None:
-    assert fed(["plan", "…"], "implicit") == [Reasoning("plan"), Reasoning("…")]
+async def test_lone_closer_in_implicit_mode_is_streamed() -> None:
+    assert split_events(["plan", "…"], "implicit") == [Reasoning("plan"), Reasoning("…")]
     assert await split(texts("plan", "…</think>ans"), "implicit") == ("ans", "plan…")
     assert await split(texts("<think>plan</think>ans"), "implicit") == ("ans", "plan")
     assert await split(texts("no closer at all"), "implicit") == ("", "no closer at all")
 
 
 @pytest.mark.parametrize("hold", [False, True])
-async def test_trap_04_an_unclosed_block_is_reasoning(hold: bool) -> None:
+async def test_unclosed_block_is_reasoning(hold: bool) -> None:
     events: list[Event | EasyLLMError] = [Text("<think>ab"), Text("c"), Done("length", False)]
     assert await split(events, hold=hold) == ("", "abc")
     assert await split(texts("<think>abc </thi"), hold=hold) == ("", "abc </thi")
@@ -114,12 +114,12 @@ async def test_trap_04_an_unclosed_block_is_reasoning(hold: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("hold", [False, True])
-async def test_trap_05_tags_that_are_text_stay_text(text: str, hold: bool) -> None:
+async def test_tags_that_are_text_stay_text(text: str, hold: bool) -> None:
     assert await split(texts(text), hold=hold) == (text, None)
     assert await split(texts(*text), hold=hold) == (text, None)
 
 
-async def test_trap_06_nested_tags_are_counted() -> None:
+async def test_nested_tags_are_counted() -> None:
     nested = "<think>a<think>b</think>c</think>d"
     assert await split(texts(nested)) == ("d", "a<think>b</think>c")
     assert await split(texts(*nested)) == ("d", "a<think>b</think>c")
@@ -144,10 +144,10 @@ async def test_off_leaves_every_byte() -> None:
     assert await split(texts(*text), "off", True) == (text, None)
 
 
-def test_the_answer_is_live_too() -> None:
-    assert fed(["Hel", "lo"]) == [Text("Hel"), Text("lo")]
-    assert fed(["<think>a</think>", "Hel", "lo"])[1:] == [Text("Hel"), Text("lo")]
-    assert fed(["a <"]) == [Text("a ")]
+def test_answer_is_streamed_too() -> None:
+    assert split_events(["Hel", "lo"]) == [Text("Hel"), Text("lo")]
+    assert split_events(["<think>a</think>", "Hel", "lo"])[1:] == [Text("Hel"), Text("lo")]
+    assert split_events(["a <"]) == [Text("a ")]
 
 
 async def test_a_reasoning_field_releases_what_is_held() -> None:
@@ -160,8 +160,11 @@ async def test_a_reasoning_field_makes_a_lone_closer_text() -> None:
     between: list[Event] = [Text("a"), Reasoning("why"), Text("</think>b")]
     for hold in (False, True):
         for events in (between, first):
-            made = await collect(split_tags(source(events), "auto", hold))
-            assert (made["text"], made["reasoning"]) == ("a</think>b", "why"), (events, hold)
+            completion = await collect(split_tags(source(events), "auto", hold))
+            assert (completion["text"], completion["reasoning"]) == ("a</think>b", "why"), (
+                events,
+                hold,
+            )
 
 
 @pytest.mark.parametrize("hold", [False, True])
@@ -175,15 +178,15 @@ async def test_a_reasoning_field_inside_a_block_leaves_the_block_open(hold: bool
 @pytest.mark.parametrize("hold", [False, True])
 async def test_text_is_flushed_before_an_error(hold: bool) -> None:
     cut = IncompleteAnswer("cut")
-    gathered = Collector()
+    collector = Collector()
 
     async def listen() -> None:
         async for event in split_tags(source([Text("half an ans</thi"), cut]), "auto", hold):
-            gathered.feed(event)
+            collector.feed(event)
 
     with pytest.raises(IncompleteAnswer):
         await listen()
-    assert gathered.completion()["text"] == "half an ans</thi"
+    assert collector.completion()["text"] == "half an ans</thi"
 
 
 async def test_other_events_keep_their_place() -> None:
@@ -214,7 +217,7 @@ def pieces_of(text: str, cuts: list[int]) -> list[str]:
     return [text[start:end] for start, end in pairwise(edges)]
 
 
-async def gathered(pieces: list[str], mode: str, hold: bool) -> Completion:
+async def collect_split(pieces: list[str], mode: str, hold: bool) -> Completion:
     return await collect(split_tags(source(texts(*pieces)), mode, hold))
 
 
@@ -223,21 +226,21 @@ async def gathered(pieces: list[str], mode: str, hold: bool) -> Completion:
 async def test_streamed_equals_not_streamed(
     mode: str, hold: bool, text: str, cuts: list[int]
 ) -> None:
-    whole = await gathered([text], mode, hold)
-    assert await gathered(pieces_of(text, cuts), mode, hold) == whole
-    assert await gathered(list(text), mode, hold) == whole
+    whole = await collect_split([text], mode, hold)
+    assert await collect_split(pieces_of(text, cuts), mode, hold) == whole
+    assert await collect_split(list(text), mode, hold) == whole
 
 
 @pytest.mark.parametrize(("mode", "hold"), MODES)
 @given(parts=st.lists(st.sampled_from([*PIECES, "①", "②", "③"]), max_size=14))
 async def test_no_character_is_lost_or_moved(mode: str, hold: bool, parts: list[str]) -> None:
     events = split_tags(source(texts("".join(parts))), mode, hold)
-    given = "".join([one.text async for one in events if isinstance(one, Text | Reasoning)])
-    assert [char for char in given if char in "①②③"] == [one for one in parts if one in "①②③"]
+    output = "".join([event.text async for event in events if isinstance(event, Text | Reasoning)])
+    assert [char for char in output if char in "①②③"] == [part for part in parts if part in "①②③"]
     if mode == "off":
-        assert given == "".join(parts)
+        assert output == "".join(parts)
 
 
 @given(text=documents, cuts=st.lists(st.integers(1, 80), max_size=10))
-async def test_held_text_is_never_taken_back(text: str, cuts: list[int]) -> None:
-    assert Reclassified() not in fed(pieces_of(text, cuts), hold=True)
+async def test_hold_never_reclassifies_text(text: str, cuts: list[int]) -> None:
+    assert Reclassified() not in split_events(pieces_of(text, cuts), hold=True)

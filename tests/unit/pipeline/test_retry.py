@@ -1,4 +1,4 @@
-"""The only retry in the house: what is tried again, by DESIGN §5's table."""
+"""The retry stage: which errors are retried, and how often."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -30,7 +30,7 @@ from tests.support.attempts import (
 __all__ = ["recorded_waits"]
 
 
-async def test_a_good_answer_is_handed_on_as_it_is(waits: list[float]) -> None:
+async def test_good_answer_passes_unchanged(waits: list[float]) -> None:
     assert await run_with_retries(FakeAttempts(ANSWER)) == ANSWER
     assert waits == []
 
@@ -60,7 +60,7 @@ async def test_max_retries_is_obeyed(retries: int, waits: list[float]) -> None:
     assert tries.made == retries + 1
 
 
-async def test_the_answer_after_retries_and_each_is_announced(waits: list[float]) -> None:
+async def test_every_retry_is_announced_before_the_answer(waits: list[float]) -> None:
     tries = FakeAttempts([BusyError("HTTP 503")], [NetworkError("dropped")], ANSWER)
     events = await run_with_retries(tries)
     first, second = (event for event in events if isinstance(event, Retrying))
@@ -78,14 +78,14 @@ NEVER = [
 
 
 @pytest.mark.parametrize("error", NEVER, ids=str)
-async def test_what_is_never_tried_again(error: EasyLLMError, waits: list[float]) -> None:
+async def test_errors_that_are_never_retried(error: EasyLLMError, waits: list[float]) -> None:
     for before in ([], [Text("a")]):
         tries = FakeAttempts([*before, error])
         assert await expect_retry_error(tries, shown=()) is error
         assert (tries.made, waits) == (1, [])
 
 
-async def test_what_is_no_error_of_ours_passes(waits: list[float]) -> None:
+async def test_other_exceptions_pass_through(waits: list[float]) -> None:
     async def broken() -> AsyncIterator[Event]:
         yield Text("a")
         raise ZeroDivisionError
@@ -113,7 +113,7 @@ async def test_a_cut_after_text_counts_against_max_retries(waits: list[float]) -
     assert tries.made == 4
 
 
-async def test_after_the_one_retry_of_a_cut_others_go_on_before_text(waits: list[float]) -> None:
+async def test_other_retries_continue_after_the_one_for_a_cut(waits: list[float]) -> None:
     cut: list[Event | EasyLLMError] = [Text("half"), IncompleteAnswer("cut")]
     tries = FakeAttempts(cut, [NetworkError("dropped")], ANSWER)
     assert (await run_with_retries(tries, shown=()))[-3:] == ANSWER
@@ -123,7 +123,7 @@ async def test_after_the_one_retry_of_a_cut_others_go_on_before_text(waits: list
 
 
 @pytest.mark.parametrize("shown", [(), TEXT_AND_REASONING])
-async def test_the_providers_own_error_after_text_never(
+async def test_provider_error_after_text_is_never_retried(
     shown: Sequence[str], waits: list[float]
 ) -> None:
     for piece in (Text("half"), Reasoning("hm")):
@@ -133,7 +133,7 @@ async def test_the_providers_own_error_after_text_never(
 
 
 @pytest.mark.parametrize("piece", [Text("half"), Reasoning("hm"), Reasoning("", hidden=True)])
-async def test_nothing_after_shown_output(piece: Event, waits: list[float]) -> None:
+async def test_nothing_is_retried_after_shown_output(piece: Event, waits: list[float]) -> None:
     for error in BEFORE_TEXT:
         tries = FakeAttempts([piece, error])
         await expect_retry_error(tries)
@@ -148,6 +148,6 @@ async def test_reasoning_on_stderr_does_not_count_as_shown(waits: list[float]) -
     assert tries.made == 1
 
 
-async def test_what_is_no_text_is_not_shown(waits: list[float]) -> None:
+async def test_start_and_usage_do_not_count_as_shown(waits: list[float]) -> None:
     tries = FakeAttempts([Start("o", "m"), Usage(3), NetworkError("dropped")], ANSWER)
     assert (await run_with_retries(tries))[-3:] == ANSWER

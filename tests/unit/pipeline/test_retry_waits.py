@@ -1,4 +1,4 @@
-"""How long is waited before a retry: full jitter, the server's own delay, the limits."""
+"""Waits before a retry, in seconds: full jitter, the server's own delay, the limits."""
 
 import random
 from collections.abc import Iterator
@@ -61,21 +61,21 @@ async def test_the_schedule_follows_the_seed(waits: list[float]) -> None:
     assert len(set(first)) == 3
 
 
-async def test_a_servers_delay_is_waited_as_it_is(waits: list[float]) -> None:
-    for asked in (0.0, 0.3, 1.0, 60.0):
+async def test_servers_delay_is_used_unchanged(waits: list[float]) -> None:
+    for delay in (0.0, 0.3, 1.0, 60.0):
         waits.clear()
-        tries = FakeAttempts([BusyError("429", retry_after=asked)], ANSWER)
+        tries = FakeAttempts([BusyError("429", retry_after=delay)], ANSWER)
         events = await run_with_retries(tries)
-        assert waits == [asked]
-        assert events[0] == Retrying(2, asked, "429")
+        assert waits == [delay]
+        assert events[0] == Retrying(2, delay, "429")
 
 
 async def test_fault_19_a_delay_over_max_retry_delay_fails_at_once(waits: list[float]) -> None:
-    for asked, told in ((3600.0, "3600 s"), (60.5, "60.5 s"), (2592000.0, "2592000 s")):
-        tries = FakeAttempts([BusyError("429", retry_after=asked)], ANSWER)
+    for delay, text in ((3600.0, "3600 s"), (60.5, "60.5 s"), (2592000.0, "2592000 s")):
+        tries = FakeAttempts([BusyError("429", retry_after=delay)], ANSWER)
         error = await expect_retry_error(tries)
         assert (tries.made, waits) == (1, [])
-        assert told in error.hint
+        assert text in error.hint
         assert "max_retry_delay" in error.hint
 
 
@@ -87,14 +87,14 @@ async def test_a_delay_over_the_budget_fails_at_once(waits: list[float]) -> None
     assert "retry_budget" in error.hint
 
 
-async def test_our_own_waits_stay_in_the_budget(waits: list[float]) -> None:
+async def test_jittered_waits_stay_within_the_budget(waits: list[float]) -> None:
     profile = PROFILE.replace_set(max_retries=100, retry_budget=3.0)
     error = await expect_retry_error(FakeAttempts([BusyError("busy")]), profile)
     assert sum(waits) <= 3.0
     assert "retry_budget" in error.hint
 
 
-async def test_the_attempt_is_closed_when_nobody_listens_any_more(waits: list[float]) -> None:
+async def test_attempt_is_closed_with_its_stream(waits: list[float]) -> None:
     tries = FakeAttempts([Text("a"), Text("b")])
     stream = stream_with_retries(tries, PROFILE, TEXT_AND_REASONING)
     await anext(stream)

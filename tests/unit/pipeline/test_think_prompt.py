@@ -1,4 +1,4 @@
-"""`cot --elicit`: a model without reasoning is asked to think inside tags, and nobody else."""
+"""`cot --elicit` tells a model without reasoning, and no other, to think inside tags."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ REASONING = ("think", "reasoning", "reasoning_effort", "thinkingConfig", "enable
 
 
 def cot(easyllm: Easyllm, handler: Handler, provider: str, *args: str, **keys: Any) -> Any:
-    """One run, and the body of its one request for an answer."""
+    """Run `cot`; return its result and the body of its one request for an answer."""
     with StandIn(handler) as server:
         ran = easyllm.run(
             "cot", *args, "hi", profiles=single_profile_toml(server, provider, **keys)
@@ -34,10 +34,12 @@ def cot(easyllm: Easyllm, handler: Handler, provider: str, *args: str, **keys: A
 
 
 def instruction(body: Any) -> str:
-    """The system prompt that was sent, "" = none; and that no reasoning was asked for."""
+    """The system prompt that was sent; "" if there was none."""
     if "systemInstruction" in body:
         return "".join(part["text"] for part in body["systemInstruction"]["parts"])
-    systems = [one["content"] for one in body.get("messages", ()) if one["role"] == "system"]
+    systems = [
+        message["content"] for message in body.get("messages", ()) if message["role"] == "system"
+    ]
     assert len(systems) <= 1, "some servers take one system message and no more"
     return "".join(systems)
 
@@ -56,7 +58,7 @@ SERVERS: list[tuple[str, Callable[[], Any], str, str]] = [
 @pytest.mark.parametrize(
     ("provider", "server", "plain", "thinker"), SERVERS, ids=[row[0] for row in SERVERS]
 )
-def test_auto_asks_where_the_server_says_that_there_is_none(
+def test_auto_adds_the_prompt_if_the_server_reports_no_reasoning(
     easyllm: Easyllm, provider: str, server: Callable[[], Any], plain: str, thinker: str
 ) -> None:
     keys = {"api_key": "k", "system": "Be brief."}
@@ -75,34 +77,34 @@ def test_auto_asks_where_the_server_says_that_there_is_none(
 
 
 @pytest.mark.parametrize("args", [("--elicit", "never"), ("--effort", "off")])
-def test_never_and_no_effort_ask_for_nothing(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+def test_never_and_effort_off_add_no_prompt(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama", model="llama3.2")
         assert easyllm.run("cot", *args, "hi", profiles=profiles).code == 0
         assert "/api/show" not in {request.path for request in server.requests}
-        assert [instruction(one.json) for one in answer_requests(server)] == [""] * len(
+        assert [instruction(request.json) for request in answer_requests(server)] == [""] * len(
             answer_requests(server)
         )
 
 
-def test_chat_never_asks(easyllm: Easyllm) -> None:
+def test_chat_never_adds_the_prompt(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama", model="llama3.2")
         assert easyllm.run("chat", "hi", profiles=profiles).code == 0
         assert [request.path for request in server.requests] == ["/api/chat"]
 
 
-def test_a_server_that_does_not_say_is_left_alone(easyllm: Easyllm) -> None:
-    """OpenAI's list says nothing of reasoning; an Ollama without /api/show, neither."""
+def test_no_prompt_if_the_server_does_not_report_reasoning(easyllm: Easyllm) -> None:
+    """OpenAI's model list does not report it, nor does an Ollama without /api/show."""
     ran, body = cot(easyllm, script_handler(chat_answer_script("Hi")), "openai")
     assert (ran.code, ran.err, instruction(body)) == (0, "", "")
-    ran, body = cot(easyllm, speaking("Hi", shown=404), "ollama")
+    ran, body = cot(easyllm, ollama_streaming("Hi", shown=404), "ollama")
     assert (ran.code, ran.err, instruction(body)) == (0, "", "")
     assert body["think"] is True
 
 
-def speaking(*pieces: str, shown: int = 200) -> Handler:
-    """An Ollama whose one model has no reasoning and says this."""
+def ollama_streaming(*pieces: str, shown: int = 200) -> Handler:
+    """An Ollama whose one model has no reasoning and answers with `pieces`."""
 
     async def handle(request: Request, reply: Reply) -> None:
         if request.path == "/api/tags":
@@ -125,19 +127,19 @@ NOTE = f"easyllm: test-model is asked to think inside <think> tags: {NONE_OF_ITS
 
 @pytest.mark.parametrize("pieces", [OBEYS, LONE_CLOSER])
 @pytest.mark.parametrize("args", [(), ("--stream",), ("--no-stream",)])
-def test_the_thoughts_are_split_off(
+def test_reasoning_is_split_from_the_answer(
     easyllm: Easyllm, pieces: tuple[str, ...], args: tuple[str, ...]
 ) -> None:
-    handler = plainly(*pieces) if args == ("--no-stream",) else speaking(*pieces)
+    handler = ollama_buffered(*pieces) if args == ("--no-stream",) else ollama_streaming(*pieces)
     for tags in (None, "off"):
         ran, _ = cot(easyllm, handler, "ollama", *args, reasoning_tags=tags)
         assert (ran.code, ran.out.decode()) == (0, "Four.\n")
         assert ran.err == NOTE + "Two and two.\n"
 
 
-def plainly(*pieces: str) -> Handler:
-    """The same in one JSON answer."""
-    streaming = speaking(*pieces)
+def ollama_buffered(*pieces: str) -> Handler:
+    """The same answer in one JSON body."""
+    streaming = ollama_streaming(*pieces)
 
     async def handle(request: Request, reply: Reply) -> None:
         if request.path == "/api/chat":
@@ -148,30 +150,30 @@ def plainly(*pieces: str) -> Handler:
     return handle
 
 
-def test_a_model_that_ignores_it_has_answered(easyllm: Easyllm) -> None:
-    ran, _ = cot(easyllm, speaking("Fo", "ur."), "ollama")
+def test_answer_of_a_model_that_ignores_the_prompt(easyllm: Easyllm) -> None:
+    ran, _ = cot(easyllm, ollama_streaming("Fo", "ur."), "ollama")
     assert (ran.code, ran.out, ran.err) == (0, b"Four.\n", NOTE)
 
 
-def test_json_holds_both_and_the_note(easyllm: Easyllm) -> None:
-    ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--json")
-    made = parse_answer_json(ran)
-    assert (made["text"], made["reasoning"]) == ("Four.", "Two and two.")
-    assert made["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
-    ran, _ = cot(easyllm, speaking(*OBEYS), "ollama", "--jsonl")
+def test_json_holds_answer_reasoning_and_note(easyllm: Easyllm) -> None:
+    ran, _ = cot(easyllm, ollama_streaming(*OBEYS), "ollama", "--json")
+    answer = parse_answer_json(ran)
+    assert (answer["text"], answer["reasoning"]) == ("Four.", "Two and two.")
+    assert answer["notes"] == [NOTE.removeprefix("easyllm: ").strip()]
+    ran, _ = cot(easyllm, ollama_streaming(*OBEYS), "ollama", "--jsonl")
     assert parse_jsonl_events(ran)[0]["kind"] == "note"
 
 
 def test_no_model_named(easyllm: Easyllm) -> None:
-    """The first installed one is looked at, and is the one that is asked."""
-    ran, body = cot(easyllm, speaking(*OBEYS), "ollama", model=None)
+    """The first installed model is checked, and the request names it."""
+    ran, body = cot(easyllm, ollama_streaming(*OBEYS), "ollama", model=None)
     assert (ran.code, ran.out.decode()) == (0, "Four.\n")
     assert body["model"] == "plain:latest"
     assert TAGS in instruction(body)
     assert "the first one installed" in ran.err
 
 
-def test_always_asks_no_server_and_keeps_the_effort(easyllm: Easyllm) -> None:
+def test_always_checks_no_model_and_keeps_the_effort(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama", model="qwen3")
         args = ("cot", "--elicit", "always")
@@ -194,15 +196,15 @@ def test_dry_run_shows_what_always_sends(easyllm: Easyllm) -> None:
     assert not asks_for_reasoning(body)
 
 
-def test_with_a_schema_auto_leaves_the_answer_alone(easyllm: Easyllm) -> None:
-    """A constrained answer has no room for tags."""
+def test_auto_adds_no_prompt_with_a_schema(easyllm: Easyllm) -> None:
+    """An answer constrained by a schema has no room for tags."""
     (easyllm.home / "s.json").write_text('{"type": "string"}')
-    ran, body = cot(easyllm, speaking('"Four"'), "ollama", "--schema", "s.json")
+    ran, body = cot(easyllm, ollama_streaming('"Four"'), "ollama", "--schema", "s.json")
     assert (ran.code, ran.out, ran.err) == (0, b'"Four"\n', "")
     assert instruction(body) == ""
 
 
-def test_wrong_words(easyllm: Easyllm) -> None:
+def test_invalid_options(easyllm: Easyllm) -> None:
     ran = easyllm.run(
         "cot", "--elicit", "maybe", "hi", profiles=single_profile_toml("http://127.0.0.1:9/v1")
     )
@@ -216,7 +218,7 @@ def test_wrong_words(easyllm: Easyllm) -> None:
 
 @pytest.mark.parametrize("kind", ["smol", "inline_thinker"])
 def test_a_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureRequest) -> None:
-    """Whether it obeys or not, no tag and no thought reaches stdout."""
+    """Whether or not the model obeys, no tag and no reasoning reaches stdout."""
     server: RealServer = request.getfixturevalue(kind)
     profiles = single_profile_toml(
         f"{server.url}/v1", model=server.model, temperature=0, max_tokens=150
@@ -225,7 +227,7 @@ def test_a_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureReques
     assert ran.code == 0, ran.stderr
     assert ran.stdout.strip()
     assert "think>" not in ran.stdout.decode()
-    note, _, thoughts = ran.stderr.partition("\n")
+    note, _, reasoning = ran.stderr.partition("\n")
     assert note == f"easyllm: {server.model} is asked to think inside <think> tags"
     if kind == "inline_thinker":
-        assert thoughts.strip()
+        assert reasoning.strip()

@@ -1,4 +1,4 @@
-"""Code blocks as `-x` cuts them out of an answer."""
+"""Code blocks as `-x` extracts them from an answer."""
 
 import pytest
 
@@ -53,12 +53,12 @@ NO_CODE = [
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_first(name: str) -> None:
+def test_first_block(name: str) -> None:
     text, code = CASES[name]
     assert extract_code_blocks(text, all_blocks=False) == code
 
 
-def test_every() -> None:
+def test_all_blocks() -> None:
     text = "A:\n```sh\na\n```\nB:\n\n~~~\nb\n~~~\n\n- C:\n  ```\n  c\n  ```\n\n```\n```\n"
     assert extract_code_blocks(text, all_blocks=True) == "a\nb\nc\n"
     assert extract_code_blocks(text, all_blocks=False) == "a\n"
@@ -70,12 +70,12 @@ def test_every() -> None:
 @pytest.mark.parametrize(
     "text", ["", "ls", "use `ls`", "```ls``` lists files.", "``\nls\n``", *NO_CODE]
 )
-def test_none(text: str, every: bool) -> None:
+def test_no_block(text: str, every: bool) -> None:
     with pytest.raises(IncompleteAnswer) as raised:
         extract_code_blocks(text, every)
     assert not raised.value.retryable
 
 
 def test_a_block_that_never_closes() -> None:
-    """What the model forgot; one that was cut has failed before."""
+    """The model forgot the end of the block; an answer that was cut fails earlier."""
     assert extract_code_blocks("```sh\nls\n", all_blocks=False).rstrip("\n") == "ls"

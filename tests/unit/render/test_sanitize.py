@@ -1,4 +1,4 @@
-"""Untrusted text for a terminal: no control code gets through at any split (promise 62)."""
+"""Sanitizing untrusted text for a terminal: no control code passes, at any split (FAULT-62)."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -11,7 +11,7 @@ from easyllm_cli.render.sanitize import Sanitizer, sanitize_text
 from easyllm_cli.render.tables import escape_invisible
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
-# RENDER §5: what rich lets through to a terminal, and what it does not.
+# Payloads that rich lets through to a terminal, and some that it does not.
 PAYLOADS = [
     f"{ESC}]52;c;aGk={BEL}", f"{ESC}]52;c;aGk={ST}", f"{ESC}]8;;https://evil{ST}bank{ESC}]8;;{ST}",
     f"{ESC}[2J{ESC}[H", f"{ESC}[31mred{ESC}[0m", f"{ESC}[1A{ESC}[2K", f"{ESC}]0;title{BEL}",
@@ -36,20 +36,20 @@ def harmless(text: str) -> bool:
     return not any(ord(char) in FORBIDDEN for char in text)
 
 
-def in_pieces(pieces: Iterable[str]) -> str:
-    neutraliser = Sanitizer()
-    return "".join([*map(neutraliser.feed, pieces), neutraliser.end()])
+def sanitize_in_pieces(pieces: Iterable[str]) -> str:
+    sanitizer = Sanitizer()
+    return "".join([*map(sanitizer.feed, pieces), sanitizer.end()])
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_fault_62_no_payload_gets_through_at_any_split(payload: str) -> None:
     whole = sanitize_text(payload)
     assert harmless(whole)
-    assert in_pieces(payload) == whole
+    assert sanitize_in_pieces(payload) == whole
     for at in range(len(payload) + 1):
-        neutraliser = Sanitizer()
-        first, second = neutraliser.feed(payload[:at]), neutraliser.feed(payload[at:])
-        rest = neutraliser.end()
+        sanitizer = Sanitizer()
+        first, second = sanitizer.feed(payload[:at]), sanitizer.feed(payload[at:])
+        rest = sanitizer.end()
         assert harmless(first)
         assert harmless(second)
         assert harmless(rest)
@@ -61,7 +61,7 @@ def test_fault_62_payloads_split_at_every_byte(payload: str) -> None:
     raw = payload.encode("utf-8", "surrogatepass")
     for at in range(len(raw) + 1):
         pieces = [part.decode("utf-8", "replace") for part in (raw[:at], raw[at:])]
-        assert harmless(in_pieces(pieces))
+        assert harmless(sanitize_in_pieces(pieces))
 
 
 @given(text=texts, cuts=st.lists(st.integers(0, 60), max_size=8))
@@ -69,8 +69,8 @@ def test_any_text_at_any_split_is_harmless_and_the_same(text: str, cuts: list[in
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     whole = sanitize_text(text)
     assert harmless(whole)
-    assert in_pieces(text[start:end] for start, end in pairwise(edges)) == whole
-    assert in_pieces(text) == whole
+    assert sanitize_in_pieces(text[start:end] for start, end in pairwise(edges)) == whole
+    assert sanitize_in_pieces(text) == whole
     assert sanitize_text(whole) == whole
 
 
@@ -91,23 +91,23 @@ def test_ordinary_text_is_untouched(text: str) -> None:
     ],
     ids=ascii,
 )  # fmt: skip
-def test_what_each_becomes(text: str, shown: str) -> None:
+def test_replacements(text: str, shown: str) -> None:
     assert sanitize_text(text) == shown
-    assert in_pieces(text) == shown
-    assert in_pieces(["", *text, ""]) == shown
+    assert sanitize_in_pieces(text) == shown
+    assert sanitize_in_pieces(["", *text, ""]) == shown
 
 
 def test_a_held_return_does_not_hold_back_the_text_before_it() -> None:
-    neutraliser = Sanitizer()
-    assert neutraliser.feed("progress\r") == "progress"
-    assert neutraliser.feed("\nnext") == "\nnext"
-    assert neutraliser.end() == ""
-    assert neutraliser.end() == ""
+    sanitizer = Sanitizer()
+    assert sanitizer.feed("progress\r") == "progress"
+    assert sanitizer.feed("\nnext") == "\nnext"
+    assert sanitizer.end() == ""
+    assert sanitizer.end() == ""
 
 
 @pytest.mark.parametrize(
     "char", ["\u200b", "\u200d", "\u2060", "\xad", "\ufeff", "\u200e", "\U000e0041"], ids=ascii
 )
-def test_in_a_name_no_character_is_unseen(char: str) -> None:
+def test_invisible_characters_in_names_are_escaped(char: str) -> None:
     assert escape_invisible(f"gpt-{char}5") == f"gpt-<U+{ord(char):04X}>5"
     assert escape_invisible("gpt-5 é日\x1b") == "gpt-5 é日␛"

@@ -1,4 +1,4 @@
-"""The model list as a table: it fits any width, loses nothing, and says only what is known."""
+"""The model list as a table: it fits any width, loses nothing, and omits what is unknown."""
 
 import sys
 
@@ -25,7 +25,7 @@ def text(width: int, models: list[Model] = MODELS) -> list[str]:
     return [text_from_row(row) for row in lay_out_models(models, width)]
 
 
-def test_what_it_looks_like() -> None:
+def test_table_rows() -> None:
     assert text(100) == [
         "model                                         context  vision  reasoning  $/M in  $/M out",
         "────────────────────────────────────────────  ───────  ──────  ─────────  ──────  ───────",
@@ -44,7 +44,7 @@ def test_a_table_fits_and_loses_nothing(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [4, 10, 20, 40])
-def test_a_small_list_where_a_table_has_no_room(width: int) -> None:
+def test_list_where_a_table_has_no_room(width: int) -> None:
     assert all(row_width(row) <= width for row in lay_out_models(MODELS, width))
     assert "".join(text(width)).replace(" ", "") == (
         "model:vendor/thinkercontext:131,072vision:noreasoning:yes$/Min:0.55$/Mout:2.19"
@@ -53,16 +53,23 @@ def test_a_small_list_where_a_table_has_no_room(width: int) -> None:
     )
 
 
-def test_columns_that_say_nothing_are_left_out() -> None:
+def test_empty_columns_are_left_out() -> None:
     assert text(80, [Model("a"), Model("b")]) == ["model", "─────", "a", "b"]
 
 
 def test_a_price_below_a_dime_keeps_its_digits() -> None:
     prices = (None, 0.0, 0.0375, 0.099, 0.1, 12.5)
-    assert [format_price(one) for one in prices] == ["", "0.00", "0.037", "0.099", "0.10", "12.50"]
+    assert [format_price(price) for price in prices] == [
+        "",
+        "0.00",
+        "0.037",
+        "0.099",
+        "0.10",
+        "12.50",
+    ]
 
 
-def test_wide_names_stand_in_line() -> None:
+def test_wide_names_are_aligned() -> None:
     rows = text(80, [Model("模型", 1000), Model("abcd", 1000)])
     assert rows[2:] == ["模型     1,000", "abcd     1,000"]
 
@@ -79,7 +86,7 @@ def test_on_a_terminal_of_20_columns_and_of_no_known_size(easyllm: Easyllm) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
-def test_a_terminal_without_codes(easyllm: Easyllm) -> None:
+def test_terminal_without_escape_codes(easyllm: Easyllm) -> None:
     async def handler(request: Request, reply: Reply) -> None:
         await reply.json({"data": [{"id": "one"}]})
 

@@ -1,4 +1,4 @@
-"""Connections are closed when nobody needs them any more, and never before."""
+"""Connections are closed when they are no longer used, and never before."""
 
 import asyncio
 import copy
@@ -29,24 +29,24 @@ def config(server: StandIn, **keys: str) -> Json:
     return {**usual, "api_key": "k", **keys}
 
 
-async def becomes(true: Callable[[], object]) -> None:
-    """Looks again and again until it is true."""
+async def wait_until_true(condition: Callable[[], object]) -> None:
+    """Wait until `condition()` is true, for at most 10 seconds."""
     async with asyncio.timeout(10):
-        while not true():
+        while not condition():
             await asyncio.sleep(0.01)
 
 
 @over_both
-async def test_the_block_closes_everything(transport: str) -> None:
+async def test_async_with_closes_every_connection(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        asked = config(server, transport=transport)
+        settings = config(server, transport=transport)
         async with LLMService() as service:
-            await service.chat(asked, messages())
+            await service.chat(settings, messages())
             assert server.connections == 1
-        await becomes(lambda: server.connections == 0)
-        await service.chat(asked, messages())  # it may be used again
+        await wait_until_true(lambda: server.connections == 0)
+        await service.chat(settings, messages())  # a closed service can be used again
         await service.aclose()
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.connections == 0)
 
 
 @over_both
@@ -54,18 +54,18 @@ async def test_a_service_that_is_dropped_closes_its_connections(transport: str) 
     with StandIn(OpenAIServer().handle) as server:
         await LLMService().chat(config(server, transport=transport), messages())
         await OpenAIProvider(config(server, transport=transport)).chat(messages())
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.connections == 0)
 
 
 @over_both
-async def test_closing_a_provider_that_is_kept_closes_its_connections(transport: str) -> None:
+async def test_aclose_of_a_provider_closes_its_connections(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
         provider = OpenAIProvider(config(server, transport=transport))
         for _ in range(2):
             await provider.chat(messages())
             assert server.connections == 1
             await provider.aclose()
-            await becomes(lambda: server.connections == 0)
+            await wait_until_true(lambda: server.connections == 0)
 
 
 @over_both
@@ -74,28 +74,28 @@ async def test_closing_a_provider_that_is_kept_closes_its_connections(transport:
     [("chat", SILENT), ("chat_stream", SILENT), ("chat_stream", NEVER)],
     ids=["chat", "before text", "after text"],
 )
-async def test_closing_under_load_says_who_closed(
+async def test_closing_under_load_is_named_in_the_error(
     method: str, script: Script, transport: str
 ) -> None:
-    """The error does not blame the server, what came is kept, and nothing is asked again."""
+    """The error does not blame the server, the partial answer is kept, and nothing is retried."""
 
-    came: list[str] = []
+    texts: list[str] = []
 
-    async def ask(service: LLMService, asked: Json) -> None:
+    async def ask(service: LLMService, settings: Json) -> None:
         if method == "chat":
-            await service.chat(asked, messages())
+            await service.chat(settings, messages())
             return
-        async for text in service.chat_stream(asked, messages()):
-            came.append(text)
+        async for text in service.chat_stream(settings, messages()):
+            texts.append(text)
 
     with StandIn(script_handler(script)) as server:
         service = LLMService()
-        asked = config(server, transport=transport)
-        tasks = [asyncio.create_task(ask(service, asked)) for _ in range(5)]
-        await becomes(lambda: len(server.requests) == 5)
+        settings = config(server, transport=transport)
+        tasks = [asyncio.create_task(ask(service, settings)) for _ in range(5)]
+        await wait_until_true(lambda: len(server.requests) == 5)
         streamed = script is NEVER
         if streamed:
-            await becomes(lambda: len(came) == 5)
+            await wait_until_true(lambda: len(texts) == 5)
         await service.aclose()
         failed = await asyncio.gather(*tasks, return_exceptions=True)
         assert len(server.requests) == 5
@@ -111,38 +111,38 @@ async def test_closing_under_load_asks_no_fallback() -> None:
         service = LLMService()
         asking = service.chat(config(server), messages(), fallbacks=[config(spare)])
         task = asyncio.create_task(asking)
-        await becomes(lambda: server.requests)
+        await wait_until_true(lambda: server.requests)
         await service.aclose()
         with pytest.raises(NetworkError, match="this program closed the connection"):
             await task
         assert spare.requests == []
 
 
-async def test_a_server_that_hangs_up_is_still_named() -> None:
+async def test_server_that_closes_is_still_named() -> None:
     with StandIn(script_handler(Script(chunk("Hel"), Cut()))) as server:
         with pytest.raises(IncompleteAnswer, match="closed the connection") as caught:
             _ = [text async for text in LLMService().chat_stream(config(server), messages())]
         assert "this program" not in str(caught.value)
 
 
-async def test_clear_cache_closes_what_nobody_uses() -> None:
+async def test_clear_cache_closes_unused_connections() -> None:
     with StandIn(OpenAIServer().handle) as server:
         service = LLMService()
         await service.chat(config(server), messages())
         service.clear_cache()
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.connections == 0)
         await service.chat(config(server), messages())
         assert len(server.requests) == 2
 
 
-async def test_clear_cache_lets_an_answer_come_to_its_end() -> None:
+async def test_clear_cache_lets_a_running_answer_finish() -> None:
     texts = []
     with StandIn(script_handler(SLOW)) as server:
         service = LLMService()
         async for text in service.chat_stream(config(server), messages()):
             texts.append(text)
             service.clear_cache()
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.connections == 0)
     assert texts == ["Hel", "lo"]
 
 
@@ -152,7 +152,7 @@ def test_clear_cache_after_the_loop_and_from_another_thread() -> None:
     async def ask(server: StandIn) -> None:
         await service.chat(config(server), messages())
         await asyncio.to_thread(service.clear_cache)
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.connections == 0)
         await service.chat(config(server), messages())
 
     with StandIn(OpenAIServer().handle) as server:
@@ -175,27 +175,27 @@ async def test_cancelling_closes_the_connection(method: str, script: Script) -> 
     with StandIn(script_handler(script)) as server:
         service = LLMService()
         task = asyncio.create_task(ask(service, server))
-        await becomes(lambda: server.requests)
+        await wait_until_true(lambda: server.requests)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await becomes(lambda: server.requests[0].closed_at is not None)
-        await becomes(lambda: server.connections == 0)
+        await wait_until_true(lambda: server.requests[0].closed_at is not None)
+        await wait_until_true(lambda: server.connections == 0)
         service.clear_cache()
 
 
-async def test_what_had_come_is_told_to_who_cancels() -> None:
-    """In the CancelledError, and in the cause of a TimeoutError."""
+async def test_cancelled_error_holds_the_partial_answer() -> None:
+    """It is in the CancelledError, and in the cause of a TimeoutError."""
     with StandIn(script_handler(NEVER)) as server:
         service = LLMService()
-        came: list[str] = []
+        texts: list[str] = []
 
         async def ask() -> None:
             async for text in service.chat_stream(config(server), messages()):
-                came.append(text)
+                texts.append(text)
 
         task = asyncio.create_task(ask())
-        await becomes(lambda: came)
+        await wait_until_true(lambda: texts)
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as cancelled:
             await task
@@ -217,21 +217,21 @@ async def test_leaving_a_stream_early_closes_its_connection() -> None:
     with StandIn(script_handler(NEVER)) as server:
         async for _ in LLMService().chat_stream(config(server), messages()):
             break
-        await becomes(lambda: server.requests[0].closed_at is not None)
+        await wait_until_true(lambda: server.requests[0].closed_at is not None)
 
 
-async def test_one_that_is_cancelled_leaves_the_others_alone() -> None:
+async def test_cancelling_one_answer_leaves_the_others_running() -> None:
     async def ask(service: LLMService, server: StandIn) -> str:
         return "".join([text async for text in service.chat_stream(config(server), messages())])
 
     with StandIn(script_handler(SLOW)) as server:
         async with LLMService() as service:
             asking = [asyncio.create_task(ask(service, server)) for _ in range(3)]
-            await becomes(lambda: len(server.requests) == 3)
+            await wait_until_true(lambda: len(server.requests) == 3)
             asking[1].cancel()
-            came = await asyncio.gather(*asking, return_exceptions=True)
-    assert isinstance(came[1], asyncio.CancelledError)
-    assert [came[0], came[2]] == ["Hello", "Hello"]
+            results = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert [results[0], results[2]] == ["Hello", "Hello"]
 
 
 SCRIPT = """
@@ -268,7 +268,7 @@ async def by_the_book():
         print(await own.get_response(config, "hi"))
 
 async def alone(work):
-    asyncio.get_running_loop().slow_callback_duration = 60  # of a busy machine -X dev tells, too
+    asyncio.get_running_loop().slow_callback_duration = 60  # -X dev would warn on a busy machine
     await work()
 
 for work in (kept, kept, dropped, left_early, cleared, given_up, kept, by_the_book):
@@ -278,7 +278,7 @@ for work in (kept, kept, dropped, left_early, cleared, given_up, kept, by_the_bo
 
 @over_both
 def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
-    """ResourceWarning for a socket, RuntimeWarning for a coroutine, or anything else."""
+    """No ResourceWarning for a socket, no RuntimeWarning for a coroutine, and no other."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     with StandIn(OpenAIServer().handle) as server:
@@ -294,13 +294,13 @@ def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
 @over_both
 async def test_a_copied_service_has_connections_of_its_own(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
-        asked = config(server, transport=transport)
+        settings = config(server, transport=transport)
         async with LLMService() as service:
-            await service.chat(asked, messages())
-            for made in (copy.copy, copy.deepcopy):
-                async with made(service) as other:
-                    await other.chat(asked, messages())
+            await service.chat(settings, messages())
+            for copy_function in (copy.copy, copy.deepcopy):
+                async with copy_function(service) as other:
+                    await other.chat(settings, messages())
                     assert server.connections == 2
-                await becomes(lambda: server.connections == 1)
-            await service.chat(asked, messages())
+                await wait_until_true(lambda: server.connections == 1)
+            await service.chat(settings, messages())
             assert server.connections == 1

@@ -1,4 +1,4 @@
-"""No cookie is ever sent back: a server could tell by it which requests come from one place."""
+"""Cookies are never sent back: a server could use them to link requests to one place."""
 
 import pytest
 
@@ -14,7 +14,7 @@ COOKIE = {"Set-Cookie": "who=you; Path=/; Max-Age=3600"}
 LIST = compact({"data": [{"id": "m"}], "models": [{"name": "m", "model": "m"}]})
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.id)
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 async def test_no_cookie_is_sent_back(adapter: Adapter) -> None:
     answer = adapter.script("Hello")
     whole = Script(*answer.steps, headers=COOKIE, content_type=adapter.wire.content_type)

@@ -1,4 +1,4 @@
-"""What a server says under 200 where there is no answer: model lists, wrong paths, no routes."""
+"""Errors that servers send with status 200: in model lists, for wrong paths and missing routes."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.faults.status import body
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda one: one.name)
+every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.name)
 
 
 @every_adapter
@@ -38,12 +38,12 @@ async def test_a_list_that_is_an_error_says_why(
 
 
 @every_adapter
-async def test_a_path_that_is_not_there_is_asked_for_once(adapter: Adapter) -> None:
-    error = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
-    with StandIn(script_handler(body(200, error))) as server:
-        failed = await expect_error(NotFoundError, adapter.profile(server, max_retries=3))
+async def test_unknown_path_is_requested_once(adapter: Adapter) -> None:
+    answer = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
+    with StandIn(script_handler(body(200, answer))) as server:
+        error = await expect_error(NotFoundError, adapter.profile(server, max_retries=3))
         assert len(answer_requests(server)) == 1
-    assert "endpoint" in failed.hint or "ollama pull" in failed.hint
+    assert "endpoint" in error.hint or "ollama pull" in error.hint
 
 
 UNROUTED = {
@@ -54,8 +54,8 @@ UNROUTED = {
 
 
 @pytest.mark.parametrize(("words", "hint"), UNROUTED.items())
-async def test_openrouter_finds_nobody_and_the_name_is_right(words: str, hint: str) -> None:
-    router = next(one for one in HTTP_ADAPTERS if one.provider == "openrouter")
+async def test_openrouter_has_no_route_for_a_valid_model(words: str, hint: str) -> None:
+    router = next(adapter for adapter in HTTP_ADAPTERS if adapter.provider == "openrouter")
     with StandIn(script_handler(router.refusal(404, words))) as server:
-        failed = await expect_error(NotFoundError, router.profile(server))
-    assert hint in failed.hint
+        error = await expect_error(NotFoundError, router.profile(server))
+    assert hint in error.hint

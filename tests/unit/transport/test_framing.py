@@ -1,4 +1,4 @@
-"""Bytes to frames: the same frames whatever the pieces (FAULTS 23-25, WIRE trap 29)."""
+"""Bytes to frames: the same frames at any chunk boundary (docs/protocols.md, Frames)."""
 
 import json
 import time
@@ -31,8 +31,8 @@ bodies = st.lists(st.sampled_from(TOKENS) | st.binary(max_size=4), max_size=30).
 
 
 def frames(framing: Framing, pieces: Iterable[bytes]) -> list[Frame]:
-    found = [frame for piece in pieces for frame in framing.feed(piece)]
-    return found + framing.end()
+    result = [frame for piece in pieces for frame in framing.feed(piece)]
+    return result + framing.end()
 
 
 def feed_all(framing: LineSplitter | Framing, pieces: Iterable[bytes]) -> None:
@@ -42,8 +42,8 @@ def feed_all(framing: LineSplitter | Framing, pieces: Iterable[bytes]) -> None:
 
 def lines(pieces: Iterable[bytes]) -> list[bytes]:
     splitter = LineSplitter()
-    found = [line for piece in pieces for line in splitter.feed(piece)]
-    return [*found, splitter.end()]
+    result = [line for piece in pieces for line in splitter.feed(piece)]
+    return [*result, splitter.end()]
 
 
 def bytewise(body: bytes) -> list[bytes]:
@@ -51,7 +51,7 @@ def bytewise(body: bytes) -> list[bytes]:
 
 
 def sse(body: str | bytes) -> list[Frame]:
-    """The frames of an event stream, asserted to be the same when it comes byte by byte."""
+    """The frames of an event stream; asserts that they are the same when it comes byte by byte."""
     raw = body if isinstance(body, bytes) else body.encode()
     whole = frames(ServerSentEvents(), [raw])
     assert frames(ServerSentEvents(), bytewise(raw)) == whole
@@ -72,7 +72,7 @@ def test_any_split_gives_the_frames_of_one_piece(
 
 
 @given(body=bodies)
-def test_lines_are_what_a_plain_split_gives(body: bytes) -> None:
+def test_lines_equal_those_of_a_plain_split(body: bytes) -> None:
     unified = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     assert lines([body]) == unified.split(b"\n")
     assert lines(bytewise(body)) == unified.split(b"\n")
@@ -141,10 +141,10 @@ def test_ndjson_drops_blank_lines() -> None:
 def test_a_line_of_one_megabyte_byte_by_byte_is_linear(kind: Callable[[], Framing]) -> None:
     line = b"data: " + b"x" * (1 << 20)
     began = time.process_time()
-    found = frames(kind(), bytewise(line + b"\n\n"))
+    result = frames(kind(), bytewise(line + b"\n\n"))
     assert time.process_time() - began < 10, "a quadratic splitter takes minutes"
-    assert len(found) == 1
-    assert found[0].data.endswith(b"x" * (1 << 20))
+    assert len(result) == 1
+    assert result[0].data.endswith(b"x" * (1 << 20))
 
 
 @pytest.mark.parametrize("kind", [LineSplitter, ServerSentEvents, NDJSON])

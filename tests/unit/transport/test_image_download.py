@@ -1,4 +1,4 @@
-"""Pictures fetched for providers that take bytes only: over real TLS, within every limit."""
+"""Image downloads for providers that accept bytes only: over real TLS, within every limit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ from tests.support.picture_site import RED, Site, serve_image_site
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """On this machine, with an authority of its own that the profile names."""
-    with serve_image_site(tmp_path) as made:
-        yield made
+    """On this machine, with a certificate authority of its own that the profile names."""
+    with serve_image_site(tmp_path) as running_site:
+        yield running_site
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """This machine stands for a public one; every other address meets the real guard."""
+    """The URLs that were checked; this machine counts as public, all others meet the real guard."""
     real = image_download.resolve_public_addresses
     seen: list[str] = []
 
@@ -33,7 +33,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def test_fetched_through_a_redirect(site: Site, looked_at: list[str]) -> None:
+async def test_download_through_a_redirect(site: Site, looked_at: list[str]) -> None:
     image = await image_download.download_image(Image.of(site.url + "/moved"), site.profile)
     assert (image.data, image.media_type) == (RED, "image/png")
     assert looked_at == [site.url + "/moved", site.url + "/red.png"]
@@ -43,7 +43,7 @@ async def test_fetched_through_a_redirect(site: Site, looked_at: list[str]) -> N
         assert "cookie" not in headers
 
 
-async def test_a_picture_with_bytes_asks_nobody(site: Site) -> None:
+async def test_image_with_bytes_is_not_downloaded(site: Site) -> None:
     image = Image.of(RED)
     assert await image_download.download_image(image, site.profile) is image
     assert site.asked == []
@@ -75,13 +75,13 @@ async def test_fault_64_refused(site: Site, looked_at: list[str], path: str, wor
     assert len(site.asked) <= image_download.MAX_REDIRECTS
 
 
-async def test_a_server_that_fails_is_tried_again(site: Site, looked_at: list[str]) -> None:
+async def test_server_failure_is_retryable(site: Site, looked_at: list[str]) -> None:
     with pytest.raises(BusyError) as caught:
         await image_download.download_image(Image.of(site.url + "/503"), site.profile)
     assert caught.value.retryable
 
 
-async def test_the_whole_way_has_a_limit(
+async def test_whole_download_has_a_time_limit(
     site: Site, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image_download, "DOWNLOAD_TIMEOUT_SECONDS", 0.3)
@@ -89,7 +89,7 @@ async def test_the_whole_way_has_a_limit(
         await image_download.download_image(Image.of(site.url + "/slow"), site.profile)
 
 
-async def test_a_stranger_certificate_is_not_trusted(site: Site, looked_at: list[str]) -> None:
+async def test_unknown_certificate_is_not_trusted(site: Site, looked_at: list[str]) -> None:
     with pytest.raises(EasyLLMError, match="certificate"):
         await image_download.download_image(Image.of(site.url + "/red.png"), Profile())
     assert site.asked == []

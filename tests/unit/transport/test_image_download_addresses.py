@@ -1,4 +1,4 @@
-"""Whom a picture is fetched from: public addresses only, and those that were looked at."""
+"""Addresses of image downloads: only public ones, and only those that were checked."""
 
 import socket
 from dataclasses import dataclass, field
@@ -39,29 +39,31 @@ def test_public_addresses(address: str) -> None:
 
 @dataclass
 class Lookups:
-    """A name service: what it says to each lookup in turn, the last answer again and again."""
+    """A fake name service: one answer for each lookup in turn; the last one repeats."""
 
     answers: list[list[str]]
     asked: list[str] = field(default_factory=list)
 
     def __call__(self, host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         self.asked.append(host)
-        found = self.answers[min(len(self.asked), len(self.answers)) - 1]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
+        addresses = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
 
 
 @pytest.fixture
 def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    """127.0.0.2 and .3 stand for public addresses; 127.0.0.1 stays what it is."""
+    """127.0.0.2 and 127.0.0.3 count as public addresses; 127.0.0.1 does not."""
     monkeypatch.setattr(
-        image_download, "is_public_address", lambda one: one in ("127.0.0.2", "127.0.0.3")
+        image_download, "is_public_address", lambda address: address in ("127.0.0.2", "127.0.0.3")
     )
 
 
 async def test_fault_64_a_name_that_turns_private_is_not_followed(
     tmp_path: Path, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DNS rebinding: what was looked at is what is connected to."""
+    """DNS rebinding: the address that was checked is the one that is connected to."""
     names = Lookups([["127.0.0.2"], ["127.0.0.1"]])
     with serve_image_site(tmp_path, "127.0.0.2", "pictures.example") as site:
         port = int(site.url.rpartition(":")[2])
@@ -86,7 +88,7 @@ async def test_fault_64_one_private_address_among_public_ones(
         await image_download.download_image(Image.of("https://pictures.example:9/x.png"), Profile())
 
 
-async def test_the_next_address_where_one_does_not_answer(
+async def test_next_address_is_tried_if_one_does_not_answer(
     tmp_path: Path, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Lookups([["127.0.0.3", "127.0.0.2"]]))

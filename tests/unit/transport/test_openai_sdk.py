@@ -1,6 +1,6 @@
-"""`transport = "sdk"` for OpenAI: what the SDK must not add, and what it must not take away.
+"""`transport = "sdk"` for OpenAI: what the SDK must not add, and what it must not hide.
 
-The contract runs over it, too (support/adapters.py); here stands what only an SDK could spoil.
+The contract tests run over it too (tests/support/adapters.py); here is what only an SDK can break.
 """
 
 import logging
@@ -36,13 +36,13 @@ LEAKS = {
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    with StandIn(script_handler(HELLO)) as made:
-        yield made
+    with StandIn(script_handler(HELLO)) as standin:
+        yield standin
 
 
 @pytest.fixture
 def leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable from which the SDK would take something to send."""
+    """Sets every variable from which the SDK would take something to send."""
     for name, value in LEAKS.items():
         monkeypatch.setenv(name, value)
 
@@ -61,7 +61,7 @@ async def test_nothing_of_the_sdks_variables_is_sent(server: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("leaks")
-async def test_the_headers_are_those_of_our_own_client(server: StandIn) -> None:
+async def test_headers_equal_those_of_the_http_transport(server: StandIn) -> None:
     keys: Json = {
         "api_key": "sk-ours", "organization": "org-ours", "project": "proj-ours",
         "headers": {"X-Gate": "open", "x-stainless-lang": "mine"},
@@ -69,7 +69,7 @@ async def test_the_headers_are_those_of_our_own_client(server: StandIn) -> None:
     await get_completion(openai(server, **keys))
     await get_completion(sdk(server, **keys))
     own, theirs = (dict(request.headers) for request in server.requests)
-    mine = {"accept", "content-length"}  # the SDK asks for JSON, and writes it its own way
+    mine = {"accept", "content-length"}  # the SDK accepts JSON, and formats its body its own way
     names = {name for name in own if name not in mine}
     assert {name: theirs.get(name) for name in names} == {name: own[name] for name in names}
     more = set(theirs) - set(own)
@@ -85,13 +85,13 @@ async def test_a_redirect_is_not_followed(server: StandIn) -> None:
     assert server.requests == []
 
 
-async def test_one_request_is_one_request() -> None:
+async def test_sdk_does_not_retry() -> None:
     with StandIn(script_handler(Script(b"{}", status=500))) as failing:
         await expect_error(BusyError, sdk(failing, max_retries=0))
         assert len(failing.requests) == 1
 
 
-async def test_an_endless_refusal_is_left_after_a_mebibyte() -> None:
+async def test_endless_error_body_is_not_read_to_its_end() -> None:
     written = 0
 
     async def handle(request: Request, reply: Reply) -> None:
@@ -124,16 +124,16 @@ async def test_the_profiles_proxy_is_used(server: StandIn) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:9"])
-async def test_a_proxy_that_is_none_is_said(server: StandIn, proxy: str) -> None:
+async def test_invalid_proxy_is_an_error(server: StandIn, proxy: str) -> None:
     assert "proxy" in (await expect_error(ConfigError, sdk(server, proxy=proxy))).message
 
 
 class OverTls(BaseHTTPRequestHandler):
-    """Says Hello to everyone."""
+    """Answers every request with Hello."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        body = b"".join(one for one in HELLO.steps if isinstance(one, bytes))
+        body = b"".join(step for step in HELLO.steps if isinstance(step, bytes))
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -143,7 +143,7 @@ class OverTls(BaseHTTPRequestHandler):
         pass
 
 
-async def test_an_endpoint_that_no_client_takes_is_said(server: StandIn) -> None:
+async def test_invalid_endpoint_is_an_error(server: StandIn) -> None:
     error = await expect_error(ConfigError, sdk(server, endpoint="http://h/v1\x7f"))
     assert "not a valid URL" in error.message
 
@@ -157,13 +157,15 @@ async def test_only_the_profiles_authorities_are_trusted(tmp_path: Path) -> None
         site.socket = context.wrap_socket(site.socket, server_side=True)
         threading.Thread(target=site.serve_forever, args=(0.05,), daemon=True).start()
         keys: Json = {"endpoint": f"https://127.0.0.1:{site.server_port}/v1", "model": "m"}
-        known = Profile.of({"provider": "openai", "transport": "sdk", **keys})
-        asked = known.replace_set(ca_bundle=str(tmp_path / "ca.pem"))
-        assert (await get_completion(asked))["text"] == "Hello"
-        assert "certificate" in (await expect_error(NetworkError, known)).message
+        without_authority = Profile.of({"provider": "openai", "transport": "sdk", **keys})
+        with_authority = without_authority.replace_set(ca_bundle=str(tmp_path / "ca.pem"))
+        assert (await get_completion(with_authority))["text"] == "Hello"
+        assert "certificate" in (await expect_error(NetworkError, without_authority)).message
         assert (
             "ca_bundle"
-            in (await expect_error(ConfigError, known.replace_set(ca_bundle="/no"))).message
+            in (
+                await expect_error(ConfigError, without_authority.replace_set(ca_bundle="/no"))
+            ).message
         )
         site.shutdown()
 
@@ -178,13 +180,13 @@ async def test_a_debug_log_of_the_sdk_holds_no_key(
     assert "hush-hush" not in caplog.text
 
 
-async def test_a_provider_without_an_sdk_says_so(server: StandIn) -> None:
+async def test_provider_without_an_sdk_is_an_error(server: StandIn) -> None:
     error = await expect_error(ConfigError, Profile.of({"provider": "ollama", "transport": "sdk"}))
     assert 'ollama has no transport = "sdk"' in error.message
     assert "leave transport out" in error.hint
 
 
-async def test_googles_package_is_named_where_it_is_missing(server: StandIn) -> None:
+async def test_missing_google_package_is_named(server: StandIn) -> None:
     keys: Json = {"provider": "gemini", "endpoint": f"{server.url}/v1beta", "transport": "sdk"}
     error = await expect_error(ConfigError, Profile.of({**keys, "model": "m"}))
     assert error.exit_code == 2
@@ -192,7 +194,7 @@ async def test_googles_package_is_named_where_it_is_missing(server: StandIn) -> 
     assert server.requests == []
 
 
-async def test_vendors_that_speak_openai_have_it_too() -> None:
+async def test_openai_compatible_vendors_can_use_the_sdk() -> None:
     with StandIn(OpenAIServer(key="k").handle) as server:
         keys: Json = {"provider": "groq", "endpoint": f"{server.url}/v1", "model": "gpt-4o"}
         done = await get_completion(Profile.of({**keys, "transport": "sdk", "api_key": "k"}))

@@ -1,4 +1,4 @@
-"""Azure through the SDK, and clients of the SDK that a user of the library hands in."""
+"""Azure through the SDK, and SDK clients that a user of the library passes in."""
 
 import asyncio
 from collections.abc import Iterator
@@ -33,14 +33,14 @@ HOSTS = ["r.openai.azure.com", "r.cognitiveservices.azure.com", "r.services.ai.a
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """Stands for Azure: a proxy to which every name leads."""
-    with StandIn(script_handler(HELLO)) as made:
-        yield made
+    """Stands for Azure: a proxy that answers for every host name."""
+    with StandIn(script_handler(HELLO)) as standin:
+        yield standin
 
 
 def azure(server: StandIn, host: str = HOSTS[0], path: str = "", **keys: Any) -> Profile:
-    reached = {"endpoint": f"http://{host}{path}", "proxy": server.url, "allow_http": True}
-    return Profile.of({**AZURE, **reached, **keys})
+    connection = {"endpoint": f"http://{host}{path}", "proxy": server.url, "allow_http": True}
+    return Profile.of({**AZURE, **connection, **keys})
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -86,7 +86,7 @@ async def test_azures_newer_address_is_plain_openai(server: StandIn) -> None:
     assert request.headers["authorization"] == "Bearer sk-azure"
 
 
-async def test_entra_tokens_come_from_a_client_that_is_handed_in(server: StandIn) -> None:
+async def test_entra_tokens_come_from_a_passed_client(server: StandIn) -> None:
     async def token() -> str:
         return "entra-token"
 
@@ -101,7 +101,7 @@ async def test_entra_tokens_come_from_a_client_that_is_handed_in(server: StandIn
     assert request.headers["authorization"] == "Bearer entra-token"
 
 
-async def test_a_client_that_is_handed_in_sends_what_it_has_and_stays_open(
+async def test_passed_client_sends_its_own_settings_and_stays_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
@@ -128,15 +128,17 @@ async def test_a_client_that_is_handed_in_sends_what_it_has_and_stays_open(
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthError), (429, BusyError), (500, BusyError), (404, NotFoundError)]
 )
-async def test_its_failures_are_ours(provider: str, status: int, kind: type[EasyLLMError]) -> None:
-    refusal = next(one for one in HTTP_ADAPTERS if one.provider == provider).refusal
-    made = {"openai": OpenAIProvider, "openrouter": OpenRouterProvider}[provider]
+async def test_errors_of_a_passed_client_are_easyllm_errors(
+    provider: str, status: int, kind: type[EasyLLMError]
+) -> None:
+    refusal = next(adapter for adapter in HTTP_ADAPTERS if adapter.provider == provider).refusal
+    provider_class = {"openai": OpenAIProvider, "openrouter": OpenRouterProvider}[provider]
     script = refusal(status, "not now", retry_after="0.2", x_request_id="req_7")
     with StandIn(script_handler(script)) as server:
         async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
-            asked = made({"model": "m", "max_retries": 0}, client=client)
+            instance = provider_class({"model": "m", "max_retries": 0}, client=client)
             with pytest.raises(kind) as caught:
-                await asked.chat(messages())
+                await instance.chat(messages())
         assert len(answer_requests(server)) == 1, "the SDK's own retries are off"
     error = caught.value
     assert (error.status, error.message, error.request_id) == (status, "not now", "req_7")
@@ -144,7 +146,7 @@ async def test_its_failures_are_ours(provider: str, status: int, kind: type[Easy
     assert status != 401 or "client that you passed" in error.hint
 
 
-async def test_a_cut_a_redirect_and_silence_through_it() -> None:
+async def test_redirect_and_cuts_through_a_passed_client() -> None:
     elsewhere = Script(status=307, headers={"location": "http://127.0.0.1:9/"})
     scripts = (elsewhere, Script(chunk("Hel"), Cut()), Script(Cut()))
     kinds: list[type[EasyLLMError]] = [RefusedError, IncompleteAnswer, NetworkError]
@@ -157,7 +159,7 @@ async def test_a_cut_a_redirect_and_silence_through_it() -> None:
         assert len(server.requests) == 3
 
 
-async def test_leaving_early_gives_its_connection_back() -> None:
+async def test_leaving_a_stream_early_closes_its_connection() -> None:
     begun = Script(chunk("Hel"), chunk("lo"), *[chunk("!")] * 200_000)
     with StandIn(script_handler(begun)) as server:
         async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:

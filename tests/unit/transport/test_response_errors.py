@@ -1,4 +1,4 @@
-"""A status and a body become one of our errors: every shape and class of WIRE §1-§6."""
+"""A status and a body become an EasyLLMError: every error shape and class of docs/protocols.md."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ CASES: list[tuple[str, int, Any, Kind, int]] = [
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_promise(status: int, body: Any, kind: Kind, code: int) -> None:
+def test_class_and_exit_code_of_each_error(status: int, body: Any, kind: Kind, code: int) -> None:
     error = error_of(status, body)
     assert type(error) is kind
     assert error.exit_code == code
@@ -154,7 +154,7 @@ SHAPES: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "words"), SHAPES)
-def test_fault_30_the_words_are_found_in_every_shape(body: Any, words: str) -> None:
+def test_fault_30_message_is_found_in_every_shape(body: Any, words: str) -> None:
     error = error_of(400, body)
     assert error.message == (f"the server {words}" if words == "reported an error" else words)
     assert error.what == f"{error.message} (HTTP 400)"
@@ -168,7 +168,7 @@ BLIND = [
 
 
 @pytest.mark.parametrize(("status", "words"), BLIND)
-def test_a_blind_model_is_refused_whatever_the_status(status: int, words: str) -> None:
+def test_model_without_vision_is_refused_whatever_the_status(status: int, words: str) -> None:
     error = error_of(status, openai(words))
     assert type(error) is RefusedError
     assert not error.retryable
@@ -205,15 +205,15 @@ def test_fault_57_a_redirect_is_not_followed(status: int) -> None:
     assert "another address" in error_of(status, b"").message
 
 
-def test_a_short_word_for_a_key_breaks_no_redirect() -> None:
-    """A picture's is followed (transport/image_download.py): it has to lead where it led."""
-    kept = [Secret("none"), Secret("sk-0123456789abcdef")]
+def test_short_dummy_key_does_not_garble_a_redirect() -> None:
+    """Image downloads follow redirects (transport/image_download.py): the URL must stay intact."""
+    live_keys = [Secret("none"), Secret("sk-0123456789abcdef")]
     there = "https://cdn.example/none/a.png"
     for location, wanted in ((there, there), (f"{there}?sk-0123456789abcdef", f"{there}?***")):
         error = error_of(302, b"", {"location": location})
         assert isinstance(error, RefusedError)
         assert error.location == wanted
-    del kept
+    del live_keys
 
 
 def test_fault_25_x_should_retry_is_obeyed() -> None:
@@ -223,7 +223,7 @@ def test_fault_25_x_should_retry_is_obeyed() -> None:
     assert not error_of(429, quota, {"x-should-retry": "true"}).retryable
 
 
-def test_the_wait_the_code_and_the_request_are_kept() -> None:
+def test_retry_after_code_and_request_id_are_kept() -> None:
     error = error_of(429, openai("slow", "rate_limit_exceeded"), {"retry-after": "7"})
     assert (error.retry_after, error.code) == (7, "rate_limit_exceeded")
     assert error_of(429, google("slow", "X", RETRY_INFO)).retry_after == 36
@@ -234,7 +234,7 @@ def test_the_wait_the_code_and_the_request_are_kept() -> None:
     assert error_of(500, {}).request_id is None
 
 
-def test_no_more_than_300_characters_of_a_servers_words() -> None:
+def test_no_more_than_300_characters_of_a_servers_message() -> None:
     for body in (openai("x" * 9000), b"x" * 9000, b"<title>" + b"x" * 9000 + b"</title>"):
         assert error_of(500, body).message.count("x") == MAX_MESSAGE_CHARS - 1
 
@@ -261,6 +261,6 @@ def test_no_body_crashes_it(body: Any, status: int) -> None:
 
 @pytest.mark.parametrize(("start", "end"), [('{"error":', "}"), ("[", "]"), ('[{"msg":', "}]")])
 def test_deep_nesting_does_not_crash(start: str, end: str) -> None:
-    """From Python 3.12 on, json reads far deeper than a Python function may call itself."""
+    """Since Python 3.12, json parses deeper nesting than Python functions can recurse into."""
     for depth in (*range(300, 1500, 3), 20_000):
         assert error_of(500, (start * depth + "1" + end * depth).encode()).exit_code == 5

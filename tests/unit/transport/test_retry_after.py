@@ -1,4 +1,4 @@
-"""How long a server asks us to wait, in all its spellings (FAULTS 11, WIRE §6g)."""
+"""How many seconds a server asks us to wait, in every format (FAULT-15 to 20)."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -61,46 +61,46 @@ def test_epoch_seconds_and_milliseconds_count_from_now() -> None:
 
 @given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ [\d: +-]+"))
 def test_no_text_crashes_it(text: str) -> None:
-    found = parse_wait_seconds(text)
-    assert found is None or 0 <= found < float("inf")
+    seconds = parse_wait_seconds(text)
+    assert seconds is None or 0 <= seconds < float("inf")
 
 
-def asked(headers: dict[str, str], body: Any = None, status: int = 429) -> float | None:
+def retry_after_of(headers: dict[str, str], body: Any = None, status: int = 429) -> float | None:
     return find_retry_after(headers, body, rate_limited=status == 429)
 
 
 def test_fault_15_and_17_the_headers_and_their_order() -> None:
-    assert asked({"retry-after": "1"}) == 1
-    assert asked({"retry-after-ms": "300", "retry-after": "1"}) == pytest.approx(0.3)
-    assert asked({"retry-after-ms": "garbage", "retry-after": "2"}) == 2
-    assert asked({"retry-after": "0"}) == 0
-    assert asked({"retry-after": "2.5"}, status=503) == 2.5
+    assert retry_after_of({"retry-after": "1"}) == 1
+    assert retry_after_of({"retry-after-ms": "300", "retry-after": "1"}) == pytest.approx(0.3)
+    assert retry_after_of({"retry-after-ms": "garbage", "retry-after": "2"}) == 2
+    assert retry_after_of({"retry-after": "0"}) == 0
+    assert retry_after_of({"retry-after": "2.5"}, status=503) == 2.5
 
 
 @pytest.mark.parametrize("value", ["-5", "garbage", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_fault_20_an_unreadable_header_leaves_it_to_our_backoff(value: str) -> None:
-    assert asked({"retry-after": value, "x-ratelimit-reset": "50s"}) is None
+    assert retry_after_of({"retry-after": value, "x-ratelimit-reset": "50s"}) is None
 
 
 def test_fault_18_reset_headers_count_for_a_rate_limit_only() -> None:
     headers = {"x-ratelimit-reset": "1.2s"}
-    assert asked(headers) == 1.2
-    assert asked(headers, status=503) is None
+    assert retry_after_of(headers) == 1.2
+    assert retry_after_of(headers, status=503) is None
 
 
-def test_the_longest_reset_is_surely_enough() -> None:
+def test_longest_reset_counts() -> None:
     headers = {
         "x-ratelimit-reset-requests": "12ms", "x-ratelimit-reset-tokens": "6m0s",
         "x-ratelimit-limit-requests": "9999", "x-ratelimit-remaining-tokens": "8888",
     }  # fmt: skip
-    assert asked(headers) == 360
+    assert retry_after_of(headers) == 360
     later = in_seconds(40).strftime("%Y-%m-%dT%H:%M:%SZ")
     soon = in_seconds(5).isoformat()
     anthropic = {
         "anthropic-ratelimit-requests-reset": soon, "anthropic-ratelimit-tokens-reset": later,
         "anthropic-ratelimit-tokens-limit": "50000",
     }  # fmt: skip
-    assert asked(anthropic) == pytest.approx(39.5, abs=1.5)
+    assert retry_after_of(anthropic) == pytest.approx(39.5, abs=1.5)
 
 
 def google(delay: Any) -> dict[str, Any]:
@@ -112,14 +112,14 @@ def google(delay: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("34s", 34), ("36.4s", 36.4), ("0s", 0)])
-def test_google_says_it_in_the_body(delay: str, seconds: float) -> None:
-    assert asked({}, google(delay)) == pytest.approx(seconds)
-    assert asked({}, google(delay), status=503) == pytest.approx(seconds)
-    assert asked({"retry-after": "1"}, google(delay)) == 1
+def test_google_sends_the_delay_in_the_body(delay: str, seconds: float) -> None:
+    assert retry_after_of({}, google(delay)) == pytest.approx(seconds)
+    assert retry_after_of({}, google(delay), status=503) == pytest.approx(seconds)
+    assert retry_after_of({"retry-after": "1"}, google(delay)) == 1
 
 
 def test_google_wraps_its_error_in_a_list_on_rest_streams() -> None:
-    assert asked({}, [google("34s")]) == 34
+    assert retry_after_of({}, [google("34s")]) == 34
 
 
 ODD: list[Any] = [
@@ -130,4 +130,4 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("body", ODD, ids=str)
 def test_bodies_without_a_delay(body: Any) -> None:
-    assert asked({}, body) is None
+    assert retry_after_of({}, body) is None

@@ -1,4 +1,4 @@
-"""What a type checker knows about the public names: wrong here is an error of mypy, never a run."""
+"""Types of the public names: mypy reports an error here if one is wrong; the file is never run."""
 
 import copy
 from collections.abc import AsyncGenerator
@@ -29,7 +29,7 @@ from easyllm_cli import (
     collect,
 )
 
-# A name that is not there is an error, not an Any: mypy complains of an ignore it does not need.
+# An unknown name is an error, not Any: otherwise mypy reports this ignore comment as unused.
 nonsense = easyllm_cli.Nonsense  # type: ignore[attr-defined]
 
 CONFIG = {"provider": "openai", "model": "gpt-4o", "temperature": 0.7, "max_tokens": 10}
@@ -38,7 +38,7 @@ DICTS = [{"role": "user", "content": "hi"}]
 PARTS = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
 
 
-async def the_service() -> None:
+async def service_methods() -> None:
     async with LLMService() as service:
         assert_type(service, LLMService)
         assert_type(await service.chat(CONFIG, DICTS), Completion)
@@ -62,7 +62,7 @@ async def the_service() -> None:
     await service.chat(CONFIG, None)  # type: ignore[arg-type]
 
 
-async def the_events(service: LLMService) -> None:
+async def stream_events(service: LLMService) -> None:
     async with aclosing(service.stream(CONFIG, DICTS, fallbacks=[PROFILE])) as events:
         async for event in events:
             assert_type(event, Event)
@@ -82,7 +82,7 @@ async def the_events(service: LLMService) -> None:
                     assert_type(event.kind, str)
 
 
-async def a_provider() -> None:
+async def provider_methods() -> None:
     provider = OpenAIProvider({"api_key": "k", "model": "gpt-4o"})
     base: BaseLLMProvider = provider
     assert_type(await base.chat(DICTS), Completion)
@@ -92,8 +92,8 @@ async def a_provider() -> None:
     assert_type(Image.of("picture.png"), Image)
 
 
-def a_completion(done: Completion) -> None:
-    """A dict whose keys are known, and its attributes."""
+def completion_keys(done: Completion) -> None:
+    """A dict with known keys, and the same values as attributes."""
     assert_type(done["text"], str)
     assert_type(done["reasoning"], str | None)
     assert_type(done["finish_reason"], str | None)
@@ -113,13 +113,13 @@ def a_completion(done: Completion) -> None:
     assert_type(done.id, str | None)
     assert_type(done.response, Any)
     _ = done.nonsense  # type: ignore[attr-defined]
-    as_ever: dict[str, Any] = done
+    plain_dict: dict[str, Any] = done
     assert_type({**done, "mine": 1}, dict[str, Any])
-    assert_type(as_ever | done, dict[str, Any])
+    assert_type(plain_dict | done, dict[str, Any])
     assert_type(copy.copy(done), Completion)
 
 
-def the_errors(error: EasyLLMError, cut: IncompleteAnswer) -> None:
+def error_attributes(error: EasyLLMError, cut: IncompleteAnswer) -> None:
     assert_type(error.partial, Completion | None)
     assert_type(error.kind, str)
     assert_type(error.retry_after, float | None)
@@ -128,6 +128,6 @@ def the_errors(error: EasyLLMError, cut: IncompleteAnswer) -> None:
     assert_type(completion["text"], Any)
 
 
-async def a_provider_of_ones_own(provider: HTTPProvider) -> None:
+async def custom_provider(provider: HTTPProvider) -> None:
     base: BaseLLMProvider = provider
     assert_type(await base.models(), list[Model])

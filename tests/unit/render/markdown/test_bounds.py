@@ -1,4 +1,4 @@
-"""No text takes more than 8 bytes a character on a terminal, or is parsed again and again."""
+"""Bounds: at most 8 output bytes per character of text, and each text is parsed about once."""
 
 import os
 
@@ -47,7 +47,7 @@ def test_a_whole_text_is_parsed_about_once(name: str) -> None:
     assert document.parsed_characters <= 2 * len(TEXTS[name])
 
 
-def test_what_would_take_too_much_is_shown_as_it_is_written() -> None:
+def test_text_that_would_take_too_much_is_shown_verbatim() -> None:
     document = Document(80)
     document.feed("---\n" * 1000)
     rows = [text_from_row(row) for row in document.end() if row]
@@ -55,7 +55,7 @@ def test_what_would_take_too_much_is_shown_as_it_is_written() -> None:
     assert rows.count("---") > 500
 
 
-def test_brackets_in_one_another_are_text() -> None:
+def test_deeply_nested_brackets_are_text() -> None:
     assert has_too_many_brackets("[" * 21)
     assert has_too_many_brackets("![" * 21)
     assert not has_too_many_brackets("[" * 20)
@@ -63,6 +63,6 @@ def test_brackets_in_one_another_are_text() -> None:
     assert not has_too_many_brackets("[[a][b]](c) " * 1000)
 
 
-def test_a_style_is_said_once() -> None:
+def test_style_codes_are_not_repeated() -> None:
     row = (("a", "1"), ("b", "1;36"), ("c", "1"), ("d", ""))
     assert ansi_from_row(row, colored=True) == "\x1b[1ma\x1b[36mb\x1b[0;1mc\x1b[0md"

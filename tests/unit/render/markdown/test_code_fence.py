@@ -1,4 +1,4 @@
-"""Code on a terminal: exact, in colours that are the same at any split."""
+"""Code blocks on a terminal: exact text, with the same colours at any chunk boundary."""
 
 import random
 from collections.abc import Iterator
@@ -28,31 +28,31 @@ def block(text: str, info: str = "python") -> str:
 
 
 @pytest.mark.parametrize("info", ["python", "c", "", "nonsense", "html+jinja", "console", "make"])
-def test_code_comes_out_exactly(info: str) -> None:
-    """Tabs, blanks at the end, blank lines and long lines; no column is added."""
+def test_code_is_exact(info: str) -> None:
+    """Tabs, trailing blanks, blank lines and long lines stay; no padding is added."""
     text = "def f(x):\n\treturn x   \n\n\n" + "x = 1; " * 60 + "\n  <div>*a*</div> `b`\n\\(c\\)"
-    made = [text_from_row(row) for row in at_once(block(text, info))]
-    assert made == [f"```{info}", *text.split("\n"), "```"]
+    lines = [text_from_row(row) for row in at_once(block(text, info))]
+    assert lines == [f"```{info}", *text.split("\n"), "```"]
 
 
-def test_a_fence_that_is_indented() -> None:
-    """As much is taken from its lines as stands before the fence, and no more."""
-    made = [text_from_row(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
-    assert made == ["```", "a", "  b", "c", "```"]
+def test_indented_fence() -> None:
+    """The fence's indent is removed from each line, and no more."""
+    lines = [text_from_row(row) for row in at_once("  ```\n  a\n    b\n c\n  ```\n")]
+    assert lines == ["```", "a", "  b", "c", "```"]
 
 
 def test_code_in_a_list_and_in_a_quote() -> None:
-    """Behind what stands before each row it is as exact, blanks at the end too."""
-    made = [
+    """After the prefix of the list or quote the code is exact, trailing blanks included."""
+    lines = [
         text_from_row(row)
         for row in at_once("- a\n  ```\n  x  \n\n    y\n  ```\n\n> ```\n> z  \n> ```\n")
     ]
-    assert made == ["• a", "  ```", "  x  ", "", "    y", "  ```", "", "│ ```", "│ z  ", "│ ```"]
+    assert lines == ["• a", "  ```", "  x  ", "", "    y", "  ```", "", "│ ```", "│ z  ", "│ ```"]
 
 
 def test_a_fence_of_four_holds_a_fence_of_three() -> None:
-    made = [text_from_row(row) for row in at_once("````md\n```py\nx\n```\n````\nafter")]
-    assert made == ["```md", "```py", "x", "```", "```", "", "after"]
+    lines = [text_from_row(row) for row in at_once("````md\n```py\nx\n```\n````\nafter")]
+    assert lines == ["```md", "```py", "x", "```", "```", "", "after"]
 
 
 def test_every_line_of_a_real_file_in_any_pieces() -> None:
@@ -64,14 +64,14 @@ def test_every_line_of_a_real_file_in_any_pieces() -> None:
 
 
 def test_colours_of_a_file_are_those_of_the_whole() -> None:
-    """Line by line with what is held back, against the lexer on all of it at once."""
+    """Coloured line by line with some held back, compared with the lexer on the whole text."""
     text = HERE.read_text("utf-8").replace("```", "")
     lines = text.rstrip("\n").split("\n")
     assert at_once(block(text.rstrip("\n")))[1:-1] == Highlighter("python").highlight(lines)
 
 
 def test_a_comment_that_closes_late_is_recoloured() -> None:
-    """Its first line waits in the tail, and is done as a comment."""
+    """Its first line waits in the tail, and is then output as a comment."""
     document = Document(80)
     document.feed("```js\nlet a;\n/* one\n")
     done, tail = document.take_rows()
@@ -84,17 +84,17 @@ def test_a_comment_that_closes_late_is_recoloured() -> None:
 
 
 @pytest.mark.parametrize("before", range(20))
-def test_a_comment_of_ten_lines_is_one_wherever_it_stands(before: int) -> None:
-    """JavaScript's lexer knows a comment only when it closes: ten lines wait for that."""
+def test_comment_of_ten_lines_is_coloured_at_any_place(before: int) -> None:
+    """JavaScript's lexer knows a comment only when it closes, so ten lines are held for that."""
     code = [f"let x{number};" for number in range(before)]
     comment = ["/* it begins", *[f"goes on {number}" for number in range(8)], "ends */"]
-    made = rows(block("\n".join([*code, *comment, "let y;"]), "js"))
-    rows_of_it = made[1 + before : 1 + before + len(comment)]
-    assert rows_of_it == [((line, "2"),) for line in comment]
+    block_rows = rows(block("\n".join([*code, *comment, "let y;"]), "js"))
+    comment_rows = block_rows[1 + before : 1 + before + len(comment)]
+    assert comment_rows == [((line, "2"),) for line in comment]
 
 
 def test_lines_leave_the_tail_in_time() -> None:
-    """At least ten stay open to recolouring, fewer than twenty, whatever the length."""
+    """At least ten and fewer than twenty lines stay open to recolouring, whatever the length."""
     document = Document(80)
     document.feed("```python\n")
     counts = set()
@@ -105,16 +105,16 @@ def test_lines_leave_the_tail_in_time() -> None:
     assert max(counts) < SETTLE_THRESHOLD_LINES
 
 
-def test_a_comment_without_end_holds_no_more_than_it_may() -> None:
-    """A lexer that cannot stop inside of a token (Perl's POD) is made to."""
+def test_unclosed_comment_holds_a_bounded_number_of_lines() -> None:
+    """A lexer that cannot stop inside a token (Perl's POD) is cut off."""
     document = Document(80)
     document.feed("```perl\n=head1 x\n")
     most = 0
     done: list[Row] = []
     for number in range(2 * MAX_HELD_LINES):
         document.feed(f"line {number} of the comment\n")
-        made, tail = document.take_rows()
-        done += made
+        settled, tail = document.take_rows()
+        done += settled
         most = max(most, len(tail))
     assert most < MAX_HELD_LINES + SETTLE_THRESHOLD_LINES
     assert [text_from_row(row) for row in done[2:]] == [
@@ -122,7 +122,7 @@ def test_a_comment_without_end_holds_no_more_than_it_may() -> None:
     ]
 
 
-def test_a_line_of_data_has_no_colours() -> None:
+def test_very_long_line_has_no_colours() -> None:
     long = '{"a": ' * MAX_LINE_CHARS
     assert Highlighter("json").highlight([long]) == [((long, ""),)]
 
@@ -156,20 +156,20 @@ def test_no_lexer_loses_a_character(name: str, data: st.DataObject) -> None:
     assert [text_from_row(row) for row in lexer.highlight(lines)] == lines
     state = START_STATE
     for line in lines:
-        made, states = lexer.highlight_lines([line], state)
-        assert [text_from_row(row) for row in made] == [line]
+        coloured, states = lexer.highlight_lines([line], state)
+        assert [text_from_row(row) for row in coloured] == [line]
         state = states[0] or state
 
 
 @pytest.mark.parametrize("text", ["<!--", "a\n<!-- b\nc", "<!--\n<!--\n"])
-def test_a_lexer_that_goes_round_in_circles_ends(text: str) -> None:
-    """pygments 2.21 never comes back from this one."""
+def test_lexer_that_loops_for_ever_is_stopped(text: str) -> None:
+    """The mcschema lexer of pygments 2.21 never returns for these texts."""
     lines = text.split("\n")
     assert [text_from_row(row) for row in Highlighter("mcschema").highlight(lines)] == lines
 
 
 class Lossy:
-    """A lexer that leaves out hashes."""
+    """A lexer that drops hashes."""
 
     def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, object, str]]:
         yield 0, Token.Keyword, text.replace("#", "")
@@ -181,8 +181,8 @@ def test_a_lexer_that_loses_text_gives_no_colours() -> None:
     assert lexer.highlight(["a", "a#b"]) == [(("a", "35"),), (("a#b", ""),)]
 
 
-def test_every_lexer_can_be_asked() -> None:
-    """None of pygments' own raises for a fence that is cut anywhere."""
+def test_lexers_do_not_raise_on_cut_code() -> None:
+    """None of pygments' lexers raises for code that is cut anywhere."""
     text = '<a href="x">{{ b }}</a> /* c */ "d" \'e\' # f\n=begin\n$g = h(1);\n'
     r = random.Random(1)
     names = [aliases[0] for _, aliases, _, _ in get_all_lexers() if aliases]

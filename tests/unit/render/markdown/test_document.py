@@ -1,4 +1,4 @@
-"""Text to rows: the same at any split, code exact, nothing dropped, nothing that steers."""
+"""Markdown to rows: the same at any split, code exact, nothing dropped, no control codes."""
 
 import random
 import re
@@ -21,13 +21,13 @@ OURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def rows(parts: Iterable[str], width: int = 80) -> list[Row]:
-    """What is given for good, with a step after each part."""
+    """The rows that are final, with `take_rows` called after each part."""
     document = Document(width)
-    made: list[Row] = []
+    final: list[Row] = []
     for part in parts:
         document.feed(part)
-        made += document.take_rows()[0]
-    return made + document.end()
+        final += document.take_rows()[0]
+    return final + document.end()
 
 
 def at_once(text: str, width: int = 80) -> list[Row]:
@@ -41,12 +41,12 @@ def shown(text: str, width: int = 80) -> list[str]:
 
 
 def uses_a_later_definition(text: str) -> bool:
-    """Whether what stands before a definition looks different once that is known."""
-    found = parse_blocks(text, {}).references
+    """Whether the text before a link definition looks different once the definition is known."""
+    definitions = parse_blocks(text, {}).references
     lines = text.split("\n")
-    for label, one in found.items():
-        before = "\n".join(lines[: one["map"][0]])
-        known = {label: {"href": one["href"], "title": one["title"]}}
+    for label, definition in definitions.items():
+        before = "\n".join(lines[: definition["map"][0]])
+        known = {label: {"href": definition["href"], "title": definition["title"]}}
         if repr(parse_blocks(before, known).blocks) != repr(parse_blocks(before, {}).blocks):
             return True
     return False
@@ -54,7 +54,7 @@ def uses_a_later_definition(text: str) -> bool:
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_commonmark_examples_character_by_character(number: int) -> None:
-    """Streamed as at once, styles too, but for a definition that comes after its use."""
+    """Streamed equals whole, styles included, except for a definition that follows its use."""
     text = EXAMPLES[number]
     streamed, whole = rows(text), at_once(text)
     if not uses_a_later_definition(text):
@@ -79,7 +79,7 @@ def test_random_documents_of_commonmark_examples() -> None:
 
 
 def test_definitions_before_their_use() -> None:
-    """They hold for what comes after, over any number of blocks and inside of quotes."""
+    """They apply to all text after them, across blocks and inside quotes."""
     text = (
         "[a]: /first 'title\nover lines'\n\n> [b]: /second\n\n- [c]: /third\n- item\n\n"
         "one [a]\n\ntwo [b]\n\nthree [c]\n\n[a]: /other\n"
@@ -112,7 +112,7 @@ def test_any_split_of_any_text_gives_the_same_rows(text: str, cuts: list[int], w
 
 @pytest.mark.parametrize("width", [20, 80])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_made_up_answer_in_pieces(seed: int, width: int) -> None:
+def test_generated_answer_in_pieces(seed: int, width: int) -> None:
     text = generate_answer(6000, seed)
     assert (
         rows(split_into_tokens(text), width)
@@ -121,7 +121,7 @@ def test_a_made_up_answer_in_pieces(seed: int, width: int) -> None:
     )
 
 
-def test_rows_fit_but_for_code() -> None:
+def test_rows_fit_the_width_except_code() -> None:
     for width in (20, 40, 80):
         for row in rows(
             split_into_tokens(
@@ -133,9 +133,9 @@ def test_rows_fit_but_for_code() -> None:
 
 
 def test_every_character_is_parsed_a_few_times_only() -> None:
-    """The cost stays linear: at most 10 parsed characters for each one that comes.
+    """The cost is linear: at most 10 parsed characters for each input character.
 
-    And at least one: a counter that does not count proves nothing.
+    And at least one: a counter that does not count would prove nothing.
     """
     text = generate_answer(65_536)
     document = Document(80)
@@ -161,7 +161,7 @@ def test_every_character_is_parsed_a_few_times_only() -> None:
     ids=["paragraph", "table", "long table", "list", "fence", "blank"],
 )
 def test_a_single_long_block(text: str, least: int, most: int) -> None:
-    """A block that grows for long is not parsed from its beginning for every frame."""
+    """A long block is not parsed from its beginning for every frame."""
     document = Document(80)
     for piece in (text[at : at + 32] for at in range(0, len(text), 32)):
         document.feed(piece)
@@ -194,27 +194,27 @@ def test_a_single_long_block(text: str, least: int, most: int) -> None:
         (" \n\n", []),
     ],
 )  # fmt: skip
-def test_what_it_looks_like(text: str, expected: list[str]) -> None:
+def test_rendered_rows(text: str, expected: list[str]) -> None:
     assert shown(text) == expected
 
 
 @pytest.mark.parametrize("mark", ["> ", "- ", "1. "])
 @pytest.mark.parametrize("depth", [5, 18, 20, 30, 500])
-def test_what_is_nested_too_deep_is_shown_as_it_is(mark: str, depth: int) -> None:
-    """The parser leaves out what is deeper than its limit."""
+def test_too_deep_nesting_is_shown_verbatim(mark: str, depth: int) -> None:
+    """The parser drops what is nested deeper than its limit."""
     text = f"{mark * depth}words\n\nend\n"
     assert "words" in "".join(shown(text, 400))
     assert rows(text, 400) == at_once(text, 400)
 
 
 def test_a_title_below_its_definition() -> None:
-    """Until its last line it looks like a paragraph, and is not given as one."""
+    """Until its last line it looks like a paragraph, but must not be output as one."""
     text = "[a]: /u\n'a title\nover more\nlines'\n\n[a]\n"
     assert shown(text) == ["[a]: /u 'a title over more lines'", "", "a (/u)"]
     assert rows(text) == at_once(text)
 
 
-def test_definitions_stand_together() -> None:
+def test_no_blank_line_between_definitions() -> None:
     text = "a\n\n[b]: c\n[d]: e\n\n[f]: g\nh"
     assert shown(text) == ["a", "", "[b]: c", "[d]: e", "[f]: g", "", "h"]
     assert rows(text) == at_once(text)
@@ -248,11 +248,11 @@ def test_without_colours_bold_stays() -> None:
     "around", ["{}", "**{}**", "`{}`", "```{}\n{}\n```", "[{}]({})", "|{}|\n|-|"]
 )
 def test_fault_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
-    """As it is and at every split, through every kind of block."""
+    """Whole and at every split, in every kind of block."""
     text = around.replace("{}", payload)
     for at in range(len(text)):
-        neutraliser = Sanitizer()
-        parts = [neutraliser.feed(text[:at]), neutraliser.feed(text[at:]), neutraliser.end()]
+        sanitizer = Sanitizer()
+        parts = [sanitizer.feed(text[:at]), sanitizer.feed(text[at:]), sanitizer.end()]
         for row in rows(parts):
             assert harmless(OURS.sub("", ansi_from_row(row, colored=True)))
             assert "\n" not in text_from_row(row)
@@ -266,15 +266,15 @@ def test_fault_62_no_payload_reaches_a_row(payload: str, around: str) -> None:
         "`a&#x202e;`", "|&#x202e;|\n|-|\n", "# &#x2066;", "&#13;x", "&#xe0041;",
     ],
 )  # fmt: skip
-def test_nothing_that_the_parser_makes_steers(text: str) -> None:
-    """Entities and percent codes become characters after the text was neutralised."""
+def test_no_control_codes_from_entities(text: str) -> None:
+    """Entities and percent codes become characters after the text was sanitized."""
     for row in at_once(text):
         assert harmless(OURS.sub("", ansi_from_row(row, colored=True)))
         assert "\n" not in ansi_from_row(row, colored=True)
 
 
-def test_paint_lets_nothing_through() -> None:
-    """The last gate, whatever a room before it forgot."""
+def test_ansi_from_row_escapes_control_codes() -> None:
+    """The last check, whatever an earlier stage missed."""
     assert ansi_from_row((("a\x1b[2Jb\n\x9b\u202e", "1"),), colored=True) == (
         "\x1b[1ma␛[2Jb �<U+202E>\x1b[0m"
     )

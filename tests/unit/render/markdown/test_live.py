@@ -1,4 +1,4 @@
-"""Rows onto a real pty: what stands there in the end is what one draw of it all gives."""
+"""Live Markdown on a real pty: the final screen equals one draw of the whole text."""
 
 import random
 import re
@@ -22,7 +22,7 @@ Size = tuple[int, int]
 
 
 def written(parts: Iterable[str], size: Size, frame: float = 0.0) -> bytes:
-    """What a live answer writes to a terminal, a frame for each part."""
+    """The bytes that a live answer writes to a terminal, with one frame per part."""
     with Pty(*size) as pty:
         live = LiveMarkdown(
             OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=frame
@@ -39,7 +39,7 @@ def screen(parts: Iterable[str], size: Size) -> Emulator:
 
 @pytest.mark.parametrize("start", range(0, len(EXAMPLES), 100))
 def test_commonmark_examples_character_by_character(start: int) -> None:
-    """Screen and scrollback, styles too; late definitions are test_document.py's."""
+    """Screen and scrollback, styles included; test_document.py tests late definitions."""
     for text in EXAMPLES[start : start + 100]:
         if parse_blocks(text, {}).references:
             continue
@@ -77,12 +77,12 @@ def test_a_very_long_answer(size: int) -> None:
 
 
 def test_few_bytes() -> None:
-    """At most 8 a character of a mixed answer, a frame for every 8 tokens."""
+    """At most 8 bytes a character for a mixed answer, with a frame for every 8 tokens."""
     text = generate_answer(1 << 16)
     assert len(written(split_into_tokens(text, 8), (80, 24))) <= 8 * len(text)
 
 
-def test_a_piece_that_adds_to_the_last_row_is_all_that_is_written() -> None:
+def test_text_added_to_the_last_row_is_all_that_is_written() -> None:
     with Pty(80, 24) as pty:
         live = LiveMarkdown(
             OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
@@ -103,7 +103,7 @@ def test_a_piece_that_adds_to_the_last_row_is_all_that_is_written() -> None:
     ids=["paragraph", "table", "quote", "item", "nested"],
 )  # fmt: skip
 def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
-    """Its last rows are seen, never more than fit; in the end all of it stands there once."""
+    """Its last rows are visible, never more than fit; at the end all of it is there once."""
     size = (40, 10)
     with Pty(*size) as pty:
         live = LiveMarkdown(
@@ -118,7 +118,7 @@ def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
     assert screen(pieced, size).text() == screen([text], size).text()
 
 
-def test_the_first_piece_is_seen_at_once() -> None:
+def test_first_piece_is_shown_at_once() -> None:
     """The next ones wait for their frame, and the end shows them all."""
     with Pty(80, 24) as pty:
         live = LiveMarkdown(
@@ -133,8 +133,8 @@ def test_the_first_piece_is_seen_at_once() -> None:
     ]
 
 
-def test_lifted_it_makes_room_and_comes_back() -> None:
-    """A note in the middle stands above the tail, and no row is doubled."""
+def test_note_is_shown_above_the_live_tail() -> None:
+    """No row is doubled by a note in the middle of an answer."""
     with Pty(40, 10) as pty:
         stream = OutputStream(pty.descriptor, terminal=True)
         live = LiveMarkdown(stream, colored=True, frame_seconds=0)
@@ -150,7 +150,7 @@ def test_lifted_it_makes_room_and_comes_back() -> None:
 
 @pytest.mark.parametrize("odd", ["🇫🇷", "👍🏽", "⚠️", "👩‍💻", "é"])
 def test_terminals_may_differ_about_a_width(odd: str) -> None:
-    """A row that holds such a cluster never becomes two, and is whole in the end."""
+    """A row with such a cluster never becomes two, and is complete at the end."""
     text = "\n\n".join(f"{'x' * (38 - number % 5)} {odd} end{number}" for number in range(12))
     rows = screen(split_into_tokens(text), (40, 10)).text()
     for number in range(12):
@@ -158,7 +158,7 @@ def test_terminals_may_differ_about_a_width(odd: str) -> None:
 
 
 def test_code_with_wide_characters_that_is_too_wide() -> None:
-    """It is folded while it is live, and whole when it is done."""
+    """It is folded while it is live, and complete when it is done."""
     text = "```\n" + "".join(f"{n} {'模型逐字返回答案' * (n % 7)} x\n" for n in range(40)) + "```"
     for size in ((40, 10), (80, 24)):
         streamed = screen(split_into_tokens(text), size).text()
@@ -166,7 +166,7 @@ def test_code_with_wide_characters_that_is_too_wide() -> None:
         assert "".join(streamed).count("模") == text.count("模")
 
 
-def test_a_write_that_breaks_off_leaves_the_terminal_as_it_was() -> None:
+def test_interrupted_write_leaves_the_terminal_usable() -> None:
     class Broken(OutputStream):
         breaks = False
 
