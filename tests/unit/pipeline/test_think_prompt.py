@@ -63,15 +63,15 @@ def test_auto_adds_the_prompt_if_the_server_reports_no_reasoning(
 ) -> None:
     keys = {"api_key": "k", "system": "Be brief."}
     ran, body = cot(easyllm, server().handle, provider, model=plain, **keys)
-    assert (ran.code, ran.out.decode()) == (0, f"Hello from {plain}: hi\n")
-    assert ran.err == (
+    assert (ran.code, ran.stdout.decode()) == (0, f"Hello from {plain}: hi\n")
+    assert ran.stderr == (
         f"easyllm: {plain} is asked to think inside <think> tags: {NONE_OF_ITS_OWN}\n"
     )
     assert instruction(body).startswith("Be brief.")
     assert TAGS in instruction(body)
     assert not asks_for_reasoning(body), "a model that has none refuses it"
     ran, body = cot(easyllm, server().handle, provider, model=thinker, **keys)
-    assert (ran.code, ran.err) == (0, "Let me think about it.\n")
+    assert (ran.code, ran.stderr) == (0, "Let me think about it.\n")
     assert instruction(body) == "Be brief."
     assert asks_for_reasoning(body)
 
@@ -97,9 +97,9 @@ def test_chat_never_adds_the_prompt(easyllm: Easyllm) -> None:
 def test_no_prompt_if_the_server_does_not_report_reasoning(easyllm: Easyllm) -> None:
     """OpenAI's model list does not report it, nor does an Ollama without /api/show."""
     ran, body = cot(easyllm, script_handler(chat_answer_script("Hi")), "openai")
-    assert (ran.code, ran.err, instruction(body)) == (0, "", "")
+    assert (ran.code, ran.stderr, instruction(body)) == (0, "", "")
     ran, body = cot(easyllm, ollama_streaming("Hi", shown=404), "ollama")
-    assert (ran.code, ran.err, instruction(body)) == (0, "", "")
+    assert (ran.code, ran.stderr, instruction(body)) == (0, "", "")
     assert body["think"] is True
 
 
@@ -133,8 +133,8 @@ def test_reasoning_is_split_from_the_answer(
     handler = ollama_buffered(*pieces) if args == ("--no-stream",) else ollama_streaming(*pieces)
     for tags in (None, "off"):
         ran, _ = cot(easyllm, handler, "ollama", *args, reasoning_tags=tags)
-        assert (ran.code, ran.out.decode()) == (0, "Four.\n")
-        assert ran.err == NOTE + "Two and two.\n"
+        assert (ran.code, ran.stdout.decode()) == (0, "Four.\n")
+        assert ran.stderr == NOTE + "Two and two.\n"
 
 
 def ollama_buffered(*pieces: str) -> Handler:
@@ -152,7 +152,7 @@ def ollama_buffered(*pieces: str) -> Handler:
 
 def test_answer_of_a_model_that_ignores_the_prompt(easyllm: Easyllm) -> None:
     ran, _ = cot(easyllm, ollama_streaming("Fo", "ur."), "ollama")
-    assert (ran.code, ran.out, ran.err) == (0, b"Four.\n", NOTE)
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"Four.\n", NOTE)
 
 
 def test_json_holds_answer_reasoning_and_note(easyllm: Easyllm) -> None:
@@ -167,10 +167,10 @@ def test_json_holds_answer_reasoning_and_note(easyllm: Easyllm) -> None:
 def test_no_model_named(easyllm: Easyllm) -> None:
     """The first installed model is checked, and the request names it."""
     ran, body = cot(easyllm, ollama_streaming(*OBEYS), "ollama", model=None)
-    assert (ran.code, ran.out.decode()) == (0, "Four.\n")
+    assert (ran.code, ran.stdout.decode()) == (0, "Four.\n")
     assert body["model"] == "plain:latest"
     assert TAGS in instruction(body)
-    assert "the first one installed" in ran.err
+    assert "the first one installed" in ran.stderr
 
 
 def test_always_checks_no_model_and_keeps_the_effort(easyllm: Easyllm) -> None:
@@ -200,7 +200,7 @@ def test_auto_adds_no_prompt_with_a_schema(easyllm: Easyllm) -> None:
     """An answer constrained by a schema has no room for tags."""
     (easyllm.home / "s.json").write_text('{"type": "string"}')
     ran, body = cot(easyllm, ollama_streaming('"Four"'), "ollama", "--schema", "s.json")
-    assert (ran.code, ran.out, ran.err) == (0, b'"Four"\n', "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b'"Four"\n', "")
     assert instruction(body) == ""
 
 
