@@ -12,7 +12,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
-from tests.support.pictures import gif_1x1
+from tests.support.images import gif_1x1
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

@@ -15,7 +15,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import Request, StandIn
 

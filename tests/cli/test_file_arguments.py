@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml, split_error_line
-from tests.support.pictures import gif_1x1, png
+from tests.support.images import gif_1x1, png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

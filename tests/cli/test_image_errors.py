@@ -19,8 +19,8 @@ from easyllm_cli.image_header import MAX_PIXELS
 from easyllm_cli.images import MAX_IMAGE_BYTES
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.binary import Easyllm, single_profile_toml, split_error_line
+from tests.support.images import png
 from tests.support.peak import run_with_peak_memory
-from tests.support.pictures import png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

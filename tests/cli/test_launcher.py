@@ -16,7 +16,7 @@ from tests.support.binary import (
     read_until,
     single_profile_toml,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.script import Wait, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 from tests.support.terminal import run_on_terminals

@@ -14,7 +14,7 @@ from tests.support.binary import (
     run_concurrently,
     single_profile_toml,
 )
-from tests.support.pictures import gif_1x1
+from tests.support.images import gif_1x1
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import Script, script_handler

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.binary import Easyllm, RunResult, single_profile_toml, split_error_line
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer

@@ -19,7 +19,7 @@ from tests.support.binary import (
     run_concurrently,
     single_profile_toml,
 )
-from tests.support.pictures import gif_1x1
+from tests.support.images import gif_1x1
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

@@ -14,7 +14,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 
 NOWHERE = single_profile_toml(
     "http://127.0.0.1:9/v1"

@@ -26,7 +26,7 @@ from tests.support.asking import (
     messages,
     open_provider,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

@@ -25,7 +25,7 @@ from tests.support.asking import (
     open_provider,
     openai,
 )
-from tests.support.pictures import gif_1x1, png
+from tests.support.images import gif_1x1, png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import DONE, Script, chunk, script_handler

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.samples import execute_sample, parse_samples
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer

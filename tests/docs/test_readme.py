@@ -17,7 +17,7 @@ from easyllm_cli.cli.app import COMMAND_HELP, load_command
 from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE
 from tests.support import ROOT
 from tests.support.binary import BINARY, Easyllm, RunResult, profile_toml
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import MODELS, OpenRouterServer

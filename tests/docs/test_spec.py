@@ -19,7 +19,7 @@ from easyllm_cli import (
     OpenRouterProvider,
 )
 from easyllm_cli.config.profile import Profile
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.samples import execute_sample, parse_samples
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer

@@ -20,8 +20,8 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
+from tests.support.images import png
 from tests.support.objects import parse_answer_json, parse_models_json
-from tests.support.pictures import png
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 

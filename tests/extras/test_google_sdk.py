@@ -39,7 +39,7 @@ from tests.support.asking import (
     open_provider,
 )
 from tests.support.binary import wait_until
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.script import Cut, Reset, Script, Step, Wait, compact, script_handler
 from tests.support.standins.server import StandIn, unreachable_server

@@ -7,8 +7,8 @@ import pytest
 
 from tests.extras.litellm_row import LITELLM
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
+from tests.support.images import png
 from tests.support.objects import parse_answer_json, parse_models_json
-from tests.support.pictures import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn

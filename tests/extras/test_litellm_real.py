@@ -10,7 +10,7 @@ from easyllm_cli.messages import Message
 from easyllm_cli.pipeline.collector import Collector, collect
 from tests.extras.litellm_row import ITS_OWN_WARNINGS
 from tests.support.asking import collect_events, get_completion, open_provider, profile
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers.fixtures import RealServer
 
 pytestmark = ITS_OWN_WARNINGS

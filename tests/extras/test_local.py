@@ -12,7 +12,7 @@ import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO_MODEL
 from tests.support.binary import Easyllm, finish, read_until, split_error_line
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers import setup
 from tests.support.standins.package_index import PackageIndex, pip_settings
 from tests.support.standins.server import StandIn

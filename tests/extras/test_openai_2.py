@@ -27,7 +27,7 @@ from tests.support.asking import (
     messages,
     open_provider,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.script import Cut, Reset, Script, Wait, script_handler
 from tests.support.standins.server import StandIn, unreachable_server
 

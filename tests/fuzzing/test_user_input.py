@@ -26,7 +26,7 @@ from easyllm_cli.json_schema import Schema
 from easyllm_cli.messages import parse_messages
 from tests.fuzzing.canned import is_documented_error
 from tests.fuzzing.mutations import json_values, mutated_values, texts
-from tests.support.pictures import gif_1x1, png
+from tests.support.images import gif_1x1, png
 
 PNG = png(2, 2, (0, 0, 0))
 URL = "data:image/png;base64,iVBORw0KGgo="

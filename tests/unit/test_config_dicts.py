@@ -21,7 +21,7 @@ from easyllm_cli.images import Image
 from easyllm_cli.providers.local.provider import LocalProvider
 from easyllm_cli.providers.openai.responses import ResponsesProvider
 from tests.support.asking import Json, messages
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 

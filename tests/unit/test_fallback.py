@@ -24,7 +24,7 @@ from tests.support.adapters import OLLAMA_FORMAT
 from tests.support.asking import messages, profile
 from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.binary import profile_toml as table
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.script import (
     DONE,
     Cut,

@@ -12,7 +12,7 @@ from easyllm_cli.image_header import sniff_media_type
 from easyllm_cli.images import MAX_IMAGE_BYTES, Image
 from easyllm_cli.messages import Message, parse_messages
 from tests.support.another_user import as_another_user
-from tests.support.pictures import gif_1x1, png
+from tests.support.images import gif_1x1, png
 
 PNG = png(2, 2, (255, 0, 0))
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + b"\x00" * 20

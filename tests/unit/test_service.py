@@ -19,7 +19,7 @@ from easyllm_cli.config.profile import DEFAULT_SAMPLING
 from easyllm_cli.vendors import VENDORS
 from tests.support.asking import messages
 from tests.support.binary import chat_answer_script
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.openai import OpenAIServer, refuse
 from tests.support.standins.script import Cut, Json, Script, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn

@@ -4,7 +4,7 @@ import pytest
 
 from easyllm_cli.errors import ConfigError, UsageError
 from easyllm_cli.text_encoding import decode_text
-from tests.support.pictures import gif_1x1, png
+from tests.support.images import gif_1x1, png
 
 WORDS = "héllo € “quoted” ünïcode"
 MARK = b"\xef\xbb\xbf"

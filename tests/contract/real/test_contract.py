@@ -21,7 +21,7 @@ from tests.support.asking import (
     open_provider,
     profile,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers.fixtures import RealServer
 
 # Equal prompts give equal answers; llama.cpp's prompt cache changes the order of rounding.

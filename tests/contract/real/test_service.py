@@ -6,7 +6,7 @@ import pytest
 
 from easyllm_cli import LLMService, collect
 from tests.support.asking import messages
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.script import Json
 

@@ -11,7 +11,7 @@ from easyllm_cli.cli.commands.vision import describe_image, format_bytes
 from easyllm_cli.image_header import read_dimensions
 from easyllm_cli.images import Image
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.servers.fixtures import RealServer
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn

@@ -25,7 +25,7 @@ from tests.support.asking import (
     open_provider,
 )
 from tests.support.binary import Easyllm, single_profile_toml
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.standins.server import StandIn
 
 FUNCTION = {"name": "now", "description": "the time", "parameters": {"type": "object"}}

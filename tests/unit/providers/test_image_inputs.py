@@ -15,8 +15,8 @@ from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.image_inputs import refuse_unsupported_images
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.binary import Easyllm, single_profile_toml
-from tests.support.picture_files import HEIC, heif
-from tests.support.pictures import gif_1x1, png
+from tests.support.image_files import HEIC, heif
+from tests.support.images import gif_1x1, png
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn

@@ -17,9 +17,9 @@ from easyllm_cli.transport import image_download
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.asking import open_provider
 from tests.support.binary import Easyllm, single_profile_toml
-from tests.support.picture_files import HEIC, exif, jpeg, png_with, webp_with
-from tests.support.picture_site import serve_image_site
-from tests.support.pictures import gif_1x1, png
+from tests.support.image_files import HEIC, exif, jpeg, png_with, webp_with
+from tests.support.image_site import serve_image_site
+from tests.support.images import gif_1x1, png
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 

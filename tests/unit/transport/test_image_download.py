@@ -9,7 +9,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, EasyLLMError, NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
-from tests.support.picture_site import RED, Site, serve_image_site
+from tests.support.image_site import RED, Site, serve_image_site
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from easyllm_cli.errors import NetworkError, UsageError
 from easyllm_cli.images import Image
 from easyllm_cli.transport import image_download
 from easyllm_cli.transport.image_download import is_public_address
-from tests.support.picture_site import RED, serve_image_site
+from tests.support.image_site import RED, serve_image_site
 
 PRIVATE = [
     "127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "192.168.0.1",

@@ -15,7 +15,7 @@ from easyllm_cli.providers.openai.responses import ResponsesProvider
 from easyllm_cli.transport.base import Request
 from tests.support.adapters import KEY
 from tests.support.asking import Json
-from tests.support.pictures import png
+from tests.support.images import png
 
 OFFICIAL = "https://api.openai.com/v1"
 SCHEMA: Json = {"type": "object", "properties": {"age": {"type": "integer"}}}

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from tests.support.pictures import png
+from tests.support.images import png
 
 
 def heif(major: bytes, *compatible: bytes) -> bytes:

@@ -14,8 +14,8 @@ import trustme
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.images import MAX_IMAGE_BYTES
-from tests.support.picture_files import exif, jpeg
-from tests.support.pictures import png
+from tests.support.image_files import exif, jpeg
+from tests.support.images import png
 
 RED = png(8, 8, (255, 0, 0))
 

@@ -1,6 +1,6 @@
 """Makes docs/*.svg from real runs; needs the Python of a venv with the extra `local`.
 
-PYTHONPATH=. .cache/extras-venv/bin/python docs/make_terminal_picture.py
+PYTHONPATH=. .cache/extras-venv/bin/python docs/make_terminal_image.py
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rich.text import Text
 
 from tests.support.binary import BINARY
 from tests.support.emulator import Emulator
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.pseudoterminal import Pty
 from tests.support.servers import fixtures, setup
 
@@ -74,7 +74,7 @@ def profiles(stack: ExitStack) -> str:
     text = 'default_profile = "eyes"\n'
     for name, more in (("smol", ()), ("thinker", (*thoughts, *grammar)), ("eyes", colours)):
         url = stack.enter_context(
-            fixtures.serving(f"picture-{name}", "model", setup.MODEL, "--alias", name, *more)
+            fixtures.serving(f"image-{name}", "model", setup.MODEL, "--alias", name, *more)
         )
         text += f'[profiles.{name}]\nprovider = "llamacpp"\nendpoint = "{url}/v1"\n'
     return text
@@ -121,10 +121,10 @@ def as_text(screen: Emulator) -> Text:
 
 
 def write(name: str, console: Console) -> None:
-    picture = console.export_svg(title="easyllm")
+    image = console.export_svg(title="easyllm")
     # No web font is loaded; the reader's own monospace font is used.
-    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    (HERE / name).write_text(picture, "utf-8")
+    image = re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL)
+    (HERE / name).write_text(image, "utf-8")
 
 
 def console() -> Console:
@@ -132,7 +132,7 @@ def console() -> Console:
 
 
 def shown(name: str, commands: tuple[str, ...], folder: Path) -> None:
-    """Write a picture of commands that run one after the other."""
+    """Write an image of commands that run one after the other."""
     made = console()
     for command in commands:
         made.print(Text(f"$ {command}", "bold"))
