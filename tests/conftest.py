@@ -1,4 +1,4 @@
-"""What every test shares: the real servers, and an environment that holds nothing of the user's."""
+"""Fixtures of every test: the real servers, and an environment without the user's settings."""
 
 import os
 import tempfile
@@ -18,9 +18,9 @@ pytest_plugins = [
     "tests.support.time_limit",
 ]
 
-# The same examples at every run, so that CI is steady: the profile `long`, which is run by hand
-# (pytest --hypothesis-profile=long tests/fuzzing), is what looks for new ones.
-# One home serves all examples of a test, which write its files anew each time.
+# `steady` runs the same examples every time, so that CI is stable. `long` looks for new ones and is
+# run by hand: pytest --hypothesis-profile=long tests/fuzzing
+# All examples of a test share one home, so each example writes its files again.
 ONE_HOME = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 USUAL: Any = {"deadline": None, "suppress_health_check": ONE_HOME}
 settings.register_profile("steady", derandomize=True, max_examples=50, **USUAL)
@@ -32,7 +32,7 @@ OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_
 
 
 def is_configuration_variable(name: str) -> bool:
-    """Whether a variable could change what the program does."""
+    """Return whether a variable could change what the program does."""
     keys = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
     endpoints = {get_endpoint_variable(provider) for provider in VENDORS}
     return (
@@ -45,15 +45,15 @@ def is_configuration_variable(name: str) -> bool:
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all homes: pytest's own numbering reads every folder again."""
+    """Return one folder for all homes; pytest's tmp_path would list all folders for each test."""
     return tmp_path_factory.mktemp("homes")
 
 
 @pytest.fixture(autouse=True)
 def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new and empty HOME, and no variable that configures us."""
+    """Set HOME to a new empty folder, and remove every variable that configures easyllm."""
     for name in filter(is_configuration_variable, list(os.environ)):
         monkeypatch.delenv(name)
-    made = Path(tempfile.mkdtemp(dir=homes))
-    monkeypatch.setenv("HOME", str(made))
-    return made
+    folder = Path(tempfile.mkdtemp(dir=homes))
+    monkeypatch.setenv("HOME", str(folder))
+    return folder

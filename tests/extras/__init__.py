@@ -1,1 +1,1 @@
-"""Tests that need an optional package; unit/test_extras.py runs them in a venv of their own."""
+"""Tests that need an optional package; tests/unit/test_extras.py runs them in their own venv."""

@@ -1,4 +1,4 @@
-"""litellm's row for the table of adapters, and the warnings that are its own affair."""
+"""litellm's row for the table of adapters, and a mark that ignores litellm's warnings."""
 
 import json
 from typing import Any
@@ -11,9 +11,9 @@ from tests.support.asking import profile
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import Reply, Request, StandIn
 
-# litellm silences pydantic's when it is imported, which pytest undoes for every test; it keeps
-# its connections open for the next call, of which there is none in a test's event loop.
-ITS_OWN_WARNINGS = pytest.mark.filterwarnings(
+# litellm silences pydantic's warnings when it is imported, but pytest resets filters for every
+# test. It also keeps connections open for a next call, which a test's event loop never makes.
+IGNORE_LITELLM_WARNINGS = pytest.mark.filterwarnings(
     "ignore:.*ReadOnly:UserWarning",
     "ignore::DeprecationWarning",
     "ignore::ResourceWarning",
@@ -22,7 +22,7 @@ ITS_OWN_WARNINGS = pytest.mark.filterwarnings(
 
 
 class VendorPrefixServer(OpenAIServer):
-    """Gets the vendor's name, which litellm takes off the model's, put before it again."""
+    """Puts the vendor's name, which litellm removes, back in front of the model's name."""
 
     async def handle(self, request: Request, reply: Reply) -> None:
         if request.body:
@@ -47,5 +47,5 @@ LITELLM = Adapter(
 
 
 def litellm_profile(server: StandIn, **keys: Any) -> Profile:
-    """A profile whose model is the vendor openai's, at the stand-in."""
+    """Return a profile for the stand-in, with a model of the vendor openai."""
     return profile("litellm", f"{server.url}/v1", **{"model": "openai/m", **keys})

@@ -1,4 +1,4 @@
-"""SQLite databases with rows of our own table, for tests."""
+"""Creates SQLite databases with the table model_config, for tests."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ KEY = "sk-secret-of-the-row-0123456789"
 
 
 def row(url: str | None, **columns: Any) -> ModelConfig:
-    """A whole row `abc123` for a server that speaks Chat Completions."""
-    usual = {"id": "abc123", "provider_id": "openai", "endpoint": url, "model_name": "gpt-4o"}
-    return ModelConfig(**{**usual, "api_key": KEY, **columns})
+    """Return a complete row `abc123` for a Chat Completions server."""
+    defaults = {"id": "abc123", "provider_id": "openai", "endpoint": url, "model_name": "gpt-4o"}
+    return ModelConfig(**{**defaults, "api_key": KEY, **columns})
 
 
 def create_database(path: Path, *rows: ModelConfig) -> Engine:
-    """An engine of a new file with our table and these rows."""
+    """Create a database file with the table and these rows; return its engine."""
     engine = create_engine(URL.create("sqlite", database=str(path)))
     ModelConfig.metadata.create_all(engine)
     with Session(engine) as session:

@@ -1,4 +1,4 @@
-"""Gemini's SDK through the binary: no warning of google's reaches a stream."""
+"""The command with Gemini's SDK: answers, exit codes, and none of Google's warnings."""
 
 from typing import Any
 
@@ -12,35 +12,37 @@ STRICT = {"PYTHONWARNINGS": "error"}
 HEL = compact({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]})
 
 
-def sdk(server: StandIn, **keys: Any) -> str:
-    usual = {"transport": "sdk", "model": "gemini-2.5-flash", "api_key": KEY}
-    return single_profile_toml(server, "gemini", **{**usual, **keys})
+def sdk_profile(server: StandIn, **keys: Any) -> str:
+    settings = {"transport": "sdk", "model": "gemini-2.5-flash", "api_key": KEY}
+    return single_profile_toml(server, "gemini", **{**settings, **keys})
 
 
 def test_chat_prints_the_answer_alone(easyllm: Easyllm) -> None:
     with StandIn(GeminiServer(key=KEY).handle) as server:
         for command in ("chat", "stream"):
-            ran = easyllm.run(command, "hi", profiles=sdk(server), env=STRICT)
+            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=STRICT)
             assert (ran.code, ran.stderr) == (0, "")
             assert ran.stdout == b"Hello from gemini-2.5-flash: hi\n"
-        ran = easyllm.run("cot", "hi", profiles=sdk(server), env=STRICT)
+        ran = easyllm.run("cot", "hi", profiles=sdk_profile(server), env=STRICT)
         assert (ran.code, ran.stdout) == (0, b"Hello from gemini-2.5-flash: hi\n")
         assert "no reasoning through this transport" in ran.stderr
-        ran = easyllm.run("models", profiles=sdk(server), env=STRICT)
+        ran = easyllm.run("models", profiles=sdk_profile(server), env=STRICT)
         assert b"gemini-2.5-flash\n" in ran.stdout
         assert (ran.code, ran.stderr) == (0, "")
 
 
-def test_a_cut_is_7_and_a_wrong_key_3(easyllm: Easyllm) -> None:
+def test_exit_codes_of_a_cut_and_a_wrong_key(easyllm: Easyllm) -> None:
     with StandIn(
         script_handler(Script(b"[" + HEL, Cut(), content_type="application/json"))
     ) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk(server, max_retries=0), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, max_retries=0), env=STRICT)
         assert (ran.code, ran.stdout) == (7, b"")
     with StandIn(GeminiServer(key=KEY).handle) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk(server, api_key="sk-wrong"), env=STRICT)
+        ran = easyllm.run(
+            "chat", "hi", profiles=sdk_profile(server, api_key="sk-wrong"), env=STRICT
+        )
         assert (ran.code, ran.stdout) == (3, b"")
         assert "sk-wrong" not in ran.error_line
-        ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk(server), env=STRICT)
+        ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk_profile(server), env=STRICT)
         assert ran.code == 2
         assert "seed" in ran.error_line

@@ -1,4 +1,4 @@
-"""`--config-db URL --config-id ID` through the binary: a row of a database counts as a profile."""
+"""The command with `--config-db URL --config-id ID`, which uses a database row as the profile."""
 
 import os
 import sqlite3
@@ -36,7 +36,7 @@ def server() -> OpenAIServer:
 
 @pytest.fixture
 def path(easyllm: Easyllm, server: OpenAIServer) -> Iterator[Path]:
-    """A database with the row `abc123`, whose server is running."""
+    """Yield a database with the row `abc123`, whose server is running."""
     with StandIn(server.handle) as stand_in:
         file = easyllm.home / "models.db"
         whole = row(f"{stand_in.url}/v1", temperature=0.2, max_tokens=50)
@@ -50,15 +50,15 @@ def options(path: Path | str, row_id: str = "abc123") -> list[str]:
     return ["--config-db", f"sqlite:///{path}", "--config-id", row_id]
 
 
-def refused(easyllm: Easyllm, *args: str) -> RunResult:
-    """A run that ends with one line and no byte on stdout, and never says a password or a key."""
+def run_refused(easyllm: Easyllm, *args: str) -> RunResult:
+    """Run a failing command; check exit code 2, one error line, and that no secret is printed."""
     ran = easyllm.run("chat", "hi", *args)
     assert (ran.code, ran.stdout) == (2, b"")
     assert ran.error_line
-    debugged = easyllm.run("chat", "hi", *args, "--debug", "--json")
+    debug_run = easyllm.run("chat", "hi", *args, "--debug", "--json")
     for secret in (PASSWORD, KEY):
-        assert secret not in ran.stderr + debugged.stderr + debugged.stdout.decode()
-    assert parse_answer_json(debugged)["error"]["exit_code"] == 2
+        assert secret not in ran.stderr + debug_run.stderr + debug_run.stdout.decode()
+    assert parse_answer_json(debug_run)["error"]["exit_code"] == 2
     return ran
 
 
@@ -80,7 +80,7 @@ def test_every_command_takes_a_row(easyllm: Easyllm, path: Path, command: str) -
     assert ran.stderr == ("Because.\n" if command == "cot" else "")
 
 
-def test_flags_lie_over_the_row(easyllm: Easyllm, path: Path, server: OpenAIServer) -> None:
+def test_flags_override_the_row(easyllm: Easyllm, path: Path, server: OpenAIServer) -> None:
     flags = ["-m", "gpt-4o-mini", "-t", "0.9", "--seed", "1", "-s", "Be short."]
     ran = easyllm.run("chat", "hi", *options(path), *flags)
     assert ran.stdout == b"Hello from gpt-4o-mini: hi\n"
@@ -89,7 +89,9 @@ def test_flags_lie_over_the_row(easyllm: Easyllm, path: Path, server: OpenAIServ
     assert sent["messages"][0] == {"role": "system", "content": "Be short."}
 
 
-def test_variables_and_the_file_do_not(easyllm: Easyllm, path: Path) -> None:
+def test_variables_and_the_profiles_file_do_not_override_the_row(
+    easyllm: Easyllm, path: Path
+) -> None:
     env = {"EASYLLM_PROFILE": "t", "EASYLLM_MODEL": "another"}
     ran = easyllm.run("chat", "hi", *options(path), env=env, profiles=single_profile_toml(NOWHERE))
     assert ran.stdout == b"Hello from gpt-4o: hi\n"
@@ -101,7 +103,7 @@ def test_json_names_the_row(easyllm: Easyllm, path: Path) -> None:
         "abc123", "openai", "gpt-4o",
     )  # fmt: skip
     listed = parse_models_json(easyllm.run("models", "--json", *options(path)))
-    assert [one["id"] for one in listed["models"]] == ["gpt-4o-mini", "gpt-4o"]
+    assert [model["id"] for model in listed["models"]] == ["gpt-4o-mini", "gpt-4o"]
 
 
 def test_a_dry_run_shows_no_key(easyllm: Easyllm, path: Path, server: OpenAIServer) -> None:
@@ -119,33 +121,33 @@ def test_only_what_the_row_or_a_flag_names_is_sent(easyllm: Easyllm, tmp_path: P
 
 def test_a_key_never_goes_over_http_to_another_machine(easyllm: Easyllm, tmp_path: Path) -> None:
     create_database(tmp_path / "far.db", row("http://192.0.2.1/v1")).dispose()
-    ran = refused(easyllm, *options(tmp_path / "far.db"))
+    ran = run_refused(easyllm, *options(tmp_path / "far.db"))
     assert "over http://" in ran.error_line
 
 
-def test_rows_that_are_not_there_or_half_there(easyllm: Easyllm, path: Path) -> None:
-    ran = refused(easyllm, *options(path, "unknown"))
+def test_missing_and_incomplete_rows(easyllm: Easyllm, path: Path) -> None:
+    ran = run_refused(easyllm, *options(path, "unknown"))
     where = f'row "unknown" of model_config, sqlite:///{path}'
     assert split_error_line(ran.error_line) == ("no such row", where, "check the id")
-    ran = refused(easyllm, *options(path, "bare"))
+    ran = run_refused(easyllm, *options(path, "bare"))
     assert split_error_line(ran.error_line)[0] == "no model is named"
     assert "easyllm models --config-db URL --config-id bare lists them" in ran.error_line
-    asked = easyllm.run("chat", "hi", *options(path, "bare"), "-m", "m", "--dry-run")
-    assert asked.json["body"]["model"] == "m"
+    ran = easyllm.run("chat", "hi", *options(path, "bare"), "-m", "m", "--dry-run")
+    assert ran.json["body"]["model"] == "m"
 
 
-def test_a_file_that_does_not_exist_is_not_made(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_a_missing_file_is_not_created(easyllm: Easyllm, tmp_path: Path) -> None:
     missing = tmp_path / "missing.db"
     urls = [f"sqlite:///{missing}", f"sqlite:///file:{missing}?uri=true"]
     urls += [f"sqlite:///file:{missing}?mode=rwc&uri=true", f"sqlite:///{missing}?mode=rwc"]
     for url in urls:
-        refused(easyllm, "--config-db", url, "--config-id", "a")
+        run_refused(easyllm, "--config-db", url, "--config-id", "a")
         assert not missing.exists(), url
-    first = refused(easyllm, "--config-db", urls[0], "--config-id", "a")
-    assert split_error_line(first.error_line)[:2] == ("no such database file", str(missing))
+    ran = run_refused(easyllm, "--config-db", urls[0], "--config-id", "a")
+    assert split_error_line(ran.error_line)[:2] == ("no such database file", str(missing))
 
 
-def test_a_path_with_characters_of_a_url(easyllm: Easyllm, tmp_path: Path) -> None:
+def test_a_path_with_url_characters(easyllm: Easyllm, tmp_path: Path) -> None:
     odd = tmp_path / "a b%20#é.db"
     create_database(odd, row(NOWHERE)).dispose()
     url = URL.create("sqlite", database=str(odd)).render_as_string()
@@ -157,18 +159,18 @@ def test_a_path_with_characters_of_a_url(easyllm: Easyllm, tmp_path: Path) -> No
 def test_a_database_that_cannot_be_used(easyllm: Easyllm, tmp_path: Path) -> None:
     empty = tmp_path / "empty.db"
     sqlite3.connect(empty).execute("vacuum").connection.close()
-    ran = refused(easyllm, *options(empty))
+    ran = run_refused(easyllm, *options(empty))
     assert "no such table: model_config" in ran.error_line
-    other = tmp_path / "other.db"
-    other.write_bytes(b"this is no database" * 100)
-    assert "file is not a database" in refused(easyllm, *options(other)).error_line
-    assert "no such database file" in refused(easyllm, *options(tmp_path)).error_line
+    not_a_database = tmp_path / "other.db"
+    not_a_database.write_bytes(b"this is no database" * 100)
+    assert "file is not a database" in run_refused(easyllm, *options(not_a_database)).error_line
+    assert "no such database file" in run_refused(easyllm, *options(tmp_path)).error_line
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert "no such database file" in refused(easyllm, *options(pipe)).error_line
+    assert "no such database file" in run_refused(easyllm, *options(pipe)).error_line
 
 
-def test_a_database_that_we_may_only_read_or_not_even_that(easyllm: Easyllm, path: Path) -> None:
+def test_a_read_only_and_an_unreadable_database(easyllm: Easyllm, path: Path) -> None:
     powerless = [*POWERLESS, BINARY] if os.getuid() == 0 else None
     path.chmod(0o400)
     ran = easyllm.run("chat", "hi", *options(path), command=powerless)
@@ -179,9 +181,7 @@ def test_a_database_that_we_may_only_read_or_not_even_that(easyllm: Easyllm, pat
     assert "unable to open database file" in ran.error_line
 
 
-def test_a_locked_database_is_said_and_the_command_is_over_in_time(
-    easyllm: Easyllm, path: Path
-) -> None:
+def test_a_locked_database_fails_in_time(easyllm: Easyllm, path: Path) -> None:
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("begin exclusive")
     ran = easyllm.run("chat", "hi", *options(f"{path}?timeout=0.1"))
@@ -189,9 +189,9 @@ def test_a_locked_database_is_said_and_the_command_is_over_in_time(
         2,
         "another program is writing to it: try again",
     )
-    began = time.monotonic()
+    started_at = time.monotonic()
     ran = easyllm.run("chat", "hi", *options(f"{path}?timeout=60"), "--timeout", "1")
-    assert 1 <= time.monotonic() - began <= 5
+    assert 1 <= time.monotonic() - started_at <= 5
     assert (ran.code, split_error_line(ran.error_line)[2]) == (6, "raise --timeout")
     lock.close()
 
@@ -212,15 +212,17 @@ def test_a_locked_database_is_said_and_the_command_is_over_in_time(
         ("sqlite://", "no such table"),
     ],
 )
-def test_a_wrong_url_is_told_without_its_password(easyllm: Easyllm, url: str, says: str) -> None:
+def test_the_error_for_a_wrong_url_hides_the_password(
+    easyllm: Easyllm, url: str, says: str
+) -> None:
     create_database(easyllm.home / "models.db", row(NOWHERE)).dispose()
     if "h/models.db" in url:
         (easyllm.home / "models.db").unlink()
-    assert says in refused(easyllm, "--config-db", url, "--config-id", "a").error_line
+    assert says in run_refused(easyllm, "--config-db", url, "--config-id", "a").error_line
 
 
-def test_a_password_that_the_driver_repeats(easyllm: Easyllm) -> None:
-    """A driver of ours, as a package brings one: its words hold what it was given."""
+def test_a_password_in_the_drivers_error_is_redacted(easyllm: Easyllm) -> None:
+    """A driver installed by a package; its error message contains the password."""
     module = easyllm.home / "loud_driver.py"
     module.write_text(LOUD)
     info = easyllm.home / "loud-1.dist-info"

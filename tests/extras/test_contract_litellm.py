@@ -1,7 +1,7 @@
-"""The contract of all adapters, held by litellm's: the suite's own tests over one more row.
+"""Runs the contract suite's tests for litellm.
 
-Left out are those about what litellm does not let be seen or changed: the server's list of models
-(and so the close names), the request of --dry-run, and reasoning that can be switched off.
+Left out are tests of things that litellm does not expose: the server's model list (and so the
+suggested names), the request of --dry-run, and switching reasoning off.
 """
 
 from collections.abc import Iterator
@@ -37,11 +37,11 @@ from tests.contract.test_failures import (  # noqa: F401
     test_silence_is_a_timeout,
     test_timeout_while_a_plain_answer_is_awaited,
 )
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM
 from tests.support.adapters import Adapter
 from tests.support.standins.server import StandIn
 
-pytestmark = ITS_OWN_WARNINGS
+pytestmark = IGNORE_LITELLM_WARNINGS
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Configs from database rows in the library: whose session, whose class, which thread."""
+"""Configs from database rows in the library: sessions, the host's own classes, threads."""
 
 import asyncio
 import sqlite3
@@ -40,20 +40,20 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(path: Path) -> Iterator[Engine]:
-    """A file with one whole row."""
+    """Yield an engine of a file with one complete row."""
     engine = create_database(path, row(URL, temperature=0.2, max_tokens=50, top_p=0.5, top_k=7))
     yield engine
     engine.dispose()
 
 
-def loaded(source: Any, row_id: Any = "abc123", **more: Any) -> dict[str, Any]:
+def load_config(source: Any, row_id: Any = "abc123", **more: Any) -> dict[str, Any]:
     return LLMService(db_session=source, **more).load_config_from_db(row_id)
 
 
-def refused(source: Any, row_id: Any = "abc123", **more: Any) -> ConfigError:
-    """The error, which is one line of exit code 2 without the key."""
+def expect_config_error(source: Any, row_id: Any = "abc123", **more: Any) -> ConfigError:
+    """Return the ConfigError; check that it is one line, exit code 2, without the key."""
     with pytest.raises(ConfigError) as caught:
-        loaded(source, row_id, **more)
+        load_config(source, row_id, **more)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
@@ -61,14 +61,14 @@ def refused(source: Any, row_id: Any = "abc123", **more: Any) -> ConfigError:
 
 
 def connections_out(engine: Engine) -> int:
-    """How many connections are taken from the pool and not given back."""
+    """Return how many connections are checked out of the pool."""
     pool: Any = engine.pool
     return int(pool.checkedout())
 
 
 def test_a_row_becomes_a_config(engine: Engine) -> None:
     with Session(engine) as session:
-        config = loaded(session)
+        config = load_config(session)
     assert config == {
         "provider": "openai", "endpoint": URL, "api_key": Secret(KEY), "model": "gpt-4o",
         "temperature": 0.2, "max_tokens": 50, "top_p": 0.5, "top_k": 7,
@@ -76,12 +76,12 @@ def test_a_row_becomes_a_config(engine: Engine) -> None:
     assert KEY not in f"{config} {config!r}"
 
 
-def test_what_the_row_leaves_out(path: Path) -> None:
+def test_a_row_with_few_values(path: Path) -> None:
     engine = create_database(path, row(" ", api_key="", id="short"))
     with Session(engine) as session:
-        config = loaded(session, "short")
-    known = {key: value for key, value in config.items() if value is not None}
-    assert known == {"provider": "openai", "model": "gpt-4o"}
+        config = load_config(session, "short")
+    present = {key: value for key, value in config.items() if value is not None}
+    assert present == {"provider": "openai", "model": "gpt-4o"}
     assert len(config) == 8
     engine.dispose()
 
@@ -105,7 +105,7 @@ async def test_a_key_never_goes_over_http_to_another_machine(path: Path) -> None
     engine.dispose()
 
 
-HOSTS_OWN = {"5f1c": "ollama", "OpenAI-EU": "OpenAI", "7": "openrouter"}
+HOST_IDS = {"5f1c": "ollama", "OpenAI-EU": "OpenAI", "7": "openrouter"}
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ HOSTS_OWN = {"5f1c": "ollama", "OpenAI-EU": "OpenAI", "7": "openrouter"}
     [
         ("OpenAI", None, "openai"),
         (" OLLAMA ", None, "ollama"),
-        ("5f1c", HOSTS_OWN.get, "ollama"),
-        ("5f1c", HOSTS_OWN.__getitem__, "ollama"),
-        ("OpenAI-EU", HOSTS_OWN.get, "openai"),
-        ("5f1c", lambda one: f" {HOSTS_OWN[one].upper()} ", "ollama"),
+        ("5f1c", HOST_IDS.get, "ollama"),
+        ("5f1c", HOST_IDS.__getitem__, "ollama"),
+        ("OpenAI-EU", HOST_IDS.get, "openai"),
+        ("5f1c", lambda provider_id: f" {HOST_IDS[provider_id].upper()} ", "ollama"),
     ],
 )
 def test_the_host_maps_its_own_ids(
@@ -124,21 +124,21 @@ def test_the_host_maps_its_own_ids(
 ) -> None:
     engine = create_database(path, row(URL, id="own", provider_id=provider_id))
     with Session(engine) as session:
-        assert loaded(session, "own", provider_of=provider_of)["provider"] == provider
+        assert load_config(session, "own", provider_of=provider_of)["provider"] == provider
     engine.dispose()
 
 
-@pytest.mark.parametrize("provider_of", [HOSTS_OWN.get, HOSTS_OWN.__getitem__, lambda _: 5])
-def test_an_id_that_the_host_does_not_know(path: Path, provider_of: Any) -> None:
+@pytest.mark.parametrize("provider_of", [HOST_IDS.get, HOST_IDS.__getitem__, lambda _: 5])
+def test_an_id_unknown_to_the_host(path: Path, provider_of: Any) -> None:
     engine = create_database(path, row(URL, id="own", provider_id="unknown-id"))
     with Session(engine) as session:
-        said = str(refused(session, "own", provider_of=provider_of))
-    assert 'no provider is known for provider_id "unknown-id"' in said
-    assert 'row "own"' in said
+        error_text = str(expect_config_error(session, "own", provider_of=provider_of))
+    assert 'no provider is known for provider_id "unknown-id"' in error_text
+    assert 'row "own"' in error_text
     engine.dispose()
 
 
-def test_an_id_that_is_a_number_is_given_as_it_is(tmp_path: Path) -> None:
+def test_a_numeric_id_is_passed_unchanged(tmp_path: Path) -> None:
     class Base(DeclarativeBase):
         pass
 
@@ -154,25 +154,27 @@ def test_an_id_that_is_a_number_is_given_as_it_is(tmp_path: Path) -> None:
         session.add(Numbered(id=1, provider_id=7, model_name="m"))
         session.commit()
         more: dict[str, Any] = {"config_class": Numbered}
-        assert "provider_of" in str(refused(session, 1, **more))
-        found = loaded(session, 1, **more, provider_of=lambda one: HOSTS_OWN[str(one)])
-    assert found["provider"] == "openrouter"
+        assert "provider_of" in str(expect_config_error(session, 1, **more))
+        config = load_config(
+            session, 1, **more, provider_of=lambda provider_id: HOST_IDS[str(provider_id)]
+        )
+    assert config["provider"] == "openrouter"
     engine.dispose()
 
 
 async def test_a_row_may_name_the_file_of_an_embedded_model(path: Path) -> None:
-    """A row is the host's own word, as a Profile is."""
+    """A row is trusted, as a Profile is."""
     engine = create_database(
         path, row(None, id="own", provider_id="local", model_name="/none/here.gguf")
     )
     with Session(engine) as session:
         service = LLMService(db_session=session)
-        for asking in (
+        for call in (
             service.chat_with_config_id("own", MESSAGES),
             service.chat(service.load_config_from_db("own"), MESSAGES),
         ):
             with pytest.raises(ConfigError) as caught:
-                await asking
+                await call
             assert "is not allowed in an untrusted" not in str(caught.value)
     engine.dispose()
 
@@ -191,7 +193,7 @@ def test_unknown_and_half_filled_rows(path: Path) -> None:
         "cold": 'max_tokens = 0 is out of range (row "cold" of model_config): at least 1',
     }
     with Session(engine) as session:
-        assert {name: str(refused(session, name)) for name in says} == says
+        assert {name: str(expect_config_error(session, name)) for name in says} == says
     engine.dispose()
 
 
@@ -199,15 +201,15 @@ def test_a_value_of_another_type(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("update model_config set temperature = 'hot'"))
     with Session(engine) as session:
-        assert 'temperature must be a number, not "hot"' in str(refused(session))
+        assert 'temperature must be a number, not "hot"' in str(expect_config_error(session))
 
 
 class Base(DeclarativeBase):
-    """A host application's own."""
+    """The declarative base of a host application."""
 
 
 class Host(Base):
-    """Numbers as a host may keep them, and a key that is not kept in the clear."""
+    """A host's own columns: other number types, and a key that is not stored in the clear."""
 
     __tablename__ = "llm"
 
@@ -253,8 +255,8 @@ def test_a_hosts_own_class(path: Path) -> None:
             [host, Binary(id=1, provider_id="openai", model_name="m", api_key=KEY.encode())]
         )
         session.commit()
-        config = loaded(session, 5, config_class=Host)
-        wrong = refused(session, 1, config_class=Binary)
+        config = load_config(session, 5, config_class=Host)
+        wrong = expect_config_error(session, 1, config_class=Binary)
     assert {key: value for key, value in config.items() if value is not None} == {
         "provider": "ollama", "model": "llama3.2", "api_key": Secret(KEY), "temperature": 0.25,
         "top_k": 40,
@@ -267,16 +269,22 @@ def test_a_hosts_own_class(path: Path) -> None:
 
 def test_a_class_that_cannot_be_read(engine: Engine) -> None:
     with Session(engine) as session:
-        assert "Other has no attribute provider_id" in str(refused(session, 1, config_class=Other))
-        assert "is not a mapped class: dict" in str(refused(session, 1, config_class=dict))
+        assert "Other has no attribute provider_id" in str(
+            expect_config_error(session, 1, config_class=Other)
+        )
+        assert "is not a mapped class: dict" in str(
+            expect_config_error(session, 1, config_class=dict)
+        )
         instance: Any = row(URL)
-        assert "not a mapped class: ModelConfig" in str(refused(session, 1, config_class=instance))
+        assert "not a mapped class: ModelConfig" in str(
+            expect_config_error(session, 1, config_class=instance)
+        )
 
 
-def test_a_session_is_left_as_it_was(engine: Engine) -> None:
+def test_a_session_is_neither_committed_nor_rolled_back(engine: Engine) -> None:
     with Session(engine) as session:
         session.add(row(URL, id="pending"))
-        assert loaded(session)["model"] == "gpt-4o"
+        assert load_config(session)["model"] == "gpt-4o"
         assert session.in_transaction()
         with Session(engine) as other:
             assert other.get(ModelConfig, "pending") is None, "it was committed"
@@ -286,26 +294,26 @@ def test_a_session_is_left_as_it_was(engine: Engine) -> None:
 
 def test_expired_and_deleted_instances(engine: Engine) -> None:
     with Session(engine) as session:
-        kept = session.get(ModelConfig, "abc123")
+        instance = session.get(ModelConfig, "abc123")
         session.commit()  # which expires it
-        assert loaded(session)["model"] == "gpt-4o"
+        assert load_config(session)["model"] == "gpt-4o"
         session.commit()
         with engine.begin() as connection:
             connection.execute(text("delete from model_config"))
-        assert "no such row" in str(refused(session))
-        assert kept is not None
+        assert "no such row" in str(expect_config_error(session))
+        assert instance is not None
 
 
 def test_a_sessionmakers_session_is_closed(engine: Engine) -> None:
     factory = sessionmaker(engine)
-    assert loaded(factory)["model"] == "gpt-4o"
-    refused(factory, "unknown")
+    assert load_config(factory)["model"] == "gpt-4o"
+    expect_config_error(factory, "unknown")
     assert connections_out(engine) == 0
 
 
-def test_a_scoped_session_is_its_threads_own(engine: Engine) -> None:
+def test_a_scoped_session_stays_open(engine: Engine) -> None:
     scoped = scoped_session(sessionmaker(engine))
-    assert loaded(scoped)["model"] == "gpt-4o"
+    assert load_config(scoped)["model"] == "gpt-4o"
     assert scoped().in_transaction()
     scoped.remove()
 
@@ -315,98 +323,98 @@ def test_a_session_whose_transaction_has_failed(engine: Engine) -> None:
         session.add(row(URL))  # the id is taken
         with pytest.raises(IntegrityError):
             session.flush()
-        error = refused(session)
+        error = expect_config_error(session)
         assert "transaction has failed" in error.message
         assert "rollback()" in error.hint
         session.rollback()
-        assert loaded(session)["model"] == "gpt-4o"
+        assert load_config(session)["model"] == "gpt-4o"
 
 
-def test_what_the_sessions_own_flush_says(engine: Engine) -> None:
-    """The query flushes what is pending, as every query of the host does."""
+def test_the_error_of_the_sessions_flush(engine: Engine) -> None:
+    """The query flushes pending rows, as every query of the session does."""
     with Session(engine) as session:
         session.add(row(URL))
         session.add(row(URL, id="another"))
-        assert "UNIQUE constraint failed" in str(refused(session, "other"))
+        assert "UNIQUE constraint failed" in str(expect_config_error(session, "other"))
 
 
-def test_a_table_that_is_not_there(path: Path) -> None:
+def test_a_missing_table(path: Path) -> None:
     engine = create_engine(f"sqlite:///{path}")
     with Session(engine) as session:
-        error = refused(session)
+        error = expect_config_error(session)
     assert "no such table: model_config" in error.message
     assert "ModelConfig.metadata.create_all(engine)" in error.hint
     engine.dispose()
 
 
-def test_a_session_of_no_engine() -> None:
-    assert "bind" in str(refused(Session()))
+def test_a_session_without_an_engine() -> None:
+    assert "bind" in str(expect_config_error(Session()))
 
 
 @pytest.mark.parametrize("source", [None, "sqlite:///x.db", Session, object()])
 def test_no_session_at_all(source: Any) -> None:
-    error = refused(source)
+    error = expect_config_error(source)
     assert "db_session" in error.message
     assert "session" in error.hint
 
 
 def test_an_engine_is_no_session(engine: Engine) -> None:
-    assert "must be a Session, not Engine" in str(refused(engine))
+    assert "must be a Session, not Engine" in str(expect_config_error(engine))
 
 
-async def test_async_sessions_are_told_what_to_give(path: Path) -> None:
+async def test_async_sessions_are_refused_with_a_hint(path: Path) -> None:
     create_database(path, row(URL)).dispose()
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     async with AsyncSession(engine) as session:
-        old: Any = sessionmaker
-        sources = [session, async_sessionmaker(engine), old(engine, class_=AsyncSession)]
+        old_factory: Any = sessionmaker
+        sources = [session, async_sessionmaker(engine), old_factory(engine, class_=AsyncSession)]
         sources += [session.sync_session, sessionmaker(engine.sync_engine)]
         for source in sources:
-            assert "sync engine" in refused(source).hint
+            assert "sync engine" in expect_config_error(source).hint
             with pytest.raises(ConfigError, match="sync engine"):
                 await LLMService(db_session=source).chat_with_config_id("abc123", MESSAGES)
-        # what the documentation says instead
-        config = await session.run_sync(lambda sync: loaded(sync))
+        # what the documentation recommends instead
+        config = await session.run_sync(lambda sync: load_config(sync))
     assert config["model"] == "gpt-4o"
     await engine.dispose()
 
 
-def threads_of(engine: Engine) -> list[int]:
-    """Where each query runs, as they come."""
-    seen: list[int] = []
-    event.listen(engine, "before_cursor_execute", lambda *_: seen.append(threading.get_ident()))
-    return seen
+def record_query_threads(engine: Engine) -> list[int]:
+    """Return a list to which each query's thread is added."""
+    threads: list[int] = []
+    event.listen(engine, "before_cursor_execute", lambda *_: threads.append(threading.get_ident()))
+    return threads
 
 
-async def test_a_session_is_asked_where_it_is(engine: Engine) -> None:
-    seen = threads_of(engine)
+async def test_a_session_is_used_in_its_own_thread(engine: Engine) -> None:
+    threads = record_query_threads(engine)
     with Session(engine) as session, pytest.raises(NetworkError):
         await LLMService(db_session=session).chat_with_config_id("abc123", MESSAGES)
-    assert seen == [threading.get_ident()]
+    assert threads == [threading.get_ident()]
 
 
-async def test_a_sessionmaker_does_not_hold_up_the_loop(path: Path) -> None:
-    """The row is locked until the loop itself unlocks it, which a loop that waits never does."""
+async def test_a_sessionmaker_does_not_block_the_loop(path: Path) -> None:
+    """The row stays locked until the event loop unlocks it, which a blocked loop could not do."""
     server = OpenAIServer(key=KEY)
     with StandIn(server.handle) as stand_in:
         engine = create_database(path, row(f"{stand_in.url}/v1"))
-        seen = threads_of(engine)
+        threads = record_query_threads(engine)
         lock = sqlite3.connect(path, isolation_level=None)
         lock.execute("begin exclusive")
         service = LLMService(db_session=sessionmaker(engine))
-        asked = asyncio.create_task(service.chat_with_config_id("abc123", MESSAGES))
-        while not seen:
+        task = asyncio.create_task(service.chat_with_config_id("abc123", MESSAGES))
+        while not threads:
             await asyncio.sleep(0.01)
         lock.execute("commit")
-        assert (await asked)["text"] == "Hello from gpt-4o: hi"
-    assert threading.get_ident() not in seen
+        assert (await task)["text"] == "Hello from gpt-4o: hi"
+    assert threading.get_ident() not in threads
     assert connections_out(engine) == 0
     lock.close()
     engine.dispose()
 
 
 @pytest.mark.parametrize("pool", [None, StaticPool])
-async def test_a_database_in_memory_is_asked_in_its_thread(pool: Any) -> None:
+async def test_a_database_in_memory_is_used_in_its_own_thread(pool: Any) -> None:
     server = OpenAIServer(key=KEY)
     engine = create_engine("sqlite://", poolclass=pool)
     ModelConfig.metadata.create_all(engine)
@@ -425,7 +433,7 @@ def test_a_locked_file_and_a_file_that_is_no_database(path: Path, tmp_path: Path
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("begin exclusive")
     with Session(engine) as session:
-        error = refused(session)
+        error = expect_config_error(session)
     assert ("locked" in error.message, error.hint) == (
         True,
         "another program is writing to it: try again",
@@ -433,5 +441,5 @@ def test_a_locked_file_and_a_file_that_is_no_database(path: Path, tmp_path: Path
     lock.close()
     path.write_bytes(b"not a database at all" * 100)
     with Session(engine) as session:
-        assert "file is not a database" in str(refused(session))
+        assert "file is not a database" in str(expect_config_error(session))
     engine.dispose()

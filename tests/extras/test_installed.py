@@ -1,4 +1,4 @@
-"""Every extra is there, each with a version that we said we work with."""
+"""Every extra is installed, in a version that pyproject.toml allows."""
 
 from importlib.metadata import files, version
 
@@ -18,6 +18,6 @@ def test_the_extra_is_installed(package: str) -> None:
     assert (int(major), int(minor)) >= FLOORS[package]
 
 
-def test_the_wheel_tells_type_checkers_that_it_is_typed() -> None:
-    """Here the project is installed as users install it: from its wheel."""
+def test_the_wheel_contains_py_typed() -> None:
+    """In this venv the project is installed from its wheel, as users install it."""
     assert "easyllm_cli/py.typed" in map(str, files("easyllm-cli") or [])

@@ -1,4 +1,4 @@
-"""litellm over a stand-in: what it would invent, retry, leak or hide, and does not."""
+"""litellm with a stand-in server: nothing is invented, retried, leaked or hidden by litellm."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ from easyllm_cli.events import Reasoning, Start, Text, Usage
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
 from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
 from tests.support.binary import wait_until
 from tests.support.standins.openai import OpenAIServer
@@ -36,12 +36,12 @@ from tests.support.standins.script import (
 )
 from tests.support.standins.server import Reply, Request, StandIn
 
-pytestmark = ITS_OWN_WARNINGS
+pytestmark = IGNORE_LITELLM_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])
 
 
 def plain(*, content: str = "Hello", **fields: Any) -> Script:
-    """A whole answer of Chat Completions."""
+    """Return a plain answer of Chat Completions."""
     message = {"role": "assistant", "content": content}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
@@ -49,8 +49,8 @@ def plain(*, content: str = "Hello", **fields: Any) -> Script:
 
 
 @pytest.mark.parametrize("end", [b"", DONE], ids=["eof", "done"])
-async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> None:
-    """litellm ends such a stream with "stop"; DONE alone cannot be told from a cut."""
+async def test_a_finish_reason_invented_by_litellm_is_ignored(end: bytes) -> None:
+    """litellm ends such a stream with "stop", and through it `[DONE]` alone looks like a cut."""
     with StandIn(script_handler(Script(chunk("Hel"), chunk("lo"), end))) as server:
         error = await expect_error(IncompleteAnswer, litellm_profile(server))
     assert error.partial is not None
@@ -58,7 +58,7 @@ async def test_finish_that_the_server_did_not_send_is_no_finish(end: bytes) -> N
     assert error.partial["finish_reason"] is None
 
 
-async def test_a_finish_reason_in_every_chunk_ends_nothing() -> None:
+async def test_a_finish_reason_in_every_chunk_is_no_end() -> None:
     steps = [chunk(text, finish="stop") for text in ("Hel", "lo ", "you")]
     with StandIn(script_handler(Script(*steps, DONE))) as server:
         done = await get_completion(litellm_profile(server))
@@ -69,7 +69,9 @@ async def test_a_finish_reason_in_every_chunk_ends_nothing() -> None:
 @pytest.mark.parametrize(("word", "reason"), [
     ("model_length", "length"), ("sensitive", "content_filter"), ("brand_new", "brand_new"),
 ])  # fmt: skip
-async def test_words_that_litellm_calls_stop(stream: bool, word: str, reason: str) -> None:
+async def test_finish_reasons_that_litellm_maps_to_stop(
+    stream: bool, word: str, reason: str
+) -> None:
     streamed = Script(chunk("Hello"), chunk(finish=word), DONE)
     message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
     script = streamed if stream else plain(choices=[message | {"finish_reason": word}])
@@ -80,7 +82,7 @@ async def test_words_that_litellm_calls_stop(stream: bool, word: str, reason: st
 
 
 @both_ways
-async def test_a_provider_that_gave_up_behind_litellm(stream: bool) -> None:
+async def test_network_error_as_the_finish_reason(stream: bool) -> None:
     streamed = Script(chunk("Hello"), chunk(finish="network_error"), DONE)
     message = {"index": 0, "message": {"role": "assistant", "content": "Hello"}}
     script = streamed if stream else plain(choices=[message | {"finish_reason": "network_error"}])
@@ -101,43 +103,43 @@ async def test_invented_usage_is_marked_and_real_usage_is_not() -> None:
     with StandIn(
         script_handler(Script(*good, DONE), Script(*good, usage_chunk(3, 4), DONE))
     ) as server:
-        guessed = await get_completion(litellm_profile(server))
-        told = await get_completion(litellm_profile(server))
-    assert guessed["usage"]["estimated"] is True
-    assert (guessed["usage"]["completion_tokens"] or 0) > 0
-    assert told["usage"] == {
+        estimated = await get_completion(litellm_profile(server))
+        counted = await get_completion(litellm_profile(server))
+    assert estimated["usage"]["estimated"] is True
+    assert (estimated["usage"]["completion_tokens"] or 0) > 0
+    assert counted["usage"] == {
         "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
         "reasoning_tokens": None, "cached_tokens": None, "estimated": False,
     }  # fmt: skip
 
 
 async def test_plain_answer_without_usage_has_none() -> None:
-    """litellm writes 0; nothing was counted."""
+    """litellm writes 0 although nothing was counted."""
     with StandIn(script_handler(plain())) as server:
         done = await get_completion(litellm_profile(server), stream=False)
     assert done["usage"]["total_tokens"] is None
 
 
-async def test_price_list_is_no_bill() -> None:
-    """For a model that litellm's table knows it works out a price; nobody said it."""
+async def test_litellms_computed_price_is_not_reported() -> None:
+    """litellm computes a price for models in its own table; the server sent none."""
     good = Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(3, 4), DONE)
     counts = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     with StandIn(script_handler(good, plain(usage=counts))) as server:
         for stream in (True, False):
-            came = await collect_events(litellm_profile(server, model="openai/gpt-4o"), stream)
-            costs = [event.cost_usd for event in came if isinstance(event, Usage)]
+            events = await collect_events(litellm_profile(server, model="openai/gpt-4o"), stream)
+            costs = [event.cost_usd for event in events if isinstance(event, Usage)]
             assert costs == [None]
 
 
-async def test_stream_that_stops_is_incomplete() -> None:
+async def test_an_idle_timeout_is_incomplete() -> None:
     slow = Script(chunk("Hel"), *[b": ping\n\n"] * 3, Wait(5))
     with StandIn(script_handler(slow)) as server:
-        asked = litellm_profile(server, timeout={"idle": 0.2})
-        error = await expect_error(IncompleteAnswer, asked)
+        profile = litellm_profile(server, timeout={"idle": 0.2})
+        error = await expect_error(IncompleteAnswer, profile)
     assert "0.2 s" in error.message
 
 
-async def test_reasoning_that_is_hidden_or_inline() -> None:
+async def test_hidden_and_inline_reasoning() -> None:
     block = {"type": "redacted_thinking", "data": "c2VjcmV0"}
     delta = {"index": 0, "delta": {"thinking_blocks": [block]}, "finish_reason": None}
     ends = [chunk(finish="stop"), DONE]
@@ -145,22 +147,22 @@ async def test_reasoning_that_is_hidden_or_inline() -> None:
                          "choices": [delta]}), chunk("Hello"), *ends)  # fmt: skip
     inline = Script(chunk("<th"), chunk("ink>plan</thi"), chunk("nk>\n\nHello"), *ends)
     with StandIn(script_handler(hidden, inline)) as server:
-        came = await collect_events(litellm_profile(server))
-        assert [event for event in came if isinstance(event, Reasoning)] == [
+        events = await collect_events(litellm_profile(server))
+        assert [event for event in events if isinstance(event, Reasoning)] == [
             Reasoning("", hidden=True)
         ]
-        done = await get_completion(litellm_profile(server))
-    assert (done["reasoning"], done["text"]) == ("plan", "Hello")
+        completion = await get_completion(litellm_profile(server))
+    assert (completion["reasoning"], completion["text"]) == ("plan", "Hello")
 
 
-async def test_effort_goes_to_an_endpoint_that_litellm_knows_nothing_of() -> None:
+async def test_effort_is_sent_to_an_endpoint_unknown_to_litellm() -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
         await get_completion(litellm_profile(server, reasoning="max"))
         assert server.requests[0].json["reasoning_effort"] == "xhigh"
 
 
 @pytest.mark.parametrize(("model", "effort"), [("o3-mini", "medium"), ("m", None)])
-async def test_think_alone_asks_the_models_that_litellm_knows_to_reason(
+async def test_think_alone_sets_an_effort_for_models_known_to_litellm(
     model: str, effort: str | None
 ) -> None:
     with StandIn(OpenAIServer(models=[model]).handle) as server:
@@ -168,10 +170,10 @@ async def test_think_alone_asks_the_models_that_litellm_knows_to_reason(
         assert server.requests[0].json.get("reasoning_effort") == effort
 
 
-async def test_parameter_that_a_server_refuses_is_left_out_once() -> None:
+async def test_a_parameter_refused_by_the_server_is_left_out() -> None:
     with StandIn(OpenAIServer(models=["m"], rejects=["reasoning_effort"]).handle) as server:
-        came = await collect_events(litellm_profile(server, reasoning="high"))
-        (note,) = notes(came)
+        events = await collect_events(litellm_profile(server, reasoning="high"))
+        (note,) = notes(events)
         assert note.startswith("reasoning_effort is refused by the server: sent without it")
         assert ["reasoning_effort" in request.json for request in server.requests] == [True, False]
         strict = litellm_profile(server, reasoning="high", strict=True)
@@ -179,19 +181,19 @@ async def test_parameter_that_a_server_refuses_is_left_out_once() -> None:
         assert len(server.requests) == 3
 
 
-async def test_parameter_that_litellm_refuses_is_left_out_before_any_request(
+async def test_a_parameter_refused_by_litellm_is_left_out_before_any_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With no endpoint in the profile litellm's table decides, and its own variables count."""
+    """Without an endpoint in the profile, litellm's table and litellm's own variables are used."""
     with StandIn(OpenAIServer(key="sk-own-key", models=["gpt-4o"]).handle) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key")
-        asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o", "reasoning": "high"})
-        came = await collect_events(asked)
-        (note,) = notes(came)
+        profile = Profile.of({"provider": "litellm", "model": "openai/gpt-4o", "reasoning": "high"})
+        events = await collect_events(profile)
+        (note,) = notes(events)
         assert note.startswith("reasoning_effort is refused by the server: sent without it")
         assert len(server.requests) == 1
-        error = await expect_error(RefusedError, asked.replace_set(strict=True))
+        error = await expect_error(RefusedError, profile.replace_set(strict=True))
         assert "reasoning_effort" in error.message
         assert len(server.requests) == 1
 
@@ -213,8 +215,8 @@ async def test_profiles_that_cannot_work(keys: Any, hint: str) -> None:
 
 
 async def test_missing_variable_is_named() -> None:
-    asked = Profile.of({"provider": "litellm", "model": "openai/gpt-4o"})
-    error = await expect_error(AuthError, asked)
+    profile = Profile.of({"provider": "litellm", "model": "openai/gpt-4o"})
+    error = await expect_error(AuthError, profile)
     assert error.exit_code == 3
     assert "OPENAI_API_KEY" in f"{error}"
 
@@ -231,7 +233,7 @@ async def test_dry_run_is_refused_and_models_are_litellms_table() -> None:
 
 
 async def test_the_specs_sample() -> None:
-    """All of it goes to one gateway here, where claude-2 is busy; litellm knows no claude-2."""
+    """The spec's sample with one gateway on which claude-2 is busy: litellm knows no claude-2."""
     config = {
         "provider": "litellm",
         "api_key": "your-key",
@@ -245,17 +247,17 @@ async def test_the_specs_sample() -> None:
         await (busy.play(reply) if "claude-2" in str(request.json) else good.handle(request, reply))
 
     with StandIn(handle) as server:
-        chain = LLMService().stream({**config, "base_url": f"{server.url}/v1"}, messages("hi"))
-        came = [event async for event in chain]
+        stream = LLMService().stream({**config, "base_url": f"{server.url}/v1"}, messages("hi"))
+        events = [event async for event in stream]
         assert len(server.requests) == 2
-    assert [event.model for event in came if isinstance(event, Start)] == ["claude-2", "gpt-4"]
-    texts = [event.text for event in came if isinstance(event, Text)]
+    assert [event.model for event in events if isinstance(event, Start)] == ["claude-2", "gpt-4"]
+    texts = [event.text for event in events if isinstance(event, Text)]
     assert "".join(texts) == "Hello from gpt-4: hi"
-    assert notes(came) == ["claude-2: overloaded (HTTP 503); asking gpt-4"]
+    assert notes(events) == ["claude-2: overloaded (HTTP 503); asking gpt-4"]
 
 
 def test_connections_end_with_their_event_loop() -> None:
-    """litellm keeps a client for each loop, and closes none that is still in its cache."""
+    """litellm keeps a client for each event loop, and closes none that is still in its cache."""
     with StandIn(LITELLM.server().handle) as server:
         config = LITELLM.profile(server)
 
@@ -268,27 +270,30 @@ def test_connections_end_with_their_event_loop() -> None:
         assert len(server.requests) == 2
 
 
-# What litellm's call would obey: an address for the vendor's key, files, other accounts, hooks.
-OF_THE_CALL = (
+# Arguments of litellm's call that could redirect a key, read files, use other accounts or run
+# hooks.
+CALL_ARGUMENTS = (
     "api_base", "base_url", "api_key", "api_version", "vertex_credentials", "aws_profile_name",
     "azure_ad_token", "custom_llm_provider", "fallbacks", "model_list", "mock_response", "client",
     "ssl_verify", "success_callback",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OF_THE_CALL)
+@pytest.mark.parametrize("name", CALL_ARGUMENTS)
 def test_an_argument_of_litellms_call_is_not_taken_from_a_dict(name: str) -> None:
     config = {"provider": "litellm", "model": "openai/gpt-4o"}
-    for asked in ({**config, name: "x"}, {**config, "options": {name: "x"}}):
-        if name in ("api_key", "base_url") and "options" not in asked:
+    for config_with_argument in ({**config, name: "x"}, {**config, "options": {name: "x"}}):
+        if name in ("api_key", "base_url") and "options" not in config_with_argument:
             continue  # settings of a profile
         with pytest.raises(ConfigError, match="is not allowed in an untrusted config dict"):
-            LiteLLMProvider(asked)
-        assert LiteLLMProvider(asked, trust_configs=True).profile.options == {name: "x"}
-        assert LiteLLMProvider(Profile.of(asked)).profile.options == {name: "x"}
+            LiteLLMProvider(config_with_argument)
+        assert LiteLLMProvider(config_with_argument, trust_configs=True).profile.options == {
+            name: "x"
+        }
+        assert LiteLLMProvider(Profile.of(config_with_argument)).profile.options == {name: "x"}
 
 
-async def test_a_dict_may_say_what_belongs_to_the_request() -> None:
+async def test_a_dict_may_set_request_fields() -> None:
     with StandIn(script_handler(plain())) as server:
         config: dict[str, Any] = {"provider": "litellm", "model": "openai/gpt-4o"}
         config |= {"endpoint": f"{server.url}/v1", "presence_penalty": 0.5, "user": "ada"}
@@ -300,20 +305,20 @@ async def test_a_dict_may_say_what_belongs_to_the_request() -> None:
 
 async def test_fields_of_messages_reach_litellm() -> None:
     with StandIn(script_handler(plain())) as server:
-        asked: list[Any] = [{"role": "user", "content": "hi", "name": "ada"}]
-        await LLMService().chat(litellm_profile(server), asked)
-        assert server.requests[0].json["messages"] == asked
+        sent_messages: list[Any] = [{"role": "user", "content": "hi", "name": "ada"}]
+        await LLMService().chat(litellm_profile(server), sent_messages)
+        assert server.requests[0].json["messages"] == sent_messages
 
 
-async def test_an_image_that_the_vendor_behind_does_not_take() -> None:
-    """Refused before anything is sent; what an endpoint of one's own takes is not known."""
+async def test_an_image_type_that_the_vendor_does_not_take() -> None:
+    """Refused before sending; for an endpoint of the profile the accepted types are unknown."""
     bmp = Image.of_bytes(b"BM" + bytes(60), "a.bmp")
-    asked = [Message("user", ("hi", bmp))]
+    message_list = [Message("user", ("hi", bmp))]
     provider = LiteLLMProvider(Profile.of({"provider": "litellm", "model": "xai/grok-4"}))
     with pytest.raises(UsageError, match=r"api\.x\.ai takes no image/bmp"):
-        await provider.chat(asked)
+        await provider.chat(message_list)
     elsewhere = {"provider": "litellm", "model": "openai/m", "endpoint": "http://127.0.0.1:9/v1"}
-    assert await LiteLLMProvider(Profile.of(elsewhere)).prepare(asked) == (asked, [])
+    assert await LiteLLMProvider(Profile.of(elsewhere)).prepare(message_list) == (message_list, [])
 
 
 async def test_no_cookie_is_sent_back() -> None:

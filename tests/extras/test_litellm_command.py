@@ -1,4 +1,4 @@
-"""litellm through the real command: nothing of its own on stdout or stderr, the right exit code."""
+"""The command with litellm: exit codes, and nothing of litellm's own on stdout or stderr."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from tests.support.servers.fixtures import RealServer
 from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn
 
-SLOW = 60.0  # seconds: litellm takes seconds to import, many on a busy machine
+SLOW = 60.0  # seconds; importing litellm takes several, and many on a busy machine
 
 
-def table(server: StandIn, **keys: Any) -> str:
-    """A profiles file for the stand-in."""
+def litellm_profiles(server: StandIn, **keys: Any) -> str:
+    """Return a profiles file for the stand-in."""
     keys = {"model": "openai/m", "max_retries": 1, **keys}
     return single_profile_toml(f"{server.url}/v1", "litellm", **keys)
 
@@ -49,14 +49,16 @@ UNTIL_IDLE = Script(chunk("Hel"), Wait(5))
 )
 def test_exit_codes(easyllm: Easyllm, script: Script, code: int, kind: str) -> None:
     with StandIn(script_handler(script)) as server:
-        profiles = table(server, api_key="sk-secret-0123", timeout={"idle": 0.3}, max_retries=0)
+        profiles = litellm_profiles(
+            server, api_key="sk-secret-0123", timeout={"idle": 0.3}, max_retries=0
+        )
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, timeout=SLOW)
-    made = parse_answer_json(ran)
-    assert (ran.code, made["error"]["kind"]) == (code, kind)
-    assert (made["ok"], made["complete"]) == (False, False)
+    answer = parse_answer_json(ran)
+    assert (ran.code, answer["error"]["kind"]) == (code, kind)
+    assert (answer["ok"], answer["complete"]) == (False, False)
     assert ran.error_line
     assert "sk-secret" not in ran.stderr + ran.stdout.decode()
-    assert made["text"] == ("Hello" if script is CUT else "Hel" if script is UNTIL_IDLE else "")
+    assert answer["text"] == ("Hello" if script is CUT else "Hel" if script is UNTIL_IDLE else "")
 
 
 def test_nothing_listens_is_exit_6_at_once(easyllm: Easyllm) -> None:
@@ -66,18 +68,18 @@ def test_nothing_listens_is_exit_6_at_once(easyllm: Easyllm) -> None:
     assert "nothing listens at 127.0.0.1:9" in ran.error_line
 
 
-def test_noise_of_failing_keys_and_models_stays_out(easyllm: Easyllm) -> None:
-    """litellm's Router and its logging say a great deal about each failure."""
-    turn = iter([LITELLM.refusal(401, "no"), LITELLM.refusal(401, "no")])
+def test_litellms_output_about_failing_keys_is_hidden(easyllm: Easyllm) -> None:
+    """litellm's Router and its logging print a lot about each failure."""
+    refusals = iter([LITELLM.refusal(401, "no"), LITELLM.refusal(401, "no")])
     good = chat_answer_script("Hello")
 
     async def handle(request: Any, reply: Any) -> None:
-        await next(turn, good).play(reply)
+        await next(refusals, good).play(reply)
 
     handler: Handler = handle
     with StandIn(handler) as server:
         keys = ["sk-one-0123", "sk-two-0123", "sk-three-0123"]
-        profiles = table(server, api_key=keys)
+        profiles = litellm_profiles(server, api_key=keys)
         ran = easyllm.run("chat", "hi", profiles=profiles, timeout=SLOW)
     assert (ran.code, ran.stdout) == (0, b"Hello\n")
     lines = ran.stderr.splitlines()
@@ -96,12 +98,12 @@ def test_dry_run_and_models(easyllm: Easyllm) -> None:
 
 
 def test_vision_command(easyllm: Easyllm, eyes: RealServer, tmp_path: Path) -> None:
-    picture = tmp_path / "red.png"
-    picture.write_bytes(png(32, 32, (255, 0, 0)))
+    image = tmp_path / "red.png"
+    image.write_bytes(png(32, 32, (255, 0, 0)))
     profiles = single_profile_toml(
         f"{eyes.url}/v1", "litellm", model=f"openai/{eyes.model}", max_tokens=8
     )
-    ran = easyllm.run("vision", str(picture), "Which colour?", profiles=profiles, timeout=SLOW)
+    ran = easyllm.run("vision", str(image), "Which colour?", profiles=profiles, timeout=SLOW)
     assert b"red" in ran.stdout.lower(), ran.stderr
     assert ran.code == 0
     assert DONE not in ran.stdout

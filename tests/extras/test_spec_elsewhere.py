@@ -1,4 +1,4 @@
-"""The spec's samples that need an extra, taken out of its own text: LiteLLM, and the database."""
+"""Runs the spec's samples that need an extra: LiteLLM and the database."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from easyllm_cli import LiteLLMProvider, LLMService
 from tests.docs.test_spec import DOCUMENT, ELSEWHERE
-from tests.extras.litellm_row import ITS_OWN_WARNINGS
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS
 from tests.extras.rows import create_database, row
 from tests.support.samples import execute_sample, parse_samples
 from tests.support.servers.fixtures import RealServer
@@ -23,7 +23,7 @@ done: set[str] = set()
 
 @pytest.fixture
 def session(tmp_path: Path, smol: RealServer) -> Iterator[Session]:
-    """A session of the host's database, in which the config of the real model stands."""
+    """Yield a session of the host's database, with a row for the real model."""
     engine = create_database(
         tmp_path / "models.db",
         row(f"{smol.url}/v1", provider_id="llamacpp", model_name=smol.model, max_tokens=8),
@@ -41,9 +41,9 @@ async def test_the_database_sample(session: Session) -> None:
     assert names["response"]["usage"]["completion_tokens"] == 8
 
 
-@ITS_OWN_WARNINGS
+@IGNORE_LITELLM_WARNINGS
 async def test_the_litellm_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gateway of our own answers, since litellm knows no claude-2 any more."""
+    """A stand-in answers, because litellm no longer knows claude-2."""
     done.add("LiteLLM")
     names: dict[str, Any] = {}
     await execute_sample(SAMPLES["LiteLLM"], names)
@@ -53,7 +53,7 @@ async def test_the_litellm_sample(monkeypatch: pytest.MonkeyPatch) -> None:
         provider = LiteLLMProvider(config)
         answers.append(await provider.chat(MESSAGES))
         await provider.aclose()
-    assert [one["text"] for one in answers] == ["Hello from claude-2: What is Python?"] * 2
+    assert [answer["text"] for answer in answers] == ["Hello from claude-2: What is Python?"] * 2
     assert [request.headers["authorization"] for request in server.requests] == [
         "Bearer your-key"
     ] * 2

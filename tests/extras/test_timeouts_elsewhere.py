@@ -1,4 +1,4 @@
-"""The timers over what comes with the extras: litellm, Google's SDK, and openai 2.x."""
+"""Timeouts with litellm, Google's SDK and openai 2.x."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import FirstTokenTimeout, IncompleteAnswer
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
-from tests.extras.litellm_row import ITS_OWN_WARNINGS
+from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS
 from tests.support.adapters import KEY
 from tests.support.asking import get_completion, profile
 from tests.support.flooding import FLOODS, serve_flood
@@ -18,14 +18,15 @@ from tests.support.standins.script import DONE, Script, chunk, compact, script_h
 from tests.support.standins.server import StandIn
 from tests.unit.transport.test_timeouts import ENOUGH, LIMIT, ended
 
-pytestmark = ITS_OWN_WARNINGS
-assert LiteLLMProvider.provider == "litellm"  # imported here: that takes seconds
+pytestmark = IGNORE_LITELLM_WARNINGS
+assert LiteLLMProvider.provider == "litellm"  # import it before the tests: that takes seconds
 HELLO = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}}]}
 NOTHING = compact({"candidates": [{"content": {"role": "model", "parts": [{"text": ""}]}}]}) + b","
 STOP = compact({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]})
-# litellm takes a millisecond for each chunk, and lets nobody in before its buffer is empty.
+# Long frames, because litellm takes a millisecond for each and does not yield to other tasks
+# before its buffer is empty.
 LONG = b": " + b"x" * 10_000 + b"\n\n"
-# How each is asked, its answer's first piece, and a flood of nothing behind it.
+# (settings of the profile, the answer's first piece, a frame without content to repeat for ever).
 WAYS: dict[str, tuple[dict[str, Any], bytes, bytes]] = {
     "litellm": ({"provider": "litellm", "model": "m"}, chunk("Hello"), LONG + chunk("")),
     "google": (
@@ -37,10 +38,10 @@ WAYS: dict[str, tuple[dict[str, Any], bytes, bytes]] = {
 over_every_way = pytest.mark.parametrize("way", WAYS)
 
 
-def asked_over(way: str, url: str, **keys: Any) -> Profile:
+def profile_over(way: str, url: str, **keys: Any) -> Profile:
     base = "/v1beta" if way == "google" else "/v1"
-    known: dict[str, Any] = {"api_key": KEY, "max_retries": 0, **WAYS[way][0], **keys}
-    return profile(known.pop("provider"), url + base, **known)
+    settings: dict[str, Any] = {"api_key": KEY, "max_retries": 0, **WAYS[way][0], **keys}
+    return profile(settings.pop("provider"), url + base, **settings)
 
 
 def content_type(way: str) -> str:
@@ -48,22 +49,22 @@ def content_type(way: str) -> str:
 
 
 @over_every_way
-async def test_a_flood_of_nothing_ends_at_first_token(way: str) -> None:
-    if way == "litellm":  # its first request of all imports more, and may not be cancelled then
+async def test_empty_frames_do_not_renew_the_first_token_timeout(way: str) -> None:
+    if way == "litellm":  # its first request imports more modules, and must not be cancelled then
         with StandIn(script_handler(Script(chunk("Hello"), chunk(finish="stop"), DONE))) as server:
-            await get_completion(asked_over(way, server.url))
+            await get_completion(profile_over(way, server.url))
     opening = b"[" if way == "google" else b": ping\n\n"
     with serve_flood(WAYS[way][2], content_type(way), opening) as url:
-        error, took = await ended(asked_over(way, url, timeout={"first_token": LIMIT}))
+        error, took = await ended(profile_over(way, url, timeout={"first_token": LIMIT}))
     assert type(error) is FirstTokenTimeout
     assert took >= LIMIT
 
 
 @over_every_way
-async def test_a_flood_of_nothing_behind_text_ends_at_idle(way: str) -> None:
+async def test_empty_frames_after_text_do_not_renew_the_idle_timeout(way: str) -> None:
     opening = b"[" if way == "google" else b""
     with serve_flood(WAYS[way][2], content_type(way), opening + WAYS[way][1]) as url:
-        error, took = await ended(asked_over(way, url, timeout={"idle": LIMIT}))
+        error, took = await ended(profile_over(way, url, timeout={"idle": LIMIT}))
     assert type(error) is IncompleteAnswer
     assert error.partial is not None
     assert error.partial["text"] == "Hello"
@@ -75,18 +76,18 @@ async def test_a_flood_of_nothing_behind_text_ends_at_idle(way: str) -> None:
 async def test_connecting_may_take_longer_than_first_token(
     way: str, proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = {
+    answers = {
         "google": b"[" + compact(HELLO) + b"," + STOP + b"]",
         "openai-2": chunk("Hello") + chunk(finish="stop") + DONE,
     }
     monkeypatch.setattr(SlowToConnect, "connecting", 1.5 * ENOUGH)
-    monkeypatch.setattr(SlowToConnect, "sends", whole[way])
+    monkeypatch.setattr(SlowToConnect, "sends", answers[way])
     monkeypatch.setattr(SlowToConnect, "content_type", content_type(way))
     monkeypatch.setattr(SlowToConnect, "drip", b"")
     authority = tmp_path / "authority.pem"
     with serve_tls(SlowToConnect, authority) as url, slow_proxy(1.2 * ENOUGH) as tunnel:
-        got = await get_completion(asked_over(
+        completion = await get_completion(profile_over(
             way, url, ca_bundle=str(authority), proxy=tunnel if proxy else "",
             timeout={"connect": 10, "first_token": ENOUGH},
         ))  # fmt: skip
-    assert got["text"] == "Hello"
+    assert completion["text"] == "Hello"

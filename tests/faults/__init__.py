@@ -1,1 +1,1 @@
-"""Every fault of FAULTS §4 as a table, and the real binary run against it over each protocol."""
+"""Runs the library and the command against every fault of tests/support/faults."""

@@ -1,7 +1,7 @@
-"""One answer of the library against one fault: what the command would print, without the command.
+"""Runs one fault through the library, and returns what the command would have printed.
 
-The provider, its retries, its stages and the command line's verdict are the real ones; what is
-left out is the process: arguments, rendering and files. `running.py` runs those, too.
+The provider, its retries, its stages and the command's verdict are the real ones. Arguments,
+rendering and files are left out; tests/support/faults/running.py runs those, too.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from tests.support.faults.running import Case, CaseResult, Served, expected_stdo
 
 
 def run(case: Case) -> CaseResult:
-    """Asks the provider for one answer, from a server of its own."""
+    """Request one answer from a new server."""
     with serve_case(case) as served:
         ran, kept = asyncio.run(ask(case, served))
         return served.ending(ran, kept)
 
 
 async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]:
-    """The answer as a run that printed it, and the text that the command would keep in a file."""
-    keys, max_bytes = of_arguments(case.fault)
-    profile = Profile.of({**served.keys, **FAST, **keys, "endpoint": served.endpoint})
+    """Return the answer as the command would print it, and the text it would save in a file."""
+    settings, max_bytes = settings_of_arguments(case.fault)
+    profile = Profile.of({**served.keys, **FAST, **settings, "endpoint": served.endpoint})
     provider = provider_for(profile)
-    came = Collector(MAX_TEXT_BYTES)
-    shown = ("text",) if case.streams else ()  # in a pipe reasoning is not on stdout
+    collector = Collector(MAX_TEXT_BYTES)
+    shown = ("text",) if case.streams else ()  # reasoning never goes to a piped stdout
     error: EasyLLMError | None = None
     lines: list[str] = []
     try:
@@ -40,7 +40,7 @@ async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]
             messages("hi"), shown=shown, max_bytes=max_bytes,
             verdict=lambda answer, limited: check_acceptable(answer, limited, "auto"),
         ):  # fmt: skip
-            came.feed(event)
+            collector.feed(event)
             if isinstance(event, Retrying):
                 lines.append(f"easyllm: {event.why} (try {event.attempt})")
             elif isinstance(event, Note):
@@ -50,31 +50,31 @@ async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]
         lines.append(f"easyllm: {failure}")
     finally:
         await provider.aclose()
-    text = came.completion()["text"]
-    best = error.partial["text"] if error and error.partial else ""
+    text = collector.completion()["text"]
+    partial_text = error.partial["text"] if error and error.partial else ""
     out = expected_stdout(text) if case.streams or not error else b""
-    kept = (best.encode(),) if best and not case.streams else ()
+    kept = (partial_text.encode(),) if partial_text and not case.streams else ()
     code = error.exit_code if error else 0
     return RunResult(code, out, "".join(f"{line}\n" for line in lines)), kept
 
 
-def of_arguments(fault: Fault) -> tuple[dict[str, Any], int]:
-    """The command's arguments as profile settings, and the cap of --max-output-bytes."""
-    keys: dict[str, Any] = {}
+def settings_of_arguments(fault: Fault) -> tuple[dict[str, Any], int]:
+    """Return the command's arguments as profile settings, and the limit of --max-output-bytes."""
+    settings: dict[str, Any] = {}
     max_bytes = MAX_TEXT_BYTES
     words = iter(fault.args)
     for word in words:
         match word:
             case "--no-retry":
-                keys["max_retries"] = 0
+                settings["max_retries"] = 0
             case "--strict":
-                keys["strict"] = True
+                settings["strict"] = True
             case "--max-tokens":
-                keys["max_tokens"] = int(next(words))
+                settings["max_tokens"] = int(next(words))
             case "--max-output-bytes":
                 max_bytes = int(next(words))
             case "-u":
-                pass  # printed by the command alone
+                pass  # only changes what the command prints
             case _:
                 raise AssertionError(f"{fault.name}: what does {word} mean to a profile?")
-    return keys, max_bytes
+    return settings, max_bytes

@@ -1,7 +1,7 @@
-"""Every fault over every protocol in process, and every fault once through the real command.
+"""Every fault with every protocol in process, and every fault once through the real command.
 
-`pytest -m full` runs the command for the whole product: three commands, every protocol, and the
-openai package as the transport.
+`pytest -m full` runs all combinations: three commands, every protocol, and also the openai
+package as the transport.
 """
 
 from itertools import cycle
@@ -15,7 +15,7 @@ from tests.support.faults.running import Case, check, run
 from tests.support.faults.table import FAULTS
 
 COMMANDS = ("stream", "chat", "cot")
-# Every protocol as `stream` sees it, and OpenAI's as `chat` does, which may try again after text.
+# Every protocol with `stream`; `chat`, which may retry after text, with OpenAI's only.
 IN_PROCESS = [
     Case(command, fault, adapter)
     for command, adapters in (("stream", HTTP_ADAPTERS), ("chat", HTTP_ADAPTERS[:1]))
@@ -25,8 +25,8 @@ IN_PROCESS = [
 ]
 
 
-def taking_turns() -> list[Case]:
-    """Every fault through the command once; protocols and commands take turns."""
+def alternating_cases() -> list[Case]:
+    """Return every fault once; protocols and commands alternate."""
     turns = cycle(
         [(command, adapter) for adapter in HTTP_ADAPTERS for command in ("stream", "chat")]
     )
@@ -37,11 +37,11 @@ def taking_turns() -> list[Case]:
     return cases
 
 
-ONCE = taking_turns()
+ONCE = alternating_cases()
 
 
 def every_way() -> list[Case]:
-    """The whole product of commands, faults and adapters."""
+    """Return all combinations of commands, faults and adapters."""
     return [
         Case(command, fault, adapter)
         for fault in FAULTS
@@ -52,10 +52,10 @@ def every_way() -> list[Case]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Thousands of cases, made where they are asked for alone."""
+    """Make the thousands of cases of the full tier only if it is selected."""
     if "any_case" in metafunc.fixturenames:
-        wanted = "full" in metafunc.config.option.markexpr.replace("not full", "")
-        metafunc.parametrize("any_case", every_way() if wanted else [], ids=case_id)
+        selected = "full" in metafunc.config.option.markexpr.replace("not full", "")
+        metafunc.parametrize("any_case", every_way() if selected else [], ids=case_id)
 
 
 def case_id(case: Case) -> str:

@@ -1,1 +1,1 @@
-"""Hypothesis against everything that comes from outside; long: --hypothesis-profile=long."""
+"""Hypothesis tests of everything that comes from outside; long: --hypothesis-profile=long."""

@@ -1,4 +1,4 @@
-"""Any bytes as the answer to every request, through the real adapters, with no socket."""
+"""Runs the real adapters over a transport that answers with given bytes, without a socket."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from tests.support.adapters import KEY, Adapter
 from tests.support.asking import messages, profile
 
 NOWHERE = "http://127.0.0.1:9"
-LONGEST_LINE = 1000  # characters of a complaint: 300 of a server's words, ours, a hint's names
+LONGEST_LINE = 1000  # characters of an error: 300 from the server, our text, and names in a hint
 
 
 class CannedTransport:
-    """A carrier that answers every request with the same bytes."""
+    """A transport that answers every request with the same bytes."""
 
     def __init__(
         self, pieces: Sequence[bytes], status: int = 200, headers: Mapping[str, str] | None = None
@@ -30,26 +30,26 @@ class CannedTransport:
         self.status = status
         self.headers = headers or {}
 
-    async def _coming(self) -> AsyncIterator[bytes]:
+    async def _body(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:
             if piece:
                 yield piece
 
     @asynccontextmanager
-    async def open(self, request: Request, patience: ResponseTimer) -> AsyncIterator[Response]:
-        answer = Response(self.status, self.headers, request.url, self._coming(), patience)
-        await raise_for_status(answer)
-        yield answer
+    async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
+        response = Response(self.status, self.headers, request.url, self._body(), timer)
+        await raise_for_status(response)
+        yield response
 
     async def aclose(self) -> None:
         pass
 
 
 def provider_with(adapter: Adapter, transport: CannedTransport, **keys: Any) -> HTTPProvider:
-    """The adapter, asking over this transport; it never tries twice."""
-    usual = {"model": adapter.model, "api_key": KEY, "api": adapter.api, "max_retries": 0}
-    asked = profile(adapter.provider, NOWHERE + adapter.base, **{**usual, **keys})
-    provider = provider_for(asked)
+    """Return the adapter's provider with this transport, without retries."""
+    settings = {"model": adapter.model, "api_key": KEY, "api": adapter.api, "max_retries": 0}
+    chosen_profile = profile(adapter.provider, NOWHERE + adapter.base, **{**settings, **keys})
+    provider = provider_for(chosen_profile)
     assert isinstance(provider, HTTPProvider)
     provider.__dict__["transport"] = transport
     return provider
@@ -57,7 +57,7 @@ def provider_with(adapter: Adapter, transport: CannedTransport, **keys: Any) -> 
 
 @dataclass
 class ReceivedAnswer:
-    """What a caller was told: the pieces joined, whether it ended well, or the error."""
+    """An answer as a caller receives it: the joined text, whether it ended well, or the error."""
 
     text: str = ""
     reasoning: str = ""
@@ -66,38 +66,38 @@ class ReceivedAnswer:
 
 
 async def receive_answer(provider: HTTPProvider, stream: bool = True) -> ReceivedAnswer:
-    """Everything of one answer; no exception but our own passes for an error."""
-    heard = ReceivedAnswer()
+    """Receive a whole answer; only an EasyLLMError counts as its error."""
+    answer = ReceivedAnswer()
     try:
         async with aclosing(provider.stream(parse_messages(messages()), stream)) as events:
             async for event in events:
                 if isinstance(event, Text):
-                    heard.text += event.text
+                    answer.text += event.text
                 elif isinstance(event, Reasoning):
-                    heard.reasoning += event.text
+                    answer.reasoning += event.text
                 elif isinstance(event, Reclassified):
-                    heard.reasoning, heard.text = heard.reasoning + heard.text, ""
+                    answer.reasoning, answer.text = answer.reasoning + answer.text, ""
                 elif isinstance(event, Done):
-                    heard.done = True
+                    answer.done = True
     except EasyLLMError as error:
-        heard.error = error
-    return heard
+        answer.error = error
+    return answer
 
 
-def check_ending(heard: ReceivedAnswer) -> None:
-    """Whole, or one typed and short error that holds what came."""
-    if heard.error is None:
-        assert heard.done
-        assert heard.text, "an answer without text is no success"
+def check_ending(answer: ReceivedAnswer) -> None:
+    """Check that the answer is whole, or failed with a documented error that holds its text."""
+    if answer.error is None:
+        assert answer.done
+        assert answer.text, "an answer without text is no success"
         return
-    assert is_documented_error(heard.error)
-    partial = getattr(heard.error, "partial", None)
+    assert is_documented_error(answer.error)
+    partial = getattr(answer.error, "partial", None)
     assert partial is not None
-    assert (partial["text"], partial["reasoning"] or "") == (heard.text, heard.reasoning)
+    assert (partial["text"], partial["reasoning"] or "") == (answer.text, answer.reasoning)
 
 
 def is_documented_error(error: EasyLLMError) -> bool:
-    """Whether it has a documented exit code that is no bug's, and words that fit a line."""
+    """Check that the error has a documented exit code other than 0 and 1, and a short message."""
     assert error.exit_code in EXIT_CODES
     assert error.exit_code not in (0, 1)
     assert error.message

@@ -1,4 +1,4 @@
-"""Any JSON value, good JSON with any value in place of any other, and bytes cut anywhere."""
+"""Hypothesis strategies: any JSON, good JSON with replaced values, and split bytes."""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -6,12 +6,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Where Python itself gives up: floats that are none, and numbers that no float and no text holds.
+# Values that Python itself has trouble with: NaN, infinity, numbers too large for a float or for
+# str(), lone surrogates.
 EDGES = [
     float("nan"), float("inf"), -1, 0, 10**400, -(10**400), 1e308, True, "", "0", "9" * 5000,
     "\ud800", "\x1b]52;c;aGk=\x07", "stop", "length", "error", "object", {}, [], [[]], [None],
 ]  # fmt: skip
-# Words that mean something in one of the protocols.
+# Field names of the protocols.
 WORDS = [
     "error", "message", "choices", "delta", "content", "text", "type", "thinking", "reasoning",
     "finish_reason", "index", "usage", "candidates", "parts", "done", "output", "item", "id",
@@ -30,36 +31,36 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value inside, the outermost first."""
-    found = [here]
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths to all values inside, the outermost first."""
+    paths = [path]
     if isinstance(value, dict):
         for key, inner in value.items():
-            found += places(inner, (*here, key))
+            paths += places(inner, (*path, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            found += places(inner, (*here, number))
-    return found
+            paths += places(inner, (*path, number))
+    return paths
 
 
 def replace_value(value: Any, place: tuple[Any, ...], new: Any) -> Any:
-    """A copy with another value at the place; `...` takes the place itself away."""
+    """Return a copy with another value at the path `place`; `...` removes it."""
     if not place:
         return None if new is ... else new
-    made = deepcopy(value)
-    around = made
+    copy = deepcopy(value)
+    container = copy
     for step in place[:-1]:
-        around = around[step]
+        container = container[step]
     if new is ...:
-        del around[place[-1]]
+        del container[place[-1]]
     else:
-        around[place[-1]] = new
-    return made
+        container[place[-1]] = new
+    return copy
 
 
 @st.composite
 def mutated_values(draw: st.DrawFn, value: Any) -> Any:
-    """The value with one to three of its inner values replaced, or taken away."""
+    """Draw the value with one to three of its inner values replaced or removed."""
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(places(value)))
         value = replace_value(value, place, draw(json_values | st.just(...)))
@@ -67,8 +68,8 @@ def mutated_values(draw: st.DrawFn, value: Any) -> Any:
 
 
 def cut(body: bytes, cuts: list[int]) -> list[bytes]:
-    """The body in pieces."""
-    edges = sorted({0, len(body), *(one for one in cuts if 0 < one < len(body))})
+    """Split the body at these offsets."""
+    edges = sorted({0, len(body), *(offset for offset in cuts if 0 < offset < len(body))})
     return [body[start:end] for start, end in pairwise(edges)]
 
 

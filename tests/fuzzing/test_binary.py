@@ -1,4 +1,4 @@
-"""The real command against damaged streams of each protocol: a documented end, nothing made up."""
+"""The real command against damaged streams of each protocol: documented exit codes, exact text."""
 
 import asyncio
 import json
@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from easyllm_cli.errors import EXIT_CODES
 from tests.fuzzing.canned import CannedTransport, provider_with, receive_answer
 from tests.fuzzing.mutations import mutated_values
-from tests.fuzzing.test_frames import FRAMES, streamed
+from tests.fuzzing.test_frames import FRAMES, encode_stream
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.binary import Easyllm, RunResult, single_profile_toml
 from tests.support.standins.script import Cut, Script, script_handler
 from tests.support.standins.server import StandIn
 
-# A run takes 0.3 s: 4 a protocol in CI, at most 100 by hand; a failure is not made smaller.
+# A run takes 0.3 s, so CI runs 2 per protocol, and `long` at most 100. Failures are not shrunk.
 RUNS = settings(max_examples=min(settings().max_examples // 25, 100), phases=[Phase.generate])
 
 
 def damaged(adapter: Adapter, data: st.DataObject) -> bytes:
-    """A stream with other JSON in it, or other bytes, or both."""
+    """Draw a stream with other JSON in it, and perhaps other bytes."""
     frames = data.draw(mutated_values(FRAMES[adapter.id]))
-    body = streamed(adapter, frames if isinstance(frames, list) else [frames])
+    body = encode_stream(adapter, frames if isinstance(frames, list) else [frames])
     if data.draw(st.booleans()):
         where = data.draw(st.integers(0, len(body)))
         body = body[:where] + data.draw(st.binary(max_size=6)) + body[where:]
@@ -41,7 +41,7 @@ def test_damaged_streams(
     easyllm: Easyllm, adapter: Adapter, data: st.DataObject, cut: bool, command: str
 ) -> None:
     body = damaged(adapter, data)
-    heard = asyncio.run(receive_answer(provider_with(adapter, CannedTransport([body]))))
+    received = asyncio.run(receive_answer(provider_with(adapter, CannedTransport([body]))))
     script = Script(body, *[Cut()] * cut, content_type=adapter.wire.content_type)
     for path in easyllm.partials():
         path.unlink()
@@ -51,17 +51,17 @@ def test_damaged_streams(
     assert ran.code in EXIT_CODES
     assert ran.code != 1, ran.stderr
     assert "Traceback" not in ran.stderr
-    assert (ran.code == 0) <= heard.done, "what is damaged is no success"
+    assert (ran.code == 0) <= received.done, "what is damaged is no success"
     if ran.code:
         assert ran.stderr.splitlines()[-1].startswith("easyllm: ")
-    told_in(ran, command, heard.text)
+    check_stdout(ran, command, received.text)
     kept = [path.read_bytes() for path in easyllm.partials()]
     lost = ran.code != 0 and command in ("chat", "cot")
-    assert kept == [heard.text.encode("utf-8", "replace")] * (lost and heard.text != "")
+    assert kept == [received.text.encode("utf-8", "replace")] * (lost and received.text != "")
 
 
-def told_in(ran: RunResult, command: str, text: str) -> None:
-    """The text that came is all of stdout, or none of it where only a whole answer is shown."""
+def check_stdout(ran: RunResult, command: str, text: str) -> None:
+    """Check that stdout is exactly the received text, or empty if `chat` or `cot` failed."""
     if "json" in command:
         last = json.loads(ran.stdout.splitlines()[-1])
         assert last["ok"] == (ran.code == 0)

@@ -1,4 +1,4 @@
-"""Any status, headers and body of a response that is no answer: one typed error, short words."""
+"""Error responses with any status, headers and body: one documented error, a short message."""
 
 import json
 from typing import Any
@@ -47,7 +47,7 @@ bodies = json_values.map(lambda value: json.dumps(value).encode()) | st.binary(m
 damaged = mutated_values(GOOD).map(lambda value: json.dumps(value).encode())
 
 
-def may_be_waited(seconds: float | None) -> bool:
+def is_possible_wait(seconds: float | None) -> bool:
     return seconds is None or 0 <= seconds < float("inf")
 
 
@@ -61,7 +61,7 @@ def test_any_response(status: int, headers: dict[str, str], body: bytes) -> None
     error = error_from_response(status, headers, body)
     assert is_documented_error(error)
     assert len(error.message) <= MAX_MESSAGE_CHARS + 100
-    assert may_be_waited(error.retry_after)
+    assert is_possible_wait(error.retry_after)
     assert isinstance(error.retryable, bool)
 
 
@@ -71,13 +71,13 @@ def test_any_error_in_a_stream(body: Any) -> None:
     error = error_from_body(body)
     assert is_documented_error(error)
     assert len(error.message) <= MAX_MESSAGE_CHARS
-    assert may_be_waited(error.retry_after)
+    assert is_possible_wait(error.retry_after)
 
 
 @given(text=times)
 @example(text="Mon, 1 Jan 2020 00:00:00 +9999999999999999")
 def test_any_wait(text: str) -> None:
-    assert may_be_waited(parse_wait_seconds(text))
+    assert is_possible_wait(parse_wait_seconds(text))
 
 
 @given(
@@ -86,4 +86,4 @@ def test_any_wait(text: str) -> None:
     limited=st.booleans(),
 )
 def test_any_headers_and_body(headers: dict[str, str], body: Any, limited: bool) -> None:
-    assert may_be_waited(find_retry_after(headers, body, limited))
+    assert is_possible_wait(find_retry_after(headers, body, limited))

@@ -1,4 +1,4 @@
-"""Each protocol's answers, any JSON in any place: whole, or one typed error; no text is lost."""
+"""Each protocol's answers with any JSON anywhere: whole, or one documented error with the text."""
 
 import json
 from typing import Any
@@ -66,8 +66,8 @@ FRAMES: dict[str, list[Json]] = {
 each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 
 
-def streamed(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
-    """The frames as the protocol sends them; `done`: with the marker, where it has one."""
+def encode_stream(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
+    """Encode the frames as the protocol does; `done`: with `[DONE]` for Chat Completions."""
     if adapter.id == "ollama":
         return b"".join(json.dumps(frame).encode() + b"\n" for frame in frames)
     lines = [b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames]
@@ -76,29 +76,29 @@ def streamed(adapter: Adapter, frames: list[Json], done: bool = True) -> bytes:
 
 @each_protocol
 async def test_good_answers(adapter: Adapter) -> None:
-    """Else nothing below would mean anything."""
-    heard = await receive_answer(
-        provider_with(adapter, CannedTransport([streamed(adapter, FRAMES[adapter.id])]))
+    """The unmutated answers are good; the other tests rely on it."""
+    received = await receive_answer(
+        provider_with(adapter, CannedTransport([encode_stream(adapter, FRAMES[adapter.id])]))
     )
-    assert (heard.text, heard.reasoning[:3], heard.error) == ("Hello world", "Hm.", None)
+    assert (received.text, received.reasoning[:3], received.error) == ("Hello world", "Hm.", None)
     body = json.dumps(PLAIN[adapter.id]).encode()
-    heard = await receive_answer(provider_with(adapter, CannedTransport([body])), stream=False)
-    assert (heard.text[:5], heard.error) in (("Hello", None), ("world", None))
+    received = await receive_answer(provider_with(adapter, CannedTransport([body])), stream=False)
+    assert (received.text[:5], received.error) in (("Hello", None), ("world", None))
 
 
 @each_protocol
 @given(data=st.data(), done=st.booleans(), at=cuts)
-async def test_any_json_in_any_place_of_a_stream(
+async def test_any_json_anywhere_in_a_stream(
     adapter: Adapter, data: st.DataObject, done: bool, at: list[int]
 ) -> None:
     frames = data.draw(mutated_values(FRAMES[adapter.id]))
-    body = streamed(adapter, frames if isinstance(frames, list) else [frames], done)
+    body = encode_stream(adapter, frames if isinstance(frames, list) else [frames], done)
     check_ending(await receive_answer(provider_with(adapter, CannedTransport(cut(body, at)))))
 
 
 @each_protocol
 @given(data=st.data())
-async def test_any_json_in_any_place_of_a_body(adapter: Adapter, data: st.DataObject) -> None:
+async def test_any_json_anywhere_in_a_body(adapter: Adapter, data: st.DataObject) -> None:
     body = json.dumps(data.draw(mutated_values(PLAIN[adapter.id]))).encode()
     check_ending(
         await receive_answer(provider_with(adapter, CannedTransport([body])), stream=False)
@@ -107,17 +107,17 @@ async def test_any_json_in_any_place_of_a_body(adapter: Adapter, data: st.DataOb
 
 @each_protocol
 @given(frames=st.lists(json_values, max_size=4), at=cuts)
-async def test_frames_of_anything(adapter: Adapter, frames: list[Json], at: list[int]) -> None:
-    body = streamed(adapter, frames)
+async def test_any_frames(adapter: Adapter, frames: list[Json], at: list[int]) -> None:
+    body = encode_stream(adapter, frames)
     check_ending(await receive_answer(provider_with(adapter, CannedTransport(cut(body, at)))))
 
 
 @each_protocol
 @given(data=st.data(), at=cuts, noise=st.binary(max_size=8), where=st.integers(0, 600))
-async def test_bytes_that_are_damaged(
+async def test_damaged_bytes(
     adapter: Adapter, data: st.DataObject, at: list[int], noise: bytes, where: int
 ) -> None:
-    body = streamed(adapter, FRAMES[adapter.id])
+    body = encode_stream(adapter, FRAMES[adapter.id])
     body = body[:where] + noise + body[where + data.draw(st.integers(0, 30)) :]
     whole = await receive_answer(provider_with(adapter, CannedTransport([body])))
     pieces = await receive_answer(provider_with(adapter, CannedTransport(cut(body, at))))
@@ -133,9 +133,9 @@ DEEP = ["[", '{"a":', '{"error":', '{"choices":[{"delta":{"content":', '{"thinki
 @pytest.mark.parametrize("opening", DEEP)
 @pytest.mark.parametrize("depth", [60, 300, 480, 900, 20_000])
 async def test_nesting_that_is_too_deep(adapter: Adapter, opening: str, depth: int) -> None:
-    closing = "".join({"[": "]", "{": "}"}.get(one, "") for one in reversed(opening))
+    closing = "".join({"[": "]", "{": "}"}.get(char, "") for char in reversed(opening))
     value = f"{opening * depth}1{closing * depth}"
     for frame in (value, json.dumps(PLAIN[adapter.id]).replace('"Hello"', value)):
         body = f"{frame}\n" if adapter.id == "ollama" else f"data: {frame}\n\n"
-        heard = await receive_answer(provider_with(adapter, CannedTransport([body.encode()])))
-        assert heard.error is not None or heard.text
+        received = await receive_answer(provider_with(adapter, CannedTransport([body.encode()])))
+        assert received.error is not None or received.text

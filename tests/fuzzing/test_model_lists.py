@@ -1,4 +1,4 @@
-"""Any JSON where a server lists or describes its models: names and numbers, or one typed error."""
+"""Any JSON in model lists and descriptions: names and numbers, or one documented error."""
 
 import json
 from math import isfinite
@@ -16,7 +16,7 @@ from tests.support.adapters import HTTP_ADAPTERS, Adapter
 
 GOOD: Any = {
     "object": "list",
-    # Every protocol's own key, so that one list is good for all of them.
+    # The keys of all protocols, so that one list is good for all of them.
     "data": [
         {"id": "m", "context_length": 9, "architecture": {"input_modalities": ["text", "image"]},
          "supported_parameters": ["reasoning"], "pricing": {"prompt": "0.1", "completion": "1"},
@@ -34,49 +34,47 @@ GOOD: Any = {
 each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 
 
-def priced(price: str) -> Any:
+def list_with_price(price: str) -> Any:
     return {"data": [{"id": "m", "pricing": {"prompt": price}}]}
 
 
-async def found(adapter: Adapter, body: Any) -> list[Model]:
-    """The models that the server's answer tells."""
-    carrier = CannedTransport([json.dumps(body).encode()])
-    return await provider_with(adapter, carrier, model="m").models()
+async def list_models(adapter: Adapter, body: Any) -> list[Model]:
+    """Return the models that the adapter reads from this body."""
+    transport = CannedTransport([json.dumps(body).encode()])
+    return await provider_with(adapter, transport, model="m").models()
 
 
 @each_protocol
 async def test_the_good_list(adapter: Adapter) -> None:
-    """Else nothing below would mean anything."""
-    models = await found(adapter, GOOD)
-    assert {one.id.removeprefix("models/") for one in models} == {"m"}
+    """The unmutated list is good; the other tests rely on it."""
+    models = await list_models(adapter, GOOD)
+    assert {model.id.removeprefix("models/") for model in models} == {"m"}
     assert models[0].context
 
 
 @each_protocol
 @given(body=mutated_values(GOOD) | json_values)
-@example(body=priced("1e400"))
-@example(body=priced("1e999999"))
-@example(body=priced("9" * 5000))
+@example(body=list_with_price("1e400"))
+@example(body=list_with_price("1e999999"))
+@example(body=list_with_price("9" * 5000))
 @example(body={"models": [], "nextPageToken": "\ud800"})
 async def test_any_json(adapter: Adapter, body: Any) -> None:
     try:
-        models = await found(adapter, body)
+        models = await list_models(adapter, body)
     except EasyLLMError as error:
         assert is_documented_error(error)
         return
-    for one in models:
-        assert isinstance(one.id, str)
-        assert one.context is None or one.context > 0
-        prices = (one.prompt_usd, one.completion_usd)
+    for model in models:
+        assert isinstance(model.id, str)
+        assert model.context is None or model.context > 0
+        prices = (model.prompt_usd, model.completion_usd)
         assert all(price is None or isfinite(price) for price in prices)
 
 
 @each_protocol
 @given(body=mutated_values(GOOD) | json_values, data=st.data())
-async def test_what_is_asked_before_an_answer(
-    adapter: Adapter, body: Any, data: st.DataObject
-) -> None:
-    """Whether it sees, reasons, or takes the key."""
+async def test_queries_before_an_answer(adapter: Adapter, body: Any, data: st.DataObject) -> None:
+    """Whether the model takes images, whether it reasons, whether the key is good."""
     provider = provider_with(adapter, CannedTransport([json.dumps(body).encode()]), model="m")
     ask = data.draw(st.sampled_from([provider.find_model, provider.reasons, provider.check_key]))
     try:

@@ -1,4 +1,4 @@
-"""Any profiles file: profiles or a ConfigError with its place; edits keep every other byte."""
+"""Any profiles file: profiles, or a ConfigError with line and column; edits keep other lines."""
 
 import re
 from pathlib import Path
@@ -36,10 +36,10 @@ tables = st.dictionaries(
 )
 
 
-def looked_at(profile: Profile) -> None:
-    """A profile that is taken can be used."""
+def check_usable(profile: Profile) -> None:
+    """Check that the timeouts and retry waits of an accepted profile are usable."""
     limits = profile.timeout
-    assert all(float(one) > 0 for one in (limits.connect, limits.first_token, limits.idle))
+    assert all(float(limit) > 0 for limit in (limits.connect, limits.first_token, limits.idle))
     waits = backoff_waits(profile)
     for _ in range(8):
         assert 0 <= next(waits) <= profile.max_retry_delay
@@ -53,14 +53,14 @@ def test_any_text(home: Path, text: str) -> None:
     path.write_text("")
     path.chmod(0o600)
     try:
-        found = parse_profiles(path, text)
+        profiles = parse_profiles(path, text)
     except ConfigError as error:
         assert error.where.startswith(str(path))
         assert PLACE.search(error.where) or "must be tables" in error.message
         return
-    for name in found.tables:
+    for name in profiles.tables:
         try:
-            looked_at(found.resolve_profile(name))
+            check_usable(profiles.resolve_profile(name))
         except ConfigError as error:
             assert error.message
 
@@ -73,13 +73,13 @@ def test_any_table(home: Path, table: dict[str, Any]) -> None:
     path = home / "profiles.toml"
     path.write_text("")
     path.chmod(0o600)
-    found = parse_profiles(path, tomlkit.dumps({"profiles": {"mine": table}}))
+    profiles = parse_profiles(path, tomlkit.dumps({"profiles": {"mine": table}}))
     try:
-        profile = found.resolve_profile("mine")
+        profile = profiles.resolve_profile("mine")
     except ConfigError as error:
         assert PLACE.search(error.where), error.where
         return
-    looked_at(profile)
+    check_usable(profile)
 
 
 @given(

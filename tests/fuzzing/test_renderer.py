@@ -1,4 +1,4 @@
-"""Promise 62 through the real renderer: whatever a model sends, no control code reaches a pty."""
+"""FAULT-62 with the real renderer: no control code of an answer reaches a pty."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ from tests.unit.render.test_sanitize import FORBIDDEN, PAYLOADS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 
-# All that we send ourselves; on a terminal LF comes as CR LF.
+# The renderer's own output; a terminal turns LF into CR LF.
 OURS = re.compile(r"\x1b\[[0-9;]*m|\r?\x1b\[2K|\x1b\[\d*A|\x1b\[\?(?:7|2026)[hl]|\r\n")
 MARKDOWN = [
     "\n",
@@ -39,7 +39,7 @@ answers = st.lists(
 ).map("".join)
 
 
-def written(parts: list[str], size: tuple[int, int]) -> bytes:
+def render(parts: list[str], size: tuple[int, int]) -> bytes:
     with Pty(*size) as pty:
         live = LiveMarkdown(
             OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
@@ -52,11 +52,11 @@ def written(parts: list[str], size: tuple[int, int]) -> bytes:
 
 @given(text=answers, at=cuts, size=st.sampled_from([(80, 24), (20, 6), (4, 3)]))
 def test_fault_62_any_answer_at_any_split(text: str, at: list[int], size: tuple[int, int]) -> None:
-    """Split between bytes, as chunks do; a half of a character is replaced."""
+    """The answer is split between bytes, as chunks are; half a character is replaced."""
     raw = text.encode("utf-8", "surrogatepass")
-    edges = sorted({0, len(raw), *(one for one in at if one < len(raw))})
+    edges = sorted({0, len(raw), *(offset for offset in at if offset < len(raw))})
     parts = [raw[start:end].decode("utf-8", "replace") for start, end in pairwise(edges)]
-    data = written(parts, size)
-    theirs = OURS.sub("", data.decode())
-    assert not [char for char in theirs if ord(char) in FORBIDDEN], theirs
+    data = render(parts, size)
+    rest = OURS.sub("", data.decode())
+    assert not [char for char in rest if ord(char) in FORBIDDEN], rest
     assert emulate_terminal(data, *size).resting

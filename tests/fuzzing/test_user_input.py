@@ -1,4 +1,4 @@
-"""What people and their files say: messages, pictures, addresses, options, schemas, key files."""
+"""Any user input: messages, images, addresses, options, schemas, key files, completion."""
 
 import json
 import os
@@ -50,12 +50,12 @@ SCHEMA: Any = {
 @example(listed=[{"role": "user", "content": [{"type": "text"}]}])
 def test_message_lists(listed: Any) -> None:
     try:
-        made = parse_messages(listed)
+        parsed = parse_messages(listed)
     except EasyLLMError as error:
         assert error.exit_code == 2
         return
-    assert made
-    assert [one.role for one in made] == [one["role"] for one in listed]
+    assert parsed
+    assert [message.role for message in parsed] == [message["role"] for message in listed]
 
 
 @given(
@@ -66,7 +66,7 @@ def test_message_lists(listed: Any) -> None:
     where=st.integers(0, 60),
     kept=st.integers(0, 80),
 )
-def test_pictures(start: bytes, rest: bytes, where: int, kept: int) -> None:
+def test_images(start: bytes, rest: bytes, where: int, kept: int) -> None:
     data = (start[:where] + rest + start[where:])[:kept]
     try:
         image = Image.of(data)
@@ -79,7 +79,7 @@ def test_pictures(start: bytes, rest: bytes, where: int, kept: int) -> None:
 
 
 @given(source=texts | texts.map(lambda text: "data:" + text) | st.text(max_size=300))
-def test_names_of_pictures(source: str) -> None:
+def test_image_names(source: str) -> None:
     try:
         assert Image.of(source)
     except EasyLLMError as error:
@@ -105,14 +105,16 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
     variables = {"OLLAMA_HOST": text, "OPENAI_BASE_URL": text} if "\x00" not in text else {}
     with patch.dict(os.environ, {} if named else variables):
         try:
-            found = resolve_endpoint(Profile(provider=provider, endpoint=text if named else None))
+            endpoint = resolve_endpoint(
+                Profile(provider=provider, endpoint=text if named else None)
+            )
         except EasyLLMError as error:
             assert is_documented_error(error)
             return
-    assert found.url.isprintable()
-    assert found.url.partition("://")[0].lower() in ("http", "https")
-    assert found.host
-    is_loopback(found.url)
+    assert endpoint.url.isprintable()
+    assert endpoint.url.partition("://")[0].lower() in ("http", "https")
+    assert endpoint.host
+    is_loopback(endpoint.url)
 
 
 @given(pairs=st.lists(st.text(max_size=5) | st.tuples(
@@ -121,12 +123,12 @@ def test_addresses(text: str, provider: str, named: bool) -> None:
 ).map("=".join), max_size=3))  # fmt: skip
 def test_options(pairs: list[str]) -> None:
     try:
-        made = parse_options(pairs)
+        options = parse_options(pairs)
     except EasyLLMError as error:
         assert error.exit_code == 2
         return
-    json.dumps(made, allow_nan=False)
-    assert set(made) == {pair.partition("=")[0] for pair in pairs}
+    json.dumps(options, allow_nan=False)
+    assert set(options) == {pair.partition("=")[0] for pair in pairs}
 
 
 @given(document=mutated_values(SCHEMA) | json_values, answer=json_values)
@@ -155,23 +157,25 @@ def test_a_key_file(home: Path, data: bytes) -> None:
     file.write_bytes(data)
     file.chmod(0o600)
     try:
-        found = read_entries()
-        assert all(list(one) == ["key"] or one == {"keyring": True} for one in found.values())
+        entries = read_entries()
+        assert all(
+            list(entry) == ["key"] or entry == {"keyring": True} for entry in entries.values()
+        )
     except EasyLLMError as error:
         assert error.exit_code == 2
     assert file.read_bytes() == data
 
 
 @given(data=st.binary(max_size=200), ids=st.lists(st.text(max_size=8), max_size=5))
-def test_what_completion_remembers(home: Path, data: bytes, ids: list[str]) -> None:
+def test_saved_model_ids(home: Path, data: bytes, ids: list[str]) -> None:
     save_model_ids("mine", ids)
-    assert load_model_ids("mine") == [one for one in ids if is_shell_safe(one)]
+    assert load_model_ids("mine") == [model for model in ids if is_shell_safe(model)]
     (state_folder() / "models" / "mine.txt").write_bytes(data)
     assert all(map(is_shell_safe, load_model_ids("mine")))
 
 
 @given(line=st.text(max_size=40))
-def test_lines_that_are_completed(line: str) -> None:
+def test_splitting_lines_for_completion(line: str) -> None:
     before, begun = split_line(line)
     assert all(word in line or "\\" in line or "'" in line or '"' in line for word in before)
     assert isinstance(begun, str)

@@ -1,5 +1,5 @@
-"""What the tests share: servers, terminals, the command as a process, tables of cases."""
+"""Shared helpers of the tests: servers, terminals, runs of the command, tables of cases."""
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # of the checkout
+ROOT = Path(__file__).resolve().parents[2]  # the checkout's root folder

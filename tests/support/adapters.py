@@ -1,4 +1,4 @@
-"""The table of adapters that the contract is held against; an adapter to come is a row more."""
+"""The table of adapters for the contract suite; a new adapter is a new row."""
 
 import base64
 from collections.abc import Callable
@@ -29,10 +29,11 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Wire:
-    """One protocol as a test reads and writes it.
+    """How tests write one protocol's responses and read its requests.
 
-    `text` a frame with a piece of answer, `end` what ends it well, `error` a body for a status;
-    `turns` (role in OpenAI's words, text), `images` (media type, "" = not said; bytes).
+    `text`: a frame with a piece of the answer; `end`: the frames of a good end; `error`: the body
+    for an error status. `read_messages` returns (OpenAI's role, text) pairs; `images` returns
+    (media type, bytes) pairs, with "" for a protocol that sends no media type.
     """
 
     text: Callable[[str], bytes]
@@ -45,7 +46,11 @@ class Wire:
 
 @dataclass(frozen=True)
 class Adapter:
-    """One provider name over one transport, its stand-in, and models that chat, think and see."""
+    """One provider with one transport, its stand-in server, and names of models.
+
+    `thinker` reasons, `vision_model` takes images, `listed` is the server's model list; `typo` is
+    a misspelt model name, and `meant` the name that the error should suggest.
+    """
 
     provider: str
     base: str
@@ -62,75 +67,78 @@ class Adapter:
 
     @property
     def name(self) -> str:
-        """The provider's, with the protocol where it is not the usual one."""
+        """The provider, with the API if it is not the default one."""
         return f"{self.provider}-{self.api}" if self.api else self.provider
 
     @property
     def id(self) -> str:
-        """The name, with the transport where it is not our own HTTP."""
+        """The name, with the transport if it is not `http`."""
         return f"{self.name}-{self.transport}" if self.transport != "http" else self.name
 
     def profile(self, server: StandIn, **keys: Any) -> Profile:
-        """A profile for the stand-in, with its key."""
+        """Return a profile for the stand-in, with its key."""
         usual: dict[str, Any] = {"model": self.model, "api_key": KEY, "api": self.api}
         usual["transport"] = self.transport
         return profile(self.provider, server.url + self.base, **{**usual, **keys})
 
     def script(self, *texts: str, ends: bool = True) -> Script:
-        """An answer in these pieces; `ends` False leaves the end marker out."""
+        """Return a streamed answer in these pieces; `ends` False leaves the end out."""
         frames = [self.wire.text(text) for text in texts] + [self.wire.end] * ends
         return Script(*frames, content_type=self.wire.content_type)
 
     def refusal(self, status: int, message: str, **headers: str) -> Script:
-        """An answer that is an error in the provider's own shape."""
+        """Return an error response in the provider's shape; `_` in header names becomes `-`."""
         body = compact(self.wire.error(status, message))
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Script(body, status=status, headers=named, content_type="application/json")
+        header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Script(body, status=status, headers=header_fields, content_type="application/json")
 
 
 def read_chat_messages(body: Json) -> list[tuple[str, str]]:
-    return [(one["role"], _text(one["content"])) for one in body["messages"]]
+    return [(message["role"], _text(message["content"])) for message in body["messages"]]
 
 
 def chat_images(body: Json) -> list[tuple[str, bytes]]:
-    parts = [part for one in body["messages"] for part in one["content"]]
+    parts = [part for message in body["messages"] for part in message["content"]]
     urls = [part["image_url"]["url"] for part in parts if "image_url" in part]
-    found = [DATA_URI.fullmatch(url) for url in urls]
-    return [(f"image/{one[1]}", base64.b64decode(one[2])) for one in found if one]
+    matches = [DATA_URI.fullmatch(url) for url in urls]
+    return [(f"image/{match[1]}", base64.b64decode(match[2])) for match in matches if match]
 
 
 def native_images(body: Json) -> list[tuple[str, bytes]]:
-    """Bare base64 beside a content that is text."""
-    assert all(isinstance(one["content"], str) for one in body["messages"])
-    bare = [image for one in body["messages"] for image in one.get("images", ())]
-    return [("", base64.b64decode(image, validate=True)) for image in bare]
+    """Return Ollama's images, which are bare base64 beside a text content."""
+    assert all(isinstance(message["content"], str) for message in body["messages"])
+    encoded_images = [image for message in body["messages"] for image in message.get("images", ())]
+    return [("", base64.b64decode(image, validate=True)) for image in encoded_images]
 
 
 def read_responses_messages(body: Json) -> list[tuple[str, str]]:
-    """Responses' instructions stand beside the turns."""
+    """Return the messages; Responses has the system text in `instructions`."""
     system = [("system", body["instructions"])] if "instructions" in body else []
-    return system + [(one["role"], _text(one["content"])) for one in body["input"]]
+    return system + [(item["role"], _text(item["content"])) for item in body["input"]]
 
 
 def response_images(body: Json) -> list[tuple[str, bytes]]:
-    """A string where Chat Completions has an object."""
-    urls = [part.get("image_url", "") for one in body["input"] for part in one["content"]]
-    found = [DATA_URI.fullmatch(url) for url in urls]
-    return [(f"image/{one[1]}", base64.b64decode(one[2])) for one in found if one]
+    """Return the images; `image_url` is a string, in Chat Completions an object."""
+    urls = [part.get("image_url", "") for item in body["input"] for part in item["content"]]
+    matches = [DATA_URI.fullmatch(url) for url in urls]
+    return [(f"image/{match[1]}", base64.b64decode(match[2])) for match in matches if match]
 
 
 def read_gemini_messages(body: Json) -> list[tuple[str, str]]:
-    """Gemini's instructions stand beside the turns, and its assistant is called model."""
+    """Return the messages; the system text is in `systemInstruction`, the assistant is `model`."""
     instructions = body.get("systemInstruction")
-    turns = [("system", instructions)] if instructions else []
-    turns += [({"model": "assistant"}.get(one["role"], "user"), one) for one in body["contents"]]
-    return [(role, _text(one["parts"])) for role, one in turns]
+    contents = [("system", instructions)] if instructions else []
+    contents += [
+        ({"model": "assistant"}.get(content["role"], "user"), content)
+        for content in body["contents"]
+    ]
+    return [(role, _text(content["parts"])) for role, content in contents]
 
 
 def google_images(body: Json) -> list[tuple[str, bytes]]:
-    parts = [part for one in body["contents"] for part in one["parts"]]
+    parts = [part for content in body["contents"] for part in content["parts"]]
     inline = [part["inlineData"] for part in parts if "inlineData" in part]
-    return [(one["mimeType"], base64.b64decode(one["data"])) for one in inline]
+    return [(data["mimeType"], base64.b64decode(data["data"])) for data in inline]
 
 
 def _text(content: str | list[Json]) -> str:
@@ -266,10 +274,10 @@ HTTP_ADAPTERS = (
         meant="gemini-2.5-flash",
     ),
 )
-# openai 3.x here; tests/extras has cases for 2.x, and for Google's SDK.
+# Here with openai 3.x; tests/extras has cases for openai 2.x and for Google's SDK.
 SDK_ADAPTERS = tuple(
-    replace(one, transport="sdk")
-    for one in HTTP_ADAPTERS
-    if one.wire in (CHAT_FORMAT, RESPONSES_FORMAT, OPENROUTER_FORMAT)
+    replace(adapter, transport="sdk")
+    for adapter in HTTP_ADAPTERS
+    if adapter.wire in (CHAT_FORMAT, RESPONSES_FORMAT, OPENROUTER_FORMAT)
 )
 ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS

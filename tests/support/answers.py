@@ -1,4 +1,4 @@
-"""Made-up answers of any length, as models write them, and pieces as long as tokens are."""
+"""Generates Markdown answers of any length, and splits them into pieces of a token's length."""
 
 import random
 import re
@@ -35,15 +35,15 @@ def word(r: random.Random) -> str:
 def sentence(r: random.Random, length: int = 0) -> str:
     words = [word(r) for _ in range(length or r.randint(8, 18))]
     at = r.randrange(len(words))
-    one, kind = words[at], r.random()
+    chosen, kind = words[at], r.random()
     if kind < 0.25:
-        words[at] = f"**{one}**"
+        words[at] = f"**{chosen}**"
     elif kind < 0.45:
-        words[at] = f"`{one}()`"
+        words[at] = f"`{chosen}()`"
     elif kind < 0.5:
-        words[at] = f"[{one}](https://example.com/{one}?q={at})"
+        words[at] = f"[{chosen}](https://example.com/{chosen}?q={at})"
     elif kind < 0.55:
-        words[at] = f"*{one}*"
+        words[at] = f"*{chosen}*"
     elif kind < 0.6:
         words[at] = r.choice(EMOJI)
     text = " ".join(words)
@@ -65,21 +65,21 @@ def code(r: random.Random, lines: int = 0) -> str:
 
 
 def bullets(r: random.Random) -> str:
-    made: list[str] = []
+    lines: list[str] = []
     for _ in range(r.randint(3, 7)):
-        made.append(f"- **{word(r)}**: {sentence(r)}")
+        lines.append(f"- **{word(r)}**: {sentence(r)}")
         if r.random() < 0.3:
-            made += [f"  - {sentence(r, 7)}" for _ in range(r.randint(1, 3))]
-    return "\n".join(made)
+            lines += [f"  - {sentence(r, 7)}" for _ in range(r.randint(1, 3))]
+    return "\n".join(lines)
 
 
 def numbered(r: random.Random) -> str:
-    made: list[str] = []
+    lines: list[str] = []
     for number in range(r.randint(3, 12)):
-        made.append(f"{number + 1}. {sentence(r)}")
+        lines.append(f"{number + 1}. {sentence(r)}")
         if r.random() < 0.2:
-            made.append("\n" + re.sub("^", "   ", code(r, 3), flags=re.MULTILINE) + "\n")
-    return "\n".join(made)
+            lines.append("\n" + re.sub("^", "   ", code(r, 3), flags=re.MULTILINE) + "\n")
+    return "\n".join(lines)
 
 
 def table(r: random.Random) -> str:
@@ -106,22 +106,24 @@ KINDS: dict[Callable[[random.Random], str], float] = {
 
 
 def generate_answer(length: int, seed: int = 1) -> str:
-    """Exactly so many characters of a mixed answer; the same seed gives the same."""
+    """Return exactly `length` characters of mixed Markdown; the same seed gives the same text."""
     r = random.Random(seed)
-    made: list[str] = []
+    blocks: list[str] = []
     size = 0
     while size < length:
-        one = (
-            heading(r) if len(made) % 7 == 0 else r.choices(list(KINDS), list(KINDS.values()))[0](r)
+        block = (
+            heading(r)
+            if len(blocks) % 7 == 0
+            else r.choices(list(KINDS), list(KINDS.values()))[0](r)
         )
-        made.append(one)
-        size += len(one) + 2
-    return "\n\n".join(made)[:length]
+        blocks.append(block)
+        size += len(block) + 2
+    return "\n\n".join(blocks)[:length]
 
 
 def split_into_tokens(text: str, together: int = 1) -> list[str]:
-    """The text in pieces as long as tokens are (4 characters on average), so many at a time."""
+    """Split the text into tokens of 4 characters on average, and join `together` of them each."""
     tokens = re.findall(r"\n+|[ ]?[A-Za-z0-9_]{1,7}|[ ]?[^A-Za-z0-9_\n]{1,3}", text)
-    made = ["".join(tokens[at : at + together]) for at in range(0, len(tokens), together)]
-    assert "".join(made) == text
-    return made
+    pieces = ["".join(tokens[at : at + together]) for at in range(0, len(tokens), together)]
+    assert "".join(pieces) == text
+    return pieces

@@ -1,4 +1,4 @@
-"""Ask a stand-in as a user of the library does, and look at what came and what was sent."""
+"""Calls a stand-in through the library, and returns the events, errors and sent requests."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -23,20 +23,20 @@ Failure = TypeVar("Failure", bound=EasyLLMError)
 
 
 def profile(provider: str, url: str, *, think: bool = False, **keys: Any) -> Profile:
-    """A profile that waits next to nothing between two tries."""
+    """Return a profile with short waits between retries."""
     usual = {"provider": provider, "endpoint": url, "model": "m", "initial_retry_delay": 0.01}
     return Profile.of({**usual, **keys}).replace_set(think=think or None)
 
 
 def openai(server: StandIn, **keys: Any) -> Profile:
-    """A profile for a stand-in that speaks Chat Completions."""
+    """Return a profile for a stand-in of Chat Completions."""
     return profile("openai", f"{server.url}/v1", **keys)
 
 
 @asynccontextmanager
-async def open_provider(asked: Profile) -> AsyncIterator[HTTPProvider]:
-    """The profile's provider, closed at the end."""
-    provider = provider_for(asked)
+async def open_provider(target_profile: Profile) -> AsyncIterator[HTTPProvider]:
+    """Yield the profile's provider, and close it at the end."""
+    provider = provider_for(target_profile)
     assert isinstance(provider, HTTPProvider)
     try:
         yield provider
@@ -49,51 +49,51 @@ def messages(text: str = QUESTION) -> list[Json]:
 
 
 async def collect_events(
-    asked: Profile,
+    target_profile: Profile,
     stream: bool = True,
     shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> list[Event]:
-    """Every event of one answer."""
-    async with open_provider(asked) as provider:
+    """Return every event of one answer."""
+    async with open_provider(target_profile) as provider:
         return [event async for event in provider.stream(messages(text), stream, shown)]
 
 
 async def get_completion(
-    asked: Profile,
+    target_profile: Profile,
     stream: bool = True,
     shown: Collection[str] = SHOWN_KINDS,
     text: str = QUESTION,
 ) -> Completion:
-    """One answer, gathered."""
-    async with open_provider(asked) as provider:
+    """Return one answer as a completion."""
+    async with open_provider(target_profile) as provider:
         return await collect(provider.stream(messages(text), stream, shown))
 
 
 async def expect_error(
     kind: type[Failure],
-    asked: Profile,
+    target_profile: Profile,
     stream: bool = True,
     shown: Collection[str] = SHOWN_KINDS,
 ) -> Failure:
-    """The error with which an answer ends, of exactly this class."""
+    """Return the error with which an answer ends; its class must be exactly `kind`."""
     with pytest.raises(kind) as caught:
-        await get_completion(asked, stream, shown)
+        await get_completion(target_profile, stream, shown)
     assert type(caught.value) is kind
     return caught.value
 
 
 def answer_requests(server: StandIn) -> list[Request]:
-    """The requests for an answer, without the small questions beside it."""
-    beside = ("/models", "/api/tags", "/api/show", "/props")
-    return [one for one in server.requests if not one.path.endswith(beside)]
+    """Return the requests for an answer, without those about models."""
+    other_paths = ("/models", "/api/tags", "/api/show", "/props")
+    return [request for request in server.requests if not request.path.endswith(other_paths)]
 
 
 def request_bodies(server: StandIn) -> list[Json]:
-    """What was sent, request by request."""
+    """Return the JSON body of each request."""
     return [request.json for request in server.requests]
 
 
-def notes(came: list[Event]) -> list[str]:
-    """What the user is told beside the answer."""
-    return [event.text for event in came if isinstance(event, Note)]
+def notes(events: list[Event]) -> list[str]:
+    """Return the texts of the notes to the user."""
+    return [event.text for event in events if isinstance(event, Note)]

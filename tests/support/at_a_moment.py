@@ -1,9 +1,10 @@
-"""Send a child signals at an exact moment of its own: when it imports, opens, renames something."""
+"""Sends a child process a signal at an audit event: an import, an open, a rename and so on."""
 
 import signal
 from pathlib import Path
 
-# Python tells an audit hook about all these; nothing of the product is touched.
+# A sitecustomize.py for the child. Python's audit hook sees all these events, so the package
+# itself needs no change.
 HOOK = """
 import os, signal, sys, time
 event, wanted, number, left = os.environ["AT"].split("|")
@@ -23,8 +24,10 @@ if os.environ.get("SLOW_NAMES"):
 def signal_hook_environment(
     home: Path, event: str, wanted: str = "", sent: signal.Signals = signal.SIGINT, nth: int = 1
 ) -> dict[str, str]:
-    """The environment of a child that gets the signal at the nth such event; `wanted` stands in
-    the event's arguments."""
+    """Return the environment of a child that gets the signal at the nth such event.
+
+    Only events whose arguments contain `wanted` count.
+    """
     folder = home / "hook"
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(HOOK)

@@ -1,4 +1,4 @@
-"""Fake attempts at an answer, and what `retrying` makes of them."""
+"""Fake attempts at an answer, and helpers that run the retries over them."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -16,7 +16,10 @@ Attempt = Sequence[Event | EasyLLMError]
 
 
 class FakeAttempts:
-    """Attempts that play their part, one after the other; the last one again and again."""
+    """Attempts that yield given events or raise given errors; the last one repeats.
+
+    `made`: attempts begun; `open`: attempts not yet closed.
+    """
 
     def __init__(self, *attempts: Attempt) -> None:
         self.attempts = attempts
@@ -26,10 +29,10 @@ class FakeAttempts:
     async def __call__(self) -> AsyncIterator[Event]:
         assert self.open == 0, "an attempt begins before the last one is closed"
         self.open += 1
-        part = self.attempts[min(self.made, len(self.attempts) - 1)]
+        events = self.attempts[min(self.made, len(self.attempts) - 1)]
         self.made += 1
         try:
-            for event in part:
+            for event in events:
                 if isinstance(event, EasyLLMError):
                     raise event
                 yield event
@@ -39,14 +42,14 @@ class FakeAttempts:
 
 @pytest.fixture(name="waits")
 def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits that were asked for; nobody waits them."""
-    asked: list[float] = []
+    """Return the list of waits in seconds; the test does not really wait."""
+    waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        asked.append(seconds)
+        waits.append(seconds)
 
     monkeypatch.setattr("easyllm_cli.pipeline.retry.asyncio.sleep", sleep)
-    return asked
+    return waits
 
 
 async def run_with_retries(

@@ -1,4 +1,4 @@
-"""Run the real `easyllm` as a child: a fresh home, no provider's variables, never for long."""
+"""Runs `easyllm` as a child process with a new home, no provider's variables and a timeout."""
 
 import functools
 import json
@@ -25,15 +25,15 @@ Result = TypeVar("Result")
 # The installed command; tests remove EASYLLM_* from the environment, so it is read here.
 INSTALLED = str(Path(sys.executable).with_name("easyllm"))
 BINARY = os.environ.get("EASYLLM_BINARY") or INSTALLED
-# A prefix that takes from root, until the command ends, the power to read every file: the
-# capabilities DAC_OVERRIDE and DAC_READ_SEARCH leave the bounding set (PR_CAPBSET_DROP is 24).
+# A command prefix under which root cannot read every file: it drops the capabilities
+# DAC_OVERRIDE (1) and DAC_READ_SEARCH (2) from the bounding set (PR_CAPBSET_DROP is 24).
 DROP = "[ctypes.CDLL(None).prctl(24, power, 0, 0, 0) and exit('prctl') for power in (1, 2)]"
 POWERLESS = [
     sys.executable,
     "-c",
     f"import ctypes, os, sys; {DROP}; os.execv(sys.argv[1], sys.argv[1:])",
 ]
-# Real runs that say which modules the launcher imports: together most of what a run needs.
+# Runs whose modules the launcher imports; together they need most of what other runs need.
 WARM_RUNS = (
     ("chat", "hi"), ("chat", "--color", "always", "hi"), ("stream", "--jsonl", "hi"),
     ("cot", "--json", "hi"), ("vision", "-h"), ("models", "--json"), ("doctor",), ("init", "-h"),
@@ -43,7 +43,7 @@ WARM_RUNS = (
     ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
     *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
 )  # fmt: skip
-RUN_TIMEOUT_SECONDS = 20.0  # seconds that one run may take unless a test says otherwise
+RUN_TIMEOUT_SECONDS = 20.0  # for one run, unless a test sets another
 KEPT_VARIABLES = ("PATH", "TMPDIR", "SYSTEMROOT")
 PATHS = {"openai": "/v1", "llamacpp": "/v1", "openrouter": "/api/v1", "gemini": "/v1beta"}
 STARTING = threading.Lock()
@@ -51,7 +51,7 @@ FAST = {"initial_retry_delay": 0.01}
 
 
 def toml(value: object) -> str:
-    """A value as TOML; of JSON's forms only the table's differs."""
+    """Format a value as TOML; only a table differs from JSON."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value)
@@ -60,35 +60,35 @@ def toml(value: object) -> str:
 def profile_toml(
     server: StandIn | str, provider: str = "openai", name: str = "t", **keys: Any
 ) -> str:
-    """A profile table that reaches the server at once; a key of None is left out."""
+    """Return a profile table for the server, with short retry waits; keys of None are left out."""
     url = server if isinstance(server, str) else server.url + PATHS.get(provider, "")
-    known = {"provider": provider, "endpoint": url, "model": "test-model", **FAST, **keys}
-    lines = [f"{key} = {toml(value)}" for key, value in known.items() if value is not None]
+    settings = {"provider": provider, "endpoint": url, "model": "test-model", **FAST, **keys}
+    lines = [f"{key} = {toml(value)}" for key, value in settings.items() if value is not None]
     return "\n".join([f"[profiles.{name}]", *lines]) + "\n"
 
 
 def single_profile_toml(server: StandIn | str, provider: str = "openai", **keys: Any) -> str:
-    """A profiles file with the one profile `t`, which is the default."""
+    """Return a profiles file with the single profile `t`, which is the default."""
     return 'default_profile = "t"\n' + profile_toml(server, provider, **keys)
 
 
 def chat_answer_script(
     *texts: str, reasoning: str = "", finish: str = "stop", then: tuple[Step, ...] = (DONE,)
 ) -> Script:
-    """A streamed answer of Chat Completions."""
-    thoughts = [chunk(reasoning=reasoning)] if reasoning else []
-    return Script(*thoughts, *[chunk(text) for text in texts], chunk(finish=finish), *then)
+    """Return a streamed answer of Chat Completions."""
+    reasoning_chunks = [chunk(reasoning=reasoning)] if reasoning else []
+    return Script(*reasoning_chunks, *[chunk(text) for text in texts], chunk(finish=finish), *then)
 
 
 def run_concurrently(*calls: Callable[[], Result]) -> list[Result]:
-    """What the calls give, in their order; they run at the same time."""
+    """Run the calls at the same time; return their results in order."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished run."""
+    """The exit code and output of a finished run."""
 
     code: int
     stdout: bytes
@@ -96,7 +96,7 @@ class RunResult:
 
     @property
     def json(self) -> Any:
-        """The one object on stdout."""
+        """The single JSON object on stdout."""
         lines = self.stdout.decode().split("\n")
         assert len(lines) == 2, f"not one object: {lines}\n{self.stderr}"
         assert lines[1] == "", "the line does not end"
@@ -104,12 +104,12 @@ class RunResult:
 
     @property
     def events(self) -> list[Any]:
-        """What --jsonl printed."""
+        """The objects that --jsonl printed."""
         return [json.loads(line) for line in self.stdout.decode().split("\n")[:-1]]
 
     @property
     def error_line(self) -> str:
-        """The one line on stderr, which every failure is."""
+        """The single line on stderr, as every failure has it."""
         lines = self.stderr.split("\n")
         assert len(lines) == 2, f"not one line: {self.stderr!r}"
         assert lines[1] == "", "the line does not end"
@@ -119,37 +119,37 @@ class RunResult:
 
 
 class Easyllm:
-    """The command with a home of its own."""
+    """Runs the command with one home folder."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.config = home / "config" / "easyllm" / "profiles.toml"
         self.partial = home / "state" / "easyllm" / "partial"
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        self._fresh = 0
+        self._home_count = 0
 
     def with_new_home(self) -> "Easyllm":
-        """The same with another new home: for runs at the same time."""
-        self._fresh += 1
-        return Easyllm(self.home / f"home{self._fresh}")
+        """Return an Easyllm with another new home, for concurrent runs."""
+        self._home_count += 1
+        return Easyllm(self.home / f"home{self._home_count}")
 
     def variables(self, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """The child's environment; a variable of None is left out."""
-        made: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
-        made |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        """Return the child's environment; variables of None are left out."""
+        variables: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
+        variables |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         kinds = ("config", "data", "state")
-        made |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
-        made |= dict(more or {})
-        return {name: value for name, value in made.items() if value is not None}
+        variables |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
+        variables |= dict(more or {})
+        return {name: value for name, value in variables.items() if value is not None}
 
     def write_profiles(self, text: str, mode: int = 0o600) -> Path:
-        """Writes profiles.toml where the command looks for it."""
+        """Write profiles.toml where the command looks for it."""
         self.config.write_text(text, "utf-8")
         self.config.chmod(mode)
         return self.config
 
     def partials(self) -> list[Path]:
-        """The partial answers that were kept, oldest first."""
+        """Return the files of saved partial answers, oldest first."""
         return sorted(self.partial.glob("*.md"))
 
     def start(
@@ -163,7 +163,7 @@ class Easyllm:
         command: list[str] | None = None,
         **more: Any,
     ) -> subprocess.Popen[bytes]:
-        """A run under way; `command` stands for the command itself (a shell around it)."""
+        """Start a run; `command` replaces the command itself, by a shell for instance."""
         if profiles is not None:
             self.write_profiles(profiles)
         environment = self.variables(env)
@@ -184,7 +184,7 @@ class Easyllm:
         timeout: float = RUN_TIMEOUT_SECONDS,
         **more: Any,
     ) -> RunResult:
-        """A whole run. `stdin`: text for a pipe; None is /dev/null, a file goes as `file=`."""
+        """Run to the end. `stdin`: data for a pipe; None is /dev/null; `file=` passes a file."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         more["stdin"] = more.pop(
             "file", subprocess.PIPE if data is not None else subprocess.DEVNULL
@@ -195,7 +195,7 @@ class Easyllm:
     def shell(
         self, script: str, *, shell: str = "sh", timeout: float = RUN_TIMEOUT_SECONDS, **more: Any
     ) -> RunResult:
-        """A shell script in which `$E` is the command."""
+        """Run a shell script in which `$E` is the command."""
         env = {**more.pop("env", {}), "E": BINARY}
         with self.start(command=[shell, "-c", script], env=env, **more) as child:
             return finish(child, None, timeout)
@@ -204,7 +204,7 @@ class Easyllm:
 def finish(
     child: subprocess.Popen[bytes], data: bytes | None, timeout: float = RUN_TIMEOUT_SECONDS
 ) -> RunResult:
-    """Waits for the child; one that takes longer is killed and fails the test."""
+    """Wait for the child; after `timeout` seconds kill it and fail the test."""
     try:
         out, err = child.communicate(data, timeout)
     except subprocess.TimeoutExpired:
@@ -215,7 +215,7 @@ def finish(
 
 
 def read_until(pipe: IO[bytes] | None, wanted: bytes) -> bytes:
-    """What a child writes, up to the wanted bytes."""
+    """Read the child's output up to the wanted bytes, and return it."""
     assert pipe is not None
     seen = b""
     while wanted not in seen:
@@ -226,7 +226,7 @@ def read_until(pipe: IO[bytes] | None, wanted: bytes) -> bytes:
 
 
 def wait_until(true: Callable[[], object], seconds: float = 10.0) -> None:
-    """Looks again and again until it is true."""
+    """Poll until the condition is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -234,12 +234,12 @@ def wait_until(true: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 def split_error_line(line: str) -> tuple[str, str, str]:
-    """A complaint's three parts: what, where and what to do ("" where a part is missing)."""
+    """Split an error line into what, where and what to do ("" for a missing part)."""
     text = line.removeprefix("easyllm: ")
-    before, closing, hint = text.rpartition("): ")
-    if not closing and text.endswith(")"):
-        before, closing = text[:-1], ")"
-    if not closing:
+    before, bracket, hint = text.rpartition("): ")
+    if not bracket and text.endswith(")"):
+        before, bracket = text[:-1], ")"
+    if not bracket:
         what, _, hint = text.partition(": ")
         return what, "", hint
     what, _, where = before.rpartition(" (")
@@ -248,19 +248,19 @@ def split_error_line(line: str) -> tuple[str, str, str]:
 
 @functools.cache
 def warm_launcher() -> Launcher:
-    """The launcher of this test run, with what WARM_RUNS import."""
+    """Return this test run's launcher, which has imported the modules of WARM_RUNS."""
     launcher = Launcher(BINARY)
     with (
         tempfile.TemporaryDirectory() as folder,
         StandIn(script_handler(chat_answer_script("Hello"))) as server,
     ):
         easyllm = Easyllm(Path(folder))
-        once = {"max_retries": 0}
+        no_retry = {"max_retries": 0}
         easyllm.write_profiles(
             single_profile_toml(server)
             + profile_toml(server, name="sdk", transport="sdk")
-            + profile_toml(server, "litellm", "litellm", model="openai/m", **once)
-            + profile_toml(server, "gemini", "google", transport="sdk", **once)
+            + profile_toml(server, "litellm", "litellm", model="openai/m", **no_retry)
+            + profile_toml(server, "gemini", "google", transport="sdk", **no_retry)
         )
         for arguments in WARM_RUNS:
             launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))
@@ -277,15 +277,15 @@ def pytest_unconfigure() -> None:
     ids="run{}".format,
 )
 def repeated() -> None:
-    """A test that uses this runs once by default, and nine times more in the full tier."""
+    """Make a test run once by default, and nine more times in the full tier."""
 
 
 @pytest.fixture
 def easyllm(home: Path) -> Easyllm:
-    """The command, for one test."""
-    # Children inherit that a signal is ignored, but not that it is handled.
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a run in the background
+    """Return the command with a new home, for one test."""
+    # A child inherits an ignored signal, but not a handler.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a test run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it goes on without a terminal
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: keep running without a terminal
         signal.signal(signal.SIGHUP, lambda *_: None)
     return Easyllm(home)

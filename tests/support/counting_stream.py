@@ -1,4 +1,4 @@
-"""A terminal stream that throws away what is written to it, and counts the bytes."""
+"""A terminal stream that discards its output and counts the bytes."""
 
 import os
 
@@ -6,7 +6,7 @@ from easyllm_cli.render.output import OutputStream
 
 
 class CountingStream(OutputStream):
-    """`bytes`: how many were written so far."""
+    """Writes to the null device; `bytes` is the number of bytes written so far."""
 
     def __init__(self) -> None:
         super().__init__(os.open(os.devnull, os.O_WRONLY), terminal=True)

@@ -1,4 +1,4 @@
-"""What the decoder of Responses makes of frames, without a server."""
+"""Runs the decoder of Responses over frames, without a server."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,22 +18,22 @@ Frames = Iterable[Json]
 
 
 def decode_frames(frames: Frames, event: str = "", **more: Any) -> tuple[list[Event], Completion]:
-    """What a decoder makes of an answer that ends."""
+    """Decode the frames of a complete answer; return the events and the completion."""
     decoder = ResponsesDecoder(event != BODY_EVENT, **more)
-    came = [one for frame in frames for one in decoder.read(frame, event)]
-    came += decoder.end(started=bool(came))
-    gathered = Collector()
-    for one in came:
-        gathered.feed(one)
-    return came, gathered.completion()
+    events = [decoded for frame in frames for decoded in decoder.read(frame, event)]
+    events += decoder.end(started=bool(events))
+    collector = Collector()
+    for decoded in events:
+        collector.feed(decoded)
+    return events, collector.completion()
 
 
 def decode_answer(
     frames: Frames, event: str = "", **more: Any
 ) -> tuple[str | None, str, str | None]:
-    """Its reasoning, its text and why it ended."""
-    done = decode_frames(frames, event, **more)[1]
-    return done["reasoning"], done["text"], done["finish_reason"]
+    """Decode the frames; return the reasoning, the text and the finish_reason."""
+    completion = decode_frames(frames, event, **more)[1]
+    return completion["reasoning"], completion["text"], completion["finish_reason"]
 
 
 def expect_decode_error(frames: Frames, event: str = "") -> EasyLLMError:

@@ -1,4 +1,4 @@
-"""What a terminal shows after some bytes, what has scrolled off it included (pyte)."""
+"""A terminal emulator (pyte) that also keeps the rows that scrolled off the screen."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pyte.screens import Char
 
 
 class Emulator(pyte.Screen):
-    """A screen that keeps every row that leaves it at the top."""
+    """A screen that keeps every row that scrolls off at the top, in `gone`."""
 
     def __init__(self, columns: int, rows: int) -> None:
         self.gone: list[dict[int, Char]] = []
@@ -22,20 +22,20 @@ class Emulator(pyte.Screen):
         super().index()
 
     def draw(self, data: str) -> None:
-        """pyte loses what follows a joiner or a variant selector in one write."""
+        """Split the text first: pyte loses what follows a joiner or a variation selector."""
         for part in re.split("([\u200d\ufe0e\ufe0f])", data):
             super().draw(part)
 
     def read(self, data: bytes) -> None:
-        """More bytes of a program, LF as CR LF as a terminal's driver makes it."""
+        """Take more output of a program; LF becomes CR LF, as in a terminal's driver."""
         self._bytes.feed(data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
     def cells(self) -> list[Mapping[int, Char]]:
-        """All rows, those that have left the screen first; characters by column."""
+        """Return all rows, those that scrolled off first; each maps columns to characters."""
         return [*self.gone, *(dict(self.buffer[y]) for y in range(self.lines))]
 
     def text(self) -> list[str]:
-        """All rows, without blanks at their end and blank rows at the end."""
+        """Return all rows as text, without trailing blanks and trailing blank rows."""
         return (
             "\n".join(
                 "".join(row[x].data if x in row else " " for x in range(self.columns)).rstrip()
@@ -46,24 +46,26 @@ class Emulator(pyte.Screen):
         )
 
     def select_graphic_rendition(self, *attributes: int, **more: Any) -> None:
-        """pyte knows no dim: it is kept as blinking, which nothing here uses."""
-        dimmed = (5 if one == 2 else one for one in attributes)
-        super().select_graphic_rendition(*dimmed, **more)
+        """Record dim, which pyte does not know, as blinking, which easyllm does not use."""
+        mapped = (5 if attribute == 2 else attribute for attribute in attributes)
+        super().select_graphic_rendition(*mapped, **more)
 
     def styles(self) -> list[list[Char]]:
-        """Each character of `text` with its colour, bold, dim (as blinking) and so on."""
-        return [[one for _, one in sorted(row.items()) if one.data.strip()] for row in self.cells()]
+        """Return each visible character with its style; dim appears as blinking."""
+        return [
+            [char for _, char in sorted(row.items()) if char.data.strip()] for row in self.cells()
+        ]
 
     @property
     def resting(self) -> bool:
-        """Whether it is as a shell expects it: autowrap on, plain, the cursor on a fresh line."""
+        """Whether the state suits a shell: autowrap on, cursor visible, plain style, new line."""
         modes = pyte.modes.DECAWM in self.mode and pyte.modes.DECTCEM in self.mode
         plain = self.cursor.attrs == self.default_char
         return bool(modes and plain and self.cursor.x == 0)
 
 
 def emulate_terminal(data: str | bytes, columns: int = 80, rows: int = 24) -> Emulator:
-    """The screen after all of it."""
+    """Return the screen after all this output."""
     emulator = Emulator(columns, rows)
     emulator.read(data.encode() if isinstance(data, str) else data)
     return emulator

@@ -1,4 +1,4 @@
-"""A server that never stops sending, as fast as it is read."""
+"""A server that sends frames without content for ever, as fast as the client reads."""
 
 import socket
 import threading
@@ -7,16 +7,16 @@ from contextlib import contextmanager, suppress
 
 from tests.support.standins.script import chunk, ndjson, sse
 
-AT_LEAST = 1 << 16  # bytes of one write
+AT_LEAST = 1 << 16  # minimum bytes of one write
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n"
 NATIVE = {"message": {"role": "assistant", "content": "", "thinking": ""}, "done": False}
 HIDDEN = {"reasoning_details": [{"type": "reasoning.encrypted", "data": "eA=="}]}
-ENCRYPTED = sse({"choices": [{"index": 0, "delta": HIDDEN}]})  # some, that nobody sees
+ENCRYPTED = sse({"choices": [{"index": 0, "delta": HIDDEN}]})  # reasoning without a text
 NOTHING_OF_GEMINI = {"candidates": [{"content": {"parts": [{"text": "", "thought": True}]}}]}
 CHAT = b": ping\n\n\n" + chunk("") + chunk(reasoning="") + sse(
     {"choices": [{"index": 0, "delta": {"content": [""]}}]}
 )  # fmt: skip
-# What each protocol's servers may send that is nothing of an answer.
+# By adapter, frames that may come from its servers and contain nothing of an answer.
 FLOODS: dict[str, bytes] = {
     "openai": CHAT,
     "openai-responses": b": ping\n\n" + sse({"type": "response.in_progress", "response": {}})
@@ -29,9 +29,9 @@ FLOODS: dict[str, bytes] = {
 
 @contextmanager
 def serve_flood(flood: bytes, content_type: str, first: bytes = b"") -> Iterator[str]:
-    """The URL of a server that answers any request with `first`, and then with the flood."""
+    """Yield the URL of a server that answers with `first`, and then repeats `flood` for ever."""
     block = flood * (AT_LEAST // len(flood) + 1)
-    over = threading.Event()
+    stopped = threading.Event()
 
     def serve(client: socket.socket) -> None:
         with client, suppress(OSError):
@@ -39,7 +39,7 @@ def serve_flood(flood: bytes, content_type: str, first: bytes = b"") -> Iterator
                 if not first and flood.isspace():
                     break  # a request without a body
             client.sendall(HEAD % content_type.encode() + first)
-            while not over.is_set():
+            while not stopped.is_set():
                 client.sendall(block)
 
     def accept() -> None:
@@ -52,6 +52,6 @@ def serve_flood(flood: bytes, content_type: str, first: bytes = b"") -> Iterator
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        over.set()
+        stopped.set()
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)

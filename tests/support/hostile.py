@@ -1,4 +1,4 @@
-"""A server that tells everybody the key it was sent, in every place and disguise it can find."""
+"""A server that repeats the client's key in every part of its responses, in many encodings."""
 
 import base64
 import json
@@ -10,44 +10,44 @@ from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import compact, ndjson, sse
 
-SHORTEST = 8  # characters of a key that must not be seen in one piece
+SHORTEST = 8  # this many characters of a key in a row count as a leak
 STATUSES = (400, 401, 402, 403, 404, 429, 500)
-ESCAPED = "@escaped@"  # stands in a text where JSON's own escapes are to stand
+ESCAPED = "@escaped@"  # a placeholder; the body gets the key in JSON escapes there
 
 
 def percent(text: str) -> str:
-    """Every character as a URL may hold it."""
+    """Percent-encode every byte."""
     return "".join(f"%{byte:02x}" for byte in text.encode())
 
 
 def escapes(text: str) -> str:
-    """Every character as JSON may hold it."""
-    return "".join(f"\\u{ord(one):04x}" for one in text)
+    """Write every character as a JSON escape."""
+    return "".join(f"\\u{ord(char):04x}" for char in text)
 
 
 def entities(text: str) -> str:
-    """Every character as HTML may hold it."""
-    return "".join(f"&#{ord(one)};" for one in text)
+    """Write every character as an HTML entity."""
+    return "".join(f"&#{ord(char)};" for char in text)
 
 
-def encoded(text: str) -> str:
+def base64_text(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
 def encode_key_variants(key: str) -> list[str]:
-    """The key as it is, encoded in several ways, backwards, and in halves."""
+    """Return the key as it is, in several encodings, reversed, and in halves."""
     half = len(key) // 2
     return [
-        key, encoded(key), encoded(f"Bearer {key}"), encoded(f"me:{key}"), percent(key),
+        key, base64_text(key), base64_text(f"Bearer {key}"), base64_text(f"me:{key}"), percent(key),
         entities(key), key[::-1], key[:half], key[half:], escapes(key),
     ]  # fmt: skip
 
 
 def find_key_fragments(key: str, data: bytes) -> list[str]:
-    """The pieces of the key, in any of its disguises, that the bytes hold."""
-    wholes = [key, key[::-1], key.encode().hex()]
-    wholes += [encoded("x" * lead + key)[4 * bool(lead) :].rstrip("=") for lead in range(3)]
-    windows = [(one, SHORTEST) for one in wholes]
+    """Return the pieces of the key, plain or encoded, that the data contains."""
+    variants = [key, key[::-1], key.encode().hex()]
+    variants += [base64_text("x" * lead + key)[4 * bool(lead) :].rstrip("=") for lead in range(3)]
+    windows = [(whole, SHORTEST) for whole in variants]
     windows += [(f(key), 6 * SHORTEST) for f in (percent, escapes, entities)]
     return [
         piece
@@ -59,7 +59,7 @@ def find_key_fragments(key: str, data: bytes) -> list[str]:
 
 @dataclass(eq=False)
 class KeyLeakingServer:
-    """Answers as `case` says, and tells the key. `elsewhere`: where a redirect leads."""
+    """Responds as `case` says, with the key in it. `elsewhere`: the target of its redirect."""
 
     case: str
     key: str
@@ -67,7 +67,7 @@ class KeyLeakingServer:
     elsewhere: str = "http://127.0.0.2:9"
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Any request: a GET gets a list of models, whose names tell it, too."""
+        """Answer one request; a GET gets a model list with the key in its names."""
         if request.method == "GET" and self.case != "redirect":
             await self._send(reply, 200, "application/json", json.dumps(self.models()).encode())
             return
@@ -77,18 +77,18 @@ class KeyLeakingServer:
         await getattr(self, f"_{self.case.replace('-', '_')}", self._status)(reply)
 
     def words(self) -> str:
-        """A sentence with the key in every disguise."""
+        """Return a sentence with the key in every encoding."""
         return f"wrong key {' or '.join(encode_key_variants(self.key))} or {ESCAPED}"
 
     def models(self) -> object:
-        """A list in every provider's shape."""
+        """Return a model list that every provider can read."""
         names = [self.key, f"m-{self.key}-1", *encode_key_variants(self.key)[1:4]]
         methods = {"supportedGenerationMethods": ["generateContent"]}
-        google = [{"name": f"models/{one}", "model": one, **methods} for one in names]
-        return {"data": [{"id": one} for one in names], "models": google}
+        google = [{"name": f"models/{name}", "model": name, **methods} for name in names]
+        return {"data": [{"id": name} for name in names], "models": google}
 
     def error(self) -> bytes:
-        """The provider's own error in the middle of a stream."""
+        """Return the provider's error for the middle of a stream."""
         if self.wire is OLLAMA_FORMAT:
             return self._escaped(ndjson(self.wire.error(500, self.words())))
         if self.wire is RESPONSES_FORMAT:
@@ -102,9 +102,9 @@ class KeyLeakingServer:
         await self._send(reply, status, "application/json", body)
 
     async def _code(self, reply: Reply) -> None:
-        """The key as the error's code, type, status and parameter."""
-        named = dict.fromkeys(("code", "type", "status", "param"), self.key)
-        body = compact({"error": named | {"message": self.words()}})
+        """Send the key as the error's code, type, status and parameter."""
+        fields = dict.fromkeys(("code", "type", "status", "param"), self.key)
+        body = compact({"error": fields | {"message": self.words()}})
         await self._send(reply, 400, "application/json", self._escaped(body))
 
     async def _page(self, reply: Reply) -> None:
@@ -120,7 +120,7 @@ class KeyLeakingServer:
         await self._send(reply, 200, self.wire.content_type, self.wire.text("Hello"))
 
     async def _frame(self, reply: Reply) -> None:
-        """An error frame that arrives in two pieces, cut in the middle of the key."""
+        """Send an error frame in two pieces, split in the middle of the key."""
         data = self.wire.text("Hello") + self.error()
         at = data.index(self.key.encode()) + len(self.key) // 2
         await self._send(reply, 200, self.wire.content_type, data[:at])
@@ -141,20 +141,20 @@ class KeyLeakingServer:
     async def _send(
         self, reply: Reply, status: int, kind: str, body: bytes, encoding: str = "identity"
     ) -> None:
-        """An answer whose status line and headers tell the key."""
-        told = " ".join(encode_key_variants(self.key))
-        where = f"{self.elsewhere}/{self.key}/{quote(told)}?key={self.key}"
+        """Send a response with the key in its status line and headers."""
+        variants = " ".join(encode_key_variants(self.key))
+        where = f"{self.elsewhere}/{self.key}/{quote(variants)}?key={self.key}"
         lines = [
-            f"HTTP/1.1 {status} No {told}", f"Content-Type: {kind}; charset={self.key}",
+            f"HTTP/1.1 {status} No {variants}", f"Content-Type: {kind}; charset={self.key}",
             f"Location: {where}", f"Content-Encoding: {encoding}", "Connection: close",
         ]  # fmt: skip
         names = ("X-Request-Id", "Request-Id", "X-Generation-Id", "Retry-After", "WWW-Authenticate")
-        lines += [f"{name}: {told}" for name in names]
+        lines += [f"{name}: {variants}" for name in names]
         await reply.raw("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _html(self) -> bytes:
-        told = " ".join(encode_key_variants(self.key))
-        return f"<html><title>{told}</title><body>{told}</body></html>".encode()
+        variants = " ".join(encode_key_variants(self.key))
+        return f"<html><title>{variants}</title><body>{variants}</body></html>".encode()
 
     def _escaped(self, body: bytes) -> bytes:
         return body.replace(ESCAPED.encode(), escapes(self.key).encode())

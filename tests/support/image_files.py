@@ -1,4 +1,4 @@
-"""Pictures with what surrounds them: HEIF's brands, and EXIF in JPEG, PNG and WebP."""
+"""Makes image files with metadata: HEIF with its brands, and EXIF in JPEG, PNG and WebP."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from tests.support.images import png
 
 
 def heif(major: bytes, *compatible: bytes) -> bytes:
-    """A file of the HEIF family, told by its brands."""
+    """Return the start of a file of the HEIF family, with these brands."""
     brands = b"ftyp" + major + bytes(4) + b"".join(compatible)
     return struct.pack(">I", len(brands) + 4) + brands + bytes(40)
 
@@ -16,7 +16,7 @@ HEIC = heif(b"heic", b"mif1", b"heic")
 
 
 def exif(orientation: int, order: str = ">", kind: int = 3) -> bytes:
-    """A TIFF header whose directory holds a maker's name, the orientation and one more entry.
+    """Return a TIFF block with a maker's name, the orientation and one more entry.
 
     `kind`: 3 = a short number, 4 = a long one.
     """
@@ -32,7 +32,7 @@ def exif(orientation: int, order: str = ">", kind: int = 3) -> bytes:
 
 
 def jpeg(tiff: bytes | None = None) -> bytes:
-    """A JPEG's head: JFIF, EXIF where there is some, a frame, and the start of the data."""
+    """Return the segments of a JPEG: JFIF, EXIF if given, a frame, and the start of the data."""
     app1 = b""
     if tiff is not None:
         app1 = b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff
@@ -42,16 +42,16 @@ def jpeg(tiff: bytes | None = None) -> bytes:
 
 
 def png_with(tiff: bytes) -> bytes:
-    """A PNG with the chunk eXIf before its end."""
+    """Return a PNG with an eXIf chunk before its end."""
     whole = png(2, 2, (1, 2, 3))
     end = len(whole) - 12
-    made = b"eXIf" + tiff
-    chunk = struct.pack(">I", len(tiff)) + made + struct.pack(">I", zlib.crc32(made))
+    content = b"eXIf" + tiff
+    chunk = struct.pack(">I", len(tiff)) + content + struct.pack(">I", zlib.crc32(content))
     return whole[:end] + chunk + whole[end:]
 
 
 def webp_with(tiff: bytes) -> bytes:
-    """A WebP in the extended form, with the chunk EXIF at its end."""
+    """Return a WebP in the extended format, with an EXIF chunk at its end."""
     size = b"VP8X" + struct.pack("<I", 10) + b"\x08\0\0\0" + bytes(6)
     chunk = b"EXIF" + struct.pack("<I", len(tiff)) + tiff + b"\0" * (len(tiff) % 2)
     body = b"WEBP" + size + chunk

@@ -1,4 +1,4 @@
-"""A small https site with pictures, and what it was asked: some redirect, some are none."""
+"""An https server with images, redirects, error statuses and files that are no images."""
 
 import ssl
 import struct
@@ -22,7 +22,7 @@ RED = png(8, 8, (255, 0, 0))
 
 @dataclass
 class Site:
-    """A small https site and what was asked of it."""
+    """A running site, a profile that trusts it, and the (path, headers) of each request."""
 
     url: str
     profile: Profile
@@ -46,7 +46,9 @@ MOVED = {
 def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.asked.append((self.path, {key.lower(): one for key, one in self.headers.items()}))
+            site.asked.append(
+                (self.path, {key.lower(): value for key, value in self.headers.items()})
+            )
             status = 302 if self.path in MOVED else int(self.path[1:4]) if self.is_status() else 200
             self.send_response(status)
             if self.path in MOVED:
@@ -72,7 +74,7 @@ def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
 
 
 class Quiet(ThreadingHTTPServer):
-    """A client that hangs up in the middle of a large body is no event."""
+    """Prints no error for a client that disconnects in the middle of a large body."""
 
     daemon_threads = True
 
@@ -84,20 +86,20 @@ class Quiet(ThreadingHTTPServer):
 def serve_image_site(
     folder: Path, address: str = "127.0.0.1", name: str = "127.0.0.1"
 ) -> Iterator[Site]:
-    """A site at the address, with a certificate for the name that the profile trusts."""
+    """Run a site at the address, with a certificate for the name; its profile trusts it."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
     headers = {"X-Token": "sk-not-for-strangers"}
     profile = Profile(ca_bundle=str(folder / "ca.pem"), headers=headers)
-    made = Site("", profile)
-    server = Quiet((address, 0), handler_of(made))
+    site = Site("", profile)
+    server = Quiet((address, 0), handler_of(site))
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    made.url = f"https://{name}:{server.server_port}"
+    site.url = f"https://{name}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield made
+    yield site
     server.shutdown()
     server.server_close()
     thread.join(5)

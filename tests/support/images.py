@@ -1,11 +1,11 @@
-"""Make the smallest real pictures, without a picture library."""
+"""Makes small valid PNG and GIF images, without an image library."""
 
 import struct
 import zlib
 
 
 def png(width: int, height: int, rgb: tuple[int, int, int]) -> bytes:
-    """A PNG of one colour."""
+    """Return a PNG of one colour."""
     row = b"\x00" + bytes(rgb) * width  # 0: this row is not filtered
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, true colour
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * height)), (b"IEND", b""))
@@ -18,7 +18,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def gif_1x1() -> bytes:
-    """A GIF of one black pixel."""
+    """Return a GIF of one black pixel."""
     screen = struct.pack("<HHBBB", 1, 1, 0x80, 0, 0)  # 0x80: a palette of two colours follows
     palette = bytes((0, 0, 0)) + bytes((255, 255, 255))
     image = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0)

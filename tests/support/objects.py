@@ -1,4 +1,7 @@
-"""What --json and --jsonl print, checked against docs/json-schema.json and DESIGN's order."""
+"""Parses the output of --json and --jsonl, and checks it against docs/json-schema.json.
+
+The keys must also be in the documented order (docs/json.md).
+"""
 
 import json
 from typing import Any
@@ -23,67 +26,67 @@ MODEL = ["id", "context", "vision", "reasoning", "prompt_usd", "completion_usd"]
 
 
 def validate_against_schema(value: Any, what: str) -> None:
-    """The value is what the schema's definition says."""
+    """Check the value against one definition of the schema."""
     schema = {**SCHEMA, "$ref": f"#/$defs/{what}"}
     schema.pop("oneOf")
     Draft202012Validator(schema).validate(value)
 
 
 def parse_answer_json(ran: RunResult) -> Any:
-    """The one object on stdout, of the right shape; stderr says the failure as well."""
-    made = ran.json
-    validate_against_schema(made, "answer")
-    assert list(made) == ANSWER
-    assert list(made["usage"]) == USAGE
-    check_error_reported(made, ran)
-    return made
+    """Return the answer object on stdout after checking its shape and its error."""
+    answer = ran.json
+    validate_against_schema(answer, "answer")
+    assert list(answer) == ANSWER
+    assert list(answer["usage"]) == USAGE
+    check_error_reported(answer, ran)
+    return answer
 
 
-def check_error_reported(made: Any, ran: RunResult) -> None:
-    """`ok` is exit 0; an error stands on stderr, too, in the same words."""
-    assert made["ok"] == (ran.code == 0)
-    if made["ok"]:
+def check_error_reported(result: Any, ran: RunResult) -> None:
+    """Check that `ok` means exit code 0, and that stderr repeats the error's text."""
+    assert result["ok"] == (ran.code == 0)
+    if result["ok"]:
         return
-    assert list(made["error"]) == ERROR
-    assert made["error"]["exit_code"] == ran.code
+    assert list(result["error"]) == ERROR
+    assert result["error"]["exit_code"] == ran.code
     line = ran.stderr.splitlines()[-1]
-    assert line.startswith(f"easyllm: {made['error']['message']}")
-    assert line.endswith(made["error"]["hint"] or "")
+    assert line.startswith(f"easyllm: {result['error']['message']}")
+    assert line.endswith(result["error"]["hint"] or "")
 
 
 def parse_jsonl_events(ran: RunResult) -> list[Any]:
-    """The lines of --jsonl; the last one, and it alone, is the outcome."""
+    """Return the events of --jsonl; only the last one may be `done` or `error`."""
     events = ran.events
     for event in events:
         validate_against_schema(event, "event")
     last = events[-1]
     assert list(last) == ["kind", *ANSWER]
     assert last["kind"] == ("done" if ran.code == 0 else "error")
-    assert not [one for one in events[:-1] if one["kind"] in {"done", "error"}]
+    assert not [event for event in events[:-1] if event["kind"] in {"done", "error"}]
     check_error_reported(last, ran)
     return events
 
 
 def parse_doctor_json(ran: RunResult) -> Any:
-    """The one object of `doctor --json`; exactly one check failed, or none."""
-    made = ran.json
-    validate_against_schema(made, "doctor")
-    assert list(made) == ["version", "ok", "profile", "checks", "error"]
-    check_error_reported(made, ran)
-    for check in made["checks"]:
+    """Return the object of `doctor --json` after checking its shape."""
+    report = ran.json
+    validate_against_schema(report, "doctor")
+    assert list(report) == ["version", "ok", "profile", "checks", "error"]
+    check_error_reported(report, ran)
+    for check in report["checks"]:
         assert list(check) == CHECK
-    return made
+    return report
 
 
 def parse_models_json(ran: RunResult) -> Any:
-    """The one object of `models --json`."""
-    made = ran.json
-    validate_against_schema(made, "models")
-    assert list(made) == ["version", "ok", "models", "error"]
-    check_error_reported(made, ran)
-    for model in made["models"]:
+    """Return the object of `models --json` after checking its shape."""
+    listing = ran.json
+    validate_against_schema(listing, "models")
+    assert list(listing) == ["version", "ok", "models", "error"]
+    check_error_reported(listing, ran)
+    for model in listing["models"]:
         assert list(model) == MODEL
-    return made
+    return listing
 
 
 LISTINGS = {
@@ -99,12 +102,12 @@ LISTINGS = {
 
 
 def parse_listing_json(ran: RunResult, what: str) -> Any:
-    """The one object of another command that lists, by its name in the schema."""
-    own, rows, keys = LISTINGS[what]
-    made = ran.json
-    validate_against_schema(made, what)
-    assert list(made) == ["version", "ok", *own, "error"]
-    check_error_reported(made, ran)
-    for row in made[rows] if rows else []:
-        assert list(row) == keys
-    return made
+    """Return the object of another listing command; `what` is its name in the schema."""
+    own_keys, list_key, row_keys = LISTINGS[what]
+    listing = ran.json
+    validate_against_schema(listing, what)
+    assert list(listing) == ["version", "ok", *own_keys, "error"]
+    check_error_reported(listing, ran)
+    for row in listing[list_key] if list_key else []:
+        assert list(row) == row_keys
+    return listing

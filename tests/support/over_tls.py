@@ -1,4 +1,4 @@
-"""Servers on this machine that speak TLS with an authority of their own, or break it off."""
+"""Local servers with TLS and their own certificate authority, or with a broken handshake."""
 
 import socketserver
 import ssl
@@ -20,17 +20,17 @@ def serve_tls(
     host: str = "127.0.0.1",
     ended: datetime | None = None,
 ) -> Iterator[str]:
-    """Serves for as long as the block lasts; gives the URL, writes the authority to the file.
+    """Run a TLS server for the block; yield its URL, and write its CA to the file `authority`.
 
-    `ended`: when its certificate expired.
+    `ended`: the time at which its certificate expired.
     """
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(authority))
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(authority))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.issue_cert(host, not_after=ended).configure_cert(context)
+    ca.issue_cert(host, not_after=ended).configure_cert(context)
 
     class Quiet(ThreadingHTTPServer):
-        """A client that refuses the certificate is no event."""
+        """Prints no error for a client that refuses the certificate."""
 
         daemon_threads = True
 
@@ -51,10 +51,10 @@ def serve_tls(
 
 @contextmanager
 def serve_raw_bytes(sent: bytes | None) -> Iterator[int]:
-    """Gives every client these bytes for its first ones and closes; None = says nothing."""
+    """Answer each client's first bytes with `sent`, or stay silent (None); yield the port."""
 
     class Greeter(socketserver.StreamRequestHandler):
-        """Reads what came, so that closing is no RST."""
+        """Reads the client's bytes first, so that closing sends no RST."""
 
         def handle(self) -> None:
             self.connection.recv(65536)
@@ -71,10 +71,10 @@ def serve_raw_bytes(sent: bytes | None) -> Iterator[int]:
 
 
 class SlowToConnect(BaseHTTPRequestHandler):
-    """Is late for the TLS handshake, and then sends what it has, and drips."""
+    """Delays the TLS handshake, then sends `sends`, and then `drip` again and again."""
 
     protocol_version = "HTTP/1.1"
-    connecting = 0.0  # seconds that the handshake takes
+    connecting = 0.0  # seconds before the handshake
     sends = b""
     content_type = "text/event-stream"
     drip = b": ping\n\n"
@@ -84,14 +84,14 @@ class SlowToConnect(BaseHTTPRequestHandler):
         super().setup()
 
     def do_POST(self) -> None:
-        came = time.monotonic()
+        started_at = time.monotonic()
         self.send_response(200)
         self.send_header("Content-Type", self.content_type)
         self.end_headers()
         self.wfile.write(self.sends)
         self.close_connection = True
         with suppress(OSError):
-            while self.drip and time.monotonic() - came < 20:
+            while self.drip and time.monotonic() - started_at < 20:
                 self.wfile.write(self.drip)
                 time.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""The most memory that one run of the command took, without what this test run itself takes."""
+"""Measures the peak memory of one run of the command, without the memory of this test run."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.binary import BINARY, Easyllm, RunResult
 
-# A child begins with its parent's own peak as its figure (Linux keeps it over exec), so a small
-# process stands in between: it starts the command, and writes down what the system counted.
+# A child starts with its parent's peak (Linux keeps it over exec). So a small process in between
+# starts the command, and writes the figure that the system counted to a file.
 BETWEEN = """
 import os, subprocess, sys
 child = subprocess.Popen(sys.argv[2:])
@@ -19,7 +19,7 @@ os._exit(os.waitstatus_to_exitcode(status) & 255)
 
 
 def run_with_peak_memory(easyllm: Easyllm, *args: str, **more: Any) -> tuple[RunResult, int]:
-    """A whole run, as `Easyllm.run`, and the bytes of its largest resident set."""
+    """Run as `Easyllm.run` does; return the result and the peak resident set in bytes."""
     figure = Path(easyllm.home, "peak")
     command = [sys.executable, "-c", BETWEEN, str(figure), BINARY]
     ran = easyllm.run(*args, command=command, **more)

@@ -13,7 +13,7 @@ started: Counter[str] = Counter()
 
 
 def count_start(event: str, arguments: tuple[Any, ...]) -> None:
-    """The audit hook: Python reports every process that this one starts.
+    """Count a process start; an audit hook, which Python calls for every start.
 
     https://docs.python.org/3/library/audit_events.html
     """
@@ -26,13 +26,13 @@ def count_start(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def cpu_seconds(who: int) -> float:
-    """User and system seconds of this process, or of its children that have ended."""
-    used = resource.getrusage(who)
-    return used.ru_utime + used.ru_stime
+    """Return the user and system seconds of this process or of its ended children."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Workers:
-    """Adds up what the workers of pytest-xdist counted."""
+    """Adds up the counts of pytest-xdist's workers."""
 
     seconds = 0.0
 
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist hands its counts to the process that prints them."""
+    """Pass a pytest-xdist worker's counts to the process that prints them."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["started"] = dict(started)
         session.config.workeroutput["seconds"] = cpu_seconds(resource.RUSAGE_SELF)

@@ -1,4 +1,4 @@
-"""The promises of docs/promises.md, and the tests that bear their numbers."""
+"""Reads the promises of docs/promises.md, and finds the tests whose names hold their numbers."""
 
 import ast
 import re
@@ -12,38 +12,38 @@ from tests.support import ROOT
 TESTS = ROOT / "tests"
 PAGE = ROOT / "docs" / "promises.md"
 LINE = re.compile(r"^- ([A-Z]+)-(\d+): (.+)$", re.MULTILINE)
-NO_TEST = re.compile(r"\((?:not yet|measured): [^)]+\)")  # waits, or is a benchmark
+NO_TEST = re.compile(r"\((?:not yet|measured): [^)]+\)")  # not implemented, or a benchmark
 NUMBER = r"(?:_and)?_\d+(?![a-z0-9])"
 
-Promise = tuple[str, int]  # FAULT, 31
+Promise = tuple[str, int]  # ("FAULT", 31)
 
 
 def promises() -> dict[Promise, str]:
-    """Every promise of the page, with its text."""
-    found = LINE.findall(PAGE.read_text("utf-8"))
-    assert len({one[:2] for one in found}) == len(found), "a number stands twice"
-    return {(group, int(number)): text for group, number, text in found}
+    """Return every promise of the page, with its text."""
+    promise_lines = LINE.findall(PAGE.read_text("utf-8"))
+    assert len({line[:2] for line in promise_lines}) == len(promise_lines), "a number stands twice"
+    return {(group, int(number)): text for group, number, text in promise_lines}
 
 
 def needs_a_test(text: str) -> bool:
-    """Whether a test must bear the promise's number."""
+    """Return whether a test must have the promise's number in its name."""
     return NO_TEST.search(text) is None
 
 
 def promises_in(name: str, groups: frozenset[str]) -> set[Promise]:
-    """The promises that a name tells: `fault_33-cut`, `test_fault_59_and_61_words`."""
+    """Return the promises in a name such as `fault_33-cut` or `test_fault_59_and_61_words`."""
     words = "|".join(group.lower() for group in groups)
-    found = re.finditer(rf"(?<![a-z0-9])({words})((?:{NUMBER})+)", name)
+    matches = re.finditer(rf"(?<![a-z0-9])({words})((?:{NUMBER})+)", name)
     return {
         (match[1].upper(), int(number))
-        for match in found
+        for match in matches
         for number in re.findall(r"\d+", match[2])
     }
 
 
 @dataclass(frozen=True)
 class FileOfTests:
-    """A file of tests, and which promises its tests claim."""
+    """A test file, and the promises that its tests claim."""
 
     path: Path
 
@@ -57,16 +57,16 @@ class FileOfTests:
         return {node.name: node for node in self.tree.body if isinstance(node, kinds)}
 
     def claims(self, groups: frozenset[str]) -> Iterator[tuple[Promise, str, bool]]:
-        """(promise, the test's name, whether it runs the command as a process)."""
+        """Yield (promise, the test's name, whether it runs the command as a process)."""
         for name, function in self.functions.items():
             if name.startswith("test_"):
-                texts = [name, *self._ids(function)]
+                texts = [name, *self._strings_in_parameters(function)]
                 for promise in set().union(*(promises_in(text, groups) for text in texts)):
                     yield promise, name, self._runs_the_command(function)
 
-    def _ids(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-        """Strings of a parametrised test's decorators, and of a table above it that they name."""
-        named = {
+    def _strings_in_parameters(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+        """Return the strings in a test's decorators and in the tables that they name."""
+        names = {
             node.id
             for decorator in function.decorator_list
             for node in ast.walk(decorator)
@@ -75,7 +75,7 @@ class FileOfTests:
         tables = [
             node
             for node in self.tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign) and named & set(assigned_names(node))
+            if isinstance(node, ast.Assign | ast.AnnAssign) and names & set(assigned_names(node))
         ]
         return [
             node.value
@@ -85,12 +85,12 @@ class FileOfTests:
         ]
 
     def _runs_the_command(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-        """Whether it takes the fixture `easyllm`, or one of its own file that makes one."""
+        """Return whether the test uses the fixture `easyllm`, or a fixture that needs it."""
         arguments = [argument.arg for argument in function.args.args]
         if "easyllm" in arguments:
             return True
-        own = [self.functions[name] for name in arguments if name in self.functions]
-        return any("Easyllm" in ast.unparse(fixture) for fixture in own)
+        fixtures = [self.functions[name] for name in arguments if name in self.functions]
+        return any("Easyllm" in ast.unparse(fixture) for fixture in fixtures)
 
 
 def assigned_names(node: ast.Assign | ast.AnnAssign) -> list[str]:
@@ -99,6 +99,6 @@ def assigned_names(node: ast.Assign | ast.AnnAssign) -> list[str]:
 
 
 def every_file() -> list[FileOfTests]:
-    """Every file of tests, but the one that looks at them."""
-    found = sorted(TESTS.rglob("test_*.py"))
-    return [FileOfTests(path) for path in found if path.name != "test_promises.py"]
+    """Return every test file except test_promises.py, which uses this module."""
+    paths = sorted(TESTS.rglob("test_*.py"))
+    return [FileOfTests(path) for path in paths if path.name != "test_promises.py"]

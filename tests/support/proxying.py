@@ -1,4 +1,4 @@
-"""A proxy that makes tunnels (CONNECT), slowly if it is told to."""
+"""A proxy for CONNECT tunnels that can wait before each tunnel."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-def _passed_on(source: socket.socket, target: socket.socket) -> None:
+def _forward(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(1 << 16):
             target.sendall(data)
@@ -24,15 +24,15 @@ def _tunnel(client: socket.socket, waits: float) -> None:
         time.sleep(waits)
         with socket.create_connection((host, int(port)), 10) as server:
             client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=_passed_on, args=(server, client), daemon=True)
-            back.start()
-            _passed_on(client, server)
-            back.join(10)
+            downstream = threading.Thread(target=_forward, args=(server, client), daemon=True)
+            downstream.start()
+            _forward(client, server)
+            downstream.join(10)
 
 
 @contextmanager
 def slow_proxy(waits: float) -> Iterator[str]:
-    """The URL of a proxy that waits so many seconds before each tunnel."""
+    """Yield the URL of a proxy that waits `waits` seconds before each tunnel."""
 
     def accept() -> None:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""A real pty whose other end is read all the time, so that nobody waits who writes to it."""
+"""A pty whose other end is read all the time, so that writing to it never blocks."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ END = b"<all is written>"
 
 
 class Pty:
-    """`descriptor` is a terminal of this size for code in this process."""
+    """A terminal of a given size; code in this process writes to `descriptor`."""
 
     def __init__(self, columns: int, rows: int) -> None:
         self._mine, self.descriptor = os.openpty()
@@ -24,7 +24,7 @@ class Pty:
         self._thread.start()
 
     def seen(self) -> Emulator:
-        """The screen so far."""
+        """Return the screen so far."""
         return emulate_terminal(bytes(self._data), *self.size)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -36,7 +36,7 @@ class Pty:
             try:
                 piece = os.read(self._mine, 1 << 16)
             except OSError:
-                return  # Linux says EIO when nobody has the other end any more
+                return  # Linux raises EIO once the other end is closed
             if not piece:
                 return
             self._data += piece
@@ -57,9 +57,9 @@ class Pty:
         os.close(self._mine)
 
     def whole(self) -> bytes:
-        """All that was written; nothing more can be.
+        """Close the terminal, and return everything that was written to it.
 
-        It is read before this end is closed: Linux may drop what is still on its way then.
+        Reads everything before closing, because Linux may then drop unread bytes.
         """
         if self.descriptor >= 0:
             os.write(self.descriptor, END)

@@ -1,4 +1,4 @@
-"""Compares what the commands print with what they printed at an earlier commit, byte for byte.
+"""Compares the output of many command lines with that of an earlier commit, byte for byte.
 
 Run from the repository: python tests/support/same_as_before.py COMMIT
 """
@@ -69,30 +69,35 @@ BODIES = [
 
 
 def lines() -> list[list[str]]:
-    """The command lines."""
-    helped = [[name, "-h"] for name in COMMANDS]
-    helped += [[group, name, "-h"] for group in NESTED for name in NESTED[group].split()]
-    helped += [["help", topic] for topic in ("exit-codes", "profiles", "stdin", "json", "chat")]
-    helped += [["-h"], ["help"], [], ["--version"], ["nothing"], ["chat", "--modle"]]
-    doctors = [["doctor", *more] for more in ([], ["-p", "openai"], ["-p", "r1", "--json"])]
-    doctors += [["doctor", "-p", "wrong"], ["doctor", "-p", "none"], ["models", "-p", "mine"]]
-    files = [["profiles", *more, "--json"] for more in (["list"], ["show", "r1"], ["path"], [])]
-    files += [["profiles"], ["profiles", "show", "mine"], ["profiles", "default"], ["keys"]]
-    files += [["profiles", "set", "mine", "tmperature", "1"], ["profiles", "remove", "mine"]]
-    files += [["keys", "list", "--json"], ["keys", "remove", "x"], ["pull"], ["init"]]
-    asked = [["chat", "-q", "hi"], ["chat", "--json", "hi"], ["chat", "-p", "olama", "hi"]]
-    asked += [["chat"], ["vision", "no.png"], ["cot", "--extract", "--elicit", "always", "hi"]]
-    asked += [["chat", "--json", "--jsonl", "hi"], ["chat", "-x", "--jsonl", "hi"]]
-    asked += [["chat", "-x", "--schema", "schema.json", "hi"], ["chat", "--schema", "no", "hi"]]
-    bodies = [
+    """Return the command lines."""
+    help_lines = [[name, "-h"] for name in COMMANDS]
+    help_lines += [[group, name, "-h"] for group in NESTED for name in NESTED[group].split()]
+    help_lines += [["help", topic] for topic in ("exit-codes", "profiles", "stdin", "json", "chat")]
+    help_lines += [["-h"], ["help"], [], ["--version"], ["nothing"], ["chat", "--modle"]]
+    doctor_lines = [["doctor", *more] for more in ([], ["-p", "openai"], ["-p", "r1", "--json"])]
+    doctor_lines += [["doctor", "-p", "wrong"], ["doctor", "-p", "none"], ["models", "-p", "mine"]]
+    file_lines = [
+        ["profiles", *more, "--json"] for more in (["list"], ["show", "r1"], ["path"], [])
+    ]
+    file_lines += [["profiles"], ["profiles", "show", "mine"], ["profiles", "default"], ["keys"]]
+    file_lines += [["profiles", "set", "mine", "tmperature", "1"], ["profiles", "remove", "mine"]]
+    file_lines += [["keys", "list", "--json"], ["keys", "remove", "x"], ["pull"], ["init"]]
+    chat_lines = [["chat", "-q", "hi"], ["chat", "--json", "hi"], ["chat", "-p", "olama", "hi"]]
+    chat_lines += [["chat"], ["vision", "no.png"], ["cot", "--extract", "--elicit", "always", "hi"]]
+    chat_lines += [["chat", "--json", "--jsonl", "hi"], ["chat", "-x", "--jsonl", "hi"]]
+    chat_lines += [
+        ["chat", "-x", "--schema", "schema.json", "hi"],
+        ["chat", "--schema", "no", "hi"],
+    ]
+    body_lines = [
         [command, "-p", provider, "--dry-run", *more]
         for provider, (command, *more) in itertools.product(PROVIDERS, BODIES)
     ]
-    images = [
+    image_lines = [
         ["vision", "-p", name, "-m", "m", "--dry-run", "dot.png", "describe"]
         for name in PROVIDERS[:4]
     ]
-    return [*helped, *doctors, *files, *asked, *bodies, *images]
+    return [*help_lines, *doctor_lines, *file_lines, *chat_lines, *body_lines, *image_lines]
 
 
 DOT = bytes.fromhex(
@@ -102,7 +107,7 @@ DOT = bytes.fromhex(
 
 
 def run(tree: Path, line: list[str]) -> list[str | int]:
-    """Code, stdout and stderr of one command line."""
+    """Return exit code, stdout and stderr of one command line."""
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         (folder / "schema.json").write_text('{"type": "object", "properties": {}}')
@@ -120,38 +125,38 @@ def run(tree: Path, line: list[str]) -> list[str | int]:
             [sys.executable, "-m", "easyllm_cli", *line], cwd=home, env=env,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
-    said = (each.replace(home, "HOME") for each in (ran.stdout, ran.stderr))
-    return [ran.returncode, *(re.sub(r'"ms": \d+', '"ms": 0', each) for each in said)]
+    outputs = (output.replace(home, "HOME") for output in (ran.stdout, ran.stderr))
+    return [ran.returncode, *(re.sub(r'"ms": \d+', '"ms": 0', output) for output in outputs)]
 
 
-def all_of(tree: Path) -> dict[str, list[str | int]]:
+def output_of_all_lines(tree: Path) -> dict[str, list[str | int]]:
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda line: run(tree, line), lines())
-        return {" ".join(line): one for line, one in zip(lines(), found, strict=True)}
+        results = pool.map(lambda line: run(tree, line), lines())
+        return {" ".join(line): result for line, result in zip(lines(), results, strict=True)}
 
 
 def before(commit: str) -> dict[str, list[str | int]]:
-    """What the commit printed; kept, since it does not change."""
-    kept = KEPT / f"{commit}.json"
-    if not kept.exists():
+    """Return the output at the commit, which is cached because it does not change."""
+    cache_file = KEPT / f"{commit}.json"
+    if not cache_file.exists():
         tree = KEPT / commit
         tree.mkdir(parents=True, exist_ok=True)
         archive = subprocess.run(
             ["git", "archive", commit, "easyllm_cli"], cwd=ROOT, check=True, capture_output=True
         )
         subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
-        kept.write_text(json.dumps(all_of(tree)))
-    found: dict[str, list[str | int]] = json.loads(kept.read_text())
-    return found
+        cache_file.write_text(json.dumps(output_of_all_lines(tree)))
+    results: dict[str, list[str | int]] = json.loads(cache_file.read_text())
+    return results
 
 
 def main() -> int:
-    then, now = before(sys.argv[1]), all_of(ROOT)
-    other = [line for line in now if now[line] != then.get(line)]
-    for line in other:
-        print(f"easyllm {line}\n  before: {then.get(line)}\n  now:    {now[line]}")
-    print(f"{len(now) - len(other)} of {len(now)} command lines print the same")
-    return bool(other)
+    earlier, now = before(sys.argv[1]), output_of_all_lines(ROOT)
+    changed = [line for line in now if now[line] != earlier.get(line)]
+    for line in changed:
+        print(f"easyllm {line}\n  before: {earlier.get(line)}\n  now:    {now[line]}")
+    print(f"{len(now) - len(changed)} of {len(now)} command lines print the same")
+    return bool(changed)
 
 
 if __name__ == "__main__":

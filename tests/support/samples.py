@@ -1,4 +1,4 @@
-"""Takes the code blocks out of a Markdown document by name, and runs them as they stand."""
+"""Extracts the code blocks of a Markdown document by name, and runs them."""
 
 import ast
 import inspect
@@ -16,7 +16,7 @@ NAMESPACES = ("from easy_dataset.llm import", "from easyllm_cli import")
 
 @dataclass(frozen=True)
 class Sample:
-    """One code block; `name` is its heading, with a number from the second one under it."""
+    """One code block; `name` is its heading, with a number from the second block on."""
 
     name: str
     language: str
@@ -24,27 +24,27 @@ class Sample:
 
 
 def parse_samples(document: str) -> dict[str, Sample]:
-    """Every code block, in its order."""
-    found: dict[str, Sample] = {}
+    """Return every code block by name, in the document's order."""
+    samples: dict[str, Sample] = {}
     for fence in FENCE.finditer(document):
-        before = FENCE.sub("", document[: fence.start()])  # a comment in code is no heading
+        before = FENCE.sub("", document[: fence.start()])  # a `#` comment in code is no heading
         heading = HEADING.findall(before)[-1]
-        count = sum(1 for name in found if name == heading or name.startswith(f"{heading} "))
+        count = sum(1 for name in samples if name == heading or name.startswith(f"{heading} "))
         name = f"{heading} {count + 1}" if count else heading
-        found[name] = Sample(name, fence["language"], textwrap.dedent(fence["code"]))
-    return found
+        samples[name] = Sample(name, fence["language"], textwrap.dedent(fence["code"]))
+    return samples
 
 
 async def execute_sample(sample: Sample, names: dict[str, Any], *changes: tuple[str, str]) -> None:
-    """Runs a Python block in a namespace, `await` at its top level included.
+    """Run a Python block in the namespace `names`; top-level `await` is allowed.
 
-    `changes`: what of its text is replaced, which must be there.
+    `changes`: (old, new) replacements in its text; the old text must be present.
     """
     code = sample.code.replace(*NAMESPACES)
     for old, new in changes:
         assert old in code, f"{sample.name} does not hold {old}"
         code = code.replace(old, new)
     compiled = compile(code, sample.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    done = eval(compiled, names)
-    if inspect.iscoroutine(done):
-        await done
+    result = eval(compiled, names)
+    if inspect.iscoroutine(result):
+        await result

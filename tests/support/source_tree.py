@@ -1,4 +1,4 @@
-"""The package's source as data: every file with its syntax tree, every import with its place."""
+"""The package's source files with their syntax trees and imports, for tests of its structure."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ ROOT = CHECKOUT / PACKAGE
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module. `function` is the outermost function it stands in, "" = none."""
+    """One imported module. `function` is the outermost function around it, "" = none."""
 
     target: str
     line: int
@@ -33,7 +33,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Source:
-    """One file: its path below the package, and its text."""
+    """One file: its path relative to the package, and its text."""
 
     path: str
     text: str
@@ -44,19 +44,22 @@ class Source:
 
     @cached_property
     def module(self) -> str:
-        """The dotted name, `easyllm_cli` first."""
+        """The dotted name, with `easyllm_cli` first."""
         parts = [PACKAGE, *Path(self.path).with_suffix("").parts]
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @property
     def top_level_part(self) -> str:
-        """The wing or the single module: "transport", "errors"; "" is the package itself."""
+        """The subpackage or top-level module, such as "transport" or "errors"; "" = the package."""
         return top_level_part(self.module)
 
     @cached_property
     def imports(self) -> list[Import]:
-        return [made for node, function, typing in places(self.tree) for made in
-                self._targets(node, function, typing)]  # fmt: skip
+        return [
+            imported
+            for node, function, typing in places(self.tree)
+            for imported in self._targets(node, function, typing)
+        ]
 
     def _targets(self, node: ast.stmt, function: str, typing: bool) -> Iterator[Import]:
         if isinstance(node, ast.Import):
@@ -69,12 +72,12 @@ class Source:
                 yield Import(target, node.lineno, function, typing)
 
     def _absolute(self, node: ast.ImportFrom) -> str:
-        """`from ..x import y` in full; the package of a module is one part shorter."""
+        """Return the absolute name of a relative import's module."""
         if not node.level:
             return node.module or ""
         parts = self.module.split(".")
-        here = parts if self.path.endswith("__init__.py") else parts[:-1]
-        base = here[: len(here) - node.level + 1]
+        package = parts if self.path.endswith("__init__.py") else parts[:-1]
+        base = package[: len(package) - node.level + 1]
         return ".".join([*base, *([node.module] if node.module else [])])
 
 
@@ -84,7 +87,7 @@ def top_level_part(module: str) -> str:
 
 
 def is_module(dotted: str) -> bool:
-    """Whether a dotted name is a file of ours."""
+    """Return whether a dotted name is a module of the package."""
     top, *rest = dotted.split(".")
     path = ROOT.joinpath(*rest)
     files = (path.with_suffix(".py"), path / "__init__.py")
@@ -92,7 +95,7 @@ def is_module(dotted: str) -> bool:
 
 
 def places(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, bool]]:
-    """Every statement with its outermost function and whether TYPE_CHECKING guards it."""
+    """Yield every statement, its outermost function, and whether TYPE_CHECKING guards it."""
 
     def walk(node: ast.AST, function: str, typing: bool) -> Iterator[tuple[ast.stmt, str, bool]]:
         for child in ast.iter_child_nodes(node):
@@ -109,12 +112,12 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, bool]]:
     yield from walk(tree, "", False)
 
 
-def is_third_party(one: Import) -> bool:
-    return not one.ours and one.top not in sys.stdlib_module_names
+def is_third_party(imported: Import) -> bool:
+    return not imported.ours and imported.top not in sys.stdlib_module_names
 
 
 def sources() -> list[Source]:
-    """Every file of the package."""
+    """Return every file of the package."""
     return [
         Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
         for path in sorted(ROOT.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""A child whose stdin, stdout or stderr is a real terminal, each of them watched by itself."""
+"""Runs the command with a pty as stdin, stdout or stderr, and captures each stream by itself."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ def set_size(terminal: int, columns: int) -> None:
 
 
 class CapturedStream:
-    """One side of a pty (or a pipe): what the child has written to it so far."""
+    """Captures what a child writes to a pty or a pipe; `data` holds it so far."""
 
     def __init__(self, terminal: bool, columns: int) -> None:
         self.data = b""
@@ -36,9 +36,9 @@ class CapturedStream:
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def watch(self) -> None:
-        """The child has its end: read everything it writes.
+        """Start reading, once the child has its end.
 
-        A terminal's end stays open here, too: with the last one Linux may drop what is unread.
+        A terminal's end also stays open here: Linux may drop unread bytes when the last one closes.
         """
         if not self._open:
             os.close(self.childs)
@@ -49,7 +49,7 @@ class CapturedStream:
             try:
                 piece = os.read(self.mine, 1 << 16)
             except OSError:
-                return  # Linux says EIO when nobody has the other end any more
+                return  # Linux raises EIO once the other end is closed
             if not piece:
                 return
             self.data += piece
@@ -58,14 +58,14 @@ class CapturedStream:
                 return
 
     def wait_for(self, wanted: bytes, seconds: float = 10.0) -> None:
-        """Until the wanted bytes stand on it."""
+        """Wait until the child has written these bytes."""
         deadline = time.monotonic() + seconds
         while wanted not in self.data:
             assert time.monotonic() < deadline, f"{wanted!r} never came: {self.data!r}"
             time.sleep(0.01)
 
     def whole(self) -> str:
-        """All of it, CR LF as LF, once the child has ended."""
+        """Return all output, with LF for CR LF, once the child has ended."""
         self._finish()
         return self.data.decode().replace("\r\n", "\n")
 
@@ -74,7 +74,7 @@ class CapturedStream:
         os.close(self.mine)
 
     def _finish(self) -> None:
-        """Reads the rest, once nobody writes any more."""
+        """Read the rest, once the child has ended."""
         if self._open and self._thread.is_alive():
             os.write(self.childs, END)
         self._thread.join(10)
@@ -84,7 +84,10 @@ class CapturedStream:
 
 
 class Terminal:
-    """One run; a stream that is no terminal is a pipe (stdin: /dev/null)."""
+    """One run; `terminals` lists the descriptors that are terminals.
+
+    Other outputs are pipes, and stdin is then /dev/null. Write to `keys` to type.
+    """
 
     def __init__(
         self,
@@ -133,7 +136,7 @@ class Terminal:
         self._child.send_signal(number)
 
     def end(self) -> tuple[int, str, str]:
-        """Exit code, and what stands on stdout and stderr, CR LF as LF."""
+        """Wait for the end; return exit code, stdout and stderr, with LF for CR LF."""
         return self._child.wait(RUN_TIMEOUT_SECONDS), self.stdout.whole(), self.stderr.whole()
 
 
@@ -146,7 +149,7 @@ def run_on_terminals(
     columns: int = 80,
     command: list[str] | None = None,
 ) -> tuple[int, str, str]:
-    """A whole run on a terminal."""
+    """Run to the end on terminals; return exit code, stdout and stderr."""
     with Terminal(
         easyllm,
         *args,
@@ -162,8 +165,10 @@ def run_on_terminals(
 def run_on_one_terminal(
     easyllm: Easyllm, *args: str, profiles: str, size: tuple[int, int] = (80, 24), stop: str = ""
 ) -> tuple[int, Emulator]:
-    """A run whose stdin, stdout and stderr are one terminal; its exit code and what then stands
-    there. `stop`: Ctrl-C as soon as this can be read."""
+    """Run with one terminal as stdin, stdout and stderr; return exit code and screen.
+
+    `stop`: send Ctrl-C as soon as the screen shows this text.
+    """
     with Pty(*size) as pty:
         child = easyllm.start(
             *args, profiles=profiles, env={"TERM": "xterm-256color"}, stdin=pty.descriptor,

@@ -1,7 +1,7 @@
-"""Ends a test that hangs: it fails, and what every thread and task was doing stands on stderr.
+"""Fails a test that hangs, and prints the stacks of all threads and tasks to stderr.
 
-The limit is beyond what any test waits for a process of its own, since that says more. It counts
-for the test alone, not for the fixtures that build servers and install packages.
+The limit is longer than any timeout inside a test, because those failures say more. It applies to
+the test alone, not to the fixtures that build servers and install packages.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from types import FrameType
 import pytest
 
 SECONDS = 300.0
-AGAIN = 10.0  # an event loop keeps to itself what one of its callbacks raises
+AGAIN = 10.0  # seconds; repeated, because an event loop swallows what its callbacks raise
 
 
 class TooLong(BaseException):
-    """No Exception: neither what is tested nor Hypothesis takes it for a failure to go on from."""
+    """A BaseException, so that neither the tested code nor Hypothesis catches it."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,7 +42,7 @@ def pytest_runtest_call() -> Generator[None, None, None]:
 
 
 def print_stacks() -> None:
-    """To stderr, those of tasks too, which stand in no thread's stack while they wait."""
+    """Print the stacks to stderr; a waiting task is in no thread's stack, so tasks come extra."""
     faulthandler.dump_traceback(2)
     with suppress(RuntimeError):  # no loop runs
         for task in asyncio.all_tasks():

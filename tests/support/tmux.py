@@ -1,4 +1,4 @@
-"""A command in a real tmux, which wraps rows again when it is resized and keeps a history."""
+"""Runs a command in tmux, which rewraps rows when it is resized and keeps a history."""
 
 import fcntl
 import os
@@ -15,11 +15,11 @@ from typing import Self
 
 import pytest
 
-TMUX_TIMEOUT_SECONDS = 20.0  # seconds
+TMUX_TIMEOUT_SECONDS = 20.0
 
 
 class Tmux:
-    """One window; the server is its own and ends with it."""
+    """One window with a tmux server of its own, which ends with the `with` block."""
 
     def __init__(self, folder: Path, columns: int, rows: int) -> None:
         if shutil.which("tmux") is None:
@@ -29,7 +29,7 @@ class Tmux:
         self._size = ("-x", str(columns), "-y", str(rows))
 
     def start(self, command: list[str], env: Mapping[str, str]) -> None:
-        """Runs the command; the window stays when it has ended."""
+        """Run the command; the window stays open after its end."""
         words = [f"{name}={value}" for name, value in env.items()]
         line = shlex.join(["env", "-i", *words, *command])
         self._tmux("new-session", "-d", *self._size, f"{line}; echo ENDED; exec sleep 1000")
@@ -38,23 +38,23 @@ class Tmux:
     def _tmux(self, *words: str) -> str:
         env = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
         env.pop("TMUX", None)
-        done = subprocess.run(
+        result = subprocess.run(
             ["tmux", "-u", "-S", str(self._socket), "-f", os.devnull, *words],
             env=env, cwd=self._folder, capture_output=True, text=True, timeout=TMUX_TIMEOUT_SECONDS,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     def text(self) -> str:
-        """History and screen, wrapped rows joined."""
+        """Return the history and the screen, with wrapped rows joined."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-")
 
     def screen(self) -> list[str]:
-        """The rows that can be seen."""
+        """Return the visible rows."""
         return self._tmux("capture-pane", "-p").split("\n")
 
     def wait_for(self, wanted: str) -> str:
-        """Until it is on the screen or in the history; gives all of that."""
+        """Wait until the text is on the screen or in the history; return both."""
         deadline = time.monotonic() + TMUX_TIMEOUT_SECONDS
         while wanted not in (text := self.text()):
             assert time.monotonic() < deadline, f"{wanted!r} never came:\n{text}"
@@ -62,7 +62,7 @@ class Tmux:
         return text
 
     def resize(self, columns: int, rows: int) -> None:
-        """Until the command's own terminal has the size: tmux may let that wait."""
+        """Resize, and wait until the command's terminal has the size: tmux may delay that."""
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
         deadline = time.monotonic() + TMUX_TIMEOUT_SECONDS
         with open(self._terminal, "rb") as terminal:

@@ -1,4 +1,4 @@
-"""The Markdown of the CommonMark specification's examples (README.md names its licence)."""
+"""The Markdown of the CommonMark specification's examples; README.md names the licence."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A provider in a package of its own: Chat Completions, asked in capitals."""
+"""An example of a provider in a separate package: Chat Completions with prompts in capitals."""
 
 from easyllm_cli import Message, OpenAIProvider
 

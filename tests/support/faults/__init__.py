@@ -1,1 +1,1 @@
-"""The table of faults: what servers do wrong, as data."""
+"""The table of faults: wrong or odd server responses, and the expected end of a run."""

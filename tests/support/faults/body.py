@@ -1,4 +1,4 @@
-"""Faults of a body under 200: pages, nothing, half a JSON, an error (FAULTS §4, 14-16)."""
+"""Faults of a body under status 200: a web page, an empty body, cut JSON, an error object."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import KEY, TRIES, Fault, ScriptsFactory
@@ -18,16 +18,16 @@ HALF = b'{"choices": [{"message": {"content": "Hel'
 
 
 def as_json(data: bytes) -> ScriptsFactory:
-    """Bytes that are called JSON."""
+    """Return these bytes with Content-Type application/json."""
     return lambda adapter: (Script(data, content_type="application/json"),)
 
 
 def report(status: int, words: str) -> ScriptsFactory:
-    """The provider's error object as a whole body under 200."""
+    """Return the provider's error object as a whole body under status 200."""
 
     def scripts(adapter: Adapter) -> tuple[Script, ...]:
-        made = adapter.wire.error(status, words)
-        return (body(200, {"error": openai_error(status, words)} if is_openai(adapter) else made),)
+        error = adapter.wire.error(status, words)
+        return (body(200, {"error": openai_error(status, words)} if is_openai(adapter) else error),)
 
     return scripts
 

@@ -1,4 +1,7 @@
-"""Answers whose finish reason comes too early, twice, or says nothing: it is a claim, no end."""
+"""Faults of finish reasons that come too early, twice or without a meaning.
+
+A finish reason is only a claim: some gateways send `stop` in every chunk.
+"""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import Fault, ScriptsFactory
@@ -13,19 +16,20 @@ from tests.support.faults.spelling import (
 from tests.support.standins.responses import message_item, response
 from tests.support.standins.script import DONE, Script, Wait, chunk, ndjson, sse, usage_chunk
 
-BESIDE = ("openai", "openrouter", "ollama", "gemini")  # text and claim may share a frame
+# Protocols in which one frame may hold both text and a finish reason.
+BESIDE = ("openai", "openrouter", "ollama", "gemini")
 BROKE = {"code": 500, "message": "it broke"}
 
 
-def frames(*steps: tuple[str, str]) -> ScriptsFactory:
-    """Frames of a text and the finish reason beside it, and the end of the body."""
+def claim_frames(*steps: tuple[str, str]) -> ScriptsFactory:
+    """Return frames with a text and a finish reason each, and no end marker."""
     return lambda adapter: (
-        steps_script(adapter, *[text_and_finish_frame(adapter, *one) for one in steps]),
+        steps_script(adapter, *[text_and_finish_frame(adapter, *step) for step in steps]),
     )
 
 
-def behind(why: str, *more: bytes) -> ScriptsFactory:
-    """ "Hello", this end, and then a good one (or `more`)."""
+def reason_then_end(why: str, *more: bytes) -> ScriptsFactory:
+    """Return "Hello", this finish reason, and then a good end (or `more`)."""
     return lambda adapter: (
         steps_script(
             adapter,
@@ -36,8 +40,8 @@ def behind(why: str, *more: bytes) -> ScriptsFactory:
     )
 
 
-def going_on(adapter: Adapter) -> tuple[Script, ...]:
-    """Text, an end, more text, another end."""
+def text_after_end(adapter: Adapter) -> tuple[Script, ...]:
+    """Return text, an end, more text and another end."""
     wire = adapter.wire
     end = end_frame(adapter, "stop", last=False)
     return (
@@ -47,8 +51,8 @@ def going_on(adapter: Adapter) -> tuple[Script, ...]:
     )
 
 
-def torn(adapter: Adapter) -> tuple[Script, ...]:
-    """The body ends inside the frame behind a claim."""
+def cut_frame_after_claim(adapter: Adapter) -> tuple[Script, ...]:
+    """End the body inside the frame after one with a finish reason."""
     last = text_and_finish_frame(adapter, "lo", "stop")
     return (
         steps_script(
@@ -58,13 +62,13 @@ def torn(adapter: Adapter) -> tuple[Script, ...]:
 
 
 def with_usage_between(adapter: Adapter) -> tuple[Script, ...]:
-    """Counts without choices behind every text, as some gateways send them."""
+    """Send usage without choices after every text, as some gateways do."""
     steps = [chunk(text, finish="stop") + usage_chunk(1, 1) for text in ("Hello", " you")]
     return (steps_script(adapter, *steps, DONE),)
 
 
-def broken_inside(adapter: Adapter) -> tuple[Script, ...]:
-    """An error not at the top of the frame, but where the text stands."""
+def error_inside_claim(adapter: Adapter) -> tuple[Script, ...]:
+    """Send an error inside the choice, message or candidate, not at the top of the frame."""
     match adapter.name:
         case "ollama":
             line = {"message": {"content": "", "error": BROKE}, "done": True, "done_reason": "stop"}
@@ -72,15 +76,15 @@ def broken_inside(adapter: Adapter) -> tuple[Script, ...]:
         case "gemini":
             frame = sse({"candidates": [{"error": BROKE, "finishReason": "STOP"}]})
         case "openai-responses":
-            made = response([message_item("msg_1", "Hello")], error=BROKE)
-            frame = sse({"type": "response.completed", "response": made})
+            body = response([message_item("msg_1", "Hello")], error=BROKE)
+            frame = sse({"type": "response.completed", "response": body})
         case _:
             frame = chunk(choices=[{"index": 0, "error": BROKE, "finish_reason": "stop"}]) + DONE
     return (steps_script(adapter, adapter.wire.text("Hello"), frame),)
 
 
-def broken_beside_text(adapter: Adapter) -> tuple[Script, ...]:
-    """The last text and the error in one frame."""
+def error_beside_text(adapter: Adapter) -> tuple[Script, ...]:
+    """Send the last text and the error in one frame."""
     match adapter.name:
         case "ollama":
             frame = ndjson({"message": {"content": "lo"}, "error": "it broke"})
@@ -92,36 +96,36 @@ def broken_beside_text(adapter: Adapter) -> tuple[Script, ...]:
     return (steps_script(adapter, adapter.wire.text("Hel"), frame),)
 
 
-def tool_called(adapter: Adapter, text: str) -> tuple[Script, ...]:
-    """A call of a tool in an answer that ends with `stop`, as if it were whole."""
+def tool_call_then_stop(adapter: Adapter, text: str) -> tuple[Script, ...]:
+    """Send a tool call in an answer that ends with `stop`, as if it were complete."""
     call = {"name": "f", "arguments": {}}
     first = [adapter.wire.text(text)] if text else []
     match adapter.name:
         case "ollama":
-            made = ndjson({"message": {"content": "", "tool_calls": [{"function": call}]}})
+            call_frame = ndjson({"message": {"content": "", "tool_calls": [{"function": call}]}})
         case "gemini":
             parts = [{"functionCall": {"name": "f", "args": {}}}]
-            made = sse({"candidates": [{"content": {"parts": parts}}]})
+            call_frame = sse({"candidates": [{"content": {"parts": parts}}]})
         case "openai-responses":
             item = {"type": "function_call", "id": "fc_1", "name": "f", "arguments": "{}"}
-            made = sse({"type": "response.output_item.done", "item": item})
+            call_frame = sse({"type": "response.output_item.done", "item": item})
         case _:
             calls = [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]
-            made = chunk(choices=[{"index": 0, "delta": {"tool_calls": calls}}])
-    return (steps_script(adapter, *first, made, end_frame(adapter, "stop")),)
+            call_frame = chunk(choices=[{"index": 0, "delta": {"tool_calls": calls}}])
+    return (steps_script(adapter, *first, call_frame, end_frame(adapter, "stop")),)
 
 
 EARLY = (
     Fault(
         "claim-beside-every-text",
         (),
-        frames(("Hel", "stop"), ("lo ", "stop"), ("you", "stop")),
+        claim_frames(("Hel", "stop"), ("lo ", "stop"), ("you", "stop")),
         0,
         "Hello you",
         only=BESIDE,
         args=("--strict",),
     ),
-    Fault("text-behind-the-claim", (), going_on, 0, "Hello you", args=("--strict",)),
+    Fault("text-behind-the-claim", (), text_after_end, 0, "Hello you", args=("--strict",)),
     Fault("usage-between-claims", (), with_usage_between, 0, "Hello you", only=CHAT_ADAPTERS),
     Fault(
         "cut-beside-the-claim",
@@ -132,7 +136,7 @@ EARLY = (
         only=BESIDE,
         chat_tries=2,
     ),
-    Fault("torn-behind-the-claim", (), torn, 7, "Hel", only=BESIDE, chat_tries=2),
+    Fault("torn-behind-the-claim", (), cut_frame_after_claim, 7, "Hel", only=BESIDE, chat_tries=2),
     Fault(
         "open-behind-the-end",
         (),
@@ -160,7 +164,7 @@ EARLY = (
     Fault(
         "words-that-say-nothing",
         (),
-        frames(("Hel", "null"), ("lo ", "none"), ("you", "stop")),
+        claim_frames(("Hel", "null"), ("lo ", "none"), ("you", "stop")),
         0,
         "Hello you",
         only=BESIDE,
@@ -168,7 +172,7 @@ EARLY = (
     Fault(
         "nothing-but-such-words",
         (),
-        frames(("Hel", "null"), ("lo", "null")),
+        claim_frames(("Hel", "null"), ("lo", "null")),
         7,
         "Hello",
         stderr_text="end marker",
@@ -177,11 +181,11 @@ EARLY = (
     ),
 )
 TWO_ENDS = (
-    Fault("stop-behind-length", (), behind("length"), 7, "Hello", stderr_text="limit"),
+    Fault("stop-behind-length", (), reason_then_end("length"), 7, "Hello", stderr_text="limit"),
     Fault(
         "stop-behind-a-filter",
         (),
-        behind("content_filter"),
+        reason_then_end("content_filter"),
         7,
         "Hello",
         stderr_text="filter",
@@ -190,17 +194,17 @@ TWO_ENDS = (
     Fault(
         "stop-behind-a-tool-call",
         (),
-        behind("tool_calls"),
+        reason_then_end("tool_calls"),
         7,
         "Hello",
         stderr_text="tool",
         only=CHAT_ADAPTERS,
     ),
-    Fault("stop-behind-an-error", (), behind("error"), 5, "Hello", only=CHAT_ADAPTERS),
+    Fault("stop-behind-an-error", (), reason_then_end("error"), 5, "Hello", only=CHAT_ADAPTERS),
     Fault(
         "length-behind-a-filter",
         (),
-        lambda a: behind("content_filter", end_frame(a, "length"))(a),
+        lambda a: reason_then_end("content_filter", end_frame(a, "length"))(a),
         7,
         "Hello",
         stderr_text="filter",
@@ -210,7 +214,7 @@ TWO_ENDS = (
     Fault(
         "filter-behind-stop",
         (),
-        lambda a: behind("stop", end_frame(a, "content_filter"))(a),
+        lambda a: reason_then_end("stop", end_frame(a, "content_filter"))(a),
         7,
         "Hello",
         stderr_text="filter",
@@ -219,7 +223,7 @@ TWO_ENDS = (
     Fault(
         "error-behind-the-claim",
         (35,),
-        lambda a: behind("stop", error_frame(a, 503, "it broke"))(a),
+        lambda a: reason_then_end("stop", error_frame(a, 503, "it broke"))(a),
         5,
         "Hello",
         stderr_text="it broke",
@@ -227,20 +231,29 @@ TWO_ENDS = (
     Fault(
         "error-beside-text",
         (35,),
-        broken_beside_text,
+        error_beside_text,
         5,
         "Hello",
         stderr_text="it broke",
         only=BESIDE,
     ),
-    Fault("error-inside-the-claim", (35,), broken_inside, 5, "Hello", stderr_text="it broke"),
+    Fault("error-inside-the-claim", (35,), error_inside_claim, 5, "Hello", stderr_text="it broke"),
 )
 ODD = (
     Fault(
-        "tool-call-and-stop", (), lambda a: tool_called(a, "Hello"), 7, "Hello", stderr_text="tool"
+        "tool-call-and-stop",
+        (),
+        lambda a: tool_call_then_stop(a, "Hello"),
+        7,
+        "Hello",
+        stderr_text="tool",
     ),
     Fault(
-        "tool-call-and-stop-without-text", (), lambda a: tool_called(a, ""), 7, stderr_text="tool"
+        "tool-call-and-stop-without-text",
+        (),
+        lambda a: tool_call_then_stop(a, ""),
+        7,
+        stderr_text="tool",
     ),
     Fault(
         "message-behind-deltas",

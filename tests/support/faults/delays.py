@@ -1,6 +1,6 @@
-"""Faults that name a wait, in every spelling; the long ones are told and not waited (promise 19).
+"""Faults with a Retry-After in every spelling; waits that are too long end the run (FAULT-19).
 
-Waits that are waited are measured in test_waits.py, by the server's clock.
+tests/faults/test_waits.py measures the waits that are kept, with the server's clock.
 """
 
 import time
@@ -14,45 +14,49 @@ from tests.support.standins.script import Script
 DELAY_TOO_LONG_TEXT = "more than max_retry_delay"
 
 
-def in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
-    """Retry-After as a date that lies an hour ahead."""
+def date_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
+    """Return 429 with Retry-After as a date one hour ahead."""
     return (adapter.refusal(429, "slow down", retry_after=formatdate(time.time() + 3600)),)
 
 
 def reset_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
-    """Anthropic's header, as RFC 3339 has moments."""
+    """Return 429 with Anthropic's header, an RFC 3339 time."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     return (adapter.refusal(429, "slow down", anthropic_ratelimit_tokens_reset=moment),)
 
 
 def epoch_in_an_hour(adapter: Adapter) -> tuple[Script, ...]:
-    """OpenRouter's header, in milliseconds since 1970."""
+    """Return 429 with OpenRouter's header, in milliseconds since 1970."""
     moment = str(int(1000 * (time.time() + 3600)))
     return (adapter.refusal(429, "slow down", x_ratelimit_reset=moment),)
 
 
-def slow(**headers: str) -> ScriptsFactory:
-    """429 with these headers."""
+def rate_limited(**headers: str) -> ScriptsFactory:
+    """Return 429 with these headers."""
     return refusal(429, "slow down", **headers)
 
 
-def in_the_body(adapter: Adapter) -> tuple[Script, ...]:
-    """Google's RetryInfo."""
+def retry_info_in_the_body(adapter: Adapter) -> tuple[Script, ...]:
+    """Return 429 with Google's RetryInfo in the body."""
     retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600s"}
     error = {"code": 429, "message": "slow", "status": "RESOURCE_EXHAUSTED", "details": [retry]}
     return (body(429, {"error": error}),)
 
 
 DELAYS = (
-    Fault("retry-after-3600", (19,), slow(retry_after="3600"), 5, stderr_text="3600 s"),
+    Fault("retry-after-3600", (19,), rate_limited(retry_after="3600"), 5, stderr_text="3600 s"),
     Fault(
-        "retry-after-ms-3600000", (17, 19), slow(retry_after_ms="3600000"), 5, stderr_text="3600 s"
+        "retry-after-ms-3600000",
+        (17, 19),
+        rate_limited(retry_after_ms="3600000"),
+        5,
+        stderr_text="3600 s",
     ),
-    Fault("retry-after-date", (16, 19), in_an_hour, 5, stderr_text=DELAY_TOO_LONG_TEXT),
+    Fault("retry-after-date", (16, 19), date_in_an_hour, 5, stderr_text=DELAY_TOO_LONG_TEXT),
     Fault(
         "reset-in-an-hour",
         (18, 19),
-        slow(x_ratelimit_reset_requests="60m0s"),
+        rate_limited(x_ratelimit_reset_requests="60m0s"),
         5,
         stderr_text="3600 s",
     ),
@@ -72,11 +76,13 @@ DELAYS = (
         stderr_text=DELAY_TOO_LONG_TEXT,
         only=("openrouter",),
     ),
-    Fault("retry-delay-3600", (19,), in_the_body, 5, stderr_text="3600 s", only=("gemini",)),
+    Fault(
+        "retry-delay-3600", (19,), retry_info_in_the_body, 5, stderr_text="3600 s", only=("gemini",)
+    ),
     Fault(
         "over-the-budget",
         (19,),
-        slow(retry_after="9"),
+        rate_limited(retry_after="9"),
         5,
         stderr_text="retry_budget",
         profile_settings={"retry_budget": 5},
@@ -84,7 +90,7 @@ DELAYS = (
     Fault(
         "retry-after-negative",
         (20,),
-        then_good(slow(retry_after="-5")),
+        then_good(rate_limited(retry_after="-5")),
         0,
         "Hello world",
         2,
@@ -93,7 +99,7 @@ DELAYS = (
     Fault(
         "retry-after-garbage",
         (20,),
-        then_good(slow(retry_after="soon")),
+        then_good(rate_limited(retry_after="soon")),
         0,
         "Hello world",
         2,
@@ -102,11 +108,11 @@ DELAYS = (
     Fault(
         "retry-after-in-the-past",
         (20,),
-        then_good(slow(retry_after="Wed, 21 Oct 2015 07:28:00 GMT")),
+        then_good(rate_limited(retry_after="Wed, 21 Oct 2015 07:28:00 GMT")),
         0,
         "Hello world",
         2,
         "try 2",
     ),
-    Fault("retry-after-nan", (20,), slow(retry_after="NaN"), 5, tries=TRIES),
+    Fault("retry-after-nan", (20,), rate_limited(retry_after="NaN"), 5, tries=TRIES),
 )

@@ -1,4 +1,4 @@
-"""Answers that end oddly: cut at a limit, filtered, refused, empty, said twice (FAULTS §4, 24)."""
+"""Faults of an answer's end: cut at a limit, filtered, refused, empty, or followed by more."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import FAULT_REASONING, Fault, ScriptsFactory
@@ -50,28 +50,28 @@ NULLS_OF = {
 }
 
 
-def hello(why: str) -> ScriptsFactory:
-    """ "Hello", and then this end."""
+def hello_then(why: str) -> ScriptsFactory:
+    """Return "Hello" and then this finish reason."""
     return lambda adapter: (
         steps_script(adapter, adapter.wire.text("Hello"), end_frame(adapter, why)),
     )
 
 
 def with_nulls(adapter: Adapter) -> tuple[Script, ...]:
-    """Text, and around it frames that hold nothing."""
-    nothing = b"".join(frame(adapter, one) for one in NULLS_OF[adapter.name])
+    """Return text with empty frames around it."""
+    nothing = b"".join(frame(adapter, body) for body in NULLS_OF[adapter.name])
     texts = nothing.join([b"", adapter.wire.text("Hello "), adapter.wire.text("world"), b""])
     return (steps_script(adapter, texts, adapter.wire.end),)
 
 
-def late(adapter: Adapter) -> tuple[Script, ...]:
-    """A whole answer, and more text and another end behind its end marker."""
+def text_after_the_end_marker(adapter: Adapter) -> tuple[Script, ...]:
+    """Return a whole answer, and more text and another end after its end marker."""
     wire = adapter.wire
     return (steps_script(adapter, wire.text("Hello"), wire.end, wire.text("more"), wire.end),)
 
 
 def usage(counts: object) -> ScriptsFactory:
-    """ "Hello" with a usage of such counts."""
+    """Return "Hello" with a usage in which every count is `counts`."""
     return lambda adapter: (
         steps_script(adapter, adapter.wire.text("Hello"), usage_end_frames(adapter, counts)),
     )
@@ -81,19 +81,24 @@ LIMITS = (
     Fault(
         "length-as-asked",
         (47,),
-        hello("length"),
+        hello_then("length"),
         0,
         "Hello",
         stderr_text="length",
         args=("--max-tokens", "5"),
     ),
     Fault(
-        "length-strict", (47,), hello("length"), 7, "Hello", args=("--max-tokens", "5", "--strict")
+        "length-strict",
+        (47,),
+        hello_then("length"),
+        7,
+        "Hello",
+        args=("--max-tokens", "5", "--strict"),
     ),
     Fault(
         "length-unasked",
         (47,),
-        hello("length"),
+        hello_then("length"),
         7,
         "Hello",
         stderr_text="--max-tokens",
@@ -102,7 +107,7 @@ LIMITS = (
     Fault(
         "length-of-the-context",
         (47,),
-        hello("length"),
+        hello_then("length"),
         7,
         "Hello",
         stderr_text="num_ctx",
@@ -119,7 +124,7 @@ LIMITS = (
     Fault(
         "filter-after-text",
         (),
-        hello("content_filter"),
+        hello_then("content_filter"),
         7,
         "Hello",
         stderr_text="filter",
@@ -257,7 +262,15 @@ ODD = (
     Fault("whole", (), lambda a: (a.script("Hello ", "world"),), 0, "Hello world"),
     Fault("whole-with-a-newline", (), lambda a: (a.script("Hello\n"),), 0, "Hello\n"),
     Fault("nulls", (42,), with_nulls, 0, "Hello world"),
-    Fault("late-frames", (42,), late, 0, "Hello", stderr_text="left out", only=CHAT_ADAPTERS),
+    Fault(
+        "late-frames",
+        (42,),
+        text_after_the_end_marker,
+        0,
+        "Hello",
+        stderr_text="left out",
+        only=CHAT_ADAPTERS,
+    ),
     Fault(
         "done-twice",
         (42,),

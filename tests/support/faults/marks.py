@@ -1,4 +1,4 @@
-"""Marks of reasoning that a server leaves in the answer's text (docs/reasoning-marks.md)."""
+"""Faults of reasoning marks that stay in the answer's text (docs/reasoning-marks.md)."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import FAULT_REASONING, Fault, ScriptsFactory
@@ -9,14 +9,14 @@ FINAL = "<|start|>assistant<|channel|>final<|message|>"
 
 
 def split_answer(text: str, size: int = 7) -> ScriptsFactory:
-    """The text in pieces that cut its marks, and a good end."""
+    """Return the text in pieces that split its marks, and a good end."""
     return lambda adapter: (
         steps_script(adapter, *split_frames(adapter, text, size), adapter.wire.end),
     )
 
 
 def split_frames(adapter: Adapter, text: str, size: int = 7) -> list[bytes]:
-    """Frames with so many characters each."""
+    """Return frames with at most `size` characters of text each."""
     return [adapter.wire.text(text[at : at + size]) for at in range(0, len(text), size)]
 
 

@@ -1,4 +1,4 @@
-"""Faults of the way: connections that are dropped, torn down, or say nothing (FAULTS §4, 5-19)."""
+"""Faults of the connection: dropped, reset, or silent."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import RETRIES, TRIES, Endless, Fault, Silence
@@ -9,14 +9,14 @@ ONE_RETRY = {"max_retries": 1}
 
 
 def flood(adapter: Adapter) -> Endless:
-    """Keep-alives and empty frames without an end, as fast as they are read."""
-    nothing = (keep_alive(adapter) + adapter.wire.text("")) * 300
-    return Endless(nothing, content_type=adapter.wire.content_type)
+    """Send keep-alives and empty frames for ever, as fast as they are read."""
+    frames = (keep_alive(adapter) + adapter.wire.text("")) * 300
+    return Endless(frames, content_type=adapter.wire.content_type)
 
 
-def alive(drop: bytes) -> tuple[Step, ...]:
-    """Twenty seconds of keep-alives, ten in a second."""
-    return (drop, Wait(0.1)) * 200
+def repeat_for_20_seconds(data: bytes) -> tuple[Step, ...]:
+    """Return steps that repeat these bytes ten times a second for 20 seconds."""
+    return (data, Wait(0.1)) * 200
 
 
 NETWORK = (
@@ -50,7 +50,7 @@ NETWORK = (
     Fault(
         "keep-alive-only",
         (43,),
-        lambda a: (steps_script(a, *alive(keep_alive(a))),),
+        lambda a: (steps_script(a, *repeat_for_20_seconds(keep_alive(a))),),
         6,
         tries=2,
         stderr_text="no token came within 0.1 s",
@@ -59,7 +59,7 @@ NETWORK = (
     Fault(
         "empty-frames-only",
         (43,),
-        lambda a: (steps_script(a, *alive(a.wire.text(""))),),
+        lambda a: (steps_script(a, *repeat_for_20_seconds(a.wire.text(""))),),
         6,
         tries=2,
         stderr_text="no token came within 0.1 s",
@@ -77,7 +77,7 @@ NETWORK = (
     Fault(
         "text-then-keep-alive",
         (43,),
-        lambda a: (steps_script(a, *first_frames(a), *alive(keep_alive(a))),),
+        lambda a: (steps_script(a, *first_frames(a), *repeat_for_20_seconds(keep_alive(a))),),
         7,
         "Hello wor",
         stderr_text="nothing came for 0.3 s",

@@ -1,4 +1,4 @@
-"""Faults of servers that mean well and write it oddly: frames, framing, forms, errors under 200."""
+"""Faults of unusual but readable responses: odd frames, wrong content types, errors under 200."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from tests.support.faults.status import body, refusal, then_good
 from tests.support.standins.script import DONE, Script, chunk, compact, sse
 
 HELLO = "Hello world"
-# What a relay sends while the model is thinking: (name, bytes on the wire).
+# What a gateway sends while the model is thinking: (name, bytes).
 IDLE_FRAMES = (
     ("no-data", b"data:\n\n"),
     ("blank-data", b"data:  \r\n\r\n"),
@@ -32,34 +32,34 @@ IDLE_FRAMES = (
 )
 
 
-def between(data: bytes) -> ScriptsFactory:
-    """Bytes between the two halves of a whole answer, and before and behind it."""
+def data_between_frames(data: bytes) -> ScriptsFactory:
+    """Send these bytes before, between and after the two halves of a whole answer."""
     return lambda a: (
         steps_script(a, data, a.wire.text("Hello "), data, a.wire.text("world"), data, a.wire.end),
     )
 
 
-def glued(adapter: Adapter) -> tuple[Script, ...]:
-    """No blank line between any two frames."""
+def without_blank_lines(adapter: Adapter) -> tuple[Script, ...]:
+    """Send a whole answer without a blank line between two frames."""
     steps = (adapter.wire.text("Hello "), adapter.wire.text("world"), adapter.wire.end)
     return (steps_script(adapter, b"".join(steps).replace(b"\n\n", b"\n")),)
 
 
 def as_lines(adapter: Adapter) -> tuple[Script, ...]:
-    """The frames' JSON, one a line, without the words of an event stream."""
+    """Send the JSON of an event stream's frames as NDJSON."""
     steps = (adapter.wire.text("Hello "), adapter.wire.text("world"), adapter.wire.end)
     lines = b"".join(steps).replace(b"data: ", b"").replace(b"\n\n", b"\n")
     return (Script(lines, content_type="application/x-ndjson"),)
 
 
 def as_events(adapter: Adapter) -> tuple[Script, ...]:
-    """The lines' JSON as an event stream."""
+    """Send the JSON of NDJSON lines as an event stream."""
     lines = (adapter.wire.text("Hello "), adapter.wire.text("world"), adapter.wire.end)
     return (Script(*[b"data: " + line + b"\n" for line in lines]),)
 
 
 def answer_with_content_type(content_type: str) -> ScriptsFactory:
-    """A whole answer under a Content-Type that is not its own."""
+    """Send a whole answer with a wrong Content-Type."""
     return lambda a: (
         Script(
             *[a.wire.text(text) for text in ("Hello ", "world")],
@@ -69,22 +69,22 @@ def answer_with_content_type(content_type: str) -> ScriptsFactory:
     )
 
 
-def error_as_body(made: dict[str, Any]) -> ScriptsFactory:
-    """An error under 200 as a whole body."""
-    return lambda a: (body(200, made),)
+def error_as_body(error_body: dict[str, Any]) -> ScriptsFactory:
+    """Send an error under status 200 as a whole body."""
+    return lambda a: (body(200, error_body),)
 
 
-def in_a_frame(made: dict[str, Any], text: bool = True) -> ScriptsFactory:
-    """An error under 200 as a frame, and a good end behind it."""
+def error_as_frame(error_body: dict[str, Any], text: bool = True) -> ScriptsFactory:
+    """Send an error under status 200 as a frame, and a good end after it."""
     return lambda a: (
         steps_script(
-            a, *(first_frames(a) if text else ()), raw_frame(a, compact(made)), a.wire.end
+            a, *(first_frames(a) if text else ()), raw_frame(a, compact(error_body)), a.wire.end
         ),
     )
 
 
-def cut_bomb(adapter: Adapter) -> tuple[Script, ...]:
-    """A frame of 3 MB that would take 180 MB of memory."""
+def dense_json_frame(adapter: Adapter) -> tuple[Script, ...]:
+    """Send a frame of 3 MB whose parsed JSON would take 180 MB of memory."""
     bomb = b'{"filler":[' + b"{}," * 1_000_000 + b"0]}"
     return (
         steps_script(adapter, *first_frames(adapter), raw_frame(adapter, bomb), adapter.wire.end),
@@ -93,7 +93,7 @@ def cut_bomb(adapter: Adapter) -> tuple[Script, ...]:
 
 BALANCE = {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}
 MODERATED = {"base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}}
-# Name, body, exit code, words; no status and no known code.
+# (name, body, exit code, text on stderr); the bodies have neither a status nor a known code.
 ERRORS: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("balance", {"id": "x", "choices": None, **BALANCE}, 3, "insufficient balance"),
     ("filter-code", MODERATED, 4, "new_sensitive"),
@@ -126,12 +126,17 @@ NO_STREAM = "Your organization must be verified to stream this model."
 ONLY_STREAM = "This model only supports streaming: set stream to true."
 ODD_WIRE = (
     *(
-        Fault(f"idle-frame-{name}", (), between(data), 0, HELLO, only=SSE)
+        Fault(f"idle-frame-{name}", (), data_between_frames(data), 0, HELLO, only=SSE)
         for name, data in IDLE_FRAMES
     ),
-    Fault("idle-line", (), between(b"null\n"), 0, HELLO, only=("ollama",)),
+    Fault("idle-line", (), data_between_frames(b"null\n"), 0, HELLO, only=("ollama",)),
     Fault(
-        "words-under-no-name", (), between(b"data: ping\n\n"), 7, stderr_text="not JSON", only=SSE
+        "words-under-no-name",
+        (),
+        data_between_frames(b"data: ping\n\n"),
+        7,
+        stderr_text="not JSON",
+        only=SSE,
     ),
     Fault(
         "error-event-of-words",
@@ -146,7 +151,7 @@ ODD_WIRE = (
         stderr_text="upstream went away",
         only=SSE,
     ),
-    Fault("no-blank-lines", (), glued, 0, HELLO, only=SSE),
+    Fault("no-blank-lines", (), without_blank_lines, 0, HELLO, only=SSE),
     Fault(
         "quoted-done",
         (),
@@ -192,13 +197,13 @@ ODD_WIRE = (
     Fault("called-a-page", (), answer_with_content_type("text/html"), 0, HELLO),
     Fault("called-text", (), answer_with_content_type("text/plain; charset=utf-8"), 0, HELLO),
     *(
-        Fault(f"reported-{name}", (), error_as_body(made), code, stderr_text=words)
-        for name, made, code, words in ERRORS
+        Fault(f"reported-{name}", (), error_as_body(error_body), code, stderr_text=words)
+        for name, error_body, code, words in ERRORS
     ),
     Fault(
         "detail-frame-then-end",
         (),
-        in_a_frame({"detail": "Not authenticated"}),
+        error_as_frame({"detail": "Not authenticated"}),
         3,
         "Hello wor",
         stderr_text="Not authenticated",
@@ -206,12 +211,12 @@ ODD_WIRE = (
     Fault(
         "balance-frame-then-end",
         (),
-        in_a_frame(BALANCE),
+        error_as_frame(BALANCE),
         3,
         "Hello wor",
         stderr_text="insufficient balance",
     ),
-    Fault("balance-frame-first", (), in_a_frame(BALANCE, text=False), 3, stderr_text="balance"),
+    Fault("balance-frame-first", (), error_as_frame(BALANCE, text=False), 3, stderr_text="balance"),
     Fault(
         "good-base-resp",
         (),
@@ -259,7 +264,7 @@ ODD_WIRE = (
     ),
     Fault("may-not-stream-at-all", (), refusal(400, NO_STREAM), 4, tries=2, stderr_text=NO_STREAM),
     Fault("only-streams-but-did", (), refusal(400, ONLY_STREAM), 4, stderr_text=ONLY_STREAM),
-    Fault("dense-json", (), cut_bomb, 7, "Hello wor", stderr_text="too much memory"),
+    Fault("dense-json", (), dense_json_frame, 7, "Hello wor", stderr_text="too much memory"),
     Fault(
         "dense-json-body",
         (),

@@ -1,4 +1,4 @@
-"""One run of the real binary against one fault, and what must be true of every such run."""
+"""Runs the command against one fault, and checks what must be true of every such run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,13 +13,13 @@ from tests.support.standins.request import Request
 from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, StandIn
 
-# What is asked for an answer; other questions (which models, do they see) get 404.
+# Path endings of requests for an answer; other requests, such as model lists, get 404.
 ANSWERS = ("/chat/completions", "/responses", "/api/chat", "enerateContent")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One fault over one adapter through one command."""
+    """One fault with one adapter and one command."""
 
     command: str
     fault: Fault
@@ -27,19 +27,23 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Promises, the fault's name, the adapter, and the command unless it is `stream`."""
+        """The fault's id, the adapter's id, and the command unless it is `stream`."""
         command = "" if self.command == "stream" else f"-{self.command}"
         return f"{self.fault.id}-{self.adapter.id}{command}"
 
     @property
     def streams(self) -> bool:
-        """Whether the command prints the answer as it comes."""
+        """Whether the command prints the answer while it arrives."""
         return self.command == "stream"
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What one run left: its end, its requests for an answer, its kept text, others' requests."""
+    """The result of one run.
+
+    `tries`: requests for an answer; `kept`: contents of the saved partial answers; `elsewhere`:
+    requests that reached the redirects' target; `files`: contents of all files in the home.
+    """
 
     command_result: RunResult
     tries: int
@@ -50,7 +54,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Served:
-    """The servers of one case, and the profile's settings for them."""
+    """The running servers of one case, and the profile's settings for them."""
 
     endpoint: str
     keys: dict[str, Any]
@@ -58,34 +62,38 @@ class Served:
     elsewhere: list[Request]
 
     def ending(self, ran: RunResult, kept: tuple[bytes, ...], files: bytes = b"") -> CaseResult:
-        """What the run left, with the requests that came."""
-        tries = sum(is_for_an_answer(one) for one in self.server.requests)
+        """Return the run's result, with the number of requests that came."""
+        tries = sum(is_for_an_answer(request) for request in self.server.requests)
         return CaseResult(ran, tries, kept, len(self.elsewhere), files)
 
 
 @contextmanager
 def serve_case(case: Case) -> Iterator[Served]:
-    """A server of the case's own, and one elsewhere where the fault redirects to it."""
+    """Run a server for the case, and a second one if the fault redirects."""
     fault, adapter = case.fault, case.adapter
     with ExitStack() as servers:
         scripts = fault.scripts(adapter)
-        other = ""
+        redirect_url = ""
         elsewhere: list[Request] = []
-        if any(REDIRECT_URL in value for one in scripts for value in (one.headers or {}).values()):
-            thief = servers.enter_context(StandIn(script_handler(*scripts), host="127.0.0.2"))
-            other, elsewhere = thief.url, thief.requests
-        server = servers.enter_context(StandIn(answer_handler(scripts, other)))
-        usual = {
+        if any(
+            REDIRECT_URL in value for script in scripts for value in (script.headers or {}).values()
+        ):
+            redirect_target = servers.enter_context(
+                StandIn(script_handler(*scripts), host="127.0.0.2")
+            )
+            redirect_url, elsewhere = redirect_target.url, redirect_target.requests
+        server = servers.enter_context(StandIn(answer_handler(scripts, redirect_url)))
+        settings = {
             "provider": adapter.provider, "model": adapter.model, "api_key": KEY,
             "max_retries": RETRIES, "api": adapter.api, "transport": adapter.transport,
         }  # fmt: skip
         yield Served(
-            server.url + adapter.base, {**usual, **fault.profile_settings}, server, elsewhere
+            server.url + adapter.base, {**settings, **fault.profile_settings}, server, elsewhere
         )
 
 
 def run(case: Case, easyllm: Easyllm) -> CaseResult:
-    """Runs the command in a home of its own, against a server of its own."""
+    """Run the command against a new server."""
     with serve_case(case) as served:
         ran = easyllm.run(
             case.command,
@@ -94,24 +102,24 @@ def run(case: Case, easyllm: Easyllm) -> CaseResult:
             profiles=single_profile_toml(served.endpoint, **served.keys),
         )
         kept = tuple(path.read_bytes() for path in easyllm.partials())
-        files = b"".join(one.read_bytes() for one in written(easyllm))
+        files = b"".join(path.read_bytes() for path in files_in_home(easyllm))
         return served.ending(ran, kept, files)
 
 
-def written(easyllm: Easyllm) -> list[Any]:
-    """Every file below the home, but the profiles, which hold the key."""
+def files_in_home(easyllm: Easyllm) -> list[Any]:
+    """Return every file below the home except profiles.toml, which holds the key."""
     files = (path for path in easyllm.home.rglob("*") if path.is_file())
     return [path for path in files if path != easyllm.config]
 
 
 def is_for_an_answer(request: Request) -> bool:
-    """Whether a request asks for an answer, and not for what models there are."""
+    """Return whether a request asks for an answer, not for a model list or the like."""
     return request.method == "POST" and request.path.endswith(ANSWERS)
 
 
 def answer_handler(scripts: tuple[Script, ...], elsewhere: str) -> Handler:
-    """Plays the scripts to those who ask for an answer; redirects lead to `elsewhere`."""
-    play = script_handler(*[set_redirect_url(one, elsewhere) for one in scripts])
+    """Return a handler that plays the scripts for answers; redirects lead to `elsewhere`."""
+    play = script_handler(*[set_redirect_url(script, elsewhere) for script in scripts])
 
     async def handler(request: Request, reply: Reply) -> None:
         if is_for_an_answer(request):
@@ -123,19 +131,21 @@ def answer_handler(scripts: tuple[Script, ...], elsewhere: str) -> Handler:
 
 
 def set_redirect_url(script: Script, elsewhere: str) -> Script:
-    """The script with the address of the other server in its headers."""
-    named: Mapping[str, str] = script.headers or {}
-    script.headers = {name: value.replace(REDIRECT_URL, elsewhere) for name, value in named.items()}
+    """Put the other server's address into the script's headers, in place of REDIRECT_URL."""
+    headers: Mapping[str, str] = script.headers or {}
+    script.headers = {
+        name: value.replace(REDIRECT_URL, elsewhere) for name, value in headers.items()
+    }
     return script
 
 
 def check(case: Case, ending: CaseResult) -> None:
-    """Everything that is promised of a run: code, bytes, tries, words, keys."""
+    """Check a run's exit code, stdout, number of tries, saved text, stderr, and for leaked keys."""
     fault, ran = case.fault, ending.command_result
     code, text, tries = expected(case)
     assert ran.code == code, ran.stderr
-    shown = text if case.streams or code == 0 else ""
-    assert ran.stdout == expected_stdout(shown), "whole or not at all"
+    printed = text if case.streams or code == 0 else ""
+    assert ran.stdout == expected_stdout(printed), "whole or not at all"
     assert ending.tries == tries, ran.stderr
     kept = (text.encode(),) if text and not case.streams and code else ()
     assert ending.kept == kept, "what came is kept where it is not printed"
@@ -148,7 +158,7 @@ def check(case: Case, ending: CaseResult) -> None:
 
 
 def expected(case: Case) -> tuple[int, str, int]:
-    """Exit code, text and tries; what prints the answer whole may have tried again."""
+    """Return exit code, text and tries; `chat` and `cot` may retry after text, `stream` may not."""
     fault = case.fault
     code, text, tries = fault.code, fault.text, fault.tries
     if not case.streams:
@@ -159,12 +169,15 @@ def expected(case: Case) -> tuple[int, str, int]:
 
 
 def expected_stdout(text: str) -> bytes:
-    """The text with the one newline that stdout gets if it has none (DESIGN §7)."""
+    """Return the text, with the newline that the command adds if the text ends without one."""
     return text.encode() + (b"" if not text or text.endswith("\n") else b"\n")
 
 
 def check_words(ran: RunResult, longest: int, reasoning: str | None) -> None:
-    """Lines of ours and the reasoning, not long, no page and no traceback; no failure is silent."""
+    """Check stderr: only short `easyllm: ` lines and the reasoning, and a line for a failure.
+
+    It must hold no traceback and no HTML.
+    """
     assert "Traceback" not in ran.stderr
     assert "<" not in ran.stderr
     assert len(ran.stderr) < 2 * longest, "a server's words are cut"

@@ -1,4 +1,4 @@
-"""Each protocol's own spelling of what an answer may hold besides text and a good end (WIRE)."""
+"""Each protocol's frames for reasoning, ends, refusals, errors and usage (docs/protocols.md)."""
 
 from typing import Any
 
@@ -6,54 +6,54 @@ from tests.support.adapters import Adapter
 from tests.support.standins.responses import message_item, response, usage_of
 from tests.support.standins.script import DONE, Cut, Json, Reset, Script, Step, chunk, ndjson, sse
 
-CHAT_ADAPTERS = ("openai", "openrouter")  # adapters that speak Chat Completions
+CHAT_ADAPTERS = ("openai", "openrouter")  # the adapters for Chat Completions
 SSE = ("openai", "openai-responses", "openrouter", "gemini")
 OPENAI_CODES = {400: "invalid_prompt", 401: "invalid_api_key", 429: "insufficient_quota"}
 GOOGLE_WORDS = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
 
 
 def good(adapter: Adapter) -> Script:
-    """A whole answer: "Hello world"."""
+    """Return a whole answer, "Hello world"."""
     return adapter.script("Hello ", "world")
 
 
 def first_frames(adapter: Adapter) -> tuple[bytes, bytes]:
-    """Two frames with the beginning of it: "Hello wor"."""
+    """Return two frames with the beginning of that answer, "Hello wor"."""
     return adapter.wire.text("Hello "), adapter.wire.text("wor")
 
 
 def steps_script(adapter: Adapter, *steps: Step) -> Script:
-    """Steps under the protocol's own content type."""
+    """Return steps with the protocol's content type."""
     return Script(*steps, content_type=adapter.wire.content_type)
 
 
 def cut(adapter: Adapter, *steps: Step) -> Script:
-    """The steps, and then no final chunk."""
+    """Return the steps, and then a closed socket without the final chunk."""
     return steps_script(adapter, *steps, Cut())
 
 
 def reset(adapter: Adapter, *steps: Step) -> Script:
-    """The steps, and then RST."""
+    """Return the steps, and then RST."""
     return steps_script(adapter, *steps, Reset())
 
 
 def keep_alive(adapter: Adapter) -> bytes:
-    """What says that the server lives, and nothing else."""
+    """Return the protocol's keep-alive: a comment, or an empty line for NDJSON."""
     return b"\n" if adapter.name == "ollama" else b": keep-alive\n\n"
 
 
 def frame(adapter: Adapter, body: object) -> bytes:
-    """Any JSON as a frame of the protocol."""
+    """Return any JSON as a frame of the protocol."""
     return ndjson(body) if adapter.name == "ollama" else sse(body)
 
 
 def raw_frame(adapter: Adapter, data: bytes) -> bytes:
-    """Any bytes as a frame of the protocol."""
+    """Return any bytes as a frame of the protocol."""
     return data + b"\n" if adapter.name == "ollama" else b"data: " + data + b"\n\n"
 
 
 def reasoning(adapter: Adapter, text: str) -> bytes:
-    """A frame with a piece of reasoning."""
+    """Return a frame with a piece of reasoning."""
     match adapter.name:
         case "openai":
             return chunk(reasoning=text)
@@ -69,9 +69,10 @@ def reasoning(adapter: Adapter, text: str) -> bytes:
 
 
 def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
-    """The end, `why` being stop, length, content_filter or, for CHAT, another word.
+    """Return the end of an answer.
 
-    `last`: with the end marker, where the protocol has one beside the reason.
+    `why`: stop, length, content_filter or, for CHAT_ADAPTERS, any finish reason. `last`: add the
+    end marker, if the protocol has one beside the finish reason.
     """
     match adapter.name:
         case "openai" | "openrouter":
@@ -80,8 +81,8 @@ def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
             if why == "stop":
                 return sse({"type": "response.completed", "response": response([])})
             reason = {"length": "max_output_tokens"}.get(why, why)
-            made = response([], "incomplete", incomplete_details={"reason": reason})
-            return sse({"type": "response.incomplete", "response": made})
+            incomplete = response([], "incomplete", incomplete_details={"reason": reason})
+            return sse({"type": "response.incomplete", "response": incomplete})
         case "ollama":
             return ndjson({"message": {"content": ""}, "done": True, "done_reason": why})
     reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(why, why.upper())
@@ -89,7 +90,7 @@ def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
 
 
 def text_and_finish_frame(adapter: Adapter, text: str, why: str) -> bytes:
-    """A frame with a piece of text and a finish reason; not in Responses."""
+    """Return a frame with text and a finish reason; Responses has no such frame."""
     match adapter.name:
         case "openai" | "openrouter":
             return chunk(text, finish=why)
@@ -100,7 +101,7 @@ def text_and_finish_frame(adapter: Adapter, text: str, why: str) -> bytes:
 
 
 def refusal_frames(adapter: Adapter, words: str) -> tuple[bytes, ...]:
-    """The model refuses in the field that is made for it."""
+    """Return frames in which the model refuses in the `refusal` field."""
     if adapter.name != "openai-responses":
         return chunk(choices=[{"delta": {"refusal": words}}]), chunk(finish="stop"), DONE
     where = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
@@ -112,30 +113,30 @@ def refusal_frames(adapter: Adapter, words: str) -> tuple[bytes, ...]:
 
 
 def openai_error(status: int, words: str) -> Json:
-    """OpenAI's error object for what would have been a status."""
+    """Return OpenAI's error object with the code that belongs to this status."""
     code = OPENAI_CODES.get(status, "server_error")
     return {"message": words, "type": "some_error", "param": None, "code": code}
 
 
 def error_frame(adapter: Adapter, status: int, words: str) -> bytes:
-    """The provider's own error inside a stream that began with 200."""
+    """Return the provider's error as a frame of a stream that began with status 200."""
     match adapter.name:
         case "openai":
             return sse({"error": openai_error(status, words)})
         case "openai-responses":
-            made = response([], "failed", error=openai_error(status, words))
-            return sse({"type": "response.failed", "response": made}, "response.failed")
+            failed = response([], "failed", error=openai_error(status, words))
+            return sse({"type": "response.failed", "response": failed}, "response.failed")
         case "ollama":
             return ndjson({"error": words})
         case "gemini":
-            word = GOOGLE_WORDS.get(status, "INVALID_ARGUMENT")
-            return sse({"error": {"code": status, "message": words, "status": word}})
+            google_status = GOOGLE_WORDS.get(status, "INVALID_ARGUMENT")
+            return sse({"error": {"code": status, "message": words, "status": google_status}})
     choices = [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]
     return chunk(error={"code": status, "message": words}, choices=choices)
 
 
 def usage_end_frames(adapter: Adapter, counts: Any) -> bytes:
-    """The end of an answer with a usage in which every count is `counts`."""
+    """Return the end of an answer with a usage in which every count is `counts`."""
     match adapter.name:
         case "openai" | "openrouter":
             names = ("prompt_tokens", "completion_tokens", "total_tokens", "cost")
@@ -143,8 +144,8 @@ def usage_end_frames(adapter: Adapter, counts: Any) -> bytes:
             return chunk(finish="stop") + usage + DONE
         case "openai-responses":
             names = ("input_tokens", "output_tokens", "total_tokens", "output_tokens_details")
-            made = response([], usage=dict.fromkeys(names, counts))
-            return sse({"type": "response.completed", "response": made})
+            completed = response([], usage=dict.fromkeys(names, counts))
+            return sse({"type": "response.completed", "response": completed})
         case "ollama":
             names = ("prompt_eval_count", "eval_count", "eval_duration", "total_duration")
             end = {"message": {"content": ""}, "done": True, "done_reason": "stop"}

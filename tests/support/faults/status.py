@@ -1,4 +1,4 @@
-"""Faults that a status tells: refusals, quotas, busy servers, redirects (FAULTS §4, 7-13, 27)."""
+"""Faults with an HTTP error status: refusals, quotas, busy servers, redirects."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import KEY, REDIRECT_URL, TRIES, Fault, ScriptsFactory
@@ -17,23 +17,25 @@ PROMISES = {400: (12,), 403: (9,), 402: (10,), 404: (11,), 413: (14,)}
 
 
 def refusal(status: int, words: str, **headers: str) -> ScriptsFactory:
-    """The status with an error in the provider's own shape."""
+    """Return the status with an error in the provider's shape."""
     return lambda adapter: (adapter.refusal(status, words, **headers),)
 
 
-def body(status: int, made: object, **headers: str) -> Script:
-    """The status with any JSON."""
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Script(compact(made), status=status, headers=names, content_type="application/json")
+def body(status: int, value: object, **headers: str) -> Script:
+    """Return the status with any JSON."""
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Script(
+        compact(value), status=status, headers=header_fields, content_type="application/json"
+    )
 
 
 def page(status: int) -> Script:
-    """The status with a web page."""
+    """Return the status with a web page."""
     return Script(PAGE, status=status, content_type="text/html")
 
 
 def quota(adapter: Adapter) -> tuple[Script, ...]:
-    """Nothing is left to pay with, which every provider says in another way."""
+    """Return the provider's own error for a used-up quota."""
     if adapter.name == "gemini":
         retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "36s"}
         error: Json = {"code": 429, "message": QUOTA, "status": "RESOURCE_EXHAUSTED"}
@@ -44,20 +46,20 @@ def quota(adapter: Adapter) -> tuple[Script, ...]:
     return (body(429, {"error": openai_error(429, QUOTA)}),)
 
 
-def shaped(made: object) -> ScriptsFactory:
-    """400 with any JSON."""
-    return lambda adapter: (body(400, made),)
+def refusal_with_body(error_body: object) -> ScriptsFactory:
+    """Return 400 with any JSON."""
+    return lambda adapter: (body(400, error_body),)
 
 
 def redirect(status: int) -> ScriptsFactory:
-    """A redirect to another host, for the model list as well."""
+    """Return a redirect to another host."""
     headers = {"Location": f"{REDIRECT_URL}/v1"}
     return lambda adapter: (Script(b"", status=status, headers=headers),)
 
 
 def then_good(*scripts: ScriptsFactory) -> ScriptsFactory:
-    """Those failures one after another, and a whole answer behind them."""
-    return lambda adapter: (*(one(adapter)[0] for one in scripts), good(adapter))
+    """Return these failures, one a request, and then a whole answer."""
+    return lambda adapter: (*(script(adapter)[0] for script in scripts), good(adapter))
 
 
 SHAPES: tuple[tuple[str, object, str], ...] = (
@@ -160,7 +162,7 @@ REFUSED = (
         only=("openai",),
     ),
     *(
-        Fault(f"error-as-{name}", (30,), shaped(made), 4, stderr_text=words)
+        Fault(f"error-as-{name}", (30,), refusal_with_body(made), 4, stderr_text=words)
         for name, made, words in SHAPES
     ),
     *(

@@ -1,4 +1,4 @@
-"""Faults of a stream: cuts, missing marks, errors and bytes in its midst (FAULTS §4, 17-25)."""
+"""Faults inside a stream: cuts, missing end markers, errors, and bytes that are hard to read."""
 
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import FAULT_REASONING, KEY, TRIES, Endless, Fault, ScriptsFactory
@@ -17,18 +17,18 @@ from tests.support.faults.spelling import (
 from tests.support.standins.script import DONE, Script, Step, chunk, ndjson, sse
 
 WOR = "Hello wor"
-MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ODD = "a\u2028b\u2029c\u0085d\u00e4\U0001f642"
 MIB = 1 << 20
 
 
 def after(*steps: bytes) -> ScriptsFactory:
-    """The beginning of an answer, and steps behind it."""
+    """Return the beginning of an answer, and then these steps."""
     return lambda adapter: (steps_script(adapter, *first_frames(adapter), *steps),)
 
 
-def failing(status: int, words: str, text: bool) -> ScriptsFactory:
-    """The provider's own error in the stream, before any text or behind it."""
+def error_in_stream(status: int, words: str, text: bool) -> ScriptsFactory:
+    """Return the provider's error inside a stream, before any text or after some."""
     return lambda adapter: (
         steps_script(
             adapter, *(first_frames(adapter) if text else ()), error_frame(adapter, status, words)
@@ -37,24 +37,24 @@ def failing(status: int, words: str, text: bool) -> ScriptsFactory:
 
 
 def bytewise(adapter: Adapter, breaks: bytes = b"\n") -> tuple[Script, ...]:
-    """Every byte alone, lines ending as `breaks` says."""
+    """Send every byte by itself, with `breaks` for line ends."""
     whole = adapter.wire.text(ODD) + adapter.wire.end
-    return (steps_script(adapter, *[bytes([one]) for one in whole.replace(b"\n", breaks)]),)
+    return (steps_script(adapter, *[bytes([byte]) for byte in whole.replace(b"\n", breaks)]),)
 
 
-def once_cut(adapter: Adapter) -> tuple[Script, ...]:
-    """Cut after text the first time, whole the second."""
+def cut_then_good(adapter: Adapter) -> tuple[Script, ...]:
+    """Cut the first response after text; the second one is whole."""
     return cut(adapter, *first_frames(adapter)), good(adapter)
 
 
-def inside_a_letter(adapter: Adapter) -> tuple[Script, ...]:
-    """The connection ends in the midst of a frame and of a letter of two bytes."""
+def cut_inside_a_letter(adapter: Adapter) -> tuple[Script, ...]:
+    """Cut the connection inside a frame, between the two bytes of a letter."""
     last = adapter.wire.text("l\u00e4").partition("\u00e4".encode())[0] + b"\xc3"
     return (cut(adapter, *first_frames(adapter), last),)
 
 
 def huge_line(adapter: Adapter) -> tuple[Script, ...]:
-    """Nine MiB without a line break, in pieces of one."""
+    """Send 9 MiB without a line break, in pieces of 1 MiB."""
     steps: tuple[Step, ...] = (b"x" * MIB,) * 9
     return (steps_script(adapter, *first_frames(adapter), b"data: ", *steps),)
 
@@ -114,7 +114,7 @@ CUTS = (
         WOR,
         chat_tries=2,
     ),
-    Fault("cut-inside-a-letter", (33,), inside_a_letter, 7, WOR, chat_tries=2),
+    Fault("cut-inside-a-letter", (33,), cut_inside_a_letter, 7, WOR, chat_tries=2),
     Fault(
         "end-inside-a-frame",
         (31,),
@@ -135,7 +135,7 @@ CUTS = (
     Fault(
         "cut-once-then-good",
         (33,),
-        once_cut,
+        cut_then_good,
         7,
         WOR,
         chat_code=0,
@@ -150,7 +150,7 @@ ERRORS = (
     Fault(
         "error-after-text",
         (35,),
-        failing(503, f"overloaded; key {KEY}", text=True),
+        error_in_stream(503, f"overloaded; key {KEY}", text=True),
         5,
         WOR,
         stderr_text="overloaded",
@@ -158,7 +158,7 @@ ERRORS = (
     Fault(
         "error-before-text",
         (35,),
-        failing(503, "overloaded", text=False),
+        error_in_stream(503, "overloaded", text=False),
         5,
         tries=TRIES,
         stderr_text="overloaded",
@@ -175,7 +175,7 @@ ERRORS = (
     Fault(
         "key-error-frame",
         (35,),
-        failing(401, "no such key", text=False),
+        error_in_stream(401, "no such key", text=False),
         3,
         stderr_text="no such key",
         not_for=("ollama",),
@@ -183,7 +183,7 @@ ERRORS = (
     Fault(
         "refusing-error-frame",
         (35,),
-        failing(400, "bad thing", text=False),
+        error_in_stream(400, "bad thing", text=False),
         4,
         stderr_text="bad thing",
         not_for=("ollama",),
@@ -191,7 +191,7 @@ ERRORS = (
     Fault(
         "quota-error-frame",
         (21, 35),
-        failing(429, "insufficient_quota", text=True),
+        error_in_stream(429, "insufficient_quota", text=True),
         3,
         WOR,
         only=("openai", "openai-responses"),
@@ -297,7 +297,7 @@ BYTES = (
     Fault(
         "byte-order-mark",
         (40,),
-        lambda a: (steps_script(a, MARK, a.wire.text("Hello"), a.wire.end),),
+        lambda a: (steps_script(a, BYTE_ORDER_MARK, a.wire.text("Hello"), a.wire.end),),
         0,
         "Hello",
     ),
@@ -306,7 +306,8 @@ BYTES = (
         (40,),
         lambda a: (
             steps_script(
-                a, *[one.replace(b"data: ", b"data:") for one in (a.wire.text("Hello"), a.wire.end)]
+                a,
+                *[part.replace(b"data: ", b"data:") for part in (a.wire.text("Hello"), a.wire.end)],
             ),
         ),
         0,

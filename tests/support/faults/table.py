@@ -1,4 +1,4 @@
-"""FAULTS: the whole table of faults, data and no code; what runs it is its reader's choice."""
+"""FAULTS: the whole table of faults. It is data only; tests and benchmarks run it."""
 
 from tests.support.faults.body import BODY
 from tests.support.faults.claims import CLAIMS

@@ -1,6 +1,6 @@
-"""The process that has imported the command line, and the children it forks (see __init__).
+"""The warm process: it has imported the command line, and forks a child for each request.
 
-It imports nothing of the tests, so that a child has only what a started command has.
+It imports nothing of the tests, so that a child has the same modules as a started command.
 """
 
 import gc
@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 
 LENGTH = struct.Struct("!I")
 REPORT = "\nmodules: "
-# Environment variables that a module set when it was imported (litellm's, say).
+# Environment variables that a module set during its import, as litellm does.
 SET_BY_IMPORTS: dict[str, str] = {}
 
 
 def serve(connection: socket.socket, command: str) -> None:
-    """Forks a child for each request, until the test run closes its end."""
+    """Fork a child for each request, until the test run closes its end of the socket."""
     while True:
         header, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, 3)
         if not header:
@@ -47,16 +47,16 @@ def read_exactly(connection: socket.socket, length: int) -> bytes:
 
 
 def fork_twice(request: dict[str, Any], descriptors: list[int], command: str) -> int:
-    """The ID of a child whose parent has ended, so that the test run is its parent."""
+    """Fork a child and end its parent, so that the test run becomes the parent; return its ID."""
     reader, writer = os.pipe()
-    middle = os.fork()
-    if not middle:
+    parent = os.fork()
+    if not parent:
         child = os.fork()
         if not child:
             run_child(request, descriptors, command)
         os.write(writer, LENGTH.pack(child))
         os._exit(0)
-    os.waitpid(middle, 0)
+    os.waitpid(parent, 0)
     child = LENGTH.unpack(os.read(reader, LENGTH.size))[0]
     os.close(reader)
     os.close(writer)
@@ -64,7 +64,7 @@ def fork_twice(request: dict[str, Any], descriptors: list[int], command: str) ->
 
 
 def run_child(request: dict[str, Any], descriptors: list[int], command: str) -> NoReturn:
-    """Makes this process what a started command is, and runs the entry point."""
+    """Set this process up like a started command, and run the entry point."""
     try:
         become(request, descriptors, command)
         from easyllm_cli.cli import main
@@ -76,7 +76,7 @@ def run_child(request: dict[str, Any], descriptors: list[int], command: str) -> 
 
 
 def become(request: dict[str, Any], descriptors: list[int], command: str) -> None:
-    """Descriptors, session, signals, folder, environment and arguments of a new process."""
+    """Set descriptors, session, signals, folder, environment and arguments of this process."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -94,17 +94,17 @@ def become(request: dict[str, Any], descriptors: list[int], command: str) -> Non
         sys.path[1:1] = path.split(os.pathsep)
     sys.argv[:] = [command, *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        before = getattr(sys, name)
+        original = getattr(sys, name)
         stream = open(  # noqa: SIM115
             number, "w" if number else "r", buffering=1 if name == "stderr" else -1,
-            encoding=before.encoding, errors=before.errors, newline="\n", closefd=False,
+            encoding=original.encoding, errors=original.errors, newline="\n", closefd=False,
         )  # fmt: skip
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
 
 def import_what_it_imports(request: dict[str, Any], descriptors: list[int], command: str) -> int:
-    """Runs a child to its end, and imports its modules here; gives their number."""
+    """Run a child to its end, and import its modules here; return their number."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -116,17 +116,19 @@ def import_what_it_imports(request: dict[str, Any], descriptors: list[int], comm
         text = report.read()
     os.waitpid(child, 0)
     names = json.loads(text[text.index(REPORT) + len(REPORT) :])
-    before = dict(os.environ)
+    variables_before = dict(os.environ)
     for name in names:
         import_module(name)
-    SET_BY_IMPORTS.update({name: value for name, value in os.environ.items() if name not in before})
+    SET_BY_IMPORTS.update(
+        {name: value for name, value in os.environ.items() if name not in variables_before}
+    )
     gc.collect()
     gc.freeze()
     return len(names)
 
 
 def report_modules_at_exit() -> None:
-    """The command line ends with os._exit: before that the modules go to stderr."""
+    """Write the names of all modules to stderr before os._exit, with which the command ends."""
     really_exit = os._exit
 
     def report_and_exit(status: int) -> NoReturn:
@@ -140,8 +142,8 @@ def report_modules_at_exit() -> None:
 def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     command = sys.argv[2]
-    sys.path[0] = str(Path(command).parent)  # as for the script, not this file's folder
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test run alone
+    sys.path[0] = str(Path(command).parent)  # as for the installed script
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test run only
     serve(connection, command)
 
 

@@ -1,1 +1,1 @@
-"""Real model servers for the tests: fetched once, started on demand, no API key."""
+"""Real model servers for the tests: downloaded once, started on demand, without an API key."""

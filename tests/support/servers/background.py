@@ -1,7 +1,7 @@
-"""Begins what takes long with the test run itself, beside the tests that do not need it.
+"""Starts slow commands (set-up, other test runs) in the background when the test run begins.
 
-A fixture's name stands for commands; the fixture waits for their end. Under pytest-xdist a worker
-runs a fixture's commands when it gets to its tests, which are the first in line.
+Each belongs to a fixture, which waits for its end. Under pytest-xdist a worker runs a fixture's
+commands when it reaches the fixture's tests, which come first.
 """
 
 import os
@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.servers import extras_venv, setup
 
-SECONDS = 1800.0  # that one command may take
+SECONDS = 1800.0  # timeout of one command
 Command = Sequence[str | Path]
 Ended = subprocess.CompletedProcess[bytes]
 
@@ -24,7 +24,7 @@ EXTRAS_VENV: Command = (sys.executable, extras_venv.__file__)
 PYTEST: Command = ("-m", "pytest", "-p", "no:cacheprovider")
 EXTRAS: Command = (extras_venv.PYTHON, *PYTEST, "tests/extras")
 REAL_MODELS: Command = (sys.executable, *PYTEST, "tests/contract/real")
-# By fixture, the commands that run one after another until one fails.
+# For each fixture the commands, which run one after another until one fails.
 COMMANDS: dict[str, Sequence[Command]] = {
     "servers_set_up": (SET_UP,),
     "real_model_tests": (SET_UP, REAL_MODELS),
@@ -35,27 +35,27 @@ _running: dict[str, Future[Ended]] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that wait for whole test runs come first."""
+    """Put the tests first that wait for other test runs."""
     runs = COMMANDS.keys() - {"servers_set_up"}
     items.sort(key=lambda item: runs.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Starts the commands of those fixtures that the selected tests name."""
+    """Start the commands of the fixtures that the selected tests use."""
     if session.config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
         return
-    named = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     pool = ThreadPoolExecutor(len(COMMANDS))
-    for fixture in COMMANDS.keys() & named:
+    for fixture in COMMANDS.keys() & fixtures:
         _running[fixture] = pool.submit(run, COMMANDS[fixture])
     pool.shutdown(wait=False)
 
 
 def run(commands: Sequence[Command]) -> Ended:
-    """The last command that ran: all of them, or the one that failed."""
-    # Bytecode is wanted: the other venvs come without, and litellm takes 15 s to compile.
-    others = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTHONDONTWRITEBYTECODE")
-    environment = {name: value for name, value in os.environ.items() if name not in others}
+    """Run the commands until one fails; return the result of the last one that ran."""
+    # Bytecode must be written: the other venvs have none, and litellm takes 15 s to compile.
+    removed = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
     for command in commands:
         ended = subprocess.run(
             command, cwd=extras_venv.ROOT, env=environment, stdin=subprocess.DEVNULL,
@@ -67,12 +67,12 @@ def run(commands: Sequence[Command]) -> Ended:
 
 
 def wait_for(fixture: str) -> Ended:
-    """The end of the fixture's commands; they run now if no test had named the fixture."""
+    """Wait for the fixture's commands, or run them now; return the result of the last one."""
     return _running[fixture].result() if fixture in _running else run(COMMANDS[fixture])
 
 
 def check_tests(ended: Ended) -> None:
-    """Fails unless the last command was a test run that passed whole, with nothing skipped."""
+    """Fail unless the last command was a test run in which every test passed and none skipped."""
     if ended.args in (SET_UP, EXTRAS_VENV):
         stop_run(ended)
     output = ended.stdout.decode(errors="replace")
@@ -83,6 +83,6 @@ def check_tests(ended: Ended) -> None:
 
 
 def stop_run(ended: Ended) -> None:
-    """A set-up that failed ends the whole test run: it is never a skip."""
+    """End the whole test run because the set-up failed; tests are never skipped for it."""
     output = ended.stdout.decode(errors="replace")
     pytest.exit(f"{' '.join(map(str, ended.args))} failed:\n{output}", returncode=1)

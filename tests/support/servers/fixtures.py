@@ -1,4 +1,4 @@
-"""Real servers as session fixtures, each started at its first use and stopped at the end."""
+"""Session fixtures for real model servers, started at their first use and stopped at the end."""
 
 import os
 import re
@@ -38,36 +38,36 @@ def log_tail(log: Path) -> str:
 
 
 def wait_for_url(child: subprocess.Popen[bytes], deadline: float) -> str | None:
-    """The URL of the child's READY line; None if it ends, or is late, without one."""
+    """Return the URL of the child's READY line; None if none came before its end or deadline."""
     assert child.stdout is not None
-    said = b""
-    while (left := deadline - time.monotonic()) > 0:
-        readable, _, _ = select.select([child.stdout], [], [], left)
+    output = b""
+    while (remaining := deadline - time.monotonic()) > 0:
+        readable, _, _ = select.select([child.stdout], [], [], remaining)
         piece = os.read(child.stdout.fileno(), 4_096) if readable else b""
         if not piece:
             break
-        said += piece
-    match = READY.search(said.decode(errors="replace"))
+        output += piece
+    match = READY.search(output.decode(errors="replace"))
     return match[1] if match else None
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
-    """First the polite way (the server ends with its stdin), then the others."""
+    """Close the child's stdin, which ends it; if that takes too long, terminate and kill it."""
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdin.close()
     child.stdout.close()
-    for end in (child.terminate, child.kill):
+    for send_signal in (child.terminate, child.kill):
         try:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            end()
+            send_signal()
     child.wait()
 
 
 @contextmanager
 def serving(name: str, *arguments: str | Path) -> Iterator[str]:
-    """Runs serve.py for as long as the block; gives the server's URL."""
+    """Run serve.py for as long as the block lasts; yield the server's URL."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     with log.open("wb") as stderr:
@@ -78,7 +78,7 @@ def serving(name: str, *arguments: str | Path) -> Iterator[str]:
             stderr=stderr,
             cwd=LOGS,
             env={key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ},
-            start_new_session=True,  # Ctrl-C is for pytest alone
+            start_new_session=True,  # Ctrl-C is for pytest only
         )
     try:
         url = wait_for_url(child, time.monotonic() + READY_SECONDS)
@@ -90,7 +90,7 @@ def serving(name: str, *arguments: str | Path) -> Iterator[str]:
 
 
 def wait_for_answer(url: str) -> None:
-    """Waits until a GET of the URL succeeds; the last error is the test's failure."""
+    """Wait until a GET of the URL succeeds; after the timeout fail with the last error."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + READY_SECONDS
     while True:
@@ -105,7 +105,7 @@ def wait_for_answer(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def servers_set_up() -> None:
-    """Waits until what the servers need has been fetched."""
+    """Wait until the servers' packages and model have been downloaded."""
     ended = wait_for("servers_set_up")
     if ended.returncode:
         stop_run(ended)
@@ -113,7 +113,7 @@ def servers_set_up() -> None:
 
 @pytest.fixture(scope="session")
 def smol(servers_set_up: None) -> Iterator[RealServer]:
-    """A plain chat model."""
+    """Run a plain chat model."""
     with serving("smol", "model", setup.MODEL, "--alias", "smol") as url:
         yield RealServer(url, "smol")
 
@@ -128,19 +128,19 @@ def run_reasoning_server(name: str, reasoning: str) -> Iterator[RealServer]:
 
 @pytest.fixture(scope="session")
 def thinker(servers_set_up: None) -> Iterator[RealServer]:
-    """A reasoning model that reports its reasoning as `reasoning_content`."""
+    """Run a reasoning model that sends its reasoning as `reasoning_content`."""
     yield from run_reasoning_server("thinker", "deepseek")
 
 
 @pytest.fixture(scope="session")
 def inline_thinker(servers_set_up: None) -> Iterator[RealServer]:
-    """A reasoning model that leaves `<think>…</think>` inside its answer."""
+    """Run a reasoning model that leaves `<think>…</think>` in its answer."""
     yield from run_reasoning_server("inline-thinker", "none")
 
 
 @pytest.fixture(scope="session")
 def eyes(servers_set_up: None) -> Iterator[RealServer]:
-    """A vision model that names the colour of a picture."""
+    """Run a vision model that names the colour of an image."""
     options = ("--alias", "eyes", "--mmproj", setup.EYES, "--grammar-file", HERE / "colours.gbnf")
     with serving("eyes", "model", setup.MODEL, *options) as url:
         yield RealServer(url, "eyes")
@@ -148,7 +148,7 @@ def eyes(servers_set_up: None) -> Iterator[RealServer]:
 
 @pytest.fixture(scope="session")
 def ollama(smol: RealServer) -> Iterator[RealServer]:
-    """Ollama's protocol, by ollama-proxy-plus, in front of `smol`."""
+    """Run ollama-proxy-plus, which speaks Ollama's protocol, in front of `smol`."""
     model = f"local/{smol.model}"
     with serving("ollama", "ollama", smol.url, "--model", model) as url:
         wait_for_answer(f"{url}/api/tags")

@@ -1,11 +1,11 @@
-"""Serve a real model (or Ollama's protocol in front of one) for as long as the parent lives.
+"""Serves a real model, or Ollama's protocol in front of one, for as long as its parent lives.
 
     serve.py model MODEL.gguf --alias NAME [--template-file F] [--grammar-file F] ...
     serve.py ollama http://127.0.0.1:PORT --model local/NAME
 
 Prints one line, `READY http://127.0.0.1:PORT`, on stdout; everything else goes to stderr. Ends when
-stdin reaches its end, when the parent is gone, or after half an hour. The first form is llama.cpp's
-own server inside the xllamacpp wheel, the second is ollama-proxy-plus.
+stdin ends, when the parent is gone, or after half an hour. The first form runs llama.cpp's server
+from the xllamacpp wheel, the second runs ollama-proxy-plus.
 """
 
 import argparse
@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 LIFETIME_SECONDS = 1_800
 CONTEXT_TOKENS = 1_024  # shared by the slots
 SLOTS = 2
-THREADS = 1  # two on a busy two-core machine are five times slower than one
+THREADS = 1  # two threads on a busy two-core machine are five times slower than one
 REASONING_FORMATS = ("none", "auto", "deepseek")
 
 
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
 
 
 def watch_parent(parent: int, deadline: float) -> None:
-    """Ends this process, hard, once nobody can need it any more."""
+    """End this process when stdin ends, the parent is gone, or the deadline has passed."""
     while time.monotonic() < deadline and os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], 1.0)
         if readable and not os.read(0, 4_096):
@@ -50,7 +50,7 @@ def watch_parent(parent: int, deadline: float) -> None:
 
 
 def take_stdout() -> int:
-    """Keeps the real stdout for the READY line and sends all other output to stderr."""
+    """Return the real stdout, for the READY line, and redirect other output to stderr."""
     ready = os.dup(1)
     os.dup2(2, 1)
     return ready
@@ -102,7 +102,7 @@ def serve_ollama(options: argparse.Namespace, ready: int) -> None:
     import uvicorn  # type: ignore[import-not-found, unused-ignore]
     from ollama_proxy import config  # type: ignore[import-not-found, unused-ignore]
 
-    config.PROVIDER_REGISTRY[:] = [options.model]  # else it lists forty cloud models, too
+    config.PROVIDER_REGISTRY[:] = [options.model]  # by default it also lists forty cloud models
 
     from ollama_proxy.server import app  # type: ignore[import-not-found, unused-ignore]
 

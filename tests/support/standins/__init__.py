@@ -1,1 +1,1 @@
-"""Stand-ins for the providers: real servers on 127.0.0.1 that speak their bytes (WIRE.md)."""
+"""Stand-in servers on 127.0.0.1 that speak the providers' protocols (docs/protocols.md)."""

@@ -1,4 +1,4 @@
-"""Gemini's REST API as a stand-in, with models that misbehave (WIRE §6)."""
+"""Stand-in server for Gemini's REST API, with models that fail (docs/protocols.md, Gemini)."""
 
 import base64
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ from tests.support.standins.gemini_rules import (
 from tests.support.standins.script import Json, compact, sniff, split_text, sse, unbase64, words
 from tests.support.standins.server import ErrorReply, Reply, Request
 
-# name -> how its thinking is steered (None: it does not think); a Pro cannot be switched off
+# model name -> the setting that controls its thinking; None = the model does not think.
+# The thinking of a Pro model cannot be switched off.
 MODELS: dict[str, str | None] = {
     "gemini-2.5-flash": BUDGET,
     "gemini-2.5-pro": BUDGET,
@@ -23,12 +24,15 @@ MODELS: dict[str, str | None] = {
     "gemini-3-pro": LEVEL,
     "gemini-2.0-flash": None,
 }
-EMBEDDER = "text-embedding-004"  # in the list, and no use for a chat
+EMBEDDER = "text-embedding-004"  # listed, but without generateContent
 GOOGLE = "type.googleapis.com/google.rpc."
 
 
 class GeminiServer:
-    """Answers `Hello from MODEL: <text>` or `I see a png of 123 bytes`."""
+    """Answers `Hello from MODEL: <text>` or `I see a png of 123 bytes`.
+
+    The models in FAULTY fail in a way of their own; `busy` does so `busy_times` times.
+    """
 
     def __init__(
         self,
@@ -50,13 +54,13 @@ class GeminiServer:
         self.requests: list[Request] = []
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Serves one request."""
+        """Answer one request."""
         self.requests.append(request)
         self._check_key(request)
         place, _, method = request.path.removeprefix("/v1beta/").partition(":")
         folder, _, model = place.partition("/")
         if request.method == "GET" and folder == "models" and not method:
-            await reply.json(self._one(model) if model else self._page(request.query))
+            await reply.json(self._model_row(model) if model else self._page(request.query))
         elif request.method == "POST" and folder == "models" and model:
             await self._generate(request, reply, model, method)
         else:
@@ -70,10 +74,12 @@ class GeminiServer:
             what = f"models/{model} is not found for API version v1beta"
             raise refuse(404, "NOT_FOUND", what)
         check_body(body)
-        self._refuse_if_told(model)
-        steering = self.models.get(model)
-        thinks, shows = check_thinking(model, steering, body.get("generationConfig") or {})
-        frames = self._frames(model, body, thinks=thinks, shows=shows)
+        self._raise_error_of_model(model)
+        thinking_setting = self.models.get(model)
+        reasons, shows_reasoning = check_thinking(
+            model, thinking_setting, body.get("generationConfig") or {}
+        )
+        frames = self._frames(model, body, reasons=reasons, shows_reasoning=shows_reasoning)
         if method == "generateContent":
             await _send_whole(reply, frames)
         elif request.query.get("alt") == "sse":
@@ -87,10 +93,12 @@ class GeminiServer:
                 await reply.write((b",\r\n" if index else b"[") + compact(frame))
             await reply.write(b"]")
 
-    def _frames(self, model: str, body: Json, *, thinks: bool, shows: bool) -> list[Json]:
-        """The answer in frames; usageMetadata grows from one to the next (WIRE §6b)."""
-        asked = " ".join(part.get("text", "") for part in body["contents"][-1]["parts"])
-        count = Count(words(asked))
+    def _frames(
+        self, model: str, body: Json, *, reasons: bool, shows_reasoning: bool
+    ) -> list[Json]:
+        """Return the answer's frames; usageMetadata is cumulative."""
+        question = " ".join(part.get("text", "") for part in body["contents"][-1]["parts"])
+        count = Count(words(question))
         if model == "blocked":
             return [{"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": count.now()}]
         if model == "all-thoughts":
@@ -98,25 +106,25 @@ class GeminiServer:
             candidate: Json = {"content": {"role": "model"}, "finishReason": "MAX_TOKENS"}
             return [{"candidates": [candidate | {"index": 0}], "usageMetadata": count.now()}]
         frames = []
-        count.thoughts = words(self.thoughts) if thinks else 0
-        for text in split_text(self.thoughts) if shows else []:
+        count.thoughts = words(self.thoughts) if reasons else 0
+        for text in split_text(self.thoughts) if shows_reasoning else []:
             frames.append(count.frame({"text": text, "thought": True}))
         sent = ""
-        for text in split_text(answer(model, body, asked)):
+        for text in split_text(answer(model, body, question)):
             sent += text
             count.answer = words(sent)
             frames.append(count.frame({"text": text}))
-        if thinks:
+        if reasons:
             signature = base64.b64encode(b"opaque").decode()
             frames[-1]["candidates"][0]["content"]["parts"][0]["thoughtSignature"] = signature
         return _finish(model, frames)
 
-    def _refuse_if_told(self, model: str) -> None:
+    def _raise_error_of_model(self, model: str) -> None:
         retry = {"@type": f"{GOOGLE}RetryInfo", "retryDelay": self.retry_delay}
         if model == "busy" and self.busy_left > 0:
             self.busy_left -= 1
             raise refuse(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted.", retry)
-        if model == "perday":  # a short delay that lies: the quota is gone for today (WIRE §6g)
+        if model == "perday":  # asks for a wait of seconds, but the daily quota is used up
             name = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
             quota = {"@type": f"{GOOGLE}QuotaFailure", "violations": [{"quotaId": name}]}
             text = "You exceeded your current quota, please check your plan and billing details."
@@ -127,7 +135,7 @@ class GeminiServer:
             raise ErrorReply(400, [refused.body])
 
     def _check_key(self, request: Request) -> None:
-        if "key" in request.query:  # keys in URLs end up in logs (FAULTS §3)
+        if "key" in request.query:  # a key in a URL would end up in logs
             self.saw_key_in_url = True
             raise refuse(500, "INTERNAL", "stand-in: the key was in the URL")
         if request.headers.get("x-goog-api-key") != self.key:
@@ -136,14 +144,14 @@ class GeminiServer:
             raise refuse(400, "INVALID_ARGUMENT", text, reason)
 
     def _page(self, query: Mapping[str, str]) -> Json:
-        """A page is never longer than `page_size`, whatever the client asks for."""
+        """Return a page of the model list, at most `page_size` long whatever the client asks."""
         names = [*self.models, EMBEDDER]
         start = int(query.get("pageToken") or "0")
         end = start + max(1, min(int(query.get("pageSize") or "50"), self.page_size))
         more = {"nextPageToken": str(end)} if end < len(names) else {}
-        return {"models": [self._one(name) for name in names[start:end]]} | more
+        return {"models": [self._model_row(name) for name in names[start:end]]} | more
 
-    def _one(self, name: str) -> Json:
+    def _model_row(self, name: str) -> Json:
         if name not in {*self.models, EMBEDDER}:
             raise refuse(404, "NOT_FOUND", f"models/{name} is not found for API version v1beta")
         embeds = name == EMBEDDER
@@ -158,33 +166,33 @@ class GeminiServer:
 
 @dataclass
 class Count:
-    """usageMetadata so far; candidatesTokenCount leaves the thoughts out (WIRE §6d)."""
+    """The token counts so far; Gemini's candidatesTokenCount excludes the thoughts."""
 
     prompt: int
     answer: int = 0
     thoughts: int = 0
 
     def now(self) -> Json:
-        """The counts as they stand; a count of nothing is left out."""
+        """Return usageMetadata; counts of 0 are left out."""
         counts = {"candidatesTokenCount": self.answer, "thoughtsTokenCount": self.thoughts}
         counts = {name: count for name, count in counts.items() if count}
         total = self.prompt + self.answer + self.thoughts
         return {"promptTokenCount": self.prompt} | counts | {"totalTokenCount": total}
 
     def frame(self, part: Json) -> Json:
-        """A GenerateContentResponse of one part."""
+        """Return a GenerateContentResponse with one part."""
         candidate = {"content": {"parts": [part], "role": "model"}, "index": 0}
         return {"candidates": [candidate], "usageMetadata": self.now()}
 
 
-def answer(model: str, body: Json, asked: str) -> str:
-    """A greeting, or what the images are."""
+def answer(model: str, body: Json, question: str) -> str:
+    """Return a greeting, or the kinds and sizes of the images."""
     images = [part["inlineData"] for part in body["contents"][-1]["parts"] if "inlineData" in part]
     seen = [unbase64(image["data"]) or b"" for image in images]
     if (body.get("generationConfig") or {}).get("responseMimeType") == "application/json":
-        return asked  # the test says which JSON it wants
+        return question  # a test puts the JSON it wants into the question
     if not seen:
-        return f"Hello from {model}: {asked}"
+        return f"Hello from {model}: {question}"
     return "I see " + " and ".join(f"a {sniff(data)} of {len(data)} bytes" for data in seen)
 
 
@@ -199,7 +207,7 @@ def _finish(model: str, frames: list[Json]) -> list[Json]:
 
 
 async def _send_whole(reply: Reply, frames: list[Json]) -> None:
-    """The last frame with the parts of all of them."""
+    """Send one response: the last frame, with the parts of all frames."""
     whole = frames[-1]
     if "error" in whole:
         await reply.json(whole, whole["error"]["code"])

@@ -1,4 +1,7 @@
-"""What Gemini refuses: names, roles, images and thinking it cannot serve (WIRE §6a, e, g)."""
+"""The Gemini stand-in's checks of a request: names, roles, images, schemas and thinking.
+
+Sources: docs/protocols.md, Gemini; the API's page "Schema".
+"""
 
 from collections.abc import Iterable
 
@@ -25,19 +28,19 @@ PART_NAMES = {"text", "inlineData", "fileData", "thought", "thoughtSignature"}
 
 
 def refuse(code: int, status: str, message: str, *details: Json) -> ErrorReply:
-    """An error in Google's shape (WIRE §6g)."""
+    """Return an error in Google's shape."""
     error = {"code": code, "message": message, "status": status, "details": list(details)}
     return ErrorReply(code, {"error": error})
 
 
 def invalid(message: str) -> ErrorReply:
-    """The 400 for what a client should not have sent."""
+    """Return the 400 for a malformed request."""
     return refuse(400, "INVALID_ARGUMENT", message)
 
 
-def check_names(given: Json, known: Iterable[str], where: str = "") -> None:
-    """Refuses unknown names, snake_case among them, in Google's words."""
-    for name in given:
+def check_names(fields: Json, known: Iterable[str], where: str = "") -> None:
+    """Refuse unknown names, also known ones in snake_case, with Google's message."""
+    for name in fields:
         if name not in known:
             place = f' at "{where}"' if where else ""
             what = f'Unknown name "{name}"{place}: Cannot find field.'
@@ -45,7 +48,7 @@ def check_names(given: Json, known: Iterable[str], where: str = "") -> None:
 
 
 def check_body(body: Json) -> None:
-    """Names, roles and inline images (WIRE §6a, e)."""
+    """Check names, roles and inline images: PNG, JPEG, WebP, HEIC or HEIF in base64."""
     check_names(body, BODY_NAMES)
     config = body.get("generationConfig") or {}
     check_names(config, CONFIG_NAMES, "generation_config")
@@ -66,18 +69,18 @@ def check_body(body: Json) -> None:
 
 
 def check_response(config: Json) -> None:
-    """A schema needs its media type, and there is one at most."""
-    given = [name for name in ("responseSchema", "responseJsonSchema") if name in config]
-    if given and config.get("responseMimeType") != "application/json":
+    """Check that a schema has its media type and that there is at most one schema."""
+    schemas = [name for name in ("responseSchema", "responseJsonSchema") if name in config]
+    if schemas and config.get("responseMimeType") != "application/json":
         raise invalid("Response schema is supported only with application/json.")
-    if len(given) > 1:
+    if len(schemas) > 1:
         raise invalid("Only one of response_schema and response_json_schema can be set.")
     if "responseSchema" in config:
         check_schema(config["responseSchema"], "generation_config.response_schema")
 
 
 def check_schema(schema: Json, where: str) -> None:
-    """What the subset of OpenAPI refuses (WIRE §6a, the API's page "Schema")."""
+    """Check a schema against Gemini's subset of OpenAPI (the API's page "Schema")."""
     check_names(schema, SCHEMA_NAMES, where)
     kind = schema.get("type")
     if kind not in TYPES and "anyOf" not in schema:
@@ -94,30 +97,36 @@ def check_schema(schema: Json, where: str) -> None:
     for index, name in enumerate(schema.get("required") or ()):
         if name not in properties:
             raise invalid(f"* {where}.required[{index}]: property is not defined")
-    inner = {f"properties[{name}]": one for name, one in properties.items()}
-    inner |= {f"any_of[{index}]": one for index, one in enumerate(schema.get("anyOf") or ())}
-    inner |= {"items": schema["items"]} if "items" in schema else {}
-    for name, one in inner.items():
-        check_schema(one, f"{where}.{name}")
+    subschemas = {f"properties[{name}]": subschema for name, subschema in properties.items()}
+    subschemas |= {
+        f"any_of[{index}]": subschema for index, subschema in enumerate(schema.get("anyOf") or ())
+    }
+    subschemas |= {"items": schema["items"]} if "items" in schema else {}
+    for name, subschema in subschemas.items():
+        check_schema(subschema, f"{where}.{name}")
 
 
 def check_thinking(model: str, steering: str | None, config: Json) -> tuple[bool, bool]:
-    """Whether the model thinks and whether it shows its thoughts (WIRE §6a)."""
-    given = config.get("thinkingConfig")
-    if model in FAULTY or (steering is None and given is None):
+    """Return whether the model thinks and whether it shows its thoughts.
+
+    Refuses a budget together with a level, either one for a model that cannot have it, and
+    `includeThoughts` with thinking switched off.
+    """
+    thinking = config.get("thinkingConfig")
+    if model in FAULTY or (steering is None and thinking is None):
         return False, False
     if steering is None:
         raise invalid("Thinking is not supported for this model.")
-    given = given or {}
-    budget, level = given.get("thinkingBudget"), given.get("thinkingLevel")
+    thinking = thinking or {}
+    budget, level = thinking.get("thinkingBudget"), thinking.get("thinkingLevel")
     if budget is not None and level is not None:
         raise invalid("You can only set only one of thinking budget and thinking level.")
     if level is not None and steering == BUDGET:
         raise invalid("Thinking level is not supported for this model.")
-    always = model.endswith("-pro")
-    if always and (budget == 0 or str(level).upper() == "MINIMAL"):
+    cannot_be_off = model.endswith("-pro")
+    if cannot_be_off and (budget == 0 or str(level).upper() == "MINIMAL"):
         raise invalid("Budget 0 is invalid. This model only works in thinking mode.")
-    shows = bool(given.get("includeThoughts"))
-    if shows and budget == 0:
+    shows_thoughts = bool(thinking.get("includeThoughts"))
+    if shows_thoughts and budget == 0:
         raise invalid("Thinking_config.include_thoughts is only enabled when thinking is enabled.")
-    return budget != 0, shows
+    return budget != 0, shows_thoughts

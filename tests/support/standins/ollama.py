@@ -1,4 +1,4 @@
-"""Ollama's native API as a stand-in (WIRE §3)."""
+"""Stand-in server for Ollama's native API (docs/protocols.md, Ollama)."""
 
 import re
 from collections.abc import Mapping
@@ -36,15 +36,15 @@ class OllamaServer:
         self.options: list[Json] = []
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Serves one request."""
+        """Answer one request."""
         self.requests.append(request)
         match request.method, request.path:
             case "POST", "/api/chat":
                 await self._chat(request.json, reply)
             case "POST", "/api/show":
-                await reply.json(self._shown(request.json))
+                await reply.json(self._show_model(request.json))
             case "GET", "/api/tags":
-                await reply.json({"models": [self._tag(name) for name in self.models]})
+                await reply.json({"models": [self._model_row(name) for name in self.models]})
             case "GET", "/api/version":
                 await reply.json({"version": self.version})
             case _:
@@ -56,20 +56,20 @@ class OllamaServer:
         body = body | {"messages": body.get("messages") or []}
         self.options.append(body.get("options") or {})
         abilities = self._abilities(body)
-        thinks = check_think(body, abilities)
+        reasons = check_think(body, abilities)
         images = [image for message in body["messages"] for image in message.get("images") or []]
         if images and "vision" not in abilities:
             raise refuse(400, f'"{body["model"]}" does not support vision')
-        thought = self.thinking if thinks else ""
+        reasoning = self.thinking if reasons else ""
         answer = self._answer(body, images)
         base = {"model": body["model"], "created_at": CREATED}
-        counts = last_fields(words(_asked(body)), words(thought) + words(answer))
+        counts = last_fields(words(_last_user_text(body)), words(reasoning) + words(answer))
         if body.get("stream") is False:
-            await reply.json(base | {"message": _message(answer, thought)} | counts)
+            await reply.json(base | {"message": _message(answer, reasoning)} | counts)
             return
-        # an omitted `stream` is true (WIRE §3a)
+        # Ollama streams unless `stream` is false.
         await reply.head(200, None, "application/x-ndjson", chunked=True)
-        for part in split_text(thought):
+        for part in split_text(reasoning):
             await reply.write(ndjson(base | {"message": _message("", part), "done": False}))
         for part in split_text(answer):
             await reply.write(ndjson(base | {"message": _message(part, ""), "done": False}))
@@ -77,23 +77,23 @@ class OllamaServer:
 
     def _answer(self, body: Json, images: list[str]) -> str:
         if not images:
-            return f"Hello from {body['model']}: {_asked(body)}"
+            return f"Hello from {body['model']}: {_last_user_text(body)}"
         seen = [unbase64(image) or b"" for image in images]
         kinds = [sniff(data) for data in seen]
         if any(kind not in {"png", "jpeg", "webp"} for kind in kinds):
-            raise refuse(400, "image: unknown format")  # what Go's decoder says of a GIF, too
+            raise refuse(400, "image: unknown format")  # Go's decoder says this of a GIF, too
         parts = [f"a {kind} of {len(data)} bytes" for kind, data in zip(kinds, seen, strict=True)]
         return "I see " + " and ".join(parts)
 
     def _abilities(self, body: Json) -> tuple[str, ...]:
         name = body.get("model") or body.get("name") or ""
-        found = self.models.get(name.removesuffix(":latest"))
-        if found is None:
+        abilities = self.models.get(name.removesuffix(":latest"))
+        if abilities is None:
             raise refuse(404, f"model '{name}' not found")
-        return found
+        return abilities
 
-    def _shown(self, body: Json) -> Json:
-        """What tells context and abilities (WIRE §3f)."""
+    def _show_model(self, body: Json) -> Json:
+        """Return the answer of /api/show, with the context length and the capabilities."""
         abilities = self._abilities(body)
         arch = "llama"
         return {
@@ -108,8 +108,8 @@ class OllamaServer:
             "modified_at": CREATED,
         }
 
-    def _tag(self, name: str) -> Json:
-        """Without capabilities: not every version lists them (WIRE §3f)."""
+    def _model_row(self, name: str) -> Json:
+        """Return a row of /api/tags, without capabilities: not every version lists them."""
         full = name if ":" in name else f"{name}:latest"
         details = {"format": "gguf", "family": "llama", "families": ["llama"]}
         details |= {"parameter_size": "3.2B", "quantization_level": "Q4_K_M"}
@@ -124,12 +124,12 @@ class OllamaServer:
 
 
 def refuse(status: int, text: str) -> ErrorReply:
-    """Ollama's errors are strings (WIRE §3g)."""
+    """Return an error in Ollama's shape: `error` is a string."""
     return ErrorReply(status, {"error": text})
 
 
 def check_shape(body: Json) -> None:
-    """Refuses what Go's decoder refuses, in its words (WIRE §3e)."""
+    """Refuse values of the wrong type, with the messages of Go's decoder."""
     for message in body.get("messages") or []:
         content = message.get("content", "")
         if content is not None and not isinstance(content, str):
@@ -148,7 +148,7 @@ def check_shape(body: Json) -> None:
 
 
 def check_think(body: Json, abilities: tuple[str, ...]) -> bool:
-    """Whether the model thinks: an omitted `think` means yes where it can (WIRE §3a)."""
+    """Return whether the model thinks; without `think` a thinking model does."""
     think = body.get("think")
     if think is not None and not isinstance(think, bool) and think not in LEVELS:
         allowed = '(must be "high", "medium", "low", "max", true, or false)'
@@ -157,12 +157,12 @@ def check_think(body: Json, abilities: tuple[str, ...]) -> bool:
         if think:
             raise refuse(400, f'"{body["model"]}" does not support thinking')
         return False
-    # gpt-oss ignores booleans and cannot be switched off
+    # gpt-oss ignores true and false, so its thinking cannot be switched off.
     return think is not False or body["model"].startswith("gpt-oss")
 
 
 def last_fields(prompt: int, answer: int) -> Json:
-    """The fields of the last line; the thinking is counted with the answer (WIRE §3b, d)."""
+    """Return the fields of the last line; eval_count includes the thinking."""
     return {
         "done": True,
         "done_reason": "stop",
@@ -176,18 +176,18 @@ def last_fields(prompt: int, answer: int) -> Json:
 
 
 def _message(content: str, thinking: str) -> Json:
-    """`thinking` is omitted when empty, as Go's omitempty has it."""
+    """Return a message; an empty `thinking` is left out, as Go's omitempty does."""
     message = {"role": "assistant", "content": content}
     return message | ({"thinking": thinking} if thinking else {})
 
 
-def _asked(body: Json) -> str:
-    users = [each for each in body["messages"] if each.get("role") == "user"]
-    asked: list[str] = [each.get("content") or "" for each in users]
-    return asked[-1] if asked else ""
+def _last_user_text(body: Json) -> str:
+    user_messages = [message for message in body["messages"] if message.get("role") == "user"]
+    texts: list[str] = [message.get("content") or "" for message in user_messages]
+    return texts[-1] if texts else ""
 
 
 def _corrupt_at(text: str) -> int:
-    """Where Go's decoder stops: the first foreign byte, or the group that is not whole."""
-    foreign = re.search(r"[^A-Za-z0-9+/]", text.rstrip("="))
-    return foreign.start() if foreign else len(text) - len(text) % 4
+    """Return where Go's decoder stops: at the first foreign byte or the incomplete group."""
+    foreign_byte = re.search(r"[^A-Za-z0-9+/]", text.rstrip("="))
+    return foreign_byte.start() if foreign_byte else len(text) - len(text) % 4

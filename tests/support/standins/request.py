@@ -1,4 +1,4 @@
-"""What a client sent, read from a socket by hand."""
+"""Reads an HTTP request from a socket, without a library."""
 
 import asyncio
 import json
@@ -10,9 +10,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(eq=False)
 class Request:
-    """One request; `closed_at` is set when the client left before the answer was whole.
+    """One request; times are seconds of time.monotonic().
 
-    `at`: when the server noted it, never before it came; `came_at`: by the kernel, within a tick.
+    `at`: when the server's thread read it, never before it arrived; `came_at`: when it arrived
+    according to the kernel, within a clock tick; `closed_at`: when the client left before the
+    response was complete.
     """
 
     method: str
@@ -26,12 +28,12 @@ class Request:
 
     @property
     def json(self) -> Any:
-        """The body, parsed."""
+        """The body parsed as JSON."""
         return json.loads(self.body)
 
 
 async def read_head(reader: asyncio.StreamReader) -> Request:
-    """Reads up to the blank line; header names become lower case."""
+    """Read up to the blank line; header names become lower case."""
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     method, target, _ = first.split(" ")
@@ -47,7 +49,7 @@ async def read_head(reader: asyncio.StreamReader) -> Request:
 async def read_body(
     request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bytes:
-    """Reads a body of known length, or a chunked one."""
+    """Read a body, chunked or of the length in Content-Length."""
     if request.headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if request.headers.get("transfer-encoding", "").lower() != "chunked":

@@ -1,4 +1,4 @@
-"""OpenAI's Responses as a stand-in, event by event as it numbers them (WIRE §1b)."""
+"""Stand-in server for OpenAI's Responses (docs/protocols.md), with its numbered events."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,10 +19,11 @@ UNVERIFIED = (
 
 
 class ResponsesServer:
-    """Answers `Hello from MODEL: <last user text>`; `summary` is what it tells of its reasoning.
+    """Answers `Hello from MODEL: <last user text>`; `summary` is the summary of its reasoning.
 
-    `rejects` names refused parameters, `verified` False refuses summaries to the organization.
-    It reasons unless the effort is none, and tells only where a summary is asked for.
+    `rejects` names refused parameters; `verified` False refuses summaries, as OpenAI does for an
+    unverified organization. The model reasons unless the effort is none, and the summary is sent
+    only if the request asks for one.
     """
 
     def __init__(
@@ -39,13 +40,13 @@ class ResponsesServer:
         self.rejects = frozenset(rejects)
         self.verified = verified
         self.requests: list[Request] = []
-        self._beside = OpenAIServer(key=key, models=models)
+        self._chat_server = OpenAIServer(key=key, models=models)
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Serves one request."""
+        """Answer one request; Chat Completions and the model list work, too."""
         self.requests.append(request)
         if (request.method, request.path) != ("POST", "/v1/responses"):
-            await self._beside.handle(request, reply)
+            await self._chat_server.handle(request, reply)
             return
         check_key(request, self.key)
         body = request.json
@@ -59,8 +60,8 @@ class ResponsesServer:
             await reply.write(frame)
 
     def _check(self, body: Json) -> None:
-        """Refuses what Responses refuses, in its words."""
-        self._beside.check_model(body.get("model"))
+        """Refuse unknown or rejected parameters and malformed input, with OpenAI's messages."""
+        self._chat_server.check_model(body.get("model"))
         for name in body:
             if name not in KNOWN:
                 what = f"Unknown parameter: '{name}'."
@@ -79,20 +80,22 @@ class ResponsesServer:
             check_item(item, f"input[{index}]")
 
     def _response(self, body: Json) -> Json:
-        asked = last_user_text(body["input"])
+        question = last_user_text(body["input"])
         reasoning = body.get("reasoning") or {}
         reasons = bool(self.summary) and reasoning.get("effort") != "none"
-        told = self.summary if reasons and "summary" in reasoning else ()
-        answer = f"Hello from {body['model']}: {asked}"
+        shown_summary = self.summary if reasons and "summary" in reasoning else ()
+        answer = f"Hello from {body['model']}: {question}"
         encrypted = "reasoning.encrypted_content" in body.get("include", ())
-        output = [reasoning_item("rs_1", *told, encrypted="gAAAA" if encrypted else None)] * reasons
+        output = [
+            reasoning_item("rs_1", *shown_summary, encrypted="gAAAA" if encrypted else None)
+        ] * reasons
         thinking = words(" ".join(self.summary)) * reasons
-        usage = usage_of(words(asked), words(answer) + thinking, thinking)
+        usage = usage_of(words(question), words(answer) + thinking, thinking)
         return response([*output, message_item("msg_1", answer)], usage=usage, model=body["model"])
 
 
 def usage_of(inputs: int, outputs: int, reasoning: int = 0, cached: int = 0) -> Json:
-    """Counts as WIRE §1b (d) has them; the outputs include the reasoning."""
+    """Return the usage of Responses; output_tokens includes the reasoning."""
     return {
         "input_tokens": inputs,
         "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
@@ -103,18 +106,18 @@ def usage_of(inputs: int, outputs: int, reasoning: int = 0, cached: int = 0) -> 
 
 
 def response(output: list[Json], status: str = "completed", **more: Any) -> Json:
-    """The whole response, as a plain request gets it and the last event holds it."""
-    made = {"id": "resp_1", "object": "response", "created_at": 1700000000, "status": status}
-    made |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
-    made |= {"error": None, "incomplete_details": None, "model": "gpt-4o", "usage": None}
-    return made | {"output": output} | more
+    """Return a whole response, the body of a plain answer and of a stream's last event."""
+    fields = {"id": "resp_1", "object": "response", "created_at": 1700000000, "status": status}
+    fields |= {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+    fields |= {"error": None, "incomplete_details": None, "model": "gpt-4o", "usage": None}
+    return fields | {"output": output} | more
 
 
 def message_item(name: str, *texts: str, refusal: str = "") -> Json:
-    """An output item with parts of text, or one with a refusal."""
+    """Return a message item with text parts, a refusal, or both."""
     parts: list[Json] = [{"type": "refusal", "refusal": refusal}] if refusal else []
     parts += [
-        {"type": "output_text", "text": one, "annotations": [], "logprobs": []} for one in texts
+        {"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts
     ]
     item = {"id": name, "type": "message", "status": "completed", "role": "assistant"}
     return item | {"content": parts}
@@ -123,28 +126,34 @@ def message_item(name: str, *texts: str, refusal: str = "") -> Json:
 def reasoning_item(
     name: str, *summary: str, raw: tuple[str, ...] = (), encrypted: str | None = None
 ) -> Json:
-    """A reasoning item; `raw` is what servers of open weights tell."""
+    """Return a reasoning item; `raw` is the full reasoning that servers of open weights send."""
     item: Json = {"id": name, "type": "reasoning", "status": "completed"}
-    item["summary"] = [{"type": "summary_text", "text": one} for one in summary]
+    item["summary"] = [{"type": "summary_text", "text": text} for text in summary]
     if raw:
-        item["content"] = [{"type": "reasoning_text", "text": one} for one in raw]
+        item["content"] = [{"type": "reasoning_text", "text": text} for text in raw]
     return item if encrypted is None else item | {"encrypted_content": encrypted}
 
 
 def response_events(response: Json) -> Iterator[Json]:
-    """The events that tell a response, each text in deltas and then whole, thrice."""
-    begun = response | {"status": "in_progress", "output": [], "usage": None}
-    yield {"type": "response.created", "response": begun}
-    yield {"type": "response.in_progress", "response": begun}
+    """Yield a response's events; each text comes in deltas and three times in full."""
+    empty_response = response | {"status": "in_progress", "output": [], "usage": None}
+    yield {"type": "response.created", "response": empty_response}
+    yield {"type": "response.in_progress", "response": empty_response}
     for index, item in enumerate(response["output"]):
-        empty = {"status": "in_progress", "summary": []} if "summary" in item else {"content": []}
-        yield {"type": "response.output_item.added", "output_index": index, "item": item | empty}
+        empty_fields = (
+            {"status": "in_progress", "summary": []} if "summary" in item else {"content": []}
+        )
+        yield {
+            "type": "response.output_item.added",
+            "output_index": index,
+            "item": item | empty_fields,
+        }
         yield from parts_of(item, index)
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": f"response.{response['status']}", "response": response}
 
 
-# kind of part: (its event, its part's event, the name of its number, the field of its text)
+# type of part: (event of its text, event of the part, name of its index, field of its text)
 PARTS = {
     "output_text": ("output_text", "content_part", "content_index", "text"),
     "refusal": ("refusal", "content_part", "content_index", "refusal"),
@@ -153,40 +162,40 @@ PARTS = {
 }
 
 
-def parts_of(item: Json, place: int) -> Iterator[Json]:
-    """The events of an item's parts."""
+def parts_of(item: Json, output_index: int) -> Iterator[Json]:
+    """Yield the events of an item's parts."""
     for number, part in [*enumerate(item.get("summary", ())), *enumerate(item.get("content", ()))]:
-        name, around, index, field = PARTS[part["type"]]
-        where = {"item_id": item["id"], "output_index": place, index: number}
-        likely: Json = {"logprobs": []} if name == "output_text" else {}
-        yield {"type": f"response.{around}.added", **where, "part": part | {field: ""}}
+        name, part_event, index, field = PARTS[part["type"]]
+        where = {"item_id": item["id"], "output_index": output_index, index: number}
+        logprobs: Json = {"logprobs": []} if name == "output_text" else {}
+        yield {"type": f"response.{part_event}.added", **where, "part": part | {field: ""}}
         for piece in split_text(part[field]):
-            yield {"type": f"response.{name}.delta", **where, "delta": piece, **likely}
-        yield {"type": f"response.{name}.done", **where, field: part[field], **likely}
-        yield {"type": f"response.{around}.done", **where, "part": part}
+            yield {"type": f"response.{name}.delta", **where, "delta": piece, **logprobs}
+        yield {"type": f"response.{name}.done", **where, field: part[field], **logprobs}
+        yield {"type": f"response.{part_event}.done", **where, "part": part}
 
 
 def format_sse_events(events: Iterable[Json]) -> Iterator[bytes]:
-    """Server-sent events, named and numbered."""
+    """Yield the events as server-sent events, named and numbered."""
     for number, event in enumerate(events):
         yield sse(event | {"sequence_number": number}, event["type"])
 
 
 def check_item(item: Json, where: str) -> None:
-    """An input item is a message whose parts have its role's own types."""
+    """Refuse an input item that is no message, or whose parts do not suit its role."""
     if item.get("type", "message") != "message" or item.get("role") not in ROLES:
         raise refuse(
             400, f"Invalid value: '{item.get('role')}'.", code="invalid_value", param=where
         )
-    wanted = "output_text" if item["role"] == "assistant" else "input_text"
+    text_type = "output_text" if item["role"] == "assistant" else "input_text"
     for part in item["content"] if isinstance(item["content"], list) else ():
         match part:
             case {"type": "input_image", "image_url": str() as url} if item["role"] == "user":
-                found = DATA_URI.fullmatch(url)
-                if not (url.startswith("https://") or (found and unbase64(found[2]))):
+                match = DATA_URI.fullmatch(url)
+                if not (url.startswith("https://") or (match and unbase64(match[2]))):
                     what = "Invalid base64 image_url."
                     raise refuse(400, what, code="invalid_base64", param=where)
-            case {"type": kind, "text": str()} if kind == wanted:
+            case {"type": kind, "text": str()} if kind == text_type:
                 pass
             case _:
                 what = f"Invalid value: '{part.get('type')}'."
@@ -194,6 +203,9 @@ def check_item(item: Json, where: str) -> None:
 
 
 def last_user_text(items: list[Json]) -> str:
-    asked = [one["content"] for one in items if one["role"] == "user"]
-    content = asked[-1] if asked else ""
-    return content if isinstance(content, str) else "".join(one.get("text", "") for one in content)
+    """Return the text of the last user item, its parts joined."""
+    contents = [item["content"] for item in items if item["role"] == "user"]
+    content = contents[-1] if contents else ""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)

@@ -1,4 +1,4 @@
-"""A small table language for one-off answers, and the frames they are made of."""
+"""Scripted responses for tests: steps such as bytes, waits and cuts, and helpers for frames."""
 
 import base64
 import binascii
@@ -16,26 +16,26 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Wait:
-    """A pause between two steps."""
+    """A pause between two steps, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The socket closes without the final chunk."""
+    """Closes the socket without the final chunk."""
 
 
 @dataclass(frozen=True)
 class Reset:
-    """The connection is torn down with RST."""
+    """Resets the connection with RST."""
 
 
 Step = bytes | Wait | Cut | Reset
 
 
 class Script:
-    """One answer: a status and steps; as the very first step Cut and Reset send no head."""
+    """One response: a status and steps; Cut or Reset as the first step sends no headers."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Script:
         self.content_type = content_type
 
     async def play(self, reply: Reply) -> None:
-        """Sends the steps in their order, and the final chunk if none of them cut."""
+        """Send the steps in order, and the final chunk unless a step cut the response."""
         if not (self.steps and isinstance(self.steps[0], Cut | Reset)):
             await reply.head(self.status, self.headers, self.content_type, chunked=True)
         for step in self.steps:
@@ -69,28 +69,28 @@ class Script:
 
 
 def script_handler(*scripts: Script) -> Handler:
-    """Gives the n-th request the n-th script; the last one repeats."""
-    left = itertools.chain(scripts, itertools.repeat(scripts[-1]))
+    """Return a handler that plays the n-th script for the n-th request; the last one repeats."""
+    remaining = itertools.chain(scripts, itertools.repeat(scripts[-1]))
 
     async def handler(request: Request, reply: Reply) -> None:
-        await next(left).play(reply)
+        await next(remaining).play(reply)
 
     return handler
 
 
 def compact(obj: object) -> bytes:
-    """JSON as servers send it: no spaces, UTF-8 unescaped (U+2028 too, WIRE trap 29)."""
+    """Return JSON as servers send it: no spaces, UTF-8 unescaped, U+2028 included."""
     return json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def sse(obj: object, event: str | None = None) -> bytes:
-    """One server-sent event."""
+    """Return one server-sent event."""
     name = f"event: {event}\n".encode() if event else b""
     return name + b"data: " + compact(obj) + b"\n\n"
 
 
 def ndjson(obj: object) -> bytes:
-    """One line as Go's encoder writes it, with `<`, `>`, `&` and U+2028/9 escaped."""
+    """Return one line as Go's encoder writes it, with `<`, `>`, `&` and U+2028/9 escaped."""
     line = compact(obj).decode()
     for char in "<>&\u2028\u2029":
         line = line.replace(char, f"\\u{ord(char):04x}")
@@ -103,7 +103,7 @@ def chunk(
     finish: str | None = None,
     **extra: Any,
 ) -> bytes:
-    """A chat.completion.chunk (WIRE §1b); `extra` sets or replaces its top-level fields."""
+    """Return a chat.completion.chunk; `extra` sets or replaces its top-level fields."""
     delta = {"content": content, "reasoning_content": reasoning}
     choice = {
         "index": 0,
@@ -114,12 +114,12 @@ def chunk(
 
 
 def usage_chunk(prompt: int, completion: int, **details: Any) -> bytes:
-    """The chunk with usage and no choices; `details` are fields of usage (WIRE §1d)."""
+    """Return the chunk with usage and no choices; `details` are fields of usage."""
     return sse(_frame([]) | {"usage": usage(prompt, completion, **details)})
 
 
 def usage(prompt: int, completion: int, **details: Any) -> Json:
-    """OpenAI's usage; cached_tokens and reasoning_tokens go where WIRE §1d has them."""
+    """Return OpenAI's usage; cached_tokens and reasoning_tokens go into `*_tokens_details`."""
     counts: Json = {"prompt_tokens": prompt, "completion_tokens": completion}
     counts["total_tokens"] = prompt + completion
     for name, place in (("cached_tokens", "prompt"), ("reasoning_tokens", "completion")):
@@ -129,18 +129,18 @@ def usage(prompt: int, completion: int, **details: Any) -> Json:
 
 
 def split_text(text: str, count: int = 4) -> list[str]:
-    """The text in several deltas, cut anywhere, as tokens are."""
+    """Split a text into about `count` deltas, also inside words, as tokens do."""
     size = max(1, -(-len(text) // count))
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 def words(text: str) -> int:
-    """A token count that a test can do by hand."""
+    """Return the stand-ins' token count: the number of words, which a test can count by hand."""
     return len(text.split())
 
 
 def unbase64(text: str) -> bytes | None:
-    """The bytes of well-formed, non-empty base64; else None."""
+    """Return the bytes of well-formed, non-empty base64; else None."""
     try:
         return base64.b64decode(text, validate=True) or None
     except (binascii.Error, ValueError):
@@ -148,7 +148,7 @@ def unbase64(text: str) -> bytes | None:
 
 
 def sniff(data: bytes) -> str | None:
-    """The kind of an image by its magic bytes; names and claims are not believed."""
+    """Return the kind of an image by its first bytes; names and media types are ignored."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     magics = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"BM": "bmp"}

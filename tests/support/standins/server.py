@@ -1,4 +1,4 @@
-"""A real HTTP/1.1 server on 127.0.0.1, written byte for byte, for tests to run against."""
+"""A small HTTP/1.1 server on 127.0.0.1 that runs a test's handler in a thread."""
 
 import asyncio
 import contextlib
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 LONGEST_CONNECTION = 60.0
-LOOK_EVERY = 0.01  # seconds between two looks whether the client is still there
+LOOK_EVERY = 0.01  # seconds between two checks whether the client is still connected
 LINE_LIMIT = 1 << 20
 
 Handler = Callable[[Request, Reply], Awaitable[None]]
 
 
 class StandIn:
-    """Serves a handler from a thread of its own for as long as the `with` block lasts."""
+    """Runs a handler in a thread for as long as the `with` block lasts."""
 
     def __init__(self, handler: Handler, *, host: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
@@ -45,7 +45,7 @@ class StandIn:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected now."""
+        """The number of clients that are connected now."""
         return len(self._tasks)
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class StandIn:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(5)
         if self.errors and error is None:
-            raise self.errors[0]  # a broken handler must not pass for a broken client
+            raise self.errors[0]  # a handler's bug must not look like the client's
 
     def _run(self) -> None:
         try:
@@ -74,7 +74,7 @@ class StandIn:
             self._ready.set()
 
     async def _main(self) -> None:
-        """Accepts by hand: asyncio's own server may print tracebacks while it closes."""
+        """Accept without asyncio's server, which may print tracebacks while it closes."""
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         with socket.create_server((self._host, 0), backlog=128) as listener:
@@ -92,12 +92,12 @@ class StandIn:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             client, _ = listener.accept()
             client.setblocking(False)
-            # asyncio forgets this on sockets that were accepted by hand: 44 ms an answer
+            # asyncio does not set this on such sockets, and a response then takes 44 ms more.
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.create_task(self._connection(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            # A task that is cancelled before its first step never closes the connection.
+            # A task cancelled before its first step never closes the connection.
             task.add_done_callback(lambda ended: client.close() if ended.cancelled() else None)
 
     async def _connection(self, client: socket.socket) -> None:
@@ -129,45 +129,46 @@ class StandIn:
         except asyncio.IncompleteReadError:
             reply.mark_disconnected()
             return False
-        watch = asyncio.create_task(_watch(reader, reply))
+        watcher = asyncio.create_task(_watch(reader, reply))
         try:
             await self._handler(request, reply)
             await reply.end()
-        except ErrorReply as refused:
-            await reply.json(refused.body, refused.status, refused.headers)
+        except ErrorReply as error:
+            await reply.json(error.body, error.status, error.headers)
         finally:
-            watch.cancel()
+            watcher.cancel()
         return reply.keep_alive
 
 
 @contextlib.contextmanager
 def unreachable_server() -> Iterator[StandIn]:
-    """A server that does not run, at a port that nobody else gets meanwhile."""
+    """Yield a server that does not listen, on a port that is reserved meanwhile."""
 
     async def never(request: Request, reply: Reply) -> None:
         raise AssertionError("nobody listens")
 
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
         server = StandIn(never)
-        server.url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        server.url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         yield server
 
 
 def noted_late(client: socket.socket) -> float:
-    """Seconds since the client's last bytes came, by the kernel: this thread may have been starved.
+    """Return the seconds since the client's last bytes arrived, according to the kernel.
 
-    `tcpi_last_data_recv` of Linux' struct tcp_info, in milliseconds; elsewhere it is not known.
+    This thread may have read them late. Source: `tcpi_last_data_recv` of Linux' struct tcp_info,
+    in milliseconds; 0 on other systems.
     """
     if sys.platform != "linux":
         return 0.0
-    told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
-    milliseconds: int = struct.unpack_from("I", told, 52)[0]
+    info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
+    milliseconds: int = struct.unpack_from("I", info, 52)[0]
     return milliseconds / 1000
 
 
 async def _watch(reader: asyncio.StreamReader, reply: Reply) -> None:
-    """Looks for the client's FIN or RST while a handler works; nobody else reads then."""
+    """Watch for the client's FIN or RST while a handler runs; nothing else reads meanwhile."""
     while not reply.finished:
         if reader.at_eof() or reader.exception() is not None:
             reply.mark_disconnected()
