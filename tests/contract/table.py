@@ -36,7 +36,6 @@ CASES = {
     ),
     "reasoning": (
         "test_reasoning_when_asked", "test_no_reasoning_when_off",
-        "test_asking_for_reasoning_asks_for_it",
     ),
     "usage": ("test_usage_is_present",),
     "errors": (
