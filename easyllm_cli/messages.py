@@ -1,4 +1,4 @@
-"""Message: a role with text and images; parses messages in OpenAI's shape."""
+"""Message: a role with text and images; parses OpenAI's shape, adds and merges system prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds API keys in a text, including encoded, reversed and partial keys."""
+"""Finds the given API keys in a text, also encoded, reversed, spread out or only in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entry point of the `easyllm` command: runs a command line and exits with its code."""
+"""Entry point of `easyllm`: runs --version, shell completion or the Typer app, then exits."""
 
 from __future__ import annotations
 

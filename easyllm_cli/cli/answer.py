@@ -1,4 +1,4 @@
-"""Asks for one answer: selects the profile, sends or dry-runs the request, shows the answer."""
+"""Runs one request: sends or dry-runs it, shows the answer, and rejects one that was cut short."""
 
 from __future__ import annotations
 

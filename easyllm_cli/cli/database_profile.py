@@ -1,4 +1,4 @@
-"""Reads a profile from a database row (`--config-db URL --config-id ID`)."""
+"""Handles --config-db and --config-id: checks them, and reads the row within 10 seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chooses the profile if none is named: the embedded model if installed, else an error.
+"""Without a profile: takes `local`, or offers the demo model, or lists what -p could name.
 
 The error lists the usable providers, each with its exact -p option. A paid provider is never chosen
 automatically. Only calls without a profile import this module.

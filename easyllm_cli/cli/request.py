@@ -1,4 +1,4 @@
-"""What a command was asked to do: its prompt, images and options, and which exclude each other."""
+"""A command's prompt, images and options; refuses conflicting options, reads the --schema file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs `api_key_cmd` and reads the API key from the first line that it prints."""
+"""Runs `api_key_cmd` without a shell and takes the first line that it prints as the API key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profile: the settings for reaching one model, their defaults and their validation."""
+"""Profile: one model's settings, defaults and checks; which ones an untrusted dict may not set."""
 
 from __future__ import annotations
 

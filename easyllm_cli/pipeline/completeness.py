@@ -1,4 +1,4 @@
-"""Keeps the longest partial answer across retries, and rejects an empty or incomplete answer."""
+"""Keeps the longest partial answer of all attempts; rejects an empty one, if strict a cut one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provider registry: maps provider names to adapter classes, which are imported on demand."""
+"""Provider registry: imports a profile's adapter class, and chooses chat or responses for it."""
 
 from __future__ import annotations
 

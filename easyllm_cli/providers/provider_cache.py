@@ -1,4 +1,4 @@
-"""Caches provider objects, one for each profile and event loop.
+"""Caches the 100 last used provider objects of each event loop, by the whole profile.
 
 A provider holds connections that belong to an event loop. The cache key covers the whole profile:
 two API keys, endpoints or temperatures never share a provider.

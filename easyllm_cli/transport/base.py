@@ -1,4 +1,4 @@
-"""The transport interface: Request, Response and the Transport protocol.
+"""Transport interface, and what all transports share: fixed headers, status check, no cookies.
 
 HTTPTransport implements it with our own HTTP client, the others with a provider's SDK; adapters do
 not see the difference. A transport does not follow redirects, does not accept compressed bodies,

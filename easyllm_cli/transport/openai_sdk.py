@@ -1,4 +1,4 @@
-"""Transport that sends requests with the `openai` package and reads the raw response ourselves.
+"""Transport through the `openai` package, our client or the user's, for OpenAI and Azure.
 
 The SDK adds headers from OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_CUSTOM_HEADERS and others for
 any endpoint (observed with openai 2.54 and 3.54), so our own client removes them. The code imports

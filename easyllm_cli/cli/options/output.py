@@ -1,4 +1,4 @@
-"""Options for how an answer is shown, and in which format."""
+"""Options for showing an answer: reasoning, --jsonl, -x, usage, --raw, --partial (not --json)."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Options for how a request is sent: streaming, retries, --dry-run, and which answers count."""
+"""Options for sending: --stream, --no-retry, --dry-run, --strict and --max-output-bytes."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""LiteLLM adapter: sends Chat Completions requests to any vendor through the litellm package."""
+"""LiteLLM adapter: Chat Completions through litellm; tries other keys and `fallback_models`."""
 
 from __future__ import annotations
 

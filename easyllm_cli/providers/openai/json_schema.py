@@ -1,4 +1,4 @@
-"""Request fields that make an OpenAI-compatible server answer with JSON of a given schema."""
+"""Asks a server for JSON of a schema: by a body field or, where none works, by an instruction."""
 
 from __future__ import annotations
 
