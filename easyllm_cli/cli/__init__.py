@@ -37,6 +37,10 @@ def run_command_line(arguments: list[str]) -> int:
         from .completion import complete
 
         return complete(os.environ["_EASYLLM_COMPLETE"])
+    if arguments in ([], ["-h"]):
+        from .front_page import print_front_page
+
+        return print_front_page(asked=bool(arguments))
     from .app import run_app
 
     return run_app(arguments)

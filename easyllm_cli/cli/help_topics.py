@@ -29,6 +29,26 @@ JSON_EXAMPLE = """\
     easyllm chat --json "What is Python?" | jq -r .text
     easyllm stream --jsonl "Tell a story" > events.jsonl"""
 
+# What a user wants: what to type.
+WISHES = (
+    ("have the whole answer or none", 'easyllm "PROMPT"'),
+    ("see each token at once", 'easyllm stream "PROMPT"'),
+    ("make the model reason", 'easyllm chat --think "PROMPT"'),
+    ("choose how much it reasons", 'easyllm chat --effort high "PROMPT"'),
+    ("see the reasoning, in a pipe too", 'easyllm cot "PROMPT"'),
+    ("never see the reasoning", 'easyllm chat -R "PROMPT"'),
+    ("have the reasoning alone", 'easyllm cot --reasoning only "PROMPT"'),
+    ("send a request without streaming", 'easyllm chat --no-stream "PROMPT"'),
+)
+SAME_OPTIONS = """\
+  stream is chat --stream; -R is --reasoning hide; cot is chat --think
+  --reasoning show, and has a model that cannot reason do it in tags."""
+COMPLETION_COMMANDS = (
+    ("bash", 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'),
+    ("zsh", 'eval "$(_EASYLLM_COMPLETE=source_zsh easyllm)"'),
+    ("fish", "_EASYLLM_COMPLETE=source_fish easyllm | source"),
+)
+
 
 @dataclass(frozen=True)
 class HelpTopic:
@@ -187,18 +207,22 @@ ENVIRONMENT_VARIABLES = {
 PROVIDER_KEYS_NOTE = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help profiles)"
 
 
-def help_with_environment(text: str, parameters: Collection[str]) -> tuple[str, str]:
-    """Split a command's help into its description and its epilog: variables and the example.
-
-    The example is the last paragraph if it is a command line.
-    `parameters`: the names of the command's parameters.
-    """
-    description, _, example = text.rpartition("\n\n")
-    if not example.startswith("easyllm ") and "| easyllm " not in example:
-        description, example = text, ""
+def environment_note(parameters: Collection[str]) -> str:
+    """The variables that replace a command's parameters, as one line; "" = none."""
     names = [
         name for name, (parameter, _) in ENVIRONMENT_VARIABLES.items() if parameter in parameters
     ]
     provider_keys = f", {PROVIDER_KEYS_NOTE}" if "profile" in parameters else ""
-    epilog = [f"Environment: {', '.join(names)}{provider_keys}"] if names else []
-    return description, "\n\n".join([*epilog, f"Example: {example}"] if example else epilog)
+    return f"Environment: {', '.join(names)}{provider_keys}" if names else ""
+
+
+def split_examples(text: str) -> tuple[str, list[str]]:
+    """Split a command's help into its description and its examples.
+
+    The last paragraph holds the examples if its lines are command lines.
+    """
+    description, _, last = text.strip().rpartition("\n\n")
+    examples = last.splitlines()
+    if all(line.startswith("easyllm ") or "| easyllm " in line for line in examples):
+        return description, examples
+    return text.strip(), []

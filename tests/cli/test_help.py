@@ -1,19 +1,45 @@
-"""Tests `easyllm help` and `-h`: plain text within 80 columns, lists that match the code."""
+"""`easyllm help`, `-h` and `--help`: text that fits 80 columns, its lists those of the code."""
 
 import re
+import shlex
 
 import pytest
 
-from easyllm_cli.cli.app import COMMAND_HELP
-from easyllm_cli.cli.help_topics import ENVIRONMENT_VARIABLES, TOPICS, help_with_environment
+from easyllm_cli.cli.front_page import COMMAND_HELP, front_page
+from easyllm_cli.cli.help_topics import (
+    COMPLETION_COMMANDS,
+    ENVIRONMENT_VARIABLES,
+    TOPICS,
+    WISHES,
+    split_examples,
+)
 from easyllm_cli.config.profile import SETTING_FIELDS
 from easyllm_cli.errors import EXIT_CODES
-from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.vendors import VENDORS
 from tests.support.binary import Easyllm
 from tests.support.objects import ANSWER, ERROR
 from tests.support.source_tree import sources
-from tests.support.terminal import run_on_terminals
+from tests.support.terminal import SGR, run_on_terminals
+
+FRONT_PAGE = """\
+easyllm: ask any language model; the answer is whole or the exit code says why
+
+  easyllm "PROMPT"   (short for easyllm chat)        easyllm COMMAND -h
+
+Ask       chat      Ask; into a pipe the answer is printed whole or not at all
+          stream    Print every token as it arrives, into a pipe too
+          vision    Ask about images
+          cot       Show the reasoning too (answer: stdout, reasoning: stderr)
+Look      models    List the models a profile's server offers
+Set up    init      Find servers and keys, write a first profiles file
+          profiles  List, show and edit profiles
+          keys      Store, list and remove API keys
+          doctor    Find out why a profile does not answer
+          pull      Download the small demo model
+          help      exit-codes, profiles, stdin, json
+
+  git diff | easyllm chat -p ollama "Write a commit message"
+"""
 
 
 def help_text(easyllm: Easyllm, *args: str) -> str:
@@ -61,24 +87,56 @@ def test_every_easyllm_variable_is_listed() -> None:
     assert named == {name for name in ENVIRONMENT_VARIABLES if name.startswith("EASYLLM_")}
 
 
-@pytest.mark.parametrize("command", COMMAND_HELP)
-def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> None:
-    """Also on a terminal. The help names the variables that the command uses."""
-    text = easyllm.run(command, "-h").stdout.decode()
-    if command not in TOPICS:  # `help profiles` is the topic
-        assert help_text(easyllm, command) == text
-    last = text.rstrip().splitlines()[-1]
-    assert last.startswith("  Example: ")
-    assert f"easyllm {command}" in last
-    code, on_screen, _ = run_on_terminals(easyllm, command, "-h", columns=100)
-    assert code == 0
-    plain = re.sub(r"\x1b\[[\d;]*m", "", on_screen).rstrip()
-    assert plain.splitlines()[-1].strip() == last.strip()
-    for name, option in [("EASYLLM_PROFILE,", "--profile "), ("EASYLLM_STDIN", "--no-stdin")]:
-        assert (name in text) == (option in text)
-    assert ("OPENAI_API_KEY" in text) == ("--profile " in text)
-    longest = f"Longest answer, in bytes (default: {MAX_TEXT_BYTES >> 20} MiB)."
-    assert ("--max-output-bytes" in text) == (longest in " ".join(text.split()))
+def test_the_front_page(easyllm: Easyllm) -> None:
+    """Asked for it is the output; without any word it is a usage error's."""
+    page = FRONT_PAGE.encode()
+    ran = easyllm.run("-h")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, page, "")
+    ran = easyllm.run()
+    assert (ran.code, ran.stdout, ran.stderr) == (2, b"", FRONT_PAGE)
+    assert easyllm.run("--help").stdout.startswith(page + b"\nOptions:\n")
+    code, on_screen, _ = run_on_terminals(easyllm, "-h")
+    assert (code, SGR.sub("", on_screen)) == (0, FRONT_PAGE)
+    assert "\x1b[1mAsk\x1b[0m       chat" in on_screen
+    code, _, on_screen = run_on_terminals(easyllm, env={"NO_COLOR": "1"})
+    assert (code, on_screen) == (2, FRONT_PAGE)
+
+
+def test_the_front_page_is_the_table_of_commands() -> None:
+    assert front_page() + "\n" == FRONT_PAGE
+    lines = FRONT_PAGE.splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 79
+    assert re.findall(r"^.{10}([a-z]+) +[A-Z\w]", "\n".join(lines[4:]), re.MULTILINE) == list(
+        COMMAND_HELP
+    )
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["chat", "profiles"])
+def test_a_page_is_the_same_in_a_pipe_and_on_a_terminal(
+    easyllm: Easyllm, command: str, option: str
+) -> None:
+    in_pipe = easyllm.run(command, option)
+    assert (in_pipe.code, in_pipe.stderr) == (0, "")
+    code, on_screen, _ = run_on_terminals(easyllm, command, option)
+    assert (code, SGR.sub("", on_screen)) == (0, in_pipe.stdout.decode())
+    assert "\x1b[1mUsage:\x1b[0m" in on_screen
+    wide = run_on_terminals(easyllm, command, option, columns=60)[1]
+    assert max(map(len, SGR.sub("", wide).splitlines())) <= (74 if command == "profiles" else 60)
+
+
+def test_help_prints_the_whole_page_of_a_command(easyllm: Easyllm) -> None:
+    assert help_text(easyllm, "chat") == easyllm.run("chat", "--help").stdout.decode()
+
+
+@pytest.mark.parametrize("wish", [line for _, line in WISHES])
+def test_what_the_table_of_wishes_says_to_type(easyllm: Easyllm, wish: str) -> None:
+    assert wish in help_text(easyllm)
+    ran = easyllm.run(
+        *shlex.split(wish.replace("PROMPT", "a b"))[1:], "--dry-run", "-p", "ollama:m"
+    )
+    assert (ran.code, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -86,19 +144,26 @@ def test_a_commands_help_ends_in_an_example(easyllm: Easyllm, command: str) -> N
     [
         ("easyllm models -p ollama", True),
         ('git diff | easyllm chat "Write a commit message"', True),
+        ("easyllm pull\neasyllm pull --yes", True),
         ("Built-in names (easyllm models -p NAME) need no file and are not listed.", False),
     ],
 )
-def test_only_a_command_line_is_an_example(last: str, is_example: bool) -> None:
-    description, epilog = help_with_environment(f"Do it.\n\n{last}", [])
-    assert epilog == (f"Example: {last}" if is_example else "")
+def test_only_command_lines_are_examples(last: str, is_example: bool) -> None:
+    description, examples = split_examples(f"Do it.\n\n{last}")
+    assert examples == (last.splitlines() if is_example else [])
     assert (last in description) != is_example
 
 
-def test_the_command_list_explains_completion(easyllm: Easyllm) -> None:
-    text = easyllm.run("-h").stdout.decode()
-    assert 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"' in text
-    assert "Example: git diff | easyllm chat" in text.splitlines()[-1]
+def test_the_commands_list_says_how_to_complete(easyllm: Easyllm) -> None:
+    for text in (easyllm.run("--help").stdout.decode(), help_text(easyllm)):
+        for _, line in COMPLETION_COMMANDS:
+            assert line in text
+
+
+def test_each_name_is_offered_once(easyllm: Easyllm) -> None:
+    """`profiles` is a topic and a command."""
+    names = easyllm.run("help", "zzz").error_line.partition("known: ")[2].split(", ")
+    assert sorted(names) == sorted({*TOPICS, *COMMAND_HELP})
 
 
 def test_unknown_topic(easyllm: Easyllm) -> None:

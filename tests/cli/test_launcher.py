@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.cli.app import COMMAND_HELP
+from easyllm_cli.cli.front_page import COMMAND_HELP
 from tests.support.binary import (
     BINARY,
     Easyllm,
@@ -35,7 +35,7 @@ CASES = {
     "pull": (("pull",), 2, "--yes"),
     "help": (("help", "json"), 0, "ms_first_token"),
     "--version": (("--version",), 0, "easyllm "),
-    "--help": (("--help",), 0, "Usage: easyllm"),
+    "--help": (("--help",), 0, "easyllm: ask any"),
     "mistyped": (("chaat", "hi"), 2, "chat"),
 }
 

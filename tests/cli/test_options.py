@@ -11,7 +11,6 @@ from tests.support.binary import (
     Easyllm,
     chat_answer_script,
     profile_toml,
-    run_concurrently,
     single_profile_toml,
 )
 from tests.support.images import gif_1x1
@@ -214,26 +213,3 @@ def test_version(easyllm: Easyllm) -> None:
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.stdout.startswith(b"easyllm ")
     assert ran.stdout.endswith(b"\n")
-
-
-@pytest.mark.parametrize("command", ["chat", "stream", "vision", "models", "cot"])
-def test_help(easyllm: Easyllm, command: str) -> None:
-    ran, other = run_concurrently(
-        lambda: easyllm.run(command, "-h"), lambda: easyllm.run(command, "--help")
-    )
-    assert (ran.code, ran.stderr) == (0, "")
-    text = ran.stdout.decode()
-    assert text == other.stdout.decode()
-    assert "Model:" in text, "options are grouped in a pipe, too"
-    assert "\x1b" not in text
-    for option in ("--profile", "--json", "--timeout"):
-        assert option in text
-
-
-def test_help_of_all(easyllm: Easyllm) -> None:
-    """`-h` prints it to stdout; without arguments it is on stderr, with exit code 2."""
-    for args in (("--help",), ("-h",), ()):
-        ran = easyllm.run(*args)
-        assert ran.code == (0 if args else 2)
-        for command in ("chat", "stream", "vision", "models", "cot"):
-            assert f"  {command} " in (ran.stdout.decode() if args else ran.stderr)

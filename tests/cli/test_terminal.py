@@ -313,11 +313,3 @@ def test_no_prompt_on_a_terminal(easyllm: Easyllm) -> None:
     )
     assert (code, out) == (2, "")
     assert "no prompt" in err
-
-
-def test_help_on_a_terminal(easyllm: Easyllm) -> None:
-    for args in (("--help",), ("chat", "-h")):
-        code, out, _ = run_on_terminals(easyllm, *args, columns=60)
-        assert code == 0
-        lines = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
-        assert max(map(len, lines)) <= 60

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.cli.app import COMMAND_HELP, load_command
-from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE
+from easyllm_cli.cli.command_loader import load_command
+from easyllm_cli.cli.front_page import COMMAND_HELP
+from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE, split_examples
 from tests.support import ROOT
 from tests.support.binary import BINARY, Easyllm, RunResult, profile_toml
 from tests.support.images import png
@@ -26,10 +27,10 @@ from tests.support.standins.server import StandIn
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
-# The last paragraph of a command's docstring is the example at the end of its help.
-# The excluded commands change this machine: their own tests run their examples.
+# The last lines of a command's docstring, which stand at the end of its help.
+# The others change this machine: their examples are run where they are tested.
 ASKING = [name for name in COMMAND_HELP if name not in ("init", "profiles", "keys", "pull")]
-EXAMPLES = [(load_command(name).help or "").rpartition("\n\n")[2] for name in ASKING]
+EXAMPLES = [line for name in ASKING for line in split_examples(load_command(name).help)[1]]
 OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
 TOPIC_EXAMPLES = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
 # Replaces jq where it is not installed: the only form that the README uses.
@@ -88,7 +89,7 @@ def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> N
     assert (wanted.read_bytes() if wanted else ran.stdout).strip()
 
 
-@pytest.mark.parametrize("example", EXAMPLES + TOPIC_EXAMPLES)
+@pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
 def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
     ran = run_sample(easyllm, example, profiles, folder)
     assert (ran.code, ran.stderr) == (0, "")

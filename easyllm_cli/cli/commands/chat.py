@@ -18,11 +18,12 @@ def chat(
     run: RunOptions,
     prompt: PromptWords = None,
 ) -> int:
-    """Ask a model. A terminal shows the answer as it arrives; a pipe gets all of it or nothing.
+    """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
 
     Text on stdin goes before the prompt.
 
     git diff | easyllm chat "Write a commit message"
+    easyllm chat -p ollama -f notes.txt "Summarise"
     """
     from ..answer import answer_request
     from ..request import AnswerRequest

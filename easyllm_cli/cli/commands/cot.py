@@ -3,14 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ...errors import UsageError
 from ...events import UNLIMITED_BYTES, Done, Event, Start, Text
 from ...pipeline.collector import Collector
-from ..option_types import choice
 from ..options.common import CommonOptions
-from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, expand_option_groups
+from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, declare, expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
@@ -23,17 +20,17 @@ if TYPE_CHECKING:
 ELICIT_CHOICES = ("auto", "always", "never")
 Extract = Annotated[
     bool,
-    typer.Option(
-        "--extract", help="Split text from stdin; no request.", rich_help_panel=OUTPUT_PANEL
-    ),
+    declare(OUTPUT_PANEL, "--extract", help="Split text from stdin; no request.", short=True),
 ]
 Elicit = Annotated[
     str | None,
-    typer.Option(
-        "--elicit", help="Prompt for reasoning in tags; auto: if the model cannot reason.",
-        rich_help_panel=SAMPLING_PANEL, show_default=False, **choice(ELICIT_CHOICES),
+    declare(
+        SAMPLING_PANEL,
+        "--elicit",
+        help="Prompt for reasoning in tags; auto: if the model cannot reason.",
+        choices=ELICIT_CHOICES,
     ),
-]  # fmt: skip
+]
 
 
 @expand_option_groups
@@ -48,9 +45,10 @@ def cot(
     extract: Extract = False,
     elicit: Elicit = None,
 ) -> int:
-    """Ask for reasoning too: the answer goes to stdout, all of the reasoning to stderr.
+    """Ask for reasoning too: the answer goes to stdout, the reasoning to stderr.
 
-    easyllm cot --json "How many r in strawberry?" | jq -r .reasoning
+    easyllm cot -p r1 --reasoning only "How many r in strawberry?"
+    easyllm cot -p r1 --json "How many r in strawberry?" | jq -r .reasoning
     """
     from ...render import choose_renderer
     from ..answer import AnswerRun, answer_request

@@ -3,11 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ...errors import EasyLLMError
 from ..options.common import CommonOptions
-from ..options.groups import RUN_PANEL, expand_option_groups
+from ..options.groups import RUN_PANEL, declare, expand_option_groups
 from ..options.input import ModelOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
@@ -20,11 +18,8 @@ if TYPE_CHECKING:
 STATUS_LABELS = {True: "ok", False: "fail", None: "--"}
 Call = Annotated[
     bool,
-    typer.Option(
-        "--call", help="Also request one token of an answer.", rich_help_panel=RUN_PANEL,
-        show_default=False,
-    ),
-]  # fmt: skip
+    declare(RUN_PANEL, "--call", help="Also request one token of an answer.", short=True),
+]
 
 
 @expand_option_groups
@@ -37,6 +32,7 @@ def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> in
     a real answer.
 
     easyllm doctor -p ollama
+    easyllm doctor -p r1 --call
     """
     report = Report(model, common)
     error = report.run_checks(call)

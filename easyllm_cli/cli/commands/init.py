@@ -23,7 +23,8 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
 
     Only ports of this machine are tried. An existing file is never overwritten.
 
-    easyllm init --yes
+    easyllm init
+    easyllm init --yes --profiles work.toml
     """
     from ...config.edit import create_profiles_file, refuse_existing_file
     from ...config.profiles_file import profiles_path

@@ -146,4 +146,4 @@ SUBCOMMANDS = {
     "remove": (remove_key, "Remove a key."),
 }
 DEFAULT_COMMAND = "list"
-EXAMPLE = "easyllm keys set openai < key.txt"
+EXAMPLES = "easyllm keys set openai\neasyllm keys set openai < key.txt"

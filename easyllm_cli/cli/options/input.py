@@ -23,14 +23,14 @@ class ModelOptions:
         str | None,
         declare(
             MODEL_PANEL, "-p", "--profile", help="Profile, or NAME:MODEL.", metavar="NAME",
-            autocompletion=complete_profiles,
+            short=True, autocompletion=complete_profiles,
         ),
     ] = None  # fmt: skip
     model: Annotated[
         str | None,
         declare(
             MODEL_PANEL, "-m", "--model", help="Model name.", metavar="MODEL",
-            autocompletion=complete_models,
+            short=True, autocompletion=complete_models,
         ),
     ] = None  # fmt: skip
     profiles: Annotated[
@@ -53,7 +53,8 @@ class InputOptions:
     """Options for the input besides the prompt."""
 
     system: Annotated[
-        str | None, declare(INPUT_PANEL, "-s", "--system", help="System prompt.", metavar="TEXT")
+        str | None,
+        declare(INPUT_PANEL, "-s", "--system", help="System prompt.", metavar="TEXT", short=True),
     ] = None
     messages: Annotated[
         str | None,
@@ -70,8 +71,9 @@ class InputOptions:
             INPUT_PANEL,
             "-f",
             "--file",
-            help="Text file or '*.pattern' to put first, with its name; repeatable.",
+            help="Text file or '*.pattern', with its name; repeatable.",
             metavar="FILE",
+            short=True,
         ),
     ] = None
     image: Annotated[
@@ -82,6 +84,7 @@ class InputOptions:
             "--image",
             help="Image or '*.pattern' to attach; repeatable.",
             metavar="IMAGE",
+            short=True,
         ),
     ] = None
     no_stdin: Annotated[

@@ -17,25 +17,26 @@ class OutputOptions:
         declare(
             OUTPUT_PANEL,
             "--reasoning",
-            help="auto, show (stderr), hide, only (no answer), tags (<think>).",
+            help="auto: shown on a terminal, dropped by chat into a pipe; show: always, on "
+            "stderr; only: without the answer; tags: as <think>…</think> before it.",
             choices=REASONING_CHOICES,
         ),
     ] = None
     hide_reasoning: Annotated[
         bool, declare(OUTPUT_PANEL, "-R", "--hide-reasoning", help="The same as --reasoning hide.")
     ] = False
-    jsonl: Annotated[bool, declare(OUTPUT_PANEL, "--jsonl", help="One JSON object a line.")] = False
     code: Annotated[
         str | None,
         declare(
             OUTPUT_PANEL, "-x", "--code", help="Only the first code block, or =all.",
-            choices=CODE_CHOICES, metavar="[=all]",
+            choices=CODE_CHOICES, metavar="[=all]", short=True,
         ),
     ] = None  # fmt: skip
     usage: Annotated[
-        bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Show tokens and times.")
+        bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Show tokens and times.", short=True)
     ] = False
     raw: Annotated[bool, declare(OUTPUT_PANEL, "--raw", help="No Markdown on a terminal.")] = False
     partial: Annotated[
         bool, declare(OUTPUT_PANEL, "--partial", help="Print an incomplete answer (still exit 7).")
     ] = False
+    jsonl: Annotated[bool, declare(OUTPUT_PANEL, "--jsonl", help="One JSON object a line.")] = False

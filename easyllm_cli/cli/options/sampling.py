@@ -22,6 +22,7 @@ class SamplingOptions:
             min=0,
             max=2,
             metavar="T",
+            short=True,
         ),
     ] = None
     max_tokens: Annotated[
@@ -54,14 +55,20 @@ class SamplingOptions:
             metavar="KEY=VALUE",
         ),
     ] = None  # fmt: skip
-    schema: Annotated[
-        str | None,
-        declare(
-            SAMPLING_PANEL, "--schema", help="JSON schema that the answer must fit.", metavar="FILE"
-        ),
-    ] = None
-    think: Annotated[bool, declare(SAMPLING_PANEL, "--think", help="Ask for reasoning.")] = False
+    think: Annotated[
+        bool, declare(SAMPLING_PANEL, "--think", help="Ask for reasoning.", short=True)
+    ] = False
     effort: Annotated[
         str | None,
         declare(SAMPLING_PANEL, "--effort", help="Reasoning effort.", choices=EFFORT_CHOICES),
+    ] = None
+    schema: Annotated[
+        str | None,
+        declare(
+            SAMPLING_PANEL,
+            "--schema",
+            help="JSON schema that the answer must fit.",
+            metavar="FILE",
+            short=True,
+        ),
     ] = None
