@@ -9,6 +9,7 @@ import typer
 
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
 from .command_loader import ClickError, LazyGroup
+from .front_door import name_command
 from .front_page import COMMAND_HELP
 
 
@@ -38,11 +39,15 @@ def root_group() -> Any:
 
 
 def run_app(arguments: list[str]) -> int:
-    """Run one command line, report any failure in one line on stderr, return the exit code."""
+    """Run one command line, report any failure in one line on stderr, return the exit code.
+
+    A command line that names no command is one of `chat`.
+    """
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    if before[:1] and before[0] in COMMAND_HELP and "--version" in before:
+    if before and (before[0] in COMMAND_HELP or before[0][:1] == "-") and "--version" in before:
         arguments = ["--version"]
     try:
+        arguments = name_command(arguments)
         code = root_group().main(arguments, prog_name="easyllm", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except ClickError as error:

@@ -69,7 +69,7 @@ def complete(instruction: str) -> int:
     skip = bash_prefix_length(incomplete, bash_word) if shell == "bash" else 0
     # `--effort=hi`: Typer returns the values without `--effort=`, which is part of the word.
     option = incomplete[: incomplete.find("=") + 1] if incomplete.startswith("-") else ""
-    for word in list_completions(previous, incomplete):
+    for word in completions_of_line(previous, incomplete):
         full_word = word if word.startswith("-") else option + word
         if is_shell_safe(full_word):
             print(full_word[skip:])
@@ -98,6 +98,20 @@ def bash_prefix_length(incomplete: str, bash_word: str) -> int:
         bash_word if bash_word.strip(WORD_BREAKS) else ""
     )  # `:` or `=` alone: the new word is still empty
     return len(incomplete) - len(rest) if bash_word and incomplete.endswith(rest) else 0
+
+
+def completions_of_line(previous_words: list[str], incomplete: str) -> list[str]:
+    """The completions of a word, also where options of `chat` stand without a command."""
+    from .front_page import HELP_OPTIONS
+
+    first = previous_words[0] if previous_words else incomplete
+    implied = ["chat", *previous_words]
+    if not first.startswith("-") or first in (*HELP_OPTIONS, "--version"):
+        return list_completions(previous_words, incomplete)
+    if previous_words:
+        return list_completions(implied, incomplete)
+    both = list_completions([], incomplete) + list_completions(implied, incomplete)
+    return list(dict.fromkeys(both))
 
 
 def list_completions(previous_words: list[str], incomplete: str) -> list[str]:

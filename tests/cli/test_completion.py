@@ -103,6 +103,14 @@ def test_commands_and_options(easyllm: Easyllm) -> None:
     assert complete(easyllm, "easyllm --version ") == complete(easyllm, "easyllm ")
 
 
+def test_options_of_chat_without_a_command(easyllm: Easyllm) -> None:
+    assert words(easyllm, "easyllm -p olla") == ["ollama"]
+    assert words(easyllm, "easyllm -p ollama --effort hi") == ["high"]
+    assert words(easyllm, "easyllm --th") == ["--think"]
+    assert words(easyllm, "easyllm --ver") == ["--version", "--verbose"]
+    assert words(easyllm, "easyllm -p ollama cha") == []
+
+
 @pytest.mark.parametrize(
     ("option", "values"),
     [

@@ -49,3 +49,12 @@ def test_only_what_the_command_needs(easyllm: Easyllm, line: str) -> None:
     names = imported(easyllm, *line.split())
     assert "easyllm_cli" in names
     assert not names & FORBIDDEN[line]
+
+
+@pytest.mark.parametrize("words", [["a b"], ["-p", "t", "hi"]], ids=repr)
+def test_without_chat_the_same_is_imported(easyllm: Easyllm, words: list[str]) -> None:
+    assert imported(easyllm, *words) == imported(easyllm, "chat", *words)
+
+
+def test_the_front_page_needs_no_typer(easyllm: Easyllm) -> None:
+    assert not imported(easyllm, "-h") & FORBIDDEN["--version"]
