@@ -39,7 +39,6 @@ EXIT_CODES: dict[int, str] = {
     6: "network: DNS, connect, TLS, no first token",
     7: "the answer is incomplete or malformed",
     8: "output could not be written (disk full, no permission)",
-    9: "batch finished with failed rows",
     130: "Ctrl-C",
     141: "broken pipe",
     143: "SIGTERM, or the terminal was closed",
