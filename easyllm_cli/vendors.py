@@ -30,6 +30,8 @@ class Vendor:
     `separates_reasoning`: whether every model's reasoning arrives in a field of its own.
     `ignores_model_name`: whether the server accepts any model name.
     `start_command`: the command that starts a server that users run themselves.
+    `model_prefixes`: how the names of its well-known models begin, in small letters; a path before
+    the last `/` is part of the vendor's name of the model, and users leave it out.
     `takes_schema`: False if `response_format` supports json_object only.
     """
 
@@ -47,28 +49,35 @@ class Vendor:
     ignores_model_name: bool = False
     start_command: str = ""
     takes_schema: bool = True
+    model_prefixes: tuple[str, ...] = ()
 
 
 VENDORS: dict[str, Vendor] = {
     "openai": Vendor(
         "openai", "https://api.openai.com/v1", ("api.openai.com",), ("OPENAI_API_KEY",),
         token_limit_parameter="max_completion_tokens", reasoning_style="openai",
+        model_prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
     ),
     "ollama": Vendor(
         "ollama", "http://127.0.0.1:11434", ("ollama.com", "www.ollama.com"), ("OLLAMA_API_KEY",),
         endpoint_variable="OLLAMA_HOST",
+        model_prefixes=(
+            "gpt-oss", "deepseek-r1", "llama2", "llama3", "gemma", "gemma2", "gemma3",
+            "qwen2", "qwen3", "phi3", "phi4",
+        ),
     ),
     "openrouter": Vendor(
         "openrouter", "https://openrouter.ai/api/v1", ("openrouter.ai",), ("OPENROUTER_API_KEY",),
+        model_prefixes=("anthropic/claude-", "cohere/command-"),
     ),
     "gemini": Vendor(
         "gemini", "https://generativelanguage.googleapis.com/v1beta",
         ("generativelanguage.googleapis.com",), ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        endpoint_variable="GOOGLE_GEMINI_BASE_URL",
+        endpoint_variable="GOOGLE_GEMINI_BASE_URL", model_prefixes=("gemini-",),
     ),
     "deepseek": Vendor(
         "openai", "https://api.deepseek.com", ("api.deepseek.com",), ("DEEPSEEK_API_KEY",),
-        reasoning_style="switch", takes_schema=False,
+        reasoning_style="switch", takes_schema=False, model_prefixes=("deepseek-",),
     ),
     "groq": Vendor(
         "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),
@@ -78,12 +87,16 @@ VENDORS: dict[str, Vendor] = {
     "mistral": Vendor(
         "openai", "https://api.mistral.ai/v1", ("api.mistral.ai",), ("MISTRAL_API_KEY",),
         seed_parameter="random_seed",  # https://docs.mistral.ai/api/#tag/chat
+        model_prefixes=("mistral-", "ministral-", "magistral-", "codestral-", "devstral-"),
     ),
     "together": Vendor(
         "openai", "https://api.together.xyz/v1", ("api.together.xyz", "api.together.ai"),
         ("TOGETHER_API_KEY",),
     ),
-    "xai": Vendor("openai", "https://api.x.ai/v1", ("api.x.ai",), ("XAI_API_KEY",)),
+    "xai": Vendor(
+        "openai", "https://api.x.ai/v1", ("api.x.ai",), ("XAI_API_KEY",),
+        model_prefixes=("grok-",),
+    ),
     "fireworks": Vendor(
         "openai", "https://api.fireworks.ai/inference/v1", ("api.fireworks.ai",),
         ("FIREWORKS_API_KEY",),
@@ -94,16 +107,16 @@ VENDORS: dict[str, Vendor] = {
     ),
     "zhipu": Vendor(
         "openai", "https://open.bigmodel.cn/api/paas/v4", ("open.bigmodel.cn", "api.z.ai"),
-        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), reasoning_style="switch",
+        ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), reasoning_style="switch", model_prefixes=("glm-",),
     ),
     "alibailian": Vendor(
         "openai", "https://dashscope.aliyuncs.com/compatible-mode/v1",
         ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
-        ("DASHSCOPE_API_KEY",), reasoning_style="enable",
+        ("DASHSCOPE_API_KEY",), reasoning_style="enable", model_prefixes=("qwen-", "qwq-"),
     ),
     "moonshot": Vendor(
         "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
-        ("MOONSHOT_API_KEY",), reasoning_style="switch",
+        ("MOONSHOT_API_KEY",), reasoning_style="switch", model_prefixes=("kimi-", "moonshot-"),
     ),
     "lmstudio": Vendor(
         "openai", "http://127.0.0.1:1234/v1", LOOPBACK_HOSTS, ("LMSTUDIO_API_KEY",),

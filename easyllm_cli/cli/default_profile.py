@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..config.endpoints import resolve_endpoint
+from ..config.model_names import selector_from_model
 from ..config.profile import Profile
 from ..config.profiles_file import Profiles
 from ..errors import ConfigError, EasyLLMError
@@ -53,7 +54,10 @@ def default_profile(
         if confirm(FETCH_QUESTION):
             fetch_demo_model(quiet=False)
             return profile
+    selector = selector_from_model(model or "")
     listed = f"{'; '.join(usable)}; or " if usable else "name one with -p, or "
+    if selector:
+        listed = f"-m names a model of a profile; e.g. -p {selector}; {listed}"
     raise ConfigError(
         error.message, where=error.where, hint=listed + install_hint(has_engine),
         code=error.code,

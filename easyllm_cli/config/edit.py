@@ -14,6 +14,7 @@ from ..errors import ConfigError, OutputError, suggest_name
 from ..private_file import lock_file, replace_file, require_not_writable_by_others, write_new_file
 from ..vendors import VENDORS
 from .assignment import parse_assignment
+from .model_names import unknown_profile_hint
 from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
 from .toml_document import (  # fmt: skip
     assign_setting,
@@ -74,7 +75,7 @@ def insert_profile(path: Path, name: str, base_reference: str, assignments: list
             )  # fmt: skip
         known = Profiles(None, expected["profiles"], "", "").names
         if base not in known:
-            hint = suggest_name(base, known)
+            hint = unknown_profile_hint(base_reference, expected["profiles"], known)
             raise ConfigError(f'no provider and no profile "{base}"', hint=hint)
         new = {"extends" if base in expected["profiles"] else "provider": base, **table}
         expected["profiles"][name] = new

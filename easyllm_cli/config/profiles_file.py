@@ -92,13 +92,14 @@ class Profiles:
         """Profiles of the file, then built-in names, then names of plugins."""
         return list(dict.fromkeys([*self.tables, *VENDORS, *_plugin_names()]))
 
-    def resolve_profile(self, name: str) -> Profile:
+    def resolve_profile(self, name: str, typed: str = "") -> Profile:
         """Build a profile by name, merged with the profiles that it extends.
 
+        `typed`: the NAME:MODEL that the name was part of, for the hint of an error.
         Raises:
             ConfigError: no such profile, circular `extends`, unknown key or wrong type.
         """
-        tables = self.resolve_extends_chain(name)
+        tables = self.resolve_extends_chain(name, typed)
         merged: dict[str, Any] = {}
         for table_name, table in reversed(tables):
             self._build_profile(table_name, table)
@@ -120,7 +121,7 @@ class Profiles:
             self._require_private("api_key" if profile.api_key is not None else "api_key_cmd")
         return profile
 
-    def resolve_extends_chain(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+    def resolve_extends_chain(self, name: str, typed: str = "") -> list[tuple[str, dict[str, Any]]]:
         """Return names and tables: the profile's own, then those it extends, nearest first."""
         chain: list[tuple[str, dict[str, Any]]] = []
         seen: set[str] = set()
@@ -138,10 +139,12 @@ class Profiles:
                     "remove one extends" if is_circular else suggest_name(name, self.names),
                 )  # fmt: skip
             else:
+                from .model_names import unknown_profile_hint
+
                 raise ConfigError(
                     f'no profile "{name}"',
                     where=str(self.path) if self.path else "no profiles file",
-                    hint=suggest_name(name, self.names),
+                    hint=unknown_profile_hint(typed or name, self.tables, self.names),
                 )
             chain.append((name, table))
             seen.add(name)
@@ -327,4 +330,4 @@ def profile_from_selector(profiles: Profiles, selector: str | None, model: str |
             hint="name one with -p, e.g. -p ollama or -p openai, or set EASYLLM_PROFILE",
         )
     name, _, own_model = chosen.partition(":")
-    return profiles.resolve_profile(name).replace_set(model=model or own_model or None)
+    return profiles.resolve_profile(name, chosen).replace_set(model=model or own_model or None)

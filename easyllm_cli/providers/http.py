@@ -294,6 +294,14 @@ class HTTPProvider(BaseLLMProvider):
             error.hint = suggest_name(self.model, offered[:50] if len(offered) > 400 else offered)
             if error.hint.startswith("known:"):
                 error.hint = f"easyllm models {self.profile.cli_selector} lists the models"
+                error.hint += self.elsewhere_hint()
+
+    def elsewhere_hint(self) -> str:
+        """The provider that offers the model if it is a well-known one of another, else ""."""
+        from ..config.model_names import other_provider_hint  # used after errors only
+
+        selector = other_provider_hint(self.model, self.profile.provider)
+        return f"; elsewhere: -p {selector}" * bool(selector)
 
     async def aclose(self) -> None:
         if "transport" in self.__dict__:

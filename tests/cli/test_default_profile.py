@@ -92,7 +92,14 @@ def test_a_gguf_file_is_found(easyllm: Easyllm) -> None:
 def test_a_model_alone_chooses_no_profile(
     easyllm: Easyllm, args: list[str], env: dict[str, str]
 ) -> None:
-    hint_of(easyllm, env, *args)
+    assert "-m names a model of a profile; e.g. -p openai:gpt-4o" in hint_of(easyllm, env, *args)
+
+
+def test_a_vendors_model_is_no_model_of_local(easyllm: Easyllm) -> None:
+    ran = easyllm.run("models", "-m", "gpt-4o", profiles='default_profile = "local"\n')
+    hint = "-m names a model of profile local; e.g. -p openai:gpt-4o"
+    assert split_error_line(ran.error_line)[2] == hint
+    assert "-p" not in easyllm.run("models", "-m", "mine", "-p", "local").error_line
 
 
 @pytest.mark.parametrize("how", ["variable", "file", "flag"])

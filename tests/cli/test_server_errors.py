@@ -59,8 +59,19 @@ def test_fault_01_nothing_listens(easyllm: Easyllm, command: str, provider: str,
         ("openrouter", OpenRouterServer().handle, "vendor/plan", "vendor/plain"),
         ("ollama", OllamaServer().handle, "phi9", "ollama pull phi9"),
         ("openai", OpenAIServer().handle, "zzz", "easyllm models -p t"),
+        ("openai", OpenAIServer().handle, "grok-4", "the models; elsewhere: -p xai:grok-4"),
+        ("ollama", OllamaServer().handle, "grok-4", "grok-4; elsewhere: -p xai:grok-4"),
     ],
-    ids=["openai", "ollama", "gemini", "openrouter", "ollama-far", "openai-far"],
+    ids=[
+        "openai",
+        "ollama",
+        "gemini",
+        "openrouter",
+        "ollama-far",
+        "openai-far",
+        "openai-other",
+        "ollama-other",
+    ],
 )
 def test_fault_11_unknown_model(
     easyllm: Easyllm, provider: str, handler: Handler, model: str, near: str
@@ -74,6 +85,13 @@ def test_fault_11_unknown_model(
     assert model in what
     assert "profile t" in where
     assert near in hint
+
+
+def test_a_provider_is_no_model(easyllm: Easyllm) -> None:
+    with StandIn(OpenAIServer().handle) as server:
+        ran = easyllm.run("models", "groq", profiles=single_profile_toml(server))
+    _, _, hint = refused(ran, 2)
+    assert hint.startswith("easyllm models -p groq asks groq; easyllm models -p t lists all")
 
 
 def web_page(status: int) -> Handler:

@@ -34,6 +34,7 @@ Prefix = Annotated[
 def models(model: ModelOptions, common: CommonOptions, prefix: Prefix = None) -> int:
     """List what the profile's server offers: a table on a terminal, one id a line in a pipe.
 
+    easyllm models -p ollama
     easyllm models -p openrouter anthropic/
     """
     from ...config.model_list_cache import save_model_ids
@@ -112,10 +113,11 @@ def filter_by_prefix(all_models: list[Model], prefix: str, profile: "Profile") -
     """
     matches = [model for model in all_models if model.id.startswith(prefix)]
     if prefix and not matches:
-        raise UsageError(
-            f'no model begins with "{prefix}"', where=profile.name,
-            hint=f"easyllm models {profile.cli_selector} lists all {len(all_models)}",
-        )  # fmt: skip
+        from ...providers import provider_names
+
+        every = f"easyllm models {profile.cli_selector} lists all {len(all_models)}"
+        other = f"easyllm models -p {prefix} asks {prefix}; " if prefix in provider_names() else ""
+        raise UsageError(f'no model begins with "{prefix}"', where=profile.name, hint=other + every)
     return matches
 
 

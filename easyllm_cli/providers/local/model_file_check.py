@@ -16,19 +16,19 @@ from ...private_file import open_private
 from .model_files import DEMO_MODEL, DEMO_SHA256, is_demo_installed, model_path
 
 GGUF_MAGIC = b"GGUF"  # a GGUF file's first four bytes (ggml's docs/gguf.md)
+GGUF_HINT = "give the path of a GGUF file, or leave the model out to use the small demo model"
 
 
-def require_model_file(path: Path, label: str) -> Path:
+def require_model_file(path: Path, label: str, hint: str = GGUF_HINT) -> Path:
     """Return the path if it is a readable GGUF file.
 
     Checked here because the engine does not tell why it cannot load a file. `label` names the file
-    in error lines.
+    in error lines, `hint` says what to do if it is missing or cannot be read.
 
     Raises:
         ConfigError: the file is missing, unreadable, not GGUF, or a damaged demo model.
     """
     is_demo = path == model_path(DEMO_MODEL)
-    hint = "give the path of a GGUF file, or leave the model out to use the small demo model"
     try:
         with path.open("rb") as file:
             has_magic = file.read(len(GGUF_MAGIC)) == GGUF_MAGIC

@@ -131,7 +131,7 @@ class LocalProvider(OpenAIProvider):
             raise missing_package_error(error) or ConfigError(
                 f"the engine of embedded models cannot be loaded: {error}"
             ) from None
-        model = require_model_file(self.model_path, "model file")
+        model = self.require_model()
         mmproj = self.profile.mmproj
         vision_file = require_model_file(Path(mmproj), "vision part (mmproj)") if mmproj else None
         return Engine(
@@ -140,6 +140,16 @@ class LocalProvider(OpenAIProvider):
             self.profile.num_ctx or DEFAULT_CONTEXT_TOKENS,
             use_demo_sampling=model == model_path(DEMO_MODEL),
         )
+
+    def require_model(self) -> Path:
+        """Return the model's file; raises as `require_model_file`."""
+        from ...config.model_names import other_provider_hint
+
+        selector = other_provider_hint(self.profile.model or "", "local")
+        if not selector:
+            return require_model_file(self.model_path, "model file")
+        hint = f"-m names a model of profile {self.profile.name or 'local'}; e.g. -p {selector}"
+        return require_model_file(self.model_path, "model file", hint)
 
     async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
         """Make one attempt and count it in `active_answers`; an abandoned answer stays counted."""
@@ -169,7 +179,7 @@ class LocalProvider(OpenAIProvider):
         """
         names = [path.stem for path in installed_models()]
         if not names:
-            require_model_file(self.model_path, "model file")
+            self.require_model()
         if self.profile.model and self.model_path.is_file() and self.model_path.stem not in names:
             names.append(self.profile.model)
         return [Model(name) for name in names]
