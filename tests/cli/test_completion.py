@@ -104,11 +104,11 @@ def test_commands_and_options(easyllm: Easyllm) -> None:
 
 
 def test_options_of_chat_without_a_command(easyllm: Easyllm) -> None:
-    assert words(easyllm, "easyllm -p olla") == ["ollama"]
-    assert words(easyllm, "easyllm -p ollama --effort hi") == ["high"]
-    assert words(easyllm, "easyllm --th") == ["--think"]
-    assert words(easyllm, "easyllm --ver") == ["--version", "--verbose"]
-    assert words(easyllm, "easyllm -p ollama cha") == []
+    assert complete(easyllm, "easyllm -p olla") == ["ollama"]
+    assert complete(easyllm, "easyllm -p ollama --effort hi") == ["high"]
+    assert complete(easyllm, "easyllm --th") == ["--think"]
+    assert complete(easyllm, "easyllm --ver") == ["--version", "--verbose"]
+    assert complete(easyllm, "easyllm -p ollama cha") == []
 
 
 @pytest.mark.parametrize(

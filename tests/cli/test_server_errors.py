@@ -90,7 +90,7 @@ def test_fault_11_unknown_model(
 def test_a_provider_is_no_model(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         ran = easyllm.run("models", "groq", profiles=single_profile_toml(server))
-    _, _, hint = refused(ran, 2)
+    _, _, hint = error_parts(ran, 2)
     assert hint.startswith("easyllm models -p groq asks groq; easyllm models -p t lists all")
 
 
