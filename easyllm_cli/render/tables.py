@@ -1,41 +1,59 @@
-"""Prints the tables of models, profiles and keys, fitted to the terminal's width."""
+"""Prints the tables of models, profiles, settings and keys, fitted to the terminal's width."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Sequence
+import os
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..events import Model
-from .grid import COLUMN_GAP_CELLS, lay_out_as_lists, lay_out_table
+from .name_wrapping import wrap_names
 from .options import can_move_cursor, takes_color, terminal_size
 from .output import OutputStream
+from .record_list import Column, lay_out_records
 from .sanitize import sanitize_text
-from .spans import BOLD, Row, Span, ansi_from_row, row_width, text_from_row
+from .spans import DIM, Row, ansi_from_row, text_from_row
 
-# When the first column would get fewer cells than this, each row becomes a small list.
-MIN_FIRST_COLUMN_CELLS = 12
-Column = tuple[bool, Callable[[Any], str]]  # whether it is right-aligned, and the text of a record
+FILE_PLACE = re.compile(r"\([^()]*:(\d+):\d+\)")
 MODEL_COLUMNS: dict[str, Column] = {
-    "model": (False, lambda model: model.id),
-    "context": (True, lambda model: f"{model.context:,}" if model.context else ""),
-    "vision": (False, lambda model: format_yes_no(model.vision)),
-    "reasoning": (False, lambda model: format_yes_no(model.reasoning)),
-    "$/M in": (True, lambda model: format_price(model.prompt_usd)),
-    "$/M out": (True, lambda model: format_price(model.completion_usd)),
-}
+    "model": Column(lambda model: model.id),
+    "context": Column(
+        lambda model: f"{model.context:,}" if model.context else "",
+        align_right=True, short_title="ctx", leave_out_order=4,
+    ),
+    "vision": Column(
+        lambda model: format_yes_no(model.vision), short_title="see", leave_out_order=3
+    ),
+    "reasoning": Column(
+        lambda model: format_yes_no(model.reasoning), short_title="think", leave_out_order=2
+    ),
+    "$/M in": Column(
+        lambda model: format_price(model.prompt_usd),
+        align_right=True, short_title="$in", leave_out_order=1,
+    ),
+    "$/M out": Column(
+        lambda model: format_price(model.completion_usd),
+        align_right=True, short_title="$out", leave_out_order=1,
+    ),
+}  # fmt: skip
 PROFILE_COLUMNS: dict[str, Column] = {
-    "profile": (False, lambda profile: ("* " if profile["default"] else "  ") + profile["name"]),
-    "provider": (False, lambda profile: profile["provider"] or ""),
-    "model": (False, lambda profile: profile["model"] or ""),
-    "endpoint": (False, lambda profile: profile["endpoint"] or ""),
-    "problem": (False, lambda profile: profile["problem"] or ""),
+    "profile": Column(lambda row: ("* " if row["default"] else "  ") + row["name"]),
+    "provider": Column(lambda row: row["provider"] or "", leave_out_order=2),
+    "model": Column(lambda row: row["model"] or ""),
+    "endpoint": Column(lambda row: row["endpoint"] or "", leave_out_order=1),
+    "problem": Column(lambda row: shorten_place(row["problem"] or ""), min_cells=24),
+}
+SETTING_COLUMNS: dict[str, Column] = {
+    "setting": Column(lambda row: row["key"]),
+    "value": Column(lambda row: row["value"], min_cells=20),
+    "from": Column(lambda row: shorten_home(row["source"]), min_cells=12),
 }
 KEY_COLUMNS: dict[str, Column] = {
-    "name": (False, lambda key: key["name"]),
-    "key": (False, lambda key: key["ends"] or ""),
-    "stored in": (False, lambda key: key["where"]),
-    "problem": (False, lambda key: key["problem"] or ""),
+    "name": Column(lambda key: key["name"]),
+    "key": Column(lambda key: key["ends"] or ""),
+    "stored in": Column(lambda key: shorten_home(key["where"]), min_cells=20),
+    "problem": Column(lambda key: shorten_home(key["problem"] or ""), min_cells=20),
 }
 
 
@@ -49,7 +67,15 @@ def print_models(models: list[Model], color: str) -> None:
 
 def print_profiles(profiles: Sequence[Any], color: str) -> None:
     """Print one row per profile, the default marked with `*`; raises as `OutputStream.write`."""
-    _print_rows(lay_out_columns(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
+    _print_rows(lay_out_records(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
+
+
+def print_settings(path: str, settings: Sequence[Any], hidden: int, color: str) -> None:
+    """Print the file's path, one row per setting, and how many defaults are not shown.
+
+    Raises as `OutputStream.write`.
+    """
+    _print_rows(lay_out_settings(path, settings, hidden, terminal_size(1)[0]), color)
 
 
 def print_keys(keys: Sequence[Any], color: str) -> None:
@@ -57,7 +83,7 @@ def print_keys(keys: Sequence[Any], color: str) -> None:
 
     Raises as `OutputStream.write`.
     """
-    _print_rows(lay_out_columns(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
+    _print_rows(lay_out_records(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
 
 
 def _print_rows(rows: list[Row], color: str) -> None:
@@ -68,41 +94,32 @@ def _print_rows(rows: list[Row], color: str) -> None:
 
 def lay_out_models(models: list[Model], width: int) -> list[Row]:
     """Lay out the table of models, at most `width` cells wide."""
-    return lay_out_columns(MODEL_COLUMNS, models, width)
+    return lay_out_records(MODEL_COLUMNS, models, width)
 
 
-def lay_out_columns(columns: dict[str, Column], records: Sequence[Any], width: int) -> list[Row]:
-    """Lay out header and rows, at most `width` cells wide; leaves out empty columns."""
-    first = next(iter(columns))
-    texts = {
-        title: [escape_invisible(column[1](record)).replace("\n", " ") for record in records]
-        for title, column in columns.items()
-    }
-    titles = [title for title in columns if title == first or any(texts[title])]
-    header: list[list[Span]] = [[(title, BOLD)] for title in titles]
-    body: list[list[list[Span]]] = [
-        [[(texts[title][number], "")] if texts[title][number] else [] for title in titles]
-        for number in range(len(records))
+def lay_out_settings(path: str, settings: Sequence[Any], hidden: int, width: int) -> list[Row]:
+    """Lay out a profile's settings, at most `width` cells wide; `path` "" = there is no file."""
+    above = wrap_names(sanitize_text(shorten_home(path)), width)
+    count = f"{hidden} setting{'s' * (hidden != 1)} left at the default: -a shows them"
+    below = wrap_names(count, width) if hidden else []
+    return [
+        *[((row, DIM),) for row in above],
+        *([()] if above else []),
+        *lay_out_records(SETTING_COLUMNS, settings, width),
+        *([()] if below else []),
+        *[((row, DIM),) for row in below],
     ]
-    natural_widths = [
-        max(row_width(tuple(row[column])) for row in [header, *body])
-        for column in range(len(titles))
-    ]
-    first_width = width - sum(natural_widths[1:]) - COLUMN_GAP_CELLS * (len(titles) - 1)
-    if first_width < min(natural_widths[0], MIN_FIRST_COLUMN_CELLS):
-        return lay_out_as_lists(header, body, width)
-    return lay_out_table([header, *body], [columns[title][0] for title in titles], width)
 
 
-def escape_invisible(text: str) -> str:
-    """Sanitize a name and show invisible characters, so that two names never look the same."""
-    if text.isascii():
-        return sanitize_text(text)
-    return sanitize_text(
-        "".join(
-            f"<U+{ord(char):04X}>" if unicodedata.category(char) == "Cf" else char for char in text
-        )
-    )
+def shorten_place(problem: str) -> str:
+    """Write `(FILE:LINE:COLUMN)` as `(line LINE)`: all profiles stand in one file."""
+    return FILE_PLACE.sub(r"(line \1)", problem)
+
+
+def shorten_home(text: str) -> str:
+    """Write the home folder as `~` in the paths of a text."""
+    home = os.path.expanduser("~").rstrip(os.sep)
+    return text.replace(home + os.sep, "~" + os.sep) if home else text
 
 
 def format_yes_no(value: bool | None) -> str:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from easyllm_cli.render.record_list import escape_invisible
 from easyllm_cli.render.sanitize import Sanitizer, sanitize_text
-from easyllm_cli.render.tables import escape_invisible
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 # Payloads that rich lets through to a terminal, and some that it does not.
