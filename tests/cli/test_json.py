@@ -257,7 +257,7 @@ def test_models(easyllm: Easyllm) -> None:
         lambda: run_models(lambda: OllamaServer().handle, "ollama", easyllm),
         lambda: run_models(lambda: OpenRouterServer().handle, "openrouter", easyllm),
         lambda: run_models(lambda: script_handler(body(401)), "openai", easyllm),
-        lambda: run_models(lambda: OpenAIServer().handle, "openai", easyllm, "no-such-prefix"),
+        lambda: run_models(lambda: OpenAIServer().handle, "openai", easyllm, "no-such-word"),
         lambda: easyllm.with_new_home().run("models", "--json", "-p", "nobody"),
         lambda: easyllm.with_new_home().run("models", "--json", "--no-such-option"),
         lambda: easyllm.with_new_home().run("models", "--json", "-p", "openai"),
@@ -265,8 +265,10 @@ def test_models(easyllm: Easyllm) -> None:
     for ran, code in zip(rans, (0, 0, 0, 3, 2, 2, 2, 3), strict=True):
         parse_models_json(ran)
         assert ran.code == code, ran.stderr
-    assert [model["id"] for model in rans[0].json["models"]] == ["gpt-4o-mini", "gpt-4o"]
-    assert rans[1].json["models"][2]["vision"] is True
+    assert [model["id"] for model in rans[0].json["models"]] == ["gpt-4o", "gpt-4o-mini"]
+    assert {model["id"]: model["vision"] for model in rans[1].json["models"]}[
+        "llava:latest"
+    ] is True
     assert rans[2].json["models"][0]["prompt_usd"] == 1
     assert rans[2].json["models"][0]["completion_usd"] == 2
 

@@ -91,7 +91,7 @@ def test_header_with_a_line_break(easyllm: Easyllm) -> None:
 @pytest.mark.parametrize("key", ["ollama", "lm-studio", "openai"])
 def test_dummy_key_does_not_redact_names(easyllm: Easyllm, key: str) -> None:
     """Users often set the server's own name as the key of a server that needs none."""
-    ids = [f"{key}/llama3", f"{key}-community/x"]
+    ids = [f"{key}-community/x", f"{key}/llama3"]
     listing = compact(
         {"object": "list", "data": [{"id": model, "object": "model"} for model in ids]}
     )

@@ -13,6 +13,7 @@ from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.server import Handler, Reply, Request, StandIn, unreachable_server
+from tests.support.terminal import SGR, run_on_terminals
 
 
 def error_parts(ran: RunResult, code: int = 4) -> tuple[str, str, str]:
@@ -92,6 +93,39 @@ def test_a_provider_is_no_model(easyllm: Easyllm) -> None:
         ran = easyllm.run("models", "groq", profiles=single_profile_toml(server))
     _, _, hint = error_parts(ran, 2)
     assert hint.startswith("easyllm models -p groq asks groq; easyllm models -p t lists all")
+
+
+MODELS = ["vendor/Sonnet-4", "Vendor/opus", "other/sonnet-3", "vendor/haiku"]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ((), ["other/sonnet-3", "vendor/haiku", "Vendor/opus", "vendor/Sonnet-4"]),
+        (("SONNET",), ["other/sonnet-3", "vendor/Sonnet-4"]),
+        (("4", "vendor"), ["vendor/Sonnet-4"]),
+    ],
+)
+def test_models_are_sorted_and_chosen_by_words(
+    easyllm: Easyllm, words: tuple[str, ...], shown: list[str]
+) -> None:
+    with StandIn(OpenAIServer(models=MODELS).handle) as server:
+        profiles = single_profile_toml(server)
+        ran = easyllm.run("models", *words, profiles=profiles)
+        assert (ran.code, ran.stdout.decode().splitlines()) == (0, shown)
+        rows = easyllm.run("models", "--json", *words).json["models"]
+        assert [row["id"] for row in rows] == shown
+        _, out, _ = run_on_terminals(easyllm, "models", *words)
+    assert [SGR.sub("", line) for line in out.splitlines()[2:]] == shown
+
+
+def test_words_that_no_model_holds(easyllm: Easyllm) -> None:
+    with StandIn(OpenAIServer(models=MODELS).handle) as server:
+        profiles = single_profile_toml(server)
+        ran = easyllm.run("models", "opus", "vend r", profiles=profiles)
+        assert error_parts(ran, 2) == (
+            'no model\'s name holds "opus" and "vend r"', "t", "easyllm models -p t lists all 4"
+        )  # fmt: skip
 
 
 def web_page(status: int) -> Handler:

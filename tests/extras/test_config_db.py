@@ -67,7 +67,7 @@ COMMANDS = {
     "stream": (["stream", "hi"], "Hello from gpt-4o: hi\n"),
     "cot": (["cot", "hi"], "Hello from gpt-4o: hi\n"),
     "vision": (["vision", "a.png", "hi"], "Hello from gpt-4o: hi\n"),
-    "models": (["models"], "gpt-4o-mini\ngpt-4o\n"),
+    "models": (["models"], "gpt-4o\ngpt-4o-mini\n"),
 }
 
 
@@ -103,7 +103,7 @@ def test_json_names_the_row(easyllm: Easyllm, path: Path) -> None:
         "abc123", "openai", "gpt-4o",
     )  # fmt: skip
     listed = parse_models_json(easyllm.run("models", "--json", *options(path)))
-    assert [model["id"] for model in listed["models"]] == ["gpt-4o-mini", "gpt-4o"]
+    assert [model["id"] for model in listed["models"]] == ["gpt-4o", "gpt-4o-mini"]
 
 
 def test_a_dry_run_shows_no_key(easyllm: Easyllm, path: Path, server: OpenAIServer) -> None:

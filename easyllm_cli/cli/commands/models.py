@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 # Longer than for the model list that is requested next to an answer: a list may be long.
 MODEL_LIST_TIMEOUT_SECONDS = 60.0
-Prefix = Annotated[
-    str | None,
+Words = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="[PREFIX]", help="Only ids that begin with it.", show_default=False,
-        autocompletion=known,
+        metavar="[WORD]...", help="Only ids that hold every WORD, in any case.",
+        show_default=False, autocompletion=known,
     ),
 ]  # fmt: skip
 
 
 @expand_option_groups
-def models(model: ModelOptions, common: CommonOptions, prefix: Prefix = None) -> int:
+def models(model: ModelOptions, common: CommonOptions, words: Words = None) -> int:
     """List what the profile's server offers: a table on a terminal, one id a line in a pipe.
 
     easyllm models -p ollama
-    easyllm models -p openrouter anthropic/
+    easyllm models -p openrouter claude sonnet
     """
     from ...config.model_list_cache import save_model_ids
     from ..results import CommandResult, print_result
@@ -46,7 +46,7 @@ def models(model: ModelOptions, common: CommonOptions, prefix: Prefix = None) ->
     error: EasyLLMError | None = None
     try:
         profile, everything = fetch_profile_models(model, common)
-        selected = filter_by_prefix(everything, prefix or "", profile)
+        selected = filter_by_words(everything, words or [], profile)
     except EasyLLMError as failure:
         error = failure
     if error is None and not common.json:
@@ -105,24 +105,27 @@ def fetch_profile_models(
     return profile, everything
 
 
-def filter_by_prefix(all_models: list[Model], prefix: str, profile: "Profile") -> list[Model]:
-    """The models whose id begins with the prefix.
+def filter_by_words(all_models: list[Model], words: list[str], profile: "Profile") -> list[Model]:
+    """The models whose id holds every word, anywhere and in any case.
 
     Raises:
         UsageError: there is none.
     """
-    matches = [model for model in all_models if model.id.startswith(prefix)]
-    if prefix and not matches:
+    wanted = [word.casefold() for word in words]
+    matches = [model for model in all_models if all(word in model.id.casefold() for word in wanted)]
+    if words and not matches:
         from ...providers import provider_names
 
-        every = f"easyllm models {profile.cli_selector} lists all {len(all_models)}"
-        other = f"easyllm models -p {prefix} asks {prefix}; " if prefix in provider_names() else ""
-        raise UsageError(f'no model begins with "{prefix}"', where=profile.name, hint=other + every)
+        hint = f"easyllm models {profile.cli_selector} lists all {len(all_models)}"
+        if words[0] in provider_names():
+            hint = f"easyllm models -p {words[0]} asks {words[0]}; {hint}"
+        quoted = " and ".join(f'"{word}"' for word in words)
+        raise UsageError(f"no model's name holds {quoted}", where=profile.name, hint=hint)
     return matches
 
 
 async def fetch_models(provider: "BaseLLMProvider", common: CommonOptions) -> list[Model]:
-    """All models, with ids only if no more is shown; prints the provider's note on the list."""
+    """All models, by id, or ids only if no more is shown; prints the provider's note on them."""
     from ...render.options import is_terminal
     from ...render.output import print_notice
 
@@ -135,4 +138,4 @@ async def fetch_models(provider: "BaseLLMProvider", common: CommonOptions) -> li
     model_list = [replace(model, id=redact(model.id, LONG_KEY_CHARS)) for model in model_list]
     if provider.models_note and not common.quiet:
         print_notice(f"easyllm: {provider.models_note}")
-    return model_list
+    return sorted(model_list, key=lambda model: (model.id.casefold(), model.id))
