@@ -20,17 +20,16 @@ from .toml_document import (  # fmt: skip
     assign_setting,
     edit_toml_file,
     format_section,
-    join_sections,
     not_editable_error,
     problem_with,
-    remove_section,
     with_default_profile,
     with_tomlkit,
 )
+from .toml_text import join_sections, remove_default_profile, remove_section
 
 
-def write_setting(path: Path, name: str, key: str, text: str) -> None:
-    """Set one key of a profile in the file; the text `null` removes the key.
+def write_setting(path: Path, name: str, key: str, text: str) -> bool:
+    """Set one key of a profile; the text `null` removes it. Returns whether the file changed.
 
     Raises:
         ConfigError: unknown profile or key, invalid value, or invalid file.
@@ -43,7 +42,7 @@ def write_setting(path: Path, name: str, key: str, text: str) -> None:
         _require_profile(path, document, name)
         assign_setting(document, name, keys, value)
 
-    edit_toml_file(path, with_tomlkit(change), change)
+    return edit_toml_file(path, with_tomlkit(change), change)
 
 
 def insert_profile(path: Path, name: str, base_reference: str, assignments: list[str]) -> None:
@@ -110,18 +109,17 @@ def delete_profile(path: Path, name: str) -> bool:
 
     def change(document: Any) -> None:
         document.get("profiles", {}).pop(name, None)
-        if was_default[-1]:
-            del document["default_profile"]
 
     def rewrite(old: str) -> str:
-        return with_tomlkit(change)(remove_section(old, name))
+        text = with_tomlkit(change)(remove_section(old, name))
+        return remove_default_profile(text) if was_default[-1] else text
 
     edit_toml_file(path, rewrite, edit_expected)
     return was_default[-1]
 
 
-def write_default_profile(path: Path, name: str) -> None:
-    """Set `default_profile` to a profile, or to NAME:MODEL.
+def write_default_profile(path: Path, name: str) -> bool:
+    """Set `default_profile` to a profile, or to NAME:MODEL; returns whether the file changed.
 
     Raises:
         ConfigError: there is no such profile.
@@ -133,7 +131,7 @@ def write_default_profile(path: Path, name: str) -> None:
         Profiles(path, tables, "", "").resolve_profile(name.partition(":")[0])
         document["default_profile"] = name
 
-    edit_toml_file(path, lambda old: with_default_profile(old, name), change)
+    return edit_toml_file(path, lambda old: with_default_profile(old, name), change)
 
 
 def _require_profile(path: Path, document: Any, name: str) -> None:

@@ -19,21 +19,16 @@ from ..errors import ConfigError
 from ..private_file import lock_file, replace_file, require_private
 from ..text_encoding import UTF8_BOM
 from .profile import resolve_setting_alias
-from .profiles_file import (
-    SECTION_HEADER,
-    Profiles,
-    decode_profiles_text,
-    parse_profiles,
-    read_profiles_bytes,
-)
+from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
+from .toml_text import insert_default_profile
 
 PRIVATE_FILE_KEYS = {"api_key", "api_key_cmd"}  # need a file of mode 0600
 
 
 def edit_toml_file(
     path: Path, rewrite_text: Callable[[str], str], edit_expected: Callable[[dict[str, Any]], None]
-) -> Profiles:
-    """Edit the file and return its new profiles.
+) -> bool:
+    """Edit the file; returns whether that changed it.
 
     `rewrite_text` returns the new text; `edit_expected` makes the same change to plain dicts, which
     the new text must match.
@@ -64,7 +59,7 @@ def edit_toml_file(
         if text != old:
             mark = UTF8_BOM if data.startswith(UTF8_BOM) else b""
             replace_file(real, mark + text.encode())
-    return after
+    return text != old
 
 
 def not_editable_error(path: Path) -> ConfigError:
@@ -177,19 +172,12 @@ def format_section(name: str, table: dict[str, Any]) -> str:
 
 
 def with_default_profile(old: str, name: str) -> str:
-    """Set `default_profile = "NAME"` in the text; a new key becomes the first line."""
+    """Set `default_profile = "NAME"` in the text; a new key goes below the file's header."""
     document = tomlkit.parse(old)
     if "default_profile" in document:
         document["default_profile"] = name
         return tomlkit.dumps(document)
-    return join_sections(f"default_profile = {format_toml_string(name)}\n", old)
-
-
-def join_sections(old: str, new: str) -> str:
-    """Join two parts of a file with a blank line between them."""
-    if not old or not new:
-        return old + new
-    return old + ("" if old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + new
+    return insert_default_profile(old, f"default_profile = {format_toml_string(name)}\n")
 
 
 def format_toml_string(text: str) -> str:
@@ -207,33 +195,3 @@ def parse_toml_value(text: str) -> Any:
         return tomlkit.value(text).unwrap()
     except TOMLKitError as error:
         raise ValueError(str(error)) from None
-
-
-def remove_section(text: str, name: str) -> str:
-    """Remove `[profiles.NAME]` and `[profiles.NAME.…]` from the text.
-
-    Comments after the last key and a blank line stay, because they belong to the next section. A
-    profile in another form (dotted keys, inline table) stays; the caller checks the result.
-    """
-    remaining: list[str] = []
-    section: list[str] = []
-    inside = False
-    for line in text.splitlines(keepends=True):
-        if line.lstrip().startswith("["):
-            remaining += find_trailing_comments(section) if inside else section
-            section = []
-            header = SECTION_HEADER.match(line)
-            inside = header is not None and name in header.groups()
-        section.append(line)
-    return "".join(remaining + (find_trailing_comments(section) if inside else section))
-
-
-def find_trailing_comments(section: list[str]) -> list[str]:
-    """Return a section's blank lines and comments after its last key, from the first blank line."""
-    last = max(
-        (number for number, line in enumerate(section) if line.partition("#")[0].strip()),
-        default=-1,
-    )
-    tail = section[last + 1 :]
-    blank = next((number for number, line in enumerate(tail) if not line.strip()), 0)
-    return tail[blank:]

@@ -138,9 +138,10 @@ def test_remove_and_default(path: Path) -> None:
     assert edit.delete_profile(path, "b")
     assert (read_profiles(str(path)).default_profile, list(tables(path))) == ("", ["a"])
     edit.write_default_profile(path, "openai:gpt")
-    assert path.read_text("utf-8").startswith('default_profile = "openai:gpt"\n\n# top\n')
+    header = '# top\n\ndefault_profile = "openai:gpt"\n'
+    assert path.read_text("utf-8").startswith(f"{header}\n# about a\n[profiles.a]\n")
     assert not edit.delete_profile(path, "a")
-    assert comments(path.read_text("utf-8")) == [" top", " about a", " about b"]
+    assert path.read_text("utf-8") == header
 
 
 FORMS = [
@@ -173,7 +174,70 @@ def test_comments_of_other_profiles_survive_a_removal(path: Path) -> None:
         "# file\n\n# x\n[profiles.x]\nprovider = 'openai'\n# of x\n\n" + TWO.partition("\n\n")[2]
     )
     edit.delete_profile(path, "x")
-    assert path.read_text() == "# file\n\n# x\n\n" + TWO.partition("\n\n")[2]
+    assert path.read_text() == "# file\n\n" + TWO.partition("\n\n")[2]
+    edit.delete_profile(path, "b")
+    assert path.read_text() == "# file\n\n" + TWO.partition("\n\n")[2].partition("\n\n")[0] + "\n"
+
+
+TABLE = "[profiles.x]\nprovider = 'openai'\n"
+OTHER = "# about y\n[profiles.y]\nprovider = 'groq'\n"
+REMOVALS = {
+    "its comment, and the one of a table within": (
+        f"{OTHER}\n# x\n# and more\n{TABLE}\n# its limits\n[profiles.x.timeout]\nidle = 5\n", OTHER
+    ),
+    "the comment of a key above stays": (
+        f"{OTHER}# seed = 5\n{TABLE}", f"{OTHER}# seed = 5\n"
+    ),
+    "a heading over several tables stays": (
+        f"# top\n\n# --- paid ---\n\n# x\n{TABLE}\n{OTHER}", f"# top\n\n# --- paid ---\n\n{OTHER}"
+    ),
+    "a comment that begins the file stays": (f"# mine\n{TABLE}\n{OTHER}", f"# mine\n\n{OTHER}"),
+    "double blank lines of others stay": (
+        f"{OTHER}\n\n# x\n{TABLE}\n\n# end\n\n\n# of file\n",
+        f"{OTHER}\n\n# end\n\n\n# of file\n",
+    ),
+    "the default goes with its line": (
+        f"# top\n\ndefault_profile = 'x'\n\n# x\n{TABLE}\n{OTHER}", f"# top\n\n{OTHER}"
+    ),
+    "the default in the first line": (f"default_profile = 'x'\n\n{OTHER}\n{TABLE}", OTHER),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REMOVALS)
+def test_a_removed_profile_takes_its_own_comment_along(path: Path, case: str) -> None:
+    before, after = REMOVALS[case]
+    path.write_text(before)
+    edit.delete_profile(path, "x")
+    assert path.read_text() == after
+
+
+LINE = 'default_profile = "y"\n'
+DEFAULTS = {
+    "below the header": (f"# top\n# of file\n\n{OTHER}", f"# top\n# of file\n\n{LINE}\n{OTHER}"),
+    "above a table's comment": (OTHER, f"{LINE}\n{OTHER}"),
+    "without comments": (OTHER.partition("\n")[2], LINE + "\n" + OTHER.partition("\n")[2]),
+    "between two blank lines": (f"# top\n\n\n{OTHER}", f"# top\n\n{LINE}\n{OTHER}"),
+    "below the line of easyllm init": (
+        f'# top\n\n# default_profile = "z" # used without -p\n\n{OTHER}',
+        f'# top\n\n# default_profile = "z" # used without -p\n{LINE}\n{OTHER}',
+    ),
+    "in place": (f'# top\n\ndefault_profile = "z"\n\n{OTHER}', f"# top\n\n{LINE}\n{OTHER}"),
+}
+
+
+@pytest.mark.parametrize("case", DEFAULTS)
+def test_a_new_default_stands_below_the_header(path: Path, case: str) -> None:
+    before, after = DEFAULTS[case]
+    path.write_text(before)
+    assert edit.write_default_profile(path, "y")
+    assert path.read_text() == after
+    assert not edit.write_default_profile(path, "y"), "nothing was changed"
+
+
+def test_a_file_of_comments_gets_a_default(path: Path) -> None:
+    path.write_text("# top")
+    edit.write_default_profile(path, "openai")
+    assert path.read_text() == '# top\n\ndefault_profile = "openai"\n'
 
 
 Edit = Callable[[Path], object]
