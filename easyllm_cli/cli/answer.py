@@ -340,7 +340,7 @@ def dry_run(
     print_json(
         {
             "method": http_request.method,
-            "url": http_request.url,
+            "url": http_request.url or None,  # null for a model that runs in this process
             "headers": headers,
             "body": http_request.body,
         }

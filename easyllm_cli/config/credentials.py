@@ -110,6 +110,18 @@ def find_key_source(profile: Profile, endpoint: Endpoint) -> str:
     return f"easyllm keys ({name})" if stored else _find_key_variable(profile)
 
 
+def describe_missing_key(profile: Profile, endpoint: Endpoint) -> str:
+    """Say why there is no key, in the words of the error that a request without it gets."""
+    if profile.api_key_env is not None:
+        return f"{find_key_source(profile, endpoint)} is not set"
+    if profile.keyring is not None:
+        return f'no key is stored as "{profile.keyring}"'
+    vendor = get_vendor(profile.provider)
+    if vendor.key_required and endpoint.host in vendor.hosts:
+        return f"{' or '.join(vendor.key_variables)} is not set"
+    return find_key_source(profile, endpoint) or "no key is configured"
+
+
 def _read_configured_key(profile: Profile) -> Secret | None:
     """Read the key from the source that the profile sets; None = it sets none."""
     refuse_multiple_api_keys(profile)

@@ -48,6 +48,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def runs_in_process(provider: str | None) -> bool:
+    """Return whether the provider's models run in this process, which has no endpoint."""
+    return get_vendor(provider).adapter == "local"
+
+
 def resolve_endpoint(profile: Profile) -> Endpoint:
     """Return the profile's endpoint, else the provider's variable, else its built-in URL.
 

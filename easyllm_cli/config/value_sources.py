@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import EasyLLMError
 from ..secret import MASK, SENSITIVE_NAME, Secret, mask_key
 from . import key_store
-from .credentials import find_key_source, has_key_source
-from .endpoints import Endpoint, resolve_endpoint
+from .credentials import describe_missing_key, find_key_source, has_key_source
+from .endpoints import Endpoint, resolve_endpoint, runs_in_process
 from .profile import SETTING_FIELDS, Profile, Timeout, resolve_setting_alias
 from .profiles_file import Profiles, find_key_position
 
@@ -49,7 +49,8 @@ def resolve_settings(profiles: Profiles, name: str) -> list[Setting]:
             source = _find_source(profiles, name, key, part)
             settings.append(Setting(dotted, mask_value(key, part, item), source))
     endpoint = resolve_endpoint(profile)
-    if profile.endpoint is None:
+    # LiteLLM knows each vendor's URL, and a local model runs in this process.
+    if profile.endpoint is None and endpoint.url and not runs_in_process(profile.provider):
         source = endpoint.variable or BUILT_IN_SOURCE
         settings.insert(1, Setting("endpoint", endpoint.url, source))
     return [*settings, _resolve_key_setting(profile, endpoint)]
@@ -94,7 +95,8 @@ def _resolve_key_setting(profile: Profile, endpoint: Endpoint) -> Setting:
     source = ""
     try:
         source = find_key_source(profile, endpoint) if has_key_source(profile, endpoint) else ""
-        return Setting("key", _read_masked_key(profile, source), source or "no key is configured")
+        key = _read_masked_key(profile, source)
+        return Setting("key", key, source if key else describe_missing_key(profile, endpoint))
     except EasyLLMError as error:
         return Setting("key", None, f"{source}: {error.message}" if source else error.message)
 

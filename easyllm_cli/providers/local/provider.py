@@ -22,7 +22,7 @@ from ...errors import (
 from ...events import Done, Event, Model, Start
 from ...messages import Message
 from ...transport import transport_for
-from ...transport.base import Transport
+from ...transport.base import Request, Transport
 from ...transport.connections import LoopBoundClient
 from ...vendors import LLAMACPP_IMAGE_TYPES, VENDORS
 from ..image_inputs import with_image_bytes
@@ -163,6 +163,10 @@ class LocalProvider(OpenAIProvider):
                 elif engine is not None and isinstance(event, Done):
                     engine.active_answers -= 1
                 yield event
+
+    def dry_request(self, messages: list[Message], stream: bool) -> Request:
+        """Build the request for --dry-run, without a URL: the model runs in this process."""
+        return replace(super().dry_request(messages, stream), url="")
 
     async def no_vision_error(self) -> RefusedError:
         """Return the error for an image without a vision part."""
