@@ -12,8 +12,10 @@ import os
 import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from typing import Any
 
 from ..config.model_list_cache import is_shell_safe, load_model_ids
+from ..config.profile import SETTING_FIELDS, TIMEOUT_FIELDS, resolve_setting_alias
 from ..config.profiles_file import Profiles, read_profiles
 from ..errors import EasyLLMError
 from ..vendors import VENDORS
@@ -69,10 +71,11 @@ def complete(instruction: str) -> int:
     skip = bash_prefix_length(incomplete, bash_word) if shell == "bash" else 0
     # `--effort=hi`: Typer returns the values without `--effort=`, which is part of the word.
     option = incomplete[: incomplete.find("=") + 1] if incomplete.startswith("-") else ""
-    for word in completions_of_line(previous, incomplete):
+    for word, description in completions_of_line(previous, incomplete):
         full_word = word if word.startswith("-") else option + word
         if is_shell_safe(full_word):
-            print(full_word[skip:])
+            shown = f"\t{description}" if shell == "fish" and description else ""
+            print(full_word[skip:] + shown)
     return 0
 
 
@@ -100,7 +103,7 @@ def bash_prefix_length(incomplete: str, bash_word: str) -> int:
     return len(incomplete) - len(rest) if bash_word and incomplete.endswith(rest) else 0
 
 
-def completions_of_line(previous_words: list[str], incomplete: str) -> list[str]:
+def completions_of_line(previous_words: list[str], incomplete: str) -> list[tuple[str, str]]:
     """The completions of a word, also where options of `chat` stand without a command."""
     from .front_page import HELP_OPTIONS
 
@@ -111,23 +114,30 @@ def completions_of_line(previous_words: list[str], incomplete: str) -> list[str]
     if previous_words:
         return list_completions(implied, incomplete)
     both = list_completions([], incomplete) + list_completions(implied, incomplete)
-    return list(dict.fromkeys(both))
+    return list(dict(both).items())
 
 
-def list_completions(previous_words: list[str], incomplete: str) -> list[str]:
-    """Typer's completions for the word being typed."""
-    from typer.completion import completion_init  # type: ignore[attr-defined]
+def list_completions(previous_words: list[str], incomplete: str) -> list[tuple[str, str]]:
+    """Typer's completions for the word being typed, and a description of each or ""."""
+    # Typer's own format with descriptions needs rich, which takes too long at a TAB.
+    from typer import _completion_classes as typer_classes
 
     from .app import root_group
 
-    completion_init()
-    os.environ[COMPLETE_VARIABLE] = "complete_bash"  # the simplest format: one word per line
+    class WordComplete(typer_classes.BashComplete):
+        def format_completion(self, item: Any) -> str:
+            return f"{item.value}\t{' '.join((item.help or '').split())}"
+
+    typer_classes.completion_init()
+    typer_classes.add_completion_class(WordComplete, "bash")  # type: ignore[attr-defined]
+    os.environ[COMPLETE_VARIABLE] = "complete_bash"
     os.environ["COMP_WORDS"] = shlex.join(["easyllm", *previous_words, incomplete])
     os.environ["COMP_CWORD"] = str(len(previous_words) + 1)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(io.StringIO()), suppress(Exception, SystemExit):
         root_group().main([], prog_name="easyllm", standalone_mode=False)
-    return printed.getvalue().splitlines()
+    rows = [line.partition("\t") for line in printed.getvalue().splitlines()]
+    return [(word, description) for word, _, description in rows]
 
 
 def profile_names(file: str | None, incomplete: str) -> list[str]:
@@ -155,6 +165,31 @@ def model_names(file: str | None, profile: str | None) -> list[str]:
     profiles = try_read_profiles(file)
     default = os.environ.get("EASYLLM_PROFILE") or (profiles.default_profile if profiles else "")
     return load_model_ids((profile or default).partition(":")[0])
+
+
+def setting_names() -> list[tuple[str, str]]:
+    """The settings that `profiles set` takes, and their descriptions.
+
+    An API key is no argument, as every user of the machine can see it.
+    """
+    names = [
+        (name, str(item.metadata["description"]))
+        for name, item in SETTING_FIELDS.items()
+        if name != "api_key"
+    ]
+    return [*names, *((f"timeout.{name}", "seconds") for name in TIMEOUT_FIELDS)]
+
+
+def setting_values(file: str | None, key: str) -> list[str]:
+    """The words that a setting takes; an empty list if it takes any text."""
+    setting = SETTING_FIELDS.get(resolve_setting_alias(key))
+    if setting is None:
+        return []
+    if setting.name == "extends":
+        return profile_names(file, "")
+    if setting.name == "provider":
+        return built_in_names()
+    return ["true", "false"] if setting.type == "bool" else list(setting.metadata["choices"])
 
 
 def try_read_profiles(file: str | None) -> Profiles | None:

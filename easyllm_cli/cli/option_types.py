@@ -58,6 +58,20 @@ def complete_models(context: typer.Context) -> list[str]:
     return model_names(context.params.get("profiles"), context.params.get("profile"))
 
 
+def complete_settings() -> list[tuple[str, str]]:
+    """Complete the name of a profile's setting."""
+    from .completion import setting_names
+
+    return setting_names()
+
+
+def complete_setting_values(context: typer.Context) -> list[str]:
+    """Complete the value of the setting on the command line."""
+    from .completion import setting_values
+
+    return setting_values(context.params.get("profiles"), context.params.get("key") or "")
+
+
 EFFORT_CHOICES = ("off", "minimal", "low", "medium", "high", "max")
 REASONING_CHOICES = ("auto", "show", "hide", "only", "tags")
 COLOR_CHOICES = ("auto", "always", "never")

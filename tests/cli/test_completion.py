@@ -143,7 +143,38 @@ def test_subcommands(easyllm: Easyllm) -> None:
     assert complete(easyllm, "easyllm profiles sh") == ["show"]
     assert complete(easyllm, "easyllm profiles show ") == ["r1"]
     assert complete(easyllm, "easyllm profiles list --color ") == ["auto", "always", "never"]
+    assert complete(easyllm, "easyllm profiles default r") == ["r1"]
+    assert complete(easyllm, "easyllm profiles add new olla") == ["ollama"]
     assert complete(easyllm, "easyllm keys set olla") == ["ollama"]
+
+
+def test_settings_and_their_values(easyllm: Easyllm) -> None:
+    easyllm.write_profiles(NOBODY)
+    settings = complete(easyllm, "easyllm profiles set r1 ")
+    assert {"model", "reasoning", "timeout.idle", "headers"} <= set(settings)
+    assert "api_key" not in settings, "a key is no argument"
+    values = {
+        "reasoning": ["off", "minimal", "low", "medium", "high", "max"],
+        "strict": ["true", "false"],
+        "model": [],
+        "nope": [],
+    }
+    for setting, words in values.items():
+        assert complete(easyllm, f"easyllm profiles set r1 {setting} ") == words
+    assert complete(easyllm, "easyllm profiles set r1 provider olla") == ["ollama"]
+    assert complete(easyllm, "easyllm profiles set r1 extends r") == ["r1"]
+
+
+def test_fish_gets_descriptions(easyllm: Easyllm) -> None:
+    """Fish shows what stands behind a tab; other shells would take it for a part of the word."""
+    for line, word, description in (
+        ("easyllm hel", "help", "exit-codes, profiles, stdin, json"),
+        ("easyllm chat --thin", "--think", "Ask for reasoning."),
+        ("easyllm profiles set r1 top_k", "top_k", "sample from the k likeliest tokens"),
+    ):
+        assert complete(easyllm, line, shell="fish") == [f"{word}\t{description}"]
+        assert complete(easyllm, line) == complete(easyllm, line, shell="bash") == [word]
+    assert complete(easyllm, "easyllm chat --effort hi", shell="fish") == ["high"]
 
 
 def test_a_broken_profiles_file_leaves_the_built_in_names(easyllm: Easyllm) -> None:
@@ -152,7 +183,7 @@ def test_a_broken_profiles_file_leaves_the_built_in_names(easyllm: Easyllm) -> N
 
 
 def test_models_of_the_chosen_profile(known: Easyllm) -> None:
-    """All models of the server are listed, although `models` ran with a prefix."""
+    """All models of the server are listed, although `models` ran with a word."""
     every = ["mistral:7b", "mixtral:latest", "qwen3:8b"]
     assert complete(known, "easyllm chat -p ollama -m ") == every
     assert complete(known, "easyllm chat -p ollama:x -m qwen3:") == ["qwen3:8b"]
@@ -178,7 +209,7 @@ def test_a_profile_name_with_special_characters(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer().handle) as server:
         profiles = profile_toml(server, name='"../a b"')
         assert easyllm.run("models", "--json", "-p", "../a b", profiles=profiles).code == 0
-    assert complete(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o-mini", "gpt-4o"]
+    assert complete(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o", "gpt-4o-mini"]
     assert [file.parent for file in lists_folder(easyllm).iterdir()] == [lists_folder(easyllm)]
 
 
@@ -194,7 +225,7 @@ def test_a_model_list_that_cannot_be_saved_is_no_error(easyllm: Easyllm) -> None
     (easyllm.home / "state").write_text("in the way")
     with StandIn(OpenAIServer().handle) as server:
         ran = easyllm.run("models", profiles=single_profile_toml(server))
-    assert (ran.code, ran.stdout, ran.stderr) == (0, b"gpt-4o-mini\ngpt-4o\n", "")
+    assert (ran.code, ran.stdout, ran.stderr) == (0, b"gpt-4o\ngpt-4o-mini\n", "")
 
 
 EVIL = ["a b", "$(id)", "`id`", "x;id", "x\ny", "\x1b[2J", "a'b", 'a"b', "*", "\u202ex", "x" * 201]
