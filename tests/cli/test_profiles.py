@@ -108,6 +108,59 @@ def test_show_names_the_source_of_each_value(easyllm: Easyllm) -> None:
     assert (message, hint.startswith("known: ")) == ('no profile "c"', True)
 
 
+def test_show_on_a_terminal(easyllm: Easyllm) -> None:
+    """The file's path once, line numbers in the rows, and defaults with -a only."""
+    profiles = FILE + 'api_key_env = "WORK_KEY"\n'
+    code, out, _ = run_on_terminals(easyllm, "profiles", "show", "b", profiles=profiles)
+    lines = [line.split() for line in SGR.sub("", out).splitlines()]
+    assert code == 0
+    assert lines[:3] == [["~/config/easyllm/profiles.toml"], [], ["setting", "value", "from"]]
+    assert lines[4:10] == [
+        ["provider", '"ollama"', "line", "6", "(profile", "a)"],
+        ["endpoint", '"http://127.0.0.1:11434"', "built", "in"],
+        ["model", '"m"', "line", "7", "(profile", "a)"],
+        ["extends", '"a"', "line", "10"],
+        ["api_key_env", '"WORK_KEY"', "line", "12"],
+        ["temperature", "0.5", "line", "11"],
+    ]
+    assert lines[10] == ["key", "none", "WORK_KEY", "is", "not", "set"]
+    assert lines[-1][1:] == ["settings", "left", "at", "the", "default:", "-a", "shows", "them"]
+    _, everything, _ = run_on_terminals(easyllm, "profiles", "show", "b", "-a")
+    assert "timeout.idle" in everything
+    assert "timeout.idle" not in out
+    _, built_in, _ = run_on_terminals(easyllm, "profiles", "show", "openai")
+    assert SGR.sub("", built_in).splitlines()[0].split() == ["setting", "value", "from"]
+
+
+def last_setting(easyllm: Easyllm, name: str) -> tuple[object, str]:
+    """What a script is told of the key."""
+    ran = easyllm.run("profiles", "show", name, "--json")
+    row = parse_listing_json(ran, "profile")["values"][-1]
+    assert row["key"] == "key"
+    return row["value"], row["source"]
+
+
+def test_show_says_why_there_is_no_key(easyllm: Easyllm) -> None:
+    profiles = '[profiles.stored]\nprovider = "groq"\nkeyring = "work"\n'
+    profiles += '[profiles.other]\nprovider = "openai"\nendpoint = "http://127.0.0.1:9/v1"\n'
+    easyllm.write_profiles(profiles)
+    for name, reason in (
+        ("openrouter", "OPENROUTER_API_KEY is not set"),
+        ("gemini", "GEMINI_API_KEY or GOOGLE_API_KEY is not set"),
+        ("stored", 'no key is stored as "work"'),
+        ("other", "no key is configured"),
+        ("ollama", "no key is configured"),
+    ):
+        assert last_setting(easyllm, name) == (None, reason)
+
+
+def test_a_model_in_this_process_has_no_endpoint(easyllm: Easyllm) -> None:
+    for env in ({}, {"LOCAL_BASE_URL": "http://example.com"}):
+        ran = easyllm.run("profiles", "show", "local", env=env)
+        assert ran.code == 0
+        assert b"http://" not in ran.stdout
+
+
 def test_path(easyllm: Easyllm) -> None:
     ok(easyllm.run("profiles", "path"), f"{easyllm.config}\n")
     answer = parse_listing_json(easyllm.run("profiles", "path", "--json"), "path")
@@ -125,12 +178,35 @@ def test_set_up_a_profile_without_an_editor(easyllm: Easyllm) -> None:
         ["remove", "gone"],
     ):
         ok(easyllm.run("profiles", *args))
-    ok(easyllm.run("profiles", "default"), "r1\n")
+    assert ok(easyllm.run("profiles", "default"), "r1\n").stderr == ""
     shown = easyllm.run("chat", "--dry-run", "hi")
     assert shown.json["body"]["model"] == "vendor/r1"
     assert easyllm.config.stat().st_mode & 0o777 == 0o600
     ok(easyllm.run("profiles", "remove", "r1"))
     assert "no default profile" in error_parts(easyllm.run("profiles", "default"))[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "done", "then"),
+    [
+        (("add", "c", "openai"), "added c", "; use it with -p c"),
+        (("set", "a", "headers.X-Key", KEY), "set headers.X-Key of a", ""),
+        (("set", "b", "temperature", "null"), "removed temperature from b", ""),
+        (("set", "b", "seed", "null"), "nothing was changed", ""),
+        (("default", "b"), "b is now the default profile", ""),
+        (("default", "a:other"), "a:other is the default profile", ""),
+        (("remove", "b"), "removed b", ""),
+        (("remove", "d"), "removed d", "; it was the default, now there is none"),
+    ],
+)
+def test_an_edit_says_what_it_did(
+    easyllm: Easyllm, args: tuple[str, ...], done: str, then: str
+) -> None:
+    """In one line on stderr, without the value: it may be a key."""
+    text = FILE + '[profiles.d]\nprovider = "openai"\n'
+    path = easyllm.write_profiles(text.replace("a:other", "d") if "d" in args else text)
+    ran = ok(easyllm.run("profiles", *args))
+    assert ran.error_line == f"easyllm: {done} ({path}){then}"
 
 
 def test_twenty_concurrent_edits_all_survive(easyllm: Easyllm) -> None:

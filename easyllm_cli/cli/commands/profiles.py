@@ -1,14 +1,25 @@
 """`easyllm profiles`: lists, shows and changes the profiles of the profiles file."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..option_types import complete_file_profiles
+from ..option_types import (
+    complete_file_profiles,
+    complete_profiles,
+    complete_setting_values,
+    complete_settings,
+)
 from ..options.common import ListFormat, ProfilesFileOption
 from ..options.groups import expand_option_groups
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...config.value_sources import Setting
+
+NOTHING_CHANGED = "nothing was changed"
 ProfileName = Annotated[
     str,
     typer.Argument(
@@ -17,14 +28,18 @@ ProfileName = Annotated[
 ]
 DefaultProfileName = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="A profile, or NAME:MODEL.", show_default=False),
-]
+    typer.Argument(
+        metavar="[NAME]", help="A profile, or NAME:MODEL.", show_default=False,
+        autocompletion=complete_profiles,
+    ),
+]  # fmt: skip
 ProfileBase = Annotated[
     str,
     typer.Argument(
-        metavar="PROVIDER[:MODEL]", help="Provider, or a profile to extend.", show_default=False
+        metavar="PROVIDER[:MODEL]", help="Provider, or a profile to extend.", show_default=False,
+        autocompletion=complete_profiles,
     ),
-]
+]  # fmt: skip
 SettingPairs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -34,14 +49,19 @@ SettingPairs = Annotated[
 ]  # fmt: skip
 SettingKey = Annotated[
     str,
-    typer.Argument(metavar="KEY", help="E.g. model, timeout.idle, options.x.", show_default=False),
-]
+    typer.Argument(
+        metavar="KEY", help="E.g. model, timeout.idle, options.x.", show_default=False,
+        autocompletion=complete_settings,
+    ),
+]  # fmt: skip
 SettingValue = Annotated[
     str,
     typer.Argument(
-        metavar="VALUE", help="JSON, TOML or text; null removes the key.", show_default=False
+        metavar="VALUE", help="JSON, TOML or text; null removes the key.", show_default=False,
+        autocompletion=complete_setting_values,
     ),
-]
+]  # fmt: skip
+AllSettings = Annotated[bool, typer.Option("-a", "--all", help="Show the defaults, too.")]
 
 
 @expand_option_groups
@@ -79,15 +99,18 @@ def row_from_profile(profiles: Any, name: str, is_default: bool) -> dict[str, An
 
 @expand_option_groups
 def show_profile(
-    profiles_file: ProfilesFileOption, list_format: ListFormat, name: ProfileName
+    profiles_file: ProfilesFileOption,
+    list_format: ListFormat,
+    name: ProfileName,
+    everything: AllSettings = False,
 ) -> int:
-    """Show every setting of a profile and where its value comes from; keys are masked."""
-    import json
+    """Show the settings of a profile and where each value comes from; keys are masked.
 
+    Defaults are shown with -a, with --json and in a pipe.
+    """
     from ...config.profiles_file import read_profiles
     from ...config.value_sources import resolve_settings
     from ...render.options import is_terminal
-    from ...render.output import OutputStream
     from ..results import CommandResult, print_result
 
     profiles = read_profiles(profiles_file.profiles)
@@ -96,14 +119,50 @@ def show_profile(
         values = [vars(setting) for setting in settings]
         listing = {"profile": name, "values": values}
         return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
+    path = str(profiles.path or "")
+    if is_terminal(1):
+        print_settings_table(settings, path, everything, list_format.color or "auto")
+    else:
+        print_setting_lines(settings)
+    return 0
+
+
+def print_settings_table(
+    settings: "list[Setting]", path: str, everything: bool, color: str
+) -> None:
+    """Print the settings for a terminal: the file's path once, defaults only if asked for."""
+    from ...config.value_sources import DEFAULT_SOURCE
+    from ...render.tables import print_settings
+
     rows = [
-        (each.key, json.dumps(each.value, ensure_ascii=False), each.source) for each in settings
+        {
+            "key": each.key,
+            "value": "none" if each.value is None else format_setting_value(each.value),
+            "source": each.source.replace(f"{path}:", "line ", 1) if path else each.source,
+        }
+        for each in settings
+        if everything or each.source != DEFAULT_SOURCE
     ]
+    in_file = any(each.source.startswith(f"{path}:") for each in settings)
+    print_settings(path if in_file else "", rows, len(settings) - len(rows), color)
+
+
+def print_setting_lines(settings: "list[Setting]") -> None:
+    """Print every setting on a line of its own, for a pipe."""
+    from ...render.output import OutputStream
+
+    rows = [(each.key, format_setting_value(each.value), each.source) for each in settings]
     key_width = max(len(key) for key, _, _ in rows)
     value_width = min(max(len(value) for _, value, _ in rows), 40)
     lines = [f"{key:{key_width}}  {value:{value_width}}  {source}\n" for key, value, source in rows]
-    OutputStream(1, terminal=is_terminal(1)).write("".join(lines))
-    return 0
+    OutputStream(1, terminal=False).write("".join(lines))
+
+
+def format_setting_value(value: Any) -> str:
+    """Format as JSON."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 @expand_option_groups
@@ -119,11 +178,10 @@ def add_profile(
     """
     from ...config import edit
     from ...config.profiles_file import profiles_path
-    from ...render.output import print_notice
 
     path = profiles_path(profiles_file.profiles)
     edit.insert_profile(path, name, start, pairs or [])
-    print_notice(f"easyllm: added {name} ({path}); use it with -p {name}")
+    print_done(f"added {name}", path, f"; use it with -p {name}")
     return 0
 
 
@@ -138,8 +196,19 @@ def set_setting(
     from ...config import edit
     from ...config.profiles_file import profiles_path
 
-    edit.write_setting(profiles_path(profiles_file.profiles), name, key, value)
+    path = profiles_path(profiles_file.profiles)
+    is_changed = edit.write_setting(path, name, key, value)
+    # Never the value: it may be a key, in headers or options.
+    done = f"removed {key} from {name}" if value == "null" else f"set {key} of {name}"
+    print_done(done if is_changed else NOTHING_CHANGED, path)
     return 0
+
+
+def print_done(done: str, path: "Path", then: str = "") -> None:
+    """Say on stderr what was done to the profiles file."""
+    from ...render.output import print_notice
+
+    print_notice(f"easyllm: {done} ({path}){then}")
 
 
 @expand_option_groups
@@ -147,11 +216,10 @@ def remove_profile(profiles_file: ProfilesFileOption, name: ProfileName) -> int:
     """Remove a profile from the file, unless another one extends it or falls back to it."""
     from ...config import edit
     from ...config.profiles_file import profiles_path
-    from ...render.output import print_notice
 
     path = profiles_path(profiles_file.profiles)
-    if edit.delete_profile(path, name):
-        print_notice(f"easyllm: {name} was the default; now there is none ({path})")
+    was_default = edit.delete_profile(path, name)
+    print_done(f"removed {name}", path, "; it was the default, now there is none" * was_default)
     return 0
 
 
@@ -165,7 +233,8 @@ def set_default_profile(profiles_file: ProfilesFileOption, name: DefaultProfileN
 
     path = profiles_path(profiles_file.profiles)
     if name is not None:
-        edit.write_default_profile(path, name)
+        is_changed = edit.write_default_profile(path, name)
+        print_done(f"{name} is {'now ' * is_changed}the default profile", path)
         return 0
     default = read_profiles(profiles_file.profiles).default_profile
     if not default:
@@ -199,14 +268,13 @@ def edit_profiles(profiles_file: ProfilesFileOption) -> int:
     """
     from ...config.edit import apply_edited_copy, create_edit_copy
     from ...config.profiles_file import profiles_path
-    from ...render.output import print_notice
     from ..editor import open_editor
 
     path = profiles_path(profiles_file.profiles)
     copy, original = create_edit_copy(path)
     open_editor(copy, original)
     if not apply_edited_copy(path, copy, original):
-        print_notice(f"easyllm: nothing was changed ({path})")
+        print_done(NOTHING_CHANGED, path)
     return 0
 
 
