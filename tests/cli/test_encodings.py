@@ -136,10 +136,10 @@ def test_a_byte_order_mark_before_a_key(easyllm: Easyllm) -> None:
     assert sent_key(request_of(easyllm, "chat", "hi", profiles=command)) == wanted
     variable = {"profiles": profile_with(api_key_env="K"), "env": {"K": f"\ufeff{KEY}"}}
     assert sent_key(request_of(easyllm, "chat", "hi", **variable)) == wanted
-    assert easyllm.run("keys", "set", "work", stdin=MARK + KEY.encode() + b"\r\n").code == 0
-    assert (
-        sent_key(request_of(easyllm, "chat", "hi", profiles=profile_with(keyring="work"))) == wanted
-    )
+    typed, named = MARK + KEY.encode() + b"\r\n", single_profile_toml(NOWHERE, keyring="work")
+    assert easyllm.run("keys", "set", "work", stdin=typed, profiles=named).code == 0
+    stored = request_of(easyllm, "chat", "hi", profiles=profile_with(keyring="work"))
+    assert sent_key(stored) == wanted
 
 
 def test_a_byte_order_mark_before_the_stored_keys(easyllm: Easyllm) -> None:
@@ -167,7 +167,7 @@ def test_utf_16_is_2_and_names_iconv(easyllm: Easyllm, encoding: str, mark: bool
         easyllm.run("cot", "--extract", stdin=data),
         easyllm.run("vision", file_of(easyllm, png(1, 1, (0, 0, 0)), "a.png"), stdin=data),
         easyllm.run("chat", "--messages", "-", stdin=data),
-        easyllm.run("keys", "set", "work", stdin=data),
+        easyllm.run("keys", "set", "groq", stdin=data),
         easyllm.run("stream", "-f", name, "hi"),
         easyllm.run("chat", "--messages", name, "hi"),
         easyllm.run("chat", "--schema", name, "hi"),

@@ -45,7 +45,7 @@ def write_everything(easyllm: Easyllm, **run_options: Any) -> None:
         ran = easyllm.run(*args, timeout=60, **run_options, **more)
         assert ran.code == code, ran.stderr
 
-    ok("keys", "set", "work", stdin=KEY)
+    ok("keys", "set", "groq", stdin=KEY)
     ok("profiles", "add", "t", "openai:m", f"endpoint={url}", "max_retries=0")
     ok("profiles", "set", "t", "seed", "1")
     ok("profiles", "edit", code=2, env={"EDITOR": "sh -c 'echo x = [ >> \"$0\"'"})
@@ -101,7 +101,7 @@ def test_a_symbolic_link_stays_a_link(easyllm: Easyllm) -> None:
         easyllm.config.with_name(name).symlink_to(real / name)
     assert easyllm.run("profiles", "set", "t", "seed", "7").code == 0
     assert easyllm.run("profiles", "edit", env={"EDITOR": 'sh -c \'echo "# x" >> "$0"\''}).code == 0
-    assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
+    assert easyllm.run("keys", "set", "groq", stdin=KEY).code == 0
     for name, holds in (("profiles.toml", "seed = 7\n"), ("keys.json", KEY)):
         assert easyllm.config.with_name(name).is_symlink()
         assert holds in (real / name).read_text()
@@ -119,7 +119,7 @@ def test_a_read_only_folder_is_8(easyllm: Easyllm) -> None:
     new = str(easyllm.config.with_name("new.toml"))
     try:
         for args in (
-            ["profiles", "set", "t", "seed", "1"], ["profiles", "edit"], ["keys", "set", "work"],
+            ["profiles", "set", "t", "seed", "1"], ["profiles", "edit"], ["keys", "set", "groq"],
             ["init", "--yes", "--profiles", new],
         ):  # fmt: skip
             ran = easyllm.run(*args, stdin=KEY, command=AS_ANYBODY, env={"EDITOR": "true"})
@@ -139,7 +139,7 @@ def test_a_full_disk_is_8_and_says_to_make_room(easyllm: Easyllm) -> None:
     before = easyllm.config.read_bytes()
     new = str(easyllm.config.with_name("new.toml"))
     for args in (
-        ["profiles", "set", "t", "seed", "1"], ["profiles", "edit"], ["keys", "set", "work"],
+        ["profiles", "set", "t", "seed", "1"], ["profiles", "edit"], ["keys", "set", "groq"],
         ["profiles", "add", "n", "openai"], ["init", "--yes", "--profiles", new],
     ):  # fmt: skip
         ran = easyllm.run(

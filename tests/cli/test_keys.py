@@ -51,7 +51,8 @@ def test_set_list_use_remove(easyllm: Easyllm) -> None:
         sent = [request.headers.get("authorization") for request in server.requests]
     assert sent == [f"Bearer {KEY}", None]
     ran = easyllm.run("keys", "remove", "openai")
-    assert (ran.code, ran.stdout, ran.stderr) == (0, b"", "")
+    assert (ran.code, ran.stdout) == (0, b"")
+    assert ran.error_line == "easyllm: the key openai is removed"
     assert json.loads(path.read_text()) == {}
     assert "no key is stored" in refused(easyllm.run("keys", "remove", "openai"))[0]
     assert "easyllm keys set" in easyllm.run("keys").error_line
@@ -68,10 +69,40 @@ def test_a_profile_names_its_key(easyllm: Easyllm) -> None:
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_key_name_that_nothing_uses_gets_a_note(easyllm: Easyllm) -> None:
-    ran = easyllm.run("keys", "set", "opnai", stdin=KEY)
-    assert ran.code == 0
-    assert 'keyring = "opnai"; did you mean "openai"?' in ran.stderr.splitlines()[1]
+@pytest.mark.parametrize(("name", "guess"), [("opnai", 'did you mean "openai"? Or '), ("zzz", "")])
+def test_a_key_that_nothing_uses_is_refused_in_a_pipe(
+    easyllm: Easyllm, name: str, guess: str
+) -> None:
+    ran = easyllm.run("keys", "set", name, stdin=KEY)
+    assert refused(ran)[0] == f'no provider or profile uses "{name}"'
+    hint = f"{guess}use it in a profile first: easyllm profiles set NAME keyring {name}"
+    assert ran.error_line.endswith(f": {hint}")
+    assert not key_file_of(easyllm).exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2)])
+def test_a_key_that_nothing_uses_is_asked_about_on_a_terminal(
+    easyllm: Easyllm, answer: str, code: int
+) -> None:
+    with Terminal(easyllm, "keys", "set", "opnai", columns=200) as terminal:
+        terminal.stderr.wait_for(b"[y/N]")
+        os.write(terminal.keys, answer.encode() + b"\n")
+        if code == 0:
+            terminal.stderr.wait_for(b"(it is not shown): ")
+            os.write(terminal.keys, KEY.encode() + b"\n")
+        ended, _, err = terminal.end()
+    assert ended == code, err
+    question = '"opnai"; did you mean "openai"?\nStore it anyway? [y/N]'
+    assert f"easyllm: no provider or profile uses {question}" in err
+    assert key_file_of(easyllm).exists() == (code == 0)
+
+
+def test_an_unreadable_profiles_file_leaves_only_providers_names(easyllm: Easyllm) -> None:
+    """Whether a profile uses another name cannot be known then."""
+    easyllm.write_profiles("x = [")
+    assert easyllm.run("keys", "set", "openai", stdin=KEY).code == 0
+    assert refused(easyllm.run("keys", "set", "work", stdin=KEY))[0].startswith("not valid TOML")
+    assert json.loads(key_file_of(easyllm).read_text()) == {"openai": {"key": KEY}}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +160,14 @@ def test_fault_59_an_open_key_file_is_refused(easyllm: Easyllm, mode: int) -> No
 def test_twenty_keys_at_once_all_survive(easyllm: Easyllm) -> None:
     key_file_of(easyllm).parent.rmdir()
     names = [f"key{number}" for number in range(20)]
+    profiles = easyllm.home / "profiles.toml"
+    profiles.write_text("".join(f'[profiles.{name}]\nkeyring = "{name}"\n' for name in names))
+    profiles.chmod(0o600)
+    env = {"EASYLLM_PROFILES": str(profiles)}
     for ran in run_concurrently(*[
-        lambda name=name: easyllm.run("keys", "set", name, stdin=f"{name}-value", timeout=120)
+        lambda name=name: easyllm.run(
+            "keys", "set", name, stdin=f"{name}-value", timeout=120, env=env
+        )
         for name in names
     ]):  # fmt: skip
         assert ran.code == 0, ran.stderr
@@ -160,14 +197,14 @@ def test_ctrl_c_at_the_prompt_stores_nothing(easyllm: Easyllm) -> None:
 
 
 def test_list_on_a_terminal(easyllm: Easyllm) -> None:
-    for name, key in (("openai", KEY), ("short", "sk-12345678")):
+    for name, key in (("openai", KEY), ("groq", "sk-12345678")):
         easyllm.run("keys", "set", name, stdin=key)
     _, out, _ = run_on_terminals(easyllm, "keys", terminals="1", columns=200)
     rows = [line.split() for line in SGR.sub("", out).splitlines()]
-    path = str(key_file_of(easyllm))
+    path = "~/config/easyllm/keys.json"
     assert rows[0] == ["name", "key", "stored", "in"]
-    assert rows[2:] == [["openai", "***6789", path], ["short", "***", path]]
-    assert parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"][1]["ends"] == "***"
+    assert rows[2:] == [["groq", "***", path], ["openai", "***6789", path]]
+    assert parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"][0]["ends"] == "***"
 
 
 def test_no_output_holds_a_stored_key(easyllm: Easyllm) -> None:

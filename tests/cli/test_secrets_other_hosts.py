@@ -129,7 +129,8 @@ def test_fault_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source
     key_file.write_text(KEY)
     key_file.chmod(0o600)
     if source == "keyring":
-        assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
+        profiles = single_profile_toml(FAR, keyring="work")
+        assert easyllm.run("keys", "set", "work", stdin=KEY, profiles=profiles).code == 0
     keys = {**SOURCES[source], "proxy": proxy.url}
     env = {"MY_KEY": KEY}
     for args in (("chat", "hi"), ("models",), ("doctor",)):
@@ -221,7 +222,7 @@ def test_process_list_shows_no_key(easyllm: Easyllm, tmp_path: Path) -> None:
     script.chmod(0o755)
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "key").chmod(0o600)
-    easyllm.run("keys", "set", "work", stdin=KEY)
+    assert easyllm.run("keys", "set", "groq", stdin=KEY).code == 0
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         profiles = (
             single_profile_toml(server, api_key_cmd=str(script))

@@ -41,7 +41,8 @@ def test_fault_59_key_file_open_to_others_is_refused(
     if held == "api_key":
         keys = {"api_key": KEY}
     if held == "keys.json":
-        assert easyllm.run("keys", "set", "work", stdin=KEY).code == 0
+        named = '[profiles.w]\nkeyring = "work"\n'
+        assert easyllm.run("keys", "set", "work", stdin=KEY, profiles=named).code == 0
         keys = {"keyring": "work"}
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         file.write_text(single_profile_toml(server, **keys))

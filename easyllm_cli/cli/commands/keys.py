@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Typer needs the real types.
 import getpass
 import os
+import shlex
 import sys
 import warnings
 from typing import TYPE_CHECKING, Annotated
@@ -50,11 +51,9 @@ def set_key(profiles_file: ProfilesFileOption, name: KeyName) -> int:
 
     # Raises for a damaged file before the user types a key.
     key_store.has_stored_key(require_key_name(name))
+    confirm_key_name(name, profiles_file.profiles)
     where = key_store.store_key(name, read_key(name))
     print_notice(f"easyllm: the key {name} is stored ({where})")
-    hint = unused_key_hint(name, profiles_file.profiles)
-    if hint:
-        print_notice(f"easyllm: {hint}")
     return 0
 
 
@@ -62,8 +61,10 @@ def set_key(profiles_file: ProfilesFileOption, name: KeyName) -> int:
 def remove_key(debug_option: DebugOption, name: KeyName) -> int:
     """Remove a stored key."""
     from ...config import key_store
+    from ...render.output import print_notice
 
     key_store.delete_key(name)
+    print_notice(f"easyllm: the key {name} is removed")
     return 0
 
 
@@ -119,24 +120,41 @@ def _read_first_line() -> str:
     return data.partition(b"\n")[0].decode("utf-8", "replace")
 
 
-def unused_key_hint(name: str, file: str | None) -> str:
-    """A note if no provider and no profile uses the key, else ""."""
-    from ...config.profiles_file import read_profiles
-    from ...errors import EasyLLMError, suggest_name
+def confirm_key_name(name: str, file: str | None) -> None:
+    """Ask on a terminal before storing a key that nothing uses; refuse it in a pipe.
+
+    Raises:
+        ConfigError: the profiles file, which may name the key, cannot be read.
+        UsageError: stdin is not a terminal, or the answer is no.
+    """
+    from ...errors import UsageError, suggest_name
     from ...providers import provider_names
+    from ...render.output import print_notice
 
     known = provider_names()
-    if name in known:
-        return ""
-    try:
-        tables = read_profiles(file).tables.values()
-    except EasyLLMError:
-        return ""
-    if any(isinstance(table, dict) and table.get("keyring") == name for table in tables):
-        return ""
+    if name in known or is_key_of_profile(name, file):
+        return
+    problem = f'no provider or profile uses "{name}"'
     guess = suggest_name(name, known)
-    guess = "" if guess.startswith("known:") else f"; {guess}"
-    return f'no provider is called "{name}": a profile uses it with keyring = "{name}"{guess}'
+    guess = "" if guess.startswith("known:") else guess
+    if not os.isatty(0):
+        hint = f"use it in a profile first: easyllm profiles set NAME keyring {shlex.quote(name)}"
+        raise UsageError(problem, hint=f"{guess} Or {hint}" if guess else hint)
+    print_notice(f"easyllm: {problem}{'; ' * bool(guess)}{guess}")
+    if not typer.confirm("Store it anyway?", default=False, err=True):
+        raise UsageError("nothing was stored", hint="easyllm keys set NAME, a provider's name")
+
+
+def is_key_of_profile(name: str, file: str | None) -> bool:
+    """Whether a profile of the file uses the stored key.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    from ...config.profiles_file import read_profiles
+
+    tables = read_profiles(file).tables.values()
+    return any(isinstance(table, dict) and table.get("keyring") == name for table in tables)
 
 
 # Subcommand: its function, and its line in `easyllm keys -h`.
