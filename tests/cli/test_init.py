@@ -162,9 +162,10 @@ def test_without_a_terminal_it_needs_yes(easyllm: Easyllm) -> None:
     assert not easyllm.config.exists()
 
 
+QUESTION = b"Default profile (used without -p): openai, groq, openai:MODEL, or Enter for none:"
 ANSWERS = [
     (["y"], 0, "absent"), ([""], 0, "absent"), (["n"], 2, None), (["y", "groq"], 0, "groq"),
-    (["y", "nope", "openai:gpt"], 0, "openai:gpt"),
+    (["y", "y", "openai:", "openai:gpt"], 0, "openai:gpt"), (["y", "y", "n", "nope"], 2, None),
 ]  # fmt: skip
 
 
@@ -172,14 +173,17 @@ ANSWERS = [
 def test_on_a_terminal_it_asks(
     easyllm: Easyllm, answers: list[str], code: int, default: str | None
 ) -> None:
-    questions = [b"[Y/n]", *[b"Enter: none"] * 5]
-    with Terminal(easyllm, "init", env={**NOWHERE, **KEYS}) as terminal:
+    questions = [b"[Y/n]", *[QUESTION] * 5]
+    with Terminal(easyllm, "init", env={**NOWHERE, **KEYS}, columns=200) as terminal:
         for number, answer in enumerate([*answers, *[""] * (code == 0 and len(answers) == 1)]):
             wait_for(terminal, questions[number], number)
             os.write(terminal.keys, answer.encode() + b"\n")
         ended, out, err = terminal.end()
     assert ended == code, err
     assert KEY not in out + err
+    for wrong in answers[1 : 3 if code == 0 else 4]:
+        if len(answers) > 2:
+            assert f'"{wrong}" is not a profile: type openai, groq, openai:MODEL, or press' in err
     if default is None:
         assert "nothing was written" in err
         assert not easyllm.config.exists()
@@ -199,7 +203,9 @@ def wait_for(terminal: Terminal, question: bytes, number: int) -> None:
 
 
 def test_ctrl_c_writes_nothing(easyllm: Easyllm) -> None:
+    """With nothing to write but examples, the question says so."""
     with Terminal(easyllm, "init", env=NOWHERE) as terminal:
+        terminal.stderr.wait_for(b"Write a commented example file?")
         terminal.stderr.wait_for(b"[Y/n]")
         terminal.signal(2)
         code, _, _ = terminal.end()

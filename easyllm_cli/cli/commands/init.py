@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Typer needs the real types.
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from ..options.groups import expand_option_groups
 if TYPE_CHECKING:
     from ..discovery import DiscoveredProvider
 
+MAX_ANSWERS = 3  # to the question for the default profile
 Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 
 
@@ -39,7 +41,7 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
         print_notice(f"easyllm: found {provider.description}")
     if not servers and not keys:
         print_notice("easyllm: found no server on the usual ports and no key in the environment")
-    confirm_write(path, yes)
+    confirm_write(path, yes, is_example=not servers and not keys)
     create_profiles_file(
         path, format_profiles_file(servers, keys, choose_default(servers, keys, yes))
     )
@@ -47,8 +49,8 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     return 0
 
 
-def confirm_write(path: Path, yes: bool) -> None:
-    """Ask on a terminal, unless --yes was given.
+def confirm_write(path: Path, yes: bool, is_example: bool) -> None:
+    """Ask on a terminal, unless --yes was given. `is_example`: all of the file is a comment.
 
     Raises:
         UsageError: stdin is not a terminal, or the answer is no.
@@ -59,7 +61,8 @@ def confirm_write(path: Path, yes: bool) -> None:
         raise UsageError(
             "init asks before it writes, and stdin is not a terminal", hint="easyllm init --yes"
         )
-    if not typer.confirm(f"Write {path}?", default=True, err=True):
+    question = f"Write a commented example file? ({path})" if is_example else f"Write {path}?"
+    if not typer.confirm(question, default=True, err=True):
         raise UsageError("nothing was written", hint="easyllm init --yes writes without asking")
 
 
@@ -69,14 +72,29 @@ def choose_default(
     """The first local server, else what the user enters (NAME or NAME:MODEL); "" = none.
 
     A paid provider is never chosen automatically.
+    Raises:
+        UsageError: every answer was wrong.
     """
+    from ...render.options import terminal_size
+    from ...render.output import print_notice
+
     if servers:
         return servers[0].provider
     names = [key.provider for key in keys]
     if yes or not names:
         return ""
-    question = f"Which profile is the default? ({', '.join(names)} or NAME:MODEL; Enter: none)"
-    while True:
-        answer = typer.prompt(question, default="", show_default=False, err=True).strip()
-        if not answer or answer.partition(":")[0] in names:
-            return str(answer)
+    choices = f"{', '.join(names)}, {names[0]}:MODEL, or"
+    question = textwrap.fill(
+        f"Default profile (used without -p): {choices} Enter for none",
+        width=max(20, terminal_size(2)[0] - len(": ")),
+    )
+    for _ in range(MAX_ANSWERS):
+        answer = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+        name, colon, model = answer.partition(":")
+        if not answer or (name in names and bool(colon) == bool(model)):
+            return answer
+        print_notice(f'easyllm: "{answer}" is not a profile: type {choices} press Enter for none')
+    raise UsageError(
+        f"no default profile after {MAX_ANSWERS} answers; nothing was written",
+        hint="easyllm init --yes writes the file without one",
+    )
