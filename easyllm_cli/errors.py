@@ -243,9 +243,10 @@ def missing_package_error(error: ImportError) -> ConfigError | None:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS or not isinstance(error, ModuleNotFoundError):
         return None
+    from .installation import format_install_command  # only on errors: the import costs 15 ms
+
     return ConfigError(
-        f"the package {package} is not installed",
-        hint=f"pip install 'easyllm-cli[{EXTRAS[package]}]'",
+        f"the package {package} is not installed", hint=format_install_command(EXTRAS[package])
     )
 
 

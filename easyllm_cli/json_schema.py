@@ -104,9 +104,11 @@ def build_validator(document: dict[str, Any], name: str) -> Validator:
         from jsonschema.validators import validator_for
         from referencing.jsonschema import EMPTY_REGISTRY
     except ImportError as error:
+        from .installation import format_install_command
+
         raise UsageError(
             f"--schema needs the package jsonschema ({error})",
-            hint="pip install 'easyllm-cli[schema]'",
+            hint=format_install_command("schema"),
         ) from None
     validator_class = validator_for(document, default=Draft202012Validator)
     meta_class = validator_for(validator_class.META_SCHEMA)

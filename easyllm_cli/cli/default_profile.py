@@ -27,7 +27,7 @@ from ..providers.local.model_files import (
 from ..render.options import is_terminal
 from ..render.output import print_notice
 from ..vendors import VENDORS
-from .demo_model import ENGINE_INSTALL_COMMAND, FETCH_QUESTION, confirm, fetch_demo_model
+from .demo_model import FETCH_QUESTION, confirm, fetch_demo_model, format_engine_install_command
 
 OLLAMA_TIMEOUT_SECONDS = 0.5
 MAX_MODEL_FILES = 3
@@ -69,8 +69,8 @@ def install_hint(has_engine: bool) -> str:
     if has_engine:
         return "fetch a small demo model: easyllm pull --yes"
     if is_demo_installed():
-        return f"install the engine of the demo model: {ENGINE_INSTALL_COMMAND}"
-    return f"install the demo model: {ENGINE_INSTALL_COMMAND} && easyllm pull --yes"
+        return f"install the engine of the demo model: {format_engine_install_command()}"
+    return f"install the demo model: {format_engine_install_command()} && easyllm pull --yes"
 
 
 def local_profile(profiles: Profiles) -> Profile:
@@ -87,7 +87,7 @@ def candidates(has_engine: bool) -> list[str]:
         if variable:
             lines.append(f"{variable} is set: -p {name}:MODEL")
     lines += find_ollama()
-    engine = "" if has_engine else f" (first: {ENGINE_INSTALL_COMMAND})"
+    engine = "" if has_engine else f" (first: {format_engine_install_command()})"
     lines += [f"{path}: -p {shlex.quote(f'{LOCAL}:{path}')}{engine}" for path in gguf_files()]
     return lines
 

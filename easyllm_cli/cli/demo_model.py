@@ -12,7 +12,12 @@ FETCH_QUESTION = (
     f"Fetch {DEMO_MODEL} ({DEMO_BYTES // 10**6} MB, {DEMO_LICENCE}), a small demo model?"
 )
 
-ENGINE_INSTALL_COMMAND = "pip install 'easyllm-cli[local]'"
+
+def format_engine_install_command() -> str:
+    """The command that installs the engine of the demo model here."""
+    from ..installation import format_install_command
+
+    return format_install_command("local")
 
 
 def confirm(question: str) -> bool:

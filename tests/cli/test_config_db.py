@@ -8,6 +8,7 @@ import pytest
 from easyllm_cli import LLMService
 from easyllm_cli.errors import ConfigError
 from tests.support.binary import Easyllm, single_profile_toml, split_error_line
+from tests.support.install_commands import installs_extra
 from tests.support.objects import parse_answer_json
 
 ROW = ["--config-db", "sqlite:///models.db", "--config-id", "abc123"]
@@ -33,10 +34,9 @@ def test_a_missing_extra_is_named(easyllm: Easyllm) -> None:
     assert find_spec("sqlalchemy") is None, "this venv has none of the extras"
     ran = easyllm.run("chat", "hi", *ROW, "--json")
     assert ran.code == 2
-    assert split_error_line(ran.error_line) == (
-        "a configuration from a database needs SQLAlchemy 2", "",
-        "pip install 'easyllm-cli[db]'",
-    )  # fmt: skip
+    what, where, hint = split_error_line(ran.error_line)
+    assert (what, where) == ("a configuration from a database needs SQLAlchemy 2", "")
+    assert installs_extra(hint, "db")
     assert parse_answer_json(ran)["error"]["kind"] == "config"
     assert not list(Path(easyllm.home).glob("*.db"))
 

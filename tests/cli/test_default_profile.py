@@ -10,13 +10,13 @@ import pytest
 
 from easyllm_cli.providers.local.model_files import DEMO_BYTES, DEMO_MODEL
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml, split_error_line
+from tests.support.install_commands import installs_extra
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
-INSTALL = "pip install 'easyllm-cli[local]'"
 NO_OLLAMA = {"OLLAMA_HOST": "127.0.0.1:9"}
 
 
@@ -31,8 +31,10 @@ def hint_of(easyllm: Easyllm, env: dict[str, str], *args: str) -> str:
 
 def test_nothing_is_found(easyllm: Easyllm) -> None:
     hint = hint_of(easyllm, {})
-    assert hint.endswith(f"{INSTALL} && easyllm pull --yes")
-    assert "-p" in hint
+    first, _, install = hint.partition("install the demo model: ")
+    assert first == "name one with -p, or "
+    assert install.endswith(" && easyllm pull --yes")
+    assert installs_extra(install.removesuffix(" && easyllm pull --yes"), "local")
     assert "found" not in hint
 
 
@@ -42,7 +44,7 @@ def test_only_the_engine_is_missing(easyllm: Easyllm) -> None:
     with path.open("wb") as file:
         file.truncate(DEMO_BYTES)
     hint = hint_of(easyllm, {})
-    assert hint.endswith(INSTALL)
+    assert installs_extra(hint.rpartition("the engine of the demo model: ")[2], "local")
     assert "pull" not in hint
 
 
@@ -120,7 +122,7 @@ def test_a_named_profile_is_used_without_a_search(easyllm: Easyllm, how: str) ->
 def test_local_without_its_engine_says_what_to_install(easyllm: Easyllm) -> None:
     ran = easyllm.run("chat", "-p", "local", "hi")
     assert ran.code == 2
-    assert split_error_line(ran.error_line)[2] == INSTALL
+    assert installs_extra(split_error_line(ran.error_line)[2], "local")
 
 
 def test_local_takes_no_endpoint(easyllm: Easyllm) -> None:

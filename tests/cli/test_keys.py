@@ -16,6 +16,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
+from tests.support.install_commands import installs_extra
 from tests.support.objects import parse_listing_json
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
@@ -241,6 +242,6 @@ def test_a_key_in_the_keyring_needs_the_extra(easyllm: Easyllm) -> None:
     for args in (["chat", "-p", "openai:m", "hi"], ["keys", "remove", "openai"]):
         error, _, hint = refused(easyllm.run(*args))
         assert error == "the package keyring is not installed"
-        assert hint == "pip install 'easyllm-cli[keyring]'"
+        assert installs_extra(hint, "keyring")
     rows = parse_listing_json(easyllm.run("keys", "--json"), "keys")["keys"]
     assert (rows[0]["ends"], rows[0]["problem"]) == (None, "the package keyring is not installed")

@@ -15,6 +15,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
+from tests.support.install_commands import installs_extra
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import Script, chunk, script_handler
 from tests.support.standins.server import StandIn
@@ -193,4 +194,4 @@ def test_dead_host(easyllm: Easyllm) -> None:
 def test_a_provider_whose_package_is_not_installed(easyllm: Easyllm) -> None:
     what, _, hint = error_parts(easyllm.run("chat", "-p", "litellm:openai/gpt-4o", "hi"))
     assert what == "the package litellm is not installed"
-    assert hint == "pip install 'easyllm-cli[litellm]'"
+    assert installs_extra(hint, "litellm")

@@ -14,6 +14,7 @@ from tests.support.binary import (
     single_profile_toml,
     split_error_line,
 )
+from tests.support.install_commands import installs_extra
 from tests.support.objects import parse_answer_json, parse_jsonl_events
 from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
@@ -316,7 +317,7 @@ def test_without_jsonschema_it_is_2_before_any_request(
         assert server.requests == []
         assert easyllm.run("chat", "hi", profiles=single_profile_toml(server), env=env).code == 0
     assert (ran.code, ran.stdout) == (2, b"")
-    assert "pip install 'easyllm-cli[schema]'" in ran.error_line
+    assert installs_extra(split_error_line(ran.error_line)[2], "schema")
 
 
 @pytest.mark.parametrize("args", [("chat", "-x"), ("cot", "--elicit", "always")])

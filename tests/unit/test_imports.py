@@ -18,7 +18,7 @@ OURS = {
     *(f"cli.commands.{name}" for name in ("vision", "models", "cot")),
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
-    "config.database", "plugins", "transport.openai_sdk", "transport.google_sdk",
+    "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",
 }  # fmt: skip
 UNUSED_HERE = HEAVY | {f"easyllm_cli.{name}" for name in OURS}
 # The modules that each command must not import when its output goes to pipes.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...providers.local.model_files import DEMO_MODEL
-from ..demo_model import ENGINE_INSTALL_COMMAND, FETCH_QUESTION, confirm, fetch_demo_model
+from ..demo_model import FETCH_QUESTION, confirm, fetch_demo_model, format_engine_install_command
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes on stderr.")]
@@ -29,6 +29,7 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
     path = fetch_demo_model(quiet)
     if not quiet:
         print_notice(f"easyllm: {DEMO_MODEL}, a small demo model, is in {path}")
-        first = f"{ENGINE_INSTALL_COMMAND} && " if find_spec("xllamacpp") is None else ""
+        has_engine = find_spec("xllamacpp") is not None
+        first = "" if has_engine else f"{format_engine_install_command()} && "
         print_notice(f'easyllm: ask it: {first}easyllm chat -p local "What is Python?"')
     return 0

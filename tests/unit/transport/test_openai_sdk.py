@@ -17,6 +17,7 @@ import trustme
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, MalformedAnswer, NetworkError, RefusedError
 from tests.support.asking import Json, answer_requests, expect_error, get_completion, openai
+from tests.support.install_commands import installs_extra
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import DONE, Script, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
@@ -190,7 +191,7 @@ async def test_missing_google_package_is_named(server: StandIn) -> None:
     keys: Json = {"provider": "gemini", "endpoint": f"{server.url}/v1beta", "transport": "sdk"}
     error = await expect_error(ConfigError, Profile.of({**keys, "model": "m"}))
     assert error.exit_code == 2
-    assert error.hint == "pip install 'easyllm-cli[gemini]'"
+    assert installs_extra(error.hint, "gemini")
     assert server.requests == []
 
 
