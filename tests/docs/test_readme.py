@@ -22,18 +22,32 @@ from tests.support.images import png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import MODELS, OpenRouterServer
-from tests.support.standins.server import StandIn
+from tests.support.standins.server import StandIn, unreachable_server
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SAMPLES = [block for block in BLOCKS if "easyllm " in block and "pip install" not in block]
-# The last lines of a command's docstring, which stand at the end of its help.
-# The others change this machine: their examples are run where they are tested.
+
+
+def split_commands(block: str) -> list[str]:
+    """Each line of a block in which every line is a command; else the whole block."""
+    lines = block.splitlines()
+    return lines if all("easyllm " in line for line in lines) else [block]
+
+
+SAMPLES = [
+    command
+    for block in BLOCKS
+    if "easyllm " in block and "pip install" not in block
+    for command in split_commands(block)
+]
+ERROR_LINES = re.findall(r"^easyllm: .+$", README, re.MULTILINE)
+# The last lines of a command's docstring are the examples at the end of its help.
+# The excluded commands change this machine: their own tests run their examples.
 ASKING = [name for name in COMMAND_HELP if name not in ("init", "profiles", "keys", "pull")]
 EXAMPLES = [line for name in ASKING for line in split_examples(load_command(name).help)[1]]
 OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
 TOPIC_EXAMPLES = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
-# Replaces jq where it is not installed: the only form that the README uses.
+# Replaces jq where it is not installed: the only form that the help uses.
 JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
 
 
@@ -46,6 +60,7 @@ def profiles() -> Iterator[str]:
         router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
         yield 'default_profile = "gpt"\n' + "\n".join(
             [
+                profile_toml(openai, "openai", "openai", model="gpt-4o"),
                 profile_toml(openai, "openai", "gpt", model="gpt-4o"),
                 profile_toml(ollama, "ollama", "ollama", model="llama3.2"),
                 profile_toml(router, "openrouter", "openrouter", model=None),
@@ -63,6 +78,8 @@ def folder(home: Path) -> Path:
         (work / name).write_bytes(png(8, 8, (255, 0, 0)))
     (work / "notes.txt").write_text("Ada wrote the first program.\n")
     (work / "list").write_text("one\ntwo\nthree\n")
+    for name in ("README.md", "LICENSE"):
+        (work / name).symlink_to(ROOT / name)
     for git in (["init", "-q"], ["add", "notes.txt"]):
         subprocess.run(["git", *git], cwd=work, check=True)
     (work / "notes.txt").write_text("Ada Lovelace wrote the first program.\n")
@@ -85,8 +102,19 @@ def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> N
     ran = run_sample(easyllm, sample, profiles, folder)
     assert ran.code == 0, ran.stderr
     assert ran.stderr == ""
-    wanted = folder / "summary.txt" if "summary.txt" in sample else None
-    assert (wanted.read_bytes() if wanted else ran.stdout).strip()
+    written = [name for name in ("summary.txt", "reasoning.txt") if name in sample]
+    assert all((folder / name).read_bytes().strip() for name in written)
+    assert ran.stdout.strip() or written == ["summary.txt"]
+
+
+@pytest.mark.parametrize("number", range(len(ERROR_LINES)))
+def test_error_line(easyllm: Easyllm, number: int) -> None:
+    """A closed port takes the place of Ollama's, which may be in use here."""
+    profile = ("ollama", "openai:m", "olama")[number]
+    with unreachable_server() as server:
+        address = server.url.removeprefix("http://")
+        ran = easyllm.run("chat", "-p", profile, "hi", env={"OLLAMA_HOST": address})
+    assert ran.error_line.replace(address, "127.0.0.1:11434") == ERROR_LINES[number]
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
