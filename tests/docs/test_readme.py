@@ -112,7 +112,7 @@ def test_error_line(easyllm: Easyllm, number: int) -> None:
     profile = ("ollama", "openai:m", "olama")[number]
     with unreachable_server() as server:
         address = server.url.removeprefix("http://")
-        ran = easyllm.run("chat", "-p", profile, "hi", env={"OLLAMA_HOST": address})
+        ran = easyllm.run("chat", "--no-retry", "-p", profile, "hi", env={"OLLAMA_HOST": address})
     assert ran.error_line.replace(address, "127.0.0.1:11434") == ERROR_LINES[number]
 
 
