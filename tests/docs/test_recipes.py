@@ -19,7 +19,7 @@ from tests.support.binary import (
     chat_answer_script,
     single_profile_toml,
 )
-from tests.support.pictures import png
+from tests.support.images import png
 from tests.support.samples import parse_samples
 from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import StandIn
