@@ -207,6 +207,7 @@ def test_ctrl_c_writes_nothing(easyllm: Easyllm) -> None:
     with Terminal(easyllm, "init", env=NOWHERE) as terminal:
         terminal.stderr.wait_for(b"Write a commented example file?")
         terminal.stderr.wait_for(b"[Y/n]")
+        time.sleep(0.3)  # the C library prints the question before it reads; a signal between waits
         terminal.signal(2)
         code, _, _ = terminal.end()
     assert code == 130
