@@ -87,6 +87,10 @@ class Note(_Event):
     text: str
 
 
+class RoutineNote(Note):
+    """A note that is the same on every call; the command line prints it for people only."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Retrying(_Event):
     """A new attempt follows after `wait` seconds; `why`: the reason."""

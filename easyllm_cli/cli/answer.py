@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from ..completion import Completion
 from ..config.profile import Profile
 from ..errors import EasyLLMError, IncompleteAnswer, OutputError, UsageError
-from ..events import MAX_TEXT_BYTES, UNLIMITED_BYTES, Event, Note, Reasoning, Retrying, Start, Text
+from ..events import (
+    MAX_TEXT_BYTES,
+    UNLIMITED_BYTES,
+    Event,
+    Note,
+    Reasoning,
+    Retrying,
+    RoutineNote,
+    Start,
+    Text,
+)
 from ..messages import Message, with_system_prompt
 from ..pipeline.collector import Collector
 from ..render import choose_renderer
@@ -154,6 +164,8 @@ class AnswerRun:
         if isinstance(event, Retrying):
             wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
             self._note(f"{event.why}{wait} (try {event.attempt})")
+        elif isinstance(event, RoutineNote) and not self._is_for_people():
+            return
         elif isinstance(event, Note):
             # In mid-answer a note would split a block that is still being drawn.
             if self.collector.text.tell():
@@ -162,6 +174,10 @@ class AnswerRun:
                 self._note(event.text)
         elif isinstance(event, Start) and self.request.common.verbose:
             self._note(f"asking {event.model} at {event.provider} (profile {event.profile})")
+
+    def _is_for_people(self) -> bool:
+        """Whether a person reads the notes: stderr is a terminal, or -v was given."""
+        return self.request.common.verbose or is_terminal(2)
 
     def _note(self, text: str) -> None:
         if not self.display.quiet:

@@ -24,7 +24,7 @@ from ..errors import (
     NotFoundError,
     suggest_name,
 )
-from ..events import Done, Event, Note, Reasoning, Start, Text, Usage
+from ..events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
 from ..messages import Message
 from ..secret import Secret
 from ..transport import transport_for
@@ -71,6 +71,7 @@ class HTTPProvider(BaseLLMProvider):
             self.resolve_parameter_paths(), self.profile
         )
         self.request_variant = RequestVariant(bool(self.profile.strict))
+        self.routine_notes: tuple[str, ...] = ()  # notes of `prepare` that come with every answer
         self.has_output_limit = False  # whether the last request limited the length of the answer
 
     @abstractmethod
@@ -153,7 +154,7 @@ class HTTPProvider(BaseLLMProvider):
         """
         messages, notes = await self.prepare(messages)
         for note in notes:
-            yield Note(note)
+            yield RoutineNote(note) if note in self.routine_notes else Note(note)
         yield Start(self.profile.provider or self.provider, self.model, self.profile.name)
         sent, sent_stream = self.request_variant.apply(messages, stream)
         request = self.unsupported_parameters.apply(self.request(sent, sent_stream))

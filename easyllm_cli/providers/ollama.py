@@ -160,6 +160,7 @@ class OllamaProvider(HTTPProvider):
                 raise NotFoundError("no model is installed", hint="ollama pull llama3.2")
             self.model = installed[0]
             notes.append(f"model {self.model}: the first one installed (choose with -m)")
+            self.routine_notes = (*notes,)
         if any(message.images for message in messages):
             await self._require_vision()
             messages, image_notes = await with_image_bytes(

@@ -45,7 +45,8 @@ def test_long_block_reason_is_cut(easyllm: Easyllm) -> None:
 
 def test_long_model_name_in_a_note_is_cut(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer(models={NAME: ("completion",)}).handle) as server:
-        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server, "ollama", model=None))
+        profiles = single_profile_toml(server, "ollama", model=None)
+        ran = easyllm.run("chat", "-v", "hi", profiles=profiles)
     assert "the first one installed" in ran.stderr
     assert max(map(len, ran.stderr.splitlines())) < 600
 

@@ -156,7 +156,6 @@ def test_built_in_names_need_no_file(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         ran = easyllm.run("chat", "-p", "ollama", "hi", env={"OLLAMA_HOST": server.url})
         assert (ran.code, ran.stdout) == (0, b"Hello from llama3.2:latest: hi\n")
-        assert "llama3.2" in ran.error_line, "the note names the model"
     with StandIn(OpenAIServer(key="sk-12345").handle) as server:
         env = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "sk-12345"}
         ran = easyllm.run("chat", "-p", "openai:gpt-4o", "hi", env=env)

@@ -71,6 +71,7 @@ class LocalProvider(OpenAIProvider):
         self.model = self.model_path.stem
         self._engines = LoopBoundClient(self._start_engine)  # one engine per event loop
         self._demo_noted = False
+        self.routine_notes = (DEMO_MODEL_NOTE,)
 
     @cached_property
     def transport(self) -> Transport:

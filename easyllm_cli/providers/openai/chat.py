@@ -185,6 +185,7 @@ class OpenAIProvider(SupportsClient):
                 self.model = model_ids[0]
             if len(model_ids) > 1:
                 notes.append(f"model {self.model}: the first one the server offers")
+                self.routine_notes = (*notes,)
         if any(message.images for message in messages):
             from ..image_inputs import refuse_unsupported_images  # images only
 

@@ -166,7 +166,7 @@ def test_json_holds_answer_reasoning_and_note(easyllm: Easyllm) -> None:
 
 def test_no_model_named(easyllm: Easyllm) -> None:
     """The first installed model is checked, and the request names it."""
-    ran, body = cot(easyllm, ollama_streaming(*OBEYS), "ollama", model=None)
+    ran, body = cot(easyllm, ollama_streaming(*OBEYS), "ollama", "-v", model=None)
     assert (ran.code, ran.stdout.decode()) == (0, "Four.\n")
     assert body["model"] == "plain:latest"
     assert TAGS in instruction(body)
