@@ -30,9 +30,10 @@ from ..render.output import PARTIAL_PATH_HINT, print_notice
 from ..render.plain import Renderer
 from ..service import LLMService
 from . import partial_answers, runtime
-from .named_files import note_on_files_among, refuse_files_among
+from .named_files import refuse_files_among
 from .profile_selection import select_profile
 from .prompt import build_messages
+from .prompt_notes import find_prompt_notes
 from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .results import CommandResult, print_result
 from .runtime import refresh_periodically
@@ -313,7 +314,8 @@ def answer_request(request: AnswerRequest) -> int:
     messages = build_messages(request.prompt_words, options, source, list(request.images))
     messages = with_system_prompt(messages, profile.system)
     lacks_input = source.was_empty and bool(profile.strict)  # an error, no note
-    notes = [*find_prompt_notes(request), *([] if lacks_input else source.notes)]
+    notes = [] if lacks_input else source.notes
+    notes = [*find_prompt_notes(request, source, [profile, *fallbacks]), *notes]
     if request.run.dry_run:
         return dry_run(profile, messages, request, notes)
     renderer = choose_renderer(display)
@@ -326,13 +328,6 @@ def answer_request(request: AnswerRequest) -> int:
     answer_run = AnswerRun(request, display, renderer, profile.name, notes)
     answer_run.lacks_stdin = lacks_input
     return answer_run.run(events)
-
-
-def find_prompt_notes(request: AnswerRequest) -> list[str]:
-    """Notes about prompt words that are file names."""
-    options = request.input
-    note = "" if options.file or options.image else note_on_files_among(request.prompt_words)
-    return [note] if note else []
 
 
 def dry_run(

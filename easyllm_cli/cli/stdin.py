@@ -116,6 +116,7 @@ class Stdin:
         self.notes: list[str] = []
         self._data: bytes | None = None
         self.was_empty = False  # text was expected, and none came
+        self.text_bytes = 0  # the size of the text that was read
         self._was_read = self._was_image = self._was_blank = False
 
     def read_bytes(self, forced: bool, cap: int = stdin.MAX_STDIN_BYTES) -> bytes:
@@ -141,7 +142,9 @@ class Stdin:
 
     def read_text(self, forced: bool) -> str:
         """Read stdin as text; "" if it must not be read. Raises as `read_bytes`."""
-        text = stdin.decode_stdin(self.read_bytes(forced))
+        data = self.read_bytes(forced)
+        self.text_bytes = len(data)
+        text = stdin.decode_stdin(data)
         self._was_blank = is_blank(text)
         return text
 

@@ -108,6 +108,7 @@ def refuse_files_behind_the_prompt(arguments: list[str], input: InputOptions) ->
 def describe_image(image: Image) -> str:
     """`red.png: PNG, 32 × 32, 98 bytes`; only the URL for an https image, which is not read."""
     from ...image_header import read_dimensions
+    from ..byte_counts import format_bytes
 
     if image.url:
         return image.url
@@ -115,10 +116,3 @@ def describe_image(image: Image) -> str:
     size = read_dimensions(image.data)
     parts = [kind, f"{size[0]} × {size[1]}" if size else "", format_bytes(len(image.data))]
     return f"{image.name}: {', '.join(part for part in parts if part)}"
-
-
-def format_bytes(count: int) -> str:
-    """A number of bytes as text, e.g. `1.5 MB`."""
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
