@@ -21,7 +21,7 @@ EasyLLMError                bug          1    a bug in easyllm
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -64,13 +64,14 @@ class EasyLLMError(Exception):
     `kind`: the error's name in JSON output. `status`: the HTTP status, None = none.
     `code`: the cause, for programs: the server's error code, or a word such as "tls".
     `retry_after`: seconds to wait, as the server asked.
-    `partial`: the part of the answer that had arrived.
+    `partial`: the part of the answer that had arrived. `partial_path`: the file that keeps it.
     """
 
     kind: ClassVar[str] = "bug"
     exit_code: int = 1
     retryable: bool = False
     hint: str = ""
+    partial_path: str = ""
 
     def __init__(
         self,
@@ -102,12 +103,28 @@ class EasyLLMError(Exception):
         """The message, followed by the HTTP status if there is one."""
         return f"{self.message} (HTTP {self.status})" if self.status else self.message
 
-    def __str__(self) -> str:
+    @property
+    def advice(self) -> str:
+        """The hint, followed by the file that keeps the partial answer if there is one."""
+        return " ".join(self.parts()[1:])
+
+    def parts(self, shorten: Callable[[str], str] = str) -> list[str]:
+        """The parts of `str(error)`: what and where, the hint, the file of the partial answer.
+
+        `shorten`: is applied to the message and to the hint, which may contain a server's text.
+        """
         status = f"HTTP {self.status}" if self.status else ""
         where = ", ".join(part for part in (status, self.where) if part)
-        return (
-            self.message + (f" ({where})" if where else "") + (f": {self.hint}" * bool(self.hint))
-        )
+        parts = [shorten(self.message) + (f" ({where})" if where else "")]
+        if self.hint:
+            parts = [f"{parts[0]}:", shorten(self.hint)]
+        if self.partial_path:
+            parts[-1] += ";" if self.hint else ":"
+            parts.append(f"the partial answer is in {self.partial_path}")
+        return parts
+
+    def __str__(self) -> str:
+        return " ".join(self.parts())
 
 
 class UsageError(EasyLLMError):

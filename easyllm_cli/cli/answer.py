@@ -26,7 +26,7 @@ from ..messages import Message, with_system_prompt
 from ..pipeline.collector import Collector
 from ..render import choose_renderer
 from ..render.options import DisplayOptions, is_terminal
-from ..render.output import PARTIAL_PATH_HINT, print_notice
+from ..render.output import print_notice
 from ..render.plain import Renderer
 from ..service import LLMService
 from . import partial_answers, runtime
@@ -192,7 +192,7 @@ class AnswerRun:
         except OSError as failure:
             print_notice(f"easyllm: the partial answer could not be kept: {failure.strerror}")
             return
-        error.hint = f"{error.hint}{PARTIAL_PATH_HINT}{path}".removeprefix("; ")
+        error.partial_path = str(path)
 
     def _report_usage(self) -> None:
         """Print tokens, times and cost with -u, and a note about hidden reasoning."""

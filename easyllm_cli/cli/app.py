@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import Any
 
 import typer
 
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
+from ..render.output import set_stderr_color
 from .command_loader import ClickError, LazyGroup
 from .front_door import name_command
 from .front_page import COMMAND_HELP
@@ -44,6 +46,7 @@ def run_app(arguments: list[str]) -> int:
     A command line that names no command is one of `chat`.
     """
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    set_stderr_color(find_color(before))
     if before and (before[0] in COMMAND_HELP or before[0][:1] == "-") and "--version" in before:
         arguments = ["--version"]
     try:
@@ -68,16 +71,24 @@ def run_app(arguments: list[str]) -> int:
         failure = OutputError.from_os_error("cannot write", error)
     except Exception as error:
         failure = Interrupted("interrupted") if was_interrupted(error) else unexpected_error(error)
-    from .results import (
-        CommandResult,
-        empty_result,  # imported on errors only, to keep --help fast
-        print_result,
-    )
+    # Imported on errors only, to keep --help fast.
+    from .results import CommandResult, empty_result, print_result
 
     return print_result(
         CommandResult(error=failure, listing=empty_result(arguments)),
         json="--json" in before, jsonl="--jsonl" in before, debug="--debug" in before,
     )  # fmt: skip
+
+
+def find_color(arguments: list[str]) -> str:
+    """The value of --color, also on a command line that is wrong; "auto" without the option."""
+    color = "auto"
+    for word, following in pairwise([*arguments, ""]):
+        if word == "--color":
+            color = following
+        elif word.startswith("--color="):
+            color = word.removeprefix("--color=")
+    return color
 
 
 def was_interrupted(error: BaseException | None) -> bool:

@@ -91,7 +91,7 @@ def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
 def print_traceback(error: BaseException) -> None:
     """Print the traceback on stderr, with keys redacted."""
     for line in redact("".join(traceback.format_exception(error))).splitlines():
-        print_notice(line)
+        print_notice(line, wraps=False)
 
 
 # Command and subcommand: their own keys in the JSON object, without values.

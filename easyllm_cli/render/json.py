@@ -26,7 +26,7 @@ def error_object(error: EasyLLMError) -> dict[str, Any]:
         "exit_code": error.exit_code,
         "status": error.status,
         "message": str(error.message),
-        "hint": error.hint or None,
+        "hint": error.advice or None,
         "retryable": error.retryable,
         "retry_after": error.retry_after,
         "request_id": error.request_id,

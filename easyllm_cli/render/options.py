@@ -50,6 +50,20 @@ def takes_color(descriptor: int, color: str) -> bool:
     return is_terminal(descriptor)
 
 
+def takes_layout(descriptor: int, color: str) -> bool:
+    """Whether to draw tables and Markdown on this stream: a terminal, or --color always."""
+    return color == "always" or is_terminal(descriptor)
+
+
+# The terminal's own colours: users choose themes in which these are readable.
+RED_CODE, GREEN_CODE, DIM_CODE, RESET_CODE = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+
+
+def paint(text: str, code: str) -> str:
+    """Return the text in a colour, or unchanged if `code` is ""."""
+    return f"{code}{text}{RESET_CODE}" if code else text
+
+
 DEFAULT_TERMINAL_SIZE = (80, 24)
 
 

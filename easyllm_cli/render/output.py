@@ -11,6 +11,7 @@ import time
 from ..cancellation import raise_if_cancelled
 from ..errors import EasyLLMError, OutputError
 from ..secret import redact
+from .options import DIM_CODE, RED_CODE, is_terminal, takes_color, terminal_size
 from .sanitize import Sanitizer, sanitize_text
 
 # A pipe that select() reports as writable accepts this much without blocking (PIPE_BUF).
@@ -22,16 +23,22 @@ MAX_SERVER_TEXT_CHARS = 300  # characters of a server's text in one line
 HEAD_CHARS = 200  # of these from the text's beginning; the rest from its end
 MAX_NOTICE_CHARS = 450  # characters; a longer notice contains a server's text and is shortened
 REDACTION_CHARS = 4000  # characters at each end of a long text that are searched for keys
-PARTIAL_PATH_HINT = "; the partial answer is in "  # in a hint, before the file's path
 
 
 _write_deadline = float("inf")
+_stderr_color = "auto"
 
 
 def set_write_deadline(seconds: float) -> None:
     """Limit how long writes may still wait for a stalled reader, because the command is ending."""
     global _write_deadline
     _write_deadline = min(_write_deadline, time.monotonic() + seconds)
+
+
+def set_stderr_color(color: str) -> None:
+    """Set the --color of notices and errors; these are printed where no options are known."""
+    global _stderr_color
+    _stderr_color = color
 
 
 class OutputStream:
@@ -126,21 +133,26 @@ class OutputStream:
             self.write_raw("\n")
 
 
-def print_notice(line: str) -> None:
-    """Print a line on stderr, sanitized for a terminal; write errors are ignored."""
-    _write_stderr_line(line if len(line) <= MAX_NOTICE_CHARS else shorten_server_text(line))
+def print_notice(line: str, *, wraps: bool = True) -> None:
+    """Print a line on stderr, sanitized for a terminal; write errors are ignored.
+
+    `wraps`: on a terminal wrap it at words, as text; not for a line with a layout of its own.
+    """
+    line = line if len(line) <= MAX_NOTICE_CHARS else shorten_server_text(line)
+    _write_to_stderr([line], DIM_CODE, wraps=wraps)
 
 
 def print_error(error: EasyLLMError) -> None:
-    """Print an error as one line on stderr; write errors are ignored.
+    """Print an error on stderr: on a terminal in rows, else as one line; ignores write errors.
 
     A message or hint of more than 300 characters contains a server's text and is shortened.
     """
-    line = f"easyllm: {error}"
-    for text in (error.message, error.hint.partition(PARTIAL_PATH_HINT)[0]):
-        if len(text) > MAX_SERVER_TEXT_CHARS:
-            line = line.replace(text, shorten_server_text(text))
-    _write_stderr_line(line)
+    first, *others = error.parts(_shorten_long_text)
+    _write_to_stderr([f"easyllm: {first}", *others], RED_CODE, whole=error.partial_path)
+
+
+def _shorten_long_text(text: str) -> str:
+    return shorten_server_text(text) if len(text) > MAX_SERVER_TEXT_CHARS else text
 
 
 def shorten_server_text(text: str) -> str:
@@ -153,12 +165,35 @@ def shorten_server_text(text: str) -> str:
     return f"{text[:HEAD_CHARS]}…{text[HEAD_CHARS + 1 - MAX_SERVER_TEXT_CHARS :]}"
 
 
-def _write_stderr_line(line: str) -> None:
+def _write_to_stderr(parts: list[str], code: str, *, whole: str = "", wraps: bool = True) -> None:
+    """Write the parts as one line; on a terminal each in rows, the first one's prefix coloured.
+
+    `whole`: as in `notices.lay_out`. With --color always a pipe gets the colour, too.
+    """
     try:
-        shown = redact(" ".join(line.splitlines()))
+        colored = takes_color(2, _stderr_color)
+        if colored or is_terminal(2):
+            text = _format_parts(parts, code if colored else "", whole, wraps)
+        else:
+            text = _join_line(" ".join(parts))
         # One write, so that lines of commands that run in parallel do not mix.
-        OutputStream(2, terminal=False).write_raw(
-            (sanitize_text(shown) if os.isatty(2) else shown) + "\n"
-        )
+        OutputStream(2, terminal=False).write_raw(f"{text}\n")
     except (OSError, OutputError):
         pass
+
+
+def _join_line(text: str) -> str:
+    """One line, with keys redacted."""
+    return redact(" ".join(text.splitlines()))
+
+
+def _format_parts(parts: list[str], code: str, whole: str, wraps: bool) -> str:
+    """Sanitize the parts and lay them out for a terminal; in a pipe they stay one line."""
+    from .notices import lay_out, paint_prefix
+
+    *parts, whole = [sanitize_text(_join_line(part)) for part in (*parts, whole)]
+    if wraps and is_terminal(2):
+        rows = lay_out(parts, terminal_size(2)[0], whole=whole)
+    else:
+        rows = [" ".join(parts)]
+    return paint_prefix("\n".join(rows), code)

@@ -47,6 +47,11 @@ class Renderer(ABC):
         """End the display, also after an error: end open lines, reset colours."""
 
 
+def print_reclassified_notice() -> None:
+    """Say on the terminal that the text so far turned out to be reasoning."""
+    print_notice("easyllm: the text above was the model's reasoning; the answer follows")
+
+
 class NullRenderer(Renderer):
     """Displays nothing; with --json the command prints one object at the end."""
 
@@ -208,7 +213,7 @@ class PlainTerminalRenderer(StreamingRenderer):
     def handle_event(self, event: Event) -> None:
         if isinstance(event, Reclassified):
             self.stdout.end_line()
-            print_notice("easyllm: the text above was the model's reasoning; the answer follows")
+            print_reclassified_notice()
             return
         super().handle_event(event)
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from ..completion import Completion
 from ..events import Event, Reasoning, Reclassified, Retrying, Start, Text
 from .options import DisplayOptions, takes_color
-from .output import OutputStream, print_notice
-from .plain import Renderer
+from .output import OutputStream
+from .plain import Renderer, print_reclassified_notice
 from .reasoning import ReasoningOutput
 
 if TYPE_CHECKING:
     from .markdown.live import LiveMarkdown
-
-RECLASSIFIED_NOTICE = "easyllm: the text above was the model's reasoning; the answer follows"
 
 
 class TerminalRenderer(Renderer):
@@ -48,7 +46,7 @@ class TerminalRenderer(Renderer):
                 self._reasoning_output_active = True
             case Reclassified():
                 self._end_answer()
-                print_notice(RECLASSIFIED_NOTICE)
+                print_reclassified_notice()
 
     def _write_markdown(self, text: str) -> None:
         if self._reasoning_output_active:

@@ -8,15 +8,9 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells
 
 from .spans import Row, Span, merge_and_trim
+from .words import WORD_PATTERN
 
 MIN_WRAP_CELLS = 4  # below this width rows are too wide, and the terminal wraps them
-WIDE_RANGES = (
-    "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
-)
-WIDE_RANGES += "\U00020000-\U0003fffd"
-# Punctuation that must not begin a row stays with the ideograph before it.
-CLOSING_PUNCTUATION = "、。，．！？：；」』）】》〉”’…,.!?;:)\\]"
-WORD_PATTERN = re.compile(f"[{WIDE_RANGES}][{CLOSING_PUNCTUATION}]* *|[^ {WIDE_RANGES}]+ *| +")
 
 
 def wrap(spans: Sequence[Span], width: int) -> list[Row]:
