@@ -61,11 +61,12 @@ def display_options(request: AnswerRequest) -> DisplayOptions:
     if output.code and output.reasoning in ("only", "tags"):
         raise UsageError(f"-x and --reasoning {output.reasoning} do not go together")
     streams = request.run.stream is True or not request.buffered
+    is_json = request.sampling.schema is not None  # Markdown would eat its asterisks
     return DisplayOptions(
         buffered=not streams,
         reasoning="hide" if output.hide_reasoning else output.reasoning or request.reasoning,
         json=common.json, jsonl=output.jsonl, code=output.code,
-        color=common.color or "auto", quiet=common.quiet, raw=output.raw,
+        color=common.color or "auto", quiet=common.quiet, raw=output.raw or is_json,
     )  # fmt: skip
 
 

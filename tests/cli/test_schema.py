@@ -18,7 +18,7 @@ from tests.support.install_commands import installs_extra
 from tests.support.objects import parse_answer_json, parse_jsonl_events
 from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, run_on_terminals
 
 Json = dict[str, Any]
 PEOPLE: Json = {
@@ -330,3 +330,11 @@ def test_options_that_exclude_schema(easyllm: Easyllm, people: str, args: tuple[
 def test_dry_run_shows_the_schema(easyllm: Easyllm, people: str) -> None:
     ran = easyllm.run("chat", "--dry-run", "--schema", people, "hi", profiles=NOWHERE)
     assert ran.json["body"]["response_format"]["json_schema"]["schema"] == PEOPLE
+
+
+def test_json_on_a_terminal_is_no_markdown(easyllm: Easyllm, people: str) -> None:
+    text = '{\n  "items": [{"name": "*Ada*"}]\n}'
+    with StandIn(script_handler(chat_answer_script(text))) as server:
+        profiles = single_profile_toml(server)
+        ran = run_on_terminals(easyllm, "chat", "--schema", people, "hi", profiles=profiles)
+    assert ran == (0, f"{text}\n", "")
