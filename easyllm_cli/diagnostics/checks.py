@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from ..completion import Completion
 from ..config.credentials import find_key_source
+from ..config.endpoints import is_loopback
 from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, suggest_name
 from ..events import Reasoning, Text
 from ..images import Image
@@ -25,6 +26,8 @@ MIN_KEY_CHARS_FOR_TAIL = 20
 MAX_MODELS_FOR_SUGGESTION = 50  # no suggestion from a longer list
 # One token proves that the model answers; OpenAI's Responses API refuses a limit below 16.
 MIN_TOKENS_BY_API = {"responses": 16}
+VISION_TEXTS = ("this model can see images", "this model cannot see images")
+REASONING_TEXTS = ("this model reasons", "this model does not reason")
 PROVIDER_FINDS_KEY = "the provider finds its key itself"
 PROVIDER_FINDS_SERVER = "the provider finds its server itself"
 
@@ -36,8 +39,10 @@ async def check_key(probe: Probe) -> Finding:
         return Finding(None, PROVIDER_FINDS_KEY)
     provider.headers()  # raises if a header names an environment variable that is not set
     if provider.key is None:
-        no_key = "not set: none is sent"
-        return Finding(None, PROVIDER_FINDS_KEY if probe.provider.models_note else no_key)
+        if probe.provider.models_note:
+            return Finding(None, PROVIDER_FINDS_KEY)
+        text = "not needed" if is_loopback(provider.endpoint.url) else ""
+        return Finding(None, "not set: none is sent", text=text)
     source = find_key_source(probe.profile, provider.endpoint) or "the profile"
     return Finding(True, f"{source}{format_key_tail(provider.key)}")
 
@@ -66,7 +71,7 @@ async def check_dns(probe: Probe) -> Finding:
     except ValueError:
         await probe.require("name")
         return Finding(True, f"{host} resolves")
-    return Finding(None, f"skipped ({host} is an IP address)")
+    return Finding(None, f"skipped ({host} is an IP address)", text="skipped (IP address)")
 
 
 async def check_tls(probe: Probe) -> Finding:
@@ -134,21 +139,25 @@ async def check_vision(probe: Probe) -> Finding:
                 [Message("user", ("?", Image.of_bytes(ONE_PIXEL_PNG, "a dot")))]
             )
         except RefusedError as error:
-            return Finding(True, f"no: {error.message}", error.hint)
+            return Finding(
+                True, f"no: {error.message}", error.hint, text=VISION_TEXTS[1], lacking=True
+            )
     model = await probe.provider.find_model()
-    return finding_from_capability(model.vision if model else None)
+    return finding_from_capability(model.vision if model else None, *VISION_TEXTS)
 
 
 async def check_reasoning(probe: Probe) -> Finding:
     """Whether the model reasons without being asked to."""
-    return finding_from_capability(await probe.provider.reasons())
+    return finding_from_capability(await probe.provider.reasons(), *REASONING_TEXTS)
 
 
-def finding_from_capability(value: bool | None) -> Finding:
+def finding_from_capability(value: bool | None, yes_text: str, no_text: str) -> Finding:
     """The finding for a capability; None = the server does not say."""
     if value is None:
         return Finding(None, "the server does not say")
-    return Finding(True, "yes" if value else "no")
+    if value:
+        return Finding(True, "yes", text=yes_text)
+    return Finding(True, "no", text=no_text, lacking=True)
 
 
 async def check_call(probe: Probe) -> Finding:

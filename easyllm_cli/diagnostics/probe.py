@@ -22,7 +22,8 @@ PROBE_STAGES = ("proxy", "name", "tls", "server", "access")
 class Finding:
     """The result of one check; `ok` None = it does not apply, or the answer is not known.
 
-    `ms_first_token`: milliseconds, only of the check `call`. `error`: why it failed.
+    `ms_first_token`: milliseconds, only of the check `call`. `error`: why it failed. `text`: what
+    people read instead of the message. `lacking`: the model has not got it, which is no failure.
     """
 
     ok: bool | None
@@ -31,6 +32,8 @@ class Finding:
     ms_first_token: int | None = None
     error: EasyLLMError | None = None
     name: str = ""
+    text: str = ""
+    lacking: bool = False
 
 
 def finding_from_error(error: EasyLLMError) -> Finding:

@@ -20,7 +20,7 @@ from tests.support.standins.request import Request
 from tests.support.standins.responses import ResponsesServer
 from tests.support.standins.script import Cut, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Handler, StandIn, unreachable_server
-from tests.support.terminal import run_on_terminals
+from tests.support.terminal import SGR, run_on_terminals
 
 KEY = "sk-test-0123456789abcdefghij"
 ORDER = [
@@ -57,11 +57,11 @@ def failing_check(
 def test_every_check_passes(easyllm: Easyllm) -> None:
     with StandIn(OpenAIServer(key=KEY, reasoning="Hm.").handle) as server:
         profiles = single_profile_toml(server, model="gpt-4o", api_key_env="MY_KEY")
-        ran = easyllm.run("doctor", "--call", profiles=profiles, env={"MY_KEY": KEY})
+        ran = easyllm.run("doctor", "--call", "-v", profiles=profiles, env={"MY_KEY": KEY})
         address = server.url.removeprefix("http://")
     lines = ran.stdout.decode().splitlines()
     assert (ran.code, ran.stderr) == (0, "")
-    assert [line.split()[1] for line in lines] == ORDER
+    assert [line.split()[1].replace("dns", "name") for line in lines] == ORDER
     assert lines[:3] == [
         f"ok   file      {easyllm.config}, mode 0600",
         f"ok   profile   t: openai at http://{address}/v1",
@@ -69,7 +69,7 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
     ]
     assert lines[3:11] == [
         "--   proxy     not used",
-        "--   name      skipped (127.0.0.1 is an IP address)",
+        "--   dns       skipped (IP address)",
         "--   tls       skipped (http)",
         f"ok   server    {address} answers",
         "ok   access    the key is accepted",
@@ -80,6 +80,50 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
     assert lines[11].startswith("ok   call      first token after 0.")
     (request,) = [sent for sent in server.requests if sent.method == "POST"]
     assert request.json["max_tokens"] == 1
+
+
+def test_what_people_read(easyllm: Easyllm) -> None:
+    """What does not apply is left out, what the model lacks is no failure, in plain words."""
+    with StandIn(OllamaServer().handle) as server:
+        profiles = single_profile_toml(server, "ollama", model="qwen3")
+        ran = easyllm.run("doctor", profiles=profiles)
+        verbose = easyllm.run("doctor", "-v", profiles=profiles)
+        colored = easyllm.run("doctor", "--color", "always", profiles=profiles)
+        seeing = easyllm.run("doctor", "-m", "llava", profiles=profiles)
+    lines = ran.stdout.decode().splitlines()
+    assert [line.split()[1] for line in lines] == [
+        "file", "profile", "server", "access", "model", "vision", "reasoning",
+    ]  # fmt: skip
+    assert lines[-2:] == [
+        "-    vision    this model cannot see images: installed models that take images: "
+        "llava:latest",
+        "ok   reasoning this model reasons",
+    ]
+    assert "--   key       not needed\n" in verbose.stdout.decode()
+    assert seeing.stdout.decode().splitlines()[-2:] == [
+        "ok   vision    this model can see images",
+        "-    reasoning this model does not reason",
+    ]
+    assert colored.stdout.decode().startswith("\x1b[32mok\x1b[0m   file ")
+    assert SGR.sub("", colored.stdout.decode()) == ran.stdout.decode()
+
+
+@pytest.mark.parametrize(("columns", "indent"), [(80, 15), (40, 5)])
+def test_rows_on_a_terminal(easyllm: Easyllm, columns: int, indent: int) -> None:
+    with unreachable_server() as server:
+        code, out, _ = run_on_terminals(
+            easyllm, "doctor", profiles=single_profile_toml(server.url, "ollama"), columns=columns
+        )
+    assert code == 6
+    failed = out.partition("\x1b[31mfail\x1b[0m server ")[2]
+    head, *rows = failed.splitlines()
+    assert rows
+    assert all(row.startswith(" " * indent + row.strip()[0]) for row in rows)
+    assert max(map(len, rows)) <= columns
+    where = server.url.removeprefix("http://")
+    assert " ".join(" ".join([head, *rows]).split()) == (
+        f"nothing listens at {where}: is Ollama running? start it with: ollama serve"
+    )
 
 
 def test_a_short_key_is_not_shown(easyllm: Easyllm) -> None:
@@ -361,7 +405,11 @@ def test_a_server_cannot_forge_a_line(easyllm: Easyllm) -> None:
             easyllm, "doctor", profiles=single_profile_toml(server)
         )
     assert (ran.code, code, err) == (3, 3, "")
-    assert len(ran.stdout.splitlines()) == len(screen.splitlines()) == 8
+    wanted = ["ok   file", "ok   profile", "ok   server", "fail access"]
+    screen = SGR.sub("", screen)
+    rows = [row for row in screen.splitlines() if not row.startswith(" ")]
+    for lines in (ran.stdout.decode().splitlines(), rows):
+        assert [line[:12].strip() for line in lines] == wanted
     assert "\x1b" not in screen
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ...diagnostics.probe import Finding
     from ...providers.base import BaseLLMProvider
 
-STATUS_LABELS = {True: "ok", False: "fail", None: "--"}
 Call = Annotated[
     bool,
     declare(RUN_PANEL, "--call", help="Also request one token of an answer.", short=True),
@@ -29,7 +28,7 @@ def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> in
     The checks stop at the first one that fails, and its exit code is returned. In this order: the
     profiles file, the profile, its key, the proxy, the server's name, TLS, whether the server
     answers, accepts the key and has the model, what the model can do, and with --call one token of
-    a real answer.
+    a real answer. -v also prints the checks that do not apply.
 
     easyllm doctor -p ollama
     easyllm doctor -p r1 --call
@@ -102,18 +101,13 @@ class Report:
         return failure or self.findings[-1].error
 
     def add_finding(self, finding: "Finding") -> None:
-        """Add a finding, and print its line unless --json is set."""
-        from ...render.options import is_terminal
-        from ...render.output import OutputStream
-        from ...secret import redact
-
+        """Add a finding, and print it unless --json is set; one that says nothing only with -v."""
         self.findings.append(finding)
-        if self.common.json:
+        if self.common.json or (finding.ok is None and not self.common.verbose):
             return
-        hint = f": {finding.hint}" if finding.hint else ""
-        text = redact(" ".join(f"{finding.message}{hint}".split()))
-        line = f"{STATUS_LABELS[finding.ok]:<4} {finding.name:<9} {text}\n"
-        OutputStream(1, terminal=is_terminal(1)).write(line)
+        from ..finding_lines import print_finding
+
+        print_finding(finding, self.common.color or "auto")
 
     def has_reported(self, error: EasyLLMError) -> bool:
         """Whether a finding has reported the error already."""
