@@ -9,7 +9,7 @@ from typing import Any
 
 from ..completion import Completion
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError
-from ..render.options import is_terminal
+from ..render.options import takes_layout
 from ..render.output import OutputStream, print_error, print_notice
 from ..secret import redact
 
@@ -121,7 +121,7 @@ def print_list(
         )
     if not rows:
         print_notice(f"easyllm: {empty_message}")
-    elif is_terminal(1):
+    elif takes_layout(1, color or "auto"):
         from ..render import tables  # rich
 
         printer = {"profiles": tables.print_profiles, "keys": tables.print_keys}[kind]

@@ -32,12 +32,14 @@ def choose_renderer(options: DisplayOptions) -> Renderer:
         return TerminalRenderer(options, reasoning_output)
     from .plain import BufferedRenderer, StreamingRenderer
 
-    streams = not options.buffered and options.code is None
-    return (
-        StreamingRenderer(options, reasoning_output)
-        if streams
-        else BufferedRenderer(options, reasoning_output)
-    )
+    if not options.buffered and options.code is None:
+        return StreamingRenderer(options, reasoning_output)
+    is_data = options.raw or options.code is not None or options.reasoning == "tags"
+    if options.color == "always" and not is_data:
+        from .buffered_markdown import BufferedMarkdownRenderer
+
+        return BufferedMarkdownRenderer(options, reasoning_output)
+    return BufferedRenderer(options, reasoning_output)
 
 
 def choose_reasoning_output(options: DisplayOptions) -> ReasoningOutput:

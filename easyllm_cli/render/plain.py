@@ -102,8 +102,12 @@ class BufferedRenderer(Renderer):
         if not self.reasoning_output.on_terminal:
             self._reasoning_parts = [reasoning] if reasoning else []
         self._end_reasoning()
-        self.stdout.write_complete(text)
+        self.stdout.write_complete(self.format_answer(text))
         self.wrote = True
+
+    def format_answer(self, text: str) -> str:
+        """The answer's text as it is printed."""
+        return text
 
     def resume(self) -> None:
         self.reasoning_output.resume()

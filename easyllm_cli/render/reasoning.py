@@ -7,11 +7,16 @@ from contextlib import suppress
 
 from ..errors import OutputError
 from ..events import Start
-from .options import DisplayOptions, is_terminal, takes_color
+from .options import (
+    DIM_CODE,
+    RESET_CODE,
+    DisplayOptions,
+    is_terminal,
+    paint,
+    takes_color,
+)
 from .output import OutputStream
-
-DIM_CODE = "\x1b[2m"
-RESET_CODE = "\x1b[0m"
+from .sanitize import sanitize_text
 
 
 class ReasoningOutput(ABC):
@@ -69,7 +74,8 @@ class PlainReasoningOutput(ReasoningOutput):
     def __init__(self, options: DisplayOptions) -> None:
         super().__init__(options)
         self._stderr = OutputStream(2, self.on_terminal)
-        dim = self.on_terminal and takes_color(2, options.color)
+        self._dims = takes_color(2, options.color)
+        dim = self.on_terminal and self._dims
         self._style_on, self._style_off = (DIM_CODE, RESET_CODE) if dim else ("", "")
         self._open = False
 
@@ -88,6 +94,7 @@ class PlainReasoningOutput(ReasoningOutput):
         if self.on_terminal or self._open:
             self.write(text)
         elif self.shows_reasoning:
+            text = paint(sanitize_text(text), DIM_CODE) if self._dims else text
             with suppress(OSError, OutputError):
                 self._stderr.write_complete(text)
 

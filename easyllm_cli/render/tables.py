@@ -87,7 +87,8 @@ def print_keys(keys: Sequence[Any], color: str) -> None:
 
 
 def _print_rows(rows: list[Row], color: str) -> None:
-    styled, colored = can_move_cursor(1), takes_color(1, color)
+    colored = takes_color(1, color)
+    styled = color == "always" or can_move_cursor(1)
     lines = [ansi_from_row(row, colored) if styled else text_from_row(row) for row in rows]
     OutputStream(1, terminal=True).write_raw("".join(f"{line}\n" for line in lines))
 

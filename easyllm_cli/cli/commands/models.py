@@ -59,11 +59,11 @@ def models(model: ModelOptions, common: CommonOptions, words: Words = None) -> i
 
 
 def print_model_list(model_list: list[Model], color: str) -> None:
-    """Print a table on a terminal, else one id per line."""
-    from ...render.options import is_terminal
+    """Print a table on a terminal or with --color always, else one id per line."""
+    from ...render.options import takes_layout
     from ...render.output import OutputStream
 
-    if is_terminal(1):
+    if takes_layout(1, color):
         from ...render.tables import print_models
 
         print_models(model_list, color)
@@ -126,10 +126,10 @@ def filter_by_words(all_models: list[Model], words: list[str], profile: "Profile
 
 async def fetch_models(provider: "BaseLLMProvider", common: CommonOptions) -> list[Model]:
     """All models, by id, or ids only if no more is shown; prints the provider's note on them."""
-    from ...render.options import is_terminal
+    from ...render.options import takes_layout
     from ...render.output import print_notice
 
-    if common.json or is_terminal(1):
+    if common.json or takes_layout(1, common.color or "auto"):
         model_list = await provider.models()
     else:
         model_list = [Model(name) for name in await provider.list_models()]

@@ -20,7 +20,7 @@ def stream(
 ) -> int:
     """Ask a model and print every token as it arrives, into a pipe too.
 
-    If the answer is cut, the exit code is 7.
+    If the answer is cut, the exit code is 7. In a pipe the text stays plain: no Markdown is drawn.
 
     easyllm stream "Tell a story" | tee story.md
     easyllm stream --jsonl "Tell a story" > events.jsonl

@@ -18,7 +18,9 @@ class CommonOptions:
     ] = False
     color: Annotated[
         str | None,
-        declare(OUTPUT_PANEL, "--color", help="ANSI colours.", choices=COLOR_CHOICES),
+        declare(
+            OUTPUT_PANEL, "--color", help="Colours; always: in a pipe too.", choices=COLOR_CHOICES
+        ),
     ] = None
     quiet: Annotated[
         bool, declare(OUTPUT_PANEL, "-q", "--quiet", help="No notes on stderr.", short=True)
@@ -50,7 +52,12 @@ class ListFormat:
     json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
     color: Annotated[
         str | None,
-        typer.Option("--color", help="ANSI colours.", show_default=False, **choice(COLOR_CHOICES)),
+        typer.Option(
+            "--color",
+            help="Colours; always: in a pipe too.",
+            show_default=False,
+            **choice(COLOR_CHOICES),
+        ),
     ] = None
 
 
