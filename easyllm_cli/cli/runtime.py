@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -139,7 +140,9 @@ def cancel_on_termination(terminated: asyncio.Event) -> Iterator[None]:
 
 
 REFRESH_SECONDS = 1 / 15
-CONTINUE_SIGNAL = getattr(signal, "SIGCONT", None)  # Windows has none
+# Ctrl-Z and fg; Windows has neither.
+SUSPEND_SIGNAL = getattr(signal, "SIGTSTP", None)
+CONTINUE_SIGNAL = getattr(signal, "SIGCONT", None)
 
 
 @asynccontextmanager
@@ -150,14 +153,29 @@ async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
         return
     task = asyncio.create_task(_tick(renderer))
     loop = asyncio.get_running_loop()
+    suspend_signal = SUSPEND_SIGNAL
+    if suspend_signal and signal.getsignal(suspend_signal) == signal.SIG_IGN:
+        suspend_signal = None
+    if suspend_signal:
+        loop.add_signal_handler(suspend_signal, _suspend, renderer, suspend_signal)
     if CONTINUE_SIGNAL:
         loop.add_signal_handler(CONTINUE_SIGNAL, renderer.resume)
     try:
         yield
     finally:
         task.cancel()
-        if CONTINUE_SIGNAL:
-            loop.remove_signal_handler(CONTINUE_SIGNAL)
+        for number in filter(None, (suspend_signal, CONTINUE_SIGNAL)):
+            loop.remove_signal_handler(number)
+
+
+def _suspend(renderer: Renderer, suspend_signal: signal.Signals) -> None:
+    """Erase the rows that will be drawn again, then stop as without a handler."""
+    with suppress(OSError, EasyLLMError):
+        renderer.suspend()
+    loop = asyncio.get_running_loop()
+    loop.remove_signal_handler(suspend_signal)
+    os.kill(os.getpid(), suspend_signal)
+    loop.add_signal_handler(suspend_signal, _suspend, renderer, suspend_signal)
 
 
 async def _tick(renderer: Renderer) -> None:

@@ -95,6 +95,9 @@ class LivePanel(ReasoningOutput):
         if self._live_region:
             self._live_region.invalidate()
 
+    def suspend(self) -> None:
+        self.prepare_for_notice()
+
     def prepare_for_notice(self) -> None:
         self._next_draw_at = 0.0
         with suppress(OSError, OutputError):

@@ -1,21 +1,24 @@
 """Draws rows on a terminal: finished rows once, and below them a tail that may still change.
 
-Of the tail only the changed rows are drawn again. The cursor is at the end of the last row, or on
-an empty line when there is no tail. The terminal wraps rows that are too wide, so that they copy
-as one line and are rewrapped after a resize. Rows with characters whose width differs between
-terminals are folded here and drawn with autowrap off, so that their height is certain. Rows are
-erased one by one: erase-below at the top row makes tmux (seen with 3.3a) push the screen into its
-history.
+Of the tail only the changed rows are drawn again. Of a tail that is taller than the screen the
+first and the last rows are shown: when the terminal gets narrower, rows scroll off at the top, and
+these are then the ones that come next in the scrollback anyway. The cursor is at the end of the
+last row, or on an empty line when there is no tail. The terminal wraps rows that are too wide, so
+that they copy as one line and are rewrapped after a resize. Rows with characters whose width
+differs between terminals are folded here and drawn with autowrap off, so that their height is
+certain. Rows are erased one by one: erase-below at the top row makes tmux (seen with 3.3a) push the
+screen into its history.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
-from .options import can_rewrap_rows, terminal_size
+from .options import can_rewrap_rows, count_typed_bytes, terminal_size
 from .output import OutputStream
-from .spans import Row, ansi_from_row, merge_spans, row_width, text_from_row
+from .spans import DIM, Row, ansi_from_row, merge_spans, row_width, text_from_row
 from .wrapping import fold
 
 ERASE_ROW = "\x1b[2K"
@@ -23,6 +26,7 @@ CURSOR_UP = "\x1b[1A"
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 RESET_TERMINAL = f"{WRAP_ON}\x1b[0m{SYNC_END}"
+OMITTED_ROWS: Row = (("…", DIM),)  # stands for the rows of a tail that do not fit on the screen
 # The width of these differs between terminals: joiners, variation selectors, skin tones, flags,
 # combining accents.
 AMBIGUOUS_WIDTH = re.compile(
@@ -40,7 +44,8 @@ class LiveRegion:
         self._width = self._size[0]
         self._shown: list[Row] = []  # rows of the tail on the screen, from the top
         self._heights: list[int] = []  # how many terminal rows each of them takes
-        self._cropped = False  # whether the tail has more rows than fit on the screen
+        self._first_count = 0  # how many of the shown rows are the first ones of the tail
+        self._typed_bytes = count_typed_bytes(stream.descriptor)
         self._stale = False  # whether everything shown must be redrawn
         self._unreachable_rows: list[Row] = []  # tail rows that a resize scrolled off
         self._done_count = 0  # finished rows above the tail, at least
@@ -81,8 +86,8 @@ class LiveRegion:
         while excess > 0 and lost < len(self._shown) - 1:
             excess -= self._heights[lost]
             lost += 1
-        if not self._cropped:
-            self._unreachable_rows += self._shown[:lost]
+        self._unreachable_rows += self._shown[: min(lost, self._first_count)]
+        self._first_count = max(0, self._first_count - lost)
         del self._shown[:lost], self._heights[:lost]
         self._size = (columns, rows)
         self._stale = True
@@ -96,12 +101,14 @@ class LiveRegion:
         """
         done, tail = self._skip_unreachable(list(done), list(tail))
         tail = [part for row in tail for part in self._fold_live_row(row)]
-        visible = self._crop_tail(tail)
-        codes = self._encode_changes([*done, *visible], len(done))
+        first_rows, last_rows = self._crop_tail(tail)
+        visible = [*first_rows, *last_rows]
+        codes = self._encode_erase_after_typing()
+        codes += self._encode_changes([*done, *visible], len(done))
         self._done_count += len(done)
         self._shown = visible
         self._heights = [row_height(row, self._size[0]) for row in visible]
-        self._cropped = len(visible) < len(tail)
+        self._first_count = len(first_rows)
         self._stale = False
         self._unconfirmed_rows = done
         self._write(codes)
@@ -112,27 +119,31 @@ class LiveRegion:
         simple = text.isascii() and "\t" not in text
         return [row] if simple else fold(row, self._size[0])
 
-    def _crop_tail(self, tail: list[Row]) -> list[Row]:
-        """Return the last rows of the tail that fit on the screen, leaving one line free."""
+    def _crop_tail(self, tail: list[Row]) -> tuple[list[Row], list[Row]]:
+        """Return the first and the last rows of the tail that are shown, one line left free."""
         columns, rows = self._size
         room = max(1, rows - 1)
-        first = len(tail)
-        while first and (room := room - row_height(tail[first - 1], columns)) >= 0:
-            first -= 1
-        if first == len(tail) and tail:  # one row that is taller than the screen
-            return fold(tail[-1], columns)[-max(1, rows - 1) :]
-        return tail[first:]
+        heights = [row_height(row, columns) for row in tail]
+        if sum(heights) <= room:
+            return tail, []
+        end_room = max(1, room // 3)
+        first = count_fitting(heights, room - end_room - 1)
+        last = count_fitting(heights[::-1], end_room)
+        # The last row alone may be taller than its room.
+        last_rows = tail[len(tail) - last :] if last else fold(tail[-1], columns)[-end_room:]
+        return tail[:first], [OMITTED_ROWS, *last_rows] if room > 1 else last_rows
 
     def clear(self) -> None:
         """Erase the tail from the screen, so that something else can be written there."""
-        codes = self._encode_erase(sum(self._heights)) if self._shown else ""
+        codes = self._encode_erase_after_typing()
+        codes += self._encode_erase(sum(self._heights)) if self._shown else ""
         self.invalidate()
         self._unconfirmed_rows = ()
         self._write(codes)
 
     def invalidate(self) -> None:
         """Forget the drawn tail: the next draw repeats it below whatever follows (Ctrl-Z, fg)."""
-        self._shown, self._heights, self._cropped = [], [], False
+        self._shown, self._heights, self._first_count = [], [], 0
         self._stale = True
 
     def repair_interrupted_write(self) -> None:
@@ -145,11 +156,12 @@ class LiveRegion:
             self._write(f"{RESET_TERMINAL}\n{repeated}")
 
     def _skip_unreachable(self, done: list[Row], tail: list[Row]) -> tuple[list[Row], list[Row]]:
-        """Leave out the unreachable rows, which are in the scrollback, if they have not changed."""
+        """Leave out the unreachable rows, which are in the scrollback, if they say the same."""
         count = len(self._unreachable_rows)
         if not count:
             return done, tail
-        if [*done, *tail][:count] != self._unreachable_rows:
+        rows = [*done, *tail][:count]
+        if list(map(remove_spacing, rows)) != list(map(remove_spacing, self._unreachable_rows)):
             self._unreachable_rows = []  # changed: rather shown twice than lost
             return done, tail
         self._unreachable_rows = self._unreachable_rows[len(done) :]
@@ -213,6 +225,15 @@ class LiveRegion:
         """Erase `height` rows upwards; the cursor ends at the start of the topmost."""
         return f"\r{ERASE_ROW}" + f"{CURSOR_UP}{ERASE_ROW}" * (height - 1)
 
+    def _encode_erase_after_typing(self) -> str:
+        """Erase the tail if Enter was typed since the last time: its echo moved the cursor down."""
+        before, self._typed_bytes = self._typed_bytes, count_typed_bytes(self._stream.descriptor)
+        if self._typed_bytes <= before:
+            return ""
+        height = max(1, sum(self._heights)) + 1
+        self._shown, self._heights, self._first_count = [], [], 0
+        return self._encode_erase(height)
+
     def _write(self, codes: str) -> None:
         if codes.count("\n") + codes.count(CURSOR_UP) > 1:
             codes = f"{SYNC_BEGIN}{codes}{SYNC_END}"
@@ -224,6 +245,16 @@ class LiveRegion:
 def row_height(row: Row, columns: int) -> int:
     """How many terminal rows the row takes at this width."""
     return -(-row_width(row) // columns) or 1
+
+
+def remove_spacing(row: Row) -> str:
+    """Return the row's text without what changes with the widths of a table's columns."""
+    return text_from_row(row).translate({ord(" "): None, ord("─"): None})
+
+
+def count_fitting(heights: Sequence[int], limit: int) -> int:
+    """Count the first rows whose heights together are within the limit."""
+    return sum(total <= limit for total in accumulate(heights))
 
 
 def find_appended(old: Row, new: Row) -> Row:

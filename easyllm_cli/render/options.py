@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 
@@ -91,3 +92,19 @@ def can_rewrap_rows() -> bool:
     """
     old = os.environ.get("XTERM_VERSION") or os.environ.get("TERM") == "linux"
     return bool(os.environ.get("TMUX") or not (old or os.environ.get("STY")))
+
+
+def count_typed_bytes(descriptor: int) -> int:
+    """Count the bytes of the lines typed on the terminal, and echoed, that no program has read."""
+    if sys.platform == "win32":
+        return 0
+    import fcntl
+    import termios
+
+    try:
+        modes = termios.tcgetattr(descriptor)[3]
+        waiting = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))
+    except (OSError, termios.error):  # no terminal
+        return 0
+    echoed = modes & termios.ECHO and modes & termios.ICANON
+    return int.from_bytes(waiting, sys.byteorder) if echoed else 0

@@ -37,6 +37,9 @@ class Renderer(ABC):
     def resume(self) -> None:
         """Redraw after the process was suspended: other programs may have written meanwhile."""
 
+    def suspend(self) -> None:
+        """Erase the rows that will be drawn again, before the process is suspended (Ctrl-Z)."""
+
     def prepare_for_notice(self) -> None:
         """Make room on the terminal for a notice on stderr, which needs a line of its own."""
 
@@ -112,6 +115,9 @@ class BufferedRenderer(Renderer):
     def resume(self) -> None:
         self.reasoning_output.resume()
 
+    def suspend(self) -> None:
+        self.reasoning_output.suspend()
+
     def prepare_for_notice(self) -> None:
         self.reasoning_output.prepare_for_notice()
 
@@ -177,6 +183,9 @@ class StreamingRenderer(Renderer):
 
     def resume(self) -> None:
         self.reasoning_output.resume()
+
+    def suspend(self) -> None:
+        self.reasoning_output.suspend()
 
     def prepare_for_notice(self) -> None:
         self.reasoning_output.prepare_for_notice()

@@ -55,6 +55,9 @@ class ReasoningOutput(ABC):
     def resume(self) -> None:
         """Redraw after the process was suspended: other programs may have written meanwhile."""
 
+    def suspend(self) -> None:
+        """Erase the rows that will be drawn again, before the process is suspended."""
+
     @abstractmethod
     def prepare_for_notice(self) -> None:
         """Make room for a notice on stderr, which needs a line of its own."""

@@ -79,6 +79,11 @@ class TerminalRenderer(Renderer):
         if self._answer is not None:
             self._answer.resume()
 
+    def suspend(self) -> None:
+        self.reasoning_output.suspend()
+        if self._answer is not None:
+            self._answer.clear_tail()
+
     def prepare_for_notice(self) -> None:
         self.reasoning_output.prepare_for_notice()
         if self._answer is not None:

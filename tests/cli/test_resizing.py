@@ -61,10 +61,13 @@ SIZES = {
 }
 
 
-def stream_with_resizes(
-    easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]
-) -> str:
-    """Stream the answer in parts with a resize between them; return all text that tmux holds.
+def long_cells(first: int, last: int) -> str:
+    """Rows that take two lines each at 80 columns."""
+    return "".join(f"| {mark} | {FILLER} {FILLER} | {FILLER} |\n" for mark in marks(first, last))
+
+
+def stream_with_resizes(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]) -> str:
+    """The answer in parts, a resize between each two of them; all that tmux then holds.
 
     `before`: number of lines that are on the screen already.
     """
@@ -103,9 +106,27 @@ def test_resize_during_a_stream(easyllm: Easyllm, kind: str, before: int) -> Non
             for home, sizes in zip(homes, SIZES.values(), strict=True)
         ]
     )
-    for name, text in zip(SIZES, texts, strict=True):
-        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{name}\n{text}"
-        lines = [f"Line{number:03}" for number in range(1, before + 1)]
-        assert re.findall(r"Line\d+", text) == lines, f"{name}\n{text}"
-        assert text.count("A title") == 1, name
-        assert text.count("An introduction") == 1, name
+    for way, text in zip(SIZES, texts, strict=True):
+        assert re.findall(r"Mark\d+", text) == marks(0, 24), f"{way}\n{text}"
+        lines = [f"Line{one:03}" for one in range(1, before + 1)]
+        assert re.findall(r"Line\d+", text) == lines, f"{way}\n{text}"
+        assert text.count("A title") == 1, way
+        assert text.count("An introduction") == 1, way
+
+
+@pytest.mark.parametrize("before", [0, 60], ids=["at the top", "at the bottom"])
+def test_a_resize_in_a_table_that_is_longer_than_the_screen(easyllm: Easyllm, before: int) -> None:
+    """No row stands twice, and each in its place."""
+    head = HEAD + "| Mark | Filler | More |\n|---|---|---|\n"
+    ways = [[(80, 24), (50, 24), (90, 24)], [(120, 30), (45, 30), (45, 12)]]
+    parts = [head + long_cells(0, 30), long_cells(30, 33), long_cells(33, 36) + "\nend\n"]
+    homes = [easyllm.with_new_home() for _ in ways]
+    texts = run_concurrently(
+        *[
+            lambda home=home, sizes=sizes: stream_with_resizes(home, before, parts, sizes)
+            for home, sizes in zip(homes, ways, strict=True)
+        ]
+    )
+    for way, text in zip(ways, texts, strict=True):
+        assert re.findall(r"Mark\d+", text) == marks(0, 36), f"{way}\n{text}"
+        assert text.count("More") == text.count("A title") == 1, f"{way}\n{text}"

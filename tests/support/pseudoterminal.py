@@ -5,6 +5,7 @@ import os
 import struct
 import termios
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +31,13 @@ class Pty:
     def resize(self, columns: int, rows: int) -> None:
         self.size = (columns or 80, rows or 24)
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys: str) -> None:
+        """Keys of somebody at the terminal, whose driver has echoed them when this is back."""
+        before = len(self._data)
+        os.write(self._mine, keys.encode())
+        while len(self._data) == before:
+            time.sleep(0.001)
 
     def _read(self) -> None:
         while True:

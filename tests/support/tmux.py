@@ -61,6 +61,10 @@ class Tmux:
             time.sleep(0.1)
         return text
 
+    def press(self, *keys: str) -> None:
+        """Keys by tmux's names ("Enter", "C-z"), or text."""
+        self._tmux("send-keys", *keys)
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize, and wait until the command's terminal has the size: tmux may delay that."""
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))

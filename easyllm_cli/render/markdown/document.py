@@ -18,7 +18,8 @@ from .parser import Block, ParsedMarkdown, References, parse_blocks, split_sibli
 
 FULL_PARSE_CHARS = 4000  # open text that is shorter is always parsed completely
 PARAGRAPH_TAIL_CHARS = 3000  # characters of a long paragraph's last line that are drawn
-TABLE_TAIL_ROWS = 50  # last rows of a long table that are drawn, below its header
+# First lines, the header among them, and last lines of a long table that are drawn.
+TABLE_HEAD_LINES, TABLE_TAIL_LINES = 42, 30
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class TailWindow:
 
 
 def _cut_table(text: str) -> str:
-    """Return the header and the last rows of a long table; "" for a short one."""
+    """Return the first and the last lines of a long table; "" for a short one."""
     lines = text.lstrip("\n").split("\n")
-    return (
-        "\n".join(lines[:2] + lines[-TABLE_TAIL_ROWS:]) if len(lines) > TABLE_TAIL_ROWS + 14 else ""
-    )
+    if len(lines) <= TABLE_HEAD_LINES + TABLE_TAIL_LINES:
+        return ""
+    return "\n".join(lines[:TABLE_HEAD_LINES] + lines[-TABLE_TAIL_LINES:])
 
 
 # A complete line outside such a block ends it. (Other blocks may continue after a blank line.)

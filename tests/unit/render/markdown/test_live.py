@@ -118,7 +118,40 @@ def test_a_block_that_is_taller_than_the_screen_is_followed(text: str) -> None:
     assert screen(pieced, size).text() == screen([text], size).text()
 
 
-def test_first_piece_is_shown_at_once() -> None:
+def test_a_long_table_shows_its_header_and_its_last_rows() -> None:
+    """The first rows stand next in the scrollback: what is pushed there is never wrong."""
+    with Pty(40, 10) as pty:
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
+        )
+        live.write("| a | b |\n|---|---|\n")
+        for number in range(200):
+            live.write(f"| {number} | words |\n")
+        rows = emulate_terminal(pty.whole(), 40, 10).text()
+    assert rows == [
+        "a    b", "───  ─────", "0    words", "1    words", "2    words", "…",
+        "197  words", "198  words", "199  words",
+    ]  # fmt: skip
+
+
+def test_enter_that_is_typed_leaves_no_row_behind() -> None:
+    """Its echo moves the cursor; a real terminal says how many bytes nobody has read."""
+    with Pty(40, 10) as pty:
+        live = LiveMarkdown(
+            OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
+        )
+        live.write("| a | b |\n|---|---|\n| one | two |\n")
+        pty.press("\r")
+        live.write("| wider | x |\n")
+        live.clear_tail()
+        pty.press("\r")
+        live.write("\nend")
+        live.end()
+        rows = emulate_terminal(pty.whole(), 40, 10).text()
+    assert rows == ["a      b", "─────  ───", "one    two", "wider  x", "", "end"]
+
+
+def test_the_first_piece_is_seen_at_once() -> None:
     """The next ones wait for their frame, and the end shows them all."""
     with Pty(80, 24) as pty:
         live = LiveMarkdown(
