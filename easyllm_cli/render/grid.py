@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from rich.cells import cell_len
+
 from .spans import DIM, Row, Span, merge_and_trim, row_width
-from .wrapping import wrap
+from .wrapping import measure_longest_word, wrap
 
 COLUMN_GAP_CELLS = 2  # cells between two columns
 # When a column would be narrower than this (in cells), each table row becomes a small list.
@@ -21,10 +23,12 @@ def lay_out_table(table: Sequence[TableRow], align_right: Sequence[bool], width:
     `align_right`: for each column, whether its text is right-aligned.
     """
     header, *body = table
-    natural_widths = [
-        max(row_width(tuple(row[column])) for row in table) for column in range(len(header))
-    ]
-    widths = fit_widths(natural_widths, width - COLUMN_GAP_CELLS * (len(header) - 1))
+    columns = [[row[column] for row in table] for column in range(len(header))]
+    widths = fit_widths(
+        [max(map(measure_cell, cells)) for cells in columns],
+        [max(map(measure_longest_word, cells)) for cells in columns],
+        width - COLUMN_GAP_CELLS * (len(header) - 1),
+    )
     if not widths:
         return lay_out_as_lists(header, body, width)
     rows = _lay_out_row(header, widths, align_right)
@@ -34,22 +38,44 @@ def lay_out_table(table: Sequence[TableRow], align_right: Sequence[bool], width:
     return rows
 
 
-def fit_widths(natural_widths: Sequence[int], available_width: int) -> list[int]:
-    """Return column widths that fit, narrowing the widest first; empty when they cannot fit."""
+def measure_cell(cell: Sequence[Span]) -> int:
+    """Return the width of a cell's longest line."""
+    if not any("\n" in text for text, _ in cell):
+        return row_width(tuple(cell))
+    return max(map(cell_len, "".join(text for text, _ in cell).split("\n")))
+
+
+def fit_widths(
+    natural_widths: Sequence[int], longest_words: Sequence[int], available_width: int
+) -> list[int]:
+    """Return column widths that fit; empty when they cannot fit.
+
+    The widest columns are narrowed first. Words are broken only when no column has blanks left at
+    which it could be wrapped instead.
+    """
     if available_width < sum(min(natural, MIN_COLUMN_CELLS) for natural in natural_widths):
         return []
-    low, high = MIN_COLUMN_CELLS, max(natural_widths)
-    if sum(natural_widths) <= available_width:
-        return [max(natural, 1) for natural in natural_widths]
+    if sum(longest_words) > available_width:
+        return _share_width([1] * len(longest_words), longest_words, available_width)
+    return _share_width(longest_words, natural_widths, available_width)
+
+
+def _share_width(least: Sequence[int], most: Sequence[int], available_width: int) -> list[int]:
+    """Return widths between `least` and `most`, as equal as possible, that fill the width."""
+
+    def limit(level: int) -> list[int]:
+        return [max(low, min(high, level), 1) for low, high in zip(least, most, strict=True)]
+
+    low, high = 1, max(most)
     while low < high:  # binary search for the maximum width of a column
         middle = (low + high + 1) // 2
-        if sum(min(natural, middle) for natural in natural_widths) <= available_width:
+        if sum(limit(middle)) <= available_width:
             low = middle
         else:
             high = middle - 1
-    widths = [max(min(natural, low), 1) for natural in natural_widths]
-    for column, natural in enumerate(natural_widths):
-        if natural > low and sum(widths) < available_width:
+    widths = limit(low)
+    for column, wider in enumerate(limit(low + 1)):
+        if widths[column] < wider and sum(widths) < available_width:
             widths[column] += 1
     return widths
 

@@ -29,6 +29,13 @@ def wrap(spans: Sequence[Span], width: int) -> list[Row]:
     return cut_spans(spans, ranges)
 
 
+def measure_longest_word(spans: Sequence[Span]) -> int:
+    """Return the width of the longest piece that is not wrapped but where it has to be."""
+    text = "".join(span_text for span_text, _ in spans)
+    words = (word for line in text.split("\n") for word in WORD_PATTERN.findall(line))
+    return max((cell_len(word.rstrip(" ")) for word in words), default=0)
+
+
 def find_breaks(line: str, width: int) -> Iterator[tuple[int, int]]:
     """Yield the start and end of each row of a line, in characters."""
     start = end = used = 0
