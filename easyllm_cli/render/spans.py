@@ -1,7 +1,7 @@
 """Styled text: a row is a tuple of spans, a span is a pair of text and SGR parameters.
 
-The only colours are the terminal's own magenta, green and cyan, which are readable on light and
-on dark backgrounds.
+The only colours are the terminal's own red, magenta, green and cyan, which are readable on light
+and on dark backgrounds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Span = tuple[str, str]
 Row = tuple[Span, ...]
 
 BOLD, DIM, ITALIC, UNDERLINE, STRIKE = "1", "2", "3", "4", "9"
-GREEN, MAGENTA, CYAN = "32", "35", "36"
+RED, GREEN, MAGENTA, CYAN = "31", "32", "35", "36"
 # The Markdown parser can decode sanitized text into control characters again (`&#x202e;`,
 # `<http://a/%1B>`), so rows are sanitized once more. A row contains no newline.
 ROW_SANITIZE_TABLE = SANITIZE_TABLE | {ord(char): " " for char in "\n\u2028\u2029"}
@@ -41,7 +41,7 @@ def combine_styles(style: str, added_style: str) -> str:
 @lru_cache(256)
 def remove_color(style: str) -> str:
     """Remove colours from a style; bold, dim and other attributes stay (NO_COLOR)."""
-    return ";".join(code for code in style.split(";") if code not in (GREEN, MAGENTA, CYAN))
+    return ";".join(code for code in style.split(";") if code not in (RED, GREEN, MAGENTA, CYAN))
 
 
 def merge_spans(spans: Iterable[Span]) -> Row:

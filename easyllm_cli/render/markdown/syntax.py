@@ -12,7 +12,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Token
 from pygments.util import ClassNotFound
 
-from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, Row, Span, merge_spans, text_from_row
+from ..spans import BOLD, CYAN, DIM, GREEN, MAGENTA, RED, Row, Span, merge_spans, text_from_row
 
 TokenType = Any  # pygments' token type, such as Token.Keyword
 TOKEN_STYLES: dict[TokenType, str] = {
@@ -29,7 +29,7 @@ TOKEN_STYLES: dict[TokenType, str] = {
     Token.Name.Decorator: BOLD,
     Token.Name.Tag: MAGENTA,
     Token.Name.Attribute: CYAN,
-    Token.Generic.Deleted: MAGENTA,
+    Token.Generic.Deleted: RED,
     Token.Generic.Inserted: GREEN,
     Token.Generic.Heading: BOLD,
     Token: "",
