@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .spans import DIM, Row
-from .wrapping import wrap
+from .wrapping import MAX_PROSE_CELLS, wrap
 
 MAX_LIVE_ROWS = 6  # rows of reasoning that are visible while it streams
 REASONING_SIGN = "∴"
@@ -33,14 +33,14 @@ class ReasoningRows:
     def take_rows(self, width: int) -> tuple[list[Row], list[Row]]:
         """Return the newly finished rows and the live rows, wrapped to `width` cells."""
         if not self._show_all:
-            self._pending_text = self._pending_text[-MAX_LIVE_ROWS * max(width, 80) :]
+            self._pending_text = self._pending_text[-MAX_LIVE_ROWS * MAX_PROSE_CELLS :]
             return [], [self._header_row(), *self._wrap_last_rows(width)]
         finished = [] if self._header_shown else [self._format_row("thinking")]
         self._header_shown = True
         *lines, self._pending_text = self._pending_text.split("\n")
         for line in lines:
-            finished += wrap([(line, DIM)], width) or [()]
-        return finished, wrap([(self._pending_text, DIM)], width)
+            finished += wrap([(line, DIM)], min(width, MAX_PROSE_CELLS)) or [()]
+        return finished, wrap([(self._pending_text, DIM)], min(width, MAX_PROSE_CELLS))
 
     def end(self, width: int, keep_rows: bool, blank_after: bool) -> list[Row]:
         """Return the rows that stay.
@@ -59,7 +59,7 @@ class ReasoningRows:
     def _wrap_last_rows(self, width: int) -> list[Row]:
         rows: list[Row] = []
         for line in self._pending_text.strip("\n").split("\n")[-MAX_LIVE_ROWS:]:
-            rows += wrap([(line, DIM)], width - len(ROW_PREFIX)) or [()]
+            rows += wrap([(line, DIM)], min(width, MAX_PROSE_CELLS) - len(ROW_PREFIX)) or [()]
         return [((ROW_PREFIX, DIM), *row) for row in rows[-MAX_LIVE_ROWS:]]
 
     def _header_row(self) -> Row:

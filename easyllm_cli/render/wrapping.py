@@ -10,6 +10,7 @@ from rich.cells import cell_len, chop_cells
 from .spans import Row, Span, merge_and_trim
 from .words import WORD_PATTERN
 
+MAX_PROSE_CELLS = 100  # longer lines of text are hard to read
 MIN_WRAP_CELLS = 4  # below this width rows are too wide, and the terminal wraps them
 
 

@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from ..spans import Row, max_row_bytes
 from .code_fence import OpenCodeBlock, OpeningFence
-from .layout import has_blank_between, lay_out_block, rows_from_source
+from .layout import Widths, has_blank_between, lay_out_block, rows_from_source
 from .parser import Block, ParsedMarkdown, References, parse_blocks, split_siblings
 
 FULL_PARSE_CHARS = 4000  # open text that is shorter is always parsed completely
@@ -207,7 +207,7 @@ class Document:
         rows: list[Row] = []
         previous_kind = self._last_kind
         for number, block in enumerate(blocks):
-            block_rows = lay_out_block(block.tokens, self.width)
+            block_rows = lay_out_block(block.tokens, Widths.of(self.width))
             if lines:
                 block_rows = self._limit_bytes(
                     block_rows, lines[block.start_line : block.stop_line]

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 
 from markdown_it.token import Token
 
 from ..grid import lay_out_table
-from ..spans import BOLD, DIM, UNDERLINE, Row, Span, merge_and_trim, merge_spans, sanitize_row_text
-from ..wrapping import wrap
+from ..spans import (
+    BOLD,
+    DIM,
+    UNDERLINE,
+    Row,
+    Span,
+    merge_and_trim,
+    merge_spans,
+    sanitize_row_text,
+)
+from ..wrapping import MAX_PROSE_CELLS, wrap
 from .inline import spans_from_inline
 from .parser import split_siblings
 from .syntax import Highlighter
@@ -19,23 +29,45 @@ OTHER_HEADING_STYLE = f"{BOLD};{DIM}"
 RULE_CELLS = 24
 BULLETS = "•◦▪"
 # Inside a list item no blank row precedes these blocks.
-NO_BLANK_BEFORE = ("bullet_list_open", "ordered_list_open", "fence", "code_block")
+NO_BLANK_BEFORE = (
+    "bullet_list_open",
+    "ordered_list_open",
+    "fence",
+    "code_block",
+)
 
 
-def lay_out_block(tokens: Sequence[Token], width: int, depth: int = 0) -> list[Row]:
-    """Lay out one block, `width` cells wide; `depth` is the number of lists around it."""
-    return BLOCK_LAYOUTS.get(tokens[0].type, _lay_out_paragraph)(tokens, width, depth)
+@dataclass(frozen=True)
+class Widths:
+    """The widest that a block may be, in cells: `full` for tables, `prose` for text to be read."""
+
+    full: int
+    prose: int
+
+    @classmethod
+    def of(cls, width: int) -> Widths:
+        """Return the widths on a terminal of this width."""
+        return cls(width, min(width, MAX_PROSE_CELLS))
+
+    def indent(self, cells: int) -> Widths:
+        """Return the widths behind a prefix."""
+        return Widths(self.full - cells, self.prose - cells)
+
+
+def lay_out_block(tokens: Sequence[Token], widths: Widths, depth: int = 0) -> list[Row]:
+    """Lay out one block; `depth` is the number of lists around it."""
+    return BLOCK_LAYOUTS.get(tokens[0].type, _lay_out_paragraph)(tokens, widths, depth)
 
 
 def lay_out_blocks(
-    tokens: Sequence[Token], width: int, depth: int, in_item: bool = False
+    tokens: Sequence[Token], widths: Widths, depth: int, in_item: bool = False
 ) -> list[Row]:
     """Lay out the blocks inside another block, with blank rows between them."""
     rows: list[Row] = []
     previous_kind = ""
     for block in split_siblings(tokens):
         kind = block[0].type
-        block_rows = lay_out_block(block, width, depth)
+        block_rows = lay_out_block(block, widths, depth)
         if (
             block_rows
             and has_blank_between(previous_kind, kind)
@@ -62,25 +94,24 @@ def fence_row(info: str = "") -> Row:
     return ((f"```{sanitize_row_text(info)}", DIM),)
 
 
-def _lay_out_paragraph(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    return wrap(spans_from_inline(tokens[1]), width)
+def _lay_out_paragraph(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    return wrap(spans_from_inline(tokens[1]), widths.prose)
 
 
-def _lay_out_heading(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    return wrap(
-        spans_from_inline(tokens[1], HEADING_STYLES.get(tokens[0].tag, OTHER_HEADING_STYLE)), width
-    )
+def _lay_out_heading(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    style = HEADING_STYLES.get(tokens[0].tag, OTHER_HEADING_STYLE)
+    return wrap(spans_from_inline(tokens[1], style), widths.prose)
 
 
-def _lay_out_rule(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    return [(("─" * min(width, RULE_CELLS), DIM),)]
+def _lay_out_rule(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    return [(("─" * min(widths.full, RULE_CELLS), DIM),)]
 
 
-def _lay_out_definition(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    return wrap([(sanitize_row_text(tokens[0].content), DIM)], width)
+def _lay_out_definition(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    return wrap([(sanitize_row_text(tokens[0].content), DIM)], widths.prose)
 
 
-def _lay_out_code(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
+def _lay_out_code(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
     """Lay out code without wrapping: the terminal wraps it, so that it copies unchanged."""
     token = tokens[0]
     info = token.info.strip()
@@ -88,24 +119,26 @@ def _lay_out_code(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
     return [fence_row(info), *Highlighter(info).highlight(lines), fence_row()]
 
 
-def _lay_out_quote(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
-    return prefix_rows(lay_out_blocks(tokens[1:-1], width - 2, depth), ("│ ", DIM), ("│ ", DIM))
+def _lay_out_quote(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    rows = lay_out_blocks(tokens[1:-1], widths.indent(2), depth)
+    return prefix_rows(rows, ("│ ", DIM), ("│ ", DIM))
 
 
-def _lay_out_list(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
+def _lay_out_list(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
     number = int(tokens[0].attrs.get("start", 1))
     ordered = tokens[0].type == "ordered_list_open"
     rows: list[Row] = []
     for item in split_siblings(tokens[1:-1]):
         # The number column has a fixed width, since the last number is not known yet.
         label = f"{number}.".rjust(3) + " " if ordered else f"{BULLETS[depth % len(BULLETS)]} "
-        item_rows = lay_out_blocks(item[1:-1], width - len(label), depth + 1, in_item=True) or [()]
+        item_widths = widths.indent(len(label))
+        item_rows = lay_out_blocks(item[1:-1], item_widths, depth + 1, in_item=True) or [()]
         rows += prefix_rows(item_rows, (label, BOLD if ordered else ""), (" " * len(label), ""))
         number += 1
     return rows
 
 
-def _lay_out_table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]:
+def _lay_out_table(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
     cells: list[list[list[Span]]] = []
     align_right = [
         "right" in str(token.attrs.get("style", "")) for token in tokens if token.type == "th_open"
@@ -114,8 +147,9 @@ def _lay_out_table(tokens: Sequence[Token], width: int, depth: int) -> list[Row]
         if token.type == "tr_open":
             cells.append([])
         elif token.type == "inline":
-            cells[-1].append(spans_from_inline(token, BOLD if len(cells) == 1 else ""))
-    return lay_out_table(cells, align_right, width)
+            style = BOLD if len(cells) == 1 else ""
+            cells[-1].append(spans_from_inline(token, style))
+    return lay_out_table(cells, align_right, widths.full)
 
 
 def prefix_rows(rows: Iterable[Row], first: Span, others: Span) -> list[Row]:
@@ -127,7 +161,7 @@ def prefix_rows(rows: Iterable[Row], first: Span, others: Span) -> list[Row]:
     ]
 
 
-BLOCK_LAYOUTS: dict[str, Callable[[Sequence[Token], int, int], list[Row]]] = {
+BLOCK_LAYOUTS: dict[str, Callable[[Sequence[Token], Widths, int], list[Row]]] = {
     "heading_open": _lay_out_heading,
     "hr": _lay_out_rule,
     "definition": _lay_out_definition,
