@@ -7,6 +7,7 @@ all items but the last are finished, in an open fence all but the last lines (co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,10 +15,12 @@ from itertools import zip_longest
 from ..spans import Row, max_row_bytes
 from .code_fence import OpenCodeBlock, OpeningFence
 from .layout import Widths, has_blank_between, lay_out_block, rows_from_source
+from .math import MATH_BLOCK, OPEN_MATH_BLOCK
 from .parser import Block, ParsedMarkdown, References, parse_blocks, split_siblings
 
 FULL_PARSE_CHARS = 4000  # open text that is shorter is always parsed completely
 PARAGRAPH_TAIL_CHARS = 3000  # characters of a long paragraph's last line that are drawn
+WORD_START = re.compile(r"(?<= )[^\W\d_]")
 # First lines, the header among them, and last lines of a long table that are drawn.
 TABLE_HEAD_LINES, TABLE_TAIL_LINES = 42, 30
 
@@ -48,7 +51,10 @@ class TailWindow:
             return ""  # a new line is complete, so the structure may have changed
         start = max(text.rfind("\n") + 1, len(text) - PARAGRAPH_TAIL_CHARS)
         tail = text[start:]
-        return tail[tail.find(" ") + 1 :] if len(tail) >= PARAGRAPH_TAIL_CHARS else ""
+        if len(tail) < PARAGRAPH_TAIL_CHARS:
+            return ""
+        word = WORD_START.search(tail)  # a mark would begin a list or a formula here
+        return tail[word.start() if word else tail.find(" ") + 1 :]
 
     def is_still_open(self, blocks: Sequence[Block], tail: str) -> bool:
         """Whether the parsed tail is still one open block of this kind."""
@@ -73,7 +79,7 @@ KINDS_ENDED_BY_NEXT_LINE = (
     "blockquote_open",
     "fence",
 )
-KINDS_ENDED_BY_OWN_LINE = ("heading_open", "hr")
+KINDS_ENDED_BY_OWN_LINE = ("heading_open", "hr", MATH_BLOCK)
 LIST_KINDS = ("bullet_list_open", "ordered_list_open")
 ALL_LINES = 1 << 60  # lines
 # Limit of the bytes written to the terminal: per character of the text, and in addition. Text of
@@ -96,6 +102,7 @@ class Document:
         self.width = width
         self.parsed_characters = 0
         self._open_text = ""
+        self._ended = False
         self._references: References = {}
         self._last_kind = ""  # kind of the last finished block
         self._resumed_list: ResumedList | None = None
@@ -126,6 +133,7 @@ class Document:
 
     def end(self) -> list[Row]:
         """End the text and return the rows of all that is left."""
+        self._ended = True
         if self._open_text and not self._open_text.endswith("\n"):
             self._open_text += "\n"
         done: list[Row] = []
@@ -144,7 +152,7 @@ class Document:
 
     def _parse(self, text: str) -> ParsedMarkdown:
         self.parsed_characters += len(text)
-        parsed = parse_blocks(text, self._references)
+        parsed = parse_blocks(text, self._references, more_follows=not self._ended)
         first = parsed.blocks[0] if parsed.blocks else None
         if self._resumed_list and first and first.kind == self._resumed_list.kind:
             first.tokens[0].attrs["start"] = self._resumed_list.next_number
@@ -286,12 +294,23 @@ def count_finished(blocks: Sequence[Block], complete_lines: int) -> int:
         if not ends_itself and not (following and following.start_line < complete_lines):
             break
         count += 1
-    # A paragraph after a definition may turn out to be its title, which can span lines.
-    while 0 < count < len(blocks) and _can_continue(blocks[count - 1], blocks[count]):
+    while 0 < count < len(blocks) and _can_continue(
+        blocks[count - 1], blocks[count], complete_lines
+    ):
         count -= 1
     return count
 
 
-def _can_continue(block: Block, following: Block) -> bool:
-    adjacent = block.stop_line == following.start_line
-    return block.kind == "definition" and following.kind == "paragraph_open" and adjacent
+def _can_continue(block: Block, following: Block, complete_lines: int) -> bool:
+    """Whether the following block may turn out to be a part of this one.
+
+    A paragraph after a definition may be its title, which can span lines. A formula that is never
+    closed is text, which may go on a paragraph, a list or a table; so is a table whose second line
+    is not complete.
+    """
+    if block.stop_line < following.start_line:
+        return False
+    if following.kind == "table_open":
+        return following.start_line + 2 > complete_lines
+    is_title = block.kind == "definition" and following.kind == "paragraph_open"
+    return is_title or following.kind == OPEN_MATH_BLOCK

@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from ..grid import lay_out_table
 from ..spans import (
     BOLD,
+    CYAN,
     DIM,
     UNDERLINE,
     Row,
@@ -21,6 +22,7 @@ from ..spans import (
 )
 from ..wrapping import MAX_PROSE_CELLS, wrap
 from .inline import spans_from_inline
+from .math import MATH_BLOCK, OPEN_MATH_BLOCK
 from .parser import split_siblings
 from .syntax import Highlighter
 
@@ -34,6 +36,8 @@ NO_BLANK_BEFORE = (
     "ordered_list_open",
     "fence",
     "code_block",
+    MATH_BLOCK,
+    OPEN_MATH_BLOCK,
 )
 
 
@@ -119,6 +123,12 @@ def _lay_out_code(tokens: Sequence[Token], widths: Widths, depth: int) -> list[R
     return [fence_row(info), *Highlighter(info).highlight(lines), fence_row()]
 
 
+def _lay_out_math(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
+    """Lay out a formula as it is written; like code it is not wrapped."""
+    lines = tokens[0].content.removesuffix("\n").split("\n")
+    return [merge_spans([(sanitize_row_text(line), CYAN)]) for line in lines]
+
+
 def _lay_out_quote(tokens: Sequence[Token], widths: Widths, depth: int) -> list[Row]:
     rows = lay_out_blocks(tokens[1:-1], widths.indent(2), depth)
     return prefix_rows(rows, ("│ ", DIM), ("│ ", DIM))
@@ -148,7 +158,7 @@ def _lay_out_table(tokens: Sequence[Token], widths: Widths, depth: int) -> list[
             cells.append([])
         elif token.type == "inline":
             style = BOLD if len(cells) == 1 else ""
-            cells[-1].append(spans_from_inline(token, style))
+            cells[-1].append(spans_from_inline(token, style, in_cell=True))
     return lay_out_table(cells, align_right, widths.full)
 
 
@@ -167,6 +177,8 @@ BLOCK_LAYOUTS: dict[str, Callable[[Sequence[Token], Widths, int], list[Row]]] = 
     "definition": _lay_out_definition,
     "fence": _lay_out_code,
     "code_block": _lay_out_code,
+    MATH_BLOCK: _lay_out_math,
+    OPEN_MATH_BLOCK: _lay_out_math,
     "blockquote_open": _lay_out_quote,
     "bullet_list_open": _lay_out_list,
     "ordered_list_open": _lay_out_list,

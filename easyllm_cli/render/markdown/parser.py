@@ -14,6 +14,9 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from .math import add_math_rules
+from .table import add_table_rules
+
 MAX_NESTING = 40  # levels; the parser drops what is deeper, so such blocks are shown as source
 PARSER_OPTIONS = {"html": False, "maxNesting": MAX_NESTING}
 # Brackets in one paragraph that are nested or never closed. For each of them the parser scans the
@@ -45,8 +48,10 @@ def has_too_many_brackets(text: str) -> bool:
 
 
 BRACKET = re.compile(r"[\[\]]")
-PARSER = MarkdownIt("commonmark", PARSER_OPTIONS).enable(["strikethrough", "table"])
+PARSER = MarkdownIt("commonmark", PARSER_OPTIONS).enable("strikethrough")
 PARSER.core.ruler.at("inline", parse_inline)
+add_table_rules(PARSER)
+add_math_rules(PARSER)
 References = dict[str, dict[str, Any]]
 
 
@@ -72,9 +77,14 @@ class ParsedMarkdown:
     references: References
 
 
-def parse_blocks(text: str, known_references: Mapping[str, Any]) -> ParsedMarkdown:
-    """Parse a text; `known_references` are the definitions of earlier text."""
-    env: dict[str, Any] = {"references": dict(known_references)}
+def parse_blocks(
+    text: str, known_references: Mapping[str, Any], more_follows: bool = False
+) -> ParsedMarkdown:
+    """Parse a text; `known_references` are the definitions of earlier text.
+
+    `more_follows`: the text goes on behind this part, so that a formula may still be closed.
+    """
+    env: dict[str, Any] = {"references": dict(known_references), "more_follows": more_follows}
     tokens: Sequence[Token] = PARSER.parse(text, env)
     new_references = {
         label: item for label, item in env["references"].items() if label not in known_references

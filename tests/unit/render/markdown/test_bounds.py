@@ -15,6 +15,8 @@ REPEATED = [
     "**a ", "*a", "_a ", "~~a ", "***a", "*a_b", "[", "![", "[a](", "![](", "[[a]", "[a](b) ",
     "[a](\U0001f600) ", "> ", "- ", "1. ", "`a", "`a`b", "<", "<a@b.c>", "|", "# a\n", "---\n",
     "- - a\n", "a\\\n", ">\n", "- \n", "&amp;", "```\n", "\u3042*\u3042*",
+    "$a ", "$a$ ", "$$", "$$ a", "\\(", "\\[ ", "\\(a\\)", "$a`", "\\[\n", "\\[\na\n\\]\n", "$$\n",
+    "> \\[\n", "\\begin{a}\n", "<br>",
 ]  # fmt: skip
 TEXTS = {
     **{text: text * (SIZE // len(text)) for text in REPEATED},
@@ -24,6 +26,8 @@ TEXTS = {
     "deep list": "- " * 15 + "a\\\n" * 2000,
     "links to one long address": f"[a]: http://{'x' * 1000}\n\n" + "[a] " * 4000,
     "pictures of one long address": f"[a]: http://{'x' * 1000}\n\n" + "![a]\n\n" * 2000,
+    "cells of code and formulas": "|a|b|\n|-|-|\n" + "|`a|$x|$`|" * 1600,
+    "cells that break": "|a|b|\n|-|-|\n" + "|a<br>|\n" * 2000,
     "wide first column": f"|{'a' * 70}|b|\n|-|-|\n" + "|a|b|\n" * 2000,
     "long headers": "|" + f"{'t' * 50}|" * 40 + "\n|" + "-|" * 40 + "\n" + "|a|b\n" * 2000,
 }

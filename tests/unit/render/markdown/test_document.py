@@ -17,6 +17,7 @@ from tests.support.answers import code, generate_answer, split_into_tokens
 from tests.support.commonmark import EXAMPLES
 from tests.unit.render.test_sanitize import PAYLOADS, harmless
 
+DIFF = "\n```diff\n@@ -1 +1 @@\n-a\n+b\n```\n"
 OURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -154,11 +155,22 @@ def test_every_character_is_parsed_a_few_times_only() -> None:
         pytest.param(  # 6 s
             "| a | b |\n|---|---|\n" + "| some | cells |\n" * 4000, 1, 90, marks=pytest.mark.full
         ),
+        ("\\[ x \\] and " * 1000, 1, 100),
+        ("\\[ x\n\\]\n" * 4000, 1, 12),
         ("- an item of a list\n" * 3000, 1, 12),
         ("```c\n" + "int x = 1; /* a comment */\n" * 2400, 0, 1),  # code is not parsed
         ("\n" * 65_000, 0, 1),
     ],
-    ids=["paragraph", "table", "long table", "list", "fence", "blank"],
+    ids=[
+        "paragraph",
+        "table",
+        "long table",
+        "formulas",
+        "formula blocks",
+        "list",
+        "fence",
+        "blank",
+    ],
 )
 def test_a_single_long_block(text: str, least: int, most: int) -> None:
     """A long block is not parsed from its beginning for every frame."""
@@ -226,16 +238,34 @@ def test_styles() -> None:
 
 
 def test_only_colours_that_can_be_read_on_light_and_dark() -> None:
-    """Bold, dim, italic, underline, strike; green, magenta, cyan; no background, nothing else."""
+    """Bold, dim, italic, underline, strike; four colours; no background, nothing else."""
     r = random.Random(3)
     used = {
         number
-        for row in at_once(generate_answer(20_000) + "\n\n" + "\n".join(code(r) for _ in range(20)))
+        for row in at_once(
+            generate_answer(20_000) + "\n\n" + "\n".join(code(r) for _ in range(20)) + DIFF
+        )
         for _, style in row
         for number in style.split(";")
     }
-    assert used <= {"", "1", "2", "3", "4", "9", "32", "35", "36"}
-    assert {"32", "35", "36"} <= used
+    assert used <= {"", "1", "2", "3", "4", "9", "31", "32", "35", "36"}
+    assert {"31", "32", "35", "36"} <= used
+
+
+def test_a_diff_is_red_and_green() -> None:
+    made = at_once(DIFF)
+    assert made[2:4] == [(("-a", "31"),), (("+b", "32"),)]
+    assert ansi_from_row(made[2], colored=False) == "-a"
+
+
+def test_text_is_not_wider_than_can_be_read() -> None:
+    """Paragraphs, headings, lists and quotes, with what stands before them; tables and code are."""
+    words = "many words " * 30
+    text = f"{words}\n\n# {words}\n\n- {words}\n  > {words}\n\n1. {words}\n"
+    assert 95 <= max(map(row_width, at_once(text, 200))) <= 100
+    table = f"> |{'a' * 70}|{'b' * 70}|\n> |-|-|\n"
+    assert max(map(row_width, at_once(table, 200))) == 144
+    assert max(map(row_width, at_once(f"```\n{words}\n```", 200))) == len(words)
 
 
 def test_without_colours_bold_stays() -> None:
