@@ -66,7 +66,9 @@ def long_cells(first: int, last: int) -> str:
     return "".join(f"| {mark} | {FILLER} {FILLER} | {FILLER} |\n" for mark in marks(first, last))
 
 
-def stream_with_resizes(easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]) -> str:
+def stream_with_resizes(
+    easyllm: Easyllm, before: int, parts: list[str], sizes: list[tuple[int, int]]
+) -> str:
     """The answer in parts, a resize between each two of them; all that tmux then holds.
 
     `before`: number of lines that are on the screen already.
