@@ -1,159 +1,222 @@
-"""Makes docs/*.svg from real runs; needs the Python of a venv with the extra `local`.
+"""Makes the images of the README from real runs on a real terminal.
 
-PYTHONPATH=. .cache/extras-venv/bin/python docs/make_terminal_image.py
+The answers are ours: a stand-in server streams them. Run it when what easyllm prints has changed:
+
+.venv/bin/python -m docs.make_terminal_image
 """
 
 from __future__ import annotations
 
 import io
-import json
+import itertools
 import os
 import re
 import subprocess
 import tempfile
-import time
-from contextlib import ExitStack
+import threading
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from pyte.screens import Char
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from tests.support.binary import BINARY
-from tests.support.emulator import Emulator
-from tests.support.images import png
+from tests.support.binary import BINARY, RUN_TIMEOUT_SECONDS, Easyllm, profile_toml, wait_until
+from tests.support.emulator import Emulator, emulate_terminal
 from tests.support.pseudoterminal import Pty
-from tests.support.servers import fixtures, setup
+from tests.support.standins.reply import Reply
+from tests.support.standins.request import Request
+from tests.support.standins.script import DONE, chunk
+from tests.support.standins.server import StandIn
 
-HERE = Path(__file__).resolve().parent
-SIZE = (92, 50)
-# An example answer in the conversation, so that the small model answers in this form.
-FRUITS = """## Fruits
+FOLDER = Path(__file__).resolve().parent
+COLUMNS, ROWS = 80, 24
+SHOWN_PORT = b"11434"  # Ollama's
+PAUSE = 0.045  # seconds between two words, as a model might need
+# Shows and runs each command like a shell with a prompt, and keeps $? for the next one.
+SHELL = r"""
+for line; do
+    printf '\e[1;32m$\e[0;1m %s\e[0m\n' "$line"
+    (exit $status); eval "$line"; status=$?
+done
+"""
 
-| Fruit | Color | Price |
-|---|---|---:|
-| Apple | red | 2 |
-| Banana | yellow | 1 |
 
-The code:
+@dataclass(frozen=True)
+class Example:
+    """Commands, and the answer that the stand-in gives to each question.
+
+    `reasoning` has two parts; the first image shows the screen between them.
+    """
+
+    commands: tuple[str, ...]
+    answer: str
+    reasoning: tuple[str, str] = ("", "")
+    finish: str = "stop"
+
+
+CHAT = Example(
+    ('easyllm chat "How do I find the most common words of a text in Python?"',),
+    """\
+`collections.Counter` counts the items of any list. Split the text into words, \
+count them, and ask for the **most common** ones:
+
+- `lower()` makes *The* and *the* the same word.
+- `findall` leaves out spaces and punctuation.
+- `most_common(3)` returns three pairs of a word and its count.
 
 ```python
-def price(fruit):
-    \"\"\"The price of a fruit.\"\"\"
-    return PRICES[fruit]
+import re
+from collections import Counter
+from pathlib import Path
+
+text = Path("book.txt").read_text()
+words = re.findall(r"[a-z']+", text.lower())
+for word, count in Counter(words).most_common(3):
+    print(f"{count:6} {word}")
 ```
-
-- **Apple** is red
-- **Banana** is yellow
-"""
-TALK = [
-    {"role": "user", "content": "Fruits: a table and code"},
-    {"role": "assistant", "content": FRUITS},
-    {"role": "user", "content": "Animals: a table and code"},
-]
-TERMINAL = (
-    'easyllm chat -p smol -t 0 -u --stop "- The code" --messages animals.json',
-    'easyllm cot -p thinker "What is 2+2?"',
-    'easyllm vision -p eyes red.png "What color is this image?"',
-    "easyllm models -p eyes",
+""",
 )
-# The first commands after the install: no key, no server, no profiles file.
-FIRST = (
-    "easyllm pull --yes --quiet",  # --quiet: the path that it prints depends on the machine
-    'easyllm chat "What is Python?" --max-tokens 60 -u',
-    "easyllm help exit-codes",
+ERROR = Example(
+    (
+        'easyllm chat "A script that archives ~/notes and checks the archive"',
+        "echo $?",
+        'easyllm chat -p openai:gpt-4o "Is it complete?"',
+        "echo $?",
+    ),
+    """\
+This script writes one archive a day, and compares it with your notes:
+
+```bash
+set -eu
+mkdir -p ~/backup/check
+archive=~/backup/notes-$(date +%F).tar.gz
+tar -czf "$archive" -C ~ notes
+tar -xzf "$archive" -C ~/backup/check
+diff -r ~/notes ~/backup/check/notes
+rm -rf ~/""",
+    finish="length",
 )
-THINKING = 'easyllm chat -p thinker "Why is the sky blue?"'
+REASONING = Example(
+    ('easyllm chat "Is 91 a prime number?"',),
+    """\
+No, 91 is **not prime**: 91 = 7 × 13.
+
+It looks prime because the quick tests find nothing: it is odd, its digits add up \
+to 10, and it does not end in 0 or 5.
+""",
+    reasoning=(
+        "If 91 is not prime, it has a prime factor of at most √91, which is about 9.5. "
+        "So I only have to try 2, 3, 5 and 7.\n\n91 is odd, so 2 is out. "
+        "Its digits add up to 10, so 3 is out. It ends in 1, so 5 is out. Left is 7:",
+        " 7 × 13 is 70 + 21 = 91. So it has the factors 7 and 13.",
+    ),
+)
+EXAMPLES = {"chat.svg": CHAT, "error.svg": ERROR, "reasoning.svg": REASONING}
 
 
-def profiles(stack: ExitStack) -> str:
-    """The text of a profiles file for real servers, which run until the stack is closed."""
-    thoughts = ("--template-file", fixtures.HERE / "think.jinja")
-    grammar = ("--grammar-file", fixtures.HERE / "think.gbnf", "--reasoning", "deepseek")
-    colours = ("--mmproj", setup.EYES, "--grammar-file", fixtures.HERE / "colours.gbnf")
-    text = 'default_profile = "eyes"\n'
-    for name, more in (("smol", ()), ("thinker", (*thoughts, *grammar)), ("eyes", colours)):
-        url = stack.enter_context(
-            fixtures.serving(f"image-{name}", "model", setup.MODEL, "--alias", name, *more)
-        )
-        text += f'[profiles.{name}]\nprovider = "llamacpp"\nendpoint = "{url}/v1"\n'
-    return text
+def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[Emulator]:
+    """Run the commands; return the screen amid the reasoning, if there is any, and at the end."""
+    before, after = (split_words(part) for part in example.reasoning)
+    resume = threading.Event()
+
+    async def answer(request: Request, reply: Reply) -> None:
+        await reply.head(content_type="text/event-stream", chunked=True)
+        for word in before:
+            await reply.write(chunk(reasoning=word))
+            await reply.sleep(pause)
+        while not resume.is_set():
+            await reply.sleep(0.01)
+        for word in after:
+            await reply.write(chunk(reasoning=word))
+            await reply.sleep(pause)
+        for word in split_words(example.answer):
+            await reply.write(chunk(word))
+        await reply.write(chunk(finish=example.finish) + DONE)
+        await reply.end()
+
+    screens = []
+    with StandIn(answer) as server, Pty(COLUMNS, ROWS) as pty:
+        child = start_shell(example.commands, easyllm, server, pty.descriptor)
+        try:
+            if before:
+                wait_until(lambda: pty.seen().text()[-1].endswith(before[-1]))
+                screens.append(pty.seen())
+            resume.set()
+            child.wait(RUN_TIMEOUT_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
+        port = str(urlsplit(server.url).port).encode()  # another one in each run
+        output = pty.whole().replace(port, SHOWN_PORT)
+        return [*screens, emulate_terminal(output, COLUMNS, ROWS)]
 
 
-def on_a_terminal(command: str, folder: Path, columns: int = SIZE[0]) -> tuple[Emulator, Emulator]:
-    """The last screen with live reasoning, and the screen when the command has ended."""
+def start_shell(
+    commands: tuple[str, ...], easyllm: Easyllm, server: StandIn, terminal: int
+) -> subprocess.Popen[bytes]:
+    """Start a shell on the terminal, which runs the commands; `easyllm` asks the server."""
     path = f"{Path(BINARY).parent}:{os.environ['PATH']}"
-    env = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-    if (folder / "profiles.toml").exists():
-        env["EASYLLM_PROFILES"] = str(folder / "profiles.toml")
-    with Pty(columns, SIZE[1]) as pty:
-        child = subprocess.Popen(
-            ["bash", "-c", command], cwd=folder, env=env, stdin=pty.descriptor,
-            stdout=pty.descriptor, stderr=pty.descriptor,
-        )  # fmt: skip
-        live = pty.seen()
-        while child.poll() is None:
-            now = pty.seen()
-            live = now if any(row.startswith("│ ") for row in now.text()) else live
-            time.sleep(0.01)
-        pty.whole()
-        return live, pty.seen()
+    return easyllm.start(
+        *commands,
+        command=["bash", "-c", SHELL, "bash"],
+        profiles='default_profile = "ollama"\n' + profile_toml(server, name="ollama"),
+        env={"PATH": path, "TERM": "xterm-256color"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
 
 
-def as_text(screen: Emulator) -> Text:
-    """The screen's text with its styles."""
+def split_words(text: str) -> list[str]:
+    """Split before each space."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def style_text(screen: Emulator) -> Text:
+    """Return the screen's text with its styles."""
     text = Text()
     for row, line in zip(screen.cells(), screen.text(), strict=False):
-        for column in range(len(line)):
-            cell = row.get(column)
-            if cell is None:
-                text.append(" ")
-                continue
-            name = cell.fg.replace("bright", "bright_").replace("brown", "yellow")
-            colour = None if name == "default" else name
-            style = Style(
-                color=colour, bold=cell.bold, italic=cell.italics, underline=cell.underscore,
-                dim=cell.blink,
-            )  # fmt: skip
-            text.append(cell.data, style)
+        cells = [row.get(column, screen.default_char) for column in range(len(line))]
+        # Each word is placed by itself, so that no viewer can shift it.
+        for (style, _), run in itertools.groupby(
+            cells, lambda c: (convert_style(c), c.data == " ")
+        ):
+            text.append("".join(cell.data for cell in run), style)
         text.append("\n")
     return text
 
 
-def write(name: str, console: Console) -> None:
-    image = console.export_svg(title="easyllm")
+def convert_style(cell: Char) -> Style:
+    """Return the style in which a cell was printed."""
+    colour = cell.fg.replace("bright", "bright_").replace("brown", "yellow")
+    return Style(
+        color=colour,
+        bold=cell.bold,
+        italic=cell.italics,
+        underline=cell.underscore,
+        dim=cell.blink,  # so the emulator records it
+    )
+
+
+def draw(screens: list[Emulator]) -> str:
+    """Return an SVG with the screens below each other."""
+    console = Console(record=True, width=COLUMNS, force_terminal=True, file=io.StringIO())
+    for number, screen in enumerate(screens):
+        console.print("\n" * (number > 0), style_text(screen), sep="", end="")
+    image = console.export_svg(title="easyllm", unique_id="easyllm")
     # No web font is loaded; the reader's own monospace font is used.
-    image = re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL)
-    (HERE / name).write_text(image, "utf-8")
-
-
-def console() -> Console:
-    return Console(record=True, width=SIZE[0], force_terminal=True, file=io.StringIO())
-
-
-def shown(name: str, commands: tuple[str, ...], folder: Path) -> None:
-    """Write an image of commands that run one after the other."""
-    made = console()
-    for command in commands:
-        made.print(Text(f"$ {command}", "bold"))
-        made.print(as_text(on_a_terminal(command, folder)[1]), soft_wrap=False)
-    write(name, made)
+    return re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL)
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as home:
-        shown("first-minute.svg", FIRST, Path(home))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "red.png").write_bytes(png(32, 32, (255, 0, 0)))
-        (folder / "animals.json").write_text(json.dumps(TALK), "utf-8")
-        (folder / "profiles.toml").write_text(profiles(stack), "utf-8")
-        shown("terminal.svg", TERMINAL, folder)
-        thinking = console()
-        for moment in on_a_terminal(THINKING, folder, columns=60):
-            thinking.print(Text(f"$ {THINKING}", "bold"))
-            thinking.print(as_text(moment), soft_wrap=False)
-        write("reasoning.svg", thinking)
+    """Write all images."""
+    for name, example in EXAMPLES.items():
+        with tempfile.TemporaryDirectory() as home:
+            screens = run_example(example, Easyllm(Path(home)), PAUSE)
+        (FOLDER / name).write_text(draw(screens), "utf-8")
 
 
 if __name__ == "__main__":

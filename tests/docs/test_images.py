@@ -1,0 +1,42 @@
+"""The images of the README show what the program prints now."""
+
+import html
+import re
+
+import pytest
+
+from docs.make_terminal_image import EXAMPLES, FOLDER, ROWS, run_example
+from tests.support import ROOT
+from tests.support.binary import Easyllm
+
+CELL = 12.2  # the width of a character in the SVG
+# A word of the SVG: its column (in pixels), its row and its text.
+WORD = re.compile(r'<text class="easyllm-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<\n]+)</text>')
+SECONDS = re.compile(r"\b\d+(\.\d)? s\b")
+
+
+def read_rows(image: str) -> list[str]:
+    """Return the rows of text that an SVG shows."""
+    rows: list[str] = [""] * ROWS
+    for x, row, word in WORD.findall(image):
+        column = round(float(x) / CELL)
+        rows[int(row)] = rows[int(row)].ljust(column) + html.unescape(word)
+    return "\n".join(rows).rstrip("\n").split("\n")
+
+
+def mask_seconds(rows: list[str]) -> list[str]:
+    return [SECONDS.sub("N s", row) for row in rows]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_image_shows_what_the_commands_print(easyllm: Easyllm, name: str) -> None:
+    shown = read_rows((FOLDER / name).read_text("utf-8"))
+    screens = run_example(EXAMPLES[name], easyllm)
+    printed = "\n\n".join("\n".join(screen.text()) for screen in screens).split("\n")
+    assert len(printed) <= ROWS
+    assert mask_seconds(shown) == mask_seconds(printed), "run: python -m docs.make_terminal_image"
+
+
+def test_readme_shows_each_image_and_no_other() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(docs/(\w+\.svg)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert sorted(shown) == sorted(EXAMPLES) == sorted(path.name for path in FOLDER.glob("*.svg"))
