@@ -94,7 +94,7 @@ def test_a_key_that_nothing_uses_is_asked_about_on_a_terminal(
         ended, _, err = terminal.end()
     assert ended == code, err
     question = '"opnai"; did you mean "openai"?\nStore it anyway? [y/N]'
-    assert f"easyllm: no provider or profile uses {question}" in err
+    assert f"easyllm: no provider or profile uses {question}" in SGR.sub("", err)
     assert key_file_of(easyllm).exists() == (code == 0)
 
 
