@@ -68,6 +68,14 @@ def test_reasoning_and_notes(easyllm: Easyllm) -> None:
     assert ran.stderr.startswith("\x1b[2mHm\u241b[2J.\x1b[0m\n\x1b[2measyllm:\x1b[0m first token ")
 
 
+@pytest.mark.parametrize("args", [("profiles", "list"), ("profiles", "show", "t")])
+def test_the_profiles_are_a_table(easyllm: Easyllm, args: tuple[str, ...]) -> None:
+    profiles = single_profile_toml("http://127.0.0.1:9/v1")
+    ran = easyllm.run(*args, *ALWAYS, profiles=profiles)
+    assert ran.code == 0
+    assert "\x1b[1m" in ran.stdout.decode()
+
+
 def test_the_models_are_a_table(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama")

@@ -110,7 +110,7 @@ def show_profile(
     """
     from ...config.profiles_file import read_profiles
     from ...config.value_sources import resolve_settings
-    from ...render.options import is_terminal
+    from ...render.options import takes_layout
     from ..results import CommandResult, print_result
 
     profiles = read_profiles(profiles_file.profiles)
@@ -120,8 +120,9 @@ def show_profile(
         listing = {"profile": name, "values": values}
         return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
     path = str(profiles.path or "")
-    if is_terminal(1):
-        print_settings_table(settings, path, everything, list_format.color or "auto")
+    color = list_format.color or "auto"
+    if takes_layout(1, color):
+        print_settings_table(settings, path, everything, color)
     else:
         print_setting_lines(settings)
     return 0
