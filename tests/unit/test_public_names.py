@@ -48,7 +48,7 @@ def test_unknown_name() -> None:
 
 
 def test_model_config_names_its_extra() -> None:
-    with pytest.raises(ConfigError, match=r"SQLAlchemy 2.*easyllm-cli\[db\]"):
+    with pytest.raises(ConfigError, match=r"SQLAlchemy 2.*pip install .*\[db\]"):
         _ = easyllm_cli.ModelConfig
 
 
