@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
-from ..render.output import set_stderr_color
 from .command_loader import ClickError, LazyGroup
 from .front_door import name_command
 from .front_page import COMMAND_HELP
@@ -40,13 +39,22 @@ def root_group() -> Any:
     return typer.main.get_command(app)
 
 
+def apply_color(arguments: list[str]) -> None:
+    """Apply --color to stderr, where an error may be printed before any option is parsed."""
+    color = find_color(arguments)
+    if color != "auto":
+        from ..render.output import set_stderr_color  # --help needs none of it
+
+        set_stderr_color(color)
+
+
 def run_app(arguments: list[str]) -> int:
     """Run one command line, report any failure in one line on stderr, return the exit code.
 
     A command line that names no command is one of `chat`.
     """
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    set_stderr_color(find_color(before))
+    apply_color(before)
     if before and (before[0] in COMMAND_HELP or before[0][:1] == "-") and "--version" in before:
         arguments = ["--version"]
     try:
