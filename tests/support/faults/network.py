@@ -15,8 +15,8 @@ def flood(adapter: Adapter) -> Endless:
 
 
 def repeat_for_20_seconds(data: bytes) -> tuple[Step, ...]:
-    """Return steps that repeat these bytes ten times a second for 20 seconds."""
-    return (data, Wait(0.1)) * 200
+    """Return steps that repeat these bytes every 20 ms for 20 seconds."""
+    return (data, Wait(0.02)) * 1000
 
 
 NETWORK = (
