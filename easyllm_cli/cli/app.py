@@ -10,7 +10,7 @@ import typer
 
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError, UsageError
 from .command_loader import ClickError, LazyGroup
-from .front_door import name_command
+from .command_resolution import name_command
 from .front_page import COMMAND_HELP
 
 

@@ -38,6 +38,11 @@ def is_elsewhere(profile: Profile) -> bool:
 
 def describe_size(count: int) -> str:
     """The note about a large stdin."""
-    from .byte_counts import format_bytes
-
     return f"stdin is {format_bytes(count)}: all of it is sent"
+
+
+def format_bytes(count: int) -> str:
+    """A number of bytes as text, e.g. `1.5 MB`."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

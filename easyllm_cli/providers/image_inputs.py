@@ -51,7 +51,7 @@ def require_image_type(image: Image, image_types: Collection[str], provider: str
         raise UsageError(
             f"{provider} takes no {image.media_type}",
             where=image.name,
-            hint="convert the picture to PNG or JPEG",
+            hint="convert the image to PNG or JPEG",
         )
 
 

@@ -82,7 +82,7 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
     assert request.json["max_tokens"] == 1
 
 
-def test_what_people_read(easyllm: Easyllm) -> None:
+def test_lines_are_in_plain_words(easyllm: Easyllm) -> None:
     """What does not apply is left out, what the model lacks is no failure, in plain words."""
     with StandIn(OllamaServer().handle) as server:
         profiles = single_profile_toml(server, "ollama", model="qwen3")

@@ -131,7 +131,7 @@ def test_help_prints_the_whole_page_of_a_command(easyllm: Easyllm) -> None:
 
 
 @pytest.mark.parametrize("wish", [line for _, line in WISHES])
-def test_what_the_table_of_wishes_says_to_type(easyllm: Easyllm, wish: str) -> None:
+def test_commands_in_the_table_of_wishes_work(easyllm: Easyllm, wish: str) -> None:
     assert wish in help_text(easyllm)
     ran = easyllm.run(
         *shlex.split(wish.replace("PROMPT", "a b"))[1:], "--dry-run", "-p", "ollama:m"

@@ -44,7 +44,7 @@ CASES = {
         "test_400_is_refused_once", "test_empty_body_is_malformed", "test_silence_is_a_timeout",
         "test_nothing_listens", "test_no_answer_is_told_by_its_class",
         "test_a_refusal_is_sent_once", "test_a_wrong_key_is_a_key_error",
-        "test_what_is_no_answer_is_malformed",
+        "test_body_without_an_answer_is_malformed",
         "test_silence_is_a_timeout_and_nobody_there_a_refusal",
     ),
     "cut": (

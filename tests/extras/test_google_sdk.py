@@ -265,7 +265,7 @@ PAGE = Script(b"<html><title>Hi</title>", content_type="text/html")
     "body", [PAGE, json_array(), json_array(b'{"error": {"code": 500}}'), json_array(b"[x]")]
 )
 @pytest.mark.parametrize("stream", [True, False])
-async def test_what_is_no_answer_is_malformed(body: Script, stream: bool) -> None:
+async def test_body_without_an_answer_is_malformed(body: Script, stream: bool) -> None:
     with StandIn(script_handler(body)) as server:
         error = await expect_error(MalformedAnswer, sdk_profile(server), stream)
         assert len(server.requests) == 1

@@ -92,7 +92,7 @@ async def test_network_error_as_the_finish_reason(stream: bool) -> None:
 
 @both_ways
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"", b'{"object": "x"}'])
-async def test_what_is_no_answer_is_malformed(body: bytes, stream: bool) -> None:
+async def test_body_without_an_answer_is_malformed(body: bytes, stream: bool) -> None:
     with StandIn(script_handler(Script(body, content_type="text/html"))) as server:
         await expect_error(MalformedAnswer, litellm_profile(server), stream)
         assert len(server.requests) == 1

@@ -108,7 +108,7 @@ def refuse_files_behind_the_prompt(arguments: list[str], input: InputOptions) ->
 def describe_image(image: Image) -> str:
     """`red.png: PNG, 32 × 32, 98 bytes`; only the URL for an https image, which is not read."""
     from ...image_header import read_dimensions
-    from ..byte_counts import format_bytes
+    from ..prompt_notes import format_bytes
 
     if image.url:
         return image.url

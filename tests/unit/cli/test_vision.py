@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from easyllm_cli.cli.byte_counts import format_bytes
 from easyllm_cli.cli.commands.vision import describe_image
+from easyllm_cli.cli.prompt_notes import format_bytes
 from easyllm_cli.image_header import read_dimensions
 from easyllm_cli.images import Image
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml

@@ -156,7 +156,7 @@ def test_harmony_s_ends_inside_its_answer_are_text(text: str) -> None:
         "<|chan",
     ],
 )
-def test_what_is_no_header_of_harmony_is_text(text: str) -> None:
+def test_text_that_is_no_harmony_header_stays_text(text: str) -> None:
     assert split_every_way(text) == (text, None)
 
 

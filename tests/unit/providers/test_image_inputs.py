@@ -92,7 +92,7 @@ def test_refusal_names_host_file_and_remedy() -> None:
     with pytest.raises(UsageError) as caught:
         refuse_unsupported_images(messages, at, "openai", "grok-4")
     assert str(caught.value) == (
-        "api.x.ai takes no image/heic (a.heic): convert the picture to PNG or JPEG"
+        "api.x.ai takes no image/heic (a.heic): convert the image to PNG or JPEG"
     )
 
 

@@ -38,7 +38,7 @@ def test_ideographs_are_words_of_two_cells() -> None:
     assert text_width("e\u0301\u200b") == 1
 
 
-def test_what_follows_a_colon_stays_together_where_it_fits() -> None:
+def test_text_behind_a_colon_stays_together_where_it_fits() -> None:
     text = 'easyllm: ask it: easyllm chat -p local "What is Python?"'
     command = text.removeprefix("easyllm: ask it: ")
     assert lay_out([text], 50) == ["easyllm: ask it:", f"  {command}"]

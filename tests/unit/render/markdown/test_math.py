@@ -72,7 +72,7 @@ def test_lines_of_a_formula_within_a_text() -> None:
         (r"\$a\$ b$", "$a$ b$"), ("\\[\n*a*\n\nb\\]", "[ a"), ("\\[\n- a\n", "["),
     ],
 )  # fmt: skip
-def test_what_is_not_closed_and_prices_are_text(text: str, expected: str) -> None:
+def test_unclosed_formulas_and_prices_are_text(text: str, expected: str) -> None:
     assert tinted(text) == ""
     assert shown(text)[0] == expected
     assert rows(text) == at_once(text)

@@ -26,7 +26,7 @@ HEAD = "| a | b |\n|---|---|\n"
         ("| x<br/>y<BR />z | `<br>` |", ["x  <br>", "y", "z"]),
     ],
 )  # fmt: skip
-def test_what_stands_in_a_row(row: str, expected: list[str]) -> None:
+def test_cells_of_a_row(row: str, expected: list[str]) -> None:
     text = f"{HEAD}{row}\n"
     assert [" ".join(line.split(" ")) for line in squeeze(shown(text)[2:])] == expected
     assert rows(text) == at_once(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from easyllm_cli.cli.front_door import name_command
+from easyllm_cli.cli.command_resolution import name_command
 from easyllm_cli.errors import UsageError
 
 

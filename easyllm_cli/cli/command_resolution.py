@@ -1,4 +1,4 @@
-"""What the first words of a command line mean when they name no command.
+"""Resolves which command a command line means when its first word names none: usually `chat`.
 
 `easyllm "What is Python?"` and `easyllm -p ollama hi` are `chat`; a word of another tool gets a
 hint.
