@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from .images import Image
     from .messages import Message
+    from .pipeline.call import Call
     from .pipeline.collector import collect
     from .providers.base import BaseLLMProvider
     from .providers.gemini.provider import GeminiProvider
@@ -58,6 +59,7 @@ __all__ = [
     "BaseLLMProvider",
     "BillingError",
     "BusyError",
+    "Call",
     "Completion",
     "ConfigError",
     "Done",
@@ -130,6 +132,7 @@ _EXPORTS_BY_MODULE = {
         "Profile",
         "Timeout",
     ),
+    "pipeline.call": ("Call",),
     "pipeline.collector": ("collect",),
     "providers.base": ("BaseLLMProvider",),
     "providers.gemini.provider": ("GeminiProvider",),

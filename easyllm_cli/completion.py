@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for type checkers only: at run time they would slow every s
         total_tokens: int | None
         reasoning_tokens: int | None
         cached_tokens: int | None
+        cache_write_tokens: int | None
         estimated: bool
 
 
@@ -22,8 +23,8 @@ class Completion(dict[str, Any]):
     """An answer as a dict that `json.dumps` accepts.
 
     Keys: `text`, `reasoning` (None = none), `usage` (numbers of tokens, None = not reported),
-    `response` (the provider's body), `finish_reason`, `complete`, `model`, `provider`. Each key is
-    also an attribute; so is `id`.
+    `response` (the provider's body), `id`, `finish_reason`, `complete`, `model`, `provider`. Each
+    key is also an attribute; so is `response_id`.
     """
 
     if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Completion(dict[str, Any]):
         @overload
         def __getitem__(self, key: Literal["text", "model", "provider"]) -> str: ...
         @overload
-        def __getitem__(self, key: Literal["reasoning", "finish_reason"]) -> str | None: ...
+        def __getitem__(self, key: Literal["id", "reasoning", "finish_reason"]) -> str | None: ...
         @overload
         def __getitem__(self, key: Literal["usage"]) -> TokenCounts: ...
         @overload
@@ -80,6 +81,11 @@ class Completion(dict[str, Any]):
 
     @property
     def id(self) -> str | None:
+        """The id of the question, made by easyllm; None = `collect` read events without one."""
+        return self["id"]
+
+    @property
+    def response_id(self) -> str | None:
         """The provider's id of the response; None = it sent none."""
         body = self["response"]
         for inner in (

@@ -44,6 +44,7 @@ EXIT_CODES: dict[int, str] = {
     143: "SIGTERM, or the terminal was closed",
 }
 BROKEN_PIPE_EXIT_CODE = 141
+CLOSED_LOCALLY = "closed"  # the `code` of an error after this process closed the connection itself
 SIGTERM_EXIT_CODE = 143
 
 
@@ -65,6 +66,7 @@ class EasyLLMError(Exception):
     `code`: the cause, for programs: the server's error code, or a word such as "tls".
     `retry_after`: seconds to wait, as the server asked.
     `partial`: the part of the answer that had arrived. `partial_path`: the file that keeps it.
+    `rate_limit_headers`: those of the response, with lower-case names.
     """
 
     kind: ClassVar[str] = "bug"
@@ -72,6 +74,7 @@ class EasyLLMError(Exception):
     retryable: bool = False
     hint: str = ""
     partial_path: str = ""
+    rate_limit_headers: Mapping[str, str] = {}
 
     def __init__(
         self,

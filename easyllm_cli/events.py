@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 # Limit of an answer's text in bytes, so that an endless stream cannot fill the memory. It is about
 # two million tokens: more than a model writes, and an endless answer costs less than 50 MB.
 MAX_TEXT_BYTES = 8 * 1024 * 1024
-UNLIMITED_BYTES = 1 << 62  # for text that is in memory already, or was counted before
 
 
 class _Event:
@@ -77,6 +76,31 @@ class Usage(_Event):
     cached_tokens: int | None = None
     estimated: bool = False
     cost_usd: float | None = None
+    cache_write_tokens: int | None = None
+
+
+TOKEN_COUNTS = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
+    "cache_write_tokens",
+)  # fmt: skip
+
+
+def sum_usage(usages: list[Usage]) -> Usage:
+    """The sum of several attempts; a count that no attempt reported stays None.
+
+    The cost is None if any attempt did not report it: an unknown cost is never added as 0.
+    """
+    counts: dict[str, Any] = {}
+    for name in TOKEN_COUNTS:
+        reported = [count for usage in usages if (count := getattr(usage, name)) is not None]
+        counts[name] = sum(reported) if reported else None
+    costs = [usage.cost_usd for usage in usages]
+    known = [cost for cost in costs if cost is not None]
+    return Usage(
+        **counts,
+        estimated=any(usage.estimated for usage in usages),
+        cost_usd=sum(known) if known and len(known) == len(costs) else None,
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

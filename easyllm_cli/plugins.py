@@ -34,3 +34,12 @@ def format_entry_point(entry: EntryPoint) -> str:
     """Package and entry point for an error line: `thing 1.0 (thing = module:Class)`."""
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
     return f"{package} ({entry.name} = {entry.value})"
+
+
+def plugin_error(entry: EntryPoint, error: BaseException) -> ConfigError:
+    """The error for an exception that a plugin's code raised; it names the plugin."""
+    return ConfigError(
+        f'the provider "{entry.name}" failed: {type(error).__name__}: {error}',
+        where=format_entry_point(entry),
+        hint="update or uninstall that package; --debug shows where it failed",
+    )

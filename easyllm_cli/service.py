@@ -10,20 +10,18 @@ from typing import Any, Self
 
 from .completion import Completion
 from .config.profile import Profile
-from .errors import BusyError, EasyLLMError, IncompleteAnswer, NetworkError, UsageError
-from .events import MAX_TEXT_BYTES, UNLIMITED_BYTES, Event, Retrying, Text
+from .errors import EasyLLMError, UsageError
+from .events import MAX_TEXT_BYTES, Event, Text
 from .messages import Message, build_vision_messages, parse_messages
-from .pipeline.collector import Collector, collect
-from .pipeline.completeness import longer_of
+from .pipeline import complete, run
+from .pipeline.call import SHOWN_KINDS, Call, Verdict
+from .pipeline.collector import Collector
 from .pipeline.reasoning_tags import TagSplitter
 from .providers import provider_names
-from .providers.base import SHOWN_KINDS, BaseLLMProvider, Messages, Verdict
+from .providers.base import BaseLLMProvider, Messages
 from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
-from .transport.connections import CLOSED_LOCALLY
 
-# A fallback is tried after these errors (exit codes 5, 6, 7), if nothing was shown yet.
-FALLBACK_ERRORS = (BusyError, NetworkError, IncompleteAnswer)
 Config = Profile | Mapping[str, Any]
 log = logging.getLogger(__name__)
 
@@ -109,9 +107,8 @@ class LLMService:
         Raises:
             EasyLLMError: a subclass; IncompleteAnswer for a cut, unreadable or empty answer.
         """
-        return await collect(
-            self.stream(config, messages, stream=False, shown=(), fallbacks=fallbacks)
-        )
+        call = Call(parse_messages(messages), stream=False, shown=())
+        return await complete(call, lambda: self._resolve_providers(config, fallbacks))
 
     async def chat_stream(
         self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
@@ -178,7 +175,7 @@ class LLMService:
         reasoning = response.get("reasoning") if isinstance(response, Mapping) else None
         if reasoning:
             return {"answer": text, "cot": reasoning}
-        collector, splitter = Collector(UNLIMITED_BYTES), TagSplitter("auto", hold=True)
+        collector, splitter = Collector(limit=None), TagSplitter("auto", hold=True)
         for event in [*splitter.feed(text), *splitter.end()]:
             collector.feed(event)
         completion = collector.completion()
@@ -209,7 +206,7 @@ class LLMService:
         )
         return await self.chat(config, messages)
 
-    async def stream(
+    def stream(
         self,
         config: Config,
         messages: Messages,
@@ -219,36 +216,26 @@ class LLMService:
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
         fallbacks: Sequence[Config] = (),
+        retry_on: Callable[[EasyLLMError], bool] | None = None,
+        on_call: Callable[[Call], object] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Stream the answer as events; each new attempt starts with Retrying.
 
         `fallbacks`: configs to try in order if the one before is busy, unreachable or incomplete,
-        unless an event of a kind in `shown` was yielded. The others: as BaseLLMProvider.stream.
+        unless an event of a kind in `shown` was yielded. `retry_on`: whether an error is retried;
+        default: its `retryable`. `on_call` gets the record of the answer at once; it is complete
+        when the events end. The others: as BaseLLMProvider.stream.
         `collect` makes a Completion of the events; its `response` is {"frames": n, "last": …}.
-        Raises: EasyLLMError of the last config; `.partial` is the longest text of all attempts.
+        Raises UsageError at once for messages that are wrong; EasyLLMError of the last config
+        during the iteration: `.partial` is the longest text of all attempts.
         """
-        parsed_messages = parse_messages(messages)  # once: `messages` may be an iterator
-        providers = self._resolve_providers(config, fallbacks)
-        attempts, best = 1, Collector().completion()
-        while providers:
-            provider, has_shown = providers.pop(0), False
-            try:
-                answer = provider.stream(parsed_messages, stream, shown, max_bytes, verdict)
-                async with aclosing(answer) as events:
-                    async for event in events:
-                        has_shown = has_shown or event.kind in shown
-                        if isinstance(event, Retrying):  # attempts are counted over all profiles
-                            event = Retrying(attempts := attempts + 1, event.wait, event.why)
-                        yield event
-                return
-            except EasyLLMError as error:
-                best = error.partial = longer_of(best, error.partial or best)
-                if has_shown or not providers or not _can_fall_back(error):
-                    raise
-                why = f"{error.what} ({error.where}); asking profile {providers[0].profile.name}"
-            attempts += 1
-            log.warning("%r", why)
-            yield Retrying(attempts, 0.0, why)
+        call = Call(
+            parse_messages(messages), stream=stream, shown=shown, max_bytes=max_bytes,
+            verdict=verdict, retry_on=retry_on,
+        )  # fmt: skip
+        if on_call is not None:
+            on_call(call)
+        return run(call, lambda: self._resolve_providers(config, fallbacks))
 
     def _profile_from_config(self, config: Config) -> Profile:
         return Profile.from_config(config, self.trust_configs)
@@ -263,11 +250,6 @@ class LLMService:
                 self._warned_settings.add(warning)
                 log.warning("%s", warning)
         return list(dict.fromkeys(self._provider_cache.get(profile) for profile in profiles))
-
-
-def _can_fall_back(error: EasyLLMError) -> bool:
-    """Whether to try a fallback; not if this process closed the connection itself."""
-    return isinstance(error, FALLBACK_ERRORS) and error.code != CLOSED_LOCALLY
 
 
 def _messages_from_prompt(prompt: str | Messages) -> Messages:

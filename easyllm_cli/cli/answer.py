@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..completion import Completion
 from ..config.profile import Profile
 from ..errors import EasyLLMError, IncompleteAnswer, OutputError, UsageError
-from ..events import (
-    MAX_TEXT_BYTES,
-    UNLIMITED_BYTES,
-    Event,
-    Note,
-    Reasoning,
-    Retrying,
-    RoutineNote,
-    Start,
-    Text,
-)
+from ..events import MAX_TEXT_BYTES, Event, Note, Retrying, RoutineNote, Start
 from ..messages import Message, with_system_prompt
-from ..pipeline.collector import Collector
+from ..pipeline.call import OUTPUT_EVENTS, Call
 from ..render import choose_renderer
 from ..render.options import DisplayOptions, is_terminal
 from ..render.output import print_notice
@@ -44,9 +32,10 @@ if TYPE_CHECKING:
 
 
 class AnswerRun:
-    """Consumes the events of one answer and prints its result.
+    """Shows the events of one answer and prints its result.
 
-    `profile_name`: the profile asked first. `notes`: printed when the answer begins.
+    `call`: the record of the answer. `profile_name`: the profile asked first. `prompt_notes`:
+    printed when the answer begins.
     """
 
     def __init__(
@@ -54,29 +43,28 @@ class AnswerRun:
         request: AnswerRequest,
         display: DisplayOptions,
         renderer: Renderer,
+        call: Call,
         profile_name: str,
-        notes: Sequence[str] = (),
+        prompt_notes: Sequence[str] = (),
     ) -> None:
         self.request = request
         self.display = display
         self.renderer = renderer
+        self.call = call
         self.profile_name = profile_name
-        self.notes = notes
+        self.prompt_notes = prompt_notes
         self.lacks_stdin = False  # --strict, and stdin brought no text
-        self.collector = Collector(UNLIMITED_BYTES)
-        self.cancelled_completion: Completion | None = None
-        self.started_at = time.monotonic()
-        self.first_token_at: float | None = None
+        self._has_output = False
         self._deferred_notes: list[str] = []  # notes that came in mid-answer
 
-    def run(self, events: AsyncIterator[Event]) -> int:
+    def run(self, events: AsyncGenerator[Event, None]) -> int:
         """Run to the end and return the exit code."""
         error: EasyLLMError | None = None
         try:
             with runtime.on_termination(runtime.raise_terminated):
                 timeout = self.request.common.timeout
                 error = runtime.run_cancellable(self._consume(events), timeout, self._has_begun)
-                completion = self._completion(error)
+                completion = self.call.best()
                 text = completion["text"]
                 if error is None or (self.request.output.partial and text):
                     completion = self._show(completion)
@@ -87,7 +75,7 @@ class AnswerRun:
             error = error or failure
         except KeyboardInterrupt as interrupt:  # while showing: text not shown is saved
             error = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
-            completion = self._completion(error)
+            completion = self.call.best()
             text = completion["text"]
         finally:
             with suppress(OutputError):
@@ -99,47 +87,29 @@ class AnswerRun:
         self._report_usage()
         return self._print_result(error, completion)
 
-    async def _consume(self, events: AsyncIterator[Event]) -> None:
-        """Collect and show every event."""
-        closing: Any = events
-        try:
-            async with refresh_periodically(self.renderer), aclosing(closing):
-                async for event in closing:
-                    if isinstance(event, Text | Reasoning):
-                        if self.first_token_at is None:
-                            self._begin()
-                    else:
-                        self._report(event)
-                    self.collector.feed(event)
-                    self.renderer.handle_event(event)
-        except asyncio.CancelledError as cancelled:
-            self.cancelled_completion = getattr(cancelled, "partial", None)
-            raise
+    async def _consume(self, events: AsyncGenerator[Event, None]) -> None:
+        """Show every event."""
+        async with refresh_periodically(self.renderer), aclosing(events):
+            async for event in events:
+                if not isinstance(event, OUTPUT_EVENTS):
+                    self._report(event)
+                elif not self._has_output:
+                    self._begin()
+                self.renderer.handle_event(event)
 
     def _begin(self) -> None:
         """Report the notes about the prompt when the answer's first token arrives.
 
         A request that fails before prints only its error line.
         """
-        self.first_token_at = time.monotonic()
-        for note in map(Note, self.notes):
+        self._has_output = True
+        for note in map(Note, self.prompt_notes):
             self._report(note)
-            self.collector.feed(note)
-            self.renderer.handle_event(note)
+            self.renderer.handle_event(self.call.record(note))
 
     def _has_begun(self) -> bool:
         """Whether any of the answer has arrived, shown or held back."""
-        held = self.cancelled_completion is not None and bool(
-            self.cancelled_completion["text"] or self.cancelled_completion["reasoning"]
-        )
-        return self.first_token_at is not None or held
-
-    def _completion(self, error: EasyLLMError | None) -> Completion:
-        """The longest answer of any attempt."""
-        best = (error.partial if error else None) or self.cancelled_completion
-        if best and len(best["text"]) >= self.collector.text.tell():
-            return best  # avoids a second copy of a long answer
-        return self.collector.completion()
+        return self.call.ms_first_token is not None
 
     def _show(self, completion: Completion) -> Completion:
         """Show text held back until the end; -x keeps only the code, --schema only the JSON.
@@ -169,7 +139,7 @@ class AnswerRun:
             return
         elif isinstance(event, Note):
             # In mid-answer a note would split a block that is still being drawn.
-            if self.collector.text.tell():
+            if self.call.collector.text.tell():
                 self._deferred_notes.append(event.text)
             else:
                 self._note(event.text)
@@ -199,14 +169,14 @@ class AnswerRun:
         shows_reasoning = self.display.reasoning == "show" or (
             self.display.reasoning == "auto" and is_terminal(2)
         )
-        received = self.collector.reasoning.tell()
-        if self.collector.has_hidden_reasoning and not received and shows_reasoning:
-            tokens = self.collector.usage.reasoning_tokens
+        call, usage = self.call, self.call.usage
+        received = call.collector.reasoning.tell()
+        if call.collector.has_hidden_reasoning and not received and shows_reasoning:
+            tokens = usage.reasoning_tokens
             self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
         if not self.request.output.usage:
             return
-        usage = self.collector.usage
-        first = self.first_token_at
+        first = call.ms_first_token
         reasoning = usage.reasoning_tokens
         reasoning_part = f" ({reasoning} reasoning)" if reasoning else ""
         parts = [
@@ -214,8 +184,8 @@ class AnswerRun:
             f"{usage.completion_tokens} out{reasoning_part}"
             if usage.completion_tokens is not None
             else "",
-            f"first token {first - self.started_at:.2f} s" if first else "",
-            f"total {time.monotonic() - self.started_at:.2f} s",
+            f"first token {first / 1000:.2f} s" if first is not None else "",
+            f"total {call.ms / 1000:.2f} s",
             self._format_speed(usage.completion_tokens),
             f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
         ]
@@ -223,23 +193,19 @@ class AnswerRun:
 
     def _format_speed(self, tokens: int | None) -> str:
         """Tokens per second after the first one; "" if the answer was not streamed."""
-        since = time.monotonic() - self.first_token_at if self.first_token_at else 0.0
-        if not tokens or not since or self.request.run.stream is False:
+        first = self.call.ms_first_token
+        seconds = (self.call.ms - first) / 1000 if first is not None else 0.0
+        if not tokens or not seconds or self.request.run.stream is False:
             return ""
-        return f"{(tokens - 1) / since:.0f} tokens/s"
+        return f"{(tokens - 1) / seconds:.0f} tokens/s"
 
     def _print_result(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the result; if the --json object cannot be written, save the text to a file."""
-        first = self.first_token_at
         result = CommandResult(
             error=error,
             completion=completion,
-            profile=self.collector.start.profile or self.profile_name or None,
-            cost_usd=self.collector.usage.cost_usd,
-            attempts=self.collector.attempts,
-            ms=round((time.monotonic() - self.started_at) * 1000),
-            ms_first_token=round((first - self.started_at) * 1000) if first else None,
-            notes=self.collector.notes,
+            profile=self.call.profile_name or self.profile_name or None,
+            call=self.call,
         )
         common = self.request.common
 
@@ -319,13 +285,14 @@ def answer_request(request: AnswerRequest) -> int:
     if request.run.dry_run:
         return dry_run(profile, messages, request, notes)
     renderer = choose_renderer(display)
+    calls: list[Call] = []
     events = LLMService().stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
         verdict=lambda answer, limit: check_acceptable(answer, limit, display.reasoning, schema),
-        fallbacks=fallbacks,
+        fallbacks=fallbacks, on_call=calls.append,
     )  # fmt: skip
-    answer_run = AnswerRun(request, display, renderer, profile.name, notes)
+    answer_run = AnswerRun(request, display, renderer, calls[0], profile.name, notes)
     answer_run.lacks_stdin = lacks_input
     return answer_run.run(events)
 
@@ -337,6 +304,7 @@ def dry_run(
     from ..pipeline.think_prompt import apply_think_prompt
     from ..providers import provider_for
     from ..providers.http import HTTPProvider
+    from ..providers.plugin_errors import name_plugin_in_errors
     from ..render.json import print_json
 
     provider = provider_for(profile)
@@ -344,7 +312,8 @@ def dry_run(
         messages = apply_think_prompt(provider, messages)
     if not isinstance(provider, HTTPProvider):
         raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
-    http_request = provider.dry_request(messages, stream=request.run.stream is not False)
+    with name_plugin_in_errors(provider.entry_point):
+        http_request = provider.dry_request(messages, stream=request.run.stream is not False)
     for note in [] if request.common.quiet else notes:
         print_notice(f"easyllm: {note}")
     headers = {name: str(value) for name, value in http_request.headers.items()}

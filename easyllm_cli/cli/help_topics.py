@@ -139,13 +139,13 @@ def stdin_text() -> str:
 
 def json_text() -> str:
     """`help json`: the object of --json, its keys, and the lines of --jsonl."""
-    from ..render.json import envelope, error_object, listing_object
-    from .results import EMPTY_RESULTS
+    from ..render.json import error_object, listing_object
+    from .results import EMPTY_RESULTS, CommandResult, answer_object
 
     return join_paragraphs(
         "--json always prints exactly one object on stdout, also for errors and Ctrl-C; the error "
         "line goes to stderr as well. All keys are always present:",
-        indent_text(" ".join(envelope(None, None))),
+        indent_text(" ".join(answer_object(CommandResult()))),
         "error is null, or an object with:",
         indent_text(" ".join(error_object(EasyLLMError("")))),
         "error.kind is one of:",

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError
+from ..events import TOKEN_COUNTS, Usage
 from ..render.options import takes_layout
 from ..render.output import OutputStream, print_error, print_notice
 from ..secret import redact
 
+if TYPE_CHECKING:
+    from ..pipeline.call import Call
+
 
 @dataclass(eq=False, repr=False)
 class CommandResult:
-    """How a command ended; times in milliseconds, cost in US dollars.
+    """How a command ended.
 
-    `listing`: the object's own keys for a command that prints a list.
+    `completion`: the answer as it was shown; `call`: its record, None = nothing was asked.
+    `profile`: the name of the profile that answered. `listing`: the object's own keys for a command
+    that prints a list.
     """
 
     error: EasyLLMError | None = None
     completion: Completion | None = None
     profile: str | None = None
-    cost_usd: float | None = None
-    attempts: int = 0
-    ms: int = 0
-    ms_first_token: int | None = None
-    notes: list[str] = field(default_factory=list)
+    call: Call | None = None
     listing: dict[str, Any] | None = None
 
 
@@ -71,21 +73,53 @@ def print_result(
 
 def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
     """The JSON object of the result."""
-    from ..render.json import envelope, listing_object
+    from ..render.json import listing_object
 
     if result.listing is not None:
         return listing_object(result.listing, result.error)
-    body = envelope(
-        result.completion,
-        result.error,
-        profile=result.profile,
-        cost_usd=result.cost_usd,
-        attempts=result.attempts,
-        ms=result.ms,
-        ms_first_token=result.ms_first_token,
-        notes=result.notes,
-    )
+    body = answer_object(result)
     return {"kind": "error" if result.error else "done", **body} if jsonl else body
+
+
+def answer_object(result: CommandResult) -> dict[str, Any]:
+    """The --json object of an answer; every key is always present, in this order."""
+    from ..render.json import SCHEMA_VERSION, error_object, redact_values
+
+    answer, error, call = result.completion or Completion(), result.error, result.call
+    usage = call.usage if call else Usage()
+    metadata = {
+        "finish_reason": answer.get("finish_reason"),
+        "usage": usage_object(usage),
+        "cost_usd": usage.cost_usd,
+        "provider": answer.get("provider") or None,
+        "model": answer.get("model") or None,
+        "profile": result.profile,
+        "attempts": len(call.attempts) if call else 0,
+        "ms": call.ms if call else 0,
+        "ms_first_token": call.ms_first_token if call else None,
+        "notes": call.notes if call else [],
+        "error": error_object(error) if error else None,
+        "id": call.id if call else None,
+        "conversation": None,
+        "cost_source": None,
+        "replayed": None,
+        "route": None,
+        "usage_all": usage_object(call.usage_all) if call and call.usage_all else None,
+    }
+    return {
+        "version": SCHEMA_VERSION,
+        "ok": error is None,
+        "complete": bool(answer.get("complete")),
+        "text": answer.get("text", ""),
+        "reasoning": answer.get("reasoning"),
+        **redact_values(metadata),
+    }
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """A `usage` object of --json; null = not reported."""
+    counts = {key: getattr(usage, key) for key in TOKEN_COUNTS}
+    return {**counts, "estimated": usage.estimated}
 
 
 def print_traceback(error: BaseException) -> None:

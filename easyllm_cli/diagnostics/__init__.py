@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..errors import EasyLLMError
 from ..providers.base import BaseLLMProvider
+from ..providers.plugin_errors import name_plugin_in_errors
 from . import checks
 from .probe import Finding, Probe, finding_from_error
 
@@ -35,7 +36,8 @@ async def diagnose(provider: BaseLLMProvider, include_call: bool) -> AsyncIterat
     probe = Probe(provider)
     for name in CHECK_NAMES if include_call else CHECK_NAMES[:-1]:
         try:
-            finding = await CHECKS[name](probe)
+            with name_plugin_in_errors(provider.entry_point):
+                finding = await CHECKS[name](probe)
         except EasyLLMError as error:
             await probe.provider.add_hint(error)
             finding = finding_from_error(error)

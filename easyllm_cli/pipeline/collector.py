@@ -21,10 +21,32 @@ from ..events import (
 )
 
 
-class Collector:
-    """Builds a Completion. `limit`: maximum bytes (UTF-8) of text and reasoning together."""
+class ByteLimit:
+    """Counts the bytes (UTF-8) of text and reasoning; `limit`: the maximum."""
 
-    def __init__(self, limit: int = MAX_TEXT_BYTES) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.byte_count = 0
+
+    def add(self, text: str) -> None:
+        """Count a piece.
+
+        Raises:
+            IncompleteAnswer: all pieces together exceed the limit.
+        """
+        self.byte_count += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if self.byte_count > self.limit:
+            raise IncompleteAnswer(
+                f"the answer is longer than {self.limit} bytes",
+                hint="raise --max-output-bytes, or set --max-tokens",
+                retryable=False,
+            )
+
+
+class Collector:
+    """Builds a Completion. `limit`: maximum bytes of text and reasoning; None = no limit."""
+
+    def __init__(self, limit: int | None = MAX_TEXT_BYTES) -> None:
         self.limit = limit
         self.start = Start("", "")
         self.attempts = 1
@@ -32,13 +54,12 @@ class Collector:
         self._reset()
 
     def _reset(self) -> None:
-        self.keeps_text = True
         self.text = StringIO()
         self.reasoning = StringIO()
         self.has_hidden_reasoning = False
         self.usage = Usage()
         self.done: Done | None = None
-        self.byte_count = 0
+        self._bytes = ByteLimit(self.limit) if self.limit is not None else None
 
     def feed(self, event: Event) -> None:
         """Add one event. Retrying discards the text and reasoning of the attempt before it.
@@ -48,14 +69,14 @@ class Collector:
         """
         match event:
             case Text(text):
-                if self.keeps_text:
-                    self.text.write(text)
-                self._count_bytes(text)
+                self.text.write(text)
+                if self._bytes is not None:
+                    self._bytes.add(text)
             case Reasoning(text, hidden):
                 self.has_hidden_reasoning = self.has_hidden_reasoning or hidden
-                if text and self.keeps_text:
-                    self.reasoning.write(text)
-                self._count_bytes(text)
+                self.reasoning.write(text)
+                if self._bytes is not None:
+                    self._bytes.add(text)
             case Reclassified():
                 self.reasoning.write(self.text.getvalue())
                 self.text = StringIO()
@@ -71,23 +92,11 @@ class Collector:
             case Done():
                 self.done = event
 
-    def discard_text(self) -> None:
-        """Free the text and reasoning, and only count bytes until the next attempt."""
-        self.keeps_text = False
-        self.text = StringIO()
-        self.reasoning = StringIO()
-
-    def _count_bytes(self, text: str) -> None:
-        self.byte_count += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        if self.byte_count > self.limit:
-            raise IncompleteAnswer(
-                f"the answer is longer than {self.limit} bytes",
-                hint="raise --max-output-bytes, or set --max-tokens",
-                retryable=False,
-            )
-
     def completion(self) -> Completion:
-        """The Completion so far. `complete` is False without text, even after a Done event."""
+        """The Completion so far; its `id` is None, because the events carry no id.
+
+        `complete` is False without text, even after a Done event.
+        """
         usage = self.usage
         text = self.text.getvalue()
         has_text = bool(text) and not text.isspace()
@@ -100,9 +109,11 @@ class Collector:
                 "total_tokens": usage.total_tokens,
                 "reasoning_tokens": usage.reasoning_tokens,
                 "cached_tokens": usage.cached_tokens,
+                "cache_write_tokens": usage.cache_write_tokens,
                 "estimated": usage.estimated,
             },
             response=self.done.response if self.done else None,
+            id=None,
             finish_reason=self.done.finish_reason if self.done else None,
             complete=self.done is not None and self.done.complete and has_text,
             model=self.start.model,

@@ -1,73 +1,44 @@
-"""Keeps the longest partial answer of all attempts; rejects an empty one, if strict a cut one."""
+"""The completeness stage: rejects an answer without text, and one that its caller does not accept.
+
+It also records every event of the stages inside it in the Call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
-from ..completion import Completion
 from ..errors import FilteredError, IncompleteAnswer, MalformedAnswer
-from ..events import Done, Event, Reasoning, Retrying, Text
+from ..events import Done, Event, Note
+from .call import Attempt, Call
 from .collector import Collector
 
 
-class BestAttempt:
-    """Keeps the longest answer across the attempts of one call.
+def check_completeness(call: Call, attempt: Attempt) -> Attempt:
+    """Record every event; at Done, accept the answer or raise.
 
-    `max_bytes`: limit for the text and reasoning of one attempt.
+    Raises:
+        EasyLLMError: as `require_complete` and the call's `verdict`.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self.collector = Collector(max_bytes)
-        self._raw = Collector(max_bytes)
-        self._max_bytes = max_bytes
-        self._best: Completion | None = None
-
-    async def collect_raw(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        """Pass on one attempt's events, and count them before the tag splitter holds text back.
-
-        Raises:
-            IncompleteAnswer: text and reasoning exceed the limit.
-        """
-        raw = self._raw = Collector(self._max_bytes)
-        stream: Any = events
-        async with aclosing(stream):
-            async for event in stream:
-                raw.feed(event)
+    async def checked() -> AsyncGenerator[Event, None]:
+        async with aclosing(attempt()) as events:
+            async for event in events:
+                call.record(event)
+                if isinstance(event, Done) and (note := _judge(call, event)):
+                    yield call.record(Note(note))
                 yield event
 
-    def feed(self, event: Event) -> None:
-        """Record an event that the caller receives."""
-        if isinstance(event, Retrying):
-            self._best = self.best()
-        self.collector.feed(event)
-        if self._raw.keeps_text and isinstance(event, Text | Reasoning) and event.text:
-            self._raw.discard_text()  # `best` uses the collector once it has some text
-
-    def completion(self) -> Completion:
-        return self.collector.completion()
-
-    def best(self) -> Completion:
-        """The attempt with the most text.
-
-        If the caller received nothing of the current attempt, its held-back text counts.
-        """
-        nothing_emitted = not self.collector.text.tell() and not self.collector.reasoning.tell()
-        return longer_of(
-            self._best, (self._raw if nothing_emitted else self.collector).completion()
-        )
+    return checked
 
 
-def longer_of(first: Completion | None, second: Completion) -> Completion:
-    """The completion with more text, or with more reasoning if both texts are equally long."""
-    if first is None:
-        return second
-
-    def size(completion: Completion) -> tuple[int, int]:
-        return len(completion["text"]), len(completion["reasoning"] or "")
-
-    return first if size(first) > size(second) else second
+def _judge(call: Call, done: Done) -> str:
+    """Accept the answer or raise; returns a note for the user ("" = none)."""
+    strict = bool(call.profile and call.profile.strict)
+    require_complete(call.collector, done, strict)
+    note = call.verdict(call.completion(), done.limited) if call.verdict else ""
+    call.accept()
+    return note
 
 
 def require_complete(collector: Collector, done: Done, strict: bool) -> None:

@@ -14,12 +14,9 @@ two chunks. Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator
 from io import StringIO
-from typing import Any
 
-from ..errors import EasyLLMError
 from ..events import Done, Event, Reasoning, Reclassified, Text
 from .reasoning_marks import (
     ANSWER_ENDS_BY_LONE_CLOSER,
@@ -83,6 +80,17 @@ class TagSplitter:
         self._gap = ""
         self._open_tag_count = 0
         self._marks_checked = 0
+
+    def split(self, event: Event) -> Iterator[Event]:
+        """The event, with the reasoning in its text split off. Held text comes before Done."""
+        if isinstance(event, Text):
+            yield from self.feed(event.text)
+            return
+        if isinstance(event, Reasoning):
+            yield from self.handle_separate_reasoning()
+        elif isinstance(event, Done):
+            yield from self.end()
+        yield event
 
     def feed(self, text: str) -> Iterator[Event]:
         """Add text, and yield the events that are certain now."""
@@ -331,32 +339,3 @@ class TagSplitter:
         """State inside the rest of the answer: yields all text unchanged."""
         piece, self._rest = self._rest, ""
         yield Text(piece)
-
-
-async def split_tags(
-    events: AsyncIterator[Event], mode: str = "auto", hold: bool = False
-) -> AsyncIterator[Event]:
-    """Turn inline reasoning in a stream into Reasoning events. `mode`, `hold`: see TagSplitter.
-
-    Held text is yielded before Done, and before an error of the stream is raised again.
-    """
-    splitter = TagSplitter(mode, hold)
-    stream: Any = events
-    async with aclosing(stream):
-        try:
-            async for event in stream:
-                if isinstance(event, Text):
-                    for part in splitter.feed(event.text):
-                        yield part
-                    continue
-                if isinstance(event, Reasoning):
-                    for part in splitter.handle_separate_reasoning():
-                        yield part
-                elif isinstance(event, Done):
-                    for part in splitter.end():
-                        yield part
-                yield event
-        except EasyLLMError:
-            for part in splitter.end():
-                yield part
-            raise

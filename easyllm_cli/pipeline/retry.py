@@ -1,4 +1,4 @@
-"""Retries failed attempts: which errors are retried, how long to wait, and when to give up.
+"""The retry stage: which errors are retried, how long to wait, and when to give up.
 
 Nothing else in the package retries; the retries of the vendors' SDKs are switched off.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import Any
 
 from ..config.profile import Profile
 from ..errors import EasyLLMError, IncompleteAnswer
-from ..events import Event, Reasoning, Retrying, Text
+from ..events import Event, Retrying
+from .call import OUTPUT_EVENTS, Attempt, Call
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class _RetryState:
         self.failures_after_text = 0
         self._waits: Iterator[float] | None = None
 
-    def next_wait(self, error: EasyLLMError, started: bool, shown: bool) -> float | None:
+    def next_wait(self, error: EasyLLMError, started: bool) -> float | None:
         """Seconds to wait before the next attempt; None = do not retry.
 
-        `started`: the attempt had text or reasoning. `shown`: the user has seen some of it.
+        `started`: the attempt had text or reasoning.
         """
-        if not self._may_retry(error, started, shown):
+        if not self._may_retry(error, started):
             return None
         server_wait = error.retry_after
         if server_wait is None:
@@ -70,13 +70,12 @@ class _RetryState:
         self.total_wait += wait
         return wait
 
-    def _may_retry(self, error: EasyLLMError, started: bool, shown: bool) -> bool:
-        """Whether the error's kind and the number of attempts allow a retry.
+    def _may_retry(self, error: EasyLLMError, started: bool) -> bool:
+        """Whether the number of attempts allows a retry.
 
-        Never after output was shown. After text that was not shown, only an incomplete answer is
-        retried, once. Before any text, `error.retryable` and `max_retries` decide.
+        After text that was not shown, only an incomplete answer is retried, once.
         """
-        if shown or not error.retryable or self.attempt_count > self.profile.max_retries:
+        if self.attempt_count > self.profile.max_retries:
             return False
         if not started:
             return True
@@ -92,38 +91,39 @@ class _RetryState:
         )
 
 
-async def stream_with_retries(
-    attempt: Callable[[], AsyncIterator[Event]],
-    profile: Profile,
-    shown_kinds: Collection[str] = ("text", "reasoning"),
-) -> AsyncGenerator[Event, None]:
-    """Run attempts until one succeeds, and yield their events, with Retrying before each retry.
+def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
+    """Make attempts until one succeeds; yields Retrying before each retry.
 
-    `shown_kinds`: kinds of events that the caller shows at once; after the first of them there is
-    no retry. Empty = the caller shows nothing before the end.
+    An event of a kind in `call.shown` is shown at once: after the first one there is no retry.
     Raises:
         EasyLLMError: the error of the last attempt.
     """
-    state = _RetryState(profile)
-    while True:
-        started = False
-        shown = False
-        stream: Any = attempt()
-        try:
-            async with aclosing(stream):
-                async for event in stream:
-                    if isinstance(event, Text | Reasoning):
-                        started = True
-                        shown = shown or event.kind in shown_kinds
-                    yield event
-                return
-        except EasyLLMError as error:
-            wait = state.next_wait(error, started, shown)
-            if wait is None:
-                raise
-            failed = error
-        # %r: a server's message may contain terminal escape sequences.
-        name, attempt_number = profile.name or profile.provider, state.attempt_count
-        log.warning("%s: %r; next try in %.1f s (try %d)", name, failed.what, wait, attempt_number)
-        yield Retrying(state.attempt_count, round(wait, 3), failed.what)
-        await asyncio.sleep(wait)
+
+    async def retried() -> AsyncGenerator[Event, None]:
+        profile = call.profile
+        assert profile is not None
+        state = _RetryState(profile)
+        while True:
+            started = False
+            try:
+                async with aclosing(attempt()) as events:
+                    async for event in events:
+                        if isinstance(event, OUTPUT_EVENTS):
+                            started = True
+                            call.has_shown = call.has_shown or event.kind in call.shown
+                        yield event
+                    return
+            except EasyLLMError as error:
+                call.fail(error)
+                is_retried = not call.has_shown and call.retry_on(error)
+                wait = state.next_wait(error, started) if is_retried else None
+                if wait is None:
+                    raise
+                failed = error
+            # %r: a server's message may contain terminal escape sequences.
+            name, number = profile.name or profile.provider, len(call.attempts) + 1
+            log.warning("%s: %r; next try in %.1f s (try %d)", name, failed.what, wait, number)
+            yield Retrying(number, round(wait, 3), failed.what)
+            await asyncio.sleep(wait)
+
+    return retried

@@ -1,20 +1,53 @@
-"""Source: the part of a provider that the think-prompt stage uses.
+"""Source: a provider as the pipeline's stages see it.
 
 It keeps `pipeline` independent of `providers`, which imports `pipeline`.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol, Self
 
 from ..config.profile import Profile
+from ..errors import ConfigError, EasyLLMError
+from ..events import Event
+from ..messages import Message
 
 
 class Source(Protocol):
-    """A provider as the pipeline's stages see it."""
+    """What answers: one profile's provider. providers/base.py describes each method."""
 
     profile: Profile
     model: str
+    rate_limit_headers: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """The profile and the endpoint, for error messages."""
+
+    def per_answer_copy(self) -> Self:
+        """The object that makes the attempts of one answer."""
+
+    def input_notes(self, messages: list[Message]) -> list[str]:
+        """Notes about settings without effect and about the images of the messages."""
+
+    def refuse_unsupported(self, messages: list[Message]) -> None:
+        """Raise UsageError for what the protocol cannot send."""
 
     async def reasons(self) -> bool | None:
         """Whether the model reasons by itself, according to the server; None = unknown."""
+
+    def has_inline_reasoning(self) -> bool:
+        """Whether a lone `</think>` may end reasoning inside the text."""
+
+    def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        """Run one attempt."""
+
+    def request_key(self, messages: list[Message]) -> dict[str, Any]:
+        """All that decides the answer, without keys: the same for the same request."""
+
+    async def add_hint(self, error: EasyLLMError) -> None:
+        """Set a more specific hint on an error."""
+
+    def plugin_error(self, error: BaseException) -> ConfigError | None:
+        """An exception of a plugin's code as an error that names the plugin; None = no plugin."""

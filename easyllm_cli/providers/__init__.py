@@ -46,7 +46,8 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
         raise ConfigError("no provider is named", hint=f"known: {', '.join(VENDORS)}")
     vendor = VENDORS.get(name)
     if vendor is None:
-        plugin: type[BaseLLMProvider] = import_module(".plugin_errors", __name__).plugin_class(name)
+        plugins = import_module(".plugin_errors", __name__)
+        plugin: type[BaseLLMProvider] = plugins.load_plugin_class(name)
         return plugin
     adapters = RESPONSES_ADAPTERS if api == "responses" else ADAPTERS
     if vendor.adapter not in adapters:
@@ -75,7 +76,13 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     api = profile.api or "chat"
     if profile.api is None and profile.think:  # otherwise the api does not depend on the endpoint
         api = select_api(profile)
-    return provider_class(profile.provider or "", api)(profile)
+    adapter = provider_class(profile.provider or "", api)
+    if adapter.entry_point is None:
+        return adapter(profile)
+    from .plugin_errors import name_plugin_in_errors  # only plugins need it
+
+    with name_plugin_in_errors(adapter.entry_point):
+        return adapter(profile)
 
 
 def select_api(profile: Profile) -> str:

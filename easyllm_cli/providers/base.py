@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..completion import Completion
 from ..config.profile import DEFAULT_SAMPLING, Profile
 from ..errors import ConfigError, EasyLLMError
-from ..events import MAX_TEXT_BYTES, Done, Event, Model, Note, Text
-from ..messages import Message, build_vision_messages, parse_messages, with_system_prompt
-from ..pipeline.collector import collect
-from ..pipeline.completeness import BestAttempt, require_complete
-from ..pipeline.reasoning_tags import split_tags
-from ..pipeline.retry import stream_with_retries
+from ..events import MAX_TEXT_BYTES, Event, Model, Text
+from ..messages import Message, build_vision_messages, parse_messages
+from ..pipeline import complete, run
+from ..pipeline.call import SHOWN_KINDS, Call, Verdict
 from ..vendors import get_vendor
 from .ignored_settings import ignored_settings_note, library_warnings, refuse_unsupported_fields
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 Messages = Sequence[Message | Mapping[str, Any]]
 METADATA_TIMEOUT_SECONDS = 10.0  # for requests such as the model list and capabilities
-Verdict = Callable[[Completion, bool], str]
-SHOWN_KINDS = ("text", "reasoning")
 log = logging.getLogger(__name__)
 # Without a handler, Python prints warnings to stderr; a library should log only if asked to.
 logging.getLogger("easyllm_cli").addHandler(logging.NullHandler())
@@ -44,6 +42,9 @@ class BaseLLMProvider(ABC):
     sdk: ClassVar[str] = ""
     models_note: ClassVar[str] = ""  # describes `models` if it is not the server's own list
     ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
+    # The entry point that offers the class; None = it is built in. The registry sets it.
+    entry_point: ClassVar[EntryPoint | None] = None
+    rate_limit_headers: Mapping[str, str] = {}  # of the last response, with lower-case names
     _settings_noted = False
 
     def __init__(
@@ -131,7 +132,30 @@ class BaseLLMProvider(ABC):
     async def add_hint(self, error: EasyLLMError) -> None:
         """Set a more specific hint on an error; may send a request, e.g. for the model list."""
 
-    async def stream(
+    def input_notes(self, messages: list[Message]) -> list[str]:
+        """Notes about settings without effect, once per provider object, and about images."""
+        notes = [] if self._settings_noted else [self._ignored_settings_note()]
+        self._settings_noted = True
+        return [*filter(None, notes), *_image_notes(messages)]
+
+    def request_key(self, messages: list[Message]) -> dict[str, Any]:
+        """All that decides the answer, without keys, as JSON values: the profile and the messages.
+
+        HTTPProvider gives the request itself.
+        """
+        from .request_key import plain_request_key  # only replay needs it
+
+        return plain_request_key(self.profile, messages)
+
+    def plugin_error(self, error: BaseException) -> ConfigError | None:
+        """An exception of a plugin's code as an error that names it; None for a built-in class."""
+        if self.entry_point is None or isinstance(error, EasyLLMError):
+            return None
+        from ..plugins import plugin_error  # only plugins need it
+
+        return plugin_error(self.entry_point, error)
+
+    def stream(
         self,
         messages: Messages,
         stream: bool = True,
@@ -139,54 +163,23 @@ class BaseLLMProvider(ABC):
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """Answer the messages as a stream of events, with retries and inline reasoning split off.
+        """Answer the messages as a stream of events, through the stages of `pipeline`.
 
         `stream` False: buffered request. `shown`: kinds of events that the caller shows at once;
         no retry after one of them. `max_bytes`: limit for text and reasoning. `verdict`: gets the
         Completion and Done.limited; raises to reject the answer, or returns a note ("" = none).
         Raises EasyLLMError; `.partial` is the partial answer, as on a CancelledError.
         """
-        provider, best = self.per_answer_copy(), BestAttempt(max_bytes)
-        sent, think_note = await provider._build_messages(messages)
-        for note in filter(None, (self._ignored_settings_note(), think_note, *_image_notes(sent))):
-            yield Note(note)
-
-        def attempt() -> AsyncIterator[Event]:
-            events = best.collect_raw(provider.events(sent, stream))
-            hold = provider.has_inline_reasoning() or bool(think_note)
-            return split_tags(events, provider.profile.reasoning_tags, hold)
-
-        try:
-            async with aclosing(stream_with_retries(attempt, self.profile, shown)) as events:
-                async for event in events:
-                    best.feed(event)
-                    if isinstance(event, Done):
-                        require_complete(best.collector, event, self.profile.strict)
-                        if verdict and (note := verdict(best.completion(), event.limited)):
-                            yield Note(note)
-                    yield event
-        except (EasyLLMError, asyncio.CancelledError) as error:
-            error.partial = best.best()  # type: ignore[union-attr]
-            if isinstance(error, EasyLLMError):
-                error.where = error.where or provider.where
-                await provider.add_hint(error)
-            raise
-
-    async def _build_messages(self, messages: Messages) -> tuple[list[Message], str]:
-        """The messages to send, and a note about the think prompt ("" = none)."""
-        sent = with_system_prompt(parse_messages(messages), self.profile.system)
-        self.refuse_unsupported(sent)
-        if not self.profile.elicit:
-            return sent, ""
-        from ..pipeline.think_prompt import with_think_prompt  # only `cot` needs it
-
-        return await with_think_prompt(self, sent)
+        call = Call(
+            parse_messages(messages), stream=stream, shown=shown, max_bytes=max_bytes,
+            verdict=verdict,
+        )  # fmt: skip
+        return run(call, lambda: [self])
 
     def _ignored_settings_note(self) -> str:
-        """A note about settings without effect here, once per provider object; "" = none."""
-        if self._settings_noted or not get_vendor(self.profile.provider).adapter:
+        """A note about settings without effect here; "" = none."""
+        if not get_vendor(self.profile.provider).adapter:
             return ""
-        self._settings_noted = True
         note = ignored_settings_note(self.profile, self.ignored)
         if note:
             log.warning("%s", note)
@@ -199,7 +192,8 @@ class BaseLLMProvider(ABC):
             EasyLLMError: no attempt succeeded; IncompleteAnswer if the answer is cut off, cannot be
                 parsed or is empty.
         """
-        return await collect(self.stream(messages, stream=False, shown=()))
+        call = Call(parse_messages(messages), stream=False, shown=())
+        return await complete(call, lambda: [self])
 
     async def chat_stream(self, messages: Messages) -> AsyncGenerator[str, None]:
         """Yield the answer's text as it arrives, without reasoning. Raises as `chat`."""

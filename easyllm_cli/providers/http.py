@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from copy import copy
 from dataclasses import replace
@@ -32,6 +32,7 @@ from ..transport.base import Request, Transport
 from ..transport.framing import Framing, WholeBody
 from ..transport.json_frames import ParsedFrame, read_frames
 from ..transport.response_errors import ERROR_HINTS, WRONG_ENDPOINT_HINT
+from ..transport.retry_after import rate_limit_headers
 from ..transport.timeouts import ResponseTimer
 from ..vendors import Vendor, get_vendor
 from .base import BaseLLMProvider
@@ -42,6 +43,7 @@ from .prompt_size import is_token_count_too_low
 from .request_variant import RequestVariant
 from .unsupported_parameters import UnsupportedParameters, has_output_limit
 
+STREAM_FIELDS = ("stream", "stream_options")  # body fields that do not change the answer
 BUFFERED_TIMEOUT_SECONDS = 600.0  # for a buffered request without timeout.total
 
 
@@ -186,30 +188,11 @@ class HTTPProvider(BaseLLMProvider):
     async def _send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[Event]:
-        """Send one request and yield the decoded events. `messages`: those in the request."""
-        decoder = self.decoder(stream)
-        frames: Any = self._decode_frames(request, stream, timer, decoder)
-        surrogates = SurrogateJoiner()
-        async with aclosing(frames):
-            async for event in frames:
-                for joined in surrogates.join(event):
-                    yield joined
-        self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
-        for event in decoder.end(timer.has_progress):
-            yield (
-                replace(event, limited=self.has_output_limit) if isinstance(event, Done) else event
-            )
-            tokens = event.prompt_tokens if isinstance(event, Usage) else None
-            if tokens and is_token_count_too_low(tokens, messages):
-                yield Note(
-                    f"the server may have cut the prompt: it counted {tokens} tokens, and the "
-                    f"text has more words than that: {self.truncated_prompt_hint}"
-                )
+        """Send one request and yield the decoded events. `messages`: those in the request.
 
-    async def _decode_frames(
-        self, request: Request, stream: bool, timer: ResponseTimer, decoder: Decoder
-    ) -> AsyncIterator[Event]:
-        """Decode the frames; stops at the answer's end even if the connection stays open."""
+        Stops at the answer's end even if the connection stays open.
+        """
+        decoder, surrogates = self.decoder(stream), SurrogateJoiner()
         frames: Any = self.read_frames(request, stream, timer)
         try:
             async with aclosing(frames):
@@ -221,26 +204,50 @@ class HTTPProvider(BaseLLMProvider):
                             had_output = True
                         else:
                             timer.pause()
-                        yield event
+                        for joined in surrogates.join(event):
+                            yield joined
                         timer.resume()
                     if (
                         decoder.end_claimed
                         and (seconds := decoder.next_frame_timeout(had_output)) is not None
                     ):
                         timer.limit_tail(seconds)
-        except (NetworkError, IncompleteAnswer) as error:
+        except EasyLLMError as error:
             # A connection that is cut or stays open after the answer's end does no harm.
-            if isinstance(error, MalformedAnswer) or not decoder.is_end_credible(
+            if not _is_about_connection(error) or not decoder.is_end_credible(
                 _is_disconnect(error)
             ):
+                if decoder.usage is not None:
+                    yield decoder.usage  # the tokens of a failed attempt are paid for, too
                 raise
+        for event in self._final_events(decoder, request, messages, timer.has_progress):
+            yield event
+
+    def _final_events(
+        self, decoder: Decoder, request: Request, messages: list[Message], has_output: bool
+    ) -> Iterator[Event]:
+        """The events after the last frame."""
+        self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
+        for event in decoder.end(has_output):
+            yield (
+                replace(event, limited=self.has_output_limit) if isinstance(event, Done) else event
+            )
+            tokens = event.prompt_tokens if isinstance(event, Usage) else None
+            if tokens and is_token_count_too_low(tokens, messages):
+                yield Note(
+                    f"the server may have cut the prompt: it counted {tokens} tokens, and the "
+                    f"text has more words than that: {self.truncated_prompt_hint}"
+                )
 
     def read_frames(
         self, request: Request, stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[ParsedFrame | Note]:
         """Send the request and yield its parsed frames. An adapter may send it in its own way."""
         framing = self.framing() if stream else WholeBody()
-        return read_frames(self.transport, request, framing, timer)
+        return read_frames(self.transport, request, framing, timer, self._keep_rate_limits)
+
+    def _keep_rate_limits(self, headers: Mapping[str, str]) -> None:
+        self.rate_limit_headers = rate_limit_headers(headers)
 
     def _new_timer(self, stream: bool) -> ResponseTimer:
         limits = self.profile.timeout
@@ -319,6 +326,20 @@ class HTTPProvider(BaseLLMProvider):
         has_key = has_key_source(self.profile, self.endpoint)
         self.key_cache = [Secret("not looked up") if has_key else None]
         return self.request(messages, stream)
+
+    def request_key(self, messages: list[Message]) -> dict[str, Any]:
+        """What is sent, but for the headers: method, URL, body without `stream`."""
+        request = copy(self).dry_request(messages, stream=True)
+        body = request.body or {}
+        kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
+        return {"method": request.method, "url": request.url, "body": kept}
+
+
+def _is_about_connection(error: EasyLLMError) -> bool:
+    """Whether the connection broke or nothing came in time."""
+    return isinstance(error, NetworkError | IncompleteAnswer) and not isinstance(
+        error, MalformedAnswer
+    )
 
 
 def _is_disconnect(error: EasyLLMError) -> bool:

@@ -7,17 +7,11 @@ two API keys, endpoints or temperatures never share a provider.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import Mapping
-from typing import Any
 
-from ..config.profile import Profile, Timeout
-from ..errors import ConfigError
-from ..secret import Secret
-from ..vendors import get_endpoint_variable
+from ..config.profile import Profile
 from . import provider_for
 from .base import BaseLLMProvider
+from .request_key import profile_cache_key
 
 MAX_PROVIDERS_PER_LOOP = (
     100  # bounds the open sockets of a service that has an API key for each user
@@ -62,34 +56,3 @@ class ProviderCache:
         """Drop closed loops. Weak keys would not work: a client keeps a reference to its loop."""
         for loop in [loop for loop in list(self._loops) if loop.is_closed()]:
             self._loops.pop(loop, None)
-
-
-def profile_cache_key(profile: Profile) -> str:
-    """Canonical JSON of a profile, with secrets as SHA-256.
-
-    It includes the endpoint from the environment variable if the profile sets none.
-    Raises:
-        ConfigError: the profile contains a value that JSON cannot represent.
-    """
-    settings = dict(vars(profile))
-    if profile.endpoint is None:
-        settings["endpoint"] = [os.environ.get(get_endpoint_variable(profile.provider or ""))]
-    try:
-        text = json.dumps(settings, default=_to_json)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"the profile cannot be sent as JSON: {error}") from None
-    return json.dumps(
-        json.loads(text), sort_keys=True
-    )  # the round trip makes every key a string, which sorting needs
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, Secret):
-        from hashlib import sha256  # loads OpenSSL (1 ms); only a key in a profile needs it
-
-        return ["secret", sha256(value.reveal().encode("utf-8", "surrogatepass")).hexdigest()]
-    if isinstance(value, Timeout):
-        return vars(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"it contains a {type(value).__name__}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..completion import Completion
 from ..errors import EasyLLMError
 from ..events import Done, Event
 from ..secret import LONG_KEY_CHARS, redact
@@ -14,9 +13,6 @@ from .plain import Renderer
 
 SCHEMA_VERSION = 1
 IDENTIFIER_KEYS = ("provider", "model", "profile", "id")  # "id": of a model
-USAGE_KEYS = (
-    "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
-)  # fmt: skip
 
 
 def error_object(error: EasyLLMError) -> dict[str, Any]:
@@ -30,40 +26,6 @@ def error_object(error: EasyLLMError) -> dict[str, Any]:
         "retryable": error.retryable,
         "retry_after": error.retry_after,
         "request_id": error.request_id,
-    }
-
-
-def envelope(completion: Completion | None, error: EasyLLMError | None, **details: Any) -> Any:
-    """Build the --json object of an answer; every key is always present, in this order.
-
-    `details`: profile, cost_usd (US dollars), attempts, ms and ms_first_token (milliseconds),
-    notes.
-    """
-    answer = completion or Completion()
-    usage = answer.get("usage") or {}
-    metadata = {
-        "finish_reason": answer.get("finish_reason"),
-        "usage": {
-            **{key: usage.get(key) for key in USAGE_KEYS},
-            "estimated": bool(usage.get("estimated")),
-        },
-        "cost_usd": details.get("cost_usd"),
-        "provider": answer.get("provider") or None,
-        "model": answer.get("model") or None,
-        "profile": details.get("profile"),
-        "attempts": details.get("attempts", 0),
-        "ms": details.get("ms", 0),
-        "ms_first_token": details.get("ms_first_token"),
-        "notes": details.get("notes", []),
-        "error": error_object(error) if error else None,
-    }
-    return {
-        "version": SCHEMA_VERSION,
-        "ok": error is None,
-        "complete": bool(answer.get("complete")),
-        "text": answer.get("text", ""),
-        "reasoning": answer.get("reasoning"),
-        **redact_values(metadata),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
@@ -73,8 +73,8 @@ class Response:
         self._chunks = chunks
         self._timer = timer
 
-    async def iter_bytes(self) -> AsyncIterator[bytes]:
-        """Yield the body's bytes as they arrive. Closes the body at the end.
+    async def read_chunk(self) -> bytes:
+        """Return the body's next bytes as they arrive; b"" at its end.
 
         Raises:
             NetworkError: the connection was cut.
@@ -82,26 +82,24 @@ class Response:
                 first token.
         """
         try:
-            while True:
-                chunk = await self._timer.wait(anext(self._chunks, b""))
-                if not chunk:
-                    return
-                yield chunk
+            chunk: bytes = await self._timer.wait(anext(self._chunks, b""))
         except Exception as error:
             if not is_httpx_error(error):
                 raise
             raise network_error(error, self.url) from error
-        finally:
-            await self._chunks.aclose()
+        return chunk
 
     async def read_body(self, max_bytes: int) -> bytes:
-        """Return the body, at most `max_bytes` of it; the rest is left unread."""
+        """Return the body, at most `max_bytes` of it; the rest is left unread. Closes the body."""
         body = bytearray()
-        async for chunk in self.iter_bytes():
-            body += chunk
-            if len(body) > max_bytes:
-                break
+        async with aclosing(self):
+            while len(body) <= max_bytes and (chunk := await self.read_chunk()):
+                body += chunk
         return bytes(body[:max_bytes])
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        await self._chunks.aclose()
 
 
 class Transport(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
-from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
+from ..errors import CLOSED_LOCALLY, IncompleteAnswer, MalformedAnswer, NetworkError
 
 
 class Closable(Protocol):
@@ -22,10 +22,6 @@ class Closable(Protocol):
     def is_closed(self) -> bool: ...
 
     async def aclose(self) -> None: ...
-
-
-# The error's code after the program itself closed the client: no retry and no fallback follows.
-CLOSED_LOCALLY = "closed"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -36,11 +36,16 @@ log = logging.getLogger(__name__)
 
 
 async def read_frames(
-    transport: Transport, request: Request, framing: Framing, timer: ResponseTimer
+    transport: Transport,
+    request: Request,
+    framing: Framing,
+    timer: ResponseTimer,
+    on_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> AsyncIterator[ParsedFrame | Note]:
     """Send the request and yield each frame as (parsed JSON, event name).
 
     `[DONE]` becomes ({}, "[DONE]"). Bytes that are not UTF-8 become U+FFFD, with one Note.
+    `on_headers` gets the headers of a response with status 2xx.
     Raises:
         NetworkError: no response came. IncompleteAnswer: it was cut after text or reasoning.
         MalformedAnswer: the response is an HTML page, or a frame is not JSON.
@@ -48,45 +53,53 @@ async def read_frames(
     """
     parser = _FrameParser(_endpoint_hint(request.url))
     log.debug("%s %s", request.method, request.url)
-    async with transport.open(request, timer) as response:
+    async with transport.open(request, timer) as response, aclosing(response):
         log.debug("HTTP %d from %s", response.status, request.url)
-        frames: Any = _split_frames(response, framing)
-        async with aclosing(frames):
-            try:
-                async for frame, is_tail in frames:
+        on_headers(response.headers)
+        splitter = _FrameSplitter(response, framing)
+        try:
+            while not splitter.ended:
+                for frame in splitter.feed(await response.read_chunk()):
+                    # A tail is data after the stream's last line break.
+                    is_tail = splitter.ended and frame.event != BODY_EVENT
                     for parsed in parser.parse(frame, is_tail):
                         if parser.replacement_state == 1:
                             parser.replacement_state = 2
                             yield Note("the server sent bytes that are not UTF-8: shown as \ufffd")
                         yield parsed
-                if parser.truncated and timer.has_progress:
-                    raise NetworkError(TRUNCATED_FRAME_MESSAGE)
-            except NetworkError as error:
-                if not timer.has_progress:
-                    raise
-                raise IncompleteAnswer(
-                    f"the answer was cut: {error.message}", hint="ask again"
-                ) from error
+            if parser.truncated and timer.has_progress:
+                raise NetworkError(TRUNCATED_FRAME_MESSAGE)
+        except NetworkError as error:
+            if not timer.has_progress:
+                raise
+            raise IncompleteAnswer(
+                f"the answer was cut: {error.message}", hint="ask again"
+            ) from error
 
 
-async def _split_frames(response: Response, framing: Framing) -> AsyncIterator[tuple[Frame, bool]]:
-    """Yield (frame, is_tail); a tail is data after the stream's last line break."""
-    chunks: Any = response.iter_bytes()
-    body_start: bytes | None = b""
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            if body_start is not None:
-                body_start = (body_start + chunk).lstrip(b" \t\r\n")
-                if BYTE_ORDER_MARK.startswith(body_start):  # empty, or a part of the mark
-                    continue
-                framing = _choose_framing(
-                    body_start.removeprefix(BYTE_ORDER_MARK), response, framing
-                )
-                chunk, body_start = body_start, None
-            for frame in framing.feed(chunk):
-                yield frame, False
-    for frame in framing.end():
-        yield frame, frame.event != BODY_EVENT
+class _FrameSplitter:
+    """Splits the chunks of a response into frames, with the framing that fits its first bytes."""
+
+    def __init__(self, response: Response, framing: Framing) -> None:
+        self.ended = False
+        self._response = response
+        self._framing = framing
+        self._body_start: bytes | None = b""  # None = the framing is chosen
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Return the frames that are complete now; an empty chunk is the end of the body."""
+        if not chunk:
+            self.ended = True
+            return self._framing.end()
+        if self._body_start is not None:
+            self._body_start = start = (self._body_start + chunk).lstrip(b" \t\r\n")
+            if BYTE_ORDER_MARK.startswith(start):  # empty, or a part of the mark
+                return []
+            self._framing = _choose_framing(
+                start.removeprefix(BYTE_ORDER_MARK), self._response, self._framing
+            )
+            chunk, self._body_start = start, None
+        return self._framing.feed(chunk)
 
 
 def _endpoint_hint(url: str) -> str:

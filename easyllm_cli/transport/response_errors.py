@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..secret import LONG_KEY_CHARS, redact
 from .bounded_json import parse_json
-from .retry_after import find_retry_after
+from .retry_after import find_retry_after, rate_limit_headers
 
 MAX_MESSAGE_CHARS = 300  # of a server's message
 
@@ -111,6 +111,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         (redact_and_shorten(headers[name]) for name in REQUEST_ID_HEADERS if name in headers),
         None,
     )  # fmt: skip
+    error.rate_limit_headers = rate_limit_headers(headers)
     return error
 
 

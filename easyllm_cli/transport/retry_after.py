@@ -1,4 +1,4 @@
-"""Reads from a response how many seconds the server asks us to wait before a retry."""
+"""Reads a response's rate-limit headers, and how many seconds the server asks us to wait."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any
 
 DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+RATE_LIMIT_HEADER = re.compile(r"ratelimit|retry-after")
+
+
+def rate_limit_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers about rate limits, such as `x-ratelimit-remaining-requests`; lower-case names."""
+    return {name: value for name, value in headers.items() if RATE_LIMIT_HEADER.search(name)}
 
 
 def parse_wait_seconds(text: str) -> float | None:

@@ -109,7 +109,8 @@ async def test_invented_usage_is_marked_and_real_usage_is_not() -> None:
     assert (estimated["usage"]["completion_tokens"] or 0) > 0
     assert counted["usage"] == {
         "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
-        "reasoning_tokens": None, "cached_tokens": None, "estimated": False,
+        "reasoning_tokens": None, "cached_tokens": None,
+        "cache_write_tokens": None, "estimated": False,
     }  # fmt: skip
 
 

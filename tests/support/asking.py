@@ -10,9 +10,9 @@ from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Event, Note
+from easyllm_cli.pipeline.call import SHOWN_KINDS
 from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.base import SHOWN_KINDS
 from easyllm_cli.providers.http import HTTPProvider
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn

@@ -1,13 +1,19 @@
 """Fake attempts at an answer, and helpers that run the retries over them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Done, Event, Start, Text
-from easyllm_cli.pipeline.retry import stream_with_retries
+from easyllm_cli.events import Done, Event, Model, Start, Text
+from easyllm_cli.messages import Message
+from easyllm_cli.pipeline.call import Attempt as CallAttempt
+from easyllm_cli.pipeline.call import Call
+from easyllm_cli.pipeline.completeness import check_completeness
+from easyllm_cli.pipeline.reasoning_split import split_reasoning
+from easyllm_cli.pipeline.retry import retry_attempts
+from easyllm_cli.providers.base import BaseLLMProvider
 
 PROFILE = Profile.of({"provider": "openai"})
 ANSWER: list[Event] = [Start("openai", "m"), Text("whole"), Done("stop", True)]
@@ -26,7 +32,7 @@ class FakeAttempts:
         self.made = 0
         self.open = 0
 
-    async def __call__(self) -> AsyncIterator[Event]:
+    async def __call__(self) -> AsyncGenerator[Event, None]:
         assert self.open == 0, "an attempt begins before the last one is closed"
         self.open += 1
         events = self.attempts[min(self.made, len(self.attempts) - 1)]
@@ -50,6 +56,48 @@ def recorded_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr("easyllm_cli.pipeline.retry.asyncio.sleep", sleep)
     return waits
+
+
+class StubSource(BaseLLMProvider):
+    """A source whose `events` are never asked: the tests give the attempts."""
+
+    def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        raise AssertionError
+
+    async def models(self) -> list[Model]:
+        raise AssertionError
+
+
+class HoldingSource(StubSource):
+    """A source whose model may end its reasoning with a lone closer."""
+
+    def has_inline_reasoning(self) -> bool:
+        return True
+
+
+def call_of(profile: Profile = PROFILE, shown: Sequence[str] = TEXT_AND_REASONING) -> Call:
+    """Return the record of a question to this profile."""
+    call = Call([Message("user", ("hi",))], shown=shown)
+    call.source = StubSource(profile)
+    return call
+
+
+def stream_with_retries(
+    tries: CallAttempt, profile: Profile = PROFILE, shown: Sequence[str] = TEXT_AND_REASONING
+) -> AsyncGenerator[Event, None]:
+    """Run attempts through the retry stage, and record their events."""
+    call = call_of(profile, shown)
+    return check_completeness(call, retry_attempts(call, tries))()
+
+
+def split_tags(
+    events: AsyncGenerator[Event, None], mode: str = "auto", hold: bool = False
+) -> AsyncGenerator[Event, None]:
+    """Run one attempt through the reasoning stage."""
+    call = call_of()
+    kind = HoldingSource if hold else StubSource
+    call.source = kind(PROFILE.replace_set(reasoning_tags=mode))
+    return split_reasoning(call, lambda: events)()
 
 
 async def run_with_retries(

@@ -15,10 +15,11 @@ SCHEMA = json.loads(ROOT.joinpath("docs", "json-schema.json").read_text())
 ANSWER = [
     "version", "ok", "complete", "text", "reasoning", "finish_reason", "usage", "cost_usd",
     "provider", "model", "profile", "attempts", "ms", "ms_first_token", "notes", "error",
+    "id", "conversation", "cost_source", "replayed", "route", "usage_all",
 ]  # fmt: skip
 USAGE = [
     "prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens",
-    "estimated",
+    "cache_write_tokens", "estimated",
 ]  # fmt: skip
 ERROR = ["kind", "exit_code", "status", "message", "hint", "retryable", "retry_after", "request_id"]
 CHECK = ["name", "ok", "message", "hint", "ms_first_token"]

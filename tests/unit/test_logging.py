@@ -55,7 +55,7 @@ async def test_fallback_is_logged_as_a_warning(caplog: pytest.LogCaptureFixture)
         first = config(busy) | {"max_retries": 0}
         events = LLMService().stream(first, messages(), fallbacks=[config(good)])
         _ = [event async for event in events]
-    [record] = [entry for entry in caplog.records if entry.name == "easyllm_cli.service"]
+    [record] = [entry for entry in caplog.records if entry.name == "easyllm_cli.pipeline.fallback"]
     assert record.levelname == "WARNING"
     assert "asking profile openai" in record.getMessage()
     assert "\x1b" not in record.getMessage()

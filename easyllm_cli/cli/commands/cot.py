@@ -1,11 +1,10 @@
 """`easyllm cot`: asks for an answer and its reasoning, or splits text on stdin (`--extract`)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Annotated
 
 from ...errors import UsageError
-from ...events import UNLIMITED_BYTES, Done, Event, Start, Text
-from ...pipeline.collector import Collector
+from ...events import Done, Event, Start, Text
 from ..options.common import CommonOptions
 from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, declare, expand_option_groups
 from ..options.input import InputOptions, ModelOptions, PromptWords
@@ -16,6 +15,7 @@ from ..stdin import Stdin
 
 if TYPE_CHECKING:
     from ...json_schema import Schema
+    from ...pipeline.call import Call
 
 ELICIT_CHOICES = ("auto", "always", "never")
 Extract = Annotated[
@@ -50,6 +50,7 @@ def cot(
     easyllm cot -p r1 --reasoning only "How many r in strawberry?"
     easyllm cot -p r1 --json "How many r in strawberry?" | jq -r .reasoning
     """
+    from ...pipeline.call import Call
     from ...render import choose_renderer
     from ..answer import AnswerRun, answer_request
     from ..request import AnswerRequest, display_options, load_schema
@@ -64,8 +65,9 @@ def cot(
         raise UsageError("--extract cannot be used with --elicit", hint="it sends no request")
     text = read_text_to_split(prompt or [], Stdin(input.no_stdin, common.quiet, common.timeout))
     display = display_options(request)
-    events = events_from_text(text, display.reasoning, load_schema(request, display))
-    return AnswerRun(request, display, choose_renderer(display), "").run(events)
+    call = Call([])
+    events = events_from_text(call, text, display.reasoning, load_schema(request, display))
+    return AnswerRun(request, display, choose_renderer(display), call, "").run(events)
 
 
 def read_text_to_split(words: list[str], source: Stdin) -> str:
@@ -85,27 +87,22 @@ def read_text_to_split(words: list[str], source: Stdin) -> str:
 
 
 async def events_from_text(
-    text: str, reasoning: str, schema: "Schema | None" = None
-) -> AsyncIterator[Event]:
-    """The events of a model's answer with this text, its reasoning separated.
+    call: "Call", text: str, reasoning: str, schema: "Schema | None" = None
+) -> AsyncGenerator[Event, None]:
+    """The events of a model's answer with this text, its reasoning separated; `call` records them.
 
     Raises:
         IncompleteAnswer: it contains reasoning and no answer.
         MalformedAnswer: as `check_acceptable`.
     """
     from ...pipeline.completeness import require_complete
-    from ...pipeline.reasoning_tags import split_tags
+    from ...pipeline.reasoning_tags import TagSplitter
     from ..answer import check_acceptable
 
-    async def text_events() -> AsyncIterator[Event]:
-        yield Text(text)
-        yield Done("stop", True)
-
-    collector = Collector(UNLIMITED_BYTES)
-    yield Start("", "")
-    async for event in split_tags(text_events(), "auto", hold=True):
-        collector.feed(event)
-        if isinstance(event, Done):
-            require_complete(collector, event, strict=False)
-            check_acceptable(collector.completion(), False, reasoning, schema)
-        yield event
+    splitter, done = TagSplitter("auto", hold=True), Done("stop", True)
+    yield call.record(Start("", ""))
+    for event in (*splitter.split(Text(text)), *splitter.split(done)):
+        yield call.record(event)
+        if event is done:
+            require_complete(call.collector, done, strict=False)
+            check_acceptable(call.completion(), False, reasoning, schema)

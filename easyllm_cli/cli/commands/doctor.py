@@ -73,6 +73,7 @@ class Report:
         from ...diagnostics import diagnose
         from ...diagnostics.probe import finding_from_error
         from ...providers import provider_for
+        from ...providers.plugin_errors import name_plugin_in_errors
         from .. import runtime
         from ..profile_selection import select_profile
 
@@ -91,11 +92,12 @@ class Report:
         self.add_finding(finding_from_profile(profile, provider))
 
         async def run_diagnosis() -> None:
-            try:
-                async for finding in diagnose(provider, with_call):
-                    self.add_finding(finding)
-            finally:
-                await provider.aclose()
+            with name_plugin_in_errors(provider.entry_point):
+                try:
+                    async for finding in diagnose(provider, with_call):
+                        self.add_finding(finding)
+                finally:
+                    await provider.aclose()
 
         failure = runtime.run_cancellable(run_diagnosis(), self.common.timeout, lambda: False)
         return failure or self.findings[-1].error

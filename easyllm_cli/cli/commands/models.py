@@ -87,17 +87,19 @@ def fetch_profile_models(
 
     async def fetch() -> None:
         from ...providers import provider_for
+        from ...providers.plugin_errors import name_plugin_in_errors
 
         provider = provider_for(profile)
         provider.metadata_timeout = common.timeout or MODEL_LIST_TIMEOUT_SECONDS
-        try:
-            everything.extend(await fetch_models(provider, common))
-        except EasyLLMError as error:
-            error.where = error.where or provider.where
-            await provider.add_hint(error)
-            raise
-        finally:
-            await provider.aclose()
+        with name_plugin_in_errors(provider.entry_point):
+            try:
+                everything.extend(await fetch_models(provider, common))
+            except EasyLLMError as error:
+                error.where = error.where or provider.where
+                await provider.add_hint(error)
+                raise
+            finally:
+                await provider.aclose()
 
     error = runtime.run_cancellable(fetch(), common.timeout, lambda: False)
     if error is not None:

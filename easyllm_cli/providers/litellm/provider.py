@@ -19,6 +19,7 @@ from ...secret import Secret
 from ...transport.base import Request
 from ...transport.json_frames import ParsedFrame
 from ...transport.timeouts import ResponseTimer
+from ..base import BaseLLMProvider
 from ..decoder import Decoder
 from ..http import HTTPProvider
 from ..openai.chat import OpenAIProvider
@@ -214,6 +215,9 @@ class LiteLLMProvider(OpenAIProvider):
                 or "the vendor's key variable, which litellm reads"
             )
             error.hint = f"set {missing}" if missing else f"check {source}"
+
+    def request_key(self, messages: list[Message]) -> dict[str, Any]:
+        return BaseLLMProvider.request_key(self, messages)
 
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         """Raise UsageError: litellm builds the request itself."""

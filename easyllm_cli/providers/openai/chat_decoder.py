@@ -189,7 +189,8 @@ def _describe_non_text(content: Any) -> str:
 def parse_openai_usage(usage: dict[str, Any]) -> Usage:
     """Return the token counts of a `usage` object, from Chat Completions or Responses.
 
-    Also reads DeepSeek's cache hits (`prompt_cache_hit_tokens`), counts that Perplexity and
+    `cache_write_tokens` stands beside `cached_tokens` at OpenAI and OpenRouter. Also reads
+    DeepSeek's cache hits (`prompt_cache_hit_tokens`), counts that Perplexity and
     Moonshot send outside the `*_details` objects, and OpenRouter's `cost` in US dollars.
     """
     prompt = first_count(usage, "prompt_tokens", "input_tokens")
@@ -211,6 +212,7 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
             "cache_read_input_tokens",
         ),
         cost_usd=parse_dollars(usage.get("cost")),
+        cache_write_tokens=first_count(prompt_details, "cache_write_tokens"),
     )
 
 

@@ -1,6 +1,6 @@
 """Reasoning is split from the answer while it streams, at any chunk boundary and in every mode."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from itertools import pairwise
 
 import pytest
@@ -18,7 +18,8 @@ from easyllm_cli.pipeline.reasoning_marks import (
     HARMONY_HEADERS,
     OPENERS,
 )
-from easyllm_cli.pipeline.reasoning_tags import TagSplitter, split_tags
+from easyllm_cli.pipeline.reasoning_tags import TagSplitter
+from tests.support.attempts import split_tags
 
 MODES = [("auto", False), ("auto", True), ("implicit", False), ("off", False), ("off", True)]
 HARMONY = [
@@ -36,7 +37,7 @@ PIECES = [
 documents = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 
 
-async def source(events: Iterable[Event | EasyLLMError]) -> AsyncIterator[Event]:
+async def source(events: Iterable[Event | EasyLLMError]) -> AsyncGenerator[Event, None]:
     for event in events:
         if isinstance(event, EasyLLMError):
             raise event
@@ -199,7 +200,7 @@ async def test_other_events_keep_their_place() -> None:
 async def test_the_source_is_closed_with_the_stage() -> None:
     closed = []
 
-    async def endless() -> AsyncIterator[Event]:
+    async def endless() -> AsyncGenerator[Event, None]:
         try:
             while True:
                 yield Text("x")
@@ -208,7 +209,7 @@ async def test_the_source_is_closed_with_the_stage() -> None:
 
     stream = split_tags(endless())
     await anext(stream)
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert closed == [True]
 
 

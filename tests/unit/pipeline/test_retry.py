@@ -1,6 +1,6 @@
 """The retry stage: which errors are retried, and how often."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -16,7 +16,6 @@ from easyllm_cli.errors import (
     RefusedError,
 )
 from easyllm_cli.events import Event, Reasoning, Retrying, Start, Text, Usage
-from easyllm_cli.pipeline.retry import stream_with_retries
 from tests.support.attempts import (
     ANSWER,
     PROFILE,
@@ -25,6 +24,7 @@ from tests.support.attempts import (
     expect_retry_error,
     recorded_waits,
     run_with_retries,
+    stream_with_retries,
 )
 
 __all__ = ["recorded_waits"]
@@ -86,7 +86,7 @@ async def test_errors_that_are_never_retried(error: EasyLLMError, waits: list[fl
 
 
 async def test_other_exceptions_pass_through(waits: list[float]) -> None:
-    async def broken() -> AsyncIterator[Event]:
+    async def broken() -> AsyncGenerator[Event, None]:
         yield Text("a")
         raise ZeroDivisionError
 

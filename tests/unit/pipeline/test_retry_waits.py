@@ -8,7 +8,6 @@ import pytest
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Retrying, Text
-from easyllm_cli.pipeline.retry import stream_with_retries
 from tests.support.attempts import (
     ANSWER,
     PROFILE,
@@ -17,6 +16,7 @@ from tests.support.attempts import (
     expect_retry_error,
     recorded_waits,
     run_with_retries,
+    stream_with_retries,
 )
 
 __all__ = ["recorded_waits"]

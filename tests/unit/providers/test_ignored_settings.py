@@ -197,11 +197,11 @@ async def test_message_field_is_sent_or_refused(bench: Bench, field: str, messag
 
 async def test_openais_host_takes_only_its_own_fields() -> None:
     provider = OpenAIProvider(Profile(provider="openai", model="gpt-4o"))
-    await provider._build_messages([{"role": "user", "content": "hi", "name": "ada"}])
+    provider.refuse_unsupported([Message.of({"role": "user", "content": "hi", "name": "ada"})])
     for field in ("reasoning_content", "cache_control"):
         message = next(message for name, message in FIELDS if name == field)
         with pytest.raises(UsageError, match="openai does not support"):
-            await provider._build_messages([message])
+            provider.refuse_unsupported([Message.of(message)])
 
 
 @pytest.mark.parametrize(

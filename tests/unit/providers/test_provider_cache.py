@@ -12,7 +12,8 @@ import pytest
 
 from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
 from easyllm_cli.config.profile import SETTING_FIELDS
-from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP, profile_cache_key
+from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP
+from easyllm_cli.providers.request_key import profile_cache_key
 from tests.support.asking import messages
 from tests.support.binary import wait_until
 from tests.support.standins.gemini import GeminiServer

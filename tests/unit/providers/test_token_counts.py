@@ -36,6 +36,10 @@ def test_completion_tokens_include_reasoning(usage: Json, completion: int | None
     (counts(3, 4, 7) | {"reasoning_tokens": 2, "cached_tokens": 1}, Usage(3, 4, 7, 2, 1)),
     (counts(3, 4, 7) | {"prompt_cache_hit_tokens": 2}, Usage(3, 4, 7, None, 2)),
     (counts(3, 4, 7) | {"prompt_tokens_details": {"cached_tokens": 0}}, Usage(3, 4, 7, None, 0)),
+    (counts(3, 4, 7) | {"prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 2}},
+     Usage(3, 4, 7, None, 1, cache_write_tokens=2)),
+    ({"input_tokens": 3, "input_tokens_details": {"cache_write_tokens": 0}},
+     Usage(3, cache_write_tokens=0)),
     ({"prompt_tokens": 3.0, "completion_tokens": 4.5}, Usage(3)),
 ])  # fmt: skip
 def test_counts_by_other_names(usage: Json, expected: Usage) -> None:

@@ -111,6 +111,8 @@ def completion_keys(done: Completion) -> None:
     assert_type(done.model, str)
     assert_type(done.provider, str)
     assert_type(done.id, str | None)
+    assert_type(done["id"], str | None)
+    assert_type(done.response_id, str | None)
     assert_type(done.response, Any)
     _ = done.nonsense  # type: ignore[attr-defined]
     plain_dict: dict[str, Any] = done

@@ -167,7 +167,7 @@ def test_usage_is_mapped() -> None:
     ]
     assert usage == {
         "prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "reasoning_tokens": 5,
-        "cached_tokens": 3, "estimated": False,
+        "cached_tokens": 3, "cache_write_tokens": 0, "estimated": False,
     }  # fmt: skip
     bare = decode_frames(
         [response([message_item("m", "Hi")], usage={"input_tokens": 1})], BODY_EVENT

@@ -1,0 +1,234 @@
+"""Call: the record of one question to a model, which every later reader of an answer uses."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..completion import Completion
+from ..errors import EasyLLMError
+from ..events import (
+    MAX_TEXT_BYTES,
+    Done,
+    Event,
+    Note,
+    Reasoning,
+    Reclassified,
+    Retrying,
+    Start,
+    Text,
+    Usage,
+    sum_usage,
+)
+from ..messages import Message
+from .collector import Collector
+
+if TYPE_CHECKING:
+    from ..config.profile import Profile
+    from .source import Source
+
+SHOWN_KINDS = ("text", "reasoning")
+ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+ID_TIME_LENGTH, ID_RANDOM_LENGTH = 9, 7
+# One attempt at an answer, as a stream of its events, and a stage around it.
+Attempt = Callable[[], AsyncGenerator[Event, None]]
+Stage = Callable[["Call", Attempt], Attempt]
+# Gets the answer and Done.limited; raises to reject the answer, or returns a note ("" = none).
+Verdict = Callable[[Completion, bool], str]
+OUTPUT_EVENTS = (Text, Reasoning)
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+
+def new_call_id() -> str:
+    """16 lower-case letters and digits: the time in milliseconds, then random ones.
+
+    Ids sort by time.
+    """
+    milliseconds, digits = time.time_ns() // 1_000_000, ""
+    for _ in range(ID_TIME_LENGTH):
+        milliseconds, index = divmod(milliseconds, len(ID_CHARACTERS))
+        digits = ID_CHARACTERS[index] + digits
+    return digits + "".join(ID_CHARACTERS[byte % 36] for byte in os.urandom(ID_RANDOM_LENGTH))
+
+
+class AttemptRecord:
+    """What one attempt reported: who was asked, the tokens it used, and why it failed.
+
+    `usage` None = it reported none. `error` None = it did not fail, or still runs.
+    """
+
+    def __init__(self) -> None:
+        self.profile = self.provider = self.model = ""
+        self.usage: Usage | None = None
+        self.error: EasyLLMError | None = None
+
+
+class Call:
+    """One question to a model: what was asked, every attempt, and how it ended.
+
+    `stream` False asks for a buffered response. `shown`: kinds of events that the caller shows at
+    once; there is no retry and no fallback after one of them. `max_bytes`: limit for the text and
+    reasoning of an attempt. `verdict`: see Verdict. `retry_on`: whether an error is retried at
+    all; default: its `retryable`.
+    """
+
+    def __init__(
+        self,
+        messages: list[Message],
+        *,
+        stream: bool = True,
+        shown: Collection[str] = SHOWN_KINDS,
+        max_bytes: int = MAX_TEXT_BYTES,
+        verdict: Verdict | None = None,
+        retry_on: Callable[[EasyLLMError], bool] | None = None,
+    ) -> None:
+        self.id = new_call_id()
+        self.messages = messages
+        self.stream = stream
+        self.shown = shown
+        self.max_bytes = max_bytes
+        self.verdict = verdict
+        self.retry_on = retry_on or (lambda error: error.retryable)
+        self.started_at = time.time()
+        self.attempts = [AttemptRecord()]
+        self.notes: list[str] = []
+        self.collector = Collector(limit=None)  # the split stage limits it
+        self.error: EasyLLMError | None = None
+        self.accepted = False
+        # For the stages: the sources, the one that is asked now and those that follow, what it is
+        # asked, whether it is asked to reason in tags, and whether any output was shown.
+        self.find_sources: Callable[[], Sequence[Source]] = list
+        self.source: Source | None = None
+        self.next_sources: list[Source] = []
+        self.request_messages = messages
+        self.asks_for_tags = False
+        self.has_shown = False
+        self._best: Completion | None = None
+        self._started = time.monotonic()
+        self._first_token: float | None = None
+        self._ended: float | None = None
+
+    def record(self, event: AnyEvent) -> AnyEvent:
+        """Add an event that the caller receives, and return it.
+
+        Raises:
+            TypeError: it is not an event.
+        """
+        if not isinstance(event, OUTPUT_EVENTS):
+            self._record_progress(event)
+        elif self._first_token is None:
+            self._first_token = time.monotonic()
+        self.collector.feed(event)
+        return event
+
+    def _record_progress(self, event: Event) -> None:
+        """Record an event that is neither text nor reasoning."""
+        attempt = self.attempts[-1]
+        match event:
+            case Start(provider, model, profile):
+                attempt.provider, attempt.model, attempt.profile = provider, model, profile
+            case Usage():
+                attempt.usage = event
+            case Note(text):
+                self.notes.append(text)
+            case Retrying():
+                self._best = self.best()
+                self.attempts.append(AttemptRecord())
+                self.error = None
+            case Done() | Reclassified():
+                pass
+            case _:
+                raise TypeError(f"events yielded {type(event).__name__}, not an Event")
+
+    def fail(self, error: EasyLLMError) -> None:
+        """Record why the current attempt failed."""
+        self.error = self.attempts[-1].error = error
+
+    def accept(self) -> None:
+        """Record that the answer is complete, or cut where the caller accepts it."""
+        self.accepted = True
+
+    def end(self) -> None:
+        """Record the time of the end."""
+        self._ended = time.monotonic()
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile that is asked now; None = none was found yet."""
+        return self.source.profile if self.source else None
+
+    @property
+    def provider(self) -> str:
+        """The provider that answers; "" before its Start event."""
+        return self.attempts[-1].provider
+
+    @property
+    def model(self) -> str:
+        """The model that answers; "" before its Start event."""
+        return self.attempts[-1].model
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the profile that is asked; "" = it has none, or none was found yet."""
+        return self.attempts[-1].profile or (self.profile.name if self.profile else "")
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the answer itself; all None if it reported none."""
+        return self.attempts[-1].usage or Usage()
+
+    @property
+    def usage_all(self) -> Usage | None:
+        """The tokens of all attempts that reported some, failed ones too; None = none did."""
+        reported = [attempt.usage for attempt in self.attempts if attempt.usage is not None]
+        return sum_usage(reported) if reported else None
+
+    @property
+    def rate_limit_headers(self) -> Mapping[str, str]:
+        """The rate-limit headers of the last response, with lower-case names."""
+        failed = self.attempts[-1].error
+        if failed is not None and failed.rate_limit_headers:
+            return failed.rate_limit_headers
+        return self.source.rate_limit_headers if self.source else {}
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.collector.done.finish_reason if self.collector.done else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer has text and nothing cut it."""
+        return self.completion().complete
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds from the question to its end, or until now."""
+        return round(((self._ended or time.monotonic()) - self._started) * 1000)
+
+    @property
+    def ms_first_token(self) -> int | None:
+        """Milliseconds to the first text or reasoning; None = none came."""
+        if self._first_token is None:
+            return None
+        return round((self._first_token - self._started) * 1000)
+
+    def completion(self) -> Completion:
+        """The answer so far, of the current attempt."""
+        return Completion(self.collector.completion(), id=self.id)
+
+    def best(self) -> Completion:
+        """The answer of the attempt with the most text so far."""
+        return longer_of(self._best, self.completion())
+
+
+def longer_of(first: Completion | None, second: Completion) -> Completion:
+    """The completion with more text, or with more reasoning if both texts are equally long."""
+    if first is None:
+        return second
+
+    def size(completion: Completion) -> tuple[int, int]:
+        return len(completion["text"]), len(completion["reasoning"] or "")
+
+    return first if size(first) > size(second) else second

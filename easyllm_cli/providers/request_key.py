@@ -1,0 +1,69 @@
+"""Keys that tell two profiles, or two requests, apart: canonical JSON without any secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..config.profile import KEY_SOURCES, Profile, Timeout
+from ..errors import ConfigError
+from ..messages import Message
+from ..secret import Secret
+from ..vendors import get_endpoint_variable
+
+
+def plain_request_key(profile: Profile, messages: list[Message]) -> dict[str, Any]:
+    """The key of a request whose adapter does not show what it sends.
+
+    Everything in the profile and the messages counts, but for API keys, headers and the profile's
+    name. JSON values.
+    """
+    without_keys: dict[str, Any] = dict.fromkeys((*KEY_SOURCES, "headers")) | {"name": ""}
+    return {
+        "profile": json.loads(profile_cache_key(replace(profile, **without_keys))),
+        "messages": [
+            {
+                "role": message.role,
+                "parts": [
+                    part if isinstance(part, str) else {"image": part.as_url()}
+                    for part in message.parts
+                ],
+                **message.fields,
+            }
+            for message in messages
+        ],
+    }
+
+
+def profile_cache_key(profile: Profile) -> str:
+    """Canonical JSON of a profile, with secrets as SHA-256.
+
+    It includes the endpoint from the environment variable if the profile sets none.
+    Raises:
+        ConfigError: the profile contains a value that JSON cannot represent.
+    """
+    settings = dict(vars(profile))
+    if profile.endpoint is None:
+        settings["endpoint"] = [os.environ.get(get_endpoint_variable(profile.provider or ""))]
+    try:
+        text = json.dumps(settings, default=_to_json)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the profile cannot be sent as JSON: {error}") from None
+    return json.dumps(
+        json.loads(text), sort_keys=True
+    )  # the round trip makes every key a string, which sorting needs
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Secret):
+        from hashlib import sha256  # loads OpenSSL (1 ms); only a key in a profile needs it
+
+        return ["secret", sha256(value.reveal().encode("utf-8", "surrogatepass")).hexdigest()]
+    if isinstance(value, Timeout):
+        return vars(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"it contains a {type(value).__name__}")
