@@ -6,31 +6,19 @@ automatically. Only calls without a profile import this module.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shlex
-from importlib.util import find_spec
-from pathlib import Path
 
-from ..config.endpoints import resolve_endpoint
 from ..config.model_names import selector_from_model
 from ..config.profile import Profile
 from ..config.profiles_file import Profiles
-from ..errors import ConfigError, EasyLLMError
-from ..providers import provider_for
-from ..providers.local.model_files import (
-    DEMO_MODEL,
-    installed_models,
-    is_demo_installed,
-    model_path,
-)
+from ..errors import ConfigError
+from ..providers.local.model_files import is_demo_installed, is_engine_installed, model_path
 from ..render.options import is_terminal
 from ..render.output import print_notice
-from ..vendors import VENDORS
 from .demo_model import FETCH_QUESTION, confirm, fetch_demo_model, format_engine_install_command
+from .discovery import find_keys, find_model_files, find_servers
 
-OLLAMA_TIMEOUT_SECONDS = 0.5
-MAX_MODEL_FILES = 3
+NO_OLLAMA_MODEL = "has no model: ollama pull llama3.2"
 LOCAL = "local"
 
 
@@ -44,7 +32,7 @@ def default_profile(
         ConfigError: `error` with a hint that lists the profiles that could be named.
     """
     profile = local_profile(profiles).replace_set(model=model)
-    has_engine = find_spec("xllamacpp") is not None
+    has_engine = is_engine_installed()
     if has_engine and model_path(profile.model or "").is_file():
         return profile
     usable = candidates(has_engine)
@@ -82,47 +70,12 @@ def local_profile(profiles: Profiles) -> Profile:
 def candidates(has_engine: bool) -> list[str]:
     """Everything that could answer, each with its exact -p option."""
     lines = []
-    for name, vendor in VENDORS.items():
-        variable = next((key for key in vendor.key_variables if os.environ.get(key)), None)
-        if variable:
-            lines.append(f"{variable} is set: -p {name}:MODEL")
-    lines += find_ollama()
+    for key in find_keys():
+        found = f"{key.key_variable} is set" if key.key_variable else "a key is stored"
+        lines.append(f"{found}: -p {key.provider}:MODEL")
+    for server in find_servers(["ollama"], loopback_only=False):
+        found = f"Ollama answers at {server.endpoint}"
+        lines.append(f"{found}: -p ollama" if server.models else f"{found} and {NO_OLLAMA_MODEL}")
     engine = "" if has_engine else f" (first: {format_engine_install_command()})"
-    lines += [f"{path}: -p {shlex.quote(f'{LOCAL}:{path}')}{engine}" for path in gguf_files()]
-    return lines
-
-
-def find_ollama() -> list[str]:
-    """A line about Ollama if it answers within half a second, else nothing."""
-    profile = Profile(name="ollama", provider="ollama")
-
-    async def list_models() -> list[str]:
-        provider = provider_for(profile)
-        provider.metadata_timeout = OLLAMA_TIMEOUT_SECONDS
-        try:
-            return await provider.list_models()
-        finally:
-            await provider.aclose()
-
-    try:
-        url = resolve_endpoint(profile).url
-        # The loop stays open: closing it would wait for a name lookup in a thread.
-        models = asyncio.Runner().run(list_models())
-    except EasyLLMError:
-        return []
-    if not models:
-        return [f"Ollama answers at {url} and has no model: ollama pull llama3.2"]
-    return [f"Ollama answers at {url}: -p ollama"]
-
-
-def gguf_files() -> list[Path]:
-    """Up to three model files: of easyllm, in llama.cpp's cache and in the current folder."""
-    cache = os.environ.get("LLAMA_CACHE") or os.path.expanduser("~/.cache/llama.cpp")
-    paths = (
-        []
-        if is_demo_installed()
-        else [path for path in installed_models() if path.stem != DEMO_MODEL]
-    )
-    for folder in (Path(cache), Path(".")):
-        paths += [p for p in sorted(folder.glob("*.gguf")) if "mmproj" not in p.name]
-    return paths[:MAX_MODEL_FILES]
+    paths = find_model_files()
+    return lines + [f"{path}: -p {shlex.quote(f'{LOCAL}:{path}')}{engine}" for path in paths]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..config.toml_document import format_toml_string
-from .discovery import EMBEDDED_MODELS, LOCAL_SERVERS, DiscoveredProvider
+from .discovery import LOCAL_SERVERS, DiscoveredProvider
 
+DEMO_TITLE = "A small demo model, run by easyllm itself"
 FILE_HEADER = """\
 # Profiles for easyllm: named ways to reach a model. Written by easyllm init.
 #
@@ -28,13 +29,14 @@ def format_profiles_file(
     line = f"default_profile = {format_toml_string(default or first)}"
     text = FILE_HEADER + "\n" + (line if default else f"# {line}") + " # used without -p\n"
     for server in servers:
-        title = {**LOCAL_SERVERS, **EMBEDDED_MODELS}[server.provider]
+        title = LOCAL_SERVERS.get(server.provider, DEMO_TITLE)
         text += f"\n# {title}, on this machine.\n" + _profile_table(server.provider)
         if server.models:
             model = format_toml_string(server.models[0])
             text += f"model = {model}{_model_count_comment(server.models)}\n"
     for key in keys:
-        text += f"\n# The key comes from {key.key_source}. This provider may cost money.\n"
+        source = key.key_variable or f"easyllm keys ({key.provider})"
+        text += f"\n# The key comes from {source}. This provider may cost money.\n"
         text += _profile_table(key.provider)
         text += f'# model = "…" # easyllm models -p {key.provider} lists them\n'
     return text if servers or keys else text + EXAMPLE_PROFILE

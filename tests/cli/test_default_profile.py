@@ -58,6 +58,12 @@ def test_a_key_is_found_and_never_used_by_itself(easyllm: Easyllm) -> None:
     assert "sk-secret" not in hint
 
 
+def test_a_stored_key_is_found_and_a_blank_variable_is_not(easyllm: Easyllm) -> None:
+    easyllm.run("keys", "set", "mistral", stdin="sk-secret-3")
+    hint = hint_of(easyllm, {"OPENAI_API_KEY": " "})
+    assert hint.startswith("a key is stored: -p mistral:MODEL; or ")
+
+
 def test_a_running_ollama_is_found(easyllm: Easyllm) -> None:
     with StandIn(OllamaServer().handle) as server:
         hint = hint_of(easyllm, {"OLLAMA_HOST": server.url})

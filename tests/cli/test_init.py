@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from easyllm_cli.cli.discovery import LOCAL_SERVERS, SERVER_TIMEOUT_SECONDS, find_running_servers
+from easyllm_cli.cli.discovery import LOCAL_SERVERS, SERVER_TIMEOUT_SECONDS, find_servers
 from easyllm_cli.vendors import get_endpoint_variable
 from tests.support.binary import Easyllm, RunResult, split_error_line
 from tests.support.servers.fixtures import RealServer
@@ -138,7 +138,7 @@ def test_a_silent_server_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) 
         for name in LOCAL_SERVERS:
             monkeypatch.setenv(get_endpoint_variable(name), f"{server.url}/v1")
         began = time.monotonic()
-        assert find_running_servers() == []
+        assert find_servers() == []
         assert (
             SERVER_TIMEOUT_SECONDS <= time.monotonic() - began < max(5, 5 * SERVER_TIMEOUT_SECONDS)
         )

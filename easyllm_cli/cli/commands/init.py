@@ -31,14 +31,18 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     from ...config.edit import create_profiles_file, refuse_existing_file
     from ...config.profiles_file import profiles_path
     from ...render.output import OutputStream, print_notice
-    from ..discovery import find_embedded_model, find_keys, find_running_servers
+    from ..discovery import find_embedded_model, find_keys, find_servers
     from ..profiles_template import format_profiles_file
 
     path = profiles_path(profiles_file.profiles)
     refuse_existing_file(path)
-    servers, keys = [*find_running_servers(), *find_embedded_model()], find_keys()
-    for provider in [*servers, *keys]:
-        print_notice(f"easyllm: found {provider.description}")
+    servers, keys = [*find_servers(), *find_embedded_model()], find_keys()
+    for server in servers:
+        print_notice(f"easyllm: found {describe_server(server)}")
+    for key in keys:
+        name, variable = key.provider, key.key_variable
+        found = f"a key for {name} in {variable}" if variable else f"a stored key for {name}"
+        print_notice(f"easyllm: found {found}")
     if not servers and not keys:
         print_notice("easyllm: found no server on the usual ports and no key in the environment")
     confirm_write(path, yes, is_example=not servers and not keys)
@@ -47,6 +51,17 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     )
     OutputStream(1, terminal=False).write(f"{path}\n")
     return 0
+
+
+def describe_server(server: "DiscoveredProvider") -> str:
+    """The server and its number of models, or the demo model."""
+    from ..discovery import LOCAL_SERVERS
+    from ..profiles_template import DEMO_TITLE
+
+    if server.provider not in LOCAL_SERVERS:
+        return DEMO_TITLE[0].lower() + DEMO_TITLE[1:]
+    count = f"{len(server.models)} model{'s' * (len(server.models) != 1)}"
+    return f"{LOCAL_SERVERS[server.provider]} at {server.endpoint}, {count}"
 
 
 def confirm_write(path: Path, yes: bool, is_example: bool) -> None:

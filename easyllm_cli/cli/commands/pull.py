@@ -1,6 +1,5 @@
 """`easyllm pull`: fetches the small demo model."""
 
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -21,7 +20,7 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
     easyllm pull
     easyllm pull --yes && easyllm chat -p local "What is Python?"
     """
-    from ...providers.local.model_files import is_demo_installed
+    from ...providers.local.model_files import is_demo_installed, is_engine_installed
     from ...render.output import print_notice
 
     if not yes and not is_demo_installed() and not confirm(FETCH_QUESTION):
@@ -29,7 +28,6 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
     path = fetch_demo_model(quiet)
     if not quiet:
         print_notice(f"easyllm: {DEMO_MODEL}, a small demo model, is in {path}")
-        has_engine = find_spec("xllamacpp") is not None
-        first = "" if has_engine else f"{format_engine_install_command()} && "
+        first = "" if is_engine_installed() else f"{format_engine_install_command()} && "
         print_notice(f'easyllm: ask it: {first}easyllm chat -p local "What is Python?"')
     return 0

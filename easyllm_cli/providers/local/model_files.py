@@ -1,8 +1,9 @@
-"""Names, paths and checksums of local model files: the demo model and other GGUF files."""
+"""Local model files (the demo model and other GGUF files) and whether their engine is there."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...config.paths import data_folder
@@ -52,3 +53,8 @@ def is_demo_installed() -> bool:
     """Whether the demo model is installed, judged by its file size only."""
     path = model_path(DEMO_MODEL)
     return path.is_file() and path.stat().st_size == DEMO_BYTES
+
+
+def is_engine_installed() -> bool:
+    """Whether the package that runs model files in this process, the extra `local`, is there."""
+    return find_spec("xllamacpp") is not None
