@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from .frozen_dataclass import FrozenDataclass
 
 # Limit of an answer's text in bytes, so that an endless stream cannot fill the memory. It is about
 # two million tokens: more than a model writes, and an endless answer costs less than 50 MB.
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 
 
-class _Event:
-    """Base class of the events: compares, hashes and prints them by their fields.
+class _Event(FrozenDataclass):
+    """Base class of the events."""
 
-    `dataclass` would generate these methods for every class, 0.3 ms per class at every start.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *vars(self).values()))
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({fields})"
+    kind: ClassVar[str]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Start(_Event):
     """The provider and the model that answer; comes before any part of the answer."""
 
@@ -37,7 +26,6 @@ class Start(_Event):
     profile: str = ""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Reasoning(_Event):
     """A piece of the reasoning; `hidden`: the provider withholds the text."""
 
@@ -46,7 +34,6 @@ class Reasoning(_Event):
     hidden: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Text(_Event):
     """A piece of the answer."""
 
@@ -54,14 +41,12 @@ class Text(_Event):
     text: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Reclassified(_Event):
     """All text so far was reasoning: a `</think>` came without a `<think>` before it."""
 
     kind: ClassVar[str] = "reclassified"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Usage(_Event):
     """Numbers of tokens and the cost in US dollars; None = not reported, never 0.
 
@@ -103,7 +88,6 @@ def sum_usage(usages: list[Usage]) -> Usage:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Note(_Event):
     """A note for the user; the command line prints it to stderr."""
 
@@ -115,7 +99,6 @@ class RoutineNote(Note):
     """A note that is the same on every call; the command line prints it for people only."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Retrying(_Event):
     """A new attempt follows after `wait` seconds; `why`: the reason."""
 
@@ -125,7 +108,6 @@ class Retrying(_Event):
     why: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Done(_Event):
     """The end of the answer; `finish_reason` has OpenAI's values, None = the server sent none.
 
@@ -142,8 +124,7 @@ class Done(_Event):
 Event = Start | Reasoning | Text | Reclassified | Usage | Note | Retrying | Done
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Model(_Event):
+class Model(FrozenDataclass):
     """A model that a server offers; None = the server does not say.
 
     `context` is in tokens, prices are in US dollars per million tokens.

@@ -58,4 +58,4 @@ def test_importing_the_package_loads_only_its_version() -> None:
     )
     before, after = json.loads(ran.stdout)
     assert before == ["easyllm_cli._version"]
-    assert after == [*before, "easyllm_cli.events"]
+    assert after == [*before, "easyllm_cli.events", "easyllm_cli.frozen_dataclass"]
