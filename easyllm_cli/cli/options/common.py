@@ -1,16 +1,14 @@
 """Options that several commands share: format, notes, time limit, debugging, profiles file."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from ..option_types import COLOR_CHOICES, choice, finite_seconds
-from .groups import OUTPUT_PANEL, RUN_PANEL, declare
+from .groups import OUTPUT_PANEL, RUN_PANEL, OptionGroup, declare
 
 
-@dataclass(eq=False, repr=False)
-class CommonOptions:
+class CommonOptions(OptionGroup):
     """Options of every command that contacts a server."""
 
     json: Annotated[
@@ -45,8 +43,7 @@ class CommonOptions:
     ] = None
 
 
-@dataclass(eq=False, repr=False)
-class ListFormat:
+class ListFormat(OptionGroup):
     """The format of a printed list."""
 
     json: Annotated[bool, typer.Option("--json", help="One JSON object, errors too.")] = False
@@ -61,8 +58,7 @@ class ListFormat:
     ] = None
 
 
-@dataclass(eq=False, repr=False)
-class ProfilesFileOption:
+class ProfilesFileOption(OptionGroup):
     """The profiles file, and --debug."""
 
     profiles: Annotated[
@@ -72,8 +68,7 @@ class ProfilesFileOption:
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False
 
 
-@dataclass(eq=False, repr=False)
-class DebugOption:
+class DebugOption(OptionGroup):
     """--debug alone, for commands that read no profiles file."""
 
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (keys redacted).")] = False

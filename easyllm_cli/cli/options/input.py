@@ -1,13 +1,12 @@
 """Options that select profile and model, or add files, images or a system prompt."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from ..option_types import complete_models, complete_profiles
-from .groups import INPUT_PANEL, MODEL_PANEL, declare
+from .groups import INPUT_PANEL, MODEL_PANEL, OptionGroup, declare
 
 PromptWords = Annotated[
     list[str] | None,
@@ -15,8 +14,7 @@ PromptWords = Annotated[
 ]
 
 
-@dataclass(eq=False, repr=False)
-class ModelOptions:
+class ModelOptions(OptionGroup):
     """Options that select the profile and the model."""
 
     profile: Annotated[
@@ -48,8 +46,7 @@ class ModelOptions:
     ] = None
 
 
-@dataclass(eq=False, repr=False)
-class InputOptions:
+class InputOptions(OptionGroup):
     """Options for the input besides the prompt."""
 
     system: Annotated[

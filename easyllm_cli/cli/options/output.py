@@ -1,15 +1,13 @@
 """Options for showing an answer: reasoning, --jsonl, -x, usage, --raw, --partial (not --json)."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from dataclasses import dataclass
 from typing import Annotated
 
 from ..option_types import CODE_CHOICES, REASONING_CHOICES
-from .groups import OUTPUT_PANEL, declare
+from .groups import OUTPUT_PANEL, OptionGroup, declare
 
 
-@dataclass(eq=False, repr=False)
-class OutputOptions:
+class OutputOptions(OptionGroup):
     """Which parts of an answer are shown, and in which format."""
 
     reasoning: Annotated[

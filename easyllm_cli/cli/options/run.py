@@ -1,14 +1,12 @@
 """Options for sending: --stream, --no-retry, --dry-run, --strict and --max-output-bytes."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from dataclasses import dataclass
 from typing import Annotated
 
-from .groups import RUN_PANEL, declare
+from .groups import RUN_PANEL, OptionGroup, declare
 
 
-@dataclass(eq=False, repr=False)
-class RunOptions:
+class RunOptions(OptionGroup):
     """How the request is sent, and which answers are accepted."""
 
     stream: Annotated[

@@ -1,15 +1,13 @@
 """Options for request parameters: sampling, limits, schema and reasoning."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from dataclasses import dataclass
 from typing import Annotated
 
 from ..option_types import EFFORT_CHOICES
-from .groups import SAMPLING_PANEL, declare
+from .groups import SAMPLING_PANEL, OptionGroup, declare
 
 
-@dataclass(eq=False, repr=False)
-class SamplingOptions:
+class SamplingOptions(OptionGroup):
     """Request parameters; only those set here or in the profile are sent."""
 
     temperature: Annotated[
