@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .frozen_dataclass import FrozenDataclass
 
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # larger images are refused
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(FrozenDataclass):
     """An image: its bytes and media type, or its https URL; `name` is for error messages."""
 
     data: bytes = b""
@@ -25,7 +24,10 @@ class Image:
     # OpenAI's `detail` (resolution that the model uses), Anthropic's `cache_control` (the prompt is
     # cached up to here).
     detail: str = ""
-    cache_control: Mapping[str, Any] | None = field(default=None, hash=False)
+    cache_control: Mapping[str, Any] | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.data, self.url, self.name, self.detail))  # a dict has no hash
 
     @classmethod
     def of(cls, source: bytes | str | os.PathLike[str], *, paths: bool = False) -> Image:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from .errors import UsageError
+from .frozen_dataclass import FrozenDataclass
 from .images import Image
 from .message_fields import (
     has_tool_content,
@@ -36,13 +37,15 @@ class CachedText(str):
 Part = str | Image
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(FrozenDataclass):
     """A role and its parts in order; `fields`: other fields (message_fields.MESSAGE_FIELDS)."""
 
     role: str
     parts: tuple[Part, ...]
-    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.role, self.parts))  # a dict has no hash
 
     @classmethod
     def of(cls, message: Message | Mapping[str, Any]) -> Message:

@@ -6,14 +6,14 @@ row here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from .frozen_dataclass import FrozenDataclass
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Vendor:
+class Vendor(FrozenDataclass):
     """One built-in provider.
 
     `adapter`: the name of its adapter in providers.ADAPTERS.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from ..frozen_dataclass import FrozenDataclass
 from ..vendors import VENDORS, get_endpoint_variable, get_vendor
 from .profile import Profile
 
@@ -22,8 +22,7 @@ REQUEST_PATH_PATTERNS = {
 }
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(FrozenDataclass):
     """A base URL without a trailing slash, and the variable it comes from ("" = none).
 
     The URL is "" when none is set and the provider needs none (litellm).

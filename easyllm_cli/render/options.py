@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+
+from ..frozen_dataclass import FrozenDataclass
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class DisplayOptions:
+class DisplayOptions(FrozenDataclass):
     """How the user wants an answer displayed.
 
     `buffered`: into a pipe, print nothing until the answer is complete. `reasoning`: "auto",

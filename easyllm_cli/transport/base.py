@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
 from .._version import __version__
 from ..errors import MalformedAnswer, NetworkError
+from ..frozen_dataclass import FrozenDataclass
 from ..secret import Secret
 from .network_errors import is_httpx_error, network_error
 from .response_errors import error_from_response, redact_and_shorten
@@ -25,8 +26,7 @@ MAX_ERROR_BODY_BYTES = 1024 * 1024
 FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Request:
+class Request(FrozenDataclass):
     """An HTTP request. `body` is sent as JSON; a header's value may be a Secret.
 
     `resolved_address`: the IP address to connect to, so that the host name is not looked up again;
