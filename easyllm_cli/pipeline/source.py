@@ -19,7 +19,10 @@ class Source(Protocol):
 
     profile: Profile
     model: str
-    rate_limit_headers: Mapping[str, str]
+
+    @property
+    def rate_limit_headers(self) -> Mapping[str, str]:
+        """The rate-limit headers of the last response, with lower-case names."""
 
     @property
     def where(self) -> str:

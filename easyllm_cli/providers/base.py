@@ -44,7 +44,6 @@ class BaseLLMProvider(ABC):
     ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
     # The entry point that offers the class; None = it is built in. The registry sets it.
     entry_point: ClassVar[EntryPoint | None] = None
-    rate_limit_headers: Mapping[str, str] = {}  # of the last response, with lower-case names
     _settings_noted = False
 
     def __init__(
@@ -131,6 +130,11 @@ class BaseLLMProvider(ABC):
 
     async def add_hint(self, error: EasyLLMError) -> None:
         """Set a more specific hint on an error; may send a request, e.g. for the model list."""
+
+    @property
+    def rate_limit_headers(self) -> Mapping[str, str]:
+        """The rate-limit headers of the last response, with lower-case names."""
+        return {}
 
     def input_notes(self, messages: list[Message]) -> list[str]:
         """Notes about settings without effect, once per provider object, and about images."""

@@ -32,7 +32,6 @@ from ..transport.base import Request, Transport
 from ..transport.framing import Framing, WholeBody
 from ..transport.json_frames import ParsedFrame, read_frames
 from ..transport.response_errors import ERROR_HINTS, WRONG_ENDPOINT_HINT
-from ..transport.retry_after import rate_limit_headers
 from ..transport.timeouts import ResponseTimer
 from ..vendors import Vendor, get_vendor
 from .base import BaseLLMProvider
@@ -74,6 +73,7 @@ class HTTPProvider(BaseLLMProvider):
         )
         self.request_variant = RequestVariant(bool(self.profile.strict))
         self.routine_notes: tuple[str, ...] = ()  # notes of `prepare` that come with every answer
+        self._response_headers: Mapping[str, str] = {}  # of the last response
         self.has_output_limit = False  # whether the last request limited the length of the answer
 
     @abstractmethod
@@ -244,10 +244,16 @@ class HTTPProvider(BaseLLMProvider):
     ) -> AsyncIterator[ParsedFrame | Note]:
         """Send the request and yield its parsed frames. An adapter may send it in its own way."""
         framing = self.framing() if stream else WholeBody()
-        return read_frames(self.transport, request, framing, timer, self._keep_rate_limits)
+        return read_frames(self.transport, request, framing, timer, self._keep_headers)
 
-    def _keep_rate_limits(self, headers: Mapping[str, str]) -> None:
-        self.rate_limit_headers = rate_limit_headers(headers)
+    def _keep_headers(self, headers: Mapping[str, str]) -> None:
+        self._response_headers = headers
+
+    @property
+    def rate_limit_headers(self) -> Mapping[str, str]:
+        from ..transport.retry_after import rate_limit_headers  # only who asks needs it
+
+        return rate_limit_headers(self._response_headers)
 
     def _new_timer(self, stream: bool) -> ResponseTimer:
         limits = self.profile.timeout

@@ -18,7 +18,6 @@ from .._version import __version__
 from ..errors import MalformedAnswer, NetworkError
 from ..frozen_dataclass import FrozenDataclass
 from ..secret import Secret
-from .network_errors import is_httpx_error, network_error
 from .response_errors import error_from_response, redact_and_shorten
 from .timeouts import ResponseTimer
 
@@ -84,6 +83,8 @@ class Response:
         try:
             chunk: bytes = await self._timer.wait(anext(self._chunks, b""))
         except Exception as error:
+            from .network_errors import is_httpx_error, network_error  # errors only
+
             if not is_httpx_error(error):
                 raise
             raise network_error(error, self.url) from error

@@ -16,7 +16,6 @@ from ..errors import ConfigError
 from .base import Request, Response, open_response, rejecting_cookie_jar
 from .connections import LoopBoundClient, report_local_close
 from .network import NetworkSettings
-from .network_errors import is_httpx_error, network_error, proxy_error
 from .timeouts import ResponseTimer
 
 
@@ -43,6 +42,8 @@ class HTTPTransport:
                     timeout=httpx.Timeout(None, connect=network.connect_timeout),
                 )
             except Exception as error:
+                from .network_errors import proxy_error  # errors only
+
                 raise proxy_error(error) or error from None
 
         self._http_client = LoopBoundClient(connect)
@@ -66,6 +67,8 @@ class HTTPTransport:
             try:
                 http_response = await timer.wait(client.send(http_request, stream=True))
             except Exception as error:
+                from .network_errors import is_httpx_error, network_error  # errors only
+
                 if not is_httpx_error(error):
                     raise
                 raise network_error(error, request.url, self._network.proxy_address) from error

@@ -20,7 +20,6 @@ from ..errors import (
 )
 from ..secret import LONG_KEY_CHARS, redact
 from .bounded_json import parse_json
-from .retry_after import find_retry_after, rate_limit_headers
 
 MAX_MESSAGE_CHARS = 300  # of a server's message
 
@@ -111,6 +110,8 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         (redact_and_shorten(headers[name]) for name in REQUEST_ID_HEADERS if name in headers),
         None,
     )  # fmt: skip
+    from .retry_after import rate_limit_headers  # errors only
+
     error.rate_limit_headers = rate_limit_headers(headers)
     return error
 
@@ -135,6 +136,8 @@ def _error_from_body(
     )
     if status is None or status == 200:
         status = _find_status(inner) or _find_status(body) or None
+    from .retry_after import find_retry_after  # errors only
+
     retry_after = find_retry_after(headers or {}, body, rate_limited=status == 429)
     error_class = _choose_error_class(status, code, json.dumps(body)[:20_000])
     hint = ERROR_HINTS.get(error_class)
