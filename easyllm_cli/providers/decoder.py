@@ -23,6 +23,9 @@ from .finish_reasons import (
     parse_reason_word,
     takes_precedence,
 )
+from .json_values import parse_object
+
+REASONING_PART_TYPES = ("thinking", "reasoning")  # `type` of a content part
 
 
 class SurrogateJoiner:
@@ -297,3 +300,26 @@ def format_code_block(text: str, language: str) -> str:
 def block_separator(text: str) -> str:
     """What to insert between this text and a block, so that the block starts a line."""
     return "" if not text or text.endswith("\n") else "\n\n"
+
+
+def parse_content(content: Any) -> Iterator[Event]:
+    """Yield the text and reasoning of `content`: a string, a part, or a list of either.
+
+    Parts of type `thinking` are Mistral's reasoning.
+    """
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            if part:
+                yield Text(part)
+            continue
+        part = parse_object(part)
+        if part.get("type") in REASONING_PART_TYPES:
+            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+            for event in parse_content(inner):
+                if isinstance(event, Text):
+                    yield Reasoning(event.text)
+            continue
+        text = part.get("text")
+        text = text.get("value") if isinstance(text, dict) else text
+        if isinstance(text, str) and text:
+            yield Text(text)

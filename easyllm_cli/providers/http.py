@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -229,9 +228,11 @@ class HTTPProvider(BaseLLMProvider):
         """The events after the last frame."""
         self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
         for event in decoder.end(has_output):
-            yield (
-                replace(event, limited=self.has_output_limit) if isinstance(event, Done) else event
-            )
+            if isinstance(event, Done):
+                event = Done(
+                    event.finish_reason, event.complete, event.response, self.has_output_limit
+                )
+            yield event
             tokens = event.prompt_tokens if isinstance(event, Usage) else None
             if tokens and is_token_count_too_low(tokens, messages):
                 yield Note(

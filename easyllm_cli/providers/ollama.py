@@ -14,13 +14,11 @@ from ..events import Event, Model, Reasoning, Text, Usage
 from ..messages import Message
 from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
-from .decoder import Decoder
+from .decoder import Decoder, parse_content
 from .finish_reasons import is_finish_reason
 from .http import HTTPProvider
-from .image_inputs import with_image_bytes
 from .json_values import parse_count, parse_object
 from .model_list import parse_model_rows
-from .openai.chat_decoder import parse_content
 from .prompt_size import is_context_overflow
 from .unsupported_parameters import set_json_path
 
@@ -162,6 +160,8 @@ class OllamaProvider(HTTPProvider):
             notes.append(f"model {self.model}: the first one installed (choose with -m)")
             self.routine_notes = (*notes,)
         if any(message.images for message in messages):
+            from .image_inputs import with_image_bytes  # images only
+
             await self._require_vision()
             messages, image_notes = await with_image_bytes(
                 messages, OLLAMA_IMAGE_TYPES, self.profile, "Ollama"

@@ -19,6 +19,8 @@ OURS = {
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
     "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",
+    "image_header", "providers.image_inputs", "transport.image_download",
+    "transport.network_errors", "transport.retry_after",
 }  # fmt: skip
 UNUSED_HERE = HEAVY | {f"easyllm_cli.{name}" for name in OURS}
 # The modules that each command must not import when its output goes to pipes.

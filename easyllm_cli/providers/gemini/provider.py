@@ -16,7 +16,6 @@ from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
 from ..http import HTTPProvider
-from ..image_inputs import with_image_bytes
 from ..model_list import parse_model_rows
 from ..unsupported_parameters import set_json_path
 from .decoder import (
@@ -146,6 +145,8 @@ class GeminiProvider(HTTPProvider):
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
             notes.append('no reasoning through this transport: use transport = "http"')
         if any(message.images for message in messages):
+            from ..image_inputs import with_image_bytes  # images only
+
             messages, image_notes = await with_image_bytes(
                 messages, GEMINI_IMAGE_TYPES, self.profile, "Gemini"
             )

@@ -25,7 +25,6 @@ from ...transport import transport_for
 from ...transport.base import Request, Transport
 from ...transport.connections import LoopBoundClient
 from ...vendors import LLAMACPP_IMAGE_TYPES, VENDORS
-from ..image_inputs import with_image_bytes
 from ..openai.chat import OpenAIProvider
 from ..prompt_size import is_context_overflow
 from .model_file_check import require_model_file
@@ -105,6 +104,8 @@ class LocalProvider(OpenAIProvider):
         if any(message.images for message in messages):
             if self.profile.mmproj is None:
                 raise await self.no_vision_error()
+            from ..image_inputs import with_image_bytes  # images only
+
             engine_name = "the embedded engine"
             messages, notes = await with_image_bytes(
                 messages, LLAMACPP_IMAGE_TYPES, self.profile, engine_name

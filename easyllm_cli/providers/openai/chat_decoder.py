@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...events import Event, Reasoning, Text, Usage
-from ..decoder import MULTIPLE_ANSWERS_NOTE, Decoder
+from ..decoder import MULTIPLE_ANSWERS_NOTE, Decoder, parse_content
 from ..finish_reasons import is_finish_reason
 from ..json_values import parse_count, parse_dollars, parse_object
 
 # Gateways send the same reasoning in several fields, so only the first that is not empty is read.
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-REASONING_PART_TYPES = ("thinking", "reasoning")  # `type` of a content part
 LATE_TEXT_NOTE = "the server sent more text after the answer's end: left out"
 
 
@@ -154,29 +153,6 @@ def _parse_reasoning(delta: dict[str, Any]) -> Iterator[Event]:
             yield Reasoning(text)
         elif detail.get("type") == "reasoning.encrypted":
             yield Reasoning("", hidden=True)
-
-
-def parse_content(content: Any) -> Iterator[Event]:
-    """Yield the text and reasoning of `content`: a string, a part, or a list of either.
-
-    Parts of type `thinking` are Mistral's reasoning.
-    """
-    for part in content if isinstance(content, list) else [content]:
-        if isinstance(part, str):
-            if part:
-                yield Text(part)
-            continue
-        part = parse_object(part)
-        if part.get("type") in REASONING_PART_TYPES:
-            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
-            for event in parse_content(inner):
-                if isinstance(event, Text):
-                    yield Reasoning(event.text)
-            continue
-        text = part.get("text")
-        text = text.get("value") if isinstance(text, dict) else text
-        if isinstance(text, str) and text:
-            yield Text(text)
 
 
 def _describe_non_text(content: Any) -> str:
