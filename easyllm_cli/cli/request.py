@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..frozen_dataclass import FrozenDataclass
 from ..images import Image
 from ..render.options import DisplayOptions
 from .options.common import CommonOptions
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from ..json_schema import Schema
 
 
-@dataclass(eq=False, repr=False)
-class AnswerRequest:
+class AnswerRequest(FrozenDataclass):
     """A command's prompt words, images and options."""
 
     prompt_words: list[str]

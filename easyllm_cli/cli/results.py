@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
 from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, Interrupted, OutputError
 from ..events import TOKEN_COUNTS, Usage
+from ..frozen_dataclass import FrozenDataclass
 from ..render.options import takes_layout
 from ..render.output import OutputStream, print_error, print_notice
 from ..secret import redact
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from ..pipeline.call import Call
 
 
-@dataclass(eq=False, repr=False)
-class CommandResult:
+class CommandResult(FrozenDataclass):
     """How a command ended.
 
     `completion`: the answer as it was shown; `call`: its record, None = nothing was asked.

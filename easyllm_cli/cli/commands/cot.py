@@ -56,9 +56,10 @@ def cot(
     from ..request import AnswerRequest, display_options, load_schema
 
     sampling.think = True
-    request = AnswerRequest(prompt or [], model, input, sampling, output, common, run, "cot")
-    request.reasoning = "show"
-    request.elicit = elicit or "auto"
+    request = AnswerRequest(
+        prompt or [], model, input, sampling, output, common, run, "cot",
+        reasoning="show", elicit=elicit or "auto",
+    )  # fmt: skip
     if not extract:
         return answer_request(request)
     if elicit:

@@ -48,9 +48,9 @@ def vision(
         source.read_image() if name == "-" else Image.of(name, paths=True) for name in names
     )
     words = [prompt] if prompt else []
-    request = AnswerRequest(words, model, input, sampling, output, common, run, "vision")
-    request.images = images
-    request.stdin = source
+    request = AnswerRequest(
+        words, model, input, sampling, output, common, run, "vision", images=images, stdin=source
+    )
     if not (common.quiet or common.json or output.jsonl or run.dry_run):
         print_image_descriptions(images)
     return answer_request(request)
