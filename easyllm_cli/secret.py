@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
@@ -11,9 +10,9 @@ BEARER_PREFIX = "Bearer "  # authorization scheme, not part of the secret
 LONG_KEY_CHARS = 12  # below this, the last 4 characters would reveal too much of the key
 # The name of a header or option whose value is masked. Not: author, authority, keyword, keyspace,
 # tokens, and the headers of the gateway Portkey such as `x-portkey-provider: openai`.
-SENSITIVE_NAME = re.compile(
-    r"auth(?!or(?!i[sz]))|(?<!\bport)key(?!word|space)|token(?!s)|secret|cookie|password",
-    re.IGNORECASE,
+# Not compiled here: most runs look at no header, and compiling takes 0.3 ms.
+SENSITIVE_NAME = (
+    r"(?i)auth(?!or(?!i[sz]))|(?<!\bport)key(?!word|space)|token(?!s)|secret|cookie|password"
 )
 # Keyed by id(): two equal secrets are separate objects, each with its own lifetime.
 _live_secrets: WeakValueDictionary[int, Secret] = WeakValueDictionary()

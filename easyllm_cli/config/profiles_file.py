@@ -15,11 +15,12 @@ from ..vendors import VENDORS
 from .paths import config_folder
 from .profile import KEY_SOURCES, Profile, profile_from_settings, resolve_setting_alias
 
-SECTION_HEADER = re.compile(
+# Patterns for errors and edits: compiled when used, which takes 0.2 ms.
+SECTION_HEADER = (
     r"""\s*\[\s*profiles\s*\.\s*(?:"([^"]+)"|'([^']+)'|([^\]"'.\s]+))\s*(?:\.[^\]]*)?\]"""
 )
 # A string, closed or not. Followed by = . or ] it is a quoted key, not a value.
-TOML_STRING = re.compile(r"""("(?:[^"\\]|\\.)*+"?|'[^']*+'?)(\s*[=.\]])?""")
+TOML_STRING = r"""("(?:[^"\\]|\\.)*+"?|'[^']*+'?)(\s*[=.\]])?"""
 MAX_KEY_DOTS = 100  # in one key; tomllib's time grows with the square of the dots
 
 
@@ -33,7 +34,7 @@ def find_key_position(text: str, name: str | None, key: str) -> tuple[int, int]:
     wanted = re.compile(rf"(^|[\s{{,.])[\"']?{re.escape(key)}[\"']?\s*[=.\]]") if key else None
     position = (1, 1)
     for number, line in enumerate(text.splitlines(), 1):
-        table = SECTION_HEADER.match(line)
+        table = re.match(SECTION_HEADER, line)
         if table or line.lstrip().startswith("["):
             inside = name is not None and table is not None and name in table.groups()
             if inside and position == (1, 1):
@@ -49,7 +50,7 @@ def _blank_values(line: str) -> str:
     def blanked(match: re.Match[str]) -> str:
         return match[0] if match[2] else " " * len(match[1])
 
-    return TOML_STRING.sub(blanked, line).partition("#")[0]
+    return re.sub(TOML_STRING, blanked, line).partition("#")[0]
 
 
 def find_overlong_key(text: str) -> int:

@@ -62,7 +62,7 @@ def remove_section(text: str, name: str) -> str:
     starts = [n for n, line in enumerate(lines) if line.lstrip().startswith("[")]
     removed: set[int] = set()
     for start, end in pairwise([*starts, len(lines)]):
-        header = SECTION_HEADER.match(lines[start])
+        header = re.match(SECTION_HEADER, lines[start])
         if header is not None and name in header.groups():
             end -= len(find_trailing_comments(lines[start:end]))
             removed.update(range(_find_own_comment(lines, start), end))

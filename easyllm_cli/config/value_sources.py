@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -71,7 +72,7 @@ def mask_value(key: str, subkey: str, value: Any) -> Any:
         before, at, host = value.rpartition("@")
         return before.partition("://")[0] + "://***@" + host if at else value
     is_variable = key == "headers" and value.startswith("env:")
-    if subkey and SENSITIVE_NAME.search(subkey) and isinstance(value, str) and not is_variable:
+    if subkey and re.search(SENSITIVE_NAME, subkey) and isinstance(value, str) and not is_variable:
         return mask_key(value)
     return value
 

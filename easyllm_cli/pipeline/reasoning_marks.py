@@ -210,6 +210,4 @@ def _strip_match(pattern: str, text: str) -> str:
 
 
 # Models that write `</think>` without `<think>`: their chat template opens the block (vllm#13125).
-LONE_CLOSING_TAG_MODELS = re.compile(
-    r"deepseek-r1|qwq|qwen3.*thinking|thinking.*2507", re.IGNORECASE
-)
+LONE_CLOSING_TAG_MODELS = r"(?i)deepseek-r1|qwq|qwen3.*thinking|thinking.*2507"

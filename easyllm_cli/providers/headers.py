@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
@@ -30,7 +31,7 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[s
                 )
             value = variable_value
         value = validate_header(name, value)
-        sensitive = SENSITIVE_NAME.search(name)
+        sensitive = re.search(SENSITIVE_NAME, name)
         secret = sensitive or (profile.headers or {})[name].startswith("env:")
         headers[name] = Secret(value) if secret else value
         if secret and not dry_run:

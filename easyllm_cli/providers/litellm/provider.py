@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -150,7 +151,7 @@ class LiteLLMProvider(OpenAIProvider):
         """Whether text may contain reasoning; litellm separates it, except at custom endpoints."""
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
         return bool(self.endpoint.url) and (
-            wants_reasoning or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+            wants_reasoning or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
         )
 
     @cached_property

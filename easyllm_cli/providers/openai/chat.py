@@ -174,7 +174,7 @@ class OpenAIProvider(SupportsClient):
         separates = self.vendor.separates_reasoning and self.is_official_host
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
         return not separates and (
-            wants_reasoning or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+            wants_reasoning or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
         )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
