@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .completion import Completion
     from .config.database import ModelConfig as ModelConfig
     from .config.profile import Profile, Timeout
+    from .config.profile_loading import load_profile
     from .errors import (
         AuthError,
         BillingError,
@@ -94,6 +95,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "collect",
+    "load_profile",
 ]
 # Imported at first access (PEP 562), so that the command line starts without them.
 _EXPORTS_BY_MODULE = {
@@ -133,6 +135,7 @@ _EXPORTS_BY_MODULE = {
         "Timeout",
     ),
     "pipeline.call": ("Call",),
+    "config.profile_loading": ("load_profile",),
     "pipeline.collector": ("collect",),
     "providers.base": ("BaseLLMProvider",),
     "providers.gemini.provider": ("GeminiProvider",),

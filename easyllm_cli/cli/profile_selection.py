@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.profile import Profile, validate_setting
-from ..config.profiles_file import NO_PROFILE_CODE, Profiles, profile_from_selector, read_profiles
+from ..config.profiles_file import NO_PROFILE_CODE, profile_from_selector, read_profiles
 from ..errors import ConfigError, UsageError
 from ..secret import retain_secrets
 from .options.input import ModelOptions
@@ -47,15 +47,9 @@ def select_profile(
 
         model_name = model.model or os.environ.get("EASYLLM_MODEL") or None
         profile = default_profile(error, profiles, model_name, offer_demo)
-    fallbacks = [_fallback(profiles, name) for name in profile.fallback or []]
     return with_options(profile, sampling, run), [
-        with_options(fallback, sampling, run) for fallback in fallbacks
+        with_options(fallback, sampling, run) for fallback in profiles.resolve_fallbacks(profile)
     ]
-
-
-def _fallback(profiles: Profiles, selector: str) -> Profile:
-    name, _, model = selector.partition(":")
-    return profiles.resolve_profile(name).replace_set(model=model or None)
 
 
 def with_options(profile: Profile, sampling: SamplingOptions, run: RunOptions) -> Profile:

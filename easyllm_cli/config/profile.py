@@ -121,6 +121,9 @@ class Profile:
     selected_by: str = "-p"
     # True when it comes from an untrusted config dict.
     untrusted: bool = False
+    # Absolute path of the profiles file that it comes from, in which the names of its `fallback`
+    # are looked up; None = no file, and the names are those of the user's profiles file.
+    profiles_path: str | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, config: Profile | Mapping[str, Any]) -> Profile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ def _has_too_many_dots(pieces: list[str]) -> bool:
 PROFILES_FILE_NAME = "profiles.toml"
 TOP_LEVEL_KEYS = ("default_profile", "profiles")
 NO_PROFILE_CODE = "none_named"  # error code: no profile is selected anywhere
+MAX_PARSED_FILES = 16  # a program that reads many files keeps only some of them parsed
+_parsed_files: dict[Path, Profiles] = {}  # the last content of each file that was read
 
 
 class Profiles:
@@ -106,7 +109,7 @@ class Profiles:
             self._build_profile(table_name, table)
             if any(resolve_setting_alias(key) in KEY_SOURCES for key in table):
                 merged = {key: value for key, value in merged.items() if key not in KEY_SOURCES}
-            for key, value in table.items():
+            for key, value in self._copy_table(table_name, table).items():
                 key = resolve_setting_alias(key)
                 both = isinstance(value, dict) and isinstance(merged.get(key), dict)
                 merged[key] = {**merged[key], **value} if both else value
@@ -120,7 +123,26 @@ class Profiles:
             raise self._error_at(f'no provider "{profile.provider}"', name, "provider", hint)
         if profile.api_key is not None or profile.api_key_cmd is not None:
             self._require_private("api_key" if profile.api_key is not None else "api_key_cmd")
-        return profile
+        return profile.replace_set(profiles_path=str(self.path.absolute()) if self.path else None)
+
+    def resolve_selector(self, selector: str, model: str | None = None) -> Profile:
+        """Build the profile that NAME or NAME:MODEL means; `model` replaces its model.
+
+        Raises:
+            ConfigError: as `resolve_profile`.
+        """
+        name, _, own_model = selector.partition(":")
+        return self.resolve_profile(name, selector).replace_set(model=model or own_model or None)
+
+    def resolve_fallbacks(self, profile: Profile) -> list[Profile]:
+        """Build the profiles that the profile's `fallback` names, in order.
+
+        Their own `fallback` is not followed.
+
+        Raises:
+            ConfigError: as `resolve_profile`.
+        """
+        return [self.resolve_selector(selector) for selector in profile.fallback or []]
 
     def resolve_extends_chain(self, name: str, typed: str = "") -> list[tuple[str, dict[str, Any]]]:
         """Return names and tables: the profile's own, then those it extends, nearest first."""
@@ -164,6 +186,13 @@ class Profiles:
         except ConfigError as error:
             raise self._error_at(error.message, name, error.code or "", error.hint) from None
 
+    def _copy_table(self, name: str, table: dict[str, Any]) -> dict[str, Any]:
+        """Copy a table: a list that a program changes in a Profile must not be in the next one."""
+        try:
+            return deepcopy(table)
+        except RecursionError:
+            raise self._error_at(f'profile "{name}" is nested too deeply', name, "", "") from None
+
     def _error_at(self, message: str, name: str, key: str, hint: str) -> ConfigError:
         where = str(self.path) if self.path else ""
         if self.path:
@@ -187,7 +216,7 @@ def read_profiles(file: str | None = None) -> Profiles:
     """Read the profiles from `file`, EASYLLM_PROFILES or the platform's config folder.
 
     A file given by `file` or the variable must exist; the default file need not. The current folder
-    is never searched.
+    is never searched. The file is read at every call, but parsed only if its content has changed.
 
     Raises:
         ConfigError: the file is missing, unreadable, too large, or not valid TOML.
@@ -201,11 +230,21 @@ def read_profiles(file: str | None = None) -> Profiles:
         raise
     text = read_profiles_text(path)
     if text is not None:
-        return parse_profiles(path, text)
+        return _parse_if_changed(path, text)
     if explicit_path:
         hint = "check the path; the built-in names need no file, e.g. -p ollama"
         raise ConfigError("no such profiles file", where=str(path), hint=hint)
     return Profiles(None, {}, "", "")
+
+
+def _parse_if_changed(path: Path, text: str) -> Profiles:
+    """Parse a file's text, or return the Profiles of the last call if the text is the same."""
+    profiles = _parsed_files.get(path)
+    if profiles is None or profiles.text != text:
+        if len(_parsed_files) >= MAX_PARSED_FILES:
+            _parsed_files.clear()
+        profiles = _parsed_files[path] = parse_profiles(path, text)
+    return profiles
 
 
 def profiles_path(file: str | None = None) -> Path:
@@ -330,5 +369,4 @@ def profile_from_selector(profiles: Profiles, selector: str | None, model: str |
             where=str(profiles.path) if profiles.path else "no profiles file",
             hint="name one with -p, e.g. -p ollama or -p openai, or set EASYLLM_PROFILE",
         )
-    name, _, own_model = chosen.partition(":")
-    return profiles.resolve_profile(name, chosen).replace_set(model=model or own_model or None)
+    return profiles.resolve_selector(chosen, model)

@@ -84,8 +84,7 @@ def require_private_if_needed(path: Path, profiles: Profiles) -> None:
 def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
     """Return the first error in a profile or its fallback profiles; None = valid."""
     try:
-        for other in profiles.resolve_profile(name).fallback or []:
-            profiles.resolve_profile(other.partition(":")[0])
+        profiles.resolve_fallbacks(profiles.resolve_profile(name))
     except ConfigError as error:
         return error
     return None

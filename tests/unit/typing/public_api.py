@@ -27,6 +27,7 @@ from easyllm_cli import (
     Timeout,
     Usage,
     collect,
+    load_profile,
 )
 
 # An unknown name is an error, not Any: otherwise mypy reports this ignore comment as unused.
@@ -58,6 +59,7 @@ async def service_methods() -> None:
     own = LLMService(trust_configs=True, provider_of={"1": "openai"}.get)
     assert_type(await own.chat(CONFIG, DICTS, fallbacks=[PROFILE]), Completion)
     assert_type(own.chat_stream(CONFIG, DICTS, fallbacks=[PROFILE]), AsyncGenerator[str, None])
+    assert_type(load_profile("r1", model="m", path="profiles.toml"), Profile)
     await service.chat("openai", DICTS)  # type: ignore[arg-type]
     await service.chat(CONFIG, None)  # type: ignore[arg-type]
 
