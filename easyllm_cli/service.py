@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Self
 
 from .completion import Completion
-from .config.profile import Profile
+from .config.profile_loading import Config, resolve_configs
 from .errors import EasyLLMError, UsageError
 from .events import MAX_TEXT_BYTES, Event, Text
 from .messages import Message, build_vision_messages, parse_messages
@@ -22,16 +22,17 @@ from .providers.base import BaseLLMProvider, Messages
 from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
 
-Config = Profile | Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 
 class LLMService:
     """Asks language models: each call takes a config and messages.
 
-    A config is a Profile or a dict. A dict also sends the defaults temperature 0.7, max_tokens 8192
-    and top_p 0.9 unless it sets them or `send_defaults`; they are left out for models that refuse
-    them. A Profile sends only its own settings. A message is a Message or a dict in OpenAI's shape.
+    A config is a Profile, a dict, or a name for `load_profile` (never a text from somebody else: a
+    named profile is used with your key). A dict also sends the defaults temperature 0.7, max_tokens
+    8192 and top_p 0.9 unless it sets them or `send_defaults`; they are left out for models that
+    refuse them. A Profile sends only its own settings. A message is a Message or a dict in OpenAI's
+    shape.
     Providers and their connections are reused by later calls; `async with LLMService() as service:`
     closes those of its event loop.
 
@@ -44,8 +45,9 @@ class LLMService:
     `provider_of`: maps the application's own `provider_id` of a row to a provider's name; None =
     unknown.
     `trust_configs`: trust config dicts. By default a dict may come from another person: it cannot
-    name a command, file, environment variable, proxy or stored key, and an image given as a str is
-    never read as a path. A Profile and a pathlib.Path are always trusted.
+    name a command, file, environment variable, proxy, stored key or other profile, and an image
+    given as a str is never read as a path. A Profile, the name of one and a pathlib.Path are always
+    trusted.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class LLMService:
         return provider_names()
 
     async def chat(
-        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
+        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] | None = None
     ) -> Completion:
         """Ask with a buffered request and return the whole answer; `fallbacks`: as `stream`.
 
@@ -111,7 +113,7 @@ class LLMService:
         return await complete(call, lambda: self._resolve_providers(config, fallbacks))
 
     async def chat_stream(
-        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] = ()
+        self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] | None = None
     ) -> AsyncGenerator[str, None]:
         """Stream the answer's text without reasoning; `fallbacks`: as `stream`.
 
@@ -131,20 +133,20 @@ class LLMService:
         image_data: bytes | str | os.PathLike[str],
         mime_type: str | None = None,
         *,
-        fallbacks: Sequence[Config] = (),
+        fallbacks: Sequence[Config] | None = None,
     ) -> Completion:
         """Ask about one image; the rest as `chat`.
 
         `image_data`: bytes, base64, a data URL, a pathlib.Path or an https URL, at most 20 MB; a
-        str may be a path only with a Profile or with `trust_configs`.
+        str may be a path only with a Profile, a profile's name or `trust_configs`.
         `mime_type` is accepted but ignored: the bytes tell the format.
 
         Raises:
             UsageError: it is not a readable image. EasyLLMError: as `chat`.
         """
-        profile = self._profile_from_config(config)
+        profile, *others = resolve_configs(config, fallbacks, self.trust_configs)
         messages = build_vision_messages(prompt, image_data, not profile.untrusted)
-        return await self.chat(profile, messages, fallbacks=fallbacks)
+        return await self.chat(profile, messages, fallbacks=others)
 
     async def get_response(self, config: Config, prompt: str | Messages) -> str:
         """Return only the answer's text; `prompt` is a string or messages. Raises as `chat`."""
@@ -215,16 +217,16 @@ class LLMService:
         shown: Collection[str] = SHOWN_KINDS,
         max_bytes: int = MAX_TEXT_BYTES,
         verdict: Verdict | None = None,
-        fallbacks: Sequence[Config] = (),
+        fallbacks: Sequence[Config] | None = None,
         retry_on: Callable[[EasyLLMError], bool] | None = None,
         on_call: Callable[[Call], object] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Stream the answer as events; each new attempt starts with Retrying.
 
         `fallbacks`: configs to try in order if the one before is busy, unreachable or incomplete,
-        unless an event of a kind in `shown` was yielded. `retry_on`: whether an error is retried;
-        default: its `retryable`. `on_call` gets the record of the answer at once; it is complete
-        when the events end. The others: as BaseLLMProvider.stream.
+        unless a kind in `shown` was yielded; None = the config's own. `retry_on`: whether an error
+        is retried; default: its `retryable`. `on_call` gets the record of the answer at once; it is
+        complete when the events end. The others: as BaseLLMProvider.stream.
         `collect` makes a Completion of the events; its `response` is {"frames": n, "last": …}.
         Raises UsageError at once for messages that are wrong; EasyLLMError of the last config
         during the iteration: `.partial` is the longest text of all attempts.
@@ -237,15 +239,12 @@ class LLMService:
             on_call(call)
         return run(call, lambda: self._resolve_providers(config, fallbacks))
 
-    def _profile_from_config(self, config: Config) -> Profile:
-        return Profile.from_config(config, self.trust_configs)
-
     def _resolve_providers(
-        self, config: Config, fallbacks: Sequence[Config]
+        self, config: Config, fallbacks: Sequence[Config] | None
     ) -> list[BaseLLMProvider]:
-        """The providers to try in order, each once; warns of settings for the command line only."""
-        profiles = [self._profile_from_config(each) for each in (config, *fallbacks)]
-        for warning in library_warnings(profiles[0], bool(fallbacks)):
+        """The providers to try in order, each once; warns of a dict's settings without effect."""
+        profiles = resolve_configs(config, fallbacks, self.trust_configs)
+        for warning in library_warnings(profiles[0], follows_fallback=True):
             if warning not in self._warned_settings:
                 self._warned_settings.add(warning)
                 log.warning("%s", warning)

@@ -25,8 +25,9 @@ KEY_SOURCES = ("api_key_env", "api_key_cmd", "api_key_file", "keyring", "api_key
 MULTI_KEY_PROVIDERS = ("litellm",)  # providers whose API key may be a list
 # Sampling defaults of `send_defaults`. They are dropped where a model does not accept them.
 DEFAULT_SAMPLING = {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
-# Settings that read files, variables or stored keys, run commands, or change which servers are
-# trusted. A config dict may come from an application's users, so it must not set these.
+# Settings that read files, variables or stored keys, run commands, change which servers are
+# trusted, or use profiles of the user's file with their keys. A config dict may come from an
+# application's users, so it must not set these.
 TRUSTED_ONLY_SETTINGS = (
     "api_key_env",
     "api_key_cmd",
@@ -35,6 +36,8 @@ TRUSTED_ONLY_SETTINGS = (
     "ca_bundle",
     "proxy",
     "mmproj",
+    "extends",
+    "fallback",
 )
 VERBATIM_SETTINGS = ("system", "stop")  # white space around these texts is kept
 SAMPLING_SETTINGS = ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")

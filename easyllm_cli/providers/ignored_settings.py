@@ -107,14 +107,17 @@ def ignored_settings_note(profile: Profile, ignored: Collection[str]) -> str:
     return f"{profile.provider} has no {noun} {', '.join(unsupported)}: left out"
 
 
-def library_warnings(profile: Profile, has_fallbacks: bool = False) -> list[str]:
-    """Warnings about settings that refer to other profiles, which the library does not read.
+def library_warnings(profile: Profile, follows_fallback: bool = False) -> list[str]:
+    """Warnings about settings that name other profiles and have no effect here.
 
-    `has_fallbacks`: the caller passed fallback configurations.
+    `follows_fallback`: the caller asks the profiles that `fallback` names; a provider does not.
     """
     warnings = []
-    if profile.extends:
-        warnings.append("extends does nothing in the library: write out its settings")
-    if profile.fallback and not has_fallbacks:
-        warnings.append("fallback does nothing in the library: pass fallbacks=[config, …]")
+    if profile.extends and profile.profiles_path is None:  # in a profiles file it had its effect
+        warnings.append(
+            "extends has an effect only in a profiles file: use load_profile(name) and change its "
+            "settings with dataclasses.replace"
+        )
+    if profile.fallback and not follows_fallback:
+        warnings.append("fallback does nothing in a provider: ask through LLMService")
     return warnings

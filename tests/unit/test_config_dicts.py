@@ -1,4 +1,4 @@
-"""A config dict may come from a stranger: it reaches no file, command, variable or other key."""
+"""A config dict may come from a stranger: it reaches no file, command, variable or profile."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +37,8 @@ REACHING: list[Json] = [
     {"proxy": "http://127.0.0.1:9"},
     {"ca_bundle": "/tmp/ca.pem"},
     {"mmproj": "/tmp/mmproj.gguf"},
+    {"extends": "mine"},
+    {"fallback": ["mine"]},
 ]
 PROVIDERS = [
     OpenAIProvider, ResponsesProvider, OllamaProvider, OpenRouterProvider, GeminiProvider,
@@ -114,7 +116,7 @@ async def test_nested_or_respelled_settings_are_not_followed(
         settings = {
             "provider": "openai", "base_url": f"{server.url}/v1", "model": "gpt-4o",
             "options": {"api_key_env": "HIDDEN", "headers": {"X": "env:HIDDEN"}, "proxy": "x"},
-            "API_KEY_ENV": "HIDDEN", "extends": "mine", "fallback": ["mine"],
+            "API_KEY_ENV": "HIDDEN", "Extends": "mine", " fallback": ["mine"],
             "api_key": "env:HIDDEN", "untrusted": False, "trust_configs": True,
         }  # fmt: skip
         async with LLMService() as service:

@@ -158,7 +158,7 @@ WRONG_MESSAGES: list[Any] = [
 ]  # fmt: skip
 ODD = {1, 2}  # not JSON; its repr is the same in every process
 WRONG_CONFIGS: list[Any] = [
-    None, "openai", ["openai"], {}, {"provider": "opnai"}, {"provider": 4}, {"model": "gpt-4o"},
+    None, "opnai", "", ["openai"], {}, {"provider": "opnai"}, {"provider": 4}, {"model": "gpt-4o"},
     {"provider": "openai", "temperature": "hot"}, {"provider": "openai", "endpoint": "nowhere"},
     {"provider": "openai", "model": "m", "odd": ODD},
     Profile(provider="openai", model="m", options={"odd": ODD}),

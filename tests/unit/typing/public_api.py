@@ -59,8 +59,9 @@ async def service_methods() -> None:
     own = LLMService(trust_configs=True, provider_of={"1": "openai"}.get)
     assert_type(await own.chat(CONFIG, DICTS, fallbacks=[PROFILE]), Completion)
     assert_type(own.chat_stream(CONFIG, DICTS, fallbacks=[PROFILE]), AsyncGenerator[str, None])
+    assert_type(await service.chat("r1", DICTS, fallbacks=["ollama:llama3.2"]), Completion)
     assert_type(load_profile("r1", model="m", path="profiles.toml"), Profile)
-    await service.chat("openai", DICTS)  # type: ignore[arg-type]
+    await service.chat(7, DICTS)  # type: ignore[arg-type]
     await service.chat(CONFIG, None)  # type: ignore[arg-type]
 
 
