@@ -11,8 +11,9 @@ TYPE_CHECKING = False  # type checkers take it as True; importing typing costs 5
 if TYPE_CHECKING:
     from .completion import Completion
     from .config.database import ModelConfig as ModelConfig
-    from .config.profile import Profile, Timeout
+    from .config.profile import Profile
     from .config.profile_loading import load_profile
+    from .config.settings import Timeout
     from .errors import (
         AuthError,
         BillingError,
@@ -130,10 +131,8 @@ _EXPORTS_BY_MODULE = {
     ),
     "images": ("Image",),
     "messages": ("Message",),
-    "config.profile": (
-        "Profile",
-        "Timeout",
-    ),
+    "config.profile": ("Profile",),
+    "config.settings": ("Timeout",),
     "pipeline.call": ("Call",),
     "config.profile_loading": ("load_profile",),
     "pipeline.collector": ("collect",),

@@ -15,8 +15,8 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 from ..config.model_list_cache import is_shell_safe, load_model_ids
-from ..config.profile import SETTING_FIELDS, TIMEOUT_FIELDS, resolve_setting_alias
 from ..config.profiles_file import Profiles, read_profiles
+from ..config.settings import SETTINGS, resolve_setting_alias
 from ..errors import EasyLLMError
 from ..vendors import VENDORS
 
@@ -172,24 +172,24 @@ def setting_names() -> list[tuple[str, str]]:
 
     An API key is no argument, as every user of the machine can see it.
     """
-    names = [
-        (name, str(item.metadata["description"]))
-        for name, item in SETTING_FIELDS.items()
-        if name != "api_key"
+    names = [(name, each.help) for name, each in SETTINGS.items() if not each.is_secret]
+    tables = [each for each in SETTINGS.values() if each.subkeys]
+    return [
+        *names,
+        *((key, each.subkey_description) for each in tables for key in each.dotted_keys),
     ]
-    return [*names, *((f"timeout.{name}", "seconds") for name in TIMEOUT_FIELDS)]
 
 
 def setting_values(file: str | None, key: str) -> list[str]:
     """The words that a setting takes; an empty list if it takes any text."""
-    setting = SETTING_FIELDS.get(resolve_setting_alias(key))
-    if setting is None:
+    setting = SETTINGS.get(resolve_setting_alias(key))
+    if setting is None or "list[" in setting.type:
         return []
-    if setting.name == "extends":
+    if setting.names == "profiles":
         return profile_names(file, "")
-    if setting.name == "provider":
+    if setting.names == "providers":
         return built_in_names()
-    return ["true", "false"] if setting.type == "bool" else list(setting.metadata["choices"])
+    return ["true", "false"] if setting.type == "bool" else list(setting.choices)
 
 
 def try_read_profiles(file: str | None) -> Profiles | None:

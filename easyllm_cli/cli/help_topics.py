@@ -81,16 +81,13 @@ def error_classes(top: type[EasyLLMError]) -> Iterator[type[EasyLLMError]]:
 
 def profiles_text() -> str:
     """`help profiles`: built-in names, the profiles file, its keys, and the variables."""
-    from ..config.profile import SETTING_FIELDS
     from ..config.profiles_file import default_profiles_location
+    from ..config.settings import SETTINGS
     from ..vendors import VENDORS, get_endpoint_variable
 
     settings = (
-        (
-            name,
-            ": ".join([field.metadata["description"], *_format_choices(field.metadata["choices"])]),
-        )
-        for name, field in SETTING_FIELDS.items()
+        (name, ": ".join(filter(None, [each.help, " | ".join(each.choices)])))
+        for name, each in SETTINGS.items()
     )
     vendors = [(name, [*vendor.key_variables, get_endpoint_variable(name)])
                for name, vendor in VENDORS.items()]  # fmt: skip
@@ -114,10 +111,6 @@ def profiles_text() -> str:
             (name, description) for name, (_, description) in ENVIRONMENT_VARIABLES.items()
         ),
     )
-
-
-def _format_choices(choices: tuple[str, ...]) -> list[str]:
-    return [" | ".join(choices)] if choices else []
 
 
 def stdin_text() -> str:

@@ -6,10 +6,8 @@ import json
 from typing import Any
 
 from ..errors import ConfigError, UsageError, suggest_name
-from .profile import SETTING_FIELDS, resolve_setting_alias, validate_setting
+from .settings import SETTINGS, resolve_setting_alias
 from .toml_document import parse_toml_value
-
-TABLE_KEYS = ("timeout", "headers", "options")  # their keys are written with a dot: timeout.idle
 
 
 def parse_assignment(key: str, text: str) -> tuple[tuple[str, ...], Any]:
@@ -24,20 +22,18 @@ def parse_assignment(key: str, text: str) -> tuple[tuple[str, ...], Any]:
     """
     first, dot, rest = key.partition(".")
     first = resolve_setting_alias(first)
-    if first not in SETTING_FIELDS or (dot and (first not in TABLE_KEYS or not rest)):
-        raise ConfigError(
-            f'unknown key "{key}"', hint=suggest_name(key, [*SETTING_FIELDS, *DOTTED_TIMEOUT_KEYS])
-        )
-    if first == "api_key":
+    setting = SETTINGS.get(first)
+    if setting is None or (dot and not (setting.is_table and rest)):
+        dotted_keys = [each for known in SETTINGS.values() for each in known.dotted_keys]
+        raise ConfigError(f'unknown key "{key}"', hint=suggest_name(key, [*SETTINGS, *dotted_keys]))
+    if setting.is_secret:
         raise UsageError(
             "every user of this machine can see an API key on the command line",
             hint="easyllm keys set NAME stores it, then set keyring NAME; or set api_key_env",
         )
-    path = (first, *((rest.split(".") if first == "options" else [rest]) if dot else []))
+    subkeys = rest.split(".") if setting.has_nested_tables else [rest]
+    path = (first, *(subkeys if dot else ()))
     return path, _parse_value(path, text)
-
-
-DOTTED_TIMEOUT_KEYS = ("timeout.connect", "timeout.first_token", "timeout.idle", "timeout.total")
 
 
 def _parse_value(path: tuple[str, ...], text: str) -> Any:
@@ -47,7 +43,7 @@ def _parse_value(path: tuple[str, ...], text: str) -> Any:
         try:
             value = read(text)
             if value is not None:
-                validate_setting(path[0], _nest_value(path[1:], value))
+                SETTINGS[path[0]].validate(_nest_value(path[1:], value))
             return value
         except ConfigError as error:
             first_error = first_error or error
@@ -61,7 +57,7 @@ def _parse_json(text: str) -> Any:
 
 
 def _nest_value(path: tuple[str, ...], value: Any) -> Any:
-    """Wrap the value in one dict per path part, as `validate_setting` expects it."""
+    """Wrap the value in one dict per path part, as `Setting.validate` expects it."""
     for key in reversed(path):
         value = {key: value}
     return value

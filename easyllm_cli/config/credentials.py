@@ -17,7 +17,8 @@ from ..text_encoding import refuse_utf16
 from ..vendors import get_vendor
 from .endpoints import Endpoint, is_loopback
 from .paths import keys_file
-from .profile import KEY_SOURCES, Profile, refuse_multiple_api_keys
+from .profile import Profile, refuse_multiple_api_keys
+from .settings import KEY_LIST_SETTINGS, KEY_SOURCES
 
 KEY_COMMAND_TIMEOUT_SECONDS = 10  # of api_key_cmd
 
@@ -70,7 +71,7 @@ def resolve_api_keys(profile: Profile, endpoint: Endpoint) -> list[Secret]:
         AuthError: as `resolve_api_key`.
         ConfigError: as `resolve_api_key`, or the list is empty.
     """
-    for source in ("api_key_env", "api_key"):
+    for source in KEY_LIST_SETTINGS:
         items = getattr(profile, source)
         if isinstance(items, list):
             if not items:

@@ -14,7 +14,8 @@ from ..private_file import MAX_PRIVATE_FILE_BYTES, require_not_writable_by_other
 from ..text_encoding import decode_text
 from ..vendors import VENDORS
 from .paths import config_folder
-from .profile import KEY_SOURCES, Profile, profile_from_settings, resolve_setting_alias
+from .profile import Profile, profile_from_settings
+from .settings import KEY_SOURCES, resolve_setting_alias
 
 # Patterns for errors and edits: compiled when used, which takes 0.2 ms.
 SECTION_HEADER = (

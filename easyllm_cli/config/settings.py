@@ -1,183 +1,366 @@
-"""Checks of setting values: types, ranges, headers, and conversion of text from web forms."""
+"""The settings: each key of a profile and of the profiles file's top level is declared here once.
+
+The checks, docs/profiles.md, `easyllm help profiles`, shell completion and the hints of errors use
+these declarations.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from math import isfinite
-from typing import Any
+from dataclasses import field
+from typing import Any, ParamSpec
 
-from ..errors import ConfigError
+from ..errors import ConfigError, suggest_name
+from ..frozen_dataclass import FrozenDataclass
 from ..secret import Secret
-
-# Type check of each annotation of Profile, for values from TOML or JSON. True is not a number.
-TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "None": lambda value: value is None,
-    "bool": lambda value: isinstance(value, bool),
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "str": lambda value: isinstance(value, str),
-    "Secret": lambda value: isinstance(value, str | Secret),
-    "list[str]": lambda value: isinstance(value, list) and all(map(TYPE_CHECKS["str"], value)),
-    "list[Secret]": lambda value: (
-        isinstance(value, list) and all(map(TYPE_CHECKS["Secret"], value))
-    ),
-    "dict[str, Any]": lambda value: isinstance(value, Mapping),
-    "dict[str, str]": lambda value: (
-        isinstance(value, Mapping) and all(map(TYPE_CHECKS["str"], value.values()))
-    ),
-}
-# setting: minimum and maximum; None = no bound
-SETTING_RANGES: dict[str, tuple[float | None, float | None]] = {
-    "temperature": (0, 2),
-    "max_tokens": (1, None),
-    "top_p": (0, 1),
-    "top_k": (0, None),
-    "max_retries": (0, 100),
-    "initial_retry_delay": (0, None),
-    "max_retry_delay": (0, None),
-    "retry_multiplier": (1, None),
-    "retry_budget": (0, None),
-    "num_ctx": (1, None),
-}
-# A header name is a token (RFC 9110 section 5.6.2).
-HEADER_NAME_PATTERN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Headers about the connection or the length of the body (RFC 9110 section 7.6.1, RFC 9112
-# section 6). The HTTP client writes them; conflicting copies allow request smuggling.
-CONNECTION_HEADERS = frozenset(
-    ("connection", "content-length", "expect", "host", "http2-settings", "keep-alive",
-     "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "trailers",
-     "transfer-encoding", "upgrade")
-)  # fmt: skip
+from .setting_values import (
+    check_header_table,
+    check_header_value,
+    check_json_table,
+    expand_path,
+    format_type,
+    format_wrong_value,
+    has_type,
+    hide_keys,
+    is_beyond_float_range,
+    parse_form_value,
+)
 
 
-def validate_header(name: str, value: str, setting: str = "") -> str:
-    """Check a header and return its value without surrounding white space.
+class Setting(FrozenDataclass):
+    """The declaration of a setting: which values it takes, and how the program treats it.
 
-    `setting` is the setting that the value comes from; "" means the profile's `headers`.
+    `description`: for docs/profiles.md, help and completion.
+    `default`: the value when it is not set; None = not set.
+    `minimum`, `maximum`: the range of a number; None = no bound.
+    `choices`: the words that it takes; () = any text.
+    `names`: "profiles" or "providers" if its text, or each text of a list, is such a name.
+    `alias`: another name for it, "" = none.
+    `adapters`: the adapters in providers.ADAPTERS that support it; () = all. With another one it
+    is left out, with a note.
+    `key_lists_for`: the providers that take a list of keys; () = not a key that may be a list.
+    `is_key_source`: the API key comes from here; a profile has one source.
+    `is_trusted_only`: an untrusted config dict must not set it, because it reads files, variables
+    or stored keys, runs commands, or changes which servers are trusted.
+    `needs_private_file`: the profiles file that sets it must be readable by its owner only.
+    `is_sampling`: it belongs to `Profile.sampling`.
+    `sent_default`: what `send_defaults` sends for it; None = nothing.
+    `keeps_whitespace`: the white space around its text in a config dict is part of it.
+    `keeps_empty`: "" in a config dict is a value; else it means not set.
+    `subkeys`: the keys of its table, () = any; `subkey_description`: what each of them is.
+    `convert`: checks a value of the right type, and returns what the profile stores.
+    `convert_form`: reads a value of a config dict, where all values may be texts.
+    `name`, `type`: filled in from the class with the declaration; the type as an annotation.
+    """
+
+    description: str = ""
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    names: str = ""
+    alias: str = ""
+    adapters: tuple[str, ...] = ()
+    key_lists_for: tuple[str, ...] = ()
+    is_key_source: bool = False
+    is_trusted_only: bool = False
+    needs_private_file: bool = False
+    is_sampling: bool = False
+    sent_default: Any = None
+    keeps_whitespace: bool = False
+    keeps_empty: bool = False
+    subkeys: tuple[str, ...] = ()
+    subkey_description: str = ""
+    convert: Callable[[str, Any], Any] | None = None
+    convert_form: Callable[[Any], Any] | None = None
+    name: str = ""
+    type: str = ""
+
+    @property
+    def help(self) -> str:
+        """Its description and the adapters that support it, if it does not say OpenAI itself."""
+        if not self.adapters or self.adapters == OPENAI_ADAPTERS:
+            return self.description
+        return f"{', '.join(self.adapters)}: {self.description}"
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is a key, which must not stand on a command line."""
+        return "Secret" in self.type
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its keys are written with a dot, as in `timeout.idle`."""
+        return bool(self.subkeys) or "dict[" in self.type
+
+    @property
+    def has_nested_tables(self) -> bool:
+        """Whether the tables in its table are written with more dots, as in `options.a.b`."""
+        return "dict[str, Any]" in self.type
+
+    @property
+    def dotted_keys(self) -> list[str]:
+        """The known keys of its table, as `timeout.idle`."""
+        return [f"{self.name}.{subkey}" for subkey in self.subkeys]
+
+    def read_form(self, value: Any) -> Any:
+        """Convert a value of a config dict to the setting's type; None = not set."""
+        if self.convert_form is not None:
+            return self.convert_form(value)
+        if self.keeps_empty and value == "":
+            return value
+        return parse_form_value(value, self.type, self.keeps_whitespace)
+
+    def validate(self, value: Any) -> Any:
+        """Check a value and return what the profile stores.
+
+        Raises:
+            ConfigError: wrong type, out of range, unknown word, or refused by `convert`. Its `code`
+                is the setting.
+        """
+        if not has_type(value, self.type):
+            wrong = format_wrong_value(value, self.type)
+            raise ConfigError(
+                f"{self.name} must be {format_type(self.type)}, not {wrong}", code=self.name
+            )
+        if value is None and "None" in self.type:
+            return None
+        self._check_range(value)
+        if self.choices and value not in self.choices:
+            raise ConfigError(
+                f'{self.name} = "{value}" is not known',
+                code=self.name,
+                hint=" | ".join(self.choices),
+            )
+        return value if self.convert is None else self.convert(self.name, value)
+
+    def _check_range(self, value: Any) -> None:
+        """Raise ConfigError for a number out of range, or one too large for a float."""
+        least, most = self.minimum, self.maximum
+        is_huge = is_beyond_float_range(value)
+        if (
+            is_huge
+            or (least is not None and not value >= least)  # also true for NaN
+            or (most is not None and not value <= most)
+        ):
+            allowed = f"at least {least}" if most is None else f"between {least} and {most}"
+            allowed = allowed if least is not None else "use a smaller number"
+            # Python refuses to print an integer of more than 4,300 digits.
+            written = "a huge number" if is_huge else value
+            raise ConfigError(
+                f"{self.name} = {written} is out of range", code=self.name, hint=allowed
+            )
+
+
+class Timeout(FrozenDataclass):
+    """Timeouts in seconds; total None = no limit when streaming, 600 when buffered."""
+
+    connect: float = 10.0
+    first_token: float = 120.0
+    idle: float = 60.0
+    total: float | None = None
+
+
+TIMEOUT_KEYS = tuple(Timeout.__annotations__)
+
+
+def timeout_from_table(name: str, value: Any) -> Timeout:
+    """Build a Timeout from the `timeout` table.
 
     Raises:
-        ConfigError: HTTP cannot send the name or the value, or the header is a connection header.
+        ConfigError: unknown key, or a value that is not a positive number.
     """
-    setting, code = setting or f"header {name}", setting or "headers"
-    if not isinstance(name, str) or not HEADER_NAME_PATTERN.fullmatch(name):
-        raise ConfigError(
-            f"{ascii(name)[:80]} is not a valid header name",
-            code=code,
-            hint="use letters, digits and -, as in X-Team",
-        )
-    if name.lower() in CONNECTION_HEADERS:
-        raise ConfigError(
-            f"{setting} is written by the HTTP client",
-            code=code,
-            hint="remove it",
-        )
-    value = value.strip(" \t")
-    if not value.isascii() or not value.isprintable():
-        raise ConfigError(f"{setting} has characters that headers cannot contain", code=code)
-    return value
+    if isinstance(value, Timeout):
+        return value
+    if not isinstance(value, Mapping):
+        hint = "timeout = { first_token = 60 }"
+        raise ConfigError(f"{name} must be a table", code=name, hint=hint)
+    for key, seconds in value.items():
+        if key not in TIMEOUT_KEYS:
+            raise ConfigError(
+                f'unknown key "{key}" in {name}', code=key, hint=suggest_name(key, TIMEOUT_KEYS)
+            )
+        if not has_type(seconds, "float") or not seconds > 0 or is_beyond_float_range(seconds):
+            raise ConfigError(f"{name}.{key} must be a number of seconds above 0", code=key)
+    return Timeout(**value)
 
 
-def has_type(value: Any, annotation: str) -> bool:
-    """Return whether a value fits an annotation such as `str | list[str] | None`."""
-    return any(TYPE_CHECKS[kind](value) for kind in annotation.split(" | "))
+def timeout_from_form(value: Any) -> Any:
+    """Convert a config dict's `timeout` to a table; a single number is the total in seconds."""
+    if isinstance(value, Mapping):
+        table = {key: parse_form_value(seconds, "float") for key, seconds in value.items()}
+        return {key: seconds for key, seconds in table.items() if seconds is not None}
+    number = parse_form_value(value, "float")
+    return {"total": number} if has_type(number, "float") else number
 
 
-# How error messages name the types; a Secret is text to the user.
-TYPE_NAMES = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "Secret": "text",
-    "list[str]": "a list of texts",
-    "list[Secret]": "a list of texts",
-    "dict[str, Any]": "a table",
-    "dict[str, str]": "a table of texts",
+_P = ParamSpec("_P")
+
+
+def _field_maker(declaration: Callable[_P, Setting]) -> Callable[_P, Any]:
+    """A function that makes a dataclass field with the default and metadata of a declaration."""
+
+    def make_field(*args: _P.args, **keywords: _P.kwargs) -> Any:
+        declared = declaration(*args, **keywords)
+        return field(default=declared.default, metadata={"setting": declared})
+
+    return make_field
+
+
+setting = _field_maker(Setting)  # in a class, declares a setting: takes what Setting takes
+OPENAI_ADAPTERS = ("openai", "openrouter", "litellm")  # that speak OpenAI's protocol
+
+
+class ProfileSettings(FrozenDataclass):
+    """The settings of a profile, in the order of docs/profiles.md. None = not set."""
+
+    name: str = ""  # the profile's own name is no setting
+    provider: str | None = setting("provider name, built in or from a plugin", names="providers")
+    endpoint: str | None = setting("base URL (also: base_url)", alias="base_url")
+    model: str | None = setting("model name")
+    extends: str | None = setting(
+        "a built-in name or another profile to start from", names="profiles", is_trusted_only=True
+    )
+    system: str | None = setting("system prompt", keeps_whitespace=True)
+    api: str | None = setting(
+        "OpenAI protocol", choices=("chat", "responses"), adapters=OPENAI_ADAPTERS
+    )
+    transport: str = setting(
+        "own HTTP client or provider's SDK", choices=("http", "sdk"), default="http"
+    )
+    api_key_env: str | list[str] | None = setting(
+        "the variable with the key (litellm: or several)",
+        is_key_source=True, is_trusted_only=True, key_lists_for=("litellm",),
+    )  # fmt: skip
+    api_key_cmd: str | list[str] | None = setting(
+        "a command that prints the key",
+        is_key_source=True, is_trusted_only=True, needs_private_file=True,
+    )  # fmt: skip
+    api_key_file: str | None = setting(
+        "a file that holds the key, mode 0600",
+        is_key_source=True, is_trusted_only=True, convert=expand_path,
+    )  # fmt: skip
+    keyring: str | None = setting(
+        "the key's name in the system keyring", is_key_source=True, is_trusted_only=True
+    )
+    api_key: Secret | list[Secret] | None = setting(
+        "the key itself (litellm: or several); needs a file of mode 0600",
+        is_key_source=True, needs_private_file=True, key_lists_for=("litellm",), convert=hide_keys,
+    )  # fmt: skip
+    headers: dict[str, str] | None = setting(
+        "extra headers; a value may be env:NAME", convert=check_header_table
+    )
+    ca_bundle: str | None = setting(
+        "PEM file of trusted certificate authorities", is_trusted_only=True, convert=expand_path
+    )
+    proxy: str | None = setting('proxy URL; "" uses none', is_trusted_only=True, keeps_empty=True)
+    allow_http: bool = setting("allow a key over http:// to other machines", default=False)
+    organization: str | None = setting(
+        "OpenAI organization", adapters=OPENAI_ADAPTERS, convert=check_header_value
+    )
+    project: str | None = setting(
+        "OpenAI project", adapters=OPENAI_ADAPTERS, convert=check_header_value
+    )
+    temperature: float | None = setting(
+        "sampling temperature", minimum=0, maximum=2, is_sampling=True, sent_default=0.7
+    )
+    max_tokens: int | None = setting(
+        "longest answer, in tokens", minimum=1, is_sampling=True, sent_default=8192
+    )
+    top_p: float | None = setting(
+        "nucleus sampling", minimum=0, maximum=1, is_sampling=True, sent_default=0.9
+    )
+    top_k: int | None = setting("sample from the k likeliest tokens", minimum=0, is_sampling=True)
+    seed: int | None = setting("sampling seed", is_sampling=True)
+    stop: str | list[str] | None = setting(
+        "text that ends the answer", is_sampling=True, keeps_whitespace=True
+    )
+    reasoning: str | None = setting(
+        "reasoning effort", choices=("off", "minimal", "low", "medium", "high", "max")
+    )
+    reasoning_tags: str = setting(
+        "reasoning tags inside the answer text",
+        choices=("auto", "implicit", "off"), default="auto",
+    )  # fmt: skip
+    max_retries: int = setting("retries after the first try", minimum=0, maximum=100, default=3)
+    initial_retry_delay: float = setting(
+        "wait before the first retry, seconds", minimum=0, default=1.0
+    )
+    max_retry_delay: float = setting(
+        "longest wait before a retry, seconds", minimum=0, default=60.0
+    )
+    retry_multiplier: float = setting("factor from one wait to the next", minimum=1, default=2.0)
+    retry_budget: float = setting("limit of all waits together, seconds", minimum=0, default=120.0)
+    timeout: Timeout = setting(
+        f"table: {', '.join(TIMEOUT_KEYS)} (seconds)",
+        default=Timeout(), subkeys=TIMEOUT_KEYS, subkey_description="seconds",
+        convert=timeout_from_table, convert_form=timeout_from_form,
+    )  # fmt: skip
+    fallback: list[str] | None = setting(
+        "profiles to try when this one fails", names="profiles", is_trusted_only=True
+    )
+    fallback_models: list[str] | None = setting(
+        "models the provider itself may fall back to", adapters=("openrouter", "litellm")
+    )
+    num_ctx: int | None = setting("context in tokens", minimum=1, adapters=("ollama", "local"))
+    keep_alive: str | int | float | None = setting(
+        "how long the model stays loaded", adapters=("ollama",)
+    )
+    mmproj: str | None = setting(
+        "vision projector file (GGUF)",
+        adapters=("local",), is_trusted_only=True, convert=expand_path,
+    )  # fmt: skip
+    send_defaults: bool = setting("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
+    strict: bool = setting("an answer cut by your own limit is an error, too", default=False)
+    options: dict[str, Any] | None = setting(
+        "table of extra request fields, sent unchanged", convert=check_json_table
+    )
+
+
+def _collect_settings(owner: type[FrozenDataclass]) -> dict[str, Setting]:
+    """The declarations of a class by name, with their names and types filled in."""
+    settings = {}
+    for name, annotation in owner.__annotations__.items():
+        metadata = getattr(vars(owner)[name], "metadata", None)
+        if metadata is not None:
+            declared: Setting = metadata["setting"]
+            vars(declared).update(name=name, type=annotation)
+            settings[name] = declared
+    return settings
+
+
+SETTINGS = _collect_settings(ProfileSettings)
+SETTING_ALIASES = {each.alias: name for name, each in SETTINGS.items() if each.alias}
+KEY_SOURCES = tuple(name for name, each in SETTINGS.items() if each.is_key_source)
+KEY_LIST_SETTINGS = tuple(name for name, each in SETTINGS.items() if each.key_lists_for)
+MULTI_KEY_PROVIDERS = SETTINGS["api_key"].key_lists_for
+TRUSTED_ONLY_SETTINGS = tuple(name for name, each in SETTINGS.items() if each.is_trusted_only)
+PRIVATE_FILE_SETTINGS = tuple(name for name, each in SETTINGS.items() if each.needs_private_file)
+SAMPLING_SETTINGS = tuple(name for name, each in SETTINGS.items() if each.is_sampling)
+# Sampling defaults of `send_defaults`. They are dropped where a model does not accept them.
+DEFAULT_SAMPLING = {
+    name: each.sent_default for name, each in SETTINGS.items() if each.sent_default is not None
 }
 
 
-def format_type(annotation: str) -> str:
-    """Name an annotation in plain words: `str | list[str] | None` is "text or a list of texts"."""
-    kinds = [kind for kind in annotation.split(" | ") if kind in TYPE_NAMES]
-    if "float" in kinds:
-        kinds = [kind for kind in kinds if kind != "int"]
-    return " or ".join(TYPE_NAMES[kind] for kind in kinds)
+class FileSettings(FrozenDataclass):
+    """The settings at the top level of the profiles file, beside the tables of the profiles."""
+
+    default_profile: str = setting(
+        "the profile without -p: NAME or NAME:MODEL", names="profiles", default=""
+    )
 
 
-def format_wrong_value(value: Any, annotation: str) -> str:
-    """Name a value of the wrong type: its text for numbers and true or false, else its type.
-
-    Values of other settings are not shown, because they may contain a key.
-    """
-    if {"bool", "int", "float"} & {*annotation.split(" | ")}:
-        if isinstance(value, str):
-            return f'"{value[:80]}"'
-        if isinstance(value, int | float) and not is_beyond_float_range(value):
-            return str(value).lower()
-    name = _name_type(value)
-    items = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
-    wrong_items = [item for item in items if not TYPE_CHECKS["Secret"](item)]
-    return f"{name} with {_name_type(wrong_items[0])}" if wrong_items else name
+TOP_LEVEL_SETTINGS = _collect_settings(FileSettings)
 
 
-def _name_type(value: Any) -> str:
-    """Name a value's type in plain words."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    for kind, name in ((str, "text"), (int | float, "a number"), (list, "a list")):
-        if isinstance(value, kind):
-            return name
-    return "a table" if isinstance(value, Mapping) else type(value).__name__
+def resolve_setting_alias(key: str) -> str:
+    """Return a setting's real name: `base_url` is an alias of `endpoint`."""
+    return SETTING_ALIASES.get(key, key)
 
 
-TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-
-
-def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False) -> Any:
-    """Convert a value from a web form or JSON to the type of an annotation.
-
-    Empty text becomes None (not given). `keep_whitespace` keeps the white space around text. A
-    value that cannot be converted is returned unchanged; `validate_setting` rejects it later.
-    """
-    kinds = annotation.split(" | ")
-    if isinstance(value, float) and "int" in kinds and "float" not in kinds and value.is_integer():
-        return int(value)
-    if not isinstance(value, str):
-        return value
-    text = value if keep_whitespace else value.strip()
-    if not text:
-        return None
-    if "bool" in kinds:
-        word = text.lower()
-        return word in TRUE_WORDS if word in (*TRUE_WORDS, *FALSE_WORDS) else value
-    if "int" in kinds or "float" in kinds:
-        return _parse_number(text, kinds)
-    return text
-
-
-def _parse_number(text: str, types: list[str]) -> Any:
-    """Return the number in a text, an int where the types allow it; else the text itself."""
-    if "_" in text or not text.isascii():
-        return text  # float() also accepts 1_000 and non-ASCII digits
-    try:
-        number = float(text)
-        whole = "int" in types and number.is_integer()
-        return int(number) if whole else number if isfinite(number) else text
-    except (OverflowError, ValueError):
-        return text
-
-
-def is_beyond_float_range(value: Any) -> bool:
-    """Return whether an int is too large for a float; TOML and JSON ints have no size limit."""
-    return isinstance(value, int) and value.bit_length() >= 1024
-
-
-def require_json_serializable(options: Any) -> None:
-    """Raise ConfigError for options that are not JSON: TOML also allows dates and NaN."""
-    import json
-
-    try:
-        json.dumps(options, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"options cannot be sent as JSON: {error}", code="options") from None
+def settings_without_effect(adapter: str) -> list[str]:
+    """The settings that an adapter of providers.ADAPTERS does not support."""
+    return [
+        name for name, each in SETTINGS.items() if each.adapters and adapter not in each.adapters
+    ]

@@ -18,11 +18,9 @@ from tomlkit.items import AbstractTable, Table
 from ..errors import ConfigError
 from ..private_file import lock_file, replace_file, require_private
 from ..text_encoding import UTF8_BOM
-from .profile import resolve_setting_alias
 from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
+from .settings import PRIVATE_FILE_SETTINGS, resolve_setting_alias
 from .toml_text import insert_default_profile
-
-PRIVATE_FILE_KEYS = {"api_key", "api_key_cmd"}  # need a file of mode 0600
 
 
 def edit_toml_file(
@@ -76,7 +74,7 @@ def require_private_if_needed(path: Path, profiles: Profiles) -> None:
     An edit sets mode 0600, so text that others wrote before would become trusted.
     """
     tables = [table for table in profiles.tables.values() if isinstance(table, dict)]
-    private_keys = sorted(PRIVATE_FILE_KEYS & {key for table in tables for key in table})
+    private_keys = sorted({*PRIVATE_FILE_SETTINGS} & {key for table in tables for key in table})
     if private_keys:
         require_private(path, private_keys[0])
 

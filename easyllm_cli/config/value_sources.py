@@ -12,16 +12,16 @@ from ..secret import MASK, SENSITIVE_NAME, Secret, mask_key
 from . import key_store
 from .credentials import describe_missing_key, find_key_source, has_key_source
 from .endpoints import Endpoint, resolve_endpoint, runs_in_process
-from .profile import SETTING_FIELDS, Profile, Timeout, resolve_setting_alias
+from .profile import Profile
 from .profiles_file import Profiles, find_key_position
+from .settings import SETTINGS, Timeout, resolve_setting_alias
 
 DEFAULT_SOURCE = "default"
 BUILT_IN_SOURCE = "built in"
-TABLE_KEYS = ("headers", "options", "timeout")
 
 
 @dataclass(frozen=True)
-class Setting:
+class EffectiveSetting:
     """One effective value and its source, keys masked; table keys have a dot: `timeout.idle`."""
 
     key: str
@@ -29,7 +29,7 @@ class Setting:
     source: str
 
 
-def resolve_settings(profiles: Profiles, name: str) -> list[Setting]:
+def resolve_settings(profiles: Profiles, name: str) -> list[EffectiveSetting]:
     """List a profile's effective values, including extended profiles and defaults.
 
     The last setting, `key`, is the API key that would be sent. Finding it runs no `api_key_cmd` and
@@ -39,21 +39,21 @@ def resolve_settings(profiles: Profiles, name: str) -> list[Setting]:
         ConfigError: the profile does not exist or is invalid.
     """
     profile = profiles.resolve_profile(name)
-    settings: list[Setting] = []
-    for key in SETTING_FIELDS:
+    settings: list[EffectiveSetting] = []
+    for key, setting in SETTINGS.items():
         value = getattr(profile, key)
         if value is None:
             continue
-        parts: dict[str, Any] = _dict_from_table(value) if key in TABLE_KEYS else {"": value}
+        parts: dict[str, Any] = _dict_from_table(value) if setting.is_table else {"": value}
         for part, item in parts.items():
             dotted = f"{key}.{part}" if part else key
             source = _find_source(profiles, name, key, part)
-            settings.append(Setting(dotted, mask_value(key, part, item), source))
+            settings.append(EffectiveSetting(dotted, mask_value(key, part, item), source))
     endpoint = resolve_endpoint(profile)
     # LiteLLM knows each vendor's URL, and a local model runs in this process.
     if profile.endpoint is None and endpoint.url and not runs_in_process(profile.provider):
         source = endpoint.variable or BUILT_IN_SOURCE
-        settings.insert(1, Setting("endpoint", endpoint.url, source))
+        settings.insert(1, EffectiveSetting("endpoint", endpoint.url, source))
     return [*settings, _resolve_key_setting(profile, endpoint)]
 
 
@@ -91,15 +91,17 @@ def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
     return DEFAULT_SOURCE
 
 
-def _resolve_key_setting(profile: Profile, endpoint: Endpoint) -> Setting:
+def _resolve_key_setting(profile: Profile, endpoint: Endpoint) -> EffectiveSetting:
     """The masked API key that would be sent and its source; the value None = there is no key."""
     source = ""
     try:
         source = find_key_source(profile, endpoint) if has_key_source(profile, endpoint) else ""
         key = _read_masked_key(profile, source)
-        return Setting("key", key, source if key else describe_missing_key(profile, endpoint))
+        origin = source if key else describe_missing_key(profile, endpoint)
+        return EffectiveSetting("key", key, origin)
     except EasyLLMError as error:
-        return Setting("key", None, f"{source}: {error.message}" if source else error.message)
+        reason = f"{source}: {error.message}" if source else error.message
+        return EffectiveSetting("key", None, reason)
 
 
 def _read_masked_key(profile: Profile, source: str) -> str | None:

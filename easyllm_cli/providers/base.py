@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..completion import Completion
-from ..config.profile import DEFAULT_SAMPLING, Profile
+from ..config.profile import Profile
+from ..config.settings import DEFAULT_SAMPLING
 from ..errors import ConfigError, EasyLLMError
 from ..events import MAX_TEXT_BYTES, Event, Model, Text
 from ..messages import Message, build_vision_messages, parse_messages

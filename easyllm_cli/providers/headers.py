@@ -8,7 +8,7 @@ import re
 from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
-from ..config.settings import validate_header
+from ..config.setting_values import validate_header
 from ..errors import ConfigError
 from ..secret import SENSITIVE_NAME, Secret
 

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..config.profile import Profile
+from ..config.settings import settings_without_effect
 from ..errors import ConfigError, UsageError
 from ..message_fields import tools_unsupported_error
 from ..messages import CachedText, Message
+from ..vendors import get_vendor
 
 # Types of tools that the client has to run. Tools of other types (web_search, code_interpreter,
 # file_search, …) are run by the provider, and the answer is plain text.
@@ -98,9 +100,13 @@ def _used_fields(message: Message) -> Iterator[str]:
 def ignored_settings_note(profile: Profile, ignored: Collection[str]) -> str:
     """A note that names the profile's settings without effect; "" = none.
 
-    `ignored`: the settings that the provider does not support.
+    Those are the settings for other adapters (`adapters` of config/settings.py), and `ignored`:
+    others that the provider does not support.
     """
-    unsupported = [key for key in ignored if getattr(profile, key) not in (None, "", [])]
+    names = dict.fromkeys(
+        [*settings_without_effect(get_vendor(profile.provider).adapter), *ignored]
+    )
+    unsupported = [key for key in names if getattr(profile, key) not in (None, "", [])]
     if not unsupported:
         return ""
     noun = "setting" if len(unsupported) == 1 else "settings"

@@ -89,9 +89,6 @@ class OllamaProvider(HTTPProvider):
     """Sends POST {host}/api/chat; content is a string, images are base64 without a data: prefix."""
 
     provider: ClassVar[str] = "ollama"
-    ignored: ClassVar[tuple[str, ...]] = (
-        "api", "organization", "project", "fallback_models", "mmproj",
-    )  # fmt: skip
     truncated_prompt_hint: ClassVar[str] = NUM_CTX_HINT
     start_hint: ClassVar[str] = "is Ollama running? start it with: ollama serve"
     parameter_paths: ClassVar[Mapping[str, str]] = {

@@ -34,7 +34,6 @@ class OpenRouterProvider(OpenAIProvider):
     """Chat Completions with a `reasoning` object, and fallback models in `models`."""
 
     provider: ClassVar[str] = "openrouter"
-    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
         return {**super().resolve_parameter_paths(), "max_tokens": "max_tokens"}

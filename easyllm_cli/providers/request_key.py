@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config.profile import KEY_SOURCES, Profile, Timeout
+from ..config.profile import Profile
+from ..config.settings import KEY_SOURCES, Timeout
 from ..errors import ConfigError
 from ..messages import Message
 from ..secret import Secret

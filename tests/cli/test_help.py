@@ -13,7 +13,7 @@ from easyllm_cli.cli.help_topics import (
     WISHES,
     split_examples,
 )
-from easyllm_cli.config.profile import SETTING_FIELDS
+from easyllm_cli.config.settings import SETTINGS
 from easyllm_cli.errors import EXIT_CODES
 from easyllm_cli.vendors import VENDORS
 from tests.support.binary import Easyllm
@@ -70,7 +70,7 @@ def test_exit_codes_match_the_code(easyllm: Easyllm) -> None:
 def test_profiles_topic_names_every_setting_and_variable(easyllm: Easyllm) -> None:
     text = help_text(easyllm, "profiles")
     words = set(re.findall(r"\w+", text))
-    assert set(SETTING_FIELDS) | set(VENDORS) | set(ENVIRONMENT_VARIABLES) <= words
+    assert set(SETTINGS) | set(VENDORS) | set(ENVIRONMENT_VARIABLES) <= words
     assert {name for vendor in VENDORS.values() for name in vendor.key_variables} <= words
     assert {"OLLAMA_HOST", "OPENAI_BASE_URL"} <= words
     assert str(easyllm.config) in text.replace("\n", "")

@@ -8,8 +8,8 @@ import pytest
 
 from easyllm_cli.cli.prompt import MAX_TEXT_FILE_BYTES
 from easyllm_cli.cli.stdin import MAX_STDIN_BYTES as MAX_STDIN_BYTES
-from easyllm_cli.config.profile import SETTING_FIELDS, Timeout
 from easyllm_cli.config.profiles_file import read_profiles
+from easyllm_cli.config.settings import SETTINGS, TOP_LEVEL_SETTINGS, Setting, Timeout
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.vendors import VENDORS
@@ -48,8 +48,10 @@ def test_readme_is_short() -> None:
 
 
 def test_example_uses_every_setting_and_every_provider() -> None:
-    tables = tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]
-    assert {key for table in tables.values() for key in table} == set(SETTING_FIELDS)
+    document = tomllib.loads(EXAMPLE.read_text("utf-8"))
+    tables = document.pop("profiles")
+    assert set(document) == set(TOP_LEVEL_SETTINGS)
+    assert {key for table in tables.values() for key in table} == set(SETTINGS)
     named = {table.get("provider") for table in tables.values()}
     assert named | {"openrouter"} == {*VENDORS, None}
 
@@ -63,24 +65,23 @@ def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
         assert profiles.resolve_profile(name).provider in VENDORS
 
 
-def row(key: str) -> str:
-    """The row that docs/profiles.md must hold for a key."""
-    setting = SETTING_FIELDS[key]
-    kinds = str(setting.type).replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
+def row(setting: Setting) -> str:
+    """The row that docs/profiles.md must hold for a setting."""
+    kinds = setting.type.replace(" | None", "").replace("Secret", "str").replace(" | ", ", ")
     default = setting.default
     shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
-    if default is None:
+    if default in (None, ""):
         shown = ""
     elif isinstance(default, Timeout):
         shown = "above"
-    choices = setting.metadata["choices"]
-    description = setting.metadata["description"] + (": " + ", ".join(choices) if choices else "")
-    return f"| `{key}` | {kinds} | {shown} | {description} |"
+    words = ": " + ", ".join(setting.choices) if setting.choices else ""
+    return f"| `{setting.name}` | {kinds} | {shown} | {setting.help}{words} |"
 
 
-@pytest.mark.parametrize("key", sorted(SETTING_FIELDS))
-def test_profile_table_matches_the_dataclass(key: str) -> None:
-    assert row(key) in read("docs/profiles.md").splitlines()
+def test_tables_of_settings_match_the_declarations() -> None:
+    """Both tables of docs/profiles.md: the file's top level, then a profile; in their order."""
+    rows = re.findall(r"^\| `\w+` \|.*", read("docs/profiles.md"), re.MULTILINE)
+    assert rows == [row(each) for each in (*TOP_LEVEL_SETTINGS.values(), *SETTINGS.values())]
 
 
 def test_limits_match_the_code() -> None:

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from easyllm_cli.config import edit
-from easyllm_cli.config.profile import SETTING_FIELDS, TIMEOUT_FIELDS, Profile
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.config.profiles_file import parse_profiles, read_profiles
+from easyllm_cli.config.settings import SETTINGS, TIMEOUT_KEYS
 from easyllm_cli.errors import ConfigError, EasyLLMError
 from easyllm_cli.pipeline.retry import backoff_waits
 from tests.support import ROOT
@@ -30,9 +31,9 @@ values: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=4,
 )
-timeouts = st.dictionaries(st.sampled_from([*TIMEOUT_FIELDS, "x"]), st.floats() | st.integers(0))
+timeouts = st.dictionaries(st.sampled_from([*TIMEOUT_KEYS, "x"]), st.floats() | st.integers(0))
 tables = st.dictionaries(
-    st.sampled_from([*SETTING_FIELDS, "base_url", "modle"]), values | timeouts, max_size=5
+    st.sampled_from([*SETTINGS, "base_url", "modle"]), values | timeouts, max_size=5
 )
 
 

@@ -17,11 +17,13 @@ from easyllm_cli import (
     UsageError,
     collect,
 )
+from easyllm_cli.config.settings import SETTINGS, TRUSTED_ONLY_SETTINGS
 from easyllm_cli.images import Image
 from easyllm_cli.providers.local.provider import LocalProvider
 from easyllm_cli.providers.openai.responses import ResponsesProvider
 from tests.support.asking import Json, messages
 from tests.support.images import png
+from tests.support.setting_examples import example_value
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.server import StandIn
 
@@ -39,6 +41,11 @@ REACHING: list[Json] = [
     {"mmproj": "/tmp/mmproj.gguf"},
     {"extends": "mine"},
     {"fallback": ["mine"]},
+]
+REACHING += [
+    {key: example_value(SETTINGS[key])}
+    for key in TRUSTED_ONLY_SETTINGS
+    if not any(key in each for each in REACHING)
 ]
 PROVIDERS = [
     OpenAIProvider, ResponsesProvider, OllamaProvider, OpenRouterProvider, GeminiProvider,

@@ -15,7 +15,7 @@ from easyllm_cli import (
     UsageError,
     collect,
 )
-from easyllm_cli.config.profile import DEFAULT_SAMPLING
+from easyllm_cli.config.settings import DEFAULT_SAMPLING
 from easyllm_cli.vendors import VENDORS
 from tests.support.asking import messages
 from tests.support.binary import chat_answer_script

@@ -17,7 +17,7 @@ from ..options.groups import expand_option_groups
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...config.value_sources import Setting
+    from ...config.value_sources import EffectiveSetting
 
 NOTHING_CHANGED = "nothing was changed"
 ProfileName = Annotated[
@@ -129,7 +129,7 @@ def show_profile(
 
 
 def print_settings_table(
-    settings: "list[Setting]", path: str, everything: bool, color: str
+    settings: "list[EffectiveSetting]", path: str, everything: bool, color: str
 ) -> None:
     """Print the settings for a terminal: the file's path once, defaults only if asked for."""
     from ...config.value_sources import DEFAULT_SOURCE
@@ -148,7 +148,7 @@ def print_settings_table(
     print_settings(path if in_file else "", rows, len(settings) - len(rows), color)
 
 
-def print_setting_lines(settings: "list[Setting]") -> None:
+def print_setting_lines(settings: "list[EffectiveSetting]") -> None:
     """Print every setting on a line of its own, for a pipe."""
     from ...render.output import OutputStream
 

@@ -51,9 +51,6 @@ class GeminiProvider(HTTPProvider):
 
     provider: ClassVar[str] = "gemini"
     sdk: ClassVar[str] = "google"
-    ignored: ClassVar[tuple[str, ...]] = (
-        "api", "organization", "project", "fallback_models", "num_ctx", "keep_alive", "mmproj",
-    )  # fmt: skip
     parameter_paths: ClassVar[Mapping[str, str]] = {
         "temperature": "generationConfig.temperature",
         "max_tokens": "generationConfig.maxOutputTokens",

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 
 from ...config.credentials import find_key_source, resolve_api_keys
 from ...config.endpoints import Endpoint
-from ...config.profile import KEY_SOURCES, Profile, trusted_only_error
+from ...config.profile import Profile, trusted_only_error
+from ...config.settings import KEY_SOURCES
 from ...errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ...events import Event, Model, Note, Reasoning, Text
 from ...messages import Message
@@ -59,8 +60,6 @@ class LiteLLMProvider(OpenAIProvider):
     provider: ClassVar[str] = "litellm"
     sdk: ClassVar[str] = ""  # `read_frames` sends the requests
     models_note: ClassVar[str] = "from litellm's own table: no server was asked"
-
-    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj")
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False

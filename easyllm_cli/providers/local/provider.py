@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...config.endpoints import Endpoint
-from ...config.profile import KEY_SOURCES, Profile, trusted_only_error
+from ...config.profile import Profile, trusted_only_error
+from ...config.settings import KEY_SOURCES
 from ...errors import (
     ConfigError,
     EasyLLMError,
@@ -48,10 +49,7 @@ class LocalProvider(OpenAIProvider):
     """
 
     provider: ClassVar[str] = "local"
-
-    ignored: ClassVar[tuple[str, ...]] = (
-        "api", "organization", "project", "fallback_models", "keep_alive", *KEY_SOURCES,
-    )  # fmt: skip
+    ignored: ClassVar[tuple[str, ...]] = KEY_SOURCES  # the engine in this process needs no key
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False

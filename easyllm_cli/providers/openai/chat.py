@@ -80,7 +80,6 @@ class OpenAIProvider(SupportsClient):
 
     provider: ClassVar[str] = "openai"
     sdk: ClassVar[str] = "openai"
-    ignored: ClassVar[tuple[str, ...]] = ("num_ctx", "keep_alive", "mmproj", "fallback_models")
 
     @property
     def path_hint(self) -> str:

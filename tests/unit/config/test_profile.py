@@ -1,23 +1,24 @@
 """Profile: which values it accepts, and what a config dict becomes."""
 
 import pickle
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from easyllm_cli.config.profile import (
+from easyllm_cli.config.profile import Profile, profile_from_settings
+from easyllm_cli.config.setting_values import TYPE_CHECKS, expand_path
+from easyllm_cli.config.settings import (
     DEFAULT_SAMPLING,
-    KEY_SOURCES,
-    SAMPLING_SETTINGS,
-    SETTING_FIELDS,
-    Profile,
+    SETTINGS,
+    TIMEOUT_KEYS,
     Timeout,
-    profile_from_settings,
     resolve_setting_alias,
 )
-from easyllm_cli.config.settings import SETTING_RANGES, TYPE_CHECKS
 from easyllm_cli.errors import ConfigError, suggest_name
+from easyllm_cli.providers import ADAPTERS
 from easyllm_cli.secret import Secret
+from tests.support.setting_examples import example_value
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"temperature": True}, "temperature must be a number, not true"),
@@ -79,7 +80,7 @@ def test_invalid_value_is_refused(table: dict[str, Any], says: str) -> None:
         Profile.of({"provider": "openai", **table})
     assert says in str(caught.value)
     assert caught.value.code is None or resolve_setting_alias(caught.value.code) in {
-        *SETTING_FIELDS, *Timeout.__dataclass_fields__, "idel",
+        *SETTINGS, *TIMEOUT_KEYS, "idel",
     }  # fmt: skip
 
 
@@ -170,7 +171,9 @@ def test_the_key_is_a_secret() -> None:
 
 
 def test_tilde_in_paths_is_expanded(home: Any) -> None:
-    for key in ("api_key_file", "ca_bundle", "mmproj"):
+    paths = [key for key, each in SETTINGS.items() if each.convert is expand_path]
+    assert {"api_key_file", "ca_bundle", "mmproj"} <= set(paths)
+    for key in paths:
         assert getattr(Profile.of({key: "~/x"}), key) == f"{home}/x"
 
 
@@ -191,16 +194,28 @@ def test_defaults_are_sent_only_if_requested_and_unset() -> None:
     profile = Profile.of({"send_defaults": True, "temperature": 0})
     assert profile.defaults() == {"max_tokens": 8192, "top_p": 0.9}
     assert DEFAULT_SAMPLING == {"temperature": 0.7, "max_tokens": 8192, "top_p": 0.9}
+    sent = ", ".join(f"{name} {value}" for name, value in DEFAULT_SAMPLING.items())
+    assert SETTINGS["send_defaults"].description == f"send {sent}"
 
 
-def test_every_setting_has_a_description_and_a_type_check() -> None:
-    for name, item in SETTING_FIELDS.items():
-        assert item.metadata["description"], name
-        words = item.metadata["choices"]
-        assert item.default is None or not words or item.default in words
-        assert name == "timeout" or all(part in TYPE_CHECKS for part in str(item.type).split(" | "))
-    assert {*SETTING_RANGES, *SAMPLING_SETTINGS, *KEY_SOURCES, "endpoint"} <= set(SETTING_FIELDS)
-    assert not {"name", "think"} & set(SETTING_FIELDS)
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_declaration_of_a_setting_is_consistent(key: str) -> None:
+    setting = SETTINGS[key]
+    assert setting.description
+    assert set(setting.type.split(" | ")) <= set(TYPE_CHECKS)
+    assert set(setting.adapters) <= set(ADAPTERS)
+    assert setting.names in ("", "profiles", "providers")
+    assert getattr(Profile(), key) == setting.default
+    if setting.default is not None:
+        assert setting.validate(setting.default) == setting.default
+    value = setting.validate(example_value(setting))
+    assert value != setting.default
+    assert getattr(Profile.of({key: value}), key) == value
+
+
+def test_fields_that_are_no_settings() -> None:
+    others = {item.name for item in fields(Profile)} - set(SETTINGS)
+    assert others == {"name", "think", "schema", "elicit", "selected_by", "untrusted"}
 
 
 def test_documented_defaults() -> None:
@@ -215,6 +230,6 @@ def test_documented_defaults() -> None:
 
 
 def test_suggest_name() -> None:
-    assert suggest_name("temprature", SETTING_FIELDS) == 'did you mean "temperature"?'
+    assert suggest_name("temprature", SETTINGS) == 'did you mean "temperature"?'
     assert suggest_name("xyz", ["a", "b"]) == "known: a, b"
-    assert " or " in suggest_name("api_key_", SETTING_FIELDS)
+    assert " or " in suggest_name("api_key_", SETTINGS)

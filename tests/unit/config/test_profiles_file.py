@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.config.profile import Timeout
 from easyllm_cli.config.profiles_file import profile_from_selector, read_profiles
+from easyllm_cli.config.settings import Timeout
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.vendors import VENDORS
 from tests.support.another_user import as_another_user

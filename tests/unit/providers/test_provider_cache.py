@@ -11,11 +11,12 @@ import httpx2
 import pytest
 
 from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
-from easyllm_cli.config.profile import SETTING_FIELDS
+from easyllm_cli.config.settings import SETTINGS
 from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP
 from easyllm_cli.providers.request_key import profile_cache_key
 from tests.support.asking import messages
 from tests.support.binary import wait_until
+from tests.support.setting_examples import example_value
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -23,20 +24,6 @@ from tests.support.standins.script import Json
 from tests.support.standins.server import Reply, Request, StandIn
 
 BASE: Json = {"provider": "openai", "endpoint": "http://127.0.0.1:9/v1", "model": "gpt-4o"}
-# For every setting of a profile, a value that differs from BASE.
-OTHERS: Json = {
-    "provider": "llamacpp", "endpoint": "http://127.0.0.1:10/v1", "model": "gpt-4",
-    "extends": "openai", "system": "Be brief.", "api": "chat", "transport": "sdk",
-    "api_key_env": "A", "api_key_cmd": "pass x", "api_key_file": "/x", "keyring": "x",
-    "api_key": "sk-1", "headers": {"X-A": "1"}, "ca_bundle": "/x.pem", "proxy": "http://p:1",
-    "allow_http": True, "organization": "o", "project": "p", "temperature": 0.1,
-    "max_tokens": 9, "top_p": 0.5, "top_k": 4, "seed": 1, "stop": "x", "reasoning": "low",
-    "reasoning_tags": "off", "max_retries": 1, "initial_retry_delay": 0.5,
-    "max_retry_delay": 9.0, "retry_multiplier": 3.0, "retry_budget": 9.0,
-    "timeout": {"idle": 5}, "fallback": ["x"], "fallback_models": ["x"], "num_ctx": 9,
-    "keep_alive": "1m", "mmproj": "/x", "send_defaults": True, "strict": True,
-    "options": {"a": 1},
-}  # fmt: skip
 
 
 def make_config(server: StandIn, **keys: Any) -> Json:
@@ -48,15 +35,11 @@ def clients() -> set[int]:
     return {id(item) for item in gc.get_objects() if type(item) is httpx2.AsyncClient}
 
 
-def test_every_setting_is_tried() -> None:
-    assert set(OTHERS) == set(SETTING_FIELDS)
-
-
-@pytest.mark.parametrize("key", SETTING_FIELDS)
+@pytest.mark.parametrize("key", SETTINGS)
 def test_each_setting_changes_the_cache_key(key: str) -> None:
-    config = Profile.of(BASE)
+    config, value = Profile.of(BASE), example_value(SETTINGS[key])
     assert profile_cache_key(config) == profile_cache_key(Profile.of(BASE))
-    assert profile_cache_key(Profile.of(BASE | {key: OTHERS[key]})) != profile_cache_key(config)
+    assert profile_cache_key(Profile.of(BASE | {key: value})) != profile_cache_key(config)
 
 
 def test_order_of_settings_does_not_change_the_cache_key() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from easyllm_cli.config.profile import DEFAULT_SAMPLING, Profile
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.config.settings import DEFAULT_SAMPLING
 from easyllm_cli.errors import RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for

@@ -1,0 +1,19 @@
+"""A valid value for any setting, made from its declaration."""
+
+from typing import Any
+
+from easyllm_cli.config.settings import Setting
+
+BY_TYPE: dict[str, Any] = {
+    "bool": True, "int": 9, "float": 9.0, "str": "/x", "Secret": "sk-1", "list[str]": ["x"],
+    "dict[str, str]": {"X-A": "1"}, "dict[str, Any]": {"a": 1}, "Timeout": {"idle": 5},
+}  # fmt: skip
+
+
+def example_value(setting: Setting) -> Any:
+    """A value that the setting takes and that is not its default."""
+    if setting.choices:
+        return next(word for word in setting.choices if word != setting.default)
+    if setting.maximum is not None:
+        return type(setting.maximum)(setting.maximum)
+    return BY_TYPE[setting.type.partition(" | ")[0]]
