@@ -173,11 +173,9 @@ def setting_names() -> list[tuple[str, str]]:
     An API key is no argument, as every user of the machine can see it.
     """
     names = [(name, each.help) for name, each in SETTINGS.items() if not each.is_secret]
-    tables = [each for each in SETTINGS.values() if each.subkeys]
-    return [
-        *names,
-        *((key, each.subkey_description) for each in tables for key in each.dotted_keys),
-    ]
+    for each in SETTINGS.values():
+        names += [(key, each.subkey_description) for key in each.dotted_keys]
+    return names
 
 
 def setting_values(file: str | None, key: str) -> list[str]:

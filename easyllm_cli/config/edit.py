@@ -72,7 +72,7 @@ def insert_profile(path: Path, name: str, base_reference: str, assignments: list
                 f'there is a profile "{name}" already', where=str(path),
                 hint="easyllm profiles set changes it, easyllm profiles remove deletes it",
             )  # fmt: skip
-        known = Profiles(None, expected["profiles"], "", "").names
+        known = Profiles(None, expected["profiles"]).names
         if base not in known:
             hint = unknown_profile_hint(base_reference, expected["profiles"], known)
             raise ConfigError(f'no provider and no profile "{base}"', hint=hint)
@@ -128,7 +128,7 @@ def write_default_profile(path: Path, name: str) -> bool:
 
     def change(document: Any) -> None:
         tables = document.get("profiles", {})
-        Profiles(path, tables, "", "").resolve_profile(name.partition(":")[0])
+        Profiles(path, tables).resolve_profile(name.partition(":")[0])
         document["default_profile"] = name
 
     return edit_toml_file(path, lambda old: with_default_profile(old, name), change)

@@ -15,7 +15,7 @@ from ..text_encoding import decode_text
 from ..vendors import VENDORS
 from .paths import config_folder
 from .profile import Profile, profile_from_settings
-from .settings import KEY_SOURCES, resolve_setting_alias
+from .settings import KEY_SOURCES, TOP_LEVEL_SETTINGS, FileSettings, resolve_setting_alias
 
 # Patterns for errors and edits: compiled when used, which takes 0.2 ms.
 SECTION_HEADER = (
@@ -75,22 +75,32 @@ def _has_too_many_dots(pieces: list[str]) -> bool:
 
 
 PROFILES_FILE_NAME = "profiles.toml"
-TOP_LEVEL_KEYS = ("default_profile", "profiles")
+TOP_LEVEL_KEYS = (*TOP_LEVEL_SETTINGS, "profiles")
+NO_FILE_SETTINGS = FileSettings()
 NO_PROFILE_CODE = "none_named"  # error code: no profile is selected anywhere
 MAX_PARSED_FILES = 16  # a program that reads many files keeps only some of them parsed
 _parsed_files: dict[Path, Profiles] = {}  # the last content of each file that was read
 
 
 class Profiles:
-    """The profiles of one profiles file, or of no file, plus the built-in names."""
+    """The profiles and settings of one profiles file, or of no file, plus the built-in names."""
 
     def __init__(
-        self, path: Path | None, tables: dict[str, Any], text: str, default_profile: str
+        self,
+        path: Path | None,
+        tables: dict[str, Any],
+        text: str = "",
+        settings: FileSettings = NO_FILE_SETTINGS,
     ) -> None:
         self.path = path
-        self.default_profile = default_profile
         self.tables = tables
         self.text = text
+        self.settings = settings
+
+    @property
+    def default_profile(self) -> str:
+        """NAME or NAME:MODEL of the profile without -p; "" = not set."""
+        return self.settings.default_profile
 
     @property
     def names(self) -> list[str]:
@@ -227,7 +237,7 @@ def read_profiles(file: str | None = None) -> Profiles:
         path = profiles_path(file)
     except ConfigError:
         if not explicit_path:
-            return Profiles(None, {}, "", "")
+            return Profiles(None, {})
         raise
     text = read_profiles_text(path)
     if text is not None:
@@ -235,7 +245,7 @@ def read_profiles(file: str | None = None) -> Profiles:
     if explicit_path:
         hint = "check the path; the built-in names need no file, e.g. -p ollama"
         raise ConfigError("no such profiles file", where=str(path), hint=hint)
-    return Profiles(None, {}, "", "")
+    return Profiles(None, {})
 
 
 def _parse_if_changed(path: Path, text: str) -> Profiles:
@@ -332,22 +342,30 @@ def parse_profiles(path: Path, text: str) -> Profiles:
         raise ConfigError(f"not valid TOML: {reason}", where=f"{path}:{line}:{column}") from None
     except RecursionError:
         raise ConfigError("not valid TOML: nested too deeply", where=str(path)) from None
-    for key in document:
-        if key not in TOP_LEVEL_KEYS:
-            line, column = find_key_position(text, None, key)
-            raise ConfigError(
-                f'unknown key "{key}"',
-                where=f"{path}:{line}:{column}",
-                hint=suggest_name(key, TOP_LEVEL_KEYS),
-            )
-    tables = document.get("profiles", {})
-    default = document.get("default_profile", "")
-    if not isinstance(tables, dict) or not isinstance(default, str):
-        raise ConfigError(
-            "profiles must be tables and default_profile a name", where=str(path),
-            hint='[profiles.mine] and default_profile = "mine"',
-        )  # fmt: skip
-    return Profiles(path, tables, text, default)
+    tables = document.pop("profiles", {})
+    try:
+        settings = file_settings_from_table(document)
+    except ConfigError as error:
+        line, column = find_key_position(text, None, error.code or "")
+        where = f"{path}:{line}:{column}"
+        raise ConfigError(error.message, where=where, hint=error.hint) from None
+    if not isinstance(tables, dict):
+        raise ConfigError("profiles must be tables", where=str(path), hint="[profiles.mine]")
+    return Profiles(path, tables, text, settings)
+
+
+def file_settings_from_table(table: dict[str, Any]) -> FileSettings:
+    """Check the top level of a profiles file, without the tables of the profiles.
+
+    Raises:
+        ConfigError: unknown setting or invalid value. Its `code` is the setting.
+    """
+    for key in table:
+        if key not in TOP_LEVEL_SETTINGS:
+            hint = suggest_name(key, TOP_LEVEL_KEYS)
+            raise ConfigError(f'unknown key "{key}"', code=key, hint=hint)
+    values = {key: TOP_LEVEL_SETTINGS[key].validate(value) for key, value in table.items()}
+    return FileSettings(**values)
 
 
 def profile_from_selector(profiles: Profiles, selector: str | None, model: str | None) -> Profile:

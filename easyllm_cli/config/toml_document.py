@@ -19,7 +19,12 @@ from ..errors import ConfigError
 from ..private_file import lock_file, replace_file, require_private
 from ..text_encoding import UTF8_BOM
 from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
-from .settings import PRIVATE_FILE_SETTINGS, resolve_setting_alias
+from .settings import (
+    PRIVATE_FILE_SETTINGS,
+    TOP_LEVEL_SETTINGS,
+    FileSettings,
+    resolve_setting_alias,
+)
 from .toml_text import insert_default_profile
 
 
@@ -41,17 +46,18 @@ def edit_toml_file(
         before = parse_profiles(path, old)
         require_private_if_needed(path, before)
         expected: dict[str, Any] = {"profiles": deepcopy(before.tables)}
-        if before.default_profile:
-            expected["default_profile"] = before.default_profile
+        expected |= {
+            key: value
+            for key, value in vars(before.settings).items()
+            if value != TOP_LEVEL_SETTINGS[key].default
+        }
         edit_expected(expected)
         try:
             text = rewrite_text(old)
             after = parse_profiles(path, text)
         except (TOMLKitError, ConfigError, RecursionError):
             raise not_editable_error(path) from None
-        if after.tables != expected["profiles"] or after.default_profile != expected.get(
-            "default_profile", ""
-        ):
+        if after.tables != expected.pop("profiles") or after.settings != FileSettings(**expected):
             raise not_editable_error(path)
         refuse_new_problems(path, before, after)
         if text != old:
@@ -91,8 +97,7 @@ def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
 def refuse_new_problems(path: Path, before: Profiles, after: Profiles) -> None:
     """Raise ConfigError for a newly invalid profile; one that was invalid before may stay so."""
     old, new = (
-        Profiles(None, profiles.tables, "", profiles.default_profile)
-        for profiles in (before, after)
+        Profiles(None, profiles.tables, settings=profiles.settings) for profiles in (before, after)
     )
     for name in new.tables:
         error = problem_with(new, name)

@@ -59,7 +59,7 @@ PLACES = [
     ('\n[profiles.a]\nextends = "opnai"\n', "a", ":3:1", 'did you mean "openai"'),
     ("[profiles]\na = 5\n", "a", ":", "must be a table"),
     ("profiles = 5\n", "a", "", "must be tables"),
-    ("default_profile = 5\n", "a", "", "default_profile a name"),
+    ("\ndefault_profile = 5\n", "a", ":2:1", "default_profile must be text, not a number"),
     (PROFILE_A, "b", "", 'no profile "b"'),
     (PROFILE_A, "opnai", "", 'did you mean "openai"'),
 ]
