@@ -5,28 +5,59 @@ from __future__ import annotations
 import re
 import sys
 
-# Group: its commands, each with its line. A new command is one more line here.
-COMMAND_GROUPS = {
-    "Ask": {
-        "chat": "Ask; into a pipe the answer is printed whole or not at all",
-        "stream": "Print every token as it arrives, into a pipe too",
-        "vision": "Ask about images",
-        "cot": "Show the reasoning too (answer: stdout, reasoning: stderr)",
-    },
-    "Look": {
-        "models": "List the models a profile's server offers",
-    },
-    "Set up": {
-        "init": "Find servers and keys, write a first profiles file",
-        "profiles": "List, show and edit profiles",
-        "keys": "Store, list and remove API keys",
-        "doctor": "Find out why a profile does not answer",
-        "pull": "Download the small demo model",
-        "help": "exit-codes, profiles, stdin, json",
-    },
+TYPE_CHECKING = False  # type checkers take it as True; importing typing costs 5 ms
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    JsonKeys = dict[str, Any]  # keys of a --json object, with empty values
+
+
+class Command:
+    """A command: its group and line on the front page, and its empty --json objects.
+
+    `empty_result`: the keys that its --json object has of its own, without values; None for a
+    command that prints an answer or no object. `subcommand_results`: the same by subcommand.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        line: str,
+        empty_result: JsonKeys | None = None,
+        subcommand_results: dict[str, JsonKeys] | None = None,
+    ) -> None:
+        self.group = group
+        self.line = line
+        self.empty_result = empty_result
+        self.subcommand_results = subcommand_results or {}
+
+
+# In the order of the front page, group by group. A new command is one more row here.
+COMMANDS = {
+    "chat": Command("Ask", "Ask; into a pipe the answer is printed whole or not at all"),
+    "stream": Command("Ask", "Print every token as it arrives, into a pipe too"),
+    "vision": Command("Ask", "Ask about images"),
+    "cot": Command("Ask", "Show the reasoning too (answer: stdout, reasoning: stderr)"),
+    "models": Command("Look", "List the models a profile's server offers", {"models": []}),
+    "init": Command("Set up", "Find servers and keys, write a first profiles file"),
+    "profiles": Command(
+        "Set up",
+        "List, show and edit profiles",
+        {"profiles": []},
+        {"show": {"profile": None, "values": []}, "path": {"path": None, "exists": False}},
+    ),
+    "keys": Command("Set up", "Store, list and remove API keys", {"keys": []}),
+    "doctor": Command(
+        "Set up", "Find out why a profile does not answer", {"profile": None, "checks": []}
+    ),
+    "pull": Command("Set up", "Download the small demo model"),
+    "help": Command("Set up", "exit-codes, profiles, stdin, json"),
 }
-COMMAND_HELP = {
-    name: line for commands in COMMAND_GROUPS.values() for name, line in commands.items()
+COMMAND_HELP = {name: command.line for name, command in COMMANDS.items()}
+COMMAND_GROUPS = {  # group: its commands, each with its line
+    group: {name: each.line for name, each in COMMANDS.items() if each.group == group}
+    for group in dict.fromkeys(command.group for command in COMMANDS.values())
 }
 HELP_OPTIONS = {"-h": "short_help", "--help": "full_help"}  # option: its parameter
 HEAD = """\

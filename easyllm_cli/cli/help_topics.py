@@ -133,7 +133,7 @@ def stdin_text() -> str:
 def json_text() -> str:
     """`help json`: the object of --json, its keys, and the lines of --jsonl."""
     from ..render.json import error_object, listing_object
-    from .results import EMPTY_RESULTS, CommandResult, answer_object
+    from .results import CommandResult, answer_object, empty_results
 
     return join_paragraphs(
         "--json always prints exactly one object on stdout, also for errors and Ctrl-C; the error "
@@ -150,7 +150,7 @@ def json_text() -> str:
         "Other commands print an object of their own:",
         format_table(
             (f"{' '.join(command)} --json", " ".join(listing_object(listing, None)))
-            for command, listing in EMPTY_RESULTS.items()
+            for command, listing in empty_results().items()
         ),
     )
 

@@ -13,6 +13,7 @@ from ..frozen_dataclass import FrozenDataclass
 from ..render.options import takes_layout
 from ..render.output import OutputStream, print_error, print_notice
 from ..secret import redact
+from .front_page import COMMANDS
 
 if TYPE_CHECKING:
     from ..pipeline.call import Call
@@ -127,21 +128,22 @@ def print_traceback(error: BaseException) -> None:
         print_notice(line, wraps=False)
 
 
-# Command and subcommand: their own keys in the JSON object, without values.
-EMPTY_RESULTS: dict[tuple[str, ...], dict[str, Any]] = {
-    ("models",): {"models": []},
-    ("profiles",): {"profiles": []},
-    ("profiles", "show"): {"profile": None, "values": []},
-    ("profiles", "path"): {"path": None, "exists": False},
-    ("keys",): {"keys": []},
-    ("doctor",): {"profile": None, "checks": []},
-}
+def empty_results() -> dict[tuple[str, ...], dict[str, Any]]:
+    """By command and subcommand, the own keys of its --json object, without values."""
+    results: dict[tuple[str, ...], dict[str, Any]] = {}
+    for name, command in COMMANDS.items():
+        if command.empty_result is not None:
+            results[(name,)] = command.empty_result
+        for subcommand, keys in command.subcommand_results.items():
+            results[(name, subcommand)] = keys
+    return results
 
 
 def empty_result(arguments: list[str]) -> dict[str, Any] | None:
     """The empty listing of a command; None for a command that prints an answer."""
-    listing = EMPTY_RESULTS.get(tuple(arguments[:2]))
-    return listing if listing is not None else EMPTY_RESULTS.get(tuple(arguments[:1]))
+    results = empty_results()
+    listing = results.get(tuple(arguments[:2]))
+    return listing if listing is not None else results.get(tuple(arguments[:1]))
 
 
 def print_list(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.cli.front_page import COMMAND_HELP
 from tests.support.binary import BINARY, Easyllm, profile_toml, read_until, single_profile_toml
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -88,9 +89,7 @@ def test_completion_in_bash(known: Easyllm, typed: str, whole: str) -> None:
 
 
 def test_commands_and_options(easyllm: Easyllm) -> None:
-    assert {"chat", "stream", "vision", "models", "cot", "doctor"} <= set(
-        complete(easyllm, "easyllm ")
-    )
+    assert set(COMMAND_HELP) <= set(complete(easyllm, "easyllm "))
     assert complete(easyllm, "easyllm cha") == ["chat"]
     assert complete(easyllm, "easyllm chat --th") == ["--think"]
     assert complete(easyllm, "easyllm doctor --c") == [

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.cli.front_page import COMMAND_GROUPS
 from tests.support.binary import (
     Easyllm,
     RunResult,
@@ -19,7 +20,8 @@ from tests.support.standins.server import StandIn
 NOTE = "easyllm: stdin was empty: only the prompt is sent (-n: do not read stdin)\n"
 NOBODY = "http://127.0.0.1:9/v1"
 NOWHERE = single_profile_toml(NOBODY)
-COMMANDS = [("chat",), ("stream",), ("cot",), ("vision", "a.gif")]
+IMAGE = {"vision": ("a.gif",)}
+COMMANDS = [(name, *IMAGE.get(name, ())) for name in COMMAND_GROUPS["Ask"]]
 
 
 def run_ok(easyllm: Easyllm, *args: str, **more: Any) -> RunResult:

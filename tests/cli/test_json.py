@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from jsonschema import Draft202012Validator
 
+from easyllm_cli.cli.results import empty_results
 from tests.support.binary import (
     Easyllm,
     RunResult,
@@ -34,6 +35,7 @@ from tests.support.standins.request import Request
 from tests.support.standins.script import (
     DONE,
     Cut,
+    Json,
     Script,
     Wait,
     chunk,
@@ -295,3 +297,13 @@ def test_notes(easyllm: Easyllm) -> None:
 
 def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(("command", "empty"), empty_results().items(), ids=str)
+def test_a_usage_error_has_the_keys_of_the_command(
+    easyllm: Easyllm, command: tuple[str, ...], empty: Json
+) -> None:
+    report = easyllm.run(*command, "--json", "--nonsense").json
+    assert list(report) == ["version", "ok", *empty, "error"]
+    assert {key: report[key] for key in empty} == empty
+    assert (report["ok"], report["error"]["kind"]) == (False, "usage")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli.cli.commands.profiles import SUBCOMMANDS
 from tests.support.binary import Easyllm, RunResult, run_concurrently, split_error_line
 from tests.support.objects import parse_listing_json
 from tests.support.terminal import SGR, run_on_terminals
@@ -23,7 +24,6 @@ model = "m" # small
 extends = "a"
 temperature = 0.5
 """
-COMMANDS = ("list", "show", "add", "set", "remove", "default", "path", "edit")
 
 
 def ok(ran: RunResult, out: str = "") -> RunResult:
@@ -38,7 +38,7 @@ def error_parts(ran: RunResult) -> tuple[str, str, str]:
 
 
 def test_every_command_answers_help(easyllm: Easyllm) -> None:
-    names = [[], *[[name] for name in COMMANDS]]
+    names = [[], *[[name] for name in SUBCOMMANDS]]
     helps = run_concurrently(*[
         lambda args=args: easyllm.with_new_home().run(*args, "-h")
         for args in [["init"], *[["profiles", *name] for name in names], ["keys"], ["keys", "set"]]
@@ -46,7 +46,7 @@ def test_every_command_answers_help(easyllm: Easyllm) -> None:
     for ran in helps:
         assert (ran.code, ran.stderr) == (0, "")
         assert ran.stdout.startswith(b"Usage: easyllm ")
-    assert all(f"  {name} ".encode() in helps[1].stdout for name in COMMANDS)
+    assert all(f"  {name} ".encode() in helps[1].stdout for name in SUBCOMMANDS)
 
 
 def test_list(easyllm: Easyllm) -> None:
