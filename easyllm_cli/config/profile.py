@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..errors import ConfigError, suggest_name
@@ -75,7 +74,7 @@ class Profile(ProfileSettings):
             return profile
         if not (trusted or isinstance(config, TrustedConfig)):
             refuse_trusted_only_settings(profile)
-            profile = replace(profile, untrusted=True, proxy=None)
+            profile = profile.__replace__(untrusted=True, proxy=None)
         use_default = parse_form_value(config.get("send_defaults"), "bool") is None
         return profile.replace_set(send_defaults=True) if use_default else profile
 

@@ -7,7 +7,7 @@ these declarations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import Field, field
 from typing import Any, ParamSpec
 
 from ..errors import ConfigError, suggest_name
@@ -321,9 +321,9 @@ def _collect_settings(owner: type[FrozenDataclass]) -> dict[str, Setting]:
     """The declarations of a class by name, with their names and types filled in."""
     settings = {}
     for name, annotation in owner.__annotations__.items():
-        metadata = getattr(vars(owner)[name], "metadata", None)
-        if metadata is not None:
-            declared: Setting = metadata["setting"]
+        item = vars(owner)[name]
+        if isinstance(item, Field):
+            declared: Setting = item.metadata["setting"]
             vars(declared).update(name=name, type=annotation)
             settings[name] = declared
     return settings
