@@ -6,150 +6,25 @@ these declarations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import Field, field
-from typing import Any, ParamSpec
+from collections.abc import Mapping
+from typing import Any
 
 from ..errors import ConfigError, suggest_name
 from ..frozen_dataclass import FrozenDataclass
 from ..secret import Secret
 from .setting_values import (
+    OPENAI_ADAPTERS,
+    DeclaredSettings,
     check_header_table,
     check_header_value,
     check_json_table,
     expand_path,
-    format_type,
-    format_wrong_value,
     has_type,
     hide_keys,
     is_beyond_float_range,
     parse_form_value,
+    setting,
 )
-
-
-class Setting(FrozenDataclass):
-    """The declaration of a setting: which values it takes, and how the program treats it.
-
-    `description`: for docs/profiles.md, help and completion.
-    `default`: the value when it is not set; None = not set.
-    `minimum`, `maximum`: the range of a number; None = no bound.
-    `choices`: the words that it takes; () = any text.
-    `names`: "profiles" or "providers" if its text, or each text of a list, is such a name.
-    `alias`: another name for it, "" = none.
-    `adapters`: the adapters in providers.ADAPTERS that support it; () = all. With another one it
-    is left out, with a note.
-    `key_lists_for`: the providers that take a list of keys; () = not a key that may be a list.
-    `is_key_source`: the API key comes from here; a profile has one source.
-    `is_trusted_only`: an untrusted config dict must not set it, because it reads files, variables
-    or stored keys, runs commands, or changes which servers are trusted.
-    `needs_private_file`: the profiles file that sets it must be readable by its owner only.
-    `is_sampling`: it belongs to `Profile.sampling`.
-    `sent_default`: what `send_defaults` sends for it; None = nothing.
-    `keeps_whitespace`: the white space around its text in a config dict is part of it.
-    `keeps_empty`: "" in a config dict is a value; else it means not set.
-    `subkeys`: the keys of its table, () = any; `subkey_description`: what each of them is.
-    `convert`: checks a value of the right type, and returns what the profile stores.
-    `convert_form`: reads a value of a config dict, where all values may be texts.
-    `name`, `type`: filled in from the class with the declaration; the type as an annotation.
-    """
-
-    description: str = ""
-    default: Any = None
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    names: str = ""
-    alias: str = ""
-    adapters: tuple[str, ...] = ()
-    key_lists_for: tuple[str, ...] = ()
-    is_key_source: bool = False
-    is_trusted_only: bool = False
-    needs_private_file: bool = False
-    is_sampling: bool = False
-    sent_default: Any = None
-    keeps_whitespace: bool = False
-    keeps_empty: bool = False
-    subkeys: tuple[str, ...] = ()
-    subkey_description: str = ""
-    convert: Callable[[str, Any], Any] | None = None
-    convert_form: Callable[[Any], Any] | None = None
-    name: str = ""
-    type: str = ""
-
-    @property
-    def help(self) -> str:
-        """Its description and the adapters that support it, if it does not say OpenAI itself."""
-        if not self.adapters or self.adapters == OPENAI_ADAPTERS:
-            return self.description
-        return f"{', '.join(self.adapters)}: {self.description}"
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether its value is a key, which must not stand on a command line."""
-        return "Secret" in self.type
-
-    @property
-    def is_table(self) -> bool:
-        """Whether its keys are written with a dot, as in `timeout.idle`."""
-        return bool(self.subkeys) or "dict[" in self.type
-
-    @property
-    def has_nested_tables(self) -> bool:
-        """Whether the tables in its table are written with more dots, as in `options.a.b`."""
-        return "dict[str, Any]" in self.type
-
-    @property
-    def dotted_keys(self) -> list[str]:
-        """The known keys of its table, as `timeout.idle`."""
-        return [f"{self.name}.{subkey}" for subkey in self.subkeys]
-
-    def read_form(self, value: Any) -> Any:
-        """Convert a value of a config dict to the setting's type; None = not set."""
-        if self.convert_form is not None:
-            return self.convert_form(value)
-        if self.keeps_empty and value == "":
-            return value
-        return parse_form_value(value, self.type, self.keeps_whitespace)
-
-    def validate(self, value: Any) -> Any:
-        """Check a value and return what the profile stores.
-
-        Raises:
-            ConfigError: wrong type, out of range, unknown word, or refused by `convert`. Its `code`
-                is the setting.
-        """
-        if not has_type(value, self.type):
-            wrong = format_wrong_value(value, self.type)
-            raise ConfigError(
-                f"{self.name} must be {format_type(self.type)}, not {wrong}", code=self.name
-            )
-        if value is None and "None" in self.type:
-            return None
-        self._check_range(value)
-        if self.choices and value not in self.choices:
-            raise ConfigError(
-                f'{self.name} = "{value}" is not known',
-                code=self.name,
-                hint=" | ".join(self.choices),
-            )
-        return value if self.convert is None else self.convert(self.name, value)
-
-    def _check_range(self, value: Any) -> None:
-        """Raise ConfigError for a number out of range, or one too large for a float."""
-        least, most = self.minimum, self.maximum
-        is_huge = is_beyond_float_range(value)
-        if (
-            is_huge
-            or (least is not None and not value >= least)  # also true for NaN
-            or (most is not None and not value <= most)
-        ):
-            allowed = f"at least {least}" if most is None else f"between {least} and {most}"
-            allowed = allowed if least is not None else "use a smaller number"
-            # Python refuses to print an integer of more than 4,300 digits.
-            written = "a huge number" if is_huge else value
-            raise ConfigError(
-                f"{self.name} = {written} is out of range", code=self.name, hint=allowed
-            )
 
 
 class Timeout(FrozenDataclass):
@@ -194,24 +69,7 @@ def timeout_from_form(value: Any) -> Any:
     return {"total": number} if has_type(number, "float") else number
 
 
-_P = ParamSpec("_P")
-
-
-def _field_maker(declaration: Callable[_P, Setting]) -> Callable[_P, Any]:
-    """A function that makes a dataclass field with the default and metadata of a declaration."""
-
-    def make_field(*args: _P.args, **keywords: _P.kwargs) -> Any:
-        declared = declaration(*args, **keywords)
-        return field(default=declared.default, metadata={"setting": declared})
-
-    return make_field
-
-
-setting = _field_maker(Setting)  # in a class, declares a setting: takes what Setting takes
-OPENAI_ADAPTERS = ("openai", "openrouter", "litellm")  # that speak OpenAI's protocol
-
-
-class ProfileSettings(FrozenDataclass):
+class ProfileSettings(DeclaredSettings):
     """The settings of a profile, in the order of docs/profiles.md. None = not set."""
 
     name: str = ""  # the profile's own name is no setting
@@ -317,19 +175,7 @@ class ProfileSettings(FrozenDataclass):
     )
 
 
-def _collect_settings(owner: type[FrozenDataclass]) -> dict[str, Setting]:
-    """The declarations of a class by name, with their names and types filled in."""
-    settings = {}
-    for name, annotation in owner.__annotations__.items():
-        item = vars(owner)[name]
-        if isinstance(item, Field):
-            declared: Setting = item.metadata["setting"]
-            vars(declared).update(name=name, type=annotation)
-            settings[name] = declared
-    return settings
-
-
-SETTINGS = _collect_settings(ProfileSettings)
+SETTINGS = ProfileSettings.declarations
 SETTING_ALIASES = {each.alias: name for name, each in SETTINGS.items() if each.alias}
 KEY_SOURCES = tuple(name for name, each in SETTINGS.items() if each.is_key_source)
 KEY_LIST_SETTINGS = tuple(name for name, each in SETTINGS.items() if each.key_lists_for)
@@ -343,7 +189,7 @@ DEFAULT_SAMPLING = {
 }
 
 
-class FileSettings(FrozenDataclass):
+class FileSettings(DeclaredSettings):
     """The settings at the top level of the profiles file, beside the tables of the profiles."""
 
     default_profile: str = setting(
@@ -351,7 +197,7 @@ class FileSettings(FrozenDataclass):
     )
 
 
-TOP_LEVEL_SETTINGS = _collect_settings(FileSettings)
+TOP_LEVEL_SETTINGS = FileSettings.declarations
 
 
 def resolve_setting_alias(key: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 from easyllm_cli.cli.prompt import MAX_TEXT_FILE_BYTES
 from easyllm_cli.cli.stdin import MAX_STDIN_BYTES as MAX_STDIN_BYTES
 from easyllm_cli.config.profiles_file import read_profiles
-from easyllm_cli.config.settings import SETTINGS, TOP_LEVEL_SETTINGS, Setting, Timeout
+from easyllm_cli.config.setting_values import Setting
+from easyllm_cli.config.settings import SETTINGS, TOP_LEVEL_SETTINGS, Timeout
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.vendors import VENDORS

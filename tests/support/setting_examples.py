@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from easyllm_cli.config.settings import Setting
+from easyllm_cli.config.setting_values import Setting
 
 BY_TYPE: dict[str, Any] = {
     "bool": True, "int": 9, "float": 9.0, "str": "/x", "Secret": "sk-1", "list[str]": ["x"],
