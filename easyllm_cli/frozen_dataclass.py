@@ -11,6 +11,9 @@ from dataclasses import MISSING, Field, FrozenInstanceError, field, fields, make
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
+if TYPE_CHECKING:
+    from inspect import Signature
+
 
 @cache
 def _describe_fields(cls: Any) -> dict[str, Field[Any]]:
@@ -34,12 +37,28 @@ class _FieldsAttribute:
         return _describe_fields(owner)
 
 
+class _SignatureAttribute:
+    """`__signature__` of a class with the shared `__init__`; made when it is read."""
+
+    def __get__(self, instance: object, owner: Any) -> Signature:
+        from inspect import Parameter, Signature
+
+        kind = Parameter.POSITIONAL_OR_KEYWORD
+        return Signature(
+            [
+                Parameter(item.name, kind, default=item.default, annotation=item.type)
+                for item in _describe_fields(owner).values()
+            ]
+        )
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class FrozenDataclass:
     """Base class: the annotated names of a subclass are its fields, in order, as in a dataclass.
 
     A field that a subclass adds comes after the inherited ones. Of the arguments of
-    `dataclasses.field`, `default_factory` alone is supported.
+    `dataclasses.field`, `default_factory` alone is supported. A class with many fields, all with
+    an immutable default, may take `shared_init=True`: it compiles nothing.
     Raises FrozenInstanceError when a field is assigned or deleted.
     """
 
@@ -58,13 +77,19 @@ class FrozenDataclass:
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
     _field_types: ClassVar[dict[str, Any]] = {}
+    _defaults: ClassVar[dict[str, Any]] = {}
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, shared_init: bool = False) -> None:
         own = {name: t for name, t in cls.__annotations__.items() if "ClassVar" not in str(t)}
         if own:
             cls._field_types = {**cls._field_types, **own}
             cls.__match_args__ = tuple(cls._field_types)  # type: ignore[misc]
-            _add_init(cls)
+            if shared_init:
+                cls._defaults = {name: getattr(cls, name) for name in cls._field_types}
+                cls.__init__ = _shared_init  # type: ignore[assignment, method-assign]
+                cls.__signature__ = _SignatureAttribute()  # type: ignore[attr-defined]
+            else:
+                _add_init(cls)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -96,3 +121,18 @@ def _add_init(cls: type[FrozenDataclass]) -> None:
     namespace["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
     namespace["__init__"].__annotations__ = {**cls._field_types, "return": None}
     cls.__init__ = namespace["__init__"]  # type: ignore[method-assign]
+
+
+def _shared_init(self: FrozenDataclass, *args: Any, **values: Any) -> None:
+    """The `__init__` of the classes with `shared_init`."""
+    defaults, names = self._defaults, vars(self)
+    names.update(defaults)
+    names.update(values)
+    if len(names) > len(defaults):
+        unknown = ", ".join(map(repr, names.keys() - defaults.keys()))
+        raise TypeError(f"{type(self).__name__} has no field {unknown}")
+    if args:
+        positional = dict(zip(defaults, args, strict=False))
+        if len(positional) < len(args) or not positional.keys().isdisjoint(values):
+            raise TypeError(f"{type(self).__name__} got too many values, or two for one field")
+        names.update(positional)

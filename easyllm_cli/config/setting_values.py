@@ -204,7 +204,7 @@ def check_json_table(name: str, table: Any) -> Any:
 OPENAI_ADAPTERS = ("openai", "openrouter", "litellm")  # adapters that speak OpenAI's protocol
 
 
-class Setting(FrozenDataclass):
+class Setting(FrozenDataclass, shared_init=True):
     """The declaration of a setting: which values it takes, and how the program treats it.
 
     `description`: for docs/profiles.md, help and completion.
@@ -337,7 +337,7 @@ class DeclaredSettings(FrozenDataclass):
 
     declarations: ClassVar[dict[str, Setting]] = {}
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, shared_init: bool = True) -> None:
         declarations = cls.declarations.copy()
         for name, annotation in cls.__annotations__.items():
             declared = vars(cls)[name]
@@ -346,7 +346,7 @@ class DeclaredSettings(FrozenDataclass):
                 declarations[name] = declared
                 setattr(cls, name, declared.default)
         cls.declarations = declarations
-        super().__init_subclass__()
+        super().__init_subclass__(shared_init)
 
 
 _P = ParamSpec("_P")

@@ -56,6 +56,26 @@ def test_it_behaves_like_a_dataclass(of: Any) -> None:
             of(*values, **named)
 
 
+class Options(FrozenDataclass, shared_init=True):
+    depth: int = 1
+    name: str = ""
+
+
+class MoreOptions(Options, shared_init=True):
+    color: str | None = None
+
+
+def test_a_shared_init_takes_the_same_arguments() -> None:
+    assert vars(Options(2, name="a")) == {"depth": 2, "name": "a"}
+    assert vars(MoreOptions(color="red")) == {"depth": 1, "name": "", "color": "red"}
+    assert dataclasses.replace(MoreOptions(5), name="b") == MoreOptions(5, "b")
+    assert [*inspect.signature(MoreOptions).parameters] == ["depth", "name", "color"]
+    assert pickle.loads(pickle.dumps(MoreOptions(3))) == MoreOptions(3)
+    for values, named in (((1, "a", "b"), {}), ((1,), {"color": "red"}), ((1,), {"depth": 1})):
+        with pytest.raises(TypeError):
+            Options(*values, **named)
+
+
 def test_a_subclass_adds_its_fields_at_the_end() -> None:
     assert vars(Point3(1, 5, [], 6)) == {"x": 1, "y": 5, "tags": [], "z": 6}
     assert [item.name for item in dataclasses.fields(Point3)] == ["x", "y", "tags", "z"]

@@ -215,7 +215,15 @@ def test_every_declaration_of_a_setting_is_consistent(key: str) -> None:
 
 def test_fields_that_are_no_settings() -> None:
     others = {item.name for item in fields(Profile)} - set(SETTINGS)
-    assert others == {"name", "think", "schema", "elicit", "selected_by", "untrusted"}
+    assert others == {
+        "name",
+        "think",
+        "schema",
+        "elicit",
+        "selected_by",
+        "untrusted",
+        "profiles_path",
+    }
 
 
 def test_documented_defaults() -> None:
