@@ -1,4 +1,4 @@
-"""Paths of easyllm's configuration, data and state folders on each platform."""
+"""Paths of easyllm's configuration, data, state and cache folders on each platform."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def data_folder() -> Path:
         RuntimeError: the home folder is unknown.
     """
     return _platform_folder("XDG_DATA_HOME", ".local/share")
+
+
+def cache_folder() -> Path:
+    """Folder of what can be fetched again: `easyllm` in XDG_CACHE_HOME, Library/Caches or
+    LOCALAPPDATA.
+
+    Raises:
+        RuntimeError: the home folder is unknown.
+    """
+    if sys.platform == "darwin" and not os.path.isabs(os.environ.get("XDG_CACHE_HOME", "")):
+        return Path.home() / "Library" / "Caches" / APP_FOLDER_NAME
+    return _platform_folder("XDG_CACHE_HOME", ".cache")
 
 
 def _platform_folder(variable: str, home_subfolder: str) -> Path:

@@ -137,7 +137,7 @@ class Easyllm:
         """Return the child's environment; variables of None are left out."""
         variables: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
         variables |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        kinds = ("config", "data", "state")
+        kinds = ("config", "data", "state", "cache")
         variables |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
         variables |= dict(more or {})
         return {name: value for name, value in variables.items() if value is not None}
