@@ -1,23 +1,22 @@
-"""Runs one request: sends or dry-runs it, shows the answer, and rejects one that was cut short."""
+"""Runs one request: asks, shows the answer, keeps a partial one, and prints the result."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
 
 from ..completion import Completion
-from ..config.profile import Profile
-from ..errors import EasyLLMError, IncompleteAnswer, OutputError, UsageError
+from ..errors import EasyLLMError, OutputError, UsageError
 from ..events import MAX_TEXT_BYTES, Event, Note, Retrying, RoutineNote, Start
-from ..messages import Message, with_system_prompt
+from ..messages import with_system_prompt
 from ..pipeline.call import OUTPUT_EVENTS, Call
 from ..render import choose_renderer
 from ..render.options import DisplayOptions, is_terminal
 from ..render.output import print_notice
 from ..render.plain import Renderer
 from ..service import LLMService
-from . import partial_answers, runtime
+from . import runtime
+from .acceptance import check_acceptable
 from .named_files import refuse_files_among
 from .profile_selection import select_profile
 from .prompt import build_messages
@@ -26,9 +25,6 @@ from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .results import CommandResult, print_result
 from .runtime import refresh_periodically
 from .stdin import Stdin
-
-if TYPE_CHECKING:
-    from ..json_schema import Schema
 
 
 class AnswerRun:
@@ -157,8 +153,10 @@ class AnswerRun:
 
     def _save_partial(self, text: str, error: EasyLLMError) -> None:
         """Save the partial answer in the state folder; the error line names the file."""
+        from .partial_answers import save_partial_answer
+
         try:
-            path = partial_answers.save_partial_answer(text)
+            path = save_partial_answer(text)
         except OSError as failure:
             print_notice(f"easyllm: the partial answer could not be kept: {failure.strerror}")
             return
@@ -166,38 +164,18 @@ class AnswerRun:
 
     def _report_usage(self) -> None:
         """Print tokens, times and cost with -u, and a note about hidden reasoning."""
+        call = self.call
         shows_reasoning = self.display.reasoning == "show" or (
             self.display.reasoning == "auto" and is_terminal(2)
         )
-        call, usage = self.call, self.call.usage
         received = call.collector.reasoning.tell()
         if call.collector.has_hidden_reasoning and not received and shows_reasoning:
-            tokens = usage.reasoning_tokens
+            tokens = call.usage.reasoning_tokens
             self._note(f"reasoning: hidden{f' ({tokens} tokens)' if tokens else ''}")
-        if not self.request.output.usage:
-            return
-        first = call.ms_first_token
-        reasoning = usage.reasoning_tokens
-        reasoning_part = f" ({reasoning} reasoning)" if reasoning else ""
-        parts = [
-            f"{usage.prompt_tokens} tokens in" if usage.prompt_tokens is not None else "",
-            f"{usage.completion_tokens} out{reasoning_part}"
-            if usage.completion_tokens is not None
-            else "",
-            f"first token {first / 1000:.2f} s" if first is not None else "",
-            f"total {call.ms / 1000:.2f} s",
-            self._format_speed(usage.completion_tokens),
-            f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
-        ]
-        self._note(", ".join(part for part in parts if part))
+        if self.request.output.usage:
+            from .usage_line import format_usage_line
 
-    def _format_speed(self, tokens: int | None) -> str:
-        """Tokens per second after the first one; "" if the answer was not streamed."""
-        first = self.call.ms_first_token
-        seconds = (self.call.ms - first) / 1000 if first is not None else 0.0
-        if not tokens or not seconds or self.request.run.stream is False:
-            return ""
-        return f"{(tokens - 1) / seconds:.0f} tokens/s"
+            self._note(format_usage_line(call))
 
     def _print_result(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the result; if the --json object cannot be written, save the text to a file."""
@@ -220,42 +198,6 @@ class AnswerRun:
             debug=common.debug,
             on_write_error=save_text,
         )
-
-
-INCOMPLETE_REASONS = {
-    "length": ("the answer was cut at the model's own token limit", "set --max-tokens"),
-    "content_filter": ("the provider's filter cut the answer", "rephrase the prompt"),
-    "tool_calls": ("the model called a tool, and tools are not supported", "ask again"),
-}
-
-
-def check_acceptable(
-    completion: Completion, has_user_limit: bool, reasoning: str, schema: Schema | None = None
-) -> str:
-    """Accept or reject a finished answer; returns a note for the user ("" = none).
-
-    An incomplete answer is accepted only if the user's own token limit cut it.
-    `has_user_limit`: the request contained such a limit. `reasoning`: value of --reasoning.
-    Raises:
-        IncompleteAnswer: the answer is not accepted.
-        MalformedAnswer: it does not fit the schema.
-    """
-    if reasoning == "only" and not completion["reasoning"]:
-        raise _incomplete_error("the model sent no reasoning", "leave out --reasoning only")
-    reason = completion["finish_reason"]
-    cut_by_user_limit = reason == "length" and has_user_limit
-    if schema and (completion["complete"] or cut_by_user_limit):
-        schema.check(completion)
-    if completion["complete"]:
-        return ""
-    if cut_by_user_limit:
-        return "the answer was cut at the token limit that you set (length)"
-    default = (f'the answer ended with finish_reason "{reason}"', "ask again")
-    raise _incomplete_error(*INCOMPLETE_REASONS.get(reason or "", default))
-
-
-def _incomplete_error(message: str, hint: str) -> IncompleteAnswer:
-    return IncompleteAnswer(message, hint=hint, retryable=False)
 
 
 def answer_request(request: AnswerRequest) -> int:
@@ -283,6 +225,8 @@ def answer_request(request: AnswerRequest) -> int:
     notes = [] if lacks_input else source.notes
     notes = [*find_prompt_notes(request, source, [profile, *fallbacks]), *notes]
     if request.run.dry_run:
+        from .dry_run import dry_run
+
         return dry_run(profile, messages, request, notes)
     renderer = choose_renderer(display)
     calls: list[Call] = []
@@ -295,34 +239,3 @@ def answer_request(request: AnswerRequest) -> int:
     answer_run = AnswerRun(request, display, renderer, calls[0], profile.name, notes)
     answer_run.lacks_stdin = lacks_input
     return answer_run.run(events)
-
-
-def dry_run(
-    profile: Profile, messages: list[Message], request: AnswerRequest, notes: list[str]
-) -> int:
-    """Print the request that would be sent, with keys as ***; needs no network and no key."""
-    from ..pipeline.think_prompt import apply_think_prompt
-    from ..providers import provider_for
-    from ..providers.http import HTTPProvider
-    from ..providers.plugin_errors import name_plugin_in_errors
-    from ..render.json import print_json
-
-    provider = provider_for(profile)
-    if profile.elicit == "always":
-        messages = apply_think_prompt(provider, messages)
-    if not isinstance(provider, HTTPProvider):
-        raise UsageError(f"--dry-run cannot show what {profile.provider} sends")
-    with name_plugin_in_errors(provider.entry_point):
-        http_request = provider.dry_request(messages, stream=request.run.stream is not False)
-    for note in [] if request.common.quiet else notes:
-        print_notice(f"easyllm: {note}")
-    headers = {name: str(value) for name, value in http_request.headers.items()}
-    print_json(
-        {
-            "method": http_request.method,
-            "url": http_request.url or None,  # null for a model that runs in this process
-            "headers": headers,
-            "body": http_request.body,
-        }
-    )
-    return 0

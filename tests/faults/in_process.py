@@ -7,7 +7,7 @@ rendering and files are left out; tests/support/faults/running.py runs those, to
 import asyncio
 from typing import Any
 
-from easyllm_cli.cli.answer import check_acceptable
+from easyllm_cli.cli.acceptance import check_acceptable
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying

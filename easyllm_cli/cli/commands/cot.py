@@ -98,7 +98,7 @@ async def events_from_text(
     """
     from ...pipeline.completeness import require_complete
     from ...pipeline.reasoning_tags import TagSplitter
-    from ..answer import check_acceptable
+    from ..acceptance import check_acceptable
 
     splitter, done = TagSplitter("auto", hold=True), Done("stop", True)
     yield call.record(Start("", ""))
