@@ -14,7 +14,7 @@ two chunks. Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 
 from ..events import Done, Event, Reasoning, Reclassified, Text
@@ -30,6 +30,7 @@ from .reasoning_marks import (
     find_marks,
     is_block_prefix,
     is_header_prefix,
+    may_contain_mark,
     parse_block_start,
     partial_mark_length,
     strip_answer_ends,
@@ -81,11 +82,24 @@ class TagSplitter:
         self._open_tag_count = 0
         self._marks_checked = 0
 
-    def split(self, event: Event) -> Iterator[Event]:
+    def split(self, event: Event) -> Iterable[Event]:
         """The event, with the reasoning in its text split off. Held text comes before Done."""
-        if isinstance(event, Text):
-            yield from self.feed(event.text)
-            return
+        if not isinstance(event, Text):
+            return self._split_other(event)
+        if self._passes_unchanged(event.text):
+            return (event,)  # most of the text, without the cost of a generator
+        return self.feed(event.text)
+
+    def _passes_unchanged(self, text: str) -> bool:
+        """Whether the text is a whole piece of the answer: no mark begins or ends in it."""
+        if self._rest or self._hold or not text:
+            return False
+        if self._state == self._read_watched_answer and not may_contain_mark(text):
+            self._answer_so_far.write(text)
+            return True
+        return self._state == self._read_plain_answer
+
+    def _split_other(self, event: Event) -> Iterator[Event]:
         if isinstance(event, Reasoning):
             yield from self.handle_separate_reasoning()
         elif isinstance(event, Done):

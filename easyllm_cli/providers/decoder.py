@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -35,11 +35,15 @@ class SurrogateJoiner:
         self._half = ""
         self._kind: type[Text] | type[Reasoning] = Text
 
-    def join(self, event: Event) -> Iterator[Event]:
+    def join(self, event: Event) -> Iterable[Event]:
         """The event with its pairs joined. A lone surrogate becomes U+FFFD."""
         if not isinstance(event, Text | Reasoning):
-            yield event
-            return
+            return (event,)
+        if event.text.isascii() and event.text and not self._half:
+            return (event,)  # most of the text, without the cost of a generator
+        return self._join_text(event)
+
+    def _join_text(self, event: Text | Reasoning) -> Iterator[Event]:
         text = event.text
         if self._half:
             if isinstance(event, self._kind):
