@@ -19,6 +19,8 @@ class Vendor(FrozenDataclass):
     `adapter`: the name of its adapter in providers.ADAPTERS.
     `base_url`: the default endpoint; "" = none.
     `hosts`: the vendor's own hosts. The key from `key_variables` is sent to these only.
+    `key_header`: the request header of the key at these hosts. "Authorization" carries
+    `Bearer KEY`, another header the key alone. Other hosts always get `Authorization`.
     `endpoint_variable`: the environment variable of the endpoint; "" = NAME_BASE_URL.
     `key_required`: False for servers that users run themselves.
     `token_limit_parameter`: the request field that limits the tokens of the answer.
@@ -39,6 +41,7 @@ class Vendor(FrozenDataclass):
     base_url: str
     hosts: tuple[str, ...]
     key_variables: tuple[str, ...] = ()
+    key_header: str = "Authorization"
     endpoint_variable: str = ""
     key_required: bool = True
     token_limit_parameter: str = "max_tokens"

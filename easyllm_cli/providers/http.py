@@ -138,11 +138,19 @@ class HTTPProvider(BaseLLMProvider):
         return f"{super().where}, {self.endpoint.url}"
 
     def headers(self) -> dict[str, str | Secret]:
-        """Authorization and the profile's own headers."""
+        """The header of the key and the profile's own headers."""
         headers: dict[str, str | Secret] = {}
-        if self.key is not None:
+        if self.key is not None and self.key_header == "Authorization":
             headers["Authorization"] = Secret(f"Bearer {self.key.reveal()}")
+        elif self.key is not None:
+            headers[self.key_header] = self.key
         return headers | self.extra_headers()
+
+    @property
+    def key_header(self) -> str:
+        """The name of the key's header: the vendor's at its own hosts, else Authorization."""
+        is_vendor_host = self.endpoint.host in self.vendor.hosts
+        return self.vendor.key_header if is_vendor_host else "Authorization"
 
     def extra_headers(self) -> dict[str, str | Secret]:
         """The profile's `headers`; a value `env:NAME` is read from that variable, as a Secret."""

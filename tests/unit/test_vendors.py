@@ -13,8 +13,9 @@ from easyllm_cli.errors import AuthError, ConfigError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
 from easyllm_cli.providers.http import HTTPProvider
+from easyllm_cli.secret import Secret, redact
 from easyllm_cli.transport.base import Request
-from easyllm_cli.vendors import VENDORS, get_endpoint_variable
+from easyllm_cli.vendors import VENDORS, Vendor, get_endpoint_variable
 from tests.support.asking import Json
 
 PATHS = {
@@ -109,8 +110,9 @@ def test_key_goes_to_the_vendors_own_hosts(name: str, all_keys: None) -> None:
     for host in vendor.hosts:
         literal = f"[{host}]" if ":" in host else host
         request = request_of(name, endpoint=f"https://{literal}")
-        header = request.reveal_headers()["x-goog-api-key" if name == "gemini" else "Authorization"]
-        assert header == (first if name == "gemini" else f"Bearer {first}")
+        header = "x-goog-api-key" if name == "gemini" else vendor.key_header
+        value = f"Bearer {first}" if header == "Authorization" else first
+        assert request.reveal_headers()[header] == value
         assert sent_text(request).count("<") == 1, "no other vendor's key"
         assert first not in request.url
 
@@ -225,3 +227,28 @@ def test_gemini_reasoning_by_budget_or_level(model: str, keys: Json, sent: Json)
 def test_user_option_wins() -> None:
     options = {"chat_template_kwargs": {"thinking": True}}
     assert body_of("vllm", think=True, options=options) == options
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "header"),
+    [
+        (None, "api-key"),
+        ("https://vendor.example/other", "api-key"),
+        ("https://gateway.example/v1", "Authorization"),
+    ],
+)
+def test_key_goes_in_the_vendors_header_at_its_own_hosts_only(
+    endpoint: str | None, header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere it is a bearer token; it is never in both headers."""
+    row = Vendor("openai", "https://vendor.example/v1", ("vendor.example",), key_header="api-key")
+    monkeypatch.setitem(VENDORS, "example", row)
+    monkeypatch.setenv("MY_KEY", "secret-0123456789")
+    settings = {"endpoint": endpoint, "api_key_env": "MY_KEY"}
+    request = request_of("example", **{name: text for name, text in settings.items() if text})
+    sent = {name for name, value in request.headers.items() if isinstance(value, Secret)}
+    assert sent == {header}
+    bare = request.reveal_headers()[header].removeprefix("Bearer ")
+    assert bare == "secret-0123456789"
+    assert (header == "api-key") == (bare == request.reveal_headers()[header])
+    assert redact(f"{header}: {bare}") == f"{header}: ***"
