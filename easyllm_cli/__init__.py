@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .messages import Message
     from .pipeline.call import Call
     from .pipeline.collector import collect
+    from .providers.anthropic.provider import AnthropicProvider
     from .providers.base import BaseLLMProvider
     from .providers.gemini.provider import GeminiProvider
     from .providers.http import HTTPProvider
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from .service import LLMService
 
 __all__ = [
+    "AnthropicProvider",
     "AuthError",
     "BaseLLMProvider",
     "BillingError",
@@ -136,6 +138,7 @@ _EXPORTS_BY_MODULE = {
     "pipeline.call": ("Call",),
     "config.profile_loading": ("load_profile",),
     "pipeline.collector": ("collect",),
+    "providers.anthropic.provider": ("AnthropicProvider",),
     "providers.base": ("BaseLLMProvider",),
     "providers.gemini.provider": ("GeminiProvider",),
     "providers.http": ("HTTPProvider",),

@@ -193,6 +193,25 @@ def replace_file(path: Path, data: bytes) -> None:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
 
 
+def write_private_file(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 atomically; for caches: no lock, no sync, the last writer wins.
+
+    A missing folder is created with mode 0700.
+
+    Raises:
+        OSError: it cannot be written; the old file is unchanged.
+    """
+    make_private_folder(path.parent)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_new_file(path: Path, data: bytes) -> None:
     """Create a file with mode 0600 under any umask, and sync it to disk.
 

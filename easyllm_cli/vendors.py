@@ -34,6 +34,9 @@ class Vendor(FrozenDataclass):
     `start_command`: the command that starts a server that users run themselves.
     `model_prefixes`: how the names of its well-known models begin, in small letters; a path before
     the last `/` is part of the vendor's name of the model, and users leave it out.
+    `bearer_variables`: those of `key_variables` whose value always goes as `Bearer KEY`.
+    `messages_url`: the base URL of the vendor's Anthropic Messages API (`api = "anthropic"`)
+    without `/v1`; "" = none is known. `messages_key_header`: as `key_header`, for that API.
     `takes_schema`: False if `response_format` supports json_object only.
     """
 
@@ -53,6 +56,9 @@ class Vendor(FrozenDataclass):
     start_command: str = ""
     takes_schema: bool = True
     model_prefixes: tuple[str, ...] = ()
+    bearer_variables: tuple[str, ...] = ()
+    messages_url: str = ""
+    messages_key_header: str = "Authorization"
 
 
 VENDORS: dict[str, Vendor] = {
@@ -61,9 +67,16 @@ VENDORS: dict[str, Vendor] = {
         token_limit_parameter="max_completion_tokens", reasoning_style="openai",
         model_prefixes=("gpt-", "chatgpt-", "o1", "o3", "o4"),
     ),
+    "anthropic": Vendor(
+        "anthropic", "https://api.anthropic.com", ("api.anthropic.com",),
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), key_header="x-api-key",
+        bearer_variables=("ANTHROPIC_AUTH_TOKEN",), model_prefixes=("claude-",),
+    ),
     "ollama": Vendor(
         "ollama", "http://127.0.0.1:11434", ("ollama.com", "www.ollama.com"), ("OLLAMA_API_KEY",),
         endpoint_variable="OLLAMA_HOST",
+        # https://docs.ollama.com/api/anthropic-compatibility
+        messages_url="http://127.0.0.1:11434",
         model_prefixes=(
             "gpt-oss", "deepseek-r1", "llama2", "llama3", "gemma", "gemma2", "gemma3",
             "qwen2", "qwen3", "phi3", "phi4",
@@ -71,6 +84,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "openrouter": Vendor(
         "openrouter", "https://openrouter.ai/api/v1", ("openrouter.ai",), ("OPENROUTER_API_KEY",),
+        messages_url="https://openrouter.ai/api",
         model_prefixes=("anthropic/claude-", "cohere/command-"),
     ),
     "gemini": Vendor(
@@ -81,6 +95,8 @@ VENDORS: dict[str, Vendor] = {
     "deepseek": Vendor(
         "openai", "https://api.deepseek.com", ("api.deepseek.com",), ("DEEPSEEK_API_KEY",),
         reasoning_style="switch", takes_schema=False, model_prefixes=("deepseek-",),
+        # https://api-docs.deepseek.com/guides/anthropic_api
+        messages_url="https://api.deepseek.com/anthropic", messages_key_header="x-api-key",
     ),
     "groq": Vendor(
         "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),
@@ -111,6 +127,7 @@ VENDORS: dict[str, Vendor] = {
     "zhipu": Vendor(
         "openai", "https://open.bigmodel.cn/api/paas/v4", ("open.bigmodel.cn", "api.z.ai"),
         ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), reasoning_style="switch", model_prefixes=("glm-",),
+        messages_url="https://open.bigmodel.cn/api/anthropic",
     ),
     "alibailian": Vendor(
         "openai", "https://dashscope.aliyuncs.com/compatible-mode/v1",
@@ -120,21 +137,24 @@ VENDORS: dict[str, Vendor] = {
     "moonshot": Vendor(
         "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
         ("MOONSHOT_API_KEY",), reasoning_style="switch", model_prefixes=("kimi-", "moonshot-"),
+        messages_url="https://api.moonshot.cn/anthropic",
     ),
     "lmstudio": Vendor(
         "openai", "http://127.0.0.1:1234/v1", LOOPBACK_HOSTS, ("LMSTUDIO_API_KEY",),
         key_required=False, separates_reasoning=False, start_command="lms server start",
+        # https://lmstudio.ai/docs/developer/anthropic-compat
+        messages_url="http://127.0.0.1:1234",
     ),
     "vllm": Vendor(
         "openai", "http://127.0.0.1:8000/v1", LOOPBACK_HOSTS, ("VLLM_API_KEY",),
         key_required=False, reasoning_style="template", separates_reasoning=False,
-        start_command="vllm serve MODEL",
+        start_command="vllm serve MODEL", messages_url="http://127.0.0.1:8000",
     ),
     "llamacpp": Vendor(
         "openai", "http://127.0.0.1:8080/v1", LOOPBACK_HOSTS, ("LLAMACPP_API_KEY",),
         key_required=False, reasoning_style="template", separates_reasoning=False,
         ignores_model_name=True,
-        start_command="llama-server -m MODEL.gguf",
+        start_command="llama-server -m MODEL.gguf", messages_url="http://127.0.0.1:8080",
     ),
     # No endpoint and no key: LiteLLM derives both from the model's name.
     "litellm": Vendor("litellm", "", (), key_required=False, separates_reasoning=False),

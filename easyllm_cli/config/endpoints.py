@@ -17,6 +17,7 @@ OLLAMA_PORT = 11434
 # is removed only after a version: alone it may be the base (Azure AI model inference).
 REQUEST_PATH_PATTERNS = {
     "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
+    "anthropic": r"(?:/v1(?:/messages(?:/[^/]+)?|/models(?:/[^/]+)?|/complete)?|/messages)$",
     "gemini": r"/models(?:/[^/]+)?$",
     "ollama": r"/(?:api|v1)/(?:chat|generate|tags|show|chat/completions|models|completions)$",
 }
@@ -52,6 +53,19 @@ def runs_in_process(provider: str | None) -> bool:
     return get_vendor(provider).adapter == "local"
 
 
+def resolve_adapter(profile: Profile) -> str:
+    """Return the name of the adapter whose protocol the profile's endpoint speaks."""
+    vendor = get_vendor(profile.provider)
+    return "anthropic" if profile.api == "anthropic" and vendor.messages_url else vendor.adapter
+
+
+def _built_in_url(profile: Profile) -> str:
+    """Return the base URL of the provider's protocol; "" = none is known."""
+    vendor = get_vendor(profile.provider)
+    is_messages = profile.api == "anthropic" and vendor.messages_url
+    return vendor.messages_url if is_messages else vendor.base_url
+
+
 def resolve_endpoint(profile: Profile) -> Endpoint:
     """Return the profile's endpoint, else the provider's variable, else its built-in URL.
 
@@ -66,7 +80,7 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
         raw = os.environ.get(variable, "").strip()
         if not raw:
             variable = ""
-            raw = get_vendor(name).base_url
+            raw = _built_in_url(profile)
             if not raw and name in VENDORS:
                 return Endpoint("")  # litellm knows each vendor's URL
             if not raw:
@@ -74,9 +88,9 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
                     f"no endpoint is known for {name}",
                     hint=f"set endpoint in the profile, or {get_endpoint_variable(name)}",
                 )
-    adapter = get_vendor(name).adapter
-    if adapter == "ollama":
-        raw = parse_ollama_host(strip_request_path(raw, adapter))
+    adapter = resolve_adapter(profile)
+    if get_vendor(name).adapter == "ollama":
+        raw = parse_ollama_host(strip_request_path(raw, "ollama"))
     return Endpoint(
         strip_request_path(validate_base_url(raw, variable or "endpoint"), adapter), variable
     )

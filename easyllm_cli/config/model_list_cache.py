@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from ..private_file import make_private_folder, open_private
+from ..private_file import write_private_file
 from .paths import state_folder
 
 MAX_MODELS = 2000  # per profile
@@ -29,16 +28,7 @@ def save_model_ids(profile_name: str, model_ids: Iterable[str]) -> None:
     """Save the ids in a file of mode 0600 in the state folder; write errors are ignored."""
     lines = [f"{model_id}\n" for model_id in model_ids if is_shell_safe(model_id)][:MAX_MODELS]
     with suppress(*IGNORED_FILE_ERRORS):
-        path = cache_path(profile_name)
-        make_private_folder(path.parent)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(lines)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_private_file(cache_path(profile_name), "".join(lines).encode())
 
 
 def load_model_ids(profile_name: str) -> list[str]:

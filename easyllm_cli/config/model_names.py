@@ -17,18 +17,18 @@ OTHER_NAMES = {
 def selector_from_model(typed: str) -> str:
     """PROVIDER:MODEL for the name of a well-known model or of its vendor; "" = not known.
 
-    `gpt-4o` gives `openai:gpt-4o`, `claude` gives `openrouter:anthropic/claude-…`. The names are in
-    `Vendor.model_prefixes`.
+    `gpt-4o` gives `openai:gpt-4o`, `claude` gives `anthropic:claude-…`. The names are in
+    `Vendor.model_prefixes`. A vendor's own models come before those that another one passes on.
     """
     typed = typed.lower()
     name, _, model = typed.partition(":")
     found = [
-        (len(prefix), f"{vendor}:{full_name}")
+        ((typed.startswith(prefix), "/" not in prefix, len(prefix)), f"{vendor}:{full_name}")
         for vendor, row in VENDORS.items()
         for prefix in row.model_prefixes
         if (full_name := _full_name(typed, name, model, prefix))
     ]
-    return max(found, default=(0, ""))[1]
+    return max(found, default=((), ""))[1]
 
 
 def _full_name(typed: str, name: str, model: str, prefix: str) -> str:

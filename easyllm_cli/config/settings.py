@@ -81,8 +81,9 @@ class ProfileSettings(DeclaredSettings):
     )
     system: str | None = setting("system prompt", keeps_whitespace=True)
     api: str | None = setting(
-        "OpenAI protocol", choices=("chat", "responses"), adapters=OPENAI_ADAPTERS
-    )
+        "protocol, of vendors that speak several",
+        choices=("chat", "responses", "anthropic"), adapters=(*OPENAI_ADAPTERS, "anthropic"),
+    )  # fmt: skip
     transport: str = setting(
         "own HTTP client or provider's SDK", choices=("http", "sdk"), default="http"
     )

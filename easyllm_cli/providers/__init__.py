@@ -19,12 +19,14 @@ ADAPTERS = {
     "openai": ("openai.chat", "OpenAIProvider"),
     "ollama": ("ollama", "OllamaProvider"),
     "openrouter": ("openrouter", "OpenRouterProvider"),
+    "anthropic": ("anthropic.provider", "AnthropicProvider"),
     "gemini": ("gemini.provider", "GeminiProvider"),
     "litellm": ("litellm.provider", "LiteLLMProvider"),
     "local": ("local.provider", "LocalProvider"),
 }
 # The same for api = "responses" (OpenAI Responses).
 RESPONSES_ADAPTERS = {"openai": ("openai.responses", "ResponsesProvider")}
+MESSAGES_API = "anthropic"  # api = "anthropic" is Anthropic's Messages API
 
 
 def provider_names() -> list[str]:
@@ -35,7 +37,7 @@ def provider_names() -> list[str]:
 
 
 def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
-    """The adapter class for a provider name. `api`: "chat" or "responses".
+    """The adapter class for a provider name. `api`: "chat", "responses" or "anthropic".
 
     Plugins are searched only for a name that is not built in.
     Raises:
@@ -50,12 +52,17 @@ def provider_class(name: str, api: str = "chat") -> type[BaseLLMProvider]:
         plugin: type[BaseLLMProvider] = plugins.load_plugin_class(name)
         return plugin
     adapters = RESPONSES_ADAPTERS if api == "responses" else ADAPTERS
-    if vendor.adapter not in adapters:
+    adapter_name = vendor.adapter
+    if api == MESSAGES_API:
+        adapter_name = MESSAGES_API if vendor.messages_url else vendor.adapter
+        adapters = {MESSAGES_API: ADAPTERS[MESSAGES_API]}
+    if adapter_name not in adapters:
+        speaker = MESSAGES_API if api == MESSAGES_API else "openai"
         raise ConfigError(
             f'provider "{name}" does not support api = "{api}"',
-            hint='leave api out, or set provider = "openai" and the endpoint',
+            hint=f'leave api out, or set provider = "{speaker}" and the endpoint',
         )
-    module, class_name = adapters[vendor.adapter]
+    module, class_name = adapters[adapter_name]
     try:
         adapter: type[BaseLLMProvider] = getattr(import_module(f".{module}", __name__), class_name)
     except ImportError as error:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from ..config.credentials import find_key_source, has_key_source, resolve_api_key
-from ..config.endpoints import Endpoint, resolve_endpoint
+from ..config.endpoints import Endpoint, is_loopback, resolve_endpoint
 from ..config.profile import Profile
 from ..errors import (
     AuthError,
@@ -121,6 +121,21 @@ class HTTPProvider(BaseLLMProvider):
             )
         return messages, []
 
+    async def choose_first_model(self) -> list[str]:
+        """Choose the first model that a server on this machine offers, if none is named.
+
+        Returns a note that names it if the server offers several.
+        Raises:
+            EasyLLMError: the model list cannot be read.
+        """
+        if self.model or not is_loopback(self.endpoint.url):
+            return []
+        model_ids = await self.list_models()
+        self.model = model_ids[0] if model_ids else ""
+        if len(model_ids) > 1:
+            self.routine_notes = (f"model {self.model}: the first one the server offers",)
+        return [*self.routine_notes]
+
     @property
     def key(self) -> Secret | None:
         """The API key for this endpoint; None = none. Raises as `resolve_api_key`."""
@@ -179,9 +194,7 @@ class HTTPProvider(BaseLLMProvider):
                 if timer.has_progress:
                     raise
                 note = self.request_variant.learn(error, sent, sent_stream)
-                changed = (
-                    None if note else self.unsupported_parameters.retry_without(request, error)
-                )
+                changed = None if note else self.repair(request, error)
                 if changed is None and not note:
                     raise
             if changed is not None:
@@ -191,6 +204,14 @@ class HTTPProvider(BaseLLMProvider):
                 request = self.unsupported_parameters.apply(self.request(sent, sent_stream))
             if note:
                 yield Note(note)
+
+    def repair(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
+        """The request to send after this error and a note ("" = none); None = none can help."""
+        return self.unsupported_parameters.retry_without(request, error)
+
+    def limits_output(self, request: Request) -> bool:
+        """Whether the user has limited the length of this request's answer."""
+        return has_output_limit(request.body or {})
 
     async def _send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
@@ -234,7 +255,7 @@ class HTTPProvider(BaseLLMProvider):
         self, decoder: Decoder, request: Request, messages: list[Message], has_output: bool
     ) -> Iterator[Event]:
         """The events after the last frame."""
-        self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
+        self.has_output_limit = self.limits_output(request) and not decoder.context_full
         for event in decoder.end(has_output):
             if isinstance(event, Done):
                 event = Done(

@@ -36,14 +36,16 @@ CONTEXT_OVERFLOW_PATTERN = (
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
     r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
-    r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context"
+    r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context|prompt is too long"
 )
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id")
 UNKNOWN_MODEL_PATTERN = r"(?i)not a valid model|no such model|unknown model"
 BILLING_PATTERN = (
     r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
-    r"|credit balance|PerDay"
+    r"|spend_limit_reached|organization_on_hold|credit balance|PerDay"
 )
+# Anthropic's messages under status 400.
+BILLING_REFUSAL_PATTERN = r"(?i)credit balance is too low|reached your specified .*usage limit"
 ERROR_CLASS_BY_CODE: dict[str, type[EasyLLMError]] = {
     "invalid_api_key": AuthError,
     "authentication_error": AuthError,
@@ -108,7 +110,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         error.message = _message_from_text(body)
     error.request_id = next(
         (redact_and_shorten(headers[name]) for name in REQUEST_ID_HEADERS if name in headers),
-        None,
+        error.request_id,
     )  # fmt: skip
     from .retry_after import rate_limit_headers  # errors only
 
@@ -151,6 +153,7 @@ def _error_from_body(
         status=status,
         code=code and redact(code),
         retry_after=retry_after,
+        request_id=_find_request_id(body),
     )
     if isinstance(error, RefusedError) and isinstance(inner, dict):
         parameter = inner.get("param")
@@ -161,6 +164,12 @@ def _error_from_body(
     return error
 
 
+def _find_request_id(body: Any) -> str | None:
+    """Return the `request_id` of an error object, as Anthropic sends it in streams."""
+    request_id = body.get("request_id") if isinstance(body, dict) else None
+    return redact_and_shorten(request_id) if isinstance(request_id, str) and request_id else None
+
+
 def _choose_error_class(status: int | None, code: str | None, text: str) -> type[EasyLLMError]:
     """Choose the error class: by specific messages first, then by the code, then by the status."""
     if re.search(NO_IMAGE_SUPPORT_PATTERN, text):
@@ -168,6 +177,8 @@ def _choose_error_class(status: int | None, code: str | None, text: str) -> type
     if re.search(CONTEXT_OVERFLOW_PATTERN, text):
         return TooLargeError
     if status in {402, 429, None} and re.search(BILLING_PATTERN, text):
+        return BillingError
+    if status == 400 and re.search(BILLING_REFUSAL_PATTERN, text):
         return BillingError
     if status == 400 and re.search(r"API_KEY_INVALID|API key not valid", text):
         return AuthError

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from easyllm_cli.config.profile import Profile
 from tests.support.asking import Json, profile
+from tests.support.standins import anthropic
+from tests.support.standins.anthropic import AnthropicServer
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import DATA_URI, OpenAIServer
@@ -33,7 +35,8 @@ class Wire:
 
     `text`: a frame with a piece of the answer; `end`: the frames of a good end; `error`: the body
     for an error status. `read_messages` returns (OpenAI's role, text) pairs; `images` returns
-    (media type, bytes) pairs, with "" for a protocol that sends no media type.
+    (media type, bytes) pairs, with "" for a protocol that sends no media type. `end_frames`: the
+    number of frames in `end`, without `[DONE]`.
     """
 
     text: Callable[[str], bytes]
@@ -42,6 +45,7 @@ class Wire:
     read_messages: Callable[[Json], list[tuple[str, str]]]
     images: Callable[[Json], list[tuple[str, bytes]]]
     content_type: str = "text/event-stream"
+    end_frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,22 @@ def google_images(body: Json) -> list[tuple[str, bytes]]:
     return [(data["mimeType"], base64.b64decode(data["data"])) for data in inline]
 
 
+def read_anthropic_messages(body: Json) -> list[tuple[str, str]]:
+    """Return the messages; the system text is in `system`."""
+    system = [("system", body["system"])] if "system" in body else []
+    return system + [(item["role"], _text(item["content"])) for item in body["messages"]]
+
+
+def anthropic_images(body: Json) -> list[tuple[str, bytes]]:
+    parts = [part for message in body["messages"] for part in message["content"]]
+    sources = [part["source"] for part in parts if part["type"] == "image"]
+    return [(source["media_type"], base64.b64decode(source["data"])) for source in sources]
+
+
+def anthropic_error(status: int, message: str) -> Json:
+    return anthropic.error_object(anthropic.error_kind(status), message)
+
+
 def _text(content: str | list[Json]) -> str:
     if isinstance(content, str):
         return content
@@ -203,6 +223,14 @@ GEMINI_FORMAT = Wire(
     google_error,
     read_gemini_messages,
     google_images,
+)
+ANTHROPIC_FORMAT = Wire(
+    anthropic.text,
+    anthropic.ending(),
+    anthropic_error,
+    read_anthropic_messages,
+    anthropic_images,
+    end_frames=3,  # the end of the block, the stop reason, the end marker
 )
 
 HTTP_ADAPTERS = (
@@ -272,6 +300,22 @@ HTTP_ADAPTERS = (
         ),
         typo="gemini-2.5-flush",
         meant="gemini-2.5-flash",
+    ),
+    Adapter(
+        "anthropic",
+        "",
+        ANTHROPIC_FORMAT,
+        lambda: AnthropicServer(
+            key=KEY,
+            thoughts=REASONING_TEXT,
+            model_capabilities=anthropic.capabilities(),
+        ),
+        model="claude-haiku-4-5",
+        thinker="claude-sonnet-4-5",
+        vision_model="claude-haiku-4-5",
+        listed=("claude-sonnet-4-5", "claude-haiku-4-5"),
+        typo="claude-sonet-4-5",
+        meant="claude-sonnet-4-5",
     ),
 )
 # Here with openai 3.x; tests/extras has cases for openai 2.x and for Google's SDK.

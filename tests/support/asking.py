@@ -85,8 +85,8 @@ async def expect_error(
 
 def answer_requests(server: StandIn) -> list[Request]:
     """Return the requests for an answer, without those about models."""
-    other_paths = ("/models", "/api/tags", "/api/show", "/props")
-    return [request for request in server.requests if not request.path.endswith(other_paths)]
+    posted = [request for request in server.requests if request.method == "POST"]
+    return [request for request in posted if not request.path.endswith("/api/show")]
 
 
 def request_bodies(server: StandIn) -> list[Json]:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.support.standins import anthropic
 from tests.support.standins.script import chunk, ndjson, sse
 
 AT_LEAST = 1 << 16  # minimum bytes of one write
@@ -24,6 +25,7 @@ FLOODS: dict[str, bytes] = {
     "ollama": b"\n \n" + ndjson(NATIVE),
     "openrouter": b": OPENROUTER PROCESSING\n\n" + chunk(""),
     "gemini": b": ping\r\n\r\n" + sse(NOTHING_OF_GEMINI),
+    "anthropic": anthropic.PING + anthropic.text("") + anthropic.thinking("") + anthropic.start(),
 }  # fmt: skip
 
 

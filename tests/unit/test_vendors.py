@@ -23,6 +23,7 @@ PATHS = {
     "openrouter": "/chat/completions",
     "ollama": "/api/chat",
     "gemini": "/models/m:streamGenerateContent?alt=sse",
+    "anthropic": "/v1/messages",
 }
 FOREIGN = "http://127.0.0.1:9"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
@@ -244,7 +245,7 @@ def test_key_goes_in_the_vendors_header_at_its_own_hosts_only(
     row = Vendor("openai", "https://vendor.example/v1", ("vendor.example",), key_header="api-key")
     monkeypatch.setitem(VENDORS, "example", row)
     monkeypatch.setenv("MY_KEY", "secret-0123456789")
-    settings = {"endpoint": endpoint, "api_key_env": "MY_KEY"}
+    settings: Json = {"endpoint": endpoint, "api_key_env": "MY_KEY"}
     request = request_of("example", **{name: text for name, text in settings.items() if text})
     sent = {name for name, value in request.headers.items() if isinstance(value, Secret)}
     assert sent == {header}

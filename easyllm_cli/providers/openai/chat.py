@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from ...config.endpoints import is_loopback
 from ...config.profile import Profile
 from ...errors import EasyLLMError, RefusedError
 from ...events import Model
@@ -177,14 +176,7 @@ class OpenAIProvider(SupportsClient):
         )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
-        notes: list[str] = []
-        if not self.model and is_loopback(self.endpoint.url):
-            model_ids = await self.list_models()
-            if model_ids:
-                self.model = model_ids[0]
-            if len(model_ids) > 1:
-                notes.append(f"model {self.model}: the first one the server offers")
-                self.routine_notes = (*notes,)
+        notes = await self.choose_first_model()
         if any(message.images for message in messages):
             from ..image_inputs import refuse_unsupported_images  # images only
 

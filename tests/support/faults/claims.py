@@ -13,6 +13,7 @@ from tests.support.faults.spelling import (
     steps_script,
     text_and_finish_frame,
 )
+from tests.support.standins import anthropic
 from tests.support.standins.responses import message_item, response
 from tests.support.standins.script import DONE, Script, Wait, chunk, ndjson, sse, usage_chunk
 
@@ -75,6 +76,9 @@ def error_inside_claim(adapter: Adapter) -> tuple[Script, ...]:
             return (steps_script(adapter, adapter.wire.text("Hello"), ndjson(line)),)
         case "gemini":
             frame = sse({"candidates": [{"error": BROKE, "finishReason": "STOP"}]})
+        case "anthropic":
+            stop = {"stop_reason": "end_turn", "error": BROKE}
+            frame = anthropic.event("message_delta", delta=stop) + anthropic.message_stop()
         case "openai-responses":
             body = response([message_item("msg_1", "Hello")], error=BROKE)
             frame = sse({"type": "response.completed", "response": body})
@@ -106,6 +110,8 @@ def tool_call_then_stop(adapter: Adapter, text: str) -> tuple[Script, ...]:
         case "gemini":
             parts = [{"functionCall": {"name": "f", "args": {}}}]
             call_frame = sse({"candidates": [{"content": {"parts": parts}}]})
+        case "anthropic":
+            call_frame = anthropic.block("tool_use", id="toolu_1", name="f", input={})
         case "openai-responses":
             item = {"type": "function_call", "id": "fc_1", "name": "f", "arguments": "{}"}
             call_frame = sse({"type": "response.output_item.done", "item": item})

@@ -14,7 +14,7 @@ from tests.support.faults.spelling import (
 from tests.support.standins.responses import response
 from tests.support.standins.script import DONE, Script, chunk, ndjson, sse, usage_chunk
 
-FILTERS = ("openai", "openai-responses", "openrouter", "gemini")
+FILTERS = ("openai", "openai-responses", "openrouter", "gemini", "anthropic")
 NULLS: tuple[object, ...] = (
     {"choices": None},
     {"choices": []},
@@ -41,12 +41,21 @@ NATIVE_NULLS: tuple[object, ...] = (
     {"message": {"content": None}},
     {"message": {"content": ""}, "done": None, "done_reason": ""},
 )
+ANTHROPIC_NULLS: tuple[object, ...] = (
+    {"type": "brand_new_event", "text": "x"},
+    {"type": None},
+    {"type": "content_block_start", "content_block": None},
+    {"type": "content_block_delta", "delta": None},
+    {"type": "content_block_delta", "delta": {"type": "text_delta", "text": None}},
+    {"type": "message_delta", "delta": {"stop_reason": None}, "usage": None},
+)
 NULLS_OF = {
     "openai": NULLS,
     "openrouter": NULLS,
     "gemini": GOOGLE_NULLS,
     "openai-responses": RESPONSES_NULLS,
     "ollama": NATIVE_NULLS,
+    "anthropic": ANTHROPIC_NULLS,
 }
 
 
@@ -152,7 +161,7 @@ LIMITS = (
         lambda a: (steps_script(a, *refusal_frames(a, "I won't.")),),
         4,
         stderr_text="I won't.",
-        only=(*CHAT_ADAPTERS, "openai-responses"),
+        only=(*CHAT_ADAPTERS, "openai-responses", "anthropic"),
     ),
     Fault(
         "tool-call",

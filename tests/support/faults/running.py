@@ -14,7 +14,7 @@ from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 # Path endings of requests for an answer; other requests, such as model lists, get 404.
-ANSWERS = ("/chat/completions", "/responses", "/api/chat", "enerateContent")
+ANSWERS = ("/chat/completions", "/responses", "/api/chat", "enerateContent", "/v1/messages")
 
 
 @dataclass(frozen=True)

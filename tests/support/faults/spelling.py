@@ -3,12 +3,14 @@
 from typing import Any
 
 from tests.support.adapters import Adapter
+from tests.support.standins import anthropic
 from tests.support.standins.responses import message_item, response, usage_of
 from tests.support.standins.script import DONE, Cut, Json, Reset, Script, Step, chunk, ndjson, sse
 
 CHAT_ADAPTERS = ("openai", "openrouter")  # the adapters for Chat Completions
-SSE = ("openai", "openai-responses", "openrouter", "gemini")
+SSE = ("openai", "openai-responses", "openrouter", "gemini", "anthropic")
 OPENAI_CODES = {400: "invalid_prompt", 401: "invalid_api_key", 429: "insufficient_quota"}
+ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
 GOOGLE_WORDS = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
 
 
@@ -64,6 +66,8 @@ def reasoning(adapter: Adapter, text: str) -> bytes:
             return sse({"type": "response.reasoning_summary_text.delta", **where, "delta": text})
         case "ollama":
             return ndjson({"message": {"content": "", "thinking": text}, "done": False})
+        case "anthropic":
+            return anthropic.thinking(text)
     parts = [{"text": text, "thought": True}]
     return sse({"candidates": [{"content": {"role": "model", "parts": parts}}]})
 
@@ -85,6 +89,9 @@ def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
             return sse({"type": "response.incomplete", "response": incomplete})
         case "ollama":
             return ndjson({"message": {"content": ""}, "done": True, "done_reason": why})
+        case "anthropic":
+            stop = anthropic.message_delta(ANTHROPIC_REASONS.get(why, why))
+            return anthropic.block_stop() + stop + anthropic.message_stop() * last
     reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(why, why.upper())
     return sse({"candidates": [{"content": {"role": "model"}, "finishReason": reason}]})
 
@@ -101,7 +108,10 @@ def text_and_finish_frame(adapter: Adapter, text: str, why: str) -> bytes:
 
 
 def refusal_frames(adapter: Adapter, words: str) -> tuple[bytes, ...]:
-    """Return frames in which the model refuses in the `refusal` field."""
+    """Return frames in which the model refuses, in the protocol's own field."""
+    if adapter.name == "anthropic":
+        details = {"type": "refusal", "category": None, "explanation": words}
+        return (anthropic.ending("refusal", stop_details=details),)
     if adapter.name != "openai-responses":
         return chunk(choices=[{"delta": {"refusal": words}}]), chunk(finish="stop"), DONE
     where = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
@@ -128,6 +138,8 @@ def error_frame(adapter: Adapter, status: int, words: str) -> bytes:
             return sse({"type": "response.failed", "response": failed}, "response.failed")
         case "ollama":
             return ndjson({"error": words})
+        case "anthropic":
+            return anthropic.error_event(anthropic.error_kind(status), words)
         case "gemini":
             google_status = GOOGLE_WORDS.get(status, "INVALID_ARGUMENT")
             return sse({"error": {"code": status, "message": words, "status": google_status}})
@@ -150,6 +162,9 @@ def usage_end_frames(adapter: Adapter, counts: Any) -> bytes:
             names = ("prompt_eval_count", "eval_count", "eval_duration", "total_duration")
             end = {"message": {"content": ""}, "done": True, "done_reason": "stop"}
             return ndjson(end | dict.fromkeys(names, counts))
+        case "anthropic":
+            counted = {"input_tokens": counts, "output_tokens_details": counts}
+            return anthropic.ending(tokens=counts, usage=counted)
     names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
     usage_metadata = dict.fromkeys(names, counts)
     return adapter.wire.end + sse({"usageMetadata": usage_metadata})

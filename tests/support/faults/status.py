@@ -3,6 +3,7 @@
 from tests.support.adapters import Adapter
 from tests.support.faults.fault import KEY, REDIRECT_URL, TRIES, Fault, ScriptsFactory
 from tests.support.faults.spelling import good, openai_error
+from tests.support.standins import anthropic
 from tests.support.standins.script import Json, Script, compact
 
 PAGE = b"<!DOCTYPE html><html><title>Bad gateway</title><body>nginx</body></html>"
@@ -43,6 +44,9 @@ def quota(adapter: Adapter) -> tuple[Script, ...]:
     if adapter.name == "openrouter":
         metadata = {"error_type": "payment_required"}
         return (body(429, {"error": {"code": 429, "message": QUOTA, "metadata": metadata}}),)
+    if adapter.name == "anthropic":
+        details = {"error_code": "contract_spend_limit_reached"}
+        return (body(429, anthropic.error_object("rate_limit_error", QUOTA, **details)),)
     return (body(429, {"error": openai_error(429, QUOTA)}),)
 
 

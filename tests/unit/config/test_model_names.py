@@ -35,7 +35,7 @@ CLAUDE = (
         ("deepseek-chat", "deepseek:deepseek-chat"),
         ("mistral-large-latest", "mistral:mistral-large-latest"),
         ("command-r", "openrouter:cohere/command-r"),
-        ("claude-opus-4", "openrouter:anthropic/claude-opus-4"),
+        ("claude-opus-4", "anthropic:claude-opus-4"),
         ("anthropic/claude-opus-4", "openrouter:anthropic/claude-opus-4"),
         ("anthropic:claude-opus-4", "openrouter:anthropic/claude-opus-4"),
         ("anthropic", "openrouter:anthropic/claude-…"),
@@ -51,8 +51,8 @@ def test_selector(typed: str, selector: str) -> None:
     ("typed", "hint"),
     [
         ("gpt-4o", "that is a model of openai: -p openai:gpt-4o"),
-        ("claude", CLAUDE.format("…")),
-        ("claude-opus-4", CLAUDE.format("opus-4")),
+        ("claude", "that is a model of anthropic: -p anthropic:claude-…"),
+        ("anthropic/claude-opus-4", CLAUDE.format("opus-4")),
         ("gpt-4o-wrk", 'did you mean "gpt-4o-work"?'),
         ("olama", 'did you mean "ollama" or "llamacpp"?'),
         ("azure", 'a profile with provider = "openai" and the endpoint: docs/transports.md'),
@@ -74,5 +74,5 @@ def test_every_prefix_leads_to_its_vendor() -> None:
     prefixes = [(prefix, name) for name, row in VENDORS.items() for prefix in row.model_prefixes]
     assert len({prefix for prefix, _ in prefixes}) == len(prefixes)
     for prefix, name in prefixes:
-        model = prefix.rpartition("/")[2] + ("x" if prefix.endswith("-") else "")
+        model = prefix + ("x" if prefix.endswith("-") else "")
         assert selector_from_model(model).startswith(f"{name}:{prefix}")

@@ -29,6 +29,7 @@ from tests.support.standins.server import StandIn
 
 FUNCTION = {"name": "now", "description": "the time", "parameters": {"type": "object"}}
 URL = "https://example.com/a.png"
+PICTURE = Image.of(png(1, 1, (0, 0, 0))).as_url()
 KEY = {"KEY": "test-key"}
 CACHED = {"type": "ephemeral"}
 
@@ -155,7 +156,7 @@ FIELDS: list[tuple[str, Json]] = [
     ("cache_control", {"role": "user", "content": [
         {"type": "text", "text": "hi", "cache_control": CACHED}, "ho"]}),
     ("cache_control", {"role": "user", "content": [
-        "hi", {"type": "image_url", "image_url": {"url": URL}, "cache_control": CACHED}]}),
+        "hi", {"type": "image_url", "image_url": {"url": PICTURE}, "cache_control": CACHED}]}),
     ("cache_control", {"role": "user", "content": "hi", "cache_control": CACHED}),
 ]  # fmt: skip
 SENT_FIELDS = {
@@ -164,6 +165,7 @@ SENT_FIELDS = {
     "openai-responses": {"detail"},
     "ollama": {"reasoning_content"},
     "gemini": set(),
+    "anthropic": {"cache_control"},
 }
 
 
@@ -229,8 +231,7 @@ def test_auto_detail_and_unused_image_keys_are_accepted() -> None:
 
 
 async def test_every_protocol_accepts_auto_detail(bench: Bench) -> None:
-    picture = Image.of(png(1, 1, (0, 0, 0))).as_url()
-    part = {"type": "image_url", "image_url": {"url": picture, "detail": "auto"}}
+    part = {"type": "image_url", "image_url": {"url": PICTURE, "detail": "auto"}}
     async with open_provider(bench.profile(model=bench.adapter.vision_model)) as provider:
         assert (await provider.chat([{"role": "user", "content": ["hi", part]}]))["text"]
 
@@ -246,6 +247,7 @@ IGNORED: dict[str, Json] = {
     "openrouter": {"num_ctx": 9, "keep_alive": "1m", "mmproj": "/x"},
     "ollama": {"organization": "o", "project": "p", "fallback_models": ["x"], "mmproj": "/x"},
     "gemini": {"num_ctx": 9, "organization": "o", "fallback_models": ["x"], "api": "chat"},
+    "anthropic": {"num_ctx": 9, "organization": "o", "fallback_models": ["x"], "seed": 1},
 }
 
 
@@ -275,6 +277,7 @@ async def test_supported_settings_are_not_noted(bench: Bench) -> None:
     supported: dict[str, Json] = {
         "openai": {"organization": "o", "project": "p"}, "ollama": {"num_ctx": 9, "keep_alive": 0},
         "openrouter": {"fallback_models": ["x/y"]}, "gemini": {},
+        "anthropic": {"top_k": 5, "stop": "x", "api": "anthropic"},
     }  # fmt: skip
     events = await collect_events(bench.profile(**supported[bench.adapter.provider]))
     assert not [event for event in events if isinstance(event, Note)]

@@ -174,12 +174,12 @@ def test_every_way_to_name_an_image(easyllm: Easyllm, args: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 def test_other_servers_get_every_image_type(easyllm: Easyllm, adapter: Adapter) -> None:
-    """Only the adapters of Ollama and Gemini refuse a type at any address."""
+    """Only some adapters refuse a type at any address: their protocols name the types."""
     (easyllm.home / "a.bmp").write_bytes(KINDS["bmp"])
     with StandIn(script_handler(adapter.script("red"))) as server:
         keys = {"model": adapter.vision_model, "api": adapter.api, "transport": adapter.transport}
         profiles = single_profile_toml(server, adapter.provider, **keys)
         ran = easyllm.run("vision", "a.bmp", "describe", profiles=profiles)
-    refuses = adapter.provider in ("ollama", "gemini")
+    refuses = adapter.provider in ("ollama", "gemini", "anthropic")
     assert ran.code == (2 if refuses else 0), ran.stderr
     assert ("takes no image/bmp" in ran.stderr) == refuses

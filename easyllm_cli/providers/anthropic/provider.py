@@ -1,0 +1,233 @@
+"""Anthropic adapter: the Messages API, of Anthropic and of others that offer it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from ...config.credentials import find_key_source
+from ...config.endpoints import is_loopback
+from ...config.profile import Profile
+from ...errors import ConfigError, EasyLLMError, NotFoundError, UsageError
+from ...events import Model
+from ...messages import Message
+from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
+from ...secret import Secret
+from ...transport.base import Request
+from ...transport.framing import Framing, ServerSentEvents
+from ..decoder import Decoder
+from ..http import HTTPProvider
+from ..model_list import parse_model_rows
+from ..unsupported_parameters import set_json_path
+from .capabilities import ModelCapabilities, load_row, save_row
+from .decoder import MessagesDecoder
+from .format import format_message, format_system, model_from_messages_row
+from .thinking import ADAPTIVE, ENABLED, MIN_BUDGET_TOKENS, ThinkingControl
+
+# Every server of this protocol accepts it. Newer versions refuse sampling parameters altogether:
+# https://platform.claude.com/docs/en/api/versioning
+API_VERSION = "2023-06-01"
+SYSTEM_ROLES = ("system", "developer")
+MAX_PAGES = 50  # of the model list, 1000 models each
+
+
+class AnthropicProvider(HTTPProvider):
+    """Sends POST {base}/v1/messages.
+
+    The API needs `max_tokens`: without the user's limit the adapter chooses one. It sends sampling
+    parameters only if the user has set them; newer models refuse all of them.
+    """
+
+    provider: ClassVar[str] = "anthropic"
+    ignored: ClassVar[tuple[str, ...]] = ("seed",)  # the protocol has none
+    # top_p first: an error that names it beside temperature means that one of the two must go.
+    parameter_paths: ClassVar[Mapping[str, str]] = {
+        "top_p": "top_p",
+        "temperature": "temperature",
+        "top_k": "top_k",
+        "stop": "stop_sequences",
+        "reasoning effort": "output_config.effort",
+        "reasoning": "thinking",
+    }
+
+    def __init__(
+        self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False
+    ) -> None:
+        super().__init__(profile, trust_configs=trust_configs)
+        if self.profile.api not in (None, "anthropic"):
+            raise ConfigError(
+                f'provider "{self.profile.provider}" does not support api = "{self.profile.api}"',
+                hint="leave api out of the profile",
+            )
+        self.is_own_api = not self.vendor.messages_url  # not another vendor's Messages API
+        # Servers that users run ignore what they do not know, so the older form is safer there.
+        runs_locally = not self.is_own_api and is_loopback(self.endpoint.url)
+        self.thinking = ThinkingControl(
+            self.profile,
+            ENABLED if runs_locally else ADAPTIVE,
+            1 if runs_locally else MIN_BUDGET_TOKENS,
+        )
+
+    @property
+    def key_header(self) -> str:
+        if find_key_source(self.profile, self.endpoint) in self.vendor.bearer_variables:
+            return "Authorization"
+        if self.is_own_api or self.endpoint.host not in self.vendor.hosts:
+            return super().key_header
+        return self.vendor.messages_key_header
+
+    @property
+    def path_hint(self) -> str:
+        """The hint for a wrong path; names the vendor's URL if the endpoint is another one."""
+        url = self.vendor.messages_url
+        is_other = bool(url) and self.endpoint.url != url
+        return "check the endpoint" + f": the Messages API is at {url}" * is_other
+
+    def headers(self) -> dict[str, str | Secret]:
+        own = {name.lower() for name in self.profile.headers or {}}
+        version = {} if "anthropic-version" in own else {"anthropic-version": API_VERSION}
+        return {**version, **super().headers()}
+
+    def request(self, messages: list[Message], stream: bool) -> Request:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": 0,  # set below; here for the usual order of the fields
+            "messages": [
+                format_message(message) for message in messages if message.role not in SYSTEM_ROLES
+            ],
+            "stream": stream,
+        }
+        if system := [message for message in messages if message.role in SYSTEM_ROLES]:
+            body["system"] = format_system(system)
+        for key, value in self.profile.sampling().items():
+            if key in self.parameter_paths:
+                is_one_word = key == "stop" and isinstance(value, str)
+                set_json_path(body, self.parameter_paths[key], [value] if is_one_word else value)
+        if self.profile.schema is not None:
+            from .json_schema import output_format  # --schema only
+
+            body["output_config"] = {"format": output_format(self.profile.schema)}
+        self.thinking.write(body, stream)
+        body |= self.profile.options or {}
+        return Request("POST", f"{self.endpoint.url}/v1/messages", self.headers(), body)
+
+    def repair(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
+        """Change the form of thinking or the invented token limit, else leave a parameter out."""
+        body = dict(request.body or {})
+        if not self.thinking.learn(error, body):
+            return super().repair(request, error)
+        if config := body.get("output_config"):
+            body["output_config"] = {key: config[key] for key in config if key != "effort"}
+        self.thinking.write(body, bool(body.get("stream")))
+        body = {key: value for key, value in body.items() if key != "output_config" or value}
+        body |= self.profile.options or {}
+        changed = Request(request.method, request.url, request.headers, body)
+        return self.unsupported_parameters.apply(changed), ""
+
+    def limits_output(self, request: Request) -> bool:
+        """Whether the user has set a limit; the one that the adapter chooses does not count."""
+        own = self.profile.max_tokens is not None
+        return own or "max_tokens" in (self.profile.options or {})
+
+    def framing(self) -> Framing:
+        return ServerSentEvents()
+
+    def decoder(self, stream: bool) -> Decoder:
+        return MessagesDecoder(stream)
+
+    def message_fields(self) -> Collection[str]:
+        return ("cache_control",)
+
+    def refuse_unsupported(self, messages: list[Message]) -> None:
+        super().refuse_unsupported(messages)
+        if all(message.role in SYSTEM_ROLES for message in messages):
+            raise UsageError(
+                f"{self.profile.provider} needs a user message, and there are only system messages",
+                hint="add a prompt",
+            )
+
+    def has_inline_reasoning(self) -> bool:
+        """Whether the text may contain reasoning in `<think>` tags, as OpenAIProvider's."""
+        wants = self.thinking.wants_thinking
+        return not self.vendor.separates_reasoning and (
+            wants or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+        )
+
+    async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        first_model_notes = await self.choose_first_model()
+        messages, notes = await super().prepare(messages)
+        if any(message.images for message in messages):
+            messages, image_notes = await self._prepare_images(messages)
+            notes += image_notes
+        self.thinking.profile = self.profile  # --elicit changes it
+        if self.thinking.needs_capabilities:
+            self.thinking.capabilities = await self.capabilities()
+            notes += filter(None, [self.thinking.note(self.model)])
+        return messages, first_model_notes + notes
+
+    async def _prepare_images(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
+        """Check the types of images, and inline https URLs for hosts other than Anthropic's."""
+        from ...vendors import COMMON_IMAGE_TYPES, LLAMACPP_IMAGE_TYPES  # images only
+        from ..image_inputs import refuse_unsupported_images, with_image_bytes
+
+        name = self.profile.provider or ""
+        if self.endpoint.host in self.vendor.hosts and self.is_own_api:
+            refuse_unsupported_images(messages, self.endpoint, name, self.model)
+            return messages, []
+        types = LLAMACPP_IMAGE_TYPES if name == "llamacpp" else COMMON_IMAGE_TYPES
+        return await with_image_bytes(messages, types, self.profile, name)
+
+    async def capabilities(self) -> ModelCapabilities:
+        """What the model supports; asked for once a day. Other vendors' APIs are not asked."""
+        if not self.is_own_api or not self.model:
+            return ModelCapabilities({})
+        row = load_row(self.endpoint.url, self.model)
+        if row is None:
+            row = {}
+            with suppress(EasyLLMError):
+                row = await self._fetch_row()
+                save_row(self.endpoint.url, self.model, row)
+        return ModelCapabilities(row)
+
+    async def _fetch_row(self) -> dict[str, Any]:
+        """The model's row; {} if the server has none, as gateways.
+
+        Raises:
+            EasyLLMError: any other failure.
+        """
+        url = f"{self.endpoint.url}/v1/models/{quote(self.model, safe='', errors='replace')}"
+        try:
+            row = await self.request_json("GET", url)
+        except NotFoundError:
+            return {}
+        return row if isinstance(row, dict) else {}
+
+    def dry_request(self, messages: list[Message], stream: bool) -> Request:
+        self.thinking.profile = self.profile
+        if self.thinking.needs_capabilities and self.is_own_api:
+            row = load_row(self.endpoint.url, self.model) or {}
+            self.thinking.capabilities = ModelCapabilities(row)
+        return super().dry_request(messages, stream)
+
+    async def reasons(self) -> bool | None:
+        return (await self.capabilities()).supports("thinking")
+
+    async def models(self) -> list[Model]:
+        """Return the models of all pages (at most 50); other servers send one page."""
+        models: list[Model] = []
+        last = ""
+        for _ in range(MAX_PAGES):
+            page = f"?limit=1000{last and '&after_id=' + quote(last, '', errors='replace')}"
+            body = await self.request_json("GET", f"{self.endpoint.url}/v1/models{page}")
+            models += [
+                model_from_messages_row(row)
+                for row in parse_model_rows(body, "data")
+                if row.get("id")
+            ]
+            has_more = isinstance(body, dict) and body.get("has_more") is True
+            previous, last = last, str(body.get("last_id") or "") if has_more else ""
+            if last in ("", previous):
+                break
+        return models
