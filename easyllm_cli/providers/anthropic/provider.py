@@ -216,18 +216,16 @@ class AnthropicProvider(HTTPProvider):
 
     async def models(self) -> list[Model]:
         """Return the models of all pages (at most 50); other servers send one page."""
-        models: list[Model] = []
+        models: dict[str, Model] = {}  # a server may repeat a page
         last = ""
         for _ in range(MAX_PAGES):
             page = f"?limit=1000{last and '&after_id=' + quote(last, '', errors='replace')}"
             body = await self.request_json("GET", f"{self.endpoint.url}/v1/models{page}")
-            models += [
-                model_from_messages_row(row)
-                for row in parse_model_rows(body, "data")
-                if row.get("id")
-            ]
+            for row in parse_model_rows(body, "data"):
+                if row.get("id"):
+                    models.setdefault(str(row["id"]), model_from_messages_row(row))
             has_more = isinstance(body, dict) and body.get("has_more") is True
             previous, last = last, str(body.get("last_id") or "") if has_more else ""
             if last in ("", previous):
                 break
-        return models
+        return [*models.values()]

@@ -25,6 +25,11 @@ MODEL = "claude-sonnet-4-5"
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 
 
+def encode(body: Json) -> bytes:
+    """Return the body of a response that is not streamed."""
+    return json.dumps(body).encode()
+
+
 def event(kind: str, name: str | None = None, **fields: Any) -> bytes:
     """Return one event; its JSON has spaces before the last brace. `name` "": no event: line."""
     data = json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
@@ -163,10 +168,10 @@ class AnthropicServer:
         """Answer one request."""
         self.requests.append(request)
         self._check_headers(request)
-        path, _, query = request.path.partition("?")
+        path = request.path
         match request.method, path:
             case "GET", "/v1/models":
-                await reply.json(self._list(query))
+                await reply.json(self._list(request.query.get("after_id", "")))
             case "GET", _ if path.startswith("/v1/models/"):
                 await reply.json(self._row(path.removeprefix("/v1/models/")))
             case "POST", "/v1/messages":
@@ -192,8 +197,7 @@ class AnthropicServer:
         if model not in self.models:
             raise refuse(404, f"model: {model}", "not_found_error")
 
-    def _list(self, query: str) -> Json:
-        after = next((part[9:] for part in query.split("&") if part.startswith("after_id=")), "")
+    def _list(self, after: str) -> Json:
         first = self.models.index(after) + 1 if after else 0
         rows = [self._row(model) for model in self.models[first : first + self.page]]
         has_more = first + self.page < len(self.models)
