@@ -30,7 +30,7 @@ PAGE = installs.CHECKOUT / "docs" / "faults.md"
 def main() -> int:
     """Run the benchmark; returns the exit code."""
     options = arguments()
-    cases = [case for group in GROUPS for case in group.cases if chosen(case.name, options.only)]
+    cases = [case for group in GROUPS for case in group.cases if chosen(case.key, options.only)]
     tools = [tool for tool in TOOLS if chosen(tool.name, options.tools)]
     try:
         measured = installed(tools, options.installed)
@@ -49,7 +49,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    cases = [case.name for group in GROUPS for case in group.cases]
+    cases = [case.key for group in GROUPS for case in group.cases]
     names = [tool.name for tool in TOOLS]
     parser.add_argument("--only", nargs="+", choices=cases, metavar="FAULT", help=", ".join(cases))
     parser.add_argument("--tools", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
@@ -93,11 +93,11 @@ def run(case: Case, measured: Iterable[Measured]) -> None:
     """Run one fault against every tool; print each result."""
     print(f"\n{case.name}: {case.title}")
     for entry in measured:
-        if entry.venv is None:
+        if entry.venv is None or entry.tool.provider != case.adapter.provider:
             continue
-        entry.results[case.name] = found = result(case, entry.tool, entry.venv)
+        entry.results[case.key] = found = result(case, entry.tool, entry.venv)
         print(
-            f"  {entry.tool.name:16}{cell(found, entry):56}{found.mebibytes:8.1f} MiB", flush=True
+            f"  {entry.tool.name:28}{cell(found, entry):56}{found.mebibytes:8.1f} MiB", flush=True
         )
 
 

@@ -6,9 +6,10 @@ import zlib
 from dataclasses import replace
 
 from benchmarks.faults import facts, files, invocation
-from benchmarks.faults.cases import CHAT, Case, Group, from_table
+from benchmarks.faults.cases import CHAT, MESSAGES, Case, Group, from_table
 from tests.support.faults.fault import Endless
 from tests.support.faults.spelling import first_frames, good, keep_alive, steps_script
+from tests.support.standins import anthropic
 from tests.support.standins.script import DONE, Script, Step, Wait, chunk, compact
 
 TEXT, CAME = "Hello world", "Hello wor"
@@ -85,6 +86,54 @@ CUT = (
     from_table("length-unasked", "cut at the model's limit (`finish_reason: length`)"),
     from_table("page", "status 200 and a web page"),
     from_table("empty-body", "status 200 and an empty body"),
+)
+MESSAGES_CUT = (
+    Case("good", "a good answer, for comparison", (good(MESSAGES),), TEXT, True, adapter=MESSAGES),
+    from_table(
+        "no-end-marker",
+        "the stream ends cleanly in the middle of the answer",
+        adapter=MESSAGES,
+    ),
+    Case(
+        "no-message-stop",
+        "only `message_stop` is missing",
+        (steps_script(MESSAGES, *first_frames(MESSAGES), anthropic.message_delta("end_turn")),),
+        CAME,
+        adapter=MESSAGES,
+    ),
+    from_table(
+        "cut-chunk", "the connection is closed in the middle of the answer", adapter=MESSAGES
+    ),
+    from_table("bad-frame", "a frame in the middle of the answer is not JSON", adapter=MESSAGES),
+    from_table("error-after-text", "`event: error` in the middle of the answer", adapter=MESSAGES),
+    Case(
+        "error-without-event",
+        "the same error without its `event:` line",
+        (
+            steps_script(
+                MESSAGES,
+                *first_frames(MESSAGES),
+                anthropic.error_event("overloaded_error", "Overloaded", ""),
+            ),
+        ),
+        CAME,
+        adapter=MESSAGES,
+    ),
+    from_table(
+        "length-unasked",
+        "cut at the model's limit (`stop_reason: max_tokens`)",
+        adapter=MESSAGES,
+    ),
+    from_table("filter-after-text", "a refusal after text", adapter=MESSAGES),
+    from_table("page", "status 200 and a web page", adapter=MESSAGES),
+    from_table("empty-body", "status 200 and an empty body", adapter=MESSAGES),
+    from_table("quota", "429 for a spend limit: a retry cannot help", adapter=MESSAGES),
+    from_table(
+        "text-then-keep-alive",
+        "a token, then only comments",
+        seconds=TIMEOUT_SECONDS,
+        adapter=MESSAGES,
+    ),
 )
 ODD = (
     from_table("no-done-line", "only `[DONE]` is missing"),
@@ -182,4 +231,9 @@ GROUPS = (
     ),
     Group("The process", "", PROCESS),
     Group("The terminal and the disk", "", FILES),
+    Group(
+        "Anthropic's Messages API",
+        "The same over the protocol of Anthropic, with its own SDK.",
+        MESSAGES_CUT,
+    ),
 )

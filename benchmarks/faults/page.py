@@ -17,7 +17,7 @@ from benchmarks.installs import Venv
 TEXTS = {"whole": "whole", "all": "all that arrived", "more": "all that arrived, and other text",
          "part": "part", "other": "other text", "file": "in a file", "none": ""}  # fmt: skip
 MUCH = 50.0  # MiB above a good answer's peak; less is not shown
-GOOD = "good"
+GOOD = ("good", "anthropic-good")
 
 
 @dataclass
@@ -28,6 +28,11 @@ class Measured:
     venv: Venv | None
     version: str
     results: dict[str, Result] = field(default_factory=dict)
+
+    @property
+    def memory_of_a_good_answer(self) -> float:
+        """The peak in MiB; 0 = that case was not run."""
+        return next((self.results[key].mebibytes for key in GOOD if key in self.results), 0.0)
 
 
 def cell(found: Result, one: Measured) -> str:
@@ -40,7 +45,7 @@ def cell(found: Result, one: Measured) -> str:
     parts = [ended, TEXTS[found.text]]
     if found.requests != 1:
         parts.append(f"{found.requests}×")
-    usual = one.results[GOOD].mebibytes if GOOD in one.results else 0.0
+    usual = one.memory_of_a_good_answer
     if usual and found.mebibytes - usual > MUCH:
         parts.append(f"+{found.mebibytes - usual:.0f} MiB")
     facts = "; ".join(found.facts)
@@ -67,8 +72,9 @@ def _head(shown: Iterable[Measured], missing: Iterable[Measured]) -> list[str]:
     return [
         "# What happens when something goes wrong",
         "",
-        "The same faults, sent by the same server on 127.0.0.1 over Chat Completions, to easyllm",
-        "and to other tools, each called as its documentation says. This page is written by",
+        "The same faults, sent by the same server on 127.0.0.1 over Chat Completions (the last",
+        "table: over Anthropic's Messages API), to easyllm and to other tools, each called as its",
+        "documentation says. This page is written by",
         "`python -m benchmarks.faults`, which installs the other tools in environments of their",
         f"own; last on {when}, with {named};",
         f"Python {platform.python_version()}, {platform.system()}.",
@@ -97,15 +103,17 @@ def _legend() -> list[str]:
         f"4. **Memory**: the peak above that of a good answer, if it is more than {MUCH:.0f} MiB.",
         "5. **Anything else**: for example what was printed on stderr. Bold means bad.",
         "",
-        "`openai SDK` and `litellm` are libraries: scripts of ten lines",
-        "([one](../benchmarks/ask_openai.py), [two](../benchmarks/ask_litellm.py)) print what",
-        "streams. Both libraries offer `finish_reason` to a script that checks it. Into a pipe,",
-        "`easyllm chat` prints a complete answer or nothing, and saves an incomplete one in a",
-        "file; `easyllm stream` prints what arrives.",
+        "`openai SDK`, `litellm` and `anthropic SDK` are libraries: scripts of ten lines",
+        "([one](../benchmarks/ask_openai.py), [two](../benchmarks/ask_litellm.py),",
+        "[three](../benchmarks/ask_anthropic.py)) print what streams. The libraries offer",
+        "`finish_reason` (`stop_reason`) to a script that checks it. Into a pipe, `easyllm chat`",
+        "prints a complete answer or nothing, and saves an incomplete one in a file;",
+        "`easyllm stream` prints what arrives.",
     ]
 
 
 def _table(group: Group, shown: Sequence[Measured]) -> list[str]:
+    shown = [one for one in shown if one.tool.provider == group.cases[0].adapter.provider]
     names = [one.tool.name for one in shown]
     rows = [_row(case, shown) for case in group.cases]
     words = ["", group.words] if group.words else []
@@ -114,7 +122,7 @@ def _table(group: Group, shown: Sequence[Measured]) -> list[str]:
 
 
 def _row(case: Case, shown: Sequence[Measured]) -> str:
-    cells = [cell(one.results[case.name], one) for one in shown]
+    cells = [cell(one.results[case.key], one) for one in shown]
     title = case.title.replace("|", "\\|")
     return "| " + " | ".join([title, *cells]) + " |"
 
@@ -125,7 +133,7 @@ def _foot(shown: Sequence[Measured]) -> list[str]:
     rows.append("|---" * (len(shown) + 1) + "|")
     silent = [sum(found.silent for found in one.results.values()) for one in shown]
     hung = [sum(found.ended == "hang" for found in one.results.values()) for one in shown]
-    usual = [f"{one.results[GOOD].mebibytes:.0f} MiB" for one in shown]
+    usual = [f"{one.memory_of_a_good_answer:.0f} MiB" for one in shown]
     rows.append("| silent | " + " | ".join(map(str, silent)) + " |")
     rows.append("| hangs | " + " | ".join(map(str, hung)) + " |")
     rows.append("| peak memory of a good answer | " + " | ".join(usual) + " |")

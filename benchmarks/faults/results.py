@@ -10,20 +10,17 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.faults.cases import Case
+from benchmarks.faults.cases import CHAT, Case
 from benchmarks.faults.invocation import Scene
 from benchmarks.faults.runs import ProcessResult, is_kept, squeezed
 from benchmarks.faults.tools import Tool
 from benchmarks.installs import Venv
-from tests.support.adapters import HTTP_ADAPTERS
 from tests.support.faults.fault import REDIRECT_URL
 from tests.support.faults.running import answer_handler
 from tests.support.faults.spelling import good
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn
-
-BASE = HTTP_ADAPTERS[0].base
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def result(case: Case, tool: Tool, venv: Venv) -> Result:
             other = servers.enter_context(StandIn(_other_host, host="127.0.0.2"))
         handler = answer_handler(scripts, other.url if other else "")
         server = servers.enter_context(StandIn(handler))
-        call = tool.call(venv, server.url + BASE, home, case.seconds)
+        call = tool.call(venv, server.url + case.adapter.base, home, case.seconds)
         scene = Scene(tool, call, server, other)
         outcome = case.invoke(scene)
         facts, bad = case.find_facts(outcome.ended, scene)
@@ -81,7 +78,7 @@ def _home() -> Iterator[Path]:
 async def _other_host(request: Request, reply: Reply) -> None:
     """Answer a question that was forwarded, and nothing else."""
     if request.method == "POST":
-        await good(HTTP_ADAPTERS[0]).play(reply)
+        await good(CHAT).play(reply)
     else:
         await reply.json({"error": {"message": "POST only"}}, 405)
 

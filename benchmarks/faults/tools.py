@@ -37,7 +37,7 @@ class Tool:
 
     `call`: makes the question's command line from (venv, base URL, home, timeout in seconds or
     None). `stores`: the arguments that store a key, given or read from stdin, under the name NAME;
-    empty = the tool has no such command.
+    empty = the tool has no such command. `provider`: whose protocol it speaks here.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Tool:
     call: Callable[[Venv, str, Path, int | None], Call]
     stores: tuple[str, ...] = ()
     library: bool = False
+    provider: str = "openai"
 
     @property
     def package(self) -> str:
@@ -64,19 +65,20 @@ def tool_environment(home: Path, **more: str) -> dict[str, str]:
     return environment(**{"HOME": str(home), "TMPDIR": str(temporary), **more})
 
 
-def ours(command: str) -> Callable[[Venv, str, Path, int | None], Call]:
-    """easyllm. A timeout needs a profile; everything else comes from OpenAI's variables."""
+def ours(command: str, provider: str = "openai") -> Callable[[Venv, str, Path, int | None], Call]:
+    """easyllm. A timeout needs a profile; everything else comes from the provider's variables."""
 
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
-        variables = tool_environment(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
-        named = f"openai:{MODEL}"
+        name = provider.upper()
+        variables = tool_environment(home, **{f"{name}_BASE_URL": url, f"{name}_API_KEY": KEY})
+        named = f"{provider}:{MODEL}"
         if seconds is not None:
             named = "with-timeout"
             limits = f"timeout = {{ first_token = {seconds}, idle = {seconds} }}"
             path = home / ".config" / "easyllm" / "profiles.toml"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(
-                f'[profiles.with-timeout]\nextends = "openai"\nmodel = "{MODEL}"\n{limits}\n'
+                f'[profiles.with-timeout]\nextends = "{provider}"\nmodel = "{MODEL}"\n{limits}\n'
             )
         argv = (venv.program("easyllm"), command, "-p", named, PROMPT)
         return Call(argv, variables, home)
@@ -110,8 +112,9 @@ def script(file: str) -> Callable[[Venv, str, Path, int | None], Call]:
     def call(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
         # Without a network litellm would try three times to download its prices, 5 s per run.
         variables = tool_environment(
-            home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY, LITELLM_LOCAL_MODEL_COST_MAP="True"
-        )
+            home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY, ANTHROPIC_BASE_URL=url,
+            ANTHROPIC_API_KEY=KEY, LITELLM_LOCAL_MODEL_COST_MAP="True",
+        )  # fmt: skip
         limit = () if seconds is None else (str(seconds),)
         return Call((venv.python, str(HERE / file), MODEL, PROMPT, *limit), variables, home)
 
@@ -126,6 +129,15 @@ TOOLS = (
     Tool("shell-gpt", ("shell-gpt", "click"), sgpt),
     Tool("openai SDK", ("openai",), script("ask_openai.py"), library=True),
     Tool("litellm", ("litellm",), script("ask_litellm.py"), library=True),
+    Tool("easyllm chat -p anthropic", (), ours("chat", "anthropic"), provider="anthropic"),
+    Tool("easyllm stream -p anthropic", (), ours("stream", "anthropic"), provider="anthropic"),
+    Tool(
+        "anthropic SDK",
+        ("anthropic",),
+        script("ask_anthropic.py"),
+        library=True,
+        provider="anthropic",
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.adapters import (
+    ANTHROPIC_FORMAT,
     CHAT_FORMAT,
     GEMINI_FORMAT,
     OLLAMA_FORMAT,
@@ -47,6 +48,7 @@ STYLES = [
     Style("responses", wire=RESPONSES_FORMAT, keys={"api_key": KEY, "api": "responses"}),
     Style("openrouter", "openrouter", OPENROUTER_FORMAT),
     Style("gemini", "gemini", GEMINI_FORMAT),
+    Style("anthropic", "anthropic", ANTHROPIC_FORMAT),
     Style("ollama", "ollama", OLLAMA_FORMAT),
     Style("azure-sdk", keys={
         "api_key": KEY, "transport": "sdk", "allow_http": True, "options": {"api_version": "1"},

@@ -51,17 +51,41 @@ RESPONSE = response(
     ],
     usage=usage_of(3, 4),
 )  # fmt: skip
+MESSAGES: list[Json] = [
+    {"type": "message_start", "message": {"content": [], "usage": {
+        "input_tokens": 3, "cache_read_input_tokens": 0, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking"}},
+    {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm."}},
+    {"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "x"}},
+    {"type": "content_block_start", "index": 1, "content_block": {
+        "type": "text", "text": "Hello "}},
+    {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "world"}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_details": {
+        "type": "refusal", "category": "bio", "explanation": "No."}},
+     "usage": {"output_tokens": 4, "output_tokens_details": {"thinking_tokens": 1}}},
+    {"type": "message_stop"},
+]  # fmt: skip
 MESSAGE = {"role": "assistant", "content": "Hello", "reasoning": "Hm.", "refusal": None}
 PLAIN: dict[str, Json] = {
     "openai": {"choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}], "usage": {}},
     "openai-responses": RESPONSE,
     "ollama": NATIVE[2] | {"done": True, "done_reason": "stop"},
     "gemini": GOOGLE[2],
+    "anthropic": {
+        "type": "message",
+        "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": "x"},
+            {"type": "redacted_thinking", "data": "x"},
+            {"type": "text", "text": "Hello world"},
+        ],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+    },
 }
 PLAIN["openrouter"] = PLAIN["openai"]
 FRAMES: dict[str, list[Json]] = {
     "openai": CHAT, "openai-responses": list(response_events(RESPONSE)), "ollama": NATIVE,
-    "openrouter": CHAT, "gemini": GOOGLE,
+    "openrouter": CHAT, "gemini": GOOGLE, "anthropic": MESSAGES,
 }  # fmt: skip
 each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 

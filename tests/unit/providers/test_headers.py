@@ -33,6 +33,7 @@ INVALID_VALUES = ["a\r\nX-B: 1", "a\nb", "a\tb", "é", "a\x00", "\x7f", "a\x1b[0
 WAYS = [
     ("openai", {}), ("openai", {"api": "responses"}), ("openai", {"transport": "sdk"}),
     ("ollama", {}), ("openrouter", {}), ("gemini", {}), ("groq", {}),
+    ("anthropic", {}),
 ]  # fmt: skip
 
 
