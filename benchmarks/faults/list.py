@@ -104,7 +104,20 @@ MESSAGES_CUT = (
     from_table(
         "cut-chunk", "the connection is closed in the middle of the answer", adapter=MESSAGES
     ),
-    from_table("bad-frame", "a frame in the middle of the answer is not JSON", adapter=MESSAGES),
+    Case(
+        "bad-frame",
+        "a frame in the middle of the answer is not JSON",
+        (
+            steps_script(
+                MESSAGES,
+                *first_frames(MESSAGES),
+                b"event: content_block_delta\ndata: {oops\n\n",
+                MESSAGES.wire.end,
+            ),
+        ),
+        CAME,
+        adapter=MESSAGES,
+    ),
     from_table("error-after-text", "`event: error` in the middle of the answer", adapter=MESSAGES),
     Case(
         "error-without-event",
