@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -118,13 +119,14 @@ class AnthropicProvider(HTTPProvider):
         body = dict(request.body or {})
         if not self.thinking.learn(error, body):
             return super().repair(request, error)
+        body.pop("thinking", None)
         if config := body.get("output_config"):
             body["output_config"] = {key: config[key] for key in config if key != "effort"}
         self.thinking.write(body, bool(body.get("stream")))
         body = {key: value for key, value in body.items() if key != "output_config" or value}
         body |= self.profile.options or {}
-        changed = Request(request.method, request.url, request.headers, body)
-        return self.unsupported_parameters.apply(changed), ""
+        note = "" if "thinking" in body else self.thinking.note(self.model)
+        return self.unsupported_parameters.apply(replace(request, body=body)), note
 
     def limits_output(self, request: Request) -> bool:
         """Whether the user has set a limit; the one that the adapter chooses does not count."""

@@ -22,6 +22,7 @@ ANSWER_TOKENS_WITH_THINKING = 16_000
 # A buffered answer of more tokens could take longer than 10 minutes (Anthropic's own SDK, 128,000
 # tokens an hour: https://github.com/anthropics/anthropic-sdk-python#long-requests).
 MAX_BUFFERED_TOKENS = 21_333
+MIN_ROOM_TOKENS = 1024  # for the answer, beside a long prompt
 MIN_BUDGET_TOKENS = 1024  # the smallest budget_tokens that the API accepts
 BUDGET_TOKENS = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16_000, "max": 32_000}
 DEFAULT_EFFORT = "medium"  # the budget for --think without an effort
@@ -49,7 +50,8 @@ class ThinkingControl:
         self._default_type = default_type
         self._refused_types: set[str] = set()
         self._takes_display = True
-        self._output_maximum: int | None = None  # the limit that a refusal has named
+        self._output_maximum: int | None = None  # the model's, as a refusal has named it
+        self._context_room: int | None = None  # what the prompt leaves, for the next `write` only
 
     @property
     def wants_thinking(self) -> bool:
@@ -90,13 +92,14 @@ class ThinkingControl:
             body["thinking"] = {"type": ENABLED, "budget_tokens": max(budget, self._min_budget)}
         if level := self._effort_level():
             body.setdefault("output_config", {})["effort"] = level
+        self._context_room = None
 
     def learn(self, error: EasyLLMError, body: dict[str, Any]) -> bool:
         """Learn from a refused request; whether another one is worth sending."""
-        if not isinstance(error, RefusedError) or error.status not in (400, 413, 422):
+        if not isinstance(error, RefusedError) or error.status not in (400, 422):
             return False
         words = f"{error.parameter or ''} {error.message}"
-        if self.profile.max_tokens is None and self._learn_limit(words):
+        if self.profile.max_tokens is None and self._learn_limit(words, body.get("max_tokens")):
             return True
         thinking = parse_object(body.get("thinking"))
         sent_type = thinking.get("type")
@@ -110,18 +113,21 @@ class ThinkingControl:
         self._refused_types.add(sent_type)
         return True
 
-    def _learn_limit(self, words: str) -> bool:
-        """Learn the largest max_tokens that the server names in a refusal of ours."""
-        if match := re.search(MAX_TOKENS_PATTERN, words):
-            maximum = int(match[2])
-        elif match := re.search(CONTEXT_PATTERN, words):
-            maximum = int(match[3]) - int(match[1])
-        else:
+    def _learn_limit(self, words: str, sent: Any) -> bool:
+        """Learn the largest max_tokens that the server names in a refusal of `sent`, once.
+
+        A context that leaves little room stays an error: the answer would only be cut.
+        """
+        if not isinstance(sent, int):
             return False
-        is_lower = self._output_maximum is None or maximum < self._output_maximum
-        if maximum < 1 or not is_lower:
+        if match := re.search(CONTEXT_PATTERN, words):
+            room = int(match[3]) - int(match[1])
+            self._context_room = room if MIN_ROOM_TOKENS <= room < sent else None
+            return self._context_room is not None
+        match = re.search(MAX_TOKENS_PATTERN, words)
+        if not match or self._output_maximum is not None or not 0 < int(match[2]) < sent:
             return False
-        self._output_maximum = maximum
+        self._output_maximum = int(match[2])
         return True
 
     def _thinking_type(self) -> str:
@@ -158,6 +164,7 @@ class ThinkingControl:
             None if stream else MAX_BUFFERED_TOKENS,
             self.capabilities.max_output_tokens,
             self._output_maximum,
+            self._context_room,
         )
         return min([wanted, *(limit for limit in limits if limit)])
 

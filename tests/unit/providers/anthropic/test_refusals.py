@@ -179,7 +179,7 @@ async def test_thinking_that_no_form_gets_is_left_out_with_a_note() -> None:
     ("words", "maximum"),
     [
         ("max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens", 4096),
-        ("input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000", 1000),
+        ("input length and `max_tokens` exceed context limit: 198000 + 8192 > 200000", 2000),
     ],
 )
 async def test_too_high_a_limit_of_ours_is_lowered(words: str, maximum: int) -> None:
@@ -187,3 +187,47 @@ async def test_too_high_a_limit_of_ours_is_lowered(words: str, maximum: int) -> 
     assert (code, first["max_tokens"], second["max_tokens"], said) == (0, 8192, maximum, [])
     code, bodies, _ = await refuse_once(words, max_tokens=8192)
     assert (code, len(bodies)) == (4, 1)
+
+
+async def test_context_without_room_for_an_answer_is_too_large() -> None:
+    words = "input length and `max_tokens` exceed context limit: 199900 + 8192 > 200000"
+    done = await ask(refusal(400, "invalid_request_error", words), GOOD)
+    assert (type(done.error), len(done.requests)) == (TooLargeError, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens",
+        "input length and `max_tokens` exceed context limit: 198000 + 8192 > 200000",
+        ADAPTIVE,
+        "thinking.adaptive.display: Extra inputs are not permitted",
+    ],
+)
+async def test_server_that_always_refuses_is_asked_a_few_times_only(words: str) -> None:
+    done = await ask(NO_LIST, refusal(400, "invalid_request_error", words), think=True)
+    assert (done.code, len(done.requests) <= 4) == (4, True)
+
+
+async def test_long_prompt_lowers_the_limit_for_itself_only() -> None:
+    words = "input length and `max_tokens` exceed context limit: 198000 + 8192 > 200000"
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if "long" in str(request.json["messages"]) and request.json["max_tokens"] > 2000:
+            raise refuse(400, words)
+        await AnthropicServer().handle(request, reply)
+
+    with StandIn(handle) as server:
+        config = profile("anthropic", server.url, model=MODEL, api_key=KEY)
+        async with open_provider(config) as provider:
+            for question in ("long", "short"):
+                await provider.chat(messages(question))
+        limits = [body["max_tokens"] for body in request_bodies(server)]
+    assert limits == [8192, 2000, 8192]
+
+
+async def test_no_room_for_a_budget_is_said() -> None:
+    refused = refusal(400, "invalid_request_error", ADAPTIVE)
+    done = await ask(NO_LIST, refused, GOOD, think=True, max_tokens=500)
+    assert (done.code, "thinking" in done.requests[1]) == (0, False)
+    assert "no room for thinking" in done.notes[0]
