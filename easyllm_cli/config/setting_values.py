@@ -255,8 +255,8 @@ class Setting(FrozenDataclass, shared_init=True):
 
     @property
     def help(self) -> str:
-        """Its description and the adapters that support it, if it does not say OpenAI itself."""
-        if not self.adapters or self.adapters == OPENAI_ADAPTERS:
+        """Its description, and the adapters that support it if these are a few special ones."""
+        if not self.adapters or self.adapters[: len(OPENAI_ADAPTERS)] == OPENAI_ADAPTERS:
             return self.description
         return f"{', '.join(self.adapters)}: {self.description}"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from easyllm_cli.cli.answer import check_acceptable
+from easyllm_cli.cli.acceptance import check_acceptable
 from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Event, Note, Retrying

@@ -184,5 +184,5 @@ def parse_messages_usage(usage: dict[str, Any]) -> Usage:
         prompt + completion if prompt is not None and completion is not None else None,
         parse_count(details.get("thinking_tokens")),
         parse_count(usage.get("cache_read_input_tokens")),
-        parse_count(usage.get("cache_creation_input_tokens")),
+        cache_write_tokens=parse_count(usage.get("cache_creation_input_tokens")),
     )

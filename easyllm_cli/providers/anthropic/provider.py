@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -154,7 +155,7 @@ class AnthropicProvider(HTTPProvider):
         """Whether the text may contain reasoning in `<think>` tags, as OpenAIProvider's."""
         wants = self.thinking.wants_thinking
         return not self.vendor.separates_reasoning and (
-            wants or LONE_CLOSING_TAG_MODELS.search(self.model) is not None
+            wants or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
         )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
