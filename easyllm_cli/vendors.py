@@ -26,8 +26,9 @@ class Vendor(FrozenDataclass):
     `token_limit_parameter`: the request field that limits the tokens of the answer.
     `seed_parameter`: the request field of the seed.
     `reasoning_style`: how a request controls reasoning: "effort" (reasoning_effort), "switch"
-    (thinking.type, as DeepSeek), "template" (chat_template_kwargs), "enable" (enable_thinking),
-    "openai" (reasoning_effort, only for model families that reason).
+    (thinking.type, as DeepSeek), "adaptive" (thinking.type, as MiniMax), "template"
+    (chat_template_kwargs), "enable" (enable_thinking), "openai" (reasoning_effort, only for model
+    families that reason).
     `reasoning_body`: extra request fields if reasoning is on.
     `separates_reasoning`: whether every model's reasoning arrives in a field of its own.
     `ignores_model_name`: whether the server accepts any model name.
@@ -85,7 +86,7 @@ VENDORS: dict[str, Vendor] = {
     "openrouter": Vendor(
         "openrouter", "https://openrouter.ai/api/v1", ("openrouter.ai",), ("OPENROUTER_API_KEY",),
         messages_url="https://openrouter.ai/api",
-        model_prefixes=("anthropic/claude-", "cohere/command-"),
+        model_prefixes=("anthropic/claude-",),
     ),
     "gemini": Vendor(
         "gemini", "https://generativelanguage.googleapis.com/v1beta",
@@ -138,6 +139,33 @@ VENDORS: dict[str, Vendor] = {
         "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
         ("MOONSHOT_API_KEY",), reasoning_style="switch", model_prefixes=("kimi-", "moonshot-"),
         messages_url="https://api.moonshot.cn/anthropic",
+    ),
+    # https://docs.cohere.com/docs/compatibility-api
+    "cohere": Vendor(
+        "openai", "https://api.cohere.ai/compatibility/v1", ("api.cohere.ai", "api.cohere.com"),
+        ("CO_API_KEY", "COHERE_API_KEY"), model_prefixes=("command-",),
+    ),
+    # https://platform.minimax.io/docs/api-reference/text-openai-api
+    "minimax": Vendor(
+        "openai", "https://api.minimax.io/v1", ("api.minimax.io", "api.minimaxi.com"),
+        ("MINIMAX_API_KEY",), token_limit_parameter="max_completion_tokens",
+        reasoning_style="adaptive", separates_reasoning=False, takes_schema=False,
+    ),
+    # https://inference-docs.cerebras.ai/resources/openai
+    "cerebras": Vendor(
+        "openai", "https://api.cerebras.ai/v1", ("api.cerebras.ai",), ("CEREBRAS_API_KEY",),
+        token_limit_parameter="max_completion_tokens",
+        reasoning_body={"reasoning_format": "parsed"},
+    ),
+    # https://build.nvidia.com, the code beside each model
+    "nvidia": Vendor(
+        "openai", "https://integrate.api.nvidia.com/v1", ("integrate.api.nvidia.com",),
+        ("NVIDIA_API_KEY",), reasoning_style="template", separates_reasoning=False,
+    ),
+    # https://huggingface.co/docs/inference-providers
+    "huggingface": Vendor(
+        "openai", "https://router.huggingface.co/v1", ("router.huggingface.co",), ("HF_TOKEN",),
+        separates_reasoning=False,
     ),
     "lmstudio": Vendor(
         "openai", "http://127.0.0.1:1234/v1", LOOPBACK_HOSTS, ("LMSTUDIO_API_KEY",),

@@ -27,6 +27,8 @@ def reasoning_parameters(profile: Profile, vendor: Vendor, model: str) -> dict[s
             return parameters | (
                 {"reasoning_effort": effort_value} if effort_value and enabled else {}
             )
+        case "adaptive":
+            return {"thinking": {"type": "adaptive" if enabled else "disabled"}}
         case "template":
             return {"chat_template_kwargs": {"enable_thinking": enabled}}
         case "enable":

@@ -34,7 +34,7 @@ CLAUDE = (
         ("grok-4", "xai:grok-4"),
         ("deepseek-chat", "deepseek:deepseek-chat"),
         ("mistral-large-latest", "mistral:mistral-large-latest"),
-        ("command-r", "openrouter:cohere/command-r"),
+        ("command-r", "cohere:command-r"),
         ("claude-opus-4", "anthropic:claude-opus-4"),
         ("anthropic/claude-opus-4", "openrouter:anthropic/claude-opus-4"),
         ("anthropic:claude-opus-4", "openrouter:anthropic/claude-opus-4"),
