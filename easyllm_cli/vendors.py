@@ -17,8 +17,13 @@ class Vendor(FrozenDataclass):
     """One built-in provider.
 
     `adapter`: the name of its adapter in providers.ADAPTERS.
-    `base_url`: the default endpoint; "" = none.
+    `base_url`: the default endpoint; "" = none. `{NAME}` in it is the value of that environment
+    variable, e.g. a region.
     `hosts`: the vendor's own hosts. The key from `key_variables` is sent to these only.
+    `host_pattern`: a regular expression of more own hosts, for vendors that have one for each
+    customer or region.
+    `endpoint_path`: the path of an endpoint that is given without one.
+    `default_api`: the `api` of profiles that set none.
     `key_header`: the request header of the key at these hosts. "Authorization" carries
     `Bearer KEY`, another header the key alone. Other hosts always get `Authorization`.
     `endpoint_variable`: the environment variable of the endpoint; "" = NAME_BASE_URL.
@@ -39,6 +44,7 @@ class Vendor(FrozenDataclass):
     `messages_url`: the base URL of the vendor's Anthropic Messages API (`api = "anthropic"`)
     without `/v1`; "" = none is known. `messages_key_header`: as `key_header`, for that API.
     `takes_schema`: False if `response_format` supports json_object only.
+    `models_note`: where to find the names of models, if the server's list lacks them.
     """
 
     adapter: str
@@ -60,6 +66,18 @@ class Vendor(FrozenDataclass):
     bearer_variables: tuple[str, ...] = ()
     messages_url: str = ""
     messages_key_header: str = "Authorization"
+    host_pattern: str = ""
+    endpoint_path: str = ""
+    default_api: str = "chat"
+    models_note: str = ""
+
+    def has_host(self, host: str) -> bool:
+        """Whether the host is the vendor's own, which may get the key from `key_variables`."""
+        if host in self.hosts or not self.host_pattern:
+            return host in self.hosts
+        import re  # azure and bedrock only
+
+        return re.fullmatch(self.host_pattern, host) is not None
 
 
 VENDORS: dict[str, Vendor] = {
@@ -166,6 +184,29 @@ VENDORS: dict[str, Vendor] = {
     "huggingface": Vendor(
         "openai", "https://router.huggingface.co/v1", ("router.huggingface.co",), ("HF_TOKEN",),
         separates_reasoning=False,
+    ),
+    # Chat Completions of Sonar ended on 2026-09-27; the Agent API speaks OpenAI's Responses.
+    # https://docs.perplexity.ai/docs/grounded-llm/openai-compatibility
+    "perplexity": Vendor(
+        "openai", "https://api.perplexity.ai/v1", ("api.perplexity.ai",), ("PERPLEXITY_API_KEY",),
+        default_api="responses",
+    ),
+    # https://learn.microsoft.com/azure/foundry-classic/openai/api-version-lifecycle
+    "azure": Vendor(
+        "openai", "", (), ("AZURE_OPENAI_API_KEY",), key_header="api-key",
+        endpoint_variable="AZURE_OPENAI_ENDPOINT", endpoint_path="/openai/v1",
+        host_pattern=r"[^.]+\.(openai|cognitiveservices|services\.ai)\.azure\.com",
+        token_limit_parameter="max_completion_tokens",
+        models_note="a model's name is your deployment's: https://ai.azure.com shows them",
+    ),
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html
+    "bedrock": Vendor(
+        "openai", "https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1", (),
+        ("AWS_BEARER_TOKEN_BEDROCK",),
+        host_pattern=r"bedrock-(runtime\.[a-z]+(-[a-z]+)+-\d+\.amazonaws\.com"
+        r"|mantle\.[a-z]+(-[a-z]+)+-\d+\.api\.aws)",
+        models_note="the names of models are in "
+        "https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html",
     ),
     "lmstudio": Vendor(
         "openai", "http://127.0.0.1:1234/v1", LOOPBACK_HOSTS, ("LMSTUDIO_API_KEY",),

@@ -28,7 +28,14 @@ settings.register_profile("long", max_examples=10_000, **USUAL)
 settings.load_profile("steady")
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-OTHERS = ("NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+OTHERS = (
+    "NO_COLOR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "AWS_REGION",
+)
 
 
 def is_configuration_variable(name: str) -> bool:

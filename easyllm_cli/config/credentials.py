@@ -118,7 +118,7 @@ def describe_missing_key(profile: Profile, endpoint: Endpoint) -> str:
     if profile.keyring is not None:
         return f'no key is stored as "{profile.keyring}"'
     vendor = get_vendor(profile.provider)
-    if vendor.key_required and endpoint.host in vendor.hosts:
+    if vendor.key_required and vendor.has_host(endpoint.host):
         return f"{' or '.join(vendor.key_variables)} is not set"
     return find_key_source(profile, endpoint) or "no key is configured"
 
@@ -171,7 +171,7 @@ def _takes_default_key(profile: Profile, endpoint: Endpoint) -> bool:
 
     Only the provider's own hosts and the endpoint from the provider's variable get it.
     """
-    return endpoint.host in get_vendor(profile.provider).hosts or bool(endpoint.variable)
+    return bool(endpoint.variable) or get_vendor(profile.provider).has_host(endpoint.host)
 
 
 def _find_key_variable(profile: Profile) -> str:
@@ -191,7 +191,7 @@ def _find_default_key(profile: Profile, endpoint: Endpoint) -> Secret | None:
     stored: str | None = _import_key_store().load_key(name) if _has_keys_file() else None
     if stored is not None:
         return parse_api_key(stored, f'the key stored as "{name}" is empty')
-    if endpoint.host in vendor.hosts and vendor.key_required:
+    if vendor.key_required and vendor.has_host(endpoint.host):
         raise AuthError(
             f"no key for {name}: {' or '.join(vendor.key_variables)} is not set",
             hint=f"export {vendor.key_variables[0]}=your-key, or: easyllm keys set {name}",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..frozen_dataclass import FrozenDataclass
-from ..vendors import VENDORS, get_endpoint_variable, get_vendor
+from ..vendors import get_endpoint_variable, get_vendor
 from .profile import Profile
 
 OLLAMA_PORT = 11434
@@ -80,8 +80,8 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
         raw = os.environ.get(variable, "").strip()
         if not raw:
             variable = ""
-            raw = _built_in_url(profile)
-            if not raw and name in VENDORS:
+            raw = expand_base_url(_built_in_url(profile))
+            if not raw and get_vendor(name).adapter == "litellm":
                 return Endpoint("")  # litellm knows each vendor's URL
             if not raw:
                 raise ConfigError(
@@ -91,9 +91,29 @@ def resolve_endpoint(profile: Profile) -> Endpoint:
     adapter = resolve_adapter(profile)
     if get_vendor(name).adapter == "ollama":
         raw = parse_ollama_host(strip_request_path(raw, "ollama"))
-    return Endpoint(
-        strip_request_path(validate_base_url(raw, variable or "endpoint"), adapter), variable
-    )
+    url = strip_request_path(validate_base_url(raw, variable or "endpoint"), adapter)
+    if not urlsplit(url).path:
+        url += get_vendor(name).endpoint_path
+    return Endpoint(url, variable)
+
+
+def expand_base_url(base_url: str) -> str:
+    """Return a vendor's `base_url` with the environment variable `{NAME}` in it replaced.
+
+    Raises:
+        ConfigError: the variable is not set, or it has other characters than a region's name.
+    """
+    before, brace, rest = base_url.partition("{")
+    if not brace:
+        return base_url
+    variable, _, after = rest.partition("}")
+    value = os.environ.get(variable, "").strip()
+    if not re.fullmatch(r"[a-z0-9-]+", value):
+        raise ConfigError(
+            f'{variable} = "{value[:80]}" is not a region' if value else f"{variable} is not set",
+            hint=f"export {variable}=us-east-1, or set endpoint in the profile",
+        )
+    return before + value + after
 
 
 def strip_request_path(url: str, adapter: str) -> str:

@@ -8,10 +8,7 @@ from ..errors import suggest_name
 from ..vendors import VENDORS
 
 # Names that people try for a provider whose name here is another one.
-OTHER_NAMES = {
-    "azure": 'a profile with provider = "openai" and the endpoint: docs/transports.md',
-    "google": "-p gemini",
-}
+OTHER_NAMES = {"google": "-p gemini", "aws": "-p bedrock"}
 
 
 def selector_from_model(typed: str) -> str:

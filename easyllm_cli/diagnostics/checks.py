@@ -14,6 +14,7 @@ from ..images import Image
 from ..messages import Message
 from ..providers import provider_for
 from ..secret import Secret
+from ..vendors import get_vendor
 from .probe import Finding, Probe
 
 # An image of one pixel, to test if a request with an image would be refused; it is never sent.
@@ -162,7 +163,8 @@ def finding_from_capability(value: bool | None, yes_text: str, no_text: str) -> 
 
 async def check_call(probe: Probe) -> Finding:
     """Ask for one token and measure the time to it; a reasoning token counts, too."""
-    tokens = MIN_TOKENS_BY_API.get(probe.profile.api or "", 1)
+    api = probe.profile.api or get_vendor(probe.profile.provider).default_api
+    tokens = MIN_TOKENS_BY_API.get(api, 1)
     provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
     started, first_ms = time.monotonic(), None
     try:

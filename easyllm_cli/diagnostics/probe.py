@@ -49,11 +49,11 @@ class Probe:
         self.provider = provider.per_answer_copy()
         self.profile = provider.profile
         self.http_provider = self.provider if isinstance(self.provider, HTTPProvider) else None
-        url = (
-            self.http_provider.endpoint.url
-            if self.http_provider and not provider.models_note
-            else ""
-        )
+        url = ""  # of a provider that sends the request by itself
+        if self.http_provider and (
+            self.http_provider.vendor.models_note or not provider.models_note
+        ):
+            url = self.http_provider.endpoint.url
         self.network_settings = NetworkSettings(self.profile, url)
         self.url_parts = urlsplit(url)
         self.model_ids: list[str] | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..config.endpoints import resolve_endpoint
 from ..config.profile import Profile
 from ..errors import ConfigError, missing_package_error
-from ..vendors import VENDORS
+from ..vendors import VENDORS, get_vendor
 
 if TYPE_CHECKING:
     from .base import BaseLLMProvider
@@ -80,7 +80,7 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     Raises:
         ConfigError: the provider is unknown, or the profile does not fit it.
     """
-    api = profile.api or "chat"
+    api = profile.api or get_vendor(profile.provider).default_api
     if profile.api is None and profile.think:  # otherwise the api does not depend on the endpoint
         api = select_api(profile)
     adapter = provider_class(profile.provider or "", api)

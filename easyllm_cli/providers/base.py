@@ -41,7 +41,7 @@ class BaseLLMProvider(ABC):
 
     provider: ClassVar[str] = ""
     sdk: ClassVar[str] = ""
-    models_note: ClassVar[str] = ""  # describes `models` if it is not the server's own list
+    models_note: str = ""  # describes `models` if it is not the server's own list
     ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
     # The entry point that offers the class; None = it is built in. The registry sets it.
     entry_point: ClassVar[EntryPoint | None] = None

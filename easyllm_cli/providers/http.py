@@ -67,6 +67,7 @@ class HTTPProvider(BaseLLMProvider):
         self.dry_run = False
         self.key_cache: list[Secret | None] = []  # empty = not looked up yet
         self.vendor: Vendor = get_vendor(self.profile.provider)
+        self.models_note = self.vendor.models_note or self.models_note
         self.unsupported_parameters = UnsupportedParameters(
             self.resolve_parameter_paths(), self.profile
         )
@@ -114,10 +115,11 @@ class HTTPProvider(BaseLLMProvider):
             ConfigError: the profile has no model.
         """
         if not self.model:
+            names = f"easyllm models {self.profile.cli_selector} lists them"
             raise ConfigError(
                 "no model is named",
                 where=self.where,
-                hint=f"add -m MODEL (easyllm models {self.profile.cli_selector} lists them)",
+                hint=f"add -m MODEL ({self.vendor.models_note or names})",
             )
         return messages, []
 
@@ -164,7 +166,7 @@ class HTTPProvider(BaseLLMProvider):
     @property
     def key_header(self) -> str:
         """The name of the key's header: the vendor's at its own hosts, else Authorization."""
-        is_vendor_host = self.endpoint.host in self.vendor.hosts
+        is_vendor_host = self.vendor.has_host(self.endpoint.host)
         return self.vendor.key_header if is_vendor_host else "Authorization"
 
     def extra_headers(self) -> dict[str, str | Secret]:
@@ -327,6 +329,8 @@ class HTTPProvider(BaseLLMProvider):
             WRONG_ENDPOINT_HINT,
         )
         may_be_model = from_server and self.model and not self.models_note
+        if isinstance(error, NotFoundError) and from_server and self.vendor.models_note:
+            error.hint = self.vendor.models_note
         if not isinstance(error, NotFoundError) or not may_be_model:
             return
         try:

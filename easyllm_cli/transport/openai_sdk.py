@@ -26,6 +26,7 @@ from openai import (
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
+from ..vendors import VENDORS
 from .base import (
     MAX_ERROR_BODY_BYTES,
     Request,
@@ -40,7 +41,6 @@ from .network_errors import is_httpx_error, iter_causes, network_error, proxy_er
 from .response_errors import error_from_response, redact_and_shorten
 from .timeouts import ResponseTimer
 
-AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 # The header with which the SDK itself requests a raw streamed response.
 RAW_RESPONSE_HEADERS = {"X-Stainless-Raw-Response": "stream"}
 # Headers of the HTTP client or the SDK that are still sent; all other headers are ours.
@@ -177,7 +177,8 @@ class OpenAITransport:
     @property
     def _is_azure(self) -> bool:
         """Whether the endpoint is Azure's classic API; Azure's newer one (…/v1) is plain OpenAI."""
-        return self._endpoint.host.endswith(AZURE_HOSTS) and not self._endpoint.url.endswith("/v1")
+        is_azure_host = VENDORS["azure"].has_host(self._endpoint.host)
+        return is_azure_host and not self._endpoint.url.endswith("/v1")
 
     def _api_version(self) -> str:
         """Return Azure's API version: the profile's option, else OPENAI_API_VERSION."""

@@ -9,28 +9,37 @@ import pytest
 from easyllm_cli.config.credentials import resolve_api_key
 from easyllm_cli.config.endpoints import is_loopback, resolve_endpoint
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.errors import AuthError, ConfigError
+from easyllm_cli.errors import AuthError, ConfigError, NotFoundError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import ADAPTERS, provider_class, provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.secret import Secret, redact
 from easyllm_cli.transport.base import Request
 from easyllm_cli.vendors import VENDORS, Vendor, get_endpoint_variable
-from tests.support.asking import Json
+from tests.support.asking import Json, expect_error, get_completion, profile
+from tests.support.standins.script import Script, script_handler
+from tests.support.standins.server import StandIn
 
 PATHS = {
     "openai": "/chat/completions",
+    "perplexity": "/responses",
     "openrouter": "/chat/completions",
     "ollama": "/api/chat",
     "gemini": "/models/m:streamGenerateContent?alt=sse",
     "anthropic": "/v1/messages",
 }
 FOREIGN = "http://127.0.0.1:9"
-KEYED = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
 # litellm has no address: the model's name decides which server it calls
-# (tests/extras/test_litellm.py). local runs inside this process (test_local.py).
-ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.base_url and name != "local"]
+# (tests/extras/test_litellm.py). local runs inside this process (test_local.py). The hosts of azure
+# and bedrock depend on variables (config/test_endpoints.py, config/test_credentials.py).
+ADDRESSED = [name for name, vendor in VENDORS.items() if vendor.hosts and name != "local"]
+KEYED = [name for name in ADDRESSED if VENDORS[name].key_required and name != "ollama"]
 every_vendor = pytest.mark.parametrize("name", ADDRESSED)
+
+
+def path_of(name: str) -> str:
+    """The path of a vendor's answers, behind the endpoint."""
+    return PATHS.get(name) or PATHS[VENDORS[name].adapter]
 
 
 def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
@@ -43,7 +52,8 @@ def request_of(name: str, *, think: bool = False, **keys: Any) -> Request:
 
 def body_of(name: str, **keys: Any) -> Json:
     """The body's fields, without those that every request has."""
-    usual = ("model", "messages", "contents", "stream", "stream_options", "truncate")
+    usual = ("model", "messages", "contents", "stream", "stream_options", "truncate", "input",
+             "store")  # fmt: skip
     body = request_of(name, **{"api_key": "k" * 8, **keys}).body or {}
     return {key: value for key, value in body.items() if key not in usual}
 
@@ -76,18 +86,18 @@ def test_vendor_entry_is_complete(name: str) -> None:
 
 
 def test_litellm_needs_no_address_and_takes_no_variable_of_a_vendor(all_keys: None) -> None:
-    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["litellm", "local"]
+    assert sorted(set(VENDORS) - set(ADDRESSED)) == ["azure", "bedrock", "litellm", "local"]
     nowhere = Profile.of({"provider": "litellm", "model": "openai/m"})
     assert resolve_endpoint(nowhere).url == ""
-    for profile in (nowhere, nowhere.replace_set(endpoint="https://api.openai.com/v1")):
-        assert resolve_api_key(profile, resolve_endpoint(profile)) is None
+    for each in (nowhere, nowhere.replace_set(endpoint="https://api.openai.com/v1")):
+        assert resolve_api_key(each, resolve_endpoint(each)) is None
 
 
 @every_vendor
 def test_request_goes_to_the_vendors_address(name: str) -> None:
     request = request_of(name, api_key="k" * 8)
     assert request.method == "POST"
-    assert request.url == VENDORS[name].base_url + PATHS[VENDORS[name].adapter]
+    assert request.url == VENDORS[name].base_url + path_of(name)
     assert (request.body or {}).get("model", "m") == "m"
 
 
@@ -101,7 +111,7 @@ def test_own_endpoint_and_its_variable(name: str, monkeypatch: pytest.MonkeyPatc
     )
     mine = f"{FOREIGN}/mine"
     for request in (request_of(name, endpoint=mine), request_of(name, base_url=mine)):
-        assert request.url == mine + PATHS[VENDORS[name].adapter]
+        assert request.url == mine + path_of(name)
 
 
 @every_vendor
@@ -197,6 +207,7 @@ THINKING: list[tuple[str, Json, Json]] = [
     ("cerebras", {"reasoning": "low"}, {"reasoning_format": "parsed", "reasoning_effort": "low"}),
     ("nvidia", {"think": True}, {"chat_template_kwargs": {"enable_thinking": True}}),
     ("huggingface", {"reasoning": "medium"}, {"reasoning_effort": "medium"}),
+    ("perplexity", {"reasoning": "low"}, {"reasoning": {"effort": "low", "summary": "auto"}}),
     ("vllm", {"think": True}, {"chat_template_kwargs": {"enable_thinking": True}}),
     ("vllm", {"reasoning": "off"}, {"chat_template_kwargs": {"enable_thinking": False}}),
     ("llamacpp", {"reasoning": "off"}, {"chat_template_kwargs": {"enable_thinking": False}}),
@@ -258,3 +269,41 @@ def test_key_goes_in_the_vendors_header_at_its_own_hosts_only(
     assert bare == "secret-0123456789"
     assert (header == "api-key") == (bare == request.reveal_headers()[header])
     assert redact(f"{header}: {bare}") == f"{header}: ***"
+
+
+def test_azure_takes_the_deployment_as_the_model_and_the_key_in_its_own_header(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com/")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-0123456789")
+    request = request_of("azure", model="my-deployment", max_tokens=5, reasoning="high")
+    assert request.url == "https://res.openai.azure.com/openai/v1/chat/completions"
+    body = request.body or {}
+    assert body["model"] == "my-deployment"
+    assert (body["max_completion_tokens"], body["reasoning_effort"]) == (5, "high")
+    headers = request.reveal_headers()
+    assert headers["api-key"] == "azure-0123456789"
+    assert "Authorization" not in headers
+
+
+def test_bedrock_takes_its_key_as_a_bearer_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-0123456789")
+    request = request_of("bedrock", model="openai.gpt-oss-20b-1:0")
+    host = "https://bedrock-runtime.us-west-2.amazonaws.com"
+    assert request.url == f"{host}/openai/v1/chat/completions"
+    assert request.reveal_headers()["Authorization"] == "Bearer bedrock-0123456789"
+
+
+async def test_a_wrong_deployment_is_not_compared_with_the_models_of_the_list() -> None:
+    """Azure lists models, not deployments: a similar name would mislead."""
+    refused = Script(b'{"error": {"code": "DeploymentNotFound", "message": "no"}}', status=404)
+    with StandIn(script_handler(refused)) as server:
+        config = profile("azure", f"{server.url}/openai/v1", model="gpt-4", api_key="k")
+        error = await expect_error(NotFoundError, config)
+        assert len(server.requests) == 1
+    assert "deployment" in error.hint
+    nameless = Profile.of({"provider": "azure", "endpoint": "https://res.openai.azure.com"})
+    with pytest.raises(ConfigError) as caught:
+        await get_completion(nameless)
+    assert "deployment" in caught.value.hint

@@ -59,7 +59,7 @@ class LiteLLMProvider(OpenAIProvider):
 
     provider: ClassVar[str] = "litellm"
     sdk: ClassVar[str] = ""  # `read_frames` sends the requests
-    models_note: ClassVar[str] = "from litellm's own table: no server was asked"
+    models_note: str = "from litellm's own table: no server was asked"
 
     def __init__(
         self, profile: Profile | Mapping[str, Any], *, trust_configs: bool = False

@@ -92,7 +92,7 @@ class OpenAIProvider(SupportsClient):
 
         The vendor's model families and parameter names are certain only there.
         """
-        return self.endpoint.host in self.vendor.hosts
+        return self.vendor.has_host(self.endpoint.host)
 
     def resolve_parameter_paths(self) -> Mapping[str, str]:
         limit_name = self.vendor.token_limit_parameter

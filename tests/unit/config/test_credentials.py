@@ -21,7 +21,9 @@ from tests.support.binary import wait_until
 
 KEY = "sk-test-0123456789"
 KEYED = [name for name, vendor in VENDORS.items() if vendor.key_variables]
-REMOTE = [name for name, vendor in VENDORS.items() if vendor.key_required and name != "ollama"]
+# azure and bedrock have a host for each customer or region, and no fixed one.
+WITH_OWN_HOST = [name for name in KEYED if VENDORS[name].hosts]
+REMOTE = [name for name in WITH_OWN_HOST if VENDORS[name].key_required and name != "ollama"]
 
 
 def key_of(**table: Any) -> str | None:
@@ -71,7 +73,7 @@ def test_missing_key_is_an_error_before_any_request(name: str) -> None:
     assert VENDORS[name].key_variables[0] in line
 
 
-@pytest.mark.parametrize("name", KEYED)
+@pytest.mark.parametrize("name", WITH_OWN_HOST)
 def test_key_variables_are_sent_to_the_providers_own_host(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +81,34 @@ def test_key_variables_are_sent_to_the_providers_own_host(
     for variable in reversed(VENDORS[name].key_variables):
         monkeypatch.setenv(variable, f" {KEY}-{variable} ")
         assert key_of(provider=name, endpoint=endpoint) == f"{KEY}-{variable}"
+
+
+HOSTS_OF_CUSTOMERS = [
+    ("azure", "res.openai.azure.com", True),
+    ("azure", "res.services.ai.azure.com", True),
+    ("azure", "res.cognitiveservices.azure.com", True),
+    ("azure", "openai.azure.com.evil.example", False),
+    ("azure", "res.blob.core.windows.net", False),
+    ("azure", "evilopenai.azure.com", False),
+    ("bedrock", "bedrock-runtime.us-gov-west-1.amazonaws.com", True),
+    ("bedrock", "bedrock-mantle.eu-west-1.api.aws", True),
+    ("bedrock", "bedrock-runtime.s3.amazonaws.com", False),
+    ("bedrock", "bedrock-runtime.us-east-1.amazonaws.com.evil.example", False),
+    ("bedrock", "x.bedrock-runtime.us-east-1.amazonaws.com", False),
+]
+
+
+@pytest.mark.parametrize(("name", "host", "is_own"), HOSTS_OF_CUSTOMERS)
+def test_key_goes_to_the_hosts_of_customers_and_regions_only(
+    name: str, host: str, is_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = f"https://{host}/openai/v1"
+    if is_own:
+        assert VENDORS[name].key_variables[0] in refused(
+            AuthError, provider=name, endpoint=endpoint
+        )
+    monkeypatch.setenv(VENDORS[name].key_variables[0], KEY)
+    assert key_of(provider=name, endpoint=endpoint) == (KEY if is_own else None)
 
 
 @pytest.mark.parametrize("name", [*VENDORS])

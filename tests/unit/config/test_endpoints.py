@@ -32,6 +32,10 @@ FORMS = [
 ]  # fmt: skip
 
 
+# Not azure and bedrock, whose host depends on variables, and not litellm, which has none.
+WITH_OWN_HOST = sorted(name for name, vendor in VENDORS.items() if vendor.hosts)
+
+
 def profile(**table: str) -> Profile:
     return Profile.of(table)
 
@@ -45,7 +49,7 @@ def test_every_form_of_ollama_host(text: str, url: str, monkeypatch: pytest.Monk
         assert resolve_endpoint(profile(provider="ollama", endpoint=text)) == Endpoint(url)
 
 
-@pytest.mark.parametrize("name", sorted(set(VENDORS) - {"litellm"}))
+@pytest.mark.parametrize("name", WITH_OWN_HOST)
 def test_built_in_address_is_valid_and_on_the_vendors_host(name: str) -> None:
     endpoint = resolve_endpoint(profile(provider=name))
     assert endpoint == Endpoint(VENDORS[name].base_url)
@@ -65,7 +69,7 @@ def test_names_of_the_endpoint_variables() -> None:
     assert get_endpoint_variable("my-own") == "MY_OWN_BASE_URL"
 
 
-@pytest.mark.parametrize("name", sorted(set(VENDORS) - {"ollama"}))
+@pytest.mark.parametrize("name", sorted({*WITH_OWN_HOST, "litellm"} - {"ollama"}))
 def test_variable_sets_the_endpoint_unless_the_profile_does(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +94,7 @@ def test_base_url_is_an_alias_of_endpoint() -> None:
 
 def test_only_the_providers_own_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "https://evil.example/v1")
-    for name in set(VENDORS) - {"openai"}:
+    for name in {*WITH_OWN_HOST, "litellm"} - {"openai"}:
         assert resolve_endpoint(profile(provider=name)).url == VENDORS[name].base_url
 
 
@@ -186,3 +190,45 @@ WITH_A_PATH = [
 @pytest.mark.parametrize(("provider", "given", "url"), WITH_A_PATH)
 def test_request_path_is_removed_from_an_endpoint(provider: str, given: str, url: str) -> None:
     assert resolve_endpoint(profile(provider=provider, endpoint=given)).url == url
+
+
+AZURE_ENDPOINTS = [
+    ("https://res.openai.azure.com", "https://res.openai.azure.com/openai/v1"),
+    ("https://res.openai.azure.com/", "https://res.openai.azure.com/openai/v1"),
+    ("https://res.openai.azure.com/openai/v1/", "https://res.openai.azure.com/openai/v1"),
+    (
+        "https://res.services.ai.azure.com/openai/v1/chat/completions",
+        "https://res.services.ai.azure.com/openai/v1",
+    ),
+    ("https://gateway.example/azure", "https://gateway.example/azure"),
+]
+
+
+@pytest.mark.parametrize(("given", "url"), AZURE_ENDPOINTS)
+def test_azures_resource_gets_the_path_of_its_openai_api(
+    given: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert resolve_endpoint(profile(provider="azure", endpoint=given)).url == url
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", given)
+    assert resolve_endpoint(profile(provider="azure")).url == url
+
+
+def test_azure_without_a_resource_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="AZURE_OPENAI_ENDPOINT"):
+        resolve_endpoint(profile(provider="azure"))
+
+
+def test_bedrocks_host_is_in_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", " eu-west-1 ")
+    url = "https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1"
+    assert resolve_endpoint(profile(provider="bedrock")) == Endpoint(url)
+    own = profile(provider="bedrock", endpoint="https://bedrock-mantle.us-east-1.api.aws/v1")
+    assert resolve_endpoint(own).url == own.endpoint
+
+
+@pytest.mark.parametrize("region", ["", "evil.example/", "us east", "US", "a@b"])
+def test_bedrock_without_a_region_is_an_error(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
+    with pytest.raises(ConfigError, match="AWS_REGION") as caught:
+        resolve_endpoint(profile(provider="bedrock"))
+    assert "us-east-1" in caught.value.hint

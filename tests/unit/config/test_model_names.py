@@ -55,7 +55,7 @@ def test_selector(typed: str, selector: str) -> None:
         ("anthropic/claude-opus-4", CLAUDE.format("opus-4")),
         ("gpt-4o-wrk", 'did you mean "gpt-4o-work"?'),
         ("olama", 'did you mean "ollama" or "llamacpp"?'),
-        ("azure", 'a profile with provider = "openai" and the endpoint: docs/transports.md'),
+        ("aws", "-p bedrock"),
         ("google:gemini-2.5-pro", "-p gemini"),
         ("nonsense", "known: " + ", ".join(KNOWN)),
     ],

@@ -17,7 +17,11 @@ from tests.support.standins.server import StandIn
 PERSON: Json = {"type": "object", "properties": {"name": {"type": "string"}}}
 STRICT: Json = {**PERSON, "required": ["name"], "additionalProperties": False}
 SYSTEM = [Message("system", ("Be brief.",)), Message("user", ("hi",))]
-CHAT = [name for name, vendor in VENDORS.items() if vendor.adapter in ("openai", "openrouter")]
+CHAT = [
+    name
+    for name, vendor in VENDORS.items()
+    if vendor.adapter in ("openai", "openrouter") and vendor.hosts and vendor.default_api == "chat"
+]
 
 
 async def body_of(config: Profile, messages: list[Message]) -> Json:
