@@ -134,7 +134,11 @@ def test_profiles(easyllm: Easyllm) -> None:
     assert {"r1", "openai", "ollama"} <= set(complete(easyllm, "easyllm chat --profile "))
     other = easyllm.home / "other.toml"
     other.write_text(profile_toml("http://127.0.0.1:9", name="mine"))
-    assert complete(easyllm, f"easyllm chat --profiles {other} -p mi") == ["mine", "mistral", "minimax"]
+    assert complete(easyllm, f"easyllm chat --profiles {other} -p mi") == [
+        "mine",
+        "mistral",
+        "minimax",
+    ]
 
 
 def test_subcommands(easyllm: Easyllm) -> None:
