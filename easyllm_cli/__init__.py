@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .pipeline.collector import collect
     from .providers.anthropic.provider import AnthropicProvider
     from .providers.base import BaseLLMProvider
+    from .providers.cohere.provider import CohereProvider
     from .providers.gemini.provider import GeminiProvider
     from .providers.http import HTTPProvider
     from .providers.litellm.provider import LiteLLMProvider as LiteLLMProvider
@@ -64,6 +65,7 @@ __all__ = [
     "BillingError",
     "BusyError",
     "Call",
+    "CohereProvider",
     "Completion",
     "ConfigError",
     "Done",
@@ -140,6 +142,7 @@ _EXPORTS_BY_MODULE = {
     "pipeline.collector": ("collect",),
     "providers.anthropic.provider": ("AnthropicProvider",),
     "providers.base": ("BaseLLMProvider",),
+    "providers.cohere.provider": ("CohereProvider",),
     "providers.gemini.provider": ("GeminiProvider",),
     "providers.http": ("HTTPProvider",),
     "providers.ollama": ("OllamaProvider",),

@@ -158,10 +158,10 @@ VENDORS: dict[str, Vendor] = {
         ("MOONSHOT_API_KEY",), reasoning_style="switch", model_prefixes=("kimi-", "moonshot-"),
         messages_url="https://api.moonshot.cn/anthropic",
     ),
-    # https://docs.cohere.com/docs/compatibility-api
     "cohere": Vendor(
-        "openai", "https://api.cohere.ai/compatibility/v1", ("api.cohere.ai", "api.cohere.com"),
-        ("CO_API_KEY", "COHERE_API_KEY"), model_prefixes=("command-",),
+        "cohere", "https://api.cohere.com", ("api.cohere.com", "api.cohere.ai"),
+        ("CO_API_KEY", "COHERE_API_KEY"), endpoint_variable="CO_API_URL",
+        model_prefixes=("command-",),
     ),
     # https://platform.minimax.io/docs/api-reference/text-openai-api
     "minimax": Vendor(

@@ -19,6 +19,7 @@ REQUEST_PATH_PATTERNS = {
     "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
     "anthropic": r"(?:/v1(?:/messages(?:/[^/]+)?|/models(?:/[^/]+)?|/complete)?|/messages)$",
     "gemini": r"/models(?:/[^/]+)?$",
+    "cohere": r"/v[12](?:/(?:chat|models))?$",
     "ollama": r"/(?:api|v1)/(?:chat|generate|tags|show|chat/completions|models|completions)$",
 }
 

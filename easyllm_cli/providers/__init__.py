@@ -21,6 +21,7 @@ ADAPTERS = {
     "openrouter": ("openrouter", "OpenRouterProvider"),
     "anthropic": ("anthropic.provider", "AnthropicProvider"),
     "gemini": ("gemini.provider", "GeminiProvider"),
+    "cohere": ("cohere.provider", "CohereProvider"),
     "litellm": ("litellm.provider", "LiteLLMProvider"),
     "local": ("local.provider", "LocalProvider"),
 }

@@ -33,7 +33,7 @@ NO_IMAGE_SUPPORT_PATTERN = (
 )
 # Codes and messages for a prompt longer than the context, partly from litellm's list of them.
 CONTEXT_OVERFLOW_PATTERN = (
-    r"(?i)context_length_exceeded|exceed_context_size|maximum context length is"
+    r"(?i)context_length_exceeded|exceed_context_size|maximum context length is|too many tokens: "
     r"|exceeds the available context size|exceeds the maximum number of tokens allowed"
     r"|is longer than the model's context length|`inputs` tokens \+ `max_new_tokens` must be"
     r"|(?:exceed\w*|too long for) (?:[\w']+ ){0,3}context|prompt is too long"
@@ -42,7 +42,7 @@ REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id")
 UNKNOWN_MODEL_PATTERN = r"(?i)not a valid model|no such model|unknown model"
 BILLING_PATTERN = (
     r"insufficient_quota|enforced_spend_limit|billing_error|billing_hard_limit|payment_required"
-    r"|spend_limit_reached|organization_on_hold|credit balance|PerDay"
+    r"|spend_limit_reached|organization_on_hold|credit balance|PerDay|API calls / month"
 )
 # Anthropic's messages under status 400.
 BILLING_REFUSAL_PATTERN = r"(?i)credit balance is too low|reached your specified .*usage limit"
@@ -73,6 +73,7 @@ ERROR_CLASS_BY_CODE: dict[str, type[EasyLLMError]] = {
 ERROR_CLASS_BY_STATUS: dict[int, type[EasyLLMError]] = {
     401: AuthError, 402: BillingError, 403: AuthError, 404: NotFoundError, 408: BusyError,
     409: BusyError, 413: TooLargeError, 425: BusyError, 429: BusyError,
+    498: FilteredError, 499: BusyError,  # Cohere: a deny-listed token in the text; cancelled
 }  # fmt: skip
 WRONG_ENDPOINT_HINT = "check the endpoint in the profile: does it need /v1 at its end?"
 # Fields that can hold an error's message.

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+# Cohere's words for a trial key's limit; no header says how long to wait
+# (https://docs.cohere.com/docs/rate-limits).
+MINUTE_LIMIT_TEXT = "API calls / minute"
 SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -86,7 +89,13 @@ def find_retry_after(headers: Mapping[str, str], body: Any, rate_limited: bool) 
         and (wait := parse_wait_seconds(value)) is not None
     ]
     # The headers do not say which limit was hit, so the longest wait applies.
-    return max(resets, default=None)
+    return max(resets, default=_wait_for_minute_limit(body))
+
+
+def _wait_for_minute_limit(body: Any) -> float | None:
+    """Return a minute if the error's message names a limit of calls in a minute, else None."""
+    message = body.get("message") if isinstance(body, dict) else None
+    return 60.0 if isinstance(message, str) and MINUTE_LIMIT_TEXT in message else None
 
 
 def _retry_after_from_body(body: Any) -> float | None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from easyllm_cli import (
+    CohereProvider,
     GeminiProvider,
     LLMService,
     OllamaProvider,
@@ -217,7 +218,9 @@ def test_defaults_are_readable_on_every_provider() -> None:
         "temperature", "max_tokens", "top_p", "max_retries", "initial_retry_delay",
         "max_retry_delay", "retry_multiplier",
     }  # fmt: skip
-    for kind in (OpenAIProvider, OllamaProvider, OpenRouterProvider, GeminiProvider):
+    for kind in (
+        OpenAIProvider, OllamaProvider, OpenRouterProvider, GeminiProvider, CohereProvider,
+    ):  # fmt: skip
         provider = kind({"model": "m"})
         for key, value in DEFAULTS.items():
             where = provider if hasattr(provider, key) else provider.profile

@@ -43,6 +43,17 @@ GOOGLE: list[Json] = [
                        "thoughtsTokenCount": 1, "cachedContentTokenCount": 0},
      "promptFeedback": {"safetyRatings": []}},
 ]  # fmt: skip
+COHERE: list[Json] = [
+    {"type": "message-start", "id": "c1", "delta": {"message": {"role": "assistant"}}},
+    {"type": "content-start", "index": 0,
+     "delta": {"message": {"content": {"type": "thinking", "thinking": "Hm."}}}},
+    {"type": "content-delta", "index": 1, "delta": {"message": {"content": {"text": "Hello "}}}},
+    {"type": "content-delta", "index": 1, "delta": {"message": {"content": {"text": "world"}}}},
+    {"type": "content-end", "index": 1},
+    {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": {
+        "billed_units": {"input_tokens": 3.0, "output_tokens": 4.0}, "cached_tokens": 0.0,
+        "tokens": {"input_tokens": 9.0, "output_tokens": 4.0}}}},
+]  # fmt: skip
 RESPONSE = response(
     [
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
@@ -83,9 +94,14 @@ PLAIN: dict[str, Json] = {
     },
 }
 PLAIN["openrouter"] = PLAIN["openai"]
+PLAIN["cohere"] = {
+    "id": "c1", "finish_reason": "COMPLETE", "usage": COHERE[-1]["delta"]["usage"],
+    "message": {"role": "assistant", "tool_plan": None, "content": [
+        {"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Hello"}]},
+}  # fmt: skip
 FRAMES: dict[str, list[Json]] = {
     "openai": CHAT, "openai-responses": list(response_events(RESPONSE)), "ollama": NATIVE,
-    "openrouter": CHAT, "gemini": GOOGLE, "anthropic": MESSAGES,
+    "openrouter": CHAT, "gemini": GOOGLE, "anthropic": MESSAGES, "cohere": COHERE,
 }  # fmt: skip
 each_protocol = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
 

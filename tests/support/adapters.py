@@ -9,6 +9,7 @@ from easyllm_cli.config.profile import Profile
 from tests.support.asking import Json, profile
 from tests.support.standins import anthropic
 from tests.support.standins.anthropic import AnthropicServer
+from tests.support.standins.cohere import CohereServer, content_delta, message_end
 from tests.support.standins.gemini import GeminiServer
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import DATA_URI, OpenAIServer
@@ -232,6 +233,13 @@ ANTHROPIC_FORMAT = Wire(
     anthropic_images,
     end_frames=3,  # the end of the block, the stop reason, the end marker
 )
+COHERE_FORMAT = Wire(
+    lambda text: content_delta("text", text),
+    message_end("COMPLETE"),
+    lambda status, message: {"id": "0af7ec09", "message": message},
+    read_chat_messages,
+    chat_images,
+)
 
 HTTP_ADAPTERS = (
     Adapter(
@@ -316,6 +324,23 @@ HTTP_ADAPTERS = (
         listed=("claude-sonnet-4-5", "claude-haiku-4-5"),
         typo="claude-sonet-4-5",
         meant="claude-sonnet-4-5",
+    ),
+    Adapter(
+        "cohere",
+        "",
+        COHERE_FORMAT,
+        lambda: CohereServer(key=KEY, thinking=REASONING_TEXT),
+        model="command-a-03-2025",
+        thinker="command-a-reasoning-08-2025",
+        vision_model="command-a-vision-07-2025",
+        listed=(
+            "command-a-03-2025",
+            "command-a-reasoning-08-2025",
+            "command-a-vision-07-2025",
+            "command-r-08-2024",
+        ),
+        typo="command-a-03-2024",
+        meant="command-a-03-2025",
     ),
 )
 # Here with openai 3.x; tests/extras has cases for openai 2.x and for Google's SDK.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tests.support.standins import anthropic
+from tests.support.standins.cohere import content_delta
 from tests.support.standins.script import chunk, ndjson, sse
 
 AT_LEAST = 1 << 16  # minimum bytes of one write
@@ -26,6 +27,7 @@ FLOODS: dict[str, bytes] = {
     "openrouter": b": OPENROUTER PROCESSING\n\n" + chunk(""),
     "gemini": b": ping\r\n\r\n" + sse(NOTHING_OF_GEMINI),
     "anthropic": anthropic.PING + anthropic.text("") + anthropic.thinking("") + anthropic.start(),
+    "cohere": sse({"type": "tool-plan-delta"}) + content_delta("text", ""),
 }  # fmt: skip
 
 

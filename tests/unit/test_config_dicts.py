@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli import (
+    CohereProvider,
     ConfigError,
     GeminiProvider,
     LLMService,
@@ -49,7 +50,7 @@ REACHING += [
 ]
 PROVIDERS = [
     OpenAIProvider, ResponsesProvider, OllamaProvider, OpenRouterProvider, GeminiProvider,
-    LocalProvider,
+    CohereProvider, LocalProvider,
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ PATHS = {
     "ollama": "/api/chat",
     "gemini": "/models/m:streamGenerateContent?alt=sse",
     "anthropic": "/v1/messages",
+    "cohere": "/v2/chat",
 }
 FOREIGN = "http://127.0.0.1:9"
 # litellm has no address: the model's name decides which server it calls

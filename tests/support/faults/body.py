@@ -85,7 +85,7 @@ BODY = (
         report(400, "bad thing"),
         4,
         stderr_text="bad thing",
-        not_for=("ollama",),
+        not_for=("ollama", "cohere"),
     ),
     Fault(
         "key-error-in-200",
@@ -93,7 +93,7 @@ BODY = (
         report(401, "no such key"),
         3,
         stderr_text="no such key",
-        not_for=("ollama",),
+        not_for=("ollama", "cohere"),
     ),
     Fault(
         "error-string-in-200",

@@ -14,6 +14,7 @@ from tests.support.faults.spelling import (
     text_and_finish_frame,
 )
 from tests.support.standins import anthropic
+from tests.support.standins.cohere import message_end
 from tests.support.standins.responses import message_item, response
 from tests.support.standins.script import DONE, Script, Wait, chunk, ndjson, sse, usage_chunk
 
@@ -79,6 +80,8 @@ def error_inside_claim(adapter: Adapter) -> tuple[Script, ...]:
         case "anthropic":
             stop = {"stop_reason": "end_turn", "error": BROKE}
             frame = anthropic.event("message_delta", delta=stop) + anthropic.message_stop()
+        case "cohere":
+            frame = message_end("COMPLETE", error="it broke")
         case "openai-responses":
             body = response([message_item("msg_1", "Hello")], error=BROKE)
             frame = sse({"type": "response.completed", "response": body})
@@ -112,6 +115,11 @@ def tool_call_then_stop(adapter: Adapter, text: str) -> tuple[Script, ...]:
             call_frame = sse({"candidates": [{"content": {"parts": parts}}]})
         case "anthropic":
             call_frame = anthropic.block("tool_use", id="toolu_1", name="f", input={})
+        case "cohere":
+            tool_call = {"id": "f_1", "type": "function", "function": call}
+            call_frame = sse(
+                {"type": "tool-call-start", "delta": {"message": {"tool_calls": tool_call}}}
+            )
         case "openai-responses":
             item = {"type": "function_call", "id": "fc_1", "name": "f", "arguments": "{}"}
             call_frame = sse({"type": "response.output_item.done", "item": item})

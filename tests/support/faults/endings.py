@@ -14,7 +14,7 @@ from tests.support.faults.spelling import (
 from tests.support.standins.responses import response
 from tests.support.standins.script import DONE, Script, chunk, ndjson, sse, usage_chunk
 
-FILTERS = ("openai", "openai-responses", "openrouter", "gemini", "anthropic")
+FILTERS = ("openai", "openai-responses", "openrouter", "gemini", "anthropic", "cohere")
 NULLS: tuple[object, ...] = (
     {"choices": None},
     {"choices": []},
@@ -49,7 +49,16 @@ ANTHROPIC_NULLS: tuple[object, ...] = (
     {"type": "content_block_delta", "delta": {"type": "text_delta", "text": None}},
     {"type": "message_delta", "delta": {"stop_reason": None}, "usage": None},
 )
+COHERE_NULLS: tuple[object, ...] = (
+    {"type": "brand-new-thing", "delta": "x"},
+    {"type": None},
+    {"type": "content-delta", "index": 0, "delta": None},
+    {"type": "content-delta", "index": 0, "delta": {"message": {"content": None}}},
+    {"type": "content-start", "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+    {"type": "message-start", "delta": {"message": {"role": "assistant", "content": []}}},
+)
 NULLS_OF = {
+    "cohere": COHERE_NULLS,
     "openai": NULLS,
     "openrouter": NULLS,
     "gemini": GOOGLE_NULLS,

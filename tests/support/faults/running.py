@@ -14,7 +14,9 @@ from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Handler, StandIn
 
 # Path endings of requests for an answer; other requests, such as model lists, get 404.
-ANSWERS = ("/chat/completions", "/responses", "/api/chat", "enerateContent", "/v1/messages")
+ANSWERS = (
+    "/chat/completions", "/responses", "/api/chat", "enerateContent", "/v1/messages", "/v2/chat",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

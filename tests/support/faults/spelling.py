@@ -4,13 +4,15 @@ from typing import Any
 
 from tests.support.adapters import Adapter
 from tests.support.standins import anthropic
+from tests.support.standins.cohere import content_delta, message_end
 from tests.support.standins.responses import message_item, response, usage_of
 from tests.support.standins.script import DONE, Cut, Json, Reset, Script, Step, chunk, ndjson, sse
 
 CHAT_ADAPTERS = ("openai", "openrouter")  # the adapters for Chat Completions
-SSE = ("openai", "openai-responses", "openrouter", "gemini", "anthropic")
+SSE = ("openai", "openai-responses", "openrouter", "gemini", "anthropic", "cohere")
 OPENAI_CODES = {400: "invalid_prompt", 401: "invalid_api_key", 429: "insufficient_quota"}
 ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+COHERE_REASONS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "content_filter": "ERROR_TOXIC"}
 GOOGLE_WORDS = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
 
 
@@ -68,6 +70,8 @@ def reasoning(adapter: Adapter, text: str) -> bytes:
             return ndjson({"message": {"content": "", "thinking": text}, "done": False})
         case "anthropic":
             return anthropic.thinking(text)
+        case "cohere":
+            return content_delta("thinking", text)
     parts = [{"text": text, "thought": True}]
     return sse({"candidates": [{"content": {"role": "model", "parts": parts}}]})
 
@@ -92,6 +96,8 @@ def end_frame(adapter: Adapter, why: str, last: bool = True) -> bytes:
         case "anthropic":
             stop = anthropic.message_delta(ANTHROPIC_REASONS.get(why, why))
             return anthropic.block_stop() + stop + anthropic.message_stop() * last
+        case "cohere":
+            return message_end(COHERE_REASONS[why])
     reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(why, why.upper())
     return sse({"candidates": [{"content": {"role": "model"}, "finishReason": reason}]})
 
@@ -140,6 +146,8 @@ def error_frame(adapter: Adapter, status: int, words: str) -> bytes:
             return ndjson({"error": words})
         case "anthropic":
             return anthropic.error_event(anthropic.error_kind(status), words)
+        case "cohere":  # it names no status
+            return message_end("ERROR", error=words)
         case "gemini":
             google_status = GOOGLE_WORDS.get(status, "INVALID_ARGUMENT")
             return sse({"error": {"code": status, "message": words, "status": google_status}})
@@ -165,6 +173,10 @@ def usage_end_frames(adapter: Adapter, counts: Any) -> bytes:
         case "anthropic":
             counted = {"input_tokens": counts, "output_tokens_details": counts}
             return anthropic.ending(tokens=counts, usage=counted)
+        case "cohere":
+            tokens = dict.fromkeys(("input_tokens", "output_tokens"), counts)
+            cohere_usage = {"tokens": tokens, "billed_units": tokens, "cached_tokens": counts}
+            return message_end("COMPLETE", usage=cohere_usage)
     names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
     usage_metadata = dict.fromkeys(names, counts)
     return adapter.wire.end + sse({"usageMetadata": usage_metadata})

@@ -148,7 +148,7 @@ REFUSED = (
     ),
     Fault("many-words", (12,), refusal(400, "long " * 1000 + KEY), 4, stderr_text="long long"),
     Fault("page-400", (12, 24), lambda a: (page(400),), 4, stderr_text="Bad gateway", longest=300),
-    Fault("quota", (21,), quota, 3, stderr_text="quota", not_for=("ollama",)),
+    Fault("quota", (21,), quota, 3, stderr_text="quota", not_for=("ollama", "cohere")),
     Fault(
         "spend-cap",
         (21,),

@@ -178,7 +178,7 @@ ERRORS = (
         error_in_stream(401, "no such key", text=False),
         3,
         stderr_text="no such key",
-        not_for=("ollama",),
+        not_for=("ollama", "cohere"),
     ),
     Fault(
         "refusing-error-frame",
@@ -186,7 +186,7 @@ ERRORS = (
         error_in_stream(400, "bad thing", text=False),
         4,
         stderr_text="bad thing",
-        not_for=("ollama",),
+        not_for=("ollama", "cohere"),
     ),
     Fault(
         "quota-error-frame",

@@ -69,7 +69,7 @@ def test_names_of_the_endpoint_variables() -> None:
     assert get_endpoint_variable("my-own") == "MY_OWN_BASE_URL"
 
 
-@pytest.mark.parametrize("name", sorted({*WITH_OWN_HOST, "litellm"} - {"ollama"}))
+@pytest.mark.parametrize("name", sorted({*WITH_OWN_HOST, "litellm"} - {"ollama", "cohere"}))
 def test_variable_sets_the_endpoint_unless_the_profile_does(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

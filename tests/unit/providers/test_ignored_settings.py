@@ -166,6 +166,7 @@ SENT_FIELDS = {
     "ollama": {"reasoning_content"},
     "gemini": set(),
     "anthropic": {"cache_control"},
+    "cohere": {"detail"},
 }
 
 
@@ -248,6 +249,7 @@ IGNORED: dict[str, Json] = {
     "ollama": {"organization": "o", "project": "p", "fallback_models": ["x"], "mmproj": "/x"},
     "gemini": {"num_ctx": 9, "organization": "o", "fallback_models": ["x"], "api": "chat"},
     "anthropic": {"num_ctx": 9, "organization": "o", "fallback_models": ["x"], "seed": 1},
+    "cohere": {"num_ctx": 9, "project": "p", "fallback_models": ["x"], "api": "chat"},
 }
 
 
@@ -276,7 +278,7 @@ async def test_ignored_setting_is_noted_once(
 async def test_supported_settings_are_not_noted(bench: Bench) -> None:
     supported: dict[str, Json] = {
         "openai": {"organization": "o", "project": "p"}, "ollama": {"num_ctx": 9, "keep_alive": 0},
-        "openrouter": {"fallback_models": ["x/y"]}, "gemini": {},
+        "openrouter": {"fallback_models": ["x/y"]}, "gemini": {}, "cohere": {},
         "anthropic": {"top_k": 5, "stop": "x", "api": "anthropic"},
     }  # fmt: skip
     events = await collect_events(bench.profile(**supported[bench.adapter.provider]))

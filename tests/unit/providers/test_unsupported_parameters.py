@@ -29,6 +29,7 @@ SOFT = {
     "openrouter": ("temperature", "max_tokens", "top_p"),
     "ollama": ("options",),
     "gemini": ("generationConfig",),
+    "cohere": ("temperature", "max_tokens", "p"),
 }
 every_soft_adapter = pytest.mark.parametrize(
     "adapter",
@@ -148,6 +149,7 @@ HARD = {
     "gemini": ("temperature", "topP", "seed", "stopSequences", "topK", "maxOutputTokens",
                "thinkingConfig"),
     "anthropic": ("temperature", "top_p", "top_k", "stop_sequences", "effort"),
+    "cohere": ("temperature", "p", "seed", "stop_sequences", "k", "thinking"),
 }  # fmt: skip
 SET = {"temperature": 0.2, "top_p": 0.5, "seed": 1, "stop": ["x"], "top_k": 5, "max_tokens": 99}
 CASES = [(adapter, name) for adapter in HTTP_ADAPTERS for name in HARD[adapter.name]]

@@ -1,0 +1,1 @@
+"""Adapter and decoder for Cohere's Chat API, version 2."""
