@@ -168,6 +168,7 @@ VENDORS: dict[str, Vendor] = {
         "openai", "https://api.minimax.io/v1", ("api.minimax.io", "api.minimaxi.com"),
         ("MINIMAX_API_KEY",), token_limit_parameter="max_completion_tokens",
         reasoning_style="adaptive", separates_reasoning=False, takes_schema=False,
+        messages_url="https://api.minimax.io/anthropic",
     ),
     # https://inference-docs.cerebras.ai/resources/openai
     "cerebras": Vendor(

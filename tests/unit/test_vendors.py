@@ -308,3 +308,9 @@ async def test_a_wrong_deployment_is_not_compared_with_the_models_of_the_list() 
     with pytest.raises(ConfigError) as caught:
         await get_completion(nameless)
     assert "deployment" in caught.value.hint
+
+
+def test_minimax_offers_the_messages_api() -> None:
+    request = request_of("minimax", api="anthropic", api_key="minimax-0123456789")
+    assert request.url == "https://api.minimax.io/anthropic/v1/messages"
+    assert request.reveal_headers()["Authorization"] == "Bearer minimax-0123456789"
