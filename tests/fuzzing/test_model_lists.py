@@ -24,9 +24,11 @@ GOOD: Any = {
     ],
     "models": [
         {"name": "models/m", "model": "m", "inputTokenLimit": 9, "thinking": True,
-         "supportedGenerationMethods": ["generateContent"], "details": {"family": "llama"}},
+         "supportedGenerationMethods": ["generateContent"], "details": {"family": "llama"},
+         "context_length": 9.0, "features": ["vision", "reasoning"]},
     ],
     "nextPageToken": "2",
+    "next_page_token": "2",
     "capabilities": ["completion", "vision", "thinking"],
     "model_info": {"general.architecture": "llama", "llama.context_length": 9},
     "parameters": "num_ctx 4096",
