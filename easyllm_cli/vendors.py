@@ -268,3 +268,10 @@ def get_vendor(name: str | None) -> Vendor:
 def get_endpoint_variable(name: str) -> str:
     """The environment variable of the provider's endpoint, e.g. OPENAI_BASE_URL, OLLAMA_HOST."""
     return get_vendor(name).endpoint_variable or f"{name.upper().replace('-', '_')}_BASE_URL"
+
+
+def get_variables(name: str) -> list[str]:
+    """The environment variables of a provider: those of its key, its region and its endpoint."""
+    vendor = get_vendor(name)
+    region = vendor.base_url.partition("{")[2].partition("}")[0]
+    return [*vendor.key_variables, *([region] if region else []), get_endpoint_variable(name)]

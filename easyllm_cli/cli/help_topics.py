@@ -83,14 +83,12 @@ def profiles_text() -> str:
     """`help profiles`: built-in names, the profiles file, its keys, and the variables."""
     from ..config.profiles_file import default_profiles_location
     from ..config.settings import SETTINGS
-    from ..vendors import VENDORS, get_endpoint_variable
+    from ..vendors import VENDORS, get_variables
 
     settings = (
         (name, ": ".join(filter(None, [each.help, " | ".join(each.choices)])))
         for name, each in SETTINGS.items()
     )
-    vendors = [(name, [*vendor.key_variables, get_endpoint_variable(name)])
-               for name, vendor in VENDORS.items()]  # fmt: skip
     return join_paragraphs(
         "A profile names a provider, a model and their settings: -p NAME, or -p NAME:MODEL. Each "
         "provider's name is a built-in profile that needs no file. Without -p, the profile is "
@@ -105,7 +103,7 @@ def profiles_text() -> str:
         format_table(settings),
         "Each provider's variables, for its key and for another endpoint. The key is sent only to "
         "the provider's own host or to that endpoint:",
-        format_table((name, ", ".join(names)) for name, names in vendors),
+        format_table((name, ", ".join(get_variables(name))) for name in VENDORS),
         "easyllm's own variables:",
         format_table(
             (name, description) for name, (_, description) in ENVIRONMENT_VARIABLES.items()

@@ -72,6 +72,7 @@ def test_profiles_topic_names_every_setting_and_variable(easyllm: Easyllm) -> No
     words = set(re.findall(r"\w+", text))
     assert set(SETTINGS) | set(VENDORS) | set(ENVIRONMENT_VARIABLES) <= words
     assert {name for vendor in VENDORS.values() for name in vendor.key_variables} <= words
+    assert "AWS_REGION" in words
     assert {"OLLAMA_HOST", "OPENAI_BASE_URL"} <= words
     assert str(easyllm.config) in text.replace("\n", "")
 
