@@ -25,7 +25,7 @@ from tests.support.asking import (
     profile,
 )
 from tests.support.standins.cohere import content_delta, content_start, event, message_end
-from tests.support.standins.script import DONE, Script, compact, script_handler
+from tests.support.standins.script import DONE, Script, compact, script_handler, sse
 from tests.support.standins.server import StandIn
 
 START = event({"type": "message-start", "id": "c1", "delta": {"message": {"role": "assistant"}}})
@@ -159,16 +159,16 @@ async def test_coh_8_denied_text_is_filtered() -> None:
     assert error.exit_code == 4
 
 
+@pytest.mark.parametrize("reason", ["TOOL_CALL", "COMPLETE"])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_coh_9_tool_call_without_content_is_no_answer(stream: bool) -> None:
+async def test_coh_9_tool_call_without_content_is_no_answer(stream: bool, reason: str) -> None:
     calls = [{"id": "f1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
-    body = {"id": "c1", "finish_reason": "TOOL_CALL"}
-    body["message"] = {"role": "assistant", "content": None, "tool_calls": calls}  # type: ignore[assignment]
-    call = event(
-        {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": calls}}}
-    )
-    whole = StandIn(script_handler(Script(compact(body), content_type=JSON_TYPE)))
-    with streamed(START, call, message_end("TOOL_CALL")) if stream else whole as server:
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    body = compact({"id": "c1", "finish_reason": reason, "message": message})
+    delta = {"message": {"tool_calls": calls[0]}}
+    call = event({"type": "tool-call-start", "index": 0, "delta": delta})
+    whole = StandIn(script_handler(Script(body, content_type=JSON_TYPE)))
+    with streamed(START, call, message_end(reason)) if stream else whole as server:
         error = await expect_error(IncompleteAnswer, cohere(server), stream)
     assert error.exit_code == 7
     assert "tool" in error.message
@@ -202,6 +202,7 @@ async def test_coh_12_done_line_behind_the_end_changes_nothing() -> None:
     with streamed(*HELLO, message_end("COMPLETE"), DONE) as server:
         done = await get_completion(cohere(server))
     assert (done["text"], done["complete"]) == ("Hello", True)
+    assert done["response"]["last"]["type"] == "message-end"
     with streamed(*HELLO, DONE) as server:
         await expect_error(IncompleteAnswer, cohere(server))
 
@@ -272,3 +273,11 @@ async def test_schema_goes_with_the_word_json_in_the_prompt() -> None:
         body = server.requests[0].json
     assert body["response_format"] == {"type": "json_object", "json_schema": schema}
     assert "JSON" in body["messages"][0]["content"]
+
+
+async def test_error_body_inside_a_stream_is_the_providers_error() -> None:
+    with streamed(*HELLO, sse({"id": "e1", "message": "the server is overloaded"})) as server:
+        error = await expect_error(BusyError, cohere(server))
+    assert "overloaded" in error.message
+    assert error.partial is not None
+    assert error.partial["text"] == "Hello"
