@@ -18,6 +18,7 @@ from tests.support.binary import (
     single_profile_toml,
     wait_until,
 )
+from tests.support.standins import anthropic
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.script import DONE, chunk, ndjson, sse
@@ -85,6 +86,7 @@ LIVING: dict[str, tuple[bytes, ...]] = {
     ),
     "ollama": (b"\n", ndjson(NATIVE)),
     "openrouter": (b": OPENROUTER PROCESSING\n\n",),
+    "anthropic": (anthropic.PING, anthropic.start() + anthropic.thinking("")),
     "gemini": (b"\r\n", sse({"candidates": [{"content": {"parts": [{"text": ""}]}}]})),
     "cohere": (sse({"type": "content-delta", "delta": {"message": {"content": {"text": ""}}}}),),
 }
