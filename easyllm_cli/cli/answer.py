@@ -60,7 +60,7 @@ class AnswerRun:
             with runtime.on_termination(runtime.raise_terminated):
                 timeout = self.request.common.timeout
                 error = runtime.run_cancellable(self._consume(events), timeout, self._has_begun)
-                completion = self.call.best()
+                completion = self.call.best() if error else self.call.completion()
                 text = completion["text"]
                 if error is None or (self.request.output.partial and text):
                     completion = self._show(completion)
@@ -71,7 +71,7 @@ class AnswerRun:
             error = error or failure
         except KeyboardInterrupt as interrupt:  # while showing: text not shown is saved
             error = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
-            completion = self.call.best()
+            completion = self.call.completion() if self.call.accepted else self.call.best()
             text = completion["text"]
         finally:
             with suppress(OutputError):

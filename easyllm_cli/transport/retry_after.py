@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..secret import redact
+
 DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 # Cohere's words for a trial key's limit; no header says how long to wait
 # (https://docs.cohere.com/docs/rate-limits).
@@ -18,8 +20,12 @@ RATE_LIMIT_HEADER = re.compile(r"ratelimit|retry-after")
 
 
 def rate_limit_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers about rate limits, such as `x-ratelimit-remaining-requests`; lower-case names."""
-    return {name: value for name, value in headers.items() if RATE_LIMIT_HEADER.search(name)}
+    """The headers about rate limits, such as `x-ratelimit-remaining-requests`; lower-case names.
+
+    A server may send the key back in any header, so keys are redacted.
+    """
+    found = {name: value for name, value in headers.items() if RATE_LIMIT_HEADER.search(name)}
+    return {redact(name): redact(value) for name, value in found.items()}
 
 
 def parse_wait_seconds(text: str) -> float | None:

@@ -73,7 +73,7 @@ def test_success(easyllm: Easyllm, command: str) -> None:
     assert answer["reasoning"] == "Let me think."
     assert (answer["ok"], answer["complete"], answer["finish_reason"]) == (True, True, "stop")
     assert (answer["provider"], answer["model"], answer["profile"]) == ("openai", "test-model", "t")
-    assert answer["usage"] == dict(zip(USAGE, [3, 9, 12, 4, 1, False], strict=True))
+    assert answer["usage"] == dict(zip(USAGE, [3, 9, 12, 4, 1, None, False], strict=True))
     assert (answer["attempts"], answer["notes"], answer["cost_usd"]) == (1, [], None)
     assert 0 <= answer["ms_first_token"] <= answer["ms"] < 20_000
 

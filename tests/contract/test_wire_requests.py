@@ -129,6 +129,7 @@ LIMITS = [
     ("groq", {}, "llama-3.3", "max_completion_tokens"),
     ("ollama", {}, "llama3.2", "options.num_predict"),
     ("gemini", {}, "gemini-2.5-flash", "generationConfig.maxOutputTokens"),
+    ("anthropic", {}, "claude-sonnet-4-5", "max_tokens"),
     ("cohere", {}, "command-a-03-2025", "max_tokens"),
     ("azure", {"endpoint": "https://res.openai.azure.com"}, "mine", "max_completion_tokens"),
     ("minimax", {}, "MiniMax-M2.7", "max_completion_tokens"),
