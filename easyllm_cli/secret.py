@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 MASK = "***"
 BEARER_PREFIX = "Bearer "  # authorization scheme, not part of the secret
 LONG_KEY_CHARS = 12  # below this, the last 4 characters would reveal too much of the key
+WHOLE_KEY_CHARS = 8  # below this, a key may be an ordinary word of a long text
 # The name of a header or option whose value is masked. Not: author, authority, keyword, keyspace,
 # tokens, and the headers of the gateway Portkey such as `x-portkey-provider: openai`.
 # Not compiled here: most runs look at no header, and compiling takes 0.3 ms.
@@ -66,6 +67,23 @@ def retain_secrets() -> None:
 def mask_key(key: str) -> str:
     """The key for display: `***` and its last 4 characters; of a short key only `***`."""
     return MASK + (key[-4:] if len(key) >= LONG_KEY_CHARS else "")
+
+
+def mask_whole_keys(text: str) -> str:
+    """The text with `***` in place of every existing Secret of 8 characters or more.
+
+    For long texts that are kept: `redact` also finds fragments and encodings, which takes
+    1 µs a character.
+    A vendor's name, which servers suggest as a dummy key, is left.
+    """
+    from .vendors import VENDORS
+
+    for reference in _live_secrets.valuerefs():
+        secret = reference()
+        key = secret.reveal().removeprefix(BEARER_PREFIX) if secret is not None else ""
+        if len(key) >= WHOLE_KEY_CHARS and key.lower().replace("-", "") not in VENDORS:
+            text = text.replace(key, MASK)
+    return text
 
 
 def redact(text: str, min_chars: int = 4) -> str:

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.secret import LONG_KEY_CHARS, MASK, SENSITIVE_NAME, Secret, redact, retain_secrets
+from easyllm_cli.secret import (
+    LONG_KEY_CHARS,
+    MASK,
+    SENSITIVE_NAME,
+    Secret,
+    mask_whole_keys,
+    redact,
+    retain_secrets,
+)
 
 KEY = "sk-0123456789abcdef"
 
@@ -174,3 +182,10 @@ def test_secret_created_while_redacting(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(Secret, "reveal", reveal)
     assert redact(f"<{KEY}>") == f"<{MASK}>"
     assert len(more) > 1
+
+
+def test_whole_keys_are_masked_in_long_texts() -> None:
+    secrets = [Secret("Bearer sk-proj-0123456789"), Secret("lm-studio"), Secret("short")]
+    text = "sk-proj-0123456789, sk-proj-, lm-studio, short"
+    assert mask_whole_keys(text) == "***, sk-proj-, lm-studio, short"
+    assert len(secrets) == 3  # they must live until here
