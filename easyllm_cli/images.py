@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Image(FrozenDataclass):
     # cached up to here).
     detail: str = ""
     cache_control: Mapping[str, Any] | None = None
+    path: str = ""  # absolute path of the file that was read; "" = none
 
     def __hash__(self) -> int:
         return hash((self.data, self.url, self.name, self.detail))  # a dict has no hash
@@ -154,7 +156,8 @@ class Image(FrozenDataclass):
         name = path_text if len(path_text) <= 200 else f"{path_text[:80]}…"
 
         try:
-            return cls.of_bytes(read_image_file(path_text, name, MAX_IMAGE_BYTES), name)
+            image = cls.of_bytes(read_image_file(path_text, name, MAX_IMAGE_BYTES), name)
+            return replace(image, path=os.path.abspath(os.path.expanduser(path_text)))
         except FileNotFoundError:
             raise UsageError("no such image file", where=name, hint="check the path") from None
         except OSError as error:
