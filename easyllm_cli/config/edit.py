@@ -22,10 +22,10 @@ from .toml_document import (  # fmt: skip
     format_section,
     not_editable_error,
     problem_with,
-    with_default_profile,
     with_tomlkit,
+    with_top_level,
 )
-from .toml_text import join_sections, remove_default_profile, remove_section
+from .toml_text import join_sections, remove_section, remove_top_level
 
 
 def write_setting(path: Path, name: str, key: str, text: str) -> bool:
@@ -112,7 +112,7 @@ def delete_profile(path: Path, name: str) -> bool:
 
     def rewrite(old: str) -> str:
         text = with_tomlkit(change)(remove_section(old, name))
-        return remove_default_profile(text) if was_default[-1] else text
+        return remove_top_level(text, "default_profile") if was_default[-1] else text
 
     edit_toml_file(path, rewrite, edit_expected)
     return was_default[-1]
@@ -131,7 +131,29 @@ def write_default_profile(path: Path, name: str) -> bool:
         Profiles(path, tables).resolve_profile(name.partition(":")[0])
         document["default_profile"] = name
 
-    return edit_toml_file(path, lambda old: with_default_profile(old, name), change)
+    return edit_toml_file(path, lambda old: with_top_level(old, "default_profile", name), change)
+
+
+def write_history_setting(path: Path, mode: str | None) -> bool:
+    """Set `history` at the top level, or remove it with None; returns whether the file changed.
+
+    Raises:
+        ConfigError: the file is invalid. OutputError: it cannot be written.
+    """
+
+    was_set: list[bool] = []
+
+    def edit_expected(expected: dict[str, Any]) -> None:
+        was_set.append(expected.pop("history", None) is not None)
+        if mode is not None:
+            expected["history"] = mode
+
+    def rewrite(old: str) -> str:
+        if mode is not None:
+            return with_top_level(old, "history", mode)
+        return remove_top_level(old, "history") if was_set[0] else old
+
+    return edit_toml_file(path, rewrite, edit_expected)
 
 
 def _require_profile(path: Path, document: Any, name: str) -> None:

@@ -124,6 +124,7 @@ class Profiles:
                 key = resolve_setting_alias(key)
                 both = isinstance(value, dict) and isinstance(merged.get(key), dict)
                 merged[key] = {**merged[key], **value} if both else value
+        merged.setdefault("history", self.settings.history)
         profile = self._build_profile(name, merged)
         if profile.provider is None:
             raise self._error_at(

@@ -190,6 +190,17 @@ def check_header_table(name: str, headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def check_duration(name: str, value: str) -> str:
+    """Return a length of time such as `180d`. Raises ConfigError for another text."""
+    from ..durations import DURATION_HINT, parse_duration
+
+    if parse_duration(value) is None:
+        raise ConfigError(
+            f'{name} = "{value[:40]}" is no length of time', code=name, hint=DURATION_HINT
+        )
+    return value
+
+
 def check_json_table(name: str, table: Any) -> Any:
     """Raise ConfigError for a table that is not JSON: TOML also allows dates and NaN."""
     import json

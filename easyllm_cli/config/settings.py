@@ -15,6 +15,7 @@ from ..secret import Secret
 from .setting_values import (
     OPENAI_ADAPTERS,
     DeclaredSettings,
+    check_duration,
     check_header_table,
     check_header_value,
     check_json_table,
@@ -67,6 +68,9 @@ def timeout_from_form(value: Any) -> Any:
         return {key: seconds for key, seconds in table.items() if seconds is not None}
     number = parse_form_value(value, "float")
     return {"total": number} if has_type(number, "float") else number
+
+
+HISTORY_MODES = ("full", "metadata", "off")
 
 
 class ProfileSettings(DeclaredSettings):
@@ -171,6 +175,9 @@ class ProfileSettings(DeclaredSettings):
     )  # fmt: skip
     send_defaults: bool = setting("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
     strict: bool = setting("an answer cut by your own limit is an error, too", default=False)
+    history: str | None = setting(
+        "what is kept of answers: all, only numbers, or nothing", choices=HISTORY_MODES
+    )
     options: dict[str, Any] | None = setting(
         "table of extra request fields, sent unchanged", convert=check_json_table
     )
@@ -195,6 +202,12 @@ class FileSettings(DeclaredSettings):
 
     default_profile: str = setting(
         "the profile without -p: NAME or NAME:MODEL", names="profiles", default=""
+    )
+    history: str | None = setting(
+        "history of the profiles that do not set it", choices=HISTORY_MODES
+    )
+    history_keep: str | None = setting(
+        "older answers are deleted, e.g. 180d", convert=check_duration
     )
 
 

@@ -25,7 +25,7 @@ from .settings import (
     FileSettings,
     resolve_setting_alias,
 )
-from .toml_text import insert_default_profile
+from .toml_text import insert_top_level
 
 
 def edit_toml_file(
@@ -173,13 +173,13 @@ def format_section(name: str, table: dict[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
-def with_default_profile(old: str, name: str) -> str:
-    """Set `default_profile = "NAME"` in the text; a new key goes below the file's header."""
+def with_top_level(old: str, key: str, value: str) -> str:
+    """Set `KEY = "VALUE"` at the top level; a new key goes below the file's header."""
     document = tomlkit.parse(old)
-    if "default_profile" in document:
-        document["default_profile"] = name
+    if key in document:
+        document[key] = value
         return tomlkit.dumps(document)
-    return insert_default_profile(old, f"default_profile = {format_toml_string(name)}\n")
+    return insert_top_level(old, f"{key} = {format_toml_string(value)}\n")
 
 
 def format_toml_string(text: str) -> str:

@@ -21,8 +21,8 @@ def join_sections(old: str, new: str) -> str:
     return old + ("" if old.endswith("\n\n") else "\n" if old.endswith("\n") else "\n\n") + new
 
 
-def insert_default_profile(text: str, assignment: str) -> str:
-    """Insert the line below the file's header comment, else at the top.
+def insert_top_level(text: str, assignment: str) -> str:
+    """Insert a line of the top level below the file's header comment, else at the top.
 
     The header is a comment at the beginning with a blank line below it: a comment directly above a
     table is about that table. A default that is commented out gets the line below it.
@@ -45,9 +45,9 @@ def _count_header_lines(lines: list[str]) -> int:
     return end if end == len(lines) or not lines[end].strip() else 0
 
 
-def remove_default_profile(text: str) -> str:
-    """Remove the line of `default_profile`."""
-    number, _ = find_key_position(text, None, "default_profile")
+def remove_top_level(text: str, key: str) -> str:
+    """Remove the line of a setting of the top level."""
+    number, _ = find_key_position(text, None, key)
     return _remove_lines(text.splitlines(keepends=True), {number - 1})
 
 

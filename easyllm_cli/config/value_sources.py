@@ -78,7 +78,10 @@ def mask_value(key: str, subkey: str, value: Any) -> Any:
 
 
 def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
-    """Return `FILE:LINE` of the nearest table that sets the key; names an extended profile."""
+    """Return `FILE:LINE` of the nearest table that sets the key; names an extended profile.
+
+    Else the line at the top level, for a setting that may stand there, too.
+    """
     for table_name, table in profiles.resolve_extends_chain(name):
         for written, value in table.items():
             if resolve_setting_alias(written) != key or (subkey and subkey not in value):
@@ -88,6 +91,9 @@ def _find_source(profiles: Profiles, name: str, key: str, subkey: str) -> str:
             line, _ = find_key_position(profiles.text, table_name, subkey or written)
             other = f" (profile {table_name})" if table_name != name else ""
             return f"{profiles.path}:{line}{other}"
+    if getattr(profiles.settings, key, None) is not None:
+        line, _ = find_key_position(profiles.text, None, key)
+        return f"{profiles.path}:{line}"
     return DEFAULT_SOURCE
 
 

@@ -390,3 +390,21 @@ def test_create_never_overwrites(tmp_path: Path) -> None:
             edit.create_profiles_file(existing, "")
     assert path.read_text("utf-8") == TWO
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_history_is_set_and_removed_at_the_top(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    text = f"# top\n\ndefault_profile = 'a' # mine\n\n{TABLE}"
+    path.write_text(text, "utf-8")
+    assert edit.write_history_setting(path, "off")
+    assert not edit.write_history_setting(path, "off"), "nothing was changed"
+    assert read_profiles(str(path)).settings.history == "off"
+    assert edit.write_history_setting(path, None)
+    assert not edit.write_history_setting(path, None), "nothing was changed"
+    assert path.read_text("utf-8") == text
+
+
+def test_history_may_be_set_without_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    assert edit.write_history_setting(path, "off")
+    assert path.read_text("utf-8") == 'history = "off"\n'

@@ -8,6 +8,7 @@ import pytest
 
 from easyllm_cli.config.profiles_file import profile_from_selector, read_profiles
 from easyllm_cli.config.settings import Timeout
+from easyllm_cli.config.value_sources import resolve_settings
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.vendors import VENDORS
 from tests.support.another_user import as_another_user
@@ -242,3 +243,28 @@ def test_error_after_a_comment_of_many_quotes_has_its_place(path: Path) -> None:
     with pytest.raises(ConfigError, match='unknown key "nope"') as caught:
         write_and_read_profiles(path, '# "' + '\\"' * 400_000 + "\nnope = 1\n")
     assert caught.value.where == f"{path}:2:1"
+
+
+def test_history_of_the_file_holds_for_profiles_without_their_own(path: Path) -> None:
+    path.write_text(
+        'history = "off"\nhistory_keep = "90d"\n[profiles.a]\nprovider = "ollama"\n'
+        '[profiles.b]\nextends = "a"\nhistory = "full"\n[profiles.c]\nextends = "b"\n',
+        "utf-8",
+    )
+    profiles = read_profiles(str(path))
+    modes = [profiles.resolve_profile(name).history for name in ("a", "b", "c", "openai")]
+    assert modes == ["off", "full", "full", "off"]
+    sources = {
+        name: next(
+            each.source for each in resolve_settings(profiles, name) if each.key == "history"
+        )
+        for name in ("a", "b")
+    }
+    assert sources == {"a": f"{path}:1", "b": f"{path}:7"}
+
+
+def test_history_keep_is_a_length_of_time(path: Path) -> None:
+    path.write_text('history_keep = "1y"\n', "utf-8")
+    with pytest.raises(ConfigError, match="no length of time") as caught:
+        read_profiles(str(path))
+    assert caught.value.where == f"{path}:1:1"
