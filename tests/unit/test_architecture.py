@@ -36,6 +36,7 @@ HOMES = {
     "litellm": "providers/litellm/client.py",
     "xllamacpp": "providers/local/engine.py",
     "tomllib": "config/profiles_file.py",
+    "sqlite3": "history/store.py",
     "tomlkit": "config/toml_document.py",
     "keyring": "config/key_store.py",
     "sqlalchemy": "config/database/",
@@ -85,7 +86,7 @@ def test_each_dependency_is_imported_in_one_place() -> None:
         f"{source.path}:{import_.line}: {import_.top} lives in {HOMES.get(import_.top, 'nowhere')}"
         for source in SOURCES
         for import_ in source.imports
-        if is_third_party(import_) or import_.top == "tomllib"
+        if is_third_party(import_) or import_.top in ("tomllib", "sqlite3")
         if not source.path.startswith(HOMES.get(import_.top, "nowhere"))
     ]
     assert not wrong, "\n" + "\n".join(wrong)

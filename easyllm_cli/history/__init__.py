@@ -1,0 +1,84 @@
+"""History: keeps finished calls in a database of the state folder, for later reading.
+
+`record` makes the rows of a finished Call and `store` is the database. `calls`, `conversation`,
+`search` and `export` read it; `deletion` deletes for good. Nothing here imports sqlite3 at start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config.paths import state_folder
+from ..errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from .record import Record
+    from .store import HistoryStore
+
+FIRST_NOTE = "answers are kept on this machine; easyllm history off stops that"
+FILE_NAME = "history.db"
+PRUNED_ON = "pruned_on"  # key of `meta`: the last day on which history_keep was applied
+
+
+def history_path() -> Path:
+    """Path of the database, existing or not.
+
+    Raises:
+        OutputError: the home folder is unknown.
+    """
+    try:
+        return state_folder() / FILE_NAME
+    except RuntimeError as error:
+        raise OutputError(f"there is no folder for the history: {error}") from None
+
+
+def save(record: Record, keep_seconds: Callable[[], float | None] = lambda: None) -> list[str]:
+    """Write the rows of a call; returns notes for the user: a new file, a damaged one moved.
+
+    `keep_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
+    Raises:
+        OutputError: the database cannot be written, or is locked for 2 seconds.
+        ConfigError: a newer easyllm wrote it.
+    """
+    from .store import DAMAGED, move_damaged
+
+    path = history_path()
+    try:
+        return _write(path, record, keep_seconds)
+    except ConfigError as error:
+        if error.code != DAMAGED:
+            raise
+    moved = move_damaged(path)
+    notes = [f"the history was damaged and is now {moved}; a new one begins"] if moved else []
+    return [*notes, *_write(path, record, keep_seconds)]
+
+
+def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None]) -> list[str]:
+    from .store import open_store
+
+    with open_store(path, create=True) as store:
+        with store.transaction():
+            number = store.insert("call", record.call)
+            for image in record.images:
+                store.insert("image", {"call": number, **image})
+            if record.conversation is not None:
+                store.insert("conversation", record.conversation, or_ignore=True)
+            is_first_today = store.meta(PRUNED_ON) != time.strftime("%Y-%m-%d")
+        if is_first_today:
+            _apply_retention(store, keep_seconds())
+    is_first = number == 1
+    return [FIRST_NOTE] if is_first else []
+
+
+def _apply_retention(store: HistoryStore, keep_seconds: float | None) -> None:
+    """Delete expired calls, at most 500; when none is left, it is done for today."""
+    if keep_seconds is not None:
+        from .deletion import delete_expired
+
+        if not delete_expired(store, time.time() - keep_seconds):
+            return
+    with store.transaction():
+        store.set_meta(PRUNED_ON, time.strftime("%Y-%m-%d"))

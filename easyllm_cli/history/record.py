@@ -1,0 +1,283 @@
+"""Makes the history's row of a finished Call: what was asked, how it ended, tokens and times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EasyLLMError
+from ..messages import CachedText, Message, Part
+from ..secret import mask_whole_keys, redact
+from .images import image_row
+
+if TYPE_CHECKING:
+    from ..images import Image
+    from ..pipeline.call import Call
+
+MAX_TEXT_BYTES = 256 * 1024  # a longer text is kept as its beginning and its end
+KEPT_END_BYTES = 64 * 1024  # of each of both
+MAX_ERROR_CHARS = 300
+MAX_TITLE_CHARS = 80
+MAX_INTEGER = 2**63 - 1  # SQLite's
+TOKEN_KEYS = (
+    "prompt_tokens", "completion_tokens", "total_tokens",
+    "reasoning_tokens", "cached_tokens", "cache_write_tokens",
+)  # fmt: skip
+
+
+class CallContext:
+    """What a Call does not know of itself: who asked, where, and how the command ended.
+
+    `messages`: what this call added to its conversation. `conversation`: its id, None = no texts
+    are kept. `name`: a new conversation's name. `terminal`: where `-c` continues it. `title`: the
+    prompt as typed. `cost_source`: see docs/json.md.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        exit_code: int = 0,
+        *,
+        messages: Sequence[Message] = (),
+        error: EasyLLMError | None = None,
+        conversation: str | None = None,
+        name: str | None = None,
+        terminal: str | None = None,
+        title: str = "",
+        cost_usd: float | None = None,
+        cost_source: str | None = None,
+    ) -> None:
+        self.command = command
+        self.exit_code = exit_code
+        self.messages = messages
+        self.error = error
+        self.conversation = conversation
+        self.name = name
+        self.terminal = terminal
+        self.title = title
+        self.cost_usd = cost_usd
+        self.cost_source = cost_source
+
+
+class Record:
+    """Rows for the tables `call`, `image` and `conversation`; the last is None without texts."""
+
+    def __init__(
+        self,
+        call: dict[str, Any],
+        images: Sequence[dict[str, Any]] = (),
+        conversation: dict[str, Any] | None = None,
+    ) -> None:
+        self.call = call
+        self.images = images
+        self.conversation = conversation
+
+
+def record_from_call(call: Call, context: CallContext) -> Record:
+    """The rows of a call: all of it with a conversation, else numbers and names without any text.
+
+    The call must have asked a profile. Keys are masked. A text of more than 256 KB is shortened.
+    """
+    row = _numbers(call, context)
+    if context.conversation is None:
+        return Record(row)
+    texts, images = _texts(call, context)
+    title = " ".join((context.title or texts["prompt"] or "").split())
+    conversation = {
+        "id": context.conversation,
+        "name": context.name,
+        "started_at": call.started_at,
+        "title": mask_whole_keys(storable(title))[:MAX_TITLE_CHARS],
+    }
+    places = {"conversation": context.conversation, "terminal": context.terminal}
+    return Record({**row, **places, **texts}, images, conversation)
+
+
+def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
+    """The columns that hold no text of the user's, of the model's or of the server's."""
+    error = context.error or call.error
+    usage, profile = vars(call.usage), call.profile
+    assert profile is not None
+    return {
+        "id": call.id,
+        "started_at": call.started_at,
+        "command": context.command,
+        "profile": call.profile_name or None,
+        "provider": call.provider or profile.provider,
+        "model": call.model or profile.model,
+        "host": _host(profile),
+        "finish_reason": call.finish_reason,
+        "complete": int(call.complete and call.error is None),
+        "exit_code": context.exit_code,
+        "error_kind": error.kind if error else None,
+        **{key: storable_integer(usage.get(key)) for key in TOKEN_KEYS},
+        "estimated": int(call.usage.estimated),
+        "usage_all": _usage_of_attempts(call),
+        "cost_usd": context.cost_usd,
+        "cost_source": context.cost_source,
+        "ms": call.ms,
+        "ms_first_token": call.ms_first_token,
+        "attempts": len(call.attempts),
+        "options": _requested_options(call),
+    }  # fmt: skip
+
+
+def _host(profile: Any) -> str | None:
+    """The host of the profile's endpoint; None for a model in this process or an unknown host."""
+    from ..config.endpoints import resolve_endpoint, runs_in_process
+    from ..errors import ConfigError
+
+    if runs_in_process(profile.provider):
+        return None
+    try:
+        return resolve_endpoint(profile).host or None
+    except ConfigError:
+        return None
+
+
+def _usage_of_attempts(call: Call) -> str | None:
+    """JSON of the tokens of all attempts; None where it is the usage of the answer."""
+    if call.usage_all is None or call.usage_all == call.usage:
+        return None
+    usage = vars(call.usage_all)
+    return json.dumps({key: usage.get(key) for key in TOKEN_KEYS})
+
+
+def _requested_options(call: Call) -> str | None:
+    """JSON of the request's parameters without texts; the profile, where another one answered."""
+    profile = call.profile
+    assert profile is not None
+    options = {key: value for key, value in profile.sampling().items() if key != "stop"}
+    if profile.reasoning:
+        options["reasoning"] = profile.reasoning
+    if profile.think:
+        options["think"] = True
+    if profile.schema:
+        from hashlib import sha256
+
+        document = json.dumps(profile.schema, sort_keys=True, ensure_ascii=False)
+        options["schema_sha256"] = sha256(document.encode("utf-8", "replace")).hexdigest()
+    first = call.attempts[0] if call.attempts else None
+    if first is not None and first.profile != profile.name:
+        options |= {"asked_profile": first.profile, "asked_model": first.model or None}
+    return json.dumps(options) if options else None
+
+
+def _texts(call: Call, context: CallContext) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The text columns, and the rows of the images."""
+    completion = call.completion() if call.error is None else call.best()
+    system = "\n\n".join(message.text for message in call.messages if message.role == "system")
+    users = [message for message in context.messages if message.role == "user"]
+    images = [image for message in context.messages for image in message.images]
+    error = context.error or call.error
+    texts: dict[str, str | None] = {
+        "system": system or (call.profile.system if call.profile else None),
+        "prompt": users[-1].text if users else None,
+        "messages": _messages_json(context.messages),
+        "text": completion["text"],
+        "reasoning": completion["reasoning"],
+    }
+    masked = {key: text and mask_whole_keys(storable(text)) for key, text in texts.items()}
+    kept = {key: text and shorten(text) for key, text in masked.items()}
+    is_shortened = any(kept[key] != masked[key] for key in texts if key != "reasoning")
+    message = redact(storable(error.message))[:MAX_ERROR_CHARS] if error else None
+    return (
+        {**kept, "shortened": int(is_shortened), "error": message},
+        [image_row(image, position) for position, image in enumerate(images)],
+    )
+
+
+def _messages_json(messages: Sequence[Message]) -> str | None:
+    """JSON of the messages; None for the usual case of one prompt with images behind it.
+
+    An image stands as `{"image": POSITION}` with its other fields.
+    """
+    others = [message for message in messages if message.role != "system"]
+    if len(others) == 1 and _is_plain(others[0]):
+        return None
+    position = 0
+    objects: list[dict[str, Any]] = []
+    for message in messages:
+        parts: list[Any] = []
+        for part in message.parts:
+            parts.append(_part_object(part, position))
+            position += not isinstance(part, str)
+        content = parts[0] if len(parts) == 1 and isinstance(parts[0], str) else parts
+        objects.append({"role": message.role, "content": content, **message.fields})
+    return json.dumps(objects, ensure_ascii=False)
+
+
+def _is_plain(message: Message) -> bool:
+    """Whether the message is a user's: a text, images without other fields, and no more."""
+    texts = [part for part in message.parts if isinstance(part, str)]
+    return (
+        message.role == "user"
+        and not message.fields
+        and len(texts) <= 1
+        and message.parts[: len(texts)] == tuple(texts)
+        and not any(isinstance(text, CachedText) for text in texts)
+        and not any(image.detail or image.cache_control for image in message.images)
+    )
+
+
+def _part_object(part: Part, position: int) -> Any:
+    """A part as JSON; a text without other fields as a string."""
+    if isinstance(part, CachedText):
+        return {"type": "text", "text": str(part), "cache_control": part.cache_control}
+    if isinstance(part, str):
+        return part
+    fields = {"detail": part.detail, "cache_control": part.cache_control}
+    return {"image": position, **{key: value for key, value in fields.items() if value}}
+
+
+def messages_from_row(row: Mapping[str, Any], images: Sequence[Image]) -> list[Message]:
+    """The messages that a call added to its conversation; the reverse of its columns.
+
+    `images`: the images of the call, in order. System messages only where a list had them.
+    """
+    if row["messages"] is None:
+        prompt = (row["prompt"],) if row["prompt"] else ()
+        return [Message("user", (*prompt, *images))]
+    messages: list[Message] = []
+    for item in json.loads(row["messages"]):
+        content = item["content"]
+        if isinstance(content, list):
+            content = [_part_from_object(part, images) for part in content]
+        messages.append(Message.of({**item, "content": content}))
+    return messages
+
+
+def _part_from_object(part: Any, images: Sequence[Image]) -> Any:
+    if not isinstance(part, dict) or "image" not in part:
+        return part
+    fields = {key: value for key, value in part.items() if key != "image"}
+    return replace(images[part["image"]], **fields)
+
+
+def shorten(text: str) -> str:
+    """The text, or of more than 256 KB its first and last 64 KB with a line in between."""
+    if len(text) * 4 <= MAX_TEXT_BYTES or len(data := text.encode()) <= MAX_TEXT_BYTES:
+        return text
+    from hashlib import sha256
+
+    left_out = len(data) - 2 * KEPT_END_BYTES
+    note = f"[{left_out} bytes left out; SHA-256 of the whole text: {sha256(data).hexdigest()}]"
+    start = data[:KEPT_END_BYTES].decode("utf-8", "ignore")
+    end = data[-KEPT_END_BYTES:].decode("utf-8", "ignore")
+    return f"{start}\n\n{note}\n\n{end}"
+
+
+def storable(text: str) -> str:
+    """The text with `?` in place of lone surrogates, which are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def storable_integer(value: Any) -> int | None:
+    """The number if SQLite can hold it, else None."""
+    return value if isinstance(value, int) and abs(value) <= MAX_INTEGER else None

@@ -1,0 +1,114 @@
+"""Full-text search over prompts and answers; the index is made and continued by each search.
+
+A chat does not write the index, because that would cost 25 ms for a prompt of 500 KB.
+"""
+
+from __future__ import annotations
+
+from ..errors import UsageError
+from .calls import CallFilter
+from .schema import SEARCH_INDEX
+from .store import MAX_VALUES, HistoryStore, Row, placeholders
+
+INDEXED = "indexed"  # key of `meta`: the highest call.n in the index
+EXCERPT_CHARS = 80
+# Scripts without blanks between words, where the index has whole phrases as one word.
+FIRST_UNSPACED = "⺀"  # U+2E80, CJK radicals
+
+
+def search_calls(
+    store: HistoryStore, words: list[str], wanted: CallFilter, limit: int
+) -> list[Row]:
+    """The newest calls whose prompt or answer holds every word, in any case; newest first.
+
+    Raises:
+        UsageError: there is no word.
+        ConfigError, OutputError: as `open_store`.
+    """
+    terms = [term for word in words for term in word.split()]
+    if not any(char.isalnum() for term in terms for char in term):
+        raise UsageError("no word to search for", hint="easyllm history search WORDS")
+    update_index(store)
+    condition, values = wanted.conditions()
+    unspaced = [term for term in terms if max(term) >= FIRST_UNSPACED]
+    for term in unspaced:
+        condition += " AND (instr(lower(prompt), lower(?)) OR instr(lower(text), lower(?)))"
+        values += [term, term]
+    query = " ".join(_quote(term) for term in terms if term not in unspaced)
+    if query:
+        condition += " AND n IN (SELECT rowid FROM call_text WHERE call_text MATCH ?)"
+        values.append(query)
+    return store.select(
+        f"SELECT * FROM call WHERE {condition} ORDER BY started_at DESC, n DESC LIMIT ?",
+        [*values, limit],
+    )
+
+
+def _quote(term: str) -> str:
+    """A term as an FTS5 string, in which no character has a meaning."""
+    return '"' + term.replace('"', '""') + '"'
+
+
+def update_index(store: HistoryStore) -> None:
+    """Add the calls that are not in the index yet; creates the index."""
+    newest = store.value("SELECT max(n) FROM call") or 0
+    if store.meta(INDEXED) is not None and newest <= store.meta(INDEXED):
+        return
+    with store.transaction():
+        store.run(SEARCH_INDEX)
+        indexed = store.meta(INDEXED) or 0
+        store.run(
+            "INSERT INTO call_text (rowid, prompt, text) SELECT n, prompt, text FROM call"
+            " WHERE n > ? AND (prompt IS NOT NULL OR text IS NOT NULL)",
+            (indexed,),
+        )
+        store.set_meta(INDEXED, store.value("SELECT max(n) FROM call") or 0)
+
+
+def remove_from_index(store: HistoryStore, numbers: list[int]) -> None:
+    """Remove calls from the index before they are deleted; inside their transaction."""
+    indexed = store.meta(INDEXED)
+    if indexed is None:
+        return
+    for start in range(0, len(numbers), MAX_VALUES):
+        some = numbers[start : start + MAX_VALUES]
+        store.run(
+            "INSERT INTO call_text (call_text, rowid, prompt, text)"
+            " SELECT 'delete', n, prompt, text FROM call"
+            f" WHERE n IN ({placeholders(some)}) AND n <= ?"
+            " AND (prompt IS NOT NULL OR text IS NOT NULL)",
+            [*some, indexed],
+        )
+
+
+def merge_index(store: HistoryStore) -> None:
+    """Rewrite the index without the words of deleted calls, which it otherwise still holds.
+
+    SQLite gives the number of the newest call, once deleted, to the next one; so the index begins
+    there again.
+    """
+    if store.meta(INDEXED) is None:
+        return
+    store.run("INSERT INTO call_text (call_text) VALUES ('optimize')")
+    newest = store.value("SELECT max(n) FROM call") or 0
+    store.set_meta(INDEXED, min(store.meta(INDEXED), newest))
+
+
+def excerpt(row: Row, words: list[str], chars: int = EXCERPT_CHARS) -> str:
+    """At most `chars` characters of prompt or answer around the first word that is found.
+
+    Without words, the beginning of the prompt.
+    """
+    lines = [" ".join((row[key] or "").split()) for key in ("prompt", "text")]
+    for line in lines:
+        for word in words:
+            at = line.lower().find(word.lower())
+            if at >= 0:
+                fits = at + len(word) < chars
+                start = 0 if fits else min(at - chars // 3, len(line) - chars + 1)
+                return _cut("…" * (start > 0) + line[start:], chars)
+    return _cut(lines[0], chars)
+
+
+def _cut(line: str, chars: int) -> str:
+    return line if len(line) <= chars else line[: chars - 1] + "…"

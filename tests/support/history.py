@@ -1,0 +1,78 @@
+"""Calls that have ended, and rows of the history made of them."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from easyllm_cli import history
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.events import Done, Reasoning, Retrying, Start, Text, Usage
+from easyllm_cli.history.record import CallContext, Record, record_from_call
+from easyllm_cli.messages import Message
+from easyllm_cli.pipeline.call import Call
+from easyllm_cli.providers import provider_for
+
+USAGE = Usage(prompt_tokens=12, completion_tokens=34, total_tokens=46)
+
+
+def finished_call(
+    text: str = "Hello",
+    *,
+    id: str = "0aaaaaaaaaaaaaaa",
+    messages: Sequence[Message] = (),
+    reasoning: str | None = None,
+    error: EasyLLMError | None = None,
+    profile: Profile | None = None,
+    started_at: float | None = None,
+    usage: Usage = USAGE,
+    failed_before: Usage | None = None,
+) -> Call:
+    """A call that a server has answered with the text.
+
+    `failed_before`: the usage of an attempt before, at the profile `first` with the model `f`.
+    """
+    call = Call(list(messages))
+    call.id = id
+    call.started_at = time.time() if started_at is None else started_at
+    profile = profile or Profile(name="t", provider="ollama", model="m")
+    call.source = provider_for(profile)
+    if failed_before is not None:
+        call.record(Start("openai", "f", "first"))
+        call.record(failed_before)
+        call.record(Retrying(2, 0.0, "busy"))
+    call.record(Start(profile.provider or "", profile.model or "", profile.name))
+    if reasoning:
+        call.record(Reasoning(reasoning))
+    call.record(Text(text))
+    call.record(usage)
+    if error is not None:
+        call.fail(error)
+    else:
+        call.record(Done("stop", True))
+        call.accept()
+    call.end()
+    return call
+
+
+def record(
+    prompt: str = "Hi", text: str = "Hello", *, id: str = "0aaaaaaaaaaaaaaa", **more: Any
+) -> Record:
+    """The rows of an answered prompt; `conversation` and so on as in CallContext."""
+    context = {key: more.pop(key) for key in list(more) if key in CONTEXT_KEYS}
+    context = {"conversation": id, "command": "chat", **context}
+    messages = more.pop("messages", [Message("user", (prompt,))])
+    call = finished_call(text, id=id, messages=messages, **more)
+    return record_from_call(call, CallContext(messages=messages, **context))
+
+
+CONTEXT_KEYS = (
+    "command", "exit_code", "conversation", "name", "terminal", "title", "cost_usd", "cost_source",
+)  # fmt: skip
+
+
+def save(*args: Any, **more: Any) -> Record:
+    """Save the rows that `record` makes."""
+    rows = record(*args, **more)
+    history.save(rows)
+    return rows

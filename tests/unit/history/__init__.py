@@ -1,0 +1,1 @@
+"""Tests of easyllm_cli.history."""
