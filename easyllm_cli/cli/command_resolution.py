@@ -16,11 +16,14 @@ CHAT = "chat"
 MISTYPED_RATIO = 0.7  # of difflib: below it, a word is no mistyped command
 MAX_SHOWN_CHARS = 30  # of a word that a hint repeats
 ASK = 'easyllm chat "PROMPT" asks a model'
+PAST_ANSWERS = "easyllm history lists, searches and shows past answers"
 # A first word that is a command of another tool: what to type here.
 OTHER_TOOLS_WORDS = {
     "run": ASK,
     "prompt": ASK,
     "version": "easyllm --version prints it",
+    "log": PAST_ANSWERS,
+    "logs": PAST_ANSWERS,
     "config": "easyllm profiles lists, shows and edits the settings",
 }
 

@@ -40,6 +40,12 @@ COMMANDS = {
     "vision": Command("Ask", "Ask about images"),
     "cot": Command("Ask", "Show the reasoning too (answer: stdout, reasoning: stderr)"),
     "models": Command("Look", "List the models a profile's server offers", {"models": []}),
+    "history": Command(
+        "Look",
+        "List, search, show and delete past answers",
+        {"calls": []},
+        {"path": {"path": None, "exists": False}},
+    ),
     "init": Command("Set up", "Find servers and keys, write a first profiles file"),
     "profiles": Command(
         "Set up",

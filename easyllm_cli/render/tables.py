@@ -1,4 +1,4 @@
-"""Prints the tables of models, profiles, settings and keys, fitted to the terminal's width."""
+"""Prints tables of models, profiles, settings, keys and calls, fitted to the terminal's width."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ KEY_COLUMNS: dict[str, Column] = {
     "stored in": Column(lambda key: shorten_home(key["where"]), min_cells=20),
     "problem": Column(lambda key: shorten_home(key["problem"] or ""), min_cells=20),
 }
+HISTORY_COLUMNS: dict[str, Column] = {
+    "id": Column(lambda row: row["id"]),
+    "when": Column(lambda row: row["when"], leave_out_order=3),
+    "profile": Column(lambda row: row["profile"], leave_out_order=1),
+    "model": Column(lambda row: row["model"], leave_out_order=2),
+    "error": Column(lambda row: row["error"]),
+    "prompt": Column(lambda row: row["prompt"], min_cells=20),
+}
 
 
 def print_models(models: list[Model], color: str) -> None:
@@ -62,12 +70,12 @@ def print_models(models: list[Model], color: str) -> None:
 
     Raises as `OutputStream.write`.
     """
-    _print_rows(lay_out_models(models, terminal_size(1)[0]), color)
+    print_rows(lay_out_models(models, terminal_size(1)[0]), color)
 
 
 def print_profiles(profiles: Sequence[Any], color: str) -> None:
     """Print one row per profile, the default marked with `*`; raises as `OutputStream.write`."""
-    _print_rows(lay_out_records(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
+    print_rows(lay_out_records(PROFILE_COLUMNS, profiles, terminal_size(1)[0]), color)
 
 
 def print_settings(path: str, settings: Sequence[Any], hidden: int, color: str) -> None:
@@ -75,7 +83,7 @@ def print_settings(path: str, settings: Sequence[Any], hidden: int, color: str) 
 
     Raises as `OutputStream.write`.
     """
-    _print_rows(lay_out_settings(path, settings, hidden, terminal_size(1)[0]), color)
+    print_rows(lay_out_settings(path, settings, hidden, terminal_size(1)[0]), color)
 
 
 def print_keys(keys: Sequence[Any], color: str) -> None:
@@ -83,10 +91,16 @@ def print_keys(keys: Sequence[Any], color: str) -> None:
 
     Raises as `OutputStream.write`.
     """
-    _print_rows(lay_out_records(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
+    print_rows(lay_out_records(KEY_COLUMNS, keys, terminal_size(1)[0]), color)
 
 
-def _print_rows(rows: list[Row], color: str) -> None:
+def print_history(calls: Sequence[Any], color: str) -> None:
+    """Print one row per call of the history; raises as `OutputStream.write`."""
+    print_rows(lay_out_records(HISTORY_COLUMNS, calls, terminal_size(1)[0]), color)
+
+
+def print_rows(rows: list[Row], color: str) -> None:
+    """Print rows, styled where stdout takes it; raises as `OutputStream.write`."""
     colored = takes_color(1, color)
     styled = color == "always" or can_move_cursor(1)
     lines = [ansi_from_row(row, colored) if styled else text_from_row(row) for row in rows]

@@ -31,6 +31,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
           vision    Ask about images
           cot       Show the reasoning too (answer: stdout, reasoning: stderr)
 Look      models    List the models a profile's server offers
+          history   List, search, show and delete past answers
 Set up    init      Find servers and keys, write a first profiles file
           profiles  List, show and edit profiles
           keys      Store, list and remove API keys

@@ -23,6 +23,13 @@ USAGE = [
 ]  # fmt: skip
 ERROR = ["kind", "exit_code", "status", "message", "hint", "retryable", "retry_after", "request_id"]
 CHECK = ["name", "ok", "message", "hint", "ms_first_token"]
+CALL = [
+    "id", "conversation", "started_at", "command", "calls", "profile", "provider", "model", "host",
+    "system", "prompt", "messages", "text", "reasoning", "shortened", "finish_reason", "complete",
+    "exit_code", "error_kind", "error", "prompt_tokens", "completion_tokens", "total_tokens",
+    "reasoning_tokens", "cached_tokens", "cache_write_tokens", "estimated", "usage_all", "cost_usd",
+    "cost_source", "ms", "ms_first_token", "attempts", "options", "route", "replayed", "images",
+]  # fmt: skip
 MODEL = ["id", "context", "vision", "reasoning", "prompt_usd", "completion_usd"]
 
 
@@ -98,6 +105,7 @@ LISTINGS = {
     ),
     "profile": (["profile", "values"], "values", ["key", "value", "source"]),
     "path": (["path", "exists"], None, []),
+    "calls": (["calls"], "calls", CALL),
     "keys": (["keys"], "keys", ["name", "where", "ends", "problem"]),
 }
 
