@@ -84,3 +84,21 @@ def against(venv: Venv, port: int, label: str) -> list[Command]:
         Command(f"{command.name} ({label})", command.argv, command.environment, command.prints)
         for command in commands
     ]
+
+
+def with_history(venv: Venv, port: int, mode: str, name: str = "", prompt: str = "hi") -> Command:
+    """A `chat` into a pipe with a mode of the history; `prompt`: a word, or -f FILE."""
+    line = f"chat -p ollama -m {MODEL} {prompt}"
+    command = easyllm(venv, port, line, prints=answer(MODEL))
+    seen = {**command.environment, "EASYLLM_HISTORY": mode}
+    return Command(name or f"history {mode}", command.argv, seen, command.prints)
+
+
+def history_modes(venv: Venv, port: int) -> list[Command]:
+    """A `chat` in each mode of the history; the first is the reference, the second the same."""
+    return [
+        with_history(venv, port, "off"),
+        with_history(venv, port, "off", "history off again"),
+        with_history(venv, port, "metadata"),
+        with_history(venv, port, "full"),
+    ]

@@ -1,6 +1,7 @@
 """Measures the CPU time of whole commands, as multiples of a bare script's.
 
-    python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--local] [--against COMMIT]
+    python benchmarks/startup.py [-n RUNS] [--json] [--peers] [--local] [--history]
+        [--against COMMIT]
 
 The exit code is 0 unless something cannot run, whatever the figures are. Run it by hand, not in CI.
 """
@@ -33,6 +34,7 @@ BOUNDS: dict[str, tuple[float, float | None]] = {
     "stream 10,000 -p ollama": (5.0, None),
 }
 RUNS, PAIRS, MAY_GROW = 15, 101, 1.02
+MAY_GROW_WITH_HISTORY = 1.04
 
 
 def main() -> int:
@@ -56,6 +58,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", action="store_true", help="compare with llm, clai, shell-gpt")
     parser.add_argument(
         "--local", action="store_true", help="measure a cold answer of the demo model"
+    )
+    parser.add_argument(
+        "--history", action="store_true", help=f"a chat with and without history, {PAIRS} pairs"
     )
     parser.add_argument(
         "--against", metavar="COMMIT", help=f"compare with this commit, {PAIRS} pairs"
@@ -85,7 +90,9 @@ def measure_all(asked: argparse.Namespace) -> dict[str, Any]:
         if asked.peers:
             found["peers"] = peers.compare(venv, port, homes, asked.n or RUNS // 2)
             show_peers(found["peers"])
-        if old is None and not asked.peers:
+        if asked.history:
+            found["history"] = with_and_without_history(venv, port, asked.n or PAIRS)
+        if old is None and not asked.peers and not asked.history:
             found["figures"] = against_bare(venv, port, asked.n or RUNS)
     return found
 
@@ -157,6 +164,18 @@ def growth(old: installs.Venv, new: installs.Venv, port: int, pairs: int) -> dic
         times = f"{measured[before.name].median_ms:10.1f}{measured[now.name].median_ms:9.1f}"
         verdict = f"GREW by more than {MAY_GROW - 1:.0%}" if grew else "ok"
         print(f"{name:26}{times}{same:8.3f}{ratio:8.3f}   {verdict}", flush=True)
+    return found
+
+
+def with_and_without_history(venv: installs.Venv, port: int, pairs: int) -> dict[str, Any]:
+    """A chat in each mode of the history, against the same with `off`."""
+    print(f"\n{'CPU of a chat':26}{'median ms':>10}{'ratio':>8}{'wall ms':>9}")
+    found: dict[str, Any] = {}
+    for name, figures in measure_paired(commands.history_modes(venv, port), pairs).items():
+        found[name] = facts_of(figures)
+        verdict = "ok" if figures.ratio <= MAY_GROW_WITH_HISTORY else "GREW by more than 4%"
+        times = f"{figures.median_ms:10.1f}{figures.ratio:8.3f}{figures.wall_ms:9.1f}"
+        print(f"{name:26}{times}   {verdict}", flush=True)
     return found
 
 
