@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from ..completion import Completion
-from ..errors import EasyLLMError, OutputError, UsageError
+from ..errors import BROKEN_PIPE_EXIT_CODE, EasyLLMError, OutputError, UsageError
 from ..events import MAX_TEXT_BYTES, Event, Note, Retrying, RoutineNote, Start
 from ..messages import with_system_prompt
 from ..pipeline.call import OUTPUT_EVENTS, Call
@@ -17,6 +18,7 @@ from ..render.plain import Renderer
 from ..service import LLMService
 from . import runtime
 from .acceptance import check_acceptable
+from .answer_history import AnswerHistory
 from .named_files import refuse_files_among
 from .profile_selection import select_profile
 from .prompt import build_messages
@@ -25,6 +27,10 @@ from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .results import CommandResult, print_result
 from .runtime import refresh_periodically
 from .stdin import Stdin
+
+if TYPE_CHECKING:
+    from ..config.profile import Profile
+    from ..json_schema import Schema
 
 
 class AnswerRun:
@@ -50,6 +56,8 @@ class AnswerRun:
         self.profile_name = profile_name
         self.prompt_notes = prompt_notes
         self.lacks_stdin = False  # --strict, and stdin brought no text
+        self.conversation: str | None = None  # its id, for --json
+        self.error: EasyLLMError | None = None  # that the command ended with
         self._has_output = False
         self._deferred_notes: list[str] = []  # notes that came in mid-answer
 
@@ -179,11 +187,13 @@ class AnswerRun:
 
     def _print_result(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the result; if the --json object cannot be written, save the text to a file."""
+        self.error = error
         result = CommandResult(
             error=error,
             completion=completion,
             profile=self.call.profile_name or self.profile_name or None,
             call=self.call,
+            conversation=self.conversation,
         )
         common = self.request.common
 
@@ -210,17 +220,13 @@ def answer_request(request: AnswerRequest) -> int:
     options = request.input
     refuse_files_among(request.prompt_words, options, request.command)
     schema = load_schema(request, display)
-    profile, fallbacks = select_profile(
-        request.model, request.sampling, request.run, request.common.timeout,
-        offer_demo=may_offer_demo(request),
-    )  # fmt: skip
-    call_settings = {"schema": schema and schema.document, "elicit": request.elicit}
-    profile = profile.replace_set(**call_settings)
-    fallbacks = [fallback.replace_set(**call_settings) for fallback in fallbacks]
+    history = AnswerHistory(request)
+    profile, fallbacks = _select_profiles(request, history, schema)
+    history.choose_mode(profile)
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
     messages = build_messages(request.prompt_words, options, source, list(request.images))
-    messages = with_system_prompt(messages, profile.system)
+    messages = with_system_prompt(history.continued(messages), profile.system)
     lacks_input = source.was_empty and bool(profile.strict)  # an error, no note
     notes = [] if lacks_input else source.notes
     notes = [*find_prompt_notes(request, source, [profile, *fallbacks]), *notes]
@@ -238,4 +244,31 @@ def answer_request(request: AnswerRequest) -> int:
     )  # fmt: skip
     answer_run = AnswerRun(request, display, renderer, calls[0], profile.name, notes)
     answer_run.lacks_stdin = lacks_input
-    return answer_run.run(events)
+    return _run_and_keep(answer_run, events, history)
+
+
+def _select_profiles(
+    request: AnswerRequest, history: AnswerHistory, schema: Schema | None
+) -> tuple[Profile, list[Profile]]:
+    """The profile and its fallbacks, with all options of the request. Raises ConfigError."""
+    profile, fallbacks = select_profile(
+        history.model_options(), request.sampling, request.run, request.common.timeout,
+        offer_demo=may_offer_demo(request),
+    )  # fmt: skip
+    settings = {"schema": schema and schema.document, "elicit": request.elicit}
+    return profile.replace_set(**settings), [each.replace_set(**settings) for each in fallbacks]
+
+
+def _run_and_keep(
+    answer_run: AnswerRun, events: AsyncGenerator[Event, None], history: AnswerHistory
+) -> int:
+    """Run the answer to its end, and then keep it in the history."""
+    call = answer_run.call
+    answer_run.conversation = history.conversation(call)
+    try:
+        code = answer_run.run(events)
+    except BrokenPipeError:
+        history.save(call, BROKEN_PIPE_EXIT_CODE)
+        raise
+    history.save(call, code, answer_run.error)
+    return code

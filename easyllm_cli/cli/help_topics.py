@@ -193,6 +193,8 @@ ENVIRONMENT_VARIABLES = {
     "EASYLLM_MODEL": ("model", "the model if there is neither -p nor -m"),
     "EASYLLM_PROFILES": ("profiles", "the profiles file"),
     "EASYLLM_STDIN": ("no_stdin", "never: stdin is not read, as with -n"),
+    "EASYLLM_CONVERSATION": ("continues", "the name of the conversation that -c continues"),
+    "EASYLLM_HISTORY": ("history", "full, metadata or off, if there is no --history"),
     "NO_COLOR": ("color", "any value: no ANSI colours"),
 }
 PROVIDER_KEYS_NOTE = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help profiles)"

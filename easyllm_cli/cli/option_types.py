@@ -73,6 +73,7 @@ def complete_setting_values(context: typer.Context) -> list[str]:
 
 
 EFFORT_CHOICES = ("off", "minimal", "low", "medium", "high", "max")
+HISTORY_CHOICES = ("full", "metadata", "off")
 REASONING_CHOICES = ("auto", "show", "hide", "only", "tags")
 COLOR_CHOICES = ("auto", "always", "never")
 CODE_CHOICES = ("first", "all")

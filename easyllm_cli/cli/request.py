@@ -9,6 +9,7 @@ from ..frozen_dataclass import FrozenDataclass
 from ..images import Image
 from ..render.options import DisplayOptions
 from .options.common import CommonOptions
+from .options.history import HistoryOptions
 from .options.input import InputOptions, ModelOptions
 from .options.output import OutputOptions
 from .options.run import RunOptions
@@ -30,6 +31,7 @@ class AnswerRequest(FrozenDataclass):
     output: OutputOptions
     common: CommonOptions
     run: RunOptions
+    history: HistoryOptions
     command: str = "chat"
     buffered: bool = True
     reasoning: str = "auto"

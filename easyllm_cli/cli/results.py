@@ -23,14 +23,15 @@ class CommandResult(FrozenDataclass):
     """How a command ended.
 
     `completion`: the answer as it was shown; `call`: its record, None = nothing was asked.
-    `profile`: the name of the profile that answered. `listing`: the object's own keys for a command
-    that prints a list.
+    `profile`: the name of the profile that answered. `conversation`: the id of the conversation
+    that keeps the answer. `listing`: the object's own keys for a command that prints a list.
     """
 
     error: EasyLLMError | None = None
     completion: Completion | None = None
     profile: str | None = None
     call: Call | None = None
+    conversation: str | None = None
     listing: dict[str, Any] | None = None
 
 
@@ -100,7 +101,7 @@ def answer_object(result: CommandResult) -> dict[str, Any]:
         "notes": call.notes if call else [],
         "error": error_object(error) if error else None,
         "id": call.id if call else None,
-        "conversation": None,
+        "conversation": result.conversation,
         "cost_source": None,
         "replayed": None,
         "route": None,

@@ -15,13 +15,13 @@ OUT_OF_RANGE = re.compile(
 NO_VALUE = "requires an argument."
 SAME_OPTION_RATIO = 0.7  # of difflib: below it, a similar name is another option
 NO_KEY_OPTION = "keys are never options, which the process list shows: easyllm keys set NAME"
-NO_CONVERSATION = "no conversation is kept: --messages FILE sends one"
 OTHER_ENDPOINT = "easyllm profiles add NAME openai endpoint=URL, then -p NAME"
 PROMPT_IS_ARGUMENT = 'the prompt is no option: easyllm chat "PROMPT"'
 # An option of another program: what to use here.
 OPTION_HINTS = {
     **dict.fromkeys(("--api-key", "--api_key", "--apikey", "--key", "--token"), NO_KEY_OPTION),
-    **dict.fromkeys(("--continue", "-c", "--conversation", "--cid"), NO_CONVERSATION),
+    "--cid": "--conversation ID",
+    "--no-log": "--history off",
     **dict.fromkeys(("--api-base", "--base-url", "--endpoint", "--host", "--url"), OTHER_ENDPOINT),
     **dict.fromkeys(("--prompt", "--message", "--query"), PROMPT_IS_ARGUMENT),
     "--provider": "-p PROVIDER, or -p PROVIDER:MODEL",

@@ -137,6 +137,8 @@ class Easyllm:
         """Return the child's environment; variables of None are left out."""
         variables: dict[str, str | None] = {name: os.environ.get(name) for name in KEPT_VARIABLES}
         variables |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        # Few tests are about the history, whose first note is one more line on a terminal.
+        variables["EASYLLM_HISTORY"] = "off"
         kinds = ("config", "data", "state", "cache")
         variables |= {f"XDG_{kind.upper()}_HOME": str(self.home / kind) for kind in kinds}
         variables |= dict(more or {})

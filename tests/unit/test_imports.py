@@ -58,5 +58,11 @@ def test_without_chat_the_same_is_imported(easyllm: Easyllm, words: list[str]) -
     assert imported(easyllm, *words) == imported(easyllm, "chat", *words)
 
 
+def test_hist_5_without_history_sqlite_is_not_imported(easyllm: Easyllm) -> None:
+    history = {"sqlite3", "easyllm_cli.history"}
+    assert not imported(easyllm, "chat", "--history", "off", "hi") & history
+    assert imported(easyllm, "chat", "--history", "metadata", "hi") >= history
+
+
 def test_the_front_page_needs_no_typer(easyllm: Easyllm) -> None:
     assert not imported(easyllm, "-h") & FORBIDDEN["--version"]

@@ -2,6 +2,7 @@
 
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
+from ..options.history import HistoryOptions
 from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
@@ -16,6 +17,7 @@ def chat(
     output: OutputOptions,
     common: CommonOptions,
     run: RunOptions,
+    history: HistoryOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
@@ -28,4 +30,6 @@ def chat(
     from ..answer import answer_request
     from ..request import AnswerRequest
 
-    return answer_request(AnswerRequest(prompt or [], model, input, sampling, output, common, run))
+    return answer_request(
+        AnswerRequest(prompt or [], model, input, sampling, output, common, run, history)
+    )

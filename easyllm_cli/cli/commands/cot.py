@@ -7,6 +7,7 @@ from ...errors import UsageError
 from ...events import Done, Event, Start, Text
 from ..options.common import CommonOptions
 from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, declare, expand_option_groups
+from ..options.history import HistoryOptions
 from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
@@ -41,6 +42,7 @@ def cot(
     output: OutputOptions,
     common: CommonOptions,
     run: RunOptions,
+    history: HistoryOptions,
     prompt: PromptWords = None,
     extract: Extract = False,
     elicit: Elicit = None,
@@ -57,7 +59,7 @@ def cot(
 
     sampling.think = True
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, "cot",
+        prompt or [], model, input, sampling, output, common, run, history, "cot",
         reasoning="show", elicit=elicit or "auto",
     )  # fmt: skip
     if not extract:

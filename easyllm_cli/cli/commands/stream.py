@@ -2,6 +2,7 @@
 
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
+from ..options.history import HistoryOptions
 from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
@@ -16,6 +17,7 @@ def stream(
     output: OutputOptions,
     common: CommonOptions,
     run: RunOptions,
+    history: HistoryOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model and print every token as it arrives, into a pipe too.
@@ -29,6 +31,6 @@ def stream(
     from ..request import AnswerRequest
 
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, "stream", False
+        prompt or [], model, input, sampling, output, common, run, history, "stream", False
     )
     return answer_request(request)

@@ -9,6 +9,7 @@ from ...errors import UsageError
 from ...images import Image
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
+from ..options.history import HistoryOptions
 from ..options.input import InputOptions, ModelOptions
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
@@ -29,6 +30,7 @@ def vision(
     output: OutputOptions,
     common: CommonOptions,
     run: RunOptions,
+    history: HistoryOptions,
     arguments: ImagesAndPrompt = None,
 ) -> int:
     """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
@@ -49,8 +51,9 @@ def vision(
     )
     words = [prompt] if prompt else []
     request = AnswerRequest(
-        words, model, input, sampling, output, common, run, "vision", images=images, stdin=source
-    )
+        words, model, input, sampling, output, common, run, history, "vision",
+        images=images, stdin=source,
+    )  # fmt: skip
     if not (common.quiet or common.json or output.jsonl or run.dry_run):
         print_image_descriptions(images)
     return answer_request(request)

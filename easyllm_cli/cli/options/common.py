@@ -37,7 +37,6 @@ class CommonOptions(OptionGroup):
             help="Time limit for the whole command.",
             min=0.001,
             metavar="SECONDS",
-            short=True,
             callback=finite_seconds,
         ),
     ] = None

@@ -13,7 +13,7 @@ from easyllm_cli.cli.help_text import two_columns
 from easyllm_cli.cli.help_topics import split_examples
 
 ROWS_ABOVE_THE_SHELL = 23  # of 24; the shell's prompt takes one
-SHORT_CHAT = "-p -m -s -f -a -t --think --schema -x -u --json -q --timeout"
+SHORT_CHAT = "-p -m -s -f -a -t --think --schema -x -u --json -q -c"
 
 
 def contexts() -> Iterator[Any]:

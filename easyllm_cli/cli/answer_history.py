@@ -1,0 +1,247 @@
+"""One answer and the history: the conversation it continues, and what is kept of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from ..config.profile import Profile
+from ..config.profiles_file import read_profiles
+from ..config.settings import HISTORY_MODES
+from ..errors import ConfigError, EasyLLMError, UsageError
+from ..messages import Message
+from ..render.options import is_terminal
+from ..render.output import print_notice
+from .options.input import ModelOptions
+
+if TYPE_CHECKING:
+    from ..history.conversation import Conversation
+    from ..history.store import HistoryStore, Row
+    from ..pipeline.call import Call
+    from .request import AnswerRequest
+
+NEW_PREFIX = "new:"
+MAX_NAME_CHARS = 80
+MAX_TITLE_CHARS = 40  # of the conversation, in the note
+
+
+class AnswerHistory:
+    """The history of one answer; made before its profile is chosen, asked again when it is over.
+
+    Nothing is imported or read for it before the answer, unless the prompt continues a
+    conversation.
+    """
+
+    def __init__(self, request: AnswerRequest) -> None:
+        """Find the conversation that -c or --conversation means.
+
+        Raises:
+            UsageError: there is none, or it cannot be sent again; two options exclude each other.
+            ConfigError: the history is damaged. OutputError: it cannot be read.
+        """
+        self.request = request
+        self.mode = ""  # set by `choose_mode`
+        self.name = _name_of_variable()
+        self._earlier: Conversation | None = None
+        self._messages: list[Message] = []  # what this call adds to the conversation
+        options = request.history
+        chosen = options.conversation
+        if chosen is not None and chosen.startswith(NEW_PREFIX):
+            if options.continues:
+                raise UsageError("-c and --conversation new: do not go together", hint="choose one")
+            self.name = _require_name(chosen.removeprefix(NEW_PREFIX), "--conversation")
+        elif chosen is not None or options.continues:
+            if request.input.messages:
+                raise UsageError(
+                    "--messages does not go together with -c or --conversation",
+                    hint="a message list is a whole conversation",
+                )
+            self._earlier = _read_earlier(chosen)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the user asked for a conversation on the command line."""
+        return self.request.history.continues or self.request.history.conversation is not None
+
+    def model_options(self) -> ModelOptions:
+        """The options that select profile and model: the conversation's, unless given."""
+        options, earlier = self.request.model, self._earlier
+        is_given = options.profile is not None or options.config_db is not None
+        if earlier is None or is_given or earlier.profile is None:
+            return options
+        chosen = {"profile": earlier.profile, "model": options.model or earlier.model}
+        return ModelOptions(**{**vars(options), **chosen})
+
+    def choose_mode(self, profile: Profile) -> None:
+        """Decide what will be kept: texts (full), numbers (metadata) or nothing (off).
+
+        Raises:
+            UsageError: a setting forbids the texts that a conversation needs.
+            ConfigError: EASYLLM_HISTORY has another value.
+        """
+        variable = os.environ.get("EASYLLM_HISTORY") or None
+        if variable is not None and variable not in HISTORY_MODES:
+            raise ConfigError(
+                f'EASYLLM_HISTORY is "{variable[:40]}"', hint=f"use {', '.join(HISTORY_MODES)}"
+            )
+        setting = variable or self._setting(profile)
+        if self.request.history.history is not None:
+            self.mode = self.request.history.history
+        elif self.is_wanted and setting in ("metadata", "off"):
+            where = "EASYLLM_HISTORY" if variable else "the setting history"
+            raise UsageError(
+                f'a conversation needs its texts, and {where} is "{setting}"',
+                hint="add --history full",
+            )
+        else:
+            has_name = self.name is not None
+            self.mode = setting or (
+                "full" if self.is_wanted or has_name or is_terminal(2) else "metadata"
+            )
+
+    def _setting(self, profile: Profile) -> str | None:
+        """The profile's `history`; of a database row the profiles file's."""
+        if profile.selected_by == "-p":
+            return profile.history
+        try:
+            return read_profiles(self.request.model.profiles).settings.history
+        except ConfigError:  # nobody knows what the file says: keep nothing
+            return "off"
+
+    def continued(self, messages: list[Message]) -> list[Message]:
+        """The conversation so far and then these messages; says on a terminal what it continues."""
+        self._messages = messages
+        if self._earlier is None:
+            return messages
+        from ..history.conversation import continue_conversation
+
+        if is_terminal(2) and not self.request.common.quiet:
+            print_notice(f"easyllm: {_continuing(self._earlier)}")
+        return continue_conversation(self._earlier, messages)
+
+    def conversation(self, call: Call) -> str | None:
+        """The conversation's id for --json; None where no texts are kept."""
+        if self.mode != "full":
+            return None
+        return self._earlier.id if self._earlier else call.id
+
+    def save(self, call: Call, exit_code: int, error: EasyLLMError | None = None) -> None:
+        """Keep the call; a history that cannot be written costs one warning."""
+        if self.mode == "off" or call.profile is None:
+            return
+        try:
+            notes = self._save(call, exit_code, error)
+        except EasyLLMError as failure:
+            notes = [f"the answer is not kept in the history: {failure}"]
+        except Exception as failure:  # the answer was given: nothing here may change the exit code
+            notes = [f"the answer is not kept in the history: a bug in easyllm: {failure!r}"]
+        else:
+            notes = notes if is_terminal(2) else notes[:0]
+        for note in [] if self.request.common.quiet else notes:
+            print_notice(f"easyllm: {note}")
+
+    def _save(self, call: Call, exit_code: int, error: EasyLLMError | None) -> list[str]:
+        from .. import history
+        from ..history.record import CallContext, record_from_call
+        from ..history.terminal import terminal_id
+
+        is_full = self.mode == "full"
+        context = CallContext(
+            self.request.command,
+            exit_code,
+            messages=self._messages,
+            error=error,
+            conversation=self.conversation(call),
+            name=self.name,
+            terminal=terminal_id() if is_full else None,
+            title=" ".join(self.request.prompt_words),
+            cost_usd=call.usage.cost_usd,
+            cost_source=None if call.usage.cost_usd is None else "provider",
+        )
+        return history.save(record_from_call(call, context), self._keep_seconds)
+
+    def _keep_seconds(self) -> float | None:
+        """The setting `history_keep` in seconds; None = all answers are kept."""
+        from ..durations import parse_duration
+
+        try:
+            text = read_profiles(self.request.model.profiles).settings.history_keep
+        except ConfigError:
+            return None
+        return parse_duration(text) if text else None
+
+
+def _name_of_variable() -> str | None:
+    """The name in EASYLLM_CONVERSATION; None = not set. Raises UsageError if it cannot be one."""
+    name = os.environ.get("EASYLLM_CONVERSATION")
+    return _require_name(name, "EASYLLM_CONVERSATION") if name else None
+
+
+def _require_name(name: str, where: str) -> str:
+    """Return the name. Raises UsageError if it cannot be one of a conversation."""
+    is_word = name.strip() and name.isprintable() and not name.startswith(NEW_PREFIX)
+    if not is_word or len(name) > MAX_NAME_CHARS or name == "last":
+        raise UsageError(
+            f"{name[:40]!r} cannot name a conversation", where=where, hint="e.g. new:review"
+        )
+    return name
+
+
+def _read_earlier(chosen: str | None) -> Conversation:
+    """The conversation with this id or name; None = the one of this terminal.
+
+    Raises:
+        UsageError: there is none, or it cannot be sent again.
+        ConfigError: the history is damaged. OutputError: it cannot be read.
+    """
+    from ..history import history_path
+    from ..history.conversation import read_conversation
+    from ..history.store import open_store
+
+    name = chosen or _name_of_variable()
+    try:
+        with open_store(history_path(), create=False) as store:
+            row = _find_named(store, name) if name else _find_here(store)
+            return read_conversation(store, row)
+    except FileNotFoundError:
+        raise UsageError(
+            "there is no conversation to continue: no answers are kept yet",
+            hint="--conversation new:NAME begins one",
+        ) from None
+
+
+def _find_named(store: HistoryStore, name: str) -> Row:
+    from ..history.calls import find_conversation
+
+    try:
+        return find_conversation(store, name)
+    except ConfigError as error:
+        hint = f"easyllm history lists the ids; --conversation new:{name[:40]} begins one"
+        raise UsageError(error.message, hint=hint) from None
+
+
+def _find_here(store: HistoryStore) -> Row:
+    """The newest conversation of this terminal."""
+    from ..history.conversation import newest_conversation
+    from ..history.terminal import terminal_id
+
+    terminal = terminal_id()
+    row = newest_conversation(store, terminal, time.time()) if terminal else None
+    if row is None:
+        why = "this terminal has none of the last 24 hours" if terminal else "there is no terminal"
+        raise UsageError(
+            f"-c: which conversation? {why}",
+            hint="--conversation ID; easyllm history lists the ids",
+        )
+    return row
+
+
+def _continuing(conversation: Conversation) -> str:
+    """`continuing "Write a haiku…" (3 turns, 5 min ago)`."""
+    from ..durations import format_age
+
+    title, count = conversation.title, conversation.count
+    title = title if len(title) <= MAX_TITLE_CHARS else f"{title[: MAX_TITLE_CHARS - 1]}…"
+    age = f", {format_age(time.time() - conversation.last_at)}" if count else ""
+    return f'continuing "{title}" ({count} turn{"s" * (count != 1)}{age})'
