@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EasyLLMError
 from ..messages import CachedText, Message, Part
 from ..secret import mask_whole_keys, redact
-from .images import image_row
 
 if TYPE_CHECKING:
     from ..images import Image
@@ -170,7 +169,6 @@ def _texts(call: Call, context: CallContext) -> tuple[dict[str, Any], list[dict[
     completion = call.completion() if call.error is None else call.best()
     system = "\n\n".join(message.text for message in call.messages if message.role == "system")
     users = [message for message in context.messages if message.role == "user"]
-    images = [image for message in context.messages for image in message.images]
     error = context.error or call.error
     texts: dict[str, str | None] = {
         "system": system or (call.profile.system if call.profile else None),
@@ -185,8 +183,17 @@ def _texts(call: Call, context: CallContext) -> tuple[dict[str, Any], list[dict[
     message = redact(storable(error.message))[:MAX_ERROR_CHARS] if error else None
     return (
         {**kept, "shortened": int(is_shortened), "error": message},
-        [image_row(image, position) for position, image in enumerate(images)],
+        _image_rows(context.messages),
     )
+
+
+def _image_rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    images = [image for message in messages for image in message.images]
+    if not images:
+        return []
+    from .images import image_row  # only for images
+
+    return [image_row(image, position) for position, image in enumerate(images)]
 
 
 def _messages_json(messages: Sequence[Message]) -> str | None:
