@@ -13,7 +13,7 @@ from .config.profile_loading import Config, resolve_configs
 from .errors import EasyLLMError, UsageError
 from .events import MAX_TEXT_BYTES, Event, Text
 from .messages import Message, build_vision_messages, parse_messages
-from .pipeline import complete, run
+from .pipeline import run
 from .pipeline.call import SHOWN_KINDS, Call, Verdict
 from .pipeline.collector import Collector
 from .pipeline.reasoning_tags import TagSplitter
@@ -48,6 +48,8 @@ class LLMService:
     name a command, file, environment variable, proxy, stored key or other profile, and an image
     given as a str is never read as a path. A Profile, the name of one and a pathlib.Path are always
     trusted.
+    `history`: keep every answer with its texts in the history (docs/history.md), unless its profile
+    says `history = "metadata"` or `"off"`. It is written in a thread when the answer ends.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class LLMService:
         *,
         trust_configs: bool = False,
         provider_of: Callable[[Any], str | None] | None = None,
+        history: bool = False,
     ) -> None:
         self.db_session = db_session
         self.config_class = config_class
         self.trust_configs = trust_configs
         self.provider_of = provider_of
+        self.history = history
         self._provider_cache = ProviderCache()
         self._warned_settings: set[str] = set()  # settings that have no effect in a library
 
@@ -110,7 +114,9 @@ class LLMService:
             EasyLLMError: a subclass; IncompleteAnswer for a cut, unreadable or empty answer.
         """
         call = Call(parse_messages(messages), stream=False, shown=())
-        return await complete(call, lambda: self._resolve_providers(config, fallbacks))
+        async for _ in self._run(call, config, fallbacks):
+            pass
+        return call.completion()
 
     async def chat_stream(
         self, config: Config, messages: Messages, *, fallbacks: Sequence[Config] | None = None
@@ -237,7 +243,18 @@ class LLMService:
         )  # fmt: skip
         if on_call is not None:
             on_call(call)
-        return run(call, lambda: self._resolve_providers(config, fallbacks))
+        return self._run(call, config, fallbacks)
+
+    def _run(
+        self, call: Call, config: Config, fallbacks: Sequence[Config] | None
+    ) -> AsyncGenerator[Event, None]:
+        """The events of the answer; with `history`, the answer is kept when they end."""
+        events = run(call, lambda: self._resolve_providers(config, fallbacks))
+        if not self.history:
+            return events
+        from .history.keeping import keep_call
+
+        return keep_call(call, events)
 
     def _resolve_providers(
         self, config: Config, fallbacks: Sequence[Config] | None

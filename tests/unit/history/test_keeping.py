@@ -1,0 +1,83 @@
+"""LLMService(history=True): what is kept of each call, and that a broken history harms nothing."""
+
+import logging
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from easyllm_cli import EasyLLMError, LLMService, Profile, history
+from easyllm_cli.events import Text
+from easyllm_cli.history.calls import CallFilter, newest_calls
+from easyllm_cli.history.store import open_store
+from tests.support.asking import messages
+from tests.support.binary import chat_answer_script
+from tests.support.standins.script import Cut, Script, Wait, chunk, script_handler
+from tests.support.standins.server import StandIn
+
+HELLO = chat_answer_script("Hello", reasoning="Hm.")
+
+
+def profile(server: StandIn, **keys: Any) -> Profile:
+    return Profile(
+        name="t", provider="openai", endpoint=f"{server.url}/v1", model="m", max_retries=0, **keys
+    )
+
+
+def kept() -> list[Any]:
+    """The calls that are kept, the newest first."""
+    with open_store(history.history_path(), create=False) as store:
+        return newest_calls(store, CallFilter(), 10)
+
+
+async def test_each_call_is_kept() -> None:
+    service = LLMService(history=True)
+    with StandIn(script_handler(HELLO)) as server:
+        assert [text async for text in service.chat_stream(profile(server), messages("a"))]
+        await service.chat(profile(server), messages("b"))
+    second, first = kept()
+    assert (first["prompt"], second["prompt"]) == ("a", "b")
+    for call in (first, second):
+        assert (call["command"], call["text"], call["reasoning"]) == ("library", "Hello", "Hm.")
+        assert (call["conversation"], call["exit_code"]) == (call["id"], 0)
+
+
+async def test_a_failed_and_a_stopped_call_are_kept() -> None:
+    service = LLMService(history=True)
+    slow = Script(chunk("Hel"), chunk("lo"), Wait(30))
+    with StandIn(script_handler(Script(chunk("He"), Cut()), slow)) as server:
+        with pytest.raises(EasyLLMError):
+            await service.chat(profile(server), messages("a"))
+        async with aclosing(service.stream(profile(server), messages("b"))) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    break
+        await service.aclose()
+    stopped, failed = kept()
+    assert (failed["exit_code"], failed["text"], failed["complete"]) == (7, "He", 0)
+    assert (stopped["exit_code"], stopped["text"][:3], stopped["complete"]) == (130, "Hel", 0)
+
+
+async def test_the_profile_may_keep_less() -> None:
+    service = LLMService(history=True)
+    with StandIn(script_handler(HELLO)) as server:
+        await service.chat(profile(server, history="off"), messages("a"))
+        await service.chat(profile(server, history="metadata"), messages("b"))
+    (call,) = kept()
+    assert (call["prompt"], call["text"], call["completion_tokens"]) == (None, None, None)
+
+
+async def test_by_default_nothing_is_kept() -> None:
+    with StandIn(script_handler(HELLO)) as server:
+        await LLMService().chat(profile(server), messages("a"))
+    assert not history.history_path().exists()
+
+
+async def test_a_history_that_cannot_be_written_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    history.history_path().mkdir(parents=True)
+    with StandIn(script_handler(HELLO)) as server, caplog.at_level(logging.WARNING):
+        completion = await LLMService(history=True).chat(profile(server), messages("a"))
+    assert completion.text == "Hello"
+    assert "the answer is not kept in the history" in caplog.text
