@@ -48,11 +48,14 @@ done
 class Example:
     """Commands, and the answer that the stand-in gives to each question.
 
-    `reasoning` has two parts; the first image shows the screen between them.
+    `next_answer`: to all questions but the first. `reasoning` has two parts; the first image shows
+    the screen between them. `is_kept`: with the history, which the other examples turn off.
     """
 
     commands: tuple[str, ...]
     answer: str
+    next_answer: str = ""
+    is_kept: bool = False
     reasoning: tuple[str, str] = ("", "")
     finish: str = "stop"
 
@@ -114,7 +117,19 @@ to 10, and it does not end in 0 or 5.
         " 7 × 13 is 70 + 21 = 91. So it has the factors 7 and 13.",
     ),
 )
-EXAMPLES = {"chat.svg": CHAT, "error.svg": ERROR, "reasoning.svg": REASONING}
+HISTORY = Example(
+    (
+        'easyllm "Which moon of Jupiter has an ocean?"',
+        'easyllm -c "How large is it?"',
+        "easyllm history search ocean",
+    ),
+    "**Europa**: below its ice lies an ocean of salt water.\n",
+    next_answer="It is 3,122 km across, a little less than our own moon.\n",
+    is_kept=True,
+)
+EXAMPLES = {
+    "chat.svg": CHAT, "error.svg": ERROR, "reasoning.svg": REASONING, "history.svg": HISTORY,
+}  # fmt: skip
 
 
 def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[Emulator]:
@@ -132,14 +147,15 @@ def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[
         for word in after:
             await reply.write(chunk(reasoning=word))
             await reply.sleep(pause)
-        for word in split_words(example.answer):
+        is_first = len(server.requests) == 1
+        for word in split_words(example.answer if is_first else example.next_answer):
             await reply.write(chunk(word))
         await reply.write(chunk(finish=example.finish) + DONE)
         await reply.end()
 
     screens = []
     with StandIn(answer) as server, Pty(COLUMNS, ROWS) as pty:
-        child = start_shell(example.commands, easyllm, server, pty.descriptor)
+        child = start_shell(example, easyllm, server, pty.descriptor)
         try:
             if before:
                 wait_until(lambda: pty.seen().text()[-1].endswith(before[-1]))
@@ -155,15 +171,22 @@ def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[
 
 
 def start_shell(
-    commands: tuple[str, ...], easyllm: Easyllm, server: StandIn, terminal: int
+    example: Example, easyllm: Easyllm, server: StandIn, terminal: int
 ) -> subprocess.Popen[bytes]:
-    """Start a shell on the terminal, which runs the commands; `easyllm` asks the server."""
+    """Start a shell on the terminal, which runs the commands; `easyllm` asks the server.
+
+    The terminal is the shell's controlling one, so that -c knows it.
+    """
     path = f"{Path(BINARY).parent}:{os.environ['PATH']}"
     return easyllm.start(
-        *commands,
-        command=["bash", "-c", SHELL, "bash"],
+        *example.commands,
+        command=["setsid", "--ctty", "--wait", "bash", "-c", SHELL, "bash"],
         profiles='default_profile = "ollama"\n' + profile_toml(server, name="ollama"),
-        env={"PATH": path, "TERM": "xterm-256color"},
+        env={
+            "PATH": path,
+            "TERM": "xterm-256color",
+            "EASYLLM_HISTORY": None if example.is_kept else "off",
+        },
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
