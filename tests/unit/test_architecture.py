@@ -41,6 +41,7 @@ HOMES = {
     "keyring": "config/key_store.py",
     "sqlalchemy": "config/database/",
     "backoff": "pipeline/retry.py",
+    "genai_prices": "pricing/update.py",
     "jsonschema": "json_schema.py",
     "referencing": "json_schema.py",
 }

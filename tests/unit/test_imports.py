@@ -11,7 +11,7 @@ from tests.support.standins.server import StandIn
 
 IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 HEAVY = {"openai", "litellm", "google", "pydantic", "sqlalchemy", "markdown_it", "rich"}
-HEAVY |= {"tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff"}
+HEAVY |= {"tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff", "genai_prices"}
 OURS = {
     *(f"providers.{name}" for name in ("gemini", "ollama", "openrouter", "litellm")),
     "providers.openai.responses",
