@@ -147,8 +147,8 @@ def profile_from_settings(settings: Mapping[str, Any], name: str = "") -> Profil
     """Build a Profile from a table and check every key and type.
 
     Raises:
-        ConfigError: unknown setting, invalid value, or two sources for the API key. Its `code` is
-            the setting.
+        ConfigError: unknown setting, invalid value, two sources for the API key, or half a price.
+            Its `code` is the setting.
     """
     values: dict[str, Any] = {}
     for key, value in settings.items():
@@ -162,9 +162,19 @@ def profile_from_settings(settings: Mapping[str, Any], name: str = "") -> Profil
             f"two sources for one key: {' and '.join(sources)}", code=sources[1], hint="keep one"
         )
     profile = Profile(name=name, **values)
+    _require_input_and_output_price(profile)
     if profile.provider not in (None, *MULTI_KEY_PROVIDERS):
         refuse_multiple_api_keys(profile)
     return profile
+
+
+def _require_input_and_output_price(profile: Profile) -> None:
+    """Raise ConfigError for a price without one of the two that every answer needs."""
+    for key in ("input", "output"):
+        if profile.price is not None and key not in profile.price:
+            raise ConfigError(
+                f"price names no {key}", code="price", hint="price = { input = 0.15, output = 0.6 }"
+            )
 
 
 def refuse_multiple_api_keys(profile: Profile) -> None:

@@ -28,6 +28,9 @@ TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     "dict[str, str]": lambda value: (
         isinstance(value, Mapping) and all(map(TYPE_CHECKS["str"], value.values()))
     ),
+    "dict[str, float]": lambda value: (
+        isinstance(value, Mapping) and all(map(TYPE_CHECKS["float"], value.values()))
+    ),
     "Timeout": lambda value: True,  # `timeout_from_table` checks it, with messages of its own
 }
 # A header name is a token (RFC 9110 section 5.6.2).
@@ -84,6 +87,7 @@ TYPE_NAMES = {
     "list[Secret]": "a list of texts",
     "dict[str, Any]": "a table",
     "dict[str, str]": "a table of texts",
+    "dict[str, float]": "a table of numbers",
 }
 
 
@@ -144,6 +148,17 @@ def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False)
     if "int" in kinds or "float" in kinds:
         return _parse_number(text, kinds)
     return text
+
+
+def parse_form_numbers(value: Any) -> Any:
+    """Convert the values of a table of numbers, without the empty ones; None = an empty table.
+
+    What is no table is returned unchanged.
+    """
+    if not isinstance(value, Mapping):
+        return parse_form_value(value, "dict[str, float]")
+    numbers = {key: parse_form_value(item, "float") for key, item in value.items()}
+    return {key: number for key, number in numbers.items() if number is not None} or None
 
 
 def _parse_number(text: str, types: list[str]) -> Any:

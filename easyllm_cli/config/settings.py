@@ -7,6 +7,7 @@ these declarations.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from ..errors import ConfigError, suggest_name
@@ -23,6 +24,7 @@ from .setting_values import (
     has_type,
     hide_keys,
     is_beyond_float_range,
+    parse_form_numbers,
     parse_form_value,
     setting,
 )
@@ -64,10 +66,28 @@ def timeout_from_table(name: str, value: Any) -> Timeout:
 def timeout_from_form(value: Any) -> Any:
     """Convert a config dict's `timeout` to a table; a single number is the total in seconds."""
     if isinstance(value, Mapping):
-        table = {key: parse_form_value(seconds, "float") for key, seconds in value.items()}
-        return {key: seconds for key, seconds in table.items() if seconds is not None}
+        return parse_form_numbers(value)
     number = parse_form_value(value, "float")
     return {"total": number} if has_type(number, "float") else number
+
+
+PRICE_KEYS = ("input", "output", "cached", "cache_write")  # the last two: if missing, as input
+
+
+def check_price(name: str, price: dict[str, float]) -> dict[str, float]:
+    """Check the keys and values of a price in US dollars per million tokens.
+
+    Raises:
+        ConfigError: an unknown key, or a price below 0 or not finite.
+    """
+    for key, dollars in price.items():
+        if key not in PRICE_KEYS:
+            raise ConfigError(
+                f'unknown key "{key}" in {name}', code=key, hint=suggest_name(key, PRICE_KEYS)
+            )
+        if is_beyond_float_range(dollars) or not (dollars >= 0 and isfinite(dollars)):
+            raise ConfigError(f"{name}.{key} must be a number of US dollars, at least 0", code=key)
+    return price
 
 
 HISTORY_MODES = ("full", "metadata", "off")
@@ -175,6 +195,11 @@ class ProfileSettings(DeclaredSettings):
     )  # fmt: skip
     send_defaults: bool = setting("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
     strict: bool = setting("an answer cut by your own limit is an error, too", default=False)
+    price: dict[str, float] | None = setting(
+        f"table: {', '.join(PRICE_KEYS)} (US dollars per million tokens)",
+        subkeys=PRICE_KEYS, subkey_description="US dollars per million tokens",
+        convert=check_price, convert_form=parse_form_numbers,
+    )  # fmt: skip
     history: str | None = setting(
         "what is kept of answers: all, only numbers, or nothing", choices=HISTORY_MODES
     )

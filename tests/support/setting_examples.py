@@ -7,6 +7,7 @@ from easyllm_cli.config.setting_values import Setting
 BY_TYPE: dict[str, Any] = {
     "bool": True, "int": 9, "float": 9.0, "str": "/x", "Secret": "sk-1", "list[str]": ["x"],
     "dict[str, str]": {"X-A": "1"}, "dict[str, Any]": {"a": 1}, "Timeout": {"idle": 5},
+    "dict[str, float]": {"input": 1.0, "output": 2.0},
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from easyllm_cli.config.profile import Profile, profile_from_settings
 from easyllm_cli.config.setting_values import TYPE_CHECKS, expand_path
 from easyllm_cli.config.settings import (
     DEFAULT_SAMPLING,
+    PRICE_KEYS,
     SETTINGS,
     TIMEOUT_KEYS,
     Timeout,
@@ -56,6 +57,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"timeout": {"idle": 0}}, "above 0"),
     ({"timeout": {"idle": True}}, "above 0"),
     ({"timeout": {"total": float("nan")}}, "above 0"),
+    ({"price": 3}, "price must be a table of numbers, not a number"),
+    ({"price": {"input": True, "output": 1}}, "a table of numbers"),
+    ({"price": {"input": 1, "out": 2}}, 'did you mean "output"'),
+    ({"price": {"input": 1}}, "price names no output"),
+    ({"price": {"input": 1, "output": -1}}, "price.output must be a number of US dollars"),
+    ({"price": {"input": float("nan"), "output": 1}}, "price.input must be a number"),
+    ({"price": {"input": 10**400, "output": 1}}, "price.input must be a number"),
     ({"api_key": "a", "api_key_env": "B"}, "two sources for one key"),
     ({"api_key": 5}, "api_key must be text or a list of texts, not a number"),
     ({"api_key": ["a", 5]}, "api_key must be text or a list of texts, not a list with a number"),
@@ -80,7 +88,7 @@ def test_invalid_value_is_refused(table: dict[str, Any], says: str) -> None:
         Profile.of({"provider": "openai", **table})
     assert says in str(caught.value)
     assert caught.value.code is None or resolve_setting_alias(caught.value.code) in {
-        *SETTINGS, *TIMEOUT_KEYS, "idel",
+        *SETTINGS, *TIMEOUT_KEYS, "idel", *PRICE_KEYS, "out",
     }  # fmt: skip
 
 
@@ -90,6 +98,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("keep_alive", 0.5), ("headers", {"a": "env:B"}), ("options", {"a": {"b": [1]}}),
     ("api_key_cmd", "pass show x"), ("api_key_cmd", ["pass", "show"]), ("reasoning", "off"),
     ("seed", -5), ("retry_budget", 0), ("timeout", Timeout(idle=1)),
+    ("price", {"input": 0, "output": 0.6}), ("price", {"input": 1, "output": 2, "cached": 0.5}),
 ]  # fmt: skip
 
 
@@ -108,6 +117,8 @@ FORMS: list[tuple[str, Any, Any]] = [
     ("transport", "", "http"), ("headers", "", None), ("options", "", None), ("fallback", "", None),
     ("proxy", "", ""), ("system", " Be brief. ", " Be brief. "), ("stop", "\n", "\n"),
     ("stop", "", None), ("keep_alive", "300", 300), ("keep_alive", "-1", -1),
+    ("price", {"input": "0.15", "output": "1", "cached": ""}, {"input": 0.15, "output": 1.0}),
+    ("price", {"input": ""}, None), ("price", "", None),
     ("keep_alive", "5m", "5m"), ("timeout", 30, Timeout(total=30)),
     ("timeout", "30", Timeout(total=30)), ("timeout", 0.5, Timeout(total=0.5)),
     ("timeout", "", Timeout()), ("timeout", {"idle": "5", "total": ""}, Timeout(idle=5)),
