@@ -47,7 +47,7 @@ def imported(easyllm: Easyllm, *args: str, env: Mapping[str, str] | None = None)
 
 
 @pytest.mark.parametrize("line", FORBIDDEN)
-def test_only_what_the_command_needs(easyllm: Easyllm, line: str) -> None:
+def test_cost_4_only_what_the_command_needs(easyllm: Easyllm, line: str) -> None:
     names = imported(easyllm, *line.split())
     assert "easyllm_cli" in names
     assert not names & FORBIDDEN[line]

@@ -1,0 +1,113 @@
+"""What an answer cost, and who says so.
+
+In this order: the provider's own figure; the setting `price`; the price table (`table.py`); nothing
+for a model on this machine. What is unknown is None, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from ..config.credentials import has_key_source
+from ..config.endpoints import Endpoint, is_loopback, resolve_endpoint, runs_in_process
+from ..config.profile import Profile
+from ..errors import ConfigError, EasyLLMError
+from ..events import Usage
+from ..vendors import get_vendor
+
+PROVIDER, PROFILE, TABLE, LOCAL = "provider", "profile", "table", "local"
+# Of several attempts, the source that is the least certain is named.
+LEAST_CERTAIN_FIRST = (TABLE, PROFILE, LOCAL, PROVIDER)
+# Ollama's names of models that run on its own servers, also behind an Ollama on this machine.
+# https://docs.ollama.com/cloud
+OLLAMA_CLOUD_SUFFIXES = ("-cloud", ":cloud")
+
+# US dollars (a float, or a Decimal), and the source: `provider`, `profile`, `table VERSION` or
+# `local`. Both are None where the cost is unknown.
+Cost = tuple[Any, str | None]
+UNKNOWN: Cost = (None, None)
+
+
+class AttemptUsage(Protocol):
+    """One attempt: the profile that was asked, by name, the model, and how it ended."""
+
+    @property
+    def profile(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def usage(self) -> Usage | None: ...
+    @property
+    def error(self) -> EasyLLMError | None: ...
+
+
+def cost_of_usage(usage: Usage | None, profile: Profile, model: str, time: float) -> Cost:
+    """The cost of one attempt that began at `time` (seconds, as `time.time()`).
+
+    `usage`: None = the attempt reported none. `model`: the one that answered.
+    """
+    if usage is not None and usage.cost_usd is not None:
+        return usage.cost_usd, PROVIDER
+    if profile.price is not None:
+        from .table import cost_at_prices  # with decimal: not needed for a local model
+
+        cost = cost_at_prices(profile.price, usage or Usage())
+        return UNKNOWN if cost is None else (cost, PROFILE)
+    try:
+        endpoint = resolve_endpoint(profile)
+    except ConfigError:  # a plugin's own endpoint
+        return UNKNOWN
+    if runs_in_process(profile.provider) or is_loopback(endpoint.url):
+        return (0.0, LOCAL) if is_free(profile, endpoint, model) else UNKNOWN
+    return UNKNOWN if usage is None else cost_in_table(usage, endpoint.url, model, time)
+
+
+def cost_in_table(usage: Usage, url: str, model: str, time: float) -> Cost:
+    """The cost by the price table, for an endpoint's base URL ("" = named by the model)."""
+    from .table import find_model_prices
+
+    prices = find_model_prices(url, model)
+    cost = prices.cost(usage, time) if prices else None
+    return UNKNOWN if cost is None or prices is None else (cost, f"{TABLE} {prices.version}")
+
+
+def is_free(profile: Profile, endpoint: Endpoint, model: str) -> bool:
+    """Whether a model behind an endpoint on this machine costs nothing.
+
+    A server that is sent a key may be a gateway to a paid service, unless it is of a kind that
+    users run themselves.
+    """
+    vendor = get_vendor(profile.provider)
+    if vendor.adapter == "ollama":
+        return not model.endswith(OLLAMA_CLOUD_SUFFIXES)
+    is_run_by_users = bool(vendor.hosts) and not vendor.key_required
+    return is_run_by_users or not has_key_source(profile, endpoint)
+
+
+def total_cost(
+    attempts: Iterable[AttemptUsage], profiles: Mapping[str, Profile], time: float
+) -> Cost:
+    """The cost of all attempts together, and the least certain source among theirs.
+
+    It is unknown if that of one attempt is; an attempt that failed and reported no usage is left
+    out. `profiles`: by the names in the attempts.
+    """
+    costs: list[Cost] = []
+    for attempt in attempts:
+        profile = profiles.get(attempt.profile)
+        cost = cost_of_usage(attempt.usage, profile, attempt.model, time) if profile else UNKNOWN
+        if cost[0] is None and (attempt.usage is not None or attempt.error is None):
+            return UNKNOWN
+        if cost[0] is not None:
+            costs.append(cost)
+    if len(costs) <= 1:
+        return costs[0] if costs else UNKNOWN
+    from decimal import Decimal
+
+    total = sum((Decimal(str(dollars)) for dollars, _ in costs), Decimal(0))
+    return total, min((source for _, source in costs if source), key=_certainty)
+
+
+def _certainty(source: str) -> int:
+    return LEAST_CERTAIN_FIRST.index(source.partition(" ")[0])

@@ -1,0 +1,205 @@
+"""The price table: finds a model's prices in it, and computes the cost of a usage.
+
+The table is a folder of JSON files made by `update.py`: `current.json` names the version and says
+which provider belongs to an endpoint; `VERSION/PROVIDER.json` lists a provider's models. Prices are
+decimal numbers in text, in US dollars per million tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..config.paths import data_folder
+from ..events import Usage
+
+FORM = 1  # of the files; a table of another form is made again
+MILLION = Decimal(1_000_000)
+NOTHING = Decimal(0)
+INDEX_FILE_NAME = "current.json"
+# A file that is missing, cannot be read or holds something else; no home folder.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
+# One price, or [the price below all tiers, [tokens of the prompt, the price above them], …].
+Price = str | list[Any]
+
+
+class ModelPrices:
+    """What the table says about one model of a provider.
+
+    `version`: of the table. `context`: the model's context window in tokens, None = unknown.
+    """
+
+    def __init__(self, provider: str, version: str, row: Mapping[str, Any]) -> None:
+        self.provider = provider
+        self.version = version
+        self.id: str = row["id"]
+        self.context: int | None = row.get("context")
+        self._entries: list[dict[str, Any]] = row["prices"]
+
+    def entries_at(self, time: float) -> list[dict[str, Any]]:
+        """The prices that may apply at a time (in seconds, as `time.time()`).
+
+        It is the newest that has begun by then, and each price of a time of day that was added
+        after it. Keys: those of the setting `price`, `reasoning`, and `request` (US dollars for
+        one request); a price is missing where the table has none.
+        """
+        today = datetime.fromtimestamp(time, UTC).date().isoformat()
+        chosen: list[dict[str, Any]] = []
+        for entry in self._entries:
+            if entry.get("daily"):
+                chosen.append(entry)
+            elif entry.get("from", "") <= today or not chosen:
+                chosen = [entry]
+        return chosen
+
+    def cost(self, usage: Usage, time: float) -> Decimal | None:
+        """The cost in US dollars at a time; None = a count or a price is missing.
+
+        Where the price depends on the time of day it is the highest of that day.
+        """
+        costs = [cost_at_prices(entry, usage) for entry in self.entries_at(time)]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if known and len(known) == len(costs) else None
+
+    def usual_price(self, key: str, time: float) -> Decimal | None:
+        """The highest price of `key` at a time for a short prompt, per million tokens."""
+        prices = [price_of(entry.get(key), 0) for entry in self.entries_at(time)]
+        known = [price for price in prices if price is not None]
+        return max(known) if known else None
+
+
+def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
+    """The cost of a usage in US dollars; None = a count or a price that it needs is missing.
+
+    `prices`: as the setting `price`, or an entry of the table. Tokens read from the provider's
+    cache and written to it are part of the prompt's, and cost as much where they have no price.
+    Reasoning is part of the completion.
+    """
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    total = MILLION * (price_of(prices.get("request"), 0) or NOTHING)
+    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    plain = None if prompt is None else max(0, prompt - cached - written)
+    reasoning = min(usage.reasoning_tokens or 0, completion or 0) if "reasoning" in prices else 0
+    rest = None if completion is None else completion - reasoning
+    for key, instead, tokens in (
+        ("input", None, plain),
+        ("cached", "input", cached),
+        ("cache_write", "input", written),
+        ("output", None, rest),
+        ("reasoning", None, reasoning),
+    ):
+        raw = prices.get(key, prices.get(instead or key))
+        dollars = price_of(raw, prompt)
+        if tokens == 0 or dollars == 0:
+            continue
+        if tokens is None or dollars is None:
+            return None
+        total += dollars * tokens
+    return total / MILLION
+
+
+def price_of(price: Price | float | None, prompt_tokens: int | None) -> Decimal | None:
+    """The price per million tokens of a prompt of this size; None = unknown.
+
+    A tier applies to the whole request.
+    """
+    if not isinstance(price, list):
+        return None if price is None else Decimal(str(price))
+    first, *tiers = price
+    if prompt_tokens is None:
+        return None
+    for above, tier_price in tiers:
+        if prompt_tokens > above:
+            first = tier_price
+    return Decimal(first)
+
+
+def find_model_prices(url: str, model: str) -> ModelPrices | None:
+    """Look up a model by the endpoint's base URL; None = no table, or not in it.
+
+    Without a URL, as with litellm, the model's name begins with the provider: `openai/gpt-4o`.
+    """
+    index = read_index()
+    if index is None:
+        return None
+    if url:
+        provider = _provider_at(index, url)
+    else:
+        name, _, model = model.partition("/")
+        provider = index["names"].get(name)
+    return find_in_provider(index, provider, model) if provider else None
+
+
+def read_index() -> dict[str, Any] | None:
+    """The content of `current.json`; None = there is no table of this form."""
+    try:
+        index: dict[str, Any] = json.loads((prices_folder() / INDEX_FILE_NAME).read_bytes())
+        return index if index["form"] == FORM else None
+    except UNREADABLE:
+        return None
+
+
+def prices_folder() -> Path:
+    """The folder of the table: `prices` in the data folder.
+
+    Raises:
+        RuntimeError: the home folder is unknown.
+    """
+    return data_folder() / "prices"
+
+
+def _provider_at(index: Mapping[str, Any], url: str) -> str | None:
+    """The table's provider of an endpoint."""
+    host = urlsplit(url).hostname or ""
+    known: str | None = index["hosts"].get(host)
+    if known is not None:
+        return known or None
+    for pattern, provider in index["patterns"]:
+        if re.match(pattern, url):
+            return str(provider)
+    return None
+
+
+def find_in_provider(index: Mapping[str, Any], provider: str, model: str) -> ModelPrices | None:
+    """Look up a model among those of one provider of the table; None = not in it."""
+    wanted = model.lower().removeprefix("models/")  # as Gemini's REST API lists them
+    rows = list(_read_rows(index, provider))
+    for name in dict.fromkeys((wanted, COMPACT_DATE.sub(r"-\1-\2-\3", wanted))):
+        for row in rows:
+            if matches_clause(row["match"], name):
+                return ModelPrices(provider, index["version"], row)
+    return None
+
+
+def _read_rows(index: Mapping[str, Any], provider: str) -> Iterator[dict[str, Any]]:
+    """The models of a provider; none when its file cannot be read."""
+    try:
+        path = prices_folder() / index["version"] / f"{provider}.json"
+        yield from json.loads(path.read_bytes())["models"]
+    except UNREADABLE:
+        return
+
+
+def matches_clause(clause: list[Any], name: str) -> bool:
+    """Whether a model's name, in small letters, fits a clause such as ["starts_with", "gpt-4o"]."""
+    kind, *rest = clause
+    if kind == "or":
+        return any(matches_clause(part, name) for part in rest)
+    if kind == "and":
+        return all(matches_clause(part, name) for part in rest)
+    word: str = rest[0]
+    if kind == "regex":
+        return re.search(word, name) is not None
+    return {
+        "equals": name == word,
+        "starts_with": name.startswith(word),
+        "ends_with": name.endswith(word),
+        "contains": word in name,
+    }[kind]
