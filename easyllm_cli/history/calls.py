@@ -14,6 +14,14 @@ from .store import MAX_VALUES, HistoryStore, Row, placeholders
 MIN_ID_CHARS = 4  # of an abbreviated id
 LAST = "last"
 JSON_COLUMNS = ("messages", "usage_all", "options", "route", "replayed")
+# The columns that stand in --json and exports, in this order (docs/json.md).
+OBJECT_COLUMNS = (
+    "id", "conversation", "started_at", "command", "calls", "profile", "provider", "model", "host",
+    "system", "prompt", "messages", "text", "reasoning", "shortened", "finish_reason", "complete",
+    "exit_code", "error_kind", "error", "prompt_tokens", "completion_tokens", "total_tokens",
+    "reasoning_tokens", "cached_tokens", "cache_write_tokens", "estimated", "usage_all", "cost_usd",
+    "cost_source", "ms", "ms_first_token", "attempts", "options", "route", "replayed",
+)  # fmt: skip
 TRUE_OR_FALSE_COLUMNS = ("complete", "estimated", "shortened")
 
 
@@ -146,7 +154,7 @@ def call_images(store: HistoryStore, numbers: list[int]) -> dict[int, list[Row]]
 
 def call_object(row: Row, images: list[Row]) -> dict[str, Any]:
     """A call for --json: JSON columns as values, the time as ISO 8601 in UTC, its images."""
-    values = {key: value for key, value in row.items() if key not in ("n", "terminal")}
+    values = {key: row[key] for key in OBJECT_COLUMNS}
     for key in JSON_COLUMNS:
         values[key] = _parse(values[key])
     for key in TRUE_OR_FALSE_COLUMNS:

@@ -23,17 +23,10 @@ CREATE TABLE call (
     command TEXT NOT NULL,
     calls INTEGER NOT NULL DEFAULT 1,  -- of a batch: its rows
     profile TEXT, provider TEXT, model TEXT, host TEXT,
-    system TEXT,
-    prompt TEXT,                       -- the last user message
-    messages TEXT,                     -- JSON; NULL where system, prompt and images say all
-    text TEXT,
-    reasoning TEXT,
-    shortened INTEGER NOT NULL DEFAULT 0,  -- 1: a text but the reasoning is not kept whole
     finish_reason TEXT,
     complete INTEGER NOT NULL,
     exit_code INTEGER NOT NULL,
     error_kind TEXT,
-    error TEXT,
     prompt_tokens INTEGER, completion_tokens INTEGER, total_tokens INTEGER,
     reasoning_tokens INTEGER, cached_tokens INTEGER, cache_write_tokens INTEGER,
     estimated INTEGER NOT NULL DEFAULT 0,
@@ -45,9 +38,22 @@ CREATE TABLE call (
     attempts INTEGER NOT NULL,
     options TEXT,                      -- JSON: what the request asked for
     route TEXT,                        -- JSON
-    replayed TEXT                      -- JSON
+    replayed TEXT,                     -- JSON
+    shortened INTEGER NOT NULL DEFAULT 0,  -- 1: a text but the reasoning is not kept whole
+    -- Texts stand last: SQLite reads a row from its beginning, and a long one page by page.
+    error TEXT,
+    system TEXT,
+    prompt TEXT,                       -- the last user message
+    messages TEXT,                     -- JSON; NULL where system, prompt and images say all
+    text TEXT,
+    reasoning TEXT
 );
-CREATE INDEX call_started_at ON call (started_at);
+-- By time; and with all that `easyllm usage` sums, so that it reads no row of the table.
+CREATE INDEX call_usage ON call (
+    started_at, model, profile, provider, host, command, conversation, calls, exit_code, complete,
+    ms_first_token, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens,
+    cache_write_tokens, usage_all, cost_usd
+);
 CREATE INDEX call_conversation ON call (conversation, n) WHERE conversation IS NOT NULL;
 CREATE INDEX call_terminal ON call (terminal, n) WHERE terminal IS NOT NULL;
 
