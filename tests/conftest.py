@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.servers.background",
     "tests.support.servers.fixtures",
     "tests.support.binary",
+    "tests.support.price_table",
     "tests.support.process_count",
     "tests.support.time_limit",
 ]

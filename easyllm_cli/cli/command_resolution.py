@@ -21,6 +21,8 @@ PAST_ANSWERS = "easyllm history lists, searches and shows past answers"
 OTHER_TOOLS_WORDS = {
     "run": ASK,
     "prompt": ASK,
+    "cost": "easyllm usage sums up calls, tokens and cost",
+    "stats": "easyllm usage --speed measures answers",
     "version": "easyllm --version prints it",
     "log": PAST_ANSWERS,
     "logs": PAST_ANSWERS,

@@ -46,6 +46,7 @@ COMMANDS = {
         {"calls": []},
         {"path": {"path": None, "exists": False}},
     ),
+    "usage": Command("Look", "Sum up calls, tokens, cost and speed", {"rows": []}),
     "init": Command("Set up", "Find servers and keys, write a first profiles file"),
     "profiles": Command(
         "Set up",

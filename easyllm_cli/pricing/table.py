@@ -68,11 +68,21 @@ class ModelPrices:
         known = [cost for cost in costs if cost is not None]
         return max(known) if known and len(known) == len(costs) else None
 
-    def usual_price(self, key: str, time: float) -> Decimal | None:
-        """The highest price of `key` at a time for a short prompt, per million tokens."""
-        prices = [price_of(entry.get(key), 0) for entry in self.entries_at(time)]
+    def dollars(self, key: str, time: float, prompt_tokens: int = 0) -> float | None:
+        """The highest price of `key` at a time, in US dollars per million tokens.
+
+        `prompt_tokens`: the size of the prompt, for a price with tiers. None = no such price.
+        """
+        prices = [price_of(entry.get(key), prompt_tokens) for entry in self.entries_at(time)]
         known = [price for price in prices if price is not None]
-        return max(known) if known else None
+        return float(max(known)) if known else None
+
+    def tiers(self, time: float) -> list[int]:
+        """The sizes of the prompt, in tokens, above which other prices apply."""
+        prices = [price for entry in self.entries_at(time) for price in entry.values()]
+        return sorted(
+            {tier[0] for price in prices if isinstance(price, list) for tier in price[1:]}
+        )
 
 
 def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
@@ -135,6 +145,23 @@ def find_model_prices(url: str, model: str) -> ModelPrices | None:
         name, _, model = model.partition("/")
         provider = index["names"].get(name)
     return find_in_provider(index, provider, model) if provider else None
+
+
+def find_at_every_provider(model: str) -> list[ModelPrices]:
+    """What each provider of the table says about a model of this name; [] = no table, or unknown.
+
+    A provider before a slash is left out for the others: `openai/gpt-4o` is OpenAI's `gpt-4o`.
+    """
+    index = read_index()
+    if index is None:
+        return []
+    vendor, slash, name = model.partition("/")
+    owner = index["names"].get(vendor) if slash else None
+    found = [
+        find_in_provider(index, provider, name if provider == owner else model)
+        for provider in sorted({*index["names"].values()})
+    ]
+    return [prices for prices in found if prices is not None]
 
 
 def read_index() -> dict[str, Any] | None:

@@ -39,6 +39,15 @@ LITELLM_NAMES = {
 }  # fmt: skip
 
 
+def try_update() -> str:
+    """Make the table if needed; return a note for the user if it cannot be made, else ""."""
+    try:
+        update_price_table()
+    except (ConfigError, OutputError) as error:
+        return f"no new price table: {error}"
+    return ""
+
+
 def update_price_table() -> bool:
     """Make the table if there is none of the installed version; return whether it was made.
 

@@ -32,6 +32,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
           cot       Show the reasoning too (answer: stdout, reasoning: stderr)
 Look      models    List the models a profile's server offers
           history   List, search, show and delete past answers
+          usage     Sum up calls, tokens, cost and speed
 Set up    init      Find servers and keys, write a first profiles file
           profiles  List, show and edit profiles
           keys      Store, list and remove API keys

@@ -18,6 +18,7 @@ from easyllm_cli.cli.front_page import COMMAND_HELP
 from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE, split_examples
 from tests.support import ROOT
 from tests.support.binary import BINARY, Easyllm, RunResult, profile_toml
+from tests.support.history import save
 from tests.support.images import png
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -118,7 +119,16 @@ def test_error_line(easyllm: Easyllm, number: int) -> None:
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
-def test_example_of_the_help(easyllm: Easyllm, example: str, profiles: str, folder: Path) -> None:
+def test_example_of_the_help(
+    easyllm: Easyllm,
+    example: str,
+    profiles: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if example.startswith("easyllm usage"):
+        monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
+        save("What is Python?", "A language.")
     ran = run_sample(easyllm, example, profiles, folder)
     assert (ran.code, ran.stderr) == (0, "")
     wanted = folder / "events.jsonl" if "events.jsonl" in example else None

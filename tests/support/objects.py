@@ -97,6 +97,15 @@ def parse_models_json(ran: RunResult) -> Any:
     return listing
 
 
+def parse_usage_json(ran: RunResult) -> Any:
+    """Return the rows of `usage --json` after checking their shape."""
+    listing = ran.json
+    validate_against_schema(listing, "usage_report")
+    assert list(listing) == ["version", "ok", "rows", "error"]
+    check_error_reported(listing, ran)
+    return listing["rows"]
+
+
 LISTINGS = {
     "profiles": (
         ["profiles"],

@@ -15,7 +15,6 @@ from genai_prices.types import Usage as PackageUsage
 
 from easyllm_cli.events import Usage
 from easyllm_cli.pricing import table
-from easyllm_cli.pricing.update import update_price_table
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 # prompt, completion, cached, cache_write, reasoning
@@ -25,19 +24,7 @@ COUNTS = [
     (300_001, 7, 300_001, 0, 0),
 ]
 
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prices")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(folder))
-        assert update_price_table()
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def use_table(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(made))
+pytestmark = pytest.mark.usefixtures("price_table")
 
 
 def models() -> Iterator[tuple[Provider, ModelInfo, table.ModelPrices]]:
@@ -132,7 +119,9 @@ def test_cost_1_an_unknown_model_has_no_price(url: str, model: str) -> None:
     assert table.find_model_prices(url, model) is None
 
 
-def test_a_damaged_table_is_no_table(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_damaged_table_is_no_table(
+    price_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     folder = table.prices_folder()
     folder.mkdir(parents=True)
@@ -140,7 +129,7 @@ def test_a_damaged_table_is_no_table(made: Path, tmp_path: Path, monkeypatch: An
     for text in ("", "[]", "{}", '{"form": 0}', '{"form": 1, "version": "9"'):
         (folder / table.INDEX_FILE_NAME).write_text(text, "utf-8")
         assert table.find_model_prices(*asked) is None
-    good = (made / "easyllm/prices" / table.INDEX_FILE_NAME).read_text("utf-8")
+    good = (price_table / "easyllm/prices" / table.INDEX_FILE_NAME).read_text("utf-8")
     (folder / table.INDEX_FILE_NAME).write_text(good, "utf-8")
     assert table.find_model_prices(*asked) is None  # its provider's file is missing
 

@@ -1,0 +1,257 @@
+"""`easyllm usage`: sums up the history: calls, tokens, cost and speed; shows known prices."""
+
+# No `from __future__ import annotations`: Typer needs the real types.
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import EasyLLMError, UsageError
+from ..option_types import choice
+from ..options.common import ListFormat, ProfilesFileOption
+from ..options.groups import expand_option_groups
+
+if TYPE_CHECKING:
+    from ...history.store import HistoryStore
+
+BY_CHOICES = ("day", "model", "profile", "command", "conversation")
+DEFAULT_SINCE = "30d"
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since", metavar="WHEN", help="A date, a time such as 7d, or month.", show_default=True
+    ),
+]
+By = Annotated[str, typer.Option("--by", help="What to sum up by.", **choice(BY_CHOICES))]
+Speed = Annotated[bool, typer.Option("--speed", help="First token, tokens/s, errors and retries.")]
+Prometheus = Annotated[
+    bool, typer.Option("--prometheus", help="All of the history in Prometheus' text format.")
+]
+Prices = Annotated[
+    str | None,
+    typer.Option(
+        "--prices", metavar="MODEL", help="Show what is known of a model's prices.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+@expand_option_groups
+def usage(
+    list_format: ListFormat,
+    profiles_file: ProfilesFileOption,
+    since: Since = DEFAULT_SINCE,
+    by: By = "day",
+    speed: Speed = False,
+    prometheus: Prometheus = False,
+    prices: Prices = None,
+) -> int:
+    """Sum up the history: calls, tokens and cost, or how fast the answers were.
+
+    Answers whose cost is not known are not in a sum of costs: they are counted apart.
+
+    easyllm usage
+    easyllm usage --by model --since month
+    easyllm usage --speed --by profile
+    easyllm usage --prices gpt-4o
+    """
+    from ..results import CommandResult, print_result
+
+    rows: list[dict[str, Any]] = []
+    error: EasyLLMError | None = None
+    try:
+        refuse_combinations(list_format.json, speed, prometheus, prices)
+        start = parse_since(since, time.time())
+        update_prices()
+        if prometheus:
+            return print_metrics()
+        if prices is not None:
+            kind, rows = "prices", read_prices(prices, profiles_file)
+        else:
+            kind, rows = "speeds" if speed else "sums", read_rows(by, start, speed)
+        if not list_format.json:
+            print_report(kind, rows, by, list_format.color or "auto")
+    except EasyLLMError as failure:
+        error = failure
+    return print_result(
+        CommandResult(error=error, listing={"rows": rows}),
+        json=list_format.json, jsonl=False, debug=profiles_file.debug,
+    )  # fmt: skip
+
+
+def refuse_combinations(json: bool, speed: bool, prometheus: bool, prices: str | None) -> None:
+    """Refuse options that ask for different outputs. Raises UsageError."""
+    asked = [("--speed", speed), ("--prometheus", prometheus), ("--prices", prices is not None)]
+    names = [name for name, on in asked if on]
+    if prometheus and json:
+        names.append("--json")
+    if len(names) > 1:
+        raise UsageError(f"{names[0]} cannot be used with {names[1]}", hint="leave one out")
+
+
+def parse_since(text: str, now: float) -> float:
+    """The time that `--since` means, in seconds since 1970: `month` is this month's first day.
+
+    Raises:
+        UsageError: it is neither a date, nor a length of time, nor `month`.
+    """
+    from ...durations import DURATION_HINT, parse_point_in_time
+
+    if text == "month":
+        text = time.strftime("%Y-%m-01", time.localtime(now))
+    start = parse_point_in_time(text, now)
+    if start is None:
+        raise UsageError(
+            f'--since "{text[:80]}" is no time',
+            hint=f"month, a date such as 2026-11-01, or {DURATION_HINT}",
+        )
+    return start
+
+
+def update_prices() -> None:
+    """Make the price table where the installed package has a newer one; print why it fails."""
+    from ...pricing.update import try_update
+    from ...render.output import print_notice
+
+    note = try_update()
+    if note:
+        print_notice(f"easyllm: {note}")
+
+
+def open_history() -> "HistoryStore | None":
+    """Open the history; None, with a note on stderr, where there is none yet.
+
+    Raises:
+        EasyLLMError: it cannot be read.
+    """
+    from ...history import history_path
+    from ...history.store import open_store
+    from ...render.output import print_notice
+
+    path = history_path()
+    try:
+        return open_store(path, create=False)
+    except FileNotFoundError:
+        print_notice(f"easyllm: there is no history yet ({path})")
+        return None
+
+
+def read_rows(by: str, since: float, speed: bool) -> list[dict[str, Any]]:
+    """The rows to print: sums, or speeds. Raises EasyLLMError as `open_history`."""
+    from ...history.report import add_titles, measure_speed, sum_usage
+    from ...render.output import print_notice
+
+    store = open_history()
+    if store is None:
+        return []
+    with store:
+        rows = measure_speed(store, by, since) if speed else sum_usage(store, (by,), since)
+        if not rows:
+            day = time.strftime("%Y-%m-%d", time.localtime(since))
+            print_notice(f"easyllm: no answers since {day}")
+        return add_titles(store, rows) if by == "conversation" else rows
+
+
+def print_metrics() -> int:
+    """Print all metrics for Prometheus. Raises EasyLLMError as `open_history`."""
+    from ...history.prometheus import format_metrics
+    from ...render.output import OutputStream
+
+    store = open_history()
+    if store is not None:
+        with store:
+            text = format_metrics(store)
+        OutputStream(1, terminal=False).write(text)
+    return 0
+
+
+def read_prices(model: str, profiles_file: ProfilesFileOption) -> list[dict[str, Any]]:
+    """What the profiles and the price table say about a model, one row for each tier.
+
+    Raises:
+        UsageError: nothing is known.
+    """
+    from ...config.profiles_file import read_profiles
+    from ...pricing.table import ModelPrices, find_at_every_provider
+
+    rows = []
+    profiles = read_profiles(profiles_file.profiles)
+    for name in profiles.tables:
+        try:
+            profile = profiles.resolve_profile(name)
+        except EasyLLMError:
+            continue  # its own commands report it
+        if profile.price and profile.model == model:
+            rows.append(price_row(profile.provider, model, f"profile {name}", profile.price.get))
+    now = time.time()
+    for prices in find_at_every_provider(model):
+        for above in (0, *prices.tiers(now)):
+
+            def dollars(key: str, above: int = above, prices: ModelPrices = prices) -> float | None:
+                return prices.dollars(key, now, above + 1)
+
+            source = f"table {prices.version}"
+            rows.append(price_row(prices.provider, prices.id, source, dollars, above))
+    rows = [row for row in rows if row["prompt_usd"] is not None]
+    if not rows:
+        raise UsageError(
+            f"no price is known for {model[:80]}",
+            hint="set price in its profile: price = { input = 0.15, output = 0.6 }",
+        )
+    return rows
+
+
+def price_row(
+    provider: str | None,
+    model: str,
+    source: str,
+    dollars: Callable[[str], float | None],
+    above: int = 0,
+) -> dict[str, Any]:
+    """A row of --prices, in US dollars per million tokens; `above`: tokens of the prompt."""
+    return {
+        "provider": provider,
+        "model": model,
+        "above": above,
+        "prompt_usd": dollars("input"),
+        "completion_usd": dollars("output"),
+        "cached_usd": dollars("cached"),
+        "cache_write_usd": dollars("cache_write"),
+        "source": source,
+    }
+
+
+def print_report(kind: str, rows: Sequence[dict[str, Any]], by: str, color: str) -> None:
+    """Print a table on a terminal, else the names of the columns and tab-separated values."""
+    from ...render.options import takes_layout
+    from ...render.output import OutputStream
+
+    if not rows:
+        return
+    if not takes_layout(1, color):
+        lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+        OutputStream(1, terminal=False).write("".join(map(format_line, lines)))
+        return
+    from ...render import usage_tables
+
+    if kind == "prices":
+        usage_tables.print_prices(rows, color)
+    elif kind == "speeds":
+        usage_tables.print_speeds(rows, by, color)
+    else:
+        usage_tables.print_sums(rows, by, color)
+
+
+def format_line(values: Sequence[Any]) -> str:
+    """A line of tab-separated values; None is empty."""
+    return "\t".join(map(format_value, values)) + "\n"
+
+
+def format_value(value: Any) -> str:
+    """A value without tabs and line breaks; a dict as `key=value`."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}={number:g}" for key, number in value.items())
+    if isinstance(value, float):
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    return "" if value is None else " ".join(str(value).split())
