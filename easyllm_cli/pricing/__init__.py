@@ -7,14 +7,15 @@ for a model on this machine. What is unknown is None, never 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..config.credentials import has_key_source
-from ..config.endpoints import Endpoint, is_loopback, resolve_endpoint, runs_in_process
-from ..config.profile import Profile
-from ..errors import ConfigError, EasyLLMError
+from ..errors import ConfigError
 from ..events import Usage
-from ..vendors import get_vendor
+
+if TYPE_CHECKING:
+    from ..config.endpoints import Endpoint
+    from ..config.profile import Profile
+    from ..errors import EasyLLMError
 
 PROVIDER, PROFILE, TABLE, LOCAL = "provider", "profile", "table", "local"
 # Of several attempts, the source that is the least certain is named.
@@ -47,6 +48,9 @@ def cost_of_usage(usage: Usage | None, profile: Profile, model: str, time: float
 
     `usage`: None = the attempt reported none. `model`: the one that answered.
     """
+    # Imported here: an answer has loaded it, and `usage` reads prices without it.
+    from ..config.endpoints import is_loopback, resolve_endpoint, runs_in_process
+
     if usage is not None and usage.cost_usd is not None:
         return usage.cost_usd, PROVIDER
     if profile.price is not None:
@@ -78,6 +82,9 @@ def is_free(profile: Profile, endpoint: Endpoint, model: str) -> bool:
     A server that is sent a key may be a gateway to a paid service, unless it is of a kind that
     users run themselves.
     """
+    from ..config.credentials import has_key_source
+    from ..vendors import get_vendor
+
     vendor = get_vendor(profile.provider)
     if vendor.adapter == "ollama":
         return not model.endswith(OLLAMA_CLOUD_SUFFIXES)

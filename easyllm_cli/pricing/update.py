@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from ..errors import ConfigError, OutputError
@@ -116,6 +115,8 @@ def _write_table(index_path: Path, source: str) -> None:
         ConfigError: the package's data has another form.
         OutputError: a file cannot be written.
     """
+    from shutil import rmtree
+
     version = installed_version()
     try:
         providers, index = _read_package()
