@@ -31,13 +31,14 @@ from .stdin import Stdin
 if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..json_schema import Schema
+    from .answer_cost import AnswerCost
 
 
 class AnswerRun:
     """Shows the events of one answer and prints its result.
 
-    `call`: the record of the answer. `profile_name`: the profile asked first. `prompt_notes`:
-    printed when the answer begins.
+    `call`: the record of the answer. `profiles`: the profile asked first and its fallbacks.
+    `prompt_notes`: printed when the answer begins.
     """
 
     def __init__(
@@ -46,20 +47,21 @@ class AnswerRun:
         display: DisplayOptions,
         renderer: Renderer,
         call: Call,
-        profile_name: str,
+        profiles: Sequence[Profile] = (),
         prompt_notes: Sequence[str] = (),
     ) -> None:
         self.request = request
         self.display = display
         self.renderer = renderer
         self.call = call
-        self.profile_name = profile_name
+        self.profiles = profiles
         self.prompt_notes = prompt_notes
         self.lacks_stdin = False  # --strict, and stdin brought no text
         self.conversation: str | None = None  # its id, for --json
         self.error: EasyLLMError | None = None  # that the command ended with
         self._has_output = False
         self._deferred_notes: list[str] = []  # notes that came in mid-answer
+        self._cost: AnswerCost | None = None
 
     def run(self, events: AsyncGenerator[Event, None]) -> int:
         """Run to the end and return the exit code."""
@@ -170,6 +172,14 @@ class AnswerRun:
             return
         error.partial_path = str(path)
 
+    def cost(self) -> AnswerCost:
+        """What the answer cost, and who says so; once it is over."""
+        if self._cost is None:
+            from .answer_cost import find_cost
+
+            self._cost = find_cost(self.call, self.profiles, self._note)
+        return self._cost
+
     def _report_usage(self) -> None:
         """Print tokens, times and cost with -u, and a note about hidden reasoning."""
         call = self.call
@@ -183,19 +193,21 @@ class AnswerRun:
         if self.request.output.usage:
             from .usage_line import format_usage_line
 
-            self._note(format_usage_line(call))
+            self._note(format_usage_line(call, self.cost()))
 
     def _print_result(self, error: EasyLLMError | None, completion: Completion) -> int:
         """Print the result; if the --json object cannot be written, save the text to a file."""
         self.error = error
+        common = self.request.common
+        asked_first = self.profiles[0].name if self.profiles else ""
         result = CommandResult(
             error=error,
             completion=completion,
-            profile=self.call.profile_name or self.profile_name or None,
+            profile=self.call.profile_name or asked_first or None,
             call=self.call,
             conversation=self.conversation,
+            cost=self.cost() if common.json or self.display.jsonl else (None, None),
         )
-        common = self.request.common
 
         def save_text(failure: OutputError) -> None:
             if completion["text"]:
@@ -242,7 +254,7 @@ def answer_request(request: AnswerRequest) -> int:
         verdict=lambda answer, limit: check_acceptable(answer, limit, display.reasoning, schema),
         fallbacks=fallbacks, on_call=calls.append,
     )  # fmt: skip
-    answer_run = AnswerRun(request, display, renderer, calls[0], profile.name, notes)
+    answer_run = AnswerRun(request, display, renderer, calls[0], [profile, *fallbacks], notes)
     answer_run.lacks_stdin = lacks_input
     return _run_and_keep(answer_run, events, history)
 
@@ -268,7 +280,7 @@ def _run_and_keep(
     try:
         code = answer_run.run(events)
     except BrokenPipeError:
-        history.save(call, BROKEN_PIPE_EXIT_CODE)
+        history.save(call, BROKEN_PIPE_EXIT_CODE, find_cost=answer_run.cost)
         raise
-    history.save(call, code, answer_run.error)
+    history.save(call, code, answer_run.error, find_cost=answer_run.cost)
     return code

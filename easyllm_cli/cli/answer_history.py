@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..config.profile import Profile
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..history.conversation import Conversation
     from ..history.store import HistoryStore, Row
     from ..pipeline.call import Call
+    from .answer_cost import AnswerCost
     from .request import AnswerRequest
 
 NEW_PREFIX = "new:"
@@ -126,12 +128,19 @@ class AnswerHistory:
             return None
         return self._earlier.id if self._earlier else call.id
 
-    def save(self, call: Call, exit_code: int, error: EasyLLMError | None = None) -> None:
+    def save(
+        self,
+        call: Call,
+        exit_code: int,
+        error: EasyLLMError | None = None,
+        *,
+        find_cost: Callable[[], AnswerCost],
+    ) -> None:
         """Keep the call; a history that cannot be written costs one warning."""
         if self.mode == "off" or call.profile is None:
             return
         try:
-            notes = self._save(call, exit_code, error)
+            notes = self._save(call, exit_code, error, *find_cost())
         except EasyLLMError as failure:
             notes = [f"the answer is not kept in the history: {failure}"]
         except Exception as failure:  # the answer was given: nothing here may change the exit code
@@ -141,7 +150,14 @@ class AnswerHistory:
         for note in [] if self.request.common.quiet else notes:
             print_notice(f"easyllm: {note}")
 
-    def _save(self, call: Call, exit_code: int, error: EasyLLMError | None) -> list[str]:
+    def _save(
+        self,
+        call: Call,
+        exit_code: int,
+        error: EasyLLMError | None,
+        cost_usd: float | None,
+        cost_source: str | None,
+    ) -> list[str]:
         from .. import history
         from ..history.record import CallContext, record_from_call
         from ..history.terminal import terminal_id
@@ -156,8 +172,8 @@ class AnswerHistory:
             name=self.name,
             terminal=terminal_id() if is_full else None,
             title=" ".join(self.request.prompt_words),
-            cost_usd=call.usage.cost_usd,
-            cost_source=None if call.usage.cost_usd is None else "provider",
+            cost_usd=cost_usd,
+            cost_source=cost_source,
         )
         return history.save(record_from_call(call, context), self._keep_seconds)
 

@@ -17,14 +17,16 @@ from .front_page import COMMANDS
 
 if TYPE_CHECKING:
     from ..pipeline.call import Call
+    from .answer_cost import AnswerCost
 
 
 class CommandResult(FrozenDataclass):
     """How a command ended.
 
     `completion`: the answer as it was shown; `call`: its record, None = nothing was asked.
-    `profile`: the name of the profile that answered. `conversation`: the id of the conversation
-    that keeps the answer. `listing`: the object's own keys for a command that prints a list.
+    `profile`: the name of the profile that answered. `cost`: US dollars and who says so, None =
+    unknown. `conversation`: the id of the conversation that keeps the answer. `listing`: the
+    object's own keys for a command that prints a list.
     """
 
     error: EasyLLMError | None = None
@@ -32,6 +34,7 @@ class CommandResult(FrozenDataclass):
     profile: str | None = None
     call: Call | None = None
     conversation: str | None = None
+    cost: AnswerCost = (None, None)
     listing: dict[str, Any] | None = None
 
 
@@ -91,7 +94,7 @@ def answer_object(result: CommandResult) -> dict[str, Any]:
     metadata = {
         "finish_reason": answer.get("finish_reason"),
         "usage": usage_object(usage),
-        "cost_usd": usage.cost_usd,
+        "cost_usd": result.cost[0],
         "provider": answer.get("provider") or None,
         "model": answer.get("model") or None,
         "profile": result.profile,
@@ -102,7 +105,7 @@ def answer_object(result: CommandResult) -> dict[str, Any]:
         "error": error_object(error) if error else None,
         "id": call.id if call else None,
         "conversation": result.conversation,
-        "cost_source": None,
+        "cost_source": result.cost[1],
         "replayed": None,
         "route": None,
         "usage_all": usage_object(call.usage_all) if call and call.usage_all else None,

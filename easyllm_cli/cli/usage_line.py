@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..pipeline.call import Call
+from ..pricing import LOCAL
+from .answer_cost import AnswerCost
 
 
-def format_usage_line(call: Call) -> str:
+def format_usage_line(call: Call, cost: AnswerCost) -> str:
     """Tokens, seconds, tokens per second and US dollars, as far as they are known."""
     usage, first = call.usage, call.ms_first_token
     reasoning = usage.reasoning_tokens
@@ -18,7 +20,7 @@ def format_usage_line(call: Call) -> str:
         f"first token {first / 1000:.2f} s" if first is not None else "",
         f"total {call.ms / 1000:.2f} s",
         _format_speed(call),
-        f"${usage.cost_usd:.6f}" if usage.cost_usd is not None else "",
+        _format_cost(*cost),
     ]
     return ", ".join(part for part in parts if part)
 
@@ -28,3 +30,8 @@ def _format_speed(call: Call) -> str:
     tokens, first = call.usage.completion_tokens, call.ms_first_token
     seconds = (call.ms - first) / 1000 if first is not None else 0.0
     return f"{(tokens - 1) / seconds:.0f} tokens/s" if tokens and seconds and call.stream else ""
+
+
+def _format_cost(dollars: float | None, source: str | None) -> str:
+    """`$0.000123 (table 0.2.3)`; "" if it is unknown, and for a model on this machine."""
+    return "" if dollars is None or source == LOCAL else f"${dollars:.6f} ({source})"

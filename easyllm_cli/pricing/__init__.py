@@ -102,12 +102,13 @@ def total_cost(
     """
     costs: list[Cost] = []
     for attempt in attempts:
+        if attempt.usage is None and attempt.error is not None:
+            continue
         profile = profiles.get(attempt.profile)
         cost = cost_of_usage(attempt.usage, profile, attempt.model, time) if profile else UNKNOWN
-        if cost[0] is None and (attempt.usage is not None or attempt.error is None):
+        if cost[0] is None:
             return UNKNOWN
-        if cost[0] is not None:
-            costs.append(cost)
+        costs.append(cost)
     if len(costs) <= 1:
         return costs[0] if costs else UNKNOWN
     from decimal import Decimal

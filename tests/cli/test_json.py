@@ -74,7 +74,7 @@ def test_success(easyllm: Easyllm, command: str) -> None:
     assert (answer["ok"], answer["complete"], answer["finish_reason"]) == (True, True, "stop")
     assert (answer["provider"], answer["model"], answer["profile"]) == ("openai", "test-model", "t")
     assert answer["usage"] == dict(zip(USAGE, [3, 9, 12, 4, 1, None, False], strict=True))
-    assert (answer["attempts"], answer["notes"], answer["cost_usd"]) == (1, [], None)
+    assert (answer["attempts"], answer["notes"], answer["cost_usd"]) == (1, [], 0)
     assert 0 <= answer["ms_first_token"] <= answer["ms"] < 20_000
 
 
@@ -106,6 +106,7 @@ def test_cost(easyllm: Easyllm) -> None:
         ran = easyllm.run("chat", "--json", "hi", profiles=profiles, env={"KEY": "k-12345"})
     answer = parse_answer_json(ran)
     assert answer["cost_usd"] > 0
+    assert answer["cost_source"] == "provider"
 
 
 def body(status: int, message: str = "no", **headers: str) -> Script:

@@ -70,7 +70,7 @@ def cot(
     display = display_options(request)
     call = Call([])
     events = events_from_text(call, text, display.reasoning, load_schema(request, display))
-    return AnswerRun(request, display, choose_renderer(display), call, "").run(events)
+    return AnswerRun(request, display, choose_renderer(display), call).run(events)
 
 
 def read_text_to_split(words: list[str], source: Stdin) -> str:
