@@ -31,7 +31,7 @@ from .stdin import Stdin
 if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..json_schema import Schema
-    from .answer_cost import AnswerCost
+    from .cost import AnswerCost
 
 
 class AnswerRun:
@@ -175,7 +175,7 @@ class AnswerRun:
     def cost(self) -> AnswerCost:
         """What the answer cost, and who says so; once it is over."""
         if self._cost is None:
-            from .answer_cost import find_cost
+            from .cost import find_cost
 
             self._cost = find_cost(self.call, self.profiles, self._note)
         return self._cost

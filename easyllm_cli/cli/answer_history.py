@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..history.conversation import Conversation
     from ..history.store import HistoryStore, Row
     from ..pipeline.call import Call
-    from .answer_cost import AnswerCost
+    from .cost import AnswerCost
     from .request import AnswerRequest
 
 NEW_PREFIX = "new:"

@@ -17,7 +17,7 @@ from .front_page import COMMANDS
 
 if TYPE_CHECKING:
     from ..pipeline.call import Call
-    from .answer_cost import AnswerCost
+    from .cost import AnswerCost
 
 
 class CommandResult(FrozenDataclass):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..pipeline.call import Call
 from ..pricing import LOCAL
-from .answer_cost import AnswerCost
+from .cost import AnswerCost
 
 
 def format_usage_line(call: Call, cost: AnswerCost) -> str:

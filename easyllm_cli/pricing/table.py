@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -197,7 +198,7 @@ def _provider_at(index: Mapping[str, Any], url: str) -> str | None:
 def find_in_provider(index: Mapping[str, Any], provider: str, model: str) -> ModelPrices | None:
     """Look up a model among those of one provider of the table; None = not in it."""
     wanted = model.lower().removeprefix("models/")  # as Gemini's REST API lists them
-    rows = list(_read_rows(index, provider))
+    rows = _read_rows(index, provider)
     for name in dict.fromkeys((wanted, COMPACT_DATE.sub(r"-\1-\2-\3", wanted))):
         for row in rows:
             if matches_clause(row["match"], name):
@@ -205,13 +206,18 @@ def find_in_provider(index: Mapping[str, Any], provider: str, model: str) -> Mod
     return None
 
 
-def _read_rows(index: Mapping[str, Any], provider: str) -> Iterator[dict[str, Any]]:
+def _read_rows(index: Mapping[str, Any], provider: str) -> list[dict[str, Any]]:
     """The models of a provider; none when its file cannot be read."""
     try:
-        path = prices_folder() / index["version"] / f"{provider}.json"
-        yield from json.loads(path.read_bytes())["models"]
+        return _read_models(prices_folder() / index["version"] / f"{provider}.json")
     except UNREADABLE:
-        return
+        return []
+
+
+@lru_cache(maxsize=4)  # a list of models looks up each one
+def _read_models(path: Path) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = json.loads(path.read_bytes())["models"]
+    return models
 
 
 def matches_clause(clause: list[Any], name: str) -> bool:

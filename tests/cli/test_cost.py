@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.binary import Easyllm, RunResult, chat_answer_script, single_profile_toml
-from tests.support.objects import parse_answer_json
+from tests.support.objects import parse_answer_json, parse_models_json
 from tests.support.over_tls import serve_tls
 from tests.support.proxying import slow_proxy
 from tests.support.standins.script import DONE, script_handler, usage_chunk
@@ -82,6 +82,13 @@ class OpenAI(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
+    def do_GET(self) -> None:
+        body = b'{"data": [{"id": "gpt-4o-mini"}, {"id": "house-model"}]}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -121,3 +128,23 @@ def test_cost_5_a_table_that_cannot_be_made_is_one_note(easyllm: Easyllm, openai
     assert code == 0
     assert SGR.sub("", notes).count("no new price table") == 1
     assert "$" not in notes
+
+
+def test_models_have_the_tables_prices_where_the_server_names_none(
+    easyllm: Easyllm, openai: str
+) -> None:
+    ran = easyllm.run("models", "--json", profiles=openai, env=KEY)
+    known, unknown = parse_models_json(ran)["models"]
+    assert (known["context"], known["prompt_usd"], known["completion_usd"]) == (128_000, 0.15, 0.6)
+    assert known["context_source"] == known["price_source"]
+    assert known["price_source"].startswith("table ")
+    assert set(unknown.values()) == {"house-model", None}
+    code, screen, _ = run_on_terminals(easyllm, "models", profiles=openai, env=KEY)
+    assert code == 0
+    assert "gpt-4o-mini  128,000    0.15     0.60" in SGR.sub("", screen)
+
+
+def test_init_makes_the_table(easyllm: Easyllm) -> None:
+    ran = easyllm.run("init", "--yes")
+    assert ran.code == 0, ran.stderr
+    assert (easyllm.home / "data/easyllm/prices/current.json").exists()

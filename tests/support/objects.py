@@ -30,7 +30,10 @@ CALL = [
     "reasoning_tokens", "cached_tokens", "cache_write_tokens", "estimated", "usage_all", "cost_usd",
     "cost_source", "ms", "ms_first_token", "attempts", "options", "route", "replayed", "images",
 ]  # fmt: skip
-MODEL = ["id", "context", "vision", "reasoning", "prompt_usd", "completion_usd"]
+MODEL = [
+    "id", "context", "vision", "reasoning", "prompt_usd", "completion_usd", "context_source",
+    "price_source",
+]  # fmt: skip
 
 
 def validate_against_schema(value: Any, what: str) -> None:

@@ -31,6 +31,7 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     from ...config.edit import create_profiles_file, refuse_existing_file
     from ...config.profiles_file import profiles_path
     from ...render.output import OutputStream, print_notice
+    from ..cost import refresh_price_table
     from ..discovery import find_embedded_model, find_keys, find_servers
     from ..profiles_template import format_profiles_file
 
@@ -49,6 +50,7 @@ def init(profiles_file: ProfilesFileOption, yes: Yes = False) -> int:
     create_profiles_file(
         path, format_profiles_file(servers, keys, choose_default(servers, keys, yes))
     )
+    refresh_price_table()
     OutputStream(1, terminal=False).write(f"{path}\n")
     return 0
 

@@ -1,11 +1,12 @@
 """`easyllm models`: lists the models that the profile's server offers."""
 
+import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import EasyLLMError, UsageError
+from ...errors import ConfigError, EasyLLMError, UsageError
 from ...events import Model
 from ...secret import LONG_KEY_CHARS, redact
 from ..option_types import complete_models as known
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...config.profile import Profile
     from ...providers.base import BaseLLMProvider
 
+FactSources = dict[str, str | None]  # the keys of --json that say where a fact is from
 # Longer than for the model list that is requested next to an answer: a list may be long.
 MODEL_LIST_TIMEOUT_SECONDS = 60.0
 Words = Annotated[
@@ -49,13 +51,71 @@ def models(model: ModelOptions, common: CommonOptions, words: Words = None) -> i
         selected = filter_by_words(everything, words or [], profile)
     except EasyLLMError as failure:
         error = failure
+    sources: list[FactSources] = [{} for _ in selected]
+    if profile is not None and shows_facts(common):
+        selected, sources = add_table_facts(selected, profile, common.quiet)
     if error is None and not common.json:
         print_model_list(selected, common.color or "auto")
     if profile is not None and profile.selected_by == "-p":
         save_model_ids(profile.name, (each.id for each in everything))
     # Prices are in US dollars per million tokens.
-    result = CommandResult(error=error, listing={"models": [asdict(model) for model in selected]})
+    rows = [{**asdict(model), **source} for model, source in zip(selected, sources, strict=True)]
+    result = CommandResult(error=error, listing={"models": rows})
     return print_result(result, json=common.json, jsonl=False, debug=common.debug)
+
+
+def shows_facts(common: CommonOptions) -> bool:
+    """Whether more than the ids is printed: with --json, and in a table."""
+    from ...render.options import takes_layout
+
+    return common.json or takes_layout(1, common.color or "auto")
+
+
+def add_table_facts(
+    all_models: list[Model], profile: "Profile", quiet: bool
+) -> tuple[list[Model], list[FactSources]]:
+    """The models with the price table's context and prices where the server names none.
+
+    Also who says each of them: `server`, `table VERSION`, None = unknown.
+    """
+    from ...config.endpoints import is_loopback, resolve_endpoint
+    from ..cost import refresh_price_table
+
+    try:
+        url: str | None = resolve_endpoint(profile).url
+    except ConfigError:  # a plugin has an endpoint of its own
+        url = None
+    if url is not None and is_loopback(url):
+        url = None  # the models are the user's own
+    if url is not None:
+        refresh_price_table(quiet)
+    pairs = [add_facts(model, url) for model in all_models]
+    return [model for model, _ in pairs], [sources for _, sources in pairs]
+
+
+def add_facts(model: Model, url: str | None) -> tuple[Model, FactSources]:
+    """As `add_table_facts` for one model; `url` None = not in the table."""
+    from ...pricing.table import find_model_prices
+
+    now = time.time()
+    sources: FactSources = {
+        "context_source": "server" if model.context is not None else None,
+        "price_source": "server" if model.prompt_usd is not None else None,
+    }
+    is_known = model.context is not None and model.prompt_usd is not None
+    row = None if url is None or is_known else find_model_prices(url, model.id)
+    if row is None:
+        return model, sources
+    source = f"table {row.version}"
+    if model.context is None and row.context is not None:
+        model = replace(model, context=row.context)
+        sources["context_source"] = source
+    prompt_usd = row.dollars("input", now)
+    if model.prompt_usd is None and prompt_usd is not None:
+        completion_usd = row.dollars("output", now)
+        model = replace(model, prompt_usd=prompt_usd, completion_usd=completion_usd)
+        sources["price_source"] = source
+    return model, sources
 
 
 def print_model_list(model_list: list[Model], color: str) -> None:
@@ -128,10 +188,9 @@ def filter_by_words(all_models: list[Model], words: list[str], profile: "Profile
 
 async def fetch_models(provider: "BaseLLMProvider", common: CommonOptions) -> list[Model]:
     """All models, by id, or ids only if no more is shown; prints the provider's note on them."""
-    from ...render.options import takes_layout
     from ...render.output import print_notice
 
-    if common.json or takes_layout(1, common.color or "auto"):
+    if shows_facts(common):
         model_list = await provider.models()
     else:
         model_list = [Model(name) for name in await provider.list_models()]

@@ -22,10 +22,12 @@ def pull(yes: Yes = False, quiet: Quiet = False, debug: Debug = False) -> int:
     """
     from ...providers.local.model_files import is_demo_installed, is_engine_installed
     from ...render.output import print_notice
+    from ..cost import refresh_price_table
 
     if not yes and not is_demo_installed() and not confirm(FETCH_QUESTION):
         return 0
     path = fetch_demo_model(quiet)
+    refresh_price_table(quiet)
     if not quiet:
         print_notice(f"easyllm: {DEMO_MODEL}, a small demo model, is in {path}")
         first = "" if is_engine_installed() else f"{format_engine_install_command()} && "

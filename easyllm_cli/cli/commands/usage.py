@@ -52,10 +52,10 @@ def usage(
     Answers whose cost is not known are not in a sum of costs: they are counted apart.
 
     easyllm usage
-    easyllm usage --by model --since month
-    easyllm usage --speed --by profile
+    easyllm usage --speed --by model --since month
     easyllm usage --prices gpt-4o
     """
+    from ..cost import refresh_price_table
     from ..results import CommandResult, print_result
 
     rows: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def usage(
     try:
         refuse_combinations(list_format.json, speed, prometheus, prices)
         start = parse_since(since, time.time())
-        update_prices()
+        refresh_price_table()
         if prometheus:
             return print_metrics()
         if prices is not None:
@@ -107,16 +107,6 @@ def parse_since(text: str, now: float) -> float:
             hint=f"month, a date such as 2026-11-01, or {DURATION_HINT}",
         )
     return start
-
-
-def update_prices() -> None:
-    """Make the price table where the installed package has a newer one; print why it fails."""
-    from ...pricing.update import try_update
-    from ...render.output import print_notice
-
-    note = try_update()
-    if note:
-        print_notice(f"easyllm: {note}")
 
 
 def open_history() -> "HistoryStore | None":

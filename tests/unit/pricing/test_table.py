@@ -31,7 +31,7 @@ def models() -> Iterator[tuple[Provider, ModelInfo, table.ModelPrices]]:
     index = table.read_index()
     assert index is not None
     for provider in providers:
-        rows = list(table._read_rows(index, provider.id))
+        rows = table._read_rows(index, provider.id)
         for model, row in zip(provider.models, rows, strict=False):
             yield provider, model, table.ModelPrices(provider.id, index["version"], row)
 

@@ -1,4 +1,4 @@
-"""What an answer cost, and who says so; on a terminal its price table is kept up to date."""
+"""What an answer cost, and who says so; keeps the price table up to date."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def find_cost(call: Call, profiles: Sequence[Profile], notify: Callable[[str], N
         else:
             dollars, source = total_cost(call.attempts, by_name, call.started_at)
     return None if dollars is None else float(dollars), source
+
+
+def refresh_price_table(quiet: bool = False) -> None:
+    """Make the price table where the installed genai-prices is newer; print why it fails."""
+    from ..pricing.update import try_update
+    from ..render.output import print_notice
+
+    note = try_update()
+    if note and not quiet:
+        print_notice(f"easyllm: {note}")
