@@ -43,16 +43,19 @@ class AttemptUsage(Protocol):
     def error(self) -> EasyLLMError | None: ...
 
 
-def cost_of_usage(usage: Usage | None, profile: Profile, model: str, time: float) -> Cost:
+def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time: float) -> Cost:
     """The cost of one attempt that began at `time` (seconds, as `time.time()`).
 
-    `usage`: None = the attempt reported none. `model`: the one that answered.
+    `usage`: None = the attempt reported none. `profile`: None = nobody knows which it was.
+    `model`: the one that answered.
     """
     # Imported here: an answer has loaded it, and `usage` reads prices without it.
     from ..config.endpoints import is_loopback, resolve_endpoint, runs_in_process
 
     if usage is not None and usage.cost_usd is not None:
         return usage.cost_usd, PROVIDER
+    if profile is None:
+        return UNKNOWN
     if profile.price is not None:
         from .table import cost_at_prices  # with decimal: not needed for a local model
 
@@ -94,27 +97,29 @@ def is_free(profile: Profile, endpoint: Endpoint, model: str) -> bool:
 
 def total_cost(
     attempts: Iterable[AttemptUsage], profiles: Mapping[str, Profile], time: float
-) -> Cost:
-    """The cost of all attempts together, and the least certain source among theirs.
+) -> tuple[float | None, str | None]:
+    """The US dollars of all attempts together, and the least certain source among theirs.
 
-    It is unknown if that of one attempt is; an attempt that failed and reported no usage is left
-    out. `profiles`: by the names in the attempts.
+    Both are None if the cost of one attempt is unknown; an attempt that failed and reported no
+    usage is left out. `profiles`: by the names in the attempts.
     """
     costs: list[Cost] = []
     for attempt in attempts:
         if attempt.usage is None and attempt.error is not None:
             continue
         profile = profiles.get(attempt.profile)
-        cost = cost_of_usage(attempt.usage, profile, attempt.model, time) if profile else UNKNOWN
+        cost = cost_of_usage(attempt.usage, profile, attempt.model, time)
         if cost[0] is None:
             return UNKNOWN
         costs.append(cost)
-    if len(costs) <= 1:
-        return costs[0] if costs else UNKNOWN
+    if len(costs) == 1:
+        return float(costs[0][0]), costs[0][1]
+    if not costs:
+        return UNKNOWN
     from decimal import Decimal
 
-    total = sum((Decimal(str(dollars)) for dollars, _ in costs), Decimal(0))
-    return total, min((source for _, source in costs if source), key=_certainty)
+    total = sum(Decimal(str(dollars)) for dollars, _ in costs)
+    return float(total), min((source for _, source in costs if source), key=_certainty)
 
 
 def _certainty(source: str) -> int:

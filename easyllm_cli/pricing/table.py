@@ -25,7 +25,10 @@ MILLION = Decimal(1_000_000)
 NOTHING = Decimal(0)
 INDEX_FILE_NAME = "current.json"
 # A file that is missing, cannot be read or holds something else; no home folder.
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
+    re.error,
+)  # fmt: skip
 COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
 # One price, or [the price below all tiers, [tokens of the prompt, the price above them], …].
 Price = str | list[Any]
@@ -65,7 +68,10 @@ class ModelPrices:
 
         Where the price depends on the time of day it is the highest of that day.
         """
-        costs = [cost_at_prices(entry, usage) for entry in self.entries_at(time)]
+        try:
+            costs = [cost_at_prices(entry, usage) for entry in self.entries_at(time)]
+        except UNREADABLE:
+            return None
         known = [cost for cost in costs if cost is not None]
         return max(known) if known and len(known) == len(costs) else None
 
@@ -140,12 +146,15 @@ def find_model_prices(url: str, model: str) -> ModelPrices | None:
     index = read_index()
     if index is None:
         return None
-    if url:
-        provider = _provider_at(index, url)
-    else:
-        name, _, model = model.partition("/")
-        provider = index["names"].get(name)
-    return find_in_provider(index, provider, model) if provider else None
+    try:
+        if url:
+            provider = _provider_at(index, url)
+        else:
+            name, _, model = model.partition("/")
+            provider = index["names"].get(name)
+        return find_in_provider(index, provider, model) if provider else None
+    except UNREADABLE:
+        return None
 
 
 def find_at_every_provider(model: str) -> list[ModelPrices]:

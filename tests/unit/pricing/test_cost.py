@@ -148,20 +148,22 @@ PROFILES = {
 FAILED = NetworkError("the connection was dropped")
 ASKED: list[tuple[list[Attempt], Any, str | None]] = [
     ([], None, None),
-    ([Attempt("own", USAGE)], Decimal("0.002"), "profile"),
-    ([Attempt("own", USAGE, FAILED), Attempt("own", USAGE)], Decimal("0.004"), "profile"),
-    ([Attempt("own", None, FAILED), Attempt("own", USAGE)], Decimal("0.002"), "profile"),
+    ([Attempt("own", USAGE)], 0.002, "profile"),
+    ([Attempt("own", USAGE, FAILED), Attempt("own", USAGE)], 0.004, "profile"),
+    ([Attempt("own", None, FAILED), Attempt("own", USAGE)], 0.002, "profile"),
     ([Attempt("own", USAGE, FAILED), Attempt("own")], None, None),  # answered, and counted nothing
-    ([Attempt("own", USAGE, FAILED), Attempt("here")], Decimal("0.002"), "profile"),
-    ([Attempt("own", USAGE), Attempt("router", Usage(1, 1, cost_usd=0.1))], Decimal("0.102"),
+    ([Attempt("own", USAGE, FAILED), Attempt("here")], 0.002, "profile"),
+    ([Attempt("own", USAGE), Attempt("router", Usage(1, 1, cost_usd=0.1))], 0.102,
      "profile"),
     ([Attempt("unknown", USAGE, FAILED), Attempt("own", USAGE)], None, None),
     ([Attempt("gone", USAGE)], None, None),
+    ([Attempt("gone", Usage(1, 1, cost_usd=0.5))], 0.5, "provider"),
+    ([Attempt("here", None, FAILED)], None, None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("attempts", "dollars", "source"), ASKED)
 def test_cost_1_several_attempts_count_and_one_unknown_makes_the_sum_unknown(
-    attempts: list[Attempt], dollars: Decimal | None, source: str | None
+    attempts: list[Attempt], dollars: float | None, source: str | None
 ) -> None:
     assert total_cost(attempts, PROFILES, NOW) == (dollars, source)

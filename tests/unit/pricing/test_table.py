@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -132,6 +133,14 @@ def test_a_damaged_table_is_no_table(
     good = (price_table / "easyllm/prices" / table.INDEX_FILE_NAME).read_text("utf-8")
     (folder / table.INDEX_FILE_NAME).write_text(good, "utf-8")
     assert table.find_model_prices(*asked) is None  # its provider's file is missing
+    rows = folder / json.loads(good)["version"] / "openai.json"
+    rows.parent.mkdir()
+    for models in ("5", "[5]", '[{"match": ["sounds_like", "x"]}]', '[{"match": ["regex", "("]}]'):
+        rows.write_text(f'{{"models": {models}}}', "utf-8")
+        table._read_models.cache_clear()
+        assert table.find_model_prices(*asked) is None
+    broken = table.ModelPrices("p", "1", {"id": "m", "prices": [{"input": "much"}]})
+    assert broken.cost(Usage(1, 1), 0) is None
 
 
 DATED = table.ModelPrices("p", "1", {
