@@ -35,7 +35,7 @@ def find_cost(call: Call, profiles: Sequence[Profile], notify: Callable[[str], N
             notify(note)
         else:
             dollars, source = total_cost(call.attempts, by_name, call.started_at)
-    return None if dollars is None else float(dollars), source
+    return dollars, source
 
 
 def refresh_price_table(quiet: bool = False) -> None:

@@ -41,18 +41,21 @@ async def keep_call(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGen
 
 def _save(call: Call, exit_code: int) -> None:
     """Write the call, with its texts unless the profile's `history` says otherwise."""
-    mode = call.profile.history if call.profile else "off"
-    if mode == "off":
+    profile = call.profile
+    mode = profile.history if profile else "off"
+    if profile is None or mode == "off":
         return
+    from ..pricing import total_cost
     from .record import CallContext, record_from_call
 
+    cost_usd, cost_source = total_cost(call.attempts, {profile.name: profile}, call.started_at)
     context = CallContext(
         LIBRARY,
         exit_code,
         messages=call.messages,
         conversation=None if mode == "metadata" else call.id,
-        cost_usd=call.usage.cost_usd,
-        cost_source=None if call.usage.cost_usd is None else "provider",
+        cost_usd=cost_usd,
+        cost_source=cost_source,
     )
     try:
         save(record_from_call(call, context))

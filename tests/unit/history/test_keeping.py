@@ -40,6 +40,7 @@ async def test_each_call_is_kept() -> None:
     for call in (first, second):
         assert (call["command"], call["text"], call["reasoning"]) == ("library", "Hello", "Hm.")
         assert (call["conversation"], call["exit_code"]) == (call["id"], 0)
+        assert (call["cost_usd"], call["cost_source"]) == (0, "local")
 
 
 async def test_a_failed_and_a_stopped_call_are_kept() -> None:
