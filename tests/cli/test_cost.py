@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from tests.support.binary import Easyllm, RunResult, chat_answer_script, single_profile_toml
-from tests.support.objects import parse_answer_json, parse_models_json
+from tests.support.objects import (
+    parse_answer_json,
+    parse_listing_json,
+    parse_models_json,
+    parse_usage_json,
+)
 from tests.support.over_tls import serve_tls
 from tests.support.proxying import slow_proxy
 from tests.support.standins.script import DONE, script_handler, usage_chunk
@@ -63,6 +68,19 @@ def test_cost_1_in_json_and_in_words(
         else "$" not in line
     )
     assert not (easyllm.home / "data/easyllm/prices").exists()
+
+
+def test_the_history_keeps_the_cost_and_usage_sums_it(easyllm: Easyllm, server: StandIn) -> None:
+    profiles = single_profile_toml(server, price=PRICE)
+    for _ in range(2):
+        ran = easyllm.run("chat", "hi", profiles=profiles, env={"EASYLLM_HISTORY": "metadata"})
+        assert ran.code == 0
+    (first, second) = parse_listing_json(easyllm.run("history", "--json"), "calls")["calls"]
+    for call in (first, second):
+        assert (call["cost_usd"], call["cost_source"]) == (0.0018, "profile")
+    (row,) = parse_usage_json(easyllm.run("usage", "--by", "profile", "--json"))
+    assert (row["profile"], row["calls"], row["cost_usd"]) == ("t", 2, 0.0036)
+    assert (row["cached_tokens"], row["unpriced_calls"]) == (800, 0)
 
 
 class OpenAI(BaseHTTPRequestHandler):
