@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..config.profile import Profile
@@ -75,8 +75,11 @@ class AnswerHistory:
         chosen = {"profile": earlier.profile, "model": options.model or earlier.model}
         return ModelOptions(**{**vars(options), **chosen})
 
-    def choose_mode(self, profile: Profile) -> None:
+    def choose_mode(self, profiles: Sequence[Profile]) -> None:
         """Decide what will be kept: texts (full), numbers (metadata) or nothing (off).
+
+        `profiles`: the one asked first and its fallbacks, which may be asked too: of their
+        settings the one that keeps least counts.
 
         Raises:
             UsageError: a setting forbids the texts that a conversation needs.
@@ -87,7 +90,8 @@ class AnswerHistory:
             raise ConfigError(
                 f'EASYLLM_HISTORY is "{variable[:40]}"', hint=f"use {', '.join(HISTORY_MODES)}"
             )
-        setting = variable or self._setting(profile)
+        found = filter(None, map(self._setting, profiles))
+        setting = variable or max(found, key=HISTORY_MODES.index, default=None)
         if self.request.history.history is not None:
             self.mode = self.request.history.history
         elif self.is_wanted and setting in ("metadata", "off"):

@@ -54,7 +54,8 @@ def cot(
     """
     from ...pipeline.call import Call
     from ...render import choose_renderer
-    from ..answer import AnswerRun, answer_request
+    from ..answer import answer_request
+    from ..answer_run import AnswerRun
     from ..request import AnswerRequest, display_options, load_schema
 
     sampling.think = True

@@ -49,9 +49,6 @@ def usage(
 ) -> int:
     """Sum up the history: calls, tokens and cost, or how fast the answers were.
 
-    Answers whose cost is not known are not in a sum of costs: they are counted apart.
-
-    easyllm usage
     easyllm usage --speed --by model --since month
     easyllm usage --prices gpt-4o
     """
