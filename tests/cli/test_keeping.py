@@ -17,6 +17,7 @@ from tests.support.binary import (
     RunResult,
     chat_answer_script,
     finish,
+    profile_toml,
     read_until,
     run_concurrently,
     single_profile_toml,
@@ -105,6 +106,16 @@ def test_hist_5_off_makes_no_file(easyllm: Easyllm) -> None:
     assert ask(easyllm, "--history", "off", env=DEFAULT).code == 0
     assert ask(easyllm, env=DEFAULT, keys={"history": "off"}).code == 0
     assert not (easyllm.home / "state").exists()
+
+
+def test_a_fallback_that_keeps_nothing_counts_too(easyllm: Easyllm) -> None:
+    with StandIn(script_handler(HELLO)) as server:
+        profiles = single_profile_toml(server, fallback=["private"]) + profile_toml(
+            f"{server.url}/v1", name="private", history="off"
+        )
+        ran = easyllm.run("chat", "hi", profiles=profiles, env=DEFAULT)
+    assert (ran.code, ran.stdout) == (0, b"Hello\n")
+    assert not database(easyllm).exists()
 
 
 def test_hist_3_the_key_is_not_in_the_file(easyllm: Easyllm) -> None:
