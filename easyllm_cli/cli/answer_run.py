@@ -59,7 +59,7 @@ class AnswerRun:
             with runtime.on_termination(runtime.raise_terminated):
                 timeout = self.request.common.timeout
                 error = runtime.run_cancellable(self._consume(events), timeout, self._has_begun)
-                completion = self.call.best() if error else self.call.completion()
+                completion = self.call.longest() if error else self.call.completion()
                 text = completion["text"]
                 if error is None or (self.request.output.partial and text):
                     completion = self._show(completion)
@@ -70,7 +70,7 @@ class AnswerRun:
             error = error or failure
         except KeyboardInterrupt as interrupt:  # while showing: text not shown is saved
             error = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
-            completion = self.call.completion() if self.call.accepted else self.call.best()
+            completion = self.call.completion() if self.call.accepted else self.call.longest()
             text = completion["text"]
         finally:
             with suppress(OutputError):
@@ -98,9 +98,9 @@ class AnswerRun:
         A request that fails before prints only its error line.
         """
         self._has_output = True
-        for note in map(Note, self.prompt_notes):
-            self._report(note)
-            self.renderer.handle_event(self.call.record(note))
+        for text in self.prompt_notes:
+            self._note(text)
+            self.renderer.handle_event(self.call.record(Note(text)))
 
     def _has_begun(self) -> bool:
         """Whether any of the answer has arrived, shown or held back."""

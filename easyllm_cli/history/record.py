@@ -166,7 +166,7 @@ def _requested_options(call: Call) -> str | None:
 
 def _texts(call: Call, context: CallContext) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The text columns, and the rows of the images."""
-    completion = call.completion() if call.error is None else call.best()
+    completion = call.completion() if call.error is None else call.longest()
     system = "\n\n".join(message.text for message in call.messages if message.role == "system")
     users = [message for message in context.messages if message.role == "user"]
     error = context.error or call.error

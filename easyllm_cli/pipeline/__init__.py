@@ -7,8 +7,8 @@ an answer share its record, the Call (`call.py`).
 Each stage stands where it does for a reason:
 
 - `fall_back` is the outermost: the next profile begins anew, with its own messages and retries.
-- `prepare` happens once for each profile. It is outside `check_completeness`, so that an answer
-  that is rejected gets its partial text and a hint like any other error.
+- `prepare_messages` happens once for each profile. It is outside `check_completeness`, so that an
+  answer that is rejected gets its partial text and a hint like any other error.
 - `check_completeness` judges what all attempts came to. It is outside the retries: an answer that
   is complete in form but has no text is no reason to ask again.
 - `retry_attempts` makes the attempts. What is inside it happens once an attempt.
@@ -18,8 +18,9 @@ Each stage stands where it does for a reason:
   there, in this order: a replayed attempt costs nothing and waits for no limit.
 
 A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
-outermost place sees every event that the caller gets. Readers of a finished answer (-u, --json)
-are no stages: they read the Call.
+outermost place sees every event that the caller gets. `check_completeness` records the events of
+the stages inside it; a stage outside it that yields events of its own calls `call.record`. Readers
+of a finished answer (-u, --json) are no stages: they read the Call.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ..events import Event
 from .call import Attempt, Call, Stage
 from .completeness import check_completeness
 from .fallback import fall_back
-from .preparation import prepare
+from .preparation import prepare_messages
 from .reasoning_split import split_reasoning
 from .retry import retry_attempts
 from .source import Source
@@ -41,7 +42,7 @@ from .source import Source
 # Outermost first.
 STAGES: tuple[Stage, ...] = (
     fall_back,
-    prepare,
+    prepare_messages,
     check_completeness,
     retry_attempts,
     split_reasoning,

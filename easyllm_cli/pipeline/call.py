@@ -1,21 +1,20 @@
-"""Call: the record of one question to a model, which every later reader of an answer uses."""
+"""Call: the record of one question to a model: its attempts, usage, times and answer."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from ..completion import Completion
 from ..errors import EasyLLMError
 from ..events import (
     MAX_TEXT_BYTES,
-    Done,
     Event,
     Note,
     Reasoning,
-    Reclassified,
     Retrying,
     Start,
     Text,
@@ -27,6 +26,7 @@ from .collector import Collector
 
 if TYPE_CHECKING:
     from ..config.profile import Profile
+    from ..errors import ConfigError
     from .source import Source
 
 SHOWN_KINDS = ("text", "reasoning")
@@ -74,6 +74,20 @@ class Call:
     all; default: its `retryable`.
     """
 
+    error: EasyLLMError | None = None  # a copy without traceback
+    accepted = False
+    cancelled = False
+    # For the stages: the source that is asked now, whether it is asked to reason in tags, and
+    # whether any output was shown.
+    source: Source | None = None
+    asks_for_tags = False
+    has_shown = False
+    # The longest answer of the attempts before this one, and its attempt.
+    _longest: Completion | None = None
+    _longest_attempt: AttemptRecord | None = None
+    _first_token: float | None = None
+    _ended: float | None = None
+
     def __init__(
         self,
         messages: list[Message],
@@ -95,33 +109,28 @@ class Call:
         self.attempts = [AttemptRecord()]
         self.notes: list[str] = []
         self.collector = Collector(limit=None)  # the split stage limits it
-        self.error: EasyLLMError | None = None
-        self.accepted = False
-        # For the stages: the sources, the one that is asked now and those that follow, what it is
-        # asked, whether it is asked to reason in tags, and whether any output was shown.
+        # For the stages: all sources, those that follow, what makes an error that names the source
+        # if it is a plugin, and the messages that it is sent.
         self.find_sources: Callable[[], Sequence[Source]] = list
-        self.source: Source | None = None
         self.next_sources: list[Source] = []
+        self.name_plugin: Callable[[BaseException], ConfigError | None] = lambda _: None
         self.request_messages = messages
-        self.asks_for_tags = False
-        self.has_shown = False
-        self._best: Completion | None = None
+        self._rate_limit_headers: Mapping[str, str] = {}
         self._started = time.monotonic()
-        self._first_token: float | None = None
-        self._ended: float | None = None
 
     def record(self, event: AnyEvent) -> AnyEvent:
-        """Add an event that the caller receives, and return it.
-
-        Raises:
-            TypeError: it is not an event.
-        """
+        """Add an event that the caller receives, and return it."""
         if not isinstance(event, OUTPUT_EVENTS):
             self._record_progress(event)
         elif self._first_token is None:
-            self._first_token = time.monotonic()
+            self.mark_first_token()
         self.collector.feed(event)
         return event
+
+    def mark_first_token(self) -> None:
+        """Record that text or reasoning arrived, which may be held back before it is recorded."""
+        if self._first_token is None:
+            self._first_token = time.monotonic()
 
     def _record_progress(self, event: Event) -> None:
         """Record an event that is neither text nor reasoning."""
@@ -134,17 +143,25 @@ class Call:
             case Note(text):
                 self.notes.append(text)
             case Retrying():
-                self._best = self.best()
+                longest = self.longest()
+                if longest is not self._longest:
+                    self._longest, self._longest_attempt = longest, attempt
                 self.attempts.append(AttemptRecord())
-                self.error = None
-            case Done() | Reclassified():
-                pass
-            case _:
-                raise TypeError(f"events yielded {type(event).__name__}, not an Event")
+                self.error, self.accepted = None, False
 
     def fail(self, error: EasyLLMError) -> None:
-        """Record why the current attempt failed."""
-        self.error = self.attempts[-1].error = error
+        """Record why the current attempt failed.
+
+        A copy without traceback is kept: the frames of the traceback refer to this record, and
+        such a circle stays in memory until the cycle collector runs.
+        """
+        self.error = self.attempts[-1].error = copy(error)
+        self.accepted = False
+        self._rate_limit_headers = (
+            error.rate_limit_headers
+            or (self.source.rate_limit_headers if self.source else {})
+            or self._rate_limit_headers
+        )
 
     def accept(self) -> None:
         """Record that the answer is complete, or cut where the caller accepts it."""
@@ -176,8 +193,14 @@ class Call:
 
     @property
     def usage(self) -> Usage:
-        """The tokens of the answer itself; all None if it reported none."""
-        return self.attempts[-1].usage or Usage()
+        """The tokens of the answer itself, of a failed call those of its longest answer.
+
+        All are None if it reported none.
+        """
+        attempt = self.attempts[-1]
+        if self.error is not None and self._longest and self.longest() is self._longest:
+            attempt = self._longest_attempt or attempt
+        return attempt.usage or Usage()
 
     @property
     def usage_all(self) -> Usage | None:
@@ -188,10 +211,8 @@ class Call:
     @property
     def rate_limit_headers(self) -> Mapping[str, str]:
         """The rate-limit headers of the last response, with lower-case names."""
-        failed = self.attempts[-1].error
-        if failed is not None and failed.rate_limit_headers:
-            return failed.rate_limit_headers
-        return self.source.rate_limit_headers if self.source else {}
+        of_answer = self.source.rate_limit_headers if self.source and not self.error else {}
+        return of_answer or self._rate_limit_headers
 
     @property
     def finish_reason(self) -> str | None:
@@ -218,9 +239,9 @@ class Call:
         """The answer so far, of the current attempt."""
         return Completion(self.collector.completion(), id=self.id)
 
-    def best(self) -> Completion:
+    def longest(self) -> Completion:
         """The answer of the attempt with the most text so far."""
-        return longer_of(self._best, self.completion())
+        return longer_of(self._longest, self.completion())
 
 
 def longer_of(first: Completion | None, second: Completion) -> Completion:

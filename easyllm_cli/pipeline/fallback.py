@@ -37,6 +37,9 @@ def fall_back(call: Call, attempt: Attempt) -> Attempt:
                     why = f"{error.what} ({error.where}); asking profile {call.source.profile.name}"
                 log.warning("%r", why)
                 yield call.record(Retrying(len(call.attempts) + 1, 0.0, why))
+        except EasyLLMError as error:
+            call.fail(error)
+            raise
         finally:
             call.end()
 

@@ -1,80 +1,97 @@
-"""The preparation stage: builds the messages that one source is sent, and completes its errors."""
+"""The stage of one source: builds its messages; gives errors the partial answer, place and hint."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from ..errors import EasyLLMError
 from ..events import Event, Note
 from ..messages import with_system_prompt
 from .call import Attempt, Call
 
+if TYPE_CHECKING:
+    from .source import Source
 
-def prepare(call: Call, attempt: Attempt) -> Attempt:
+
+def prepare_messages(call: Call, attempt: Attempt) -> Attempt:
     """Build the messages and the notes about them, then ask.
 
-    An error gets its partial answer, its place and a hint. So does the CancelledError of a call
-    that is stopped: `.partial` is the longest answer of all attempts.
+    An error gets its partial answer, its place and a hint. A CancelledError gets the partial
+    answer, too: `.partial` is the longest of all attempts.
     Raises:
-        EasyLLMError: the source failed. Any other exception of a plugin becomes a ConfigError
+        EasyLLMError: the source failed. What else the code of a plugin raises becomes a ConfigError
             that names the plugin.
     """
 
     async def prepared() -> AsyncGenerator[Event, None]:
         source = call.source
         assert source is not None
+        call.name_plugin = source.plugin_error
         try:
-            call.source = source.per_answer_copy()
-            for note in [*source.input_notes(call.messages), *await _build_messages(call)]:
+            for note in await _prepare(call, source):
                 yield call.record(Note(note))
             async with aclosing(attempt()) as events:
                 async for event in events:
                     yield event
         except asyncio.CancelledError as error:
-            error.partial = call.best()  # type: ignore[attr-defined]
+            call.cancelled = True
+            error.partial = call.longest()  # type: ignore[attr-defined]
             raise
-        except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
-            failure = await _complete_error(call, error)
-            if failure is error:
+        except EasyLLMError as error:
+            other = await _complete_error(call, error)
+            if other is None:
                 raise
-            raise failure from error
+            raise other from error
 
     return prepared
 
 
-async def _build_messages(call: Call) -> list[str]:
-    """Set `call.request_messages`; returns notes for the user."""
-    source = call.source
-    assert source is not None
-    messages = with_system_prompt(call.messages, source.profile.system)
-    source.refuse_unsupported(messages)
-    call.request_messages, call.asks_for_tags = messages, False
-    if not source.profile.elicit:
-        return []
-    from .think_prompt import with_think_prompt  # only `cot` needs it
-
-    call.request_messages, note = await with_think_prompt(source, messages)
-    call.asks_for_tags = bool(note)
-    return [note] if note else []
-
-
-async def _complete_error(call: Call, error: BaseException) -> BaseException:
-    """The error to raise, with its partial answer, its place and a hint."""
-    source = call.source
-    assert source is not None
-    failure = error if isinstance(error, EasyLLMError) else source.plugin_error(error)
-    if failure is None:
-        return error  # a bug of ours
-    failure.partial = call.best()
-    failure.where = failure.where or source.where
+async def _prepare(call: Call, source: Source) -> list[str]:
+    """Set what the source is sent; returns notes for the user."""
     try:
-        await source.add_hint(failure)
-    except Exception as hint_error:
-        other = source.plugin_error(hint_error)
+        call.source = answering = source.per_answer_copy()
+        messages = with_system_prompt(call.messages, answering.profile.system)
+        answering.refuse_unsupported(messages)
+        call.request_messages, call.asks_for_tags = messages, False
+        notes = source.input_notes(messages)
+        if answering.profile.elicit:
+            from .think_prompt import with_think_prompt  # only `cot` needs it
+
+            call.request_messages, note = await with_think_prompt(answering, messages)
+            call.asks_for_tags = bool(note)
+            notes += [note] if note else []
+    except (Exception, SystemExit) as error:
+        failure = call.name_plugin(error)
+        if failure is None:
+            raise
+        raise failure from error
+    return notes
+
+
+async def _complete_error(call: Call, error: EasyLLMError) -> EasyLLMError | None:
+    """Complete the error; returns another one that takes its place if finding a hint failed.
+
+    The caller's frame must not hold the error: its traceback refers to the frame, and such a circle
+    stays in memory until the cycle collector runs.
+    """
+    source = call.source
+    assert source is not None
+    error.partial = call.longest()
+    error.where = error.where or source.where
+    other: EasyLLMError | None = None
+    try:
+        await source.add_hint(error)
+    except asyncio.CancelledError as cancelled:
+        call.cancelled = True
+        cancelled.partial = error.partial  # type: ignore[attr-defined]
+        raise
+    except (Exception, SystemExit) as failure:
+        other = failure if isinstance(failure, EasyLLMError) else call.name_plugin(failure)
         if other is None:
             raise
-        other.partial, failure = failure.partial, other
-    call.fail(failure)
-    return failure
+        other.partial, other.where = error.partial, other.where or source.where
+    call.fail(other or error)
+    return other

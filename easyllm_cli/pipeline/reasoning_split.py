@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from ..errors import EasyLLMError
+from ..errors import IncompleteAnswer
 from ..events import Event
 from .call import OUTPUT_EVENTS, Attempt, Call
 from .collector import ByteLimit
@@ -20,30 +20,59 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
     is raised again; when the call is cancelled, it is recorded.
     Raises:
         IncompleteAnswer: the text and reasoning of the attempt exceed `call.max_bytes`.
+        ConfigError: the code of a plugin raised something that is no EasyLLMError.
     """
 
     async def split() -> AsyncGenerator[Event, None]:
         source = call.source
         assert source is not None
-        hold = source.has_inline_reasoning() or call.asks_for_tags
-        splitter, limit = (
-            TagSplitter(source.profile.reasoning_tags, hold),
-            ByteLimit(call.max_bytes),
-        )
-        async with aclosing(attempt()) as events:
-            try:
+        splitter = TagSplitter()
+        try:
+            hold = source.has_inline_reasoning() or call.asks_for_tags
+            splitter = TagSplitter(source.profile.reasoning_tags, hold)
+            limit = ByteLimit(call.max_bytes)
+            async with aclosing(attempt()) as events:
                 async for event in events:
                     if isinstance(event, OUTPUT_EVENTS):
-                        limit.add(event.text)
+                        call.mark_first_token()
+                        _count(call, limit, event)
+                    elif not isinstance(event, Event):
+                        raise TypeError(f"events yielded {type(event).__name__}, not an Event")
                     for part in splitter.split(event):
                         yield part
-            except EasyLLMError:
-                for part in splitter.end():
-                    yield part
+        except asyncio.CancelledError as error:
+            for part in (*splitter.end(), *_usage_of(error)):
+                call.record(part)
+            raise
+        except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
+            for part in splitter.end():
+                yield part
+            failure = call.name_plugin(error)
+            if failure is None:
                 raise
-            except asyncio.CancelledError:
-                for part in splitter.end():
-                    call.record(part)
-                raise
+            raise failure from error
 
     return split
+
+
+def _count(call: Call, limit: ByteLimit, event: Event) -> None:
+    """Count an event's bytes.
+
+    If the first piece exceeds the limit, it is recorded and not passed on: the partial answer of a
+    buffered response, which comes in one piece, would else be empty.
+    Raises:
+        IncompleteAnswer: the attempt exceeds the limit.
+    """
+    is_first = limit.byte_count == 0
+    try:
+        limit.add(getattr(event, "text", ""))
+    except IncompleteAnswer:
+        if is_first:
+            call.record(event)
+        raise
+
+
+def _usage_of(error: asyncio.CancelledError) -> list[Event]:
+    """The Usage that a cancelled attempt had reported, which its error carries."""
+    usage = getattr(error, "usage", None)
+    return [usage] if usage is not None else []

@@ -119,11 +119,11 @@ def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
                 wait = state.next_wait(error, started) if is_retried else None
                 if wait is None:
                     raise
-                failed = error
+                why = error.what
             # %r: a server's message may contain terminal escape sequences.
             name, number = profile.name or profile.provider, len(call.attempts) + 1
-            log.warning("%s: %r; next try in %.1f s (try %d)", name, failed.what, wait, number)
-            yield Retrying(number, round(wait, 3), failed.what)
+            log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
+            yield Retrying(number, round(wait, 3), why)
             await asyncio.sleep(wait)
 
     return retried

@@ -84,13 +84,12 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     api = profile.api or get_vendor(profile.provider).default_api
     if profile.api is None and profile.think:  # otherwise the api does not depend on the endpoint
         api = select_api(profile)
-    adapter = provider_class(profile.provider or "", api)
-    if adapter.entry_point is None:
-        return adapter(profile)
-    from .plugin_errors import name_plugin_in_errors  # only plugins need it
+    name = profile.provider or ""
+    if not name or name in VENDORS:
+        return provider_class(name, api)(profile)
+    from .plugin_errors import create_plugin_provider  # only plugins need it
 
-    with name_plugin_in_errors(adapter.entry_point):
-        return adapter(profile)
+    return create_plugin_provider(name, profile)
 
 
 def select_api(profile: Profile) -> str:

@@ -43,8 +43,8 @@ class BaseLLMProvider(ABC):
     sdk: ClassVar[str] = ""
     models_note: str = ""  # describes `models` if it is not the server's own list
     ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
-    # The entry point that offers the class; None = it is built in. The registry sets it.
-    entry_point: ClassVar[EntryPoint | None] = None
+    # The entry point that offered the class to the registry, which sets it; None = it is built in.
+    entry_point: EntryPoint | None = None
     _settings_noted = False
 
     def __init__(

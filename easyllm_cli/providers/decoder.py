@@ -9,7 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..errors import BusyError, EasyLLMError, FilteredError, IncompleteAnswer, MalformedAnswer
+from ..errors import (
+    BusyError,
+    EasyLLMError,
+    FilteredError,
+    FirstTokenTimeout,
+    IncompleteAnswer,
+    MalformedAnswer,
+    NetworkError,
+)
 from ..events import Done, Event, Note, Reasoning, Text, Usage
 from ..transport.framing import BODY_EVENT
 from ..transport.response_errors import error_from_body, find_error_message, is_error_body
@@ -221,6 +229,19 @@ class Decoder(ABC):
     def mark(self) -> None:
         """Record the end marker, or its equivalent: no frame is expected after it."""
         self.end_marker_seen = self._marked_in_frame = True
+
+    def may_ignore(self, error: EasyLLMError) -> bool:
+        """Whether the answer is whole although reading ended with this error.
+
+        A connection that is cut, or stays open, after the answer's end does no harm.
+        """
+        if isinstance(error, MalformedAnswer):
+            return False
+        if isinstance(error, IncompleteAnswer):
+            return self.is_end_credible(error.__cause__ is not None)  # the network error
+        return isinstance(error, NetworkError) and self.is_end_credible(
+            not isinstance(error, FirstTokenTimeout)
+        )
 
     def is_end_credible(self, disconnected: bool) -> bool:
         """Whether to trust the claimed end although the body did not end properly.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from copy import copy
@@ -17,7 +18,6 @@ from ..errors import (
     ConfigError,
     EasyLLMError,
     FirstTokenTimeout,
-    IncompleteAnswer,
     MalformedAnswer,
     NetworkError,
     NotFoundError,
@@ -242,11 +242,11 @@ class HTTPProvider(BaseLLMProvider):
                         and (seconds := decoder.next_frame_timeout(had_output)) is not None
                     ):
                         timer.limit_tail(seconds)
+        except CancelledError as cancelled:
+            cancelled.usage = decoder.usage  # type: ignore[attr-defined]
+            raise
         except EasyLLMError as error:
-            # A connection that is cut or stays open after the answer's end does no harm.
-            if not _is_about_connection(error) or not decoder.is_end_credible(
-                _is_disconnect(error)
-            ):
+            if not decoder.may_ignore(error):
                 if decoder.usage is not None:
                     yield decoder.usage  # the tokens of a failed attempt are paid for, too
                 raise
@@ -373,20 +373,6 @@ class HTTPProvider(BaseLLMProvider):
         body = request.body or {}
         kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
         return {"method": request.method, "url": request.url, "body": kept}
-
-
-def _is_about_connection(error: EasyLLMError) -> bool:
-    """Whether the connection broke or nothing came in time."""
-    return isinstance(error, NetworkError | IncompleteAnswer) and not isinstance(
-        error, MalformedAnswer
-    )
-
-
-def _is_disconnect(error: EasyLLMError) -> bool:
-    """Whether the connection broke; False = a timeout."""
-    if isinstance(error, IncompleteAnswer):
-        return error.__cause__ is not None  # the network error
-    return not isinstance(error, FirstTokenTimeout)
 
 
 def is_output(event: Event, started: bool) -> bool:

@@ -47,10 +47,19 @@ class ProviderCache:
         self._loops.clear()
 
     async def aclose(self) -> None:
-        """Close and drop the providers of the running event loop."""
+        """Close and drop the providers of the running event loop.
+
+        Raises the first error of a provider that could not be closed, after closing the others.
+        """
         self._drop_closed_loops()
+        first_error: Exception | None = None
         for provider in self._loops.pop(asyncio.get_running_loop(), {}).values():
-            await provider.aclose()
+            try:
+                await provider.aclose()
+            except Exception as error:
+                first_error = first_error or provider.plugin_error(error) or error
+        if first_error is not None:
+            raise first_error
 
     def _drop_closed_loops(self) -> None:
         """Drop closed loops. Weak keys would not work: a client keeps a reference to its loop."""

@@ -28,6 +28,8 @@ CASES = {
     "vision": (("vision", "red.png", "describe"), 0, "Hello **you**\n"),
     "cot": (("cot", "hi"), 0, "Hm"),
     "models": (("models",), 0, "test-model\n"),
+    "history": (("history", "path"), 0, "history.db\n"),
+    "usage": (("usage", "--json"), 0, '"rows": []'),
     "doctor": (("doctor",), 0, "test-model"),
     "init": (("init",), 2, "profiles.toml"),
     "profiles": (("profiles", "show", "t"), 0, "test-model"),

@@ -11,7 +11,7 @@ import pytest
 
 from easyllm_cli import Call, LLMService, Usage, pipeline
 from easyllm_cli.errors import BusyError, EasyLLMError, IncompleteAnswer
-from easyllm_cli.events import Done, Event, Start, Text
+from easyllm_cli.events import Event
 from easyllm_cli.pipeline.call import Attempt, new_call_id
 from easyllm_cli.transport.base import Response
 from tests.support.asking import messages, openai
@@ -153,7 +153,7 @@ async def test_a_failed_call_keeps_its_error_and_the_rate_limit_headers() -> Non
         call, error = await ask(server, retry_on=lambda error: False)
     assert isinstance(error, BusyError)
     assert len(server.requests) == 1
-    assert call.error is error
+    assert (type(call.error), str(call.error)) == (BusyError, str(error))
     assert not call.accepted
     assert dict(call.rate_limit_headers) == {
         "x-ratelimit-remaining-requests": "0", "retry-after": "0",
@@ -180,11 +180,3 @@ def test_ids_sort_by_time() -> None:
     assert all(len(one) == 16 and one.isalnum() and one == one.lower() for one in ids)
     assert len(set(ids)) == 50
     assert all(first[:9] <= second[:9] for first, second in pairwise(ids))
-
-
-def test_only_events_are_recorded() -> None:
-    call = Call([])
-    for event in (Start("openai", "m"), Text("a"), Done("stop", True)):
-        assert call.record(event) is event
-    with pytest.raises(TypeError, match="str, not an Event"):
-        call.record("half")  # type: ignore[type-var]
