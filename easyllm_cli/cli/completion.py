@@ -183,9 +183,9 @@ def setting_values(file: str | None, key: str) -> list[str]:
     setting = SETTINGS.get(resolve_setting_alias(key))
     if setting is None or "list[" in setting.type:
         return []
-    if setting.names == "profiles":
+    if setting.refers_to == "profiles":
         return profile_names(file, "")
-    if setting.names == "providers":
+    if setting.refers_to == "providers":
         return built_in_names()
     return ["true", "false"] if setting.type == "bool" else list(setting.choices)
 

@@ -237,7 +237,7 @@ class Setting(FrozenDataclass, shared_init=True):
     `default`: the value when it is not set; None = not set.
     `minimum`, `maximum`: the range of a number; None = no bound.
     `choices`: the words that it takes; () = any text.
-    `names`: "profiles" or "providers" if its text, or each text of a list, is such a name.
+    `refers_to`: "profiles" or "providers" if its text, or each text of a list, is such a name.
     `alias`: another name for it, "" = none.
     `adapters`: the adapters in providers.ADAPTERS that support it; () = all. With another one it
     is left out, with a note.
@@ -261,7 +261,7 @@ class Setting(FrozenDataclass, shared_init=True):
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
-    names: str = ""
+    refers_to: str = ""
     alias: str = ""
     adapters: tuple[str, ...] = ()
     key_lists_for: tuple[str, ...] = ()

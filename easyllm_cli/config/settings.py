@@ -97,11 +97,15 @@ class ProfileSettings(DeclaredSettings):
     """The settings of a profile, in the order of docs/profiles.md. None = not set."""
 
     name: str = ""  # the profile's own name is no setting
-    provider: str | None = setting("provider name, built in or from a plugin", names="providers")
+    provider: str | None = setting(
+        "provider name, built in or from a plugin", refers_to="providers"
+    )
     endpoint: str | None = setting("base URL (also: base_url)", alias="base_url")
     model: str | None = setting("model name")
     extends: str | None = setting(
-        "a built-in name or another profile to start from", names="profiles", is_trusted_only=True
+        "a built-in name or another profile to start from",
+        refers_to="profiles",
+        is_trusted_only=True,
     )
     system: str | None = setting("system prompt", keeps_whitespace=True)
     api: str | None = setting(
@@ -180,7 +184,7 @@ class ProfileSettings(DeclaredSettings):
         convert=timeout_from_table, convert_form=timeout_from_form,
     )  # fmt: skip
     fallback: list[str] | None = setting(
-        "profiles to try when this one fails", names="profiles", is_trusted_only=True
+        "profiles to try when this one fails", refers_to="profiles", is_trusted_only=True
     )
     fallback_models: list[str] | None = setting(
         "models the provider itself may fall back to", adapters=("openrouter", "litellm")
@@ -226,7 +230,7 @@ class FileSettings(DeclaredSettings):
     """The settings at the top level of the profiles file, beside the tables of the profiles."""
 
     default_profile: str = setting(
-        "the profile without -p: NAME or NAME:MODEL", names="profiles", default=""
+        "the profile without -p: NAME or NAME:MODEL", refers_to="profiles", default=""
     )
     history: str | None = setting(
         "history of the profiles that do not set it", choices=HISTORY_MODES

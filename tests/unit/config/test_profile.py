@@ -215,7 +215,7 @@ def test_every_declaration_of_a_setting_is_consistent(key: str) -> None:
     assert setting.description
     assert set(setting.type.split(" | ")) <= set(TYPE_CHECKS)
     assert set(setting.adapters) <= set(ADAPTERS)
-    assert setting.names in ("", "profiles", "providers")
+    assert setting.refers_to in ("", "profiles", "providers")
     assert getattr(Profile(), key) == setting.default
     if setting.default is not None:
         assert setting.validate(setting.default) == setting.default
