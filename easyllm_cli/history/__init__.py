@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_NOTE = "answers are kept on this machine; easyllm history off stops that"
 FILE_NAME = "history.db"
+TEXTS_ON = "texts_on"  # key of `meta`: the day since which texts are kept, which a note has said
 PRUNED_ON = "pruned_on"  # key of `meta`: the last day on which history_keep was applied
 
 
@@ -36,7 +37,9 @@ def history_path() -> Path:
 
 
 def save(record: Record, keep_seconds: Callable[[], float | None] = lambda: None) -> list[str]:
-    """Write the rows of a call; returns notes for the user: a new file, a damaged one moved.
+    """Write the rows of a call; returns notes for the user.
+
+    A note says that texts are kept from now on, or that a damaged file was moved.
 
     `keep_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
     Raises:
@@ -62,6 +65,9 @@ def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None])
     with open_store(path, create=True) as store:
         with store.transaction():
             number = store.insert("call", record.call)
+            keeps_first_text = record.conversation is not None and store.meta(TEXTS_ON) is None
+            if keeps_first_text:
+                store.set_meta(TEXTS_ON, time.strftime("%Y-%m-%d"))
             for image in record.images:
                 store.insert("image", {"call": number, **image})
             if record.conversation is not None:
@@ -69,8 +75,7 @@ def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None])
             is_first_today = store.meta(PRUNED_ON) != time.strftime("%Y-%m-%d")
         if is_first_today:
             _apply_retention(store, keep_seconds())
-    is_first = number == 1
-    return [FIRST_NOTE] if is_first else []
+    return [FIRST_NOTE] if keeps_first_text else []
 
 
 def _apply_retention(store: HistoryStore, keep_seconds: float | None) -> None:

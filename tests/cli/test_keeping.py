@@ -67,6 +67,7 @@ def test_a_pipe_keeps_numbers_only(easyllm: Easyllm) -> None:
 def test_a_terminal_keeps_texts_and_says_so_once(easyllm: Easyllm) -> None:
     with StandIn(script_handler(HELLO)) as server:
         profiles = single_profile_toml(server)
+        easyllm.run("chat", "hi", profiles=profiles, env=DEFAULT)  # keeps numbers only
         first, second = (
             run_on_terminals(easyllm, "chat", "hi", profiles=profiles, env=DEFAULT, terminals="2")
             for _ in range(2)
