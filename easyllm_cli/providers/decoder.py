@@ -175,6 +175,15 @@ class Decoder(ABC):
         self._end_claims += 1
         self.set_finish_reason(reason)
 
+    def finished_with_reason(self) -> None:
+        """Record the end marker of a protocol whose complete answers always have a finish reason.
+
+        Without a finish reason the end is not claimed, so that the answer counts as incomplete.
+        """
+        if self.finish_reason is not None:
+            self.finished()
+        self.mark()
+
     def set_finish_reason(self, reason: Any) -> None:
         """Record a finish reason. A later one replaces it, unless it ranks lower as `stop` does."""
         word = parse_reason_word(reason)
@@ -294,8 +303,9 @@ class Decoder(ABC):
             yield self.usage
         if not self.end_claimed:
             if started:
+                marker = "a finish reason" if self.end_marker_seen else "its end marker"
                 raise IncompleteAnswer(
-                    "the answer is incomplete: the stream ended without its end marker",
+                    f"the answer is incomplete: the stream ended without {marker}",
                     hint="ask again",
                 )
             raise MalformedAnswer("the server sent an empty answer", hint="check the endpoint")

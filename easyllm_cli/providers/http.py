@@ -237,10 +237,9 @@ class HTTPProvider(BaseLLMProvider):
                         for joined in surrogates.join(event):
                             yield joined
                         timer.resume()
-                    if (
-                        decoder.end_claimed
-                        and (seconds := decoder.next_frame_timeout(had_output)) is not None
-                    ):
+                    if (decoder.end_claimed or decoder.end_marker_seen) and (
+                        seconds := decoder.next_frame_timeout(had_output)
+                    ) is not None:
                         timer.limit_tail(seconds)
         except CancelledError as cancelled:
             cancelled.usage = decoder.usage  # type: ignore[attr-defined]

@@ -79,6 +79,19 @@ async def test_coh_3_stream_without_message_end_is_incomplete() -> None:
     assert (error.partial["text"], error.exit_code) == ("Hello", 7)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("end", [{}, {"finish_reason": None}, {"finish_reason": ""}])
+async def test_coh_3_end_without_a_finish_reason_is_incomplete(end: Json, stream: bool) -> None:
+    body = compact({"id": "c1", "message": {"content": [{"type": "text", "text": "Hello"}]}} | end)
+    whole = StandIn(script_handler(Script(body, content_type=JSON_TYPE)))
+    last = event({"type": "message-end", "delta": end})
+    with streamed(*HELLO, last) if stream else whole as server:
+        error = await expect_error(IncompleteAnswer, cohere(server), stream)
+    assert error.partial is not None
+    assert (error.partial["text"], error.exit_code) == ("Hello", 7)
+    assert "without a finish reason" in error.message
+
+
 @pytest.mark.parametrize("limit", [{}, {"max_tokens": 2}])
 async def test_coh_4_max_tokens_is_the_users_limit_only_if_it_was_sent(limit: Json) -> None:
     """What makes exit code 7 of a limit that nobody set is `limited` (FAULT-47 runs it)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import FilteredError
+from ...errors import FilteredError, MalformedAnswer
 from ...events import Event, Reasoning, Text, Usage
 from ..decoder import Decoder
 from ..finish_reasons import CONTENT_FILTER, TOOL_CALLS
@@ -25,7 +25,8 @@ class MessagesDecoder(Decoder):
     """Decodes stream events by the `type` in their JSON, and whole messages.
 
     The JSON decides, not the `event:` line: gateways leave that line out. `message_stop` is the
-    only end of a stream; a stop_reason without it is a cut answer.
+    only end of a stream; a stop_reason without it is a cut answer, and so is one without a
+    stop_reason, streamed or whole.
     """
 
     def __init__(self, stream: bool) -> None:
@@ -46,6 +47,7 @@ class MessagesDecoder(Decoder):
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         match body.get("type"):
             case "message_start":
+                self._refuse_second_answer()
                 message = parse_object(body.get("message"))
                 # Its output_tokens counts nothing that matters: 1 to 5 tokens before any text.
                 counts = parse_object(message.get("usage"))
@@ -59,18 +61,22 @@ class MessagesDecoder(Decoder):
                 self._update_usage(parse_object(body.get("usage")))
                 yield from self._decode_stop(parse_object(body.get("delta")))
             case "message_stop":
-                self.finished()
-                self.mark()
+                self.finished_with_reason()
             case "message":
                 yield from self._decode_message(body)
+
+    def _refuse_second_answer(self) -> None:
+        """Raise MalformedAnswer if an answer has begun: a gateway has asked its provider again."""
+        if self.wrote or self._reasoned or self.end_marker_seen:
+            raise MalformedAnswer("the server began another answer in the same stream")
 
     def _decode_message(self, message: dict[str, Any]) -> Iterator[Event]:
         """Decode a whole message, the body of a response that is not streamed."""
         self._update_usage(parse_object(message.get("usage")))
-        yield from self._decode_blocks(message.get("content"))
+        content = message.get("content")
+        yield from self._text(content) if isinstance(content, str) else self._decode_blocks(content)
         yield from self._decode_stop(message)
-        self.finished()
-        self.mark()
+        self.finished_with_reason()
 
     def _decode_blocks(self, blocks: Any) -> Iterator[Event]:
         for block in blocks if isinstance(blocks, list) else ():
@@ -145,6 +151,7 @@ class MessagesDecoder(Decoder):
         self._refusal_category = category if isinstance(category, str) else ""
         text = explanation if isinstance(explanation, str) else ""
         if not self.wrote:
+            self.refusal = ""  # a server may send the same details twice
             self.add_refusal(text or "no reason given")
         elif self._refusal_category or text:
             yield from self.note_once(f"the model {self._refused}: {' '.join(text.split())[:300]}")

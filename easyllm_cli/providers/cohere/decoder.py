@@ -16,8 +16,8 @@ from ..json_values import parse_count, parse_object
 class CohereDecoder(Decoder):
     """Decodes the events of a stream, which are told apart by `type`, and whole messages.
 
-    `message-end` has the finish reason and the usage, and is the end marker. Events of an unknown
-    type are ignored.
+    `message-end` has the finish reason and the usage, and is the end marker. Without a finish
+    reason the answer is incomplete. Events of an unknown type are ignored.
     """
 
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
@@ -37,7 +37,6 @@ class CohereDecoder(Decoder):
             self.set_finish_reason("tool_calls")
         elif event_type == "message-end":
             self._decode_end(delta)
-            self.mark()
         elif "type" not in body and isinstance(body.get("message"), dict):
             message = body["message"]
             yield from self._decode_content(message.get("content"))
@@ -66,7 +65,8 @@ class CohereDecoder(Decoder):
         if usage != Usage():
             self.usage = usage
         self.raise_for_error(end)
-        self.finished(end.get("finish_reason"))
+        self.set_finish_reason(end.get("finish_reason"))
+        self.finished_with_reason()
 
 
 def parse_cohere_usage(usage: dict[str, Any]) -> Usage:

@@ -1,11 +1,13 @@
 """Streams and bodies of the Messages API: each is read right, or ends with the right exit code."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from easyllm_cli.errors import AuthError, BillingError, BusyError, MalformedAnswer, RefusedError
+from tests.support.asking import Json
 from tests.support.messages_api import HELLO, Answered, ask, hello_then, refusal, stream
 from tests.support.standins.anthropic import (
     PING,
@@ -111,6 +113,48 @@ async def test_anth_11_stop_reason_without_message_stop() -> None:
     assert "without its end marker" in str(done.error)
 
 
+NO_REASON = [
+    stream(*HELLO, block_stop(), message_stop()),
+    *(hello_then(message_delta(reason), message_stop()) for reason in (None, "", "null")),
+    hello_then(message_stop(), Wait(5)),
+]
+WHOLE = whole({"type": "text", "text": "Hi"})
+NO_REASON_WHOLE = [
+    {**WHOLE, "stop_reason": None},
+    {**WHOLE, "stop_reason": ""},
+    {name: WHOLE[name] for name in WHOLE if name != "stop_reason"},
+]
+
+
+@pytest.mark.parametrize("sent", NO_REASON)
+async def test_anth_11_message_stop_without_a_stop_reason(sent: Script) -> None:
+    done = await asyncio.wait_for(ask(sent), 4)
+    assert (done.code, done.text) == (7, "Hi")
+    assert "without a finish reason" in str(done.error)
+
+
+@pytest.mark.parametrize("sent", NO_REASON_WHOLE)
+async def test_anth_11_whole_message_without_a_stop_reason(sent: Json) -> None:
+    body = Script(encode(sent), content_type="application/json")
+    done = await ask(body, plain=True, max_retries=0)
+    assert (done.code, done.text, done.completion["complete"]) == (7, "Hi", False)
+
+
+async def test_second_answer_in_a_stream_is_never_joined_to_the_first() -> None:
+    """A gateway that asks its provider again after a failure sends the whole answer again."""
+    again = (start(), block(), text("Hi there"), ending())
+    done = await ask(stream(*HELLO, *again))
+    assert (type(done.error), done.text) == (MalformedAnswer, "Hi")
+    thought = (start(), block("thinking"), thinking("Hm."))
+    assert (await ask(stream(*thought, *again))).code == 7
+    assert summary(await ask(stream(start(), start(), *GOOD))) == COMPLETE
+
+
+async def test_whole_message_whose_content_is_a_string() -> None:
+    body = Script(encode({**WHOLE, "content": "Hi"}), content_type="application/json")
+    assert summary(await ask(body, plain=True)) == COMPLETE
+
+
 async def test_anth_12_empty_body() -> None:
     done = await ask(stream())
     assert (done.code, len(done.requests)) == (7, 1)
@@ -196,7 +240,8 @@ async def test_anth_26_full_context_is_never_the_users_limit() -> None:
 
 async def test_anth_27_refusals_name_their_category() -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "It is about malware."}
-    empty = await ask(stream(start(), ending("refusal", stop_details=details)))
+    twice = message_delta("refusal", stop_details=details)  # cumulative, as the counts
+    empty = await ask(stream(start(), twice, ending("refusal", stop_details=details)))
     assert (empty.code, empty.text) == (4, "")
     assert "refused (cyber): It is about malware." in str(empty.error)
     after = await ask(hello_then(message_delta("refusal", stop_details=details), message_stop()))
