@@ -124,6 +124,12 @@ class UnsupportedParameters:
         if path in OUTPUT_LIMIT_ALIASES and not self._renamed_limits:
             self._renamed_limits.add(path)
             return self.apply(request), ""
+        return self.leave_out(path, request, error)
+
+    def leave_out(
+        self, path: str, request: Request, error: EasyLLMError
+    ) -> tuple[Request, str] | None:
+        """The request without a refused parameter, and a note; None = `strict` forbids it."""
         if self._profile.strict and path not in SILENTLY_DROPPED_KEYS:
             return None
         self._refused_paths.add(path)

@@ -16,6 +16,8 @@ from ...private_file import write_private_file
 from ..json_values import parse_count, parse_object
 
 MAX_AGE_SECONDS = 24 * 3600.0
+# A smaller maximum is a mistake of the server: Anthropic's smallest is 4096.
+MIN_OUTPUT_TOKENS = 256
 MAX_FILE_BYTES = 256 * 1024  # larger files are not ours
 # An unknown home folder, a full disk, a file that is not JSON or not of this form.
 IGNORED_FILE_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError)
@@ -26,7 +28,8 @@ class ModelCapabilities:
 
     def __init__(self, row: dict[str, Any]) -> None:
         """`row`: the model's object in the response; {} = nothing is known."""
-        self.max_output_tokens = parse_count(row.get("max_tokens"))
+        limit = parse_count(row.get("max_tokens"))
+        self.max_output_tokens = limit if (limit or 0) >= MIN_OUTPUT_TOKENS else None
         self._capabilities = parse_object(row.get("capabilities"))
 
     def supports(self, *path: str) -> bool | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ...config.credentials import find_key_source
 from ...config.endpoints import is_loopback
 from ...config.profile import Profile
-from ...errors import ConfigError, EasyLLMError, NotFoundError, UsageError
+from ...errors import ConfigError, EasyLLMError, NotFoundError, RefusedError, UsageError
 from ...events import Model
 from ...messages import Message
 from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
@@ -21,8 +21,9 @@ from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
 from ..http import HTTPProvider
+from ..json_values import parse_object
 from ..model_list import parse_model_rows
-from ..unsupported_parameters import set_json_path
+from ..unsupported_parameters import has_json_path, set_json_path
 from .capabilities import ModelCapabilities, load_row, save_row
 from .decoder import MessagesDecoder
 from .format import format_message, format_system, model_from_messages_row
@@ -32,6 +33,7 @@ from .thinking import ADAPTIVE, ENABLED, MIN_BUDGET_TOKENS, ThinkingControl
 # https://platform.claude.com/docs/en/api/versioning
 API_VERSION = "2023-06-01"
 SYSTEM_ROLES = ("system", "developer")
+EFFORT_PATH = "output_config.effort"
 MAX_PAGES = 50  # of the model list, 1000 models each
 
 
@@ -50,7 +52,7 @@ class AnthropicProvider(HTTPProvider):
         "temperature": "temperature",
         "top_k": "top_k",
         "stop": "stop_sequences",
-        "reasoning effort": "output_config.effort",
+        "reasoning effort": EFFORT_PATH,
         "reasoning": "thinking",
     }
 
@@ -93,6 +95,7 @@ class AnthropicProvider(HTTPProvider):
         return {**version, **super().headers()}
 
     def request(self, messages: list[Message], stream: bool) -> Request:
+        messages = self._with_schema_in_words(messages)
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": 0,  # set below; here for the usual order of the fields
@@ -107,32 +110,75 @@ class AnthropicProvider(HTTPProvider):
             if key in self.parameter_paths:
                 is_one_word = key == "stop" and isinstance(value, str)
                 set_json_path(body, self.parameter_paths[key], [value] if is_one_word else value)
-        if self.profile.schema is not None:
+        if self.profile.schema is not None and self.is_own_api:
             from .json_schema import output_format  # --schema only
 
-            body["output_config"] = {"format": output_format(self.profile.schema)}
+            if schema_format := output_format(self.profile.schema):
+                body["output_config"] = {"format": schema_format}
         self.thinking.write(body, stream)
-        body |= self.profile.options or {}
+        self._add_options(body)
         return Request("POST", f"{self.endpoint.url}/v1/messages", self.headers(), body)
+
+    def _with_schema_in_words(self, messages: list[Message]) -> list[Message]:
+        """Add the schema to the system prompt where `output_config.format` cannot carry it.
+
+        No other vendor documents that field for its Messages API.
+        """
+        schema = self.profile.schema
+        if schema is None:
+            return messages
+        from ..openai.json_schema import with_schema_instruction  # --schema only
+        from .json_schema import output_format
+
+        if self.is_own_api and output_format(schema):
+            return messages
+        return with_schema_instruction(messages, schema)
+
+    def _add_options(self, body: dict[str, Any]) -> None:
+        """Add the profile's `options`; those of `output_config` join the schema and the effort."""
+        options = dict(self.profile.options or {})
+        config = options.get("output_config")
+        if isinstance(config, dict):
+            options["output_config"] = {**parse_object(body.get("output_config")), **config}
+        body |= options
 
     def repair(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
         """Change the form of thinking or the invented token limit, else leave a parameter out."""
         body = dict(request.body or {})
         if not self.thinking.learn(error, body):
-            return super().repair(request, error)
+            return self._repair_output_config(request, error) or super().repair(request, error)
         body.pop("thinking", None)
         if config := body.get("output_config"):
             body["output_config"] = {key: config[key] for key in config if key != "effort"}
         self.thinking.write(body, bool(body.get("stream")))
         body = {key: value for key, value in body.items() if key != "output_config" or value}
-        body |= self.profile.options or {}
+        self._add_options(body)
         note = "" if "thinking" in body else self.thinking.note(self.model)
+        if note and self.profile.strict:
+            return None
         return self.unsupported_parameters.apply(replace(request, body=body)), note
+
+    def _repair_output_config(
+        self, request: Request, error: EasyLLMError
+    ) -> tuple[Request, str] | None:
+        """Leave the effort out if a server does not know `output_config`; a schema gets a hint."""
+        if not isinstance(error, RefusedError) or error.status not in (400, 422):
+            return None
+        words = f"{error.parameter or ''} {error.message}"
+        about_schema = re.search(r"(?i)format|schema|grammar", words) is not None
+        if "output_config" in words and not about_schema:
+            if has_json_path(request.body, EFFORT_PATH):
+                return self.unsupported_parameters.leave_out(EFFORT_PATH, request, error)
+            about_schema = True
+        if about_schema and has_json_path(request.body, "output_config.format"):
+            error.hint = (
+                "the schema may not be supported: leave --schema out and ask for JSON in the prompt"
+            )
+        return None
 
     def limits_output(self, request: Request) -> bool:
         """Whether the user has set a limit; the one that the adapter chooses does not count."""
-        own = self.profile.max_tokens is not None
-        return own or "max_tokens" in (self.profile.options or {})
+        return self.thinking.user_limit is not None
 
     def framing(self) -> Framing:
         return ServerSentEvents()
@@ -150,6 +196,8 @@ class AnthropicProvider(HTTPProvider):
                 f"{self.profile.provider} needs a user message, and there are only system messages",
                 hint="add a prompt",
             )
+        if self.thinking.user_limit == 0:
+            raise UsageError("max_tokens = 0 asks for no answer", hint="raise it, or leave it out")
 
     def has_inline_reasoning(self) -> bool:
         """Whether the text may contain reasoning in `<think>` tags, as OpenAIProvider's."""
@@ -167,7 +215,10 @@ class AnthropicProvider(HTTPProvider):
         self.thinking.profile = self.profile  # --elicit changes it
         if self.thinking.needs_capabilities:
             self.thinking.capabilities = await self.capabilities()
-            notes += filter(None, [self.thinking.note(self.model)])
+            note = self.thinking.note(self.model)
+            if note and self.profile.strict:
+                raise RefusedError(note, hint="--strict sends nothing else than what was asked for")
+            notes += filter(None, [note])
         return messages, first_model_notes + notes
 
     async def _prepare_images(self, messages: list[Message]) -> tuple[list[Message], list[str]]:

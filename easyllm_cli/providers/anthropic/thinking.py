@@ -60,35 +60,51 @@ class ThinkingControl:
         return effort != "off" and bool(effort or self.profile.think)
 
     @property
+    def user_limit(self) -> int | None:
+        """The user's own `max_tokens`, which an option may set, too; None = there is none."""
+        option = (self.profile.options or {}).get("max_tokens")
+        return option if isinstance(option, int) else self.profile.max_tokens
+
+    @property
     def needs_capabilities(self) -> bool:
         """Whether the request depends on what the model supports."""
         return bool(self.profile.think or self.profile.reasoning)
 
     def note(self, model: str) -> str:
         """What the user asked for and the model cannot do; "" = nothing."""
-        supports = self.capabilities.supports
-        if self.profile.reasoning == "off" and supports("thinking", "types", "disabled") is False:
+        if self.profile.reasoning == "off" and not self._can_be_off and self._can_think:
             return f"{model} always thinks: --effort off does nothing"
         if not self.wants_thinking:
             return ""
-        if supports("thinking") is False and not self._effort_level():
-            return f"{model} does not think: asked without"
-        if not self._thinking_type() and supports("thinking") is not False:
-            return f"--max-tokens leaves no room for thinking: {self._min_budget} tokens at least"
+        if not self._can_think:
+            return "" if self._effort_level() else f"{model} does not think: asked without"
+        if not self._thinking_type():
+            return f"max_tokens leaves no room for thinking: {self._min_budget} tokens at least"
         return ""
+
+    @property
+    def _can_think(self) -> bool:
+        """Whether the model may support thinking."""
+        return self.capabilities.supports("thinking") is not False and bool(self._candidate_types())
+
+    @property
+    def _can_be_off(self) -> bool:
+        """Whether the model may accept that thinking is turned off."""
+        return self.capabilities.supports("thinking", "types", "disabled") is not False
 
     def write(self, body: dict[str, Any], stream: bool) -> None:
         """Set `max_tokens`, `thinking` and `output_config.effort` in a request's body."""
         thinking_type = self._thinking_type()
         body["max_tokens"] = self._max_tokens(thinking_type, stream)
         if self.profile.reasoning == "off":
-            if self.capabilities.supports("thinking", "types", "disabled") is not False:
+            if self._can_be_off and self._can_think:
                 body["thinking"] = {"type": "disabled"}
         elif thinking_type == ADAPTIVE:
             display = {"display": "summarized"} if self._takes_display else {}
             body["thinking"] = {"type": ADAPTIVE, **display}
         elif thinking_type == ENABLED:
-            budget = min(self._budget(), body["max_tokens"] - self._min_budget)
+            limit = self.user_limit or body["max_tokens"]
+            budget = min(self._budget(), limit - self._min_budget)
             body["thinking"] = {"type": ENABLED, "budget_tokens": max(budget, self._min_budget)}
         if level := self._effort_level():
             body.setdefault("output_config", {})["effort"] = level
@@ -99,7 +115,7 @@ class ThinkingControl:
         if not isinstance(error, RefusedError) or error.status not in (400, 422):
             return False
         words = f"{error.parameter or ''} {error.message}"
-        if self.profile.max_tokens is None and self._learn_limit(words, body.get("max_tokens")):
+        if self.user_limit is None and self._learn_limit(words, body):
             return True
         thinking = parse_object(body.get("thinking"))
         sent_type = thinking.get("type")
@@ -113,16 +129,21 @@ class ThinkingControl:
         self._refused_types.add(sent_type)
         return True
 
-    def _learn_limit(self, words: str, sent: Any) -> bool:
-        """Learn the largest max_tokens that the server names in a refusal of `sent`, once.
+    def _learn_limit(self, words: str, body: dict[str, Any]) -> bool:
+        """Learn the largest max_tokens that the server names in a refusal of `body`, once.
 
         A context that leaves little room stays an error: the answer would only be cut.
         """
+        sent = body.get("max_tokens")
         if not isinstance(sent, int):
             return False
         if match := re.search(CONTEXT_PATTERN, words):
+            thinking_type = self._thinking_type()
+            if sent < self._max_tokens(thinking_type, bool(body.get("stream"))):
+                return False  # lowered already: a server whose numbers follow ours has no end
             room = int(match[3]) - int(match[1])
-            self._context_room = room if MIN_ROOM_TOKENS <= room < sent else None
+            needed = MIN_ROOM_TOKENS + self._min_budget * (thinking_type == ENABLED)
+            self._context_room = room if needed <= room < sent else None
             return self._context_room is not None
         match = re.search(MAX_TOKENS_PATTERN, words)
         if not match or self._output_maximum is not None or not 0 < int(match[2]) < sent:
@@ -132,32 +153,37 @@ class ThinkingControl:
 
     def _thinking_type(self) -> str:
         """The `thinking.type` to send; "" = leave `thinking` out, or it is turned off."""
-        if not self.wants_thinking or self.capabilities.supports("thinking") is False:
+        if not self.wants_thinking or not self._can_think:
             return ""
-        chosen = next(
-            (
-                kind
-                for kind in (ADAPTIVE, ENABLED)
-                if self.capabilities.supports("thinking", "types", kind)
-            ),
-            self._default_type,
-        )
-        if chosen in self._refused_types:
-            chosen = ENABLED if chosen == ADAPTIVE else ADAPTIVE
-        limit = self.profile.max_tokens
-        has_no_room = limit is not None and limit <= self._min_budget
+        candidates = self._candidate_types()
+        chosen = next((kind for kind in candidates if kind not in self._refused_types), "")
+        limits = (self.user_limit or self.capabilities.max_output_tokens, self._output_maximum)
+        has_no_room = any(limit is not None and limit <= self._min_budget for limit in limits)
         return "" if chosen == ENABLED and has_no_room else chosen
+
+    def _candidate_types(self) -> list[str]:
+        """The types to try, best first: those that the model supports, then those not excluded.
+
+        A type that was tried first and refused is followed by the other one, whatever the
+        capabilities say about it.
+        """
+        types = (self._default_type, ENABLED if self._default_type == ADAPTIVE else ADAPTIVE)
+        answers = {kind: self.capabilities.supports("thinking", "types", kind) for kind in types}
+        supported = [kind for kind in (ADAPTIVE, ENABLED) if answers[kind]]
+        unknown = [kind for kind in types if answers[kind] is None]
+        excluded = [kind for kind in types if answers[kind] is False and self._refused_types]
+        return supported + unknown + excluded
 
     def _budget(self) -> int:
         """The `budget_tokens` of the effort; at most half of the user's own limit."""
         budget = BUDGET_TOKENS[self.profile.reasoning or DEFAULT_EFFORT]
-        limit = self.profile.max_tokens
+        limit = self.user_limit
         return budget if limit is None else min(budget, max(limit // 2, self._min_budget))
 
     def _max_tokens(self, thinking_type: str, stream: bool) -> int:
         """The user's limit, else one that leaves room for thinking and the answer."""
         if self.profile.max_tokens is not None:
-            return self.profile.max_tokens
+            return self.profile.max_tokens  # `-o max_tokens` replaces it
         wanted = ANSWER_TOKENS_WITH_THINKING if self.wants_thinking else ANSWER_TOKENS
         wanted += self._budget() if thinking_type == ENABLED else 0
         limits = (

@@ -116,7 +116,8 @@ class OpenAIProvider(SupportsClient):
         if self.profile.schema is not None:
             from .json_schema import response_format, with_schema_instruction  # --schema only
 
-            messages = with_schema_instruction(messages, self.profile.schema, self.vendor)
+            if not self.vendor.takes_schema:
+                messages = with_schema_instruction(messages, self.profile.schema)
             body["response_format"] = response_format(self.profile.schema, self.vendor)
         body["messages"] = [self.message(message) for message in messages]
         body |= self.body_options()

@@ -23,15 +23,11 @@ STRICT_FORMATS = (
 )  # fmt: skip
 
 
-def with_schema_instruction(
-    messages: list[Message], schema: dict[str, Any], vendor: Vendor
-) -> list[Message]:
-    """Add the schema to the system message when the vendor accepts no schema field.
+def with_schema_instruction(messages: list[Message], schema: dict[str, Any]) -> list[Message]:
+    """Add the schema to the system message, for vendors that accept no schema field.
 
     DeepSeek's JSON mode also requires the word "json" in the prompt (its guide, "JSON Output").
     """
-    if vendor.takes_schema:
-        return messages
     schema_text = json.dumps(schema, ensure_ascii=False)
     return with_system_instruction(
         messages, f"Answer with one JSON document that fits this JSON schema:\n{schema_text}"

@@ -156,12 +156,14 @@ class AnthropicServer:
         thoughts: str = "",
         page: int = 1000,
         model_capabilities: Json | None = None,
+        max_tokens: int = 64_000,
     ) -> None:
         self.key = key
         self.models = tuple(models)
         self.thoughts = thoughts
         self.page = page
         self.capabilities = model_capabilities
+        self.max_tokens = max_tokens
         self.requests: list[Request] = []
 
     async def handle(self, request: Request, reply: Reply) -> None:
@@ -190,7 +192,7 @@ class AnthropicServer:
     def _row(self, model: str) -> Json:
         self._check_model(model)
         more = {"capabilities": self.capabilities} if self.capabilities else {}
-        limits = {"max_input_tokens": 200_000, "max_tokens": 64_000}
+        limits = {"max_input_tokens": 200_000, "max_tokens": self.max_tokens}
         return {"type": "model", "id": model, "display_name": model, **limits, **more}
 
     def _check_model(self, model: Any) -> None:

@@ -97,6 +97,7 @@ async def test_failure_is_not_kept_and_costs_no_answer() -> None:
         ({}, {"reasoning": "off"}, {"thinking": {"type": "disabled"}}),
         ({"adaptive": False, "enabled": False}, {"reasoning": "high"},
          {"output_config": {"effort": "high"}}),
+        ({"adaptive": False, "enabled": False}, {"reasoning": "off"}, {}),
     ],
 )  # fmt: skip
 async def test_form_that_the_model_supports(supported: Json, keys: Json, sent: Json) -> None:
@@ -120,6 +121,38 @@ async def test_what_the_model_cannot_do_is_said(supported: Json, keys: Json, not
     assert "thinking" not in body
     assert len(said) == 1
     assert note in said[0]
+
+
+@pytest.mark.parametrize(
+    ("adaptive", "enabled", "kind"),
+    [(False, None, "enabled"), (None, False, "adaptive"), (None, None, "adaptive"),
+     (False, False, None)],
+)  # fmt: skip
+async def test_type_that_the_server_excludes_is_not_sent(
+    adaptive: bool | None, enabled: bool | None, kind: str | None
+) -> None:
+    known: Json = capabilities(effort=False)
+    known["thinking"]["supported"] = True
+    for name, value in (("adaptive", adaptive), ("enabled", enabled)):
+        known["thinking"]["types"][name] = {} if value is None else {"supported": value}
+    with StandIn(AnthropicServer(model_capabilities=known).handle) as server:
+        body, said = await ask(server, think=True)
+    assert body.get("thinking", {}).get("type") == kind
+    assert bool(said) == (kind is None)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "limit", "thinks"), [(5, 20_096, True), (1000, 1000, False), (5000, 5000, True)]
+)
+async def test_maximum_that_the_server_names(maximum: int, limit: int, thinks: bool) -> None:
+    """A maximum that no model has is not believed; a budget is always below the limit."""
+    only_enabled = capabilities(adaptive=False)
+    with StandIn(
+        AnthropicServer(model_capabilities=only_enabled, max_tokens=maximum).handle
+    ) as server:
+        body, _ = await ask(server, think=True)
+    assert (body["max_tokens"], "thinking" in body) == (limit, thinks)
+    assert body.get("thinking", {}).get("budget_tokens", 0) < limit
 
 
 async def test_highest_effort_of_a_model_without_max() -> None:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.errors import BillingError, TooLargeError
+from easyllm_cli.errors import BillingError, RefusedError, TooLargeError
 from tests.support.adapters import KEY
 from tests.support.asking import (
     Json,
     answer_requests,
     collect_events,
+    expect_error,
+    get_completion,
     messages,
     notes,
     open_provider,
@@ -26,7 +28,7 @@ from tests.support.standins.anthropic import (
     refuse,
 )
 from tests.support.standins.request import Request
-from tests.support.standins.script import Script
+from tests.support.standins.script import Script, script_handler
 from tests.support.standins.server import Reply, StandIn
 
 NO_LIST = refusal(404, "not_found_error", "no such path")  # for GET /v1/models/ID
@@ -185,8 +187,9 @@ async def test_thinking_that_no_form_gets_is_left_out_with_a_note() -> None:
 async def test_too_high_a_limit_of_ours_is_lowered(words: str, maximum: int) -> None:
     code, (first, second), said = await refuse_once(words)
     assert (code, first["max_tokens"], second["max_tokens"], said) == (0, 8192, maximum, [])
-    code, bodies, _ = await refuse_once(words, max_tokens=8192)
-    assert (code, len(bodies)) == (4, 1)
+    for own in ({"max_tokens": 8192}, {"options": {"max_tokens": 8192}}):
+        code, bodies, _ = await refuse_once(words, **own)
+        assert (code, len(bodies)) == (4, 1)
 
 
 async def test_context_without_room_for_an_answer_is_too_large() -> None:
@@ -207,6 +210,74 @@ async def test_context_without_room_for_an_answer_is_too_large() -> None:
 async def test_server_that_always_refuses_is_asked_a_few_times_only(words: str) -> None:
     done = await ask(NO_LIST, refusal(400, "invalid_request_error", words), think=True)
     assert (done.code, len(done.requests) <= 4) == (4, True)
+
+
+async def test_numbers_that_follow_ours_are_followed_once() -> None:
+    async def handle(request: Request, reply: Reply) -> None:
+        sent = request.json["max_tokens"]
+        raise refuse(400, f"exceed context limit: {200_001 - sent} + {sent} > 200000")
+
+    with StandIn(handle) as server:
+        with pytest.raises(TooLargeError):
+            await get_completion(profile("anthropic", server.url, model=MODEL, api_key=KEY))
+        assert len(server.requests) == 2
+
+
+EXTRA = "output_config: Extra inputs are not permitted"
+
+
+async def test_output_config_that_a_server_does_not_know() -> None:
+    code, (first, second), said = await refuse_once(EXTRA, reasoning="high")
+    assert (code, first["output_config"], "output_config" in second) == (
+        0,
+        {"effort": "high"},
+        False,
+    )
+    assert "output_config.effort is refused" in said[0]
+    code, bodies, _ = await refuse_once(EXTRA, reasoning="high", strict=True)
+    assert (code, len(bodies)) == (4, 1)
+
+
+@pytest.mark.parametrize("words", [EXTRA, "output_config.format.schema: too complex", "bad schema"])
+async def test_refused_schema_is_never_left_out(words: str) -> None:
+    closed: Json = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
+    with StandIn(script_handler(refusal(400, "invalid_request_error", words), GOOD)) as server:
+        config = profile("anthropic", server.url, model=MODEL, api_key=KEY)
+        error = await expect_error(RefusedError, config.replace_set(schema=closed))
+        assert len(server.requests) == 1
+    assert "leave --schema out" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("supported", "keys"),
+    [
+        ({"disabled": False}, {"reasoning": "off"}),
+        ({"adaptive": False, "enabled": False, "effort": False}, {"think": True}),
+        ({"adaptive": False}, {"think": True, "max_tokens": 500}),
+    ],
+)
+async def test_strict_refuses_what_the_model_cannot_do(supported: Json, keys: Json) -> None:
+    """The server's capabilities say so before a request, as its 400 does after one."""
+    known = AnthropicServer(model_capabilities=capabilities(**supported))
+    with StandIn(known.handle) as server:
+        config = profile("anthropic", server.url, model=MODEL, api_key=KEY, strict=True, **keys)
+        assert (await expect_error(RefusedError, config)).exit_code == 4
+        assert answer_requests(server) == []
+
+
+async def test_strict_sends_no_request_without_the_thinking_that_has_no_room() -> None:
+    refused = refusal(400, "invalid_request_error", ADAPTIVE)
+    done = await ask(NO_LIST, refused, GOOD, think=True, max_tokens=500, strict=True)
+    assert (done.code, len(done.requests)) == (4, 1)
+
+
+@pytest.mark.parametrize("own", [{"max_tokens": 2000}, {"options": {"max_tokens": 2000}}])
+async def test_budget_leaves_room_below_the_users_limit(own: Json) -> None:
+    refused = refusal(400, "invalid_request_error", ADAPTIVE)
+    done = await ask(NO_LIST, refused, GOOD, reasoning="max", **own)
+    body = done.requests[1]
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 1024}
+    assert (done.code, body["max_tokens"], done.notes) == (0, 2000, [])
 
 
 async def test_long_prompt_lowers_the_limit_for_itself_only() -> None:

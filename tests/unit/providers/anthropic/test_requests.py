@@ -1,6 +1,7 @@
 """Requests of the Messages API: keys, URLs, messages, images, limits, thinking, schemas, lists."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from easyllm_cli.providers.anthropic.provider import AnthropicProvider
 from easyllm_cli.transport.base import Request
 from easyllm_cli.vendors import VENDORS
 from tests.support.adapters import KEY
-from tests.support.asking import Json, open_provider, profile
+from tests.support.asking import Json, expect_error, open_provider, profile
 from tests.support.images import png
 from tests.support.standins.anthropic import MODEL, AnthropicServer, capabilities
 from tests.support.standins.script import Script, script_handler
@@ -215,7 +216,7 @@ def test_schema_is_closed_and_narrowed() -> None:
         },
         "required": ["tags"], "additionalProperties": True,
     }  # fmt: skip
-    assert output_format(schema)["schema"] == {
+    assert (output_format(schema) or {})["schema"] == {
         "type": "object", "$defs": {"n": {"type": "integer"}},
         "properties": {
             "tags": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/n"}]}},
@@ -227,7 +228,52 @@ def test_schema_is_closed_and_narrowed() -> None:
 
 def test_schema_and_effort_share_output_config() -> None:
     config = profile("anthropic", OFFICIAL, model="m", api_key=KEY, reasoning="high")
-    provider = AnthropicProvider(config.replace_set(schema={"type": "object"}))
+    own = {"output_config": {"task_budget": 5}}
+    provider = AnthropicProvider(config.replace_set(schema=CLOSED, options=own))
     body = provider.request([Message("user", ("hi",))], True).body or {}
-    assert body["output_config"]["effort"] == "high"
-    assert body["output_config"]["format"]["type"] == "json_schema"
+    assert body["output_config"] == {"effort": "high", "format": output_format(CLOSED)} | {
+        "task_budget": 5
+    }
+
+
+CLOSED: Json = {
+    "type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": False,
+}  # fmt: skip
+NOT_CLOSED: list[Json] = [
+    {"type": "object"},
+    {"type": "object", "additionalProperties": {"type": "integer"}},
+    {"type": "array", "items": {"type": ["object", "null"]}},
+    {**CLOSED, "patternProperties": {"^x": {}}},
+    {"allOf": [CLOSED, {**CLOSED, "properties": {"b": {}}}]},
+    {**CLOSED, "allOf": [CLOSED]},
+    {"anyOf": [CLOSED], "oneOf": [CLOSED]},
+    {"$defs": {"map": {"type": "object"}}, "$ref": "#/$defs/map"},
+]
+
+
+@pytest.mark.parametrize("schema", NOT_CLOSED)
+def test_schema_that_closed_objects_cannot_express_is_sent_in_words(schema: Json) -> None:
+    assert output_format(schema) is None
+    config = profile("anthropic", OFFICIAL, model="m", api_key=KEY).replace_set(schema=schema)
+    body = AnthropicProvider(config).request([Message("user", ("hi",))], True).body or {}
+    assert "output_config" not in body
+    assert body["system"].endswith(json.dumps(schema))
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_schema_stands_in_words_at_other_vendors(name: str) -> None:
+    config = profile(name, "https://gw.example", model="m", api="anthropic", system="Be brief.")
+    provider = AnthropicProvider(config.replace_set(schema=CLOSED))
+    talk = [Message("system", ("Be brief.",)), Message("user", ("hi",))]
+    body = provider.request(talk, True).body or {}
+    assert "output_config" not in body
+    assert body["system"].startswith("Be brief.\n\n")
+    assert body["system"].endswith(json.dumps(CLOSED))
+
+
+async def test_limit_of_zero_is_refused() -> None:
+    """The API takes it and answers nothing: it only fills the prompt cache."""
+    with StandIn(AnthropicServer().handle) as server:
+        config = profile("anthropic", server.url, api_key=KEY, options={"max_tokens": 0})
+        await expect_error(UsageError, config)
+        assert server.requests == []
