@@ -41,6 +41,7 @@ from .prompt_size import is_token_count_too_low
 from .request_variant import RequestVariant
 from .unsupported_parameters import UnsupportedParameters, has_output_limit
 
+MAX_REPAIRS = 20  # changed requests of one attempt: more than there are parameters to leave out
 STREAM_FIELDS = ("stream", "stream_options")  # body fields that do not change the answer
 BUFFERED_TIMEOUT_SECONDS = 600.0  # for a buffered request without timeout.total
 
@@ -178,6 +179,7 @@ class HTTPProvider(BaseLLMProvider):
 
         A refused request is sent again without the refused parameter, or in another form.
         """
+        repairs = 0
         messages, notes = await self.prepare(messages)
         for note in notes:
             yield RoutineNote(note) if note in self.routine_notes else Note(note)
@@ -193,7 +195,8 @@ class HTTPProvider(BaseLLMProvider):
                         yield event
                 return
             except EasyLLMError as error:
-                if timer.has_progress:
+                repairs += 1
+                if timer.has_progress or repairs > MAX_REPAIRS:
                     raise
                 note = self.request_variant.learn(error, sent, sent_stream)
                 changed = None if note else self.repair(request, error)

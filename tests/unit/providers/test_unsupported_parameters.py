@@ -4,10 +4,12 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.config.settings import DEFAULT_SAMPLING
-from easyllm_cli.errors import RefusedError, TooLargeError
+from easyllm_cli.errors import EasyLLMError, RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
+from easyllm_cli.providers.openai.chat import OpenAIProvider
+from easyllm_cli.transport.base import Request as HTTPRequest
 from tests.support.adapters import HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import (
     Json,
@@ -197,3 +199,21 @@ async def test_refused_setting_is_an_error_if_strict(adapter: Adapter, name: str
         )
         assert len(answer_requests(server)) == 1
     assert name in error.message
+
+
+async def test_number_of_changed_requests_has_an_end() -> None:
+    """A server can always find something new to refuse, and an adapter something new to try."""
+
+    class Stubborn(OpenAIProvider):
+        def repair(self, request: HTTPRequest, error: EasyLLMError) -> tuple[HTTPRequest, str]:
+            return request, ""
+
+    async def handle(request: Request, reply: Reply) -> None:
+        await reply.json({"error": {"message": "no"}}, 400)
+
+    with StandIn(handle) as server:
+        provider = Stubborn(openai(server))
+        with pytest.raises(RefusedError):
+            await provider.chat([{"role": "user", "content": "hi"}])
+        await provider.aclose()
+        assert len(server.requests) == 21
