@@ -26,6 +26,7 @@ class Vendor(FrozenDataclass):
     `default_api`: the `api` of profiles that set none.
     `key_header`: the request header of the key at these hosts. "Authorization" carries
     `Bearer KEY`, another header the key alone. Other hosts always get `Authorization`.
+    `keeps_key_header`: whether `key_header` is used at the endpoint of `endpoint_variable`, too.
     `endpoint_variable`: the environment variable of the endpoint; "" = NAME_BASE_URL.
     `key_required`: False for servers that users run themselves.
     `token_limit_parameter`: the request field that limits the tokens of the answer.
@@ -70,6 +71,7 @@ class Vendor(FrozenDataclass):
     endpoint_path: str = ""
     default_api: str = "chat"
     models_note: str = ""
+    keeps_key_header: bool = False
 
     def has_host(self, host: str) -> bool:
         """Whether the host is the vendor's own, which may get the key from `key_variables`."""
@@ -199,6 +201,9 @@ VENDORS: dict[str, Vendor] = {
         host_pattern=r"[^.]+\.(openai|cognitiveservices|services\.ai)\.azure\.com",
         token_limit_parameter="max_completion_tokens",
         models_note="a model's name is your deployment's: https://ai.azure.com shows them",
+        # Other clouds and API Management take the key in this header, too. https://learn.microsoft
+        # .com/azure/api-management/api-management-authenticate-authorize-azure-openai
+        keeps_key_header=True,
     ),
     # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html
     "bedrock": Vendor(

@@ -12,6 +12,9 @@ from ..config.setting_values import validate_header
 from ..errors import ConfigError
 from ..secret import SENSITIVE_NAME, Secret
 
+# Headers that carry a key, in small letters.
+KEY_HEADER_NAMES = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+
 
 def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[str, str | Secret]:
     """The profile's `headers`. A value `env:NAME` is read from that variable and kept secret.
@@ -37,6 +40,20 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[s
         if secret and not dry_run:
             refuse_key_over_http(profile, endpoint, name)
     return headers
+
+
+def with_key_header(
+    name: str, key: Secret | None, headers: dict[str, str | Secret]
+) -> dict[str, str | Secret]:
+    """The profile's headers behind the header of the key.
+
+    A header of the profile that carries a key replaces it: one request never has two keys.
+    `name`: "Authorization" carries `Bearer KEY`, another header the key alone. `key`: None = none.
+    """
+    if key is None or any(header.lower() in KEY_HEADER_NAMES for header in headers):
+        return headers
+    value = Secret(f"Bearer {key.reveal()}") if name == "Authorization" else key
+    return {name: value, **headers}
 
 
 def account_headers(profile: Profile) -> dict[str, str | Secret]:

@@ -35,7 +35,7 @@ from ..transport.timeouts import ResponseTimer
 from ..vendors import Vendor, get_vendor
 from .base import BaseLLMProvider
 from .decoder import Decoder, SurrogateJoiner
-from .headers import extra_headers
+from .headers import extra_headers, with_key_header
 from .ignored_settings import refuse_unsupported_options
 from .prompt_size import is_token_count_too_low
 from .request_variant import RequestVariant
@@ -156,19 +156,16 @@ class HTTPProvider(BaseLLMProvider):
         return f"{super().where}, {self.endpoint.url}"
 
     def headers(self) -> dict[str, str | Secret]:
-        """The header of the key and the profile's own headers."""
-        headers: dict[str, str | Secret] = {}
-        if self.key is not None and self.key_header == "Authorization":
-            headers["Authorization"] = Secret(f"Bearer {self.key.reveal()}")
-        elif self.key is not None:
-            headers[self.key_header] = self.key
-        return headers | self.extra_headers()
+        """The header of the key, unless the profile has one of its own, and the profile's."""
+        return with_key_header(self.key_header, self.key, self.extra_headers())
 
     @property
     def key_header(self) -> str:
         """The name of the key's header: the vendor's at its own hosts, else Authorization."""
-        is_vendor_host = self.vendor.has_host(self.endpoint.host)
-        return self.vendor.key_header if is_vendor_host else "Authorization"
+        is_vendors = self.vendor.has_host(self.endpoint.host) or (
+            self.vendor.keeps_key_header and self.endpoint.variable != ""
+        )
+        return self.vendor.key_header if is_vendors else "Authorization"
 
     def extra_headers(self) -> dict[str, str | Secret]:
         """The profile's `headers`; a value `env:NAME` is read from that variable, as a Secret."""

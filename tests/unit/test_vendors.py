@@ -272,6 +272,29 @@ def test_key_goes_in_the_vendors_header_at_its_own_hosts_only(
     assert redact(f"{header}: {bare}") == f"{header}: ***"
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://apim.azure-api.net/openai",
+        "https://res.openai.azure.us",
+        "https://a.b.openai.azure.com",
+        "https://gw.example",
+    ],
+)
+def test_azures_key_keeps_its_header_at_the_endpoint_of_its_variable(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", endpoint)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-0123456789")
+    headers = request_of("azure", model="d").reveal_headers()
+    assert headers["api-key"] == "azure-0123456789"
+    assert "Authorization" not in headers
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT")
+    elsewhere = request_of("azure", model="d", endpoint=endpoint, api_key="k").reveal_headers()
+    assert elsewhere["Authorization"] == "Bearer k"
+    assert "api-key" not in elsewhere
+
+
 def test_azure_takes_the_deployment_as_the_model_and_the_key_in_its_own_header(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
+from ..headers import with_key_header
 from ..http import HTTPProvider
 from ..model_list import parse_model_rows
 from ..unsupported_parameters import set_json_path
@@ -79,8 +80,7 @@ class GeminiProvider(HTTPProvider):
         return key
 
     def headers(self) -> dict[str, str | Secret]:
-        key_header = {} if self.key is None else {"x-goog-api-key": self.key}
-        return {**key_header, **self.extra_headers()}
+        return with_key_header("x-goog-api-key", self.key, self.extra_headers())
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         instructions = [

@@ -12,9 +12,11 @@ from easyllm_cli.errors import ConfigError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import BaseLLMProvider
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.transport import transport_for
 from easyllm_cli.transport.base import Request
 from easyllm_cli.transport.timeouts import ResponseTimer
+from easyllm_cli.vendors import VENDORS
 from tests.support.binary import Easyllm, chat_answer_script, single_profile_toml
 from tests.support.profile_files import PROFILE_A, write_and_read_profiles
 from tests.support.standins.script import script_handler
@@ -72,6 +74,35 @@ def test_no_protocol_sends_an_invalid_header(
             with pytest.raises(ConfigError, match="characters that headers cannot contain"):
                 asyncio.run(ask(provider(name, server, headers={"x-a": "env:MY_HEADER"}, **keys)))
         assert server.requests == []
+
+
+KEY_HEADERS = ["authorization", "X-API-Key", "api-key", "x-goog-api-key"]
+
+
+@pytest.mark.parametrize("provider_name", [*VENDORS])
+def test_key_in_the_profiles_headers_replaces_the_other(
+    provider_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request never has two keys, whatever the case of the names, at any vendor's host."""
+    monkeypatch.setenv("OTHER", "other-key")
+    vendor = VENDORS[provider_name]
+    if vendor.adapter in ("litellm", "local"):
+        return  # the key goes to the package, or never leaves the process
+    monkeypatch.setenv(vendor.key_variables[0], "the-key")
+    host = vendor.hosts[0] if vendor.hosts else "res.openai.azure.com"
+    apis = [None, "anthropic"] if vendor.messages_url else [None]
+    for header in KEY_HEADERS:
+        for api in apis:
+            config = {"provider": provider_name, "model": "m", "api": api, "api_key": "the-key",
+                      "endpoint": f"https://{host}", "headers": {header: "env:OTHER"}}  # fmt: skip
+            llm = provider_for(Profile.of({key: config[key] for key in config if config[key]}))
+            assert isinstance(llm, HTTPProvider)
+            sent = llm.request([Message("user", ("hi",))], True).reveal_headers()
+            keys = {name: value for name, value in sent.items() if name.lower() in KEY_NAMES}
+            assert keys == {header: "other-key"}
+
+
+KEY_NAMES = [header.lower() for header in KEY_HEADERS]
 
 
 @pytest.mark.parametrize("setting", ["organization", "project"])
