@@ -126,6 +126,17 @@ def with_system_instruction(messages: list[Message], text: str) -> list[Message]
     return [Message("system", (text,)), *messages]
 
 
+def with_text_first(message: Message) -> list[Part]:
+    """The parts with the text first; in their own order if there are several texts.
+
+    Where texts and images alternate, a text says which image it is about.
+    """
+    parts = list(message.parts)
+    if sum(isinstance(part, str) for part in parts) <= 1:
+        parts.sort(key=lambda part: not isinstance(part, str))
+    return parts
+
+
 def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
     """Parse every message.
 
@@ -151,14 +162,18 @@ def with_system_prompt(messages: list[Message], system: str | None) -> list[Mess
 
 
 def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
-    """Move the text of these roles to the start of the first user message."""
+    """Move the text and images of these roles to the start of the first user message."""
     text = "\n\n".join(message.text for message in messages if message.role in roles)
+    images = [image for message in messages if message.role in roles for image in message.images]
     rest = [message for message in messages if message.role not in roles]
     at = next((index for index, message in enumerate(rest) if message.role == "user"), None)
-    if not text or at is None:
-        return [Message("user", (text,)), *rest] if text else rest
+    if at is None or not (text or images):
+        return [Message("user", (text, *images)), *rest] if text or images else rest
     first, *others = rest[at].parts or ("",)
-    merged = (f"{text}\n\n{first}",) if isinstance(first, str) else (text, first)
+    merged: tuple[Part, ...] = (text, first) if text else (first,)
+    if text and isinstance(first, str):
+        merged = (f"{text}\n\n{first}",)
+    merged = (*images, *merged)
     return [*rest[:at], replace(rest[at], parts=(*merged, *others)), *rest[at + 1 :]]
 
 

@@ -18,7 +18,12 @@ from ..messages import Message, build_vision_messages, parse_messages
 from ..pipeline import complete, run
 from ..pipeline.call import SHOWN_KINDS, Call, Verdict
 from ..vendors import get_vendor
-from .ignored_settings import ignored_settings_note, library_warnings, refuse_unsupported_fields
+from .ignored_settings import (
+    ignored_settings_note,
+    library_warnings,
+    refuse_system_images,
+    refuse_unsupported_fields,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,6 +48,7 @@ class BaseLLMProvider(ABC):
     sdk: ClassVar[str] = ""
     models_note: str = ""  # describes `models` if it is not the server's own list
     ignored: ClassVar[tuple[str, ...]] = ()  # settings without effect here; a note names them
+    system_is_text: ClassVar[bool] = False  # whether the protocol's system prompt takes no images
     # The entry point that offered the class to the registry, which sets it; None = it is built in.
     entry_point: EntryPoint | None = None
     _settings_noted = False
@@ -98,7 +104,9 @@ class BaseLLMProvider(ABC):
         return ()
 
     def refuse_unsupported(self, messages: list[Message]) -> None:
-        """Raise UsageError for message fields that the adapter cannot send."""
+        """Raise UsageError for what the adapter cannot send of the messages."""
+        if self.system_is_text:
+            refuse_system_images(messages, self.profile.provider or "")
         refuse_unsupported_fields(messages, self.message_fields(), self.profile.provider or "")
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from ..config.endpoints import resolve_adapter
 from ..config.profile import Profile
 from ..config.settings import settings_without_effect
 from ..errors import ConfigError, UsageError
@@ -85,6 +86,15 @@ def refuse_unsupported_fields(
                 )
 
 
+def refuse_system_images(messages: list[Message], provider: str) -> None:
+    """Raise UsageError for an image in a system message."""
+    if any(message.images for message in messages if message.role in ("system", "developer")):
+        raise UsageError(
+            f"{provider} takes no image in a system message",
+            hint="put it into a user message",
+        )
+
+
 def _used_fields(message: Message) -> Iterator[str]:
     """The optional fields that the message and its parts use."""
     yield from message.fields
@@ -103,14 +113,15 @@ def ignored_settings_note(profile: Profile, ignored: Collection[str]) -> str:
     Those are the settings for other adapters (`adapters` of config/settings.py), and `ignored`:
     others that the provider does not support.
     """
-    names = dict.fromkeys(
-        [*settings_without_effect(get_vendor(profile.provider).adapter), *ignored]
-    )
+    adapter = resolve_adapter(profile)
+    names = dict.fromkeys([*settings_without_effect(adapter), *ignored])
     unsupported = [key for key in names if getattr(profile, key) not in (None, "", [])]
     if not unsupported:
         return ""
     noun = "setting" if len(unsupported) == 1 else "settings"
-    return f"{profile.provider} has no {noun} {', '.join(unsupported)}: left out"
+    is_usual = adapter == get_vendor(profile.provider).adapter
+    api = "" if is_usual else f' with api = "{profile.api}"'
+    return f"{profile.provider}{api} has no {noun} {', '.join(unsupported)}: left out"
 
 
 def library_warnings(profile: Profile, follows_fallback: bool = False) -> list[str]:

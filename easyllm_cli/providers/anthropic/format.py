@@ -15,11 +15,11 @@ from .capabilities import ModelCapabilities
 def format_system(messages: list[Message]) -> str | list[dict[str, Any]]:
     """Return the value of `system`: all system messages, as one text if no part is cached.
 
-    The API takes no system message inside the conversation.
+    The API takes no system message inside the conversation. "" or [] = there is no text.
     """
     if any(map(has_cached_part, messages)):
         return [block for message in messages for block in format_blocks(message)]
-    return "\n\n".join(message.text for message in messages)
+    return "\n\n".join(message.text for message in messages if message.text.strip())
 
 
 def format_message(message: Message) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def has_cached_part(message: Message) -> bool:
 
 
 def format_blocks(message: Message) -> list[dict[str, Any]]:
-    """Return the message's parts as content blocks, without empty ones, which the API refuses."""
-    parts = [part for part in message.parts if part]
+    """Return the message's parts as content blocks, without blank ones, which the API refuses."""
+    parts = [part for part in message.parts if isinstance(part, Image) or part.strip()]
     if sum(isinstance(part, str) for part in parts) <= 1:
         # Anthropic's guide to vision: an image works best before the question about it.
         parts.sort(key=lambda part: isinstance(part, str))

@@ -45,6 +45,7 @@ class AnthropicProvider(HTTPProvider):
     """
 
     provider: ClassVar[str] = "anthropic"
+    system_is_text: ClassVar[bool] = True
     ignored: ClassVar[tuple[str, ...]] = ("seed",)  # the protocol has none
     # top_p first: an error that names it beside temperature means that one of the two must go.
     parameter_paths: ClassVar[Mapping[str, str]] = {
@@ -104,8 +105,8 @@ class AnthropicProvider(HTTPProvider):
             ],
             "stream": stream,
         }
-        if system := [message for message in messages if message.role in SYSTEM_ROLES]:
-            body["system"] = format_system(system)
+        if system := format_system([each for each in messages if each.role in SYSTEM_ROLES]):
+            body["system"] = system
         for key, value in self.profile.sampling().items():
             if key in self.parameter_paths:
                 is_one_word = key == "stop" and isinstance(value, str)
@@ -191,10 +192,15 @@ class AnthropicProvider(HTTPProvider):
 
     def refuse_unsupported(self, messages: list[Message]) -> None:
         super().refuse_unsupported(messages)
-        if all(message.role in SYSTEM_ROLES for message in messages):
+        conversation = [message for message in messages if message.role not in SYSTEM_ROLES]
+        if not conversation:
             raise UsageError(
                 f"{self.profile.provider} needs a user message, and there are only system messages",
                 hint="add a prompt",
+            )
+        if any(not (message.text.strip() or message.images) for message in conversation):
+            raise UsageError(
+                f"{self.profile.provider} takes no empty message", hint="leave the message out"
             )
         if self.thinking.user_limit == 0:
             raise UsageError("max_tokens = 0 asks for no answer", hint="raise it, or leave it out")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ...events import Model
 from ...images import Image
-from ...messages import Message, with_system_instruction
+from ...messages import Message, with_system_instruction, with_text_first
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
@@ -102,7 +102,7 @@ def format_message(message: Message) -> dict[str, Any]:
     if not message.images:
         return {"role": role, "content": message.text}
     # Text first, as in https://docs.cohere.com/docs/image-inputs.
-    parts = sorted(map(format_part, message.parts), key=lambda part: part["type"] != "text")
+    parts = [format_part(part) for part in with_text_first(message)]
     return {"role": role, "content": parts}
 
 

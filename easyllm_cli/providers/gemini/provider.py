@@ -51,6 +51,7 @@ class GeminiProvider(HTTPProvider):
     """
 
     provider: ClassVar[str] = "gemini"
+    system_is_text: ClassVar[bool] = True
     sdk: ClassVar[str] = "google"
     parameter_paths: ClassVar[Mapping[str, str]] = {
         "temperature": "generationConfig.temperature",

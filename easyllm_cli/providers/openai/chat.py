@@ -11,7 +11,7 @@ from ...errors import EasyLLMError, RefusedError
 from ...events import Model
 from ...images import Image
 from ...message_fields import MESSAGE_FIELDS
-from ...messages import CachedText, Message
+from ...messages import CachedText, Message, with_text_first
 from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
 from ...secret import Secret
 from ...transport import transport_for
@@ -140,9 +140,7 @@ class OpenAIProvider(SupportsClient):
         if not any(isinstance(part, Image | CachedText) for part in message.parts):
             return {"role": message.role, "content": message.text, **message.fields}
         # Text first: OpenRouter's guide to images asks for it, and other servers accept it.
-        parts = sorted(
-            map(format_content_part, message.parts), key=lambda part: part["type"] != "text"
-        )
+        parts = [format_content_part(part) for part in with_text_first(message)]
         return {"role": message.role, "content": parts, **message.fields}
 
     def message_fields(self) -> Collection[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from itertools import takewhile
-from typing import Any
+from typing import Any, ClassVar
 
 from ...errors import EasyLLMError, NotFoundError, RefusedError
 from ...images import Image
@@ -27,6 +27,7 @@ class ResponsesProvider(OpenAIProvider):
     profile is strict.
     """
 
+    system_is_text: ClassVar[bool] = True
     _unsupported_noted = False  # the note about left-out settings was sent
     _context_tokens: int | None = None
 
@@ -70,7 +71,10 @@ class ResponsesProvider(OpenAIProvider):
             from .json_schema import text_format  # --schema only
 
             body["text"] = {"format": text_format(self.profile.schema)}
-        body |= self.body_options()
+        options = self.body_options()
+        if isinstance(options.get("text"), dict):  # beside the schema, e.g. the verbosity
+            options = {**options, "text": {**body.get("text", {}), **options["text"]}}
+        body |= options
         return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
 
     def sampling_with_defaults(self) -> dict[str, Any]:

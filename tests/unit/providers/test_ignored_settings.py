@@ -12,7 +12,9 @@ from easyllm_cli import LLMService, Message, OpenAIProvider, Profile
 from easyllm_cli.errors import ConfigError, UsageError
 from easyllm_cli.events import Note
 from easyllm_cli.images import Image
-from easyllm_cli.messages import with_system_instruction
+from easyllm_cli.messages import parse_messages, with_system_instruction
+from easyllm_cli.providers import provider_for
+from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.ignored_settings import refuse_unsupported_options
 from tests.support.adapters import ADAPTERS, Adapter
 from tests.support.asking import (
@@ -336,3 +338,54 @@ def test_tool_message_in_a_file_is_exit_2(easyllm: Easyllm, tmp_path: Path) -> N
     )
     assert ran.code == 2
     assert "tools are not supported" in ran.stderr
+
+
+API_SETTINGS: list[tuple[str, Json, str]] = [
+    ("ollama", {"num_ctx": 4096, "keep_alive": "5m"}, "num_ctx, keep_alive"),
+    ("openrouter", {"fallback_models": ["a/b"], "organization": "o"},
+     "organization, fallback_models"),
+    ("deepseek", {"project": "p", "seed": 1}, "project, seed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "keys", "left_out"), API_SETTINGS)
+def test_note_of_another_vendors_messages_api(name: str, keys: Json, left_out: str) -> None:
+    """The settings of the protocol that is spoken count, not those of the vendor's usual one."""
+    config = Profile.of(
+        {"provider": name, "model": "m", "api": "anthropic", "api_key": "k", **keys}
+    )
+    [note] = provider_for(config).input_notes([])
+    nouns = "settings" if ", " in left_out else "setting"
+    assert note == f'{name} with api = "anthropic" has no {nouns} {left_out}: left out'
+
+
+async def test_image_in_a_system_message_is_sent_or_refused(bench: Bench) -> None:
+    parts = [{"type": "text", "text": "Like this."}, {"type": "image_url", "image_url": PICTURE}]
+    talk = [{"role": "system", "content": parts}, *messages()]
+    provider = provider_for(bench.profile())
+    try:
+        if provider.system_is_text:
+            with pytest.raises(UsageError, match="no image in a system message"):
+                await provider.chat(talk)
+            assert bench.server.requests == []
+        else:
+            provider.refuse_unsupported(parse_messages(talk))
+            if isinstance(provider, HTTPProvider):
+                body = provider.request(parse_messages(talk), True).body
+                assert PICTURE.partition(",")[2] in str(body)
+    finally:
+        await provider.aclose()
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "cohere", "anthropic", "gemini"])
+def test_texts_and_images_that_alternate_keep_their_order(name: str) -> None:
+    parts: list[Json | str] = []
+    for text in ("first", "second"):
+        parts += [{"type": "image_url", "image_url": PICTURE}, text]
+    config = Profile.of({"provider": name, "model": "m", "api_key": "k"})
+    provider = provider_for(config)
+    assert isinstance(provider, HTTPProvider)
+    body = provider.request(parse_messages([{"role": "user", "content": parts}]), True).body or {}
+    message = (body.get("messages") or body["contents"])[0]
+    sent = message.get("content") or message["parts"]
+    assert [part.get("text") for part in sent] == [None, "first", None, "second"]

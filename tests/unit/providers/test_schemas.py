@@ -159,6 +159,9 @@ async def test_hint_for_a_schema_refused_by_responses_works() -> None:
     own = Profile.of({"text": {"format": {"type": "json_object"}}})
     followed = config.replace_set(options=own.options)
     assert (await body_of(followed, SYSTEM))["text"] == {"format": {"type": "json_object"}}
+    beside = config.replace_set(options={"text": {"verbosity": "low"}})
+    text = (await body_of(beside, SYSTEM))["text"]
+    assert (text["verbosity"], text["format"]["type"]) == ("low", "json_schema")
 
 
 async def test_soft_defaults_are_left_out_before_the_schema() -> None:

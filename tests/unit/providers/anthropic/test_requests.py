@@ -119,6 +119,40 @@ async def test_anth_44_system_messages() -> None:
         assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("contents", "sent"),
+    [
+        ([""], None),
+        ([" \n", "\t"], None),
+        (["", "Be brief."], "Be brief."),
+        ([[{"type": "text", "text": " ", "cache_control": {"type": "ephemeral"}}]], None),
+    ],
+)
+def test_blank_system_text_is_left_out(contents: list[Any], sent: str | None) -> None:
+    """An empty text is 400."""
+    talk = [{"role": "system", "content": content} for content in contents]
+    request = build_request(
+        url=OFFICIAL, talk=[*talk, {"role": "user", "content": "hi"}], api_key=KEY
+    )
+    assert (request.body or {}).get("system") == sent
+
+
+def test_blank_text_beside_an_image_is_left_out() -> None:
+    picture = {"type": "image_url", "image_url": Image.of(png(1, 1, (0, 0, 0))).as_url()}
+    talk = [{"role": "user", "content": [{"type": "text", "text": " \n"}, picture]}]
+    [message] = (build_request(url=OFFICIAL, talk=talk, api_key=KEY).body or {})["messages"]
+    assert [part["type"] for part in message["content"]] == ["image"]
+
+
+@pytest.mark.parametrize("content", ["", " \n", [], [{"type": "text", "text": ""}]])
+async def test_empty_message_is_refused_before_it_is_sent(content: Any) -> None:
+    with StandIn(AnthropicServer().handle) as server:
+        async with open_provider(profile("anthropic", server.url, api_key=KEY)) as provider:
+            with pytest.raises(UsageError, match="no empty message"):
+                await provider.chat([{"role": "user", "content": content}])
+        assert server.requests == []
+
+
 def test_cached_system_parts_are_blocks() -> None:
     cached = {"type": "ephemeral"}
     part = {"type": "text", "text": "Long.", "cache_control": cached}
