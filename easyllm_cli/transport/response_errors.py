@@ -359,7 +359,8 @@ ERROR_CLASS_PATTERNS: tuple[tuple[type[EasyLLMError], str], ...] = (
     (FilteredError, r"content.?(?:policy|filter)|(?<!case[ -])sensitive|moderation|inappropriate"),
     (AuthError, r"not authenticated|unauthori[sz]ed|unauthenticated|authentication|forbidden"
                 r"|(?:permission|access) denied|not logged in|log.?in fail"
-                r"|(?:invalid|incorrect|missing|wrong|expired|no).?(?:api.?key|token|credential)"
+                r"|(?:invalid|incorrect|missing|wrong|expired|no).?"
+                r"(?:api.?key|(?:api.?)?token|credential)"
                 r"|(?:api.?key|token|credential)s? (?:is |are |was |has )?(?:not valid|invalid"
                 r"|missing|required|incorrect|expired|wrong)"),
     (NotFoundError, r"model.{0,80}(?:not found|does not exist|not exist)|no such model"

@@ -25,6 +25,8 @@ async def test_a_list_that_is_null_is_empty(adapter: Adapter) -> None:
     [
         ({"error": "Unexpected endpoint or method. (GET /models)"}, NotFoundError),
         ({"detail": "Not authenticated"}, AuthError),
+        ({"id": "x", "message": "invalid api token"}, AuthError),
+        ({"error": {"message": "The API token is not valid."}}, AuthError),
         ({"data": None, "error": {"code": 401, "message": "no such key"}}, AuthError),
     ],
 )
