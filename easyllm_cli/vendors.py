@@ -209,7 +209,8 @@ VENDORS: dict[str, Vendor] = {
     "bedrock": Vendor(
         "openai", "https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1", (),
         ("AWS_BEARER_TOKEN_BEDROCK",),
-        host_pattern=r"bedrock-(runtime\.[a-z]+(-[a-z]+)+-\d+\.amazonaws\.com"
+        endpoint_path="/openai/v1",
+        host_pattern=r"bedrock-(runtime(-fips)?\.[a-z]+(-[a-z]+)+-\d+\.amazonaws\.com"
         r"|mantle\.[a-z]+(-[a-z]+)+-\d+\.api\.aws)",
         models_note="the names of models are in "
         "https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html",

@@ -17,7 +17,7 @@ OLLAMA_PORT = 11434
 # is removed only after a version: alone it may be the base (Azure AI model inference).
 REQUEST_PATH_PATTERNS = {
     "openai": r"(?:/chat/completions|/responses|(?<=/v\d)/(?:models|completions|chat))$",
-    "anthropic": r"(?:/v1(?:/messages(?:/[^/]+)?|/models(?:/[^/]+)?|/complete)?|/messages)$",
+    "anthropic": r"(?:/+v1(?:/messages(?:/[^/]+){0,3}|/models(?:/[^/]+)?|/complete)?|/messages)$",
     "gemini": r"/models(?:/[^/]+)?$",
     "cohere": r"/v[12](?:/(?:chat|models))?$",
     "ollama": r"/(?:api|v1)/(?:chat|generate|tags|show|chat/completions|models|completions)$",
@@ -122,7 +122,9 @@ def strip_request_path(url: str, adapter: str) -> str:
     pattern = REQUEST_PATH_PATTERNS.get(
         "openai" if adapter in ("openrouter", "litellm") else adapter
     )
-    return re.sub(pattern, "", url.rstrip("/")) if pattern and "?" not in url else url
+    if not pattern or "?" in url:
+        return url
+    return re.sub(pattern, "", url.rstrip("/")).rstrip("/")
 
 
 def validate_base_url(url: str, setting_name: str) -> str:

@@ -295,6 +295,18 @@ def test_azures_key_keeps_its_header_at_the_endpoint_of_its_variable(
     assert "api-key" not in elsewhere
 
 
+@pytest.mark.parametrize("service", ["bedrock-runtime", "bedrock-runtime-fips"])
+@pytest.mark.parametrize("path", ["", "/", "/openai/v1"])
+def test_bedrocks_hosts_without_a_path(
+    service: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "the-token")
+    host = f"https://{service}.us-east-1.amazonaws.com"
+    request = request_of("bedrock", endpoint=host + path)
+    assert request.url == f"{host}/openai/v1/chat/completions"
+    assert request.reveal_headers()["Authorization"] == "Bearer the-token"
+
+
 def test_azure_takes_the_deployment_as_the_model_and_the_key_in_its_own_header(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
