@@ -212,8 +212,9 @@ class HTTPProvider(BaseLLMProvider):
         return self.unsupported_parameters.retry_without(request, error)
 
     def limits_output(self, request: Request) -> bool:
-        """Whether the user has limited the length of this request's answer."""
-        return has_output_limit(request.body or {})
+        """Whether the user has limited the length of the answer; `send_defaults` has not."""
+        own = self.profile.max_tokens is not None or has_output_limit(self.profile.options or {})
+        return own and has_output_limit(request.body or {})
 
     async def _send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
@@ -256,12 +257,11 @@ class HTTPProvider(BaseLLMProvider):
         self, decoder: Decoder, request: Request, messages: list[Message], has_output: bool
     ) -> Iterator[Event]:
         """The events after the last frame."""
-        self.has_output_limit = self.limits_output(request) and not decoder.context_full
+        self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
+        limited = self.limits_output(request) and not decoder.context_full
         for event in decoder.end(has_output):
             if isinstance(event, Done):
-                event = Done(
-                    event.finish_reason, event.complete, event.response, self.has_output_limit
-                )
+                event = Done(event.finish_reason, event.complete, event.response, limited)
             yield event
             tokens = event.prompt_tokens if isinstance(event, Usage) else None
             if tokens and is_token_count_too_low(tokens, messages):

@@ -92,7 +92,7 @@ async def test_coh_3_end_without_a_finish_reason_is_incomplete(end: Json, stream
     assert "without a finish reason" in error.message
 
 
-@pytest.mark.parametrize("limit", [{}, {"max_tokens": 2}])
+@pytest.mark.parametrize("limit", [{}, {"max_tokens": 2}, {"options": {"max_tokens": 2}}])
 async def test_coh_4_max_tokens_is_the_users_limit_only_if_it_was_sent(limit: Json) -> None:
     """What makes exit code 7 of a limit that nobody set is `limited` (FAULT-47 runs it)."""
     with streamed(*HELLO, message_end("MAX_TOKENS")) as server:
@@ -223,7 +223,7 @@ async def test_coh_12_done_line_behind_the_end_changes_nothing() -> None:
 async def test_settings_have_coheres_names() -> None:
     config: Json = {
         "provider": "cohere", "model": "command-a-03-2025", "api_key": "k", "temperature": 0.1,
-        "top_p": 0.8, "top_k": 40, "seed": 7, "stop": "END", "max_tokens": 9, "reasoning": "low",
+        "top_p": 0.8, "top_k": 40, "seed": 7, "stop": "END", "max_tokens": 9000, "reasoning": "low",
         "options": {"safety_mode": "STRICT"},
     }  # fmt: skip
     provider = CohereProvider(config, trust_configs=True)
@@ -232,7 +232,7 @@ async def test_settings_have_coheres_names() -> None:
     body = {key: value for key, value in (sent.body or {}).items() if key != "messages"}
     assert body == {
         "model": "command-a-03-2025", "stream": True, "temperature": 0.1, "p": 0.8, "k": 40,
-        "seed": 7, "stop_sequences": ["END"], "max_tokens": 9, "safety_mode": "STRICT",
+        "seed": 7, "stop_sequences": ["END"], "max_tokens": 9000, "safety_mode": "STRICT",
         "thinking": {"type": "enabled", "token_budget": 1024},
     }  # fmt: skip
 
@@ -248,6 +248,13 @@ async def test_thinking_is_the_models_default_unless_an_effort_is_named(
     config = Profile.of({"provider": "cohere", "model": "m", "api_key": "k"})
     asked = config.replace_set(reasoning=effort, think=True)
     assert (CohereProvider(asked).request([], True).body or {}).get("thinking") == thinking
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 100}, {"options": {"max_tokens": 100}}])
+async def test_thinking_leaves_half_of_the_users_limit(limit: Json) -> None:
+    config = Profile.of({"provider": "cohere", "model": "m", "api_key": "k", **limit})
+    body = CohereProvider(config.replace_set(reasoning="high")).request([], True).body or {}
+    assert body["thinking"] == {"type": "enabled", "token_budget": 50}
 
 
 @pytest.mark.parametrize("endpoint", ["{}/", "{}/v2", "{}/v1", "{}/v2/chat", "{}/v1/models"])

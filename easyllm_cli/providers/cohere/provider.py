@@ -64,6 +64,9 @@ class CohereProvider(HTTPProvider):
         if effort == "off":
             return {"type": "disabled"}
         budget = THINKING_BUDGET_TOKENS.get(effort)
+        limit = (self.profile.options or {}).get("max_tokens", self.profile.max_tokens)
+        if budget and isinstance(limit, int):
+            budget = min(budget, max(limit // 2, 1))  # the other half is for the answer
         return {"type": "enabled"} | ({"token_budget": budget} if budget else {})
 
     def message_fields(self) -> Collection[str]:

@@ -9,6 +9,7 @@ from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.openai.chat import OpenAIProvider
+from easyllm_cli.providers.unsupported_parameters import OUTPUT_LIMIT_KEYS
 from easyllm_cli.transport.base import Request as HTTPRequest
 from tests.support.adapters import HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import (
@@ -217,3 +218,18 @@ async def test_number_of_changed_requests_has_an_end() -> None:
             await provider.chat([{"role": "user", "content": "hi"}])
         await provider.aclose()
         assert len(server.requests) == 21
+
+
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.name)
+def test_only_the_users_limit_excuses_an_answer_that_it_cut(adapter: Adapter) -> None:
+    with StandIn(adapter.server().handle) as server:
+        for keys, is_own in (
+            ({"send_defaults": True}, False),
+            ({}, False),
+            ({"max_tokens": 5, "send_defaults": True}, True),
+            ({"options": dict.fromkeys(OUTPUT_LIMIT_KEYS, 5)}, True),
+        ):
+            provider = provider_for(adapter.profile(server, **keys))
+            assert isinstance(provider, HTTPProvider)
+            request = provider.request([Message("user", ("hi",))], True)
+            assert provider.limits_output(request) is is_own
