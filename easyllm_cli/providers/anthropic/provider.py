@@ -177,10 +177,6 @@ class AnthropicProvider(HTTPProvider):
             )
         return None
 
-    def limits_output(self, request: Request) -> bool:
-        """Whether the user has set a limit; the one that the adapter chooses does not count."""
-        return self.thinking.user_limit is not None
-
     def framing(self) -> Framing:
         return ServerSentEvents()
 
@@ -281,11 +277,12 @@ class AnthropicProvider(HTTPProvider):
         for _ in range(MAX_PAGES):
             page = f"?limit=1000{last and '&after_id=' + quote(last, '', errors='replace')}"
             body = await self.request_json("GET", f"{self.endpoint.url}/v1/models{page}")
-            for row in parse_model_rows(body, "data"):
-                if row.get("id"):
-                    models.setdefault(str(row["id"]), model_from_messages_row(row))
+            rows = [row for row in parse_model_rows(body, "data") if row.get("id")]
+            for row in rows:
+                models.setdefault(str(row["id"]), model_from_messages_row(row))
             has_more = isinstance(body, dict) and body.get("has_more") is True
-            previous, last = last, str(body.get("last_id") or "") if has_more else ""
+            last_id = (body.get("last_id") or (rows or [{}])[-1].get("id")) if has_more else ""
+            previous, last = last, str(last_id or "")
             if last in ("", previous):
                 break
         return [*models.values()]

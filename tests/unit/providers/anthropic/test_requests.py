@@ -92,6 +92,10 @@ async def test_anth_42_a_redirect_gets_no_key() -> None:
         (f"{OFFICIAL}/", f"{OFFICIAL}/v1/messages"),
         (f"{OFFICIAL}/v1", f"{OFFICIAL}/v1/messages"),
         (f"{OFFICIAL}/v1/messages", f"{OFFICIAL}/v1/messages"),
+        (f"{OFFICIAL}/v1/messages/count_tokens", f"{OFFICIAL}/v1/messages"),
+        (f"{OFFICIAL}/v1/messages/batches/msgbatch_1", f"{OFFICIAL}/v1/messages"),
+        (f"{OFFICIAL}/v1/messages/batches/msgbatch_1/results", f"{OFFICIAL}/v1/messages"),
+        (f"{OFFICIAL}//v1//", f"{OFFICIAL}/v1/messages"),
         ("https://gw.example/anthropic/", "https://gw.example/anthropic/v1/messages"),
         ("https://gw.example/anthropic/v1/", "https://gw.example/anthropic/v1/messages"),
     ],
@@ -199,6 +203,13 @@ async def test_anth_46_model_lists() -> None:
     assert len(paged.requests) == 3
     stuck = Script(b'{"data": [{"id": "a"}], "has_more": true, "last_id": "a"}')
     assert [model.id for model in await listed(script_handler(stuck))] == ["a"]
+    pages = (
+        Script(b'{"data": [{"id": "a"}, {"id": "b"}], "has_more": true}'),
+        Script(b'{"data": [{"id": "c"}], "has_more": false}'),
+    )
+    assert [model.id for model in await listed(script_handler(*pages))] == ["a", "b", "c"]
+    endless = Script(b'{"data": [], "has_more": true}')
+    assert await listed(script_handler(endless)) == []
     openai_list = Script(b'{"object": "list", "data": [{"id": "x", "context_length": 9}]}')
     assert await listed(script_handler(openai_list)) == [Model("x", 9)]
 
