@@ -44,6 +44,7 @@ class Vendor(FrozenDataclass):
     `bearer_variables`: those of `key_variables` whose value always goes as `Bearer KEY`.
     `messages_url`: the base URL of the vendor's Anthropic Messages API (`api = "anthropic"`)
     without `/v1`; "" = none is known. `messages_key_header`: as `key_header`, for that API.
+    `messages_thinking`: the `thinking.type` to try first there.
     `takes_schema`: False if `response_format` supports json_object only.
     `models_note`: where to find the names of models, if the server's list lacks them.
     """
@@ -67,6 +68,7 @@ class Vendor(FrozenDataclass):
     bearer_variables: tuple[str, ...] = ()
     messages_url: str = ""
     messages_key_header: str = "Authorization"
+    messages_thinking: str = "adaptive"
     host_pattern: str = ""
     endpoint_path: str = ""
     default_api: str = "chat"
@@ -118,6 +120,7 @@ VENDORS: dict[str, Vendor] = {
         reasoning_style="switch", takes_schema=False, model_prefixes=("deepseek-",),
         # https://api-docs.deepseek.com/guides/anthropic_api
         messages_url="https://api.deepseek.com/anthropic", messages_key_header="x-api-key",
+        messages_thinking="enabled",
     ),
     "groq": Vendor(
         "openai", "https://api.groq.com/openai/v1", ("api.groq.com",), ("GROQ_API_KEY",),
@@ -148,7 +151,7 @@ VENDORS: dict[str, Vendor] = {
     "zhipu": Vendor(
         "openai", "https://open.bigmodel.cn/api/paas/v4", ("open.bigmodel.cn", "api.z.ai"),
         ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), reasoning_style="switch", model_prefixes=("glm-",),
-        messages_url="https://open.bigmodel.cn/api/anthropic",
+        messages_url="https://open.bigmodel.cn/api/anthropic", messages_thinking="enabled",
     ),
     "alibailian": Vendor(
         "openai", "https://dashscope.aliyuncs.com/compatible-mode/v1",
@@ -158,7 +161,7 @@ VENDORS: dict[str, Vendor] = {
     "moonshot": Vendor(
         "openai", "https://api.moonshot.cn/v1", ("api.moonshot.cn", "api.moonshot.ai"),
         ("MOONSHOT_API_KEY",), reasoning_style="switch", model_prefixes=("kimi-", "moonshot-"),
-        messages_url="https://api.moonshot.cn/anthropic",
+        messages_url="https://api.moonshot.cn/anthropic", messages_thinking="enabled",
     ),
     "cohere": Vendor(
         "cohere", "https://api.cohere.com", ("api.cohere.com", "api.cohere.ai"),

@@ -27,7 +27,7 @@ from ..unsupported_parameters import has_json_path, set_json_path
 from .capabilities import ModelCapabilities, load_row, save_row
 from .decoder import MessagesDecoder
 from .format import format_message, format_system, model_from_messages_row
-from .thinking import ADAPTIVE, ENABLED, MIN_BUDGET_TOKENS, ThinkingControl
+from .thinking import ENABLED, MIN_BUDGET_TOKENS, ThinkingControl
 
 # Every server of this protocol accepts it. Newer versions refuse sampling parameters altogether:
 # https://platform.claude.com/docs/en/api/versioning
@@ -71,7 +71,7 @@ class AnthropicProvider(HTTPProvider):
         runs_locally = not self.is_own_api and is_loopback(self.endpoint.url)
         self.thinking = ThinkingControl(
             self.profile,
-            ENABLED if runs_locally else ADAPTIVE,
+            ENABLED if runs_locally else self.vendor.messages_thinking,
             1 if runs_locally else MIN_BUDGET_TOKENS,
         )
 

@@ -229,6 +229,13 @@ def test_other_vendors_messages_apis(name: str, monkeypatch: pytest.MonkeyPatch)
     assert (elsewhere.url, key_headers(elsewhere)) == ("https://gw.example/v1/messages", {})
 
 
+@pytest.mark.parametrize("name", DOORS)
+def test_thinking_that_other_vendors_document_is_tried_first(name: str) -> None:
+    body = build_request(provider=name, url="https://gw.example", api="anthropic", think=True).body
+    kind = "enabled" if name in ("deepseek", "zhipu", "moonshot") else "adaptive"
+    assert (body or {})["thinking"]["type"] == kind
+
+
 def test_api_that_a_provider_does_not_speak() -> None:
     for name, api in (("openai", "anthropic"), ("anthropic", "chat"), ("anthropic", "responses")):
         with pytest.raises(ConfigError, match=f'does not support api = "{api}"'):
