@@ -303,9 +303,10 @@ class Decoder(ABC):
             yield self.usage
         if not self.end_claimed:
             if started:
+                source = "stream" if self.stream else "response"
                 marker = "a finish reason" if self.end_marker_seen else "its end marker"
                 raise IncompleteAnswer(
-                    f"the answer is incomplete: the stream ended without {marker}",
+                    f"the answer is incomplete: the {source} ended without {marker}",
                     hint="ask again",
                 )
             raise MalformedAnswer("the server sent an empty answer", hint="check the endpoint")

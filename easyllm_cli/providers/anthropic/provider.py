@@ -219,7 +219,7 @@ class AnthropicProvider(HTTPProvider):
             self.thinking.capabilities = await self.capabilities()
             note = self.thinking.note(self.model)
             if note and self.profile.strict:
-                raise RefusedError(note, hint="--strict sends nothing else than what was asked for")
+                raise RefusedError(note, hint="without --strict it is asked all the same")
             notes += filter(None, [note])
         return messages, first_model_notes + notes
 
