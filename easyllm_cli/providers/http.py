@@ -7,7 +7,6 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from copy import copy
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from ..config.credentials import find_key_source, has_key_source, resolve_api_key
@@ -67,6 +66,7 @@ class HTTPProvider(BaseLLMProvider):
         self.endpoint: Endpoint = resolve_endpoint(self.profile)
         self.dry_run = False
         self.key_cache: list[Secret | None] = []  # empty = not looked up yet
+        self.transports: list[Transport] = []  # empty = not made yet; the copies share the list
         self.vendor: Vendor = get_vendor(self.profile.provider)
         self.models_note = self.vendor.models_note or self.models_note
         self.unsupported_parameters = UnsupportedParameters(
@@ -91,7 +91,6 @@ class HTTPProvider(BaseLLMProvider):
 
     def per_answer_copy(self) -> Self:
         """A copy with its own key and model, which shares the transport."""
-        _ = self.transport  # created before the copy, so that both share it
         provider = copy(self)
         if (
             self.profile.api_key_cmd is None
@@ -146,10 +145,12 @@ class HTTPProvider(BaseLLMProvider):
             self.key_cache.append(resolve_api_key(self.profile, self.endpoint))
         return self.key_cache[0]
 
-    @cached_property
+    @property
     def transport(self) -> Transport:
         """The transport to the endpoint. Raises ConfigError as `transport_for`."""
-        return transport_for(self.profile, self.endpoint, self.sdk)
+        if not self.transports:  # an answer from a recording needs none
+            self.transports.append(transport_for(self.profile, self.endpoint, self.sdk))
+        return self.transports[0]
 
     @property
     def where(self) -> str:
@@ -351,8 +352,8 @@ class HTTPProvider(BaseLLMProvider):
         return f"; elsewhere: -p {selector}" * bool(selector)
 
     async def aclose(self) -> None:
-        if "transport" in self.__dict__:
-            await self.transport.aclose()
+        for transport in self.transports:
+            await transport.aclose()
 
     def refuse_unsupported(self, messages: list[Message]) -> None:
         refuse_unsupported_options(self.profile.options or {})

@@ -51,7 +51,7 @@ def provider_with(adapter: Adapter, transport: CannedTransport, **keys: Any) -> 
     chosen_profile = profile(adapter.provider, NOWHERE + adapter.base, **{**settings, **keys})
     provider = provider_for(chosen_profile)
     assert isinstance(provider, HTTPProvider)
-    provider.__dict__["transport"] = transport
+    provider.transports = [transport]
     return provider
 
 

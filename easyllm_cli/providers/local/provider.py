@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -70,11 +69,13 @@ class LocalProvider(OpenAIProvider):
         self._demo_noted = False
         self.routine_notes = (DEMO_MODEL_NOTE,)
 
-    @cached_property
+    @property
     def transport(self) -> Transport:
         """The transport to the engine; the profile's proxy and ca_bundle are only for images."""
-        direct_profile = replace(self.profile, proxy=None, ca_bundle=None)
-        return transport_for(direct_profile, self.endpoint, self.sdk)
+        if not self.transports:
+            direct_profile = replace(self.profile, proxy=None, ca_bundle=None)
+            self.transports.append(transport_for(direct_profile, self.endpoint, self.sdk))
+        return self.transports[0]
 
     @property
     def where(self) -> str:

@@ -56,7 +56,7 @@ class SupportsClient(HTTPProvider):
             )
         )
         self.no_key_hint = "check the key of the client that you passed"
-        self.transport = transport_for(self.profile, self.endpoint, self.sdk, client)
+        self.transports = [transport_for(self.profile, self.endpoint, self.sdk, client)]
 
     @property
     def key(self) -> Secret | None:
