@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 
 from .errors import ConfigError, OutputError
 
@@ -135,14 +136,18 @@ def lock_file(path: Path) -> Iterator[Path]:
     except RuntimeError as error:  # symbolic links that form a loop
         raise OutputError(f"cannot be written: {error}", where=str(path)) from None
     try:
-        _wait_for_lock(descriptor, path)
+        wait_for_lock(descriptor, path)
         yield real_path
     finally:
         os.close(descriptor)  # releases the lock; so does the end of the process
 
 
-def _wait_for_lock(descriptor: int, path: Path) -> None:
-    """Wait for the lock. Raises OutputError after 30 seconds, or if locking does not work."""
+def wait_for_lock(descriptor: int, path: Path) -> None:
+    """Lock an open file; closing it unlocks it.
+
+    Raises:
+        OutputError: another process holds the lock for 30 seconds, or locking does not work.
+    """
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     try:
         while not _try_lock(descriptor):
@@ -202,7 +207,7 @@ def write_private_file(path: Path, data: bytes) -> None:
         OSError: it cannot be written; the old file is unchanged.
     """
     make_private_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}")
     try:
         descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(descriptor, "wb") as file:
