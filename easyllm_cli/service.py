@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .completion import Completion
 from .config.profile_loading import Config, resolve_configs
@@ -21,6 +21,9 @@ from .providers import provider_names
 from .providers.base import BaseLLMProvider, Messages
 from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
+
+if TYPE_CHECKING:
+    from .recordings import Recordings
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,10 @@ class LLMService:
     trusted.
     `history`: keep every answer with its texts in the history (docs/history.md), unless its profile
     says `history = "metadata"` or `"off"`. It is written in a thread when the answer ends.
+    `cache`: how long an answer is kept and given again to the same request, e.g. `24h`; a profile's
+    `cache` comes first. `record`: a file or folder to which every attempt is recorded. `replay`:
+    one to answer from, without any request (docs/recordings.md). The `response` of an answer that
+    is replayed is None.
     """
 
     def __init__(
@@ -60,12 +67,21 @@ class LLMService:
         trust_configs: bool = False,
         provider_of: Callable[[Any], str | None] | None = None,
         history: bool = False,
+        cache: str | None = None,
+        record: str | os.PathLike[str] | None = None,
+        replay: str | os.PathLike[str] | None = None,
     ) -> None:
+        """Raises UsageError: `cache` is no length of time, or `record` is given with `replay`."""
         self.db_session = db_session
         self.config_class = config_class
         self.trust_configs = trust_configs
         self.provider_of = provider_of
         self.history = history
+        self.recordings: Recordings | None = None
+        if (cache, record, replay) != (None, None, None):
+            from .recordings import Recordings  # most services need none of it
+
+            self.recordings = Recordings(cache, record, replay)
         self._provider_cache = ProviderCache()
         self._warned_settings: set[str] = set()  # settings that have no effect in a library
 
@@ -249,6 +265,7 @@ class LLMService:
         self, call: Call, config: Config, fallbacks: Sequence[Config] | None
     ) -> AsyncGenerator[Event, None]:
         """The events of the answer; with `history`, the answer is kept when they end."""
+        call.recordings = self.recordings
         events = run(call, lambda: self._resolve_providers(config, fallbacks))
         if not self.history:
             return events

@@ -216,6 +216,11 @@ def check_duration(name: str, value: str) -> str:
     return value
 
 
+def check_cache_time(name: str, value: str) -> str:
+    """Return `off` or a length of time such as `24h`. Raises ConfigError for another text."""
+    return value if value == "off" else check_duration(name, value)
+
+
 def check_json_table(name: str, table: Any) -> Any:
     """Raise ConfigError for a table that is not JSON: TOML also allows dates and NaN."""
     import json

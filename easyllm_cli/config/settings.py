@@ -16,6 +16,7 @@ from ..secret import Secret
 from .setting_values import (
     OPENAI_ADAPTERS,
     DeclaredSettings,
+    check_cache_time,
     check_duration,
     check_header_table,
     check_header_value,
@@ -207,6 +208,10 @@ class ProfileSettings(DeclaredSettings):
     history: str | None = setting(
         "what is kept of answers: all, only numbers, or nothing", choices=HISTORY_MODES
     )
+    cache: str | None = setting(
+        "how long answers are kept and used again, e.g. 24h; off",
+        is_trusted_only=True, convert=check_cache_time,
+    )  # fmt: skip
     options: dict[str, Any] | None = setting(
         "table of extra request fields, sent unchanged", convert=check_json_table
     )

@@ -119,6 +119,7 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "ms": call.ms,
         "ms_first_token": call.ms_first_token,
         "attempts": len(call.attempts),
+        "replayed": json.dumps(call.replayed) if call.replayed else None,
         "options": _requested_options(call),
     }  # fmt: skip
 

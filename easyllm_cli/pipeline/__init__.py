@@ -14,8 +14,10 @@ Each stage stands where it does for a reason:
 - `retry_attempts` makes the attempts. What is inside it happens once an attempt.
 - `split_reasoning` is inside it, because each attempt begins with a new state: text that it
   holds back belongs to one attempt.
-- Inside it is the attempt itself. Stages for replayed answers, budgets and rate limits belong
-  there, in this order: a replayed attempt costs nothing and waits for no limit.
+- `answer_from_recordings` is inside it: reasoning, retries and the rest happen for real, too, when
+  an attempt is answered from the cache or a recording. Stages for budgets and rate limits belong
+  inside it, in this order: a replayed attempt costs nothing and waits for no limit.
+- Inside it is the attempt itself.
 
 A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
 outermost place sees every event that the caller gets. `check_completeness` records the events of
@@ -39,6 +41,21 @@ from .reasoning_split import split_reasoning
 from .retry import retry_attempts
 from .source import Source
 
+
+def answer_from_recordings(call: Call, attempt: Attempt) -> Attempt:
+    """Answer from the cache or a recording where the call asks for it: the stage of replay.py."""
+
+    def asked() -> AsyncGenerator[Event, None]:
+        call.replayed, call.is_offline = None, False
+        if not call.uses_recordings:
+            return attempt()
+        from .replay import replay_attempt  # most calls do not need it
+
+        return replay_attempt(call, attempt)
+
+    return asked
+
+
 # Outermost first.
 STAGES: tuple[Stage, ...] = (
     fall_back,
@@ -46,6 +63,7 @@ STAGES: tuple[Stage, ...] = (
     check_completeness,
     retry_attempts,
     split_reasoning,
+    answer_from_recordings,
 )
 
 

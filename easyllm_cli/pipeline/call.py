@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..completion import Completion
 from ..errors import EasyLLMError
@@ -27,6 +27,7 @@ from .collector import Collector
 if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..errors import ConfigError
+    from ..recordings import Recordings
     from .source import Source
 
 SHOWN_KINDS = ("text", "reasoning")
@@ -82,6 +83,10 @@ class Call:
     source: Source | None = None
     asks_for_tags = False
     has_shown = False
+    recordings: Recordings | None = None  # None = at most the profile's `cache`
+    replayed: dict[str, Any] | None = None  # how this attempt was replayed: as in --json
+    is_offline = False  # whether no server may be asked
+    is_cacheable = True  # whether an accepted answer may be kept in the cache
     # The longest answer of the attempts before this one, and its attempt.
     _longest: Completion | None = None
     _longest_attempt: AttemptRecord | None = None
@@ -175,6 +180,12 @@ class Call:
     def profile(self) -> Profile | None:
         """The profile that is asked now; None = none was found yet."""
         return self.source.profile if self.source else None
+
+    @property
+    def uses_recordings(self) -> bool:
+        """Whether the cache, a recording to replay or one to write is used."""
+        cache = self.profile.cache if self.profile else None
+        return self.recordings is not None or cache not in (None, "off")
 
     @property
     def provider(self) -> str:

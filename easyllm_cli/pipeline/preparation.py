@@ -60,7 +60,12 @@ async def _prepare(call: Call, source: Source) -> list[str]:
         if answering.profile.elicit:
             from .think_prompt import with_think_prompt  # only `cot` needs it
 
-            call.request_messages, note = await with_think_prompt(answering, messages)
+            is_wanted = None
+            if call.uses_recordings and answering.profile.elicit == "auto":
+                from .replay import recorded_think_prompt
+
+                is_wanted = recorded_think_prompt(call, messages)
+            call.request_messages, note = await with_think_prompt(answering, messages, is_wanted)
             call.asks_for_tags = bool(note)
             notes += [note] if note else []
     except (Exception, SystemExit) as error:
@@ -83,7 +88,8 @@ async def _complete_error(call: Call, error: EasyLLMError) -> EasyLLMError | Non
     error.where = error.where or source.where
     other: EasyLLMError | None = None
     try:
-        await source.add_hint(error)
+        if not call.is_offline:
+            await source.add_hint(error)
     except asyncio.CancelledError as cancelled:
         call.cancelled = True
         cancelled.partial = error.partial  # type: ignore[attr-defined]

@@ -124,6 +124,6 @@ def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
             name, number = profile.name or profile.provider, len(call.attempts) + 1
             log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
             yield Retrying(number, round(wait, 3), why)
-            await asyncio.sleep(wait)
+            await asyncio.sleep(0 if call.replayed else wait)
 
     return retried

@@ -17,9 +17,14 @@ THINK_INSTRUCTION = (
 )
 
 
-async def with_think_prompt(source: Source, messages: list[Message]) -> tuple[list[Message], str]:
-    """The messages, with the instruction if it is needed, and a note for the user ("" = none)."""
-    if not await needs_think_prompt(source):
+async def with_think_prompt(
+    source: Source, messages: list[Message], is_wanted: bool | None = None
+) -> tuple[list[Message], str]:
+    """The messages, with the instruction if it is needed, and a note for the user ("" = none).
+
+    `is_wanted`: whether it is needed; None = find out, which may ask the server.
+    """
+    if not (await needs_think_prompt(source) if is_wanted is None else is_wanted):
         return messages, ""
     always = source.profile.elicit == "always"
     note = f"{source.model or 'the model'} is asked to think inside <think> tags"

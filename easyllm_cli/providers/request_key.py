@@ -15,16 +15,25 @@ from ..messages import Message
 from ..secret import Secret
 from ..vendors import get_endpoint_variable
 
+# Fields of a profile that do not change what a model is asked. All others are in the key, so that a
+# new setting cannot be forgotten.
+NOT_ASKED = (
+    *KEY_SOURCES, "headers", "name", "extends", "system", "ca_bundle", "proxy", "allow_http",
+    "reasoning_tags", "max_retries", "initial_retry_delay", "max_retry_delay", "retry_multiplier",
+    "retry_budget", "timeout", "fallback", "keep_alive", "strict", "history", "cache", "elicit",
+    "selected_by", "untrusted", "profiles_path",
+)  # fmt: skip
+
 
 def plain_request_key(profile: Profile, messages: list[Message]) -> dict[str, Any]:
     """The key of a request whose adapter does not show what it sends.
 
-    Everything in the profile and the messages counts, but for API keys, headers and the profile's
-    name. JSON values.
+    Everything in the profile and the messages counts, but for NOT_ASKED. JSON values.
     """
-    without_keys: dict[str, Any] = dict.fromkeys((*KEY_SOURCES, "headers")) | {"name": ""}
+    without_keys: dict[str, Any] = dict.fromkeys(NOT_ASKED)
+    asked = json.loads(profile_cache_key(replace(profile, **without_keys)))
     return {
-        "profile": json.loads(profile_cache_key(replace(profile, **without_keys))),
+        "profile": {name: value for name, value in asked.items() if name not in NOT_ASKED},
         "messages": [
             {
                 "role": message.role,

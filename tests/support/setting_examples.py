@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from easyllm_cli.config.setting_values import Setting
+from easyllm_cli.config.setting_values import Setting, check_cache_time, check_duration
 
 BY_TYPE: dict[str, Any] = {
     "bool": True, "int": 9, "float": 9.0, "str": "/x", "Secret": "sk-1", "list[str]": ["x"],
@@ -17,4 +17,6 @@ def example_value(setting: Setting) -> Any:
         return next(word for word in setting.choices if word != setting.default)
     if setting.maximum is not None:
         return type(setting.maximum)(setting.maximum)
+    if setting.convert in (check_cache_time, check_duration):
+        return "24h"
     return BY_TYPE[setting.type.partition(" | ")[0]]

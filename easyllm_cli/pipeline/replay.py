@@ -1,0 +1,88 @@
+"""The replay stage: answers an attempt from a recording or the cache, and keeps what was answered.
+
+It is imported only where a call asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from copy import copy
+from typing import Any
+
+from ..events import Event
+from ..messages import Message
+from ..recordings import Recordings, cache_seconds
+from ..recordings.key import RequestIdentity
+from ..recordings.store import read_cached
+from ..recordings.streams import cached_events, record_events, replay_events
+from .call import Attempt, Call
+from .source import Source
+from .think_prompt import apply_think_prompt
+
+
+def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
+    """The events of one attempt: replayed, or asked for and then kept.
+
+    Raises:
+        NotFoundError: there is no recording of the request.
+        EasyLLMError: the attempt failed, now or when it was recorded; or the recording cannot be
+            read or written.
+    """
+    source, recordings = call.source, call.recordings or Recordings()
+    assert source is not None
+    name, max_age = source.profile.name, _max_age(call)
+
+    def identify() -> RequestIdentity:
+        return identify_request(source, call.request_messages)
+
+    def note_replay(replayed: dict[str, Any]) -> None:
+        call.replayed, call.is_offline = replayed, True
+
+    if recordings.recording is not None:
+        call.is_offline = True
+        return replay_events(recordings.recording, identify(), name, note_replay)
+    events = attempt()
+    if max_age is not None:
+        events = cached_events(
+            events, identify, max_age, name, note_replay,
+            is_accepted=lambda: call.accepted and call.is_cacheable,
+        )  # fmt: skip
+    if recordings.recorder is not None:
+        events = record_events(events, identify(), recordings.recorder, source.add_hint)
+    return events
+
+
+def recorded_think_prompt(call: Call, messages: list[Message]) -> bool | None:
+    """Whether the recorded request asked for reasoning in tags; None = no recording says it.
+
+    It spares the question to the server whether its model reasons by itself.
+    """
+    source, max_age = call.source, _max_age(call)
+    recording = call.recordings.recording if call.recordings else None
+    assert source is not None
+    for is_asked in (False, True):
+        other = copy(source)  # the instruction changes its profile
+        identity = identify_request(
+            other, apply_think_prompt(other, messages) if is_asked else messages
+        )
+        if recording is not None and recording.has(identity.replay_key):
+            return is_asked
+        if recording is None and max_age and read_cached(identity.cache_key, max_age):
+            return is_asked
+    return None if recording is None else False
+
+
+def _max_age(call: Call) -> float | None:
+    """How old an answer of the cache may be, in seconds; None = the cache is not used."""
+    default = call.recordings.cache if call.recordings else None
+    return cache_seconds((call.profile and call.profile.cache) or default)
+
+
+def identify_request(source: Source, messages: list[Message]) -> RequestIdentity:
+    """What tells the request of these messages from another one."""
+    profile = source.profile
+    return RequestIdentity(
+        profile.provider or "", source.model, source.request_key(messages),
+        headers=[profile.headers, profile.organization, profile.project],
+        prompt=messages[-1].text if messages else "",
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""Files of recorded attempts: --record appends to one, --replay reads it.
+
+A folder works too: it has a file for each request, named by the request's key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, NotFoundError, OutputError, UsageError
+from ..private_file import make_private_folder, open_private, wait_for_lock
+from ..secret import mask_whole_keys
+from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
+from .key import RequestIdentity
+
+FILE_SUFFIX = ".jsonl"
+MAX_NAMED_FIELDS = 5  # of the differences to the nearest recording
+
+
+class Recorder:
+    """Appends attempts to a file. A folder, or a path that ends in `/`, gets a file a request."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        text = os.fspath(path)
+        self.path = Path(text).expanduser()
+        self.is_folder = text.endswith(("/", os.sep)) or self.path.is_dir()
+
+    def require_writable(self) -> None:
+        """Make the file if it is missing, before a request is paid for. Raises as `record`."""
+        if not self.is_folder:
+            _append(self.path, b"")
+            return
+        try:
+            make_private_folder(self.path)
+        except OSError as error:
+            raise OutputError.from_os_error("cannot be written", error, str(self.path)) from None
+
+    def record(self, identity: RequestIdentity, attempt: RecordedAttempt) -> None:
+        """Append an attempt as one line.
+
+        Raises:
+            UsageError: the prompt or the answer holds an API key that this process knows.
+            OutputError: the file cannot be written. ConfigError: it holds something else.
+        """
+        key, asked = identity.replay_key, identity.describe()
+        if attempt.holds_known_key() or _holds_known_key(asked, identity.prompt):
+            raise UsageError(
+                "the prompt or the answer holds an API key, so it is not recorded",
+                where=str(self.path),
+                hint="take the key out of the prompt",
+            )
+        path = self.path / f"{key}{FILE_SUFFIX}" if self.is_folder else self.path
+        _append(path, attempt.to_line({"key": key, "asked": asked}))
+
+
+class Recording:
+    """The recorded attempts of a file or a folder, which is read when the first one is wanted.
+
+    `notes`: what could not be read, for the user.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser()
+        self.notes: list[str] = []
+        self._attempts: dict[str, list[RecordedAttempt]] | None = None
+        self._asked: list[tuple[str, Mapping[str, Any]]] = []  # place and request of each
+        self._taken: dict[str, int] = {}
+
+    def has(self, key: str) -> bool:
+        """Whether a request with this key is recorded. Raises as `take`."""
+        return key in self._read()
+
+    def take(self, identity: RequestIdentity) -> RecordedAttempt:
+        """The next attempt of this request; after the last one, the last one again.
+
+        Raises:
+            NotFoundError: the request is not recorded; it names the nearest one.
+            UsageError: the file cannot be read. ConfigError: it holds something else.
+        """
+        key = identity.replay_key
+        attempts = self._read().get(key)
+        if attempts is None:
+            raise NotFoundError(
+                f"no recording of this request{self._nearest(identity)}",
+                where=str(self.path),
+                hint="record it with --record",
+            )
+        number = self._taken.get(key, 0)
+        self._taken[key] = number + 1
+        return attempts[min(number, len(attempts) - 1)]
+
+    def _nearest(self, identity: RequestIdentity) -> str:
+        """`; the nearest is line 7, which differs in temperature`; "" = there is none."""
+        wanted = identity.describe()
+        ranked = sorted(
+            (sorted(_differences(asked, wanted)), place) for place, asked in self._asked
+        )
+        if not ranked:
+            return ""
+        differences, place = min(ranked, key=lambda each: _distance(each[0]))
+        names = differences[:MAX_NAMED_FIELDS] + ["…"] * (len(differences) > MAX_NAMED_FIELDS)
+        return f"; the nearest is {place}, which differs in {', '.join(names) or 'details'}"
+
+    def _read(self) -> dict[str, list[RecordedAttempt]]:
+        """The attempts by key. Raises as `take`."""
+        if self._attempts is None:
+            attempts: dict[str, list[RecordedAttempt]] = {}
+            is_folder = self.path.is_dir()
+            paths = sorted(self.path.glob(f"*{FILE_SUFFIX}")) if is_folder else [self.path]
+            for path in paths:
+                for number, content in self._read_file(path):
+                    place = f"{path.name}, line {number}" if is_folder else f"line {number}"
+                    self._add(attempts, place, content)
+            self._attempts = attempts
+        return self._attempts
+
+    def _read_file(self, path: Path) -> Iterator[tuple[int, Any]]:
+        try:
+            yield from read_lines(path.read_bytes())
+        except OSError as error:
+            raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        except ValueError as error:
+            raise ConfigError(f"it cannot be replayed: {error}", where=str(path)) from None
+
+    def _add(self, attempts: dict[str, list[RecordedAttempt]], place: str, content: Any) -> None:
+        """Add the attempt of a line; a damaged line is left out with a note."""
+        try:
+            attempt, key = attempt_from_object(content), content.get("key")
+            if not isinstance(key, str):
+                raise ValueError("no key")
+        except ValueError:
+            self.notes.append(f"{place} of {self.path} is damaged and left out")
+            return
+        attempts.setdefault(key, []).append(attempt)
+        if isinstance(asked := content.get("asked"), dict):
+            self._asked.append((place, asked))
+
+
+def _holds_known_key(asked: Mapping[str, Any], prompt: str) -> bool:
+    texts = f"{json.dumps(asked, ensure_ascii=False)}\n{prompt}"
+    return mask_whole_keys(texts) != texts
+
+
+def _differences(asked: Mapping[str, Any], wanted: Mapping[str, Any]) -> set[str]:
+    """The names of what two requests differ in."""
+    pairs = [
+        ({"provider": each.get("provider"), "model": each.get("model")}, each.get("fields"))
+        for each in (asked, wanted)
+    ]
+    first, second = (
+        {**names, **(fields if isinstance(fields, dict) else {})} for names, fields in pairs
+    )
+    return {name for name in {*first, *second} if first.get(name) != second.get(name)}
+
+
+def _distance(differences: list[str]) -> tuple[bool, bool, int]:
+    """How far a recording is: another provider is the farthest, then another model."""
+    return "provider" in differences, "model" in differences, len(differences)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line in one piece, whoever writes at the same time; makes the file if need be.
+
+    Raises:
+        OutputError: it cannot be written. ConfigError: it holds something else.
+    """
+    try:
+        make_private_folder(path.parent)
+        descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    except OSError as error:
+        raise OutputError.from_os_error("cannot be written", error, str(path)) from None
+    try:
+        wait_for_lock(descriptor, path)
+        missing = _missing_before_next_line(descriptor, path)
+        if data := missing + line:
+            os.write(descriptor, data)
+    except OSError as error:
+        raise OutputError.from_os_error("cannot be written", error, str(path)) from None
+    finally:
+        os.close(descriptor)  # unlocks it
+
+
+def _missing_before_next_line(descriptor: int, path: Path) -> bytes:
+    """The header in a new file; the newline that a writer who was killed left out; else b"".
+
+    Raises:
+        ConfigError: the file holds something else, or a newer version wrote it.
+    """
+    status = os.fstat(descriptor)
+    if status.st_size == 0 or not stat.S_ISREG(status.st_mode):
+        return HEADER
+    try:
+        list(read_lines(os.pread(descriptor, 1000, 0).partition(b"\n")[0] + b"\n"))
+    except ValueError as error:
+        raise ConfigError(
+            f"nothing can be recorded there: {error}", where=str(path), hint="name another file"
+        ) from None
+    return b"" if os.pread(descriptor, 1, status.st_size - 1) == b"\n" else b"\n"

@@ -1,0 +1,106 @@
+"""The answer cache: a folder with a file for each answer, named by the key of its request."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..config.paths import cache_folder
+from ..errors import OutputError
+from ..private_file import write_private_file
+from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
+
+MAX_CACHE_BYTES = 500 * 1024 * 1024
+MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
+WRITES_PER_PRUNE = 50  # the size of the folder is looked at about every 50th write
+
+
+def answers_folder() -> Path:
+    """The folder of the answers, existing or not.
+
+    Raises:
+        OutputError: the home folder is unknown.
+    """
+    try:
+        return cache_folder() / "answers"
+    except RuntimeError as error:
+        raise OutputError(f"there is no folder for the cache: {error}") from None
+
+
+def read_cached(key: str, max_age: float) -> RecordedAttempt | None:
+    """The answer with this key; None = there is none of at most `max_age` seconds.
+
+    A file that cannot be read as an answer is deleted.
+    """
+    path = _answer_path(key)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_ANSWER_BYTES)
+    except OSError:
+        return None
+    try:
+        ((_, content),) = read_lines(data)
+        attempt = attempt_from_object(content)
+        if content["key"] != key or attempt.done is None:
+            raise ValueError("another answer")
+    except (ValueError, KeyError):
+        with suppress(OSError):
+            path.unlink()
+        return None
+    return attempt if 0 <= time.time() - attempt.made_at <= max_age else None
+
+
+def write_cached(key: str, attempt: RecordedAttempt) -> None:
+    """Keep an answer; of several writers the last one wins.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_private_file(_answer_path(key), HEADER + attempt.to_line({"key": key}))
+    if os.urandom(1)[0] * WRITES_PER_PRUNE < 256:
+        prune(MAX_CACHE_BYTES)
+
+
+def prune(max_bytes: int) -> None:
+    """Delete the oldest answers until the folder is not larger than this."""
+    files = sorted(_answer_files(), key=lambda each: each[1].st_mtime, reverse=True)
+    total = 0
+    for path, status in files:
+        total += status.st_size
+        if total > max_bytes:
+            with suppress(OSError):
+                path.unlink()
+
+
+def clear_cache(min_age: float = 0.0) -> tuple[int, int]:
+    """Delete the answers of at least this age in seconds; returns their number and bytes.
+
+    Raises:
+        OutputError: one cannot be deleted.
+    """
+    count = size = 0
+    limit = time.time() - min_age
+    for path, status in _answer_files():
+        if min_age and status.st_mtime > limit:
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError.from_os_error("cannot be deleted", error, str(path)) from None
+        count, size = count + 1, size + status.st_size
+    return count, size
+
+
+def _answer_path(key: str) -> Path:
+    return answers_folder() / key[:2] / f"{key}.jsonl"
+
+
+def _answer_files() -> list[tuple[Path, os.stat_result]]:
+    """The files of all answers, those of writers that were killed included."""
+    files = []
+    for path in answers_folder().glob("??/*.jsonl*"):
+        with suppress(OSError):  # deleted meanwhile
+            files.append((path, path.stat()))
+    return files

@@ -1,0 +1,1 @@
+"""Tests of easyllm_cli.recordings and of the stage that uses it."""

@@ -1,0 +1,169 @@
+"""Files of recordings: what is appended, what is read, and what is left out."""
+
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.errors import (
+    BusyError,
+    ConfigError,
+    EasyLLMError,
+    NotFoundError,
+    OutputError,
+    UsageError,
+)
+from easyllm_cli.events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
+from easyllm_cli.recordings.file import Recorder, Recording
+from easyllm_cli.recordings.form import HEADER, RecordedAttempt, attempt_from_object, read_lines
+from easyllm_cli.recordings.key import RequestIdentity
+from tests.support import ROOT
+
+VERSION_1 = ROOT / "tests" / "support" / "recording_files" / "version-1.jsonl"
+EVENTS: list[Event] = [
+    RoutineNote("model m: the first one the server offers"),
+    Start("openai", "m"),
+    Reasoning("Hm", hidden=True),
+    Text("Hello\u2028 \ud83d"),
+    Usage(0, 3, 3, cached_tokens=0, estimated=True, cost_usd=0.5),
+    Note("a note"),
+    Done("length", False, None, True),
+]
+
+
+def identity(question: str = "hi", **body: object) -> RequestIdentity:
+    request = {"method": "POST", "url": "http://a", "body": {"messages": question, **body}}
+    return RequestIdentity("openai", "m", request, prompt=question)
+
+
+def attempt(text: str = "Hello") -> RecordedAttempt:
+    return RecordedAttempt(
+        time.time(), [(0, Start("openai", "m")), (7, Text(text)), (8, Done("stop", True))]
+    )
+
+
+def text_of(recorded: RecordedAttempt) -> str:
+    return "".join(event.text for _, event in recorded.events if isinstance(event, Text))
+
+
+def test_every_event_comes_back_as_it_was() -> None:
+    error = BusyError(
+        "slow down", hint="later", status=429, code="rate", retry_after=2.0, request_id="r"
+    )
+    recorded = RecordedAttempt(5.0, list(enumerate(EVENTS)), error)
+    ((_, content),) = read_lines(HEADER + recorded.to_line({}))
+    again = attempt_from_object(content)
+    assert list(again.events) == list(enumerate(EVENTS))
+    assert [type(event) for _, event in again.events] == [type(event) for event in EVENTS]
+    assert type(again.error) is BusyError
+    assert vars(again.error) == {**vars(error), "retryable": True}
+    assert (again.made_at, again.done) == (5.0, EVENTS[-1])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, [], {}, {"made_at": 1, "events": []}, {"made_at": "1", "events": [{"kind": "text"}]},
+        {"made_at": 1, "events": [{"kind": "retrying"}]}, {"made_at": 1, "events": ["text"]},
+        {"made_at": 1, "events": [{"kind": ["text"]}]}, {"made_at": 1, "events": [], "error": {}},
+        {"made_at": 1, "events": [{"kind": "usage", "prompt_tokens": "3"}]},
+        {"made_at": 1, "events": [], "error": {"kind": "busy", "status": "429"}},
+        {"made_at": 1, "events": [], "error": {"kind": "interrupted"}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_attempt_is_refused(content: object) -> None:
+    with pytest.raises(ValueError, match=r"not an|no events|unknown event|wrong type"):
+        attempt_from_object(content)
+
+
+def test_attempts_at_one_request_come_in_order_and_then_the_last_again(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "answers.jsonl"
+    for text in ("one", "two"):
+        Recorder(path).record(identity(), attempt(text))
+    Recorder(path).record(identity("other"), attempt("three"))
+    recording = Recording(path)
+    assert [text_of(recording.take(identity())) for _ in range(3)] == ["one", "two", "two"]
+    assert text_of(recording.take(identity("other"))) == "three"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_folder_has_a_file_for_each_request(tmp_path: Path) -> None:
+    folder = f"{tmp_path}/answers/"
+    Recorder(folder).require_writable()
+    for question in ("one", "two", "one"):
+        Recorder(folder).record(identity(question), attempt(question))
+    assert len(list(Path(folder).iterdir())) == 2
+    assert text_of(Recording(folder).take(identity("two"))) == "two"
+    with pytest.raises(
+        NotFoundError, match=r"the nearest is \w+\.jsonl, line 2, which differs in seed"
+    ):
+        Recording(folder).take(identity("one", seed=1))
+
+
+def test_a_line_of_a_writer_that_was_killed_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    Recorder(path).record(identity("one"), attempt("one"))
+    with path.open("ab") as file:
+        file.write(attempt().to_line({"key": "torn"})[:50])
+    Recorder(path).record(identity("two"), attempt("two"))
+    recording = Recording(path)
+    assert text_of(recording.take(identity("two"))) == "two"
+    assert recording.notes == [f"line 3 of {path} is damaged and left out"]
+
+
+@pytest.mark.parametrize("content", [b"prompt\n", b"{}\n", b'{"easyllm_recording": 2}\n', b"\0"])
+def test_rec_6_another_file_is_neither_read_nor_written(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.txt"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError):
+        Recording(path).take(identity())
+    with pytest.raises(ConfigError):
+        Recorder(path).require_writable()
+    with pytest.raises(ConfigError):
+        Recorder(path).record(identity(), attempt())
+    assert path.read_bytes() == content
+
+
+def test_a_missing_file_and_an_unwritable_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        Recording(tmp_path / "none.jsonl").take(identity())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        Recorder(tmp_path / "file" / "answers.jsonl").require_writable()
+
+
+def test_rec_6_a_file_of_version_1_is_replayed() -> None:
+    recording = Recording(VERSION_1)
+    first = recording.take(identity())
+    second = recording.take(identity())
+    assert isinstance(first.error, BusyError)
+    assert (first.error.status, first.error.retry_after) == (429, 2.0)
+    assert text_of(second) == "Grüße\u2028"
+    assert second.done == Done("stop", True)
+    assert [type(event) for _, event in second.events] == [
+        RoutineNote, Start, Reasoning, Text, Usage, Note, Done,
+    ]  # fmt: skip
+    assert isinstance(recording.take(identity("cut")).error, EasyLLMError)
+
+
+def append(path: Path, letter: str) -> None:
+    """Record five attempts, each longer than a pipe's buffer."""
+    for _ in range(5):
+        Recorder(path).record(identity(letter), attempt(letter * 80_000))
+
+
+def test_rec_5_processes_that_append_at_once_leave_every_line_whole(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    letters = "abcdefghijklmnopqrst"
+    processes = get_context("fork")
+    writers = [processes.Process(target=append, args=(path, letter)) for letter in letters]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(30)
+    assert [writer.exitcode for writer in writers] == [0] * len(letters)
+    assert path.read_bytes().count(HEADER) == 1
+    texts = [text_of(attempt_from_object(content)) for _, content in read_lines(path.read_bytes())]
+    assert sorted(texts) == sorted(letter * 80_000 for letter in letters for _ in range(5))

@@ -1,0 +1,92 @@
+"""What tells two requests apart, for the cache and for a replay."""
+
+from typing import Any
+
+import pytest
+
+from easyllm_cli.config.profile import Profile
+from easyllm_cli.config.settings import KEY_SOURCES, SETTINGS
+from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.messages import Message
+from easyllm_cli.pipeline.replay import identify_request
+from easyllm_cli.providers import provider_for
+from easyllm_cli.providers.http import HTTPProvider
+from easyllm_cli.providers.request_key import NOT_ASKED, plain_request_key
+from easyllm_cli.recordings.key import RequestIdentity
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.setting_examples import example_value
+
+MESSAGES = [Message("user", ("hi",))]
+URL = "http://127.0.0.1:1"
+# Not a change of the same request: another adapter, or the source of a key.
+OTHERS = {"provider", "extends", "transport", "api", "ca_bundle", *KEY_SOURCES}
+
+
+def sent(config: dict[str, Any]) -> tuple[object, ...]:
+    """What --dry-run shows: everything that is sent, but for the key."""
+    provider = provider_for(Profile.of(config))
+    assert isinstance(provider, HTTPProvider)
+    request = provider.dry_request(MESSAGES, stream=True)
+    return request.method, request.url, dict(request.headers), request.body
+
+
+def identify(config: dict[str, Any]) -> RequestIdentity:
+    return identify_request(provider_for(Profile.of(config)), MESSAGES)
+
+
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
+def test_cache_2_whatever_changes_the_request_changes_the_key(adapter: Adapter) -> None:
+    base = {"provider": adapter.provider, "model": adapter.model, "endpoint": URL + adapter.base}
+    base |= {"api": adapter.api} if adapter.api else {}
+    plain, plain_identity = sent(base), identify(base)
+    changing = []
+    for name in sorted(SETTINGS.keys() - OTHERS):
+        changed = base | {name: f"{URL}0" if name == "endpoint" else example_value(SETTINGS[name])}
+        try:
+            is_same = sent(changed) == plain
+        except EasyLLMError:  # the protocol refuses the value
+            continue
+        has_same_key = identify(changed).cache_key == plain_identity.cache_key
+        assert is_same or not has_same_key, name
+        assert has_same_key or not is_same or name not in NOT_ASKED, name
+        changing += [] if is_same else [name]
+    assert {"endpoint", "model", "headers", "temperature", "options"} <= {*changing}
+
+
+def test_cache_2_and_3_without_a_wire_every_setting_counts_but_those_named() -> None:
+    base = {"provider": "litellm", "model": "m"}
+    plain = plain_request_key(Profile.of(base), MESSAGES)
+    for name in SETTINGS.keys() - {"provider"}:
+        changed = plain_request_key(
+            Profile.of(base | {name: example_value(SETTINGS[name])}), MESSAGES
+        )
+        assert (changed == plain) == (name in NOT_ASKED), name
+
+
+def test_cache_3_endpoints_and_models_never_share() -> None:
+    keys = {
+        identify(
+            {"provider": provider, "model": model, "endpoint": endpoint, "organization": account}
+        ).cache_key
+        for provider in ("openai", "groq")
+        for model in ("a", "b")
+        for endpoint in (URL, URL + "/v1")
+        for account in ("org-1", "org-2")
+    }
+    assert len(keys) == 16
+
+
+def test_a_replay_counts_everything_but_the_endpoint() -> None:
+    base = {"provider": "openai", "model": "m", "endpoint": URL}
+    key = identify(base).replay_key
+    assert identify(base | {"endpoint": "http://localhost:2/v1"}).replay_key == key
+    for change in ({"provider": "groq"}, {"model": "n"}, {"seed": 1}, {"options": {"a": 1}}):
+        assert identify(base | change).replay_key != key
+
+
+def test_a_recording_names_numbers_and_digests() -> None:
+    config = {"provider": "gemini", "model": "m", "endpoint": URL, "temperature": 0.5}
+    described = identify(config).describe()
+    assert described["prompt"] == "hi"
+    assert described["fields"]["generationConfig.temperature"] == 0.5
+    assert len(described["fields"]["contents"]) == 8

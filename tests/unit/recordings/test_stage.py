@@ -1,0 +1,236 @@
+"""The replay stage over every adapter: what is answered from a recording or from the cache."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from easyllm_cli import LLMService
+from easyllm_cli.errors import BusyError, IncompleteAnswer, NotFoundError, UsageError
+from easyllm_cli.events import Note, Retrying, Start
+from easyllm_cli.images import Image
+from easyllm_cli.messages import Message
+from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
+from tests.support.asking import answer_requests, messages, notes
+from tests.support.binary import chat_answer_script
+from tests.support.images import png
+from tests.support.replaying import NOWHERE, Asked, ask, kept_answers
+from tests.support.standins.script import Script, chunk, script_handler
+from tests.support.standins.server import StandIn
+
+OPENAI = HTTP_ADAPTERS[0]
+over_adapters = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
+
+
+def forbid_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every attempt to connect fail."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def without_times(asked: Asked) -> dict[str, Any]:
+    """The completion, but for its id and for the body of the response, which is not kept."""
+    return {**asked.call.completion(), "id": None, "response": None}
+
+
+@over_adapters
+async def test_rec_1_and_cache_4_the_same_answer_again(
+    adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(adapter.server().handle) as server:
+        profile = adapter.profile(server, model=adapter.thinker, think=True)
+        first = await ask(LLMService(record=path, cache="1h"), profile)
+    assert first.error is None
+    assert first.text
+    forbid_sockets(monkeypatch)
+    cached = await ask(LLMService(cache="1h"), profile)
+    elsewhere = profile.replace_set(endpoint=NOWHERE + adapter.base, api_key_env="NOT_SET")
+    replayed = await ask(LLMService(replay=path), elsewhere)
+    plain = await ask(LLMService(replay=path), elsewhere, stream=False)
+    for again in (cached, replayed, plain):
+        assert again.error is None
+        assert without_times(again) == without_times(first)
+        assert [event.kind for event in again.events if not isinstance(event, Note)] == [
+            event.kind for event in first.events if not isinstance(event, Note)
+        ]
+    assert first.call.replayed is None
+    for again, source in ((cached, "cache"), (replayed, "file")):
+        assert again.call.replayed is not None
+        assert again.call.replayed["from"] == source
+        assert again.call.replayed["age_s"] < 10
+    assert notes(cached.events) == ["from the cache, just now"]
+    assert KEY not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
+async def test_rec_1_a_failure_again(
+    adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    refusal = adapter.refusal(401, f"the key {KEY} is wrong")
+    with StandIn(script_handler(refusal)) as server:
+        first = await ask(LLMService(record=path), adapter.profile(server))
+        profile = adapter.profile(server)
+    forbid_sockets(monkeypatch)
+    again = await ask(LLMService(replay=path), profile)
+    assert first.error is not None
+    assert again.error is not None
+    for name in ("kind", "exit_code", "status", "code", "retryable", "retry_after", "hint"):
+        assert getattr(again.error, name) == getattr(first.error, name), name
+    assert str(again.error) == str(first.error).replace(KEY, "***")
+    assert KEY not in path.read_text()
+
+
+async def test_rec_4_a_retry_is_replayed_without_its_wait(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    busy = OPENAI.refusal(429, "slow down", Retry_After="0.05")
+    with StandIn(script_handler(busy, chat_answer_script("Hello"))) as server:
+        first = await ask(LLMService(record=path), OPENAI.profile(server))
+    text = path.read_text().replace('"retry_after": 0.05', '"retry_after": 50.0')
+    path.write_text(text)
+    service = LLMService(replay=path)
+    profile = OPENAI.profile(server)
+    async with asyncio.timeout(5):
+        again = await ask(service, profile)
+        last = await ask(service, profile)
+    assert [event.kind for event in again.events] == [event.kind for event in first.events]
+    assert [event.wait for event in again.events if isinstance(event, Retrying)] == [50.0]
+    assert (again.text, len(again.call.attempts)) == ("Hello", 2)
+    assert (last.text, len(last.call.attempts)) == ("Hello", 1)  # the last one again
+
+
+async def test_a_cut_answer_is_recorded_with_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(Script(chunk("half ")))) as server:
+        profile = OPENAI.profile(server, max_retries=0)
+        first = await ask(LLMService(record=path, cache="1h"), profile)
+    again = await ask(LLMService(replay=path), profile)
+    assert isinstance(again.error, IncompleteAnswer)
+    assert str(again.error) == str(first.error)
+    assert again.error.partial is not None
+    assert again.error.partial["text"] == "half "
+    assert not kept_answers()
+
+
+async def test_an_attempt_that_is_stopped_is_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(chat_answer_script("a", "b"))) as server:
+        events = LLMService(record=path, cache="1h").stream(OPENAI.profile(server), messages("hi"))
+        async for event in events:
+            if not isinstance(event, Start):
+                break
+        await events.aclose()
+    assert path.read_text() == '{"easyllm_recording": 1}\n'
+    assert not kept_answers()
+
+
+async def test_rec_3_an_unknown_request_names_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        for question in ("one", "two"):
+            await ask(LLMService(record=path), OPENAI.profile(server, temperature=0.5), question)
+    forbid_sockets(monkeypatch)
+    profile = OPENAI.profile(server, temperature=1.0, seed=7)
+    asked = await ask(LLMService(replay=path), profile, "two")
+    assert isinstance(asked.error, NotFoundError)
+    assert (asked.error.exit_code, asked.error.kind) == (4, "not_found")
+    assert asked.error.message == (
+        "no recording of this request; the nearest is line 3, which differs in seed, temperature"
+    )
+    other = await ask(LLMService(replay=path), profile.replace_set(model="other"), "two")
+    assert "differs in model, seed, temperature" in str(other.error)
+
+
+async def test_rec_2_a_text_with_a_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    key = "sk-0123456789abcdefghij"
+    for question, answer in (("hi", f"it is {key}"), (f"use {key}", "ok")):
+        halves = (answer[:12], answer[12:])  # a key that is spread over two pieces is found, too
+        with StandIn(script_handler(chat_answer_script(*halves))) as server:
+            profile = OPENAI.profile(server, api_key=key)
+            asked = await ask(LLMService(record=path, cache="1h"), profile, question)
+        assert isinstance(asked.error, UsageError)
+        assert key not in str(asked.error)
+    assert path.read_text() == '{"easyllm_recording": 1}\n'
+    assert not kept_answers()
+
+
+async def test_images_and_reasoning_count(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(OPENAI.server().handle) as server:
+        profile = OPENAI.profile(server, model=OPENAI.vision_model)
+        red, blue = (Message("user", ("?", Image.of(png(4, 4, color)))) for color in
+                     ((255, 0, 0), (0, 0, 255)))  # fmt: skip
+        await ask(LLMService(record=path), profile, [red])
+        assert (await ask(LLMService(replay=path), profile, [red])).error is None
+        assert isinstance(
+            (await ask(LLMService(replay=path), profile, [blue])).error, NotFoundError
+        )
+
+
+async def test_the_model_that_a_server_chooses_is_part_of_the_key() -> None:
+    ollama = next(adapter for adapter in HTTP_ADAPTERS if adapter.provider == "ollama")
+    with StandIn(ollama.server().handle) as server:
+        profile = ollama.profile(server).replace_set(model="")
+        first = await ask(LLMService(cache="1h"), profile)
+        again = await ask(LLMService(cache="1h"), profile)
+        named = await ask(LLMService(cache="1h"), ollama.profile(server, model=first.call.model))
+        assert len(answer_requests(server)) == 1
+    assert (first.text, again.call.replayed) == (again.text, {"from": "cache", "age_s": 0})
+    assert named.text == first.text
+
+
+async def test_a_profile_of_its_own_cache_comes_first() -> None:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        for profile in (OPENAI.profile(server, cache="off"), OPENAI.profile(server)):
+            await ask(LLMService(cache="1h"), profile)
+            await ask(LLMService(cache="1h"), profile)
+        assert len(server.requests) == 3
+        await ask(LLMService(), OPENAI.profile(server, cache="1h"))
+        assert len(server.requests) == 3
+
+
+async def test_a_fallback_that_is_asked_was_not_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(OPENAI.refusal(500, "down"))) as server:
+        failing = OPENAI.profile(server, max_retries=0)
+        assert isinstance((await ask(LLMService(record=path), failing)).error, BusyError)
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        second = OPENAI.profile(server, model="second")
+        await ask(LLMService(record=path), second)
+    asked = await ask(LLMService(replay=path), failing, fallbacks=[second])
+    assert (asked.text, asked.call.model) == ("Hello", "second")
+
+
+@pytest.mark.parametrize(
+    "options", [{"record": "a", "replay": "b"}, {"cache": "soon"}, {"cache": "0x"}], ids=str
+)
+def test_wrong_options_of_the_service(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        LLMService(**options)
+
+
+def test_a_recording_is_readable(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(chat_answer_script("Grüße", reasoning="hm"))) as server:
+        asyncio.run(ask(LLMService(record=path), OPENAI.profile(server, temperature=0.5), "Hallo"))
+    header, line = map(json.loads, path.read_text("utf-8").splitlines())
+    assert header == {"easyllm_recording": 1}
+    assert list(line) == ["key", "asked", "made_at", "events"]
+    assert line["asked"]["prompt"] == "Hallo"
+    assert line["asked"]["fields"]["temperature"] == 0.5
+    assert [event["kind"] for event in line["events"]] == ["start", "reasoning", "text", "done"]
+    assert "Grüße" in path.read_text("utf-8")
+    assert line["events"][-1]["complete"] is True
