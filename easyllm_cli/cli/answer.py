@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import BROKEN_PIPE_EXIT_CODE
+from ..config.profile import validate_setting
+from ..errors import BROKEN_PIPE_EXIT_CODE, IncompleteAnswer
 from ..events import MAX_TEXT_BYTES, Event
 from ..messages import with_system_prompt
 from ..pipeline.call import Call
@@ -13,6 +15,7 @@ from ..render import choose_renderer
 from ..service import LLMService
 from .acceptance import check_acceptable
 from .answer_history import AnswerHistory
+from .answer_recordings import resolve_cache_options
 from .answer_run import AnswerRun
 from .named_files import refuse_files_among
 from .profile_selection import select_profile
@@ -22,8 +25,10 @@ from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .stdin import Stdin
 
 if TYPE_CHECKING:
+    from ..completion import Completion
     from ..config.profile import Profile
     from ..json_schema import Schema
+    from ..render.options import DisplayOptions
 
 
 def answer_request(request: AnswerRequest) -> int:
@@ -36,8 +41,9 @@ def answer_request(request: AnswerRequest) -> int:
     options = request.input
     refuse_files_among(request.prompt_words, options, request.command)
     schema = load_schema(request, display)
+    kept = resolve_cache_options(request.cache)
     history = AnswerHistory(request)
-    profile, fallbacks = _select_profiles(request, history, schema)
+    profile, fallbacks = _select_profiles(request, history, schema, kept.cache)
     history.choose_mode([profile, *fallbacks])
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
@@ -52,10 +58,10 @@ def answer_request(request: AnswerRequest) -> int:
         return dry_run(profile, messages, request, notes)
     renderer = choose_renderer(display)
     calls: list[Call] = []
-    events = LLMService().stream(
+    events = LLMService(record=kept.record, replay=kept.replay).stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
-        verdict=lambda answer, limit: check_acceptable(answer, limit, display.reasoning, schema),
+        verdict=lambda answer, limit: _judge(calls[0], answer, limit, display, schema),
         fallbacks=fallbacks, on_call=calls.append,
     )  # fmt: skip
     answer_run = AnswerRun(request, display, renderer, calls[0], [profile, *fallbacks], notes)
@@ -63,15 +69,33 @@ def answer_request(request: AnswerRequest) -> int:
     return _run_and_keep(answer_run, events, history)
 
 
+def _judge(
+    call: Call, answer: Completion, limited: bool, display: DisplayOptions, schema: Schema | None
+) -> str:
+    """Accept the answer or raise, as `check_acceptable`; one that -x will reject is not cached."""
+    note = check_acceptable(answer, limited, display.reasoning, schema)
+    if display.code and call.uses_recordings:
+        from ..render.code_blocks import extract_code_blocks
+
+        call.is_cacheable = False
+        with suppress(IncompleteAnswer):
+            call.is_cacheable = bool(extract_code_blocks(answer["text"], all_blocks=False))
+    return note
+
+
 def _select_profiles(
-    request: AnswerRequest, history: AnswerHistory, schema: Schema | None
+    request: AnswerRequest, history: AnswerHistory, schema: Schema | None, cache: str | None
 ) -> tuple[Profile, list[Profile]]:
     """The profile and its fallbacks, with all options of the request. Raises ConfigError."""
     profile, fallbacks = select_profile(
         history.model_options(), request.sampling, request.run, request.common.timeout,
         offer_demo=may_offer_demo(request),
     )  # fmt: skip
-    settings = {"schema": schema and schema.document, "elicit": request.elicit}
+    settings = {
+        "schema": schema and schema.document,
+        "elicit": request.elicit,
+        "cache": validate_setting("cache", cache),
+    }
     return profile.replace_set(**settings), [each.replace_set(**settings) for each in fallbacks]
 
 

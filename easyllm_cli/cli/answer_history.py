@@ -141,7 +141,7 @@ class AnswerHistory:
         find_cost: Callable[[], AnswerCost],
     ) -> None:
         """Keep the call; a history that cannot be written costs one warning."""
-        if self.mode == "off" or call.profile is None:
+        if self.mode == "off" or call.profile is None or self._is_rehearsal(call):
             return
         try:
             notes = self._save(call, exit_code, error, *find_cost())
@@ -153,6 +153,11 @@ class AnswerHistory:
             notes = notes if is_terminal(2) else notes[:0]
         for note in [] if self.request.common.quiet else notes:
             print_notice(f"easyllm: {note}")
+
+    def _is_rehearsal(self, call: Call) -> bool:
+        """Whether --replay answers, and no later call continues the conversation."""
+        is_replay = call.recordings is not None and call.recordings.recording is not None
+        return is_replay and not self.is_wanted and self.name is None
 
     def _save(
         self,

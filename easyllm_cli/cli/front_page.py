@@ -47,6 +47,12 @@ COMMANDS = {
         {"path": {"path": None, "exists": False}},
     ),
     "usage": Command("Look", "Sum up calls, tokens, cost and speed", {"rows": []}),
+    "cache": Command(
+        "Look",
+        "Clear the answers that --cache keeps",
+        None,
+        {"path": {"path": None, "exists": False}},
+    ),
     "init": Command("Set up", "Find servers and keys, write a first profiles file"),
     "profiles": Command(
         "Set up",

@@ -195,6 +195,9 @@ ENVIRONMENT_VARIABLES = {
     "EASYLLM_STDIN": ("no_stdin", "never: stdin is not read, as with -n"),
     "EASYLLM_CONVERSATION": ("continues", "the name of the conversation that -c continues"),
     "EASYLLM_HISTORY": ("history", "full, metadata or off, if there is no --history"),
+    "EASYLLM_CACHE": ("cache", "how long answers are kept, or off, if there is no --cache"),
+    "EASYLLM_RECORD": ("record", "the file that --record appends to"),
+    "EASYLLM_REPLAY": ("replay", "the file that --replay answers from"),
     "NO_COLOR": ("color", "any value: no ANSI colours"),
 }
 PROVIDER_KEYS_NOTE = "and the provider's own, e.g. OPENAI_API_KEY (easyllm help profiles)"

@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..frozen_dataclass import FrozenDataclass
 from ..images import Image
 from ..render.options import DisplayOptions
+from .options.cache import CacheOptions
 from .options.common import CommonOptions
 from .options.history import HistoryOptions
 from .options.input import InputOptions, ModelOptions
@@ -32,6 +33,7 @@ class AnswerRequest(FrozenDataclass):
     common: CommonOptions
     run: RunOptions
     history: HistoryOptions
+    cache: CacheOptions
     command: str = "chat"
     buffered: bool = True
     reasoning: str = "auto"

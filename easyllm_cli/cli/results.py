@@ -106,7 +106,7 @@ def answer_object(result: CommandResult) -> dict[str, Any]:
         "id": call.id if call else None,
         "conversation": result.conversation,
         "cost_source": result.cost[1],
-        "replayed": None,
+        "replayed": call.replayed if call else None,
         "route": None,
         "usage_all": usage_object(call.usage_all) if call and call.usage_all else None,
     }

@@ -60,6 +60,8 @@ class AttemptRecord:
     `usage` None = it reported none. `error` None = it did not fail, or still runs.
     """
 
+    from_cache = False  # whether it was answered from the cache, which costs nothing
+
     def __init__(self) -> None:
         self.profile = self.provider = self.model = ""
         self.usage: Usage | None = None

@@ -37,6 +37,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
 
     def note_replay(replayed: dict[str, Any]) -> None:
         call.replayed, call.is_offline = replayed, True
+        call.attempts[-1].from_cache = replayed["from"] == "cache"
 
     if recordings.recording is not None:
         call.is_offline = True

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..errors import EasyLLMError
 
-PROVIDER, PROFILE, TABLE, LOCAL = "provider", "profile", "table", "local"
+PROVIDER, PROFILE, TABLE, LOCAL, CACHE = "provider", "profile", "table", "local", "cache"
 # Of several attempts, the source that is the least certain is named.
-LEAST_CERTAIN_FIRST = (TABLE, PROFILE, LOCAL, PROVIDER)
+LEAST_CERTAIN_FIRST = (TABLE, PROFILE, LOCAL, PROVIDER, CACHE)
 # Ollama's names of models that run on its own servers, also behind an Ollama on this machine.
 # https://docs.ollama.com/cloud
 OLLAMA_CLOUD_SUFFIXES = ("-cloud", ":cloud")
 
-# US dollars (a float, or a Decimal), and the source: `provider`, `profile`, `table VERSION` or
-# `local`. Both are None where the cost is unknown.
+# US dollars (a float, or a Decimal), and the source: `provider`, `profile`, `table VERSION`,
+# `local` or `cache`. Both are None where the cost is unknown.
 Cost = tuple[Any, str | None]
 UNKNOWN: Cost = (None, None)
 
@@ -41,6 +41,8 @@ class AttemptUsage(Protocol):
     def usage(self) -> Usage | None: ...
     @property
     def error(self) -> EasyLLMError | None: ...
+    @property
+    def from_cache(self) -> bool: ...
 
 
 def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time: float) -> Cost:
@@ -108,7 +110,11 @@ def total_cost(
         if attempt.usage is None and attempt.error is not None:
             continue
         profile = profiles.get(attempt.profile)
-        cost = cost_of_usage(attempt.usage, profile, attempt.model, time)
+        cost = (
+            (0.0, CACHE)
+            if attempt.from_cache
+            else cost_of_usage(attempt.usage, profile, attempt.model, time)
+        )
         if cost[0] is None:
             return UNKNOWN
         costs.append(cost)

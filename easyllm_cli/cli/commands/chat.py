@@ -1,5 +1,6 @@
 """`easyllm chat`: sends a prompt and prints the answer."""
 
+from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.history import HistoryOptions
@@ -18,6 +19,7 @@ def chat(
     common: CommonOptions,
     run: RunOptions,
     history: HistoryOptions,
+    cache: CacheOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
@@ -31,5 +33,5 @@ def chat(
     from ..request import AnswerRequest
 
     return answer_request(
-        AnswerRequest(prompt or [], model, input, sampling, output, common, run, history)
+        AnswerRequest(prompt or [], model, input, sampling, output, common, run, history, cache)
     )

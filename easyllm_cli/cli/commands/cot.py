@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ...errors import UsageError
 from ...events import Done, Event, Start, Text
+from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, declare, expand_option_groups
 from ..options.history import HistoryOptions
@@ -43,6 +44,7 @@ def cot(
     common: CommonOptions,
     run: RunOptions,
     history: HistoryOptions,
+    cache: CacheOptions,
     prompt: PromptWords = None,
     extract: Extract = False,
     elicit: Elicit = None,
@@ -60,7 +62,7 @@ def cot(
 
     sampling.think = True
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, history, "cot",
+        prompt or [], model, input, sampling, output, common, run, history, cache, "cot",
         reasoning="show", elicit=elicit or "auto",
     )  # fmt: skip
     if not extract:

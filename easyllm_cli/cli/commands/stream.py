@@ -1,5 +1,6 @@
 """`easyllm stream`: sends a prompt and prints every token as it arrives."""
 
+from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.history import HistoryOptions
@@ -18,6 +19,7 @@ def stream(
     common: CommonOptions,
     run: RunOptions,
     history: HistoryOptions,
+    cache: CacheOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model and print every token as it arrives, into a pipe too.
@@ -31,6 +33,6 @@ def stream(
     from ..request import AnswerRequest
 
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, history, "stream", False
+        prompt or [], model, input, sampling, output, common, run, history, cache, "stream", False
     )
     return answer_request(request)

@@ -7,6 +7,7 @@ import typer
 
 from ...errors import UsageError
 from ...images import Image
+from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.history import HistoryOptions
@@ -31,6 +32,7 @@ def vision(
     common: CommonOptions,
     run: RunOptions,
     history: HistoryOptions,
+    cache: CacheOptions,
     arguments: ImagesAndPrompt = None,
 ) -> int:
     """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
@@ -51,7 +53,7 @@ def vision(
     )
     words = [prompt] if prompt else []
     request = AnswerRequest(
-        words, model, input, sampling, output, common, run, history, "vision",
+        words, model, input, sampling, output, common, run, history, cache, "vision",
         images=images, stdin=source,
     )  # fmt: skip
     if not (common.quiet or common.json or output.jsonl or run.dry_run):

@@ -136,6 +136,7 @@ class Attempt:
     profile: str
     usage: Usage | None = None
     error: EasyLLMError | None = None
+    from_cache: bool = False
     model: str = "m"
 
 
