@@ -32,16 +32,23 @@ FORBIDDEN = {
 }
 
 
-def imported(easyllm: Easyllm, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
-    """The modules that the command imports while a server answers "Hello".
+def imported(
+    easyllm: Easyllm,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    server: StandIn | None = None,
+) -> set[str]:
+    """The modules that the command imports while a server, this or a new one, answers "Hello".
 
     `PYTHONPROFILEIMPORTTIME` makes Python name them on stderr.
     """
-    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        ran = easyllm.run(
-            *args, command=[BINARY], profiles=single_profile_toml(server),
-            env={"PYTHONPROFILEIMPORTTIME": "1", **(env or {})},
-        )  # fmt: skip
+    if server is None:
+        with StandIn(script_handler(chat_answer_script("Hello"))) as new_server:
+            return imported(easyllm, *args, env=env, server=new_server)
+    ran = easyllm.run(
+        *args, command=[BINARY], profiles=single_profile_toml(server),
+        env={"PYTHONPROFILEIMPORTTIME": "1", **(env or {})},
+    )  # fmt: skip
     assert ran.code == 0, ran.stderr
     return set(IMPORT.findall(ran.stderr))
 
@@ -62,6 +69,19 @@ def test_hist_5_without_history_sqlite_is_not_imported(easyllm: Easyllm) -> None
     history = {"sqlite3", "easyllm_cli.history"}
     assert not imported(easyllm, "chat", "--history", "off", "hi") & history
     assert imported(easyllm, "chat", "--history", "metadata", "hi") >= history
+
+
+def test_cache_6_and_8_only_what_an_answer_from_the_cache_needs(easyllm: Easyllm) -> None:
+    recordings = {"easyllm_cli.pipeline.replay", "easyllm_cli.recordings"}
+    http = {"httpx2", "easyllm_cli.transport.http"}
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        assert not imported(easyllm, "chat", "hi", server=server) & recordings
+        words = ("chat", "--cache", "1h", "hi")
+        assert imported(easyllm, *words, server=server) >= recordings | http
+        kept = imported(easyllm, *words, server=server)
+        assert len(server.requests) == 2
+    assert kept >= recordings
+    assert not kept & http  # asyncio itself imports ssl
 
 
 def test_the_front_page_needs_no_typer(easyllm: Easyllm) -> None:

@@ -138,6 +138,7 @@ class Attempt:
     error: EasyLLMError | None = None
     from_cache: bool = False
     model: str = "m"
+    from_cache: bool = False
 
 
 PROFILES = {
@@ -160,6 +161,8 @@ ASKED: list[tuple[list[Attempt], Any, str | None]] = [
     ([Attempt("gone", USAGE)], None, None),
     ([Attempt("gone", Usage(1, 1, cost_usd=0.5))], 0.5, "provider"),
     ([Attempt("here", None, FAILED)], None, None),
+    ([Attempt("own", USAGE, from_cache=True)], 0.0, "cache"),
+    ([Attempt("own", USAGE, FAILED), Attempt("own", USAGE, from_cache=True)], 0.002, "profile"),
 ]  # fmt: skip
 
 
