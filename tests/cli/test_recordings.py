@@ -233,7 +233,7 @@ def test_clear_and_path(easyllm: Easyllm) -> None:
     listing = parse_listing_json(easyllm.run("cache", "path", "--json"), "path")
     assert (listing["path"], listing["exists"]) == (path.stdout.decode().strip(), True)
     kept = easyllm.run("cache", "clear", "--older", "1d")
-    assert (kept.code, kept.stderr) == (0, "easyllm: 0 answers deleted (0 bytes)\n")
+    assert (kept.code, kept.stderr, len(answers(easyllm))) == (0, "", 1)
     cleared = easyllm.run("cache", "clear")
     assert (cleared.code, cleared.stdout) == (0, b"")
     assert cleared.stderr.startswith("easyllm: 1 answer deleted (")

@@ -20,6 +20,7 @@ def clear_answers(debug_option: DebugOption, older: Older = None) -> int:
     from ...durations import DURATION_HINT, parse_duration
     from ...errors import UsageError
     from ...recordings.store import clear_cache
+    from ...render.options import is_terminal
     from ...render.output import print_notice
     from ..prompt_notes import format_bytes
 
@@ -27,8 +28,9 @@ def clear_answers(debug_option: DebugOption, older: Older = None) -> int:
     if min_age is None:
         raise UsageError(f'--older "{(older or "")[:40]}" is no length of time', hint=DURATION_HINT)
     count, size = clear_cache(min_age)
-    answers = "1 answer" if count == 1 else f"{count} answers"
-    print_notice(f"easyllm: {answers} deleted ({format_bytes(size)})")
+    if count or is_terminal(2):
+        answers = "1 answer" if count == 1 else f"{count} answers"
+        print_notice(f"easyllm: {answers} deleted ({format_bytes(size)})")
     return 0
 
 
@@ -53,4 +55,4 @@ SUBCOMMANDS = {
     "path": (print_cache_path, "Print the folder of the answers (the same as no command)."),
 }
 DEFAULT_COMMAND = "path"
-EXAMPLES = "easyllm cache path"
+EXAMPLES = "easyllm cache path\neasyllm cache path --json"

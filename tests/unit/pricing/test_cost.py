@@ -136,7 +136,6 @@ class Attempt:
     profile: str
     usage: Usage | None = None
     error: EasyLLMError | None = None
-    from_cache: bool = False
     model: str = "m"
     from_cache: bool = False
 
