@@ -19,6 +19,11 @@ def set_deadline(seconds: float) -> None:
     _deadline = min(_deadline, time.monotonic() + seconds)
 
 
+def seconds_left() -> float:
+    """Seconds until the deadline; infinite without one."""
+    return _deadline - time.monotonic()
+
+
 def raise_if_cancelled() -> None:
     """Raise asyncio.CancelledError if the running task was cancelled; no task: do nothing."""
     import asyncio  # slow to import, but already loaded where a task can be cancelled

@@ -150,7 +150,7 @@ def wait_for_lock(descriptor: int, path: Path) -> None:
     """
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     try:
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 message = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
                 raise OutputError(
@@ -161,7 +161,7 @@ def wait_for_lock(descriptor: int, path: Path) -> None:
         raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Try to take the lock without waiting; False = another process holds it."""
     try:
         if sys.platform == "win32":

@@ -40,6 +40,7 @@ class Timeout(FrozenDataclass):
     total: float | None = None
 
 
+RPM_FROM_SERVER = "auto"  # the value of `rpm` that takes the limit from the server's headers
 TIMEOUT_KEYS = tuple(Timeout.__annotations__)
 
 
@@ -92,6 +93,17 @@ def check_price(name: str, price: dict[str, float]) -> dict[str, float]:
 
 
 HISTORY_MODES = ("full", "metadata", "off")
+
+
+def check_rpm(name: str, value: int | str) -> int | str:
+    """Check a rate of requests. Raises ConfigError for a number below 1 or another word."""
+    if value == RPM_FROM_SERVER:
+        return value
+    if isinstance(value, str) or value < 1 or is_beyond_float_range(value):
+        raise ConfigError(
+            f'{name} must be a whole number of at least 1, or "{RPM_FROM_SERVER}"', code=name
+        )
+    return value
 
 
 class ProfileSettings(DeclaredSettings):
@@ -212,6 +224,11 @@ class ProfileSettings(DeclaredSettings):
         "how long answers are kept and used again, e.g. 24h; off",
         is_trusted_only=True, convert=check_cache_time,
     )  # fmt: skip
+    rpm: int | str | None = setting(
+        'requests a minute, of all processes; "auto": as the server reports', convert=check_rpm
+    )
+    tpm: int | None = setting("tokens a minute, of all processes", minimum=1)
+    concurrency: int | None = setting("requests at once, of all processes", minimum=1, maximum=1000)
     options: dict[str, Any] | None = setting(
         "table of extra request fields, sent unchanged", convert=check_json_table
     )

@@ -24,8 +24,13 @@ CHECKS: dict[str, Check] = {
     "vision": checks.check_vision,
     "reasoning": checks.check_reasoning,
     "call": checks.check_call,
+    "limits": checks.check_limits,
 }
-CHECK_NAMES = tuple(CHECKS)
+
+
+def names_of_checks(include_call: bool) -> list[str]:
+    """The names of the checks that run, in order; `call` is among them only if it is asked for."""
+    return [name for name in CHECKS if include_call or name != "call"]
 
 
 async def diagnose(provider: BaseLLMProvider, include_call: bool) -> AsyncIterator[Finding]:
@@ -34,7 +39,7 @@ async def diagnose(provider: BaseLLMProvider, include_call: bool) -> AsyncIterat
     `include_call`: also send a question, limited to one token.
     """
     probe = Probe(provider)
-    for name in CHECK_NAMES if include_call else CHECK_NAMES[:-1]:
+    for name in names_of_checks(include_call):
         try:
             with name_plugin_in_errors(provider.entry_point):
                 finding = await CHECKS[name](probe)

@@ -11,7 +11,10 @@ from ..config.endpoints import is_loopback
 from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, suggest_name
 from ..events import Reasoning, Text
 from ..images import Image
+from ..limits.headers import ReportedLimit, read_limits
 from ..messages import Message
+from ..pipeline import run
+from ..pipeline.call import Call
 from ..providers import provider_for
 from ..secret import Secret
 from ..vendors import get_vendor
@@ -166,16 +169,38 @@ async def check_call(probe: Probe) -> Finding:
     api = probe.profile.api or get_vendor(probe.profile.provider).default_api
     tokens = MIN_TOKENS_BY_API.get(api, 1)
     provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
+    call = Call([Message("user", ("Say OK.",))])
     started, first_ms = time.monotonic(), None
     try:
-        async for event in provider.stream([Message("user", ("Say OK.",))]):
+        async for event in run(call, lambda: [provider]):
             if first_ms is None and isinstance(event, Text | Reasoning):
                 first_ms = round((time.monotonic() - started) * 1000)
     except IncompleteAnswer as error:
         if (error.partial or Completion()).get("finish_reason") != "length":
             raise
     finally:
+        probe.rate_limit_headers = call.rate_limit_headers
         await provider.aclose()
     if first_ms is None:
         return Finding(True, "answered, without a visible token")
     return Finding(True, f"first token after {first_ms / 1000:.2f} s", ms_first_token=first_ms)
+
+
+async def check_limits(probe: Probe) -> Finding:
+    """The rate limits that the profile sets, and those that the server reports."""
+    profile = probe.profile
+    limits = {"rpm": profile.rpm, "tpm": profile.tpm, "concurrency": profile.concurrency}
+    named = [f"{name} = {value}" for name, value in limits.items() if value is not None]
+    parts = [", ".join(named)] if named else []
+    headers = probe.rate_limit_headers or probe.provider.rate_limit_headers
+    reported = [format_limit(limit) for limit in read_limits(headers) if limit.limit is not None]
+    if reported:
+        parts.append(f"the server reports {', '.join(reported)}")
+    return Finding(True, "; ".join(parts)) if parts else Finding(None, "none set, none reported")
+
+
+def format_limit(limit: ReportedLimit) -> str:
+    """A limit in words: `60 requests a minute (59 left)`."""
+    window = " a minute" if limit.minute_limit() is not None else ""
+    left = f" ({limit.remaining:.0f} left)" if limit.remaining is not None else ""
+    return f"{limit.limit:.0f} {limit.what.replace('-', ' ')}{window}{left}"

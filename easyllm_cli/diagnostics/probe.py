@@ -6,6 +6,7 @@ names, opens connections or reads certificates itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -58,6 +59,7 @@ class Probe:
         self.url_parts = urlsplit(url)
         self.model_ids: list[str] | None = None
         self.failure: EasyLLMError | None = None
+        self.rate_limit_headers: Mapping[str, str] = {}  # of the answer of the check `call`
 
     async def require(self, stage: str) -> None:
         """Send the request, unless it was sent before, and require that this stage passed.

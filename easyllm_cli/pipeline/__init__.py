@@ -15,8 +15,9 @@ Each stage stands where it does for a reason:
 - `split_reasoning` is inside it, because each attempt begins with a new state: text that it
   holds back belongs to one attempt.
 - `answer_from_recordings` is inside it: reasoning, retries and the rest happen for real, too, when
-  an attempt is answered from the cache or a recording. Stages for budgets and rate limits belong
-  inside it, in this order: a replayed attempt costs nothing and waits for no limit.
+  an attempt is answered from the cache or a recording.
+- `limit_rate` is inside that: retries and fallbacks wait for the limit, too, and a replayed attempt
+  waits for none.
 - Inside it is the attempt itself.
 
 A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
@@ -37,6 +38,7 @@ from .call import Attempt, Call, Stage
 from .completeness import check_completeness
 from .fallback import fall_back
 from .preparation import prepare_messages
+from .rate_limit import limit_rate
 from .reasoning_split import split_reasoning
 from .retry import retry_attempts
 from .source import Source
@@ -64,6 +66,7 @@ STAGES: tuple[Stage, ...] = (
     retry_attempts,
     split_reasoning,
     answer_from_recordings,
+    limit_rate,
 )
 
 

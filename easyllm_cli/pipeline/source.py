@@ -12,6 +12,7 @@ from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
 from ..events import Event
 from ..messages import Message
+from ..secret import Secret
 
 
 class Source(Protocol):
@@ -23,6 +24,9 @@ class Source(Protocol):
     @property
     def rate_limit_headers(self) -> Mapping[str, str]:
         """The rate-limit headers of the last response, with lower-case names."""
+
+    def limit_scope(self) -> tuple[str, Secret | None]:
+        """Who is asked, and the key: what shares a rate limit."""
 
     @property
     def where(self) -> str:

@@ -17,6 +17,7 @@ from ..events import MAX_TEXT_BYTES, Event, Model, Text
 from ..messages import Message, build_vision_messages, parse_messages
 from ..pipeline import complete, run
 from ..pipeline.call import SHOWN_KINDS, Call, Verdict
+from ..secret import Secret
 from ..vendors import get_vendor
 from .ignored_settings import (
     ignored_settings_note,
@@ -144,6 +145,13 @@ class BaseLLMProvider(ABC):
     def rate_limit_headers(self) -> Mapping[str, str]:
         """The rate-limit headers of the last response, with lower-case names."""
         return {}
+
+    def limit_scope(self) -> tuple[str, Secret | None]:
+        """Who is asked, and the key; profiles that have both in common share their rate limit.
+
+        It is the base URL, of which the origin counts, or the provider and the model.
+        """
+        return f"{self.profile.provider} {self.model}", None
 
     def input_notes(self, messages: list[Message]) -> list[str]:
         """Notes about settings without effect, once per provider object, and about images."""

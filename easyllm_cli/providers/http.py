@@ -54,9 +54,8 @@ class HTTPProvider(BaseLLMProvider):
 
     parameter_paths: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
-    truncated_prompt_hint: ClassVar[str] = (
-        "shorten the prompt"  # if the server may have truncated it
-    )
+    # If the server may have truncated the prompt.
+    truncated_prompt_hint: ClassVar[str] = "shorten the prompt"
     no_key_hint: str = "no key was sent: set api_key_env in the profile"
 
     def __init__(
@@ -92,9 +91,8 @@ class HTTPProvider(BaseLLMProvider):
     def per_answer_copy(self) -> Self:
         """A copy with its own key and model, which shares the transport."""
         provider = copy(self)
-        if (
-            self.profile.api_key_cmd is None
-        ):  # a command may take seconds: `add_hint` clears its key
+        # A command may take seconds: `add_hint` clears its key.
+        if self.profile.api_key_cmd is None:
             provider.key_cache = []
         return provider
 
@@ -287,6 +285,10 @@ class HTTPProvider(BaseLLMProvider):
 
         return rate_limit_headers(self._response_headers)
 
+    def limit_scope(self) -> tuple[str, Secret | None]:
+        url = self.endpoint.url
+        return (url, self.key) if url else super().limit_scope()
+
     def _new_timer(self, stream: bool) -> ResponseTimer:
         limits = self.profile.timeout
         if stream:
@@ -304,8 +306,9 @@ class HTTPProvider(BaseLLMProvider):
         request = Request(method, url, self.headers(), body)
         seconds = self.metadata_timeout
         frames: Any = read_frames(
-            self.transport, request, WholeBody(), ResponseTimer(seconds, seconds)
-        )
+            self.transport, request, WholeBody(), ResponseTimer(seconds, seconds),
+            self._keep_headers,
+        )  # fmt: skip
         try:
             async with aclosing(frames):
                 async for frame in frames:
@@ -324,10 +327,8 @@ class HTTPProvider(BaseLLMProvider):
         if isinstance(error, NetworkError) and error.code == "refused":
             command = self.vendor.start_command
             error.hint = f"is it running? start it with: {command}" if command else self.start_hint
-        from_server = error.status or error.hint in (
-            ERROR_HINTS[NotFoundError],
-            WRONG_ENDPOINT_HINT,
-        )
+        hints = (ERROR_HINTS[NotFoundError], WRONG_ENDPOINT_HINT)
+        from_server = error.status or error.hint in hints
         may_be_model = from_server and self.model and not self.models_note
         if isinstance(error, NotFoundError) and from_server and self.vendor.models_note:
             error.hint = self.vendor.models_note

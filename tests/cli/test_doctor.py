@@ -25,7 +25,7 @@ from tests.support.terminal import SGR, run_on_terminals
 KEY = "sk-test-0123456789abcdefghij"
 ORDER = [
     "file", "profile", "key", "proxy", "name", "tls", "server", "access", "model", "vision",
-    "reasoning", "call",
+    "reasoning", "call", "limits",
 ]  # fmt: skip
 NOBODY = "http://127.0.0.1:9/v1"
 
@@ -35,7 +35,7 @@ def run_doctor(easyllm: Easyllm, *args: str, **more: Any) -> tuple[RunResult, di
     ran = easyllm.run("doctor", "--json", *args, **more)
     report = parse_doctor_json(ran)
     names = [check["name"] for check in report["checks"]]
-    assert names == ORDER[: 12 if "--call" in args else 11]
+    assert names == [name for name in ORDER if name != "call" or "--call" in args]
     assert KEY not in ran.stdout.decode() + ran.stderr
     return ran, {check["name"]: check for check in report["checks"]}
 
@@ -78,8 +78,32 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
         "--   reasoning the server does not say",
     ]
     assert lines[11].startswith("ok   call      first token after 0.")
+    assert lines[12:] == ["--   limits    none set, none reported"]
     (request,) = [sent for sent in server.requests if sent.method == "POST"]
     assert request.json["max_tokens"] == 1
+
+
+def test_limits_that_are_set_and_that_the_server_reports(easyllm: Easyllm) -> None:
+    headers = {
+        "x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1s", "x-ratelimit-limit-tokens": "150000",
+    }  # fmt: skip
+
+    async def handle(request: Request, reply: Reply) -> None:
+        if request.method == "GET":
+            await reply.json({"data": [{"id": "test-model"}]})
+        else:
+            await Script(*chat_answer_script("OK").steps, headers=headers).play(reply)
+
+    with StandIn(handle) as server:
+        profiles = single_profile_toml(server, rpm=600, concurrency=2)
+        ran = easyllm.run("doctor", "--call", profiles=profiles)
+        unasked = easyllm.run("doctor")
+    assert ran.stdout.decode().splitlines()[-1] == (
+        "ok   limits    rpm = 600, concurrency = 2; the server reports "
+        "60 requests a minute (59 left), 150000 tokens"
+    )
+    assert unasked.stdout.decode().splitlines()[-1] == "ok   limits    rpm = 600, concurrency = 2"
 
 
 def test_lines_are_in_plain_words(easyllm: Easyllm) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from easyllm_cli.server_times import parse_wait_seconds
 from easyllm_cli.transport.response_errors import (
     MAX_MESSAGE_CHARS,
     error_from_body,
     error_from_response,
 )
-from easyllm_cli.transport.retry_after import find_retry_after, parse_wait_seconds
+from easyllm_cli.transport.retry_after import find_retry_after
 from tests.fuzzing.canned import is_documented_error
 from tests.fuzzing.mutations import EDGES, json_values, mutated_values
 

@@ -19,6 +19,7 @@ OURS = {
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
     "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",
+    "limits", "limits.limiter", "limits.rate", "server_times",
     "image_header", "providers.image_inputs", "transport.image_download",
     "transport.network_errors", "transport.retry_after",
 }  # fmt: skip

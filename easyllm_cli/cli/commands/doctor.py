@@ -27,8 +27,8 @@ def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> in
 
     The checks stop at the first one that fails, and its exit code is returned. In this order: the
     profiles file, the profile, its key, the proxy, the server's name, TLS, whether the server
-    answers, accepts the key and has the model, what the model can do, and with --call one token of
-    a real answer. -v also prints the checks that do not apply.
+    answers, accepts the key and has the model, what the model can do, with --call one token of a
+    real answer, and the rate limits. -v also prints the checks that do not apply.
 
     easyllm doctor -p ollama
     easyllm doctor -p r1 --call
@@ -59,12 +59,12 @@ class Report:
 
     def run_checks(self, with_call: bool) -> EasyLLMError | None:
         """Run the checks up to the first failure; returns its error, or the command's, or None."""
-        from ...diagnostics import CHECK_NAMES
+        from ...diagnostics import names_of_checks
         from ...diagnostics.probe import Finding
 
         error = self._diagnose(with_call)
         done = {finding.name for finding in self.findings}
-        names = ("file", "profile", *(CHECK_NAMES if with_call else CHECK_NAMES[:-1]))
+        names = ("file", "profile", *names_of_checks(with_call))
         rest = [Finding(None, "not checked", name=name) for name in names if name not in done]
         self.findings += rest  # for --json; as text the failure is the last line
         return error

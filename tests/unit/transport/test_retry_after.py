@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easyllm_cli.transport.retry_after import find_retry_after, parse_wait_seconds
+from easyllm_cli.server_times import parse_wait_seconds
+from easyllm_cli.transport.retry_after import find_retry_after
 
 
 def in_seconds(seconds: float) -> datetime:

@@ -1,0 +1,80 @@
+"""At most N requests at once over all processes: N lock files, one for each running request.
+
+The kernel releases the lock of a process that dies, so a slot is never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from random import uniform
+
+from ..private_file import try_lock
+from .lock import open_lock_file
+
+# A waiting task looks for a free slot this often, so at most N tasks of a process do.
+POLL_SECONDS = 0.03
+# The tasks of one event loop wait for each other without polling; loops that ended are dropped.
+_semaphores: dict[asyncio.AbstractEventLoop, dict[tuple[Path, int], asyncio.Semaphore]] = {}
+
+
+class Slot:
+    """The right to run one request; `release` gives it back."""
+
+    def __init__(self, descriptor: int, semaphore: asyncio.Semaphore) -> None:
+        self._descriptor = descriptor
+        self._semaphore = semaphore
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+        self._semaphore.release()
+
+
+async def take_slot(path: Path, count: int, patience: float | None = None) -> Slot | None:
+    """Wait for one of `count` slots; None after `patience` seconds without one (None = no limit).
+
+    `path`: the lock files are `PATH.0`, `PATH.1` and so on.
+    Raises:
+        OSError: a lock file cannot be opened or locked.
+    """
+    semaphore = _find_semaphore(path, count)
+    deadline = None if patience is None else time.monotonic() + patience
+    try:
+        async with asyncio.timeout(patience):
+            await semaphore.acquire()
+    except TimeoutError:
+        return None
+    try:
+        while (descriptor := _try_slots(path, count)) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                semaphore.release()
+                return None
+            await asyncio.sleep(uniform(0.5, 1.5) * POLL_SECONDS)
+    except BaseException:
+        semaphore.release()
+        raise
+    return Slot(descriptor, semaphore)
+
+
+def _try_slots(path: Path, count: int) -> int | None:
+    """The descriptor of a lock file that was free; None = all are taken."""
+    for number in range(count):
+        descriptor = open_lock_file(path.with_name(f"{path.name}.{number}"))
+        try:
+            if try_lock(descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    return None
+
+
+def _find_semaphore(path: Path, count: int) -> asyncio.Semaphore:
+    """The semaphore of this event loop for these slots."""
+    for loop in [loop for loop in _semaphores if loop.is_closed()]:
+        del _semaphores[loop]
+    semaphores = _semaphores.setdefault(asyncio.get_running_loop(), {})
+    return semaphores.setdefault((path, count), asyncio.Semaphore(count))

@@ -1,0 +1,73 @@
+"""Counts requests in sliding windows, and runs many processes against one shared limit.
+
+    python -m tests.support.rate_windows FILE RPM PROCESSES SECONDS SCALE
+
+prints the times at which the limit let the processes send a request, in scaled seconds: a minute of
+the limit passes in 60 / SCALE seconds. A process may wake later than that on a busy machine.
+"""
+
+import bisect
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from easyllm_cli.limits.rate import RateFile
+
+MINUTE = 60.0
+TOLERANCE = 0.05
+
+
+def most_in_window(times: Sequence[float], seconds: float = MINUTE) -> int:
+    """Return the largest number of times in any window of this length (its end excluded)."""
+    ordered = sorted(times)
+    return max(
+        bisect.bisect_left(ordered, start + seconds) - index for index, start in enumerate(ordered)
+    )
+
+
+def allowed_in_minute(rpm: float) -> int:
+    """Return how many requests a minute may have: the limit and 5 % of it."""
+    return int(rpm) + int(TOLERANCE * rpm)
+
+
+def run_processes(
+    path: Path, rpm: int, processes: int, seconds: float, scale: float
+) -> list[float]:
+    """Fork processes that send as often as the limit allows; returns their times."""
+    end = time.monotonic() * scale + seconds
+    readers: list[int] = []
+    for _ in range(processes):
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.close(reader)
+            lines = "".join(f"{at:.6f}\n" for at in send_until(path, rpm, end, scale))
+            with os.fdopen(writer, "w") as pipe:
+                pipe.write(lines)
+            os._exit(0)
+        os.close(writer)
+        readers.append(reader)
+    times: list[float] = []
+    for reader in readers:
+        with os.fdopen(reader) as pipe:
+            times += map(float, pipe)
+    return times
+
+
+def send_until(path: Path, rpm: int, end: float, scale: float) -> list[float]:
+    """Reserve and wait in a loop; returns when each request was allowed."""
+    rate = RateFile(path, lambda: time.monotonic() * scale)
+    times: list[float] = []
+    while True:
+        start = rate.reserve(rpm).start
+        if start > end:
+            return times
+        time.sleep(max(0.0, start - rate.clock()) / scale)
+        times.append(start)
+
+
+if __name__ == "__main__":
+    file, rpm, processes, seconds, scale = sys.argv[1:]
+    for at in run_processes(Path(file), int(rpm), int(processes), float(seconds), float(scale)):
+        print(f"{at:.6f}")
