@@ -86,7 +86,7 @@ LIVING: dict[str, tuple[bytes, ...]] = {
     ),
     "ollama": (b"\n", ndjson(NATIVE)),
     "openrouter": (b": OPENROUTER PROCESSING\n\n",),
-    "anthropic": (anthropic.PING, anthropic.start() + anthropic.thinking("")),
+    "anthropic": (anthropic.PING, anthropic.block() + anthropic.thinking("")),
     "gemini": (b"\r\n", sse({"candidates": [{"content": {"parts": [{"text": ""}]}}]})),
     "cohere": (sse({"type": "content-delta", "delta": {"message": {"content": {"text": ""}}}}),),
 }

@@ -26,7 +26,7 @@ FLOODS: dict[str, bytes] = {
     "ollama": b"\n \n" + ndjson(NATIVE),
     "openrouter": b": OPENROUTER PROCESSING\n\n" + chunk(""),
     "gemini": b": ping\r\n\r\n" + sse(NOTHING_OF_GEMINI),
-    "anthropic": anthropic.PING + anthropic.text("") + anthropic.thinking("") + anthropic.start(),
+    "anthropic": anthropic.PING + anthropic.text("") + anthropic.thinking("") + anthropic.block(),
     "cohere": sse({"type": "tool-plan-delta"}) + content_delta("text", ""),
 }  # fmt: skip
 
