@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
@@ -42,6 +43,11 @@ def extra_headers(profile: Profile, endpoint: Endpoint, dry_run: bool) -> dict[s
     return headers
 
 
+def has_key_header(headers: Mapping[str, str | Secret]) -> bool:
+    """Whether one of the headers carries a key."""
+    return any(name.lower() in KEY_HEADER_NAMES for name in headers)
+
+
 def with_key_header(
     name: str, key: Secret | None, headers: dict[str, str | Secret]
 ) -> dict[str, str | Secret]:
@@ -50,7 +56,7 @@ def with_key_header(
     A header of the profile that carries a key replaces it: one request never has two keys.
     `name`: "Authorization" carries `Bearer KEY`, another header the key alone. `key`: None = none.
     """
-    if key is None or any(header.lower() in KEY_HEADER_NAMES for header in headers):
+    if key is None or has_key_header(headers):
         return headers
     value = Secret(f"Bearer {key.reveal()}") if name == "Authorization" else key
     return {name: value, **headers}

@@ -77,6 +77,21 @@ async def test_configured_key_and_headers_are_sent(monkeypatch: pytest.MonkeyPat
     assert (headers["openai-organization"], headers["x-gate"]) == ("org-mine", "open")
 
 
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "x-api-key"])
+async def test_key_in_the_profiles_headers_replaces_the_other(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE", GOOD)
+    monkeypatch.setenv("THEIRS", f"Bearer {OTHER}")
+    with StandIn(OpenAIServer(models=["m"]).handle) as server:
+        await get_completion(
+            litellm_profile(server, api_key_env="MINE", headers={name: "env:THEIRS"})
+        )
+        headers = server.requests[0].headers
+    assert headers[name.lower()] == f"Bearer {OTHER}"
+    assert GOOD not in str(headers)
+
+
 INVALID_HEADERS: list[dict[str, Any]] = [
     {"headers": {"content-length": "5"}}, {"headers": {"Transfer-Encoding": "chunked"}},
     {"headers": {"a b": "v"}}, {"headers": {"x-a": "a\r\nX-B: 1"}}, {"organization": "a\nb"},

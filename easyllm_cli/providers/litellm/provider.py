@@ -23,6 +23,7 @@ from ...transport.json_frames import ParsedFrame
 from ...transport.timeouts import ResponseTimer
 from ..base import BaseLLMProvider
 from ..decoder import Decoder
+from ..headers import has_key_header
 from ..http import HTTPProvider
 from ..openai.chat import OpenAIProvider
 from ..openai.reasoning_params import reasoning_effort_parameter
@@ -131,7 +132,12 @@ class LiteLLMProvider(OpenAIProvider):
 
     def headers(self) -> dict[str, str | Secret]:
         """Return the profile's headers; the key is passed as an argument of the call."""
-        return {**openai_headers(self.profile, self.endpoint), **self.extra_headers()}
+        # The packages join `authorization` to their own `Authorization`, and replace the latter.
+        own = {
+            "Authorization" if name.lower() == "authorization" else name: value
+            for name, value in self.extra_headers().items()
+        }
+        return {**openai_headers(self.profile, self.endpoint), **own}
 
     def reasoning_parameters(self) -> dict[str, Any]:
         """Return `reasoning_effort`, which litellm translates for each vendor."""
@@ -184,7 +190,10 @@ class LiteLLMProvider(OpenAIProvider):
         key_order = await self._key_rotation.order(len(keys))
         while True:
             key_index = key_order.pop(0)
-            key = keys[key_index] if keys else None
+            # A key in the profile's headers replaces it. At a vendor's own host litellm would look
+            # the vendor's variable up without it.
+            is_replaced = self.endpoint.url and has_key_header(request.headers)
+            key = keys[key_index] if keys and not is_replaced else None
             frames: Any = request_completion(request, stream, timer, self.endpoint.url, key)
             try:
                 async with aclosing(frames):
