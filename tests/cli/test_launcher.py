@@ -30,6 +30,7 @@ CASES = {
     "models": (("models",), 0, "test-model\n"),
     "history": (("history", "path"), 0, "history.db\n"),
     "usage": (("usage", "--json"), 0, '"rows": []'),
+    "cache": (("cache", "path"), 0, "easyllm"),
     "doctor": (("doctor",), 0, "test-model"),
     "init": (("init",), 2, "profiles.toml"),
     "profiles": (("profiles", "show", "t"), 0, "test-model"),
