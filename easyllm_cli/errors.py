@@ -5,6 +5,7 @@ EasyLLMError                bug          1    a bug in easyllm
 ├── ConfigError             config       2    a profile, a file or a variable is wrong
 ├── AuthError               auth         3    no key, a wrong key, no permission
 ├── BillingError            billing      3    no credit or quota left: waiting does not help
+│   └── BudgetError        budget       3    the user's own budget is used up
 ├── RefusedError            refused      4    the server refuses this request
 │   ├── FilteredError       filtered     4    a filter or a refusal left no text
 │   ├── NotFoundError       not_found    4    no such model or path
@@ -157,6 +158,12 @@ class BillingError(EasyLLMError):
     kind = "billing"
     exit_code = 3
     hint = "check the account's billing and quota"
+
+
+class BudgetError(BillingError):
+    """The request may cost more than the user's own budget leaves; nothing was sent."""
+
+    kind = "budget"
 
 
 class RefusedError(EasyLLMError):

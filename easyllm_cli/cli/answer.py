@@ -95,6 +95,7 @@ def _select_profiles(
         "schema": schema and schema.document,
         "elicit": request.elicit,
         "cache": validate_setting("cache", cache),
+        "max_cost": request.budget.max_cost,
     }
     return profile.replace_set(**settings), [each.replace_set(**settings) for each in fallbacks]
 

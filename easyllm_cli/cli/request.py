@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..frozen_dataclass import FrozenDataclass
 from ..images import Image
 from ..render.options import DisplayOptions
+from .options.budget import BudgetOptions
 from .options.cache import CacheOptions
 from .options.common import CommonOptions
 from .options.history import HistoryOptions
@@ -34,6 +35,7 @@ class AnswerRequest(FrozenDataclass):
     run: RunOptions
     history: HistoryOptions
     cache: CacheOptions
+    budget: BudgetOptions
     command: str = "chat"
     buffered: bool = True
     reasoning: str = "auto"

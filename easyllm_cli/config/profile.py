@@ -31,6 +31,10 @@ class Profile(ProfileSettings):
     think: bool = False
     schema: dict[str, Any] | None = None
     elicit: str | None = None
+    # `--max-cost` is what all attempts at the answer may cost, in US dollars.
+    max_cost: float | None = None
+    # The `budget` at the top level of the profiles file.
+    total_budget: dict[str, float] | None = None
     # Command line option that selects it: -p, or two options for a database row.
     selected_by: str = "-p"
     # True when it comes from an untrusted config dict.
@@ -77,6 +81,12 @@ class Profile(ProfileSettings):
             profile = profile.__replace__(untrusted=True, proxy=None)
         use_default = parse_form_value(config.get("send_defaults"), "bool") is None
         return profile.replace_set(send_defaults=True) if use_default else profile
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether a budget limits what an answer may cost."""
+        budgets = (self.budget, self.total_budget, self.max_cost)
+        return any(budget is not None for budget in budgets)
 
     @property
     def cli_selector(self) -> str:

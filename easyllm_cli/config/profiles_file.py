@@ -135,7 +135,8 @@ class Profiles:
             raise self._error_at(f'no provider "{profile.provider}"', name, "provider", hint)
         if profile.api_key is not None or profile.api_key_cmd is not None:
             self._require_private("api_key" if profile.api_key is not None else "api_key_cmd")
-        return profile.replace_set(profiles_path=str(self.path.absolute()) if self.path else None)
+        path = str(self.path.absolute()) if self.path else None
+        return profile.replace_set(profiles_path=path, total_budget=self.settings.budget)
 
     def resolve_selector(self, selector: str, model: str | None = None) -> Profile:
         """Build the profile that NAME or NAME:MODEL means; `model` replaces its model.

@@ -95,6 +95,34 @@ def check_price(name: str, price: dict[str, float]) -> dict[str, float]:
 HISTORY_MODES = ("full", "metadata", "off")
 
 
+# The providers' names for the maximum number of tokens in the answer.
+OUTPUT_LIMIT_KEYS = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "num_predict",
+    "n_predict",
+    "maxOutputTokens",
+)
+BUDGET_KEYS = ("day", "month")
+
+
+def check_budget(name: str, budget: dict[str, float]) -> dict[str, float]:
+    """Check the keys and values of a budget in US dollars.
+
+    Raises:
+        ConfigError: an unknown key, or an amount below 0 or not finite.
+    """
+    for key, dollars in budget.items():
+        if key not in BUDGET_KEYS:
+            raise ConfigError(
+                f'unknown key "{key}" in {name}', code=key, hint=suggest_name(key, BUDGET_KEYS)
+            )
+        if is_beyond_float_range(dollars) or not (dollars >= 0 and isfinite(dollars)):
+            raise ConfigError(f"{name}.{key} must be a number of US dollars, at least 0", code=key)
+    return budget
+
+
 def check_rpm(name: str, value: int | str) -> int | str:
     """Check a rate of requests. Raises ConfigError for a number below 1 or another word."""
     if value == RPM_FROM_SERVER:
@@ -224,6 +252,11 @@ class ProfileSettings(DeclaredSettings):
         "how long answers are kept and used again, e.g. 24h; off",
         is_trusted_only=True, convert=check_cache_time,
     )  # fmt: skip
+    budget: dict[str, float] | None = setting(
+        f"table: {', '.join(BUDGET_KEYS)} (US dollars that this profile may cost)",
+        subkeys=BUDGET_KEYS, subkey_description="US dollars",
+        convert=check_budget, convert_form=parse_form_numbers,
+    )  # fmt: skip
     rpm: int | str | None = setting(
         'requests a minute, of all processes; "auto": as the server reports', convert=check_rpm
     )
@@ -257,6 +290,10 @@ class FileSettings(DeclaredSettings):
     history: str | None = setting(
         "history of the profiles that do not set it", choices=HISTORY_MODES
     )
+    budget: dict[str, float] | None = setting(
+        f"table: {', '.join(BUDGET_KEYS)} (US dollars that all profiles may cost)",
+        subkeys=BUDGET_KEYS, subkey_description="US dollars", convert=check_budget,
+    )  # fmt: skip
     history_keep: str | None = setting(
         "older answers are deleted, e.g. 180d", convert=check_duration
     )

@@ -16,8 +16,8 @@ Each stage stands where it does for a reason:
   holds back belongs to one attempt.
 - `answer_from_recordings` is inside it: reasoning, retries and the rest happen for real, too, when
   an attempt is answered from the cache or a recording.
-- `limit_rate` is inside that: retries and fallbacks wait for the limit, too, and a replayed attempt
-  waits for none.
+- `keep_budget` and `limit_rate` are inside that: retries and fallbacks count, too, and a replayed
+  attempt costs nothing and waits for no limit. What the budget refuses takes no place in the limit.
 - Inside it is the attempt itself.
 
 A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
@@ -34,6 +34,7 @@ from typing import Any
 
 from ..completion import Completion
 from ..events import Event
+from .budget import keep_budget
 from .call import Attempt, Call, Stage
 from .completeness import check_completeness
 from .fallback import fall_back
@@ -66,6 +67,7 @@ STAGES: tuple[Stage, ...] = (
     retry_attempts,
     split_reasoning,
     answer_from_recordings,
+    keep_budget,
     limit_rate,
 )
 

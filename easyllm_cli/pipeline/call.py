@@ -89,6 +89,8 @@ class Call:
     replayed: dict[str, Any] | None = None  # how this attempt was replayed: as in --json
     is_offline = False  # whether no server may be asked
     is_cacheable = True  # whether an accepted answer may be kept in the cache
+    # Billionths of a US dollar that the attempts so far cost; counted where a budget is set.
+    spent_billionths = 0
     # The longest answer of the attempts before this one, and its attempt.
     _longest: Completion | None = None
     _longest_attempt: AttemptRecord | None = None

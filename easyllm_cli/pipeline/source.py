@@ -28,6 +28,9 @@ class Source(Protocol):
     def limit_scope(self) -> tuple[str, Secret | None]:
         """Who is asked, and the key: what shares a rate limit."""
 
+    def limit_output(self, max_tokens: int) -> None:
+        """Limit the length of the answer, as the setting `max_tokens` does."""
+
     @property
     def where(self) -> str:
         """The profile and the endpoint, for error messages."""

@@ -146,6 +146,10 @@ class BaseLLMProvider(ABC):
         """The rate-limit headers of the last response, with lower-case names."""
         return {}
 
+    def limit_output(self, max_tokens: int) -> None:
+        """Limit the answers of this object, as the setting `max_tokens` does."""
+        self.profile = self.profile.replace_set(max_tokens=max_tokens)
+
     def limit_scope(self) -> tuple[str, Secret | None]:
         """Who is asked, and the key; profiles that have both in common share their rate limit.
 

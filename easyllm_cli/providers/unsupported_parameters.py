@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.profile import Profile
+from ..config.settings import OUTPUT_LIMIT_KEYS
 from ..errors import EasyLLMError, RefusedError, TooLargeError
 from ..transport.base import Request
 
@@ -18,15 +19,6 @@ OUTPUT_LIMIT_ALIASES = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
-# The providers' names for the maximum number of tokens in the answer.
-OUTPUT_LIMIT_KEYS = (
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "num_predict",
-    "n_predict",
-    "maxOutputTokens",
-)
 # A schema is never left out. The hint names the option that asks for JSON without a schema.
 JSON_MODE_OPTIONS = {
     "response_format": """response_format='{"type": "json_object"}'""",
@@ -86,7 +78,12 @@ class UnsupportedParameters:
     def __init__(self, paths: Mapping[str, str], profile: Profile) -> None:
         self._paths = paths
         self._profile = profile
-        self._default_paths = [paths[key] for key in profile.defaults() if key in paths]
+        # A budget relies on the limit of the answer, so that it is never left out.
+        self._default_paths = [
+            paths[key]
+            for key in profile.defaults()
+            if key in paths and not (profile.has_budget and key == "max_tokens")
+        ]
         self._refused_paths: set[str] = set()
         self._renamed_limits: set[str] = set()
 
@@ -129,7 +126,13 @@ class UnsupportedParameters:
     def leave_out(
         self, path: str, request: Request, error: EasyLLMError
     ) -> tuple[Request, str] | None:
-        """The request without a refused parameter, and a note; None = `strict` forbids it."""
+        """The request without a refused parameter, and a note.
+
+        None = `strict` forbids it, or a budget relies on it.
+        """
+        if self._profile.has_budget and path.rpartition(".")[2] in OUTPUT_LIMIT_KEYS:
+            error.hint = "a budget needs a limit of the answer: set a lower --max-tokens"
+            return None
         if self._profile.strict and path not in SILENTLY_DROPPED_KEYS:
             return None
         self._refused_paths.add(path)

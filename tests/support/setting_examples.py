@@ -15,6 +15,8 @@ def example_value(setting: Setting) -> Any:
     """A value that the setting takes and that is not its default."""
     if setting.choices:
         return next(word for word in setting.choices if word != setting.default)
+    if setting.type.startswith("dict[str, float]"):
+        return {key: number for number, key in enumerate(setting.subkeys, 1)}
     if setting.maximum is not None:
         return type(setting.maximum)(setting.maximum)
     if setting.convert in (check_cache_time, check_duration):

@@ -1,5 +1,6 @@
 """`easyllm chat`: sends a prompt and prints the answer."""
 
+from ..options.budget import BudgetOptions
 from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
@@ -20,6 +21,7 @@ def chat(
     run: RunOptions,
     history: HistoryOptions,
     cache: CacheOptions,
+    budget: BudgetOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
@@ -33,5 +35,7 @@ def chat(
     from ..request import AnswerRequest
 
     return answer_request(
-        AnswerRequest(prompt or [], model, input, sampling, output, common, run, history, cache)
+        AnswerRequest(
+            prompt or [], model, input, sampling, output, common, run, history, cache, budget
+        )
     )

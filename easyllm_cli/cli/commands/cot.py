@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ...errors import UsageError
 from ...events import Done, Event, Start, Text
+from ..options.budget import BudgetOptions
 from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import OUTPUT_PANEL, SAMPLING_PANEL, declare, expand_option_groups
@@ -45,6 +46,7 @@ def cot(
     run: RunOptions,
     history: HistoryOptions,
     cache: CacheOptions,
+    budget: BudgetOptions,
     prompt: PromptWords = None,
     extract: Extract = False,
     elicit: Elicit = None,
@@ -62,7 +64,7 @@ def cot(
 
     sampling.think = True
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, history, cache, "cot",
+        prompt or [], model, input, sampling, output, common, run, history, cache, budget, "cot",
         reasoning="show", elicit=elicit or "auto",
     )  # fmt: skip
     if not extract:

@@ -1,5 +1,6 @@
 """`easyllm stream`: sends a prompt and prints every token as it arrives."""
 
+from ..options.budget import BudgetOptions
 from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
@@ -20,6 +21,7 @@ def stream(
     run: RunOptions,
     history: HistoryOptions,
     cache: CacheOptions,
+    budget: BudgetOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model and print every token as it arrives, into a pipe too.
@@ -33,6 +35,17 @@ def stream(
     from ..request import AnswerRequest
 
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, history, cache, "stream", False
+        prompt or [],
+        model,
+        input,
+        sampling,
+        output,
+        common,
+        run,
+        history,
+        cache,
+        budget,
+        "stream",
+        False,
     )
     return answer_request(request)

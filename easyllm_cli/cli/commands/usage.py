@@ -69,6 +69,8 @@ def usage(
             kind, rows = "speeds" if speed else "sums", read_rows(by, start, speed)
         if not list_format.json:
             print_report(kind, rows, by, list_format.color or "auto")
+        if prices is None:
+            print_budgets(profiles_file)
     except EasyLLMError as failure:
         error = failure
     return print_result(
@@ -151,6 +153,16 @@ def print_metrics() -> int:
             text = format_metrics(store)
         OutputStream(1, terminal=False).write(text)
     return 0
+
+
+def print_budgets(profiles_file: ProfilesFileOption) -> None:
+    """Say on stderr what is left of each budget. Raises EasyLLMError if one cannot be read."""
+    from ...config.profiles_file import read_profiles
+    from ...render.output import print_notice
+    from ..budget_lines import describe_budgets
+
+    for line in describe_budgets(read_profiles(profiles_file.profiles)):
+        print_notice(f"easyllm: {line}")
 
 
 def read_prices(model: str, profiles_file: ProfilesFileOption) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import typer
 
 from ...errors import UsageError
 from ...images import Image
+from ..options.budget import BudgetOptions
 from ..options.cache import CacheOptions
 from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
@@ -33,6 +34,7 @@ def vision(
     run: RunOptions,
     history: HistoryOptions,
     cache: CacheOptions,
+    budget: BudgetOptions,
     arguments: ImagesAndPrompt = None,
 ) -> int:
     """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
@@ -53,7 +55,7 @@ def vision(
     )
     words = [prompt] if prompt else []
     request = AnswerRequest(
-        words, model, input, sampling, output, common, run, history, cache, "vision",
+        words, model, input, sampling, output, common, run, history, cache, budget, "vision",
         images=images, stdin=source,
     )  # fmt: skip
     if not (common.quiet or common.json or output.jsonl or run.dry_run):

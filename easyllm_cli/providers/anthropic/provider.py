@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -176,6 +177,11 @@ class AnthropicProvider(HTTPProvider):
                 "the schema may not be supported: leave --schema out and ask for JSON in the prompt"
             )
         return None
+
+    def limit_output(self, max_tokens: int) -> None:
+        super().limit_output(max_tokens)
+        self.thinking = copy(self.thinking)
+        self.thinking.profile = self.profile
 
     def framing(self) -> Framing:
         return ServerSentEvents()

@@ -231,6 +231,8 @@ def test_fields_that_are_no_settings() -> None:
         "think",
         "schema",
         "elicit",
+        "max_cost",
+        "total_budget",
         "selected_by",
         "untrusted",
         "profiles_path",

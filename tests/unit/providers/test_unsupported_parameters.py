@@ -3,13 +3,12 @@
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.config.settings import DEFAULT_SAMPLING
+from easyllm_cli.config.settings import DEFAULT_SAMPLING, OUTPUT_LIMIT_KEYS
 from easyllm_cli.errors import EasyLLMError, RefusedError, TooLargeError
 from easyllm_cli.messages import Message
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.openai.chat import OpenAIProvider
-from easyllm_cli.providers.unsupported_parameters import OUTPUT_LIMIT_KEYS
 from easyllm_cli.transport.base import Request as HTTPRequest
 from tests.support.adapters import HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import (

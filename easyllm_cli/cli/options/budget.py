@@ -1,0 +1,18 @@
+"""Options for what an answer may cost: --max-cost."""
+
+# No `from __future__ import annotations`: Typer needs the real types.
+from typing import Annotated
+
+from .groups import RUN_PANEL, OptionGroup, declare
+
+
+class BudgetOptions(OptionGroup):
+    """What the answer may cost, with all its attempts."""
+
+    max_cost: Annotated[
+        float | None,
+        declare(
+            RUN_PANEL, "--max-cost", help="Send nothing that may cost more, in all.",
+            min=0, metavar="USD",
+        ),
+    ] = None  # fmt: skip
