@@ -171,14 +171,15 @@ def _append(path: Path, line: bytes) -> None:
     """
     try:
         make_private_folder(path.parent)
-        descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        descriptor = open_private(path, flags)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     try:
         wait_for_lock(descriptor, path)
-        missing = _missing_before_next_line(descriptor, path)
-        if data := missing + line:
-            os.write(descriptor, data)
+        data = _missing_before_next_line(descriptor, path) + line
+        while data:  # on a disk that is almost full a write is short, and the next one fails
+            data = data[os.write(descriptor, data) :]
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     finally:
@@ -195,9 +196,11 @@ def _missing_before_next_line(descriptor: int, path: Path) -> bytes:
     if status.st_size == 0 or not stat.S_ISREG(status.st_mode):
         return HEADER
     try:
-        list(read_lines(os.pread(descriptor, 1000, 0).partition(b"\n")[0] + b"\n"))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        list(read_lines(os.read(descriptor, 1000).partition(b"\n")[0] + b"\n"))
     except ValueError as error:
         raise ConfigError(
             f"nothing can be recorded there: {error}", where=str(path), hint="name another file"
         ) from None
-    return b"" if os.pread(descriptor, 1, status.st_size - 1) == b"\n" else b"\n"
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return b"" if os.read(descriptor, 1) == b"\n" else b"\n"

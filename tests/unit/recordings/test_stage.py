@@ -3,16 +3,20 @@
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from easyllm_cli import LLMService
+from easyllm_cli import BaseLLMProvider, Call, LLMService
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, IncompleteAnswer, NotFoundError, UsageError
-from easyllm_cli.events import Note, Retrying, Start
+from easyllm_cli.events import Done, Event, Model, Note, Retrying, Start, Text
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
+from easyllm_cli.pipeline import complete
+from easyllm_cli.recordings import Recordings
 from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import answer_requests, messages, notes
 from tests.support.binary import chat_answer_script
@@ -190,6 +194,62 @@ async def test_the_model_that_a_server_chooses_is_part_of_the_key() -> None:
         assert len(answer_requests(server)) == 1
     assert (first.text, again.call.replayed) == (again.text, {"from": "cache", "age_s": 0})
     assert named.text == first.text
+
+
+class WithoutWire(BaseLLMProvider):
+    """A provider as a plugin may be: it shows nothing of what it sends."""
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        for event in (Start("plain", self.model), Text(f"seed {self.profile.seed}")):
+            yield event
+        yield Done("stop", True)
+
+    async def models(self) -> list[Model]:
+        return []
+
+
+async def test_rec_1_a_provider_without_a_wire(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+
+    async def answer(recordings: Recordings, **settings: Any) -> Call:
+        call = Call([Message("user", ("hi",))])
+        call.recordings = recordings
+        profile = Profile.of({"provider": "openai", "model": "m", **settings})
+        await complete(call, lambda: [WithoutWire(profile)])
+        return call
+
+    await answer(Recordings(record=path), seed=1)
+    unchanged = {"max_retries": 0, "api_key": "k", "endpoint": NOWHERE, "history": "off"}
+    again = await answer(Recordings(replay=path), seed=1, **unchanged)
+    assert (again.completion()["text"], again.replayed is not None) == ("seed 1", True)
+    with pytest.raises(NotFoundError, match="differs in seed"):
+        await answer(Recordings(replay=path), seed=2)
+
+
+async def test_cot_asks_no_server_whether_its_model_reasons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ollama = next(adapter for adapter in HTTP_ADAPTERS if adapter.provider == "ollama")
+    with StandIn(ollama.server().handle) as server:
+        profile = ollama.profile(server, cache="1h", think=True).replace_set(elicit="auto")
+        first = await ask(LLMService(), profile)
+    assert "asked to think inside <think> tags" in notes(first.events)[0]
+    forbid_sockets(monkeypatch)
+    again = await ask(LLMService(), profile)
+    assert (again.error, without_times(again)) == (None, without_times(first))
+
+
+async def test_an_image_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answers.jsonl"
+    red = [Message("user", ("?", Image.of("https://example.com/red.png")))]
+    with StandIn(OPENAI.server().handle) as server:
+        profile = OPENAI.profile(server, model=OPENAI.vision_model)
+        assert (await ask(LLMService(record=path), profile, red)).error is None
+    forbid_sockets(monkeypatch)
+    assert (await ask(LLMService(replay=path), profile, red)).error is None
+    for adapter in HTTP_ADAPTERS:
+        asked = await ask(LLMService(replay=path), adapter.profile(server), red)
+        assert adapter is OPENAI or isinstance(asked.error, NotFoundError), adapter.id
 
 
 async def test_a_profile_of_its_own_cache_comes_first() -> None:
