@@ -370,10 +370,14 @@ class HTTPProvider(BaseLLMProvider):
 
     def request_key(self, messages: list[Message]) -> dict[str, Any]:
         """What is sent, but for the headers: method, URL, body without `stream`."""
-        request = copy(self).dry_request(messages, stream=True)
-        body = request.body or {}
-        kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
-        return {"method": request.method, "url": request.url, "body": kept}
+        return request_to_key(copy(self).dry_request(messages, stream=True))
+
+
+def request_to_key(request: Request) -> dict[str, Any]:
+    """What is sent, but for the headers and the body's STREAM_FIELDS."""
+    body = request.body or {}
+    kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
+    return {"method": request.method, "url": request.url, "body": kept}
 
 
 def is_output(event: Event, started: bool) -> bool:

@@ -21,7 +21,7 @@ from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
-from ..http import HTTPProvider
+from ..http import HTTPProvider, request_to_key
 from ..json_values import parse_object
 from ..model_list import parse_model_rows
 from ..unsupported_parameters import has_json_path, set_json_path
@@ -272,6 +272,19 @@ class AnthropicProvider(HTTPProvider):
             row = load_row(self.endpoint.url, self.model) or {}
             self.thinking.capabilities = ModelCapabilities(row)
         return super().dry_request(messages, stream)
+
+    def request_key(self, messages: list[Message]) -> dict[str, Any]:
+        """The request as it is while nothing is known of the model, and the effort asked for.
+
+        What is known changes from one call to the next, and from one machine to another.
+        """
+        provider = copy(self)
+        provider.thinking = self.thinking.without_knowledge(self.profile)
+        request = HTTPProvider.dry_request(provider, messages, stream=True)
+        return {
+            **request_to_key(request),
+            "reasoning": [self.profile.think, self.profile.reasoning],
+        }
 
     async def reasons(self) -> bool | None:
         return (await self.capabilities()).supports("thinking")

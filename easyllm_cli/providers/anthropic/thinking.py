@@ -53,6 +53,10 @@ class ThinkingControl:
         self._output_maximum: int | None = None  # the model's, as a refusal has named it
         self._context_room: int | None = None  # what the prompt leaves, for the next `write` only
 
+    def without_knowledge(self, profile: Profile) -> ThinkingControl:
+        """A control that knows nothing of the model and has learned nothing."""
+        return ThinkingControl(profile, self._default_type, self._min_budget)
+
     @property
     def wants_thinking(self) -> bool:
         """Whether the profile asks for thinking."""
