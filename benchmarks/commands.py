@@ -102,3 +102,13 @@ def history_modes(venv: Venv, port: int) -> list[Command]:
         with_history(venv, port, "metadata"),
         with_history(venv, port, "full"),
     ]
+
+
+def cache_modes(venv: Venv, port: int) -> list[Command]:
+    """A `chat` that asks, which is the reference, the same again, and one from the cache."""
+    chats = [
+        with_history(venv, port, "off", name)
+        for name in ("chat", "chat again", "chat from the cache")
+    ]
+    chats[-1].environment["EASYLLM_CACHE"] = "1h"
+    return chats
