@@ -44,6 +44,7 @@ def answer_request(request: AnswerRequest) -> int:
     kept = resolve_cache_options(request.cache)
     history = AnswerHistory(request)
     profile, fallbacks = _select_profiles(request, history, schema, kept.cache)
+    history.require_same_host(profile)
     history.choose_mode([profile, *fallbacks])
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)

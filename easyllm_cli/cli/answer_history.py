@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..config.profile import Profile
+from ..config.profile import SELECTED_BY_PROFILE, Profile
 from ..config.profiles_file import read_profiles
 from ..config.settings import HISTORY_MODES
 from ..errors import ConfigError, EasyLLMError, UsageError
@@ -46,6 +46,7 @@ class AnswerHistory:
         self.mode = ""  # set by `choose_mode`
         self.name = _name_of_variable()
         self._earlier: Conversation | None = None
+        self._asked: Profile | None = None  # set by `choose_mode`
         self._messages: list[Message] = []  # what this call adds to the conversation
         options = request.history
         chosen = options.conversation
@@ -67,13 +68,45 @@ class AnswerHistory:
         return self.request.history.continues or self.request.history.conversation is not None
 
     def model_options(self) -> ModelOptions:
-        """The options that select profile and model: the conversation's, unless given."""
+        """The options that select profile and model: the conversation's, unless given.
+
+        Raises:
+            UsageError: the conversation has turns, and its profile cannot be asked by name.
+        """
         options, earlier = self.request.model, self._earlier
-        is_given = options.profile is not None or options.config_db is not None
-        if earlier is None or is_given or earlier.profile is None:
+        if earlier is None or self._is_profile_given or not earlier.count:
             return options
+        if earlier.profile is None:
+            raise UsageError(
+                "the conversation was held without a named profile", where=earlier.id,
+                hint="name the profile that continues it with -p",
+            )  # fmt: skip
         chosen = {"profile": earlier.profile, "model": options.model or earlier.model}
         return ModelOptions(**{**vars(options), **chosen})
+
+    @property
+    def _is_profile_given(self) -> bool:
+        options = self.request.model
+        return options.profile is not None or options.config_db is not None
+
+    def require_same_host(self, profile: Profile) -> None:
+        """Refuse to send the turns so far to another host than before, unless -p asks for it.
+
+        Raises:
+            UsageError: the conversation's profile has another endpoint now.
+        """
+        earlier = self._earlier
+        if earlier is None or self._is_profile_given or not earlier.count:
+            return
+        from ..history.record import find_host
+
+        host = find_host(profile)
+        if host is not None and host != earlier.host:
+            before = earlier.host or "another place"
+            raise UsageError(
+                f"the conversation was with {before}, and {profile.cli_selector} is now {host}",
+                where=earlier.id, hint=f"{profile.cli_selector} sends its turns there",
+            )  # fmt: skip
 
     def choose_mode(self, profiles: Sequence[Profile]) -> None:
         """Decide what will be kept: texts (full), numbers (metadata) or nothing (off).
@@ -85,6 +118,7 @@ class AnswerHistory:
             UsageError: a setting forbids the texts that a conversation needs.
             ConfigError: EASYLLM_HISTORY has another value.
         """
+        self._asked = profiles[0]
         variable = os.environ.get("EASYLLM_HISTORY") or None
         if variable is not None and variable not in HISTORY_MODES:
             raise ConfigError(
@@ -108,7 +142,7 @@ class AnswerHistory:
 
     def _setting(self, profile: Profile) -> str | None:
         """The profile's `history`; of a database row the profiles file's."""
-        if profile.selected_by == "-p":
+        if profile.selected_by == SELECTED_BY_PROFILE:
             return profile.history
         try:
             return read_profiles(self.request.model.profiles).settings.history
@@ -181,6 +215,7 @@ class AnswerHistory:
             name=self.name,
             terminal=terminal_id() if is_full else None,
             title=" ".join(self.request.prompt_words),
+            asked=self._asked,
             cost_usd=cost_usd,
             cost_source=cost_source,
         )

@@ -19,6 +19,8 @@ from .settings import (
     resolve_setting_alias,
 )
 
+SELECTED_BY_PROFILE = "-p"  # Profile.selected_by of a profile that -p can name
+
 
 class Profile(ProfileSettings):
     """All settings for one model at one provider; None = not set.
@@ -36,7 +38,7 @@ class Profile(ProfileSettings):
     # The `budget` at the top level of the profiles file.
     total_budget: dict[str, float] | None = None
     # Command line option that selects it: -p, or two options for a database row.
-    selected_by: str = "-p"
+    selected_by: str = SELECTED_BY_PROFILE
     # True when it comes from an untrusted config dict.
     untrusted: bool = False
     # Absolute path of the profiles file that it comes from, in which the names of its `fallback`

@@ -8,7 +8,7 @@ from ..errors import UsageError
 from ..messages import Message
 from .calls import call_images, conversation_calls
 from .images import read_again
-from .record import messages_from_row
+from .record import LIBRARY, messages_from_row
 from .store import HistoryStore, Row
 
 MAX_AGE_SECONDS = 24 * 3600.0  # of the last turn of a conversation that -c continues
@@ -18,7 +18,9 @@ class Conversation:
     """The turns of a conversation, and what its next call takes over from them.
 
     `messages`: prompts and answers in order. `system`: the last turn's system prompt, None = none.
-    `profile`, `model`: the last turn's, as they were asked. `last_at`: seconds since 1970.
+    `profile`, `model`: the last turn's, as they were asked. `profile` is None where it was no
+    profile by name: a config of the library, or a row of a database. `host`: the last turn's, None
+    = it ran in the process, or nobody knows. `last_at`: seconds since 1970.
     """
 
     def __init__(self, row: Row, calls: list[Row], messages: list[Message]) -> None:
@@ -30,7 +32,10 @@ class Conversation:
         self.system: str | None = last.get("system")
         self.last_at: float = last.get("started_at", 0.0)
         options = _options(last)
-        self.profile: str | None = options.get("asked_profile") or last.get("profile")
+        has_profile = last.get("command") != LIBRARY and not options.get("config_db")
+        asked: str | None = options.get("asked_profile") or last.get("profile")
+        self.profile = asked if has_profile else None
+        self.host: str | None = options.get("asked_host", last.get("host"))
         self.model: str | None = options.get("asked_model") or last.get("model")
 
 

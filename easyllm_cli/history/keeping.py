@@ -13,7 +13,6 @@ from ..pipeline.call import Call
 from . import save
 
 log = logging.getLogger(__name__)
-LIBRARY = "library"  # the column `command` of such a call
 STOPPED_EXIT_CODE = Interrupted.exit_code  # the caller cancelled the call, or left its events
 BUG_EXIT_CODE = EasyLLMError.exit_code
 
@@ -46,7 +45,7 @@ def _save(call: Call, exit_code: int) -> None:
     if profile is None or mode == "off":
         return
     from ..pricing import total_cost
-    from .record import CallContext, record_from_call
+    from .record import LIBRARY, CallContext, record_from_call
 
     cost_usd, cost_source = total_cost(call.attempts, {profile.name: profile}, call.started_at)
     context = CallContext(

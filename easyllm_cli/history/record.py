@@ -12,9 +12,11 @@ from ..messages import CachedText, Message, Part
 from ..secret import mask_whole_keys, redact
 
 if TYPE_CHECKING:
+    from ..config.profile import Profile
     from ..images import Image
     from ..pipeline.call import Call
 
+LIBRARY = "library"  # the column `command` of a call of the library
 MAX_TEXT_BYTES = 256 * 1024  # a longer text is kept as its beginning and its end
 KEPT_END_BYTES = 64 * 1024  # of each of both
 MAX_ERROR_CHARS = 300
@@ -31,7 +33,7 @@ class CallContext:
 
     `messages`: what this call added to its conversation. `conversation`: its id, None = no texts
     are kept. `name`: a new conversation's name. `terminal`: where `-c` continues it. `title`: the
-    prompt as typed. `cost_source`: see docs/json.md.
+    prompt as typed. `asked`: the profile that was asked first. `cost_source`: see docs/json.md.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class CallContext:
         name: str | None = None,
         terminal: str | None = None,
         title: str = "",
+        asked: Profile | None = None,
         cost_usd: float | None = None,
         cost_source: str | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class CallContext:
         self.name = name
         self.terminal = terminal
         self.title = title
+        self.asked = asked
         self.cost_usd = cost_usd
         self.cost_source = cost_source
 
@@ -106,7 +110,7 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "profile": call.profile_name or None,
         "provider": call.provider or profile.provider,
         "model": call.model or profile.model,
-        "host": _host(profile),
+        "host": find_host(profile),
         "finish_reason": call.finish_reason,
         "complete": int(call.complete and call.error is None),
         "exit_code": context.exit_code,
@@ -120,11 +124,11 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "ms_first_token": call.ms_first_token,
         "attempts": len(call.attempts),
         "replayed": json.dumps(call.replayed) if call.replayed else None,
-        "options": _requested_options(call),
+        "options": _requested_options(call, context.asked),
     }  # fmt: skip
 
 
-def _host(profile: Any) -> str | None:
+def find_host(profile: Profile) -> str | None:
     """The host of the profile's endpoint; None for a model in this process or an unknown host."""
     from ..config.endpoints import resolve_endpoint, runs_in_process
     from ..errors import ConfigError
@@ -145,7 +149,7 @@ def _usage_of_attempts(call: Call) -> str | None:
     return json.dumps({key: usage.get(key) for key in TOKEN_KEYS})
 
 
-def _requested_options(call: Call) -> str | None:
+def _requested_options(call: Call, asked: Profile | None) -> str | None:
     """JSON of the request's parameters without texts; the profile, where another one answered."""
     profile = call.profile
     assert profile is not None
@@ -162,6 +166,12 @@ def _requested_options(call: Call) -> str | None:
     first = call.attempts[0] if call.attempts else None
     if first is not None and first.profile != profile.name:
         options |= {"asked_profile": first.profile, "asked_model": first.model or None}
+        if asked is not None:
+            options["asked_host"] = find_host(asked)
+    from ..config.profile import SELECTED_BY_PROFILE
+
+    if profile.selected_by != SELECTED_BY_PROFILE:
+        options["config_db"] = True
     return json.dumps(options) if options else None
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.profile import Profile
 from tests.support.binary import BINARY, Easyllm, RunResult, chat_answer_script, profile_toml
+from tests.support.history import save
 from tests.support.images import png
 from tests.support.objects import parse_answer_json, parse_listing_json
 from tests.support.standins.script import Cut, Script, chunk, script_handler
@@ -201,3 +203,28 @@ def test_a_setting_that_forbids_texts_forbids_a_conversation(
     ran = easyllm.run("chat", "--conversation", id, "--history", "off", "b", env=env)
     assert (ran.code, len(sent(server))) == (0, 3)
     assert len(easyllm.run("history").stdout.splitlines()) == 1
+
+
+def test_another_host_gets_the_turns_only_with_p(easyllm: Easyllm, server: StandIn) -> None:
+    id = begin(easyllm)
+    moved = profile_toml(server, name="t").replace("127.0.0.1", "localhost")
+    easyllm.write_profiles('default_profile = "t"\n' + moved)
+    again = ["chat", "--conversation", id]
+    message = refused(easyllm.run(*again, "b", "--dry-run", env=FULL))
+    assert "the conversation was with 127.0.0.1, and -p t is now localhost" in message
+    assert len(server.requests) == 1
+    assert easyllm.run(*again, "-p", "t", "b", env=FULL).code == 0
+    assert sent(server)[0] == ("user", "a")
+
+
+def test_a_conversation_without_a_named_profile_needs_p(
+    easyllm: Easyllm, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of a database and a dict of the library may bear the name of a built-in profile."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
+    row = Profile(name="openai", provider="openai", selected_by="--config-db URL --config-id")
+    save(id="0aaaaaaaaaaaaaaa", profile=row)
+    save(id="0bbbbbbbbbbbbbbb", command="library")
+    for id in ("0aaaaaaaaaaaaaaa", "last"):
+        ran = easyllm.run("chat", "--conversation", id, "b", "--dry-run", env=FULL)
+        assert "the conversation was held without a named profile" in refused(ran)
