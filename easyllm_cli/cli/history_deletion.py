@@ -15,7 +15,7 @@ from ..history.calls import (
     find_call,
     find_conversation,
 )
-from ..history.deletion import calls_before, damaged_files, delete_calls
+from ..history.deletion import damaged_files, delete_calls, finish_deletion, ids_before
 from ..history.store import DAMAGED, HistoryStore, move_damaged, open_store
 from ..render.output import print_notice
 
@@ -33,11 +33,11 @@ def delete_from_history(
     path = history_path()
     try:
         with open_store(path, create=False) as store:
-            numbers = _find_numbers(store, ids, conversation, before)
-            _confirm(len(numbers), yes)
-            if numbers:
-                delete_calls(store, numbers)
-            print_notice(f"easyllm: deleted {_count(len(numbers))}")
+            if finish_deletion(store):
+                print_notice("easyllm: erased the texts that an earlier deletion had left")
+            found = _find_ids(store, ids, conversation, before)
+            _confirm(len(found), yes)
+            print_notice(f"easyllm: deleted {_count(delete_calls(store, found))}")
     except FileNotFoundError:
         print_notice("easyllm: no answers are kept, so none was deleted")
     except ConfigError as error:
@@ -50,18 +50,22 @@ def delete_from_history(
     return 0
 
 
-def _find_numbers(
+def _find_ids(
     store: HistoryStore, ids: list[str], conversation: str | None, before: float | None
-) -> list[int]:
-    """The `n` of the calls that are meant; without ids, conversation and time all."""
+) -> list[str]:
+    """The ids of the calls that are meant; without ids, conversation and time all.
+
+    Not their `n`: while the user is asked, another process may delete a call, and SQLite gives its
+    `n` to the next one.
+    """
     if ids:
-        return list({find_call(store, id)["n"] for id in ids})
+        return list({find_call(store, id)["id"] for id in ids})
     if conversation is not None:
         found = find_conversation(store, conversation)["id"]
-        return [row["n"] for row in conversation_calls(store, found)]
+        return [row["id"] for row in conversation_calls(store, found)]
     if before is not None:
-        return calls_before(store, before)
-    return [row["n"] for row in store.select("SELECT n FROM call")]
+        return ids_before(store, before)
+    return [row["id"] for row in store.select("SELECT id FROM call")]
 
 
 def _confirm(count: int | None, yes: bool) -> None:

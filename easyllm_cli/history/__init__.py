@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.paths import state_folder
-from ..errors import ConfigError, OutputError
+from ..errors import ConfigError, EasyLLMError, OutputError
 
 if TYPE_CHECKING:
     from .record import Record
@@ -74,12 +75,18 @@ def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None])
                 store.insert("conversation", record.conversation, or_ignore=True)
             is_first_today = store.meta(PRUNED_ON) != time.strftime("%Y-%m-%d")
         if is_first_today:
-            _apply_retention(store, keep_seconds())
+            # The answer is kept already: what fails here is tried again with the next one.
+            with suppress(EasyLLMError):
+                _apply_retention(store, keep_seconds())
     return [FIRST_NOTE] if keeps_first_text else []
 
 
 def _apply_retention(store: HistoryStore, keep_seconds: float | None) -> None:
-    """Delete expired calls, at most 500; when none is left, it is done for today."""
+    """Delete expired calls for at most 0.3 s; when none is left, it is done for today.
+
+    It never waits for another process.
+    """
+    store.run("PRAGMA busy_timeout=0")
     if keep_seconds is not None:
         from .deletion import delete_expired
 

@@ -87,15 +87,19 @@ def record_from_call(call: Call, context: CallContext) -> Record:
     if context.conversation is None:
         return Record(row)
     texts, images = _texts(call, context)
-    title = " ".join((context.title or texts["prompt"] or "").split())
     conversation = {
         "id": context.conversation,
         "name": context.name,
         "started_at": call.started_at,
-        "title": mask_whole_keys(storable(title))[:MAX_TITLE_CHARS],
+        "title": make_title(context.title or texts["prompt"] or ""),
     }
     places = {"conversation": context.conversation, "terminal": context.terminal}
     return Record({**row, **places, **texts}, images, conversation)
+
+
+def make_title(prompt: str) -> str:
+    """The title of a conversation that begins with this prompt: one line, with keys masked."""
+    return mask_whole_keys(storable(" ".join(prompt.split())))[:MAX_TITLE_CHARS]
 
 
 def _numbers(call: Call, context: CallContext) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from ..errors import UsageError
 from .calls import CallFilter
 from .schema import SEARCH_INDEX
-from .store import MAX_VALUES, HistoryStore, Row, placeholders
+from .store import HistoryStore, Row, placeholders
 
 INDEXED = "indexed"  # key of `meta`: the highest call.n in the index
 EXCERPT_CHARS = 80
+# One transaction adds no more; it takes about 30 ms.
+SLICE_CALLS = 200
+SLICE_CHARS = 500_000
+MERGE_PAGES = 250  # of 4 KB, rewritten in one transaction
 # Scripts without blanks between words, where the index has whole phrases as one word.
 FIRST_UNSPACED = "⺀"  # U+2E80, CJK radicals
 
@@ -50,48 +54,80 @@ def _quote(term: str) -> str:
 
 
 def update_index(store: HistoryStore) -> None:
-    """Add the calls that are not in the index yet; creates the index."""
-    newest = store.value("SELECT max(n) FROM call") or 0
-    if store.meta(INDEXED) is not None and newest <= store.meta(INDEXED):
-        return
-    with store.transaction():
-        store.run(SEARCH_INDEX)
-        indexed = store.meta(INDEXED) or 0
-        store.run(
-            "INSERT INTO call_text (rowid, prompt, text) SELECT n, prompt, text FROM call"
-            " WHERE n > ? AND (prompt IS NOT NULL OR text IS NOT NULL)",
-            (indexed,),
-        )
-        store.set_meta(INDEXED, store.value("SELECT max(n) FROM call") or 0)
+    """Add the calls that are not in the index yet; creates the index.
+
+    It works in short transactions, so that other processes can keep their answers meanwhile.
+    """
+    while not _is_up_to_date(store):
+        with store.short_transaction():
+            store.run(SEARCH_INDEX)
+            indexed = store.meta(INDEXED) or 0
+            last = _end_of_slice(store, indexed)
+            store.run(
+                "INSERT INTO call_text (rowid, prompt, text) SELECT n, prompt, text FROM call"
+                " WHERE n > ? AND n <= ? AND (prompt IS NOT NULL OR text IS NOT NULL)",
+                (indexed, last),
+            )
+            store.set_meta(INDEXED, last)
+
+
+def _is_up_to_date(store: HistoryStore) -> bool:
+    indexed = store.meta(INDEXED)
+    return indexed is not None and (store.value("SELECT max(n) FROM call") or 0) <= indexed
+
+
+def _end_of_slice(store: HistoryStore, indexed: int) -> int:
+    """The `n` of the last call that one transaction adds behind `indexed`."""
+    last, chars = indexed, 0
+    for row in store.select(
+        "SELECT n, ifnull(length(prompt), 0) + ifnull(length(text), 0) AS chars FROM call"
+        " WHERE n > ? ORDER BY n LIMIT ?",
+        (indexed, SLICE_CALLS),
+    ):
+        last, chars = row["n"], chars + row["chars"]
+        if chars > SLICE_CHARS:
+            break
+    return last
 
 
 def remove_from_index(store: HistoryStore, numbers: list[int]) -> None:
-    """Remove calls from the index before they are deleted; inside their transaction."""
+    """Remove at most MAX_VALUES calls from the index, inside the transaction that deletes them."""
     indexed = store.meta(INDEXED)
     if indexed is None:
         return
-    for start in range(0, len(numbers), MAX_VALUES):
-        some = numbers[start : start + MAX_VALUES]
-        store.run(
-            "INSERT INTO call_text (call_text, rowid, prompt, text)"
-            " SELECT 'delete', n, prompt, text FROM call"
-            f" WHERE n IN ({placeholders(some)}) AND n <= ?"
-            " AND (prompt IS NOT NULL OR text IS NOT NULL)",
-            [*some, indexed],
-        )
+    store.run(
+        "INSERT INTO call_text (call_text, rowid, prompt, text)"
+        " SELECT 'delete', n, prompt, text FROM call"
+        f" WHERE n IN ({placeholders(numbers)}) AND n <= ?"
+        " AND (prompt IS NOT NULL OR text IS NOT NULL)",
+        [*numbers, indexed],
+    )
 
 
-def merge_index(store: HistoryStore) -> None:
-    """Rewrite the index without the words of deleted calls, which it otherwise still holds.
+def lower_indexed(store: HistoryStore) -> None:
+    """Let the index begin again where calls were deleted, inside their transaction.
 
-    SQLite gives the number of the newest call, once deleted, to the next one; so the index begins
-    there again.
+    SQLite gives the number of the newest call, once deleted, to the next one.
+    """
+    indexed = store.meta(INDEXED)
+    if indexed is not None:
+        newest = store.value("SELECT max(n) FROM call") or 0
+        store.set_meta(INDEXED, min(indexed, newest))
+
+
+def merge_index(store: HistoryStore, pages: int) -> bool:
+    """Rewrite some pages of the index without the words of deleted calls, which it still holds.
+
+    Returns whether there is more to rewrite. A negative number asks FTS5 to merge all of the index
+    into one piece; a step that changes fewer than two rows had nothing to do
+    (https://sqlite.org/fts5.html, "The merge command").
     """
     if store.meta(INDEXED) is None:
-        return
-    store.run("INSERT INTO call_text (call_text) VALUES ('optimize')")
-    newest = store.value("SELECT max(n) FROM call") or 0
-    store.set_meta(INDEXED, min(store.meta(INDEXED), newest))
+        return False
+    with store.short_transaction():
+        before = store.value("SELECT total_changes()")
+        store.run("INSERT INTO call_text (call_text, rank) VALUES ('merge', ?)", (-pages,))
+        return bool(store.value("SELECT total_changes()") - before >= 2)
 
 
 def excerpt(row: Row, words: list[str], chars: int = EXCERPT_CHARS) -> str:

@@ -25,6 +25,7 @@ BUSY_SECONDS = 2.0  # wait for another process's write
 # Without WAL (network file systems) a writer also waits for readers, so the queue is longer.
 BUSY_SECONDS_WITHOUT_WAL = 5.0
 WAL_POLL_SECONDS = 0.005
+PAUSE_SHARE = 1 / 3  # of the time of a short transaction: the pause after it
 MAX_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 DAMAGED = "damaged"  # ConfigError.code: the file is no database, or its pages are damaged
 Row = dict[str, Any]
@@ -85,6 +86,17 @@ class HistoryStore:
             with suppress(EasyLLMError):
                 self.run("ROLLBACK")
             raise
+
+    @contextmanager
+    def short_transaction(self) -> Iterator[None]:
+        """One transaction of many: after it others get time to write.
+
+        SQLite has no queue: a process that waits tries again every 1 to 100 ms.
+        """
+        with self.transaction():
+            started = time.monotonic()
+            yield
+        time.sleep((time.monotonic() - started) * PAUSE_SHARE)
 
     def meta(self, key: str) -> Any:
         """A value of the table `meta`; None = not set."""

@@ -1,13 +1,16 @@
 """Full-text search, its index, and deletion that leaves no byte behind."""
 
 import sqlite3
+import time
 
 import pytest
 
 from easyllm_cli import history
-from easyllm_cli.errors import UsageError
+from easyllm_cli.errors import OutputError, UsageError
+from easyllm_cli.history import deletion, search
+from easyllm_cli.history import store as history_store
 from easyllm_cli.history.calls import CallFilter
-from easyllm_cli.history.deletion import calls_before, delete_calls, delete_expired
+from easyllm_cli.history.deletion import delete_calls, delete_expired, finish_deletion, ids_before
 from easyllm_cli.history.search import excerpt, search_calls
 from easyllm_cli.history.store import HistoryStore, open_store
 from tests.support.history import save
@@ -67,11 +70,88 @@ def test_hist_11_deleted_words_are_in_no_file() -> None:
     save("Tell me of the zyzzyva", "A weevil: quokkaful", id=A, reasoning="thinkative", name="qwm")
     assert found("zyzzyva") == [A]
     with opened() as store:
-        delete_calls(store, [store.value("SELECT n FROM call WHERE id = ?", (A,))])
+        assert delete_calls(store, [A]) == 1
     for word in (b"zyzzyva", b"quokkaful", b"thinkative", b"qwm"):
         assert word not in file_bytes()
     assert found("zyzzyva") == []
     assert len(found("keep")) == 20
+
+
+def test_hist_11_the_title_of_a_conversation_is_of_a_call_that_is_left() -> None:
+    save("Tell me of the zyzzyva", id=A)
+    save("And\nnow?", id=B, conversation=A)
+    with opened() as store:
+        delete_calls(store, [A])
+        assert store.value("SELECT title FROM conversation") == "And now?"
+    assert b"zyzzyva" not in file_bytes()
+
+
+def test_hist_11_texts_that_a_reader_holds_are_an_error_until_they_are_erased() -> None:
+    save("Tell me of the zyzzyva", id=A)
+    reader = sqlite3.connect(history.history_path(), isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM call").fetchone() == (1,)
+    with opened() as store:
+        store.run("PRAGMA busy_timeout=50")
+        with pytest.raises(OutputError, match="another process reads it"):
+            delete_calls(store, [A])
+    assert b"zyzzyva" in file_bytes()
+    reader.close()
+    with opened() as store:
+        assert finish_deletion(store)
+        assert not finish_deletion(store)
+    assert b"zyzzyva" not in file_bytes()
+
+
+def test_a_call_that_took_the_number_of_a_deleted_one_stays() -> None:
+    save(id=A)
+    with opened() as asking:
+        ids = ids_before(asking, time.time())
+        with opened() as other:
+            delete_calls(other, [A])
+        save(id=B)
+        assert delete_calls(asking, ids) == 0
+        assert asking.value("SELECT id FROM call WHERE n = 1") == B
+
+
+def fill(calls: int, chars: int) -> None:
+    """Save calls with words that differ."""
+    for number in range(calls):
+        words = " ".join(f"w{number}x{word}" for word in range(chars // 8))
+        save(words, "Stay", id=f"0{number:015}", started_at=float(number))
+
+
+def test_others_can_write_during_a_long_search_and_a_long_deletion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pauses are between transactions, so one is a moment for other processes to write."""
+    fill(50, 2000)
+    pauses: list[float] = []
+    monkeypatch.setattr(search, "SLICE_CHARS", 10_000)
+    monkeypatch.setattr(search, "MERGE_PAGES", 2)
+    with opened() as store:
+        monkeypatch.setattr(history_store.time, "sleep", pauses.append)
+        search_calls(store, ["w7x7"], CallFilter(), 20)
+        assert len(pauses) == 9
+        pauses.clear()
+        delete_calls(store, ids_before(store, 45.0))
+        assert len(pauses) > 3
+        assert store.value("SELECT count(*) FROM call") == 5
+    assert b"w7x7" not in file_bytes()
+    assert found("w7x7") == []
+    assert found("w47x7")
+
+
+def test_expired_calls_are_deleted_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(50, 200)
+    assert found("w7x7")
+    monkeypatch.setattr(deletion, "PRUNE_SECONDS", 0.0)
+    with opened() as store:
+        rounds = 1
+        while not delete_expired(store, 45.0):
+            rounds += 1
+    assert rounds >= 3
+    assert b"w7x7" not in file_bytes()
 
 
 def test_a_call_after_a_deletion_is_found() -> None:
@@ -79,7 +159,7 @@ def test_a_call_after_a_deletion_is_found() -> None:
     save("one", id=A)
     assert found("one") == [A]
     with opened() as store:
-        delete_calls(store, [1])
+        delete_calls(store, [A])
     save("two", id=B)
     assert found("two") == [B]
     with sqlite3.connect(history.history_path()) as connection:
@@ -91,9 +171,9 @@ def test_a_conversation_goes_with_its_last_call() -> None:
     save(id=A)
     save(id=B, conversation=A)
     with opened() as store:
-        delete_calls(store, [1])
+        delete_calls(store, [A])
         assert store.value("SELECT count(*) FROM conversation") == 1
-        delete_calls(store, [2])
+        delete_calls(store, [B])
         assert store.value("SELECT count(*) FROM conversation") == 0
 
 
@@ -102,7 +182,7 @@ def test_many_calls_are_deleted_and_the_file_shrinks() -> None:
         save("x" * 3000, id=f"0{number:015}", started_at=float(number))
     before = history.history_path().stat().st_size
     with opened() as store:
-        delete_calls(store, calls_before(store, 100.0))
+        delete_calls(store, ids_before(store, 100.0))
         assert store.value("SELECT count(*) FROM call") == 20
         assert delete_expired(store, 110.0)
         assert store.value("SELECT min(started_at) FROM call") == 110.0

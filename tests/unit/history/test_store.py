@@ -193,3 +193,23 @@ def test_old_calls_are_deleted_once_a_day() -> None:
     history.save(record(id="0bbbbbbbbbbbbbbb"), keep)
     history.save(record(id="0ccccccccccccccc"), keep)
     assert (count(), len(asked)) == (2, 1)
+
+
+def test_a_lock_during_the_daily_deletion_loses_no_answer() -> None:
+    """The answer is kept already, and the deletion is for the next one."""
+    save(id="0aaaaaaaaaaaaaaa", started_at=1.0)
+    other = sqlite3.connect(history.history_path(), isolation_level=None)
+
+    def keep() -> float:
+        other.execute("BEGIN IMMEDIATE")
+        return 3600.0
+
+    with open_store(history.history_path(), create=False) as store, store.transaction():
+        store.set_meta(history.PRUNED_ON, "2026-01-01")
+    started = time.monotonic()
+    assert history.save(record(id="0bbbbbbbbbbbbbbb"), keep) == []
+    assert time.monotonic() - started < 1
+    other.close()
+    assert count() == 2
+    history.save(record(id="0ccccccccccccccc"), lambda: 3600.0)
+    assert count() == 2
