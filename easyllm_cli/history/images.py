@@ -10,9 +10,12 @@ from ..images import Image
 
 
 def image_row(image: Image, position: int) -> dict[str, Any]:
-    """The row of an image. `source`: its path, or its URL without query; None = stdin or bytes."""
+    """The row of an image; `source`: its path, or its URL without query and user; None = neither.
+
+    An image from stdin, or given as bytes, has neither.
+    """
     if image.url:
-        data, source = image.url.encode(), image.url.partition("#")[0].partition("?")[0]
+        data, source = image.url.encode(), _public_url(image.url)
     else:
         data, source = image.data, image.path
     return {
@@ -22,6 +25,13 @@ def image_row(image: Image, position: int) -> dict[str, Any]:
         "bytes": len(image.data),
         "source": source or None,
     }
+
+
+def _public_url(url: str) -> str:
+    """The URL without its user name, password, query and fragment."""
+    scheme, _, rest = url.partition("#")[0].partition("?")[0].partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def read_again(row: dict[str, Any]) -> Image:
@@ -37,7 +47,7 @@ def read_again(row: dict[str, Any]) -> Image:
     is_url = source.startswith("https://")
     image = Image(url=source, name=source) if is_url else Image.of(Path(source))
     if _sha256(source.encode() if is_url else image.data) != row["sha256"]:
-        why = "its URL had a query, which is not kept" if is_url else "the file has changed"
+        why = "its URL had parts that are not kept" if is_url else "the file has changed"
         raise UsageError(
             f"an image of the conversation cannot be sent again: {why}", where=source, hint=hint
         )
