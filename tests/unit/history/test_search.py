@@ -8,7 +8,6 @@ import pytest
 from easyllm_cli import history
 from easyllm_cli.errors import OutputError, UsageError
 from easyllm_cli.history import deletion, search
-from easyllm_cli.history import store as history_store
 from easyllm_cli.history.calls import CallFilter
 from easyllm_cli.history.deletion import delete_calls, delete_expired, finish_deletion, ids_before
 from easyllm_cli.history.search import excerpt, search_calls
@@ -130,7 +129,7 @@ def test_others_can_write_during_a_long_search_and_a_long_deletion(
     monkeypatch.setattr(search, "SLICE_CHARS", 10_000)
     monkeypatch.setattr(search, "MERGE_PAGES", 2)
     with opened() as store:
-        monkeypatch.setattr(history_store.time, "sleep", pauses.append)
+        monkeypatch.setattr("easyllm_cli.history.store.time.sleep", pauses.append)
         search_calls(store, ["w7x7"], CallFilter(), 20)
         assert len(pauses) == 9
         pauses.clear()
