@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import (
         AuthError,
         BillingError,
+        BudgetError,
         BusyError,
         ConfigError,
         EasyLLMError,
@@ -63,6 +64,7 @@ __all__ = [
     "AuthError",
     "BaseLLMProvider",
     "BillingError",
+    "BudgetError",
     "BusyError",
     "Call",
     "CohereProvider",
@@ -107,6 +109,7 @@ _EXPORTS_BY_MODULE = {
     "errors": (
         "AuthError",
         "BillingError",
+        "BudgetError",
         "BusyError",
         "ConfigError",
         "EasyLLMError",
