@@ -165,6 +165,16 @@ def test_off_and_on(easyllm: Easyllm) -> None:
     assert easyllm.config.read_text("utf-8") == before
 
 
+def test_off_and_on_name_what_comes_before_them(easyllm: Easyllm) -> None:
+    full = '[profiles.a]\nprovider = "ollama"\nhistory = "full"\n'
+    easyllm.write_profiles(full + full.replace("a]", "b]").replace("full", "off"))
+    for command, profile, mode in (("off", "a", "full"), ("on", "b", "off")):
+        message = easyllm.run("history", command, env={"EASYLLM_HISTORY": None}).error_line
+        assert message.endswith(f"which set history themselves: {profile}")
+        message = easyllm.run("history", command, env={"EASYLLM_HISTORY": mode}).error_line
+        assert message.endswith(f'; but EASYLLM_HISTORY is "{mode}"')
+
+
 @pytest.mark.parametrize("word", ["log", "logs"])
 def test_words_of_other_tools_lead_here(easyllm: Easyllm, word: str) -> None:
     ran = easyllm.run(word)

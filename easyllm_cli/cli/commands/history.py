@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -294,7 +294,10 @@ def turn_on(profiles_file: ProfilesFileOption) -> int:
 
     path = profiles_path(profiles_file.profiles)
     is_changed = write_history_setting(path, None)
-    print_change("answers are kept again" if is_changed else "answers were kept before", path)
+    print_change(
+        "answers are kept again" if is_changed else "answers were kept before", path,
+        describe_overrides(path, kept=False),
+    )  # fmt: skip
     return 0
 
 
@@ -306,8 +309,35 @@ def turn_off(profiles_file: ProfilesFileOption) -> int:
 
     path = profiles_path(profiles_file.profiles)
     write_history_setting(path, "off")
-    print_change("no answers are kept from now on", path, "; history delete --all deletes the old")
+    overrides = describe_overrides(path, kept=True)
+    then = overrides or "; history delete --all deletes the old"
+    print_change("no answers are kept from now on", path, then)
     return 0
+
+
+def describe_overrides(path: "Path", *, kept: bool) -> str:
+    """`; but EASYLLM_HISTORY is "full"`: what else decides whether answers are kept; "" = nothing.
+
+    `kept`: name what still keeps answers; else what still keeps none.
+    """
+    import os
+
+    from ...config.profiles_file import read_profiles
+    from ...config.settings import HISTORY_MODES
+    from ...errors import EasyLLMError
+
+    modes = [mode for mode in HISTORY_MODES if (mode != "off") == kept]
+    variable = os.environ.get("EASYLLM_HISTORY")
+    if variable:  # it comes before every profile
+        return f'; but EASYLLM_HISTORY is "{variable}"' if variable in modes else ""
+    profiles, names = read_profiles(str(path)), []
+    for name in profiles.tables:
+        with suppress(EasyLLMError):  # the commands that use the profile report it
+            if profiles.resolve_profile(name).history in modes:
+                names.append(name)
+    if not names:
+        return ""
+    return f"; but not of these profiles, which set history themselves: {', '.join(names)}"
 
 
 def print_change(done: str, path: "Path", then: str = "") -> None:
