@@ -35,7 +35,17 @@ async def keep_call(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGen
         exit_code = BUG_EXIT_CODE
         raise
     finally:
-        await asyncio.to_thread(_save, call, exit_code)
+        await asyncio.to_thread(_try_save, call, exit_code)
+
+
+def _try_save(call: Call, exit_code: int) -> None:
+    """Write the call; nothing that fails here may change what the caller gets."""
+    try:
+        _save(call, exit_code)
+    except EasyLLMError as error:
+        log.warning("the answer is not kept in the history: %s", error)
+    except Exception as error:
+        log.warning("the answer is not kept in the history: a bug in easyllm: %r", error)
 
 
 def _save(call: Call, exit_code: int) -> None:
@@ -56,7 +66,4 @@ def _save(call: Call, exit_code: int) -> None:
         cost_usd=cost_usd,
         cost_source=cost_source,
     )
-    try:
-        save(record_from_call(call, context))
-    except EasyLLMError as error:
-        log.warning("the answer is not kept in the history: %s", error)
+    save(record_from_call(call, context))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EasyLLMError
 from ..messages import CachedText, Message, Part
-from ..secret import mask_whole_keys, redact
+from ..secret import LONG_KEY_CHARS, WHOLE_KEY_CHARS, mask_whole_keys, redact
 
 if TYPE_CHECKING:
     from ..config.profile import Profile
@@ -21,6 +21,7 @@ MAX_TEXT_BYTES = 256 * 1024  # a longer text is kept as its beginning and its en
 KEPT_END_BYTES = 64 * 1024  # of each of both
 MAX_ERROR_CHARS = 300
 MAX_TITLE_CHARS = 80
+MAX_NAME_CHARS = 200  # of a model, or of another word that a server sent
 MAX_INTEGER = 2**63 - 1  # SQLite's
 TOKEN_KEYS = (
     "prompt_tokens", "completion_tokens", "total_tokens",
@@ -111,11 +112,11 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "id": call.id,
         "started_at": call.started_at,
         "command": context.command,
-        "profile": call.profile_name or None,
-        "provider": call.provider or profile.provider,
-        "model": call.model or profile.model,
+        "profile": _clean_name(call.profile_name, profile.name) or None,
+        "provider": _clean_name(call.provider, profile.provider),
+        "model": _clean_name(call.model, profile.model),
         "host": find_host(profile),
-        "finish_reason": call.finish_reason,
+        "finish_reason": _clean_name(call.finish_reason),
         "complete": int(call.complete and call.error is None),
         "exit_code": context.exit_code,
         "error_kind": error.kind if error else None,
@@ -130,6 +131,17 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "replayed": json.dumps(call.replayed) if call.replayed else None,
         "options": _requested_options(call, context.asked),
     }  # fmt: skip
+
+
+def _clean_name(name: str | None, ours: str | None = None) -> str | None:
+    """A name that a server may have sent, without keys, at most 200 characters.
+
+    `ours`: the profile's, taken where the server sent none. Part of a key is 8 characters or more.
+    """
+    name = name or ours
+    if not name or name == ours or len(name) < WHOLE_KEY_CHARS:
+        return name and storable(name)
+    return mask_whole_keys(redact(storable(name), LONG_KEY_CHARS))[:MAX_NAME_CHARS]
 
 
 def find_host(profile: Profile) -> str | None:
@@ -169,7 +181,7 @@ def _requested_options(call: Call, asked: Profile | None) -> str | None:
         options["schema_sha256"] = sha256(document.encode("utf-8", "replace")).hexdigest()
     first = call.attempts[0] if call.attempts else None
     if first is not None and first.profile != profile.name:
-        options |= {"asked_profile": first.profile, "asked_model": first.model or None}
+        options |= {"asked_profile": first.profile, "asked_model": _clean_name(first.model)}
         if asked is not None:
             options["asked_host"] = find_host(asked)
     from ..config.profile import SELECTED_BY_PROFILE

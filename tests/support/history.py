@@ -27,10 +27,13 @@ def finished_call(
     started_at: float | None = None,
     usage: Usage = USAGE,
     failed_before: Usage | None = None,
+    finish_reason: str = "stop",
+    answered_by: str = "",
 ) -> Call:
     """A call that a server has answered with the text.
 
-    `failed_before`: the usage of an attempt before, at the profile `first` with the model `f`.
+    `answered_by`: the model that the server names, default the profile's. `failed_before`: the
+    usage of an attempt before, at the profile `first` with the model `f`.
     """
     call = Call(list(messages))
     call.id = id
@@ -41,7 +44,7 @@ def finished_call(
         call.record(Start("openai", "f", "first"))
         call.record(failed_before)
         call.record(Retrying(2, 0.0, "busy"))
-    call.record(Start(profile.provider or "", profile.model or "", profile.name))
+    call.record(Start(profile.provider or "", answered_by or profile.model or "", profile.name))
     if reasoning:
         call.record(Reasoning(reasoning))
     call.record(Text(text))
@@ -49,7 +52,7 @@ def finished_call(
     if error is not None:
         call.fail(error)
     else:
-        call.record(Done("stop", True))
+        call.record(Done(finish_reason, True))
         call.accept()
     call.end()
     return call

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli import EasyLLMError, LLMService, Profile, history
+from easyllm_cli import EasyLLMError, IncompleteAnswer, LLMService, Profile, history, pricing
 from easyllm_cli.events import Text
 from easyllm_cli.history.calls import CallFilter, newest_calls
 from easyllm_cli.history.store import open_store
 from tests.support.asking import messages
 from tests.support.binary import chat_answer_script
-from tests.support.standins.script import Cut, Script, Wait, chunk, script_handler
+from tests.support.standins.script import DONE, Cut, Script, Wait, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 HELLO = chat_answer_script("Hello", reasoning="Hm.")
@@ -72,6 +72,24 @@ async def test_by_default_nothing_is_kept() -> None:
     with StandIn(script_handler(HELLO)) as server:
         await LLMService().chat(profile(server), messages("a"))
     assert not history.history_path().exists()
+
+
+async def test_a_lone_surrogate_from_the_server_changes_nothing() -> None:
+    end = chunk(finish="LONE unknown").replace(b"LONE", b"\\ud800")
+    with StandIn(script_handler(Script(chunk("Hello"), end, DONE))) as server:
+        completion = await LLMService(history=True).chat(profile(server), messages("a"))
+    assert completion.text == "Hello"
+    assert kept()[0]["finish_reason"] == "? unknown"
+
+
+async def test_hist_7_a_bug_in_keeping_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pricing, "total_cost", lambda *_: 1 / 0)
+    script = Script(chunk("He"), Cut())
+    with StandIn(script_handler(script)) as server, pytest.raises(IncompleteAnswer):
+        await LLMService(history=True).chat(profile(server), messages("a"))
+    assert "not kept in the history: a bug in easyllm: ZeroDivisionError" in caplog.text
 
 
 async def test_a_history_that_cannot_be_written_is_a_warning(

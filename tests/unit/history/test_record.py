@@ -41,6 +41,19 @@ def test_hist_3_no_key_is_in_the_file() -> None:
     assert b"proxy.example" in data
 
 
+@pytest.mark.parametrize("conversation", ["0aaaaaaaaaaaaaaa", None])
+def test_hist_3_no_key_is_in_a_word_that_the_server_sent(conversation: str | None) -> None:
+    secret = Secret(KEY)
+    save(
+        profile=Profile(name="t", provider="openai", api_key=secret), conversation=conversation,
+        finish_reason=f"{KEY}\ud800", answered_by=f"m-{KEY[:12]}",
+    )  # fmt: skip
+    data = history.history_path().read_bytes()
+    assert KEY[:12].encode() not in data
+    assert b"***?" in data
+    assert b"m-***" in data
+
+
 def test_hist_13_bytes_of_images_are_not_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "red.png"
     file.write_bytes(png(32, 32, (255, 0, 0)))
