@@ -114,14 +114,16 @@ def open_store(path: Path, *, create: bool) -> HistoryStore:
     Raises:
         FileNotFoundError: there is no file, and `create` is false.
         ConfigError: it is damaged (code DAMAGED), or a newer easyllm wrote it.
-        OutputError: it cannot be opened, written or locked.
+        OutputError: it is a link or no file, or cannot be opened, written or locked.
     """
     try:
         if create:
             make_private_folder(path.parent)
+        _require_no_link(path)
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        descriptor = open_private(path, flags)  # SQLite gives its other files the same mode
-        _close_to_others(descriptor)
+        # Without O_NONBLOCK a named pipe waits for a writer. SQLite gives its other files the mode.
+        descriptor = open_private(path, flags | getattr(os, "O_NONBLOCK", 0))
+        _close_to_others(descriptor, path)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -140,10 +142,26 @@ def open_store(path: Path, *, create: bool) -> HistoryStore:
     return store
 
 
-def _close_to_others(descriptor: int) -> None:
-    """Set mode 0600 on a file that others can read; close the descriptor."""
+def _require_no_link(path: Path) -> None:
+    """Raise OutputError for a symbolic link: a damaged target would be renamed and replaced."""
+    if path.is_symlink():
+        raise OutputError(
+            "the history is a symbolic link", where=str(path),
+            hint="put the file itself there; XDG_STATE_HOME names another state folder",
+        )  # fmt: skip
+
+
+def _close_to_others(descriptor: int, path: Path) -> None:
+    """Set mode 0600 on a file that others can read; close the descriptor.
+
+    Raises:
+        OutputError: it is a named pipe, a device or a folder.
+    """
     try:
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OutputError("the history is no file", where=str(path), hint="move it away")
+        mode = stat.S_IMODE(status.st_mode)
         if sys.platform != "win32" and mode & 0o077:
             os.fchmod(descriptor, mode & 0o700)
     finally:

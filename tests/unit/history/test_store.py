@@ -156,6 +156,27 @@ def test_a_damaged_page_moves_the_file_too() -> None:
     assert len(list(path.parent.glob("history.db.corrupt-*"))) == 1
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_a_named_pipe_is_an_error(create: bool) -> None:
+    path = history.history_path()
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(OutputError, match="the history is no file"):
+        open_store(path, create=create)
+
+
+def test_a_link_is_an_error_and_its_target_is_left_alone(tmp_path: Path) -> None:
+    path, notes = history.history_path(), tmp_path / "notes.txt"
+    path.parent.mkdir(parents=True)
+    notes.write_text("no database\n" * 100)
+    notes.chmod(0o644)
+    path.symlink_to(notes)
+    with pytest.raises(OutputError, match="the history is a symbolic link"):
+        history.save(record())
+    assert notes.read_text() == "no database\n" * 100
+    assert stat.S_IMODE(notes.stat().st_mode) == 0o644
+
+
 def test_a_lock_is_waited_for_and_then_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_store, "BUSY_SECONDS", 0.2)
     save()
