@@ -22,7 +22,7 @@ KEPT_END_BYTES = 64 * 1024  # of each of both
 MAX_ERROR_CHARS = 300
 MAX_TITLE_CHARS = 80
 MAX_NAME_CHARS = 200  # of a model, or of another word that a server sent
-MAX_INTEGER = 2**63 - 1  # SQLite's
+MAX_INTEGER = 10**12  # of a count; sums of millions of calls stay within 64 bits, SQLite's limit
 TOKEN_KEYS = (
     "prompt_tokens", "completion_tokens", "total_tokens",
     "reasoning_tokens", "cached_tokens", "cache_write_tokens",
@@ -162,7 +162,7 @@ def _usage_of_attempts(call: Call) -> str | None:
     if call.usage_all is None or call.usage_all == call.usage:
         return None
     usage = vars(call.usage_all)
-    return json.dumps({key: usage.get(key) for key in TOKEN_KEYS})
+    return json.dumps({key: storable_integer(usage.get(key)) for key in TOKEN_KEYS})
 
 
 def _requested_options(call: Call, asked: Profile | None) -> str | None:
@@ -313,5 +313,5 @@ def storable(text: str) -> str:
 
 
 def storable_integer(value: Any) -> int | None:
-    """The number if SQLite can hold it, else None."""
-    return value if isinstance(value, int) and abs(value) <= MAX_INTEGER else None
+    """The number if it can be a count, else None."""
+    return value if isinstance(value, int) and 0 <= value <= MAX_INTEGER else None

@@ -96,9 +96,12 @@ def test_unknown_numbers_are_null_and_attempts_are_summed() -> None:
     assert record().call["usage_all"] is None
 
 
-def test_a_number_beyond_64_bits_is_null() -> None:
-    rows = save(usage=Usage(prompt_tokens=10**30))
+@pytest.mark.parametrize("count", [10**30, 2**63 - 1, -1])
+def test_a_number_that_is_no_count_is_null(count: int) -> None:
+    usage = Usage(prompt_tokens=count)
+    rows = save(usage=usage, failed_before=usage)
     assert rows.call["prompt_tokens"] is None
+    assert json.loads(rows.call["usage_all"])["prompt_tokens"] is None
 
 
 def test_a_lone_surrogate_is_replaced() -> None:
