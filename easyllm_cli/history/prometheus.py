@@ -30,6 +30,11 @@ HELP = {
 
 def format_metrics(store: HistoryStore) -> str:
     """All metrics of the whole history, so that counters only grow; the last line has its end."""
+    with store.snapshot():
+        return _format_metrics(store)
+
+
+def _format_metrics(store: HistoryStore) -> str:
     sums = sum_usage(store, LABELS, since=0.0)
     samples = {
         "easyllm_calls_total": list(_calls(store)),

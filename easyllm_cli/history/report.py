@@ -50,6 +50,11 @@ def sum_usage(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]
     is not known and not in that sum). An answer without a cost for which the price table now has a
     price counts with it.
     """
+    with store.snapshot():
+        return _sum_usage(store, by, since)
+
+
+def _sum_usage(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]:
     if tuple(by) == (DAY,):
         rows = list(_sum_days(store, since))
     else:

@@ -88,6 +88,19 @@ class HistoryStore:
             raise
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state in all of the block, whatever other processes write meanwhile."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.run("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(EasyLLMError):
+                self.run("ROLLBACK")  # nothing was written
+
+    @contextmanager
     def short_transaction(self) -> Iterator[None]:
         """One transaction of many: after it others get time to write.
 

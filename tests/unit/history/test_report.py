@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from easyllm_cli import history
+from easyllm_cli.history import report
 from easyllm_cli.history.calls import CallFilter, call_objects, newest_calls
 from easyllm_cli.history.export import json_lines_from_objects
 from easyllm_cli.history.prometheus import format_metrics
@@ -103,6 +104,25 @@ def test_days_begin_at_midnight_of_local_time(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.usefixtures("price_table")
+def test_a_call_that_is_kept_meanwhile_is_for_the_next_time(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without a cost, of another model, between the sums and the prices of the table."""
+    add(store, model="gpt-4o-mini")
+    price_now = report._price_now
+
+    def keep_and_price(*args: Any) -> Iterator[tuple[Row, float]]:
+        with open_store(history.history_path(), create=False) as other:
+            add(other, model="gpt-4o")
+        return price_now(*args)
+
+    monkeypatch.setattr(report, "_price_now", keep_and_price)
+    assert list(sums(store)) == ["gpt-4o-mini"]
+    format_metrics(store)
+    assert sorted(sums(store)) == ["gpt-4o", "gpt-4o-mini"]
 
 
 @pytest.mark.parametrize("by", GROUPS)
