@@ -216,6 +216,18 @@ def check_duration(name: str, value: str) -> str:
     return value
 
 
+def check_keep_time(name: str, value: str) -> str:
+    """Return a length of time above 0. Raises ConfigError for another text."""
+    from ..durations import parse_duration
+
+    if not parse_duration(check_duration(name, value)):
+        raise ConfigError(
+            f'{name} = "{value[:40]}" would delete every answer at once', code=name,
+            hint='history = "off" keeps none',
+        )  # fmt: skip
+    return value
+
+
 def check_cache_time(name: str, value: str) -> str:
     """Return `off` or a length of time such as `24h`. Raises ConfigError for another text."""
     return value if value == "off" else check_duration(name, value)
