@@ -69,13 +69,13 @@ def newest_calls(store: HistoryStore, wanted: CallFilter, limit: int) -> list[Ro
 
 
 def find_call(store: HistoryStore, id: str) -> Row:
-    """The call with this id, an unambiguous beginning of it, or the newest one (`last`).
+    """The call with this id, an unambiguous beginning of it, or the one kept last (`last`).
 
     Raises:
         ConfigError: there is none, or several.
     """
     if id == LAST:
-        rows = store.select("SELECT * FROM call ORDER BY started_at DESC, n DESC LIMIT 1")
+        rows = store.select("SELECT * FROM call ORDER BY n DESC LIMIT 1")
     else:
         rows = store.select(
             "SELECT * FROM call WHERE id = ? OR id GLOB ? LIMIT 2", (id, f"{_glob_prefix(id)}*")

@@ -31,7 +31,10 @@ def search_calls(
     """
     terms = [term for word in words for term in word.split()]
     if not any(char.isalnum() for term in terms for char in term):
-        raise UsageError("no word to search for", hint="easyllm history search WORDS")
+        raise UsageError(
+            "nothing to search for: no letter or digit is given",
+            hint="easyllm history search WORDS",
+        )
     update_index(store)
     condition, values = wanted.conditions()
     unspaced = [term for term in terms if max(term) >= FIRST_UNSPACED]

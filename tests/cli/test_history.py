@@ -106,7 +106,7 @@ def test_search(filled: Easyllm) -> None:
     assert ids(run(filled, "search", "falls", "-n", "1")) == [B]
     ran = filled.run("history", "search", "snow", "rain")
     assert (ran.code, ran.error_line) == (0, "easyllm: no answer holds snow and rain")
-    assert refused(filled.run("history", "search", '"')) == "no word to search for"
+    assert refused(filled.run("history", "search", '"')) == ("nothing to search for")
 
 
 def test_export(filled: Easyllm) -> None:

@@ -97,6 +97,14 @@ def test_a_name_means_its_newest_conversation() -> None:
         assert find_conversation(store, "0aaa")["id"] == A
 
 
+def test_the_last_one_is_the_one_kept_last_though_the_clock_was_set_back() -> None:
+    save(id=A, started_at=2.0)
+    save(id=B, started_at=1.0)
+    with opened() as store:
+        assert find_call(store, "last")["id"] == B
+        assert find_conversation(store, "last")["id"] == B
+
+
 def test_ids_may_be_abbreviated() -> None:
     save(id=A, started_at=1.0)
     save(id="0aaaaaaaaaaaaaab", started_at=2.0)

@@ -56,10 +56,10 @@ def test_a_script_without_blanks_is_found_inside_a_phrase() -> None:
     assert found("雨") == []
 
 
-@pytest.mark.parametrize("words", [[], [" "], ['"'], ["-"]])
+@pytest.mark.parametrize("words", [[], [" "], ['"'], ["-"], ["%"], ["🙂"]])
 def test_without_a_word_it_is_an_error(words: list[str]) -> None:
     save()
-    with opened() as store, pytest.raises(UsageError, match="no word"):
+    with opened() as store, pytest.raises(UsageError, match="no letter or digit"):
         search_calls(store, words, CallFilter(), 20)
 
 
