@@ -7,11 +7,11 @@ from typing import Any
 
 
 def parse_dollars(value: Any) -> float | None:
-    """An amount of US dollars; None = missing, not a number, or not finite as a float."""
+    """An amount of US dollars; None = missing, no number, negative, or not finite as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return float(value) if isfinite(value) else None
+        return float(value) if isfinite(value) and value >= 0 else None
     except OverflowError:
         return None
 

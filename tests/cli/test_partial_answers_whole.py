@@ -120,8 +120,8 @@ def test_surrogates_in_two_chunks(easyllm: Easyllm, args: tuple[str, ...]) -> No
     assert text == "hi 😀!"
 
 
-@pytest.mark.parametrize("cost", [float("nan"), float("inf")])
-def test_cost_that_is_not_a_number(easyllm: Easyllm, cost: float) -> None:
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1.0])
+def test_cost_that_is_no_amount(easyllm: Easyllm, cost: float) -> None:
     script = chat_answer_script("Hello", then=(usage_chunk(1, 1, cost=cost), DONE))
     ran = run_scripts(easyllm, script, args=("chat", "--json"))
     assert ran.code == 0, ran.stderr
