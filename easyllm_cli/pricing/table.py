@@ -199,9 +199,18 @@ def _provider_at(index: Mapping[str, Any], url: str) -> str | None:
     if known is not None:
         return known or None
     for pattern, provider in index["patterns"]:
-        if re.match(pattern, url):
+        match = re.match(pattern, url)
+        if match and _ends_a_host(url, match.end()):
             return str(provider)
     return None
+
+
+def _ends_a_host(url: str, end: int) -> bool:
+    """Whether what a pattern matched ends where a host ends: not `api.openai.com.evil.example`.
+
+    A pattern that ends with a dot leaves the last part of the host open.
+    """
+    return url[end : end + 1] in ("", "/", ":", "?") or url[end - 1] in "/."
 
 
 def find_in_provider(index: Mapping[str, Any], provider: str, model: str) -> ModelPrices | None:

@@ -111,6 +111,7 @@ def test_a_model_is_found_by_endpoint_and_name(
     [
         ("https://api.openai.com/v1", "no-such-model"),
         ("https://llm.example.com/v1", "gpt-4o"),  # another seller may ask another price
+        ("https://api.openai.com.example.org/v1", "gpt-4o"),
         ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen-plus"),  # not in the table
         ("", "gpt-4o"),
         ("", "unknown/gpt-4o"),
