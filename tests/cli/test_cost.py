@@ -44,6 +44,7 @@ def ask(easyllm: Easyllm, *args: str, profiles: str) -> RunResult:
     [
         ({"price": PRICE}, 0.0018, "profile", ", $0.001800 (profile)"),
         ({"price": PRICE, "api_key_env": "KEY"}, 0.0018, "profile", ", $0.001800 (profile)"),
+        ({"price": {"input": 0, "output": 3e-7}}, 1.5e-10, "profile", ", $0.00000000015 (profile)"),
         ({}, 0, "local", ""),
         ({"api_key_env": "KEY"}, None, None, ""),  # a gateway to nobody knows what
     ],
