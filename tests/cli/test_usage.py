@@ -145,6 +145,8 @@ def test_prices_of_a_model(filled: Easyllm, price_table: Path) -> None:
         (["--since", "yesterday"], '--since "yesterday" is no time'),
         (["--speed", "--prometheus"], "--speed cannot be used with --prometheus"),
         (["--prometheus", "--json"], "--prometheus cannot be used with --json"),
+        (["--prometheus", "--since", "7d"], "--prometheus cannot be used with --since"),
+        (["--prices", "gpt-4o", "--by", "model"], "--prices cannot be used with --by"),
         (["--by", "week"], '"week" is not one of day, model'),
     ],
 )

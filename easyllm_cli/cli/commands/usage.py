@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 BY_CHOICES = ("day", "model", "profile", "command", "conversation")
 DEFAULT_SINCE = "30d"
+DEFAULT_BY = "day"
 Since = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--since", metavar="WHEN", help="A date, a time such as 7d, or month.", show_default=True
+        "--since", metavar="WHEN", show_default=False,
+        help=f"A date, a time such as 7d, or month; default {DEFAULT_SINCE}.",
     ),
-]
-By = Annotated[str, typer.Option("--by", help="What to sum up by.", **choice(BY_CHOICES))]
+]  # fmt: skip
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", help=f"What to sum up by; default {DEFAULT_BY}.", show_default=False,
+        **choice(BY_CHOICES),
+    ),
+]  # fmt: skip
 Speed = Annotated[bool, typer.Option("--speed", help="First token, tokens/s, errors and retries.")]
 Prometheus = Annotated[
     bool, typer.Option("--prometheus", help="All of the history in Prometheus' text format.")
@@ -41,8 +49,8 @@ Prices = Annotated[
 def usage(
     list_format: ListFormat,
     profiles_file: ProfilesFileOption,
-    since: Since = DEFAULT_SINCE,
-    by: By = "day",
+    since: Since = None,
+    by: By = None,
     speed: Speed = False,
     prometheus: Prometheus = False,
     prices: Prices = None,
@@ -59,7 +67,9 @@ def usage(
     error: EasyLLMError | None = None
     try:
         refuse_combinations(list_format.json, speed, prometheus, prices)
-        start = parse_since(since, time.time())
+        refuse_ignored(since, by, "--prometheus" if prometheus else "--prices" if prices else "")
+        start = parse_since(since or DEFAULT_SINCE, time.time())
+        by = by or DEFAULT_BY
         refresh_price_table()
         if prometheus:
             return print_metrics()
@@ -87,6 +97,13 @@ def refuse_combinations(json: bool, speed: bool, prometheus: bool, prices: str |
         names.append("--json")
     if len(names) > 1:
         raise UsageError(f"{names[0]} cannot be used with {names[1]}", hint="leave one out")
+
+
+def refuse_ignored(since: str | None, by: str | None, other: str) -> None:
+    """Refuse --since and --by with an option that takes neither ("" = none). Raises UsageError."""
+    for name, value in (("--since", since), ("--by", by)):
+        if other and value is not None:
+            raise UsageError(f"{other} cannot be used with {name}", hint="leave one out")
 
 
 def parse_since(text: str, now: float) -> float:
