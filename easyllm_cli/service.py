@@ -23,6 +23,7 @@ from .providers.ignored_settings import library_warnings
 from .providers.provider_cache import ProviderCache
 
 if TYPE_CHECKING:
+    from .config.profile import Profile
     from .recordings import Recordings
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ class LLMService:
     given as a str is never read as a path. A Profile, the name of one and a pathlib.Path are always
     trusted.
     `history`: keep every answer with its texts in the history (docs/history.md), unless its profile
-    says `history = "metadata"` or `"off"`. It is written in a thread when the answer ends.
+    or the variable EASYLLM_HISTORY says `metadata` or `off`. It is written in a thread when the
+    answer ends. `history_keep` of the user's profiles file counts, too.
     `cache`: how long an answer is kept and given again to the same request, e.g. `24h`; a profile's
     `cache` comes first. `record`: a file or folder to which every attempt is recorded. `replay`:
     one to answer from, without any request (docs/recordings.md). The `response` of an answer that
@@ -266,12 +268,19 @@ class LLMService:
     ) -> AsyncGenerator[Event, None]:
         """The events of the answer; with `history`, the answer is kept when they end."""
         call.recordings = self.recordings
-        events = run(call, lambda: self._resolve_providers(config, fallbacks))
+        asked: list[Profile] = []
+
+        def find_providers() -> list[BaseLLMProvider]:
+            providers = self._resolve_providers(config, fallbacks)
+            asked.extend(provider.profile for provider in providers)
+            return providers
+
+        events = run(call, find_providers)
         if not self.history:
             return events
         from .history.keeping import keep_call
 
-        return keep_call(call, events)
+        return keep_call(call, events, asked)
 
     def _resolve_providers(
         self, config: Config, fallbacks: Sequence[Config] | None

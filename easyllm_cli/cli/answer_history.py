@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..config.profile import SELECTED_BY_PROFILE, Profile
@@ -219,17 +220,10 @@ class AnswerHistory:
             cost_usd=cost_usd,
             cost_source=cost_source,
         )
-        return history.save(record_from_call(call, context), self._keep_seconds)
-
-    def _keep_seconds(self) -> float | None:
-        """The setting `history_keep` in seconds; None = all answers are kept."""
-        from ..durations import parse_duration
-
-        try:
-            text = read_profiles(self.request.model.profiles).settings.history_keep
-        except ConfigError:
-            return None
-        return parse_duration(text) if text else None
+        return history.save(
+            record_from_call(call, context),
+            partial(history.keep_seconds, self.request.model.profiles),
+        )
 
 
 def _name_of_variable() -> str | None:

@@ -60,6 +60,21 @@ def save(record: Record, keep_seconds: Callable[[], float | None] = lambda: None
     return [*notes, *_write(path, record, keep_seconds)]
 
 
+def keep_seconds(profiles_file: str | None = None) -> float | None:
+    """The setting `history_keep` in seconds; None = all answers are kept.
+
+    `profiles_file`: None = the user's.
+    """
+    from ..config.profiles_file import read_profiles
+    from ..durations import parse_duration
+
+    try:
+        text = read_profiles(profiles_file).settings.history_keep
+    except ConfigError:
+        return None
+    return parse_duration(text) if text else None
+
+
 def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None]) -> list[str]:
     from .store import open_store
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+import os
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
+from ..config.settings import HISTORY_MODES
 from ..errors import EasyLLMError, Interrupted
 from ..events import Event
 from ..pipeline.call import Call
-from . import save
+from . import keep_seconds, save
+
+if TYPE_CHECKING:
+    from ..config.profile import Profile
 
 log = logging.getLogger(__name__)
 STOPPED_EXIT_CODE = Interrupted.exit_code  # the caller cancelled the call, or left its events
 BUG_EXIT_CODE = EasyLLMError.exit_code
 
 
-async def keep_call(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+async def keep_call(
+    call: Call, events: AsyncGenerator[Event, None], profiles: Sequence[Profile]
+) -> AsyncGenerator[Event, None]:
     """Yield the events of a call, and write the call in a thread when they end in any way.
 
-    A history that cannot be written is a warning in the log. Raises as `events`.
+    `profiles`: all that may have been asked; read when the events have ended. A history that cannot
+    be written is a warning in the log. Raises as `events`.
     """
     exit_code = STOPPED_EXIT_CODE
     try:
@@ -35,29 +44,29 @@ async def keep_call(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGen
         exit_code = BUG_EXIT_CODE
         raise
     finally:
-        await asyncio.to_thread(_try_save, call, exit_code)
+        await asyncio.to_thread(_try_save, call, exit_code, profiles)
 
 
-def _try_save(call: Call, exit_code: int) -> None:
+def _try_save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
     """Write the call; nothing that fails here may change what the caller gets."""
     try:
-        _save(call, exit_code)
+        _save(call, exit_code, profiles)
     except EasyLLMError as error:
         log.warning("the answer is not kept in the history: %s", error)
     except Exception as error:
         log.warning("the answer is not kept in the history: a bug in easyllm: %r", error)
 
 
-def _save(call: Call, exit_code: int) -> None:
-    """Write the call, with its texts unless the profile's `history` says otherwise."""
-    profile = call.profile
-    mode = profile.history if profile else "off"
-    if profile is None or mode == "off":
+def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
+    """Write the call, with its texts unless a profile or EASYLLM_HISTORY says otherwise."""
+    mode = _mode(profiles)
+    if call.profile is None or mode == "off":
         return
     from ..pricing import total_cost
     from .record import LIBRARY, CallContext, record_from_call
 
-    cost_usd, cost_source = total_cost(call.attempts, {profile.name: profile}, call.started_at)
+    by_name = {profile.name: profile for profile in profiles}
+    cost_usd, cost_source = total_cost(call.attempts, by_name, call.started_at)
     context = CallContext(
         LIBRARY,
         exit_code,
@@ -66,4 +75,11 @@ def _save(call: Call, exit_code: int) -> None:
         cost_usd=cost_usd,
         cost_source=cost_source,
     )
-    save(record_from_call(call, context))
+    save(record_from_call(call, context), keep_seconds)
+
+
+def _mode(profiles: Sequence[Profile]) -> str:
+    """What is kept: of the settings of all profiles and the variable, the one that keeps least."""
+    wanted = [profile.history for profile in profiles] + [os.environ.get("EASYLLM_HISTORY")]
+    modes = [mode if mode in HISTORY_MODES else "off" for mode in wanted if mode]
+    return max(modes, key=HISTORY_MODES.index, default="full")

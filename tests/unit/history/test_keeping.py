@@ -12,7 +12,16 @@ from easyllm_cli.history.calls import CallFilter, newest_calls
 from easyllm_cli.history.store import open_store
 from tests.support.asking import messages
 from tests.support.binary import chat_answer_script
-from tests.support.standins.script import DONE, Cut, Script, Wait, chunk, script_handler
+from tests.support.history import save
+from tests.support.standins.script import (
+    DONE,
+    Cut,
+    Script,
+    Wait,
+    chunk,
+    script_handler,
+    usage_chunk,
+)
 from tests.support.standins.server import StandIn
 
 HELLO = chat_answer_script("Hello", reasoning="Hm.")
@@ -66,6 +75,41 @@ async def test_the_profile_may_keep_less() -> None:
         await service.chat(profile(server, history="metadata"), messages("b"))
     (call,) = kept()
     assert (call["prompt"], call["text"], call["completion_tokens"]) == (None, None, None)
+
+
+async def test_the_variable_may_keep_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    with StandIn(script_handler(HELLO)) as server:
+        for mode in ("off", "none", "metadata"):
+            monkeypatch.setenv("EASYLLM_HISTORY", mode)
+            await LLMService(history=True).chat(profile(server, history="full"), messages("a"))
+    (call,) = kept()
+    assert (call["command"], call["prompt"]) == ("library", None)
+
+
+async def test_the_attempt_of_a_profile_before_the_fallback_is_priced() -> None:
+    price = {"input": 1.0, "output": 2.0}
+    failed = Script(usage_chunk(1_000_000, 0), Cut())
+    answered = chat_answer_script("Hello", then=(usage_chunk(1_000_000, 0), DONE))
+    with StandIn(script_handler(failed, answered)) as server:
+        first, second = (
+            profile(server, price=price).replace_set(name=name) for name in ("first", "second")
+        )
+        await LLMService(history=True).chat(first, messages("a"), fallbacks=[second])
+    (call,) = kept()
+    assert (call["profile"], call["attempts"]) == ("second", 2)
+    assert (call["cost_usd"], call["cost_source"]) == (2.0, "profile")
+
+
+async def test_history_keep_counts_in_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    save(started_at=1.0)
+    with open_store(history.history_path(), create=False) as store, store.transaction():
+        store.set_meta(history.PRUNED_ON, "2026-01-01")
+    path = history.history_path().with_name("profiles.toml")
+    path.write_text('history_keep = "9d"\n', "utf-8")
+    monkeypatch.setenv("EASYLLM_PROFILES", str(path))
+    with StandIn(script_handler(HELLO)) as server:
+        await LLMService(history=True).chat(profile(server), messages("a"))
+    assert [call["command"] for call in kept()] == ["library"]
 
 
 async def test_by_default_nothing_is_kept() -> None:
