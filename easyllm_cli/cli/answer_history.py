@@ -185,9 +185,13 @@ class AnswerHistory:
         except Exception as failure:  # the answer was given: nothing here may change the exit code
             notes = [f"the answer is not kept in the history: a bug in easyllm: {failure!r}"]
         else:
-            notes = notes if is_terminal(2) else notes[:0]
+            notes = notes if self._shows_notes else []
         for note in [] if self.request.common.quiet else notes:
             print_notice(f"easyllm: {note}")
+
+    @property
+    def _shows_notes(self) -> bool:
+        return is_terminal(2) and not self.request.common.quiet
 
     def _is_rehearsal(self, call: Call) -> bool:
         """Whether --replay answers, and no later call continues the conversation."""
@@ -220,9 +224,9 @@ class AnswerHistory:
             cost_usd=cost_usd,
             cost_source=cost_source,
         )
+        keep_seconds = partial(history.keep_seconds, self.request.model.profiles)
         return history.save(
-            record_from_call(call, context),
-            partial(history.keep_seconds, self.request.model.profiles),
+            record_from_call(call, context), keep_seconds, shows_notes=self._shows_notes
         )
 
 

@@ -37,12 +37,18 @@ def history_path() -> Path:
         raise OutputError(f"there is no folder for the history: {error}") from None
 
 
-def save(record: Record, keep_seconds: Callable[[], float | None] = lambda: None) -> list[str]:
+def save(
+    record: Record,
+    keep_seconds: Callable[[], float | None] = lambda: None,
+    *,
+    shows_notes: bool = True,
+) -> list[str]:
     """Write the rows of a call; returns notes for the user.
 
     A note says that texts are kept from now on, or that a damaged file was moved.
 
     `keep_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
+    `shows_notes`: whether somebody reads the notes; if not, that of texts is for a later call.
     Raises:
         OutputError: the database cannot be written, or is locked for 2 seconds.
         ConfigError: a newer easyllm wrote it.
@@ -51,13 +57,13 @@ def save(record: Record, keep_seconds: Callable[[], float | None] = lambda: None
 
     path = history_path()
     try:
-        return _write(path, record, keep_seconds)
+        return _write(path, record, keep_seconds, shows_notes)
     except ConfigError as error:
         if error.code != DAMAGED:
             raise
     moved = move_damaged(path)
     notes = [f"the history was damaged and is now {moved}; a new one begins"] if moved else []
-    return [*notes, *_write(path, record, keep_seconds)]
+    return [*notes, *_write(path, record, keep_seconds, shows_notes)]
 
 
 def keep_seconds(profiles_file: str | None = None) -> float | None:
@@ -75,13 +81,16 @@ def keep_seconds(profiles_file: str | None = None) -> float | None:
     return parse_duration(text) if text else None
 
 
-def _write(path: Path, record: Record, keep_seconds: Callable[[], float | None]) -> list[str]:
+def _write(
+    path: Path, record: Record, keep_seconds: Callable[[], float | None], shows_notes: bool
+) -> list[str]:
     from .store import open_store
 
     with open_store(path, create=True) as store:
         with store.transaction():
             number = store.insert("call", record.call)
-            keeps_first_text = record.conversation is not None and store.meta(TEXTS_ON) is None
+            has_text = record.conversation is not None
+            keeps_first_text = shows_notes and has_text and store.meta(TEXTS_ON) is None
             if keeps_first_text:
                 store.set_meta(TEXTS_ON, time.strftime("%Y-%m-%d"))
             for image in record.images:

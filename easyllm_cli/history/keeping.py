@@ -75,7 +75,7 @@ def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
         cost_usd=cost_usd,
         cost_source=cost_source,
     )
-    save(record_from_call(call, context), keep_seconds)
+    save(record_from_call(call, context), keep_seconds, shows_notes=False)
 
 
 def _mode(profiles: Sequence[Profile]) -> str:

@@ -54,6 +54,8 @@ def test_a_call_comes_back_as_it_was_saved() -> None:
 
 
 def test_only_the_first_call_of_all_is_announced() -> None:
+    """A call whose notes nobody reads, of a script or of the library, is not that one."""
+    assert history.save(record(id="0ccccccccccccccc"), shows_notes=False) == []
     assert history.save(record()) == [history.FIRST_NOTE]
     assert history.save(record(id="0bbbbbbbbbbbbbbb")) == []
 
