@@ -158,8 +158,13 @@ def find_host(profile: Profile) -> str | None:
 
 
 def _usage_of_attempts(call: Call) -> str | None:
-    """JSON of the tokens of all attempts; None where it is the usage of the answer."""
-    if call.usage_all is None or call.usage_all == call.usage:
+    """JSON of the tokens of all attempts; None where it is the usage of the answer.
+
+    It stands there, too, where an attempt was cut and counted none: `easyllm usage` then knows that
+    the tokens are not all of them.
+    """
+    all_counted = all(each.usage or not each.has_output for each in call.attempts)
+    if call.usage_all is None or (all_counted and call.usage_all == call.usage):
         return None
     usage = vars(call.usage_all)
     return json.dumps({key: storable_integer(usage.get(key)) for key in TOKEN_KEYS})

@@ -61,6 +61,7 @@ class AttemptRecord:
     """
 
     from_cache = False  # whether it was answered from the cache, which costs nothing
+    has_output = False  # whether text or reasoning arrived, which has to be paid for
 
     def __init__(self) -> None:
         self.profile = self.provider = self.model = ""
@@ -131,13 +132,14 @@ class Call:
         """Add an event that the caller receives, and return it."""
         if not isinstance(event, OUTPUT_EVENTS):
             self._record_progress(event)
-        elif self._first_token is None:
+        else:
             self.mark_first_token()
         self.collector.feed(event)
         return event
 
     def mark_first_token(self) -> None:
         """Record that text or reasoning arrived, which may be held back before it is recorded."""
+        self.attempts[-1].has_output = True
         if self._first_token is None:
             self._first_token = time.monotonic()
 

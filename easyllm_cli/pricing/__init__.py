@@ -43,6 +43,8 @@ class AttemptUsage(Protocol):
     def error(self) -> EasyLLMError | None: ...
     @property
     def from_cache(self) -> bool: ...
+    @property
+    def has_output(self) -> bool: ...
 
 
 def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time: float) -> Cost:
@@ -102,12 +104,12 @@ def total_cost(
 ) -> tuple[float | None, str | None]:
     """The US dollars of all attempts together, and the least certain source among theirs.
 
-    Both are None if the cost of one attempt is unknown; an attempt that failed and reported no
-    usage is left out. `profiles`: by the names in the attempts.
+    Both are None if the cost of one attempt is unknown; an attempt that failed before any output,
+    and reported no usage, is left out. `profiles`: by the names in the attempts.
     """
     costs: list[Cost] = []
     for attempt in attempts:
-        if attempt.usage is None and attempt.error is not None:
+        if attempt.usage is None and attempt.error is not None and not attempt.has_output:
             continue
         profile = profiles.get(attempt.profile)
         cost = (

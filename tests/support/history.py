@@ -27,13 +27,15 @@ def finished_call(
     started_at: float | None = None,
     usage: Usage = USAGE,
     failed_before: Usage | None = None,
+    cut_before: str = "",
     finish_reason: str = "stop",
     answered_by: str = "",
 ) -> Call:
     """A call that a server has answered with the text.
 
     `answered_by`: the model that the server names, default the profile's. `failed_before`: the
-    usage of an attempt before, at the profile `first` with the model `f`.
+    usage of an attempt before, at the profile `first` with the model `f`. `cut_before`: the text of
+    an attempt before that counted no tokens.
     """
     call = Call(list(messages))
     call.id = id
@@ -44,6 +46,10 @@ def finished_call(
         call.record(Start("openai", "f", "first"))
         call.record(failed_before)
         call.record(Retrying(2, 0.0, "busy"))
+    if cut_before:
+        call.record(Start("openai", "f", "first"))
+        call.record(Text(cut_before))
+        call.record(Retrying(2, 0.0, "cut"))
     call.record(Start(profile.provider or "", answered_by or profile.model or "", profile.name))
     if reasoning:
         call.record(Reasoning(reasoning))

@@ -11,11 +11,16 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import IncompleteAnswer, UsageError
 from easyllm_cli.events import Usage
 from easyllm_cli.history.images import image_row, read_again
-from easyllm_cli.history.record import messages_from_row, shorten
+from easyllm_cli.history.record import (
+    CallContext,
+    messages_from_row,
+    record_from_call,
+    shorten,
+)
 from easyllm_cli.images import Image
 from easyllm_cli.messages import CachedText, Message
 from easyllm_cli.secret import Secret
-from tests.support.history import record, save
+from tests.support.history import finished_call, record, save
 from tests.support.images import gif_1x1, png
 
 KEY = "sk-proj-abcdefghijklmnop"
@@ -94,6 +99,12 @@ def test_unknown_numbers_are_null_and_attempts_are_summed() -> None:
     assert (options["asked_profile"], options["asked_model"]) == ("first", "f")
     assert call["attempts"] == 2
     assert record().call["usage_all"] is None
+
+
+def test_an_attempt_that_was_cut_and_counted_nothing_is_told() -> None:
+    call = finished_call(cut_before="Hel")
+    row = record_from_call(call, CallContext("chat")).call
+    assert json.loads(row["usage_all"])["total_tokens"] == row["total_tokens"] == 46
 
 
 @pytest.mark.parametrize("count", [10**30, 2**63 - 1, -1])

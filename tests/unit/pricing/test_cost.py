@@ -138,6 +138,7 @@ class Attempt:
     error: EasyLLMError | None = None
     model: str = "m"
     from_cache: bool = False
+    has_output: bool = False
 
 
 PROFILES = {
@@ -152,6 +153,7 @@ ASKED: list[tuple[list[Attempt], Any, str | None]] = [
     ([Attempt("own", USAGE)], 0.002, "profile"),
     ([Attempt("own", USAGE, FAILED), Attempt("own", USAGE)], 0.004, "profile"),
     ([Attempt("own", None, FAILED), Attempt("own", USAGE)], 0.002, "profile"),
+    ([Attempt("own", None, FAILED, has_output=True), Attempt("own", USAGE)], None, None),
     ([Attempt("own", USAGE, FAILED), Attempt("own")], None, None),  # answered, and counted nothing
     ([Attempt("own", USAGE, FAILED), Attempt("here")], 0.002, "profile"),
     ([Attempt("own", USAGE), Attempt("router", Usage(1, 1, cost_usd=0.1))], 0.102,
