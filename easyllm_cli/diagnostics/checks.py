@@ -168,7 +168,9 @@ async def check_call(probe: Probe) -> Finding:
     """Ask for one token and measure the time to it; a reasoning token counts, too."""
     api = probe.profile.api or get_vendor(probe.profile.provider).default_api
     tokens = MIN_TOKENS_BY_API.get(api, 1)
-    provider = provider_for(probe.profile.replace_set(max_tokens=tokens, max_retries=0))
+    # An answer from the cache would say nothing about the server.
+    profile = probe.profile.replace_set(max_tokens=tokens, max_retries=0, cache="off")
+    provider = provider_for(profile)
     call = Call([Message("user", ("Say OK.",))])
     started, first_ms = time.monotonic(), None
     try:

@@ -3,10 +3,17 @@
 from collections.abc import AsyncIterator
 
 from easyllm_cli.diagnostics import diagnose
+from easyllm_cli.diagnostics.checks import check_call
+from easyllm_cli.diagnostics.probe import Probe
 from easyllm_cli.errors import BusyError
 from easyllm_cli.events import Done, Event, Model, Start, Text
 from easyllm_cli.messages import Message
+from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.base import BaseLLMProvider
+from tests.support.asking import answer_requests, openai
+from tests.support.binary import chat_answer_script
+from tests.support.standins.script import script_handler
+from tests.support.standins.server import StandIn
 
 
 class Own(BaseLLMProvider):
@@ -60,3 +67,11 @@ async def test_built_in_model_list_proves_nothing_about_the_server() -> None:
     checks = await diagnosis(Tabled({"provider": "own", "model": "not in it"}))
     assert {ok for ok, _ in checks.values()} == {None}
     assert checks["server"] == (None, "from a table")
+
+
+async def test_a_call_is_never_answered_from_the_cache() -> None:
+    with StandIn(script_handler(chat_answer_script("OK"))) as server:
+        target = openai(server, cache="1h")
+        for count in (1, 2):
+            assert (await check_call(Probe(provider_for(target)))).ok
+            assert len(answer_requests(server)) == count
