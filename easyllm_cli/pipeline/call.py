@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..errors import ConfigError
     from ..recordings import Recordings
+    from ..recordings.key import RequestIdentity
     from .source import Source
 
 SHOWN_KINDS = ("text", "reasoning")
@@ -87,6 +88,7 @@ class Call:
     asks_for_tags = False
     has_shown = False
     recordings: Recordings | None = None  # None = at most the profile's `cache`
+    recorded_request: tuple[Source, RequestIdentity] | None = None  # of a source's first attempt
     replayed: dict[str, Any] | None = None  # how this attempt was replayed: as in --json
     is_offline = False  # whether no server may be asked
     is_cacheable = True  # whether an accepted answer may be kept in the cache

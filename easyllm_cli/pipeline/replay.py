@@ -35,13 +35,19 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     def identify() -> RequestIdentity:
         return identify_request(source, call.request_messages)
 
+    # An attempt may set the source's model and limits; a replay makes none, so that its retries
+    # ask for the first request again.
+    if call.recorded_request is None or call.recorded_request[0] is not source:
+        call.recorded_request = source, identify()
+    _, first_request = call.recorded_request
+
     def note_replay(replayed: dict[str, Any]) -> None:
         call.replayed, call.is_offline = replayed, True
         call.attempts[-1].from_cache = replayed["from"] == "cache"
 
     if recordings.recording is not None:
         call.is_offline = True
-        return replay_events(recordings.recording, identify(), name, note_replay)
+        return replay_events(recordings.recording, first_request, name, note_replay)
     events = attempt()
     if max_age is not None:
         events = cached_events(
@@ -49,7 +55,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
             is_accepted=lambda: call.accepted and call.is_cacheable,
         )  # fmt: skip
     if recordings.recorder is not None:
-        events = record_events(events, identify(), recordings.recorder, source.add_hint)
+        events = record_events(events, first_request, recordings.recorder, source.add_hint)
     return events
 
 

@@ -113,6 +113,18 @@ async def test_rec_4_a_retry_is_replayed_without_its_wait(tmp_path: Path) -> Non
     assert (last.text, len(last.call.attempts)) == ("Hello", 1)  # the last one again
 
 
+async def test_rec_4_a_retry_is_replayed_if_no_model_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    models = Script(b'{"data": [{"id": "first"}]}', content_type="application/json")
+    busy = OPENAI.refusal(429, "slow down", Retry_After="0.01")
+    with StandIn(script_handler(models, busy, chat_answer_script("Hello"))) as server:
+        profile = OPENAI.profile(server).replace_set(model="")
+        first = await ask(LLMService(record=path), profile)
+    assert (first.text, len(first.call.attempts)) == ("Hello", 2)
+    again = await ask(LLMService(replay=path), profile)
+    assert (again.error, again.text, len(again.call.attempts)) == (None, "Hello", 2)
+
+
 async def test_a_cut_answer_is_recorded_with_its_text(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with StandIn(script_handler(Script(chunk("half ")))) as server:
