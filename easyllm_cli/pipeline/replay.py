@@ -5,10 +5,12 @@ It is imported only where a call asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from copy import copy
 from typing import Any
 
+from ..config.profile import Profile
 from ..events import Event
 from ..messages import Message
 from ..recordings import Recordings, cache_seconds
@@ -90,6 +92,14 @@ def identify_request(source: Source, messages: list[Message]) -> RequestIdentity
     profile = source.profile
     return RequestIdentity(
         profile.provider or "", source.model, source.request_key(messages),
-        headers=[profile.headers, profile.organization, profile.project],
+        headers=[_header_values(profile), profile.organization, profile.project],
         prompt=messages[-1].text if messages else "",
     )  # fmt: skip
+
+
+def _header_values(profile: Profile) -> dict[str, str | None]:
+    """The profile's `headers` as they are sent; None = the variable of `env:NAME` is not set."""
+    return {
+        name: os.environ.get(value[4:]) if value.startswith("env:") else value
+        for name, value in (profile.headers or {}).items()
+    }

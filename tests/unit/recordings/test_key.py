@@ -77,6 +77,16 @@ def test_cache_3_endpoints_and_models_never_share() -> None:
     assert len(keys) == 16
 
 
+def test_cache_3_the_value_of_a_header_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"provider": "openai", "model": "m", "headers": {"X-Account": "env:ACCOUNT"}}
+    monkeypatch.delenv("ACCOUNT", raising=False)
+    keys = [identify(config).cache_key]
+    for account in ("one", "two", "one"):
+        monkeypatch.setenv("ACCOUNT", account)
+        keys.append(identify(config).cache_key)
+    assert (len({*keys}), keys[1]) == (3, keys[3])
+
+
 def test_a_replay_counts_everything_but_the_endpoint() -> None:
     base = {"provider": "openai", "model": "m", "endpoint": URL}
     key = identify(base).replay_key
