@@ -10,14 +10,20 @@ from collections.abc import AsyncGenerator
 from copy import copy
 from typing import Any
 
+from ..completion import Completion
 from ..config.profile import Profile
+from ..errors import EasyLLMError
 from ..events import Event
 from ..messages import Message
 from ..recordings import Recordings, cache_seconds
+from ..recordings.form import RecordedAttempt
 from ..recordings.key import RequestIdentity
 from ..recordings.store import read_cached
 from ..recordings.streams import cached_events, record_events, replay_events
 from .call import Attempt, Call
+from .collector import Collector
+from .completeness import require_complete
+from .reasoning_tags import TagSplitter
 from .source import Source
 from .think_prompt import apply_think_prompt
 
@@ -54,11 +60,35 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     if max_age is not None:
         events = cached_events(
             events, identify, max_age, name, note_replay,
+            accepts=lambda kept: _accepts(call, kept),
             is_accepted=lambda: call.accepted and call.is_cacheable,
         )  # fmt: skip
     if recordings.recorder is not None:
         events = record_events(events, first_request, recordings.recorder, source.add_hint)
     return events
+
+
+def _accepts(call: Call, kept: RecordedAttempt) -> bool:
+    """Whether the stages outside this one will accept a kept answer.
+
+    Another call has accepted it, but this one may want code or a schema.
+    """
+    source = call.source
+    assert source is not None
+    hold = source.has_inline_reasoning() or call.asks_for_tags
+    splitter = TagSplitter(source.profile.reasoning_tags, hold)
+    collector = Collector(limit=None)
+    for _, event in kept.events:
+        for part in splitter.split(event):
+            collector.feed(part)
+    assert kept.done is not None
+    try:
+        require_complete(collector, kept.done, bool(source.profile.strict))
+        if call.verdict is not None:
+            call.verdict(Completion(collector.completion(), id=call.id), kept.done.limited)
+    except EasyLLMError:
+        return False
+    return call.is_cacheable
 
 
 def recorded_think_prompt(call: Call, messages: list[Message]) -> bool | None:

@@ -86,13 +86,15 @@ async def cached_events(
     max_age: float,
     profile_name: str,
     on_replay: OnReplay,
+    accepts: Callable[[RecordedAttempt], bool],
     is_accepted: Callable[[], bool],
 ) -> Events:
     """The events of the answer in the cache; else those given, kept when they are accepted.
 
     `identify` is asked before the first event; where it names no model, again after Start, which
     names the server's choice and comes before anything is sent. `max_age` is in seconds.
-    `is_accepted` is asked after Done. Raises as the events.
+    `accepts`: whether a kept answer is given; another call may have accepted what this one
+    rejects. `is_accepted` is asked after Done. Raises as the events.
     """
     keeper = _Keeper()
     async with aclosing(events):
@@ -104,7 +106,7 @@ async def cached_events(
                     break
             identity = identify()
         cached = read_cached(identity.cache_key, max_age)
-        if cached is not None:
+        if cached is not None and accepts(cached):
             replayed = _describe_replay("cache", cached)
             on_replay(replayed)
             yield Note(f"from the cache, {format_age(replayed['age_s'])}")

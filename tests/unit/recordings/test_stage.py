@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from easyllm_cli import BaseLLMProvider, Call, LLMService
+from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, IncompleteAnswer, NotFoundError, UsageError
 from easyllm_cli.events import Done, Event, Model, Note, Retrying, Start, Text
@@ -262,6 +263,22 @@ async def test_an_image_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for adapter in HTTP_ADAPTERS:
         asked = await ask(LLMService(replay=path), adapter.profile(server), red)
         assert adapter is OPENAI or isinstance(asked.error, NotFoundError), adapter.id
+
+
+async def test_cache_1_a_kept_answer_that_this_call_rejects_is_asked_for_anew() -> None:
+    def want_two(answer: Completion, _: bool) -> str:
+        if answer["text"] != "two":
+            raise IncompleteAnswer("not two", retryable=False)
+        return ""
+
+    answers = [chat_answer_script("one"), chat_answer_script("two")]
+    with StandIn(script_handler(*answers)) as server:
+        profile = OPENAI.profile(server, cache="1h")
+        await ask(LLMService(), profile)
+        wanted = [await ask(LLMService(), profile, verdict=want_two) for _ in range(2)]
+        assert len(server.requests) == 2
+    assert [(asked.error, asked.text) for asked in wanted] == [(None, "two")] * 2
+    assert [asked.call.replayed is None for asked in wanted] == [True, False]
 
 
 async def test_a_profile_of_its_own_cache_comes_first() -> None:
