@@ -110,8 +110,11 @@ async def cached_events(
             replayed = _describe_replay("cache", cached)
             on_replay(replayed)
             yield Note(f"from the cache, {format_age(replayed['age_s'])}")
+            is_begun = bool(keeper.attempt.events)  # its notes and its Start are given already
             for event in _events_of(cached, profile_name):
-                yield event
+                if not is_begun:
+                    yield event
+                is_begun = is_begun and not isinstance(event, Start)
             return
         async for event in events:
             yield keeper.add(event)

@@ -203,6 +203,8 @@ async def test_the_model_that_a_server_chooses_is_part_of_the_key() -> None:
         profile = ollama.profile(server).replace_set(model="")
         first = await ask(LLMService(cache="1h"), profile)
         again = await ask(LLMService(cache="1h"), profile)
+        assert [event.kind for event in again.events].count("start") == 1
+        assert [*map(str, notes(again.events))].count(notes(first.events)[0]) == 1
         named = await ask(LLMService(cache="1h"), ollama.profile(server, model=first.call.model))
         assert len(answer_requests(server)) == 1
     assert (first.text, again.call.replayed) == (again.text, {"from": "cache", "age_s": 0})
