@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from copy import copy
-from typing import Any
 
 from ..completion import Completion
 from ..config.profile import Profile
@@ -19,7 +18,12 @@ from ..recordings import Recordings, cache_seconds
 from ..recordings.form import RecordedAttempt
 from ..recordings.key import RequestIdentity
 from ..recordings.store import read_cached
-from ..recordings.streams import cached_events, record_events, replay_events
+from ..recordings.streams import (
+    cached_events,
+    describe_replay,
+    record_events,
+    replay_events,
+)
 from .call import Attempt, Call
 from .collector import Collector
 from .completeness import require_complete
@@ -39,6 +43,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     source, recordings = call.source, call.recordings or Recordings()
     assert source is not None
     name, max_age = source.profile.name, _max_age(call)
+    cached: list[RecordedAttempt] = []
 
     def identify() -> RequestIdentity:
         return identify_request(source, call.request_messages)
@@ -49,9 +54,11 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
         call.recorded_request = source, identify()
     _, first_request = call.recorded_request
 
-    def note_replay(replayed: dict[str, Any]) -> None:
-        call.replayed, call.is_offline = replayed, True
-        call.attempts[-1].from_cache = replayed["from"] == "cache"
+    def note_replay(place: str, kept: RecordedAttempt) -> None:
+        call.replayed, call.is_offline = describe_replay(place, kept), True
+        if place == "cache":
+            call.attempts[-1].from_cache = True
+            cached.append(kept)
 
     if recordings.recording is not None:
         call.is_offline = True
@@ -64,7 +71,10 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
             is_accepted=lambda: call.accepted and call.is_cacheable,
         )  # fmt: skip
     if recordings.recorder is not None:
-        events = record_events(events, first_request, recordings.recorder, source.add_hint)
+        events = record_events(
+            events, first_request, recordings.recorder, source.add_hint,
+            from_cache=lambda: cached[0] if cached else None,
+        )  # fmt: skip
     return events
 
 

@@ -18,8 +18,8 @@ from .key import RequestIdentity
 from .store import read_cached, write_cached
 
 Events = AsyncGenerator[Event, None]
-# Gets `replayed` of --json: {"from": "cache" or "file", "age_s": seconds}.
-OnReplay = Callable[[dict[str, Any]], None]
+# Gets "cache" or "file", and the attempt that is replayed.
+OnReplay = Callable[[str, RecordedAttempt], None]
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ async def replay_events(
     attempt = recording.take(identity)
     while recording.notes:
         yield Note(recording.notes.pop(0))
-    on_replay(_describe_replay("file", attempt))
+    on_replay("file", attempt)
     for event in _events_of(attempt, profile_name):
         yield event
     if attempt.error is not None:
@@ -55,11 +55,13 @@ async def record_events(
     identity: RequestIdentity,
     recorder: Recorder,
     add_hint: Callable[[EasyLLMError], Awaitable[None]],
+    from_cache: Callable[[], RecordedAttempt | None],
 ) -> Events:
     """The events, which are recorded at their end; also if it is an error.
 
     An attempt that the user stops is not recorded. `add_hint` completes an error: when it is
-    replayed, no server can be asked.
+    replayed, no server can be asked. `from_cache`: the attempt that the events come from, None =
+    from a server; it is recorded as it was, without the note about the cache.
     Raises:
         EasyLLMError: as the events, and as `Recorder.record`.
     """
@@ -70,7 +72,7 @@ async def record_events(
             async for event in events:
                 keeper.add(event)
                 if keeper.attempt.done is not None:
-                    recorder.record(identity, keeper.attempt)
+                    recorder.record(identity, from_cache() or keeper.attempt)
                 yield event
     except EasyLLMError as error:
         if keeper.attempt.done is None:
@@ -107,9 +109,8 @@ async def cached_events(
             identity = identify()
         cached = read_cached(identity.cache_key, max_age)
         if cached is not None and accepts(cached):
-            replayed = _describe_replay("cache", cached)
-            on_replay(replayed)
-            yield Note(f"from the cache, {format_age(replayed['age_s'])}")
+            on_replay("cache", cached)
+            yield Note(f"from the cache, {format_age(describe_replay('cache', cached)['age_s'])}")
             is_begun = bool(keeper.attempt.events)  # its notes and its Start are given already
             for event in _events_of(cached, profile_name):
                 if not is_begun:
@@ -142,5 +143,6 @@ def _events_of(attempt: RecordedAttempt, profile_name: str) -> Iterator[Event]:
         yield event
 
 
-def _describe_replay(source: str, attempt: RecordedAttempt) -> dict[str, Any]:
+def describe_replay(source: str, attempt: RecordedAttempt) -> dict[str, Any]:
+    """`replayed` of --json: {"from": "cache" or "file", "age_s": seconds}."""
     return {"from": source, "age_s": max(0, int(time.time() - attempt.made_at))}

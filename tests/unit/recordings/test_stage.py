@@ -283,6 +283,19 @@ async def test_cache_1_a_kept_answer_that_this_call_rejects_is_asked_for_anew() 
     assert [asked.call.replayed is None for asked in wanted] == [True, False]
 
 
+async def test_an_answer_from_the_cache_is_recorded_as_it_was(tmp_path: Path) -> None:
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        profile = OPENAI.profile(server, cache="1h")
+        for name in ("first.jsonl", "again.jsonl"):
+            await ask(LLMService(record=tmp_path / name), profile)
+        assert len(server.requests) == 1
+    first, again = (
+        json.loads((tmp_path / name).read_text().splitlines()[1])
+        for name in ("first.jsonl", "again.jsonl")
+    )
+    assert again == first
+
+
 async def test_a_profile_of_its_own_cache_comes_first() -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         for profile in (OPENAI.profile(server, cache="off"), OPENAI.profile(server)):
