@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,8 @@ from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
 
 MAX_CACHE_BYTES = 500 * 1024 * 1024
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
+# With the process and the thread of a writer behind it, as `write_private_file` names its file.
+ANSWER_NAME = r"[0-9a-f]{64}\.jsonl(\.\d+\.\d+)?"
 WRITES_PER_PRUNE = 50  # the size of the folder is looked at about every 50th write
 
 
@@ -98,9 +102,17 @@ def _answer_path(key: str) -> Path:
 
 
 def _answer_files() -> list[tuple[Path, os.stat_result]]:
-    """The files of all answers, those of writers that were killed included."""
+    """The files of all answers, those of writers that were killed included.
+
+    Only files that have an answer's name, and no links: nothing else is ever deleted.
+    """
     files = []
-    for path in answers_folder().glob("??/*.jsonl*"):
-        with suppress(OSError):  # deleted meanwhile
-            files.append((path, path.stat()))
+    for folder in answers_folder().glob("??"):
+        if folder.is_symlink():
+            continue
+        for path in folder.glob("*.jsonl*"):
+            with suppress(OSError):  # deleted meanwhile
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and re.fullmatch(ANSWER_NAME, path.name):
+                    files.append((path, status))
     return files

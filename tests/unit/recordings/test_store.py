@@ -117,6 +117,28 @@ def test_clearing_counts_what_it_deletes() -> None:
     assert clear_cache() == (0, 0)
 
 
+def test_clearing_and_pruning_delete_nothing_but_answers(tmp_path: Path) -> None:
+    answer = write_at(KEY, age=0)
+    torn = answer.with_name(f"{answer.name}.12.345")
+    torn.touch()
+    name = "cd" + KEY[2:] + ".jsonl"
+    (tmp_path / "others").mkdir()
+    folder = answers_folder() / "cd"
+    folder.symlink_to(tmp_path / "others")
+    link = answer.with_name("ab" + "1" * 62 + ".jsonl")
+    link.symlink_to(tmp_path / "others" / name)
+    directory = answer.with_name("ab" + "2" * 62 + ".jsonl")
+    directory.mkdir()
+    kept = [tmp_path / "others" / name, answer.with_name("notes.jsonl"), link, directory]
+    for path in kept[:2]:
+        path.write_text("mine")
+    prune(10_000)
+    assert torn.exists()
+    prune(0)
+    assert clear_cache() == (0, 0)
+    assert [path.exists() for path in (answer, torn, *kept)] == [False] * 2 + [True] * 4
+
+
 def test_without_a_home_the_cache_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home() -> Path:
         raise RuntimeError("no home")
