@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -60,9 +61,12 @@ def write_cached(key: str, attempt: RecordedAttempt) -> None:
     """Keep an answer; of several writers the last one wins.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or is longer than what is read.
     """
-    write_private_file(_answer_path(key), HEADER + attempt.to_line({"key": key}))
+    data = HEADER + attempt.to_line({"key": key})
+    if len(data) > MAX_ANSWER_BYTES:
+        raise OSError(errno.EFBIG, f"it is longer than {MAX_ANSWER_BYTES // 1024**2} MB")
+    write_private_file(_answer_path(key), data)
     if os.urandom(1)[0] * WRITES_PER_PRUNE < 256:
         prune(MAX_CACHE_BYTES)
 

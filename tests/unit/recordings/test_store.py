@@ -139,6 +139,18 @@ def test_clearing_and_pruning_delete_nothing_but_answers(tmp_path: Path) -> None
     assert [path.exists() for path in (answer, torn, *kept)] == [False] * 2 + [True] * 4
 
 
+def test_an_answer_that_is_too_long_to_be_read_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = len(HEADER + attempt().to_line({"key": KEY}))
+    monkeypatch.setattr(store, "MAX_ANSWER_BYTES", size)
+    write_cached(KEY, attempt())
+    assert kept_text() == "Hello"
+    with pytest.raises(OSError, match="longer than"):
+        write_cached("cd" + KEY[2:], attempt("Hello, hello"))
+    assert len(kept_answers()) == 1
+
+
 def test_without_a_home_the_cache_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home() -> Path:
         raise RuntimeError("no home")
