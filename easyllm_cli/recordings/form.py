@@ -22,6 +22,8 @@ HEADER = b'{"%s": %d}\n' % (VERSION_KEY.encode(), FORM_VERSION)
 EVENT_CLASSES: dict[str, type[Any]] = {
     each.kind: each for each in (Start, Reasoning, Text, Usage, Note, Done)
 } | {"routine_note": RoutineNote}
+# Of seconds since 1970, tokens, dollars and waits. JSON may hold more than arithmetic bears.
+MAX_NUMBER = 1e11
 # Fields without a default in the class: a value that JSON leaves out.
 REQUIRED_FIELDS: dict[str, dict[str, Any]] = {
     "start": {"provider": "", "model": ""},
@@ -89,14 +91,19 @@ def attempt_from_object(content: Any) -> RecordedAttempt:
     """
     if not isinstance(content, dict) or not has_type(content.get("made_at"), "float"):
         raise ValueError("not an attempt")
+    if not 0 <= content["made_at"] <= MAX_NUMBER:
+        raise ValueError("not an attempt: made_at is no time")
     events, error = content.get("events"), content.get("error")
     if not isinstance(events, list) or not (events or error):
         raise ValueError("no events")
-    return RecordedAttempt(
+    attempt = RecordedAttempt(
         content["made_at"],
         [_event_from_object(event) for event in events],
         _error_from_object(error) if error is not None else None,
     )
+    if attempt.done is None and attempt.error is None:
+        raise ValueError("not an attempt: it has no end")
+    return attempt
 
 
 def read_lines(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -152,11 +159,16 @@ def _event_from_object(content: Any) -> tuple[int, Event]:
         if name in types and name not in OMITTED_FIELDS
     }
     for name, value in fields.items():
-        if not has_type(value, types[name]):
+        if not has_type(value, types[name]) or _is_out_of_range(value):
             raise ValueError(f"{kind}: {name} has the wrong type")
     ms = content.get("ms")
     event: Event = event_class(**{**REQUIRED_FIELDS.get(kind, {}), **fields})
     return (ms if isinstance(ms, int) else 0), event
+
+
+def _is_out_of_range(value: Any) -> bool:
+    """Whether a value is a number that nothing measures, infinite or no number."""
+    return isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER
 
 
 def _object_from_error(error: EasyLLMError) -> dict[str, Any]:
@@ -178,7 +190,8 @@ def _error_from_object(content: Any) -> EasyLLMError:
     values["message"], values["hint"] = values["message"] or "", values["hint"] or ""
     values["retryable"] = bool(values["retryable"])
     if error_class is None or not all(
-        has_type(values[name], type_) for name, type_ in ERROR_FIELDS.items()
+        has_type(values[name], type_) and not _is_out_of_range(values[name])
+        for name, type_ in ERROR_FIELDS.items()
     ):
         raise ValueError("not an error")
     return error_class(values.pop("message"), **values)

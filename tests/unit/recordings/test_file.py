@@ -70,8 +70,16 @@ def test_every_event_comes_back_as_it_was() -> None:
         {"made_at": 1, "events": [{"kind": "usage", "prompt_tokens": "3"}]},
         {"made_at": 1, "events": [], "error": {"kind": "busy", "status": "429"}},
         {"made_at": 1, "events": [], "error": {"kind": "interrupted"}},
+        {"made_at": 1, "events": [{"kind": "text", "text": "no end"}]},
+        {"made_at": 10**400, "events": [{"kind": "done"}]},
+        {"made_at": float("inf"), "events": [{"kind": "done"}]},
+        {"made_at": float("nan"), "events": [{"kind": "done"}]},
+        {"made_at": -1, "events": [{"kind": "done"}]},
+        {"made_at": 1, "events": [{"kind": "usage", "prompt_tokens": 10**400}, {"kind": "done"}]},
+        {"made_at": 1, "events": [{"kind": "usage", "cost_usd": 1e999}, {"kind": "done"}]},
+        {"made_at": 1, "events": [], "error": {"kind": "busy", "retry_after": float("nan")}},
     ],
-    ids=str,
+    ids=lambda content: str(content)[:80],
 )  # fmt: skip
 def test_what_is_no_attempt_is_refused(content: object) -> None:
     with pytest.raises(ValueError, match=r"not an|no events|unknown event|wrong type"):
