@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +178,23 @@ def _append(path: Path, line: bytes) -> None:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     try:
         wait_for_lock(descriptor, path)
-        data = _missing_before_next_line(descriptor, path) + line
-        while data:  # on a disk that is almost full a write is short, and the next one fails
-            data = data[os.write(descriptor, data) :]
+        _write_whole(descriptor, _missing_before_next_line(descriptor, path) + line)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     finally:
         os.close(descriptor)  # unlocks it
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """Write all at the end of a file, or nothing. Raises OSError."""
+    size = os.fstat(descriptor).st_size
+    try:
+        while data:  # on a disk that is almost full a write is short, and the next one fails
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _missing_before_next_line(descriptor: int, path: Path) -> bytes:

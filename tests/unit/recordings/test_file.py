@@ -142,6 +142,21 @@ def test_a_missing_file_and_an_unwritable_one(tmp_path: Path) -> None:
         Recorder(tmp_path / "file" / "answers.jsonl").require_writable()
 
 
+def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "answers.jsonl"
+    Recorder(path).record(identity(), attempt("one"))
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            Recorder(path).record(identity(), attempt("two" * 1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+
+
 def test_rec_6_a_file_of_version_1_is_replayed() -> None:
     recording = Recording(VERSION_1)
     first = recording.take(identity())
