@@ -40,9 +40,10 @@ async def replay_events(
     recording: Recording, identity: RequestIdentity, profile_name: str, on_replay: OnReplay
 ) -> Events:
     """The recorded events of a request at once, or its recorded error. Raises as `take`, too."""
-    attempt = recording.take(identity)
+    recording.has(identity.replay_key)  # reads the file: its notes come even if `take` fails
     while recording.notes:
         yield Note(recording.notes.pop(0))
+    attempt = recording.take(identity)
     on_replay("file", attempt)
     for event in _events_of(attempt, profile_name):
         yield event

@@ -170,6 +170,18 @@ async def test_rec_3_an_unknown_request_names_the_nearest(
     assert "differs in model, seed, temperature" in str(other.error)
 
 
+async def test_rec_3_a_damaged_line_is_told_where_it_is_the_one_that_is_wanted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        await ask(LLMService(record=path), OPENAI.profile(server))
+    path.write_bytes(path.read_bytes()[:-20])
+    asked = await ask(LLMService(replay=path), OPENAI.profile(server))
+    assert isinstance(asked.error, NotFoundError)
+    assert notes(asked.events) == [f"line 2 of {path} is damaged and left out"]
+
+
 async def test_rec_2_a_text_with_a_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     key = "sk-0123456789abcdefghij"
