@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from copy import copy
 
 from ..completion import Completion
@@ -48,6 +49,10 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     def identify() -> RequestIdentity:
         return identify_request(source, call.request_messages)
 
+    def find_key() -> None:
+        with suppress(EasyLLMError):  # the attempt reports it
+            source.limit_scope()
+
     # An attempt may set the source's model and limits; a replay makes none, so that its retries
     # ask for the first request again.
     if call.recorded_request is None or call.recorded_request[0] is not source:
@@ -73,7 +78,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     if recordings.recorder is not None:
         events = record_events(
             events, first_request, recordings.recorder, source.add_hint,
-            from_cache=lambda: cached[0] if cached else None,
+            find_key=find_key, from_cache=lambda: cached[0] if cached else None,
         )  # fmt: skip
     return events
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
 from ..private_file import make_private_folder, open_private, wait_for_lock
@@ -41,6 +41,19 @@ class Recorder:
         except OSError as error:
             raise OutputError.from_os_error("cannot be written", error, str(self.path)) from None
 
+    def refuse_known_key(self, identity: RequestIdentity) -> None:
+        """Raise UsageError for a request with an API key that this process knows."""
+        texts = f"{json.dumps(identity.describe(), ensure_ascii=False)}\n{identity.prompt}"
+        if mask_whole_keys(texts) != texts:
+            self._refuse_key()
+
+    def _refuse_key(self) -> NoReturn:
+        raise UsageError(
+            "the prompt or the answer holds an API key, so it is not recorded",
+            where=str(self.path),
+            hint="take the key out of the prompt",
+        )
+
     def record(self, identity: RequestIdentity, attempt: RecordedAttempt) -> None:
         """Append an attempt as one line.
 
@@ -48,13 +61,10 @@ class Recorder:
             UsageError: the prompt or the answer holds an API key that this process knows.
             OutputError: the file cannot be written. ConfigError: it holds something else.
         """
+        self.refuse_known_key(identity)
+        if attempt.holds_known_key():
+            self._refuse_key()
         key, asked = identity.replay_key, identity.describe()
-        if attempt.holds_known_key() or _holds_known_key(asked, identity.prompt):
-            raise UsageError(
-                "the prompt or the answer holds an API key, so it is not recorded",
-                where=str(self.path),
-                hint="take the key out of the prompt",
-            )
         path = self.path / f"{key}{FILE_SUFFIX}" if self.is_folder else self.path
         _append(path, attempt.to_line({"key": key, "asked": asked}))
 
@@ -140,11 +150,6 @@ class Recording:
         attempts.setdefault(key, []).append(attempt)
         if isinstance(asked := content.get("asked"), dict):
             self._asked.append((place, asked))
-
-
-def _holds_known_key(asked: Mapping[str, Any], prompt: str) -> bool:
-    texts = f"{json.dumps(asked, ensure_ascii=False)}\n{prompt}"
-    return mask_whole_keys(texts) != texts
 
 
 def _differences(asked: Mapping[str, Any], wanted: Mapping[str, Any]) -> set[str]:

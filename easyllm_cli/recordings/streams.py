@@ -56,13 +56,15 @@ async def record_events(
     identity: RequestIdentity,
     recorder: Recorder,
     add_hint: Callable[[EasyLLMError], Awaitable[None]],
+    find_key: Callable[[], None],
     from_cache: Callable[[], RecordedAttempt | None],
 ) -> Events:
     """The events, which are recorded at their end; also if it is an error.
 
     An attempt that the user stops is not recorded. `add_hint` completes an error: when it is
-    replayed, no server can be asked. `from_cache`: the attempt that the events come from, None =
-    from a server; it is recorded as it was, without the note about the cache.
+    replayed, no server can be asked. `find_key` looks up the request's key, which the prompt must
+    not hold: Start comes before anything is sent. `from_cache`: the attempt that the events come
+    from, None = from a server; it is recorded as it was, without the note about the cache.
     Raises:
         EasyLLMError: as the events, and as `Recorder.record`.
     """
@@ -72,6 +74,9 @@ async def record_events(
         async with aclosing(events):
             async for event in events:
                 keeper.add(event)
+                if isinstance(event, Start) and from_cache() is None:
+                    find_key()
+                    recorder.refuse_known_key(identity)
                 if keeper.attempt.done is not None:
                     recorder.record(identity, from_cache() or keeper.attempt)
                 yield event

@@ -18,6 +18,7 @@ from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline import complete
 from easyllm_cli.recordings import Recordings
+from easyllm_cli.secret import Secret
 from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import answer_requests, messages, notes
 from tests.support.binary import chat_answer_script
@@ -194,6 +195,23 @@ async def test_rec_2_a_text_with_a_key_is_refused(tmp_path: Path) -> None:
         assert key not in str(asked.error)
     assert path.read_text() == '{"easyllm_recording": 1}\n'
     assert not kept_answers()
+
+
+@pytest.mark.parametrize("source", ["api_key", "api_key_env"])
+async def test_rec_2_a_prompt_with_a_key_is_refused_before_it_is_sent(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-0123456789abcdefghij"
+    monkeypatch.setenv("THE_KEY", key)
+    with StandIn(script_handler(chat_answer_script("ok"))) as server:
+        profile = (
+            OPENAI.profile(server)
+            .replace_set(api_key=None)
+            .replace_set(**{source: Secret(key) if source == "api_key" else "THE_KEY"})
+        )
+        asked = await ask(LLMService(record=tmp_path / "a.jsonl"), profile, f"use {key}")
+        assert not server.requests
+    assert isinstance(asked.error, UsageError)
 
 
 async def test_images_and_reasoning_count(tmp_path: Path) -> None:
