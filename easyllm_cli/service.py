@@ -73,7 +73,7 @@ class LLMService:
         record: str | os.PathLike[str] | None = None,
         replay: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Raises UsageError: `cache` is no length of time, or `record` is given with `replay`."""
+        """Raises UsageError: as `Recordings`, e.g. `record` is given with `replay`."""
         self.db_session = db_session
         self.config_class = config_class
         self.trust_configs = trust_configs

@@ -25,7 +25,8 @@ class Recordings:
     `cache`: how long an answer is kept for, e.g. `24h`, or `off`; a profile's own `cache` comes
     first. `record`, `replay`: a file or a folder.
     Raises:
-        UsageError: `record` and `replay` are both given, or `cache` is no length of time.
+        UsageError: `record` and `replay` are both given, one of them is "" or "-", or `cache` is
+            no length of time.
     """
 
     def __init__(
@@ -36,6 +37,12 @@ class Recordings:
     ) -> None:
         if record is not None and replay is not None:
             raise UsageError("record and replay do not go together", hint="choose one")
+        for name, path in (("record", record), ("replay", replay)):
+            if path is not None and os.fspath(path) in ("", "-"):
+                raise UsageError(
+                    f'{name} takes a file or a folder, not "{os.fspath(path)}"',
+                    hint="e.g. answers.jsonl",
+                )
         cache_seconds(cache)
         self.cache = cache
         self.recorder: Recorder | None = None

@@ -177,6 +177,7 @@ def test_cache_1_what_is_not_whole_is_not_kept(
         (["--record", "a"], {"EASYLLM_REPLAY": "b"}, "--record and EASYLLM_REPLAY"),
         (["--cache", "soon"], {}, '"soon"'),
         ([], {"EASYLLM_CACHE": "5"}, '"5"'),
+        (["--record", ""], {}, "record takes a file or a folder"),
         (["--replay", "none.jsonl"], {}, "cannot be read"),
         (["--replay", "prompt.txt"], {}, "it is not a file of recordings"),
         (["--record", "prompt.txt"], {}, "it is not a file of recordings"),

@@ -349,8 +349,13 @@ async def test_a_fallback_that_is_asked_was_not_replayed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "options", [{"record": "a", "replay": "b"}, {"cache": "soon"}, {"cache": "0x"}], ids=str
-)
+    "options",
+    [
+        {"record": "a", "replay": "b"}, {"cache": "soon"}, {"cache": "0x"}, {"record": ""},
+        {"replay": ""}, {"record": "-"}, {"replay": "-"},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_wrong_options_of_the_service(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         LLMService(**options)
