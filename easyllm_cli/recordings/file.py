@@ -20,6 +20,7 @@ from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
 from .key import RequestIdentity
 
 FILE_SUFFIX = ".jsonl"
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO does not wait for the other end
 MAX_NAMED_FIELDS = 5  # of the differences to the nearest recording
 
 
@@ -58,7 +59,8 @@ class Recorder:
         """Append an attempt as one line.
 
         Raises:
-            UsageError: the prompt or the answer holds an API key that this process knows.
+            UsageError: the prompt or the answer holds an API key that this process knows, or the
+                path is that of a FIFO or a device.
             OutputError: the file cannot be written. ConfigError: it holds something else.
         """
         self.refuse_known_key(identity)
@@ -132,7 +134,7 @@ class Recording:
 
     def _read_file(self, path: Path) -> Iterator[tuple[int, Any]]:
         try:
-            yield from read_lines(path.read_bytes())
+            yield from read_lines(_read_regular(path))
         except OSError as error:
             raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
         except ValueError as error:
@@ -169,19 +171,33 @@ def _distance(differences: list[str]) -> tuple[bool, bool, int]:
     return "provider" in differences, "model" in differences, len(differences)
 
 
+def _read_regular(path: Path) -> bytes:
+    """The content of a file. Raises OSError, and UsageError for a FIFO or a device."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAIT)) as file:
+        _require_regular(file.fileno(), path)
+        return file.read()
+
+
+def _require_regular(descriptor: int, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise UsageError("it is not a regular file", where=str(path), hint="name another file")
+
+
 def _append(path: Path, line: bytes) -> None:
     """Append a line in one piece, whoever writes at the same time; makes the file if need be.
 
     Raises:
-        OutputError: it cannot be written. ConfigError: it holds something else.
+        OutputError: it cannot be written. ConfigError: it holds something else. UsageError: it is
+            a FIFO or a device.
     """
     try:
         make_private_folder(path.parent)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_WAIT | getattr(os, "O_BINARY", 0)
         descriptor = open_private(path, flags)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     try:
+        _require_regular(descriptor, path)
         wait_for_lock(descriptor, path)
         _write_whole(descriptor, _missing_before_next_line(descriptor, path) + line)
     except OSError as error:
@@ -208,8 +224,7 @@ def _missing_before_next_line(descriptor: int, path: Path) -> bytes:
     Raises:
         ConfigError: the file holds something else, or a newer version wrote it.
     """
-    status = os.fstat(descriptor)
-    if status.st_size == 0 or not stat.S_ISREG(status.st_mode):
+    if os.fstat(descriptor).st_size == 0:
         return HEADER
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)

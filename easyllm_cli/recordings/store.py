@@ -17,6 +17,8 @@ from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
 
 MAX_CACHE_BYTES = 500 * 1024 * 1024
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
+# A link is not followed, and opening a FIFO does not wait for a writer.
+READ_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # With the process and the thread of a writer behind it, as `write_private_file` names its file.
 ANSWER_NAME = r"[0-9a-f]{64}\.jsonl(\.\d+\.\d+)?"
 WRITES_PER_PRUNE = 50  # the size of the folder is looked at about every 50th write
@@ -41,8 +43,9 @@ def read_cached(key: str, max_age: float) -> RecordedAttempt | None:
     """
     path = _answer_path(key)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_ANSWER_BYTES)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | READ_FLAGS)) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(MAX_ANSWER_BYTES) if is_regular else b""
     except OSError:
         return None
     try:

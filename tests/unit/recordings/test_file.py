@@ -1,5 +1,6 @@
 """Files of recordings: what is appended, what is read, and what is left out."""
 
+import os
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -155,6 +156,16 @@ def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
+
+
+def test_a_fifo_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.jsonl"
+    os.mkfifo(fifo)
+    for path in (fifo, Path("/dev/null")):
+        with pytest.raises(UsageError, match="not a regular file"):
+            Recorder(path).require_writable()
+        with pytest.raises(UsageError, match="not a regular file"):
+            Recording(path).take(identity())
 
 
 def test_rec_6_a_file_of_version_1_is_replayed() -> None:

@@ -70,6 +70,19 @@ def test_cache_7_a_damaged_file_is_a_miss_and_is_deleted(damaged: bytes) -> None
     assert kept_text() == "Hello"
 
 
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "link"])
+def test_cache_7_an_entry_that_is_no_file_is_a_miss(kind: str, tmp_path: Path) -> None:
+    write_cached(KEY, attempt())
+    (path,) = kept_answers()
+    if kind == "link":
+        path.rename(tmp_path / "answer")
+        path.symlink_to(tmp_path / "answer")
+    else:
+        path.unlink()
+        os.mkfifo(path) if kind == "FIFO" else path.mkdir()
+    assert kept_text() is None
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o277])
 def test_cache_7_files_are_private_under_any_umask(umask: int) -> None:
     before = os.umask(umask)
