@@ -45,10 +45,13 @@ class _RetryState:
         self.failures_after_text = 0
         self._waits: Iterator[float] | None = None
 
-    def next_wait(self, error: EasyLLMError, started: bool) -> float | None:
+    def next_wait(
+        self, error: EasyLLMError, started: bool, is_replayed: bool = False
+    ) -> float | None:
         """Seconds to wait before the next attempt; None = do not retry.
 
-        `started`: the attempt had text or reasoning.
+        `started`: the attempt had text or reasoning. `is_replayed`: it came from a recording, so
+        nothing is waited for; a random wait does not count, or each replay would end differently.
         """
         if not self._may_retry(error, started):
             return None
@@ -56,6 +59,9 @@ class _RetryState:
         if server_wait is None:
             self._waits = self._waits or backoff_waits(self.profile)
             wait = next(self._waits)
+            if is_replayed:
+                self.attempt_count += 1
+                return wait
         elif server_wait > self.profile.max_retry_delay:
             self._set_give_up_hint(
                 error, server_wait, "max_retry_delay", self.profile.max_retry_delay
@@ -116,7 +122,8 @@ def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
             except EasyLLMError as error:
                 call.fail(error)
                 is_retried = not call.has_shown and call.retry_on(error)
-                wait = state.next_wait(error, started) if is_retried else None
+                is_replayed = call.replayed is not None
+                wait = state.next_wait(error, started, is_replayed) if is_retried else None
                 if wait is None:
                     raise
                 why = error.what
@@ -124,6 +131,6 @@ def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
             name, number = profile.name or profile.provider, len(call.attempts) + 1
             log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
             yield Retrying(number, round(wait, 3), why)
-            await asyncio.sleep(0 if call.replayed else wait)
+            await asyncio.sleep(0 if is_replayed else wait)
 
     return retried

@@ -115,6 +115,16 @@ async def test_rec_4_a_retry_is_replayed_without_its_wait(tmp_path: Path) -> Non
     assert (last.text, len(last.call.attempts)) == ("Hello", 1)  # the last one again
 
 
+async def test_rec_4_random_waits_do_not_count_on_a_replay(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    busy = OPENAI.refusal(500, "down")
+    with StandIn(script_handler(busy, busy, chat_answer_script("Hello"))) as server:
+        await ask(LLMService(record=path), OPENAI.profile(server))
+    tight = OPENAI.profile(server, initial_retry_delay=60.0, retry_budget=0.001)
+    again = await ask(LLMService(replay=path), tight)
+    assert (again.error, again.text, len(again.call.attempts)) == (None, "Hello", 3)
+
+
 async def test_rec_4_a_retry_is_replayed_if_no_model_is_named(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     models = Script(b'{"data": [{"id": "first"}]}', content_type="application/json")
