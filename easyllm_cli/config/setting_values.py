@@ -206,25 +206,13 @@ def check_header_table(name: str, headers: dict[str, str]) -> dict[str, str]:
 
 
 def check_duration(name: str, value: str) -> str:
-    """Return a length of time such as `180d`. Raises ConfigError for another text."""
+    """Return a length of time such as `180d`, above 0. Raises ConfigError for another text."""
     from ..durations import DURATION_HINT, parse_duration
 
-    if parse_duration(value) is None:
+    if not parse_duration(value):
         raise ConfigError(
-            f'{name} = "{value[:40]}" is no length of time', code=name, hint=DURATION_HINT
+            f'{name} = "{value[:40]}" is no length of time above 0', code=name, hint=DURATION_HINT
         )
-    return value
-
-
-def check_keep_time(name: str, value: str) -> str:
-    """Return a length of time above 0. Raises ConfigError for another text."""
-    from ..durations import parse_duration
-
-    if not parse_duration(check_duration(name, value)):
-        raise ConfigError(
-            f'{name} = "{value[:40]}" would delete every answer at once', code=name,
-            hint='history = "off" keeps none',
-        )  # fmt: skip
     return value
 
 

@@ -17,10 +17,10 @@ from .setting_values import (
     OPENAI_ADAPTERS,
     DeclaredSettings,
     check_cache_time,
+    check_duration,
     check_header_table,
     check_header_value,
     check_json_table,
-    check_keep_time,
     expand_path,
     has_type,
     hide_keys,
@@ -295,7 +295,7 @@ class FileSettings(DeclaredSettings):
         subkeys=BUDGET_KEYS, subkey_description="US dollars", convert=check_budget,
     )  # fmt: skip
     history_keep: str | None = setting(
-        "older answers are deleted, e.g. 180d", convert=check_keep_time
+        "older answers are deleted, e.g. 180d", convert=check_duration
     )
 
 

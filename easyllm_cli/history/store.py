@@ -28,6 +28,12 @@ WAL_POLL_SECONDS = 0.005
 PAUSE_SHARE = 1 / 3  # of the time of a short transaction: the pause after it
 MAX_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 DAMAGED = "damaged"  # ConfigError.code: the file is no database, or its pages are damaged
+HINTS = {
+    # The -shm and -wal files are made for a reader, too: https://sqlite.org/wal.html, section 5.
+    sqlite3.SQLITE_CANTOPEN: "its folder must be writable, to read it as well",
+    sqlite3.SQLITE_READONLY: "its folder must be writable, to read it as well",
+    sqlite3.SQLITE_ERROR: "if another program wrote it, move it away; the next answer starts one",
+}
 Row = dict[str, Any]
 
 
@@ -278,7 +284,10 @@ def translate_errors(path: Path) -> Iterator[None]:
             ) from None
         if code == sqlite3.SQLITE_FULL:
             raise _output_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path) from None
-        raise OutputError(f"the history cannot be used: {error}", where=str(path)) from error
+        hint = HINTS.get(code, "")
+        raise OutputError(
+            f"the history cannot be used: {error}", where=str(path), hint=hint
+        ) from error
 
 
 def _output_error(error: OSError, path: Path) -> OutputError:

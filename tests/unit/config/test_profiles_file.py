@@ -269,5 +269,5 @@ def test_history_keep_is_a_length_of_time(path: Path) -> None:
         read_profiles(str(path))
     assert caught.value.where == f"{path}:1:1"
     path.write_text('history_keep = "0d"\n', "utf-8")
-    with pytest.raises(ConfigError, match="would delete every answer at once"):
+    with pytest.raises(ConfigError, match="no length of time above 0"):
         read_profiles(str(path))

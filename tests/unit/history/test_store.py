@@ -179,6 +179,17 @@ def test_a_link_is_an_error_and_its_target_is_left_alone(tmp_path: Path) -> None
     assert stat.S_IMODE(notes.stat().st_mode) == 0o644
 
 
+def test_a_database_of_another_program_is_left_alone_with_a_hint() -> None:
+    path = history.history_path()
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE call (x)")
+    connection.close()
+    with pytest.raises(OutputError, match="already exists") as caught:
+        save()
+    assert "move it away" in str(caught.value)
+
+
 def test_a_lock_is_waited_for_and_then_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_store, "BUSY_SECONDS", 0.2)
     save()
