@@ -49,15 +49,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     def identify() -> RequestIdentity:
         return identify_request(source, call.request_messages)
 
-    def find_key() -> None:
-        with suppress(EasyLLMError):  # the attempt reports it
-            source.limit_scope()
-
-    # An attempt may set the source's model and limits; a replay makes none, so that its retries
-    # ask for the first request again.
-    if call.recorded_request is None or call.recorded_request[0] is not source:
-        call.recorded_request = source, identify()
-    _, first_request = call.recorded_request
+    first_request = _first_request(call, source)
 
     def note_replay(place: str, kept: RecordedAttempt) -> None:
         call.replayed, call.is_offline = describe_replay(place, kept), True
@@ -78,7 +70,7 @@ def replay_attempt(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     if recordings.recorder is not None:
         events = record_events(
             events, first_request, recordings.recorder, source.add_hint,
-            find_key=find_key, from_cache=lambda: cached[0] if cached else None,
+            find_key=lambda: _find_key(source), from_cache=lambda: cached[0] if cached else None,
         )  # fmt: skip
     return events
 
@@ -104,6 +96,24 @@ def _accepts(call: Call, kept: RecordedAttempt) -> bool:
     except EasyLLMError:
         return False
     return call.is_cacheable
+
+
+def _find_key(source: Source) -> None:
+    """Look the API key up, so that a text that holds it is found; its errors come later."""
+    with suppress(EasyLLMError):
+        source.limit_scope()
+
+
+def _first_request(call: Call, source: Source) -> RequestIdentity:
+    """The request of the source's first attempt, for its retries, too.
+
+    An attempt may set the source's model and limits; a replay makes none, so that its retries ask
+    for the first request again.
+    """
+    if call.recorded_request is None or call.recorded_request[0] is not source:
+        identity = identify_request(source, call.request_messages)
+        call.recorded_request = source, identity
+    return call.recorded_request[1]
 
 
 def recorded_think_prompt(call: Call, messages: list[Message]) -> bool | None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from ..config.credentials import refuse_key_over_http
 from ..config.endpoints import Endpoint
+from ..config.header_values import validate_header
 from ..config.profile import Profile
-from ..config.setting_values import validate_header
 from ..errors import ConfigError
 from ..secret import SENSITIVE_NAME, Secret
 

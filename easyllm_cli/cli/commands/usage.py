@@ -69,16 +69,15 @@ def usage(
         refuse_combinations(list_format.json, speed, prometheus, prices)
         refuse_ignored(since, by, "--prometheus" if prometheus else "--prices" if prices else "")
         start = parse_since(since or DEFAULT_SINCE, time.time())
-        by = by or DEFAULT_BY
         refresh_price_table()
         if prometheus:
             return print_metrics()
         if prices is not None:
             kind, rows = "prices", read_prices(prices, profiles_file)
         else:
-            kind, rows = "speeds" if speed else "sums", read_rows(by, start, speed)
+            kind, rows = "speeds" if speed else "sums", read_rows(by or DEFAULT_BY, start, speed)
         if not list_format.json:
-            print_report(kind, rows, by, list_format.color or "auto")
+            print_report(kind, rows, by or DEFAULT_BY, list_format.color or "auto")
         if prices is None:
             print_budgets(profiles_file)
     except EasyLLMError as failure:

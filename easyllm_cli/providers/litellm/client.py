@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
-from ...config.setting_values import validate_header
+from ...config.header_values import validate_header
 from ...errors import EasyLLMError
 from ...events import Model
 from ...secret import Secret
