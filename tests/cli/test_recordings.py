@@ -170,6 +170,16 @@ def test_cache_1_what_is_not_whole_is_not_kept(
     assert not answers(easyllm)
 
 
+def test_cache_1_a_kept_answer_without_code_is_not_used_for_x(easyllm: Easyllm) -> None:
+    code = chat_answer_script("```\nls\n```")
+    with StandIn(script_handler(HELLO, code)) as server:
+        env, profiles = {"EASYLLM_CACHE": "1h"}, single_profile_toml(server)
+        easyllm.run("chat", "hi", profiles=profiles, env=env)
+        ran = [easyllm.run("chat", "-x", "hi", profiles=profiles, env=env) for _ in range(2)]
+        assert len(server.requests) == 2
+    assert [(each.code, each.stdout) for each in ran] == [(0, b"ls\n")] * 2
+
+
 @pytest.mark.parametrize(
     ("words", "env", "message"),
     [
