@@ -30,7 +30,7 @@ MAX_TITLE_CHARS = 40  # of the conversation, in the note
 
 
 class AnswerHistory:
-    """The history of one answer; made before its profile is chosen, asked again when it is over.
+    """Decides which conversation one answer continues, and what is kept of it.
 
     Nothing is imported or read for it before the answer, unless the prompt continues a
     conversation.

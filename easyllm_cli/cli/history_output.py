@@ -30,7 +30,7 @@ def print_calls(
     `words`: the words that were searched for; the prompt's column then shows where they are.
     """
     if list_format.json:
-        return print_call_list(store, rows)
+        return print_calls_json(store, rows)
     color = list_format.color or "auto"
     if not rows:
         print_notice(f"easyllm: {empty_message}")
@@ -57,7 +57,7 @@ def _list_row(row: Row, words: Sequence[str] | None, chars: int) -> dict[str, st
     }
 
 
-def print_call_list(store: HistoryStore | None, rows: list[Row]) -> int:
+def print_calls_json(store: HistoryStore | None, rows: list[Row]) -> int:
     """Print the object of --json."""
     calls = call_objects(store, rows) if store else []
     result = CommandResult(listing={"calls": calls})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from .record import make_title
-from .search import MERGE_PAGES, lower_indexed, merge_index, remove_from_index
+from .search import MERGE_PAGES, purge_index, remove_from_index, rewind_index
 from .store import HistoryStore, placeholders
 
 MAX_FREE_SHARE = 0.25  # of the file's pages; beyond it the file is made smaller
@@ -45,7 +45,7 @@ def _delete_slice(store: HistoryStore, ids: list[str]) -> int:
         store.run(f"DELETE FROM call WHERE n IN ({marks})", numbers)
         for conversation in {row["conversation"] for row in rows} - {None}:
             _update_conversation(store, conversation)
-        lower_indexed(store)
+        rewind_index(store)
         if numbers:
             store.set_meta(UNERASED, 1)
     return len(numbers)
@@ -69,16 +69,16 @@ def finish_deletion(store: HistoryStore) -> bool:
     """
     if not store.meta(UNERASED):
         return False
-    while merge_index(store, MERGE_PAGES):
+    while purge_index(store, MERGE_PAGES):
         pass
     free = store.value("PRAGMA freelist_count") / max(store.value("PRAGMA page_count"), 1)
     if free > MAX_FREE_SHARE:
         store.run("VACUUM")
-    empty_log(store)
+    checkpoint_wal(store)
     return True
 
 
-def empty_log(store: HistoryStore) -> None:
+def checkpoint_wal(store: HistoryStore) -> None:
     """Write the log (the -wal file), which holds old pages, into the database and truncate it.
 
     Raises:
@@ -111,10 +111,10 @@ def delete_expired(store: HistoryStore, moment: float) -> bool:
         if time.monotonic() > deadline:
             return False
     if store.meta(UNERASED):
-        while merge_index(store, MERGE_PAGES):
+        while purge_index(store, MERGE_PAGES):
             if time.monotonic() > deadline:
                 return False
-        empty_log(store)
+        checkpoint_wal(store)
     return True
 
 

@@ -120,7 +120,7 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "complete": int(call.complete and call.error is None),
         "exit_code": context.exit_code,
         "error_kind": error.kind if error else None,
-        **{key: storable_integer(usage.get(key)) for key in TOKEN_KEYS},
+        **{key: valid_count(usage.get(key)) for key in TOKEN_KEYS},
         "estimated": int(call.usage.estimated),
         "usage_all": _usage_of_attempts(call),
         "cost_usd": context.cost_usd,
@@ -167,7 +167,7 @@ def _usage_of_attempts(call: Call) -> str | None:
     if call.usage_all is None or (all_counted and call.usage_all == call.usage):
         return None
     usage = vars(call.usage_all)
-    return json.dumps({key: storable_integer(usage.get(key)) for key in TOKEN_KEYS})
+    return json.dumps({key: valid_count(usage.get(key)) for key in TOKEN_KEYS})
 
 
 def _requested_options(call: Call, asked: Profile | None) -> str | None:
@@ -317,6 +317,6 @@ def storable(text: str) -> str:
     return text
 
 
-def storable_integer(value: Any) -> int | None:
+def valid_count(value: Any) -> int | None:
     """The number if it can be a count, else None."""
     return value if isinstance(value, int) and 0 <= value <= MAX_INTEGER else None

@@ -107,7 +107,7 @@ def remove_from_index(store: HistoryStore, numbers: list[int]) -> None:
     )
 
 
-def lower_indexed(store: HistoryStore) -> None:
+def rewind_index(store: HistoryStore) -> None:
     """Let the index begin again where calls were deleted, inside their transaction.
 
     SQLite gives the number of the newest call, once deleted, to the next one.
@@ -118,7 +118,7 @@ def lower_indexed(store: HistoryStore) -> None:
         store.set_meta(INDEXED, min(indexed, newest))
 
 
-def merge_index(store: HistoryStore, pages: int) -> bool:
+def purge_index(store: HistoryStore, pages: int) -> bool:
     """Rewrite some pages of the index without the words of deleted calls, which it still holds.
 
     Returns whether there is more to rewrite. A negative number asks FTS5 to merge all of the index

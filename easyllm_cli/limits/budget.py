@@ -169,7 +169,7 @@ def _find_output_limit(profile: Profile) -> int | None:
 
 
 def find_ledgers(profile: Profile) -> list[tuple[str, Ledger]]:
-    """The ledgers of the budgets of a profile and of all profiles, with the names of their owners.
+    """The named ledgers of a profile's own budget and of the budget for all profiles.
 
     Raises:
         OutputError: the home folder is unknown.

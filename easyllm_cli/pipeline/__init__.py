@@ -16,7 +16,7 @@ Each stage stands where it does for a reason:
   holds back belongs to one attempt.
 - `answer_from_recordings` is inside it: reasoning, retries and the rest happen for real, too, when
   an attempt is answered from the cache or a recording.
-- `keep_budget` and `limit_rate` are inside that: retries and fallbacks count, too, and a replayed
+- `reserve_budget` and `limit_rate` are inside that: retries and fallbacks count, too. A replayed
   attempt costs nothing and waits for no limit. What the budget refuses takes no place in the limit.
 - Inside it is the attempt itself.
 
@@ -34,7 +34,7 @@ from typing import Any
 
 from ..completion import Completion
 from ..events import Event
-from .budget import keep_budget
+from .budget import reserve_budget
 from .call import Attempt, Call, Stage
 from .completeness import check_completeness
 from .fallback import fall_back
@@ -67,7 +67,7 @@ STAGES: tuple[Stage, ...] = (
     retry_attempts,
     split_reasoning,
     answer_from_recordings,
-    keep_budget,
+    reserve_budget,
     limit_rate,
 )
 

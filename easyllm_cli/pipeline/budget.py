@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..limits.budget import AttemptBudget
 
 
-def keep_budget(call: Call, attempt: Attempt) -> Attempt:
+def reserve_budget(call: Call, attempt: Attempt) -> Attempt:
     """Reserve what an attempt may cost, and settle it with what it cost.
 
     The budgets are `budget` of the profile and of all profiles, and `max_cost` of the call. Without

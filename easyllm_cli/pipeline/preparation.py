@@ -1,4 +1,4 @@
-"""The stage of one source: builds its messages; gives errors the partial answer, place and hint."""
+"""The preparation stage: builds one profile's messages, and adds details to its errors."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ async def _prepare(call: Call, source: Source) -> list[str]:
 
             is_wanted = None
             if call.uses_recordings and answering.profile.elicit == "auto":
-                from .replay import recorded_think_prompt
+                from .replay import was_asked_for_tags
 
-                is_wanted = recorded_think_prompt(call, messages)
+                is_wanted = was_asked_for_tags(call, messages)
             call.request_messages, note = await with_think_prompt(answering, messages, is_wanted)
             call.asks_for_tags = bool(note)
             notes += [note] if note else []

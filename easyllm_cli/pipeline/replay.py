@@ -116,7 +116,7 @@ def _first_request(call: Call, source: Source) -> RequestIdentity:
     return call.recorded_request[1]
 
 
-def recorded_think_prompt(call: Call, messages: list[Message]) -> bool | None:
+def was_asked_for_tags(call: Call, messages: list[Message]) -> bool | None:
     """Whether the recorded request asked for reasoning in tags; None = no recording says it.
 
     It spares the question to the server whether its model reasons by itself.
@@ -143,7 +143,7 @@ def _max_age(call: Call) -> float | None:
 
 
 def identify_request(source: Source, messages: list[Message]) -> RequestIdentity:
-    """What tells the request of these messages from another one."""
+    """The identity of the request that would carry these messages."""
     profile = source.profile
     return RequestIdentity(
         profile.provider or "", source.model, source.request_key(messages),

@@ -20,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 
 class Recordings:
-    """What the answers of a command, or of an LLMService, are recorded to and replayed from.
+    """The files and the cache that a command or an LLMService records to and replays from.
 
     `cache`: how long an answer is kept for, e.g. `24h`, or `off`; a profile's own `cache` comes
     first. `record`, `replay`: a file or a folder.

@@ -25,7 +25,7 @@ MAX_NAMED_FIELDS = 5  # of the differences to the nearest recording
 
 
 class Recorder:
-    """Appends attempts to a file. A folder, or a path that ends in `/`, gets a file a request."""
+    """Appends attempts to a file; in a folder, each request gets its own file."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         text = os.fspath(path)

@@ -15,7 +15,7 @@ ADDRESS_FIELDS = ("method", "url")
 
 
 class RequestIdentity:
-    """What tells one request from another.
+    """The parts of a request that its recording and its cache entry are found by.
 
     `request`: all that decides the answer, without keys (`Source.request_key`). `headers`: the
     profile's own, which are no part of `request`. `prompt`: the text of the last message.

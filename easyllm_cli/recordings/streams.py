@@ -39,7 +39,7 @@ class _Keeper:
 async def replay_events(
     recording: Recording, identity: RequestIdentity, profile_name: str, on_replay: OnReplay
 ) -> Events:
-    """The recorded events of a request at once, or its recorded error. Raises as `take`, too."""
+    """Replay a request's recorded events without delay, or raise its recorded error."""
     recording.has(identity.replay_key)  # reads the file: its notes come even if `take` fails
     while recording.notes:
         yield Note(recording.notes.pop(0))

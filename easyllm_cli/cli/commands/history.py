@@ -100,11 +100,11 @@ class FilterOptions(OptionGroup):
         """Raises UsageError if --since is neither an age nor a date."""
         from ...history.calls import CallFilter
 
-        since = point_in_time("--since", self.since) if self.since else None
+        since = parse_time_option("--since", self.since) if self.since else None
         return CallFilter(since, self.of_model, self.of_profile, self.failed)
 
 
-def point_in_time(option: str, text: str) -> float:
+def parse_time_option(option: str, text: str) -> float:
     """The time that an option means, in seconds since 1970.
 
     Raises:
@@ -196,7 +196,7 @@ def show(
     """
     from ...errors import ConfigError, UsageError
     from ...history.calls import conversation_calls, find_call
-    from ..history_output import print_call_list, print_code, print_markdown
+    from ..history_output import print_calls_json, print_code, print_markdown
 
     if code and list_format.json:
         raise UsageError("-x and --json do not go together", hint="choose one")
@@ -207,7 +207,7 @@ def show(
         if conversation and rows[0]["conversation"]:
             rows = conversation_calls(store, rows[0]["conversation"])
         if list_format.json:
-            return print_call_list(store, rows)
+            return print_calls_json(store, rows)
     if code:
         return print_code(rows, code)
     return print_markdown(rows, reasoning, list_format.color or "auto")
@@ -264,7 +264,7 @@ def delete(
             else "ids, --conversation, --older and --all do not go together",
             hint="easyllm history lists the ids",
         )  # fmt: skip
-    before = point_in_time("--older", older) if older is not None else None
+    before = parse_time_option("--older", older) if older is not None else None
     return delete_from_history(ids or [], conversation, before, everything, yes)
 
 

@@ -99,7 +99,7 @@ def refuse_combinations(json: bool, speed: bool, prometheus: bool, prices: str |
 
 
 def refuse_ignored(since: str | None, by: str | None, other: str) -> None:
-    """Refuse --since and --by with an option that takes neither ("" = none). Raises UsageError."""
+    """Refuse --since and --by beside an option that would ignore them."""
     for name, value in (("--since", since), ("--by", by)):
         if other and value is not None:
             raise UsageError(f"{other} cannot be used with {name}", hint="leave one out")

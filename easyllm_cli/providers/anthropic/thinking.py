@@ -1,4 +1,4 @@
-"""The request fields for thinking, effort and the token limit, and what a refusal teaches.
+"""Request fields for thinking, effort and the token limit, and what a refused request teaches.
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking,
 https://platform.claude.com/docs/en/build-with-claude/extended-thinking (budget_tokens),
