@@ -17,7 +17,8 @@ from tests.support.history import record
 from tests.support.objects import parse_usage_json
 from tests.support.terminal import SGR, run_on_terminals
 
-TODAY = time.strftime("%Y-%m-%d")
+NOW = time.time()  # once, so that midnight may pass during the tests
+TODAY = time.strftime("%Y-%m-%d", time.localtime(NOW))
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def filled(easyllm: Easyllm, price_table: Path, monkeypatch: pytest.MonkeyPatch)
     calls: list[dict[str, Any]] = [
         {"cost_usd": 1.5, "model": "big"}, {"cost_usd": 0.015, "model": "small"},
         {"cost_usd": 0.0, "model": "free"}, {"model": "house"},
-        {"model": "house", "started_at": time.time() - 90 * 86400},
+        {"model": "house", "started_at": NOW - 90 * 86400},
         {"model": "big", "exit_code": 5, "error_kind": "busy", "complete": 0, "attempts": 4,
          "prompt_tokens": None, "completion_tokens": None, "ms_first_token": None},
         # Its price was not known when it was answered.
@@ -36,7 +37,7 @@ def filled(easyllm: Easyllm, price_table: Path, monkeypatch: pytest.MonkeyPatch)
     ]  # fmt: skip
     for number, columns in enumerate(calls):
         rows = record("Hi", id=f"{number:016x}")
-        times = {"ms": 1200, "ms_first_token": 300}
+        times = {"started_at": NOW, "ms": 1200, "ms_first_token": 300}
         rows.call.update({"usage_all": None, "host": "llm.example.com", **times, **columns})
         history.save(rows)
     return easyllm

@@ -150,7 +150,8 @@ def fetch_profile_models(
         from ...providers.plugin_errors import name_plugin_in_errors
 
         provider = provider_for(profile)
-        provider.metadata_timeout = common.timeout or MODEL_LIST_TIMEOUT_SECONDS
+        # Longer than --timeout, which then ends the command with its own words.
+        provider.metadata_timeout = (common.timeout or 0) + MODEL_LIST_TIMEOUT_SECONDS
         with name_plugin_in_errors(provider.entry_point):
             try:
                 everything.extend(await fetch_models(provider, common))
