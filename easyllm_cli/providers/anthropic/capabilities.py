@@ -41,10 +41,10 @@ class ModelCapabilities:
         return supported if isinstance(supported, bool) else None
 
 
-def load_row(url: str, model: str) -> dict[str, Any] | None:
-    """The row that `save_row` kept at most 24 hours ago; None = there is none that can be used."""
+def load_cached_model(url: str, model: str) -> dict[str, Any] | None:
+    """The row that `cache_model` kept at most 24 hours ago; None = there is none that can be used."""
     with suppress(*IGNORED_FILE_ERRORS):
-        with row_path(url, model).open("rb") as file:
+        with model_cache_path(url, model).open("rb") as file:
             kept = json.loads(file.read(MAX_FILE_BYTES))
         age = time.time() - kept["time"]
         is_same = (kept["url"], kept["model"]) == (url, model)
@@ -53,15 +53,15 @@ def load_row(url: str, model: str) -> dict[str, Any] | None:
     return None
 
 
-def save_row(url: str, model: str, row: dict[str, Any]) -> None:
+def cache_model(url: str, model: str, row: dict[str, Any]) -> None:
     """Keep a model's row in a file of mode 0600; errors are ignored, it is asked for again then."""
     facts = {name: row[name] for name in ("capabilities", "max_tokens") if name in row}
     kept = {"url": url, "model": model, "time": time.time(), "row": facts}
     with suppress(*IGNORED_FILE_ERRORS):
-        write_private_file(row_path(url, model), json.dumps(kept).encode())
+        write_private_file(model_cache_path(url, model), json.dumps(kept).encode())
 
 
-def row_path(url: str, model: str) -> Path:
+def model_cache_path(url: str, model: str) -> Path:
     """The file of a model at an endpoint.
 
     Raises:

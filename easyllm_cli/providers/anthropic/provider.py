@@ -25,7 +25,7 @@ from ..http import HTTPProvider, request_to_key
 from ..json_values import parse_object
 from ..model_list import parse_model_rows
 from ..unsupported_parameters import has_json_path, set_json_path
-from .capabilities import ModelCapabilities, load_row, save_row
+from .capabilities import ModelCapabilities, load_cached_model, cache_model
 from .decoder import MessagesDecoder
 from .format import format_message, format_system, model_from_messages_row
 from .thinking import ENABLED, MIN_BUDGET_TOKENS, ThinkingControl
@@ -245,12 +245,12 @@ class AnthropicProvider(HTTPProvider):
         """What the model supports; asked for once a day. Other vendors' APIs are not asked."""
         if not self.is_own_api or not self.model:
             return ModelCapabilities({})
-        row = load_row(self.endpoint.url, self.model)
+        row = load_cached_model(self.endpoint.url, self.model)
         if row is None:
             row = {}
             with suppress(EasyLLMError):
                 row = await self._fetch_row()
-                save_row(self.endpoint.url, self.model, row)
+                cache_model(self.endpoint.url, self.model, row)
         return ModelCapabilities(row)
 
     async def _fetch_row(self) -> dict[str, Any]:
@@ -269,7 +269,7 @@ class AnthropicProvider(HTTPProvider):
     def dry_request(self, messages: list[Message], stream: bool) -> Request:
         self.thinking.profile = self.profile
         if self.thinking.needs_capabilities and self.is_own_api:
-            row = load_row(self.endpoint.url, self.model) or {}
+            row = load_cached_model(self.endpoint.url, self.model) or {}
             self.thinking.capabilities = ModelCapabilities(row)
         return super().dry_request(messages, stream)
 

@@ -10,7 +10,7 @@ import pytest
 
 from easyllm_cli.config.paths import cache_folder
 from easyllm_cli.messages import Message
-from easyllm_cli.providers.anthropic.capabilities import load_row, row_path, save_row
+from easyllm_cli.providers.anthropic.capabilities import load_cached_model, model_cache_path, cache_model
 from tests.support.adapters import KEY
 from tests.support.asking import (
     Json,
@@ -178,30 +178,30 @@ async def test_dry_run_uses_what_is_known_and_asks_nothing() -> None:
 
 
 def test_kept_row_is_private_and_ends_after_a_day(home: Path) -> None:
-    save_row("https://a.example", MODEL, {**ROW, "display_name": "x"})
-    assert load_row("https://a.example", MODEL) == ROW
-    assert load_row("https://b.example", MODEL) is None
-    path = row_path("https://a.example", MODEL)
+    cache_model("https://a.example", MODEL, {**ROW, "display_name": "x"})
+    assert load_cached_model("https://a.example", MODEL) == ROW
+    assert load_cached_model("https://b.example", MODEL) is None
+    path = model_cache_path("https://a.example", MODEL)
     assert path.is_relative_to(cache_folder())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     kept = json.loads(path.read_bytes())
     for seconds, usable in ((3600, True), (23 * 3600, True), (25 * 3600, False), (-3600, False)):
         path.write_text(json.dumps({**kept, "time": kept["time"] - seconds}))
-        assert (load_row("https://a.example", MODEL) is not None) == usable
+        assert (load_cached_model("https://a.example", MODEL) is not None) == usable
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"17", b"\xff", b"[" * 100_000])
 def test_damaged_file_is_asked_again(data: bytes) -> None:
-    save_row("https://a.example", MODEL, ROW)
-    row_path("https://a.example", MODEL).write_bytes(data)
-    assert load_row("https://a.example", MODEL) is None
-    save_row("https://a.example", MODEL, ROW)
-    assert load_row("https://a.example", MODEL) == ROW
+    cache_model("https://a.example", MODEL, ROW)
+    model_cache_path("https://a.example", MODEL).write_bytes(data)
+    assert load_cached_model("https://a.example", MODEL) is None
+    cache_model("https://a.example", MODEL, ROW)
+    assert load_cached_model("https://a.example", MODEL) == ROW
 
 
 def test_folder_that_cannot_be_written_is_no_error(home: Path) -> None:
     (home / ".cache").write_text("a file")
-    save_row("https://a.example", MODEL, ROW)
-    assert load_row("https://a.example", MODEL) is None
+    cache_model("https://a.example", MODEL, ROW)
+    assert load_cached_model("https://a.example", MODEL) is None
     assert os.listdir(home) == [".cache"]
