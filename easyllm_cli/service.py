@@ -278,9 +278,9 @@ class LLMService:
         events = run(call, find_providers)
         if not self.history:
             return events
-        from .history.keeping import keep_call
+        from .history.keeping import save_call_at_end
 
-        return keep_call(call, events, asked)
+        return save_call_at_end(call, events, asked)
 
     def _resolve_providers(
         self, config: Config, fallbacks: Sequence[Config] | None

@@ -224,9 +224,9 @@ class AnswerHistory:
             cost_usd=cost_usd,
             cost_source=cost_source,
         )
-        keep_seconds = partial(history.keep_seconds, self.request.model.profiles)
+        retention_seconds = partial(history.retention_seconds, self.request.model.profiles)
         return history.save(
-            record_from_call(call, context), keep_seconds, shows_notes=self._shows_notes
+            record_from_call(call, context), retention_seconds, shows_notes=self._shows_notes
         )
 
 

@@ -39,7 +39,7 @@ def history_path() -> Path:
 
 def save(
     record: Record,
-    keep_seconds: Callable[[], float | None] = lambda: None,
+    retention_seconds: Callable[[], float | None] = lambda: None,
     *,
     shows_notes: bool = True,
 ) -> list[str]:
@@ -47,7 +47,7 @@ def save(
 
     A note says that texts are kept from now on, or that a damaged file was moved.
 
-    `keep_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
+    `retention_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
     `shows_notes`: whether somebody reads the notes; if not, that of texts is for a later call.
     Raises:
         OutputError: the database cannot be written, or is locked for 2 seconds.
@@ -57,16 +57,16 @@ def save(
 
     path = history_path()
     try:
-        return _write(path, record, keep_seconds, shows_notes)
+        return _write(path, record, retention_seconds, shows_notes)
     except ConfigError as error:
         if error.code != DAMAGED:
             raise
     moved = move_damaged(path)
     notes = [f"the history was damaged and is now {moved}; a new one begins"] if moved else []
-    return [*notes, *_write(path, record, keep_seconds, shows_notes)]
+    return [*notes, *_write(path, record, retention_seconds, shows_notes)]
 
 
-def keep_seconds(profiles_file: str | None = None) -> float | None:
+def retention_seconds(profiles_file: str | None = None) -> float | None:
     """The setting `history_keep` in seconds; None = all answers are kept.
 
     `profiles_file`: None = the user's.
@@ -82,7 +82,7 @@ def keep_seconds(profiles_file: str | None = None) -> float | None:
 
 
 def _write(
-    path: Path, record: Record, keep_seconds: Callable[[], float | None], shows_notes: bool
+    path: Path, record: Record, retention_seconds: Callable[[], float | None], shows_notes: bool
 ) -> list[str]:
     from .store import open_store
 
@@ -101,20 +101,20 @@ def _write(
         if is_first_today:
             # The answer is kept already: what fails here is tried again with the next one.
             with suppress(EasyLLMError):
-                _apply_retention(store, keep_seconds())
+                _apply_retention(store, retention_seconds())
     return [FIRST_NOTE] if keeps_first_text else []
 
 
-def _apply_retention(store: HistoryStore, keep_seconds: float | None) -> None:
+def _apply_retention(store: HistoryStore, retention_seconds: float | None) -> None:
     """Delete expired calls for at most 0.3 s; when none is left, it is done for today.
 
     It never waits for another process.
     """
     store.run("PRAGMA busy_timeout=0")
-    if keep_seconds is not None:
+    if retention_seconds is not None:
         from .deletion import delete_expired
 
-        if not delete_expired(store, time.time() - keep_seconds):
+        if not delete_expired(store, time.time() - retention_seconds):
             return
     with store.transaction():
         store.set_meta(PRUNED_ON, time.strftime("%Y-%m-%d"))

@@ -13,7 +13,7 @@ from ..config.settings import HISTORY_MODES
 from ..errors import EasyLLMError, Interrupted
 from ..events import Event
 from ..pipeline.call import Call
-from . import keep_seconds, save
+from . import retention_seconds, save
 
 if TYPE_CHECKING:
     from ..config.profile import Profile
@@ -23,7 +23,7 @@ STOPPED_EXIT_CODE = Interrupted.exit_code  # the caller cancelled the call, or l
 BUG_EXIT_CODE = EasyLLMError.exit_code
 
 
-async def keep_call(
+async def save_call_at_end(
     call: Call, events: AsyncGenerator[Event, None], profiles: Sequence[Profile]
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of a call, and write the call in a thread when they end in any way.
@@ -75,7 +75,7 @@ def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
         cost_usd=cost_usd,
         cost_source=cost_source,
     )
-    save(record_from_call(call, context), keep_seconds, shows_notes=False)
+    save(record_from_call(call, context), retention_seconds, shows_notes=False)
 
 
 def _mode(profiles: Sequence[Profile]) -> str:
