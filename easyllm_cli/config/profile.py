@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigError, suggest_name
-from .setting_values import has_type, parse_form_value
+from .setting_values import has_type, convert_form_value
 from .settings import (
     DEFAULT_SAMPLING,
     KEY_LIST_SETTINGS,
@@ -81,7 +81,7 @@ class Profile(ProfileSettings):
         if not (trusted or isinstance(config, TrustedConfig)):
             refuse_trusted_only_settings(profile)
             profile = profile.__replace__(untrusted=True, proxy=None)
-        use_default = parse_form_value(config.get("send_defaults"), "bool") is None
+        use_default = convert_form_value(config.get("send_defaults"), "bool") is None
         return profile.replace_set(send_defaults=True) if use_default else profile
 
     @property

@@ -92,7 +92,7 @@ def _name_type(value: Any) -> str:
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False) -> Any:
+def convert_form_value(value: Any, annotation: str, keep_whitespace: bool = False) -> Any:
     """Convert a value from a web form or JSON to the type of an annotation.
 
     Empty text becomes None (not given). `keep_whitespace` keeps the white space around text. A
@@ -114,14 +114,14 @@ def parse_form_value(value: Any, annotation: str, keep_whitespace: bool = False)
     return text
 
 
-def parse_form_numbers(value: Any) -> Any:
+def convert_form_numbers(value: Any) -> Any:
     """Convert the values of a table of numbers, without the empty ones; None = an empty table.
 
     What is no table is returned unchanged.
     """
     if not isinstance(value, Mapping):
-        return parse_form_value(value, "dict[str, float]")
-    numbers = {key: parse_form_value(item, "float") for key, item in value.items()}
+        return convert_form_value(value, "dict[str, float]")
+    numbers = {key: convert_form_value(item, "float") for key, item in value.items()}
     return {key: number for key, number in numbers.items() if number is not None} or None
 
 
@@ -281,7 +281,7 @@ class Setting(FrozenDataclass, shared_init=True):
             return self.convert_form(value)
         if self.keeps_empty and value == "":
             return value
-        return parse_form_value(value, self.type, self.keeps_whitespace)
+        return convert_form_value(value, self.type, self.keeps_whitespace)
 
     def validate(self, value: Any) -> Any:
         """Check a value and return what the profile stores.

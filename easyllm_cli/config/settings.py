@@ -25,8 +25,8 @@ from .setting_values import (
     has_type,
     hide_keys,
     is_beyond_float_range,
-    parse_form_numbers,
-    parse_form_value,
+    convert_form_numbers,
+    convert_form_value,
     setting,
 )
 
@@ -68,8 +68,8 @@ def timeout_from_table(name: str, value: Any) -> Timeout:
 def timeout_from_form(value: Any) -> Any:
     """Convert a config dict's `timeout` to a table; a single number is the total in seconds."""
     if isinstance(value, Mapping):
-        return parse_form_numbers(value)
-    number = parse_form_value(value, "float")
+        return convert_form_numbers(value)
+    number = convert_form_value(value, "float")
     return {"total": number} if has_type(number, "float") else number
 
 
@@ -243,7 +243,7 @@ class ProfileSettings(DeclaredSettings):
     price: dict[str, float] | None = setting(
         f"table: {', '.join(PRICE_KEYS)} (US dollars per million tokens)",
         subkeys=PRICE_KEYS, subkey_description="US dollars per million tokens",
-        convert=check_price, convert_form=parse_form_numbers,
+        convert=check_price, convert_form=convert_form_numbers,
     )  # fmt: skip
     history: str | None = setting(
         "what is kept of answers: all, only numbers, or nothing", choices=HISTORY_MODES
@@ -255,7 +255,7 @@ class ProfileSettings(DeclaredSettings):
     budget: dict[str, float] | None = setting(
         f"table: {', '.join(BUDGET_KEYS)} (US dollars that this profile may cost)",
         subkeys=BUDGET_KEYS, subkey_description="US dollars",
-        convert=check_budget, convert_form=parse_form_numbers,
+        convert=check_budget, convert_form=convert_form_numbers,
     )  # fmt: skip
     rpm: int | str | None = setting(
         'requests a minute, of all processes; "auto": as the server reports', convert=check_rpm
