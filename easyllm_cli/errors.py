@@ -22,7 +22,7 @@ EasyLLMError                bug          1    a bug in easyllm
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -263,6 +263,13 @@ class Interrupted(EasyLLMError):
 
     kind = "interrupted"
     exit_code = 130
+
+
+def error_classes(top: type[EasyLLMError] = EasyLLMError) -> Iterator[type[EasyLLMError]]:
+    """An error class and all its subclasses, each class before its subclasses."""
+    yield top
+    for subclass in top.__subclasses__():
+        yield from error_classes(subclass)
 
 
 def missing_package_error(error: ImportError) -> ConfigError | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from ..errors import EXIT_CODES, EasyLLMError
+from ..errors import EXIT_CODES, error_classes
 
 WIDTH = 80
 PROFILE_EXAMPLE = """\
@@ -61,7 +61,7 @@ class HelpTopic:
 def exit_codes_text() -> str:
     """`help exit-codes`: every exit code and its kinds of error."""
     kinds: dict[int, list[str]] = {}
-    for error in error_classes(EasyLLMError):
+    for error in error_classes():
         kinds.setdefault(error.exit_code, []).append(error.kind)
     return join_paragraphs(
         "The exit code tells a script how a command ended. An incomplete answer is never 0, except "
@@ -70,13 +70,6 @@ def exit_codes_text() -> str:
         "With --json the object's error.kind is more precise:",
         format_table((f"{code:>4}", " ".join(each)) for code, each in sorted(kinds.items())),
     )
-
-
-def error_classes(top: type[EasyLLMError]) -> Iterator[type[EasyLLMError]]:
-    """An error class and all its subclasses."""
-    yield top
-    for subclass in top.__subclasses__():
-        yield from error_classes(subclass)
 
 
 def profiles_text() -> str:
@@ -140,7 +133,7 @@ def json_text() -> str:
         "error is null, or an object with:",
         indent_text(" ".join(error_object(EasyLLMError("")))),
         "error.kind is one of:",
-        indent_text(" ".join(error.kind for error in error_classes(EasyLLMError))),
+        indent_text(" ".join(error.kind for error in error_classes())),
         "--jsonl prints one object per line as the answer arrives; its kind says what it is. The "
         "last line is done or error and has all the keys above; without such a line the output "
         "was cut.",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..config.setting_values import has_type
-from ..errors import EasyLLMError, Interrupted
+from ..errors import EasyLLMError, Interrupted, error_classes
 from ..events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
 from ..secret import mask_whole_keys, redact
 
@@ -199,7 +199,4 @@ def _error_from_object(content: Any) -> EasyLLMError:
 
 def _error_classes() -> dict[str, type[EasyLLMError]]:
     """The error classes by kind, but for the user's own interruption."""
-    classes: list[type[EasyLLMError]] = [EasyLLMError]
-    for each in classes:  # grows while it is read
-        classes += each.__subclasses__()
-    return {each.kind: each for each in reversed(classes) if each is not Interrupted}
+    return {each.kind: each for each in reversed(list(error_classes())) if each is not Interrupted}
