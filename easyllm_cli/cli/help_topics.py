@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from ..errors import EXIT_CODES, error_classes
+from ..errors import EXIT_CODES, EasyLLMError, error_classes
 
 WIDTH = 80
 PROFILE_EXAMPLE = """\

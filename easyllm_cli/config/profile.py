@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigError, suggest_name
-from .setting_values import has_type, convert_form_value
+from .setting_values import convert_form_value, has_type
 from .settings import (
     DEFAULT_SAMPLING,
     KEY_LIST_SETTINGS,

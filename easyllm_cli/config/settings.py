@@ -21,12 +21,12 @@ from .setting_values import (
     check_header_table,
     check_header_value,
     check_json_table,
+    convert_form_numbers,
+    convert_form_value,
     expand_path,
     has_type,
     hide_keys,
     is_beyond_float_range,
-    convert_form_numbers,
-    convert_form_value,
     setting,
 )
 

@@ -47,7 +47,7 @@ def save(
 
     A note says that texts are kept from now on, or that a damaged file was moved.
 
-    `retention_seconds`: gives the setting `history_keep`, None = keep all; asked at most once a day.
+    `retention_seconds`: gives the setting `history_keep`, None = keep all; called once a day.
     `shows_notes`: whether somebody reads the notes; if not, that of texts is for a later call.
     Raises:
         OutputError: the database cannot be written, or is locked for 2 seconds.

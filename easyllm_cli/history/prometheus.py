@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..secret import LONG_KEY_CHARS, redact
-from .report import TIMED, TOKEN_KEYS, sum_usage
+from .report import SUMMED_COUNTS, TIMED, sum_calls
 
 if TYPE_CHECKING:
     from .store import HistoryStore, Row
@@ -35,7 +35,7 @@ def format_metrics(store: HistoryStore) -> str:
 
 
 def _format_metrics(store: HistoryStore) -> str:
-    sums = sum_usage(store, LABELS, since=0.0)
+    sums = sum_calls(store, LABELS, since=0.0)
     samples = {
         "easyllm_calls_total": list(_calls(store)),
         "easyllm_tokens_total": list(_tokens(sums)),
@@ -64,7 +64,7 @@ def _calls(store: HistoryStore) -> Iterator[str]:
 
 def _tokens(sums: Iterable[Row]) -> Iterator[str]:
     for row in sums:
-        for key in TOKEN_KEYS:
+        for key in SUMMED_COUNTS:
             if row[key] is not None:
                 yield _sample("", row, row[key], kind=key.removesuffix("_tokens"))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EasyLLMError
+from ..events import TOKEN_COUNTS
 from ..messages import CachedText, Message, Part
 from ..secret import LONG_KEY_CHARS, WHOLE_KEY_CHARS, mask_whole_keys, redact
 
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
     from ..pipeline.call import Call
 
 LIBRARY = "library"  # the column `command` of a call of the library
-MAX_TEXT_BYTES = 256 * 1024  # a longer text is kept as its beginning and its end
+MAX_KEPT_BYTES = 256 * 1024  # a longer text is kept as its beginning and its end
 KEPT_END_BYTES = 64 * 1024  # of each of both
 MAX_ERROR_CHARS = 300
 MAX_TITLE_CHARS = 80
 MAX_NAME_CHARS = 200  # of a model, or of another word that a server sent
 MAX_INTEGER = 10**12  # of a count; sums of millions of calls stay within 64 bits, SQLite's limit
-TOKEN_KEYS = (
-    "prompt_tokens", "completion_tokens", "total_tokens",
-    "reasoning_tokens", "cached_tokens", "cache_write_tokens",
-)  # fmt: skip
 
 
 class CallContext:
@@ -120,7 +117,7 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "complete": int(call.complete and call.error is None),
         "exit_code": context.exit_code,
         "error_kind": error.kind if error else None,
-        **{key: valid_count(usage.get(key)) for key in TOKEN_KEYS},
+        **{key: valid_count(usage.get(key)) for key in TOKEN_COUNTS},
         "estimated": int(call.usage.estimated),
         "usage_all": _usage_of_attempts(call),
         "cost_usd": context.cost_usd,
@@ -167,7 +164,7 @@ def _usage_of_attempts(call: Call) -> str | None:
     if call.usage_all is None or (all_counted and call.usage_all == call.usage):
         return None
     usage = vars(call.usage_all)
-    return json.dumps({key: valid_count(usage.get(key)) for key in TOKEN_KEYS})
+    return json.dumps({key: valid_count(usage.get(key)) for key in TOKEN_COUNTS})
 
 
 def _requested_options(call: Call, asked: Profile | None) -> str | None:
@@ -297,7 +294,7 @@ def _part_from_object(part: Any, images: Sequence[Image]) -> Any:
 
 def shorten(text: str) -> str:
     """The text, or of more than 256 KB its first and last 64 KB with a line in between."""
-    if len(text) * 4 <= MAX_TEXT_BYTES or len(data := text.encode()) <= MAX_TEXT_BYTES:
+    if len(text) * 4 <= MAX_KEPT_BYTES or len(data := text.encode()) <= MAX_KEPT_BYTES:
         return text
     from hashlib import sha256
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from ..events import Usage
+from ..events import TOKEN_COUNTS, Usage
 
 if TYPE_CHECKING:
     from ..pricing.table import ModelPrices
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 DAY = "day"  # local time
 GROUPS = (DAY, "model", "profile", "command", "conversation")
-TOKEN_KEYS = (
-    "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cache_write_tokens",
-)  # fmt: skip
+SUMMED_COUNTS = tuple(name for name in TOKEN_COUNTS if name != "total_tokens")
 # Something of an answer came, so somebody may have to pay for it.
 UNPRICED = (
     "cost_usd IS NULL AND (complete OR ms_first_token IS NOT NULL OR completion_tokens IS NOT NULL)"
@@ -29,7 +27,7 @@ TIMED = "replayed IS NULL AND command != 'batch'"
 SUMS = ", ".join(
     [
         "SUM(calls) AS calls, SUM(exit_code != 0) AS failed",
-        *(f"SUM({key}) AS {key}" for key in TOKEN_KEYS),
+        *(f"SUM({key}) AS {key}" for key in SUMMED_COUNTS),
         "SUM(cost_usd) AS cost_usd",
         f"SUM(CASE WHEN {UNPRICED} THEN calls ELSE 0 END) AS unpriced_calls",
         "SUM(usage_all IS NOT NULL) AS retried",
@@ -38,23 +36,23 @@ SUMS = ", ".join(
 
 
 # What decides a call's group, and its tokens.
-CALL_COLUMNS = ", ".join(["started_at", "provider", *GROUPS[1:], *TOKEN_KEYS])
+CALL_COLUMNS = ", ".join(["started_at", "provider", *GROUPS[1:], *SUMMED_COUNTS])
 
 
-def sum_usage(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]:
+def sum_calls(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]:
     """One row for each group of the calls since a time (seconds since 1970), in their order.
 
     `by`: `day` alone, or columns of the table `call`. Keys of a row: those of `by`; `calls`;
-    `failed` (exit code not 0); TOKEN_KEYS (of all attempts; None = nobody reported them);
+    `failed` (exit code not 0); SUMMED_COUNTS (of all attempts; None = nobody reported them);
     `cost_usd` (the sum of what is known, None = nothing is); `unpriced_calls` (answers whose cost
     is not known and not in that sum). An answer without a cost for which the price table now has a
     price counts with it.
     """
     with store.snapshot():
-        return _sum_usage(store, by, since)
+        return _sum_calls(store, by, since)
 
 
-def _sum_usage(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]:
+def _sum_calls(store: HistoryStore, by: Sequence[str], since: float) -> list[Row]:
     if tuple(by) == (DAY,):
         rows = list(_sum_days(store, since))
     else:
@@ -121,7 +119,7 @@ def _add_other_attempts(
     ):
         row = groups[_group_of(call, by)]
         for key, tokens in json.loads(call["usage_all"]).items():
-            if key in TOKEN_KEYS and tokens is not None:
+            if key in SUMMED_COUNTS and tokens is not None:
                 row[key] = (row[key] or 0) + tokens - (call[key] or 0)
 
 
@@ -142,7 +140,9 @@ def _price_now(store: HistoryStore, since: float) -> Iterator[tuple[Row, float]]
             " AND provider IS ? AND host IS ? AND model IS ?",
             (since, *model.values()),
         ):
-            cost = prices.cost(Usage(**{key: call[key] for key in TOKEN_KEYS}), call["started_at"])
+            cost = prices.cost(
+                Usage(**{key: call[key] for key in SUMMED_COUNTS}), call["started_at"]
+            )
             if cost is not None:
                 yield call, float(cost)
 

@@ -144,14 +144,14 @@ def open_history() -> "HistoryStore | None":
 
 def read_rows(by: str, since: float, speed: bool) -> list[dict[str, Any]]:
     """The rows to print: sums, or speeds. Raises EasyLLMError as `open_history`."""
-    from ...history.report import add_titles, measure_speed, sum_usage
+    from ...history.report import add_titles, measure_speed, sum_calls
     from ...render.output import print_notice
 
     store = open_history()
     if store is None:
         return []
     with store:
-        rows = measure_speed(store, by, since) if speed else sum_usage(store, (by,), since)
+        rows = measure_speed(store, by, since) if speed else sum_calls(store, (by,), since)
         if not rows:
             day = time.strftime("%Y-%m-%d", time.localtime(since))
             print_notice(f"easyllm: no answers since {day}")

@@ -42,7 +42,7 @@ class ModelCapabilities:
 
 
 def load_cached_model(url: str, model: str) -> dict[str, Any] | None:
-    """The row that `cache_model` kept at most 24 hours ago; None = there is none that can be used."""
+    """The row that `cache_model` kept at most 24 hours ago; None = there is no usable one."""
     with suppress(*IGNORED_FILE_ERRORS):
         with model_cache_path(url, model).open("rb") as file:
             kept = json.loads(file.read(MAX_FILE_BYTES))

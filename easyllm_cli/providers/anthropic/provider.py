@@ -25,7 +25,7 @@ from ..http import HTTPProvider, request_to_key
 from ..json_values import parse_object
 from ..model_list import parse_model_rows
 from ..unsupported_parameters import has_json_path, set_json_path
-from .capabilities import ModelCapabilities, load_cached_model, cache_model
+from .capabilities import ModelCapabilities, cache_model, load_cached_model
 from .decoder import MessagesDecoder
 from .format import format_message, format_system, model_from_messages_row
 from .thinking import ENABLED, MIN_BUDGET_TOKENS, ThinkingControl

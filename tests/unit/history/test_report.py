@@ -19,7 +19,7 @@ from easyllm_cli.history import report
 from easyllm_cli.history.calls import CallFilter, call_objects, newest_calls
 from easyllm_cli.history.export import json_lines_from_objects
 from easyllm_cli.history.prometheus import format_metrics
-from easyllm_cli.history.report import GROUPS, measure_speed, percentile, sum_usage
+from easyllm_cli.history.report import GROUPS, measure_speed, percentile, sum_calls
 from easyllm_cli.history.store import HistoryStore, Row, open_store
 from easyllm_cli.messages import Message
 from tests.support.history import record
@@ -43,7 +43,7 @@ def add(store: HistoryStore, **columns: Any) -> None:
 
 
 def sums(store: HistoryStore, by: str = "model", since: float = 0) -> dict[Any, Row]:
-    return {row[by]: row for row in sum_usage(store, (by,), since)}
+    return {row[by]: row for row in sum_calls(store, (by,), since)}
 
 
 def test_tokens_and_failures_are_summed_by_group(store: HistoryStore) -> None:
@@ -142,7 +142,7 @@ def test_calls_without_a_price_get_the_tables(
 
 
 def test_an_empty_history_has_no_rows(store: HistoryStore) -> None:
-    assert [sum_usage(store, (by,), 0) for by in GROUPS] == [[]] * len(GROUPS)
+    assert [sum_calls(store, (by,), 0) for by in GROUPS] == [[]] * len(GROUPS)
     assert measure_speed(store, "model", 0) == []
 
 

@@ -10,7 +10,7 @@ from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline.replay import identify_request
 from easyllm_cli.providers import provider_for
-from easyllm_cli.providers.anthropic.capabilities import save_row
+from easyllm_cli.providers.anthropic.capabilities import cache_model
 from easyllm_cli.providers.http import HTTPProvider
 from easyllm_cli.providers.request_key import NOT_ASKED, plain_request_key
 from easyllm_cli.recordings.key import RequestIdentity
@@ -100,7 +100,7 @@ def test_what_is_learned_of_a_model_changes_no_key() -> None:
     keys = {effort: identify(base | {"reasoning": effort}).cache_key for effort in ("low", "high")}
     before = sent(base | {"reasoning": "low"})
     only_budgets = {"thinking": {"supported": True, "types": {"adaptive": {"supported": False}}}}
-    save_row(URL, "m", {"capabilities": only_budgets, "max_tokens": 64_000})
+    cache_model(URL, "m", {"capabilities": only_budgets, "max_tokens": 64_000})
     assert sent(base | {"reasoning": "low"}) != before
     assert {effort: identify(base | {"reasoning": effort}).cache_key for effort in keys} == keys
     assert len({*keys.values()}) == 2

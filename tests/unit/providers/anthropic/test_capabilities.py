@@ -10,7 +10,11 @@ import pytest
 
 from easyllm_cli.config.paths import cache_folder
 from easyllm_cli.messages import Message
-from easyllm_cli.providers.anthropic.capabilities import load_cached_model, model_cache_path, cache_model
+from easyllm_cli.providers.anthropic.capabilities import (
+    cache_model,
+    load_cached_model,
+    model_cache_path,
+)
 from tests.support.adapters import KEY
 from tests.support.asking import (
     Json,
