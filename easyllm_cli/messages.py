@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -124,6 +125,17 @@ def with_system_instruction(messages: list[Message], text: str) -> list[Message]
     if first.role in ("system", "developer"):
         return [replace(first, parts=(*first.parts, f"\n\n{text}")), *messages[1:]]
     return [Message("system", (text,)), *messages]
+
+
+def with_schema_instruction(messages: list[Message], schema: dict[str, Any]) -> list[Message]:
+    """Add the schema to the system message, for vendors that accept no schema field.
+
+    DeepSeek's JSON mode also requires the word "json" in the prompt (its guide, "JSON Output").
+    """
+    schema_text = json.dumps(schema, ensure_ascii=False)
+    return with_system_instruction(
+        messages, f"Answer with one JSON document that fits this JSON schema:\n{schema_text}"
+    )
 
 
 def with_text_first(message: Message) -> list[Part]:

@@ -15,7 +15,7 @@ from ...config.endpoints import is_loopback
 from ...config.profile import Profile
 from ...errors import ConfigError, EasyLLMError, NotFoundError, RefusedError, UsageError
 from ...events import Model
-from ...messages import Message
+from ...messages import Message, with_schema_instruction
 from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
 from ...secret import Secret
 from ...transport.base import Request
@@ -129,7 +129,6 @@ class AnthropicProvider(HTTPProvider):
         schema = self.profile.schema
         if schema is None:
             return messages
-        from ..openai.json_schema import with_schema_instruction  # --schema only
         from .json_schema import output_format
 
         if self.is_own_api and output_format(schema):

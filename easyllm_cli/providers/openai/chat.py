@@ -11,7 +11,7 @@ from ...errors import EasyLLMError, RefusedError
 from ...events import Model
 from ...images import Image
 from ...message_fields import MESSAGE_FIELDS
-from ...messages import CachedText, Message, with_text_first
+from ...messages import CachedText, Message, with_schema_instruction, with_text_first
 from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
 from ...secret import Secret
 from ...transport import transport_for
@@ -114,7 +114,7 @@ class OpenAIProvider(SupportsClient):
             set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.profile.schema is not None:
-            from .json_schema import response_format, with_schema_instruction  # --schema only
+            from .json_schema import response_format  # --schema only
 
             if not self.vendor.takes_schema:
                 messages = with_schema_instruction(messages, self.profile.schema)

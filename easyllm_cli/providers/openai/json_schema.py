@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from ...messages import Message, with_system_instruction
 from ...vendors import Vendor
 
 # Keywords that OpenAI's strict mode accepts; it answers 400 to others ("Structured outputs",
@@ -21,17 +19,6 @@ STRICT_KEYWORDS = frozenset(
 STRICT_FORMATS = (
     "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
 )  # fmt: skip
-
-
-def with_schema_instruction(messages: list[Message], schema: dict[str, Any]) -> list[Message]:
-    """Add the schema to the system message, for vendors that accept no schema field.
-
-    DeepSeek's JSON mode also requires the word "json" in the prompt (its guide, "JSON Output").
-    """
-    schema_text = json.dumps(schema, ensure_ascii=False)
-    return with_system_instruction(
-        messages, f"Answer with one JSON document that fits this JSON schema:\n{schema_text}"
-    )
 
 
 def response_format(schema: dict[str, Any], vendor: Vendor) -> dict[str, Any]:
