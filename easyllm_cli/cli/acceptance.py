@@ -18,17 +18,17 @@ INCOMPLETE_REASONS = {
 
 
 def check_acceptable(
-    completion: Completion, has_user_limit: bool, reasoning: str, schema: Schema | None = None
+    completion: Completion, has_user_limit: bool, reasoning_option: str, schema: Schema | None = None
 ) -> str:
     """Accept or reject a finished answer; returns a note for the user ("" = none).
 
     An incomplete answer is accepted only if the user's own token limit cut it.
-    `has_user_limit`: the request contained such a limit. `reasoning`: value of --reasoning.
+    `has_user_limit`: the request contained such a limit. `reasoning_option`: value of --reasoning.
     Raises:
         IncompleteAnswer: the answer is not accepted.
         MalformedAnswer: it does not fit the schema.
     """
-    if reasoning == "only" and not completion["reasoning"]:
+    if reasoning_option == "only" and not completion["reasoning"]:
         raise _incomplete_error("the model sent no reasoning", "leave out --reasoning only")
     reason = completion["finish_reason"]
     cut_by_user_limit = reason == "length" and has_user_limit

@@ -1,12 +1,12 @@
 """`easyllm history`: lists, shows, searches, exports and deletes past answers."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..history_reading import open_history, parse_time_option
 from ..option_types import CODE_CHOICES, choice, complete_profiles
 from ..options.common import DebugOption, ListFormat, ProfilesFileOption
 from ..options.groups import OptionGroup, expand_option_groups
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...history.calls import CallFilter
-    from ...history.store import HistoryStore
 
 FORMAT_CHOICES = ("md", "jsonl")
 NOTHING_KEPT = "no answers are kept yet"
-AGE_METAVAR = "AGE|DATE"
+AGE_METAVAR = "AGE|DATE|month"
 CallId = Annotated[
     str,
     typer.Argument(
@@ -97,44 +96,11 @@ class FilterOptions(OptionGroup):
     )
 
     def call_filter(self) -> "CallFilter":
-        """Raises UsageError if --since is neither an age nor a date."""
+        """Raises UsageError if --since is no time."""
         from ...history.calls import CallFilter
 
         since = parse_time_option("--since", self.since) if self.since else None
         return CallFilter(since, self.of_model, self.of_profile, self.failed)
-
-
-def parse_time_option(option: str, text: str) -> float:
-    """The time that an option means, in seconds since 1970.
-
-    Raises:
-        UsageError: it is neither an age nor a date.
-    """
-    import time
-
-    from ...durations import parse_point_in_time
-    from ...errors import UsageError
-
-    moment = parse_point_in_time(text, time.time())
-    if moment is None:
-        hint = "an age such as 7d or 12h, or a date such as 2026-01-31"
-        raise UsageError(f'{option} "{text[:40]}" is no time', hint=hint)
-    return moment
-
-
-@contextmanager
-def open_history() -> "Iterator[HistoryStore | None]":
-    """Open the history for reading; None = there is none yet. Raises as `open_store`."""
-    from ...history import history_path
-    from ...history.store import open_store
-
-    try:
-        store = open_store(history_path(), create=False)
-    except FileNotFoundError:
-        yield None
-        return
-    with store:
-        yield store
 
 
 @expand_option_groups

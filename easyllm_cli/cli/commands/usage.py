@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import EasyLLMError, UsageError
+from ..history_reading import open_history, parse_time_option
 from ..option_types import choice
 from ..options.common import ListFormat, ProfilesFileOption
 from ..options.groups import expand_option_groups
 
 if TYPE_CHECKING:
-    from ...history.store import HistoryStore
+    pass
 
 BY_CHOICES = ("day", "model", "profile", "command", "conversation")
 DEFAULT_SINCE = "30d"
@@ -68,7 +69,7 @@ def usage(
     try:
         refuse_combinations(list_format.json, speed, prometheus, prices)
         refuse_ignored(since, by, "--prometheus" if prometheus else "--prices" if prices else "")
-        start = parse_since(since or DEFAULT_SINCE, time.time())
+        start = parse_time_option("--since", since or DEFAULT_SINCE)
         refresh_price_table()
         if prometheus:
             return print_metrics()
@@ -105,52 +106,15 @@ def refuse_ignored(since: str | None, by: str | None, other: str) -> None:
             raise UsageError(f"{other} cannot be used with {name}", hint="leave one out")
 
 
-def parse_since(text: str, now: float) -> float:
-    """The time that `--since` means, in seconds since 1970: `month` is this month's first day.
-
-    Raises:
-        UsageError: it is neither a date, nor a length of time, nor `month`.
-    """
-    from ...durations import DURATION_HINT, parse_point_in_time
-
-    if text == "month":
-        text = time.strftime("%Y-%m-01", time.localtime(now))
-    start = parse_point_in_time(text, now)
-    if start is None:
-        raise UsageError(
-            f'--since "{text[:80]}" is no time',
-            hint=f"month, a date such as 2026-11-01, or {DURATION_HINT}",
-        )
-    return start
-
-
-def open_history() -> "HistoryStore | None":
-    """Open the history; None, with a note on stderr, where there is none yet.
-
-    Raises:
-        EasyLLMError: it cannot be read.
-    """
-    from ...history import history_path
-    from ...history.store import open_store
-    from ...render.output import print_notice
-
-    path = history_path()
-    try:
-        return open_store(path, create=False)
-    except FileNotFoundError:
-        print_notice(f"easyllm: there is no history yet ({path})")
-        return None
-
-
 def read_rows(by: str, since: float, speed: bool) -> list[dict[str, Any]]:
     """The rows to print: sums, or speeds. Raises EasyLLMError as `open_history`."""
     from ...history.report import add_titles, measure_speed, sum_calls
     from ...render.output import print_notice
 
-    store = open_history()
-    if store is None:
-        return []
-    with store:
+    with open_history() as store:
+        if store is None:
+            print_missing_history()
+            return []
         rows = measure_speed(store, by, since) if speed else sum_calls(store, (by,), since)
         if not rows:
             day = time.strftime("%Y-%m-%d", time.localtime(since))
@@ -163,12 +127,20 @@ def print_metrics() -> int:
     from ...history.prometheus import format_metrics
     from ...render.output import OutputStream
 
-    store = open_history()
-    if store is not None:
-        with store:
-            text = format_metrics(store)
-        OutputStream(1, terminal=False).write(text)
+    with open_history() as store:
+        if store is None:
+            print_missing_history()
+        else:
+            OutputStream(1, terminal=False).write(format_metrics(store))
     return 0
+
+
+def print_missing_history() -> None:
+    """Say on stderr that nothing is kept yet, and where it would be."""
+    from ...history import history_path
+    from ...render.output import print_notice
+
+    print_notice(f"easyllm: there is no history yet ({history_path()})")
 
 
 def print_budgets(profiles_file: ProfilesFileOption) -> None:
