@@ -18,7 +18,10 @@ INCOMPLETE_REASONS = {
 
 
 def check_acceptable(
-    completion: Completion, has_user_limit: bool, reasoning_option: str, schema: Schema | None = None
+    completion: Completion,
+    has_user_limit: bool,
+    reasoning_option: str,
+    schema: Schema | None = None,
 ) -> str:
     """Accept or reject a finished answer; returns a note for the user ("" = none).
 
