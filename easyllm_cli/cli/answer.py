@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..config.profile import validate_setting
-from ..errors import BROKEN_PIPE_EXIT_CODE, IncompleteAnswer
+from ..errors import BROKEN_PIPE_EXIT_CODE, IncompleteAnswer, UsageError
 from ..events import MAX_TEXT_BYTES, Event
 from ..messages import with_system_prompt
 from ..pipeline.call import Call
@@ -21,6 +21,7 @@ from .named_files import refuse_files_among
 from .profile_selection import select_profile
 from .prompt import build_messages
 from .prompt_notes import find_prompt_notes
+from .prompt_text import join_words
 from .request import AnswerRequest, display_options, load_schema, may_offer_demo
 from .stdin import Stdin
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..json_schema import Schema
     from ..render.options import DisplayOptions
+    from .template import Template
 
 
 def answer_request(request: AnswerRequest) -> int:
@@ -37,6 +39,7 @@ def answer_request(request: AnswerRequest) -> int:
     Raises:
         EasyLLMError: an error found before anything is sent.
     """
+    request, template = _apply_template(request)
     display = display_options(request)
     options = request.input
     refuse_files_among(request.prompt_words, options, request.command)
@@ -48,7 +51,7 @@ def answer_request(request: AnswerRequest) -> int:
     history.choose_mode([profile, *fallbacks])
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
-    messages = build_messages(request.prompt_words, options, source, list(request.images))
+    messages = build_messages(request.prompt_words, options, source, list(request.images), template)
     messages = with_system_prompt(history.continued(messages), profile.system)
     lacks_input = source.was_empty and bool(profile.strict)  # an error, no note
     notes = [] if lacks_input else source.notes
@@ -68,6 +71,24 @@ def answer_request(request: AnswerRequest) -> int:
     answer_run = AnswerRun(request, display, renderer, calls[0], [profile, *fallbacks], notes)
     answer_run.lacks_stdin = lacks_input
     return _run_and_keep(answer_run, events, history)
+
+
+def _apply_template(request: AnswerRequest) -> tuple[AnswerRequest, Template | None]:
+    """The request with what the head of its template sets, and the template; None = it has none.
+
+    Raises:
+        UsageError, ConfigError: as `load_template`.
+    """
+    name, variables = request.template.template, request.template.var or []
+    if name is None:
+        if variables:
+            raise UsageError("--var is for a template", hint="name one with -T")
+        return request, None
+    from .template import load_template
+    from .template_head import apply_head
+
+    template = load_template(name, variables, join_words(request.prompt_words))
+    return apply_head(request, template.head), template
 
 
 def _judge(

@@ -15,6 +15,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 from ..config.model_list_cache import is_shell_safe, load_model_ids
+from ..config.paths import template_names
 from ..config.profiles_file import Profiles, read_profiles
 from ..config.settings import SETTINGS, resolve_setting_alias
 from ..errors import EasyLLMError
@@ -158,6 +159,14 @@ def names_in_file(file: str | None) -> list[str]:
 def built_in_names() -> list[str]:
     """The built-in providers, which need no profiles file."""
     return list(VENDORS)
+
+
+def saved_template_names() -> list[str]:
+    """The templates in their folder."""
+    try:
+        return template_names()
+    except RuntimeError:
+        return []
 
 
 def model_names(file: str | None, profile: str | None) -> list[str]:

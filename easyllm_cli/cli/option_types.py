@@ -58,6 +58,13 @@ def complete_models(context: typer.Context) -> list[str]:
     return model_names(context.params.get("profiles"), context.params.get("profile"))
 
 
+def complete_templates(incomplete: str) -> list[str]:
+    """Complete the name of a template."""
+    from .completion import saved_template_names
+
+    return saved_template_names()
+
+
 def complete_settings() -> list[tuple[str, str]]:
     """Complete the name of a profile's setting."""
     from .completion import setting_names

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..images import Image
 from ..messages import Message
-from ..text_encoding import decode_text
 from .named_files import expand_patterns
 from .options.input import InputOptions
+from .prompt_text import (
+    STDIN_PLACEHOLDER,
+    join_with_blank_line,
+    join_words,
+    read_text_file,
+    require_utf8,
+)
 from .stdin import Stdin, is_blank
 
-MAX_TEXT_FILE_BYTES = 256 * 1024 * 1024
-STDIN_PLACEHOLDER = "{stdin}"
+if TYPE_CHECKING:
+    from .template import Template
 
 
 def build_messages(
-    words: list[str], input: InputOptions, source: Stdin, images: list[Image]
+    words: list[str],
+    input: InputOptions,
+    source: Stdin,
+    images: list[Image],
+    template: Template | None = None,
 ) -> list[Message]:
     """Build the messages: system prompt, message list, then files, stdin and prompt.
 
+    `template`: what stdin and the prompt are put into.
     An empty stdin that was expected to bring text adds a note to `source`.
     Raises:
         UsageError: there is no prompt, or a file cannot be read.
     """
     messages = _read_message_list(input.messages, source) if input.messages else []
-    text = _join_prompt(words, source if input.messages != "-" else None)
+    text = _join_prompt(words, source if input.messages != "-" else None, template)
     files = [_format_file(name) for name in expand_patterns(input.file or [])]
     images = images + [Image.of(name, paths=True) for name in expand_patterns(input.image or [])]
     if input.system is not None:
@@ -47,18 +58,20 @@ def build_messages(
     return messages
 
 
-def _join_prompt(words: list[str], source: Stdin | None) -> str:
-    """Join stdin and the prompt; `{stdin}` or `-` says where stdin goes."""
-    prompt = require_utf8(" ".join(word for word in words if word != "-"))
-    has_placeholder = STDIN_PLACEHOLDER in prompt
+def _join_prompt(words: list[str], source: Stdin | None, template: Template | None) -> str:
+    """Join stdin and the prompt; the template, `{stdin}` or `-` says where stdin goes."""
+    prompt = join_words(words)
+    has_placeholder = STDIN_PLACEHOLDER in prompt or bool(template and template.needs_stdin)
     if source is None:
         if has_placeholder:
             raise UsageError("{stdin} is in the prompt, and stdin holds the message list")
-        return prompt
+        return template.fill(prompt, "") if template else prompt
     text = source.read_text(forced="-" in words)
+    if has_placeholder and is_blank(text):
+        source.refuse_emptiness()
+    if template:
+        return template.fill(prompt, text)
     if has_placeholder:
-        if is_blank(text):
-            source.refuse_emptiness()
         return prompt.replace(STDIN_PLACEHOLDER, text)
     if not text or not prompt:
         return text or prompt
@@ -66,47 +79,12 @@ def _join_prompt(words: list[str], source: Stdin | None) -> str:
         before = " ".join(words[: words.index("-")])
         after = " ".join(word for word in words[words.index("-") + 1 :] if word != "-")
         return "\n\n".join(part for part in (before, text, after) if part)
-    return text + ("\n" if text.endswith("\n") else "\n\n") + prompt
-
-
-def require_utf8(text: str) -> str:
-    """Return the text of the command line unchanged.
-
-    Raises:
-        UsageError: it is not UTF-8.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UsageError(f"the prompt is not UTF-8 at character {error.start}") from None
-    return text
+    return join_with_blank_line(text, prompt)
 
 
 def _format_file(name: str) -> str:
     """A text file for the prompt: its name, then its unchanged content."""
     return f"{name}:\n{read_text_file(name, 'the file', 'it is an image: -a FILE')}"
-
-
-def read_text_file(
-    name: str, what: str, if_image: str = "it is an image, and text is needed"
-) -> str:
-    """Read a text file, or a pipe such as bash's <(command), without a byte order mark.
-
-    `what`: what an error calls the file. `if_image`: the hint if it is an image.
-    Raises:
-        UsageError: it is missing, unreadable, not UTF-8 or larger than 256 MiB.
-    """
-    try:
-        with Path(name).expanduser().open("rb") as file:
-            data = file.read(MAX_TEXT_FILE_BYTES + 1)
-        if len(data) > MAX_TEXT_FILE_BYTES:
-            raise UsageError(f"{what} is larger than {MAX_TEXT_FILE_BYTES >> 20} MiB", where=name)
-        return decode_text(data, what, name, image_hint=if_image)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(
-            f"cannot read {what}: {reason}", where=name, hint="check the path"
-        ) from None
 
 
 def _read_message_list(name: str, source: Stdin) -> list[Message]:

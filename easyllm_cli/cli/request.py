@@ -16,7 +16,8 @@ from .options.input import InputOptions, ModelOptions
 from .options.output import OutputOptions
 from .options.run import RunOptions
 from .options.sampling import SamplingOptions
-from .prompt import read_text_file
+from .options.template import TemplateOptions
+from .prompt_text import read_text_file
 from .stdin import Stdin
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class AnswerRequest(FrozenDataclass):
     history: HistoryOptions
     cache: CacheOptions
     budget: BudgetOptions
+    template: TemplateOptions
     command: str = "chat"
     buffered: bool = True
     reasoning: str = "auto"

@@ -18,6 +18,16 @@ def config_folder() -> Path:
     return _platform_folder("XDG_CONFIG_HOME", ".config")
 
 
+def templates_folder() -> Path:
+    """Folder of prompt templates, beside profiles.toml. Raises RuntimeError as `config_folder`."""
+    return config_folder() / "prompts"
+
+
+def template_names() -> list[str]:
+    """The names of all templates, sorted. Raises RuntimeError as `config_folder`."""
+    return sorted(path.stem for path in templates_folder().glob("*.md"))
+
+
 def keys_file() -> Path:
     """Path of keys.json, which lists the keys that `easyllm keys` has stored.
 

@@ -16,6 +16,7 @@ from ..vendors import VENDORS
 from .paths import config_folder
 from .profile import Profile, profile_from_settings
 from .settings import KEY_SOURCES, TOP_LEVEL_SETTINGS, FileSettings, resolve_setting_alias
+from .toml_parsing import parse_toml
 
 # Patterns for errors and edits: compiled when used, which takes 0.2 ms.
 SECTION_HEADER = (
@@ -23,7 +24,6 @@ SECTION_HEADER = (
 )
 # A string, closed or not. Followed by = . or ] it is a quoted key, not a value.
 TOML_STRING = r"""("(?:[^"\\]|\\.)*+"?|'[^']*+'?)(\s*[=.\]])?"""
-MAX_KEY_DOTS = 100  # in one key; tomllib's time grows with the square of the dots
 
 
 def find_key_position(text: str, name: str | None, key: str) -> tuple[int, int]:
@@ -53,25 +53,6 @@ def _blank_values(line: str) -> str:
         return match[0] if match[2] else " " * len(match[1])
 
     return re.sub(TOML_STRING, blanked, line).partition("#")[0]
-
-
-def find_overlong_key(text: str) -> int:
-    """Return the line of a key with more than MAX_KEY_DOTS dots, which parses slowly; 0 = none."""
-    if not _has_too_many_dots(text.split("\n")):
-        return 0
-    # The dots may be in a string or a comment: remove those and count again.
-    text_or_comment = re.compile(
-        r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|"(?:[^"\\\n]|\\.)*+"?|#[^\n]*+|'''
-        r"""'''(?:[^']|'(?!''))*+(?:''')?|'[^'\n]*+'?""",
-        re.DOTALL,
-    )
-    bare = text_or_comment.sub(lambda match: "\n" * match[0].count("\n"), text)
-    keys = (re.split(r"[=,\[\]{}]", line) for line in bare.split("\n"))
-    return next((number for number, line in enumerate(keys, 1) if _has_too_many_dots(line)), 0)
-
-
-def _has_too_many_dots(pieces: list[str]) -> bool:
-    return any(piece.count(".") > MAX_KEY_DOTS for piece in pieces)
 
 
 PROFILES_FILE_NAME = "profiles.toml"
@@ -330,20 +311,7 @@ def parse_profiles(path: Path, text: str) -> Profiles:
     Raises:
         ConfigError: not valid TOML, or a wrong key or type at the top level.
     """
-    import tomllib
-
-    if line_number := find_overlong_key(text):
-        raise ConfigError(f"a key has more than {MAX_KEY_DOTS} dots", where=f"{path}:{line_number}")
-    try:
-        document = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or an integer of more than 4300 digits
-        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        end = (text.count("\n") + 1, len(text.rpartition("\n")[2]) + 1)
-        line, column = (at[1], at[2]) if at else end
-        reason = str(error).partition(" (at ")[0]
-        raise ConfigError(f"not valid TOML: {reason}", where=f"{path}:{line}:{column}") from None
-    except RecursionError:
-        raise ConfigError("not valid TOML: nested too deeply", where=str(path)) from None
+    document = parse_toml(path, text)
     tables = document.pop("profiles", {})
     try:
         settings = file_settings_from_table(document)

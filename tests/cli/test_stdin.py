@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.cli import prompt
+from easyllm_cli.cli import prompt_text
 from easyllm_cli.cli.stdin import read
 from easyllm_cli.errors import UsageError
 from tests.support.binary import (
@@ -91,17 +91,17 @@ def test_stdin_is_not_read(easyllm: Easyllm) -> None:
 def test_size_limits_of_stdin_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte more is an error: text is never cut silently."""
     cap = 1 << 20
-    monkeypatch.setattr(prompt, "MAX_TEXT_FILE_BYTES", cap)
+    monkeypatch.setattr(prompt_text, "MAX_TEXT_FILE_BYTES", cap)
     path = tmp_path / "long.txt"
     path.write_bytes(b"x" * cap)
     with path.open("rb") as file:
         assert len(read(lambda: None, descriptor=file.fileno(), cap=cap)) == cap
-    assert len(prompt.read_text_file(str(path), "the file", "")) == cap
+    assert len(prompt_text.read_text_file(str(path), "the file", "")) == cap
     path.write_bytes(b"x" * (cap + 1))
     with path.open("rb") as file, pytest.raises(UsageError, match="stdin is longer than 1 MiB"):
         read(lambda: None, descriptor=file.fileno(), cap=cap)
     with pytest.raises(UsageError, match="the file is larger than 1 MiB"):
-        prompt.read_text_file(str(path), "the file", "")
+        prompt_text.read_text_file(str(path), "the file", "")
 
 
 def test_files_come_first(easyllm: Easyllm) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli.cli.prompt import MAX_TEXT_FILE_BYTES
+from easyllm_cli.cli.prompt_text import MAX_TEXT_FILE_BYTES
 from easyllm_cli.cli.stdin import MAX_STDIN_BYTES as MAX_STDIN_BYTES
 from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.config.setting_values import Setting

@@ -35,7 +35,7 @@ HOMES = {
     "google": "transport/google_sdk.py",
     "litellm": "providers/litellm/client.py",
     "xllamacpp": "providers/local/engine.py",
-    "tomllib": "config/profiles_file.py",
+    "tomllib": "config/toml_parsing.py",
     "sqlite3": "history/store.py",
     "tomlkit": "config/toml_document.py",
     "keyring": "config/key_store.py",

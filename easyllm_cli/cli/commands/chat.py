@@ -9,6 +9,7 @@ from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
+from ..options.template import TemplateOptions
 
 
 @expand_option_groups
@@ -22,6 +23,7 @@ def chat(
     history: HistoryOptions,
     cache: CacheOptions,
     budget: BudgetOptions,
+    template: TemplateOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
@@ -36,6 +38,16 @@ def chat(
 
     return answer_request(
         AnswerRequest(
-            prompt or [], model, input, sampling, output, common, run, history, cache, budget
+            prompt or [],
+            model,
+            input,
+            sampling,
+            output,
+            common,
+            run,
+            history,
+            cache,
+            budget,
+            template,
         )
     )

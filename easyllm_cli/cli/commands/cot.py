@@ -14,6 +14,7 @@ from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
+from ..options.template import TemplateOptions
 from ..stdin import Stdin
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def cot(
     history: HistoryOptions,
     cache: CacheOptions,
     budget: BudgetOptions,
+    template: TemplateOptions,
     prompt: PromptWords = None,
     extract: Extract = False,
     elicit: Elicit = None,
@@ -64,8 +66,8 @@ def cot(
 
     sampling.think = True
     request = AnswerRequest(
-        prompt or [], model, input, sampling, output, common, run, history, cache, budget, "cot",
-        reasoning="show", elicit=elicit or "auto",
+        prompt or [], model, input, sampling, output, common, run, history, cache, budget, template,
+        "cot", reasoning="show", elicit=elicit or "auto",
     )  # fmt: skip
     if not extract:
         return answer_request(request)

@@ -9,6 +9,7 @@ from ..options.input import InputOptions, ModelOptions, PromptWords
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
+from ..options.template import TemplateOptions
 
 
 @expand_option_groups
@@ -22,6 +23,7 @@ def stream(
     history: HistoryOptions,
     cache: CacheOptions,
     budget: BudgetOptions,
+    template: TemplateOptions,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model and print every token as it arrives, into a pipe too.
@@ -45,6 +47,7 @@ def stream(
         history,
         cache,
         budget,
+        template,
         "stream",
         False,
     )

@@ -16,6 +16,7 @@ from ..options.input import InputOptions, ModelOptions
 from ..options.output import OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
+from ..options.template import TemplateOptions
 from ..stdin import Stdin
 
 ImagesAndPrompt = Annotated[
@@ -35,6 +36,7 @@ def vision(
     history: HistoryOptions,
     cache: CacheOptions,
     budget: BudgetOptions,
+    template: TemplateOptions,
     arguments: ImagesAndPrompt = None,
 ) -> int:
     """Ask about images: paths, https URLs, or - for stdin; the last argument is the prompt.
@@ -48,15 +50,17 @@ def vision(
 
     source = Stdin(input.no_stdin, common.quiet, common.timeout)
     refuse_files_behind_the_prompt(arguments or [], input)
-    names, prompt = split_arguments(arguments or [], source, bool(input.file or input.messages))
+    has_template = template.template is not None
+    has_other_prompt = has_template or bool(input.file or input.messages)
+    names, prompt = split_arguments(arguments or [], source, has_other_prompt, has_template)
     names = expand_patterns(names)
     images = tuple(
         source.read_image() if name == "-" else Image.of(name, paths=True) for name in names
     )
     words = [prompt] if prompt else []
     request = AnswerRequest(
-        words, model, input, sampling, output, common, run, history, cache, budget, "vision",
-        images=images, stdin=source,
+        words, model, input, sampling, output, common, run, history, cache, budget, template,
+        "vision", images=images, stdin=source,
     )  # fmt: skip
     if not (common.quiet or common.json or output.jsonl or run.dry_run):
         print_image_descriptions(images)
@@ -74,7 +78,7 @@ def print_image_descriptions(images: tuple[Image, ...]) -> None:
 
 
 def split_arguments(
-    arguments: list[str], source: Stdin, has_other_prompt: bool
+    arguments: list[str], source: Stdin, has_other_prompt: bool, has_template: bool = False
 ) -> tuple[list[str], str]:
     """Split the arguments into images and prompt; a single one is the image if stdin has text.
 
@@ -92,6 +96,8 @@ def split_arguments(
         raise UsageError("no prompt", where=last, hint=f'easyllm vision {last} "describe"')
     from ..named_files import is_file
 
+    if has_template and is_file(last):
+        return arguments, ""
     if is_file(last):
         raise UsageError(
             "no prompt: the last argument is a file", where=last, hint='add e.g. "describe"'
