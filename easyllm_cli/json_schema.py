@@ -55,12 +55,16 @@ class Schema:
             hint = "chat removes a code fence, stream does not"
         raise MalformedAnswer(f"the answer {problem}", hint=hint)
 
+    def printed(self, text: str) -> str:
+        """The text to print: the JSON without the code fence that some models add."""
+        return strip_code_fence(text) if self._strips_code_fence else text
+
     def _find_problem(self, text: str) -> str:
         """What is wrong with the text; "" = it matches."""
         from jsonschema.exceptions import best_match
 
         try:
-            answer = parse_strict_json(strip_code_fence(text) if self._strips_code_fence else text)
+            answer = parse_strict_json(self.printed(text))
             error = best_match(self._validator.iter_errors(answer))
             return f"does not fit the schema: {format_validation_error(error)}" if error else ""
         except ValueError as not_json:

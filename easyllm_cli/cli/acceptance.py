@@ -8,6 +8,7 @@ from ..completion import Completion
 from ..errors import IncompleteAnswer
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..json_schema import Schema
 
 INCOMPLETE_REASONS = {
@@ -21,7 +22,7 @@ def check_acceptable(
     completion: Completion,
     has_user_limit: bool,
     reasoning_option: str,
-    schema: Schema | None = None,
+    answer_format: Schema | Choices | None = None,
 ) -> str:
     """Accept or reject a finished answer; returns a note for the user ("" = none).
 
@@ -29,14 +30,14 @@ def check_acceptable(
     `has_user_limit`: the request contained such a limit. `reasoning_option`: value of --reasoning.
     Raises:
         IncompleteAnswer: the answer is not accepted.
-        MalformedAnswer: it does not fit the schema.
+        MalformedAnswer: it does not fit `answer_format`.
     """
     if reasoning_option == "only" and not completion["reasoning"]:
         raise _incomplete_error("the model sent no reasoning", "leave out --reasoning only")
     reason = completion["finish_reason"]
     cut_by_user_limit = reason == "length" and has_user_limit
-    if schema and (completion["complete"] or cut_by_user_limit):
-        schema.check(completion)
+    if answer_format and (completion["complete"] or cut_by_user_limit):
+        answer_format.check(completion)
     if completion["complete"]:
         return ""
     if cut_by_user_limit:

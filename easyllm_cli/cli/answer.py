@@ -22,10 +22,11 @@ from .profile_selection import select_profile
 from .prompt import build_messages
 from .prompt_notes import find_prompt_notes
 from .prompt_text import join_words
-from .request import AnswerRequest, display_options, load_schema, may_offer_demo
+from .request import AnswerRequest, display_options, load_answer_format, may_offer_demo
 from .stdin import Stdin
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..completion import Completion
     from ..config.profile import Profile
     from ..json_schema import Schema
@@ -43,10 +44,10 @@ def answer_request(request: AnswerRequest) -> int:
     display = display_options(request)
     options = request.input
     refuse_files_among(request.prompt_words, options, request.command)
-    schema = load_schema(request, display)
+    answer_format = load_answer_format(request, display)
     kept = resolve_cache_options(request.cache)
     history = AnswerHistory(request)
-    profile, fallbacks = _select_profiles(request, history, schema, kept.cache)
+    profile, fallbacks = _select_profiles(request, history, answer_format, kept.cache)
     history.require_same_host(profile)
     history.choose_mode([profile, *fallbacks])
     common = request.common
@@ -65,10 +66,11 @@ def answer_request(request: AnswerRequest) -> int:
     events = LLMService(record=kept.record, replay=kept.replay).stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
-        verdict=lambda answer, limit: _judge(calls[0], answer, limit, display, schema),
+        verdict=lambda answer, limit: _judge(calls[0], answer, limit, display, answer_format),
         fallbacks=fallbacks, on_call=calls.append,
     )  # fmt: skip
     answer_run = AnswerRun(request, display, renderer, calls[0], [profile, *fallbacks], notes)
+    answer_run.answer_format = answer_format
     answer_run.lacks_stdin = lacks_input
     return _run_and_keep(answer_run, events, history)
 
@@ -92,10 +94,14 @@ def _apply_template(request: AnswerRequest) -> tuple[AnswerRequest, Template | N
 
 
 def _judge(
-    call: Call, answer: Completion, limited: bool, display: DisplayOptions, schema: Schema | None
+    call: Call,
+    answer: Completion,
+    limited: bool,
+    display: DisplayOptions,
+    answer_format: Schema | Choices | None,
 ) -> str:
     """Accept the answer or raise, as `check_acceptable`; one that -x will reject is not cached."""
-    note = check_acceptable(answer, limited, display.reasoning, schema)
+    note = check_acceptable(answer, limited, display.reasoning, answer_format)
     if display.code and call.uses_recordings:
         from ..render.code_blocks import extract_code_blocks
 
@@ -106,7 +112,10 @@ def _judge(
 
 
 def _select_profiles(
-    request: AnswerRequest, history: AnswerHistory, schema: Schema | None, cache: str | None
+    request: AnswerRequest,
+    history: AnswerHistory,
+    answer_format: Schema | Choices | None,
+    cache: str | None,
 ) -> tuple[Profile, list[Profile]]:
     """The profile and its fallbacks, with all options of the request. Raises ConfigError."""
     profile, fallbacks = select_profile(
@@ -114,7 +123,7 @@ def _select_profiles(
         offer_demo=may_offer_demo(request),
     )  # fmt: skip
     settings = {
-        "schema": schema and schema.document,
+        "schema": answer_format and answer_format.document,
         "elicit": request.elicit,
         "cache": validate_setting("cache", cache),
         "max_cost": request.budget.max_cost,

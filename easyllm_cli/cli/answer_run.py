@@ -19,7 +19,9 @@ from .results import CommandResult, print_result
 from .runtime import refresh_periodically
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..config.profile import Profile
+    from ..json_schema import Schema
     from .cost import AnswerCost
 
 
@@ -46,6 +48,7 @@ class AnswerRun:
         self.profiles = profiles
         self.prompt_notes = prompt_notes
         self.lacks_stdin = False  # --strict, and stdin brought no text
+        self.answer_format: Schema | Choices | None = None
         self.conversation: str | None = None  # its id, for --json
         self.error: EasyLLMError | None = None  # that the command ended with
         self._has_output = False
@@ -118,10 +121,8 @@ class AnswerRun:
 
             blocks = extract_code_blocks(completion["text"], all_blocks=self.display.code == "all")
             completion = Completion(completion, text=blocks)
-        if self.request.sampling.schema:
-            from ..json_schema import strip_code_fence
-
-            completion = Completion(completion, text=strip_code_fence(completion["text"]))
+        if self.answer_format:
+            completion = Completion(completion, text=self.answer_format.printed(completion["text"]))
         self.renderer.finish(completion)
         return completion
 

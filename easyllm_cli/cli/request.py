@@ -21,6 +21,7 @@ from .prompt_text import read_text_file
 from .stdin import Stdin
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..json_schema import Schema
 
 
@@ -38,6 +39,7 @@ class AnswerRequest(FrozenDataclass):
     cache: CacheOptions
     budget: BudgetOptions
     template: TemplateOptions
+    choices: str | None = None
     command: str = "chat"
     buffered: bool = True
     reasoning: str = "auto"
@@ -67,22 +69,43 @@ def display_options(request: AnswerRequest) -> DisplayOptions:
         raise UsageError("-x and --jsonl do not go together", hint="use --json")
     if output.code and output.reasoning in ("only", "tags"):
         raise UsageError(f"-x and --reasoning {output.reasoning} do not go together")
+    if request.choices is not None:
+        refuse_with_choices(request)
     streams = request.run.stream is True or not request.buffered
     is_json = request.sampling.schema is not None  # Markdown would eat its asterisks
     return DisplayOptions(
         buffered=not streams,
         reasoning="hide" if output.hide_reasoning else output.reasoning or request.reasoning,
         json=common.json, jsonl=output.jsonl, code=output.code,
+        at_end=output.code is not None or request.choices is not None,
         color=common.color or "auto", quiet=common.quiet, raw=output.raw or is_json,
     )  # fmt: skip
 
 
-def load_schema(request: AnswerRequest, display: DisplayOptions) -> Schema | None:
-    """Load and check the --schema file before anything else is read or sent.
+def refuse_with_choices(request: AnswerRequest) -> None:
+    """Refuse options that want something else of the answer than --choices. Raises UsageError."""
+    others = {
+        "--schema": request.sampling.schema, "-x": request.output.code,
+        "--jsonl": request.output.jsonl or None,
+        "--stream": request.run.stream or None,
+    }  # fmt: skip
+    for name, value in others.items():
+        if value is not None:
+            raise UsageError(f"{name} and --choices do not go together")
+    if request.output.reasoning in ("only", "tags"):
+        raise UsageError(f"--reasoning {request.output.reasoning} and --choices do not go together")
+
+
+def load_answer_format(request: AnswerRequest, display: DisplayOptions) -> Schema | Choices | None:
+    """The form that the answer must have, checked before anything else is read or sent.
 
     Raises:
-        UsageError: another option excludes it, or it is not a JSON schema.
+        UsageError: another option excludes it, or it is not a JSON schema or a list of choices.
     """
+    if request.choices is not None:
+        from ..choices import parse_choices
+
+        return parse_choices(request.choices)
     name = request.sampling.schema
     if name is None:
         return None

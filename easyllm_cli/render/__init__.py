@@ -22,7 +22,7 @@ def choose_renderer(options: DisplayOptions) -> Renderer:
 
         return NullRenderer()
     reasoning_output = choose_reasoning_output(options)
-    if is_terminal(1) and options.code is None:
+    if is_terminal(1) and not options.at_end:
         if options.raw or options.reasoning == "tags" or not can_move_cursor(1):
             from .plain import PlainTerminalRenderer
 
@@ -32,9 +32,9 @@ def choose_renderer(options: DisplayOptions) -> Renderer:
         return TerminalRenderer(options, reasoning_output)
     from .plain import BufferedRenderer, StreamingRenderer
 
-    if not options.buffered and options.code is None:
+    if not options.buffered and not options.at_end:
         return StreamingRenderer(options, reasoning_output)
-    is_data = options.raw or options.code is not None or options.reasoning == "tags"
+    is_data = options.raw or options.at_end or options.reasoning == "tags"
     if options.color == "always" and not is_data:
         from .buffered_markdown import BufferedMarkdownRenderer
 

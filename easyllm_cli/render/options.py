@@ -13,7 +13,8 @@ class DisplayOptions(FrozenDataclass):
 
     `buffered`: into a pipe, print nothing until the answer is complete. `reasoning`: "auto",
     "show", "hide", "only" or "tags" (--reasoning). `code`: print code blocks only, "first" or
-    "all" (-x). `color`: "auto", "always" or "never". `raw`: no Markdown.
+    "all" (-x). `color`: "auto", "always" or "never". `raw`: no Markdown. `at_end`: show
+    nothing before the end, as it is only a part of the answer.
     """
 
     buffered: bool = True
@@ -24,6 +25,7 @@ class DisplayOptions(FrozenDataclass):
     color: str = "auto"
     quiet: bool = False
     raw: bool = False
+    at_end: bool = False
 
 
 def is_terminal(descriptor: int) -> bool:

@@ -6,7 +6,7 @@ from ..options.common import CommonOptions
 from ..options.groups import expand_option_groups
 from ..options.history import HistoryOptions
 from ..options.input import InputOptions, ModelOptions, PromptWords
-from ..options.output import OutputOptions
+from ..options.output import ChoicesOption, OutputOptions
 from ..options.run import RunOptions
 from ..options.sampling import SamplingOptions
 from ..options.template import TemplateOptions
@@ -24,6 +24,7 @@ def chat(
     cache: CacheOptions,
     budget: BudgetOptions,
     template: TemplateOptions,
+    choices: ChoicesOption = None,
     prompt: PromptWords = None,
 ) -> int:
     """Ask a model. The answer grows on a terminal; a pipe gets all of it or nothing.
@@ -49,5 +50,6 @@ def chat(
             cache,
             budget,
             template,
+            choices,
         )
     )

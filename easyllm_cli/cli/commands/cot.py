@@ -18,8 +18,10 @@ from ..options.template import TemplateOptions
 from ..stdin import Stdin
 
 if TYPE_CHECKING:
+    from ...choices import Choices
     from ...json_schema import Schema
     from ...pipeline.call import Call
+    from ..request import AnswerRequest
 
 ELICIT_CHOICES = ("auto", "always", "never")
 Extract = Annotated[
@@ -58,26 +60,42 @@ def cot(
     easyllm cot -p r1 --reasoning only "How many r in strawberry?"
     easyllm cot -p r1 --json "How many r in strawberry?" | jq -r .reasoning
     """
-    from ...pipeline.call import Call
-    from ...render import choose_renderer
     from ..answer import answer_request
-    from ..answer_run import AnswerRun
-    from ..request import AnswerRequest, display_options, load_schema
+    from ..request import AnswerRequest
 
     sampling.think = True
     request = AnswerRequest(
         prompt or [], model, input, sampling, output, common, run, history, cache, budget, template,
-        "cot", reasoning="show", elicit=elicit or "auto",
+        command="cot", reasoning="show", elicit=elicit or "auto",
     )  # fmt: skip
     if not extract:
         return answer_request(request)
-    if elicit:
-        raise UsageError("--extract cannot be used with --elicit", hint="it sends no request")
-    text = read_text_to_split(prompt or [], Stdin(input.no_stdin, common.quiet, common.timeout))
-    display = display_options(request)
-    call = Call([])
-    events = events_from_text(call, text, display.reasoning, load_schema(request, display))
-    return AnswerRun(request, display, choose_renderer(display), call).run(events)
+    if elicit or template.template:
+        option = "--elicit" if elicit else "-T"
+        raise UsageError(f"--extract cannot be used with {option}", hint="it sends no request")
+    return split_stdin(request)
+
+
+def split_stdin(request: "AnswerRequest") -> int:
+    """Show the reasoning and the answer in the text on stdin; returns the exit code.
+
+    Raises:
+        UsageError: as `read_text_to_split`.
+    """
+    from ...pipeline.call import Call
+    from ...render import choose_renderer
+    from ..answer_run import AnswerRun
+    from ..request import display_options, load_answer_format
+
+    common = request.common
+    source = Stdin(request.input.no_stdin, common.quiet, common.timeout)
+    text = read_text_to_split(request.prompt_words, source)
+    display, call = display_options(request), Call([])
+    schema = load_answer_format(request, display)
+    events = events_from_text(call, text, display.reasoning, schema)
+    answer_run = AnswerRun(request, display, choose_renderer(display), call)
+    answer_run.answer_format = schema
+    return answer_run.run(events)
 
 
 def read_text_to_split(words: list[str], source: Stdin) -> str:
@@ -97,7 +115,7 @@ def read_text_to_split(words: list[str], source: Stdin) -> str:
 
 
 async def events_from_text(
-    call: "Call", text: str, reasoning: str, schema: "Schema | None" = None
+    call: "Call", text: str, reasoning: str, answer_format: "Schema | Choices | None" = None
 ) -> AsyncGenerator[Event, None]:
     """The events of a model's answer with this text, its reasoning separated; `call` records them.
 
@@ -115,4 +133,4 @@ async def events_from_text(
         yield call.record(event)
         if event is done:
             require_complete(call.collector, done, strict=False)
-            check_acceptable(call.completion(), False, reasoning, schema)
+            check_acceptable(call.completion(), False, reasoning, answer_format)

@@ -48,7 +48,7 @@ def stream(
         cache,
         budget,
         template,
-        "stream",
-        False,
+        command="stream",
+        buffered=False,
     )
     return answer_request(request)

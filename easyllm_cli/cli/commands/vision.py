@@ -60,7 +60,7 @@ def vision(
     words = [prompt] if prompt else []
     request = AnswerRequest(
         words, model, input, sampling, output, common, run, history, cache, budget, template,
-        "vision", images=images, stdin=source,
+        command="vision", images=images, stdin=source,
     )  # fmt: skip
     if not (common.quiet or common.json or output.jsonl or run.dry_run):
         print_image_descriptions(images)

@@ -6,6 +6,13 @@ from typing import Annotated
 from ..option_types import CODE_CHOICES, REASONING_CHOICES
 from .groups import OUTPUT_PANEL, OptionGroup, declare
 
+ChoicesOption = Annotated[
+    str | None,
+    declare(
+        OUTPUT_PANEL, "--choices", help="Exactly one of these, or exit 7.", metavar="A,B,...",
+    ),
+]  # fmt: skip
+
 
 class OutputOptions(OptionGroup):
     """Which parts of an answer are shown, and in which format."""
