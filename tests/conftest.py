@@ -39,12 +39,15 @@ OTHERS = (
 )
 
 
+KEYS = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
+ENDPOINTS = {get_endpoint_variable(provider) for provider in VENDORS}
+
+
 def is_configuration_variable(name: str) -> bool:
     """Return whether a variable could change what the program does."""
-    keys = {variable for vendor in VENDORS.values() for variable in vendor.key_variables}
-    endpoints = {get_endpoint_variable(provider) for provider in VENDORS}
     return (
-        name in keys | endpoints
+        name in KEYS
+        or name in ENDPOINTS
         or name.upper() in PROXIES
         or name in OTHERS
         or name.startswith(("EASYLLM_", "XDG_"))
