@@ -34,7 +34,6 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
             async with aclosing(attempt()) as events:
                 async for event in events:
                     if isinstance(event, OUTPUT_EVENTS):
-                        call.mark_first_token()
                         _count(call, limit, event)
                     elif not isinstance(event, Event):
                         raise TypeError(f"events yielded {type(event).__name__}, not an Event")
@@ -64,6 +63,8 @@ def _count(call: Call, limit: ByteLimit, event: Event) -> None:
         IncompleteAnswer: the attempt exceeds the limit.
     """
     is_first = limit.byte_count == 0
+    if is_first:
+        call.mark_first_token()  # it may be held back, and recorded later
     try:
         limit.add(getattr(event, "text", ""))
     except IncompleteAnswer:
