@@ -148,6 +148,20 @@ def wait_for_lock(descriptor: int, path: Path) -> None:
     Raises:
         OutputError: another process holds the lock for 30 seconds, or locking does not work.
     """
+    for seconds in _try_until_locked(descriptor, path):
+        time.sleep(seconds)
+
+
+async def wait_for_lock_in_loop(descriptor: int, path: Path) -> None:
+    """`wait_for_lock` for code in an event loop, which runs on meanwhile."""
+    import asyncio  # most commands that lock a file run no event loop
+
+    for seconds in _try_until_locked(descriptor, path):
+        await asyncio.sleep(seconds)
+
+
+def _try_until_locked(descriptor: int, path: Path) -> Iterator[float]:
+    """Try to lock an open file; yields the seconds to wait before the next try."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     try:
         while not try_lock(descriptor):
@@ -156,7 +170,7 @@ def wait_for_lock(descriptor: int, path: Path) -> None:
                 raise OutputError(
                     message, where=str(path), hint="look for an easyllm process that hangs"
                 )
-            time.sleep(LOCK_POLL_SECONDS)
+            yield LOCK_POLL_SECONDS
     except OSError as error:  # the file system has no locks
         raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
 

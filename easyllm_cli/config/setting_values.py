@@ -180,9 +180,12 @@ def check_duration(name: str, value: str) -> str:
     return value
 
 
+CACHE_OFF = "off"  # the value of `cache` that keeps nothing
+
+
 def check_cache_time(name: str, value: str) -> str:
     """Return `off` or a length of time such as `24h`. Raises ConfigError for another text."""
-    return value if value == "off" else check_duration(name, value)
+    return value if value == CACHE_OFF else check_duration(name, value)
 
 
 def check_json_table(name: str, table: Any) -> Any:

@@ -49,7 +49,7 @@ def answer_from_recordings(call: Call, attempt: Attempt) -> Attempt:
     """Answer from the cache or a recording where the call asks for it: the stage of replay.py."""
 
     def asked() -> AsyncGenerator[Event, None]:
-        call.replayed, call.is_offline = None, False
+        call.replayed, call.cached_attempt, call.is_offline = None, None, False
         if not call.uses_recordings:
             return attempt()
         from .replay import replay_attempt  # most calls do not need it

@@ -9,6 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..completion import Completion
+from ..config.setting_values import CACHE_OFF
 from ..errors import EasyLLMError
 from ..events import (
     MAX_TEXT_BYTES,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..errors import ConfigError
     from ..recordings import Recordings
+    from ..recordings.attempt import RecordedAttempt
     from ..recordings.key import RequestIdentity
     from .source import Source
 
@@ -90,6 +92,7 @@ class Call:
     recordings: Recordings | None = None  # None = at most the profile's `cache`
     recorded_request: tuple[Source, RequestIdentity] | None = None  # of a source's first attempt
     replayed: dict[str, Any] | None = None  # how this attempt was replayed: as in --json
+    cached_attempt: RecordedAttempt | None = None  # the one of the cache that answers this attempt
     is_offline = False  # whether no server may be asked
     is_cacheable = True  # whether an accepted answer may be kept in the cache
     # Billionths of a US dollar that the attempts so far cost; counted where a budget is set.
@@ -176,6 +179,14 @@ class Call:
             or self._rate_limit_headers
         )
 
+    def mark_replayed(self, source: str, attempt: RecordedAttempt) -> None:
+        """Record that no server answers this attempt; `source`: `cache`, or `file` (recording)."""
+        self.replayed = {"from": source, "age_s": attempt.age_seconds}
+        self.is_offline = True
+        if source == "cache":
+            self.cached_attempt = attempt
+            self.attempts[-1].from_cache = True
+
     def accept(self) -> None:
         """Record that the answer is complete, or cut where the caller accepts it."""
         self.accepted = True
@@ -193,7 +204,7 @@ class Call:
     def uses_recordings(self) -> bool:
         """Whether the cache, a recording to replay or one to write is used."""
         cache = self.profile.cache if self.profile else None
-        return self.recordings is not None or cache not in (None, "off")
+        return self.recordings is not None or cache not in (None, CACHE_OFF)
 
     @property
     def provider(self) -> str:

@@ -1,7 +1,8 @@
 """Recordings: attempts that are kept and answered from again, without any request.
 
-`store` is the answer cache and `file` what --record writes and --replay reads; both have one form
-(`form`), and `key` tells requests apart. Nothing here knows a Call: pipeline/replay.py does.
+`store` is the answer cache and `file` what --record writes and --replay reads; both keep an
+`attempt` in one format (`line_format`), and `key` tells requests apart. Nothing here knows a Call:
+pipeline/replay.py does, which answer_cache.py and record.py there belong to.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..config.profile import validate_setting
+from ..config.setting_values import CACHE_OFF
 from ..durations import parse_duration
 from ..errors import UsageError
 
 if TYPE_CHECKING:
     from .file import Recorder, Recording
 
-CACHE_OFF = "off"
 StrPath = str | os.PathLike[str]
 
 
@@ -25,8 +27,8 @@ class Recordings:
     `cache`: how long an answer is kept for, e.g. `24h`, or `off`; a profile's own `cache` comes
     first. `record`, `replay`: a file or a folder.
     Raises:
-        UsageError: `record` and `replay` are both given, one of them is "" or "-", or `cache` is
-            no length of time.
+        UsageError: `record` and `replay` are both given, or one of them is "" or "-".
+        ConfigError: `cache` is neither `off` nor a length of time above 0.
     """
 
     def __init__(
@@ -43,8 +45,7 @@ class Recordings:
                     f'{name} takes a file or a folder, not "{os.fspath(path)}"',
                     hint="e.g. answers.jsonl",
                 )
-        cache_seconds(cache)
-        self.cache = cache
+        self.cache: str | None = validate_setting("cache", cache)
         self.recorder: Recorder | None = None
         self.recording: Recording | None = None
         if record is not None:
@@ -58,16 +59,5 @@ class Recordings:
 
 
 def cache_seconds(cache: str | None) -> float | None:
-    """The seconds of a `cache` such as `24h`; None = not set, or `off`.
-
-    Raises:
-        UsageError: it is no length of time.
-    """
-    if cache is None or cache == CACHE_OFF:
-        return None
-    seconds = parse_duration(cache)
-    if seconds is None:
-        raise UsageError(
-            f'"{cache[:40]}" is no time for a cache', hint='e.g. 30m, 24h or 7d, or "off"'
-        )
-    return seconds
+    """The seconds of a `cache` such as `24h`, which was checked; None = not set, or `off`."""
+    return None if cache is None or cache == CACHE_OFF else parse_duration(cache)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
-from ..private_file import make_private_folder, open_private, wait_for_lock
+from ..private_file import make_private_folder, open_private, wait_for_lock_in_loop
 from ..secret import mask_whole_keys
-from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
+from .attempt import RecordedAttempt
 from .key import RequestIdentity
+from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
 
 FILE_SUFFIX = ".jsonl"
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO does not wait for the other end
@@ -32,10 +33,10 @@ class Recorder:
         self.path = Path(text).expanduser()
         self.is_folder = text.endswith(("/", os.sep)) or self.path.is_dir()
 
-    def require_writable(self) -> None:
+    async def require_writable(self) -> None:
         """Make the file if it is missing, before a request is paid for. Raises as `record`."""
         if not self.is_folder:
-            _append(self.path, b"")
+            await _append(self.path, b"")
             return
         try:
             make_private_folder(self.path)
@@ -55,7 +56,7 @@ class Recorder:
             hint="take the key out of the prompt",
         )
 
-    def record(self, identity: RequestIdentity, attempt: RecordedAttempt) -> None:
+    async def record(self, identity: RequestIdentity, attempt: RecordedAttempt) -> None:
         """Append an attempt as one line.
 
         Raises:
@@ -68,7 +69,7 @@ class Recorder:
             self._refuse_key()
         key, asked = identity.replay_key, identity.describe()
         path = self.path / f"{key}{FILE_SUFFIX}" if self.is_folder else self.path
-        _append(path, attempt.to_line({"key": key, "asked": asked}))
+        await _append(path, line_from_attempt(attempt, {"key": key, "asked": asked}))
 
 
 class Recording:
@@ -183,7 +184,7 @@ def _require_regular(descriptor: int, path: Path) -> None:
         raise UsageError("it is not a regular file", where=str(path), hint="name another file")
 
 
-def _append(path: Path, line: bytes) -> None:
+async def _append(path: Path, line: bytes) -> None:
     """Append a line in one piece, whoever writes at the same time; makes the file if need be.
 
     Raises:
@@ -198,7 +199,7 @@ def _append(path: Path, line: bytes) -> None:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     try:
         _require_regular(descriptor, path)
-        wait_for_lock(descriptor, path)
+        await wait_for_lock_in_loop(descriptor, path)
         _write_whole(descriptor, _missing_before_next_line(descriptor, path) + line)
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None

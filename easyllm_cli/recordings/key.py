@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from .form import FORM_VERSION
+from .line_format import FORMAT_VERSION
 
 MAX_PROMPT_CHARS = 200  # of a recording: enough to recognize the request
 MAX_DEPTH = 3
@@ -67,8 +67,8 @@ class RequestIdentity:
 
 
 def _digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON, with the version of the form."""
-    text = json.dumps([FORM_VERSION, value], sort_keys=True, separators=(",", ":"))
+    """SHA-256 of the canonical JSON, with the version of the format."""
+    text = json.dumps([FORMAT_VERSION, value], sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from ..config.paths import cache_folder
 from ..errors import OutputError
 from ..private_file import write_private_file
-from .form import HEADER, RecordedAttempt, attempt_from_object, read_lines
+from .attempt import RecordedAttempt
+from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
 
 MAX_CACHE_BYTES = 500 * 1024 * 1024
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
@@ -66,7 +67,7 @@ def write_cached(key: str, attempt: RecordedAttempt) -> None:
     Raises:
         OSError: it cannot be written, or is longer than what is read.
     """
-    data = HEADER + attempt.to_line({"key": key})
+    data = HEADER + line_from_attempt(attempt, {"key": key})
     if len(data) > MAX_ANSWER_BYTES:
         raise OSError(errno.EFBIG, f"it is longer than {MAX_ANSWER_BYTES // 1024**2} MB")
     write_private_file(_answer_path(key), data)

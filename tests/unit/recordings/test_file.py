@@ -1,5 +1,6 @@
 """Files of recordings: what is appended, what is read, and what is left out."""
 
+import asyncio
 import os
 import time
 from multiprocessing import get_context
@@ -16,9 +17,16 @@ from easyllm_cli.errors import (
     UsageError,
 )
 from easyllm_cli.events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
+from easyllm_cli.private_file import try_lock
+from easyllm_cli.recordings.attempt import RecordedAttempt
 from easyllm_cli.recordings.file import Recorder, Recording
-from easyllm_cli.recordings.form import HEADER, RecordedAttempt, attempt_from_object, read_lines
 from easyllm_cli.recordings.key import RequestIdentity
+from easyllm_cli.recordings.line_format import (
+    HEADER,
+    attempt_from_object,
+    line_from_attempt,
+    read_lines,
+)
 from tests.support import ROOT
 
 VERSION_1 = ROOT / "tests" / "support" / "recording_files" / "version-1.jsonl"
@@ -53,7 +61,7 @@ def test_every_event_comes_back_as_it_was() -> None:
         "slow down", hint="later", status=429, code="rate", retry_after=2.0, request_id="r"
     )
     recorded = RecordedAttempt(5.0, list(enumerate(EVENTS)), error)
-    ((_, content),) = read_lines(HEADER + recorded.to_line({}))
+    ((_, content),) = read_lines(HEADER + line_from_attempt(recorded, {}))
     again = attempt_from_object(content)
     assert list(again.events) == list(enumerate(EVENTS))
     assert [type(event) for _, event in again.events] == [type(event) for event in EVENTS]
@@ -87,22 +95,22 @@ def test_what_is_no_attempt_is_refused(content: object) -> None:
         attempt_from_object(content)
 
 
-def test_attempts_at_one_request_come_in_order_and_then_the_last_again(tmp_path: Path) -> None:
+async def test_attempts_come_in_order_and_then_the_last_again(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "answers.jsonl"
     for text in ("one", "two"):
-        Recorder(path).record(identity(), attempt(text))
-    Recorder(path).record(identity("other"), attempt("three"))
+        await Recorder(path).record(identity(), attempt(text))
+    await Recorder(path).record(identity("other"), attempt("three"))
     recording = Recording(path)
     assert [text_of(recording.take(identity())) for _ in range(3)] == ["one", "two", "two"]
     assert text_of(recording.take(identity("other"))) == "three"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_a_folder_has_a_file_for_each_request(tmp_path: Path) -> None:
+async def test_a_folder_has_a_file_for_each_request(tmp_path: Path) -> None:
     folder = f"{tmp_path}/answers/"
-    Recorder(folder).require_writable()
+    await Recorder(folder).require_writable()
     for question in ("one", "two", "one"):
-        Recorder(folder).record(identity(question), attempt(question))
+        await Recorder(folder).record(identity(question), attempt(question))
     assert len(list(Path(folder).iterdir())) == 2
     assert text_of(Recording(folder).take(identity("two"))) == "two"
     with pytest.raises(
@@ -111,59 +119,59 @@ def test_a_folder_has_a_file_for_each_request(tmp_path: Path) -> None:
         Recording(folder).take(identity("one", seed=1))
 
 
-def test_a_line_of_a_writer_that_was_killed_is_left_out(tmp_path: Path) -> None:
+async def test_a_line_of_a_writer_that_was_killed_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
-    Recorder(path).record(identity("one"), attempt("one"))
+    await Recorder(path).record(identity("one"), attempt("one"))
     with path.open("ab") as file:
-        file.write(attempt().to_line({"key": "torn"})[:50])
-    Recorder(path).record(identity("two"), attempt("two"))
+        file.write(line_from_attempt(attempt(), {"key": "torn"})[:50])
+    await Recorder(path).record(identity("two"), attempt("two"))
     recording = Recording(path)
     assert text_of(recording.take(identity("two"))) == "two"
     assert recording.notes == [f"line 3 of {path} is damaged and left out"]
 
 
 @pytest.mark.parametrize("content", [b"prompt\n", b"{}\n", b'{"easyllm_recording": 2}\n', b"\0"])
-def test_rec_6_another_file_is_neither_read_nor_written(tmp_path: Path, content: bytes) -> None:
+async def test_rec_6_another_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.txt"
     path.write_bytes(content)
     with pytest.raises(ConfigError):
         Recording(path).take(identity())
     with pytest.raises(ConfigError):
-        Recorder(path).require_writable()
+        await Recorder(path).require_writable()
     with pytest.raises(ConfigError):
-        Recorder(path).record(identity(), attempt())
+        await Recorder(path).record(identity(), attempt())
     assert path.read_bytes() == content
 
 
-def test_a_missing_file_and_an_unwritable_one(tmp_path: Path) -> None:
+async def test_a_missing_file_and_an_unwritable_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         Recording(tmp_path / "none.jsonl").take(identity())
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        Recorder(tmp_path / "file" / "answers.jsonl").require_writable()
+        await Recorder(tmp_path / "file" / "answers.jsonl").require_writable()
 
 
-def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
+async def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     path = tmp_path / "answers.jsonl"
-    Recorder(path).record(identity(), attempt("one"))
+    await Recorder(path).record(identity(), attempt("one"))
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
     try:
         with pytest.raises(OutputError, match="cannot be written"):
-            Recorder(path).record(identity(), attempt("two" * 1000))
+            await Recorder(path).record(identity(), attempt("two" * 1000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
 
 
-def test_a_fifo_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+async def test_a_fifo_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo.jsonl"
     os.mkfifo(fifo)
     for path in (fifo, Path("/dev/null")):
         with pytest.raises(UsageError, match="not a regular file"):
-            Recorder(path).require_writable()
+            await Recorder(path).require_writable()
         with pytest.raises(UsageError, match="not a regular file"):
             Recording(path).take(identity())
 
@@ -182,10 +190,23 @@ def test_rec_6_a_file_of_version_1_is_replayed() -> None:
     assert isinstance(recording.take(identity("cut")).error, EasyLLMError)
 
 
+async def test_a_locked_file_is_waited_for_without_blocking_the_event_loop(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    await Recorder(path).require_writable()
+    with path.open("rb") as other:
+        assert try_lock(other.fileno())
+        recording = asyncio.create_task(Recorder(path).record(identity(), attempt()))
+        for _ in range(3):  # the loop runs on
+            await asyncio.sleep(0.001)
+        assert not recording.done()
+    await asyncio.wait_for(recording, 5)
+    assert text_of(Recording(path).take(identity())) == "Hello"
+
+
 def append(path: Path, letter: str) -> None:
     """Record five attempts, each longer than a pipe's buffer."""
     for _ in range(5):
-        Recorder(path).record(identity(letter), attempt(letter * 80_000))
+        asyncio.run(Recorder(path).record(identity(letter), attempt(letter * 80_000)))
 
 
 def test_rec_5_processes_that_append_at_once_leave_every_line_whole(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.config.settings import KEY_SOURCES, SETTINGS
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.messages import Message
-from easyllm_cli.pipeline.replay import identify_request
+from easyllm_cli.pipeline.request_identity import identify_request
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.anthropic.capabilities import cache_model
 from easyllm_cli.providers.http import HTTPProvider

@@ -12,7 +12,7 @@ import pytest
 from easyllm_cli import BaseLLMProvider, Call, LLMService
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.errors import BusyError, IncompleteAnswer, NotFoundError, UsageError
+from easyllm_cli.errors import BusyError, ConfigError, IncompleteAnswer, NotFoundError, UsageError
 from easyllm_cli.events import Done, Event, Model, Note, Retrying, Start, Text
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
@@ -361,13 +361,13 @@ async def test_a_fallback_that_is_asked_was_not_replayed(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "options",
     [
-        {"record": "a", "replay": "b"}, {"cache": "soon"}, {"cache": "0x"}, {"record": ""},
-        {"replay": ""}, {"record": "-"}, {"replay": "-"},
+        {"record": "a", "replay": "b"}, {"cache": "soon"}, {"cache": "0x"}, {"cache": "0h"},
+        {"record": ""}, {"replay": ""}, {"record": "-"}, {"replay": "-"},
     ],
     ids=str,
 )  # fmt: skip
 def test_wrong_options_of_the_service(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(ConfigError if "cache" in options else UsageError):
         LLMService(**options)
 
 

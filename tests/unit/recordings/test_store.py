@@ -10,7 +10,8 @@ import pytest
 from easyllm_cli.errors import OutputError
 from easyllm_cli.events import Done, Start, Text
 from easyllm_cli.recordings import store
-from easyllm_cli.recordings.form import HEADER, RecordedAttempt
+from easyllm_cli.recordings.attempt import RecordedAttempt
+from easyllm_cli.recordings.line_format import HEADER, line_from_attempt
 from easyllm_cli.recordings.store import (
     answers_folder,
     clear_cache,
@@ -54,10 +55,11 @@ def test_what_is_written_is_read_until_it_is_too_old() -> None:
         HEADER,
         HEADER + b'{"key": "',
         HEADER.replace(b"1", b"2"),
-        HEADER + attempt().to_line({"key": "another"}),
-        HEADER + RecordedAttempt(0, [(0, Text("no end"))]).to_line({"key": KEY}),
-        HEADER + attempt().to_line({"key": KEY}).replace(b'"text": "Hello"', b'"text": 5'),
-        HEADER + attempt().to_line({"key": KEY}) * 2,
+        HEADER + line_from_attempt(attempt(), {"key": "another"}),
+        HEADER + line_from_attempt(RecordedAttempt(0, [(0, Text("no end"))]), {"key": KEY}),
+        HEADER
+        + line_from_attempt(attempt(), {"key": KEY}).replace(b'"text": "Hello"', b'"text": 5'),
+        HEADER + line_from_attempt(attempt(), {"key": KEY}) * 2,
     ],
 )
 def test_cache_7_a_damaged_file_is_a_miss_and_is_deleted(damaged: bytes) -> None:
@@ -155,7 +157,7 @@ def test_clearing_and_pruning_delete_nothing_but_answers(tmp_path: Path) -> None
 def test_an_answer_that_is_too_long_to_be_read_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    size = len(HEADER + attempt().to_line({"key": KEY}))
+    size = len(HEADER + line_from_attempt(attempt(), {"key": KEY}))
     monkeypatch.setattr(store, "MAX_ANSWER_BYTES", size)
     write_cached(KEY, attempt())
     assert kept_text() == "Hello"

@@ -1,4 +1,4 @@
-"""The form of a recorded attempt: JSON with its events, or with the error that it ended in.
+"""The format of a recorded attempt: JSON with its events, or with the error that it ended in.
 
 A file of recordings is JSON Lines: HEADER, then one line for each attempt. docs/recordings.md
 describes it. Events are recorded, not the bytes of the response: no header is ever near them, and
@@ -8,17 +8,18 @@ every adapter has them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from ..config.setting_values import has_type
 from ..errors import EasyLLMError, Interrupted, error_classes
 from ..events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
-from ..secret import mask_whole_keys, redact
+from ..secret import redact
+from .attempt import RecordedAttempt
 
-FORM_VERSION = 1
+FORMAT_VERSION = 1
 VERSION_KEY = "easyllm_recording"
-HEADER = b'{"%s": %d}\n' % (VERSION_KEY.encode(), FORM_VERSION)
+HEADER = b'{"%s": %d}\n' % (VERSION_KEY.encode(), FORMAT_VERSION)
 EVENT_CLASSES: dict[str, type[Any]] = {
     each.kind: each for each in (Start, Reasoning, Text, Usage, Note, Done)
 } | {"routine_note": RoutineNote}
@@ -41,50 +42,20 @@ ERROR_FIELDS = {  # attribute: its type
 }  # fmt: skip
 
 
-class RecordedAttempt:
-    """One attempt at an answer: its events, and the error it ended in (None = none).
-
-    `made_at`: seconds since 1970. `events`: each with its milliseconds since the attempt began.
-    """
-
-    def __init__(
-        self,
-        made_at: float,
-        events: Sequence[tuple[int, Event]] = (),
-        error: EasyLLMError | None = None,
-    ) -> None:
-        self.made_at = made_at
-        self.events = events
-        self.error = error
-
-    @property
-    def done(self) -> Done | None:
-        """The end of the answer; None = it has none."""
-        last = self.events[-1][1] if self.events else None
-        return last if isinstance(last, Done) else None
-
-    def holds_known_key(self) -> bool:
-        """Whether the text or the reasoning holds a key that this process knows."""
-        for kind in (Text, Reasoning):
-            text = "".join(event.text for _, event in self.events if isinstance(event, kind))
-            if mask_whole_keys(text) != text:
-                return True
-        return False
-
-    def to_line(self, about: dict[str, Any]) -> bytes:
-        """The line of a file, with a newline; `about`: what else stands in it, at its start."""
-        content = {**about, "made_at": int(self.made_at * 1000) / 1000}
-        content["events"] = [{"ms": ms, **_object_from_event(event)} for ms, event in self.events]
-        if self.error is not None:
-            content["error"] = _object_from_error(self.error)
-        try:
-            return json.dumps(content, ensure_ascii=False).encode() + b"\n"
-        except UnicodeEncodeError:  # half a character, as some servers send it
-            return json.dumps(content).encode() + b"\n"
+def line_from_attempt(attempt: RecordedAttempt, about: dict[str, Any]) -> bytes:
+    """The line of a file, with a newline; `about`: what else stands in it, at its start."""
+    content = {**about, "made_at": int(attempt.made_at * 1000) / 1000}
+    content["events"] = [{"ms": ms, **_object_from_event(event)} for ms, event in attempt.events]
+    if attempt.error is not None:
+        content["error"] = _object_from_error(attempt.error)
+    try:
+        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half a character, as some servers send it
+        return json.dumps(content).encode() + b"\n"
 
 
 def attempt_from_object(content: Any) -> RecordedAttempt:
-    """Read what `to_line` wrote.
+    """Read what `line_from_attempt` wrote.
 
     Raises:
         ValueError: it is something else.
@@ -116,7 +87,7 @@ def read_lines(data: bytes) -> Iterator[tuple[int, Any]]:
     version = (_parse(header) or {}).get(VERSION_KEY)
     if not isinstance(version, int) or isinstance(version, bool):
         raise ValueError("it is not a file of recordings")
-    if version > FORM_VERSION:
+    if version > FORMAT_VERSION:
         raise ValueError(f"a newer easyllm wrote it (version {version})")
     for number, line in enumerate(lines, 2):
         if line.strip():
