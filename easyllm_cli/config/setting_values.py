@@ -219,6 +219,9 @@ class Setting(FrozenDataclass, shared_init=True):
     or stored keys, runs commands, or changes which servers are trusted.
     `needs_private_file`: the profiles file that sets it must be readable by its owner only.
     `is_sampling`: it belongs to `Profile.sampling`.
+    `affects_answer`: with another value the model may answer otherwise, so recordings and the cache
+    tell the requests apart. False: they do not (nor for key sources), or they compare what it does
+    to the messages and headers.
     `sent_default`: what `send_defaults` sends for it; None = nothing.
     `keeps_whitespace`: the white space around its text in a config dict is part of it.
     `keeps_empty`: "" in a config dict is a value; else it means not set.
@@ -241,6 +244,7 @@ class Setting(FrozenDataclass, shared_init=True):
     is_trusted_only: bool = False
     needs_private_file: bool = False
     is_sampling: bool = False
+    affects_answer: bool = True
     sent_default: Any = None
     keeps_whitespace: bool = False
     keeps_empty: bool = False

@@ -145,10 +145,9 @@ class ProfileSettings(DeclaredSettings):
     model: str | None = setting("model name")
     extends: str | None = setting(
         "a built-in name or another profile to start from",
-        refers_to="profiles",
-        is_trusted_only=True,
-    )
-    system: str | None = setting("system prompt", keeps_whitespace=True)
+        refers_to="profiles", is_trusted_only=True, affects_answer=False,
+    )  # fmt: skip
+    system: str | None = setting("system prompt", keeps_whitespace=True, affects_answer=False)
     api: str | None = setting(
         "protocol, of vendors that speak several",
         choices=("chat", "responses", "anthropic"), adapters=(*OPENAI_ADAPTERS, "anthropic"),
@@ -176,19 +175,26 @@ class ProfileSettings(DeclaredSettings):
         is_key_source=True, needs_private_file=True, key_lists_for=("litellm",), convert=hide_keys,
     )  # fmt: skip
     headers: dict[str, str] | None = setting(
-        "extra headers; a value may be env:NAME", convert=check_header_table
+        "extra headers; a value may be env:NAME", convert=check_header_table, affects_answer=False
     )
     ca_bundle: str | None = setting(
-        "PEM file of trusted certificate authorities", is_trusted_only=True, convert=expand_path
+        "PEM file of trusted certificate authorities",
+        is_trusted_only=True, affects_answer=False, convert=expand_path,
+    )  # fmt: skip
+    proxy: str | None = setting(
+        'proxy URL; "" uses none', is_trusted_only=True, keeps_empty=True, affects_answer=False
     )
-    proxy: str | None = setting('proxy URL; "" uses none', is_trusted_only=True, keeps_empty=True)
-    allow_http: bool = setting("allow a key over http:// to other machines", default=False)
+    allow_http: bool = setting(
+        "allow a key over http:// to other machines", default=False, affects_answer=False
+    )
     organization: str | None = setting(
-        "OpenAI organization", adapters=OPENAI_ADAPTERS, convert=check_header_value
-    )
+        "OpenAI organization",
+        adapters=OPENAI_ADAPTERS, affects_answer=False, convert=check_header_value,
+    )  # fmt: skip
     project: str | None = setting(
-        "OpenAI project", adapters=OPENAI_ADAPTERS, convert=check_header_value
-    )
+        "OpenAI project",
+        adapters=OPENAI_ADAPTERS, affects_answer=False, convert=check_header_value,
+    )  # fmt: skip
     temperature: float | None = setting(
         "sampling temperature", minimum=0, maximum=2, is_sampling=True, sent_default=0.7
     )
@@ -208,60 +214,73 @@ class ProfileSettings(DeclaredSettings):
     )
     reasoning_tags: str = setting(
         "reasoning tags inside the answer text",
-        choices=("auto", "implicit", "off"), default="auto",
+        choices=("auto", "implicit", "off"), default="auto", affects_answer=False,
     )  # fmt: skip
-    max_retries: int = setting("retries after the first try", minimum=0, maximum=100, default=3)
+    max_retries: int = setting(
+        "retries after the first try", minimum=0, maximum=100, default=3, affects_answer=False
+    )
     initial_retry_delay: float = setting(
-        "wait before the first retry, seconds", minimum=0, default=1.0
+        "wait before the first retry, seconds", minimum=0, default=1.0, affects_answer=False
     )
     max_retry_delay: float = setting(
-        "longest wait before a retry, seconds", minimum=0, default=60.0
+        "longest wait before a retry, seconds", minimum=0, default=60.0, affects_answer=False
     )
-    retry_multiplier: float = setting("factor from one wait to the next", minimum=1, default=2.0)
-    retry_budget: float = setting("limit of all waits together, seconds", minimum=0, default=120.0)
+    retry_multiplier: float = setting(
+        "factor from one wait to the next", minimum=1, default=2.0, affects_answer=False
+    )
+    retry_budget: float = setting(
+        "limit of all waits together, seconds", minimum=0, default=120.0, affects_answer=False
+    )
     timeout: Timeout = setting(
         f"table: {', '.join(TIMEOUT_KEYS)} (seconds)",
         default=Timeout(), subkeys=TIMEOUT_KEYS, subkey_description="seconds",
-        convert=timeout_from_table, convert_form=timeout_from_form,
+        convert=timeout_from_table, convert_form=timeout_from_form, affects_answer=False,
     )  # fmt: skip
     fallback: list[str] | None = setting(
-        "profiles to try when this one fails", refers_to="profiles", is_trusted_only=True
-    )
+        "profiles to try when this one fails",
+        refers_to="profiles", is_trusted_only=True, affects_answer=False,
+    )  # fmt: skip
     fallback_models: list[str] | None = setting(
         "models the provider itself may fall back to", adapters=("openrouter", "litellm")
     )
     num_ctx: int | None = setting("context in tokens", minimum=1, adapters=("ollama", "local"))
     keep_alive: str | int | float | None = setting(
-        "how long the model stays loaded", adapters=("ollama",)
+        "how long the model stays loaded", adapters=("ollama",), affects_answer=False
     )
     mmproj: str | None = setting(
         "vision projector file (GGUF)",
         adapters=("local",), is_trusted_only=True, convert=expand_path,
     )  # fmt: skip
     send_defaults: bool = setting("send temperature 0.7, max_tokens 8192, top_p 0.9", default=False)
-    strict: bool = setting("an answer cut by your own limit is an error, too", default=False)
+    strict: bool = setting(
+        "an answer cut by your own limit is an error, too", default=False, affects_answer=False
+    )
     price: dict[str, float] | None = setting(
         f"table: {', '.join(PRICE_KEYS)} (US dollars per million tokens)",
         subkeys=PRICE_KEYS, subkey_description="US dollars per million tokens",
-        convert=check_price, convert_form=convert_form_numbers,
+        convert=check_price, convert_form=convert_form_numbers, affects_answer=False,
     )  # fmt: skip
     history: str | None = setting(
-        "what is kept of answers: all, only numbers, or nothing", choices=HISTORY_MODES
-    )
+        "what is kept of answers: all, only numbers, or nothing",
+        choices=HISTORY_MODES, affects_answer=False,
+    )  # fmt: skip
     cache: str | None = setting(
         "how long answers are kept and used again, e.g. 24h; off",
-        is_trusted_only=True, convert=check_cache_time,
+        is_trusted_only=True, convert=check_cache_time, affects_answer=False,
     )  # fmt: skip
     budget: dict[str, float] | None = setting(
         f"table: {', '.join(BUDGET_KEYS)} (US dollars that this profile may cost)",
         subkeys=BUDGET_KEYS, subkey_description="US dollars",
-        convert=check_budget, convert_form=convert_form_numbers,
+        convert=check_budget, convert_form=convert_form_numbers, affects_answer=False,
     )  # fmt: skip
     rpm: int | str | None = setting(
-        'requests a minute, of all processes; "auto": as the server reports', convert=check_rpm
+        'requests a minute, of all processes; "auto": as the server reports',
+        affects_answer=False, convert=check_rpm,
+    )  # fmt: skip
+    tpm: int | None = setting("tokens a minute, of all processes", minimum=1, affects_answer=False)
+    concurrency: int | None = setting(
+        "requests at once, of all processes", minimum=1, maximum=1000, affects_answer=False
     )
-    tpm: int | None = setting("tokens a minute, of all processes", minimum=1)
-    concurrency: int | None = setting("requests at once, of all processes", minimum=1, maximum=1000)
     options: dict[str, Any] | None = setting(
         "table of extra request fields, sent unchanged", convert=check_json_table
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.profile import Profile
-from ..config.settings import KEY_SOURCES, Timeout
+from ..config.settings import SETTINGS, Timeout
 from ..errors import ConfigError
 from ..messages import Message
 from ..secret import Secret
@@ -18,10 +18,8 @@ from ..vendors import get_endpoint_variable
 # Fields of a profile that do not change what a model is asked. All others are in the key, so that a
 # new setting cannot be forgotten.
 NOT_ASKED = (
-    *KEY_SOURCES, "headers", "name", "extends", "system", "ca_bundle", "proxy", "allow_http",
-    "reasoning_tags", "max_retries", "initial_retry_delay", "max_retry_delay", "retry_multiplier",
-    "retry_budget", "timeout", "fallback", "keep_alive", "strict", "history", "cache", "elicit",
-    "selected_by", "untrusted", "profiles_path",
+    *(name for name, each in SETTINGS.items() if each.is_key_source or not each.affects_answer),
+    "name", "elicit", "max_cost", "total_budget", "selected_by", "untrusted", "profiles_path",
 )  # fmt: skip
 
 

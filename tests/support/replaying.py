@@ -1,18 +1,30 @@
 """Asks through LLMService with a cache or a recording, and compares what came."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from easyllm_cli import Call, LLMService
+from easyllm_cli import BaseLLMProvider, Call, LLMService
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Event
+from easyllm_cli.events import Done, Event, Model, Start, Text
 from easyllm_cli.messages import Message
 from easyllm_cli.recordings.store import answers_folder
 from tests.support.asking import messages
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there
+
+
+class WithoutWire(BaseLLMProvider):
+    """A provider as a plugin may be: it shows nothing of what it sends."""
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        for event in (Start("plain", self.model), Text(f"seed {self.profile.seed}")):
+            yield event
+        yield Done("stop", True)
+
+    async def models(self) -> list[Model]:
+        return []
 
 
 class Asked:

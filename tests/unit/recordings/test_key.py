@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.config.profile import Profile
+from easyllm_cli.config.profile import Profile, validate_setting
 from easyllm_cli.config.settings import KEY_SOURCES, SETTINGS
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.messages import Message
@@ -12,15 +12,35 @@ from easyllm_cli.pipeline.request_identity import identify_request
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.anthropic.capabilities import cache_model
 from easyllm_cli.providers.http import HTTPProvider
-from easyllm_cli.providers.request_key import NOT_ASKED, plain_request_key
+from easyllm_cli.providers.request_key import plain_request_key
 from easyllm_cli.recordings.key import RequestIdentity
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.replaying import WithoutWire
 from tests.support.setting_examples import example_value
 
 MESSAGES = [Message("user", ("hi",))]
 URL = "http://127.0.0.1:1"
 # Not a change of the same request: another adapter, or the source of a key.
 OTHERS = {"provider", "extends", "transport", "api", "ca_bundle", *KEY_SOURCES}
+# Fields of a profile that may differ between two requests which are the same.
+ABOUT_KEYS = {"api_key", "api_key_env", "api_key_cmd", "api_key_file", "keyring"}
+ABOUT_CONNECTIONS = {"ca_bundle", "proxy", "allow_http", "timeout"}
+ABOUT_RETRIES = {
+    "max_retries", "initial_retry_delay", "max_retry_delay", "retry_multiplier", "retry_budget",
+    "fallback",
+}  # fmt: skip
+ABOUT_LIMITS = {"price", "budget", "total_budget", "max_cost", "rpm", "tpm", "concurrency"}
+ABOUT_THE_ANSWER = {"reasoning_tags", "strict", "history", "cache"}  # how it is read and kept
+ABOUT_THE_PROFILE = {"name", "extends", "selected_by", "untrusted", "profiles_path"}
+ACCOUNT = {"organization", "project"}
+ELSEWHERE = {"system", "elicit", "headers"} | ACCOUNT  # what they do to messages and headers counts
+MAY_DIFFER = ABOUT_KEYS | ABOUT_CONNECTIONS | ABOUT_RETRIES | ABOUT_LIMITS | ABOUT_THE_ANSWER
+MAY_DIFFER |= ABOUT_THE_PROFILE | ELSEWHERE | {"keep_alive"}
+OWN_FIELDS = {  # of a Profile, beside the settings: another value of each
+    "name": "n", "selected_by": "--config-id", "untrusted": True, "profiles_path": "/p",
+    "elicit": "always", "max_cost": 0.5, "total_budget": {"day": 1.0}, "think": True,
+    "schema": {"type": "object"},
+}  # fmt: skip
 
 
 def sent(config: dict[str, Any]) -> tuple[object, ...]:
@@ -49,19 +69,31 @@ def test_cache_2_whatever_changes_the_request_changes_the_key(adapter: Adapter) 
             continue
         has_same_key = identify(changed).cache_key == plain_identity.cache_key
         assert is_same or not has_same_key, name
-        assert has_same_key or not is_same or name not in NOT_ASKED, name
+        assert has_same_key or not is_same or name not in MAY_DIFFER - ACCOUNT, name
         changing += [] if is_same else [name]
     assert {"endpoint", "model", "headers", "temperature", "options"} <= {*changing}
 
 
 def test_cache_2_and_3_without_a_wire_every_setting_counts_but_those_named() -> None:
-    base = {"provider": "litellm", "model": "m"}
-    plain = plain_request_key(Profile.of(base), MESSAGES)
-    for name in SETTINGS.keys() - {"provider"}:
-        changed = plain_request_key(
-            Profile.of(base | {name: example_value(SETTINGS[name])}), MESSAGES
-        )
-        assert (changed == plain) == (name in NOT_ASKED), name
+    profile = Profile.of({"provider": "litellm", "model": "m"})
+    plain = plain_request_key(profile, MESSAGES)
+    changes = {name: validate_setting(name, example_value(each)) for name, each in SETTINGS.items()}
+    changes |= OWN_FIELDS
+    assert changes.keys() == vars(profile).keys()
+    for name, value in changes.items():
+        assert getattr(profile, name) != value, name
+        changed = plain_request_key(profile.replace_set(**{name: value}), MESSAGES)
+        assert (changed == plain) == (name in MAY_DIFFER), name
+
+
+def test_cache_3_without_a_wire_accounts_never_share_but_a_replay_does() -> None:
+    changes: list[dict[str, Any]] = [{name: "other"} for name in ACCOUNT]
+    identities = [
+        identify_request(WithoutWire(Profile.of({"provider": "litellm", **change})), MESSAGES)
+        for change in ({}, {"headers": {"X-Team": "a"}}, *changes)
+    ]
+    assert len({each.cache_key for each in identities}) == 4
+    assert len({each.replay_key for each in identities}) == 1
 
 
 def test_cache_3_endpoints_and_models_never_share() -> None:

@@ -3,17 +3,16 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from easyllm_cli import BaseLLMProvider, Call, LLMService
+from easyllm_cli import Call, LLMService
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, IncompleteAnswer, NotFoundError, UsageError
-from easyllm_cli.events import Done, Event, Model, Note, Retrying, Start, Text
+from easyllm_cli.events import Note, Retrying, Start
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline import complete
@@ -23,7 +22,7 @@ from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import answer_requests, messages, notes
 from tests.support.binary import chat_answer_script
 from tests.support.images import png
-from tests.support.replaying import NOWHERE, Asked, ask, kept_answers
+from tests.support.replaying import NOWHERE, Asked, WithoutWire, ask, kept_answers
 from tests.support.standins.script import Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
@@ -249,18 +248,6 @@ async def test_the_model_that_a_server_chooses_is_part_of_the_key() -> None:
         assert len(answer_requests(server)) == 1
     assert (first.text, again.call.replayed) == (again.text, {"from": "cache", "age_s": 0})
     assert named.text == first.text
-
-
-class WithoutWire(BaseLLMProvider):
-    """A provider as a plugin may be: it shows nothing of what it sends."""
-
-    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
-        for event in (Start("plain", self.model), Text(f"seed {self.profile.seed}")):
-            yield event
-        yield Done("stop", True)
-
-    async def models(self) -> list[Model]:
-        return []
 
 
 async def test_rec_1_a_provider_without_a_wire(tmp_path: Path) -> None:
