@@ -49,7 +49,7 @@ COMMANDS = {
     "usage": Command("Look", "Sum up calls, tokens, cost and speed", {"rows": []}),
     "cache": Command(
         "Look",
-        "Clear the answers that --cache keeps",
+        "Show where --cache keeps answers, and clear them",
         None,
         {"path": {"path": None, "exists": False}},
     ),

@@ -16,6 +16,8 @@ from ..secret import redact
 from .front_page import COMMANDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..pipeline.call import Call
     from .cost import AnswerCost
 
@@ -73,6 +75,15 @@ def print_result(
             print_error(failure)
         return failure.exit_code
     return code
+
+
+def print_path(path: Path, *, json: bool) -> int:
+    """Print where a file or folder is, whether it exists or not; returns the exit code."""
+    if json:
+        listing = {"path": str(path), "exists": path.exists()}
+        return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
+    OutputStream(1, terminal=False).write(f"{path}\n")
+    return 0
 
 
 def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:

@@ -33,7 +33,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
 Look      models    List the models a profile's server offers
           history   List, search, show and delete past answers
           usage     Sum up calls, tokens, cost and speed
-          cache     Clear the answers that --cache keeps
+          cache     Show where --cache keeps answers, and clear them
 Set up    init      Find servers and keys, write a first profiles file
           profiles  List, show and edit profiles
           keys      Store, list and remove API keys

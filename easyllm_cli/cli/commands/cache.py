@@ -1,7 +1,7 @@
 """`easyllm cache`: clears the answers that --cache keeps, and shows where they are."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,15 +38,9 @@ def clear_answers(debug_option: DebugOption, older: Older = None) -> int:
 def print_cache_path(debug_option: DebugOption, list_format: ListFormat) -> int:
     """Print the folder of the cache, even if it does not exist."""
     from ...recordings.store import answers_folder
-    from ...render.output import OutputStream
-    from ..results import CommandResult, print_result
+    from ..results import print_path
 
-    path = answers_folder()
-    if list_format.json:
-        listing: dict[str, Any] = {"path": str(path), "exists": path.exists()}
-        return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
-    OutputStream(1, terminal=False).write(f"{path}\n")
-    return 0
+    return print_path(answers_folder(), json=list_format.json)
 
 
 # Subcommand: its function, and its line in `easyllm cache -h`.

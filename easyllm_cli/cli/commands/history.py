@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -238,15 +238,9 @@ def delete(
 def print_history_path(debug_option: DebugOption, list_format: ListFormat) -> int:
     """Print the path of the history's file, even if it does not exist."""
     from ...history import history_path
-    from ...render.output import OutputStream
-    from ..results import CommandResult, print_result
+    from ..results import print_path
 
-    path = history_path()
-    if list_format.json:
-        listing: dict[str, Any] = {"path": str(path), "exists": path.exists()}
-        return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
-    OutputStream(1, terminal=False).write(f"{path}\n")
-    return 0
+    return print_path(history_path(), json=list_format.json)
 
 
 @expand_option_groups

@@ -247,18 +247,12 @@ def set_default_profile(profiles_file: ProfilesFileOption, name: DefaultProfileN
 
 
 @expand_option_groups
-def print_path(profiles_file: ProfilesFileOption, list_format: ListFormat) -> int:
+def print_profiles_path(profiles_file: ProfilesFileOption, list_format: ListFormat) -> int:
     """Print the path of the profiles file, even if it does not exist."""
     from ...config.profiles_file import profiles_path
-    from ...render.output import OutputStream
-    from ..results import CommandResult, print_result
+    from ..results import print_path
 
-    path = profiles_path(profiles_file.profiles)
-    if list_format.json:
-        listing = {"path": str(path), "exists": path.exists()}
-        return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
-    OutputStream(1, terminal=False).write(f"{path}\n")
-    return 0
+    return print_path(profiles_path(profiles_file.profiles), json=list_format.json)
 
 
 @expand_option_groups
@@ -287,7 +281,7 @@ SUBCOMMANDS = {
     "set": (set_setting, "Set one key of a profile; null removes it."),
     "remove": (remove_profile, "Remove a profile from the file."),
     "default": (set_default_profile, "Set or print the profile that is used without -p."),
-    "path": (print_path, "Print the path of the profiles file."),
+    "path": (print_profiles_path, "Print the path of the profiles file."),
     "edit": (edit_profiles, "Edit the file in $EDITOR; it is checked before it is saved."),
 }
 DEFAULT_COMMAND = "list"

@@ -12,13 +12,25 @@ class CacheOptions(OptionGroup):
 
     cache: Annotated[
         str | None,
-        declare(RUN_PANEL, "--cache", help="Use an answer kept before.", metavar="TIME|off"),
+        declare(
+            RUN_PANEL,
+            "--cache",
+            help="Reuse a kept answer up to this age, e.g. 24h.",
+            metavar="TIME|off",
+        ),
     ] = None
     record: Annotated[
         str | None,
-        declare(RUN_PANEL, "--record", help="Append what is received.", metavar="FILE"),
+        declare(
+            RUN_PANEL,
+            "--record",
+            help="Record every attempt; FILE may be a folder.",
+            metavar="FILE",
+        ),
     ] = None
     replay: Annotated[
         str | None,
-        declare(RUN_PANEL, "--replay", help="Answer from it; no network.", metavar="FILE"),
+        declare(
+            RUN_PANEL, "--replay", help="Answer from a recording, without network.", metavar="FILE"
+        ),
     ] = None
