@@ -50,18 +50,15 @@ class _RetryState:
     ) -> float | None:
         """Seconds to wait before the next attempt; None = do not retry.
 
-        `started`: the attempt had text or reasoning. `is_replayed`: it came from a recording, so
-        nothing is waited for; a random wait does not count, or each replay would end differently.
+        `started`: the attempt had text or reasoning. `is_replayed`: it came from a recording. The
+        wait is 0 then; one that a server asked for counts all the same, a random one does not, or
+        each replay would end differently.
         """
         if not self._may_retry(error, started):
             return None
         server_wait = error.retry_after
         if server_wait is None:
-            self._waits = self._waits or backoff_waits(self.profile)
-            wait = next(self._waits)
-            if is_replayed:
-                self.attempt_count += 1
-                return wait
+            wait = 0.0 if is_replayed else self._next_backoff_wait()
         elif server_wait > self.profile.max_retry_delay:
             self._set_give_up_hint(
                 error, server_wait, "max_retry_delay", self.profile.max_retry_delay
@@ -74,7 +71,11 @@ class _RetryState:
             return None
         self.attempt_count += 1
         self.total_wait += wait
-        return wait
+        return 0.0 if is_replayed else wait
+
+    def _next_backoff_wait(self) -> float:
+        self._waits = self._waits or backoff_waits(self.profile)
+        return next(self._waits)
 
     def _may_retry(self, error: EasyLLMError, started: bool) -> bool:
         """Whether the number of attempts allows a retry.
@@ -131,6 +132,6 @@ def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
             name, number = profile.name or profile.provider, len(call.attempts) + 1
             log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
             yield Retrying(number, round(wait, 3), why)
-            await asyncio.sleep(0 if is_replayed else wait)
+            await asyncio.sleep(wait)
 
     return retried

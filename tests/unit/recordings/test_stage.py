@@ -12,7 +12,7 @@ from easyllm_cli import Call, LLMService
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, IncompleteAnswer, NotFoundError, UsageError
-from easyllm_cli.events import Note, Retrying, Start
+from easyllm_cli.events import Done, Note, Retrying, Start
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline import complete
@@ -109,7 +109,7 @@ async def test_rec_4_a_retry_is_replayed_without_its_wait(tmp_path: Path) -> Non
         again = await ask(service, profile)
         last = await ask(service, profile)
     assert [event.kind for event in again.events] == [event.kind for event in first.events]
-    assert [event.wait for event in again.events if isinstance(event, Retrying)] == [50.0]
+    assert [event.wait for event in again.events if isinstance(event, Retrying)] == [0.0]
     assert (again.text, len(again.call.attempts)) == ("Hello", 2)
     assert (last.text, len(last.call.attempts)) == ("Hello", 1)  # the last one again
 
@@ -159,6 +159,26 @@ async def test_an_attempt_that_is_stopped_is_not_recorded(tmp_path: Path) -> Non
         await events.aclose()
     assert path.read_text() == '{"easyllm_recording": 1}\n'
     assert not kept_answers()
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["aclose", "break alone"])
+async def test_an_answer_that_is_read_up_to_done_is_kept_and_recorded(
+    closes: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    with StandIn(script_handler(chat_answer_script("a", "b"))) as server:
+        profile = OPENAI.profile(server)
+        events = LLMService(record=path, cache="1h").stream(profile, messages("hi"))
+        async for event in events:
+            if isinstance(event, Done):
+                break
+        if closes:
+            await events.aclose()
+        else:
+            del events  # the event loop closes it
+            await asyncio.sleep(0.01)
+    for again in (LLMService(cache="1h"), LLMService(replay=path)):
+        assert (await ask(again, profile)).text == "ab"
 
 
 async def test_rec_3_an_unknown_request_names_the_nearest(
