@@ -49,9 +49,9 @@ class LLMService:
     `provider_of`: maps the application's own `provider_id` of a row to a provider's name; None =
     unknown.
     `trust_configs`: trust config dicts. By default a dict may come from another person: it cannot
-    name a command, file, environment variable, proxy, stored key or other profile, and an image
-    given as a str is never read as a path. A Profile, the name of one and a pathlib.Path are always
-    trusted.
+    name a command, file, environment variable, proxy, stored key or other profile, nor use the
+    cache, and an image given as a str is never read as a path. A Profile, the name of one and a
+    pathlib.Path are always trusted.
     `history`: keep every answer with its texts in the history (docs/history.md), unless its profile
     or the variable EASYLLM_HISTORY says `metadata` or `off`. It is written in a thread when the
     answer ends. `history_keep` of the user's profiles file counts, too.

@@ -134,7 +134,7 @@ def _read_configured_key(profile: Profile) -> Secret | None:
             os.environ.get(name, ""), f"{name} is not set", hint=f"export {name}=your-key"
         )
     if profile.api_key_file is not None:
-        return _key_from_file(Path(profile.api_key_file))
+        return read_key_file(Path(profile.api_key_file))
     if profile.api_key_cmd is not None:
         return _key_from_command(profile.api_key_cmd)
     if profile.keyring is not None:
@@ -214,7 +214,12 @@ def parse_api_key(value: str, empty_message: str, hint: str = "") -> Secret:
     return Secret(value)
 
 
-def _key_from_file(path: Path) -> Secret:
+def read_key_file(path: Path) -> Secret:
+    """Read the key in a file.
+
+    Raises:
+        ConfigError: others can read the file. AuthError: it cannot be read, or holds no key.
+    """
     try:
         require_private(path, "api_key_file")
         with path.open("rb") as file:

@@ -215,8 +215,8 @@ class Setting(FrozenDataclass, shared_init=True):
     is left out, with a note.
     `key_lists_for`: the providers that take a list of keys; () = not a key that may be a list.
     `is_key_source`: the API key comes from here; a profile has one source.
-    `is_trusted_only`: an untrusted config dict must not set it, because it reads files, variables
-    or stored keys, runs commands, or changes which servers are trusted.
+    `is_trusted_only`: an untrusted config dict must not set it, because it reads files, variables,
+    stored keys or kept answers, runs commands, or changes which servers are trusted.
     `needs_private_file`: the profiles file that sets it must be readable by its owner only.
     `is_sampling`: it belongs to `Profile.sampling`.
     `affects_answer`: with another value the model may answer otherwise, so recordings and the cache

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
+from ..config.known_keys import find_known_keys
 from ..errors import EasyLLMError
 from ..events import Event, Start
 from ..recordings.attempt import RecordedAttempt
@@ -27,15 +28,17 @@ async def record_attempt(
     source, identity = call.source, identify_first_request(call)
     assert source is not None
     await recorder.require_writable()
+    recorder.known_keys = find_known_keys(source.profile.profiles_path)
+    recorder.refuse_known_key(identity)
     attempt = RecordedAttempt(time.time())
     try:
         async with aclosing(events):
             async for event in events:
                 attempt.add(event)
-                # Start comes before anything is sent: the prompt must not hold the request's key.
+                # Start comes before anything is sent.
                 if isinstance(event, Start) and call.cached_attempt is None:
                     with suppress(EasyLLMError):  # the request will fail with it
-                        source.limit_scope()
+                        source.limit_scope()  # the key, which a command or the keyring may hold
                     recorder.refuse_known_key(identity)
                 if attempt.done is not None:
                     await recorder.record(identity, call.cached_attempt or attempt)

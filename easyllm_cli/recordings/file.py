@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
 from ..private_file import make_private_folder, open_private, wait_for_lock_in_loop
-from ..secret import mask_whole_keys
+from ..secret import Secret, mask_whole_keys
 from .attempt import RecordedAttempt
 from .key import RequestIdentity
 from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
@@ -26,11 +26,15 @@ MAX_NAMED_FIELDS = 5  # of the differences to the nearest recording
 
 
 class Recorder:
-    """Appends attempts to a file; in a folder, each request gets its own file."""
+    """Appends attempts to a file; in a folder, each request gets its own file.
+
+    `known_keys`: Secrets that this process knows as long as they stand here.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         text = os.fspath(path)
         self.path = Path(text).expanduser()
+        self.known_keys: list[Secret] = []
         self.is_folder = text.endswith(("/", os.sep)) or self.path.is_dir()
 
     async def require_writable(self) -> None:

@@ -1,6 +1,7 @@
 """The samples of docs/library.md and examples/ run unchanged against test servers."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.config.settings import TRUSTED_ONLY_SETTINGS
 from tests.support import ROOT
 from tests.support.images import png
 from tests.support.samples import execute_sample, parse_samples
@@ -44,6 +46,18 @@ def every_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StandI
         for name in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"):
             monkeypatch.setenv(name, "test-key")
         yield started
+
+
+@pytest.mark.parametrize(
+    ("page", "beginning"),
+    [("docs/library.md", "Many applications"), ("SECURITY.md", "**A config dict of the library")],
+)
+def test_every_setting_that_an_untrusted_dict_may_not_use_is_named(
+    page: str, beginning: str
+) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    paragraph = text[text.index(beginning) :].partition("\n\n")[0]
+    assert {*TRUSTED_ONLY_SETTINGS} <= {*re.findall(r"`(\w+)`", paragraph)}
 
 
 class Framework(ModuleType):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 from ...config.endpoints import Endpoint
@@ -48,15 +47,6 @@ class KeyRotation:
             error.retry_after or KEY_COOLDOWN_SECONDS
         )
         return True
-
-
-def keys_from_environment() -> list[Secret]:
-    """Return the values of environment variables that look like keys, for redaction.
-
-    litellm reads the vendors' variables itself. A value is redacted while its Secret exists.
-    """
-    key_names = re.compile(r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$")
-    return [Secret(value) for name, value in os.environ.items() if key_names.search(name) and value]
 
 
 def openai_headers(profile: Profile, endpoint: Endpoint) -> dict[str, str | Secret]:

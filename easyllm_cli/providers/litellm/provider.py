@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from ...config.credentials import find_key_source, resolve_api_keys
 from ...config.endpoints import Endpoint
+from ...config.known_keys import keys_from_environment
 from ...config.profile import Profile, trusted_only_error
 from ...config.settings import KEY_SOURCES
 from ...errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
@@ -35,7 +36,7 @@ from .client import (
     vendor_for_model,
 )
 from .decoder import LiteLLMDecoder
-from .key_rotation import KeyRotation, keys_from_environment, openai_headers
+from .key_rotation import KeyRotation, openai_headers
 
 # The `options` that an untrusted config dict may set: fields of the request body. Options become
 # arguments of `acompletion`, and other arguments set endpoints, files and keys.
