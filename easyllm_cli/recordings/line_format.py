@@ -103,12 +103,13 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _object_from_event(event: Event) -> dict[str, Any]:
-    """An event as JSON, without what is not said: null, false and empty texts."""
+    """An event as JSON, without what is not said: null, false, empty texts, wild numbers."""
     kind = "routine_note" if isinstance(event, RoutineNote) else event.kind
     fields = {
         name: value
         for name, value in vars(event).items()
         if name not in OMITTED_FIELDS and value is not None and value is not False and value != ""
+        if not _is_out_of_range(value)
     }
     if isinstance(event, Note):
         fields["text"] = redact(event.text)
@@ -145,6 +146,8 @@ def _is_out_of_range(value: Any) -> bool:
 def _object_from_error(error: EasyLLMError) -> dict[str, Any]:
     """An error as JSON; a server's words may repeat a key, which is masked."""
     fields = {name: getattr(error, name) for name in ERROR_FIELDS}
+    if error.retry_after is not None:
+        fields["retry_after"] = min(error.retry_after, MAX_NUMBER)
     masked = {
         name: redact(value) if isinstance(value, str) else value for name, value in fields.items()
     }

@@ -1,10 +1,11 @@
 """Runs one fault through the library, and returns what the command would have printed.
 
-The provider, its retries, its stages and the command's verdict are the real ones. Arguments,
-rendering and files are left out; tests/support/faults/running.py runs those, too.
+The provider, its retries, its stages and the command's verdict are the real ones, with the answer
+cache. Arguments, rendering and files are left out; tests/support/faults/running.py runs those, too.
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from easyllm_cli.cli.acceptance import check_acceptable
@@ -17,19 +18,50 @@ from tests.support.asking import messages
 from tests.support.binary import FAST, RunResult
 from tests.support.faults.fault import Fault
 from tests.support.faults.running import Case, CaseResult, Served, expected_stdout, serve_case
+from tests.support.replaying import kept_answers
 
 
-def run(case: Case) -> CaseResult:
-    """Request one answer from a new server."""
+@dataclass(frozen=True)
+class Answer:
+    """One answer: what the command would print, and save in a file.
+
+    `is_whole`: whether it was accepted, and no limit cut it.
+    """
+
+    command_result: RunResult
+    kept: tuple[bytes, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class CacheResult:
+    """What the cache keeps of an answer: the number of its files.
+
+    `again`: the case's result if the same was asked a second time; None = it was not.
+    """
+
+    is_whole: bool
+    files: int
+    again: CaseResult | None = None
+
+
+def run(case: Case) -> tuple[CaseResult, CacheResult]:
+    """Request one answer from a new server; one that is whole, again."""
     with serve_case(case) as served:
-        ran, kept = asyncio.run(ask(case, served))
-        return served.ending(ran, kept)
+        answer = asyncio.run(ask(case, served))
+        result = served.ending(answer.command_result, answer.kept)
+        files = len(kept_answers())
+        if not answer.is_whole:
+            return result, CacheResult(False, files)
+        again = asyncio.run(ask(case, served))
+        return result, CacheResult(True, files, served.ending(again.command_result, again.kept))
 
 
-async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]:
-    """Return the answer as the command would print it, and the text it would save in a file."""
+async def ask(case: Case, served: Served) -> Answer:
+    """Request the answer, from the cache if it is there."""
     settings, max_bytes = settings_of_arguments(case.fault)
-    profile = Profile.of({**served.keys, **FAST, **settings, "endpoint": served.endpoint})
+    keys = {**served.keys, **FAST, **settings, "endpoint": served.endpoint, "cache": "1h"}
+    profile = Profile.of(keys)
     provider = provider_for(profile)
     collector = Collector(MAX_TEXT_BYTES)
     shown = ("text",) if case.streams else ()  # reasoning never goes to a piped stdout
@@ -50,12 +82,14 @@ async def ask(case: Case, served: Served) -> tuple[RunResult, tuple[bytes, ...]]
         lines.append(f"easyllm: {failure}")
     finally:
         await provider.aclose()
-    text = collector.completion()["text"]
+    completion = collector.completion()
+    text, is_whole = completion["text"], error is None and completion.complete
     partial_text = error.partial["text"] if error and error.partial else ""
     out = expected_stdout(text) if case.streams or not error else b""
     kept = (partial_text.encode(),) if partial_text and not case.streams else ()
     code = error.exit_code if error else 0
-    return RunResult(code, out, "".join(f"{line}\n" for line in lines)), kept
+    ran = RunResult(code, out, "".join(f"{line}\n" for line in lines))
+    return Answer(ran, kept, is_whole)
 
 
 def settings_of_arguments(fault: Fault) -> tuple[dict[str, Any], int]:

@@ -1,30 +1,27 @@
-"""Which answers the cache keeps: a fault of each promise, asked with the setting `cache`."""
+"""Over every protocol: what was not accepted is asked for again, and never answered from the cache.
 
-from dataclasses import replace
+tests/faults/test_matrix.py asks every fault with the cache.
+"""
 
 import pytest
 
-from tests.faults import in_process
-from tests.support.adapters import HTTP_ADAPTERS
-from tests.support.faults.running import Case, check
-from tests.support.faults.table import FAULTS
-from tests.support.replaying import kept_answers
-
-OPENAI = HTTP_ADAPTERS[0]
-# The first fault of each promise.
-FIRST = {
-    number: fault for fault in reversed(FAULTS) if fault.is_for(OPENAI) for number in fault.promises
-}
-CASES = [
-    Case("chat", fault, OPENAI) for fault in {id(each): each for each in FIRST.values()}.values()
-]
+from easyllm_cli import LLMService
+from easyllm_cli.errors import IncompleteAnswer
+from tests.support.adapters import HTTP_ADAPTERS, Adapter
+from tests.support.faults.spelling import cut, first_frames, good
+from tests.support.replaying import ask, kept_answers
+from tests.support.standins.script import script_handler
+from tests.support.standins.server import StandIn
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.fault.id))
-def test_cache_1_only_a_whole_answer_is_kept(case: Case) -> None:
-    fault = replace(case.fault, profile_settings={**case.fault.profile_settings, "cache": "1h"})
-    result = in_process.run(replace(case, fault=fault))
-    check(case, result)
-    ran = result.command_result
-    is_cut = "was cut at the token limit" in ran.stderr
-    assert len(kept_answers()) == (ran.code == 0 and not is_cut)
+@pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
+async def test_cache_1_after_a_cut_answer_the_second_call_asks_again(adapter: Adapter) -> None:
+    answers = (cut(adapter, *first_frames(adapter)), good(adapter))
+    with StandIn(script_handler(*answers)) as server:
+        profile = adapter.profile(server, max_retries=0, cache="1h")
+        first, second, third = [await ask(LLMService(), profile) for _ in range(3)]
+        assert len(server.requests) == 2
+    assert isinstance(first.error, IncompleteAnswer)
+    assert [(each.error, each.text) for each in (second, third)] == [(None, "Hello world")] * 2
+    assert [each.call.replayed is None for each in (first, second, third)] == [True, True, False]
+    assert len(kept_answers()) == 1

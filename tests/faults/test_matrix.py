@@ -63,8 +63,16 @@ def case_id(case: Case) -> str:
 
 
 @pytest.mark.parametrize("case", IN_PROCESS, ids=case_id)
-def test_fault_in_process(case: Case) -> None:
-    check(case, in_process.run(case))
+def test_cache_1_and_every_fault_in_process(case: Case) -> None:
+    """Only a whole answer is kept in the cache, and then given again without a request."""
+    result, cache = in_process.run(case)
+    check(case, result)
+    assert cache.files == cache.is_whole
+    if cache.again:
+        again = cache.again.command_result
+        assert (again.code, again.stdout) == (0, result.command_result.stdout)
+        assert "from the cache" in again.stderr
+        assert cache.again.tries == result.tries
 
 
 @pytest.mark.parametrize("case", ONCE, ids=case_id)

@@ -1,6 +1,7 @@
 """Files of recordings: what is appended, what is read, and what is left out."""
 
 import asyncio
+import json
 import os
 import time
 from multiprocessing import get_context
@@ -68,6 +69,15 @@ def test_every_event_comes_back_as_it_was() -> None:
     assert type(again.error) is BusyError
     assert vars(again.error) == {**vars(error), "retryable": True}
     assert (again.made_at, again.done) == (5.0, EVENTS[-1])
+
+
+def test_numbers_that_cannot_be_read_again_are_not_written() -> None:
+    events: list[Event] = [Usage(10**30, 3), Usage(cost_usd=float("inf")), Done("stop", True)]
+    recorded = RecordedAttempt(5.0, list(enumerate(events)), BusyError("b", retry_after=1e300))
+    again = attempt_from_object(json.loads(line_from_attempt(recorded, {})))
+    assert [event for _, event in again.events] == [Usage(None, 3), Usage(), events[-1]]
+    assert again.error is not None
+    assert again.error.retry_after == 1e11
 
 
 @pytest.mark.parametrize(
