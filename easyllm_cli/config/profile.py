@@ -12,6 +12,7 @@ from .settings import (
     KEY_LIST_SETTINGS,
     KEY_SOURCES,
     MULTI_KEY_PROVIDERS,
+    OUTPUT_LIMIT_KEYS,
     SAMPLING_SETTINGS,
     SETTINGS,
     TRUSTED_ONLY_SETTINGS,
@@ -105,11 +106,41 @@ class Profile(ProfileSettings):
         settings = {key: getattr(self, key) for key in SAMPLING_SETTINGS}
         return {key: value for key, value in settings.items() if value is not None}
 
+    def output_limit(self) -> int | None:
+        """The user's limit of the answer's tokens: of the `options`, else `max_tokens`.
+
+        None = none, or the options ask for none, as Ollama's `num_predict = -1` does.
+        """
+        limits = find_output_limits(self.options or {})
+        if not limits:
+            return self.max_tokens
+        known = [limit for limit in limits if limit is not None]
+        return max(known) if len(known) == len(limits) else None
+
     def defaults(self) -> dict[str, Any]:
         """With `send_defaults`, the DEFAULT_SAMPLING values that the user did not set."""
         if not self.send_defaults:
             return {}
         return {key: value for key, value in DEFAULT_SAMPLING.items() if getattr(self, key) is None}
+
+
+def find_output_limits(fields: Mapping[str, Any]) -> list[int | None]:
+    """The limits of the answer's tokens in a request or in its options, under any usual name.
+
+    They stand at the top level or one level below. None = a value that is no limit. A text of
+    digits is one, because some servers read it.
+    """
+    nested = [value for value in fields.values() if isinstance(value, Mapping)]
+    tables = (fields, *nested)
+    values = [table[name] for table in tables for name in OUTPUT_LIMIT_KEYS if name in table]
+    return [_parse_token_count(value) for value in values]
+
+
+def _parse_token_count(value: Any) -> int | None:
+    """A number of tokens, at least 0; None = it is something else."""
+    number = convert_form_value(value, "int")
+    is_whole = isinstance(number, int) and not isinstance(number, bool)
+    return number if is_whole and number >= 0 else None
 
 
 class TrustedConfig(dict[str, Any]):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..config.paths import state_folder
 from ..config.profile import Profile
-from ..config.settings import OUTPUT_LIMIT_KEYS
 from ..errors import BudgetError, ConfigError, EasyLLMError, NetworkError, OutputError
 from ..events import Usage
 from ..messages import CachedText, Message
@@ -44,9 +43,9 @@ class AttemptBudget:
         self._amount = 0
 
     def reserve(self, messages: Iterable[Message]) -> int | None:
-        """Reserve what the attempt may cost; returns the limit of the answer's tokens to send.
+        """Reserve what the attempt may cost; returns the answer's tokens that are paid for.
 
-        None = as the profile says, or the answer costs nothing.
+        None = the answer costs nothing.
         Raises:
             ConfigError: no price is known.
             BudgetError: the budget is used up.
@@ -59,10 +58,11 @@ class AttemptBudget:
         )
         if not self._cost(prompt, MILLION, writes_cache):
             return None  # a free or local model
-        chosen = _find_output_limit(self.profile)
-        limit = chosen or self._affordable_tokens(prompt, writes_cache)
+        limit = self.profile.output_limit()
+        if limit is None:
+            limit = self._affordable_tokens(prompt, writes_cache)
         self._reserve_amount(self._cost(prompt, limit, writes_cache))
-        return None if chosen else limit
+        return limit
 
     def settle(self, usage: Usage | None, model: str, error: EasyLLMError | None) -> int:
         """Replace the reservation by the real cost, and return it (billionths of a US dollar).
@@ -146,26 +146,6 @@ class AttemptBudget:
                 hint="set price in the profile: price = { input = 0.15, output = 0.6 }",
             )
         return _to_billionths(dollars)
-
-
-def _find_output_limit(profile: Profile) -> int | None:
-    """The profile's limit of the answer's tokens, which an option may replace; None = no limit.
-
-    Raises:
-        ConfigError: an option replaces it by something that is no number.
-    """
-    options = profile.options or {}
-    nested = [value for value in options.values() if isinstance(value, dict)]
-    found = [
-        (name, table[name]) for table in (options, *nested) for name in OUTPUT_LIMIT_KEYS
-        if name in table
-    ]  # fmt: skip
-    for name, value in found:
-        if not isinstance(value, int) or value < 1:
-            raise ConfigError(
-                f"a budget is set, and the option {name} is no limit", hint="leave it out"
-            )
-    return max([value for _, value in found], default=profile.max_tokens)
 
 
 def find_ledgers(profile: Profile) -> list[tuple[str, Ledger]]:

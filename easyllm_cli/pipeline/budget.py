@@ -52,8 +52,8 @@ async def _run_budgeted(
     failure: EasyLLMError | None = None
     model, has_output = "", False
     try:
-        if max_tokens is not None:
-            call.source.limit_output(max_tokens)
+        call.source.limit_output(max_tokens)
+        if max_tokens is not None and call.source.profile.output_limit() is None:
             note = f"the budget limits the answer to {max_tokens} tokens"
             yield RoutineNote(note) if max_tokens == USUAL_LIMIT else Note(note)
         async with aclosing(attempt()) as events:
@@ -69,4 +69,5 @@ async def _run_budgeted(
         failure = None if has_output else error
         raise
     finally:
+        call.source.limit_output(None)
         call.spent_billionths += budget.settle(usage, model, failure)

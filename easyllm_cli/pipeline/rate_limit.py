@@ -48,7 +48,7 @@ async def _run_limited(
     profile, source = call.profile, call.source
     assert profile is not None
     assert source is not None
-    max_tokens = profile.max_tokens or profile.defaults().get("max_tokens")
+    max_tokens = profile.output_limit() or profile.defaults().get("max_tokens")
     usage: Usage | None = None
     try:
         async with aclosing(limiter.wait(call.request_messages, max_tokens)) as notes:

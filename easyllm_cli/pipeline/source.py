@@ -6,7 +6,7 @@ It keeps `pipeline` independent of `providers`, which imports `pipeline`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
@@ -20,6 +20,8 @@ class Source(Protocol):
 
     profile: Profile
     model: str
+    output_limit: int | None
+    starts_before_request: ClassVar[bool]
 
     @property
     def rate_limit_headers(self) -> Mapping[str, str]:
@@ -28,8 +30,8 @@ class Source(Protocol):
     def limit_scope(self) -> tuple[str, Secret | None]:
         """Who is asked, and the key: what shares a rate limit."""
 
-    def limit_output(self, max_tokens: int) -> None:
-        """Limit the length of the answer, as the setting `max_tokens` does."""
+    def limit_output(self, tokens: int | None) -> None:
+        """Set the longest answer that a budget pays for."""
 
     @property
     def where(self) -> str:

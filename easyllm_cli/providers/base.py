@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..completion import Completion
@@ -52,6 +53,11 @@ class BaseLLMProvider(ABC):
     system_is_text: ClassVar[bool] = False  # whether the protocol's system prompt takes no images
     # The entry point that offered the class to the registry, which sets it; None = it is built in.
     entry_point: EntryPoint | None = None
+    # Whether `events` yields Start before anything is sent that costs money.
+    starts_before_request: ClassVar[bool] = False
+    # The longest answer that a budget pays for, in tokens; `events` sends it unless the profile
+    # sets a limit of its own. None = no budget.
+    output_limit: int | None = None
     _settings_noted = False
 
     def __init__(
@@ -91,11 +97,11 @@ class BaseLLMProvider(ABC):
         """Close all connections. The provider may be used again afterwards."""
 
     def per_answer_copy(self) -> Self:
-        """The provider object for one answer.
+        """A copy for one answer, which shares the connections.
 
-        Adapters that choose a model or key per answer return a copy that shares the connections.
+        What is true for one answer only is set on it: its limit, its model, its key.
         """
-        return self
+        return copy(self)
 
     def message_fields(self) -> Collection[str]:
         """Message fields that the adapter sends besides role, text and images.
@@ -146,9 +152,18 @@ class BaseLLMProvider(ABC):
         """The rate-limit headers of the last response, with lower-case names."""
         return {}
 
-    def limit_output(self, max_tokens: int) -> None:
-        """Limit the answers of this object, as the setting `max_tokens` does."""
-        self.profile = self.profile.replace_set(max_tokens=max_tokens)
+    def limit_output(self, tokens: int | None) -> None:
+        """Set `output_limit`. An adapter that sends it overrides this method.
+
+        Raises:
+            ConfigError: nobody limits the answer, neither this adapter nor the profile.
+        """
+        if tokens is not None and self.profile.output_limit() is None:
+            raise ConfigError(
+                f"a budget is set, and {self.profile.provider} may not limit its answers",
+                where=self.where, hint="set max_tokens in the profile, or --max-tokens",
+            )  # fmt: skip
+        self.output_limit = tokens
 
     def limit_scope(self) -> tuple[str, Secret | None]:
         """Who is asked, and the key; profiles that have both in common share their rate limit.

@@ -359,3 +359,13 @@ def parse_content(content: Any) -> Iterator[Event]:
         text = text.get("value") if isinstance(text, dict) else text
         if isinstance(text, str) and text:
             yield Text(text)
+
+
+def is_output(event: Event, started: bool) -> bool:
+    """Whether the event is output, which restarts the timers: text or reasoning that is not empty.
+
+    Hidden reasoning counts only before other output (`started` False).
+    """
+    if isinstance(event, Text):
+        return bool(event.text)
+    return isinstance(event, Reasoning) and bool(event.text or (event.hidden and not started))

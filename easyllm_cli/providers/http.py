@@ -22,7 +22,7 @@ from ..errors import (
     NotFoundError,
     suggest_name,
 )
-from ..events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
+from ..events import Done, Event, Note, RoutineNote, Start, Usage
 from ..messages import Message
 from ..secret import Secret
 from ..transport import transport_for
@@ -33,15 +33,15 @@ from ..transport.response_errors import ERROR_HINTS, WRONG_ENDPOINT_HINT
 from ..transport.timeouts import ResponseTimer
 from ..vendors import Vendor, get_vendor
 from .base import BaseLLMProvider
-from .decoder import Decoder, SurrogateJoiner
+from .decoder import Decoder, SurrogateJoiner, is_output
 from .headers import extra_headers, with_key_header
 from .ignored_settings import refuse_unsupported_options
 from .prompt_size import is_token_count_too_low
+from .request_key import request_to_key
 from .request_variant import RequestVariant
 from .unsupported_parameters import UnsupportedParameters, has_output_limit
 
 MAX_REPAIRS = 20  # changed requests of one attempt: more than there are parameters to leave out
-STREAM_FIELDS = ("stream", "stream_options")  # body fields that do not change the answer
 BUFFERED_TIMEOUT_SECONDS = 600.0  # for a buffered request without timeout.total
 
 
@@ -52,6 +52,7 @@ class HTTPProvider(BaseLLMProvider):
     first. `parameter_paths`: for each setting that a server may refuse, its path in the body.
     """
 
+    starts_before_request: ClassVar[bool] = True
     parameter_paths: ClassVar[Mapping[str, str]] = {}
     start_hint: ClassVar[str] = "is the server running?"
     # If the server may have truncated the prompt.
@@ -88,9 +89,23 @@ class HTTPProvider(BaseLLMProvider):
     def decoder(self, stream: bool) -> Decoder:
         """A new decoder for one response."""
 
+    def limit_output(self, tokens: int | None) -> None:
+        self.output_limit = tokens
+
+    def supported_defaults(self) -> dict[str, Any]:
+        """The default sampling settings that the model is not known to refuse."""
+        return self.profile.defaults()
+
+    def sampling_with_defaults(self) -> dict[str, Any]:
+        """The sampling settings to send, by their names in a profile."""
+        settings = {**self.supported_defaults(), **self.profile.sampling()}
+        if self.output_limit is not None and self.profile.output_limit() is None:
+            settings["max_tokens"] = self.output_limit
+        return settings
+
     def per_answer_copy(self) -> Self:
         """A copy with its own key and model, which shares the transport."""
-        provider = copy(self)
+        provider = super().per_answer_copy()
         # A command may take seconds: `add_hint` clears its key.
         if self.profile.api_key_cmd is None:
             provider.key_cache = []
@@ -183,6 +198,8 @@ class HTTPProvider(BaseLLMProvider):
         sent, sent_stream = self.request_variant.apply(messages, stream)
         request = self.unsupported_parameters.apply(self.request(sent, sent_stream))
         while True:
+            if self.output_limit is not None:
+                self._require_output_limit(request, self.output_limit)
             timer = self._new_timer(sent_stream)
             try:
                 events: Any = self._send_request(request, sent, sent_stream, timer)
@@ -208,12 +225,19 @@ class HTTPProvider(BaseLLMProvider):
 
     def repair(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
         """The request to send after this error and a note ("" = none); None = none can help."""
-        return self.unsupported_parameters.retry_without(request, error)
+        return self.unsupported_parameters.retry_without(
+            request, error, keeps_limit=self.output_limit is not None
+        )
+
+    def _require_output_limit(self, request: Request, limit: int) -> None:
+        from .output_limit import require_output_limit  # only a budget needs it
+
+        name = self.resolve_parameter_paths().get("max_tokens", "max_tokens")
+        require_output_limit(request.body or {}, name, limit, self.where)
 
     def limits_output(self, request: Request) -> bool:
-        """Whether the user has limited the length of the answer; `send_defaults` has not."""
-        own = self.profile.max_tokens is not None or has_output_limit(self.profile.options or {})
-        return own and has_output_limit(request.body or {})
+        """Whether the user has limited the answer's length; `send_defaults` and a budget do not."""
+        return self.profile.output_limit() is not None and has_output_limit(request.body or {})
 
     async def _send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
@@ -371,20 +395,3 @@ class HTTPProvider(BaseLLMProvider):
     def request_key(self, messages: list[Message]) -> dict[str, Any]:
         """What is sent, but for the headers: method, URL, body without `stream`."""
         return request_to_key(copy(self).dry_request(messages, stream=True))
-
-
-def request_to_key(request: Request) -> dict[str, Any]:
-    """What is sent, but for the headers and the body's STREAM_FIELDS."""
-    body = request.body or {}
-    kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
-    return {"method": request.method, "url": request.url, "body": kept}
-
-
-def is_output(event: Event, started: bool) -> bool:
-    """Whether the event is output, which restarts the timers: text or reasoning that is not empty.
-
-    Hidden reasoning counts only before other output (`started` False).
-    """
-    if isinstance(event, Text):
-        return bool(event.text)
-    return isinstance(event, Reasoning) and bool(event.text or (event.hidden and not started))

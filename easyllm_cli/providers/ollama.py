@@ -108,7 +108,7 @@ class OllamaProvider(HTTPProvider):
             "stream": stream,
             "truncate": False,  # otherwise Ollama silently cuts a prompt that exceeds the context
         }
-        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+        for key, value in self.sampling_with_defaults().items():
             wrapped = [value] if key == "stop" and isinstance(value, str) else value
             set_json_path(body, self.parameter_paths[key], wrapped)
         if self.profile.num_ctx is not None:

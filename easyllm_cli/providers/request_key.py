@@ -13,8 +13,10 @@ from ..config.settings import SETTINGS, Timeout
 from ..errors import ConfigError
 from ..messages import Message
 from ..secret import Secret
+from ..transport.base import Request
 from ..vendors import get_endpoint_variable
 
+STREAM_FIELDS = ("stream", "stream_options")  # body fields that do not change the answer
 # Fields of a profile that do not change what a model is asked. All others are in the key, so that a
 # new setting cannot be forgotten.
 NOT_ASKED = (
@@ -44,6 +46,13 @@ def plain_request_key(profile: Profile, messages: list[Message]) -> dict[str, An
             for message in messages
         ],
     }
+
+
+def request_to_key(request: Request) -> dict[str, Any]:
+    """What is sent, but for the headers and the body's STREAM_FIELDS."""
+    body = request.body or {}
+    kept = {key: value for key, value in body.items() if key not in STREAM_FIELDS}
+    return {"method": request.method, "url": request.url, "body": kept}
 
 
 def profile_cache_key(profile: Profile) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config.profile import Profile
+from ..config.profile import Profile, find_output_limits
 from ..config.settings import OUTPUT_LIMIT_KEYS
 from ..errors import EasyLLMError, RefusedError, TooLargeError
 from ..transport.base import Request
@@ -62,11 +62,8 @@ def has_json_path(body: Any, path: str) -> bool:
 
 
 def has_output_limit(body: Mapping[str, Any]) -> bool:
-    """Whether a request limits the answer's length, at the top level or one level below."""
-    nested = [value for value in body.values() if isinstance(value, dict)]
-    return any(
-        table.get(name) is not None for table in (body, *nested) for name in OUTPUT_LIMIT_KEYS
-    )
+    """Whether a request limits the answer's length."""
+    return any(limit is not None for limit in find_output_limits(body))
 
 
 class UnsupportedParameters:
@@ -78,12 +75,7 @@ class UnsupportedParameters:
     def __init__(self, paths: Mapping[str, str], profile: Profile) -> None:
         self._paths = paths
         self._profile = profile
-        # A budget relies on the limit of the answer, so that it is never left out.
-        self._default_paths = [
-            paths[key]
-            for key in profile.defaults()
-            if key in paths and not (profile.has_budget and key == "max_tokens")
-        ]
+        self._default_paths = [paths[key] for key in profile.defaults() if key in paths]
         self._refused_paths: set[str] = set()
         self._renamed_limits: set[str] = set()
 
@@ -96,16 +88,23 @@ class UnsupportedParameters:
             body = drop_json_path(body, path)
         return request if body is request.body else replace(request, body=body)
 
-    def retry_without(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
+    def retry_without(
+        self, request: Request, error: EasyLLMError, keeps_limit: bool = False
+    ) -> tuple[Request, str] | None:
         """The request to send instead and a note ("" = none); None = no change can help.
 
         Default values are left out first, all at once and without a note. With `strict`, what the
         user has set is never left out. A refused schema only changes the error's hint.
+        `keeps_limit`: a budget relies on the limit of the answer, so that it is never left out.
         """
         body = request.body or {}
         if not isinstance(error, RefusedError) or error.status not in PARAMETER_ERROR_STATUSES:
             return None
-        defaults = [path for path in self._default_paths if has_json_path(body, path)]
+        defaults = [
+            path
+            for path in self._default_paths
+            if has_json_path(body, path) and not (keeps_limit and _is_output_limit(path))
+        ]
         if defaults:
             self._refused_paths.update(defaults)
             return self.apply(request), ""
@@ -121,18 +120,15 @@ class UnsupportedParameters:
         if path in OUTPUT_LIMIT_ALIASES and not self._renamed_limits:
             self._renamed_limits.add(path)
             return self.apply(request), ""
+        if keeps_limit and _is_output_limit(path):
+            error.hint = "a budget needs a limit of the answer: set a lower --max-tokens"
+            return None
         return self.leave_out(path, request, error)
 
     def leave_out(
         self, path: str, request: Request, error: EasyLLMError
     ) -> tuple[Request, str] | None:
-        """The request without a refused parameter, and a note.
-
-        None = `strict` forbids it, or a budget relies on it.
-        """
-        if self._profile.has_budget and path.rpartition(".")[2] in OUTPUT_LIMIT_KEYS:
-            error.hint = "a budget needs a limit of the answer: set a lower --max-tokens"
-            return None
+        """The request without a refused parameter, and a note; None = `strict` forbids it."""
         if self._profile.strict and path not in SILENTLY_DROPPED_KEYS:
             return None
         self._refused_paths.add(path)
@@ -165,6 +161,10 @@ def _mentions(words: str, path: str) -> bool:
     spellings = "|".join(re.escape(word) for word in {last, snake})
     match = re.search(rf"(?<![A-Za-z_])(?:{spellings})(?![A-Za-z_])", words, re.IGNORECASE)
     return match is not None
+
+
+def _is_output_limit(path: str) -> bool:
+    return path.rpartition(".")[2] in OUTPUT_LIMIT_KEYS
 
 
 def _swap_limit_name(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
 from ..decoder import Decoder
-from ..http import HTTPProvider, request_to_key
+from ..http import HTTPProvider
 from ..json_values import parse_object
 from ..model_list import parse_model_rows
+from ..request_key import request_to_key
 from ..unsupported_parameters import has_json_path, set_json_path
 from .capabilities import ModelCapabilities, cache_model, load_cached_model
 from .decoder import MessagesDecoder
@@ -177,10 +178,10 @@ class AnthropicProvider(HTTPProvider):
             )
         return None
 
-    def limit_output(self, max_tokens: int) -> None:
-        super().limit_output(max_tokens)
-        self.thinking = copy(self.thinking)
-        self.thinking.profile = self.profile
+    def limit_output(self, tokens: int | None) -> None:
+        super().limit_output(tokens)
+        self.thinking = copy(self.thinking)  # the other answers of this provider share it
+        self.thinking.output_limit = tokens
 
     def framing(self) -> Framing:
         return ServerSentEvents()

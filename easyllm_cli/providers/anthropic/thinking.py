@@ -47,6 +47,7 @@ class ThinkingControl:
         self.profile = profile
         self._min_budget = min_budget_tokens
         self.capabilities = ModelCapabilities({})
+        self.output_limit: int | None = None  # the budget's, in tokens
         self._default_type = default_type
         self._refused_types: set[str] = set()
         self._takes_display = True
@@ -66,8 +67,7 @@ class ThinkingControl:
     @property
     def user_limit(self) -> int | None:
         """The user's own `max_tokens`, which an option may set, too; None = there is none."""
-        option = (self.profile.options or {}).get("max_tokens")
-        return option if isinstance(option, int) else self.profile.max_tokens
+        return self.profile.output_limit()
 
     @property
     def needs_capabilities(self) -> bool:
@@ -161,7 +161,11 @@ class ThinkingControl:
             return ""
         candidates = self._candidate_types()
         chosen = next((kind for kind in candidates if kind not in self._refused_types), "")
-        limits = (self.user_limit or self.capabilities.max_output_tokens, self._output_maximum)
+        limits = (
+            self.user_limit or self.capabilities.max_output_tokens,
+            self._output_maximum,
+            self.output_limit,
+        )
         has_no_room = any(limit is not None and limit <= self._min_budget for limit in limits)
         return "" if chosen == ENABLED and has_no_room else chosen
 
@@ -195,6 +199,7 @@ class ThinkingControl:
             self.capabilities.max_output_tokens,
             self._output_maximum,
             self._context_room,
+            self.output_limit,
         )
         return min([wanted, *(limit for limit in limits if limit)])
 

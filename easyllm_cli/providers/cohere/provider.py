@@ -44,7 +44,7 @@ class CohereProvider(HTTPProvider):
 
     def request(self, messages: list[Message], stream: bool) -> Request:
         body: dict[str, Any] = {"model": self.model, "messages": [], "stream": stream}
-        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+        for key, value in self.sampling_with_defaults().items():
             wrapped = [value] if key == "stop" and isinstance(value, str) else value
             body[self.parameter_paths[key]] = wrapped
         if thinking := self.thinking():
@@ -64,8 +64,8 @@ class CohereProvider(HTTPProvider):
         if effort == "off":
             return {"type": "disabled"}
         budget = THINKING_BUDGET_TOKENS.get(effort)
-        limit = (self.profile.options or {}).get("max_tokens", self.profile.max_tokens)
-        if budget and isinstance(limit, int):
+        limit = self.profile.output_limit() or self.output_limit
+        if budget and limit is not None:
             budget = min(budget, max(limit // 2, 1))  # the other half is for the answer
         return {"type": "enabled"} | ({"token_budget": budget} if budget else {})
 

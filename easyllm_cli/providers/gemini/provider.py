@@ -98,7 +98,7 @@ class GeminiProvider(HTTPProvider):
         }
         if instructions:
             body["systemInstruction"] = {"parts": instructions}
-        for key, value in {**self.profile.defaults(), **self.profile.sampling()}.items():
+        for key, value in self.sampling_with_defaults().items():
             sent_value = [value] if key == "stop" and isinstance(value, str) else value
             set_json_path(body, self.parameter_paths[key], sent_value)
         if thinking := self.thinking_config():

@@ -98,6 +98,7 @@ class LiteLLMProvider(OpenAIProvider):
         """
         providers = [self, *(provider.per_answer_copy() for provider in self.fallback_providers)]
         for provider, next_provider in zip(providers, [*providers[1:], None], strict=True):
+            provider.output_limit = self.output_limit
             has_output = False
             attempt: Any = super(LiteLLMProvider, provider).events(messages, stream)
             try:

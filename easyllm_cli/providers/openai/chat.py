@@ -110,7 +110,7 @@ class OpenAIProvider(SupportsClient):
         if stream:
             body["stream_options"] = {"include_usage": True}
         paths = self.resolve_parameter_paths()
-        for key, value in {**self.supported_defaults(), **self.profile.sampling()}.items():
+        for key, value in self.sampling_with_defaults().items():
             set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.profile.schema is not None:
@@ -124,8 +124,8 @@ class OpenAIProvider(SupportsClient):
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)
 
     def supported_defaults(self) -> dict[str, Any]:
-        """Return the default sampling settings that the model's family is not known to refuse."""
-        defaults = self.profile.defaults()
+        """Return the defaults that the model's family is not known to refuse."""
+        defaults = super().supported_defaults()
         if self.vendor.reasoning_style == "openai" and not takes_sampling(
             self.model, self.profile.reasoning
         ):

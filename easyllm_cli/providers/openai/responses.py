@@ -77,10 +77,6 @@ class ResponsesProvider(OpenAIProvider):
         body |= options
         return Request("POST", f"{self.endpoint.url}/responses", self.headers(), body)
 
-    def sampling_with_defaults(self) -> dict[str, Any]:
-        """Return the sampling settings by profile key: the profile's, else the defaults."""
-        return {**self.supported_defaults(), **self.profile.sampling()}
-
     def message(self, message: Message) -> dict[str, Any]:
         """Format one message as an input item; llama.cpp needs `type` for an assistant's."""
         text_type = "output_text" if message.role == "assistant" else "input_text"
@@ -145,8 +141,7 @@ class ResponsesProvider(OpenAIProvider):
             error.hint = self.path_hint
 
     def decoder(self, stream: bool) -> Decoder:
-        limit = (self.profile.options or {}).get("max_output_tokens")
-        limit = limit or self.sampling_with_defaults().get("max_tokens")
+        limit = self.profile.output_limit() or self.sampling_with_defaults().get("max_tokens")
         return ResponsesDecoder(
             stream, None if self.is_official_openai else limit, self._context_tokens
         )

@@ -10,6 +10,7 @@ import pytest
 from easyllm_cli import pricing
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BudgetError, ConfigError, RefusedError
+from easyllm_cli.events import Done
 from easyllm_cli.limits.budget import ALL_PROFILES, find_ledgers, open_ledger
 from easyllm_cli.limits.ledger import BILLION
 from tests.support.asking import collect_events, expect_error, get_completion, notes, openai
@@ -169,3 +170,19 @@ async def test_a_limit_that_the_server_refuses_is_not_left_out() -> None:
     assert "set a lower --max-tokens" in str(error)
     names = [{"max_tokens", "max_completion_tokens"} & set(sent.json) for sent in server.requests]
     assert all(names)
+
+
+async def test_an_answer_that_the_budgets_limit_cut_is_not_the_users_wish(server: StandIn) -> None:
+    cut = Script(chunk("Hello"), chunk(finish="length"), usage_chunk(10, 499), DONE)
+    with StandIn(script_handler(cut)) as server:
+        (*_, done) = await collect_events(paid(server, max_tokens=None, budget={"day": 0.5}))
+    assert isinstance(done, Done)
+    assert (done.complete, done.limited) == (False, False)
+
+
+async def test_a_retry_reserves_anew_what_is_left() -> None:
+    slow = Script(Wait(5))
+    with StandIn(script_handler(slow, ANSWER)) as server:
+        settings = {"max_tokens": None, "max_retries": 1, "timeout": {"first_token": 0.1}}
+        await get_completion(paid(server, budget={"day": 9}, **settings), shown=())
+    assert [sent.json["max_tokens"] for sent in server.requests] == [8192, 807]

@@ -9,9 +9,10 @@ from types import FrameType
 
 import pytest
 
-from easyllm_cli import Call, LLMService, Usage, pipeline
+from easyllm_cli import BaseLLMProvider, Call, LLMService, Message, Usage, pipeline
+from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, EasyLLMError, IncompleteAnswer
-from easyllm_cli.events import Event
+from easyllm_cli.events import Done, Event, Model, Start, Text
 from easyllm_cli.pipeline.call import Attempt, new_call_id
 from easyllm_cli.transport.base import Response
 from tests.support.asking import messages, openai
@@ -180,3 +181,26 @@ def test_ids_sort_by_time() -> None:
     assert all(len(one) == 16 and one.isalnum() and one == one.lower() for one in ids)
     assert len(set(ids)) == 50
     assert all(first[:9] <= second[:9] for first, second in pairwise(ids))
+
+
+async def test_what_is_set_for_one_answer_is_not_kept_for_the_next() -> None:
+    """A provider that is no HTTPProvider, too: --elicit changes the profile of the answer."""
+
+    class Plain(BaseLLMProvider):
+        async def events(
+            self, messages: list[Message], stream: bool
+        ) -> AsyncGenerator[Event, None]:
+            seen.append((messages[0].text, self.profile.reasoning_tags))
+            for event in (Start("x", "m"), Text("Hello"), Done("stop", True)):
+                yield event
+
+        async def models(self) -> list[Model]:
+            return []
+
+    seen: list[tuple[str, str]] = []
+    config = Profile.of({"provider": "x", "reasoning_tags": "off"})
+    provider = Plain(config.replace_set(elicit="always"))
+    for _ in range(2):
+        await provider.chat(messages("hi"))
+    assert seen[0] == seen[1]
+    assert provider.profile.reasoning_tags == "off"
