@@ -30,6 +30,15 @@ def finite_seconds(value: float | None) -> float | None:
     return value
 
 
+def dollar_amount(value: float | None) -> float | None:
+    """A callback that refuses NaN, infinity and negative numbers."""
+    from ..config.setting_values import is_dollar_amount
+
+    if value is not None and not is_dollar_amount(value):
+        raise typer.BadParameter(f"{value} is not a number of US dollars, at least 0")
+    return value
+
+
 def complete_profiles(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a profile, as NAME or NAME:MODEL."""
     from .completion import profile_names

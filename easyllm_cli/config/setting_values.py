@@ -142,6 +142,11 @@ def is_beyond_float_range(value: Any) -> bool:
     return isinstance(value, int) and value.bit_length() >= 1024
 
 
+def is_dollar_amount(value: float) -> bool:
+    """Return whether a number is an amount of US dollars: finite, and at least 0."""
+    return not is_beyond_float_range(value) and value >= 0 and isfinite(value)
+
+
 # Conversions: the name of a setting and a value of the right type, to what the profile stores.
 
 
@@ -216,7 +221,8 @@ class Setting(FrozenDataclass, shared_init=True):
     `key_lists_for`: the providers that take a list of keys; () = not a key that may be a list.
     `is_key_source`: the API key comes from here; a profile has one source.
     `is_trusted_only`: an untrusted config dict must not set it, because it reads files, variables,
-    stored keys or kept answers, runs commands, or changes which servers are trusted.
+    stored keys or kept answers, runs commands, writes the user's own files, or changes which
+    servers are trusted.
     `needs_private_file`: the profiles file that sets it must be readable by its owner only.
     `is_sampling`: it belongs to `Profile.sampling`.
     `affects_answer`: with another value the model may answer otherwise, so recordings and the cache

@@ -7,7 +7,6 @@ these declarations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from ..errors import ConfigError, suggest_name
@@ -27,6 +26,7 @@ from .setting_values import (
     has_type,
     hide_keys,
     is_beyond_float_range,
+    is_dollar_amount,
     setting,
 )
 
@@ -74,22 +74,23 @@ def timeout_from_form(value: Any) -> Any:
 
 
 PRICE_KEYS = ("input", "output", "cached", "cache_write")  # the last two: if missing, as input
+BUDGET_KEYS = ("day", "month")
+DOLLAR_TABLES = {"price": PRICE_KEYS, "budget": BUDGET_KEYS}
 
 
-def check_price(name: str, price: dict[str, float]) -> dict[str, float]:
-    """Check the keys and values of a price in US dollars per million tokens.
+def check_dollar_table(name: str, table: dict[str, float]) -> dict[str, float]:
+    """Check the keys and amounts of a table of US dollars: the setting `price` or `budget`.
 
     Raises:
-        ConfigError: an unknown key, or a price below 0 or not finite.
+        ConfigError: an unknown key, or an amount below 0 or not finite.
     """
-    for key, dollars in price.items():
-        if key not in PRICE_KEYS:
-            raise ConfigError(
-                f'unknown key "{key}" in {name}', code=key, hint=suggest_name(key, PRICE_KEYS)
-            )
-        if is_beyond_float_range(dollars) or not (dollars >= 0 and isfinite(dollars)):
+    for key, dollars in table.items():
+        if key not in DOLLAR_TABLES[name]:
+            hint = suggest_name(key, DOLLAR_TABLES[name])
+            raise ConfigError(f'unknown key "{key}" in {name}', code=key, hint=hint)
+        if not is_dollar_amount(dollars):
             raise ConfigError(f"{name}.{key} must be a number of US dollars, at least 0", code=key)
-    return price
+    return table
 
 
 HISTORY_MODES = ("full", "metadata", "off")
@@ -104,23 +105,6 @@ OUTPUT_LIMIT_KEYS = (
     "n_predict",
     "maxOutputTokens",
 )
-BUDGET_KEYS = ("day", "month")
-
-
-def check_budget(name: str, budget: dict[str, float]) -> dict[str, float]:
-    """Check the keys and values of a budget in US dollars.
-
-    Raises:
-        ConfigError: an unknown key, or an amount below 0 or not finite.
-    """
-    for key, dollars in budget.items():
-        if key not in BUDGET_KEYS:
-            raise ConfigError(
-                f'unknown key "{key}" in {name}', code=key, hint=suggest_name(key, BUDGET_KEYS)
-            )
-        if is_beyond_float_range(dollars) or not (dollars >= 0 and isfinite(dollars)):
-            raise ConfigError(f"{name}.{key} must be a number of US dollars, at least 0", code=key)
-    return budget
 
 
 def check_rpm(name: str, value: int | str) -> int | str:
@@ -258,7 +242,7 @@ class ProfileSettings(DeclaredSettings):
     price: dict[str, float] | None = setting(
         f"table: {', '.join(PRICE_KEYS)} (US dollars per million tokens)",
         subkeys=PRICE_KEYS, subkey_description="US dollars per million tokens",
-        convert=check_price, convert_form=convert_form_numbers, affects_answer=False,
+        convert=check_dollar_table, convert_form=convert_form_numbers, affects_answer=False,
     )  # fmt: skip
     history: str | None = setting(
         "what is kept of answers: all, only numbers, or nothing",
@@ -270,8 +254,8 @@ class ProfileSettings(DeclaredSettings):
     )  # fmt: skip
     budget: dict[str, float] | None = setting(
         f"table: {', '.join(BUDGET_KEYS)} (US dollars that this profile may cost)",
-        subkeys=BUDGET_KEYS, subkey_description="US dollars",
-        convert=check_budget, convert_form=convert_form_numbers, affects_answer=False,
+        subkeys=BUDGET_KEYS, subkey_description="US dollars", is_trusted_only=True,
+        convert=check_dollar_table, convert_form=convert_form_numbers, affects_answer=False,
     )  # fmt: skip
     rpm: int | str | None = setting(
         'requests a minute, of all processes; "auto": as the server reports',
@@ -311,7 +295,7 @@ class FileSettings(DeclaredSettings):
     )
     budget: dict[str, float] | None = setting(
         f"table: {', '.join(BUDGET_KEYS)} (US dollars that all profiles may cost)",
-        subkeys=BUDGET_KEYS, subkey_description="US dollars", convert=check_budget,
+        subkeys=BUDGET_KEYS, subkey_description="US dollars", convert=check_dollar_table,
     )  # fmt: skip
     history_keep: str | None = setting(
         "older answers are deleted, e.g. 180d", convert=check_duration

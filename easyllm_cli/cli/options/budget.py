@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Typer needs the real types.
 from typing import Annotated
 
+from ..option_types import dollar_amount
 from .groups import RUN_PANEL, OptionGroup, declare
 
 
@@ -13,6 +14,6 @@ class BudgetOptions(OptionGroup):
         float | None,
         declare(
             RUN_PANEL, "--max-cost", help="Send nothing that may cost more, in all.",
-            min=0, metavar="USD",
+            metavar="USD", callback=dollar_amount,
         ),
     ] = None  # fmt: skip
