@@ -167,7 +167,7 @@ class AnswerRun:
         if self._cost is None:
             from .cost import find_cost
 
-            self._cost = find_cost(self.call, self.profiles, self._note)
+            self._cost = find_cost(self.call, self._note)
         return self._cost
 
     def _report_usage(self) -> None:

@@ -15,15 +15,17 @@ def describe_budgets(profiles: Profiles) -> Iterator[str]:
         EasyLLMError: the file of a budget cannot be read.
     """
     for name, budget in _find_budgets(profiles):
-        from ..limits.budget import format_dollars, open_ledger
+        from ..dollars import BILLION, format_dollars
+        from ..limits.budget import open_ledger
 
         ledger = open_ledger(name, budget)
         used = ledger.used()
         for period, limit in ledger.limits.items():
             when = "today" if period == "day" else "this month"
             yield (
-                f"budget of {name}: {format_dollars(used[period])} of {format_dollars(limit)} USD "
-                f"are used {when}, {format_dollars(max(0, limit - used[period]))} left"
+                f"budget of {name}: {format_dollars(used[period] / BILLION)} of "
+                f"{format_dollars(limit / BILLION)} USD are used {when}, "
+                f"{format_dollars(max(0, limit - used[period]) / BILLION)} left"
             )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..config.profile import Profile
 from ..render.options import is_terminal
 
 if TYPE_CHECKING:
@@ -15,17 +14,16 @@ if TYPE_CHECKING:
 AnswerCost = tuple[float | None, str | None]
 
 
-def find_cost(call: Call, profiles: Sequence[Profile], notify: Callable[[str], None]) -> AnswerCost:
+def find_cost(call: Call, notify: Callable[[str], None]) -> AnswerCost:
     """The cost of all attempts at an answer that is over.
 
     Making the price table takes longer than many an answer, so it is made only where somebody reads
     the answer on a terminal, and once for each version of genai-prices.
-    `profiles`: all that may have been asked. `notify`: prints a note if the table cannot be made.
+    `notify`: prints a note if the table cannot be made.
     """
     from ..pricing import TABLE, total_cost
 
-    by_name = {profile.name: profile for profile in profiles}
-    dollars, source = total_cost(call.attempts, by_name, call.started_at)
+    dollars, source = total_cost(call.attempts, call.started_at)
     needs_table = source is None or source.startswith(TABLE)
     if needs_table and call.usage_all is not None and is_terminal(2):
         from ..pricing.update import try_update
@@ -34,7 +32,7 @@ def find_cost(call: Call, profiles: Sequence[Profile], notify: Callable[[str], N
         if note:
             notify(note)
         else:
-            dollars, source = total_cost(call.attempts, by_name, call.started_at)
+            dollars, source = total_cost(call.attempts, call.started_at)
     return dollars, source
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import floor, log10
-
 from ..pipeline.call import Call
 from ..pricing import LOCAL
 from .cost import AnswerCost
@@ -38,11 +36,6 @@ def _format_cost(dollars: float | None, source: str | None) -> str:
     """`$0.000123 (table 0.2.3)`; "" if it is unknown, and for a model on this machine."""
     if dollars is None or source == LOCAL:
         return ""
-    return f"${_format_dollars(dollars)} ({source})"
+    from ..dollars import format_dollars  # with decimal: not needed for a local model
 
-
-def _format_dollars(dollars: float) -> str:
-    """6 decimal places; of a smaller amount its first 2 digits, never 0 for what costs some."""
-    if not 0 < dollars < 0.00001:
-        return f"{dollars:.6f}"
-    return f"{dollars:.{1 - floor(log10(dollars))}f}"
+    return f"${format_dollars(dollars)} ({source})"

@@ -65,8 +65,7 @@ def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
     from ..pricing import total_cost
     from .record import LIBRARY, CallContext, record_from_call
 
-    by_name = {profile.name: profile for profile in profiles}
-    cost_usd, cost_source = total_cost(call.attempts, by_name, call.started_at)
+    cost_usd, cost_source = total_cost(call.attempts, call.started_at)
     context = CallContext(
         LIBRARY,
         exit_code,

@@ -182,8 +182,8 @@ def _requested_options(call: Call, asked: Profile | None) -> str | None:
         document = json.dumps(profile.schema, sort_keys=True, ensure_ascii=False)
         options["schema_sha256"] = sha256(document.encode("utf-8", "replace")).hexdigest()
     first = call.attempts[0] if call.attempts else None
-    if first is not None and first.profile != profile.name:
-        options |= {"asked_profile": first.profile, "asked_model": _clean_name(first.model)}
+    if first is not None and first.profile_name != profile.name:
+        options |= {"asked_profile": first.profile_name, "asked_model": _clean_name(first.model)}
         if asked is not None:
             options["asked_host"] = find_host(asked)
     from ..config.profile import SELECTED_BY_PROFILE

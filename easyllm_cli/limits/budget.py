@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_CEILING, Decimal
 from hashlib import sha256
 from pathlib import Path
 
 from ..config.paths import state_folder
 from ..config.profile import Profile
+from ..dollars import BILLION, format_dollars, to_billionths
 from ..errors import BudgetError, ConfigError, EasyLLMError, NetworkError, OutputError
 from ..events import Usage
 from ..messages import CachedText, Message
-from ..pricing import cost_of_usage
+from ..pricing import attempt_cost
 from .estimate import estimate_prompt_tokens
-from .ledger import BILLION, DAY, BudgetExceededError, Ledger
+from .ledger import DAY, BudgetExceededError, Ledger
 
 BUDGET_FOLDER_NAME = "budget"
 ALL_PROFILES = "all profiles"
@@ -73,9 +73,9 @@ class AttemptBudget:
         if not self._amount:
             return 0
         cost = self._amount
-        dollars, _ = cost_of_usage(usage, self.profile, model or self.models[0], time.time())
+        dollars, _ = attempt_cost(usage, self.profile, model or self.models[0], time.time())
         if usage is not None and dollars is not None:
-            cost = _to_billionths(dollars)
+            cost = to_billionths(dollars)
         elif error is not None and _is_free_of_charge(error):
             cost = 0
         for ledger in self._reserved:
@@ -87,7 +87,7 @@ class AttemptBudget:
         """The answer's tokens that the rest of all budgets pays for, at most USUAL_LIMIT."""
         rest = [ledger.left() for _, ledger in self.ledgers]
         if self.profile.max_cost is not None:
-            rest.append(_to_billionths(self.profile.max_cost) - self.spent)
+            rest.append(to_billionths(self.profile.max_cost) - self.spent)
         base = self._cost(prompt, 0, writes_cache)
         per_million = self._cost(prompt, MILLION, writes_cache) - base
         if per_million <= 0:
@@ -98,7 +98,7 @@ class AttemptBudget:
     def _reserve_amount(self, amount: int) -> None:
         """Reserve an amount in every budget, or in none."""
         if self.profile.max_cost is not None:
-            limit = _to_billionths(self.profile.max_cost)
+            limit = to_billionths(self.profile.max_cost)
             if self.spent + amount > limit:
                 raise _budget_error("--max-cost", "this command", self.spent, limit, amount)
         for name, ledger in self.ledgers:
@@ -133,19 +133,19 @@ class AttemptBudget:
         return times * max(self._price(model, usage) for model in self.models for usage in usages)
 
     def _price(self, model: str, usage: Usage) -> int:
-        dollars, _ = cost_of_usage(usage, self.profile, model, time.time())
+        dollars, _ = attempt_cost(usage, self.profile, model, time.time())
         if dollars is None:
             from ..pricing.update import try_update  # takes 0.2 s, once for a version
 
             try_update()
-            dollars, _ = cost_of_usage(usage, self.profile, model, time.time())
+            dollars, _ = attempt_cost(usage, self.profile, model, time.time())
         if dollars is None:
             raise ConfigError(
                 f"a budget is set, and no price is known for {model or 'the model'}",
                 where=f"profile {self.profile.name}",
                 hint="set price in the profile: price = { input = 0.15, output = 0.6 }",
             )
-        return _to_billionths(dollars)
+        return to_billionths(dollars)
 
 
 def find_ledgers(profile: Profile) -> list[tuple[str, Ledger]]:
@@ -168,26 +168,16 @@ def open_ledger(name: str, budget: Mapping[str, float]) -> Ledger:
         path: Path = state_folder() / BUDGET_FOLDER_NAME / file_name
     except RuntimeError as error:
         raise OutputError(f"the budget cannot be kept: {error}") from None
-    return Ledger(path, {period: _to_billionths(limit) for period, limit in budget.items()})
-
-
-def format_dollars(billionths: int) -> str:
-    """An amount for people: with two decimals, and with four below one dollar."""
-    return f"{billionths / BILLION:.{2 if billionths >= BILLION or not billionths else 4}f}"
+    return Ledger(path, {period: to_billionths(limit) for period, limit in budget.items()})
 
 
 def _budget_error(setting: str, period: str, used: int, limit: int, amount: int) -> BudgetError:
     return BudgetError(
-        f"{format_dollars(used)} of {format_dollars(limit)} USD are used {period}, and the answer "
-        f"may cost {format_dollars(amount)}",
+        f"{format_dollars(used / BILLION)} of {format_dollars(limit / BILLION)} USD are used "
+        f"{period}, and the answer may cost {format_dollars(amount / BILLION)}",
         where=setting,
         hint="raise it, set a lower --max-tokens, or use a local model",
     )
-
-
-def _to_billionths(dollars: float | Decimal) -> int:
-    """US dollars as billionths, rounded up."""
-    return int((Decimal(str(dollars)) * BILLION).to_integral_value(ROUND_CEILING))
 
 
 def _is_free_of_charge(error: EasyLLMError) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 from ..errors import ConfigError, OutputError
 from .lock import open_locked, read_all, write_all
 
-BILLION = 1_000_000_000
 FORM = 1
 DAY, MONTH = "day", "month"
 MAX_FILE_BYTES = 4 * 1024 * 1024

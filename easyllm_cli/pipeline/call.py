@@ -28,6 +28,7 @@ from .collector import Collector
 if TYPE_CHECKING:
     from ..config.profile import Profile
     from ..errors import ConfigError
+    from ..pricing import Cost
     from ..recordings import Recordings
     from ..recordings.attempt import RecordedAttempt
     from ..recordings.key import RequestIdentity
@@ -60,16 +61,25 @@ def new_call_id() -> str:
 class AttemptRecord:
     """What one attempt reported: who was asked, the tokens it used, and why it failed.
 
-    `usage` None = it reported none. `error` None = it did not fail, or still runs.
+    `profile` None = nobody was asked yet. `usage` None = it reported none. `error` None = it did
+    not fail, or still runs. `cost`: US dollars and who says so, as `pricing.Cost`; both are None
+    until it is priced, and where it is unknown.
     """
 
     from_cache = False  # whether it was answered from the cache, which costs nothing
     has_output = False  # whether text or reasoning arrived, which has to be paid for
 
     def __init__(self) -> None:
-        self.profile = self.provider = self.model = ""
+        self.profile: Profile | None = None
+        self.provider = self.model = ""
         self.usage: Usage | None = None
         self.error: EasyLLMError | None = None
+        self.cost: Cost = (None, None)
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the profile that was asked; "" = it has none, or nobody was asked."""
+        return self.profile.name if self.profile else ""
 
 
 class Call:
@@ -152,8 +162,8 @@ class Call:
         """Record an event that is neither text nor reasoning."""
         attempt = self.attempts[-1]
         match event:
-            case Start(provider, model, profile):
-                attempt.provider, attempt.model, attempt.profile = provider, model, profile
+            case Start(provider, model):
+                attempt.provider, attempt.model, attempt.profile = provider, model, self.profile
             case Usage():
                 attempt.usage = event
             case Note(text):
@@ -219,7 +229,7 @@ class Call:
     @property
     def profile_name(self) -> str:
         """The name of the profile that is asked; "" = it has none, or none was found yet."""
-        return self.attempts[-1].profile or (self.profile.name if self.profile else "")
+        return self.attempts[-1].profile_name or (self.profile.name if self.profile else "")
 
     @property
     def usage(self) -> Usage:

@@ -6,7 +6,7 @@ for a model on this machine. What is unknown is None, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigError
@@ -31,10 +31,15 @@ UNKNOWN: Cost = (None, None)
 
 
 class AttemptUsage(Protocol):
-    """One attempt: the profile that was asked, by name, the model, and how it ended."""
+    """One attempt: the profile that was asked, the model, and how it ended.
+
+    `cost`: is set when it is priced, and not priced again once it is known.
+    """
+
+    cost: Cost
 
     @property
-    def profile(self) -> str: ...
+    def profile(self) -> Profile | None: ...
     @property
     def model(self) -> str: ...
     @property
@@ -47,7 +52,7 @@ class AttemptUsage(Protocol):
     def has_output(self) -> bool: ...
 
 
-def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time: float) -> Cost:
+def attempt_cost(usage: Usage | None, profile: Profile | None, model: str, time: float) -> Cost:
     """The cost of one attempt that began at `time` (seconds, as `time.time()`).
 
     `usage`: None = the attempt reported none. `profile`: None = nobody knows which it was.
@@ -61,9 +66,9 @@ def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time
     if profile is None:
         return UNKNOWN
     if profile.price is not None:
-        from .table import cost_at_prices  # with decimal: not needed for a local model
+        from .table import cost_from_prices  # with decimal: not needed for a local model
 
-        cost = cost_at_prices(profile.price, usage or Usage())
+        cost = cost_from_prices(profile.price, usage or Usage())
         return UNKNOWN if cost is None else (cost, PROFILE)
     try:
         endpoint = resolve_endpoint(profile)
@@ -71,10 +76,10 @@ def cost_of_usage(usage: Usage | None, profile: Profile | None, model: str, time
         return UNKNOWN
     if runs_in_process(profile.provider) or is_loopback(endpoint.url):
         return (0.0, LOCAL) if is_free(profile, endpoint, model) else UNKNOWN
-    return UNKNOWN if usage is None else cost_in_table(usage, endpoint.url, model, time)
+    return UNKNOWN if usage is None else cost_from_table(usage, endpoint.url, model, time)
 
 
-def cost_in_table(usage: Usage, url: str, model: str, time: float) -> Cost:
+def cost_from_table(usage: Usage, url: str, model: str, time: float) -> Cost:
     """The cost by the price table, for an endpoint's base URL ("" = named by the model)."""
     from .table import find_model_prices
 
@@ -99,27 +104,23 @@ def is_free(profile: Profile, endpoint: Endpoint, model: str) -> bool:
     return is_run_by_users or not has_key_source(profile, endpoint)
 
 
-def total_cost(
-    attempts: Iterable[AttemptUsage], profiles: Mapping[str, Profile], time: float
-) -> tuple[float | None, str | None]:
+def total_cost(attempts: Iterable[AttemptUsage], time: float) -> tuple[float | None, str | None]:
     """The US dollars of all attempts together, and the least certain source among theirs.
 
     Both are None if the cost of one attempt is unknown; an attempt that failed before any output,
-    and reported no usage, is left out. `profiles`: by the names in the attempts.
+    and reported no usage, is left out.
     """
     costs: list[Cost] = []
     for attempt in attempts:
         if attempt.usage is None and attempt.error is not None and not attempt.has_output:
             continue
-        profile = profiles.get(attempt.profile)
-        cost = (
-            (0.0, CACHE)
-            if attempt.from_cache
-            else cost_of_usage(attempt.usage, profile, attempt.model, time)
-        )
-        if cost[0] is None:
+        if attempt.from_cache:
+            attempt.cost = 0.0, CACHE
+        if attempt.cost[0] is None:
+            attempt.cost = attempt_cost(attempt.usage, attempt.profile, attempt.model, time)
+        if attempt.cost[0] is None:
             return UNKNOWN
-        costs.append(cost)
+        costs.append(attempt.cost)
     if len(costs) == 1:
         return float(costs[0][0]), costs[0][1]
     if not costs:

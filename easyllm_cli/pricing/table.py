@@ -8,6 +8,7 @@ decimal numbers in text, in US dollars per million tokens.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ class ModelPrices:
         Where the price depends on the time of day it is the highest of that day.
         """
         try:
-            costs = [cost_at_prices(entry, usage) for entry in self.entries_at(time)]
+            costs = [cost_from_prices(entry, usage) for entry in self.entries_at(time)]
         except UNREADABLE:
             return None
         known = [cost for cost in costs if cost is not None]
@@ -80,7 +81,9 @@ class ModelPrices:
 
         `prompt_tokens`: the size of the prompt, for a price with tiers. None = no such price.
         """
-        prices = [price_of(entry.get(key), prompt_tokens) for entry in self.entries_at(time)]
+        prices = [
+            price_at_prompt_size(entry.get(key), prompt_tokens) for entry in self.entries_at(time)
+        ]
         known = [price for price in prices if price is not None]
         return float(max(known)) if known else None
 
@@ -92,7 +95,7 @@ class ModelPrices:
         )
 
 
-def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
+def cost_from_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
     """The cost of a usage in US dollars; None = a count or a price that it needs is missing.
 
     `prices`: as the setting `price`, or an entry of the table. Tokens read from the provider's
@@ -100,7 +103,7 @@ def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
     Reasoning is part of the completion.
     """
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    total = MILLION * (price_of(prices.get("request"), 0) or NOTHING)
+    total = MILLION * (price_at_prompt_size(prices.get("request"), 0) or NOTHING)
     cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     plain = None if prompt is None else max(0, prompt - cached - written)
     reasoning = min(usage.reasoning_tokens or 0, completion or 0) if "reasoning" in prices else 0
@@ -113,7 +116,7 @@ def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
         ("reasoning", None, reasoning),
     ):
         raw = prices.get(key, prices.get(instead or key))
-        dollars = price_of(raw, prompt)
+        dollars = price_at_prompt_size(raw, prompt)
         if tokens == 0 or dollars == 0:
             continue
         if tokens is None or dollars is None:
@@ -122,7 +125,7 @@ def cost_at_prices(prices: Mapping[str, Any], usage: Usage) -> Decimal | None:
     return total / MILLION
 
 
-def price_of(price: Price | float | None, prompt_tokens: int | None) -> Decimal | None:
+def price_at_prompt_size(price: Price | float | None, prompt_tokens: int | None) -> Decimal | None:
     """The price per million tokens of a prompt of this size; None = unknown.
 
     A tier applies to the whole request.
@@ -177,10 +180,19 @@ def find_at_every_provider(model: str) -> list[ModelPrices]:
 def read_index() -> dict[str, Any] | None:
     """The content of `current.json`; None = there is no table of this form."""
     try:
-        index: dict[str, Any] = json.loads((prices_folder() / INDEX_FILE_NAME).read_bytes())
+        path = prices_folder() / INDEX_FILE_NAME
+        status = os.stat(path)
+        index = _parse_index(path, status.st_ino, status.st_mtime_ns)
         return index if index["form"] == FORM else None
     except UNREADABLE:
         return None
+
+
+@lru_cache(maxsize=1)  # a list of models looks up each one
+def _parse_index(path: Path, inode: int, changed_at: int) -> dict[str, Any]:
+    """The content of a version of the file; a new version replaces it, and is another inode."""
+    index: dict[str, Any] = json.loads(path.read_bytes())
+    return index
 
 
 def prices_folder() -> Path:

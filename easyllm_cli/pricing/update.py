@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, OutputError
-from ..private_file import lock_file, make_private_folder, open_private, replace_file
+from ..private_file import lock_file, replace_file, write_private_file
 from ..vendors import VENDORS
 from .table import FORM, INDEX_FILE_NAME, prices_folder, read_index
 
@@ -129,7 +129,8 @@ def _write_table(index_path: Path, source: str) -> None:
     folder = index_path.parent / version
     try:
         for name, models in providers.items():
-            _write_json(folder / f"{name}.json", {"provider": name, "models": models})
+            content = json.dumps({"provider": name, "models": models}, separators=(",", ":"))
+            write_private_file(folder / f"{name}.json", content.encode())
     except OSError as error:
         raise OutputError.from_os_error(
             "the price table cannot be written", error, str(folder)
@@ -139,17 +140,6 @@ def _write_table(index_path: Path, source: str) -> None:
         if other.is_dir() and other != folder:
             with suppress(OSError):
                 rmtree(other)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a private file as a whole; the lock on the index is held."""
-    make_private_folder(path.parent)
-    new_path = path.with_name(f".{path.name}.new")
-    new_path.unlink(missing_ok=True)  # left over from a process that was killed
-    descriptor = open_private(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, separators=(",", ":"))
-    os.replace(new_path, path)
 
 
 def _read_package() -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:

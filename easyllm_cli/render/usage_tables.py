@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..dollars import format_dollars
 from .name_wrapping import wrap_names
 from .options import terminal_size
 from .record_list import Column, lay_out_records
@@ -31,7 +32,7 @@ SUM_COLUMNS: dict[str, Column] = {
     "out": _count("completion_tokens", leave_out_order=6),
     "reasoning": _count("reasoning_tokens", "think", 3),
     "cached": _count("cached_tokens", "cache", 2),
-    "cost": Column(lambda row: format_dollars(row["cost_usd"]), align_right=True),
+    "cost": Column(lambda row: _or_empty(row["cost_usd"], "${}", format_dollars), align_right=True),
     "": Column(lambda row: row["bar"], leave_out_order=1),
 }
 SPEED_COLUMNS: dict[str, Column] = {
@@ -127,14 +128,6 @@ def draw_bar(value: float, largest: float) -> str:
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def format_dollars(dollars: float | None) -> str:
-    """US dollars with 2 decimals, small amounts with 4 or 6; "" = unknown."""
-    if dollars is None:
-        return ""
-    decimals = 2 if dollars >= 1 or dollars == 0 else 4 if dollars >= 0.01 else 6
-    return f"${dollars:,.{decimals}f}"
-
-
 def format_exact_price(dollars: float | None) -> str:
     """A price with all its decimals, two at least; "" = unknown."""
     if dollars is None:
@@ -154,5 +147,7 @@ def format_rates(rates: dict[str, float]) -> str:
     return ", ".join(f"{kind} {share:.1%}" for kind, share in ordered)
 
 
-def _or_empty(value: float | None, template: str) -> str:
-    return "" if value is None else template.format(value)
+def _or_empty(
+    value: float | None, template: str, convert: Callable[[float], object] = float
+) -> str:
+    return "" if value is None else template.format(convert(value))

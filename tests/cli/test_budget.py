@@ -20,7 +20,7 @@ def test_a_budget_that_is_used_up(easyllm: Easyllm) -> None:
     assert (second.code, answer["error"]["kind"]) == (3, "budget")
     assert len(server.requests) == 1
     assert usage.stderr.splitlines()[-1] == (
-        "easyllm: budget of profile t: 0.0600 of 0.1500 USD are used today, 0.0900 left"
+        "easyllm: budget of profile t: 0.06 of 0.15 USD are used today, 0.09 left"
     )
 
 

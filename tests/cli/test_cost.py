@@ -42,8 +42,8 @@ def ask(easyllm: Easyllm, *args: str, profiles: str) -> RunResult:
 @pytest.mark.parametrize(
     ("settings", "cost", "source", "shown"),
     [
-        ({"price": PRICE}, 0.0018, "profile", ", $0.001800 (profile)"),
-        ({"price": PRICE, "api_key_env": "KEY"}, 0.0018, "profile", ", $0.001800 (profile)"),
+        ({"price": PRICE}, 0.0018, "profile", ", $0.0018 (profile)"),
+        ({"price": PRICE, "api_key_env": "KEY"}, 0.0018, "profile", ", $0.0018 (profile)"),
         ({"price": {"input": 0, "output": 3e-7}}, 1.5e-10, "profile", ", $0.00000000015 (profile)"),
         ({}, 0, "local", ""),
         ({"api_key_env": "KEY"}, None, None, ""),  # a gateway to nobody knows what
@@ -135,7 +135,7 @@ def test_cost_5_the_table_is_made_where_somebody_reads(easyllm: Easyllm, openai:
     assert code == 0
     version = (easyllm.home / "data/easyllm/prices/current.json").read_text("utf-8")
     table = f"table {json.loads(version)['version']}"
-    assert f"$0.750000 ({table})" in SGR.sub("", notes)
+    assert f"$0.75 ({table})" in SGR.sub("", notes)
     answer = parse_answer_json(ask(easyllm, "--json", profiles=openai))
     assert (answer["cost_usd"], answer["cost_source"]) == (0.75, table)
 

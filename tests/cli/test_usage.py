@@ -68,14 +68,14 @@ def test_cost_1_a_table_on_a_terminal(filled: Easyllm, price_table: Path) -> Non
     code, screen, notes = run_on_terminals(filled, "usage", "--by", "model", env=env, columns=90)
     assert (code, notes) == (0, "")
     assert SGR.sub("", screen).replace("\r", "").rstrip("\n").splitlines() == [
-        "model        calls  failed  tokens in        out     cost",
-        "───────────  ─────  ──────  ─────────  ─────────  ───────  ──────────",
-        "big              2       1         12         34    $1.50  ██████████",
-        "free             1                 12         34    $0.00",
-        "gpt-4o-mini      1          1,000,000  1,000,000  $0.7500  █████",
+        "model        calls  failed  tokens in        out    cost",
+        "───────────  ─────  ──────  ─────────  ─────────  ──────  ──────────",
+        "big              2       1         12         34   $1.50  ██████████",
+        "free             1                 12         34   $0.00",
+        "gpt-4o-mini      1          1,000,000  1,000,000   $0.75  █████",
         "house            1                 12         34",
-        "small            1                 12         34  $0.0150  ▏",
-        "total            6       1  1,000,048  1,000,136    $2.27",
+        "small            1                 12         34  $0.015  ▏",
+        "total            6       1  1,000,048  1,000,136   $2.27",
         "+ 1 call of unknown price",
     ]
 

@@ -14,6 +14,7 @@ from easyllm_cli.pipeline.call import Call
 from easyllm_cli.providers import provider_for
 
 USAGE = Usage(prompt_tokens=12, completion_tokens=34, total_tokens=46)
+FIRST = provider_for(Profile(name="first", provider="openai", model="f"))
 
 
 def finished_call(
@@ -41,15 +42,17 @@ def finished_call(
     call.id = id
     call.started_at = time.time() if started_at is None else started_at
     profile = profile or Profile(name="t", provider="ollama", model="m")
-    call.source = provider_for(profile)
     if failed_before is not None:
+        call.source = FIRST
         call.record(Start("openai", "f", "first"))
         call.record(failed_before)
         call.record(Retrying(2, 0.0, "busy"))
     if cut_before:
+        call.source = FIRST
         call.record(Start("openai", "f", "first"))
         call.record(Text(cut_before))
         call.record(Retrying(2, 0.0, "cut"))
+    call.source = provider_for(profile)
     call.record(Start(profile.provider or "", answered_by or profile.model or "", profile.name))
     if reasoning:
         call.record(Reasoning(reasoning))

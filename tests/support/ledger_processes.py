@@ -11,7 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from easyllm_cli.limits.ledger import BILLION, BudgetExceededError, Ledger
+from easyllm_cli.dollars import BILLION
+from easyllm_cli.limits.ledger import BudgetExceededError, Ledger
 
 BUDGET, ESTIMATE, COST = (BILLION * cents // 100 for cents in (70, 10, 6))
 

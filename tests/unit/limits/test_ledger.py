@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import ConfigError, OutputError
-from easyllm_cli.limits.ledger import BILLION, BudgetExceededError, Ledger
+from easyllm_cli.limits.ledger import BudgetExceededError, Ledger
 from tests.support import ROOT
 from tests.support.ledger_processes import BUDGET, open_ledger
 

@@ -9,10 +9,10 @@ import pytest
 
 from easyllm_cli import pricing
 from easyllm_cli.config.profile import Profile
+from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import BudgetError, ConfigError, RefusedError
 from easyllm_cli.events import Done
 from easyllm_cli.limits.budget import ALL_PROFILES, find_ledgers, open_ledger
-from easyllm_cli.limits.ledger import BILLION
 from tests.support.asking import collect_events, expect_error, get_completion, notes, openai
 from tests.support.profile_files import write_and_read_profiles
 from tests.support.standins.script import (
@@ -64,7 +64,7 @@ async def test_a_used_up_budget_is_told_and_nothing_is_sent(server: StandIn) -> 
     profile = paid(server, budget={"day": 0.05})
     error = await expect_error(BudgetError, profile)
     assert str(error).startswith(
-        "0.00 of 0.0500 USD are used today, and the answer may cost 0.1000 (budget.day of profile"
+        "0.00 of 0.05 USD are used today, and the answer may cost 0.10 (budget.day of profile"
     )
     assert (error.exit_code, error.kind) == (3, "budget")
     assert not server.requests

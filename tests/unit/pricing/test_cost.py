@@ -10,9 +10,11 @@ import pytest
 
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError, NetworkError
-from easyllm_cli.events import Usage
-from easyllm_cli.pricing import cost_of_usage, total_cost
-from easyllm_cli.pricing.table import cost_at_prices
+from easyllm_cli.events import Retrying, Start, Usage
+from easyllm_cli.pipeline.call import Call
+from easyllm_cli.pricing import Cost, attempt_cost, total_cost
+from easyllm_cli.pricing.table import cost_from_prices
+from easyllm_cli.providers import provider_for
 
 NOW = 1_790_000_000.0
 USAGE = Usage(prompt_tokens=1000, completion_tokens=500)
@@ -29,12 +31,12 @@ def profile(**settings: Any) -> Profile:
 @pytest.mark.parametrize("settings", [{}, {"price": PRICE}, {"endpoint": HERE}], ids=str)
 def test_cost_2_the_providers_own_figure_wins(settings: dict[str, Any], dollars: float) -> None:
     usage = Usage(1000, 500, cost_usd=dollars)
-    assert cost_of_usage(usage, profile(**settings), "m", NOW) == (dollars, "provider")
+    assert attempt_cost(usage, profile(**settings), "m", NOW) == (dollars, "provider")
 
 
 def test_the_setting_price_comes_before_local() -> None:
     own = profile(endpoint=HERE, price=PRICE)
-    assert cost_of_usage(USAGE, own, "m", NOW) == (Decimal("0.002"), "profile")
+    assert attempt_cost(USAGE, own, "m", NOW) == (Decimal("0.002"), "profile")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +58,8 @@ def test_only_a_model_on_this_machine_is_free(
     settings: dict[str, Any], model: str, free: bool
 ) -> None:
     expected = (0, "local") if free else (None, None)
-    assert cost_of_usage(USAGE, profile(**settings), model, NOW) == expected
-    assert cost_of_usage(None, profile(**settings), model, NOW) == expected
+    assert attempt_cost(USAGE, profile(**settings), model, NOW) == expected
+    assert attempt_cost(None, profile(**settings), model, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,9 +68,9 @@ def test_only_a_model_on_this_machine_is_free(
     ids=str,
 )
 def test_cost_1_missing_counts_are_unknown_and_not_0(usage: Usage | None) -> None:
-    assert cost_of_usage(usage, profile(price=PRICE), "m", NOW) == (None, None)
+    assert attempt_cost(usage, profile(price=PRICE), "m", NOW) == (None, None)
     free = profile(price={"input": 0, "output": 0})
-    assert cost_of_usage(usage, free, "m", NOW) == (0, "profile")
+    assert attempt_cost(usage, free, "m", NOW) == (0, "profile")
 
 
 # Prices and rules as the providers' pages had them in November 2026.
@@ -122,23 +124,28 @@ PUBLISHED: dict[str, tuple[dict[str, Any], Usage, str]] = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_cost_3_as_the_providers_publish_it(name: str) -> None:
     prices, usage, dollars = PUBLISHED[name]
-    assert cost_at_prices(prices, usage) == Decimal(dollars)
+    assert cost_from_prices(prices, usage) == Decimal(dollars)
 
 
 def test_counts_that_contradict_each_other_never_lower_the_cost_below_0() -> None:
     usage = Usage(10, 5, cached_tokens=100, reasoning_tokens=50)
     prices = {"input": "1", "output": "4", "cached": "0", "reasoning": "1"}
-    assert cost_at_prices(prices, usage) == Decimal("0.000005")
+    assert cost_from_prices(prices, usage) == Decimal("0.000005")
 
 
 @dataclass
 class Attempt:
-    profile: str
+    name: str
     usage: Usage | None = None
     error: EasyLLMError | None = None
     model: str = "m"
     from_cache: bool = False
     has_output: bool = False
+    cost: Cost = (None, None)
+
+    @property
+    def profile(self) -> Profile | None:
+        return PROFILES.get(self.name)
 
 
 PROFILES = {
@@ -171,4 +178,22 @@ ASKED: list[tuple[list[Attempt], Any, str | None]] = [
 def test_cost_1_several_attempts_count_and_one_unknown_makes_the_sum_unknown(
     attempts: list[Attempt], dollars: float | None, source: str | None
 ) -> None:
-    assert total_cost(attempts, PROFILES, NOW) == (dollars, source)
+    assert total_cost(attempts, NOW) == (dollars, source)
+
+
+def test_two_profiles_of_one_name_have_their_own_prices() -> None:
+    """Two dicts of the library have no name, and each attempt keeps the profile that it asked."""
+    call = Call([])
+    for price in ({"input": 1, "output": 1}, {"input": 100, "output": 100}):
+        call.source = provider_for(profile(price=price, api_key="k"))
+        call.record(Start("openai", "m", "openai"))
+        call.record(Usage(1_000_000, 1_000_000))
+        call.record(Retrying(2, 0.0, "busy"))
+    call.attempts.pop()
+    assert total_cost(call.attempts, NOW) == (202.0, "profile")
+    assert [attempt.cost[0] for attempt in call.attempts] == [2, 200]
+
+
+def test_a_cost_that_is_known_is_not_computed_again() -> None:
+    attempt = Attempt("own", USAGE, cost=(Decimal("0.5"), "table x"))
+    assert total_cost([attempt], NOW) == (0.5, "table x")

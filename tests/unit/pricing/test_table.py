@@ -16,6 +16,7 @@ from genai_prices.types import Usage as PackageUsage
 
 from easyllm_cli.events import Usage
 from easyllm_cli.pricing import table
+from easyllm_cli.private_file import write_private_file
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 # prompt, completion, cached, cache_write, reasoning
@@ -170,3 +171,16 @@ def test_cost_3_the_newest_price_that_has_begun(
 ) -> None:
     usage = Usage(prompt * 1_000_000, completion * 1_000_000)
     assert DATED.cost(usage, day.timestamp()) == dollars
+
+
+def test_the_index_is_parsed_once_for_each_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    index_path = table.prices_folder() / table.INDEX_FILE_NAME
+    for version in ("1", "2"):
+        content = {"form": table.FORM, "version": version}
+        write_private_file(index_path, json.dumps(content).encode())
+        before = table._parse_index.cache_info().misses
+        assert [table.read_index() for _ in range(3)] == [content] * 3
+        assert table._parse_index.cache_info().misses == before + 1

@@ -7,7 +7,6 @@ import pytest
 from easyllm_cli.render.spans import row_width, text_from_row
 from easyllm_cli.render.usage_tables import (
     draw_bar,
-    format_dollars,
     format_exact_price,
     format_rates,
     lay_out_sums,
@@ -52,17 +51,6 @@ def test_without_costs_the_bars_are_of_tokens() -> None:
 )
 def test_bars(value: float, bar: str) -> None:
     assert draw_bar(value, 1) == bar
-
-
-@pytest.mark.parametrize(
-    ("dollars", "text"),
-    [
-        (None, ""), (0, "$0.00"), (0.000123, "$0.000123"), (0.0456, "$0.0456"), (1, "$1.00"),
-        (1234.5, "$1,234.50"),
-    ],
-)  # fmt: skip
-def test_amounts(dollars: float | None, text: str) -> None:
-    assert format_dollars(dollars) == text
 
 
 @pytest.mark.parametrize(
