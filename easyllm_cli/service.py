@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .completion import Completion
 from .config.profile_loading import Config, resolve_configs
+from .config.setting_values import has_type, is_dollar_amount
 from .errors import EasyLLMError, UsageError
 from .events import MAX_TEXT_BYTES, Event, Text
 from .messages import Message, build_vision_messages, parse_messages
@@ -59,6 +60,8 @@ class LLMService:
     `cache` comes first. `record`: a file or folder to which every attempt is recorded. `replay`:
     one to answer from, without any request (docs/recordings.md). The `response` of an answer that
     is replayed is None.
+    `max_cost`: what each call may cost with all its attempts, in US dollars; an attempt that may
+    cost more is not sent: BudgetError. The prices in dicts from other people do not count.
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class LLMService:
         cache: str | None = None,
         record: str | os.PathLike[str] | None = None,
         replay: str | os.PathLike[str] | None = None,
+        max_cost: float | None = None,
     ) -> None:
-        """Raises UsageError: as `Recordings`, e.g. `record` is given with `replay`."""
+        """Raises UsageError: as `Recordings`, e.g. `record` is given with `replay`; `max_cost`."""
         self.db_session = db_session
         self.config_class = config_class
         self.trust_configs = trust_configs
@@ -84,6 +88,10 @@ class LLMService:
             from .recordings import Recordings  # most services need none of it
 
             self.recordings = Recordings(cache, record, replay)
+        self.max_cost = max_cost
+        is_amount = has_type(max_cost, "float") and is_dollar_amount(max_cost or 0)
+        if max_cost is not None and not is_amount:
+            raise UsageError("max_cost must be a number of US dollars, at least 0")
         self._provider_cache = ProviderCache()
         self._warned_settings: set[str] = set()  # settings that have no effect in a library
 
@@ -287,11 +295,20 @@ class LLMService:
     ) -> list[BaseLLMProvider]:
         """The providers to try in order, each once; warns of a dict's settings without effect."""
         profiles = resolve_configs(config, fallbacks, self.trust_configs)
+        if self.max_cost is not None:
+            profiles = [_limit_cost(profile, self.max_cost) for profile in profiles]
         for warning in library_warnings(profiles[0], follows_fallback=True):
             if warning not in self._warned_settings:
                 self._warned_settings.add(warning)
                 log.warning("%s", warning)
         return list(dict.fromkeys(self._provider_cache.get(profile) for profile in profiles))
+
+
+def _limit_cost(profile: Profile, max_cost: float) -> Profile:
+    """The profile with this limit of what an answer may cost, unless its own is lower."""
+    if profile.max_cost is not None:
+        max_cost = min(profile.max_cost, max_cost)
+    return profile.replace_set(max_cost=max_cost)
 
 
 def _messages_from_prompt(prompt: str | Messages) -> Messages:

@@ -46,7 +46,7 @@ COMMANDS = {
         {"calls": []},
         {"path": {"path": None, "exists": False}},
     ),
-    "usage": Command("Look", "Sum up calls, tokens, cost and speed", {"rows": []}),
+    "usage": Command("Look", "Sum up calls, tokens, cost and speed", {"rows": [], "budgets": []}),
     "cache": Command(
         "Look",
         "Show where --cache keeps answers, and clear them",

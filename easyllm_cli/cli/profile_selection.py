@@ -35,7 +35,9 @@ def select_profile(
     if model.config_db is not None or model.config_id is not None:
         from .database_profile import profile_from_row
 
-        row = profile_from_row(model, timeout).replace_set(model=model.model)
+        budget = read_profiles(model.profiles).settings.budget
+        row = profile_from_row(model, timeout)
+        row = row.replace_set(model=model.model, total_budget=budget)
         return with_options(row, sampling, run), []
     profiles = read_profiles(model.profiles)
     try:

@@ -88,8 +88,7 @@ class Profile(ProfileSettings):
     @property
     def has_budget(self) -> bool:
         """Whether a budget limits what an answer may cost."""
-        budgets = (self.budget, self.total_budget, self.max_cost)
-        return any(budget is not None for budget in budgets)
+        return bool(self.budget or self.total_budget) or self.max_cost is not None
 
     @property
     def cli_selector(self) -> str:

@@ -15,6 +15,7 @@ Check = Callable[[Probe], Awaitable[Finding]]
 # By the name that `doctor` prints, in the order in which they run.
 CHECKS: dict[str, Check] = {
     "key": checks.check_key,
+    "budget": checks.check_budget,
     "proxy": checks.check_proxy,
     "name": checks.check_dns,
     "tls": checks.check_tls,

@@ -201,6 +201,23 @@ async def check_limits(probe: Probe) -> Finding:
     return Finding(True, "; ".join(parts)) if parts else Finding(None, "none set, none reported")
 
 
+async def check_budget(probe: Probe) -> Finding:
+    """What is left of the budgets that hold for the profile.
+
+    Raises:
+        ConfigError: a ledger is damaged. OutputError: it cannot be read.
+    """
+    from ..limits.budget import find_budgets  # most profiles have none
+    from ..limits.budget_report import read_budget
+
+    parts = [
+        f"{row.name}: {row.format()}"
+        for name, budget in find_budgets(probe.profile)
+        for row in read_budget(name, budget)
+    ]
+    return Finding(True, "; ".join(parts)) if parts else Finding(None, "none set")
+
+
 def format_limit(limit: ReportedLimit) -> str:
     """A limit in words: `60 requests a minute (59 left)`."""
     window = " a minute" if limit.minute_limit() is not None else ""

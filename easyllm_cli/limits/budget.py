@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,154 +12,134 @@ from pathlib import Path
 from ..config.paths import state_folder
 from ..config.profile import Profile
 from ..dollars import BILLION, format_dollars, to_billionths
-from ..errors import BudgetError, ConfigError, EasyLLMError, NetworkError, OutputError
-from ..events import Usage
-from ..messages import CachedText, Message
-from ..pricing import attempt_cost
-from .estimate import estimate_prompt_tokens
-from .ledger import DAY, BudgetExceededError, Ledger
+from ..errors import BudgetError, EasyLLMError, OutputError
+from ..messages import Message
+from ..pricing import Cost, attempt_cost
+from .billing import AttemptBilling
+from .highest_cost import HighestCost
+from .ledger import DAY, Balance, BudgetExceededError, Ledger
 
 BUDGET_FOLDER_NAME = "budget"
 ALL_PROFILES = "all profiles"
+PROFILE_PREFIX = "profile "
 USUAL_LIMIT = 8192  # tokens of an answer without max_tokens; less where the budget leaves less
 LEAST_LIMIT = 16  # a lower limit is refused by some servers and gives no useful answer
-MILLION = 1_000_000
-NOT_SENT_CODES = ("refused", "connect", "name", "tls", "proxy")  # of a NetworkError
+log = logging.getLogger(__name__)
 
 
 class AttemptBudget:
     """The budgets of one attempt: of the profile, of all profiles, and of the command.
 
-    `model`: the one that is asked. `spent`: billionths of a US dollar that earlier attempts of the
-    same call cost, for `max_cost`.
+    `spent`: billionths of a US dollar that earlier attempts of the same call cost, for `max_cost`.
+    `amount`: what is reserved; 0 = nothing, as for a free model.
     """
 
-    def __init__(self, profile: Profile, model: str, spent: int) -> None:
-        self.profile = profile
-        self.models = [model, *(profile.fallback_models or [])]
+    def __init__(self, profile: Profile, spent: int) -> None:
+        # Somebody else's price would decide what may be spent with the user's key.
+        self.profile = profile.__replace__(price=None) if profile.untrusted else profile
         self.spent = spent
         self.ledgers = find_ledgers(profile)
+        self.amount = 0
         self._identity = f"{os.getpid()}-{os.urandom(6).hex()}"
         self._reserved: list[Ledger] = []
-        self._amount = 0
+        self._model, self._limit = "", 0  # the answer's tokens that are paid for
+        self._highest: HighestCost | None = None
 
-    def reserve(self, messages: Iterable[Message]) -> int | None:
+    async def reserve(self, model: str, messages: Iterable[Message]) -> int | None:
         """Reserve what the attempt may cost; returns the answer's tokens that are paid for.
 
-        None = the answer costs nothing.
+        `model`: the one that is asked. None = the answer costs nothing.
         Raises:
-            ConfigError: no price is known.
-            BudgetError: the budget is used up.
+            ConfigError: as `HighestCost`.
+            BudgetError: the budget is used up; nothing is reserved.
             OutputError: a ledger cannot be used.
         """
-        messages = list(messages)
-        prompt = estimate_prompt_tokens(messages)
-        writes_cache = any(
-            isinstance(part, CachedText) for message in messages for part in message.parts
-        )
-        if not self._cost(prompt, MILLION, writes_cache):
-            return None  # a free or local model
+        self._model = model
+        self._highest = cost = HighestCost(self.profile, model, messages)
+        if cost.is_free:
+            return None
         limit = self.profile.output_limit()
-        if limit is None:
-            limit = self._affordable_tokens(prompt, writes_cache)
-        self._reserve_amount(self._cost(prompt, limit, writes_cache))
+        if limit is not None:
+            await self._reserve_amount(cost.of(limit), cost.of(limit))
+        else:
+            await self._reserve_amount(cost.of(LEAST_LIMIT), cost.of(USUAL_LIMIT))
+            limits = range(LEAST_LIMIT, USUAL_LIMIT + 1)
+            limit = limits[bisect_right(limits, self.amount, key=cost.of) - 1]
+        self._limit = limit
         return limit
 
-    def settle(self, usage: Usage | None, model: str, error: EasyLLMError | None) -> int:
-        """Replace the reservation by the real cost, and return it (billionths of a US dollar).
+    def find_cost(self, billing: AttemptBilling, time: float) -> tuple[Cost, int]:
+        """The cost of the reported usage, and the billionths of a US dollar that count.
 
-        `error`: why it failed before any output. Where the cost is not known, the reserved amount
-        counts; nothing where the server refused the request or was not reached.
+        `time`: when the call began, in seconds as `time.time()`.
         """
-        if not self._amount:
-            return 0
-        cost = self._amount
-        dollars, _ = attempt_cost(usage, self.profile, model or self.models[0], time.time())
-        if usage is not None and dollars is not None:
-            cost = to_billionths(dollars)
-        elif error is not None and _is_free_of_charge(error):
-            cost = 0
-        for ledger in self._reserved:
-            ledger.settle(self._identity, cost)
-        self._reserved = []
-        return cost
+        *earlier, model = billing.models or [self._model]
+        cost = attempt_cost(billing.usage, self.profile, model, time)
+        reported = None if cost[0] is None else to_billionths(cost[0])
+        if reported is not None and self._highest is not None and self._highest.adds_models:
+            reported += sum(self._highest.of_model(other, self._limit) for other in earlier)
+        return cost, billing.find_cost(reported, self.amount)
 
-    def _affordable_tokens(self, prompt: int, writes_cache: bool) -> int:
-        """The answer's tokens that the rest of all budgets pays for, at most USUAL_LIMIT."""
-        rest = [ledger.left() for _, ledger in self.ledgers]
-        if self.profile.max_cost is not None:
-            rest.append(to_billionths(self.profile.max_cost) - self.spent)
-        base = self._cost(prompt, 0, writes_cache)
-        per_million = self._cost(prompt, MILLION, writes_cache) - base
-        if per_million <= 0:
-            return USUAL_LIMIT
-        affordable = (min(rest) - base) * MILLION // per_million - 1
-        return max(LEAST_LIMIT, min(affordable, USUAL_LIMIT))
+    async def settle(self, cost: int) -> str:
+        """Replace the reservation by the real cost, in billionths of a US dollar.
 
-    def _reserve_amount(self, amount: int) -> None:
-        """Reserve an amount in every budget, or in none."""
+        Returns a note if a ledger cannot be written ("" = it was): the reserved amount counts then.
+        """
+        note, self.amount = "", 0
+        while self._reserved:
+            ledger = self._reserved.pop()
+            try:
+                await ledger.settle(self._identity, cost)
+            except EasyLLMError as error:
+                log.warning("%s", error)
+                note = f"{error.what}; the answer counts at its highest cost ({error.where})"
+        return note
+
+    async def _reserve_amount(self, least: int, most: int) -> None:
+        """Reserve the same amount in every budget, as much as fits, or nothing in any."""
+        amount = most
         if self.profile.max_cost is not None:
             limit = to_billionths(self.profile.max_cost)
-            if self.spent + amount > limit:
-                raise _budget_error("--max-cost", "this command", self.spent, limit, amount)
-        for name, ledger in self.ledgers:
-            try:
-                ledger.reserve(self._identity, amount)
-            except BudgetExceededError as error:
-                for other in self._reserved:
-                    other.settle(self._identity, 0)
-                self._reserved = []
-                period = "today" if error.period == DAY else "this month"
-                setting = f"budget.{error.period} of {name}"
-                raise _budget_error(setting, period, error.used, error.limit, amount) from None
-            self._reserved.append(ledger)
-        self._amount = amount
+            amount = min(most, limit - self.spent)
+            if amount < least:
+                balance = Balance(self.spent, 0)
+                raise _budget_error("--max-cost", "by this command", balance, limit, least)
+        try:
+            for name, ledger in self.ledgers:
+                amount = await self._reserve_in(name, ledger, least, amount)
+            for ledger in self._reserved[:-1]:
+                await ledger.lower(self._identity, amount)
+        except BaseException:
+            await self.settle(0)
+            raise
+        self.amount = amount
 
-    def _cost(self, prompt: int, answer: int, writes_cache: bool) -> int:
-        """The highest cost of a request, of all models that may answer.
+    async def _reserve_in(self, name: str, ledger: Ledger, least: int, most: int) -> int:
+        """Reserve as much as fits in one budget. Raises BudgetError."""
+        try:
+            amount = await ledger.reserve(self._identity, least, most)
+        except BudgetExceededError as error:
+            period = "today" if error.period == DAY else "this month"
+            setting = f"budget.{error.period} of {name}"
+            raise _budget_error(setting, period, error.balance, error.limit, least) from None
+        self._reserved.append(ledger)
+        return amount
 
-        Raises:
-            ConfigError: no price is known.
-        """
-        usages = [
-            Usage(prompt_tokens=prompt, completion_tokens=answer),
-            Usage(prompt_tokens=prompt, completion_tokens=answer, reasoning_tokens=answer),
-        ]
-        if writes_cache:
-            usages.append(
-                Usage(prompt_tokens=prompt, completion_tokens=answer, cache_write_tokens=prompt)
-            )
-        answers = (self.profile.options or {}).get("n")  # OpenAI: several answers to one prompt
-        times = max(1, answers) if isinstance(answers, int) else 1
-        return times * max(self._price(model, usage) for model in self.models for usage in usages)
 
-    def _price(self, model: str, usage: Usage) -> int:
-        dollars, _ = attempt_cost(usage, self.profile, model, time.time())
-        if dollars is None:
-            from ..pricing.update import try_update  # takes 0.2 s, once for a version
-
-            try_update()
-            dollars, _ = attempt_cost(usage, self.profile, model, time.time())
-        if dollars is None:
-            raise ConfigError(
-                f"a budget is set, and no price is known for {model or 'the model'}",
-                where=f"profile {self.profile.name}",
-                hint="set price in the profile: price = { input = 0.15, output = 0.6 }",
-            )
-        return to_billionths(dollars)
+def find_budgets(profile: Profile) -> list[tuple[str, Mapping[str, float]]]:
+    """The budgets of a profile and of all profiles, each with the name of its ledger."""
+    budgets = {f"{PROFILE_PREFIX}{profile.name.partition(':')[0]}": profile.budget}
+    budgets[ALL_PROFILES] = profile.total_budget
+    return [(name, budget) for name, budget in budgets.items() if budget]
 
 
 def find_ledgers(profile: Profile) -> list[tuple[str, Ledger]]:
-    """The named ledgers of a profile's own budget and of the budget for all profiles.
+    """The named ledgers of the profile's `find_budgets`.
 
     Raises:
         OutputError: the home folder is unknown.
     """
-    budgets = {f"profile {profile.name.partition(':')[0]}": profile.budget}
-    budgets[ALL_PROFILES] = profile.total_budget
-    return [
-        (name, open_ledger(name, budget)) for name, budget in budgets.items() if budget is not None
-    ]
+    return [(name, open_ledger(name, budget)) for name, budget in find_budgets(profile)]
 
 
 def open_ledger(name: str, budget: Mapping[str, float]) -> Ledger:
@@ -171,17 +152,19 @@ def open_ledger(name: str, budget: Mapping[str, float]) -> Ledger:
     return Ledger(path, {period: to_billionths(limit) for period, limit in budget.items()})
 
 
-def _budget_error(setting: str, period: str, used: int, limit: int, amount: int) -> BudgetError:
+def format_balance(balance: Balance, limit: int, period: str) -> str:
+    """`0.06 of 0.15 USD are spent today and 0.03 reserved`; `period`: today, by this command, …"""
+    spent, of = format_dollars(balance.spent / BILLION), format_dollars(limit / BILLION)
+    reserved = f" and {format_dollars(balance.reserved / BILLION)} reserved"
+    return f"{spent} of {of} USD are spent {period}{reserved * bool(balance.reserved)}"
+
+
+def _budget_error(
+    setting: str, period: str, balance: Balance, limit: int, amount: int
+) -> BudgetError:
+    may_cost = format_dollars(amount / BILLION)
     return BudgetError(
-        f"{format_dollars(used / BILLION)} of {format_dollars(limit / BILLION)} USD are used "
-        f"{period}, and the answer may cost {format_dollars(amount / BILLION)}",
+        f"{format_balance(balance, limit, period)}, and the answer may cost {may_cost}",
         where=setting,
         hint="raise it, set a lower --max-tokens, or use a local model",
     )
-
-
-def _is_free_of_charge(error: EasyLLMError) -> bool:
-    """Whether a failed request costs nothing: the server refused it, or was not reached."""
-    if isinstance(error, NetworkError):
-        return error.code in NOT_SENT_CODES
-    return error.status is not None and error.status >= 400

@@ -7,9 +7,11 @@ and 1.6 times too high in the median.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from math import ceil
+from typing import Any
 
 from ..messages import Message
 
@@ -21,14 +23,25 @@ TOKENS_PER_IMAGE = 1600  # the largest that Anthropic documents for one image
 MARGIN = 1.1
 
 
-def estimate_prompt_tokens(messages: Iterable[Message]) -> int:
-    """An upper estimate of the tokens of the messages, images included."""
+def estimate_prompt_tokens(messages: Iterable[Message], *other_fields: Any) -> int:
+    """An upper estimate of the tokens of the messages, images included.
+
+    `other_fields`: JSON values that a request holds beside the messages, as a schema and the
+    `options`, which may become part of the prompt; None = nothing.
+    """
     tokens = 0.0
     for message in messages:
-        tokens += TOKENS_PER_MESSAGE
+        tokens += TOKENS_PER_MESSAGE + _estimate_json_tokens(message.fields)
         for part in message.parts:
             tokens += estimate_text_tokens(part) if isinstance(part, str) else TOKENS_PER_IMAGE
+    tokens += sum(map(_estimate_json_tokens, other_fields))
     return ceil(tokens * MARGIN)
+
+
+def _estimate_json_tokens(value: Any) -> float:
+    if not value:
+        return 0.0
+    return estimate_text_tokens(json.dumps(dict(value), ensure_ascii=False, default=str))
 
 
 def estimate_text_tokens(text: str) -> float:

@@ -1,34 +1,104 @@
 """The ledger of a budget: what was spent by day, and what running requests may still cost.
 
-One locked file for all processes. An amount is reserved before a request is sent and replaced by
-the real cost after it. A reservation that is never replaced, because its process died, stays: the
-request may have been billed. Amounts are whole billionths of a US dollar.
+One file for all processes. An amount is reserved before a request is sent and replaced by the real
+cost after it. A reservation that is never replaced, because its process died, stays: the request
+may have been billed. Amounts are whole billionths of a US dollar.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from ..errors import ConfigError, OutputError
-from .lock import open_locked, read_all, write_all
+from ..private_file import write_private_file
+from .lock import hold_lock
 
 FORM = 1
 DAY, MONTH = "day", "month"
+DAY_SECONDS = 86_400
 MAX_FILE_BYTES = 4 * 1024 * 1024
-KEPT_DAYS = 62  # this month and the one before
+# Recorded days, not days of the calendar: a clock that is set forward by mistake forgets nothing.
+KEPT_DAYS = 62
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class Balance(NamedTuple):
+    """What is spent in a day or month, and what is reserved for requests that have not ended."""
+
+    spent: int
+    reserved: int
+
+    @property
+    def used(self) -> int:
+        return self.spent + self.reserved
 
 
 class BudgetExceededError(Exception):
-    """An amount does not fit: `period` ("day", "month") has `used` of `limit`."""
+    """An amount does not fit the `limit` of a `period` ("day", "month"), with its `balance`."""
 
-    def __init__(self, period: str, used: int, limit: int) -> None:
+    def __init__(self, period: str, balance: Balance, limit: int) -> None:
         super().__init__(period)
-        self.period, self.used, self.limit = period, used, limit
+        self.period, self.balance, self.limit = period, balance, limit
+
+
+class LedgerState:
+    """What the file holds: amounts by day (`2026-11-29`), and reservations by their identity."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, int] = {}
+        self.reserved: dict[str, tuple[str, int]] = {}
+
+    @classmethod
+    def from_json(cls, data: bytes) -> LedgerState:
+        """Raises ValueError for anything but what `to_json` writes."""
+        try:
+            content = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        state = cls()
+        try:
+            if content["form"] != FORM:
+                raise ValueError("another form")
+            for day, amount in content["spent"].items():
+                state.spent[_require_day(day)] = _require_amount(amount)
+            for identity, (day, amount) in content["reserved"].items():
+                state.reserved[identity] = _require_day(day), _require_amount(amount)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+        return state
+
+    def to_json(self) -> bytes:
+        content = {"form": FORM, "spent": self.spent, "reserved": self.reserved}
+        return json.dumps(content).encode() + b"\n"
+
+    def balance(self, today: str, period: str) -> Balance:
+        """The sums of the day or month of `today`."""
+        prefix = today if period == DAY else today[:7]
+        spent = [amount for day, amount in self.spent.items() if day.startswith(prefix)]
+        reserved = [amount for day, amount in self.reserved.values() if day.startswith(prefix)]
+        return Balance(sum(spent), sum(reserved))
+
+    def add_spent(self, day: str, amount: int) -> None:
+        if amount:
+            self.spent[day] = self.spent.get(day, 0) + amount
+
+    def close_old_days(self, yesterday: str) -> None:
+        """Count reservations from before yesterday as spent, and keep the newest KEPT_DAYS days.
+
+        No request runs for a day: the process of such a reservation died.
+        """
+        for identity, (day, amount) in [*self.reserved.items()]:
+            if day < yesterday:
+                del self.reserved[identity]
+                self.add_spent(day, amount)
+        for day in sorted(self.spent)[:-KEPT_DAYS]:
+            del self.spent[day]
 
 
 class Ledger:
@@ -46,85 +116,90 @@ class Ledger:
         self.limits = limits
         self.clock = clock
 
-    def used(self) -> dict[str, int]:
-        """What is spent and reserved in the current day and month."""
-        with self._open() as state:
-            return {period: self._sum(state, period) for period in (DAY, MONTH)}
+    def balance(self, period: str) -> Balance:
+        """What is spent and reserved in the current day or month; it waits for no lock."""
+        return self._read().balance(self._day(), period)
 
-    def left(self) -> int:
-        """What the tightest limit leaves now; 0 or less = nothing."""
-        used = self.used()
-        return min(limit - used[period] for period, limit in self.limits.items())
-
-    def reserve(self, identity: str, amount: int) -> None:
-        """Reserve an amount under a name of its own.
+    async def reserve(self, identity: str, least: int, most: int) -> int:
+        """Reserve as much as fits, from `least` to `most`, under a name; return the amount.
 
         Raises:
-            BudgetExceededError: it does not fit a limit; nothing is reserved.
+            BudgetExceededError: `least` does not fit; nothing is reserved.
         """
-        with self._open() as state:
+        async with self._changed() as state:
+            amount = most
             for period, limit in self.limits.items():
-                used = self._sum(state, period)
-                if used + amount > limit:
-                    raise BudgetExceededError(period, used, limit)
-            state["reserved"][identity] = [self._today(), amount]
+                balance = state.balance(self._day(), period)
+                if balance.used + least > limit:
+                    raise BudgetExceededError(period, balance, limit)
+                amount = min(amount, limit - balance.used)
+            state.reserved[identity] = self._day(), amount
+        return amount
 
-    def settle(self, identity: str, cost: int) -> None:
+    async def lower(self, identity: str, amount: int) -> None:
+        """Replace a reservation by a lower one."""
+        async with self._changed() as state:
+            if identity in state.reserved:
+                state.reserved[identity] = state.reserved[identity][0], amount
+
+    async def settle(self, identity: str, cost: int) -> None:
         """Replace a reservation by the real cost, on the day of the reservation."""
-        with self._open() as state:
-            day, _ = state["reserved"].pop(identity, (self._today(), 0))
-            if cost:
-                state["spent"][day] = state["spent"].get(day, 0) + cost
+        async with self._changed() as state:
+            if identity in state.reserved:
+                day, _ = state.reserved.pop(identity)
+                state.add_spent(day, cost)
 
-    def _today(self) -> str:
-        return time.strftime("%Y-%m-%d", time.localtime(self.clock()))
+    def _day(self, seconds_ago: float = 0) -> str:
+        return time.strftime("%Y-%m-%d", time.localtime(self.clock() - seconds_ago))
 
-    def _sum(self, state: dict[str, Any], period: str) -> int:
-        """Spent and reserved amounts of the current day or month."""
-        prefix = self._today() if period == DAY else self._today()[:7]
-        amounts = [*state["spent"].items(), *state["reserved"].values()]
-        return sum(amount for day, amount in amounts if day.startswith(prefix))
-
-    @contextmanager
-    def _open(self) -> Iterator[dict[str, Any]]:
-        """Lock the file and yield its state, which is written if the block changes it."""
+    @asynccontextmanager
+    async def _changed(self) -> AsyncIterator[LedgerState]:
+        """Lock the ledger and yield its state, which is written when the block has changed it."""
         try:
-            with open_locked(self.path) as descriptor:
-                # One line: what follows is the rest of an older, longer state.
-                before = read_all(descriptor, MAX_FILE_BYTES).partition(b"\n")[0]
-                state = self._parse(before)
+            async with hold_lock(self.path.with_name(f".{self.path.name}.lock")):
+                state = self._read()
                 yield state
-                self._forget_old_days(state)
-                after = json.dumps(state).encode()
-                if after != before:
-                    write_all(descriptor, after + b"\n")
+                state.close_old_days(self._day(DAY_SECONDS))
+                # A new file takes the place of the old one: a process that is killed, or a full
+                # disk, leaves the old one whole. It is not synced: after a power failure an old
+                # state is as good as a new one.
+                write_private_file(self.path, state.to_json())
         except OSError as error:
-            raise OutputError.from_os_error(
-                "the budget cannot be kept", error, str(self.path)
-            ) from None
+            raise self._unusable(error) from None
 
-    def _parse(self, line: bytes) -> dict[str, Any]:
-        """The state in the file's first line; an empty file is a new ledger."""
-        if not line.strip():
-            return {"form": FORM, "spent": {}, "reserved": {}}
+    def _read(self) -> LedgerState:
+        """The state in the file; no file is a new ledger."""
         try:
-            state: dict[str, Any] = json.loads(line)
-            if state["form"] != FORM:
-                raise ValueError
-            for day, amount in [*state["spent"].items(), *state["reserved"].values()]:
-                day.startswith("2") and amount + 0
-        except (ValueError, LookupError, TypeError, AttributeError):
+            with self.path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES)
+        except FileNotFoundError:
+            return LedgerState()
+        except OSError as error:
+            raise self._unusable(error) from None
+        try:
+            return LedgerState.from_json(data)
+        except ValueError:
             raise ConfigError(
                 "the file of the budget is damaged",
                 where=str(self.path),
                 hint="look at it, and remove it to begin the budget anew",
             ) from None
-        return state
 
-    def _forget_old_days(self, state: dict[str, Any]) -> None:
-        """Drop what no limit counts any more."""
-        oldest = time.strftime("%Y-%m-%d", time.localtime(self.clock() - KEPT_DAYS * 86400))
-        state["spent"] = {day: sum_ for day, sum_ in state["spent"].items() if day >= oldest}
-        state["reserved"] = {
-            identity: entry for identity, entry in state["reserved"].items() if entry[0] >= oldest
-        }
+    def _unusable(self, error: OSError) -> OutputError:
+        return OutputError.from_os_error("the budget cannot be kept", error, str(self.path))
+
+
+def _require_day(value: Any) -> str:
+    if not isinstance(value, str) or not DATE.fullmatch(value):
+        raise ValueError("not a day")
+    return value
+
+
+def _require_amount(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("not an amount")
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"not a whole number: {text}")

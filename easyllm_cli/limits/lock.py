@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ..private_file import make_private_folder, open_private, try_lock
@@ -45,6 +46,21 @@ def open_locked(path: Path) -> Iterator[int]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"another process holds the lock of {path}")
             time.sleep(LOCK_POLL_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)  # releases the lock
+
+
+@asynccontextmanager
+async def hold_lock(path: Path) -> AsyncIterator[int]:
+    """As `open_locked`, without blocking the event loop. The block must not await anything."""
+    descriptor = open_lock_file(path)
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        while not try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise TimeoutError("another process holds its lock")
+            await asyncio.sleep(LOCK_POLL_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)  # releases the lock

@@ -16,8 +16,8 @@ Each stage stands where it does for a reason:
   holds back belongs to one attempt.
 - `answer_from_recordings` is inside it: reasoning, retries and the rest happen for real, too, when
   an attempt is answered from the cache or a recording.
-- `reserve_budget` and `limit_rate` are inside that: retries and fallbacks count, too. A replayed
-  attempt costs nothing and waits for no limit. What the budget refuses takes no place in the limit.
+- `limit_rate` and `reserve_budget` are inside that: retries and fallbacks count, too. A replayed
+  attempt waits for no limit and costs nothing. Nothing is reserved while an attempt waits.
 - Inside it is the attempt itself.
 
 A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
@@ -67,8 +67,8 @@ STAGES: tuple[Stage, ...] = (
     retry_attempts,
     split_reasoning,
     answer_from_recordings,
-    reserve_budget,
     limit_rate,
+    reserve_budget,
 )
 
 

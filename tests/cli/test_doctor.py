@@ -24,8 +24,8 @@ from tests.support.terminal import SGR, run_on_terminals
 
 KEY = "sk-test-0123456789abcdefghij"
 ORDER = [
-    "file", "profile", "key", "proxy", "name", "tls", "server", "access", "model", "vision",
-    "reasoning", "call", "limits",
+    "file", "profile", "key", "budget", "proxy", "name", "tls", "server", "access", "model",
+    "vision", "reasoning", "call", "limits",
 ]  # fmt: skip
 NOBODY = "http://127.0.0.1:9/v1"
 
@@ -67,7 +67,8 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
         f"ok   profile   t: openai at http://{address}/v1",
         "ok   key       MY_KEY (…ghij)",
     ]
-    assert lines[3:11] == [
+    assert lines[3:12] == [
+        "--   budget    none set",
         "--   proxy     not used",
         "--   dns       skipped (IP address)",
         "--   tls       skipped (http)",
@@ -77,8 +78,8 @@ def test_every_check_passes(easyllm: Easyllm) -> None:
         "--   vision    the server does not say",
         "--   reasoning the server does not say",
     ]
-    assert lines[11].startswith("ok   call      first token after 0.")
-    assert lines[12:] == ["--   limits    none set, none reported"]
+    assert lines[12].startswith("ok   call      first token after 0.")
+    assert lines[13:] == ["--   limits    none set, none reported"]
     (request,) = [sent for sent in server.requests if sent.method == "POST"]
     assert request.json["max_tokens"] == 1
 

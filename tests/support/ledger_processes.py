@@ -6,6 +6,7 @@ A request may cost 0.10 dollars and costs 0.06, of a budget of 0.70. Of each wav
 processes die when they would have sent. Prints the number of requests that were sent.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -22,17 +23,17 @@ def open_ledger(path: Path) -> Ledger:
     return Ledger(path, {"day": BUDGET})
 
 
-def send(path: Path, dies: bool, sent: int) -> None:
+async def send(path: Path, dies: bool, sent: int) -> None:
     """Reserve, write a byte when the request would be sent, and settle."""
     ledger, identity = open_ledger(path), str(os.getpid())
     try:
-        ledger.reserve(identity, ESTIMATE)
+        await ledger.reserve(identity, ESTIMATE, ESTIMATE)
     except BudgetExceededError:
         return
     os.write(sent, b".")
     if dies:
         os.kill(os.getpid(), signal.SIGKILL)
-    ledger.settle(identity, COST)
+    await ledger.settle(identity, COST)
 
 
 def main(path: Path, waves: int, processes: int, killed: int) -> None:
@@ -43,7 +44,7 @@ def main(path: Path, waves: int, processes: int, killed: int) -> None:
         for number in range(processes):
             child = os.fork()
             if child == 0:
-                send(path, number < killed, writer)
+                asyncio.run(send(path, number < killed, writer))
                 os._exit(0)
             children.append(child)
         for child in children:

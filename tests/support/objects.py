@@ -104,7 +104,7 @@ def parse_usage_json(ran: RunResult) -> Any:
     """Return the rows of `usage --json` after checking their shape."""
     listing = ran.json
     validate_against_schema(listing, "usage_report")
-    assert list(listing) == ["version", "ok", "rows", "error"]
+    assert list(listing) == ["version", "ok", "rows", "budgets", "error"]
     check_error_reported(listing, ran)
     return listing["rows"]
 

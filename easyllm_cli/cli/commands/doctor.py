@@ -26,9 +26,10 @@ def doctor(model: ModelOptions, common: CommonOptions, call: Call = False) -> in
     """Find out why a profile does not answer: one line for each check, and what to do.
 
     The checks stop at the first one that fails, and its exit code is returned. In this order: the
-    profiles file, the profile, its key, the proxy, the server's name, TLS, whether the server
-    answers, accepts the key and has the model, what the model can do, with --call one token of a
-    real answer, and the rate limits. -v also prints the checks that do not apply.
+    profiles file, the profile, its key, what is left of its budgets, the proxy, the server's name,
+    TLS, whether the server answers, accepts the key and has the model, what the model can do, with
+    --call one token of a real answer, and the rate limits. -v also prints the checks that do not
+    apply.
 
     easyllm doctor -p ollama
     easyllm doctor -p r1 --call

@@ -16,6 +16,7 @@ from ..options.groups import expand_option_groups
 if TYPE_CHECKING:
     pass
 
+Row = dict[str, Any]
 BY_CHOICES = ("day", "model", "profile", "command", "conversation")
 DEFAULT_SINCE = "30d"
 DEFAULT_BY = "day"
@@ -64,7 +65,7 @@ def usage(
     from ..cost import refresh_price_table
     from ..results import CommandResult, print_result
 
-    rows: list[dict[str, Any]] = []
+    listing: dict[str, list[Row]] = {"rows": [], "budgets": []}
     error: EasyLLMError | None = None
     try:
         refuse_combinations(list_format.json, speed, prometheus, prices)
@@ -74,17 +75,17 @@ def usage(
         if prometheus:
             return print_metrics()
         if prices is not None:
-            kind, rows = "prices", read_prices(prices, profiles_file)
+            kind, listing["rows"] = "prices", read_prices(prices, profiles_file)
         else:
-            kind, rows = "speeds" if speed else "sums", read_rows(by or DEFAULT_BY, start, speed)
+            kind, listing["rows"] = read_rows(by or DEFAULT_BY, start, speed)
         if not list_format.json:
-            print_report(kind, rows, by or DEFAULT_BY, list_format.color or "auto")
+            print_report(kind, listing["rows"], by or DEFAULT_BY, list_format.color or "auto")
         if prices is None:
-            print_budgets(profiles_file)
+            listing["budgets"], error = report_budgets(profiles_file, quiet=list_format.json)
     except EasyLLMError as failure:
         error = failure
     return print_result(
-        CommandResult(error=error, listing={"rows": rows}),
+        CommandResult(error=error, listing=listing),
         json=list_format.json, jsonl=False, debug=profiles_file.debug,
     )  # fmt: skip
 
@@ -106,20 +107,21 @@ def refuse_ignored(since: str | None, by: str | None, other: str) -> None:
             raise UsageError(f"{other} cannot be used with {name}", hint="leave one out")
 
 
-def read_rows(by: str, since: float, speed: bool) -> list[dict[str, Any]]:
-    """The rows to print: sums, or speeds. Raises EasyLLMError as `open_history`."""
+def read_rows(by: str, since: float, speed: bool) -> tuple[str, list[Row]]:
+    """The rows to print, and their kind: sums or speeds. Raises EasyLLMError as `open_history`."""
     from ...history.report import add_titles, measure_speed, sum_calls
     from ...render.output import print_notice
 
+    kind = "speeds" if speed else "sums"
     with open_history() as store:
         if store is None:
             print_missing_history()
-            return []
+            return kind, []
         rows = measure_speed(store, by, since) if speed else sum_calls(store, (by,), since)
         if not rows:
             day = time.strftime("%Y-%m-%d", time.localtime(since))
             print_notice(f"easyllm: no answers since {day}")
-        return add_titles(store, rows) if by == "conversation" else rows
+        return kind, add_titles(store, rows) if by == "conversation" else rows
 
 
 def print_metrics() -> int:
@@ -143,17 +145,27 @@ def print_missing_history() -> None:
     print_notice(f"easyllm: there is no history yet ({history_path()})")
 
 
-def print_budgets(profiles_file: ProfilesFileOption) -> None:
-    """Say on stderr what is left of each budget. Raises EasyLLMError if one cannot be read."""
+def report_budgets(
+    profiles_file: ProfilesFileOption, quiet: bool
+) -> tuple[list[Row], EasyLLMError | None]:
+    """What is left of each budget, as objects of --json; unless `quiet`, stderr says it, too.
+
+    A budget that cannot be read hides no other one: its error is returned, or said on stderr if it
+    is not the first.
+    """
     from ...config.profiles_file import read_profiles
     from ...render.output import print_notice
-    from ..budget_lines import describe_budgets
+    from ..profile_budgets import read_budgets
 
-    for line in describe_budgets(read_profiles(profiles_file.profiles)):
-        print_notice(f"easyllm: {line}")
+    rows, errors = read_budgets(read_profiles(profiles_file.profiles))
+    for row in () if quiet else rows:
+        print_notice(f"easyllm: budget of {row.name}: {row.format()}")
+    for error in errors[1:]:
+        print_notice(f"easyllm: {error}")
+    return [row.to_json() for row in rows], errors[0] if errors else None
 
 
-def read_prices(model: str, profiles_file: ProfilesFileOption) -> list[dict[str, Any]]:
+def read_prices(model: str, profiles_file: ProfilesFileOption) -> list[Row]:
     """What the profiles and the price table say about a model, one row for each tier.
 
     Raises:
@@ -209,7 +221,7 @@ def price_row(
     }
 
 
-def print_report(kind: str, rows: Sequence[dict[str, Any]], by: str, color: str) -> None:
+def print_report(kind: str, rows: Sequence[Row], by: str, color: str) -> None:
     """Print a table on a terminal, else the names of the columns and tab-separated values."""
     from ...render.options import takes_layout
     from ...render.output import OutputStream

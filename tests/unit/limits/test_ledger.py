@@ -1,16 +1,19 @@
 """The ledger of a budget: processes, days and months, damaged files."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import ConfigError, OutputError
-from easyllm_cli.limits.ledger import BudgetExceededError, Ledger
+from easyllm_cli.limits.ledger import BudgetExceededError, Ledger, LedgerState
+from easyllm_cli.limits.lock import hold_lock
 from tests.support import ROOT
 from tests.support.ledger_processes import BUDGET, open_ledger
 
@@ -37,81 +40,171 @@ def test_budget_1_and_2_processes_never_spend_more(tmp_path: Path, killed: int, 
         [sys.executable, "-m", "tests.support.ledger_processes", str(path), "3", "20", str(killed)],
         cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=20, check=True,
     )  # fmt: skip
-    sent, used = int(ran.stdout), open_ledger(path).used()["day"]
+    sent, used = int(ran.stdout), open_ledger(path).balance("day").used
     assert 7 <= sent <= most
     assert used <= BUDGET
     if not killed:
         assert used == sent * BILLION * 6 // 100
 
 
-def test_budget_2_what_was_never_settled_stays_spent(tmp_path: Path) -> None:
+async def reserve(ledger: Ledger, identity: str, amount: int) -> int:
+    return await ledger.reserve(identity, amount, amount)
+
+
+def used(ledger: Ledger) -> dict[str, int]:
+    return {period: ledger.balance(period).used for period in ("day", "month")}
+
+
+async def test_budget_2_what_was_never_settled_stays_spent(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "x", {"day": 100})
-    ledger.reserve("dead", 70)
+    await reserve(ledger, "dead", 70)
     with pytest.raises(BudgetExceededError) as caught:
-        Ledger(tmp_path / "x", {"day": 100}).reserve("next", 31)
-    assert (caught.value.period, caught.value.used, caught.value.limit) == ("day", 70, 100)
-    ledger.reserve("small", 30)
-    ledger.settle("small", 0)
-    assert ledger.left() == 30
+        await reserve(Ledger(tmp_path / "x", {"day": 100}), "next", 31)
+    assert (caught.value.period, caught.value.balance, caught.value.limit) == ("day", (0, 70), 100)
+    await reserve(ledger, "small", 30)
+    await ledger.settle("small", 0)
+    assert ledger.balance("day") == (0, 70)
 
 
-def test_budget_3_days_and_months_begin_at_local_midnight(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_as_much_is_reserved_as_fits_every_limit(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "x", {"day": 100, "month": 80})
+    assert await ledger.reserve("a", 10, 50) == 50
+    assert await ledger.reserve("b", 10, 50) == 30
+    with pytest.raises(BudgetExceededError):
+        await ledger.reserve("c", 1, 50)
+    await ledger.lower("a", 20)
+    assert await ledger.reserve("c", 1, 50) == 30
+
+
+@pytest.fixture(name="auckland")
+def clock_of_auckland(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """A clock in another time zone than the machine's."""
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     time.tzset()
-    try:
-        clock = Clock("2026-11-29 23:59")
-        ledger = Ledger(tmp_path / "x", {"day": 100, "month": 150}, clock)
-        ledger.reserve("a", 100)
-        ledger.settle("a", 90)
-        assert ledger.used() == {"day": 90, "month": 90}
-        clock.set("2026-11-30 00:00")
-        assert ledger.used() == {"day": 0, "month": 90}
-        ledger.reserve("b", 60)  # ends in the next month
-        clock.set("2026-12-01 00:00")
-        ledger.settle("b", 50)
-        assert ledger.used() == {"day": 0, "month": 0}
-        clock.set("2026-11-30 12:00")
-        assert ledger.used() == {"day": 50, "month": 140}
-        with pytest.raises(BudgetExceededError) as caught:
-            ledger.reserve("c", 11)
-        assert caught.value.period == "month"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+    yield Clock("2026-11-29 23:59")
+    monkeypatch.undo()
+    time.tzset()
 
 
-def test_old_days_are_forgotten(tmp_path: Path) -> None:
+async def test_budget_3_days_and_months_begin_at_local_midnight(
+    tmp_path: Path, auckland: Clock
+) -> None:
+    ledger = Ledger(tmp_path / "x", {"day": 100, "month": 150}, auckland)
+    await reserve(ledger, "a", 100)
+    await ledger.settle("a", 90)
+    assert used(ledger) == {"day": 90, "month": 90}
+    auckland.set("2026-11-30 00:00")
+    assert used(ledger) == {"day": 0, "month": 90}
+    await reserve(ledger, "b", 60)  # ends in the next month
+    auckland.set("2026-12-01 00:00")
+    await ledger.settle("b", 50)
+    assert used(ledger) == {"day": 0, "month": 0}
+    auckland.set("2026-11-30 12:00")
+    assert used(ledger) == {"day": 50, "month": 140}
+    with pytest.raises(BudgetExceededError) as caught:
+        await reserve(ledger, "c", 11)
+    assert caught.value.period == "month"
+
+
+async def test_budget_7_a_clock_set_forward_and_back_loses_nothing(tmp_path: Path) -> None:
+    clock = Clock("2026-11-01 12:00")
+    ledger = Ledger(tmp_path / "x", {"month": 100}, clock)
+    for day in range(1, 30):
+        clock.set(f"2026-11-{day:02} 12:00")
+        await reserve(ledger, str(day), 2)
+        await ledger.settle(str(day), 2)
+    for wrong in ("2036-01-01 12:00", "2099-12-31 23:59", "1990-06-01 12:00"):
+        clock.set(wrong)
+        await reserve(ledger, "wrong", 1)
+        await ledger.settle("wrong", 1)
+    clock.set("2026-11-30 12:00")
+    assert ledger.balance("month") == (58, 0)
+
+
+async def test_old_days_are_forgotten_and_dead_reservations_are_added_up(tmp_path: Path) -> None:
     clock = Clock("2026-01-01 12:00")
     ledger = Ledger(tmp_path / "x", {"day": 10**6}, clock)
-    for number in range(50):
-        ledger.reserve(str(number), 10)
-    clock.set("2026-12-01 12:00")
-    ledger.reserve("new", 10)
-    assert (tmp_path / "x").read_bytes().count(b"2026-") == 1
+    for number in range(100):
+        clock.now += 86_400
+        await reserve(ledger, f"dead {number}", 10)
+    state = LedgerState.from_json((tmp_path / "x").read_bytes())
+    assert (len(state.spent), len(state.reserved)) == (62, 2)
+    assert {*state.spent.values()} == {10}
 
 
-def test_a_shorter_state_replaces_a_longer_one(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "x", {"day": 10**6})
-    for number in range(20):
-        ledger.reserve(f"{number:060}", 10)
-    for number in range(20):
-        ledger.settle(f"{number:060}", 1)
-    assert ledger.used()["day"] == 20
+async def test_a_reservation_that_was_added_up_is_not_counted_again(tmp_path: Path) -> None:
+    clock = Clock("2026-01-01 12:00")
+    ledger = Ledger(tmp_path / "x", {"month": 10**6}, clock)
+    await reserve(ledger, "slow", 10)
+    clock.set("2026-01-04 12:00")
+    await reserve(ledger, "other", 1)
+    await ledger.settle("slow", 10)
+    assert ledger.balance("month") == (10, 1)
 
 
-@pytest.mark.parametrize(
-    "content", [b"x\n", b"[]\n", b'{"form": 2}\n', b'{"form": 1, "spent": {"2": "x"}}\n']
-)
-def test_a_damaged_file_is_an_error(tmp_path: Path, content: bytes) -> None:
+DAMAGED = [
+    b"", b"x\n", b"[]\n", b"5", b"null", b'{"form": 2}\n', b"\xff\xfe", b"[" * 100_000,
+    b'{"form": 1, "spent": {"2026-01-01": "x"}, "reserved": {}}',
+    b'{"form": 1, "spent": {"2026-01-01": NaN}, "reserved": {}}',
+    b'{"form": 1, "spent": {"2026-01-01": 1e5}, "reserved": {}}',
+    b'{"form": 1, "spent": {"2026-01-01": -5}, "reserved": {}}',
+    b'{"form": 1, "spent": {"2026-01-01": true}, "reserved": {}}',
+    b'{"form": 1, "spent": {"today": 5}, "reserved": {}}',
+    b'{"form": 1, "spent": {}, "reserved": {"a": ["2026-01-01", -1]}}',
+    b'{"form": 1, "spent": {}, "reserved": {"a": [5, 5]}}',
+    b'{"form": 1, "spent": {}, "reserved": {"a": 5}}',
+    b'{"form": 1, "spent": [], "reserved": {}}',
+    b'{"form": 1, "spent": {}}',
+    b'{"form": 1, "spent": {"2026-01-01": 5}, "reserved": {}',  # cut
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: content[:60].decode("latin-1"))
+async def test_budget_8_a_damaged_file_is_an_error_and_stays(
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(ConfigError, match="damaged"):
-        Ledger(tmp_path / "x", {"day": 1}).reserve("a", 1)
+        await reserve(Ledger(tmp_path / "x", {"day": 1}), "a", 1)
+    with pytest.raises(ConfigError, match="damaged"):
+        Ledger(tmp_path / "x", {"day": 1}).balance("day")
     assert (tmp_path / "x").read_bytes() == content
 
 
-def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the limit is set in a process of its own")
+def test_budget_8_a_full_disk_leaves_the_ledger_whole(tmp_path: Path) -> None:
+    """A limit of the size of files stands for a disk that is full: both make a write short."""
+    code = (
+        "import asyncio, resource, signal, sys; from pathlib import Path\n"
+        "from easyllm_cli.limits.ledger import Ledger\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (150, 150))\n"
+        "ledger = Ledger(Path(sys.argv[1]), {'day': 100})\n"
+        "for number in range(9):\n"
+        "    asyncio.run(ledger.reserve(str(number) * 20, 1, 1))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x")],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert "OutputError: the budget cannot be kept: File too large" in ran.stderr
+    assert ran.stderr.splitlines()[-1].count(str(tmp_path / "x")) == 1
+    reserved = Ledger(tmp_path / "x", {"day": 100}).balance("day").reserved
+    assert 1 <= reserved <= 5
+    assert {path.name for path in tmp_path.iterdir()} == {"x", ".x.lock"}
+
+
+async def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="the budget cannot be kept"):
-        Ledger(tmp_path / "file" / "x", {"day": 1}).left()
+        await reserve(Ledger(tmp_path / "file" / "x", {"day": 1}), "a", 1)
+
+
+async def test_a_lock_that_is_held_does_not_stop_the_event_loop(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "x", {"day": 9})
+    async with hold_lock(tmp_path / ".x.lock"):
+        waiting = asyncio.create_task(reserve(ledger, "a", 1))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        assert ledger.balance("day") == (0, 0)  # who only reads does not wait
+    assert await waiting == 1

@@ -2,21 +2,33 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from easyllm_cli import pricing
+from easyllm_cli import LLMService, pricing
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.dollars import BILLION
-from easyllm_cli.errors import BudgetError, ConfigError, RefusedError
-from easyllm_cli.events import Done
-from easyllm_cli.limits.budget import ALL_PROFILES, find_ledgers, open_ledger
-from tests.support.asking import collect_events, expect_error, get_completion, notes, openai
+from easyllm_cli.errors import BudgetError, ConfigError, RefusedError, UsageError
+from easyllm_cli.events import Done, Start, Text, Usage
+from easyllm_cli.limits.billing import AttemptBilling
+from easyllm_cli.limits.budget import ALL_PROFILES, AttemptBudget, find_ledgers, open_ledger
+from easyllm_cli.pipeline.collector import collect
+from tests.support.asking import (
+    collect_events,
+    expect_error,
+    get_completion,
+    messages,
+    notes,
+    open_provider,
+    openai,
+)
 from tests.support.profile_files import write_and_read_profiles
 from tests.support.standins.script import (
     DONE,
+    Cut,
     Script,
     Wait,
     chunk,
@@ -24,7 +36,7 @@ from tests.support.standins.script import (
     script_handler,
     usage_chunk,
 )
-from tests.support.standins.server import StandIn
+from tests.support.standins.server import Reply, Request, StandIn
 
 PRICE = {"input": 0, "output": 1000}  # a token of the answer costs 0.001 dollars
 # An answer of 60 tokens: 0.06 dollars.
@@ -44,9 +56,15 @@ def paid(server: StandIn, **settings: Any) -> Profile:
     return openai(server, **{**usual, **settings})
 
 
+def paid_at(url: str | None, **settings: Any) -> Profile:
+    """Return the same profile for a server that is never asked."""
+    usual = {"price": PRICE, "max_tokens": 100, "budget": {"day": 0.7}, "provider": "openai"}
+    return Profile.of({**usual, "endpoint": url, "model": "m", **settings})
+
+
 def used(profile: Profile) -> float:
     ((_, ledger),) = find_ledgers(profile)
-    return ledger.used()["day"] / BILLION
+    return ledger.balance("day").used / BILLION
 
 
 async def test_budget_1_tasks_at_once_never_spend_more(server: StandIn) -> None:
@@ -64,7 +82,7 @@ async def test_a_used_up_budget_is_told_and_nothing_is_sent(server: StandIn) -> 
     profile = paid(server, budget={"day": 0.05})
     error = await expect_error(BudgetError, profile)
     assert str(error).startswith(
-        "0.00 of 0.05 USD are used today, and the answer may cost 0.10 (budget.day of profile"
+        "0.00 of 0.05 USD are spent today, and the answer may cost 0.10 (budget.day of profile"
     )
     assert (error.exit_code, error.kind) == (3, "budget")
     assert not server.requests
@@ -85,20 +103,21 @@ async def test_budget_5_without_a_budget_there_is_no_file(server: StandIn, home:
     assert not list(home.rglob("*"))
 
 
-async def test_an_unknown_price_is_an_error_before_anything_is_sent(
+async def test_budget_12_an_unknown_price_is_an_error_before_anything_is_sent(
     server: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pricing, "is_free", lambda *_: False)
     error = await expect_error(ConfigError, paid(server, price=None))
     assert "no price is known for m" in str(error)
+    assert "both 0 for a free model" in error.hint
     assert not server.requests
 
 
 async def test_the_rest_of_the_budget_limits_the_answer(server: StandIn) -> None:
     profile = paid(server, max_tokens=None, budget={"day": 0.5})
     events = await collect_events(profile)
-    assert server.requests[0].json["max_tokens"] == 499
-    assert notes(events)[0] == "the budget limits the answer to 499 tokens"
+    assert server.requests[0].json["max_tokens"] == 500
+    assert notes(events)[0] == "the budget limits the answer to 500 tokens"
     assert used(profile) == pytest.approx(0.06)
 
 
@@ -115,14 +134,187 @@ async def test_every_attempt_is_paid_for() -> None:
     assert used(profile) == pytest.approx(0.16)  # the first one may have been billed
 
 
-@pytest.mark.parametrize(
-    ("script", "dollars"), [(Script(status=429), 0), (Script(status=400), 0), (NO_USAGE, 0.1)]
-)
-async def test_what_a_failure_costs(script: Script, dollars: float) -> None:
+REPORTED = usage_chunk(10, 30)  # 0.03 dollars
+ENDINGS: dict[str, tuple[Script, float]] = {
+    "refused": (Script(status=400), 0),
+    "wrong key": (Script(status=401), 0),
+    "busy": (Script(status=429), 0),
+    "server error": (Script(status=500), 0),
+    "overloaded": (Script(status=529), 0),
+    "request timeout": (Script(status=408), 0.1),
+    "bad gateway": (Script(status=502), 0.1),
+    "gateway timeout": (Script(status=504), 0.1),
+    "cloudflare timeout": (Script(status=524), 0.1),
+    "no end": (Script(chunk("Hello"), Cut()), 0.1),
+    "no end, usage before": (Script(REPORTED, chunk("Hello"), Cut()), 0.1),
+    "dropped": (Script(Cut()), 0.1),
+    "no usage": (NO_USAGE, 0.1),
+    "more than the estimate": (
+        Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(10, 130), DONE), 0.13
+    ),
+    "web page": (Script(b"<html>", content_type="text/html"), 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_budget_9_what_may_have_been_billed_counts_at_its_highest_cost(ending: str) -> None:
+    script, dollars = ENDINGS[ending]
     with StandIn(script_handler(script)) as server:
         profile = paid(server)
         await asyncio.gather(get_completion(profile), return_exceptions=True)
-        assert used(profile) == pytest.approx(dollars)
+        assert len(server.requests) == 1
+    assert used(profile) == pytest.approx(dollars)
+
+
+async def test_budget_9_an_answer_that_the_caller_leaves_counts_at_its_highest_cost() -> None:
+    slow = Script(REPORTED, chunk("Hello"), Wait(5))
+    with StandIn(script_handler(slow)) as server:
+        profile = paid(server)
+        asked = asyncio.create_task(get_completion(profile))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    assert used(profile) == pytest.approx(0.1)
+
+
+async def test_budget_10_nothing_is_counted_before_a_request_is_sent(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = StandIn(script_handler(ANSWER))
+    nobody = paid(gone)
+    no_key = paid(server, api_key_env="NO_SUCH_KEY", budget={"day": 9})
+    no_header = paid(server, headers={"X-A": "env:NO_SUCH_HEADER"})
+    for profile in (no_key, no_header):
+        await asyncio.gather(get_completion(profile), return_exceptions=True)
+    await asyncio.gather(get_completion(nobody), return_exceptions=True)
+    assert used(no_key) == 0
+    assert not server.requests
+
+
+async def test_budget_10_a_wait_for_the_rate_limit_reserves_nothing(server: StandIn) -> None:
+    profile = paid(server, rpm=30)
+    await get_completion(profile)
+    waiting = asyncio.create_task(get_completion(profile))
+    await asyncio.sleep(0.2)
+    assert used(profile) == pytest.approx(0.06)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert used(profile) == pytest.approx(0.06)
+
+
+async def test_budget_10_a_kept_answer_costs_nothing_where_no_model_is_named() -> None:
+    async def handle(request: Request, reply: Reply) -> None:
+        is_list = request.path.endswith("/models")
+        await (reply.json({"data": [{"id": "m"}]}) if is_list else ANSWER.play(reply))
+
+    with StandIn(handle) as server:
+        profile = paid(server, cache="1h").__replace__(model=None)
+        used_up = profile.replace_set(budget={"day": 0.01})
+        async with LLMService() as service:
+            answers = [
+                (await collect(service.stream(asked, messages())))["text"]
+                for asked in (profile, profile, used_up)
+            ]
+    assert answers == ["Hello"] * 3
+    assert used(profile) == pytest.approx(0.06)
+
+
+COUNTED: list[tuple[dict[str, Any], float]] = [
+    ({"n": 3}, 0.3), ({"n": "3"}, 0.3), ({"n": 2.5}, 0.3), ({"best_of": 4}, 0.4),
+    ({"candidateCount": 2}, 0.2), ({"generationConfig": {"candidateCount": 5}}, 0.5),
+    ({"n": 0}, 0.1), ({"n": None}, 0.1), ({"user": "me", "tools": []}, 0.1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "dollars"), COUNTED, ids=str)
+async def test_budget_11_several_answers_cost_as_many(
+    options: dict[str, Any], dollars: float
+) -> None:
+    budget = AttemptBudget(paid_at("http://127.0.0.1:9", options=options), 0)
+    await budget.reserve("m", [])
+    assert budget.amount == pytest.approx(dollars * BILLION)
+
+
+REFUSED: list[dict[str, Any]] = [
+    {"n": "many"}, {"n": -1}, {"n": "inf"}, {"n": [2]}, {"n": True},
+    {"model": "dear"}, {"models": ["dear"]}, {"messages": [{"role": "user", "content": "x"}]},
+    {"previous_response_id": "x"}, {"tools": [{"type": "web_search"}]},
+    {"extra_body": {"model": "dear"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=str)
+async def test_budget_11_an_option_of_unknown_cost_is_refused(
+    server: StandIn, options: dict[str, Any]
+) -> None:
+    error = await expect_error(ConfigError, paid(server, options=options))
+    assert "a budget is set" in str(error)
+    assert not server.requests
+    free = paid(server, options=options, price={"input": 0, "output": 0})
+    with suppress(BudgetError):
+        await AttemptBudget(free, 0).reserve("m", [])
+
+
+async def test_another_service_tier_needs_a_price_of_the_users(price_table: Path) -> None:
+    tier = {"options": {"service_tier": "priority"}, "model": "gpt-4o"}
+    listed = paid_at(None, price=None, **tier)
+    with pytest.raises(ConfigError, match="service_tier"):
+        await AttemptBudget(listed, 0).reserve("gpt-4o", [])
+    await AttemptBudget(paid_at(None, **tier), 0).reserve("gpt-4o", [])
+
+
+async def test_a_schema_and_options_are_part_of_the_prompt(server: StandIn) -> None:
+    price = {"input": 1000, "output": 0}
+    plain, schema, option = (
+        AttemptBudget(paid(server, price=price, **more).replace_set(schema=document), 0)
+        for more, document in (
+            ({}, None), ({}, {"enum": ["word"] * 50}), ({"options": {"system": "word " * 50}}, None)
+        )
+    )  # fmt: skip
+    for budget in (plain, schema, option):
+        await budget.reserve("m", [])
+    assert min(schema.amount, option.amount) > plain.amount + 50 * BILLION // 1000
+
+
+async def test_fallback_models_that_are_asked_in_turn_are_added_up() -> None:
+    profile = paid_at("http://127.0.0.1:9", provider="litellm", fallback_models=["a", "b"])
+    budget = AttemptBudget(profile, 0)
+    await budget.reserve("m", [])
+    assert budget.amount == pytest.approx(0.3 * BILLION)
+    billing = AttemptBilling()
+    for event in (Start("x", "m"), Start("x", "a"), Usage(10, 60), Done("stop", True)):
+        billing.add(event)
+    assert budget.find_cost(billing, 0)[1] == pytest.approx(0.16 * BILLION)
+
+
+async def test_a_ledger_that_breaks_meanwhile_changes_neither_answer_nor_error(
+    server: StandIn,
+) -> None:
+    profile = paid(server)
+    ((_, ledger),) = find_ledgers(profile)
+    events = []
+    async with open_provider(profile) as provider:
+        async for event in provider.stream(messages()):
+            events.append(event)
+            if isinstance(event, Text):
+                ledger.path.write_bytes(b"x")
+    assert isinstance(events[-1], Done)
+    (note,) = notes(events)
+    assert note.startswith("the file of the budget is damaged; the answer counts at its highest")
+
+    slow = Script(chunk("Hello"), Wait(5))
+    ledger.path.unlink()
+    with StandIn(script_handler(slow)) as other:
+        asked = asyncio.create_task(get_completion(paid(other)))
+        while not ledger.path.exists():
+            await asyncio.sleep(0.01)
+        ledger.path.write_bytes(b"x")
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
 
 
 async def test_max_cost_counts_all_attempts_of_the_call() -> None:
@@ -131,7 +323,32 @@ async def test_max_cost_counts_all_attempts_of_the_call() -> None:
         profile = paid(server, budget=None, max_retries=3, timeout={"first_token": 0.1})
         error = await expect_error(BudgetError, profile.replace_set(max_cost=0.25))
     assert len(server.requests) == 2
-    assert "--max-cost" in str(error)
+    assert str(error).startswith("0.20 of 0.25 USD are spent by this command, and the answer may")
+
+
+async def test_max_cost_of_the_library(server: StandIn) -> None:
+    config = {"provider": "openai", "endpoint": f"{server.url}/v1", "model": "m", "max_tokens": 100}
+    async with LLMService(max_cost=0.05, trust_configs=True) as service:
+        with pytest.raises(BudgetError):
+            await service.chat({**config, "price": PRICE}, messages())
+        low = Profile.of({**config, "price": PRICE, "max_tokens": 20})
+        assert (await service.chat(low, messages()))["text"] == "Hello"
+        with pytest.raises(BudgetError):
+            await service.chat(low.replace_set(max_cost=0.01), messages())
+    for amount in (-1, float("nan"), float("inf"), "1"):
+        with pytest.raises(UsageError, match="max_cost"):
+            LLMService(max_cost=amount)  # type: ignore[arg-type]
+
+
+async def test_the_price_in_somebody_elses_dict_decides_nothing(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing, "is_free", lambda *_: False)
+    config = {"provider": "openai", "endpoint": f"{server.url}/v1", "model": "m"}
+    async with LLMService(max_cost=1) as service:
+        with pytest.raises(ConfigError, match="no price is known"):
+            await service.chat({**config, "price": {"input": 0, "output": 0}}, messages())
+    assert not server.requests
 
 
 async def test_the_budget_of_all_profiles(server: StandIn, tmp_path: Path) -> None:
@@ -144,17 +361,17 @@ async def test_the_budget_of_all_profiles(server: StandIn, tmp_path: Path) -> No
     await get_completion(profiles.resolve_profile("a"))
     error = await expect_error(BudgetError, profiles.resolve_profile("b"))
     assert "budget.month of all profiles" in str(error)
-    assert open_ledger(ALL_PROFILES, {"month": 1}).used()["month"] == 0.06 * BILLION
+    assert open_ledger(ALL_PROFILES, {"month": 1}).balance("month").used == 0.06 * BILLION
 
 
 async def test_a_refusal_by_one_budget_reserves_nothing_in_the_other(server: StandIn) -> None:
     profile = paid(server, budget={"day": 1}).replace_set(total_budget={"day": 0.01})
     await expect_error(BudgetError, profile)
-    assert [ledger.used()["day"] for _, ledger in find_ledgers(profile)] == [0, 0]
+    assert [ledger.balance("day").used for _, ledger in find_ledgers(profile)] == [0, 0]
 
 
 async def test_the_limit_of_an_option_counts(server: StandIn) -> None:
-    profile = paid(server, options={"max_completion_tokens": 800, "n": 1})
+    profile = paid(server, options={"max_completion_tokens": 800})
     error = await expect_error(BudgetError, profile)
     assert "may cost 0.80" in str(error)
     await expect_error(ConfigError, paid(server, options={"max_tokens": None}))
@@ -173,7 +390,7 @@ async def test_a_limit_that_the_server_refuses_is_not_left_out() -> None:
 
 
 async def test_an_answer_that_the_budgets_limit_cut_is_not_the_users_wish(server: StandIn) -> None:
-    cut = Script(chunk("Hello"), chunk(finish="length"), usage_chunk(10, 499), DONE)
+    cut = Script(chunk("Hello"), chunk(finish="length"), usage_chunk(10, 500), DONE)
     with StandIn(script_handler(cut)) as server:
         (*_, done) = await collect_events(paid(server, max_tokens=None, budget={"day": 0.5}))
     assert isinstance(done, Done)
@@ -185,4 +402,4 @@ async def test_a_retry_reserves_anew_what_is_left() -> None:
     with StandIn(script_handler(slow, ANSWER)) as server:
         settings = {"max_tokens": None, "max_retries": 1, "timeout": {"first_token": 0.1}}
         await get_completion(paid(server, budget={"day": 9}, **settings), shown=())
-    assert [sent.json["max_tokens"] for sent in server.requests] == [8192, 807]
+    assert [sent.json["max_tokens"] for sent in server.requests] == [8192, 808]
