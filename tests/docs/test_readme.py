@@ -1,12 +1,11 @@
 """The samples of the README and of each command's help run unchanged.
 
-A profiles file points them to test servers.
+Those that ask for an answer get it from a recording (tests/support/examples.py), without a key and
+without network. NOT_REPLAYED names the others.
 """
 
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,16 +16,29 @@ from easyllm_cli.cli.command_loader import load_command
 from easyllm_cli.cli.front_page import COMMAND_HELP
 from easyllm_cli.cli.help_topics import JSON_EXAMPLE, STDIN_EXAMPLE, split_examples
 from tests.support import ROOT
-from tests.support.binary import BINARY, Easyllm, RunResult, profile_toml
+from tests.support.binary import Easyllm, RunResult, profile_toml
+from tests.support.examples import install_tools, recorded
 from tests.support.history import save
-from tests.support.images import png
+from tests.support.images import uncompressed_png
+from tests.support.samples import parse_samples
 from tests.support.standins.ollama import OllamaServer
-from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.openrouter import MODELS, OpenRouterServer
 from tests.support.standins.server import StandIn, unreachable_server
 
 README = (ROOT / "README.md").read_text("utf-8")
+PROFILES = parse_samples(README)["Which model answers"].code
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+# Samples that no recording can answer: why.
+NOT_REPLAYED = {
+    "pip install": "it installs easyllm and the demo model; .ci/run runs it",
+    "export OPENAI_API_KEY": "it asks nothing",
+    "easyllm models": "a recording holds answers, no lists of models",
+    "easyllm doctor": "it tests the connection itself",
+    "easyllm usage": "it reads the history",
+    "easyllm cache": "it shows a folder",
+    "easyllm help": "it prints a text",
+}
+HELP_PROFILE = "openai:gpt-4o"  # it sees images
 
 
 def split_commands(block: str) -> list[str]:
@@ -35,40 +47,28 @@ def split_commands(block: str) -> list[str]:
     return lines if all("easyllm " in line for line in lines) else [block]
 
 
-SAMPLES = [
-    command
-    for block in BLOCKS
-    if "easyllm " in block and "pip install" not in block
-    for command in split_commands(block)
-]
+def is_replayed(sample: str) -> bool:
+    return not any(part in sample for part in NOT_REPLAYED)
+
+
+SAMPLES = [command for block in BLOCKS for command in split_commands(block)]
+REPLAYED = [*filter(is_replayed, SAMPLES)]
 ERROR_LINES = re.findall(r"^easyllm: .+$", README, re.MULTILINE)
 # The last lines of a command's docstring are the examples at the end of its help.
 # The excluded commands change this machine, or need a history: their own tests run their examples.
 OTHERS = ("init", "profiles", "keys", "pull", "history")
-ASKING = [name for name in COMMAND_HELP if name not in OTHERS]
-EXAMPLES = [line for name in ASKING for line in split_examples(load_command(name).help)[1]]
-OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
+HELP_EXAMPLES = [
+    line
+    for name in COMMAND_HELP
+    if name not in OTHERS
+    for line in split_examples(load_command(name).help)[1]
+]
 TOPIC_EXAMPLES = [line.strip() for line in (STDIN_EXAMPLE + "\n" + JSON_EXAMPLE).splitlines()]
-# Replaces jq where it is not installed: the only form that the help uses.
-JQ = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
-
-
-@pytest.fixture(scope="module")
-def profiles() -> Iterator[str]:
-    """The profiles that the samples name, each with a stand-in."""
-    with ExitStack() as stack:
-        ollama = stack.enter_context(StandIn(OllamaServer().handle))
-        openai = stack.enter_context(StandIn(OpenAIServer().handle))
-        router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
-        yield 'default_profile = "gpt"\n' + "\n".join(
-            [
-                profile_toml(openai, "openai", "openai", model="gpt-4o"),
-                profile_toml(openai, "openai", "gpt", model="gpt-4o"),
-                profile_toml(ollama, "ollama", "ollama", model="llama3.2"),
-                profile_toml(router, "openrouter", "openrouter", model=None),
-                profile_toml(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
-            ]
-        )
+EXAMPLES = [*dict.fromkeys(HELP_EXAMPLES + TOPIC_EXAMPLES)]
+REPLAYED_EXAMPLES = [*filter(is_replayed, EXAMPLES)]
+SERVED = [each for each in (*SAMPLES, *EXAMPLES) if "easyllm " in each and "pip " not in each]
+SERVED = [each for each in SERVED if not is_replayed(each)]
+OFFERED = (*MODELS, "anthropic/claude-sonnet-4.5")
 
 
 @pytest.fixture
@@ -76,8 +76,9 @@ def folder(home: Path) -> Path:
     """A folder with all files that the samples use."""
     work = home / "work"
     work.mkdir()
-    for name in ("img.jpg", "before.png", "after.png"):
-        (work / name).write_bytes(png(8, 8, (255, 0, 0)))
+    images = {"img.jpg": (255, 0, 0), "before.png": (255, 0, 0), "after.png": (0, 128, 0)}
+    for name, color in images.items():
+        (work / name).write_bytes(uncompressed_png(8, 8, color))
     (work / "notes.txt").write_text("Ada wrote the first program.\n")
     (work / "list").write_text("one\ntwo\nthree\n")
     (work / "LICENSE").symlink_to(ROOT / "LICENSE")
@@ -87,25 +88,60 @@ def folder(home: Path) -> Path:
     return work
 
 
-def run_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> RunResult:
-    tools = folder / "tools"
-    tools.mkdir()
-    (tools / "easyllm").symlink_to(BINARY)
-    if shutil.which("jq") is None:
-        (tools / "jq").write_text(f"#!{sys.executable}\n{JQ}\n")
-        (tools / "jq").chmod(0o755)
-    env = {"PATH": f"{tools}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+def run_sample(
+    easyllm: Easyllm, sample: str, folder: Path, env: dict[str, str], profiles: str = PROFILES
+) -> RunResult:
+    """Run a sample in the folder, with the README's own profiles file."""
+    env = {"PATH": install_tools(folder), "GIT_CONFIG_NOSYSTEM": "1", **env}
     return easyllm.shell(sample, cwd=folder, profiles=profiles, env=env)
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=[sample.strip()[:40] for sample in SAMPLES])
-def test_sample(easyllm: Easyllm, sample: str, profiles: str, folder: Path) -> None:
-    ran = run_sample(easyllm, sample, profiles, folder)
-    assert ran.code == 0, ran.stderr
-    assert ran.stderr == ""
+@pytest.mark.parametrize("sample", REPLAYED, ids=[sample.strip()[:40] for sample in REPLAYED])
+def test_sample(easyllm: Easyllm, sample: str, folder: Path) -> None:
+    with recorded("readme") as env:
+        ran = run_sample(easyllm, sample, folder, env)
+    assert (ran.code, ran.stderr) == (0, "")
     written = [name for name in ("summary.txt", "reasoning.txt") if name in sample]
     assert all((folder / name).read_bytes().strip() for name in written)
     assert ran.stdout.strip() or written == ["summary.txt"]
+    if "while read" in sample:
+        assert len(ran.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("example", REPLAYED_EXAMPLES)
+def test_example_of_the_help(easyllm: Easyllm, example: str, folder: Path) -> None:
+    with recorded("help") as env:
+        ran = run_sample(easyllm, example, folder, {**env, "EASYLLM_PROFILE": HELP_PROFILE})
+    assert (ran.code, ran.stderr) == (0, "")
+    wanted = folder / "events.jsonl" if "events.jsonl" in example else None
+    assert (wanted.read_bytes() if wanted else ran.stdout).strip()
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[str]:
+    """The profiles of the samples that are not replayed, each with a stand-in."""
+    with ExitStack() as stack:
+        ollama = stack.enter_context(StandIn(OllamaServer().handle))
+        router = stack.enter_context(StandIn(OpenRouterServer(listed=OFFERED).handle))
+        yield "\n".join(
+            [
+                profile_toml(ollama, "ollama", "ollama", model="llama3.2"),
+                profile_toml(router, "openrouter", "openrouter", model=None),
+                profile_toml(router, "openrouter", "r1", model="vendor/thinker", api_key="k"),
+            ]
+        )
+
+
+@pytest.mark.parametrize("sample", SERVED)
+def test_sample_that_is_not_replayed(
+    easyllm: Easyllm, sample: str, servers: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "easyllm usage" in sample:
+        monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
+        save("What is Python?", "A language.")
+    ran = run_sample(easyllm, sample, folder, {}, servers)
+    assert (ran.code, ran.stderr) == (0, "")
+    assert ran.stdout.strip()
 
 
 @pytest.mark.parametrize("number", range(len(ERROR_LINES)))
@@ -118,27 +154,8 @@ def test_error_line(easyllm: Easyllm, number: int) -> None:
     assert ran.error_line.replace(address, "127.0.0.1:11434") == ERROR_LINES[number]
 
 
-@pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
-def test_example_of_the_help(
-    easyllm: Easyllm,
-    example: str,
-    profiles: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if example.startswith("easyllm usage"):
-        monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
-        save("What is Python?", "A language.")
-    ran = run_sample(easyllm, example, profiles, folder)
-    assert (ran.code, ran.stderr) == (0, "")
-    wanted = folder / "events.jsonl" if "events.jsonl" in example else None
-    assert (wanted.read_bytes() if wanted else ran.stdout).strip()
-
-
-def test_enough_samples_and_one_request_per_line_of_the_loop(
-    easyllm: Easyllm, profiles: str, folder: Path
-) -> None:
-    assert len(SAMPLES) >= 7
-    loop = next(sample for sample in SAMPLES if "while read" in sample)
-    out = run_sample(easyllm, loop, profiles, folder).stdout.decode()
-    assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]
+def test_enough_samples_are_replayed_and_each_exception_is_one() -> None:
+    assert len(REPLAYED) >= 8
+    assert len(REPLAYED_EXAMPLES) >= 10
+    for part in NOT_REPLAYED:
+        assert any(part in sample for sample in (*SAMPLES, *EXAMPLES)), part
