@@ -1,6 +1,7 @@
 """litellm with a stand-in server: nothing is invented, retried, leaked or hidden by litellm."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
 from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
 from tests.support.binary import wait_until
+from tests.support.replaying import check_the_same_answer_again
 from tests.support.standins.openai import OpenAIServer
 from tests.support.standins.script import (
     DONE,
@@ -46,6 +48,12 @@ def plain(*, content: str = "Hello", **fields: Any) -> Script:
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
     return Script(compact({**body, "choices": [choice], **fields}), content_type="application/json")
+
+
+async def test_rec_1_and_cache_4_the_same_answer_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await check_the_same_answer_again(LITELLM, tmp_path / "answers.jsonl", monkeypatch)
 
 
 @pytest.mark.parametrize("end", [b"", DONE], ids=["eof", "done"])

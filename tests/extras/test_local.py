@@ -42,8 +42,10 @@ def test_chat_answers_without_a_profile_and_a_key(local: Easyllm) -> None:
     assert ran.stderr in ("", CUT), "not a byte of the engine's own"
 
 
-def test_json_names_who_answered(local: Easyllm) -> None:
-    ran = local.run("chat", "-p", "local", "--json", *SHORT, "Hello")
+def test_rec_1_and_json_names_who_answered(local: Easyllm) -> None:
+    words = ("chat", "-p", "local", "--json", *SHORT, "Hello")
+    ran = local.run(*words, "--record", "answers.jsonl")
+    again = local.run(*words, "--replay", "answers.jsonl").json
     assert ran.code == 0, ran.stderr
     answer = ran.json
     assert answer["ok"]
@@ -54,6 +56,9 @@ def test_json_names_who_answered(local: Easyllm) -> None:
         "local",
     )
     assert answer["usage"]["completion_tokens"] > 0
+    assert again["replayed"]["from"] == "file"
+    changing = {"id", "ms", "ms_first_token", "replayed"}
+    assert {key for key in answer if answer[key] != again[key]} <= changing
     assert "small demo model" in answer["notes"][0]
 
 

@@ -1,16 +1,21 @@
 """Asks through LLMService with a cache or a recording, and compares what came."""
 
+import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 from easyllm_cli import BaseLLMProvider, Call, LLMService
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
-from easyllm_cli.events import Done, Event, Model, Start, Text
+from easyllm_cli.events import Done, Event, Model, Note, Start, Text
 from easyllm_cli.messages import Message
 from easyllm_cli.recordings.store import answers_folder
-from tests.support.asking import messages
+from tests.support.adapters import KEY, Adapter
+from tests.support.asking import messages, notes
+from tests.support.standins.server import StandIn
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there
 
@@ -61,3 +66,49 @@ async def ask(
 def kept_answers() -> list[Path]:
     """The files in the cache of this home."""
     return sorted(answers_folder().glob("*/*"))
+
+
+def forbid_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every attempt to connect fail."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def without_times(asked: Asked) -> dict[str, Any]:
+    """The completion, but for its id and for the body of the response, which is not kept."""
+    return {**asked.call.completion(), "id": None, "response": None}
+
+
+async def check_the_same_answer_again(
+    adapter: Adapter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask once; then again from the cache and from a recording, without network and key."""
+    with StandIn(adapter.server().handle) as server:
+        profile = adapter.profile(server, model=adapter.thinker, think=True)
+        first = await ask(LLMService(record=path, cache="1h"), profile)
+    assert first.error is None
+    assert first.text
+    forbid_sockets(monkeypatch)
+    cached = await ask(LLMService(cache="1h"), profile)
+    elsewhere = profile.replace_set(endpoint=NOWHERE + adapter.base, api_key_env="NOT_SET")
+    replayed = await ask(LLMService(replay=path), elsewhere)
+    plain = await ask(LLMService(replay=path), elsewhere, stream=False)
+    for again in (cached, replayed, plain):
+        assert again.error is None
+        assert without_times(again) == without_times(first)
+        assert [event.kind for event in again.events if not isinstance(event, Note)] == [
+            event.kind for event in first.events if not isinstance(event, Note)
+        ]
+    assert first.call.replayed is None
+    for again, source in ((cached, "cache"), (replayed, "file")):
+        assert again.call.replayed is not None
+        assert again.call.replayed["from"] == source
+        assert again.call.replayed["age_s"] < 10
+    assert notes(cached.events) == ["from the cache, just now"]
+    assert KEY not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -73,16 +73,20 @@ def test_hist_5_without_history_sqlite_is_not_imported(easyllm: Easyllm) -> None
 
 
 def test_cache_6_and_8_only_what_an_answer_from_the_cache_needs(easyllm: Easyllm) -> None:
-    recordings = {"easyllm_cli.pipeline.replay", "easyllm_cli.recordings"}
+    cache = {"pipeline.replay", "pipeline.answer_cache", "pipeline.request_identity"}
+    cache = {f"easyllm_cli.{name}" for name in (*cache, "recordings", "recordings.store")}
+    recorder = {"pipeline.record", "recordings.file", "config.known_keys"}
+    recorder = {f"easyllm_cli.{name}" for name in recorder}
     http = {"httpx2", "easyllm_cli.transport.http"}
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        assert not imported(easyllm, "chat", "hi", server=server) & recordings
+        assert not imported(easyllm, "chat", "hi", server=server) & (cache | recorder)
         words = ("chat", "--cache", "1h", "hi")
-        assert imported(easyllm, *words, server=server) >= recordings | http
+        assert imported(easyllm, *words, server=server) >= cache | http
         kept = imported(easyllm, *words, server=server)
         assert len(server.requests) == 2
-    assert kept >= recordings
-    assert not kept & http  # asyncio itself imports ssl
+        assert imported(easyllm, *words, "--record", "a.jsonl", server=server) >= recorder
+    assert kept >= cache
+    assert not kept & (http | recorder)  # asyncio itself imports ssl
 
 
 def test_the_front_page_needs_no_typer(easyllm: Easyllm) -> None:

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import socket
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from easyllm_cli import Call, LLMService
 from easyllm_cli.completion import Completion
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, ConfigError, IncompleteAnswer, NotFoundError, UsageError
-from easyllm_cli.events import Done, Note, Retrying, Start
+from easyllm_cli.events import Done, Retrying, Start
 from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline import complete
@@ -22,7 +21,15 @@ from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import answer_requests, messages, notes
 from tests.support.binary import chat_answer_script
 from tests.support.images import png
-from tests.support.replaying import NOWHERE, Asked, WithoutWire, ask, kept_answers
+from tests.support.replaying import (
+    NOWHERE,
+    WithoutWire,
+    ask,
+    check_the_same_answer_again,
+    forbid_sockets,
+    kept_answers,
+    without_times,
+)
 from tests.support.standins.script import Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
@@ -30,51 +37,11 @@ OPENAI = HTTP_ADAPTERS[0]
 over_adapters = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 
 
-def forbid_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every attempt to connect fail."""
-
-    def refuse(*_: object) -> NoReturn:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-def without_times(asked: Asked) -> dict[str, Any]:
-    """The completion, but for its id and for the body of the response, which is not kept."""
-    return {**asked.call.completion(), "id": None, "response": None}
-
-
 @over_adapters
 async def test_rec_1_and_cache_4_the_same_answer_again(
     adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "answers.jsonl"
-    with StandIn(adapter.server().handle) as server:
-        profile = adapter.profile(server, model=adapter.thinker, think=True)
-        first = await ask(LLMService(record=path, cache="1h"), profile)
-    assert first.error is None
-    assert first.text
-    forbid_sockets(monkeypatch)
-    cached = await ask(LLMService(cache="1h"), profile)
-    elsewhere = profile.replace_set(endpoint=NOWHERE + adapter.base, api_key_env="NOT_SET")
-    replayed = await ask(LLMService(replay=path), elsewhere)
-    plain = await ask(LLMService(replay=path), elsewhere, stream=False)
-    for again in (cached, replayed, plain):
-        assert again.error is None
-        assert without_times(again) == without_times(first)
-        assert [event.kind for event in again.events if not isinstance(event, Note)] == [
-            event.kind for event in first.events if not isinstance(event, Note)
-        ]
-    assert first.call.replayed is None
-    for again, source in ((cached, "cache"), (replayed, "file")):
-        assert again.call.replayed is not None
-        assert again.call.replayed["from"] == source
-        assert again.call.replayed["age_s"] < 10
-    assert notes(cached.events) == ["from the cache, just now"]
-    assert KEY not in path.read_text()
-    assert path.stat().st_mode & 0o777 == 0o600
+    await check_the_same_answer_again(adapter, tmp_path / "answers.jsonl", monkeypatch)
 
 
 @pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.id)
@@ -363,6 +330,19 @@ async def test_a_fallback_that_is_asked_was_not_replayed(tmp_path: Path) -> None
         await ask(LLMService(record=path), second)
     asked = await ask(LLMService(replay=path), failing, fallbacks=[second])
     assert (asked.text, asked.call.model) == ("Hello", "second")
+
+
+async def test_a_fallback_with_the_same_request_goes_on_in_its_recordings(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with (
+        StandIn(script_handler(OPENAI.refusal(500, "down"))) as down,
+        StandIn(script_handler(chat_answer_script("Hello"))) as up,
+    ):
+        first, second = (OPENAI.profile(server, max_retries=1) for server in (down, up))
+        recorded = await ask(LLMService(record=path), first, fallbacks=[second])
+    again = await ask(LLMService(replay=path), first, fallbacks=[second])
+    for asked in (recorded, again):
+        assert (asked.error, asked.text, len(asked.call.attempts)) == (None, "Hello", 3)
 
 
 @pytest.mark.parametrize(
