@@ -1,5 +1,6 @@
 """Fixtures of every test: the real servers, and an environment without the user's settings."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -52,6 +53,17 @@ def is_configuration_variable(name: str) -> bool:
         or name in OTHERS
         or name.startswith(("EASYLLM_", "XDG_"))
     )
+
+
+def pytest_collection() -> None:
+    """Collect no garbage while the tests are collected, because all that is made is kept."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests, a million objects, out of every later garbage collection."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
