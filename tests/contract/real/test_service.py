@@ -14,7 +14,7 @@ from tests.support.standins.script import Json
 GRAMMAR = 'root ::= "I think of" (" a sum" | " numbers") ".\\n</think>\\n\\n" ("Four" | "4") "."'
 THINKING_SHORT = {"grammar": GRAMMAR, "cache_prompt": False}
 # A token limit, because small models often do not stop.
-SHORT: Json = {"max_tokens": 20, "seed": 1, "options": {"cache_prompt": False}}
+SHORT: Json = {"max_tokens": 8, "seed": 1, "options": {"cache_prompt": False}}
 
 
 def make_config(server: RealServer, **keys: object) -> Json:
@@ -27,7 +27,7 @@ async def test_a_dict_as_config(smol: RealServer) -> None:
         config = make_config(smol)
         done = await service.chat(config, messages("Say hello."))
         assert done["text"]
-        assert 0 < (done["usage"]["completion_tokens"] or 0) <= 20
+        assert 0 < (done["usage"]["completion_tokens"] or 0) <= 8
         assert done["response"]["choices"][0]["message"]["content"].strip() == done["text"].strip()
         deltas = [text async for text in service.chat_stream(config, messages("Say hello."))]
         assert len(deltas) > 1
@@ -66,7 +66,7 @@ async def test_an_image_is_seen(eyes: RealServer) -> None:
 
 async def test_ollama_without_a_model(ollama: RealServer) -> None:
     async with LLMService() as service:
-        config = {"provider": "ollama", "endpoint": ollama.url, "max_tokens": 20}
+        config = {"provider": "ollama", "endpoint": ollama.url, "max_tokens": 8}
         done = await service.chat(config, messages("Say hello."))
     assert done["model"] == ollama.model
     assert done["text"]

@@ -114,7 +114,8 @@ def servers_set_up() -> None:
 @pytest.fixture(scope="session")
 def smol(servers_set_up: None) -> Iterator[RealServer]:
     """Run a plain chat model."""
-    with serving("smol", "model", setup.MODEL, "--alias", "smol") as url:
+    template = ("--template-file", HERE / "chat.jinja")
+    with serving("smol", "model", setup.MODEL, "--alias", "smol", *template) as url:
         yield RealServer(url, "smol")
 
 
@@ -141,8 +142,9 @@ def inline_thinker(servers_set_up: None) -> Iterator[RealServer]:
 @pytest.fixture(scope="session")
 def eyes(servers_set_up: None) -> Iterator[RealServer]:
     """Run a vision model that names the colour of an image."""
-    options = ("--alias", "eyes", "--mmproj", setup.EYES, "--grammar-file", HERE / "colours.gbnf")
-    with serving("eyes", "model", setup.MODEL, *options) as url:
+    vision = ("--mmproj", setup.EYES, "--template-file", HERE / "chat.jinja")
+    options = ("--alias", "eyes", "--grammar-file", HERE / "colours.gbnf")
+    with serving("eyes", "model", setup.MODEL, *options, *vision) as url:
         yield RealServer(url, "eyes")
 
 

@@ -221,7 +221,7 @@ def test_a_real_model(easyllm: Easyllm, kind: str, request: pytest.FixtureReques
     """Whether or not the model obeys, no tag and no reasoning reaches stdout."""
     server: RealServer = request.getfixturevalue(kind)
     profiles = single_profile_toml(
-        f"{server.url}/v1", model=server.model, temperature=0, max_tokens=150
+        f"{server.url}/v1", model=server.model, temperature=0, max_tokens=40
     )
     ran: RunResult = easyllm.run("cot", "--elicit", "always", "What is 2 + 2?", profiles=profiles)
     assert ran.code == 0, ran.stderr
