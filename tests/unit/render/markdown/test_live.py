@@ -51,8 +51,11 @@ def test_commonmark_examples_character_by_character(start: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("together", [1, 8])
-def test_random_documents(size: Size, together: int) -> None:
-    for seed in range(4):
+@pytest.mark.parametrize(
+    "seeds", [range(2), pytest.param(range(2, 12), marks=pytest.mark.full)], ids=str
+)
+def test_random_documents(size: Size, together: int, seeds: range) -> None:
+    for seed in seeds:
         text = generate_answer(2500, seed)
         streamed = screen(split_into_tokens(text, together), size)
         assert streamed.text() == screen([text], size).text(), seed
@@ -78,7 +81,7 @@ def test_a_very_long_answer(size: int) -> None:
 
 def test_few_bytes() -> None:
     """At most 8 bytes a character for a mixed answer, with a frame for every 8 tokens."""
-    text = generate_answer(1 << 16)
+    text = generate_answer(1 << 15)
     assert len(written(split_into_tokens(text, 8), (80, 24))) <= 8 * len(text)
 
 
@@ -125,12 +128,12 @@ def test_a_long_table_shows_its_header_and_its_last_rows() -> None:
             OutputStream(pty.descriptor, terminal=True), colored=True, frame_seconds=0
         )
         live.write("| a | b |\n|---|---|\n")
-        for number in range(200):
+        for number in range(110):
             live.write(f"| {number} | words |\n")
         rows = emulate_terminal(pty.whole(), 40, 10).text()
     assert rows == [
         "a    b", "───  ─────", "0    words", "1    words", "2    words", "…",
-        "197  words", "198  words", "199  words",
+        "107  words", "108  words", "109  words",
     ]  # fmt: skip
 
 
