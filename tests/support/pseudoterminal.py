@@ -33,11 +33,19 @@ class Pty:
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys: str) -> None:
-        """Keys of somebody at the terminal, whose driver has echoed them when this is back."""
-        before = len(self._data)
+        """Type keys that end a line; when this is back, the driver echoes them before later output.
+
+        Waiting for more bytes would not do: they may be those of an earlier output.
+        """
+        before = self._unread_keys()
         os.write(self._mine, keys.encode())
-        while len(self._data) == before:
+        while self._unread_keys() == before:
             time.sleep(0.001)
+
+    def _unread_keys(self) -> int:
+        """Return how many bytes of complete lines nobody has read."""
+        count = fcntl.ioctl(self.descriptor, termios.FIONREAD, struct.pack("i", 0))
+        return int(struct.unpack("i", count)[0])
 
     def _read(self) -> None:
         while True:
