@@ -201,8 +201,6 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
     "blank-lines": (sending(again=b"\r\n" * 5000), ("--timeout", "1.5"), 6, "--timeout"),
     "byte-order-marks": (sending(again=b"\xef\xbb\xbf" * 20_000), (), 7, "a line longer"),
     "empty-deltas": (sending(again=chunk("") * 50), ("--timeout", "1.5"), 6, "--timeout"),
-    "a-frame-of-empty-lines": (sending(again=b"data:\n" * 10_000), (), 7, "a frame longer"),
-    "a-frame-of-short-lines": (sending(again=b"data:xy\n" * 8_000), (), 7, "a frame longer"),
     "a-refusal": (
         sending(again=sse({"choices": [{"index": 0, "delta": {"refusal": "no " * 500}}]}) * 20),
         (), 4, "refused",

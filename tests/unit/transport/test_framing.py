@@ -201,6 +201,21 @@ def test_a_long_line_in_small_pieces_takes_no_more_than_its_bytes(
     assert held < 1.5 * 4 * (1 << 16)
 
 
+@pytest.mark.parametrize("line", [b"data:\n", b"data:xy\n"], ids=["empty", "short"])
+def test_a_frame_of_such_lines_takes_little_more_than_its_cap(line: bytes) -> None:
+    """A frame held as a list of its lines would take 8 to 50 bytes for each byte of the cap."""
+    cap = 1 << 16
+    framing = ServerSentEvents(max_bytes=cap)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedAnswer, match="frame longer"):
+            feed_all(framing, [line * 1000] * (1 + cap // 1000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * cap
+
+
 def test_whole_is_one_frame_and_has_a_cap() -> None:
     assert frames(WholeBody(), [b'{"a"', b": 1}"]) == [Frame(b'{"a": 1}', BODY_EVENT)]
     assert frames(WholeBody(), [b"", b" \n"]) == []
