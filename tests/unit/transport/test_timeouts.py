@@ -22,7 +22,7 @@ from tests.support.proxying import slow_proxy
 from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler, sse
 from tests.support.standins.server import StandIn
 
-LIMIT = 0.3  # seconds, for a timeout that must end something
+LIMIT = 0.15  # seconds, for a timeout that must end something
 ENOUGH = 1.0  # seconds, for a timeout that must not
 LATEST = 10.0  # seconds in which a timeout must have ended everything, even on a slow machine
 over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
