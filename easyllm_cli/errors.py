@@ -16,6 +16,7 @@ EasyLLMError                bug          1    a bug in easyllm
 ├── IncompleteAnswer        incomplete   7    the answer is cut or has no text
 │   └── MalformedAnswer     malformed    7    the response cannot be read as an answer
 ├── OutputError             io           8    output could not be written
+├── SomeFailedError         some_failed  9    some of several answers failed
 └── Interrupted             interrupted  130  Ctrl-C (143 for SIGTERM)
 """
 
@@ -40,6 +41,7 @@ EXIT_CODES: dict[int, str] = {
     6: "network: DNS, connect, TLS, no first token",
     7: "the answer is incomplete or malformed",
     8: "output could not be written (disk full, no permission)",
+    9: "some of several answers failed",
     130: "Ctrl-C",
     141: "broken pipe",
     143: "SIGTERM, or the terminal was closed",
@@ -256,6 +258,13 @@ class OutputError(EasyLLMError):
             where=where,
             hint=disk_full_hint if is_full else "",
         )
+
+
+class SomeFailedError(EasyLLMError):
+    """Of several answers some failed; each has an error of its own."""
+
+    kind = "some_failed"
+    exit_code = 9
 
 
 class Interrupted(EasyLLMError):
