@@ -128,23 +128,12 @@ class AnswerRun:
 
     def _report(self, event: Event) -> None:
         """Print notes, retries and, with -v, the model and profile on stderr."""
-        if isinstance(event, Retrying):
-            wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
-            self._note(f"{event.why}{wait} (try {event.attempt})")
-        elif isinstance(event, RoutineNote) and not self._is_for_people():
-            return
-        elif isinstance(event, Note):
-            # In mid-answer a note would split a block that is still being drawn.
-            if self.call.collector.text.tell():
-                self._deferred_notes.append(event.text)
-            else:
-                self._note(event.text)
-        elif isinstance(event, Start) and self.request.common.verbose:
-            self._note(f"asking {event.model} at {event.provider} (profile {event.profile})")
-
-    def _is_for_people(self) -> bool:
-        """Whether a person reads the notes: stderr is a terminal, or -v was given."""
-        return self.request.common.verbose or is_terminal(2)
+        text = describe_progress(event, verbose=self.request.common.verbose)
+        # In mid-answer a note would split a block that is still being drawn.
+        if text and isinstance(event, Note) and self.call.collector.text.tell():
+            self._deferred_notes.append(text)
+        elif text:
+            self._note(text)
 
     def _note(self, text: str) -> None:
         if not self.display.quiet:
@@ -210,3 +199,20 @@ class AnswerRun:
             debug=common.debug,
             on_write_error=save_text,
         )
+
+
+def describe_progress(event: Event, *, verbose: bool) -> str:
+    """What stderr says about an event that is neither text nor reasoning; "" = nothing.
+
+    A RoutineNote is for people only: where stderr is a terminal, or with -v (`verbose`).
+    """
+    if isinstance(event, Retrying):
+        wait = f"; next try in {event.wait:.1f} s" if event.wait else ""
+        return f"{event.why}{wait} (try {event.attempt})"
+    if isinstance(event, RoutineNote) and not (verbose or is_terminal(2)):
+        return ""
+    if isinstance(event, Note):
+        return event.text
+    if isinstance(event, Start) and verbose:
+        return f"asking {event.model} at {event.provider} (profile {event.profile})"
+    return ""
