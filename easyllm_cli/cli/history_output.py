@@ -73,7 +73,7 @@ def print_markdown(rows: list[Row], reasoning: bool, color: str) -> int:
     from ..render.buffered_markdown import lay_out_markdown
     from ..render.tables import print_rows
 
-    print_rows(lay_out_markdown(text), color)
+    print_rows(lay_out_markdown(text, terminal_size(1)[0]), color)
     return 0
 
 

@@ -15,12 +15,13 @@ class BufferedMarkdownRenderer(BufferedRenderer):
     """A BufferedRenderer that draws the answer as on a terminal, COLUMNS or 80 cells wide."""
 
     def format_answer(self, text: str) -> str:
-        return "".join(f"{ansi_from_row(row, True)}\n" for row in lay_out_markdown(text))
+        rows = lay_out_markdown(text, terminal_size(1)[0])
+        return "".join(f"{ansi_from_row(row, True)}\n" for row in rows)
 
 
-def lay_out_markdown(text: str) -> list[Row]:
-    """Lay out a complete Markdown text, made safe for a terminal."""
-    document = Document(terminal_size(1)[0])
+def lay_out_markdown(text: str, width: int) -> list[Row]:
+    """Lay out a complete Markdown text, made safe for a terminal, for `width` cells."""
+    document = Document(width)
     text = sanitize_text(text)
     rows: list[Row] = []
     for start in range(0, len(text), CHUNK_CHARS):
