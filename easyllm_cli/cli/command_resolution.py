@@ -21,6 +21,7 @@ PAST_ANSWERS = "easyllm history lists, searches and shows past answers"
 OTHER_TOOLS_WORDS = {
     "run": ASK,
     "prompt": ASK,
+    "bench": 'easyllm compare -r 5 -p ONE -p OTHER "PROMPT" measures speed and cost',
     "cost": "easyllm usage sums up calls, tokens and cost",
     "stats": "easyllm usage --speed measures answers",
     "version": "easyllm --version prints it",

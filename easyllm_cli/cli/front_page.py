@@ -39,6 +39,9 @@ COMMANDS = {
     "stream": Command("Ask", "Print every token as it arrives, into a pipe too"),
     "vision": Command("Ask", "Ask about images"),
     "cot": Command("Ask", "Show the reasoning too (answer: stdout, reasoning: stderr)"),
+    "compare": Command(
+        "Ask", "Ask several models: answers, speed and cost side by side", {"results": []}
+    ),
     "models": Command("Look", "List the models a profile's server offers", {"models": []}),
     "history": Command(
         "Look",

@@ -74,6 +74,15 @@ def complete_templates(incomplete: str) -> list[str]:
     return saved_template_names()
 
 
+def complete_models_of_all(context: typer.Context) -> list[str]:
+    """Complete a model of any of the profiles on the command line."""
+    from .completion import model_names
+
+    file = context.params.get("profiles")
+    selectors = context.params.get("selectors") or []
+    return list(dict.fromkeys(name for each in selectors for name in model_names(file, each)))
+
+
 def complete_settings() -> list[tuple[str, str]]:
     """Complete the name of a profile's setting."""
     from .completion import setting_names

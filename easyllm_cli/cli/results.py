@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
@@ -28,7 +28,8 @@ class CommandResult(FrozenDataclass):
     `completion`: the answer as it was shown; `call`: its record, None = nothing was asked.
     `profile`: the name of the profile that answered. `cost`: US dollars and who says so, None =
     unknown. `conversation`: the id of the conversation that keeps the answer. `listing`: the
-    object's own keys for a command that prints a list.
+    object's own keys for a command that prints a list. `answers`: the objects of a command that
+    gives several answers, as `answer_object` makes them.
     """
 
     error: EasyLLMError | None = None
@@ -38,6 +39,7 @@ class CommandResult(FrozenDataclass):
     conversation: str | None = None
     cost: AnswerCost = (None, None)
     listing: dict[str, Any] | None = None
+    answers: Sequence[dict[str, Any]] | None = None
 
 
 def print_result(
@@ -90,6 +92,8 @@ def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
     """The JSON object of the result."""
     from ..render.json import listing_object
 
+    if result.answers is not None:  # redacted already, but for the texts of the answers
+        return listing_object({"results": []}, result.error) | {"results": list(result.answers)}
     if result.listing is not None:
         return listing_object(result.listing, result.error)
     body = answer_object(result)

@@ -8,7 +8,7 @@ import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cancellation import set_deadline
 from ..errors import (
@@ -19,9 +19,14 @@ from ..errors import (
     Interrupted,
 )
 from ..render.output import FINAL_WRITE_SECONDS, READER_STALLED, set_write_deadline
-from ..render.plain import Renderer
 from ..transport.timeouts import timeout_with_grace
 from . import collect_garbage_again
+
+if TYPE_CHECKING:
+    from ..render.comparison_preview import ComparisonPreview
+    from ..render.plain import Renderer
+
+    Refreshed = Renderer | ComparisonPreview
 
 
 def run_cancellable(
@@ -146,7 +151,7 @@ CONTINUE_SIGNAL = getattr(signal, "SIGCONT", None)
 
 
 @asynccontextmanager
-async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
+async def refresh_periodically(renderer: Refreshed) -> AsyncIterator[None]:
     """Within the block, call `renderer.tick()` 15 times a second if it needs ticks."""
     if not renderer.needs_ticks:
         yield
@@ -168,7 +173,7 @@ async def refresh_periodically(renderer: Renderer) -> AsyncIterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _suspend(renderer: Renderer, suspend_signal: signal.Signals) -> None:
+def _suspend(renderer: Refreshed, suspend_signal: signal.Signals) -> None:
     """Erase the rows that will be drawn again, then stop as without a handler."""
     with suppress(OSError, EasyLLMError):
         renderer.suspend()
@@ -178,7 +183,7 @@ def _suspend(renderer: Renderer, suspend_signal: signal.Signals) -> None:
     loop.add_signal_handler(suspend_signal, _suspend, renderer, suspend_signal)
 
 
-async def _tick(renderer: Renderer) -> None:
+async def _tick(renderer: Refreshed) -> None:
     # The next event, or the end, reports the write error.
     with suppress(OSError, EasyLLMError):
         while True:

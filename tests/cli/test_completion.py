@@ -196,6 +196,8 @@ def test_models_of_the_chosen_profile(known: Easyllm) -> None:
         "qwen3:8b"
     ]
     assert complete(known, "easyllm chat -p openai -m ") == []
+    assert complete(known, "easyllm compare -p openai -p ollama -m q") == ["qwen3:8b"]
+    assert complete(known, "easyllm compare -p openai -p ollama:q") == ["ollama:qwen3:8b"]
     assert complete(known, "easyllm chat -p ollama:mi") == [
         "ollama:mistral:7b",
         "ollama:mixtral:latest",

@@ -30,6 +30,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
           stream    Print every token as it arrives, into a pipe too
           vision    Ask about images
           cot       Show the reasoning too (answer: stdout, reasoning: stderr)
+          compare   Ask several models: answers, speed and cost side by side
 Look      models    List the models a profile's server offers
           history   List, search, show and delete past answers
           usage     Sum up calls, tokens, cost and speed

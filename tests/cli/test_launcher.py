@@ -27,6 +27,7 @@ CASES = {
     "stream": (("stream", "--color", "always", "hi"), 0, "Hello"),
     "vision": (("vision", "red.png", "describe"), 0, "Hello **you**\n"),
     "cot": (("cot", "hi"), 0, "Hm"),
+    "compare": (("compare", "-p", "t"), 2, "two profiles"),
     "models": (("models",), 0, "test-model\n"),
     "history": (("history", "path"), 0, "history.db\n"),
     "usage": (("usage", "--json"), 0, '"rows": []'),

@@ -15,7 +15,8 @@ HEAVY |= {"tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff", "genai_pri
 OURS = {
     *(f"providers.{name}" for name in ("gemini", "ollama", "openrouter", "litellm")),
     "providers.openai.responses",
-    *(f"cli.commands.{name}" for name in ("vision", "models", "cot")),
+    *(f"cli.commands.{name}" for name in ("vision", "models", "cot", "compare")),
+    "cli.comparison", "cli.options.comparison", "render.comparison",
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
     "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",
@@ -64,6 +65,13 @@ def test_cost_4_only_what_the_command_needs(easyllm: Easyllm, line: str) -> None
 @pytest.mark.parametrize("words", [["a b"], ["-p", "t", "hi"]], ids=repr)
 def test_without_chat_the_same_is_imported(easyllm: Easyllm, words: list[str]) -> None:
     assert imported(easyllm, *words) == imported(easyllm, "chat", *words)
+
+
+def test_compare_into_a_pipe_draws_nothing(easyllm: Easyllm) -> None:
+    names = imported(easyllm, "compare", "-p", "t", "-p", "t:other", "hi")
+    drawing = {"comparison_layout", "columns", "live_region", "markdown"}
+    assert not names & {"rich", "markdown_it", *(f"easyllm_cli.render.{each}" for each in drawing)}
+    assert "easyllm_cli.render.comparison" in names
 
 
 def test_hist_5_without_history_sqlite_is_not_imported(easyllm: Easyllm) -> None:

@@ -7,6 +7,16 @@ from typing import Annotated
 from ..option_types import HISTORY_CHOICES
 from .groups import INPUT_PANEL, RUN_PANEL, OptionGroup, declare
 
+HistoryMode = Annotated[
+    str | None,
+    declare(
+        RUN_PANEL,
+        "--history",
+        help="Keep texts, only numbers, or nothing.",
+        choices=HISTORY_CHOICES,
+    ),
+]
+
 
 class HistoryOptions(OptionGroup):
     """Which conversation the prompt continues, and what is kept of the answer."""
@@ -25,12 +35,4 @@ class HistoryOptions(OptionGroup):
             metavar="ID|last|new:NAME",
         ),
     ] = None  # fmt: skip
-    history: Annotated[
-        str | None,
-        declare(
-            RUN_PANEL,
-            "--history",
-            help="Keep texts, only numbers, or nothing.",
-            choices=HISTORY_CHOICES,
-        ),
-    ] = None
+    history: HistoryMode = None

@@ -70,6 +70,7 @@ def test_a_command_behind_options(words: list[str], right: str) -> None:
         ("run", 'easyllm chat "PROMPT"'),
         ("prompt", 'easyllm chat "PROMPT"'),
         ("version", "easyllm --version"),
+        ("bench", "easyllm compare -r 5"),
         ("config", "easyllm profiles"),
         ("ollama", 'easyllm chat -p ollama "PROMPT"'),
         ("chta", 'did you mean "chat"?'),
