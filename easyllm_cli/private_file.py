@@ -5,11 +5,11 @@ Two concurrent writers wait for each other. A writer that is killed leaves the o
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +19,6 @@ from .errors import ConfigError, OutputError
 
 MAX_PRIVATE_FILE_BYTES = 1024 * 1024  # larger files are refused, not read
 MAX_SYMLINKS = 40  # in a chain; the limit of Linux, path_resolution(7)
-LOCK_TIMEOUT_SECONDS = 30.0  # far longer than any edit takes
-LOCK_POLL_SECONDS = 0.01
 
 
 def require_private(path: Path, what: str) -> None:
@@ -125,6 +123,8 @@ def lock_file(path: Path) -> Iterator[Path]:
         ConfigError: others can write the folder, so a later run would refuse the file.
         OutputError: the folder cannot be written, or another writer holds the lock for 30 seconds.
     """
+    from .file_lock import close_locked, wait_for_lock  # only who writes needs it
+
     try:
         real_path = path.resolve()
         make_private_folder(real_path.parent)
@@ -139,56 +139,7 @@ def lock_file(path: Path) -> Iterator[Path]:
         wait_for_lock(descriptor, path)
         yield real_path
     finally:
-        os.close(descriptor)  # releases the lock; so does the end of the process
-
-
-def wait_for_lock(descriptor: int, path: Path) -> None:
-    """Lock an open file; closing it unlocks it.
-
-    Raises:
-        OutputError: another process holds the lock for 30 seconds, or locking does not work.
-    """
-    for seconds in _try_until_locked(descriptor, path):
-        time.sleep(seconds)
-
-
-async def wait_for_lock_in_loop(descriptor: int, path: Path) -> None:
-    """`wait_for_lock` for code in an event loop, which runs on meanwhile."""
-    import asyncio  # most commands that lock a file run no event loop
-
-    for seconds in _try_until_locked(descriptor, path):
-        await asyncio.sleep(seconds)
-
-
-def _try_until_locked(descriptor: int, path: Path) -> Iterator[float]:
-    """Try to lock an open file; yields the seconds to wait before the next try."""
-    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    try:
-        while not try_lock(descriptor):
-            if time.monotonic() > deadline:
-                message = f"another easyllm has been writing for {LOCK_TIMEOUT_SECONDS:g} s"
-                raise OutputError(
-                    message, where=str(path), hint="look for an easyllm process that hangs"
-                )
-            yield LOCK_POLL_SECONDS
-    except OSError as error:  # the file system has no locks
-        raise OutputError.from_os_error("cannot be locked", error, str(path)) from None
-
-
-def try_lock(descriptor: int) -> bool:
-    """Try to take the lock without waiting; False = another process holds it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+        close_locked(descriptor)
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -260,6 +211,20 @@ def open_private(path: Path | str, flags: int) -> int:
     if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o600 != 0o600:
         os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+def open_regular(path: Path | str, flags: int) -> int:
+    """Open a regular file as `open_private`; a named pipe or a device is refused without waiting.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    no_wait = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = open_private(path, flags | no_wait)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def make_private_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from random import uniform
 
-from ..private_file import try_lock
+from ..file_lock import try_lock
 from .lock import open_lock_file
 
 # A waiting task looks for a free slot this often, so at most N tasks of a process do.

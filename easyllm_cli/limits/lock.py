@@ -1,54 +1,56 @@
-"""Locks a small private file for a moment; the kernel releases the lock of a dead process.
-
-`flock` belongs to an open file, not to a process: two tasks of one process exclude each other, too.
-"""
+"""Opens and locks the small private files that all processes share, for a moment each time."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from ..private_file import make_private_folder, open_private, try_lock
+from ..file_lock import close_locked, polls_for_lock
+from ..private_file import make_private_folder, open_regular
 
 LOCK_TIMEOUT_SECONDS = 5.0  # a holder needs microseconds, unless it was stopped (Ctrl-Z)
-LOCK_POLL_SECONDS = 0.0005
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_lock_file(path: Path) -> int:
     """Open a file of mode 0600 for reading and writing, and create it and its folder if needed.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is a link, a named pipe or a device.
     """
+    flags = os.O_RDWR | os.O_CREAT | NO_LINK
     try:
-        return open_private(path, os.O_RDWR | os.O_CREAT)
+        return open_regular(path, flags)
     except FileNotFoundError:
         make_private_folder(path.parent)
-        return open_private(path, os.O_RDWR | os.O_CREAT)
+        return open_regular(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise OSError(error.errno, "it is a symbolic link", str(path)) from None
+        raise
 
 
 @contextmanager
 def open_locked(path: Path) -> Iterator[int]:
     """Open the file and hold its lock while the block runs; yields the descriptor.
 
-    It blocks the event loop: the block must take microseconds.
+    It blocks the thread: an event loop takes `hold_lock`.
     Raises:
-        OSError: it cannot be opened or locked, or somebody else holds the lock for 5 seconds.
+        OSError: it cannot be opened or locked, or somebody else holds the lock for 5 seconds or
+            until the deadline of --timeout.
     """
     descriptor = open_lock_file(path)
     try:
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        while not try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"another process holds the lock of {path}")
-            time.sleep(LOCK_POLL_SECONDS)
+        for seconds in polls_for_lock(descriptor, LOCK_TIMEOUT_SECONDS):
+            time.sleep(seconds)
         yield descriptor
     finally:
-        os.close(descriptor)  # releases the lock
+        close_locked(descriptor)
 
 
 @asynccontextmanager
@@ -56,14 +58,11 @@ async def hold_lock(path: Path) -> AsyncIterator[int]:
     """As `open_locked`, without blocking the event loop. The block must not await anything."""
     descriptor = open_lock_file(path)
     try:
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        while not try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise TimeoutError("another process holds its lock")
-            await asyncio.sleep(LOCK_POLL_SECONDS)
+        for seconds in polls_for_lock(descriptor, LOCK_TIMEOUT_SECONDS):
+            await asyncio.sleep(seconds)
         yield descriptor
     finally:
-        os.close(descriptor)  # releases the lock
+        close_locked(descriptor)
 
 
 def read_all(descriptor: int, max_bytes: int) -> bytes:
@@ -76,7 +75,11 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Replace the content of the locked file.
 
     It is not synced: after a power failure an old state is as good as a new one.
+    Raises:
+        OSError: it cannot be written whole, e.g. on a full disk.
     """
     os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, data)
+    rest = data
+    while rest:  # on a disk that is almost full a write is short, and the next one fails
+        rest = rest[os.write(descriptor, rest) :]
     os.ftruncate(descriptor, len(data))

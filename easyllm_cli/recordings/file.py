@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
-from ..private_file import make_private_folder, open_private, wait_for_lock_in_loop
+from ..file_lock import close_locked, wait_for_lock_in_loop
+from ..private_file import make_private_folder, open_private
 from ..secret import Secret, mask_whole_keys
 from .attempt import RecordedAttempt
 from .key import RequestIdentity
@@ -208,7 +209,7 @@ async def _append(path: Path, line: bytes) -> None:
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     finally:
-        os.close(descriptor)  # unlocks it
+        close_locked(descriptor)
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

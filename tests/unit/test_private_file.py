@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from easyllm_cli import private_file
+from easyllm_cli import file_lock
 from easyllm_cli.errors import OutputError
 from easyllm_cli.private_file import lock_file, replace_file, write_new_file
 from tests.support.another_user import as_another_user
@@ -99,7 +99,7 @@ def test_folder_without_permission() -> None:
 
 
 def test_lock_that_is_never_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private_file, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(file_lock, "LOCK_TIMEOUT_SECONDS", 0.05)
     path = tmp_path / "file"
     with lock_file(path):
         with pytest.raises(OutputError, match="another easyllm has been writing"):

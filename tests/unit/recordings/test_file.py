@@ -18,7 +18,7 @@ from easyllm_cli.errors import (
     UsageError,
 )
 from easyllm_cli.events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
-from easyllm_cli.private_file import try_lock
+from easyllm_cli.file_lock import try_lock
 from easyllm_cli.recordings.attempt import RecordedAttempt
 from easyllm_cli.recordings.file import Recorder, Recording
 from easyllm_cli.recordings.key import RequestIdentity
