@@ -5,12 +5,12 @@ It keeps `pipeline` independent of `providers`, which imports `pipeline`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar, Protocol, Self
 
 from ..config.profile import Profile
 from ..errors import ConfigError, EasyLLMError
-from ..events import Event
+from ..events import Event, Note
 from ..messages import Message
 from ..secret import Secret
 
@@ -22,6 +22,8 @@ class Source(Protocol):
     model: str
     output_limit: int | None
     starts_before_request: ClassVar[bool]
+    # Waits until another request of the same attempt may be sent; None = nothing limits it.
+    before_repeat: Callable[[], AsyncGenerator[Note, None]] | None
 
     @property
     def rate_limit_headers(self) -> Mapping[str, str]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,7 +21,7 @@ from ..completion import Completion
 from ..config.profile import Profile
 from ..config.settings import DEFAULT_SAMPLING
 from ..errors import ConfigError, EasyLLMError
-from ..events import MAX_TEXT_BYTES, Event, Model, Text
+from ..events import MAX_TEXT_BYTES, Event, Model, Note, Text
 from ..messages import Message, build_vision_messages, parse_messages
 from ..pipeline import complete, run
 from ..pipeline.call import SHOWN_KINDS, Call, Verdict
@@ -58,6 +65,8 @@ class BaseLLMProvider(ABC):
     # The longest answer that a budget pays for, in tokens; `events` sends it unless the profile
     # sets a limit of its own. None = no budget.
     output_limit: int | None = None
+    # Waits until another request of the same attempt may be sent; the rate-limit stage sets it.
+    before_repeat: Callable[[], AsyncGenerator[Note, None]] | None = None
     _settings_noted = False
 
     def __init__(
@@ -88,6 +97,13 @@ class BaseLLMProvider(ABC):
         Raises:
             EasyLLMError: the attempt failed.
         """
+
+    async def wait_to_repeat(self) -> AsyncGenerator[Note, None]:
+        """Wait for the rate limit; adapters call it before each further request of an attempt."""
+        if self.before_repeat is not None:
+            async with aclosing(self.before_repeat()) as notes:
+                async for note in notes:
+                    yield note
 
     @abstractmethod
     async def models(self) -> list[Model]:

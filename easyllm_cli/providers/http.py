@@ -222,6 +222,9 @@ class HTTPProvider(BaseLLMProvider):
                 request = self.unsupported_parameters.apply(self.request(sent, sent_stream))
             if note:
                 yield Note(note)
+            async with aclosing(self.wait_to_repeat()) as waits:
+                async for wait in waits:
+                    yield wait
 
     def repair(self, request: Request, error: EasyLLMError) -> tuple[Request, str] | None:
         """The request to send after this error and a note ("" = none); None = none can help."""

@@ -112,6 +112,10 @@ class LiteLLMProvider(OpenAIProvider):
                     raise
                 reason = error.what
             yield Note(f"{provider.model}: {reason}; asking {next_provider.model}")
+            async with aclosing(self.wait_to_repeat()) as waits:
+                async for wait in waits:
+                    yield wait
+            next_provider.before_repeat = self.before_repeat
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         """Check the images; the model must be named, as in HTTPProvider.prepare.
@@ -211,6 +215,11 @@ class LiteLLMProvider(OpenAIProvider):
                     raise
                 reason = error.what
             yield Note(f"key {key_index + 1} of {len(keys)}: {reason}; trying another")
+            timer.pause()
+            async with aclosing(self.wait_to_repeat()) as waits:
+                async for wait in waits:
+                    yield wait
+            timer.resume()
 
     async def models(self) -> list[Model]:
         """Return the chat models in litellm's built-in table; no server is asked."""
