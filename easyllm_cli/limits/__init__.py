@@ -1,6 +1,8 @@
 """Rate limits and budgets that all processes of one user share, in small locked files.
 
-Nothing here knows a Call or a Profile: `pipeline/rate_limit.py` and `pipeline/budget.py` do.
+`limiter.py` is the door to the rate limits (`rate.py`, `concurrency.py`, `headers.py`), and
+`budget.py` to the budgets (`ledger.py`). Nothing here knows a Call: `pipeline/rate_limit.py` and
+`pipeline/budget.py` do.
 """
 
 from __future__ import annotations

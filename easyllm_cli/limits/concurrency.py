@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 from random import uniform
 
-from ..file_lock import try_lock
+from ..file_lock import close_locked, try_lock
 from .lock import open_lock_file
 
 # A waiting task looks for a free slot this often, so at most N tasks of a process do.
 POLL_SECONDS = 0.03
+_held: set[Slot] = set()  # by this process
 # The tasks of one event loop wait for each other without polling; loops that ended are dropped.
 _semaphores: dict[asyncio.AbstractEventLoop, dict[tuple[Path, int], asyncio.Semaphore]] = {}
 
@@ -26,10 +27,27 @@ class Slot:
     def __init__(self, descriptor: int, semaphore: asyncio.Semaphore) -> None:
         self._descriptor = descriptor
         self._semaphore = semaphore
+        _held.add(self)
 
     def release(self) -> None:
-        os.close(self._descriptor)
-        self._semaphore.release()
+        """Give the slot back; in a process that was forked since, do nothing."""
+        if self in _held:
+            _held.remove(self)
+            close_locked(self._descriptor)
+            self._semaphore.release()
+
+    @staticmethod
+    def forget_all() -> None:
+        """In a process that was just forked, leave the slots to its parent.
+
+        Closing does not unlock them. Else they would be held until both processes have ended.
+        """
+        while _held:
+            os.close(_held.pop()._descriptor)
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=Slot.forget_all)
 
 
 async def take_slot(path: Path, count: int, patience: float | None = None) -> Slot | None:
@@ -60,7 +78,8 @@ async def take_slot(path: Path, count: int, patience: float | None = None) -> Sl
 
 def _try_slots(path: Path, count: int) -> int | None:
     """The descriptor of a lock file that was free; None = all are taken."""
-    for number in range(count):
+    # From the last one, so that a profile with fewer slots finds one that others with more leave.
+    for number in reversed(range(count)):
         descriptor = open_lock_file(path.with_name(f"{path.name}.{number}"))
         try:
             if try_lock(descriptor):

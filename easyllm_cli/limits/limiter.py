@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from ..cancellation import seconds_left
@@ -14,7 +14,8 @@ from ..messages import Message
 from ..secret import Secret
 from . import rate_file_path
 from .concurrency import Slot, take_slot
-from .rate import RateFile, Reservation
+from .rate import RENEWAL_SECONDS, RateFile
+from .rate_state import Reservation
 
 ANNOUNCED_WAIT_SECONDS = 2.0  # a longer wait is announced
 USUAL_ANSWER_TOKENS = 500  # of an answer without a limit, until real ones correct it
@@ -46,8 +47,8 @@ class Limiter:
         self.strict = strict
         self._rate: RateFile | None = None  # None = not used yet, or it cannot be used
         self._slot: Slot | None = None
-        self._reservation: Reservation | None = None
-        self._is_sent = False
+        self._reservation: Reservation | None = None  # of a request that is not sent yet
+        self._sent: Reservation | None = None  # of the attempt's first request
 
     async def wait(
         self, messages: Iterable[Message], max_tokens: int | None
@@ -67,19 +68,30 @@ class Limiter:
                     yield self._describe_wait("until another request ends")
                     self._slot = await take_slot(path, self.concurrency)
             self._rate = RateFile(path)
-            while (seconds := self._reserve(self._rate, messages, max_tokens)) > 0:
-                self._refuse_beyond_deadline(seconds)
-                if seconds > ANNOUNCED_WAIT_SECONDS:
-                    yield self._describe_wait(f"{seconds:.0f} s")
-                await asyncio.sleep(seconds)
-                if not self._rate.is_paused():
-                    break
-                self._give_back()  # a server has asked for a pause meanwhile
-            self._is_sent = True
+            tokens = self._estimate_tokens(messages, max_tokens)
+            async with aclosing(self._wait_for_start(self._rate, self.tpm, tokens)) as notes:
+                async for note in notes:
+                    yield note
+            self._sent, self._reservation = self._reservation, None
         except OSError as error:
-            self._rate = None
-            note = self._describe_failure(error)
-            if note is not None:
+            for note in self._give_up(error):
+                yield note
+
+    async def wait_again(self) -> AsyncGenerator[Note, None]:
+        """Wait until another request of the same attempt may be sent. As `wait`.
+
+        It is for a request that the server has refused and that is sent in another form. It keeps
+        the slot, and its tokens are reserved already.
+        """
+        if self._rate is None:
+            return
+        try:
+            async with aclosing(self._wait_for_start(self._rate, None, 0)) as notes:
+                async for note in notes:
+                    yield note
+            self._reservation = None
+        except OSError as error:
+            for note in self._give_up(error):
                 yield note
 
     def _find_path(self) -> Path:
@@ -89,29 +101,34 @@ class Limiter:
         except RuntimeError as error:
             raise OSError(str(error)) from None
 
-    def _reserve(
-        self, rate: RateFile, messages: Iterable[Message], max_tokens: int | None
-    ) -> float:
-        """Reserve a time for the request; returns the seconds until then."""
-        tokens = 0
-        if self.tpm is not None:
-            from .estimate import estimate_prompt_tokens
+    def _estimate_tokens(self, messages: Iterable[Message], max_tokens: int | None) -> int:
+        """What the request may use; 0 without a limit of tokens."""
+        if self.tpm is None:
+            return 0
+        from .estimate import estimate_prompt_tokens
 
-            tokens = estimate_prompt_tokens(messages) + (max_tokens or USUAL_ANSWER_TOKENS)
-        self._reservation = rate.reserve(self.rpm, self.tpm, tokens)
-        return self._reservation.start - rate.clock()
+        return estimate_prompt_tokens(messages) + (max_tokens or USUAL_ANSWER_TOKENS)
 
-    def settle(self, usage: Usage | None) -> None:
-        """Count the tokens that were really used; None or no total: the expected ones stay."""
-        reservation = self._reservation
-        if self._rate is None or reservation is None or self.tpm is None or usage is None:
-            return
-        total = usage.total_tokens or (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
-        if total:
-            with suppress(OSError):
-                self._rate.settle(reservation, total)
+    async def _wait_for_start(
+        self, rate: RateFile, tpm: int | None, tokens: int
+    ) -> AsyncGenerator[Note, None]:
+        """Reserve a time for a request and wait until then; yields a note before a long wait."""
+        while True:
+            self._reservation = reservation = await rate.reserve(self.rpm, tpm, tokens)
+            seconds = reservation.start - rate.clock()
+            if seconds <= 0:
+                return
+            self._refuse_beyond_deadline(seconds)
+            if seconds > ANNOUNCED_WAIT_SECONDS:
+                yield self._describe_wait(f"{seconds:.0f} s")
+            while (seconds := reservation.start - rate.clock()) > 0:
+                self._reservation = reservation = await rate.renew(reservation)
+                await asyncio.sleep(min(seconds, RENEWAL_SECONDS))
+            if rate.may_send(reservation):
+                return
+            await self._give_back()  # a server has asked for a pause meanwhile, or it is too late
 
-    def learn(self, headers: Mapping[str, str], pause: float, longest_pause: float) -> None:
+    async def learn(self, headers: Mapping[str, str], pause: float, longest_pause: float) -> None:
         """Keep what the server said: a `pause` in seconds, and its limits in the headers.
 
         No pause is longer than `longest_pause`.
@@ -128,21 +145,31 @@ class Limiter:
                 rpm = reported.minute_limit() or 0.0
         with suppress(OSError):
             if pause or (rpm and self.rpm == "auto" and rpm != self._rate.read().learned_rpm):
-                self._rate.report(min(pause, longest_pause), rpm)
+                await self._rate.report(min(pause, longest_pause), rpm)
 
-    def close(self) -> None:
-        """Release the place; the time of a request that was not sent is given back."""
-        if not self._is_sent:
-            self._give_back()
+    async def close(self, usage: Usage | None = None) -> None:
+        """Release the slot, and count the tokens that were really used.
+
+        `usage`: None or without a total, the expected tokens stay. The time of a request that was
+        not sent is given back.
+        """
         if self._slot is not None:
             self._slot.release()
             self._slot = None
+        await self._give_back()
+        sent, self._sent = self._sent, None
+        if self._rate is None or sent is None or self.tpm is None or usage is None:
+            return
+        total = usage.total_tokens or (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        if total:
+            with suppress(OSError):
+                await self._rate.settle(sent, total)
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         reservation, self._reservation = self._reservation, None
         if self._rate is not None and reservation is not None:
             with suppress(OSError):
-                self._rate.give_back(reservation)
+                await self._rate.give_back(reservation)
 
     def _refuse_beyond_deadline(self, seconds: float) -> None:
         """Raise BusyError if the process must end before the request may be sent."""
@@ -164,18 +191,19 @@ class Limiter:
     def _describe_wait(self, how_long: str) -> Note:
         return Note(f"waiting {how_long} for the rate limit ({self._settings})")
 
-    def _describe_failure(self, error: OSError) -> Note | None:
-        """A note that the limits are not kept; None = it was noted before.
+    def _give_up(self, error: OSError) -> list[Note]:
+        """Go on without the limits; a note says so, unless it was noted before.
 
         Raises:
             OutputError: with `strict`.
         """
+        self._rate = None
         reason = error.strerror or str(error)
         what = f"the rate limit cannot be shared: {reason}"
         where = str(error.filename or "")
         if self.strict:
             raise OutputError(what, where=where) from None
         if reason in _noted:
-            return None
+            return []
         _noted.add(reason)
-        return Note(f"{what}{f' ({where})' * bool(where)}; sending without it")
+        return [Note(f"{what}{f' ({where})' * bool(where)}; sending without it")]

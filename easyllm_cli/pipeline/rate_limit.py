@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def limit_rate(call: Call, attempt: Attempt) -> Attempt:
     """Wait before an attempt as `rpm`, `tpm` and `concurrency` of its profile demand.
 
-    Without them the attempt is returned as it is, and nothing is imported.
+    A request that the attempt sends again in another form waits, too. Without limits the attempt is
+    returned as it is, and nothing is imported.
     Raises:
         BusyError: the wait is longer than --timeout allows; nothing is sent.
         OutputError: with `strict`, the shared file cannot be used.
@@ -54,16 +55,17 @@ async def _run_limited(
         async with aclosing(limiter.wait(call.request_messages, max_tokens)) as notes:
             async for note in notes:
                 yield note
+        source.before_repeat = limiter.wait_again
         async with aclosing(attempt()) as events:
             async for event in events:
                 if isinstance(event, Usage):
                     usage = event
                 yield event
-        limiter.learn(source.rate_limit_headers, 0.0, profile.max_retry_delay)
+        await limiter.learn(source.rate_limit_headers, 0.0, profile.max_retry_delay)
     except EasyLLMError as error:
         pause = error.retry_after if isinstance(error, BusyError) else None
-        limiter.learn(error.rate_limit_headers, pause or 0.0, profile.max_retry_delay)
+        await limiter.learn(error.rate_limit_headers, pause or 0.0, profile.max_retry_delay)
         raise
     finally:
-        limiter.settle(usage)
-        limiter.close()
+        source.before_repeat = None
+        await limiter.close(usage)

@@ -6,6 +6,7 @@ prints the times at which the limit let the processes send a request, in scaled 
 the limit passes in 60 / SCALE seconds. A process may wake later than that on a busy machine.
 """
 
+import asyncio
 import bisect
 import os
 import sys
@@ -13,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from easyllm_cli.limits.rate import RateFile
+from easyllm_cli.limits.rate import RENEWAL_SECONDS, RateFile
 
 MINUTE = 60.0
 TOLERANCE = 0.05
@@ -36,18 +37,20 @@ def run_processes(
     path: Path, rpm: int, processes: int, seconds: float, scale: float
 ) -> list[float]:
     """Fork processes that send as often as the limit allows; returns their times."""
-    end = time.monotonic() * scale + seconds
+    gate, opened = os.pipe()
     readers: list[int] = []
     for _ in range(processes):
         reader, writer = os.pipe()
         if os.fork() == 0:
             os.close(reader)
-            lines = "".join(f"{at:.6f}\n" for at in send_until(path, rpm, end, scale))
+            os.close(opened)
+            sent = asyncio.run(send(gate, path, rpm, seconds, scale))
             with os.fdopen(writer, "w") as pipe:
-                pipe.write(lines)
+                pipe.write("".join(f"{at:.6f}\n" for at in sent))
             os._exit(0)
         os.close(writer)
         readers.append(reader)
+    os.close(opened)
     times: list[float] = []
     for reader in readers:
         with os.fdopen(reader) as pipe:
@@ -55,16 +58,23 @@ def run_processes(
     return times
 
 
-def send_until(path: Path, rpm: int, end: float, scale: float) -> list[float]:
-    """Reserve and wait in a loop; returns when each request was allowed."""
+async def send(gate: int, path: Path, rpm: int, seconds: float, scale: float) -> list[float]:
+    """Reserve and wait in a loop; returns when each request was allowed.
+
+    `gate`: a pipe that is closed when all processes have started.
+    """
     rate = RateFile(path, lambda: time.monotonic() * scale)
     times: list[float] = []
+    os.read(gate, 1)
+    end = rate.clock() + seconds
     while True:
-        start = rate.reserve(rpm).start
-        if start > end:
+        reservation = await rate.reserve(rpm)
+        if reservation.start > end:
             return times
-        time.sleep(max(0.0, start - rate.clock()) / scale)
-        times.append(start)
+        while (left := reservation.start - rate.clock()) > 0:
+            reservation = await rate.renew(reservation)
+            await asyncio.sleep(min(left, RENEWAL_SECONDS) / scale)
+        times.append(reservation.start)
 
 
 if __name__ == "__main__":

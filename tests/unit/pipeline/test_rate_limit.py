@@ -12,10 +12,13 @@ import pytest
 from easyllm_cli import cancellation
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import BusyError, NetworkError, OutputError
+from easyllm_cli.events import Usage
 from easyllm_cli.limits import limiter as limiter_module
-from easyllm_cli.limits import rate_file_path
+from easyllm_cli.limits import rate as rate_module
+from easyllm_cli.limits import rate_file_path, rate_state
 from easyllm_cli.limits.limiter import Limiter
 from easyllm_cli.limits.rate import RateFile
+from easyllm_cli.limits.rate_state import LONGEST_DEBT
 from easyllm_cli.messages import Message
 from easyllm_cli.secret import Secret
 from tests.support.asking import (
@@ -34,6 +37,7 @@ from tests.support.standins.server import StandIn
 
 HELLO = chat_answer_script("Hello")
 SLOW_RPM = 30  # one request in 2.04 s
+BURST_RPM, BURST = 240, 7  # so many at once, then one in 0.255 s
 
 
 def rate_of(server: StandIn, key: Secret | None = None) -> RateFile:
@@ -86,7 +90,7 @@ async def test_a_long_wait_is_announced(server: StandIn, monkeypatch: pytest.Mon
     monkeypatch.setattr(limiter_module, "ANNOUNCED_WAIT_SECONDS", 0.1)
     limited = openai(server, rpm=180).replace_set(name="x")
     for _ in range(5):
-        rate_of(server).reserve(180)
+        await rate_of(server).reserve(180)
     wait = "waiting 0 s for the rate limit (profile x: rpm = 180)"
     assert notes(await collect_events(limited)) == [wait]
 
@@ -95,21 +99,21 @@ async def test_a_wait_beyond_the_deadline_is_an_error_at_once(
     server: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancellation, "_deadline", time.monotonic() + 0.5)
-    rate_of(server).reserve(SLOW_RPM)
+    await rate_of(server).reserve(SLOW_RPM)
     error = await expect_error(BusyError, openai(server, rpm=SLOW_RPM))
     assert "--timeout" in str(error)
     assert not server.requests
-    assert rate_of(server).reserve(SLOW_RPM).start < time.monotonic() + 2.1  # given back
+    assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 2.1  # given back
 
 
 async def test_a_cancelled_wait_gives_its_place_back(server: StandIn) -> None:
-    rate_of(server).reserve(SLOW_RPM)
+    await rate_of(server).reserve(SLOW_RPM)
     waiting = asyncio.create_task(get_completion(openai(server, rpm=SLOW_RPM)))
     await asyncio.sleep(0.2)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
-    assert rate_of(server).reserve(SLOW_RPM).start < time.monotonic() + 2.1
+    assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 2.1
     assert not server.requests
 
 
@@ -164,14 +168,13 @@ async def test_limit_5_one_429_stops_all_and_they_come_back_one_by_one() -> None
 async def test_limit_9_a_hundred_waiting_callers_are_served_in_order(tmp_path: Path) -> None:
     served: list[int] = []
     for _ in range(151):  # the burst of 6,000 a minute
-        rate_of_path().reserve(6000)
+        await rate_of_path().reserve(6000)
 
     async def call(number: int) -> None:
         limiter = Limiter("x", None, rpm=6000)
-        async for _ in limiter.wait([Message("user", ("hi",))], None):
-            pass
+        await wait_for(limiter)
         served.append(number)
-        limiter.close()
+        await limiter.close()
 
     await asyncio.gather(*(call(number) for number in range(100)))
     assert all(abs(place - number) <= 1 for place, number in enumerate(served))
@@ -207,6 +210,68 @@ async def test_tokens_are_settled_with_the_usage_reported() -> None:
         state = rate_of(server).read()
     # 4,000 tokens of 60,000 a minute, spaced by 2 %.
     assert state.next_token - state.written_at == pytest.approx(4.08, abs=0.5)
+
+
+@pytest.mark.parametrize("tokens", [10**15, 10**400])
+async def test_limit_3_a_senseless_usage_stops_nobody(tokens: int) -> None:
+    answer = Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(tokens, tokens), DONE)
+    with StandIn(script_handler(answer)) as server:
+        for _ in range(2):
+            await get_completion(openai(server, tpm=60_000, max_tokens=100))
+        state = rate_of(server).read()
+    # What was expected counts, since the server says nothing that can be true.
+    assert state.next_token - state.written_at < 2
+
+
+@pytest.mark.parametrize("tokens", [10**400, float("nan"), -5])
+async def test_limit_3_a_senseless_usage_of_a_plugin_stops_nobody(tokens: Any) -> None:
+    limiter = Limiter("x", None, tpm=60_000)
+    await wait_for(limiter)
+    await limiter.close(Usage(total_tokens=tokens))
+    state = rate_of_path().read()
+    assert state.next_token - state.written_at <= LONGEST_DEBT + 1
+
+
+async def wait_for(limiter: Limiter) -> float:
+    """Wait for the limit; returns when the request may be sent."""
+    async for _ in limiter.wait([Message("user", ("hi",))], None):
+        pass
+    return time.monotonic()
+
+
+async def test_limit_1_who_wakes_too_late_takes_a_new_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event loop is blocked when the time of a request comes, as if the process was stopped."""
+    monkeypatch.setattr(rate_state, "BURST", 0)
+    monkeypatch.setattr(rate_module, "LATE_SECONDS", 0.02)
+    await rate_of_path().reserve(BURST_RPM)
+    limiter = Limiter("x", None, rpm=BURST_RPM)
+    waiting = asyncio.create_task(wait_for(limiter))
+    await asyncio.sleep(0.1)
+    time.sleep(0.3)
+    others = [await rate_of_path().reserve(BURST_RPM) for _ in range(2)]
+    # Its slot is over, so that it stands behind those that came meanwhile.
+    assert await waiting > others[-1].start
+    await limiter.close()
+
+
+async def test_limit_11_a_call_that_waits_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for longer than a reservation lasts that is not renewed."""
+    monkeypatch.setattr(rate_state, "BURST", 0)
+    monkeypatch.setattr(rate_state, "UNRENEWED_WAIT", 0.05)
+    for module in (rate_state, rate_module, limiter_module):
+        monkeypatch.setattr(module, "EXPIRY", 0.2, raising=False)
+        monkeypatch.setattr(module, "RENEWAL_SECONDS", 0.05, raising=False)
+    for _ in range(2):
+        await rate_of_path().reserve(BURST_RPM)
+    limiter = Limiter("x", None, rpm=BURST_RPM)
+    waiting = asyncio.create_task(wait_for(limiter))
+    await asyncio.sleep(0.4)
+    assert not waiting.done()
+    other = await rate_of_path().reserve(BURST_RPM)
+    assert other.start - await waiting > 0.2
+    await limiter.close()
 
 
 @pytest.mark.parametrize("setting", [{"rpm": 60}, {"concurrency": 1}])
