@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+MAX_COUNT = 2**40  # of tokens; sums of larger numbers overflow a float or a column of SQLite
+
 
 def parse_dollars(value: Any) -> float | None:
     """An amount of US dollars; None = missing, no number, negative, or not finite as a float."""
@@ -22,8 +24,8 @@ def parse_object(value: Any) -> dict[str, Any]:
 
 
 def parse_count(value: Any) -> int | None:
-    """A token count; None = missing, negative or not a whole number."""
+    """A token count; None = missing, negative, no whole number or above MAX_COUNT."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and value >= 0 else None
+    return value if is_whole and 0 <= value <= MAX_COUNT else None

@@ -84,3 +84,26 @@ def test_gemini_tool_tokens_are_part_of_the_prompt() -> None:
     usage = {"promptTokenCount": 10, "toolUsePromptTokenCount": 7, "candidatesTokenCount": 5,
              "totalTokenCount": 22}  # fmt: skip
     assert google_usage(usage) == Usage(17, 5, 22)
+
+
+@pytest.mark.parametrize("value", [
+    2**40 + 1, 10**15, 10**400, 1e300, float("inf"), float("nan"), -1, -1e300, 1.5, True, "5", None,
+])  # fmt: skip
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_count_that_cannot_be_true_is_no_count(value: Any, names: tuple[str, str]) -> None:
+    """Of a chat, of Ollama and of Gemini: sums of such numbers would overflow."""
+    first, second = (value if name == "a" else 3 for name in names)
+    known = (None, 3) if names[0] == "a" else (3, None)
+    usage = parse_openai_usage(counts(first, second, None))
+    assert (usage.prompt_tokens, usage.completion_tokens) == known
+    decoder = OllamaDecoder(True)
+    assert [*decoder.read({"done": True, "prompt_eval_count": first, "eval_count": second})] == []
+    assert decoder.usage is not None
+    assert (decoder.usage.prompt_tokens, decoder.usage.completion_tokens) == known
+    read = google_usage({"promptTokenCount": first, "candidatesTokenCount": second})
+    assert (read.prompt_tokens, read.completion_tokens) == known
+
+
+@pytest.mark.parametrize("value", [0, 2**40, 3.0])
+def test_a_count_that_may_be_true_is_kept(value: float) -> None:
+    assert parse_openai_usage(counts(7, None, None) | {"total_tokens": value}).total_tokens == value
