@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 
 from ..completion import Completion
 from ..config.credentials import find_key_source
 from ..config.endpoints import is_loopback
+from ..config.settings import RPM_FROM_SERVER
 from ..errors import IncompleteAnswer, NetworkError, NotFoundError, RefusedError, suggest_name
 from ..events import Reasoning, Text
 from ..images import Image
+from ..limits import rate_file_path
 from ..limits.headers import ReportedLimit, read_limits
+from ..limits.rate import RateFile
 from ..messages import Message
 from ..pipeline import run
 from ..pipeline.call import Call
@@ -190,9 +195,7 @@ async def check_call(probe: Probe) -> Finding:
 
 async def check_limits(probe: Probe) -> Finding:
     """The rate limits that the profile sets, and those that the server reports."""
-    profile = probe.profile
-    limits = {"rpm": profile.rpm, "tpm": profile.tpm, "concurrency": profile.concurrency}
-    named = [f"{name} = {value}" for name, value in limits.items() if value is not None]
+    named = [*limits_of(probe)]
     parts = [", ".join(named)] if named else []
     headers = probe.rate_limit_headers or probe.provider.rate_limit_headers
     reported = [format_limit(limit) for limit in read_limits(headers) if limit.limit is not None]
@@ -216,6 +219,21 @@ async def check_budget(probe: Probe) -> Finding:
         for row in read_budget(name, budget)
     ]
     return Finding(True, "; ".join(parts)) if parts else Finding(None, "none set")
+
+
+def limits_of(probe: Probe) -> Iterator[str]:
+    """The rate limits that the profile sets: `rpm = auto (60 learned)`."""
+    profile = probe.profile
+    if profile.rpm == RPM_FROM_SERVER:
+        learned = 0.0
+        with suppress(OSError, RuntimeError):  # nothing is learned where it cannot be kept
+            learned = RateFile(rate_file_path(*probe.provider.limit_scope())).read().learned_rpm
+        yield f"rpm = {profile.rpm} ({f'{learned:.0f}' if learned else 'nothing'} learned)"
+    elif profile.rpm is not None:
+        yield f"rpm = {profile.rpm}"
+    for name, value in (("tpm", profile.tpm), ("concurrency", profile.concurrency)):
+        if value is not None:
+            yield f"{name} = {value}"
 
 
 def format_limit(limit: ReportedLimit) -> str:

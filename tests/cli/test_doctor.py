@@ -97,14 +97,17 @@ def test_limits_that_are_set_and_that_the_server_reports(easyllm: Easyllm) -> No
             await Script(*chat_answer_script("OK").steps, headers=headers).play(reply)
 
     with StandIn(handle) as server:
-        profiles = single_profile_toml(server, rpm=600, concurrency=2)
-        ran = easyllm.run("doctor", "--call", profiles=profiles)
-        unasked = easyllm.run("doctor")
-    assert ran.stdout.decode().splitlines()[-1] == (
-        "ok   limits    rpm = 600, concurrency = 2; the server reports "
-        "60 requests a minute (59 left), 150000 tokens"
+        profiles = single_profile_toml(server, rpm="auto", tpm=90_000, concurrency=2)
+        unasked = easyllm.run("doctor", profiles=profiles)
+        ran = easyllm.run("doctor", "--call")
+    rest = "tpm = 90000, concurrency = 2"
+    assert unasked.stdout.decode().splitlines()[-1] == (
+        f"ok   limits    rpm = auto (nothing learned), {rest}"
     )
-    assert unasked.stdout.decode().splitlines()[-1] == "ok   limits    rpm = 600, concurrency = 2"
+    assert ran.stdout.decode().splitlines()[-1] == (
+        f"ok   limits    rpm = auto (60 learned), {rest}; "
+        "the server reports 60 requests a minute (59 left), 150000 tokens"
+    )
 
 
 def test_lines_are_in_plain_words(easyllm: Easyllm) -> None:
