@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..cancellation import seconds_left
 from ..errors import BusyError, OutputError
@@ -13,9 +14,11 @@ from ..events import Note, Usage
 from ..messages import Message
 from ..secret import Secret
 from . import rate_file_path
-from .concurrency import Slot, take_slot
 from .rate import RENEWAL_SECONDS, RateFile
 from .rate_state import Reservation
+
+if TYPE_CHECKING:
+    from .concurrency import Slot
 
 ANNOUNCED_WAIT_SECONDS = 2.0  # a longer wait is announced
 USUAL_ANSWER_TOKENS = 500  # of an answer without a limit, until real ones correct it
@@ -63,6 +66,8 @@ class Limiter:
         try:
             path = self._find_path()
             if self.concurrency is not None:
+                from .concurrency import take_slot
+
                 self._slot = await take_slot(path, self.concurrency, ANNOUNCED_WAIT_SECONDS)
                 if self._slot is None:
                     yield self._describe_wait("until another request ends")

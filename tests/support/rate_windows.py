@@ -1,9 +1,11 @@
 """Counts requests in sliding windows, and runs many processes against one shared limit.
 
-    python -m tests.support.rate_windows FILE RPM PROCESSES SECONDS SCALE
+    python -m tests.support.rate_windows FILE RPM PROCESSES SECONDS SCALE PAUSE
 
 prints the times at which the limit let the processes send a request, in scaled seconds: a minute of
-the limit passes in 60 / SCALE seconds. A process may wake later than that on a busy machine.
+the limit passes in 60 / SCALE seconds. A process may wake later than that on a busy machine. After
+a third of the time a server asks for a pause of PAUSE scaled seconds (0 = none), whose end is the
+first line.
 """
 
 import asyncio
@@ -34,9 +36,12 @@ def allowed_in_minute(rpm: float) -> int:
 
 
 def run_processes(
-    path: Path, rpm: int, processes: int, seconds: float, scale: float
+    path: Path, rpm: int, processes: int, seconds: float, scale: float, pause: float
 ) -> list[float]:
-    """Fork processes that send as often as the limit allows; returns their times."""
+    """Fork processes that send as often as the limit allows.
+
+    Returns the end of the pause, and their times.
+    """
     gate, opened = os.pipe()
     readers: list[int] = []
     for _ in range(processes):
@@ -51,7 +56,7 @@ def run_processes(
         os.close(writer)
         readers.append(reader)
     os.close(opened)
-    times: list[float] = []
+    times = [asyncio.run(pause_all(path, seconds / 3, scale, pause))]
     for reader in readers:
         with os.fdopen(reader) as pipe:
             times += map(float, pipe)
@@ -74,10 +79,24 @@ async def send(gate: int, path: Path, rpm: int, seconds: float, scale: float) ->
         while (left := reservation.start - rate.clock()) > 0:
             reservation = await rate.renew(reservation)
             await asyncio.sleep(min(left, RENEWAL_SECONDS) / scale)
-        times.append(reservation.start)
+        if rate.is_paused():
+            await rate.give_back(reservation)
+        else:
+            times.append(reservation.start)
+
+
+async def pause_all(path: Path, after: float, scale: float, pause: float) -> float:
+    """Tell the processes that a server has asked for a pause; returns its end."""
+    if not pause:
+        return 0.0
+    await asyncio.sleep(after / scale)
+    rate = RateFile(path, lambda: time.monotonic() * scale)
+    await rate.report(pause)
+    return rate.read().paused_until
 
 
 if __name__ == "__main__":
-    file, rpm, processes, seconds, scale = sys.argv[1:]
-    for at in run_processes(Path(file), int(rpm), int(processes), float(seconds), float(scale)):
+    file, *numbers = sys.argv[1:]
+    rpm, processes, seconds, scale, pause = map(float, numbers)
+    for at in run_processes(Path(file), int(rpm), int(processes), seconds, scale, pause):
         print(f"{at:.6f}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -39,16 +40,17 @@ def imported(
     *args: str,
     env: Mapping[str, str] | None = None,
     server: StandIn | None = None,
+    **settings: Any,
 ) -> set[str]:
     """The modules that the command imports while a server, this or a new one, answers "Hello".
 
-    `PYTHONPROFILEIMPORTTIME` makes Python name them on stderr.
+    `settings`: of the profile. `PYTHONPROFILEIMPORTTIME` makes Python name them on stderr.
     """
     if server is None:
         with StandIn(script_handler(chat_answer_script("Hello"))) as new_server:
-            return imported(easyllm, *args, env=env, server=new_server)
+            return imported(easyllm, *args, env=env, server=new_server, **settings)
     ran = easyllm.run(
-        *args, command=[BINARY], profiles=single_profile_toml(server),
+        *args, command=[BINARY], profiles=single_profile_toml(server, **settings),
         env={"PYTHONPROFILEIMPORTTIME": "1", **(env or {})},
     )  # fmt: skip
     assert ran.code == 0, ran.stderr
@@ -95,6 +97,26 @@ def test_cache_6_and_8_only_what_an_answer_from_the_cache_needs(easyllm: Easyllm
         assert imported(easyllm, *words, "--record", "a.jsonl", server=server) >= recorder
     assert kept >= cache
     assert not kept & (http | recorder)  # asyncio itself imports ssl
+
+
+@pytest.mark.parametrize(
+    ("settings", "modules"),
+    [
+        ({}, set()),
+        ({"rpm": 600}, {"file_lock", "limits", *(
+            f"limits.{name}" for name in ("limiter", "lock", "rate", "rate_state")
+        )}),
+    ],
+    ids=["nothing set", "rpm"],
+)  # fmt: skip
+def test_limit_6_only_what_the_limits_that_are_set_need(
+    easyllm: Easyllm, settings: dict[str, Any], modules: set[str]
+) -> None:
+    ours = {
+        name.removeprefix("easyllm_cli.") for name in imported(easyllm, "chat", "hi", **settings)
+    }
+    assert {name for name in ours if name.startswith(("limits", "file_lock"))} == modules
+    assert (easyllm.home / "state" / "easyllm" / "limits").exists() == bool(settings)
 
 
 def test_the_front_page_needs_no_typer(easyllm: Easyllm) -> None:

@@ -1,6 +1,7 @@
 """The shared file of a rate limit: many processes, damaged and foreign files, another boot."""
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
@@ -39,6 +40,18 @@ def new_rate(tmp_path: Path, clock: Clock) -> RateFile:
     return RateFile(tmp_path / "limits" / "x", clock)
 
 
+def run_processes(
+    path: Path, rpm: int, processes: int, seconds: float, scale: float, pause: float = 0
+) -> list[float]:
+    """Run tests.support.rate_windows; returns what it prints."""
+    numbers = map(str, (rpm, processes, seconds, scale, pause))
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.support.rate_windows", str(path), *numbers], cwd=ROOT,
+        check=True, timeout=120, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return [float(line) for line in ran.stdout.split()]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
 @pytest.mark.parametrize(
     ("scale", "rates", "least"),
@@ -51,18 +64,27 @@ def test_limit_1_and_2_twenty_processes(
     """A busy machine wakes a process late: in a scaled minute that costs part of the rate."""
 
     def run(rpm: int) -> list[float]:
-        command = [sys.executable, "-m", "tests.support.rate_windows", str(tmp_path / str(rpm))]
-        ran = subprocess.run(
-            [*command, str(rpm), "20", "75", str(scale)], cwd=ROOT, check=True, timeout=120,
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        return [float(line) for line in ran.stdout.split()]
+        return run_processes(tmp_path / str(rpm), rpm, 20, 75, scale)[1:]
 
     found = run_concurrently(*(partial(run, rpm) for rpm in rates))
     for rpm, times in zip(rates, found, strict=True):
         assert most_in_window(times) <= allowed_in_minute(rpm)
         share = (len(times) - 1) / (rpm / 60 * (max(times) - min(times)))
         assert share >= least
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
+def test_limit_5_a_pause_stops_all_processes_and_they_come_back_one_by_one(tmp_path: Path) -> None:
+    pause, spacing = 0.8, 0.051
+    end, *times = run_processes(tmp_path / "x", 1200, 8, 2.4, 1, pause)
+    # Between waking and sending a process may be slow to look.
+    assert not [at for at in times if end - 0.75 * pause < at < end]
+    before = [at for at in times if at < end]
+    after = sorted(at for at in times if at >= end)
+    assert len(before) > 20  # the burst alone is 31
+    assert len(after) > 8
+    gaps = [later - at for at, later in itertools.pairwise(after)]
+    assert min(gaps) == pytest.approx(spacing)
 
 
 async def test_limit_8_after_another_boot_a_pause_is_over(

@@ -54,11 +54,6 @@ def is_limited(server: StandIn, key: Secret | None = None) -> bool:
     return rate_of(server, key).read().next_slot > 0
 
 
-async def test_limit_6_without_limits_there_is_no_file(server: StandIn, home: Path) -> None:
-    await get_completion(openai(server))
-    assert not list(home.rglob("*"))
-
-
 async def test_profiles_with_one_origin_and_key_share_a_limit(server: StandIn) -> None:
     a, b = Secret("sk-test-aaaaaaaa"), Secret("sk-test-bbbbbbbb")
     await get_completion(openai(server, rpm=600, api_key=a))
