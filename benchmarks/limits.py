@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,11 +31,15 @@ LOOP = """
 import asyncio, sys, time
 from easyllm_cli import LLMService, load_profile
 
-async def main(end):
-    profile = load_profile("limited")
+async def main(seconds):
+    profile, question = load_profile("limited"), [{"role": "user", "content": "hi"}]
     async with LLMService() as service:
+        await service.chat(load_profile("plain"), question)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
-            await service.chat(profile, [{"role": "user", "content": "hi"}])
+            await service.chat(profile, question)
 
 asyncio.run(main(float(sys.argv[1])))
 """
@@ -78,13 +81,7 @@ def measure_windows(rpm: int, seconds: float, with_xargs: bool) -> None:
         if with_xargs:
             run_xargs(environment, seconds)
         else:
-            end = str(time.monotonic() + seconds)
-            children = [
-                subprocess.Popen([sys.executable, "-c", LOOP, end], env=environment)
-                for _ in range(PROCESSES)
-            ]
-            for child in children:
-                child.wait()
+            run_library(environment, seconds, server)
         arrived = sorted(request.came_at for request in server.requests)
     span = arrived[-1] - arrived[0]
     share = (len(arrived) - 1) / (rpm / 60 * span)
@@ -94,6 +91,26 @@ def measure_windows(rpm: int, seconds: float, with_xargs: bool) -> None:
         f"rpm {rpm:5} {kind:8} fullest minute {most:5} of {allowed_in_minute(rpm)} allowed, "
         f"{len(arrived)} in {span:.1f} s = {share:.1%} of the rate"
     )
+
+
+def run_library(environment: dict[str, str], seconds: float, server: StandIn) -> None:
+    """Run processes that ask in a loop; they begin together when each has asked once."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", LOOP, str(seconds)], env=environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(PROCESSES)
+    ]  # fmt: skip
+    for child in children:
+        assert child.stdout is not None
+        child.stdout.readline()
+    server.requests.clear()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.close()
+    for child in children:
+        child.wait()
 
 
 def run_xargs(environment: dict[str, str], seconds: float) -> None:

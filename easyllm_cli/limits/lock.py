@@ -15,6 +15,7 @@ from ..private_file import make_private_folder, open_regular
 
 LOCK_TIMEOUT_SECONDS = 5.0  # a holder needs microseconds, unless it was stopped (Ctrl-Z)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+FIRST_READ_BYTES = 4096
 
 
 def open_lock_file(path: Path) -> int:
@@ -68,7 +69,10 @@ async def hold_lock(path: Path) -> AsyncIterator[int]:
 def read_all(descriptor: int, max_bytes: int) -> bytes:
     """Read the file from its beginning, at most `max_bytes`."""
     os.lseek(descriptor, 0, os.SEEK_SET)
-    return os.read(descriptor, max_bytes)
+    data = os.read(descriptor, FIRST_READ_BYTES)  # a buffer of `max_bytes` is seldom needed
+    if len(data) == FIRST_READ_BYTES:
+        data += os.read(descriptor, max_bytes - FIRST_READ_BYTES)
+    return data
 
 
 def write_all(descriptor: int, data: bytes) -> None:

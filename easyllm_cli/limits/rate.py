@@ -91,7 +91,7 @@ class RateFile:
         except FileNotFoundError:
             return RateState()
         try:
-            return RateState(os.read(descriptor, MAX_FILE_BYTES))
+            return RateState(read_all(descriptor, MAX_FILE_BYTES))
         finally:
             os.close(descriptor)
 

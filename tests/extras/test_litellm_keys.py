@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from easyllm_cli.config.profile import Profile
-from easyllm_cli.errors import AuthError, BusyError, ConfigError, NotFoundError, RefusedError
+from easyllm_cli.errors import (
+    AuthError,
+    BusyError,
+    ConfigError,
+    EasyLLMError,
+    NotFoundError,
+    RefusedError,
+)
 from easyllm_cli.events import Start
+from easyllm_cli.limits import rate_file_path
+from easyllm_cli.limits.rate import RateFile
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
@@ -165,6 +174,24 @@ async def test_a_busy_model_falls_back() -> None:
         assert len(server.requests) == 2
     assert notes(events) == ["openai/first: full (HTTP 503); asking openai/second"]
     assert [event.model for event in events if isinstance(event, Start)][-1] == "openai/second"
+
+
+@pytest.mark.parametrize("change", ["key", "model"])
+async def test_limit_10_another_key_and_another_model_wait_for_the_rate(change: str) -> None:
+    keys: dict[str, Any] = {"key": {"api_key": [BAD, GOOD]}, "model": {"fallback_models": ["b"]}}
+    refusals = [LITELLM.refusal({"key": 401, "model": 503}[change], "no")] * 2
+    with StandIn(script_handler(*refusals)) as server:
+        limits = {"rpm": 240, "max_retries": 0}  # 7 requests at once, then one in 0.255 s
+        limited = litellm_profile(server, model="a", **keys[change], **limits)
+        provider = provider_for(limited)
+        assert isinstance(provider, LiteLLMProvider)
+        rate = RateFile(rate_file_path(*provider.limit_scope()))
+        for _ in range(6):
+            await rate.reserve(240)
+        with pytest.raises(EasyLLMError):
+            await get_completion(limited)
+        first, second = (request.came_at for request in server.requests)
+    assert second - first > 0.2
 
 
 async def test_a_model_listed_twice_is_tried_once() -> None:
