@@ -23,6 +23,7 @@ PROOF = {
     "schema": "import jsonschema",
     "local": "import xllamacpp",
     "keyring": "import keyring",
+    "batch": "import easyllm_cli.transport.aiohttp_client",
 }
 ASK = ("chat", "--dry-run", "-n", "-p", "openai:gpt-4o", "hi")
 

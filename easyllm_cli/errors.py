@@ -59,6 +59,7 @@ EXTRAS = {
     "jsonschema": "schema",
     "xllamacpp": "local",
     "keyring": "keyring",
+    "aiohttp": "batch",
 }
 
 

@@ -137,7 +137,8 @@ class ProfileSettings(DeclaredSettings):
         choices=("chat", "responses", "anthropic"), adapters=(*OPENAI_ADAPTERS, "anthropic"),
     )  # fmt: skip
     transport: str = setting(
-        "own HTTP client or provider's SDK", choices=("http", "sdk"), default="http"
+        "what sends the requests: docs/transports.md",
+        choices=("http", "aiohttp", "sdk"), default="http",
     )
     api_key_env: str | list[str] | None = setting(
         "the variable with the key (litellm: or several)",

@@ -83,9 +83,9 @@ class Response:
         try:
             chunk: bytes = await self._timer.wait(anext(self._chunks, b""))
         except Exception as error:
-            from .network_errors import is_httpx_error, network_error  # errors only
+            from .network_errors import is_http_client_error, network_error  # errors only
 
-            if not is_httpx_error(error):
+            if not is_http_client_error(error):
                 raise
             raise network_error(error, self.url) from error
         return chunk

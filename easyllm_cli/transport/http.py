@@ -5,6 +5,7 @@ This is the only file that imports httpx2.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -67,9 +68,9 @@ class HTTPTransport:
             try:
                 http_response = await timer.wait(client.send(http_request, stream=True))
             except Exception as error:
-                from .network_errors import is_httpx_error, network_error  # errors only
+                from .network_errors import is_http_client_error, network_error  # errors only
 
-                if not is_httpx_error(error):
+                if not is_http_client_error(error):
                     raise
                 raise network_error(error, request.url, self._network.proxy_address) from error
             async with open_response(http_response, request.url, timer) as response:
@@ -86,6 +87,11 @@ def load_http_client() -> None:
     httpx2 imports two thirds of it (60 ms) when a client is made.
     """
     httpx.AsyncClient(verify=False, trust_env=False)
+
+
+def default_tls_context(network: NetworkSettings) -> ssl.SSLContext:
+    """Return a context with the certificates that httpx2 trusts by default, for another client."""
+    return httpx.create_ssl_context(trust_env=network.uses_environment())
 
 
 def _build_request(

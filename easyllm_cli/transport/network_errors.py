@@ -31,14 +31,14 @@ def iter_causes(error: BaseException) -> Iterator[BaseException]:
         seen += [cause for cause in inner if cause is not None and cause not in seen]
 
 
-def is_httpx_error(error: BaseException) -> bool:
-    """Return whether an exception is one of httpx, httpx2 or h11, by its class name.
+def is_http_client_error(error: BaseException) -> bool:
+    """Return whether an exception is one of aiohttp, httpx, httpx2 or h11, by its class name.
 
     openai 2.x uses httpx and 3.x httpx2; both use the same names. Neither wraps h11's
     LocalProtocolError for a body longer than its Content-Length.
     """
     class_names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(class_names & {"HTTPError", "LocalProtocolError"})
+    return bool(class_names & {"ClientError", "HTTPError", "LocalProtocolError"})
 
 
 def proxy_error(error: Exception) -> ConfigError | None:

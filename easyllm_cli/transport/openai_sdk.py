@@ -37,7 +37,7 @@ from .base import (
 )
 from .connections import LoopBoundClient, report_local_close
 from .network import NetworkSettings
-from .network_errors import is_httpx_error, iter_causes, network_error, proxy_error
+from .network_errors import is_http_client_error, iter_causes, network_error, proxy_error
 from .response_errors import error_from_response, redact_and_shorten
 from .timeouts import ResponseTimer
 
@@ -139,7 +139,7 @@ class OpenAITransport:
             return error_from_response(
                 error.status_code, headers, error.response.content[:MAX_ERROR_BODY_BYTES]
             )
-        if isinstance(error, APIConnectionError) or is_httpx_error(error):
+        if isinstance(error, APIConnectionError) or is_http_client_error(error):
             return network_error(error.__cause__ or error, request.url, self._network.proxy_address)
         if type(error).__name__ == "InvalidURL":
             return ConfigError(f"the endpoint is not a valid URL: {error}")

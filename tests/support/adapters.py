@@ -349,4 +349,6 @@ SDK_ADAPTERS = tuple(
     for adapter in HTTP_ADAPTERS
     if adapter.wire in (CHAT_FORMAT, RESPONSES_FORMAT, OPENROUTER_FORMAT)
 )
-ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS
+# Every protocol over aiohttp for the full tier. One is enough for what depends on the transport.
+AIOHTTP_ADAPTERS = tuple(replace(adapter, transport="aiohttp") for adapter in HTTP_ADAPTERS)
+ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS + AIOHTTP_ADAPTERS

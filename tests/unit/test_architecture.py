@@ -31,6 +31,8 @@ HOMES = {
     "markdown_it": "render/markdown/",
     "pygments": "render/markdown/",
     "httpx2": "transport/http.py",
+    "aiohttp": "transport/aiohttp_client.py",
+    "yarl": "transport/aiohttp_client.py",
     "openai": "transport/openai_sdk.py",
     "google": "transport/google_sdk.py",
     "litellm": "providers/litellm/client.py",

@@ -68,12 +68,12 @@ class GeminiProvider(HTTPProvider):
         """The profile's key; None with transport = "sdk" means application-default credentials.
 
         Raises:
-            AuthError, ConfigError: no key with transport = "http", or its source fails.
+            AuthError, ConfigError: no key and not transport = "sdk", or its source fails.
         """
         try:
             key = super().key
         except AuthError:
-            if self.profile.transport == "http" or find_key_source(self.profile, self.endpoint):
+            if self.profile.transport != "sdk" or find_key_source(self.profile, self.endpoint):
                 raise
             key = None
         if key is None and self.profile.transport == "sdk":
@@ -123,7 +123,7 @@ class GeminiProvider(HTTPProvider):
         """
         effort = self.profile.reasoning
         if effort is None or self.profile.transport == "sdk":
-            wants_thoughts = self.profile.think and self.profile.transport == "http"
+            wants_thoughts = self.profile.think and self.profile.transport != "sdk"
             return {"includeThoughts": True} if wants_thoughts else {}
         # Gemini answers 400 to includeThoughts with thinking off (haystack#2845).
         config = {} if effort == "off" else {"includeThoughts": True}

@@ -69,7 +69,7 @@ class SupportsClient(HTTPProvider):
         With transport = "sdk", `api_version` is left out: Azure takes it in the URL.
         """
         options = self.profile.options or {}
-        if self.profile.transport == "http":
+        if self.profile.transport != "sdk":
             return options
         return {key: value for key, value in options.items() if key != "api_version"}
 

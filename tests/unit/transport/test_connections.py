@@ -21,7 +21,7 @@ NEVER = Script(chunk("Hel"), Wait(30))
 SILENT = Script(Wait(30))
 
 
-over_both = pytest.mark.parametrize("transport", ["http", "sdk"])
+over_each = pytest.mark.parametrize("transport", ["http", "aiohttp", "sdk"])
 
 
 def config(server: StandIn, **keys: str) -> Json:
@@ -36,7 +36,7 @@ async def wait_until_true(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-@over_both
+@over_each
 async def test_async_with_closes_every_connection(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
         settings = config(server, transport=transport)
@@ -49,7 +49,7 @@ async def test_async_with_closes_every_connection(transport: str) -> None:
         await wait_until_true(lambda: server.connections == 0)
 
 
-@over_both
+@over_each
 async def test_a_service_that_is_dropped_closes_its_connections(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
         await LLMService().chat(config(server, transport=transport), messages())
@@ -57,7 +57,7 @@ async def test_a_service_that_is_dropped_closes_its_connections(transport: str) 
         await wait_until_true(lambda: server.connections == 0)
 
 
-@over_both
+@over_each
 async def test_aclose_of_a_provider_closes_its_connections(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
         provider = OpenAIProvider(config(server, transport=transport))
@@ -68,7 +68,7 @@ async def test_aclose_of_a_provider_closes_its_connections(transport: str) -> No
             await wait_until_true(lambda: server.connections == 0)
 
 
-@over_both
+@over_each
 @pytest.mark.parametrize(
     ("method", "script"),
     [("chat", SILENT), ("chat_stream", SILENT), ("chat_stream", NEVER)],
@@ -276,7 +276,7 @@ for work in (kept, kept, dropped, left_early, cleared, given_up, kept, by_the_bo
 """
 
 
-@over_both
+@over_each
 def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
     """No ResourceWarning for a socket, no RuntimeWarning for a coroutine, and no other."""
     script = tmp_path / "script.py"
@@ -291,7 +291,7 @@ def test_no_warning_of_any_kind(tmp_path: Path, transport: str) -> None:
     assert ran.stdout.splitlines() == ["Hello from gpt-4o: hi"] * 9
 
 
-@over_both
+@over_each
 async def test_a_copied_service_has_connections_of_its_own(transport: str) -> None:
     with StandIn(OpenAIServer().handle) as server:
         settings = config(server, transport=transport)

@@ -26,7 +26,7 @@ LIMIT = 0.15  # seconds, for a timeout that must end something
 ENOUGH = 1.0  # seconds, for a timeout that must not
 LATEST = 10.0  # seconds in which a timeout must have ended everything, even on a slow machine
 over_every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
-over_both = pytest.mark.parametrize("transport", ["http", "sdk"])
+over_each = pytest.mark.parametrize("transport", ["http", "aiohttp", "sdk"])
 
 
 async def ended(request_profile: Profile, stream: bool = True) -> tuple[EasyLLMError, float]:
@@ -106,7 +106,7 @@ async def test_flood_of_white_space_ends_a_model_list() -> None:
                 await provider.list_models()
 
 
-@over_both
+@over_each
 async def test_flood_after_the_end_loses_nothing(transport: str) -> None:
     first = chunk("Hello") + chunk(finish="stop") + DONE
     async with asyncio.timeout(LATEST):
@@ -145,7 +145,7 @@ def over_slow_tls(site: tuple[str, Path], **keys: Any) -> Profile:
     return profile("openai", f"{url}/v1", **settings, **keys)
 
 
-@over_both
+@over_each
 @pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
 async def test_connecting_does_not_use_up_first_token(
     slow: tuple[str, Path], transport: str, proxy: bool, monkeypatch: pytest.MonkeyPatch
@@ -163,7 +163,7 @@ async def test_connecting_does_not_use_up_first_token(
     assert f"no token came within {LIMIT:g} s" in str(error)
 
 
-@over_both
+@over_each
 @pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
 async def test_connecting_may_take_longer_than_first_token(
     slow: tuple[str, Path], transport: str, proxy: bool, monkeypatch: pytest.MonkeyPatch
@@ -178,7 +178,7 @@ async def test_connecting_may_take_longer_than_first_token(
     assert completion["text"] == "Hello"
 
 
-@over_both
+@over_each
 async def test_proxy_that_opens_no_tunnel_ends_at_connect(transport: str) -> None:
     """`connect` limits the wait, whatever `first_token` is."""
     with slow_proxy(30) as tunnel:
