@@ -138,7 +138,8 @@ class ProfileSettings(DeclaredSettings):
     )  # fmt: skip
     transport: str = setting(
         "what sends the requests: docs/transports.md",
-        choices=("http", "aiohttp", "sdk"), default="http",
+        choices=("http", "aiohttp", "sdk"),
+        default="http",
     )
     api_key_env: str | list[str] | None = setting(
         "the variable with the key (litellm: or several)",

@@ -7,12 +7,12 @@ A request costs a quarter of the CPU time that it costs with httpx2 when 512 are
 from __future__ import annotations
 
 import asyncio
-import re
 import select
+import socket
 import ssl
 import sys
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -24,17 +24,16 @@ import aiohttp
 from yarl import URL
 
 from ..config.endpoints import Endpoint
-from ..config.header_values import CONNECTION_HEADERS, HEADER_NAME_PATTERN
 from ..config.profile import Profile
 from ..errors import ConfigError
-from ..secret import MASK
 from .base import FIXED_HEADERS, Request, Response, raise_for_status
 from .connections import LoopBoundClient, report_local_close
+from .header_fields import HiddenText, build_header_fields, join_header_fields
 from .network import NetworkSettings
 from .timeouts import ResponseTimer
 
-# Longest header line, and most lines, of a response. h11, under httpx2, allows 100 KiB for all.
-MAX_HEADER_LINE_BYTES, MAX_HEADER_LINES = 100 * 1024, 128
+# Longest header, and most headers, of a response; h11, which httpx2 uses, allows 100 KiB for all.
+MAX_HEADER_BYTES, MAX_HEADERS = 64 * 1024, 256
 IDLE_SECONDS = 5.0  # how long an unused connection is kept; as httpx2 does
 BODY_PIECE_BYTES = 256 * 1024
 # Printable ASCII characters that stay as they are in a path or a query. As in httpx2, `%` is one:
@@ -78,7 +77,7 @@ class AiohttpTransport:
         try:
             with report_local_close(client):
                 received = await self._send(client, request, exchange)
-                headers = _join_headers(received.headers)
+                headers = join_header_fields(received.headers)
                 response = Response(received.status, headers, request.url, exchange, timer)
                 await raise_for_status(response)
                 yield response
@@ -94,7 +93,8 @@ class AiohttpTransport:
         token = _current_exchange.set(exchange)
         try:
             sending = client.start_request(request, exchange)
-            exchange.response = received = await exchange.timer.wait(sending)
+            received: aiohttp.ClientResponse = await exchange.timer.wait(sending)
+            exchange.response = received
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not client.is_closed or task is None or task.cancelling():
@@ -117,9 +117,15 @@ class AiohttpTransport:
         """
         from .network_errors import is_http_client_error, iter_causes, network_error  # errors only
 
-        # aiohttp raises RuntimeError for a request of a closed session.
-        if not is_http_client_error(error) and not (is_closed and type(error) is RuntimeError):
+        if isinstance(error, aiohttp.InvalidURL):
+            return ConfigError(f"the endpoint is not a valid URL: {error}")
+        # RuntimeError: the session is closed. UnicodeError: of a name that IDNA cannot encode.
+        if not is_http_client_error(error) and not (
+            isinstance(error, UnicodeError) or (is_closed and isinstance(error, RuntimeError))
+        ):
             return error
+        if isinstance(error, UnicodeError):
+            error.__cause__ = socket.gaierror()
         translated = network_error(error, url, self._network.proxy_address)
         for cause in iter_causes(error):
             cause.__traceback__ = None
@@ -161,10 +167,11 @@ class _Exchange:
         try:
             chunk = await self.response.content.readany()
         except aiohttp.ClientError as error:
-            self._error = error
+            # The error of a connection that was closed here is one object for all of them.
+            self._error = error.with_traceback(None)
             chunk = self._read_rest()
             if not chunk:
-                raise
+                raise self._error from error.__cause__
         except RuntimeError:  # the session was closed before
             raise aiohttp.ClientConnectionError("connection closed") from None
         if not chunk:
@@ -218,8 +225,9 @@ class _Client:
     Raises ConfigError for a ca_bundle, ValueError for a proxy that cannot be used.
     """
 
+    is_closed = True  # until there is a session
+
     def __init__(self, network: NetworkSettings) -> None:
-        self.is_closed = False
         self.exchanges: set[_Exchange] = set()
         self._loop = asyncio.get_running_loop()
         self._proxy, self._proxy_headers = _parse_proxy(network)
@@ -242,10 +250,11 @@ class _Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            max_line_size=MAX_HEADER_LINE_BYTES,
-            max_field_size=MAX_HEADER_LINE_BYTES,
-            max_headers=MAX_HEADER_LINES,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         )
+        self.is_closed = False
 
     def __del__(self) -> None:
         """Close a session that outlived its loop, since aiohttp would print an error for it."""
@@ -260,11 +269,11 @@ class _Client:
             ConfigError: the URL or a header is not valid.
         """
         data = request.encode_body()
-        url = _parse_url(request.url)
+        url, fields = _parse_url(request.url), build_header_fields(request)
         return self._session.request(
             request.method,
             url,
-            headers=_build_headers(request, self._proxy_headers if url.scheme == "http" else {}),
+            headers=fields if url.scheme == "https" else {**self._proxy_headers, **fields},
             data=None if data is None else _Body(data, exchange),
             allow_redirects=False,
             proxy=self._proxy,
@@ -290,9 +299,9 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)
         self._used: WeakSet[Any] = WeakSet()
 
-    async def connect(self, request: aiohttp.ClientRequest, *args: Any, **options: Any) -> Any:
+    async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
         while True:
-            connection: Any = await super().connect(request, *args, **options)
+            connection: Any = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             if protocol not in self._used:
                 self._used.add(protocol)
@@ -300,7 +309,7 @@ class _Connector(aiohttp.TCPConnector):
             if not protocol.should_close and not _is_readable(connection.transport):
                 break
             connection.close()
-        _current_exchange.get().start_sending(connection, has_body=bool(request.body))
+        _current_exchange.get().start_sending(connection, has_body=bool(req.body))
         return connection
 
 
@@ -322,13 +331,6 @@ class _Body(aiohttp.Payload):
         for start in range(0, len(data), BODY_PIECE_BYTES):
             await writer.write(data[start : start + BODY_PIECE_BYTES])
         self._exchange.end_sending()
-
-
-class _HiddenText(str):
-    """A header's value that `repr` hides: error reports show the variables of aiohttp's frames."""
-
-    def __repr__(self) -> str:
-        return repr(MASK)
 
 
 async def _send_once(
@@ -386,48 +388,5 @@ def _parse_proxy(network: NetworkSettings) -> tuple[URL | None, dict[str, str]]:
     headers = {"User-Agent": FIXED_HEADERS["User-Agent"]}
     if proxy.user or proxy.password:
         login = b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
-        headers["Proxy-Authorization"] = _HiddenText(f"Basic {login}")
+        headers["Proxy-Authorization"] = HiddenText(f"Basic {login}")
     return proxy.with_user(None), headers
-
-
-def _build_headers(request: Request, proxy_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers to send, their values hidden from error reports.
-
-    Raises:
-        ConfigError: HTTP cannot send a header, or the HTTP client writes it.
-    """
-    headers: dict[str, str] = {
-        name: _HiddenText(value) for name, value in request.reveal_headers().items()
-    }
-    if not all(_is_header_name(name) for name in headers) or not all(
-        value.isascii() and value.isprintable() and value == value.strip()
-        for value in headers.values()
-    ):
-        raise ConfigError("a header of the request cannot be sent", hint="check headers")
-    return {**proxy_headers, **headers}
-
-
-@lru_cache(maxsize=256)
-def _is_header_name(name: str) -> bool:
-    is_token = re.fullmatch(HEADER_NAME_PATTERN, name) is not None
-    return is_token and name.lower() not in CONNECTION_HEADERS
-
-
-def _join_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with lower-case names, and the values of one name joined by commas."""
-    joined: dict[str, str] = {}
-    for name, value in headers.items():
-        name = name.lower()
-        if not value.isascii():
-            value = _decode_header(value)
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
-
-
-def _decode_header(value: str) -> str:
-    """Return a value that is not ASCII as UTF-8, or as Latin-1 if it is not that."""
-    raw = value.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from ..config.endpoints import is_loopback
@@ -15,6 +16,12 @@ from ..errors import ConfigError, EasyLLMError, NetworkError
 TLS_WAIT_ERRORS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # h11's messages for a header that it refuses to send; the same exception class has other uses.
 BAD_HEADER_PATTERN = re.compile(r"(?i)\bheader\b|content-length|transfer-encoding")
+# The class names of httpx and of aiohttp, by the step that failed.
+CONNECT_TIMEOUTS = frozenset(("ConnectTimeout", "ConnectionTimeoutError"))
+CONNECT_ERRORS = frozenset(("ConnectError", "ClientConnectorError"))
+PROXY_ERRORS = frozenset(("ProxyError", "ClientHttpProxyError"))
+# The messages of h11 and of aiohttp for response headers over their limits.
+LONG_HEADERS_PATTERN = re.compile("Receive buffer too long|Got more than|Too many headers")
 
 
 def iter_causes(error: BaseException) -> Iterator[BaseException]:
@@ -69,7 +76,7 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
     if any(map(_is_bad_header, chain)):
         return ConfigError("a header of the request cannot be sent", hint="check headers")
     for cause in chain:
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, TLS_WAIT_ERRORS):
+        if _is_tls_failure(cause):
             return _tls_error(cause, host, via)
         if isinstance(cause, socket.gaierror):
             # With a proxy we look up only the proxy's name.
@@ -78,19 +85,35 @@ def network_error(error: BaseException, url: str, proxy: str = "") -> EasyLLMErr
         if isinstance(cause, ConnectionRefusedError):
             return _refused_error(f"{host}{via}", proxy, is_local=is_loopback(url))
     class_names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
-    if "ConnectTimeout" in class_names:
+    if class_names & CONNECT_TIMEOUTS:
         message = f"no connection to {host} in time{via}"
         return NetworkError(message, hint="check the network", code="connect")
-    if "ProxyError" in class_names:
-        message = f"the proxy {proxy} failed: {error}"
+    if class_names & PROXY_ERRORS:
+        message = f"the proxy {proxy} failed: {_proxy_message(error)}"
         return NetworkError(message, hint="check the proxy", code="proxy")
-    if "ConnectError" in class_names:
+    if class_names & CONNECT_ERRORS:
+        if parts.scheme == "https" and any(
+            isinstance(cause, ConnectionResetError) for cause in chain
+        ):
+            return _tls_error(ssl.SSLEOFError(), host, via)  # asyncio's error for a cut handshake
         message = f"cannot connect to {host}{via}: {_innermost_message(chain)}"
         return NetworkError(message, code="connect")
-    if any("Receive buffer too long" in str(cause) for cause in chain):  # h11's message
+    if any(LONG_HEADERS_PATTERN.search(str(cause)) for cause in chain):
         message = f"the HTTP headers that {host} sends{via} are too long"
         return NetworkError(message, retryable=False)
     return NetworkError(f"{host} closed the connection{via}", hint="try again")
+
+
+def _is_tls_failure(error: BaseException) -> TypeGuard[ssl.SSLError]:
+    """Return whether it is OpenSSL's error. Some of aiohttp's are SSLErrors without its fields."""
+    is_waiting = isinstance(error, TLS_WAIT_ERRORS)
+    return isinstance(error, ssl.SSLError) and not is_waiting and not is_http_client_error(error)
+
+
+def _proxy_message(error: BaseException) -> str:
+    """Return the status of the proxy's response; the text of aiohttp's error holds its URL."""
+    status = getattr(error, "status", None)
+    return f"{status} {getattr(error, 'message', '')}" if status else str(error)
 
 
 def _refused_error(where: str, proxy: str, is_local: bool) -> NetworkError:

@@ -1,7 +1,7 @@
 """Every fault with every protocol in process, and every fault once through the real command.
 
-`pytest -m full` runs all combinations: three commands, every protocol, and also the openai
-package as the transport.
+`pytest -m full` runs all combinations: three commands, every protocol, and also aiohttp and the
+openai package as the transport.
 """
 
 from itertools import cycle
@@ -9,9 +9,12 @@ from itertools import cycle
 import pytest
 
 from tests.faults import in_process
-from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS
+from tests.support.adapters import ADAPTERS, AIOHTTP_ADAPTERS, HTTP_ADAPTERS
 from tests.support.binary import Easyllm
+from tests.support.faults.network import NETWORK
 from tests.support.faults.running import Case, check, run
+from tests.support.faults.status import STATUS
+from tests.support.faults.stream import STREAM
 from tests.support.faults.table import FAULTS
 
 COMMANDS = ("stream", "chat", "cot")
@@ -22,6 +25,14 @@ IN_PROCESS = [
     for fault in FAULTS
     for adapter in adapters
     if fault.is_for(adapter)
+]
+
+# The faults whose effect depends on the transport, over aiohttp too.
+TRANSPORT_FAULTS = [*NETWORK, *STREAM, *(fault for fault in STATUS if "redirect" in fault.name)]
+IN_PROCESS += [
+    Case("stream", fault, AIOHTTP_ADAPTERS[0])
+    for fault in TRANSPORT_FAULTS
+    if fault.is_for(AIOHTTP_ADAPTERS[0])
 ]
 
 
@@ -45,7 +56,7 @@ def every_way() -> list[Case]:
     return [
         Case(command, fault, adapter)
         for fault in FAULTS
-        for adapter in ADAPTERS
+        for adapter in (*ADAPTERS, *AIOHTTP_ADAPTERS[1:])
         for command in COMMANDS
         if fault.is_for(adapter)
     ]

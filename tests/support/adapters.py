@@ -351,4 +351,4 @@ SDK_ADAPTERS = tuple(
 )
 # Every protocol over aiohttp for the full tier. One is enough for what depends on the transport.
 AIOHTTP_ADAPTERS = tuple(replace(adapter, transport="aiohttp") for adapter in HTTP_ADAPTERS)
-ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS + AIOHTTP_ADAPTERS
+ADAPTERS = HTTP_ADAPTERS + SDK_ADAPTERS + AIOHTTP_ADAPTERS[:1]

@@ -7,7 +7,7 @@ import pytest
 
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.transport.network_errors import iter_causes
-from tests.support.adapters import ADAPTERS, Adapter
+from tests.support.adapters import ADAPTERS, AIOHTTP_ADAPTERS, Adapter
 from tests.support.asking import get_completion, open_provider
 from tests.support.faults.fault import Silence
 from tests.support.standins.script import Cut, Reset, Script, script_handler
@@ -69,4 +69,18 @@ async def test_no_key_in_variables_when_nothing_listens(adapter: Adapter) -> Non
     async with open_provider(profile) as provider:
         with pytest.raises(EasyLLMError) as caught:
             await provider.list_models()
+    assert variables_with_the_key(caught.value) == []
+
+
+async def test_no_key_in_variables_when_nothing_can_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection is lost before aiohttp writes: a frame of it then holds all of the bytes."""
+    monkeypatch.setattr("asyncio.selector_events._SelectorTransport.is_closing", lambda _: True)
+    with StandIn(script_handler(Silence())) as server:
+        profile = AIOHTTP_ADAPTERS[0].profile(server, api_key=KEY, max_retries=0)
+        with pytest.raises(EasyLLMError) as caught:
+            await get_completion(profile)
+    causes = [type(cause).__name__ for cause in iter_causes(caught.value)]
+    assert "ClientConnectionResetError" in causes
     assert variables_with_the_key(caught.value) == []

@@ -117,7 +117,7 @@ def test_organization_and_project_must_be_valid_header_values(
         assert server.requests == []
 
 
-@pytest.mark.parametrize("transport", ["http", "sdk"])
+@pytest.mark.parametrize("transport", ["http", "aiohttp", "sdk"])
 def test_valid_headers_arrive(transport: str) -> None:
     headers = {"X-Team": " a team\t", "x_1.~!#$%&'*+-^`|": "", "X-Long": "v" * 4000}
     keys: Any = {"headers": headers, "organization": " org-1 ", "transport": transport}
@@ -151,7 +151,7 @@ def test_headers_in_a_dict_are_checked(config: dict[str, Any]) -> None:
         Profile.of({"provider": "openai", **config})
 
 
-@pytest.mark.parametrize("transport", ["http", "sdk"])
+@pytest.mark.parametrize("transport", ["http", "aiohttp", "sdk"])
 @pytest.mark.parametrize(
     "headers",
     [

@@ -23,7 +23,8 @@ async def test_no_cookie_is_sent_back(adapter: Adapter) -> None:
         models = Script(LIST, headers=COOKIE, content_type="application/json")
         await (models if request.method == "GET" else whole).play(reply)
 
-    with StandIn(handler) as server:
+    # aiohttp takes no cookie of an IP address.
+    with StandIn(handler, host="localhost") as server:
         async with open_provider(adapter.profile(server)) as provider:
             for _ in range(2):
                 await provider.list_models()
