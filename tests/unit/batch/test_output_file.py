@@ -1,0 +1,218 @@
+"""The output of a batch and its state: what a crash, a cut or another process leaves of them."""
+
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from easyllm_cli.batch.input_file import InputIdentity
+from easyllm_cli.batch.output_file import OutputFile
+from easyllm_cli.batch.output_rows import parse_line
+from easyllm_cli.batch.state import (
+    GOOD,
+    RECORD,
+    RETRYABLE,
+    Header,
+    StateReader,
+    running_process,
+    state_path,
+)
+from easyllm_cli.errors import OutputError, UsageError
+
+HEADER = Header("in.jsonl", InputIdentity(100, "aa"), {"model": "bb", "template": "cc"}, {}, 1.0)
+LINE_COUNT = 20
+
+
+def line_of(row: int, error: object = None) -> bytes:
+    return json.dumps({"index": row, "text": "x" * row, "error": error}).encode() + b"\n"
+
+
+def open_output(path: Path, header: Header = HEADER) -> OutputFile:
+    return OutputFile(path, header, parse_line)
+
+
+def rows_in(path: Path) -> list[int]:
+    return [json.loads(line)["index"] for line in path.read_bytes().splitlines()]
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """An output with twenty good rows."""
+    path = tmp_path / "out.jsonl"
+    file = open_output(path)
+    for row in range(LINE_COUNT):
+        file.append(line_of(row), row, GOOD)
+    file.close()
+    return path
+
+
+def cut(path: Path, byte_count: int) -> None:
+    os.truncate(path, path.stat().st_size - byte_count)
+
+
+def damage_last_record(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+def tear_both(output: Path) -> None:
+    cut(output, 5)
+    cut(state_path(output), RECORD.size + 3)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda output: None,
+    "output torn in a line": lambda output: cut(output, 5),
+    "output cut by three lines": lambda output: cut(output, 3 * len(line_of(19)) - 3),
+    "output empty": lambda output: output.write_bytes(b""),
+    "output missing": lambda output: output.unlink(),
+    "state torn in a record": lambda output: cut(state_path(output), 7),
+    "state behind by two rows": lambda output: cut(state_path(output), 2 * RECORD.size),
+    "state without records": lambda output: cut(state_path(output), LINE_COUNT * RECORD.size),
+    "record damaged": lambda output: damage_last_record(state_path(output)),
+    "both torn": lambda output: tear_both(output),
+    "a row there twice": lambda output: output.write_bytes(output.read_bytes() + line_of(7)),
+    "a torn line more": lambda output: output.write_bytes(output.read_bytes() + b'{"index": 20, '),
+    "a whole line more": lambda output: output.write_bytes(output.read_bytes() + line_of(20)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_batch_3_what_agrees_is_kept_and_the_rest_is_asked_again(output: Path, damage: str) -> None:
+    DAMAGES[damage](output)
+    file = open_output(output)
+    done = [row for row in range(LINE_COUNT + 5) if file.statuses.get(row) == GOOD]
+    assert rows_in(output) == done
+    for row in set(range(LINE_COUNT + 5)) - {*done}:
+        file.append(line_of(row), row, GOOD)
+    file.close()
+    assert sorted(rows_in(output)) == list(range(LINE_COUNT + 5))
+    _, starts = StateReader(output).offsets()
+    data = output.read_bytes()
+    assert [json.loads(data[start:].splitlines()[0])["index"] for start in starts] == [
+        *range(LINE_COUNT + 5)
+    ]
+
+
+REFUSED: dict[str, Callable[[Path], object]] = {
+    "state missing": lambda output: state_path(output).unlink(),
+    "state is something else": lambda output: state_path(output).write_bytes(b"hello\nworld\n"),
+    "output edited": lambda output: output.write_bytes(output.read_bytes().replace(b" 19", b" 77")),
+    "output of something else": lambda output: output.write_bytes(b"x" * 10_000),
+}
+
+
+@pytest.mark.parametrize("damage", REFUSED)
+def test_batch_3_what_cannot_be_matched_is_refused_and_left_alone(
+    output: Path, damage: str
+) -> None:
+    REFUSED[damage](output)
+    before = output.read_bytes()
+    with pytest.raises(UsageError):
+        open_output(output)
+    assert output.read_bytes() == before
+    assert state_path(output).exists() == (damage != "state missing")
+
+
+@pytest.mark.parametrize("size", [0, 10, 60])
+def test_batch_3_a_state_whose_header_was_torn_begins_anew(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "out.jsonl"
+    open_output(path).close()
+    os.truncate(state_path(path), size)
+    file = open_output(path)
+    file.append(line_of(0), 0, GOOD)
+    file.close()
+    assert StateReader(path).statuses().good == 1
+
+
+def test_batch_4_another_input_is_refused(output: Path) -> None:
+    for identity in (InputIdentity(101, "aa"), InputIdentity(100, "ab")):
+        changed = HEADER.__replace__(input=identity)
+        with pytest.raises(UsageError, match="the input has changed"):
+            open_output(output, changed)
+
+
+def test_batch_5_other_settings_are_refused_by_name(output: Path) -> None:
+    for settings in ({"model": "bb", "template": "xx"}, {"model": "bb"}):
+        with pytest.raises(UsageError, match="another template"):
+            open_output(output, HEADER.__replace__(settings=settings))
+    open_output(output, HEADER.__replace__(arguments={"rpm": 5}, created_at=2.0)).close()
+
+
+def test_batch_6_a_second_process_is_refused_with_the_name_of_the_first(output: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tests.unit.batch.test_output_file import *\n"
+        "file = open_output(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"locked\n"
+        assert running_process(output) == first.pid
+        with pytest.raises(OutputError, match=f"process {first.pid}") as caught:
+            open_output(output)
+        assert caught.value.exit_code == 8
+        assert first.stdin is not None
+        first.stdin.close()
+    assert running_process(output) is None
+    open_output(output).close()
+
+
+def test_batch_22_files_are_private_under_any_umask(tmp_path: Path) -> None:
+    for umask in (0o000, 0o377):
+        path = tmp_path / f"out-{umask}.jsonl"
+        before = os.umask(umask)
+        try:
+            open_output(path).close()
+        finally:
+            os.umask(before)
+        for each in (path, state_path(path)):
+            assert stat.S_IMODE(each.stat().st_mode) == 0o600
+
+
+def test_a_newer_answer_replaces_an_older_one_but_never_a_good_one(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    file = open_output(path)
+    for row, status in ((1, RETRYABLE), (0, GOOD), (1, GOOD), (0, RETRYABLE), (2, RETRYABLE)):
+        file.append(line_of(row, "bad" if status == RETRYABLE else None), row, status)
+    file.mark_all_read(4)
+    file.mark_all_read(4)
+    file.close()
+    statuses, starts = StateReader(path).offsets()
+    assert [statuses.get(row) for row in range(4)] == [GOOD, GOOD, RETRYABLE, 0]
+    assert (statuses.good, statuses.failed, statuses.done, statuses.total) == (2, 1, 3, 4)
+    data = path.read_bytes()
+    assert [json.loads(data[start:].splitlines()[0])["error"] for start in starts] == [
+        None, None, "bad",
+    ]  # fmt: skip
+
+
+def test_a_full_disk_leaves_both_files_usable(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = open_output(output)
+    whole = rows_in(output)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = output.stat().st_size
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot be written") as caught:
+            file.append(line_of(20), 20, GOOD)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert "make room" in caught.value.hint
+    assert rows_in(output) == whole
+    file.append(line_of(20), 20, GOOD)
+    file.close()
+    assert rows_in(output) == [*whole, 20]
