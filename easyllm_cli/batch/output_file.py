@@ -170,12 +170,12 @@ class OutputFile:
 
     def sync(self) -> None:
         """Wait until everything is on the disk. It can run in a thread."""
+        self._is_dirty = False  # first: more may be written meanwhile
         for descriptor in (self._output, self._state):
             try:
                 os.fsync(descriptor)
             except OSError as error:
                 raise self._cannot_write(error) from None
-        self._is_dirty = False
 
     @property
     def is_dirty(self) -> bool:

@@ -1,0 +1,143 @@
+"""Asks one row: its providers, its settings, and what its answer must be like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..completion import Completion
+from ..config.profile import Profile
+from ..errors import EasyLLMError
+from ..events import Usage
+from ..pipeline import run
+from ..pipeline.call import Call
+from ..pricing import total_cost
+from ..providers import provider_for
+from ..providers.base import BaseLLMProvider
+from ..providers.http import HTTPProvider
+from .output_rows import RowResult
+from .pacing import is_rate_limit
+from .rows import Row
+
+if TYPE_CHECKING:
+    from ..json_schema import Schema
+    from ..recordings import Recordings
+
+MAX_SETTINGS = 100  # different settings of rows whose providers are kept
+# Gets an answer, whether the user limited its length, and the schema that it must fit, if any.
+# Raises an EasyLLMError to reject it.
+Accept = Callable[[Completion, bool, "Schema | None"], object]
+
+
+class RowSources:
+    """The providers that answer rows with the same settings, and the schema of these rows."""
+
+    def __init__(self, providers: list[BaseLLMProvider], schema: Schema | None) -> None:
+        self.providers = providers
+        self.schema = schema
+
+
+class RowAsker:
+    """Asks rows at a profile, or at its fallbacks.
+
+    `schema`: that every answer must fit; a row's own comes first. `recordings`: the answer cache.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        fallbacks: Sequence[Profile],
+        accept: Accept,
+        schema: Schema | None = None,
+        recordings: Recordings | None = None,
+    ) -> None:
+        """Raises ConfigError if a profile is not valid."""
+        self.profiles = [profile, *fallbacks]
+        self.is_stopping = False  # nothing is sent again
+        self._accept = accept
+        self._recordings = recordings
+        self._base = RowSources([provider_for(each) for each in self.profiles], schema)
+        self._sources: dict[str, RowSources] = {}
+
+    def profile_of(self, row: Row) -> Profile:
+        """The profile with the row's settings."""
+        return row.settings.apply(self.profiles[0])
+
+    def begin(self, row: Row) -> Call:
+        """The record of a new question.
+
+        Raises:
+            EasyLLMError: a setting of the row cannot be used.
+        """
+        sources = self._find_sources(row)
+        call = Call(
+            row.messages,
+            stream=False,
+            shown=(),
+            verdict=lambda answer, limited: self._judge(answer, limited, sources.schema),
+            retry_on=self._may_retry,
+        )
+        call.recordings = self._recordings
+        call.find_sources = lambda: sources.providers
+        return call
+
+    async def ask(self, row: Row, call: Call) -> RowResult:
+        """Ask, and return how the row ended; an error of the row is in the result."""
+        error: EasyLLMError | None = None
+        try:
+            async for _ in run(call, call.find_sources):
+                pass
+            completion = call.completion()
+        except EasyLLMError as failure:
+            error = failure
+            completion = call.longest()
+        cost, _ = total_cost(call.attempts, call.started_at)
+        return RowResult(
+            completion=completion,
+            error=error,
+            usage=call.usage_all or Usage(),
+            cost_usd=cost,
+            model=call.model or None,
+            provider=call.provider or None,
+            attempts=row.attempts + len(call.attempts),
+            ms=call.ms,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for sources in (self._base, *self._sources.values()):
+            for provider in sources.providers:
+                await provider.aclose()
+
+    def _judge(self, answer: Completion, limited: bool, schema: Schema | None) -> str:
+        self._accept(answer, limited, schema)
+        return ""
+
+    def _may_retry(self, error: EasyLLMError) -> bool:
+        """Whether the pipeline sends the request again; a rate limit concerns all rows."""
+        return error.retryable and not is_rate_limit(error) and not self.is_stopping
+
+    def _find_sources(self, row: Row) -> RowSources:
+        """The providers for the row's settings; they share the connections of the profile's."""
+        identity = row.settings.identity()
+        if not identity:
+            return self._base
+        sources = self._sources.pop(identity, None) or self._make_sources(row)
+        self._sources[identity] = sources  # moves it to the end: the most recently used
+        if len(self._sources) > MAX_SETTINGS:
+            self._sources.pop(next(iter(self._sources)))
+        return sources
+
+    def _make_sources(self, row: Row) -> RowSources:
+        schema = self._base.schema
+        if row.settings.schema is not None:
+            from ..json_schema import Schema
+
+            schema = Schema(row.settings.schema, f"line {row.line}", strips_code_fence=True)
+        providers = []
+        for profile, base in zip(self.profiles, self._base.providers, strict=True):
+            provider = provider_for(row.settings.apply(profile))
+            if isinstance(provider, HTTPProvider) and isinstance(base, HTTPProvider):
+                provider.transports = base.transports
+            providers.append(provider)
+        return RowSources(providers, schema)
