@@ -63,9 +63,7 @@ async def raw_httpx2(url: str, stack: AsyncExitStack) -> Ask:
     headers = {"Authorization": f"Bearer {KEY}"}
 
     async def ask(prompt: str) -> str:
-        response = await client.post(
-            f"{url}/chat/completions", json=body(prompt), headers=headers
-        )
+        response = await client.post(f"{url}/chat/completions", json=body(prompt), headers=headers)
         response.raise_for_status()
         return text_of(response.json())
 

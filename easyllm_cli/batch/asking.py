@@ -87,7 +87,7 @@ class RowAsker:
         try:
             async for _ in run(call, call.find_sources):
                 pass
-            completion = call.completion()
+            completion = self._clean(row, call.completion())
         except EasyLLMError as failure:
             error = failure
             completion = call.longest()
@@ -102,6 +102,14 @@ class RowAsker:
             attempts=row.attempts + len(call.attempts),
             ms=call.ms,
         )
+
+    def _clean(self, row: Row, completion: Completion) -> Completion:
+        """The answer; with a schema without the code fence that some models add."""
+        if self._find_sources(row).schema is None:
+            return completion
+        from ..json_schema import strip_code_fence
+
+        return Completion(completion, text=strip_code_fence(completion["text"]))
 
     async def aclose(self) -> None:
         """Close every connection."""

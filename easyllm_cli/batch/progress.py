@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..events import TOKEN_COUNTS, Usage
 from .output_rows import RowResult
@@ -15,25 +15,32 @@ from .state import RowStatuses
 OnRow = Callable[[Row, RowResult], object]
 
 
+class OnPacing(Protocol):
+    """Called when the pacing changes: `pause` with `seconds`, or `limit` with `in_flight`."""
+
+    def __call__(self, kind: str, **fields: float) -> None: ...
+
+
 class Progress:
     """Counts the rows of one run.
 
     `statuses`: the rows of all runs. `total`: rows that this run is about, None = not known yet.
-    `on_row`: called when a row has ended.
+    `on_row`: called when a row has ended; `on_pacing`: see OnPacing.
     """
 
-    def __init__(self, statuses: RowStatuses, on_row: OnRow | None = None) -> None:
+    def __init__(self, statuses: RowStatuses) -> None:
         self.statuses = statuses
-        self.on_row = on_row
+        self.on_row: OnRow | None = None
+        self.on_pacing: OnPacing | None = None
         self.total: int | None = None
         self.skipped = statuses.done  # rows that earlier runs have done
         self.asked = 0
+        self.attempts = 0  # requests of the rows that have ended
         self.good = 0
         self.failed = 0
         self.errors: Counter[str] = Counter()  # by kind
         self.first_errors: dict[str, str] = {}  # by kind, the message of the first one
         self.paused_until = float("-inf")  # on the monotonic clock
-        self.limit = 0  # requests that may be in flight
         self.unpriced = 0  # answers whose cost is not known
         self._tokens = dict.fromkeys(TOKEN_COUNTS, 0)
         self._reported: set[str] = set()
@@ -44,6 +51,7 @@ class Progress:
 
     def add(self, row: Row, result: RowResult) -> None:
         """Count a row that has ended."""
+        self.attempts += result.attempts
         if result.error is None:
             self.good += 1
         else:
@@ -67,10 +75,13 @@ class Progress:
     def paused(self, seconds: float) -> None:
         """Take in a pause (pacing.PacingListener)."""
         self.paused_until = time.monotonic() + seconds
+        if self.on_pacing is not None:
+            self.on_pacing("pause", seconds=round(seconds, 3))
 
     def limit_changed(self, limit: int) -> None:
         """Take in how many requests may be in flight (pacing.PacingListener)."""
-        self.limit = limit
+        if self.on_pacing is not None:
+            self.on_pacing("limit", in_flight=limit)
 
     @property
     def done(self) -> int:

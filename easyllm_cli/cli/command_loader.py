@@ -59,13 +59,15 @@ def rewrite_args(args: list[str]) -> list[str]:
 class LazyGroup(TyperGroup):
     """A command group that imports a command's file only when the command runs.
 
-    `default_command`: runs if no command is named.
+    `default_command`: runs if no command is named. `default_takes_words`: whether a first word that
+    is no command is an argument of it; else it is a mistyped command.
     """
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         add_help_options(self)
         self.default_command = ""
+        self.default_takes_words = False
         self.set_commands(COMMAND_HELP, load_command)
 
     def set_commands(self, help_lines: dict[str, str], loader: Callable[[str], Any]) -> None:
@@ -77,6 +79,8 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (not args[0].startswith("-") or args[0] in HELP_OPTIONS)
+        if named and self.default_takes_words:
+            named = args[0] in (*self.commands, *HELP_OPTIONS)
         # During completion the user may still type a command's name.
         use_default = self.default_command and not named and not ctx.resilient_parsing
         return super().parse_args(ctx, [self.default_command, *args] if use_default else args)
@@ -113,4 +117,5 @@ def group_from_module(name: str, module: Any) -> Any:
     lines = {sub: line for sub, (_, line) in module.SUBCOMMANDS.items()}
     group.set_commands(lines, lambda sub: command_from_function(sub, module.SUBCOMMANDS[sub][0]))
     group.default_command = module.DEFAULT_COMMAND
+    group.default_takes_words = getattr(module, "DEFAULT_TAKES_WORDS", False)
     return group

@@ -42,6 +42,33 @@ COMMANDS = {
     "compare": Command(
         "Ask", "Ask several models: answers, speed and cost side by side", {"results": []}
     ),
+    "batch": Command(
+        "Ask",
+        "Ask for each row of a file; goes on after a crash",
+        {
+            "rows": None,
+            "done": 0,
+            "failed": 0,
+            "skipped": 0,
+            "usage": None,
+            "cost_usd": None,
+            "seconds": 0.0,
+            "errors": {},
+            "resume": None,
+        },
+        {
+            "status": {
+                "rows": None,
+                "done": 0,
+                "failed": 0,
+                "retryable": 0,
+                "running": None,
+                "input": None,
+            },
+            "merge": {"rows": 0, "done": 0, "failed": 0, "missing": []},
+            "cancel": {"process": None},
+        },
+    ),
     "models": Command("Look", "List the models a profile's server offers", {"models": []}),
     "history": Command(
         "Look",

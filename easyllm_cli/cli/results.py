@@ -95,7 +95,8 @@ def _result_object(result: CommandResult, jsonl: bool) -> dict[str, Any]:
     if result.answers is not None:  # redacted already, but for the texts of the answers
         return listing_object({"results": []}, result.error) | {"results": list(result.answers)}
     if result.listing is not None:
-        return listing_object(result.listing, result.error)
+        listed = listing_object(result.listing, result.error)
+        return {"kind": "error" if result.error else "done", **listed} if jsonl else listed
     body = answer_object(result)
     return {"kind": "error" if result.error else "done", **body} if jsonl else body
 

@@ -59,7 +59,7 @@ def _try_save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
 
 def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
     """Write the call, with its texts unless a profile or EASYLLM_HISTORY says otherwise."""
-    mode = _mode(profiles)
+    mode = chosen_mode(profiles)
     if call.profile is None or mode == "off":
         return
     from ..pricing import total_cost
@@ -77,7 +77,7 @@ def _save(call: Call, exit_code: int, profiles: Sequence[Profile]) -> None:
     save(record_from_call(call, context), retention_seconds, shows_notes=False)
 
 
-def _mode(profiles: Sequence[Profile]) -> str:
+def chosen_mode(profiles: Sequence[Profile]) -> str:
     """What is kept: of the settings of all profiles and the variable, the one that keeps least."""
     wanted = [profile.history for profile in profiles] + [os.environ.get("EASYLLM_HISTORY")]
     modes = [mode if mode in HISTORY_MODES else "off" for mode in wanted if mode]

@@ -31,6 +31,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
           vision    Ask about images
           cot       Show the reasoning too (answer: stdout, reasoning: stderr)
           compare   Ask several models: answers, speed and cost side by side
+          batch     Ask for each row of a file; goes on after a crash
 Look      models    List the models a profile's server offers
           history   List, search, show and delete past answers
           usage     Sum up calls, tokens, cost and speed

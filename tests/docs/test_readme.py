@@ -34,6 +34,7 @@ NOT_REPLAYED = {
     "export OPENAI_API_KEY": "it asks nothing",
     "easyllm models": "a recording holds answers, no lists of models",
     "easyllm doctor": "it tests the connection itself",
+    "easyllm batch": "its answers go to a file",
     "easyllm usage": "it reads the history",
     "easyllm cache": "it shows a folder",
     "easyllm help": "it prints a text",
@@ -80,6 +81,7 @@ def folder(home: Path) -> Path:
     for name, color in images.items():
         (work / name).write_bytes(uncompressed_png(8, 8, color))
     (work / "notes.txt").write_text("Ada wrote the first program.\n")
+    (work / "in.jsonl").write_text('{"prompt": "What is Python?"}\n')
     (work / "list").write_text("one\ntwo\nthree\n")
     (work / "LICENSE").symlink_to(ROOT / "LICENSE")
     for git in (["init", "-q"], ["add", "notes.txt"]):
@@ -141,7 +143,7 @@ def test_sample_that_is_not_replayed(
         save("What is Python?", "A language.")
     ran = run_sample(easyllm, sample, folder, {}, servers)
     assert (ran.code, ran.stderr) == (0, "")
-    assert ran.stdout.strip()
+    assert ran.stdout.strip() or (folder / "out.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("number", range(len(ERROR_LINES)))
@@ -159,3 +161,29 @@ def test_enough_samples_are_replayed_and_each_exception_is_one() -> None:
     assert len(REPLAYED_EXAMPLES) >= 10
     for part in NOT_REPLAYED:
         assert any(part in sample for sample in (*SAMPLES, *EXAMPLES)), part
+
+
+@pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
+def test_example_of_the_help(
+    easyllm: Easyllm,
+    example: str,
+    profiles: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if example.startswith("easyllm usage"):
+        monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
+        save("What is Python?", "A language.")
+    ran = run_sample(easyllm, example, profiles, folder)
+    assert (ran.code, ran.stderr) == (0, "")
+    files = [folder / name for name in ("events.jsonl", "out.jsonl") if name in example]
+    assert (files[0].read_bytes() if files else ran.stdout).strip()
+
+
+def test_enough_samples_and_one_request_per_line_of_the_loop(
+    easyllm: Easyllm, profiles: str, folder: Path
+) -> None:
+    assert len(SAMPLES) >= 7
+    loop = next(sample for sample in SAMPLES if "while read" in sample)
+    out = run_sample(easyllm, loop, profiles, folder).stdout.decode()
+    assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]

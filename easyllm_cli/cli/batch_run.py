@@ -1,0 +1,264 @@
+"""Runs a batch: opens its files, asks, obeys Ctrl-C, and reports how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..batch.asking import RowAsker
+from ..batch.engine import BatchRun
+from ..batch.input_file import InputFile
+from ..batch.output_file import OutputFile
+from ..batch.output_rows import parse_line
+from ..batch.pacing import Pacing
+from ..batch.progress import Progress
+from ..batch.row_selection import RowSelection, pending_rows
+from ..batch.rows import RowReader
+from ..batch.run_budget import RunBudget
+from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, SomeFailedError, UsageError
+from ..secret import redact
+from . import collect_garbage_again, runtime
+from .acceptance import check_acceptable
+from .batch_display import BatchDisplay
+from .batch_history import keep_batch
+from .batch_request import BatchRequest, ResolvedBatch, resolve_batch
+from .cost import refresh_price_table
+from .results import CommandResult, print_result, usage_object
+
+if TYPE_CHECKING:
+    from ..completion import Completion
+    from ..json_schema import Schema
+    from ..recordings import Recordings
+
+REPEATED_SIGNAL_SECONDS = 0.2  # timeout(1) sends a signal twice; nobody presses Ctrl-C so fast
+
+
+def run_batch(request: BatchRequest) -> int:
+    """Ask the rows, and return the exit code.
+
+    Raises:
+        EasyLLMError: an error found before anything is sent.
+    """
+    resolved = resolve_batch(request)
+    source = InputFile(request.input)
+    reader = RowReader(resolved.profile.model, request.batch.template, source.holds_json())
+    if request.batch.dry_run:
+        from .batch_dry_run import print_batch_estimate
+
+        return print_batch_estimate(source, reader, resolved, request)
+    refresh_price_table(request.common.quiet)
+    header = request.header(source, resolved.profile, resolved.selection.shard)
+    output = OutputFile(request.output, header, parse_line)
+    try:
+        return CommandRun(request, resolved, source, reader, output).run()
+    finally:
+        output.close()
+
+
+class CommandRun:
+    """One run of the command over an open output."""
+
+    def __init__(
+        self,
+        request: BatchRequest,
+        resolved: ResolvedBatch,
+        source: InputFile,
+        reader: RowReader,
+        output: OutputFile,
+    ) -> None:
+        self.request = request
+        self.resolved = resolved
+        self.source = source
+        self.output = output
+        self.profiles = [resolved.profile, *resolved.fallbacks]
+        options = request.batch
+        self.progress = Progress(output.statuses)
+        self.display = BatchDisplay(
+            self.progress, jsonl=options.jsonl, quiet=request.common.quiet,
+            max_cost=options.max_cost,
+        )  # fmt: skip
+        budget = None
+        if options.max_cost is not None:
+            budget = RunBudget(options.max_cost, sum_costs(request.output), self.profiles)
+        self.asker = RowAsker(
+            resolved.profile, resolved.fallbacks, accept_answer, resolved.schema,
+            _recordings(options.cache),
+        )  # fmt: skip
+        backoff = resolved.profile.initial_retry_delay, resolved.profile.max_retry_delay
+        self.engine = BatchRun(
+            pending_rows(source, reader, output, resolved.selection), self.asker, output,
+            Pacing(resolved.concurrency, backoff, self.progress), self.progress,
+            form=request.form, budget=budget, max_errors=options.max_errors,
+        )  # fmt: skip
+        self.display.in_flight = lambda: self.engine.in_flight
+
+    def run(self) -> int:
+        """Ask the rows, report the end, and return the exit code."""
+        self.display.write_event(
+            "start", input=str(self.request.input), output=str(self.request.output),
+            skipped=self.progress.skipped, profile=self.resolved.profile.name,
+            model=self.resolved.profile.model,
+        )  # fmt: skip
+        collect_garbage_again()
+        error: EasyLLMError | None = None
+        try:
+            asyncio.Runner().run(self._ask())
+            error = self._error_of_rows()
+        except EasyLLMError as failure:
+            error = failure
+        except KeyboardInterrupt:  # before the engine listens, or while it ends
+            error = Interrupted("interrupted")
+        self.display.end()
+        if error is not None:
+            self._add_resume_hint(error)
+        keep_batch(self.progress, self.profiles, error, self.request.common.quiet)
+        return print_result(
+            CommandResult(error=error, listing=self._listing(error)),
+            json=self.request.common.json, jsonl=self.request.batch.jsonl,
+            debug=self.request.common.debug,
+        )  # fmt: skip
+
+    async def _ask(self) -> None:
+        tasks = [asyncio.create_task(self.display.run())]
+        tasks.append(asyncio.create_task(self._count_rows()))
+        try:
+            with self._stopped_by_signals():
+                await self.engine.run()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(EasyLLMError):
+                await self.asker.aclose()
+
+    async def _count_rows(self) -> None:
+        """Count the rows of the input meanwhile, for the percentage and the time left."""
+        selection = self.resolved.selection
+        if selection.statuses != RowSelection().statuses:
+            return
+        total = self.output.statuses.total
+        if total is None:
+            with suppress(EasyLLMError):  # whoever reads the rows reports it
+                total = await asyncio.to_thread(self.source.count_lines)
+        if total is not None:
+            self.progress.total = selection.count(total)
+
+    @contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """Ctrl-C, SIGTERM and --timeout stop the run; a second signal ends it at once."""
+        loop, first_at = asyncio.get_running_loop(), 0.0
+
+        def stop(number: signal.Signals) -> None:
+            nonlocal first_at
+            error = Interrupted("interrupted")
+            if number != signal.SIGINT:
+                error = Interrupted("terminated")
+                error.exit_code = 143
+            if not first_at:
+                first_at = time.monotonic()
+                self.engine.stop(error)
+                count = self.engine.in_flight
+                self.display.note(f"waiting for {count} requests that were sent; Ctrl-C: not")
+            elif time.monotonic() - first_at > REPEATED_SIGNAL_SECONDS:
+                self.engine.abort(error)
+
+        numbers = [signal.SIGINT, *runtime.termination_signals()]
+        numbers = [each for each in numbers if signal.getsignal(each) != signal.SIG_IGN]
+        for number in numbers:
+            loop.add_signal_handler(number, stop, number)
+        timeout = self.request.common.timeout
+        if timeout is not None:
+            message = f"the batch took longer than --timeout {timeout:g} s"
+            loop.call_later(timeout, self.engine.abort, FirstTokenTimeout(message, hint=""))
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _error_of_rows(self) -> EasyLLMError | None:
+        """The error of a run that asked all its rows; None = all of them are good."""
+        statuses = self.output.statuses
+        if statuses.failed:
+            rows = f"{statuses.failed:,} of {statuses.done:,} rows"
+            return SomeFailedError(f"{rows} failed", where=str(self.request.output))
+        selection = self.resolved.selection
+        if selection.statuses != RowSelection().statuses:
+            total = statuses.total
+            if total is None or statuses.done < selection.count(total):
+                return SomeFailedError("some rows were never asked", hint="run the batch again")
+        return None
+
+    def _add_resume_hint(self, error: EasyLLMError) -> None:
+        resume = self._resume_command(error)
+        if resume is not None and resume not in error.hint:
+            then = f"go on with: {resume}"
+            if isinstance(error, SomeFailedError) and not error.hint:
+                then = f"ask them again with: {resume}"
+            error.hint = f"{error.hint}; {then}" if error.hint else then
+
+    def _resume_command(self, error: EasyLLMError | None) -> str | None:
+        """The command that goes on; None = everything is done."""
+        if error is None:
+            return None
+        if isinstance(error, SomeFailedError) and error.where == str(self.request.output):
+            from shlex import join
+
+            everything = [] if self.output.statuses.retryable else ["--all"]
+            return join(["easyllm", "batch", "retry", error.where, *everything])
+        return redact(self.request.command)
+
+    def _listing(self, error: EasyLLMError | None) -> dict[str, Any]:
+        """The own keys of the --json object."""
+        progress, statuses = self.progress, self.output.statuses
+        total = statuses.total
+        return {
+            "rows": progress.total if total is None else self.resolved.selection.count(total),
+            "done": statuses.good,
+            "failed": statuses.failed,
+            "skipped": progress.skipped,
+            "usage": usage_object(progress.usage),
+            "cost_usd": progress.cost_usd,
+            "seconds": round(progress.seconds, 3),
+            "errors": dict(progress.errors),
+            "resume": self._resume_command(error),
+        }
+
+
+def accept_answer(answer: Completion, limited: bool, schema: Schema | None) -> str:
+    """Accept or reject the answer of a row, as `chat` does."""
+    return check_acceptable(answer, limited, "auto", schema)
+
+
+def sum_costs(output: Path) -> float:
+    """The US dollars that the rows of an output cost so far; unknown ones count as 0."""
+    total = 0.0
+    try:
+        with output.open("rb") as file:
+            for line in file:
+                cost = json.loads(line).get("cost_usd")
+                total += cost if isinstance(cost, int | float) else 0.0
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, AttributeError):
+        raise UsageError("the output cannot be read for --max-cost", where=str(output)) from None
+    return total
+
+
+def _recordings(cache: str | None) -> Recordings | None:
+    """The answer cache, and what EASYLLM_RECORD and EASYLLM_REPLAY name; None = nothing is kept."""
+    from .answer_recordings import resolve_cache_options
+    from .options.cache import CacheOptions
+
+    kept = resolve_cache_options(CacheOptions(cache=cache, record=None, replay=None))
+    if (kept.cache, kept.record, kept.replay) == (None, None, None):
+        return None
+    from ..recordings import Recordings
+
+    return Recordings(kept.cache, kept.record, kept.replay)

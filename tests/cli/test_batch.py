@@ -1,0 +1,362 @@
+"""`easyllm batch`: its rows, exit codes, signals, kill -9, and what it prints.
+
+Where a test is not about a process, the command runs in this one, which costs a tenth.
+"""
+
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from easyllm_cli import secret
+from easyllm_cli.cli.app import run_app
+from tests.support.batches import BatchServer, read_lines, whole_answer, write_prompts
+from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
+from tests.support.standins.server import StandIn
+
+ROWS = 24
+KEY = "sk-verysecret0123456789"
+
+
+class BatchCommand:
+    """Runs `easyllm batch in.jsonl out.jsonl` against a server."""
+
+    def __init__(
+        self,
+        easyllm: Easyllm,
+        server: BatchServer,
+        stand_in: StandIn,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        self.easyllm = easyllm
+        self.server = server
+        self.stand_in = stand_in
+        self.input = write_prompts(easyllm.home / "in.jsonl", [f"p{n}" for n in range(ROWS)])
+        self.output = easyllm.home / "out.jsonl"
+        self._capfd = capfd
+        self.write_profile()
+
+    def write_profile(self, **keys: Any) -> None:
+        self.easyllm.write_profiles(
+            single_profile_toml(self.stand_in, api_key=KEY, **{"max_retries": 0, **keys})
+        )
+
+    def run(
+        self,
+        *options: str,
+        words: tuple[str, ...] = ("in.jsonl", "out.jsonl"),
+        env: Mapping[str, str | None] | None = None,
+    ) -> RunResult:
+        """Run the command in this process, as if it were a new one."""
+        arguments = ["batch", *words, *options]
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.easyllm.variables(env).items():
+                patch.setenv(name, value)
+            patch.chdir(self.easyllm.home)
+            patch.setattr(sys, "argv", ["easyllm", *arguments])
+            patch.setattr(secret, "_retained_secrets", None)
+            self._capfd.readouterr()
+            code = run_app(arguments)
+        out, err = self._capfd.readouterr()
+        return RunResult(code, out.encode(), err)
+
+    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+        return self.easyllm.start("batch", "in.jsonl", "out.jsonl", *options)
+
+    def good_rows(self, output: Path | None = None) -> list[int]:
+        """The good rows; each may be there once."""
+        lines = read_lines(output or self.output)
+        good = sorted(line["index"] for line in lines if line["error"] is None)
+        assert len(set(good)) == len(good)
+        return good
+
+
+@pytest.fixture
+def batch(easyllm: Easyllm, capfd: pytest.CaptureFixture[str]) -> Iterator[BatchCommand]:
+    server = BatchServer()
+    with StandIn(server.handle) as stand_in:
+        yield BatchCommand(easyllm, server, stand_in, capfd)
+
+
+def has_asked(server: BatchServer, count: int, child: "subprocess.Popen[bytes]") -> bool:
+    """Whether the server got so many requests, or the command has ended."""
+    return len(server.asked) >= count or child.poll() is not None
+
+
+def test_all_rows_are_answered_and_the_object_says_so(batch: BatchCommand) -> None:
+    ran = batch.run("--json")
+    assert (ran.code, batch.good_rows()) == (0, list(range(ROWS)))
+    result = ran.json
+    assert {key: result[key] for key in ("version", "ok", "rows", "done", "failed", "skipped")} == {
+        "version": 1, "ok": True, "rows": ROWS, "done": ROWS, "failed": 0, "skipped": 0,
+    }  # fmt: skip
+    assert result["usage"]["prompt_tokens"] == ROWS
+    assert (result["errors"], result["resume"], result["error"]) == ({}, None, None)
+    again = batch.run("--json").json
+    assert (again["done"], again["skipped"], len(batch.server.asked)) == (ROWS, ROWS, ROWS)
+
+
+def test_failed_rows_are_9_and_retry_asks_them_again(batch: BatchCommand) -> None:
+    batch.server.faults = lambda prompt, count: {"p3": 500, "p5": 400}.get(prompt)
+    ran = batch.run()
+    assert ran.code == 9
+    assert "2 of 24 rows failed" in ran.stderr
+    assert "busy     1  " in ran.stderr
+    assert "refused  1  " in ran.stderr
+    assert "easyllm batch retry out.jsonl" in ran.stderr
+    status = batch.run("--json", words=("status", "out.jsonl")).json
+    assert (status["rows"], status["done"], status["failed"], status["retryable"]) == (
+        ROWS,
+        ROWS - 2,
+        2,
+        1,
+    )
+    batch.server.faults = lambda prompt, count: None
+    ran = batch.run("--json", words=("retry", "out.jsonl"))
+    assert (ran.code, ran.json["failed"], ran.json["resume"]) == (
+        9, 1, "easyllm batch retry out.jsonl --all",
+    )  # fmt: skip
+    ran = batch.run("--all", words=("retry", "out.jsonl"))
+    assert (ran.code, batch.good_rows()) == (0, list(range(ROWS)))
+    assert len(batch.server.asked) == ROWS + 2
+    assert batch.run("--json", words=("merge", "out.jsonl", "all.jsonl")).json["done"] == ROWS
+    merged = read_lines(batch.easyllm.home / "all.jsonl")
+    assert [line["index"] for line in merged] == list(range(ROWS))
+
+
+def test_retry_uses_the_options_that_the_batch_was_begun_with(batch: BatchCommand) -> None:
+    batch.input.write_text('{"x": "a"}\n{"x": "b"}\n')
+    batch.server.faults = lambda prompt, count: 500 if prompt == "say b" and not count else None
+    assert batch.run("--template", "say {x}", "-t", "0.5", "-s", "Be brief").code == 9
+    assert batch.run(words=("retry", "out.jsonl")).code == 0
+    bodies = [request.json for request in batch.stand_in.requests]
+    assert bodies[2] == bodies[1 if bodies[1]["messages"][1]["content"] == "say b" else 0]
+    assert bodies[2]["temperature"] == 0.5
+
+
+def test_batch_17_and_18_merged_shards_equal_the_run_without(batch: BatchCommand) -> None:
+    names = [f"out-{number}.jsonl" for number in range(3)]
+    for number, name in enumerate(names):
+        assert batch.run("--shard", f"{number}/3", words=("in.jsonl", name)).code == 0
+    ran = batch.run(words=("merge", *names[:2], "some.jsonl"))
+    assert ran.code == 9
+    assert "8 rows are missing: 2, 5, 8" in ran.stderr
+    assert batch.run(words=("merge", *names, "all.jsonl")).code == 0
+    assert batch.run().code == 0
+    assert batch.run(words=("merge", "out.jsonl", "one.jsonl")).code == 0
+
+    def lines(name: str) -> list[Any]:
+        return [{**line, "ms": 0} for line in read_lines(batch.easyllm.home / name)]
+
+    assert lines("all.jsonl") == lines("one.jsonl")
+    assert [line["index"] for line in lines("all.jsonl")] == list(range(ROWS))
+
+
+def test_outputs_of_different_batches_are_not_merged(batch: BatchCommand) -> None:
+    assert batch.run().code == 0
+    write_prompts(batch.input, ["other"])
+    assert batch.run(words=("in.jsonl", "other.jsonl")).code == 0
+    assert batch.run(words=("merge", "out.jsonl", "other.jsonl", "all.jsonl")).code == 2
+    assert not (batch.easyllm.home / "all.jsonl").exists()
+    assert batch.run(words=("merge", "out.jsonl")).code == 2
+
+
+def test_a_changed_input_or_option_is_2(batch: BatchCommand) -> None:
+    assert batch.run("--limit", "5").code == 0
+    assert "another model" in batch.run("-m", "other").error_line
+    assert batch.run("-t", "0.3", "-s", "Hi").code == 2
+    assert batch.run("--rpm", "6000", "--concurrency", "3", "--max-errors", "3").code == 0
+    write_prompts(batch.input, ["other"])
+    assert "the input has changed" in batch.run().error_line
+
+
+def test_stdin_is_copied_so_that_a_later_run_can_go_on(batch: BatchCommand) -> None:
+    ran = batch.easyllm.run("batch", "-", "out.jsonl", "--json", stdin='"a"\n"b"\n')
+    assert (ran.code, batch.good_rows()) == (0, [0, 1])
+    again = batch.run(words=("-", "out.jsonl"))
+    assert again.code == 2
+    assert "easyllm batch out.jsonl.input out.jsonl" in again.error_line
+    assert batch.run(words=("out.jsonl.input", "out.jsonl")).code == 0
+    assert stat.S_IMODE((batch.easyllm.home / "out.jsonl.input").stat().st_mode) == 0o600
+
+
+def test_an_input_named_like_a_command_needs_a_path(batch: BatchCommand) -> None:
+    batch.input.rename(batch.input.with_name("status"))
+    assert batch.run(words=("status", "out.jsonl")).code == 2
+    assert batch.run(words=("./status", "out.jsonl")).code == 0
+    assert batch.run("--limit", "5", words=("run", "./status", "out.jsonl")).code == 0
+
+
+def test_batch_23_a_dry_run_reads_every_line_and_sends_nothing(batch: BatchCommand) -> None:
+    batch.write_profile(rpm=10, price={"input": 1.0, "output": 2.0})
+    result = batch.run("--dry-run", "--json", "--max-tokens", "100").json
+    assert (result["rows"], result["bad_rows"], result["answer_tokens"]) == (ROWS, 0, ROWS * 100)
+    assert result["seconds"] == ROWS / 10 * 60
+    cost = (result["prompt_tokens"] + 2 * result["answer_tokens"]) / 1e6
+    assert result["cost_usd"] == pytest.approx(cost)
+    batch.input.write_text('{"prompt": "a"}\n{oops\n')
+    ran = batch.run("--dry-run")
+    assert ran.code == 9
+    assert "line 2: it is not JSON" in ran.stderr
+    assert ran.stdout.decode().startswith("rows           2\n")
+    assert batch.server.asked == []
+    assert not batch.output.exists()
+
+
+def test_events_on_stdout(batch: BatchCommand) -> None:
+    batch.server.faults = lambda prompt, count: {"p1": 400, "p2": None if count else 429}.get(
+        prompt
+    )
+    batch.server.headers = {"retry-after-ms": "50"}
+    ran = batch.run("--jsonl")
+    assert ran.code == 9
+    events = ran.events
+    kinds = [event["kind"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("start", "error")
+    rows = [event for event in events if event["kind"] == "row"]
+    assert sorted(event["index"] for event in rows) == list(range(ROWS))
+    assert [event["error"]["kind"] for event in rows if not event["ok"]] == ["refused"]
+    assert {"pause", "limit"} <= {*kinds} <= {"start", "row", "pause", "limit", "error"}
+    assert (events[-1]["done"], events[-1]["failed"]) == (ROWS - 1, 1)
+
+
+def test_a_reader_that_leaves_is_141_and_the_rows_stay(batch: BatchCommand) -> None:
+    ran = batch.easyllm.shell(
+        '"$E" batch in.jsonl out.jsonl --jsonl | head -n 3; exit ${PIPESTATUS[0]}', shell="bash"
+    )
+    assert ran.code == 141
+    assert batch.run().code == 0
+    assert batch.good_rows() == list(range(ROWS))
+
+
+def test_quiet_prints_the_error_alone(batch: BatchCommand) -> None:
+    batch.server.faults = lambda prompt, count: 400 if prompt == "p1" else None
+    ran = batch.run("-q")
+    assert ran.code == 9
+    assert ran.error_line
+
+
+def test_a_schema_is_checked_for_each_row(batch: BatchCommand) -> None:
+    (batch.easyllm.home / "s.json").write_text('{"type": "object"}')
+    texts = {"p0": "```json\n{}\n```", "p1": "[]"}
+    batch.server.faults = lambda prompt, count: whole_answer("m", texts.get(prompt, "{}"), prompt)
+    assert batch.run("--schema", "s.json", "--limit", "3").code == 9
+    lines = {line["index"]: line for line in read_lines(batch.output)}
+    assert [lines[index]["text"] for index in range(3)] == ["{}", "[]", "{}"]
+    assert [line and line["kind"] for line in (lines[n]["error"] for n in range(3))] == [
+        None, "malformed", None,
+    ]  # fmt: skip
+
+
+def test_the_cache_answers_a_second_batch(batch: BatchCommand) -> None:
+    assert batch.run("--cache", "1h").code == 0
+    asked = len(batch.server.asked)
+    result = batch.run("--cache", "1h", "--json", words=("in.jsonl", "again.jsonl")).json
+    assert (result["done"], len(batch.server.asked)) == (ROWS, asked)
+    assert result["cost_usd"] == 0
+
+
+def test_the_history_has_one_row_for_a_run(batch: BatchCommand) -> None:
+    env = {"EASYLLM_HISTORY": "metadata"}
+    batch.server.faults = lambda prompt, count: 400 if prompt == "p1" else None
+    assert batch.run("--limit", "10", env=env).code == 9
+    (call,) = batch.easyllm.run("history", "--json", env=env).json["calls"]
+    assert (call["command"], call["calls"], call["exit_code"]) == ("batch", 10, 9)
+    assert (call["prompt_tokens"], call["error_kind"]) == (9, "some_failed")
+    (row,) = batch.easyllm.run("usage", "--json", env=env).json["rows"]
+    assert row["calls"] == 10
+    assert batch.run("--limit", "12", env={"EASYLLM_HISTORY": "off"}).code == 9
+    assert len(batch.easyllm.run("history", "--json", env=env).json["calls"]) == 1
+
+
+def test_batch_2_ctrl_c_drains_and_a_second_one_stops(batch: BatchCommand) -> None:
+    batch.server.seconds = 0.5
+    with batch.start("--json") as child:
+        wait_until(lambda: len(batch.server.asked) >= 8)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert b"waiting for 8 requests" in err
+    assert b"easyllm batch in.jsonl out.jsonl --json" in err
+    assert json.loads(out)["resume"] == "easyllm batch in.jsonl out.jsonl --json"
+    assert len(batch.server.asked) == len(batch.good_rows()) == 8
+    batch.server.seconds = 20.0
+    with batch.start() as child:
+        wait_until(lambda: len(batch.server.asked) >= 16)
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.4)
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=20)
+        assert time.monotonic() - began < 5
+    assert child.returncode == 143
+    batch.server.seconds = 0.0
+    assert batch.run().code == 0
+    assert batch.good_rows() == list(range(ROWS))
+
+
+def test_batch_6_a_second_process_is_8_and_cancel_stops_the_first(batch: BatchCommand) -> None:
+    batch.server.seconds = 0.5
+    with batch.start() as child:
+        wait_until(lambda: len(batch.server.asked) >= 8)
+        second = batch.run()
+        assert second.code == 8
+        process = batch.run("--json", words=("status", "out.jsonl")).json["running"]
+        assert f"(process {process})" in second.error_line
+        assert batch.run(words=("cancel", "out.jsonl")).code == 0
+        child.communicate(timeout=20)
+    assert child.returncode == 143
+    assert batch.run(words=("cancel", "out.jsonl")).code == 2
+    assert len(batch.good_rows()) == 8
+
+
+def test_batch_1_kill_9_loses_no_row_and_doubles_none(batch: BatchCommand, repeated: None) -> None:
+    kills, concurrency, rows = 3, 8, 60
+    write_prompts(batch.input, [f"p{number}" for number in range(rows)])
+    batch.server.seconds = 0.05
+    chance = random.Random()
+    for _ in range(kills):
+        with batch.start("--concurrency", str(concurrency)) as child:
+            wanted = len(batch.server.asked) + chance.randint(4, 14)
+            wait_until(partial(has_asked, batch.server, wanted, child))
+            time.sleep(chance.random() * 0.05)
+            os.kill(child.pid, signal.SIGKILL)
+            child.communicate(timeout=20)
+    batch.server.seconds = 0.0
+    assert batch.run().code == 0
+    assert batch.good_rows() == list(range(rows))
+    assert len(batch.server.asked) <= rows + kills * concurrency
+    assert batch.run(words=("merge", "out.jsonl", "all.jsonl")).code == 0
+    assert [row["index"] for row in read_lines(batch.easyllm.home / "all.jsonl")] == [*range(rows)]
+
+
+def test_batch_21_no_key_in_anything_that_is_printed_or_written(batch: BatchCommand) -> None:
+    async def echo(request: Any, reply: Any) -> None:
+        sent = request.headers["authorization"]
+        await reply.json({"error": {"message": f"bad {sent}", "code": sent}}, 400)
+
+    batch.stand_in._handler = echo
+    for options in ((), ("--jsonl",), ("--json", "--format", "openai")):
+        for path in batch.easyllm.home.glob("out.jsonl*"):
+            path.unlink()
+        ran = batch.run("--limit", "3", *options)
+        assert ran.code == 9
+        written = b"".join(path.read_bytes() for path in batch.easyllm.home.glob("out.jsonl*"))
+        assert b"bad" in written
+        assert b"verysecret" not in written + ran.stdout + ran.stderr.encode()
+
+
+def test_the_command_says_what_it_takes(batch: BatchCommand) -> None:
+    assert b"--template" in batch.run("--help", words=("run",)).stdout
+    assert b"retry" in batch.run(words=("-h",)).stdout
+    assert batch.run(words=()).code == 2
