@@ -22,6 +22,7 @@ from easyllm_cli import secret
 from easyllm_cli.cli.app import run_app
 from tests.support.batches import BatchServer, read_lines, whole_answer, write_prompts
 from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
+from tests.support.objects import validate_against_schema
 from tests.support.standins.server import StandIn
 
 ROWS = 24
@@ -97,6 +98,7 @@ def test_all_rows_are_answered_and_the_object_says_so(batch: BatchCommand) -> No
     ran = batch.run("--json")
     assert (ran.code, batch.good_rows()) == (0, list(range(ROWS)))
     result = ran.json
+    validate_against_schema(result, "batch")
     assert {key: result[key] for key in ("version", "ok", "rows", "done", "failed", "skipped")} == {
         "version": 1, "ok": True, "rows": ROWS, "done": ROWS, "failed": 0, "skipped": 0,
     }  # fmt: skip
@@ -221,6 +223,8 @@ def test_events_on_stdout(batch: BatchCommand) -> None:
     ran = batch.run("--jsonl")
     assert ran.code == 9
     events = ran.events
+    for event in events:
+        validate_against_schema(event, "batch_event")
     kinds = [event["kind"] for event in events]
     assert (kinds[0], kinds[-1]) == ("start", "error")
     rows = [event for event in events if event["kind"] == "row"]

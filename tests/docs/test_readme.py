@@ -161,29 +161,3 @@ def test_enough_samples_are_replayed_and_each_exception_is_one() -> None:
     assert len(REPLAYED_EXAMPLES) >= 10
     for part in NOT_REPLAYED:
         assert any(part in sample for sample in (*SAMPLES, *EXAMPLES)), part
-
-
-@pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES + TOPIC_EXAMPLES))
-def test_example_of_the_help(
-    easyllm: Easyllm,
-    example: str,
-    profiles: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if example.startswith("easyllm usage"):
-        monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
-        save("What is Python?", "A language.")
-    ran = run_sample(easyllm, example, profiles, folder)
-    assert (ran.code, ran.stderr) == (0, "")
-    files = [folder / name for name in ("events.jsonl", "out.jsonl") if name in example]
-    assert (files[0].read_bytes() if files else ran.stdout).strip()
-
-
-def test_enough_samples_and_one_request_per_line_of_the_loop(
-    easyllm: Easyllm, profiles: str, folder: Path
-) -> None:
-    assert len(SAMPLES) >= 7
-    loop = next(sample for sample in SAMPLES if "while read" in sample)
-    out = run_sample(easyllm, loop, profiles, folder).stdout.decode()
-    assert [line.rpartition(": ")[2] for line in out.splitlines()] == ["one", "two", "three"]

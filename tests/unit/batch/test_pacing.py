@@ -86,7 +86,7 @@ async def play_drop(rate: float) -> BucketServer:
     return server
 
 
-@pytest.mark.parametrize("rate", [40.0, 200.0])
+@pytest.mark.parametrize("rate", [40.0, pytest.param(200.0, marks=pytest.mark.full)])
 def test_batch_10_a_servers_rate_is_found_and_used(rate: float) -> None:
     server = run_in_virtual_time(play_drop(rate))
     used, refused = server.passed(20, 60)
