@@ -20,7 +20,8 @@ PADDING = "x" * 300  # a short answer's length
 USAGE = {"prompt_tokens": 5, "completion_tokens": 80, "total_tokens": 85}
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Mon, 01 Jan 2026 00:00:00 GMT\r\n"
-    b"X-Request-Id: req_bench\r\nX-RateLimit-Remaining-Requests: 999999\r\nContent-Length: %d\r\n\r\n"
+    b"X-Request-Id: req_bench\r\nX-RateLimit-Remaining-Requests: 999999\r\n"
+    b"Content-Length: %d\r\n\r\n"
 )
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, UsageError
+from ..file_lock import try_lock
 from ..frozen_dataclass import FrozenDataclass
-from ..private_file import open_private, try_lock
+from ..private_file import open_private
 from .input_file import InputIdentity
 
 # The row (or, of ALL_READ, the number of all rows), a status, a checksum of the other fields, and
