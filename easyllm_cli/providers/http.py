@@ -392,7 +392,7 @@ class HTTPProvider(BaseLLMProvider):
         self.refuse_unsupported(messages)
         self.dry_run = True
         has_key = has_key_source(self.profile, self.endpoint)
-        self.key_cache = [Secret("not looked up") if has_key else None]
+        self.key_cache = [Secret("-") if has_key else None]  # too short to be masked in texts
         return self.request(messages, stream)
 
     def request_key(self, messages: list[Message]) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._version import __version__
 from ..errors import MalformedAnswer, NetworkError
@@ -20,6 +19,9 @@ from ..frozen_dataclass import FrozenDataclass
 from ..secret import Secret
 from .response_errors import error_from_response, redact_and_shorten
 from .timeouts import ResponseTimer
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
 
 MAX_ERROR_BODY_BYTES = 1024 * 1024
 FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
@@ -120,6 +122,11 @@ class Transport(Protocol):
 
 def rejecting_cookie_jar() -> CookieJar:
     """Return a cookie jar that stores nothing: a cookie would link separate requests."""
+    from http.cookiejar import (
+        CookieJar,
+        DefaultCookiePolicy,
+    )  # httpx2 imports it, a replay does not
+
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
