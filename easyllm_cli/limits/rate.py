@@ -82,7 +82,7 @@ class RateFile:
     def is_paused(self) -> bool:
         """Whether a server has asked for a pause that lasts."""
         state, now = self.read(), self.clock()
-        return state.written_at <= now < state.paused_until
+        return state.boot == find_boot_id() and state.written_at <= now < state.paused_until
 
     def read(self) -> RateState:
         """What the file holds now, read without the lock; empty if there is no file."""

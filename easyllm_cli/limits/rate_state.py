@@ -144,7 +144,7 @@ class RateState:
         self.boot, self.written_at = boot, now
         if self.paused_until > now + LONGEST_PAUSE:
             self.paused_until = 0.0
-        self.learned_rpm = max(self.learned_rpm, 0.0)
+        self.learned_rpm = self.learned_rpm if self.learned_rpm >= 1 else 0.0
         self.usage_ratio = _clip_ratio(self.usage_ratio)
         waiting = [each for each in self.waiting if now < each[START] <= now + LONGEST_QUEUE]
         self.waiting = [each for each in waiting if now <= each[EXPIRES] <= now + EXPIRY]

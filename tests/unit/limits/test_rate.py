@@ -93,6 +93,7 @@ async def test_limit_8_after_another_boot_a_pause_is_over(
     await rate.report(pause_seconds=LONGEST_PAUSE)
     assert rate.is_paused()
     monkeypatch.setattr(rate_module, "find_boot_id", lambda: b"x" * BOOT_BYTES)
+    assert not rate.is_paused()
     assert (await rate.reserve(60)).start == clock.now
     assert not rate.is_paused()
 
