@@ -1,13 +1,16 @@
 """`--max-cost`, the setting `budget` and what `usage` says about it."""
 
+import subprocess
+from signal import SIGKILL
+
 import pytest
 
 from easyllm_cli.dollars import BILLION
-from easyllm_cli.limits.budget import open_ledger
+from easyllm_cli.limits.budget import ALL_PROFILES, open_ledger
 from tests.support.binary import Easyllm, single_profile_toml
 from tests.support.objects import parse_answer_json, parse_usage_json
 from tests.support.standins.script import DONE, Script, chunk, script_handler, usage_chunk
-from tests.support.standins.server import StandIn
+from tests.support.standins.server import Reply, Request, StandIn
 
 PRICE = {"input": 0, "output": 1000}
 ANSWER = Script(chunk("Hello"), chunk(finish="stop"), usage_chunk(10, 60), DONE)
@@ -45,6 +48,57 @@ def test_an_amount_that_is_no_number_of_dollars_is_a_usage_error(easyllm: Easyll
         ran = easyllm.run("chat", "--max-cost", amount, "-p", "openai:m", "hi")
         assert (ran.code, ran.stdout) == (2, b"")
         assert "--max-cost" in ran.error_line
+
+
+class Killer:
+    """Answers commands whose prompt is a number, and kills the first ones instead.
+
+    `killed`: how many. A command is killed when its request has arrived.
+    """
+
+    def __init__(self, killed: int) -> None:
+        self.killed = killed
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        number = int(request.json["messages"][-1]["content"])
+        if number < self.killed:
+            while number not in self.processes:
+                await reply.sleep(0.01)
+            self.processes[number].kill()
+            await reply.cut()
+        else:
+            await ANSWER.play(reply)
+
+
+@pytest.mark.parametrize(
+    ("count", "killed", "dollars"),
+    [
+        (6, 2, 0.35), pytest.param(20, 0, 0.7, marks=pytest.mark.full),
+        pytest.param(20, 5, 0.7, marks=pytest.mark.full),
+        pytest.param(20, 20, 0.7, marks=pytest.mark.full),
+    ],
+)  # fmt: skip
+def test_budget_1_and_2_commands_at_once_never_spend_more(
+    easyllm: Easyllm, monkeypatch: pytest.MonkeyPatch, count: int, killed: int, dollars: float
+) -> None:
+    """Each request may cost 0.10 dollars and costs 0.06."""
+    killer = Killer(killed)
+    with StandIn(killer.handle) as server:
+        table = single_profile_toml(server, price=PRICE, max_tokens=100, max_retries=0)
+        easyllm.write_profiles(f"budget = {{ day = {dollars} }}\n{table}")
+        for number in range(count):
+            killer.processes[number] = easyllm.start(
+                "chat", "-n", str(number), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        codes = [process.wait(30) for process in killer.processes.values()]
+    monkeypatch.setenv("XDG_STATE_HOME", str(easyllm.home / "state"))
+    ledger = open_ledger(ALL_PROFILES, {"day": dollars})
+    sent, dead, balance = len(server.requests), codes.count(-SIGKILL), ledger.balance("day")
+    assert (codes.count(0), codes.count(3)) == (sent - dead, count - sent)
+    assert balance == (6 * (sent - dead) * BILLION // 100, dead * BILLION // 10)
+    assert balance.used <= ledger.limits["day"]
+    assert sent >= int(dollars * 10)
 
 
 TWO_BUDGETS = """
