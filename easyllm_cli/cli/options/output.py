@@ -38,7 +38,8 @@ class OutputOptions(OptionGroup):
         ),
     ] = None  # fmt: skip
     usage: Annotated[
-        bool, declare(OUTPUT_PANEL, "-u", "--usage", help="Show tokens, times and cost.", short=True)
+        bool,
+        declare(OUTPUT_PANEL, "-u", "--usage", help="Show tokens, times and cost.", short=True),
     ] = False
     raw: Annotated[bool, declare(OUTPUT_PANEL, "--raw", help="No Markdown on a terminal.")] = False
     partial: Annotated[

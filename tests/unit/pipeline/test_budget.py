@@ -1,20 +1,18 @@
 """The budget stage: what is refused, reserved and settled, against a server."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from easyllm_cli import LLMService, pricing
+from easyllm_cli import BaseLLMProvider, LLMService, Message, pricing
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import BudgetError, ConfigError, RefusedError, UsageError
-from easyllm_cli.events import Done, Start, Text, Usage
-from easyllm_cli.limits.billing import AttemptBilling
-from easyllm_cli.limits.budget import ALL_PROFILES, AttemptBudget, find_ledgers, open_ledger
+from easyllm_cli.events import Done, Event, Model, Start, Text, Usage
+from easyllm_cli.limits.budget import ALL_PROFILES, find_ledgers, open_ledger
 from easyllm_cli.pipeline.collector import collect
 from tests.support.asking import (
     collect_events,
@@ -222,74 +220,6 @@ async def test_budget_10_a_kept_answer_costs_nothing_where_no_model_is_named() -
     assert used(profile) == pytest.approx(0.06)
 
 
-COUNTED: list[tuple[dict[str, Any], float]] = [
-    ({"n": 3}, 0.3), ({"n": "3"}, 0.3), ({"n": 2.5}, 0.3), ({"best_of": 4}, 0.4),
-    ({"candidateCount": 2}, 0.2), ({"generationConfig": {"candidateCount": 5}}, 0.5),
-    ({"n": 0}, 0.1), ({"n": None}, 0.1), ({"user": "me", "tools": []}, 0.1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("options", "dollars"), COUNTED, ids=str)
-async def test_budget_11_several_answers_cost_as_many(
-    options: dict[str, Any], dollars: float
-) -> None:
-    budget = AttemptBudget(paid_at("http://127.0.0.1:9", options=options), 0)
-    await budget.reserve("m", [])
-    assert budget.amount == pytest.approx(dollars * BILLION)
-
-
-REFUSED: list[dict[str, Any]] = [
-    {"n": "many"}, {"n": -1}, {"n": "inf"}, {"n": [2]}, {"n": True},
-    {"model": "dear"}, {"models": ["dear"]}, {"messages": [{"role": "user", "content": "x"}]},
-    {"previous_response_id": "x"}, {"tools": [{"type": "web_search"}]},
-    {"extra_body": {"model": "dear"}},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("options", REFUSED, ids=str)
-async def test_budget_11_an_option_of_unknown_cost_is_refused(
-    server: StandIn, options: dict[str, Any]
-) -> None:
-    error = await expect_error(ConfigError, paid(server, options=options))
-    assert "a budget is set" in str(error)
-    assert not server.requests
-    free = paid(server, options=options, price={"input": 0, "output": 0})
-    with suppress(BudgetError):
-        await AttemptBudget(free, 0).reserve("m", [])
-
-
-async def test_another_service_tier_needs_a_price_of_the_users(price_table: Path) -> None:
-    tier = {"options": {"service_tier": "priority"}, "model": "gpt-4o"}
-    listed = paid_at(None, price=None, **tier)
-    with pytest.raises(ConfigError, match="service_tier"):
-        await AttemptBudget(listed, 0).reserve("gpt-4o", [])
-    await AttemptBudget(paid_at(None, **tier), 0).reserve("gpt-4o", [])
-
-
-async def test_a_schema_and_options_are_part_of_the_prompt(server: StandIn) -> None:
-    price = {"input": 1000, "output": 0}
-    plain, schema, option = (
-        AttemptBudget(paid(server, price=price, **more).replace_set(schema=document), 0)
-        for more, document in (
-            ({}, None), ({}, {"enum": ["word"] * 50}), ({"options": {"system": "word " * 50}}, None)
-        )
-    )  # fmt: skip
-    for budget in (plain, schema, option):
-        await budget.reserve("m", [])
-    assert min(schema.amount, option.amount) > plain.amount + 50 * BILLION // 1000
-
-
-async def test_fallback_models_that_are_asked_in_turn_are_added_up() -> None:
-    profile = paid_at("http://127.0.0.1:9", provider="litellm", fallback_models=["a", "b"])
-    budget = AttemptBudget(profile, 0)
-    await budget.reserve("m", [])
-    assert budget.amount == pytest.approx(0.3 * BILLION)
-    billing = AttemptBilling()
-    for event in (Start("x", "m"), Start("x", "a"), Usage(10, 60), Done("stop", True)):
-        billing.add(event)
-    assert budget.find_cost(billing, 0)[1] == pytest.approx(0.16 * BILLION)
-
-
 async def test_a_ledger_that_breaks_meanwhile_changes_neither_answer_nor_error(
     server: StandIn,
 ) -> None:
@@ -403,3 +333,48 @@ async def test_a_retry_reserves_anew_what_is_left() -> None:
         settings = {"max_tokens": None, "max_retries": 1, "timeout": {"first_token": 0.1}}
         await get_completion(paid(server, budget={"day": 9}, **settings), shown=())
     assert [sent.json["max_tokens"] for sent in server.requests] == [8192, 808]
+
+
+async def test_budget_10_a_plugin_that_waits_reserves_nothing() -> None:
+    """It may send before it yields Start, so that its attempts are reserved before they begin."""
+    profile = paid_at(None, provider="x", rpm=30)
+    provider = PluginProvider(profile)
+    await collect(provider.stream(messages()))
+    waiting = asyncio.create_task(collect(provider.stream(messages())))
+    await asyncio.sleep(0.1)
+    ((_, ledger),) = find_ledgers(profile)
+    assert ledger.balance("day") == (6 * BILLION // 100, 0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+class PluginProvider(BaseLLMProvider):
+    """An adapter that is no HTTPProvider."""
+
+    async def events(self, messages: list[Message], stream: bool) -> AsyncIterator[Event]:
+        events: list[Event] = [
+            Start("x", "m"), Text("Hello"), Usage(10, 60), Done("stop", True),
+        ]  # fmt: skip
+        for event in events:
+            yield event
+
+    async def models(self) -> list[Model]:
+        return []
+
+
+async def test_budget_10_nothing_is_reserved_while_a_command_prints_the_key(
+    server: StandIn, home: Path
+) -> None:
+    script = f"find '{home}' -name '*.json' > '{home}/found'; echo test-key-of-a-command"
+    await get_completion(paid(server, api_key_cmd=["sh", "-c", script]))
+    assert (home / "found").read_text() == ""
+
+
+async def test_the_budgets_limit_is_not_part_of_a_kept_answers_request() -> None:
+    with StandIn(script_handler(Script(status=500), ANSWER)) as server:
+        profile = paid(server, max_tokens=None, budget={"day": 9}, max_retries=1, cache="1h")
+        async with LLMService() as service:
+            for _ in range(2):
+                await collect(service.stream(profile, messages()))
+    assert len(server.requests) == 2

@@ -11,6 +11,8 @@ from easyllm_cli.config.settings import OUTPUT_LIMIT_KEYS
 from easyllm_cli.errors import ConfigError
 from easyllm_cli.events import Done, Event, Model, Start, Text
 from easyllm_cli.providers import provider_for
+from easyllm_cli.providers.anthropic.capabilities import ModelCapabilities
+from easyllm_cli.providers.anthropic.provider import AnthropicProvider
 from easyllm_cli.providers.http import HTTPProvider
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.asking import messages
@@ -128,3 +130,35 @@ def test_the_users_limit_is_found_under_every_name(
     config: dict[str, Any], limit: int | None
 ) -> None:
     assert Profile.of({"provider": "ollama", **config}).output_limit() == limit
+
+
+def claude(**settings: Any) -> AnthropicProvider:
+    """Return a provider whose model thinks within a budget of tokens."""
+    url = "http://127.0.0.1:9"
+    config = {"provider": "anthropic", "endpoint": url, "model": "m", "api_key": "k", **settings}
+    provider = AnthropicProvider(Profile.of(config))
+    types = {"enabled": {"supported": True}, "adaptive": {"supported": False}}
+    thinking = {"supported": True, "types": types}
+    provider.thinking.capabilities = ModelCapabilities({"capabilities": {"thinking": thinking}})
+    return provider
+
+
+def test_answers_of_one_provider_have_limits_of_their_own() -> None:
+    provider = claude()
+    answers = [provider.per_answer_copy() for _ in range(3)]
+    answers[0].limit_output(100)
+    answers[1].limit_output(200)
+    bodies = [answer.request(QUESTION, True).body or {} for answer in answers]
+    assert [body["max_tokens"] for body in bodies] == [100, 200, 8192]
+
+
+@pytest.mark.parametrize(("limit", "thinks"), [(1024, False), (3000, True)])
+def test_the_budgets_limit_leaves_room_for_thinking_or_none_is_sent(
+    limit: int, thinks: bool
+) -> None:
+    provider = claude(reasoning="high").per_answer_copy()
+    provider.limit_output(limit)
+    body = provider.request(QUESTION, True).body or {}
+    assert body["max_tokens"] == limit
+    assert body.get("thinking", {}).get("budget_tokens", 0) < limit
+    assert ("thinking" in body) is thinks
