@@ -260,3 +260,11 @@ def test_the_table_is_the_documented_one() -> None:
     columns = [column.name for column in ModelConfig.__table__.columns]
     document = ROOT.joinpath("docs", "profiles.md").read_text("utf-8")
     assert ", ".join(f"`{name}`" for name in columns) in " ".join(document.split())
+
+
+def test_the_budget_of_all_profiles_holds_for_a_row(easyllm: Easyllm, path: Path) -> None:
+    """The server is on this machine and gets a key, so that nobody knows the price."""
+    easyllm.write_profiles("budget = { day = 1 }\n")
+    ran = easyllm.run("chat", "hi", *options(path))
+    assert (ran.code, ran.stdout) == (2, b"")
+    assert "a budget is set, and no price is known for gpt-4o" in ran.error_line
