@@ -137,7 +137,7 @@ class ProfileSettings(DeclaredSettings):
         choices=("chat", "responses", "anthropic"), adapters=(*OPENAI_ADAPTERS, "anthropic"),
     )  # fmt: skip
     transport: str = setting(
-        "what sends the requests: docs/transports.md",
+        "what sends the requests",
         choices=("http", "aiohttp", "sdk"),
         default="http",
     )
