@@ -21,7 +21,7 @@ LOCK_TIMEOUT_SECONDS = 30.0  # far longer than any edit takes
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.0005, 0.01
 # After the deadline of --timeout a lock is still waited for this long: what a command does at its
 # end, such as giving back a reservation, needs the lock only for a moment.
-LATE_SECONDS = 0.2
+AFTER_DEADLINE_SECONDS = 0.2
 
 
 def wait_for_lock(descriptor: int, path: Path) -> None:
@@ -54,7 +54,7 @@ def polls_for_lock(descriptor: int, timeout: float) -> Iterator[float]:
         OSError: the file system has no locks.
     """
     left, seconds = seconds_left(), FIRST_POLL_SECONDS
-    end = time.monotonic() + min(timeout, left if left > 0 else LATE_SECONDS)
+    end = time.monotonic() + min(timeout, left if left > 0 else AFTER_DEADLINE_SECONDS)
     while not try_lock(descriptor):
         if time.monotonic() > end:
             raise TimeoutError("another process holds the lock")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..private_file import open_regular
 from .lock import NO_LINK, hold_lock, read_all, write_all
-from .rate_state import BOOT_BYTES, EXPIRY, KIND, MAX_FILE_BYTES, RateState, Reservation
+from .rate_state import BOOT_BYTES, EXPIRY, FILE_KIND, MAX_FILE_BYTES, RateState, Reservation
 
 RENEWAL_SECONDS = EXPIRY / 3  # a caller that waits for longer renews its reservation this often
 # A caller that wakes so long after its time takes a new one, so that no minute gets more requests
@@ -100,7 +100,7 @@ class RateFile:
         """Lock the file; yields its state, which is written afterwards, and the time."""
         async with hold_lock(self.path) as descriptor:
             data = read_all(descriptor, MAX_FILE_BYTES)
-            if data[: len(KIND)] != KIND[: len(data)]:
+            if data[: len(FILE_KIND)] != FILE_KIND[: len(data)]:
                 raise OSError(errno.EINVAL, "it is no file of a rate limit", str(self.path))
             state, now = RateState(data), self.clock()
             state.begin(now, find_boot_id())

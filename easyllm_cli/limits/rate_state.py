@@ -32,8 +32,8 @@ LONGEST_QUEUE = 86_400.0  # a longer one is not believed
 LONGEST_STEP = 1.05 * MINUTE  # from the last start that somebody waits for to the next free slot
 SAME_TIME_SECONDS = 1e-6
 
-KIND = b"easyrl"  # of every version
-MAGIC = KIND + b"02"
+FILE_KIND = b"easyrl"  # of every version
+MAGIC = FILE_KIND + b"02"
 BOOT_BYTES = 16
 HEADER = struct.Struct(f"<8s{BOOT_BYTES}s7d2I")
 WAITING = struct.Struct("<6d")
@@ -154,8 +154,7 @@ class RateState:
         last_start = max([now + UNRENEWED_WAIT, *(each[START] for each in self.waiting)])
         self.next_slot = min(self.next_slot, last_start + LONGEST_STEP)
         self.next_token = min(self.next_token, last_start + LONGEST_DEBT)
-        first = self._first_returned(now)
-        self.returned = [each for each in self.returned if first <= each[0] < self.next_slot]
+        self.returned = [each for each in self.returned if now <= each[0] < self.next_slot]
 
     def reserve(
         self, now: float, rpm: float | str | None, tpm: float | None, tokens: float
@@ -192,17 +191,14 @@ class RateState:
         """
         earliest, interval = reservation.start, MINUTE / rpm * SPACING
         tolerance = interval * int(BURST * rpm)
-        first_slot = earliest
-        if self.paused_until >= earliest:
-            # After a pause, callers come one by one, not as a burst.
-            first_slot += tolerance
-            self.next_slot = max(self.next_slot, first_slot)
+        # From the end of a pause on, callers come one by one, not as a burst.
+        first_slot = max(earliest, self.paused_until + tolerance)
         fitting = [each for each in self.returned if each[0] >= first_slot and each[1] >= interval]
         if fitting:
             slot, interval = min(fitting)
             self.returned.remove((slot, interval))
         else:
-            slot = max(self.next_slot, earliest)
+            slot = max(self.next_slot, first_slot)
             self.next_slot = slot + interval
         return reservation.__replace__(
             start=max(slot - tolerance, earliest), slot=slot, interval=interval
@@ -251,7 +247,7 @@ class RateState:
     def _put_back(self, slot: float, interval: float, debt: float, now: float) -> None:
         """Free the tokens and the slot; free slots at the end shorten the queue."""
         self.next_token -= debt
-        if interval and slot >= self._first_returned(now):
+        if interval and slot >= now:
             self.returned.append((slot, interval))
         while self.returned:
             last = max(self.returned)
@@ -259,10 +255,6 @@ class RateState:
                 return
             self.next_slot = last[0]
             self.returned.remove(last)
-
-    def _first_returned(self, now: float) -> float:
-        """The first slot that may be taken again: after a pause, no burst of earlier ones."""
-        return now if self.paused_until <= now else self.paused_until + BURST * MINUTE * SPACING
 
 
 def _clip_ratio(ratio: float) -> float:

@@ -68,7 +68,9 @@ async def test_a_wait_can_be_cancelled(path: Path) -> None:
     os.close(descriptor)
 
 
-@pytest.mark.parametrize(("left", "at_least"), [(0.1, 0.1), (-5.0, file_lock.LATE_SECONDS)])
+@pytest.mark.parametrize(
+    ("left", "at_least"), [(0.1, 0.1), (-5.0, file_lock.AFTER_DEADLINE_SECONDS)]
+)
 async def test_nobody_waits_past_the_deadline(
     path: Path, left: float, at_least: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

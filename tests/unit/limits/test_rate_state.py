@@ -175,14 +175,22 @@ def test_a_senseless_usage_costs_at_most_five_minutes(limit: Limit, used: float)
 
 @pytest.mark.parametrize("used", [nan, -1e300, -1])
 def test_a_usage_below_nothing_counts_as_nothing(limit: Limit, used: float) -> None:
-    limit.settle(limit.take(None, 60_000, 100), used)
+    sent = limit.take(None, 60_000, 100)
     limit.take(None, 60_000, 60_000)
+    limit.settle(sent, used)  # it frees no tokens of the other one
     assert limit.wait_of(None, tpm=60_000, tokens=100) > 40
 
 
 def test_a_request_larger_than_the_limit_stops_nobody_for_hours(limit: Limit) -> None:
-    limit.take(None, 60, 10**9)
-    assert 250 < limit.wait_of(None, tpm=60, tokens=1) <= LONGEST_DEBT + UNRENEWED_WAIT
+    large = limit.take(None, 60, 10**9)
+    assert 250 < limit.wait_of(None, tpm=60, tokens=100) <= LONGEST_DEBT + UNRENEWED_WAIT
+    limit.settle(large, 0)  # it frees no more than it took: the other one's tokens still count
+    assert 90 < limit.wait_of(None, tpm=60, tokens=100) < 110
+
+
+def test_a_senseless_usage_changes_later_estimates_little(limit: Limit) -> None:
+    limit.settle(limit.take(None, 60_000, 100), 10**15)
+    assert limit.take(None, 60_000, 100).tokens < 500
 
 
 def test_limit_8_after_a_reboot_nobody_waits(limit: Limit) -> None:
@@ -224,6 +232,20 @@ def test_a_pause_stops_all_and_they_come_back_one_by_one(limit: Limit) -> None:
     assert starts[0] == 2
     gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert min(gaps) == pytest.approx(0.102)
+
+
+@pytest.mark.parametrize("given_back", [0, 25])
+def test_after_a_pause_nobody_comes_as_a_burst(limit: Limit, given_back: int) -> None:
+    """Also those who come only after it, and with the slots of those who were to send in it."""
+    queue = [limit.take(600) for _ in range(40)]
+    limit.pause(2)
+    limit.now += 1
+    for reservation in queue[len(queue) - given_back :][:-1]:
+        limit.give_back(reservation)
+    limit.now += 1.05
+    waits = [limit.wait_of(600) for _ in range(20)]
+    assert sum(wait == 0 for wait in waits) <= 1
+    assert min(later - wait for wait, later in itertools.pairwise(waits[1:])) > 0.1
 
 
 def test_a_pause_is_never_longer_than_an_hour(limit: Limit) -> None:
@@ -295,6 +317,7 @@ def test_wrong_values_are_forgotten(limit: Limit, name: str, value: float) -> No
     state.begin(limit.now, limit.boot)
     if name == "waiting":
         state.waiting = [(value, value, value, value, value, limit.now + 9)]
+        state.next_slot = value
     elif name == "returned":
         state.returned = [(value, value)]
     else:
@@ -306,6 +329,16 @@ def test_wrong_values_are_forgotten(limit: Limit, name: str, value: float) -> No
     limit.now += LONGEST_DEBT
     assert limit.wait_of(60, tpm=60_000, tokens=100) <= 2
     assert 0 <= limit.wait_of("auto") <= 75
+
+
+def test_a_queue_that_cannot_be_true_is_forgotten(limit: Limit) -> None:
+    """Somebody who waits for hours, and whose reservation does not expire for days."""
+    state = RateState()
+    state.begin(limit.now, limit.boot)
+    state.next_slot = state.next_token = limit.now + 20_000
+    state.waiting = [(1.0, state.next_slot, state.next_slot, 1.0, 1.0, limit.now + 1e6)]
+    limit.data = state.to_bytes()
+    assert limit.wait_of() <= 75
 
 
 @pytest.mark.parametrize("cut", [1, 8, 30, 200])

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from easyllm_cli.errors import BusyError
 from easyllm_cli.limits import limiter as limiter_module
 from easyllm_cli.limits import rate_file_path
 from easyllm_cli.limits.rate import RateFile
+from easyllm_cli.limits.rate_state import Reservation
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.asking import (
     answer_requests,
@@ -31,7 +33,7 @@ from tests.support.standins.server import StandIn
 
 TWO_AT_ONCE, SECOND = 60, 1.02  # two requests at once, and each takes so many seconds
 BURST_RPM, BURST, INTERVAL = 240, 7, 0.255  # so many at once, then one in 0.255 s
-SLOW_RPM = 30  # one in 2.04 s
+SLOW_RPM = 20  # one in 3.06 s
 limited_profile = partial(openai, model="gpt-4o", seed=1)
 Handler = Callable[[Request, Reply], Awaitable[None]]
 
@@ -73,11 +75,12 @@ async def test_limit_10_each_form_of_a_request_takes_a_place(adapter: Adapter, h
 
 async def test_limit_10_a_request_without_a_refused_parameter_waits() -> None:
     with StandIn(refusing_first(OPENAI, REFUSED_SEED)) as server:
-        for _ in range(BURST - 1):
+        first = await rate_of(server).reserve(BURST_RPM)
+        for _ in range(BURST - 2):
             await rate_of(server).reserve(BURST_RPM)
         await get_completion(limited_profile(server, rpm=BURST_RPM))
-        first, second = (request.came_at for request in answer_requests(server))
-    assert second - first > 0.8 * INTERVAL
+        _, second = (request.came_at for request in answer_requests(server))
+    assert second - first.start > INTERVAL
 
 
 async def test_limit_10_the_wait_between_two_forms_is_announced(
@@ -97,6 +100,20 @@ async def test_limit_10_the_wait_between_two_forms_is_announced(
     assert not state.returned
 
 
+async def test_limit_10_the_tokens_of_two_forms_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float | None] = []
+    reserve = RateFile.reserve
+
+    async def record(rate: RateFile, rpm: Any, tpm: float | None, tokens: float) -> Reservation:
+        limits.append(tpm)
+        return await reserve(rate, rpm, tpm, tokens)
+
+    monkeypatch.setattr(RateFile, "reserve", record)
+    with StandIn(refusing_first(OPENAI, REFUSED_SEED)) as server:
+        await get_completion(limited_profile(server, rpm=BURST_RPM, tpm=90_000))
+    assert limits == [90_000, None]
+
+
 async def test_limit_10_a_second_form_beyond_the_deadline_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -105,7 +122,7 @@ async def test_limit_10_a_second_form_beyond_the_deadline_is_not_sent(
         error = await expect_error(BusyError, limited_profile(server, rpm=SLOW_RPM))
         assert "--timeout" in str(error)
         assert len(server.requests) == 1
-        assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 2.1
+        assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 3.1
 
 
 async def test_limit_10_a_second_form_that_is_cancelled_gives_its_place_back() -> None:
@@ -118,4 +135,4 @@ async def test_limit_10_a_second_form_that_is_cancelled_gives_its_place_back() -
         with suppress(asyncio.CancelledError):
             await waiting
         assert not rate_of(server).read().waiting
-        assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 2.1
+        assert (await rate_of(server).reserve(SLOW_RPM)).start < time.monotonic() + 3.1
