@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ..file_lock import close_locked, polls_for_lock
@@ -36,27 +35,15 @@ def open_lock_file(path: Path) -> int:
         raise
 
 
-@contextmanager
-def open_locked(path: Path) -> Iterator[int]:
+@asynccontextmanager
+async def hold_lock(path: Path) -> AsyncIterator[int]:
     """Open the file and hold its lock while the block runs; yields the descriptor.
 
-    It blocks the thread: an event loop takes `hold_lock`.
+    The event loop runs on while the lock is waited for. The block must not await anything.
     Raises:
         OSError: it cannot be opened or locked, or somebody else holds the lock for 5 seconds or
             until the deadline of --timeout.
     """
-    descriptor = open_lock_file(path)
-    try:
-        for seconds in polls_for_lock(descriptor, LOCK_TIMEOUT_SECONDS):
-            time.sleep(seconds)
-        yield descriptor
-    finally:
-        close_locked(descriptor)
-
-
-@asynccontextmanager
-async def hold_lock(path: Path) -> AsyncIterator[int]:
-    """As `open_locked`, without blocking the event loop. The block must not await anything."""
     descriptor = open_lock_file(path)
     try:
         for seconds in polls_for_lock(descriptor, LOCK_TIMEOUT_SECONDS):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from easyllm_cli.limits import rate as rate_module
-from easyllm_cli.limits.lock import open_locked
+from easyllm_cli.limits.lock import hold_lock
 from easyllm_cli.limits.rate import LATE_SECONDS, RateFile
 from easyllm_cli.limits.rate_state import BOOT_BYTES, LONGEST_PAUSE
 from tests.support import ROOT
@@ -183,7 +183,7 @@ async def test_limit_13_what_is_no_rate_file_is_left_alone(rate: RateFile, kind:
 
 async def test_the_event_loop_runs_while_the_lock_is_waited_for(rate: RateFile) -> None:
     ticks = 0
-    with open_locked(rate.path):
+    async with hold_lock(rate.path):
         waiting = asyncio.create_task(rate.reserve(60))
         for _ in range(20):
             await asyncio.sleep(0.002)
