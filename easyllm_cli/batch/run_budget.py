@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ..config.profile import Profile
+from ..dollars import format_dollars
 from ..errors import BudgetError, ConfigError
 from ..events import Usage
 from ..limits.estimate import estimate_prompt_tokens
@@ -27,21 +28,20 @@ class AnswerEstimate:
             self._count += 1
 
     def expected(self, profile: Profile) -> float:
-        """Tokens of the next answer; at most `max_tokens`."""
+        """Tokens of the next answer; at most the user's limit."""
         mean = self._tokens / self._count if self._count else USUAL_ANSWER_TOKENS
-        return min(mean, profile.max_tokens or mean)
+        return min(mean, profile.output_limit() or mean)
 
 
 def estimate_cost(
     messages: Iterable[Message], answer_tokens: float, profiles: Sequence[Profile]
 ) -> float | None:
     """What a row is expected to cost at the dearest of the profiles; None = no price is known."""
-    usage = Usage(
-        prompt_tokens=estimate_prompt_tokens(messages), completion_tokens=round(answer_tokens)
-    )
-    costs = [
-        attempt_cost(usage, profile, profile.model or "", time.time())[0] for profile in profiles
-    ]
+    messages, costs = list(messages), []
+    for profile in profiles:
+        prompt = estimate_prompt_tokens(messages, profile.schema, profile.options)
+        usage = Usage(prompt_tokens=prompt, completion_tokens=round(answer_tokens))
+        costs.append(attempt_cost(usage, profile, profile.model or "", time.time())[0])
     known = [float(cost) for cost in costs if cost is not None]
     return max(known) if len(known) == len(costs) else None
 
@@ -84,8 +84,9 @@ class RunBudget:
 
     def used_up(self) -> BudgetError:
         """The error of a run that ends because the next row does not fit."""
+        spent, limit = format_dollars(self.spent), format_dollars(self.limit)
         return BudgetError(
-            f"{self.spent:.4f} of {self.limit:g} USD are spent, and the next row may cost more",
+            f"{spent} of {limit} USD are spent, and the next row may cost more",
             where="--max-cost",
             hint="raise it, and run the same command again",
         )

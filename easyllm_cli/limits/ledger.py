@@ -8,6 +8,7 @@ may have been billed. Amounts are whole billionths of a US dollar.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import ConfigError, OutputError
-from ..private_file import write_private_file
+from ..private_file import open_regular, write_private_file
 from .lock import hold_lock
 
 FORM = 1
@@ -170,7 +171,7 @@ class Ledger:
     def _read(self) -> LedgerState:
         """The state in the file; no file is a new ledger."""
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
                 data = file.read(MAX_FILE_BYTES)
         except FileNotFoundError:
             return LedgerState()

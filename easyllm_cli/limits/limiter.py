@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..cancellation import seconds_left
 from ..errors import BusyError, OutputError
@@ -54,11 +54,12 @@ class Limiter:
         self._sent: Reservation | None = None  # of the attempt's first request
 
     async def wait(
-        self, messages: Iterable[Message], max_tokens: int | None
+        self, messages: Iterable[Message], max_tokens: int | None, *other_fields: Any
     ) -> AsyncGenerator[Note, None]:
         """Wait until the request may be sent; yields a note before a long wait.
 
-        `max_tokens`: the longest answer, None = no limit.
+        `max_tokens`: the longest answer, None = no limit. `other_fields`: what the request holds
+        beside the messages, as of `estimate_prompt_tokens`.
         Raises:
             BusyError: it may be sent only after the deadline of --timeout.
             OutputError: with `strict`, the files cannot be used.
@@ -73,7 +74,7 @@ class Limiter:
                     yield self._describe_wait("until another request ends")
                     self._slot = await take_slot(path, self.concurrency)
             self._rate = RateFile(path)
-            tokens = self._estimate_tokens(messages, max_tokens)
+            tokens = self._estimate_tokens(messages, max_tokens, *other_fields)
             async with aclosing(self._wait_for_start(self._rate, self.tpm, tokens)) as notes:
                 async for note in notes:
                     yield note
@@ -106,13 +107,16 @@ class Limiter:
         except RuntimeError as error:
             raise OSError(str(error)) from None
 
-    def _estimate_tokens(self, messages: Iterable[Message], max_tokens: int | None) -> int:
+    def _estimate_tokens(
+        self, messages: Iterable[Message], max_tokens: int | None, *other_fields: Any
+    ) -> int:
         """What the request may use; 0 without a limit of tokens."""
         if self.tpm is None:
             return 0
         from .estimate import estimate_prompt_tokens
 
-        return estimate_prompt_tokens(messages) + (max_tokens or USUAL_ANSWER_TOKENS)
+        prompt = estimate_prompt_tokens(messages, *other_fields)
+        return prompt + (max_tokens or USUAL_ANSWER_TOKENS)
 
     async def _wait_for_start(
         self, rate: RateFile, tpm: int | None, tokens: int
@@ -151,6 +155,10 @@ class Limiter:
         with suppress(OSError):
             if pause or (rpm and self.rpm == "auto" and rpm != self._rate.read().learned_rpm):
                 await self._rate.report(min(pause, longest_pause), rpm)
+
+    def mark_unsent(self) -> None:
+        """Let `close` give the place back: the request was refused before it was sent."""
+        self._reservation, self._sent = self._reservation or self._sent, None
 
     async def close(self, usage: Usage | None = None) -> None:
         """Release the slot, and count the tokens that were really used.

@@ -247,7 +247,9 @@ class RateState:
     def _put_back(self, slot: float, interval: float, debt: float, now: float) -> None:
         """Free the tokens and the slot; free slots at the end shorten the queue."""
         self.next_token -= debt
-        if interval and slot >= now:
+        if interval and abs(slot + interval - self.next_slot) <= SAME_TIME_SECONDS:
+            self.next_slot = slot  # it may be over: then the next caller may send at once
+        elif interval and slot >= now:
             self.returned.append((slot, interval))
         while self.returned:
             last = max(self.returned)

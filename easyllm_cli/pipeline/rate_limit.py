@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from ..errors import BusyError, EasyLLMError
+from ..errors import BudgetError, BusyError, ConfigError, EasyLLMError, UsageError
 from ..events import Event, Usage
 from .call import Attempt, Call
 
@@ -52,7 +52,8 @@ async def _run_limited(
     max_tokens = profile.output_limit() or profile.defaults().get("max_tokens")
     usage: Usage | None = None
     try:
-        async with aclosing(limiter.wait(call.request_messages, max_tokens)) as notes:
+        waits = limiter.wait(call.request_messages, max_tokens, profile.schema, profile.options)
+        async with aclosing(waits) as notes:
             async for note in notes:
                 yield note
         source.before_repeat = limiter.wait_again
@@ -65,6 +66,8 @@ async def _run_limited(
     except EasyLLMError as error:
         pause = error.retry_after if isinstance(error, BusyError) else None
         await limiter.learn(error.rate_limit_headers, pause or 0.0, profile.max_retry_delay)
+        if isinstance(error, BudgetError | ConfigError | UsageError):
+            limiter.mark_unsent()
         raise
     finally:
         source.before_repeat = None

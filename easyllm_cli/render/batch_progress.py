@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..dollars import format_dollars
 from .options import terminal_size
 from .output import OutputStream, print_notice, shorten_server_text
 from .sanitize import sanitize_text
@@ -67,7 +68,7 @@ def _parts(figures: BatchFigures) -> dict[str, str]:
 
 
 def format_amount(dollars: float) -> str:
-    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
+    return f"${format_dollars(dollars)}"
 
 
 def _format_rate(rate: float) -> str:

@@ -44,10 +44,12 @@ def test_max_cost(easyllm: Easyllm) -> None:
 
 
 def test_an_amount_that_is_no_number_of_dollars_is_a_usage_error(easyllm: Easyllm) -> None:
-    for amount in ("nan", "inf", "1e400", "-inf", "-0.01", "x"):
-        ran = easyllm.run("chat", "--max-cost", amount, "-p", "openai:m", "hi")
-        assert (ran.code, ran.stdout) == (2, b"")
-        assert "--max-cost" in ran.error_line
+    batch = ["batch", "in.jsonl", "out.jsonl"]
+    for command in (["chat", "-p", "openai:m", "hi"], batch):
+        for amount in ("nan", "inf", "1e400", "-inf", "-0.01", "x"):
+            ran = easyllm.run(*command, "--max-cost", amount)
+            assert (ran.code, ran.stdout) == (2, b"")
+            assert "--max-cost" in ran.error_line
 
 
 class Killer:

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: Typer needs the real types.
 from typing import Annotated
 
-from ..option_types import BATCH_FORMATS
+from ..option_types import BATCH_FORMATS, dollar_amount
 from .groups import INPUT_PANEL, OUTPUT_PANEL, RUN_PANEL, OptionGroup, declare
 
 
@@ -57,8 +57,8 @@ class BatchOptions(OptionGroup):
     max_cost: Annotated[
         float | None,
         declare(
-            RUN_PANEL, "--max-cost", help="Stop before all rows cost more.", min=0, metavar="USD",
-            short=True,
+            RUN_PANEL, "--max-cost", help="Stop before all rows cost more.", metavar="USD",
+            callback=dollar_amount, short=True,
         ),
     ] = None  # fmt: skip
     max_errors: Annotated[

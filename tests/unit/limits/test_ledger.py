@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli import cancellation
 from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import ConfigError, OutputError
 from easyllm_cli.limits.ledger import BudgetExceededError, Ledger, LedgerState
@@ -208,3 +209,14 @@ async def test_a_lock_that_is_held_does_not_stop_the_event_loop(tmp_path: Path) 
         assert not waiting.done()
         assert ledger.balance("day") == (0, 0)  # who only reads does not wait
     assert await waiting == 1
+
+
+async def test_a_lock_that_is_held_is_waited_for_until_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "_deadline", time.monotonic() + 0.1)
+    ledger = Ledger(tmp_path / "x", {"day": 9})
+    async with hold_lock(tmp_path / ".x.lock"):
+        with pytest.raises(OutputError, match="another process holds the lock") as caught:
+            await reserve(ledger, "a", 1)
+    assert str(caught.value).count(str(tmp_path)) == 1

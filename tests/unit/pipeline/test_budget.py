@@ -1,6 +1,7 @@
 """The budget stage: what is refused, reserved and settled, against a server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from easyllm_cli.config.profile import Profile
 from easyllm_cli.dollars import BILLION
 from easyllm_cli.errors import BudgetError, ConfigError, RefusedError, UsageError
 from easyllm_cli.events import Done, Event, Model, Start, Text, Usage
+from easyllm_cli.limits import rate_file_path
 from easyllm_cli.limits.budget import ALL_PROFILES, find_ledgers, open_ledger
+from easyllm_cli.limits.rate import RateFile
 from easyllm_cli.pipeline.collector import collect
 from tests.support.asking import (
     collect_events,
@@ -201,6 +204,12 @@ async def test_budget_10_a_wait_for_the_rate_limit_reserves_nothing(server: Stan
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert used(profile) == pytest.approx(0.06)
+
+
+async def test_budget_10_a_refusal_gives_its_place_in_the_rate_limit_back(server: StandIn) -> None:
+    await expect_error(BudgetError, paid(server, budget={"day": 0.05}, rpm=30))
+    rate = RateFile(rate_file_path(f"{server.url}/v1", None)).read()
+    assert 0 < rate.next_slot <= time.monotonic()
 
 
 async def test_budget_10_a_kept_answer_costs_nothing_where_no_model_is_named() -> None:

@@ -289,3 +289,23 @@ async def test_a_server_that_is_gone_frees_its_slot() -> None:
     async with asyncio.timeout(5):
         for _ in range(2):
             await expect_error(NetworkError, gone)
+
+
+@pytest.mark.parametrize(
+    ("settings", "schema", "tokens"),
+    [
+        ({"max_tokens": 5000}, None, 5000),
+        ({"options": {"max_completion_tokens": 5000}}, None, 5000),
+        ({"options": {"system": "word " * 4000}}, None, 4000),
+        ({}, {"enum": ["word"] * 1000}, 1000),
+    ],
+    ids=["max_tokens", "option", "text of an option", "schema"],
+)
+async def test_tpm_counts_all_that_a_request_may_use(
+    server: StandIn, settings: dict[str, Any], schema: dict[str, Any] | None, tokens: int
+) -> None:
+    """The answer reports no usage, so that the estimate stays."""
+    limited = openai(server, tpm=600_000, **settings).replace_set(schema=schema)
+    await get_completion(limited)
+    state = rate_of(server).read()
+    assert (state.next_token - state.written_at) * 10_000 > tokens
