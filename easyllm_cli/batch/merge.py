@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,6 +60,7 @@ class _Part:
                 f"cannot read the output: {error.strerror}", where=str(path), hint="check the path"
             ) from None
         if os.fstat(self.file.fileno()).st_size < self.statuses.end:
+            self.file.close()
             raise UsageError(
                 "the output is shorter than its state says", where=str(path),
                 hint="run its batch again, which repairs it",
@@ -77,24 +79,29 @@ def merge_outputs(outputs: Sequence[Path], merged: Path) -> MergeResult:
         UsageError: an output cannot be read, or they are not of one batch.
         OutputError: the merged file cannot be written.
     """
-    parts = [_Part(path) for path in outputs]
-    try:
+    with ExitStack() as stack:
+        parts = []
+        for path in outputs:
+            parts.append(_Part(path))
+            stack.callback(parts[-1].file.close)
         _require_one_batch(outputs, parts)
-        new_path = merged.with_name(f".{merged.name}.new")
-        try:
-            new_path.unlink(missing_ok=True)
-            descriptor = open_private(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with open(descriptor, "wb") as file:
-                result = _write_rows(parts, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new_path, merged)
-        except OSError as error:
-            new_path.unlink(missing_ok=True)
-            raise OutputError.from_os_error("cannot be written", error, str(merged)) from None
-    finally:
-        for part in parts:
-            part.file.close()
+        return _write_merged(parts, merged)
+
+
+def _write_merged(parts: Sequence[_Part], merged: Path) -> MergeResult:
+    """Write the merged file. Raises OutputError; the file that was there before stays then."""
+    new_path = merged.with_name(f".{merged.name}.new")
+    try:
+        new_path.unlink(missing_ok=True)
+        descriptor = open_private(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with open(descriptor, "wb") as file:
+            result = _write_rows(parts, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new_path, merged)
+    except OSError as error:
+        new_path.unlink(missing_ok=True)
+        raise OutputError.from_os_error("cannot be written", error, str(merged)) from None
     return result
 
 

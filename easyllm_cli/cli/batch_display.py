@@ -56,16 +56,15 @@ class BatchDisplay:
             return
         last_line = time.monotonic()
         while True:
-            await asyncio.sleep(LIVE_SECONDS if self._live else 1.0)
-            figures = self._figures()
+            await asyncio.sleep(LIVE_SECONDS)
             if self._live is not None:
                 try:
-                    self._live.show(figures)
+                    self._live.show(self._figures())
                 except (OSError, OutputError):
                     return  # the terminal is gone
             elif time.monotonic() - last_line >= PLAIN_SECONDS:
                 last_line = time.monotonic()
-                print_notice(f"easyllm: {format_figures(figures)}")
+                print_notice(f"easyllm: {format_figures(self._figures())}")
 
     def end(self) -> None:
         """Remove the live line, and print the last figures and the errors by kind."""

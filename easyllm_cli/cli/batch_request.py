@@ -186,9 +186,7 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
 
 def _choose_transport(profile: Profile, concurrency: int, quiet: bool) -> Profile:
     """The profile with the transport that costs least CPU, where it is installed."""
-    from ..config.settings import SETTINGS
-
-    if profile.transport != "http" or AIOHTTP not in SETTINGS["transport"].choices:
+    if profile.transport != "http":
         return profile
     if find_spec(AIOHTTP) is not None:
         return profile.replace_set(transport=AIOHTTP)
@@ -196,7 +194,7 @@ def _choose_transport(profile: Profile, concurrency: int, quiet: bool) -> Profil
         from ..installation import format_install_command
 
         print_notice(
-            f"easyllm: with aiohttp a batch takes half the CPU: {format_install_command('batch')}"
+            f"easyllm: with aiohttp a batch takes less CPU: {format_install_command('batch')}"
         )
     return profile
 

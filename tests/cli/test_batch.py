@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli import secret
+from easyllm_cli.cli import batch_display
 from easyllm_cli.cli.app import run_app
 from tests.support.batches import BatchServer, read_lines, whole_answer, write_prompts
 from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
@@ -241,6 +242,29 @@ def test_a_reader_that_leaves_is_141_and_the_rows_stay(batch: BatchCommand) -> N
     assert ran.code == 141
     assert batch.run().code == 0
     assert batch.good_rows() == list(range(ROWS))
+
+
+def test_a_line_from_time_to_time_where_stderr_is_no_terminal(
+    batch: BatchCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_display, "PLAIN_SECONDS", 0.1)
+    batch.server.seconds = 0.3
+    ran = batch.run()
+    assert ran.code == 0
+    lines = ran.stderr.splitlines()
+    assert len(lines) >= 2
+    assert "8 in flight" in lines[0]
+    assert lines[-1].startswith("easyllm: 24/24 100 % · ")
+    assert "\x1b" not in ran.stderr
+
+
+def test_a_batch_that_takes_longer_than_timeout_ends(batch: BatchCommand) -> None:
+    batch.server.seconds = 20.0
+    ran = batch.run("--timeout", "0.3", "--json")
+    assert (ran.code, ran.json["error"]["kind"]) == (6, "timeout")
+    assert ran.json["resume"] == "easyllm batch in.jsonl out.jsonl --timeout 0.3 --json"
+    batch.server.seconds = 0.0
+    assert batch.run().code == 0
 
 
 def test_quiet_prints_the_error_alone(batch: BatchCommand) -> None:

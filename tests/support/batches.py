@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import Callable, Iterable
+import resource
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,6 @@ class BatchServer:
         self.headers = headers or {}
         self.asked: list[str] = []  # the prompts, in the order of their arrival
         self.in_flight = self.most_in_flight = 0
-        self._lock = threading.Lock()
 
     async def handle(self, request: Request, reply: Reply) -> None:
         body = request.json
@@ -98,6 +99,19 @@ def write_prompts(path: Path, prompts: Iterable[str]) -> Path:
     """Write an input with one prompt a line."""
     path.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in prompts), "utf-8")
     return path
+
+
+@contextmanager
+def largest_file(byte_count: int) -> Iterator[None]:
+    """Within the block no file of this process grows larger, as if the disk were full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 def read_lines(path: Path) -> list[Json]:

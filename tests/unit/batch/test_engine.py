@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,7 @@ from easyllm_cli.batch import engine
 from easyllm_cli.batch.row_selection import RETRY_FAILED, RowSelection
 from easyllm_cli.batch.state import RETRYABLE, StateReader, state_path
 from easyllm_cli.errors import EasyLLMError, Interrupted
-from tests.support.batches import RETRY_SOON, Batch, BatchServer, write_prompts
+from tests.support.batches import RETRY_SOON, Batch, BatchServer, largest_file, write_prompts
 from tests.support.standins.server import StandIn
 
 ROWS = 40
@@ -77,13 +76,19 @@ def test_batch_16_the_same_prompt_and_custom_id_are_answered_each_time(tmp_path:
 
 def test_rows_have_settings_of_their_own_and_share_connections(tmp_path: Path) -> None:
     server = BatchServer(seconds=0.002)
-    with StandIn(server.handle) as stand_in:
+    connections: list[int] = []
+
+    async def handle(request: Any, reply: Any) -> None:
+        connections.append(stand_in.connections)
+        await server.handle(request, reply)
+
+    with StandIn(handle) as stand_in:
         batch = Batch(tmp_path, stand_in, temperature=0.5)
         lines = [{"prompt": f"p{n}", "seed": n, "max_tokens": 5} for n in range(12)]
         batch.input.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
         assert batch.run(ceiling=2) is None
         bodies = [request.json for request in stand_in.requests]
-        assert stand_in.connections <= 2
+        assert max(connections) <= 2
     assert sorted(body["seed"] for body in bodies) == list(range(12))
     assert {body["temperature"] for body in bodies} == {0.5}
     assert len(answers(batch)) == 12
@@ -237,6 +242,18 @@ def test_batch_13_max_cost_counts_the_rows_in_flight(tmp_path: Path) -> None:
     assert answers(batch) == expected()
 
 
+def test_batch_13_what_the_rows_in_flight_may_cost_is_reserved(tmp_path: Path) -> None:
+    """Only the three tokens of an answer cost something, so that the estimate is the cost."""
+    server = BatchServer(seconds=0.05)
+    with StandIn(server.handle) as stand_in:
+        price = {"input": 0.0, "output": 1_000_000.0}
+        batch = Batch(tmp_path, stand_in, price=price, max_tokens=3)
+        write_prompts(batch.input, prompts())
+        error = batch.run(max_cost=31.0)
+    assert error is not None
+    assert (error.kind, len(server.asked), len(batch.lines())) == ("budget", 10, 10)
+
+
 def test_max_cost_needs_a_price(tmp_path: Path) -> None:
     server = BatchServer()
     with StandIn(server.handle) as stand_in:
@@ -270,6 +287,26 @@ def test_batch_2_a_stopped_run_sends_nothing_new_and_waits_for_what_was_sent(
         assert batch.run() is None
     assert answers(batch) == expected()
     assert len(server.asked) == ROWS
+
+
+def test_a_stopped_run_sends_nothing_again(tmp_path: Path) -> None:
+    """Rows that fail while the run stops, and may pass later, are left to the next run."""
+    server = BatchServer(lambda prompt, count: 500, seconds=0.2)
+
+    async def play(batch: Batch) -> None:
+        running = asyncio.create_task(batch.run_async())
+        while len(server.asked) < 8:
+            await asyncio.sleep(0.01)
+        assert batch.run_of is not None
+        batch.run_of.stop(Interrupted("interrupted"))
+        await running
+
+    with StandIn(server.handle) as stand_in:
+        batch = Batch(tmp_path, stand_in, max_retries=3)
+        write_prompts(batch.input, prompts())
+        asyncio.run(play(batch))
+    assert len(server.asked) == 8
+    assert batch.lines() == []
 
 
 def test_rows_that_wait_for_a_limit_are_not_waited_for(tmp_path: Path) -> None:
@@ -392,22 +429,12 @@ def test_the_first_rows_then_the_others(tmp_path: Path) -> None:
     assert (answers(batch), len(server.asked)) == (expected(), ROWS)
 
 
-def test_batch_14_a_full_disk_is_8_and_the_next_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batch_14_a_full_disk_is_8_and_the_next_run_goes_on(tmp_path: Path) -> None:
     server = BatchServer(seconds=0.002)
-    write = os.pwrite
-
-    def write_until_full(descriptor: int, data: bytes, at: int) -> int:
-        if at + len(data) > 3000:
-            raise OSError(28, "No space left on device")
-        return write(descriptor, data, at)
-
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
         write_prompts(batch.input, prompts())
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "pwrite", write_until_full)
+        with largest_file(3000):
             error = batch.run()
         assert error is not None
         assert error.exit_code == 8
@@ -430,7 +457,9 @@ def test_batch_21_no_key_is_written(tmp_path: Path) -> None:
             folder.mkdir()
             batch = Batch(folder, stand_in, api_key=key)
             write_prompts(batch.input, prompts(3))
+            with batch.input.open("a") as file:
+                file.write(json.dumps({"messages": [], "model": key}) + "\n")
             assert batch.run(form=form) is None
-            assert len(batch.lines()) == 3
+            assert len(batch.lines()) == 4
             for path in (batch.output, state_path(batch.output)):
                 assert b"verysecret" not in path.read_bytes()

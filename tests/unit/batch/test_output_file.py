@@ -2,8 +2,6 @@
 
 import json
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from easyllm_cli.batch.state import (
     state_path,
 )
 from easyllm_cli.errors import OutputError, UsageError
+from tests.support.batches import largest_file
 
 HEADER = Header("in.jsonl", InputIdentity(100, "aa"), {"model": "bb", "template": "cc"}, {}, 1.0)
 LINE_COUNT = 20
@@ -196,21 +195,14 @@ def test_a_newer_answer_replaces_an_older_one_but_never_a_good_one(tmp_path: Pat
     ]  # fmt: skip
 
 
-def test_a_full_disk_leaves_both_files_usable(
-    output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_both_files_usable(output: Path) -> None:
     file = open_output(output)
     whole = rows_in(output)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = output.stat().st_size
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
-    try:
-        with pytest.raises(OutputError, match="cannot be written") as caught:
-            file.append(line_of(20), 20, GOOD)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
+    with (
+        largest_file(output.stat().st_size + 10),
+        pytest.raises(OutputError, match="cannot be written") as caught,
+    ):
+        file.append(line_of(20), 20, GOOD)
     assert "make room" in caught.value.hint
     assert rows_in(output) == whole
     file.append(line_of(20), 20, GOOD)
