@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.support.batches import whole_answer
 from tests.support.binary import single_profile_toml
+from tests.support.peak import BETWEEN
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
 from tests.support.standins.server import StandIn
@@ -62,11 +63,12 @@ def write_rows(path: Path, count: int) -> None:
 
 def run_and_measure(words: list[str], environment: dict[str, str]) -> float:
     """Run `easyllm batch` to its end; returns the most memory that it took, in MB."""
-    child = subprocess.Popen([COMMAND, "batch", *words], env=environment)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0, "the command failed"
-    return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
+    figure = Path(environment["HOME"], "peak")
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-c", BETWEEN, str(figure), COMMAND, "batch", *words],
+        env=environment, check=True,
+    )  # fmt: skip
+    return int(figure.read_text()) / 1024 / 1024
 
 
 if __name__ == "__main__":
