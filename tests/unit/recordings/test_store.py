@@ -135,7 +135,7 @@ def test_clearing_counts_what_it_deletes() -> None:
 def test_clearing_and_pruning_delete_nothing_but_answers(tmp_path: Path) -> None:
     answer = write_at(KEY, age=0)
     torn = answer.with_name(f"{answer.name}.12.345")
-    torn.touch()
+    torn.write_text("{")
     name = "cd" + KEY[2:] + ".jsonl"
     (tmp_path / "others").mkdir()
     folder = answers_folder() / "cd"
