@@ -20,27 +20,31 @@ from .pacing import is_rate_limit
 from .rows import Row
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..json_schema import Schema
     from ..recordings import Recordings
 
 MAX_SETTINGS = 100  # different settings of rows whose providers are kept
-# Gets an answer, whether the user limited its length, and the schema that it must fit, if any.
+# Gets an answer, whether the user limited its length, and the form that it must have, if any.
 # Raises an EasyLLMError to reject it.
-Accept = Callable[[Completion, bool, "Schema | None"], object]
+Accept = Callable[[Completion, bool, "Schema | Choices | None"], object]
 
 
 class RowSources:
-    """The providers that answer rows with the same settings, and the schema of these rows."""
+    """The providers that answer rows with the same settings, and the form of their answers."""
 
-    def __init__(self, providers: list[BaseLLMProvider], schema: Schema | None) -> None:
+    def __init__(
+        self, providers: list[BaseLLMProvider], answer_format: Schema | Choices | None
+    ) -> None:
         self.providers = providers
-        self.schema = schema
+        self.answer_format = answer_format
 
 
 class RowAsker:
     """Asks rows at a profile, or at its fallbacks.
 
-    `schema`: that every answer must fit; a row's own comes first. `recordings`: the answer cache.
+    `answer_format`: what every answer must fit; a row's own schema comes first.
+    `recordings`: the answer cache.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class RowAsker:
         profile: Profile,
         fallbacks: Sequence[Profile],
         accept: Accept,
-        schema: Schema | None = None,
+        answer_format: Schema | Choices | None = None,
         recordings: Recordings | None = None,
     ) -> None:
         """Raises ConfigError if a profile is not valid."""
@@ -56,7 +60,7 @@ class RowAsker:
         self.is_stopping = False  # nothing is sent again
         self._accept = accept
         self._recordings = recordings
-        self._base = RowSources([provider_for(each) for each in self.profiles], schema)
+        self._base = RowSources([provider_for(each) for each in self.profiles], answer_format)
         self._sources: dict[str, RowSources] = {}
 
     def profile_of(self, row: Row) -> Profile:
@@ -74,7 +78,7 @@ class RowAsker:
             row.messages,
             stream=False,
             shown=(),
-            verdict=lambda answer, limited: self._judge(answer, limited, sources.schema),
+            verdict=lambda answer, limited: self._judge(answer, limited, sources.answer_format),
             retry_on=self._may_retry,
         )
         call.recordings = self._recordings
@@ -104,12 +108,11 @@ class RowAsker:
         )
 
     def _clean(self, row: Row, completion: Completion) -> Completion:
-        """The answer; with a schema without the code fence that some models add."""
-        if self._find_sources(row).schema is None:
+        """The answer; of one with a form only what is printed of it, without a code fence."""
+        answer_format = self._find_sources(row).answer_format
+        if answer_format is None:
             return completion
-        from ..json_schema import strip_code_fence
-
-        return Completion(completion, text=strip_code_fence(completion["text"]))
+        return Completion(completion, text=answer_format.printed(completion["text"]))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -117,8 +120,10 @@ class RowAsker:
             for provider in sources.providers:
                 await provider.aclose()
 
-    def _judge(self, answer: Completion, limited: bool, schema: Schema | None) -> str:
-        self._accept(answer, limited, schema)
+    def _judge(
+        self, answer: Completion, limited: bool, answer_format: Schema | Choices | None
+    ) -> str:
+        self._accept(answer, limited, answer_format)
         return ""
 
     def _may_retry(self, error: EasyLLMError) -> bool:
@@ -137,15 +142,15 @@ class RowAsker:
         return sources
 
     def _make_sources(self, row: Row) -> RowSources:
-        schema = self._base.schema
+        answer_format = self._base.answer_format
         if row.settings.schema is not None:
             from ..json_schema import Schema
 
-            schema = Schema(row.settings.schema, f"line {row.line}", strips_code_fence=True)
+            answer_format = Schema(row.settings.schema, f"line {row.line}", strips_code_fence=True)
         providers = []
         for profile, base in zip(self.profiles, self._base.providers, strict=True):
             provider = provider_for(row.settings.apply(profile))
             if isinstance(provider, HTTPProvider) and isinstance(base, HTTPProvider):
                 provider.transports = base.transports
             providers.append(provider)
-        return RowSources(providers, schema)
+        return RowSources(providers, answer_format)

@@ -33,6 +33,7 @@ from .prompt_text import require_utf8
 from .request import read_json_object
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..json_schema import Schema
 
 AUTO = "auto"
@@ -64,7 +65,7 @@ class BatchRequest(FrozenDataclass):
 
         --max-cost and --max-errors are of one run, and not among them.
         """
-        batch = {"system", "template", "shard", "limit", "format", "cache", "strict",
+        batch = {"system", "template", "shard", "limit", "format", "cache", "strict", "choices",
                  "concurrency", "rpm"}  # fmt: skip
         return {
             "model": {**vars(self.model), "config_db": None},
@@ -116,12 +117,12 @@ def _defaults(group: type) -> dict[str, Any]:
 
 
 class ResolvedBatch(FrozenDataclass):
-    """What the options of a batch mean: profiles, rows, the schema of answers, the speed."""
+    """What the options of a batch mean: profiles, rows, the form of answers, the speed."""
 
     profile: Profile
     fallbacks: list[Profile]
     selection: RowSelection
-    schema: Schema | None
+    answer_format: Schema | Choices | None
     concurrency: int
 
 
@@ -141,22 +142,30 @@ def resolve_batch(request: BatchRequest) -> ResolvedBatch:
             'transport = "sdk" is not for batch', where=f"profile {profile.name}",
             hint="leave transport out of the profile",
         )  # fmt: skip
-    schema = _load_schema(request.sampling.schema)
+    answer_format = _load_answer_format(request)
     settings = {
         "system": None if options.system is None else require_utf8(options.system),
         "rpm": validate_setting("rpm", options.rpm),
-        "schema": schema and schema.document,
+        "schema": answer_format and answer_format.document,
         "cache": validate_setting("cache", options.cache),
     }
     profiles = [each.replace_set(**settings) for each in (profile, *fallbacks)]
     concurrency = _parse_concurrency(options.concurrency, profile)
     shard = _parse_shard(options.shard)
     selection = request.selection.__replace__(shard=shard, limit=options.limit)
-    with_transport = [_choose_transport(each, concurrency, common.quiet) for each in profiles]
-    return ResolvedBatch(with_transport[0], with_transport[1:], selection, schema, concurrency)
+    first, *others = (_choose_transport(each, concurrency, common.quiet) for each in profiles)
+    return ResolvedBatch(first, others, selection, answer_format, concurrency)
 
 
-def _load_schema(name: str | None) -> Schema | None:
+def _load_answer_format(request: BatchRequest) -> Schema | Choices | None:
+    """What --choices or --schema say. Raises UsageError."""
+    name, choices = request.sampling.schema, request.batch.choices
+    if choices is not None:
+        from ..choices import parse_choices
+
+        if name is not None:
+            raise UsageError("--schema and --choices do not go together", hint="choose one")
+        return parse_choices(choices)
     if name is None:
         return None
     from ..json_schema import Schema

@@ -32,6 +32,7 @@ from .cost import refresh_price_table
 from .results import CommandResult, print_result, usage_object
 
 if TYPE_CHECKING:
+    from ..choices import Choices
     from ..completion import Completion
     from ..json_schema import Schema
     from ..recordings import Recordings
@@ -87,7 +88,7 @@ class CommandRun:
         if options.max_cost is not None:
             budget = RunBudget(options.max_cost, sum_costs(request.output), self.profiles)
         self.asker = RowAsker(
-            resolved.profile, resolved.fallbacks, accept_answer, resolved.schema,
+            resolved.profile, resolved.fallbacks, accept_answer, resolved.answer_format,
             _recordings(options.cache),
         )  # fmt: skip
         backoff = resolved.profile.initial_retry_delay, resolved.profile.max_retry_delay
@@ -231,9 +232,9 @@ class CommandRun:
         }
 
 
-def accept_answer(answer: Completion, limited: bool, schema: Schema | None) -> str:
+def accept_answer(answer: Completion, limited: bool, answer_format: Schema | Choices | None) -> str:
     """Accept or reject the answer of a row, as `chat` does."""
-    return check_acceptable(answer, limited, "auto", schema)
+    return check_acceptable(answer, limited, "auto", answer_format)
 
 
 def sum_costs(output: Path) -> float:

@@ -286,6 +286,16 @@ def test_a_schema_is_checked_for_each_row(batch: BatchCommand) -> None:
     ]  # fmt: skip
 
 
+def test_an_answer_is_one_of_the_choices(batch: BatchCommand) -> None:
+    texts = {"p0": '{"choice": "Yes"}', "p1": "No.", "p2": "maybe"}
+    batch.server.faults = lambda prompt, count: whole_answer("m", texts[prompt], prompt)
+    assert batch.run("--choices", "yes,no", "--limit", "3").code == 9
+    lines = {line["index"]: line for line in read_lines(batch.output)}
+    assert [lines[index]["text"] for index in range(3)] == ["yes", "no", "maybe"]
+    assert lines[2]["error"]["kind"] == "malformed"
+    assert batch.run("--choices", "yes,no,maybe", "--limit", "3").code == 2  # another batch
+
+
 def test_the_cache_answers_a_second_batch(batch: BatchCommand) -> None:
     assert batch.run("--cache", "1h").code == 0
     asked = len(batch.server.asked)

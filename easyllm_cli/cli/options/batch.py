@@ -5,6 +5,7 @@ from typing import Annotated
 
 from ..option_types import BATCH_FORMATS, dollar_amount
 from .groups import INPUT_PANEL, OUTPUT_PANEL, RUN_PANEL, OptionGroup, declare
+from .output import ChoicesOption
 
 
 class BatchOptions(OptionGroup):
@@ -36,6 +37,7 @@ class BatchOptions(OptionGroup):
             INPUT_PANEL, "--shard", help="Every n-th row, from row i on: 0/4 to 3/4.", metavar="I/N"
         ),
     ] = None
+    choices: ChoicesOption = None
     format: Annotated[
         str | None,
         declare(OUTPUT_PANEL, "--format", help="Lines of the output.", choices=BATCH_FORMATS),
