@@ -24,7 +24,7 @@ from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
 RATES = (60, 120, 600, 6000)
-PROCESSES, PAIRS = 20, 31
+PROCESSES, PAIRS = 20, 101
 PROFILE = '[profiles.{name}]\nprovider = "openai"\nendpoint = "{url}/v1"\nmodel = "m"\n{more}\n'
 COMMAND = str(Path(sys.executable).with_name("easyllm"))
 LOOP = """
