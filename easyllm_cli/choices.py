@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from .completion import Completion
-from .errors import MalformedAnswer, UsageError
+from .errors import SCHEMA_MISMATCH, MalformedAnswer, UsageError
 from .json_schema import strip_code_fence
 
 KEY = "choice"  # strict JSON modes want an object around a text
@@ -47,6 +47,7 @@ class Choices:
             raise MalformedAnswer(
                 f"the answer is none of the choices: {json.dumps(shown, ensure_ascii=False)}",
                 hint=f"say in the prompt what to choose by: {', '.join(self.texts)}"[:200],
+                code=SCHEMA_MISMATCH,
             )
 
     def find(self, text: str) -> str | None:

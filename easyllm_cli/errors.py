@@ -47,6 +47,7 @@ EXIT_CODES: dict[int, str] = {
     143: "SIGTERM, or the terminal was closed",
 }
 BROKEN_PIPE_EXIT_CODE = 141
+SCHEMA_MISMATCH, NO_CODE_BLOCK = "schema_mismatch", "no_code_block"  # `code` of a failed check
 CLOSED_LOCALLY = "closed"  # the `code` of an error after this process closed the connection itself
 SIGTERM_EXIT_CODE = 143
 

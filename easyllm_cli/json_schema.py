@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .completion import Completion
-from .errors import MalformedAnswer, UsageError
+from .errors import SCHEMA_MISMATCH, MalformedAnswer, UsageError
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -53,7 +53,7 @@ class Schema:
             hint = "raise --max-tokens: the answer was cut"
         elif FENCED_ANSWER.fullmatch(completion["text"]) and not self._strips_code_fence:
             hint = "chat removes a code fence, stream does not"
-        raise MalformedAnswer(f"the answer {problem}", hint=hint)
+        raise MalformedAnswer(f"the answer {problem}", hint=hint, code=SCHEMA_MISMATCH)
 
     def printed(self, text: str) -> str:
         """The text to print: the JSON without the code fence that some models add."""

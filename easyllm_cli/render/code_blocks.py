@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import IncompleteAnswer
+from ..errors import NO_CODE_BLOCK, IncompleteAnswer
 
 # Quote and list markers may precede a fence. An info string contains no back-ticks:
 # "```ls``` lists files" is inline code.
@@ -72,6 +72,7 @@ def extract_code_blocks(text: str, all_blocks: bool) -> str:
         raise IncompleteAnswer(
             "the answer contains no code block",
             hint="ask for one, or leave out -x",
+            code=NO_CODE_BLOCK,
             retryable=False,
         )
     return "".join(f"{line}\n" for block in chosen for line in block)
