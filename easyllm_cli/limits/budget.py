@@ -68,6 +68,20 @@ class AttemptBudget:
         self._limit = limit
         return limit
 
+    def require(self, model: str, messages: Iterable[Message]) -> None:
+        """Raise as `reserve` would now, and reserve nothing; it waits for no lock."""
+        cost = HighestCost(self.profile, model, messages)
+        if cost.is_free:
+            return
+        limit = self.profile.output_limit()
+        least = cost.of(LEAST_LIMIT if limit is None else limit)
+        self._require_max_cost(least)
+        for name, ledger in self.ledgers:
+            for period, most in ledger.limits.items():
+                balance = ledger.balance(period)
+                if balance.used + least > most:
+                    raise _exceeded(name, BudgetExceededError(period, balance, most), least)
+
     def find_cost(self, billing: AttemptBilling, time: float) -> tuple[Cost, int]:
         """The cost of the reported usage, and the billionths of a US dollar that count.
 
@@ -99,11 +113,8 @@ class AttemptBudget:
         """Reserve the same amount in every budget, as much as fits, or nothing in any."""
         amount = most
         if self.profile.max_cost is not None:
-            limit = to_billionths(self.profile.max_cost)
-            amount = min(most, limit - self.spent)
-            if amount < least:
-                balance = Balance(self.spent, 0)
-                raise _budget_error("--max-cost", "by this command", balance, limit, least)
+            self._require_max_cost(least)
+            amount = min(most, to_billionths(self.profile.max_cost) - self.spent)
         try:
             for name, ledger in self.ledgers:
                 amount = await self._reserve_in(name, ledger, least, amount)
@@ -114,14 +125,20 @@ class AttemptBudget:
             raise
         self.amount = amount
 
+    def _require_max_cost(self, least: int) -> None:
+        """Raise BudgetError if the command may not spend as much."""
+        if self.profile.max_cost is not None:
+            limit = to_billionths(self.profile.max_cost)
+            if self.spent + least > limit:
+                balance = Balance(self.spent, 0)
+                raise _budget_error("--max-cost", "by this command", balance, limit, least)
+
     async def _reserve_in(self, name: str, ledger: Ledger, least: int, most: int) -> int:
         """Reserve as much as fits in one budget. Raises BudgetError."""
         try:
             amount = await ledger.reserve(self._identity, least, most)
         except BudgetExceededError as error:
-            period = "today" if error.period == DAY else "this month"
-            setting = f"budget.{error.period} of {name}"
-            raise _budget_error(setting, period, error.balance, error.limit, least) from None
+            raise _exceeded(name, error, least) from None
         self._reserved.append(ledger)
         return amount
 
@@ -157,6 +174,13 @@ def format_balance(balance: Balance, limit: int, period: str) -> str:
     spent, of = format_dollars(balance.spent / BILLION), format_dollars(limit / BILLION)
     reserved = f" and {format_dollars(balance.reserved / BILLION)} reserved"
     return f"{spent} of {of} USD are spent {period}{reserved * bool(balance.reserved)}"
+
+
+def _exceeded(name: str, error: BudgetExceededError, least: int) -> BudgetError:
+    """The error for a budget of a day or a month. `name`: of its ledger."""
+    period = "today" if error.period == DAY else "this month"
+    setting = f"budget.{error.period} of {name}"
+    return _budget_error(setting, period, error.balance, error.limit, least)
 
 
 def _budget_error(
