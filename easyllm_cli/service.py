@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .completion import Completion
 from .config.profile_loading import Config, resolve_configs
 from .config.setting_values import has_type, is_dollar_amount
+from .config.settings import AUTO_PROVIDER
 from .errors import EasyLLMError, UsageError
 from .events import MAX_TEXT_BYTES, Event, Text
 from .messages import Message, build_vision_messages, parse_messages
@@ -279,9 +280,12 @@ class LLMService:
         asked: list[Profile] = []
 
         def find_providers() -> list[BaseLLMProvider]:
-            providers = self._resolve_providers(config, fallbacks)
-            asked.extend(provider.profile for provider in providers)
-            return providers
+            profiles = self._resolve_profiles(config, fallbacks)
+            asked.extend(profiles)
+            if profiles[0].provider == AUTO_PROVIDER:
+                profiles = [*_choose_profiles(profiles[0], call), *profiles[1:]]
+                asked.extend(profiles)
+            return list(dict.fromkeys(map(self._provider_cache.get, profiles)))
 
         events = run(call, find_providers)
         if not self.history:
@@ -290,10 +294,10 @@ class LLMService:
 
         return save_call_at_end(call, events, asked)
 
-    def _resolve_providers(
+    def _resolve_profiles(
         self, config: Config, fallbacks: Sequence[Config] | None
-    ) -> list[BaseLLMProvider]:
-        """The providers to try in order, each once; warns of a dict's settings without effect."""
+    ) -> list[Profile]:
+        """The profiles to ask in turn; warns of a dict's settings without effect."""
         profiles = resolve_configs(config, fallbacks, self.trust_configs)
         if self.max_cost is not None:
             profiles = [_limit_cost(profile, self.max_cost) for profile in profiles]
@@ -301,7 +305,20 @@ class LLMService:
             if warning not in self._warned_settings:
                 self._warned_settings.add(warning)
                 log.warning("%s", warning)
-        return list(dict.fromkeys(self._provider_cache.get(profile) for profile in profiles))
+        return profiles
+
+
+def _choose_profiles(auto: Profile, call: Call) -> list[Profile]:
+    """The candidates of an auto profile in the order to ask them. Raises as `require_candidate`."""
+    from .config.auto_profile import find_candidates
+    from .routing import choose_route  # most calls need no choice
+
+    candidates = [each.replace_set(max_cost=auto.max_cost) for each in find_candidates(auto)]
+    recording = call.recordings.recording if call.recordings else None
+    route = choose_route(auto, candidates, call.messages, recording=recording)
+    route.require_candidate()
+    route.apply(call)
+    return route.profiles
 
 
 def _limit_cost(profile: Profile, max_cost: float) -> Profile:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..config.profile import validate_setting
+from ..config.settings import AUTO_PROVIDER
 from ..errors import BROKEN_PIPE_EXIT_CODE, IncompleteAnswer, UsageError
 from ..events import MAX_TEXT_BYTES, Event
 from ..messages import with_system_prompt
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from ..completion import Completion
     from ..config.profile import Profile
     from ..json_schema import Schema
+    from ..messages import Message
     from ..render.options import DisplayOptions
+    from ..routing import Route
+    from .options.cache import CacheOptions
     from .template import Template
 
 
@@ -53,26 +57,71 @@ def answer_request(request: AnswerRequest) -> int:
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
     messages = build_messages(request.prompt_words, options, source, list(request.images), template)
-    messages = with_system_prompt(history.continued(messages), profile.system)
+    messages = history.continued(messages)
+    route = _choose_route(request, history, profile, fallbacks, messages)
+    profile, *fallbacks = route.profiles if route is not None else (profile, *fallbacks)
+    if route is None or request.run.dry_run:  # else each candidate has its own
+        messages = with_system_prompt(messages, profile.system)
     lacks_input = source.was_empty and bool(profile.strict)  # an error, no note
     notes = [] if lacks_input else source.notes
     notes = [*find_prompt_notes(request, source, [profile, *fallbacks]), *notes]
     if request.run.dry_run:
         from .dry_run import dry_run
 
-        return dry_run(profile, messages, request, notes)
+        return dry_run(profile, messages, request, notes, route)
+    answer_run, events = _start(
+        request, display, answer_format, kept, [profile, *fallbacks], messages, notes
+    )
+    if route is not None:
+        route.apply(answer_run.call)
+    answer_run.lacks_stdin = lacks_input
+    return _run_and_keep(answer_run, events, history)
+
+
+def _choose_route(
+    request: AnswerRequest,
+    history: AnswerHistory,
+    profile: Profile,
+    candidates: list[Profile],
+    messages: list[Message],
+) -> Route | None:
+    """How an auto profile chooses among its candidates; None = it is no auto profile.
+
+    Raises:
+        EasyLLMError: as `choose_candidate`.
+    """
+    if profile.provider != AUTO_PROVIDER:
+        return None
+    from .auto_choice import choose_candidate
+
+    return choose_candidate(request, history, profile, candidates, messages)
+
+
+def _start(
+    request: AnswerRequest,
+    display: DisplayOptions,
+    answer_format: Schema | Choices | None,
+    kept: CacheOptions,
+    profiles: list[Profile],
+    messages: list[Message],
+    notes: list[str],
+) -> tuple[AnswerRun, AsyncGenerator[Event, None]]:
+    """The run of one answer, and its events, which ask the profiles in turn.
+
+    `kept`: where the answer may come from, and where it is recorded.
+    """
     renderer = choose_renderer(display)
     calls: list[Call] = []
+    profile, *fallbacks = profiles
     events = LLMService(record=kept.record, replay=kept.replay).stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
         verdict=lambda answer, limit: _judge(calls[0], answer, limit, display, answer_format),
         fallbacks=fallbacks, on_call=calls.append,
     )  # fmt: skip
-    answer_run = AnswerRun(request, display, renderer, calls[0], [profile, *fallbacks], notes)
+    answer_run = AnswerRun(request, display, renderer, calls[0], profiles, notes)
     answer_run.answer_format = answer_format
-    answer_run.lacks_stdin = lacks_input
-    return _run_and_keep(answer_run, events, history)
+    return answer_run, events
 
 
 def _apply_template(request: AnswerRequest) -> tuple[AnswerRequest, Template | None]:
@@ -102,6 +151,10 @@ def _judge(
 ) -> str:
     """Accept the answer or raise, as `check_acceptable`; one that -x will reject is not cached."""
     note = check_acceptable(answer, limited, display.reasoning, answer_format)
+    if display.code and call.next_sources and "code" in (call.escalate or ()):
+        from ..render.code_blocks import extract_code_blocks
+
+        extract_code_blocks(answer["text"], all_blocks=False)  # raises: the next one is asked
     if display.code and call.uses_recordings:
         from ..render.code_blocks import extract_code_blocks
 
@@ -117,11 +170,20 @@ def _select_profiles(
     answer_format: Schema | Choices | None,
     cache: str | None,
 ) -> tuple[Profile, list[Profile]]:
-    """The profile and its fallbacks, with all options of the request. Raises ConfigError."""
+    """The profile and its fallbacks, with all options of the request.
+
+    Raises:
+        ConfigError: as `select_profile`. UsageError: --explain, and no auto profile chooses.
+    """
     profile, fallbacks = select_profile(
         history.model_options(), request.sampling, request.run, request.common.timeout,
         offer_demo=may_offer_demo(request),
     )  # fmt: skip
+    if request.run.explain and profile.provider != AUTO_PROVIDER:
+        raise UsageError(
+            f"--explain shows a choice, and profile {profile.name} makes none",
+            hint=f'it is for profiles with provider = "{AUTO_PROVIDER}"',
+        )
     settings = {
         "schema": answer_format and answer_format.document,
         "elicit": request.elicit,

@@ -82,6 +82,8 @@ class AnswerHistory:
                 "the conversation was held without a named profile", where=earlier.id,
                 hint="name the profile that continues it with -p",
             )  # fmt: skip
+        if earlier.auto_profile is not None and options.model is None:
+            return ModelOptions(**{**vars(options), "profile": earlier.auto_profile})
         chosen = {"profile": earlier.profile, "model": options.model or earlier.model}
         return ModelOptions(**{**vars(options), **chosen})
 
@@ -89,6 +91,24 @@ class AnswerHistory:
     def _is_profile_given(self) -> bool:
         options = self.request.model
         return options.profile is not None or options.config_db is not None
+
+    def kept_candidate(self) -> tuple[str, str | None] | None:
+        """Profile and model that answered last in the conversation; None = it begins."""
+        earlier = self._earlier
+        if earlier is None or not earlier.count or earlier.answered_by is None:
+            return None
+        return earlier.answered_by, earlier.answering_model
+
+    def use_candidate(self, profile: Profile) -> None:
+        """Take note of the candidate that an auto profile chose.
+
+        Raises:
+            UsageError: as `require_same_host`, where it is the one of the turns so far.
+        """
+        self._asked = profile
+        kept = self.kept_candidate()
+        if kept is not None and kept[0] == profile.name:
+            self.require_same_host(profile)
 
     def require_same_host(self, profile: Profile) -> None:
         """Refuse to send the turns so far to another host than before, unless -p asks for it.

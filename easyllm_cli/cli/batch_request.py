@@ -28,7 +28,7 @@ from .options.common import CommonOptions
 from .options.input import ModelOptions
 from .options.run import RunOptions
 from .options.sampling import SamplingOptions
-from .profile_selection import select_profile
+from .profile_selection import refuse_auto_profile, select_profile
 from .prompt_text import require_utf8
 from .request import read_json_object
 
@@ -130,13 +130,14 @@ def resolve_batch(request: BatchRequest) -> ResolvedBatch:
     """Choose the profile and read the options.
 
     Raises:
-        ConfigError: the profile is wrong. UsageError: an option is.
+        ConfigError: the profile is wrong. UsageError: an option is, or it is an auto profile.
     """
     options, common = request.batch, request.common
     if common.json and options.jsonl:
         raise UsageError("--json and --jsonl do not go together", hint="choose one")
     run = RunOptions(**{**_defaults(RunOptions), "strict": options.strict})
     profile, fallbacks = select_profile(request.model, request.sampling, run, common.timeout)
+    refuse_auto_profile(profile, "batch")
     if profile.transport == "sdk":
         raise UsageError(
             'transport = "sdk" is not for batch', where=f"profile {profile.name}",

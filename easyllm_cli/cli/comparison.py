@@ -25,7 +25,7 @@ from .options.output import OutputOptions
 from .options.run import RunOptions
 from .options.sampling import SamplingOptions
 from .options.template import TemplateOptions
-from .profile_selection import select_profile
+from .profile_selection import refuse_auto_profile, select_profile
 from .prompt import build_messages
 from .prompt_notes import find_prompt_notes
 from .request import AnswerRequest, load_answer_format
@@ -119,6 +119,7 @@ def select_compared(
         ConfigError: it does not exist or is wrong.
     """
     profile, _ = select_profile(request.model, request.sampling, request.run, None)
+    refuse_auto_profile(profile, "compare")
     return profile.replace_set(
         schema=answer_format and answer_format.document, cache=validate_setting("cache", cache)
     )

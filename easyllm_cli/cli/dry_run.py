@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..config.profile import Profile
 from ..errors import UsageError
 from ..messages import Message
@@ -13,11 +15,27 @@ from ..render.json import print_json
 from ..render.output import print_notice
 from .request import AnswerRequest
 
+if TYPE_CHECKING:
+    from ..routing import Route
+
 
 def dry_run(
-    profile: Profile, messages: list[Message], request: AnswerRequest, notes: list[str]
+    profile: Profile,
+    messages: list[Message],
+    request: AnswerRequest,
+    notes: list[str],
+    route: Route | None = None,
 ) -> int:
-    """Print the request that would be sent, with keys as ***; needs no network and no key."""
+    """Print the request that would be sent, with keys as ***; needs no network and no key.
+
+    `route`: how an auto profile chose the profile. It is part of the object; with --explain its
+    table is all that is printed.
+    """
+    if route is not None and request.run.explain and not request.common.json:
+        from .auto_choice import print_route
+
+        print_route(route, 1)
+        return 0
     provider = provider_for(profile)
     if profile.elicit == "always":
         messages = apply_think_prompt(provider, messages)
@@ -34,6 +52,7 @@ def dry_run(
             "url": http_request.url or None,  # null for a model that runs in this process
             "headers": headers,
             "body": http_request.body,
+            **({"route": route.to_json()} if route is not None else {}),
         }
     )
     return 0

@@ -8,7 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.profile import Profile, validate_setting
-from ..config.profiles_file import NO_PROFILE_CODE, profile_from_selector, read_profiles
+from ..config.profiles_file import (
+    NO_PROFILE_CODE,
+    Profiles,
+    profile_from_selector,
+    read_profiles,
+)
+from ..config.settings import AUTO_PROVIDER
 from ..errors import ConfigError, UsageError
 from ..secret import retain_secrets
 from .options.input import ModelOptions
@@ -23,7 +29,9 @@ def select_profile(
     timeout: float | None,
     offer_demo: bool = False,
 ) -> tuple[Profile, list[Profile]]:
-    """The profile and its fallback profiles, all with the command line's options.
+    """The profile and its fallback profiles, or an auto profile and its candidates.
+
+    All have the command line's options, but for the auto profile.
 
     `timeout`: limit for the whole command in seconds; it also limits a database query.
     `offer_demo`: if no profile can be used, offer the demo model on a terminal.
@@ -49,9 +57,33 @@ def select_profile(
 
         model_name = model.model or os.environ.get("EASYLLM_MODEL") or None
         profile = default_profile(error, profiles, model_name, offer_demo)
-    return with_options(profile, sampling, run), [
-        with_options(fallback, sampling, run) for fallback in profiles.resolve_fallbacks(profile)
+    others = _find_others(profile, profiles)
+    is_auto = profile.provider == AUTO_PROVIDER
+    return profile if is_auto else with_options(profile, sampling, run), [
+        with_options(each, sampling, run) for each in others
     ]
+
+
+def refuse_auto_profile(profile: Profile, command: str) -> None:
+    """Raise UsageError for an auto profile, in a command that asks the profile that is named."""
+    if profile.provider == AUTO_PROVIDER:
+        from ..config.auto_profile import candidate_names
+
+        names = candidate_names(profile)
+        raise UsageError(
+            f"{command} asks the profile that it is given, and {profile.name} only chooses among "
+            f"others",
+            hint=f"name one of its candidates: {', '.join(f'-p {name}' for name in names)}",
+        )
+
+
+def _find_others(profile: Profile, profiles: Profiles) -> list[Profile]:
+    """The fallbacks of a profile, or the candidates of an auto profile. Raises ConfigError."""
+    if profile.provider != AUTO_PROVIDER:
+        return profiles.resolve_fallbacks(profile)
+    from ..config.auto_profile import find_candidates
+
+    return find_candidates(profile, profiles)
 
 
 def with_options(profile: Profile, sampling: SamplingOptions, run: RunOptions) -> Profile:

@@ -123,7 +123,7 @@ def answer_object(result: CommandResult) -> dict[str, Any]:
         "conversation": result.conversation,
         "cost_source": result.cost[1],
         "replayed": call.replayed if call else None,
-        "route": None,
+        "route": call.route if call else None,
         "usage_all": usage_object(call.usage_all) if call and call.usage_all else None,
     }
     return {

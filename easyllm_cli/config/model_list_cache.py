@@ -1,15 +1,22 @@
-"""Cache of each profile's model ids from the last `models` command, for shell completion."""
+"""Cache of each profile's models from the last `models` command.
+
+The ids are for shell completion, and what the server said of each model for automatic choices.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..private_file import write_private_file
 from .paths import state_folder
+
+if TYPE_CHECKING:
+    from ..events import Model
 
 MAX_MODELS = 2000  # per profile
 MAX_CACHE_BYTES = 1024 * 1024
@@ -39,6 +46,54 @@ def load_model_ids(profile_name: str) -> list[str]:
     except IGNORED_FILE_ERRORS:
         return []
     return [line for line in text.splitlines() if is_shell_safe(line)][:MAX_MODELS]
+
+
+def save_model_facts(profile_name: str, url: str, models: Iterable[Model]) -> None:
+    """Save what the server at this endpoint said of its models; write errors are ignored."""
+    import json
+
+    facts = {
+        model.id: {
+            key: value
+            for key in ("context", "vision", "reasoning")
+            if (value := getattr(model, key)) is not None
+        }
+        for model in models
+    }
+    known = dict([item for item in facts.items() if item[1]][:MAX_MODELS])
+    with suppress(*IGNORED_FILE_ERRORS):
+        data = json.dumps({"endpoint": url, "models": known}).encode("utf-8", "replace")
+        write_private_file(facts_path(profile_name), data)
+
+
+def load_model_facts(profile_name: str, url: str) -> Mapping[str, Mapping[str, Any]]:
+    """What the server at this endpoint said, by model: `context`, `vision`, `reasoning` if known.
+
+    Empty when nothing was saved, or another endpoint said it.
+    """
+    import json
+
+    try:
+        with facts_path(profile_name).open("rb") as file:
+            saved = json.loads(file.read(MAX_CACHE_BYTES))
+        is_same = saved["endpoint"] == url
+        models: dict[str, dict[str, Any]] = saved["models"] if is_same else {}
+        return {name: _valid_facts(facts) for name, facts in models.items()}
+    except (*IGNORED_FILE_ERRORS, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _valid_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of the right type: the file may be damaged."""
+    context = facts.get("context")
+    flags = {key: facts[key] for key in ("vision", "reasoning") if facts.get(key) in (True, False)}
+    is_count = isinstance(context, int) and context > 0
+    return {**flags, **({"context": context} if is_count else {})}
+
+
+def facts_path(profile_name: str) -> Path:
+    """Path of what is known of a profile's models. Raises as `cache_path`."""
+    return cache_path(profile_name).with_suffix(".json")
 
 
 def cache_path(profile_name: str) -> Path:

@@ -15,7 +15,13 @@ from ..text_encoding import decode_text
 from ..vendors import VENDORS
 from .paths import config_folder
 from .profile import Profile, profile_from_settings
-from .settings import KEY_SOURCES, TOP_LEVEL_SETTINGS, FileSettings, resolve_setting_alias
+from .settings import (
+    AUTO_PROVIDER,
+    KEY_SOURCES,
+    TOP_LEVEL_SETTINGS,
+    FileSettings,
+    resolve_setting_alias,
+)
 from .toml_parsing import parse_toml
 
 # Patterns for errors and edits: compiled when used, which takes 0.2 ms.
@@ -108,12 +114,13 @@ class Profiles:
         merged.setdefault("history", self.settings.history)
         profile = self._build_profile(name, merged)
         if profile.provider is None:
-            raise self._error_at(
+            raise self.error_at(
                 f'profile "{name}" names no provider', name, "", 'add provider = "ollama"'
             )
-        if profile.provider not in VENDORS and profile.provider not in _plugin_names():
+        is_known = profile.provider in VENDORS or profile.provider == AUTO_PROVIDER
+        if not is_known and profile.provider not in _plugin_names():
             hint = suggest_name(profile.provider, [*VENDORS, *_plugin_names()])
-            raise self._error_at(f'no provider "{profile.provider}"', name, "provider", hint)
+            raise self.error_at(f'no provider "{profile.provider}"', name, "provider", hint)
         if profile.api_key is not None or profile.api_key_cmd is not None:
             self._require_private("api_key" if profile.api_key is not None else "api_key_cmd")
         path = str(self.path.absolute()) if self.path else None
@@ -151,7 +158,7 @@ class Profiles:
             elif chain:
                 is_circular = name in self.tables
                 why = "which makes a circle" if is_circular else "which does not exist"
-                raise self._error_at(
+                raise self.error_at(
                     f'profile "{chain[-1][0]}" extends "{name}", {why}', chain[-1][0], "extends",
                     "remove one extends" if is_circular else suggest_name(name, self.names),
                 )  # fmt: skip
@@ -174,20 +181,21 @@ class Profiles:
     def _build_profile(self, name: str, table: dict[str, Any]) -> Profile:
         """Build a Profile; errors get the file's line and column."""
         if not isinstance(table, dict):
-            raise self._error_at(f"profiles.{name} must be a table", name, "", f"[profiles.{name}]")
+            raise self.error_at(f"profiles.{name} must be a table", name, "", f"[profiles.{name}]")
         try:
             return profile_from_settings(table, name)
         except ConfigError as error:
-            raise self._error_at(error.message, name, error.code or "", error.hint) from None
+            raise self.error_at(error.message, name, error.code or "", error.hint) from None
 
     def _copy_table(self, name: str, table: dict[str, Any]) -> dict[str, Any]:
         """Copy a table: a list that a program changes in a Profile must not be in the next one."""
         try:
             return deepcopy(table)
         except RecursionError:
-            raise self._error_at(f'profile "{name}" is nested too deeply', name, "", "") from None
+            raise self.error_at(f'profile "{name}" is nested too deeply', name, "", "") from None
 
-    def _error_at(self, message: str, name: str, key: str, hint: str) -> ConfigError:
+    def error_at(self, message: str, name: str, key: str, hint: str) -> ConfigError:
+        """An error about a key of a profile, with its line and column."""
         where = str(self.path) if self.path else ""
         if self.path:
             line, column = find_key_position(self.text, name, key)

@@ -118,6 +118,32 @@ def check_rpm(name: str, value: int | str) -> int | str:
     return value
 
 
+AUTO_PROVIDER = "auto"  # the `provider` of a profile that chooses among others: routing/
+# The tasks that a prompt may be, for the keys of `strong`; `chat` is what is none of the others.
+TASKS = ("code", "math", "translate", "summarize", "extract", "write", "chat")
+# The failed checks of an answer after which an automatic choice asks the next candidate.
+ANSWER_CHECKS = ("incomplete", "schema", "code", "refused")
+
+
+def check_strong(name: str, table: dict[str, str]) -> dict[str, str]:
+    """Check the tasks of a table of candidates by task. Raises ConfigError for another task."""
+    for task in table:
+        if task not in TASKS:
+            raise ConfigError(
+                f'unknown task "{task}" in {name}', code=task, hint=suggest_name(task, TASKS)
+            )
+    return table
+
+
+def check_answer_checks(name: str, checks: list[str]) -> list[str]:
+    """Check the words of `escalate`. Raises ConfigError for another word."""
+    for check in checks:
+        if check not in ANSWER_CHECKS:
+            hint = suggest_name(check, ANSWER_CHECKS)
+            raise ConfigError(f'unknown check "{check}" in {name}', code=name, hint=hint)
+    return checks
+
+
 class ProfileSettings(DeclaredSettings):
     """The settings of a profile, in the order of docs/profiles.md. None = not set."""
 
@@ -267,6 +293,25 @@ class ProfileSettings(DeclaredSettings):
     concurrency: int | None = setting(
         "requests at once, of all processes", minimum=1, maximum=1000, affects_answer=False
     )
+    candidates: list[str] | None = setting(
+        "profiles to choose from, in the order of preference",
+        refers_to="profiles", is_trusted_only=True, adapters=(AUTO_PROVIDER,),
+        affects_answer=False,
+    )  # fmt: skip
+    prefer: str | None = setting(
+        "which candidate is asked first, default order",
+        choices=("order", "cheap", "fast"), adapters=(AUTO_PROVIDER,), affects_answer=False,
+    )  # fmt: skip
+    strong: dict[str, str] | None = setting(
+        "table: the candidate for a task",
+        subkeys=TASKS, subkey_description="a candidate", adapters=(AUTO_PROVIDER,),
+        affects_answer=False, convert=check_strong,
+    )  # fmt: skip
+    escalate: list[str] | None = setting(
+        f"failed checks that ask the next candidate, default incomplete: "
+        f"{', '.join(ANSWER_CHECKS)}",
+        adapters=(AUTO_PROVIDER,), affects_answer=False, convert=check_answer_checks,
+    )  # fmt: skip
     options: dict[str, Any] | None = setting(
         "table of extra request fields, sent unchanged", convert=check_json_table
     )

@@ -20,6 +20,7 @@ from ..private_file import lock_file, replace_file, require_private
 from ..text_encoding import UTF8_BOM
 from .profiles_file import Profiles, decode_profiles_text, parse_profiles, read_profiles_bytes
 from .settings import (
+    AUTO_PROVIDER,
     PRIVATE_FILE_SETTINGS,
     TOP_LEVEL_SETTINGS,
     FileSettings,
@@ -86,9 +87,14 @@ def require_private_if_needed(path: Path, profiles: Profiles) -> None:
 
 
 def problem_with(profiles: Profiles, name: str) -> ConfigError | None:
-    """Return the first error in a profile or its fallback profiles; None = valid."""
+    """Return the first error in a profile, its fallbacks or its candidates; None = valid."""
     try:
-        profiles.resolve_fallbacks(profiles.resolve_profile(name))
+        profile = profiles.resolve_profile(name)
+        profiles.resolve_fallbacks(profile)
+        if profile.provider == AUTO_PROVIDER:
+            from .auto_profile import find_candidates
+
+            find_candidates(profile, profiles)
     except ConfigError as error:
         return error
     return None

@@ -14,7 +14,7 @@ from .credentials import describe_missing_key, find_key_source, has_key_source
 from .endpoints import Endpoint, resolve_endpoint, runs_in_process
 from .profile import Profile
 from .profiles_file import Profiles, find_key_position
-from .settings import SETTINGS, Timeout, resolve_setting_alias
+from .settings import AUTO_PROVIDER, SETTINGS, Timeout, resolve_setting_alias
 
 DEFAULT_SOURCE = "default"
 BUILT_IN_SOURCE = "built in"
@@ -32,8 +32,8 @@ class EffectiveSetting:
 def resolve_settings(profiles: Profiles, name: str) -> list[EffectiveSetting]:
     """List a profile's effective values, including extended profiles and defaults.
 
-    The last setting, `key`, is the API key that would be sent. Finding it runs no `api_key_cmd` and
-    reads no `api_key_file`.
+    The last setting, `key`, is the API key that would be sent; an auto profile has none. Finding it
+    runs no `api_key_cmd` and reads no `api_key_file`.
 
     Raises:
         ConfigError: the profile does not exist or is invalid.
@@ -49,6 +49,8 @@ def resolve_settings(profiles: Profiles, name: str) -> list[EffectiveSetting]:
             dotted = f"{key}.{part}" if part else key
             source = _find_source(profiles, name, key, part)
             settings.append(EffectiveSetting(dotted, mask_value(key, part, item), source))
+    if profile.provider == AUTO_PROVIDER:
+        return settings  # its candidates have the endpoints and the keys
     endpoint = resolve_endpoint(profile)
     # LiteLLM knows each vendor's URL, and a local model runs in this process.
     if profile.endpoint is None and endpoint.url and not runs_in_process(profile.provider):

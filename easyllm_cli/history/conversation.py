@@ -20,7 +20,9 @@ class Conversation:
     `messages`: prompts and answers in order. `system`: the last turn's system prompt, None = none.
     `profile`, `model`: the last turn's, as they were asked. `profile` is None where it was no
     profile by name: a config of the library, or a row of a database. `host`: the last turn's, None
-    = it ran in the process, or nobody knows. `last_at`: seconds since 1970.
+    = it ran in the process, or nobody knows. `last_at`: seconds since 1970. `auto_profile`: the one
+    that chose the last turn's profile, None = none did. `answered_by`, `answering_model`: the
+    profile and the model that answered the last turn.
     """
 
     def __init__(self, row: Row, calls: list[Row], messages: list[Message]) -> None:
@@ -31,20 +33,27 @@ class Conversation:
         self.messages = messages
         self.system: str | None = last.get("system")
         self.last_at: float = last.get("started_at", 0.0)
-        options = _options(last)
+        options = _json_of(last, "options")
         has_profile = last.get("command") != LIBRARY and not options.get("config_db")
         asked: str | None = options.get("asked_profile") or last.get("profile")
         self.profile = asked if has_profile else None
         self.host: str | None = options.get("asked_host", last.get("host"))
         self.model: str | None = options.get("asked_model") or last.get("model")
+        route = _json_of(last, "route")
+        self.auto_profile: str | None = route.get("profile") if has_profile else None
+        self.answered_by: str | None = last.get("profile") if has_profile else None
+        self.answering_model: str | None = last.get("model")
 
 
-def _options(row: Row) -> dict[str, Any]:
+def _json_of(row: Row, column: str) -> dict[str, Any]:
+    """The object in a column with JSON; {} = none."""
+    text = row.get(column)
+    if not text:
+        return {}
     import json
 
-    text = row.get("options")
-    options: dict[str, Any] = json.loads(text) if text else {}
-    return options
+    value: dict[str, Any] = json.loads(text)
+    return value
 
 
 def read_conversation(store: HistoryStore, row: Row) -> Conversation:

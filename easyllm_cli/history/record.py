@@ -125,6 +125,7 @@ def _numbers(call: Call, context: CallContext) -> dict[str, Any]:
         "ms": call.ms,
         "ms_first_token": call.ms_first_token,
         "attempts": len(call.attempts),
+        "route": _route_json(call, with_reasons=context.conversation is not None),
         "replayed": json.dumps(call.replayed) if call.replayed else None,
         "options": _requested_options(call, context.asked),
     }  # fmt: skip
@@ -191,6 +192,13 @@ def _requested_options(call: Call, asked: Profile | None) -> str | None:
     if profile.selected_by != SELECTED_BY_PROFILE:
         options["config_db"] = True
     return json.dumps(options) if options else None
+
+
+def _route_json(call: Call, with_reasons: bool) -> str | None:
+    """JSON of how an auto profile chose; its reasons hold words of the prompt."""
+    if call.route is None:
+        return None
+    return json.dumps(call.route if with_reasons else {**call.route, "reasons": []})
 
 
 def _texts(call: Call, context: CallContext) -> tuple[dict[str, Any], list[dict[str, Any]]]:

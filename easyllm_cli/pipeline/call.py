@@ -104,6 +104,10 @@ class Call:
     replayed: dict[str, Any] | None = None  # how this attempt was replayed: as in --json
     cached_attempt: RecordedAttempt | None = None  # the one of the cache that answers this attempt
     is_offline = False  # whether no server may be asked
+    # How an auto profile chose, as in --json, and the failed checks after which the next candidate
+    # is asked (ANSWER_CHECKS of config/settings.py); None = no auto profile was asked.
+    route: dict[str, Any] | None = None
+    escalate: Collection[str] | None = None
     is_cacheable = True  # whether an accepted answer may be kept in the cache
     # Billionths of a US dollar that the attempts so far cost; counted where a budget is set.
     spent_billionths = 0

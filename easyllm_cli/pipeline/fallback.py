@@ -1,16 +1,32 @@
-"""The fallback stage: asks the next profile where one is busy, unreachable or incomplete."""
+"""The fallback stage: asks the next profile where one is busy, unreachable or incomplete.
+
+Of an auto profile (routing/) the candidates are the profiles, and its setting `escalate` says after
+which failed checks of an answer the next one is asked.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Any
 
-from ..errors import CLOSED_LOCALLY, BusyError, EasyLLMError, IncompleteAnswer, NetworkError
-from ..events import Event, Retrying
+from ..errors import (
+    CLOSED_LOCALLY,
+    NO_CODE_BLOCK,
+    SCHEMA_MISMATCH,
+    BusyError,
+    EasyLLMError,
+    IncompleteAnswer,
+    NetworkError,
+    RefusedError,
+)
+from ..events import Event, Retrying, RoutineNote
 from .call import Attempt, Call
 
-FALLBACK_ERRORS = (BusyError, NetworkError, IncompleteAnswer)  # exit codes 5, 6, 7
+UNAVAILABLE_ERRORS = (BusyError, NetworkError)  # exit codes 5 and 6
+# The checks of an answer for `escalate`, by the code of an IncompleteAnswer (exit code 7).
+CHECK_BY_CODE = {SCHEMA_MISMATCH: "schema", NO_CODE_BLOCK: "code"}
 log = logging.getLogger(__name__)
 
 
@@ -24,6 +40,8 @@ def fall_back(call: Call, attempt: Attempt) -> Attempt:
     async def answered() -> AsyncGenerator[Event, None]:
         try:
             call.source, *call.next_sources = call.find_sources()
+            if call.route is not None:
+                yield call.record(RoutineNote(_describe_route(call.route)))
             while True:
                 try:
                     async with aclosing(attempt()) as events:
@@ -31,7 +49,7 @@ def fall_back(call: Call, attempt: Attempt) -> Attempt:
                             yield event
                     return
                 except EasyLLMError as error:
-                    if call.has_shown or not call.next_sources or not _is_followed(error):
+                    if call.has_shown or not call.next_sources or not _is_followed(call, error):
                         raise
                     call.source = call.next_sources.pop(0)
                     why = f"{error.what} ({error.where}); asking profile {call.source.profile.name}"
@@ -46,6 +64,27 @@ def fall_back(call: Call, attempt: Attempt) -> Attempt:
     return answered
 
 
-def _is_followed(error: EasyLLMError) -> bool:
+def _is_followed(call: Call, error: EasyLLMError) -> bool:
     """Whether the next source is asked; not if this process closed the connection itself."""
-    return isinstance(error, FALLBACK_ERRORS) and error.code != CLOSED_LOCALLY
+    if error.code == CLOSED_LOCALLY:
+        return False
+    if call.escalate is None:
+        return isinstance(error, (*UNAVAILABLE_ERRORS, IncompleteAnswer))
+    return isinstance(error, UNAVAILABLE_ERRORS) or _failed_check(error) in call.escalate
+
+
+def _failed_check(error: EasyLLMError) -> str:
+    """Which check of `escalate` the answer failed; "" = none."""
+    if isinstance(error, IncompleteAnswer):
+        return CHECK_BY_CODE.get(error.code or "", "incomplete")
+    return "refused" if isinstance(error, RefusedError) else ""
+
+
+def _describe_route(route: Mapping[str, Any]) -> str:
+    """Which candidate an auto profile chose, and why: `auto chose r1 (task code: …)`."""
+    task, reasons = route["task"], ", ".join(route["reasons"])
+    chosen = next(row for row in route["table"] if row["profile"] == route["chosen"])
+    return (
+        f"{route['profile']} chose {route['chosen']}: {chosen['why']} "
+        f"(task {task}{f': {reasons}' if reasons else ''})"
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..config.endpoints import resolve_endpoint
 from ..config.profile import Profile
+from ..config.settings import AUTO_PROVIDER
 from ..errors import ConfigError, missing_package_error
 from ..vendors import VENDORS, get_vendor
 
@@ -87,6 +88,11 @@ def provider_for(profile: Profile) -> BaseLLMProvider:
     name = profile.provider or ""
     if not name or name in VENDORS:
         return provider_class(name, api)(profile)
+    if name == AUTO_PROVIDER:
+        raise ConfigError(
+            f'provider "{AUTO_PROVIDER}" chooses a profile for a question, and answers none itself',
+            hint="name one of its candidates here, or ask through LLMService",
+        )
     from .plugin_errors import create_plugin_provider  # only plugins need it
 
     return create_plugin_provider(name, profile)

@@ -215,7 +215,7 @@ def test_a_profile_name_with_special_characters(easyllm: Easyllm) -> None:
         profiles = profile_toml(server, name='"../a b"')
         assert easyllm.run("models", "--json", "-p", "../a b", profiles=profiles).code == 0
     assert complete(easyllm, "easyllm chat -p '../a b' -m ") == ["gpt-4o", "gpt-4o-mini"]
-    assert [file.parent for file in lists_folder(easyllm).iterdir()] == [lists_folder(easyllm)]
+    assert {file.parent for file in lists_folder(easyllm).iterdir()} == {lists_folder(easyllm)}
 
 
 def test_the_latest_model_list_is_used(known: Easyllm) -> None:

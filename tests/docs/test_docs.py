@@ -10,7 +10,7 @@ from easyllm_cli.cli.prompt_text import MAX_TEXT_FILE_BYTES
 from easyllm_cli.cli.stdin import MAX_STDIN_BYTES as MAX_STDIN_BYTES
 from easyllm_cli.config.profiles_file import read_profiles
 from easyllm_cli.config.setting_values import Setting
-from easyllm_cli.config.settings import SETTINGS, TOP_LEVEL_SETTINGS, Timeout
+from easyllm_cli.config.settings import AUTO_PROVIDER, SETTINGS, TOP_LEVEL_SETTINGS, Timeout
 from easyllm_cli.errors import EXIT_CODES, EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.vendors import VENDORS
@@ -54,7 +54,7 @@ def test_example_uses_every_setting_and_every_provider() -> None:
     assert set(document) == set(TOP_LEVEL_SETTINGS)
     assert {key for table in tables.values() for key in table} == set(SETTINGS)
     named = {table.get("provider") for table in tables.values()}
-    assert named | {"openrouter"} == {*VENDORS, None}
+    assert named | {"openrouter"} == {*VENDORS, AUTO_PROVIDER, None}
 
 
 def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_every_example_profile_can_be_read(tmp_path: Path) -> None:
     copy.chmod(0o600)
     profiles = read_profiles(str(copy))
     for name in tomllib.loads(EXAMPLE.read_text("utf-8"))["profiles"]:
-        assert profiles.resolve_profile(name).provider in VENDORS
+        assert profiles.resolve_profile(name).provider in (*VENDORS, AUTO_PROVIDER)
 
 
 def row(setting: Setting) -> str:

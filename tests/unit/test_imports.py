@@ -21,6 +21,7 @@ OURS = {
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
     "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",
+    "routing", "config.auto_profile", "cli.auto_choice", "render.route_table",
     "limits", "limits.limiter", "limits.rate", "server_times",
     "image_header", "providers.image_inputs", "transport.image_download",
     "transport.network_errors", "transport.retry_after",
@@ -40,6 +41,7 @@ def imported(
     *args: str,
     env: Mapping[str, str] | None = None,
     server: StandIn | None = None,
+    profiles: str | None = None,
     **settings: Any,
 ) -> set[str]:
     """The modules that the command imports while a server, this or a new one, answers "Hello".
@@ -51,7 +53,7 @@ def imported(
             return imported(easyllm, *args, env=env, server=new_server, **settings)
     ran = easyllm.run(
         *args, command=[BINARY],
-        profiles=single_profile_toml(server, api_key_env="THE_KEY", **settings),
+        profiles=profiles or single_profile_toml(server, api_key_env="THE_KEY", **settings),
         env={"PYTHONPROFILEIMPORTTIME": "1", "THE_KEY": "sk-0123456789", **(env or {})},
     )  # fmt: skip
     assert ran.code == 0, ran.stderr
@@ -75,6 +77,21 @@ def test_compare_into_a_pipe_draws_nothing(easyllm: Easyllm) -> None:
     drawing = {"comparison_layout", "columns", "live_region", "markdown"}
     assert not names & {"rich", "markdown_it", *(f"easyllm_cli.render.{each}" for each in drawing)}
     assert "easyllm_cli.render.comparison" in names
+
+
+def test_auto_4_only_an_auto_profile_imports_the_choice(easyllm: Easyllm) -> None:
+    routing = {"easyllm_cli.routing", "easyllm_cli.config.auto_profile"}
+    words = ("chat", "--history", "off", "hi")
+    with StandIn(script_handler(chat_answer_script("Hello"))) as server:
+        auto = '[profiles.auto]\nprovider = "auto"\ncandidates = ["t", "ollama"]\n'
+        profiles = single_profile_toml(server) + auto
+        assert not imported(easyllm, *words, server=server, profiles=profiles) & routing
+        chosen = imported(easyllm, *words, "-p", "auto", server=server, profiles=profiles)
+    assert chosen >= routing
+    unused = {"routing.speeds", "routing.recorded", "render.route_table", "pricing.table"}
+    assert not chosen & (
+        HEAVY | {"sqlite3", "decimal"} | {f"easyllm_cli.{each}" for each in unused}
+    )
 
 
 def test_hist_5_without_history_sqlite_is_not_imported(easyllm: Easyllm) -> None:

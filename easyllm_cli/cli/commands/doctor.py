@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+from ...config.settings import AUTO_PROVIDER
 from ...errors import EasyLLMError
 from ..options.common import CommonOptions
 from ..options.groups import RUN_PANEL, declare, expand_option_groups
@@ -82,9 +83,11 @@ class Report:
         try:
             self.add_finding(replace(check_profiles_file(self.model), name=name))
             name = "profile"
-            profile, _ = select_profile(
+            profile, others = select_profile(
                 self.model, SamplingOptions(), RunOptions(), self.common.timeout
             )
+            if profile.provider == AUTO_PROVIDER:
+                return self._diagnose_candidates(profile, others)
             provider = provider_for(profile)
         except EasyLLMError as error:
             self.add_finding(replace(finding_from_error(error), name=name))
@@ -102,6 +105,17 @@ class Report:
 
         failure = runtime.run_cancellable(run_diagnosis(), self.common.timeout, lambda: False)
         return failure or self.findings[-1].error
+
+    def _diagnose_candidates(
+        self, auto: "Profile", candidates: "list[Profile]"
+    ) -> EasyLLMError | None:
+        """Check the candidates of an auto profile; returns the error if none can be asked."""
+        from ...diagnostics.candidates import check_candidates
+
+        self.profile_name = auto.name
+        for finding in check_candidates(auto, candidates):
+            self.add_finding(finding)
+        return self.findings[-1].error
 
     def add_finding(self, finding: "Finding") -> None:
         """Add a finding, and print it unless --json is set; one that says nothing only with -v."""

@@ -1,6 +1,7 @@
 """`easyllm models`: lists the models that the profile's server offers."""
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,8 @@ def models(model: ModelOptions, common: CommonOptions, words: Words = None) -> i
         print_model_list(selected, common.color or "auto")
     if profile is not None and profile.selected_by == "-p":
         save_model_ids(profile.name, (each.id for each in everything))
+        if shows_facts(common):
+            save_facts(profile, everything)
     # Prices are in US dollars per million tokens.
     rows = [{**asdict(model), **source} for model, source in zip(selected, sources, strict=True)]
     result = CommandResult(error=error, listing={"models": rows})
@@ -69,6 +72,15 @@ def shows_facts(common: CommonOptions) -> bool:
     from ...render.options import takes_layout
 
     return common.json or takes_layout(1, common.color or "auto")
+
+
+def save_facts(profile: "Profile", all_models: list[Model]) -> None:
+    """Save what the server said of its models, for automatic choices."""
+    from ...config.endpoints import resolve_endpoint
+    from ...config.model_list_cache import save_model_facts
+
+    with suppress(ConfigError):  # a plugin has an endpoint of its own
+        save_model_facts(profile.name, resolve_endpoint(profile).url, all_models)
 
 
 def add_table_facts(
@@ -140,9 +152,10 @@ def fetch_profile_models(
         EasyLLMError: there is no such profile, or the request failed.
     """
     from .. import runtime
-    from ..profile_selection import select_profile
+    from ..profile_selection import refuse_auto_profile, select_profile
 
     profile, _ = select_profile(model, SamplingOptions(), RunOptions(), common.timeout)
+    refuse_auto_profile(profile, "models")
     everything: list[Model] = []
 
     async def fetch() -> None:

@@ -1,4 +1,4 @@
-"""Options for sending: --stream, --no-retry, --dry-run, --strict and --max-output-bytes."""
+"""Options for sending: --stream, --no-retry, --dry-run, --explain, --strict and others."""
 
 # No `from __future__ import annotations`: Typer needs the real types.
 from typing import Annotated
@@ -23,6 +23,10 @@ class RunOptions(OptionGroup):
     no_retry: Annotated[bool, declare(RUN_PANEL, "--no-retry", help="Do not retry.")] = False
     dry_run: Annotated[
         bool, declare(RUN_PANEL, "--dry-run", help="Print the request and send nothing.")
+    ] = False
+    explain: Annotated[
+        bool,
+        declare(RUN_PANEL, "--explain", help="Show how an auto profile chooses."),
     ] = False
     max_output_bytes: Annotated[
         int | None,

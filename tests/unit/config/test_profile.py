@@ -9,6 +9,7 @@ import pytest
 from easyllm_cli.config.profile import Profile, profile_from_settings
 from easyllm_cli.config.setting_values import TYPE_CHECKS, expand_path
 from easyllm_cli.config.settings import (
+    AUTO_PROVIDER,
     DEFAULT_SAMPLING,
     PRICE_KEYS,
     SETTINGS,
@@ -214,7 +215,7 @@ def test_every_declaration_of_a_setting_is_consistent(key: str) -> None:
     setting = SETTINGS[key]
     assert setting.description
     assert set(setting.type.split(" | ")) <= set(TYPE_CHECKS)
-    assert set(setting.adapters) <= set(ADAPTERS)
+    assert set(setting.adapters) <= {*ADAPTERS, AUTO_PROVIDER}
     assert setting.refers_to in ("", "profiles", "providers")
     assert getattr(Profile(), key) == setting.default
     if setting.default is not None:
