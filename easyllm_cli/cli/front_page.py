@@ -95,7 +95,7 @@ COMMANDS = {
         "Set up", "Find out why a profile does not answer", {"profile": None, "checks": []}
     ),
     "pull": Command("Set up", "Download the small demo model"),
-    "help": Command("Set up", "exit-codes, profiles, stdin, json"),
+    "help": Command("Set up", "wishes (I want to ...), exit-codes, profiles, stdin, json"),
 }
 COMMAND_HELP = {name: command.line for name, command in COMMANDS.items()}
 COMMAND_GROUPS = {  # group: its commands, each with its line

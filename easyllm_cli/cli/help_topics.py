@@ -28,21 +28,6 @@ STDIN_EXAMPLE = """\
 JSON_EXAMPLE = """\
     easyllm chat --json "What is Python?" | jq -r .text
     easyllm stream --jsonl "Tell a story" > events.jsonl"""
-
-# What a user wants: what to type.
-WISHES = (
-    ("have the whole answer or none", 'easyllm "PROMPT"'),
-    ("see each token at once", 'easyllm stream "PROMPT"'),
-    ("make the model reason", 'easyllm chat --think "PROMPT"'),
-    ("choose how much it reasons", 'easyllm chat --effort high "PROMPT"'),
-    ("see the reasoning, in a pipe too", 'easyllm cot "PROMPT"'),
-    ("never see the reasoning", 'easyllm chat -R "PROMPT"'),
-    ("have the reasoning alone", 'easyllm cot --reasoning only "PROMPT"'),
-    ("send a request without streaming", 'easyllm chat --no-stream "PROMPT"'),
-)
-SAME_OPTIONS = """\
-  stream is chat --stream; -R is --reasoning hide; cot is chat --think
-  --reasoning show, and has a model that cannot reason do it in tags."""
 COMPLETION_COMMANDS = (
     ("bash", 'eval "$(_EASYLLM_COMPLETE=source_bash easyllm)"'),
     ("zsh", 'eval "$(_EASYLLM_COMPLETE=source_zsh easyllm)"'),
@@ -146,6 +131,13 @@ def json_text() -> str:
     )
 
 
+def wishes_text() -> str:
+    """`help wishes`: what to type for what one wants."""
+    from .help_wishes import SAME_OPTIONS, WISHES
+
+    return join_paragraphs(f"  I want to …\n{format_table(WISHES)}", SAME_OPTIONS)
+
+
 def join_paragraphs(*parts: str) -> str:
     """Join paragraphs with blank lines; wrap prose, leave indented parts as they are."""
     return "\n\n".join(
@@ -177,6 +169,7 @@ TOPICS = {
     "profiles": HelpTopic("which model answers: profiles and variables", profiles_text),
     "stdin": HelpTopic("what is read from stdin, and when", stdin_text),
     "json": HelpTopic("what --json and --jsonl print", json_text),
+    "wishes": HelpTopic("I want to ...: what to type for it", wishes_text),
 }
 
 

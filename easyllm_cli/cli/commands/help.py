@@ -7,9 +7,7 @@ import typer
 from ...errors import UsageError
 from ..help_topics import (
     COMPLETION_COMMANDS,
-    SAME_OPTIONS,
     TOPICS,
-    WISHES,
     format_table,
     join_paragraphs,
 )
@@ -24,9 +22,9 @@ TopicName = Annotated[
 
 
 def help(topic: TopicName = None) -> int:
-    """Explain exit codes, profiles and keys, what is read from stdin, or what --json prints.
+    """Explain exit codes, profiles, stdin, --json, or what to type for what you want.
 
-    easyllm help exit-codes
+    easyllm help wishes
     easyllm help chat
     """
     from ...errors import suggest_name
@@ -48,12 +46,11 @@ def help(topic: TopicName = None) -> int:
 
 
 def overview() -> str:
-    """The list of topics, what to type for what, and how to enable shell completion."""
+    """The list of topics, and how to enable shell completion."""
     topics = format_table((f"easyllm help {name}", topic.summary) for name, topic in TOPICS.items())
     return join_paragraphs(
         topics,
         "easyllm COMMAND -h lists a command's main options, --help all of them.",
-        f"  I want to …\n{format_table(WISHES)}\n{SAME_OPTIONS}",
         f"  TAB completion, as a line of the shell's start-up file:\n"
         f"{format_table(COMPLETION_COMMANDS)}",
     )
