@@ -11,10 +11,10 @@ from ..config.settings import AUTO_PROVIDER
 from ..errors import BROKEN_PIPE_EXIT_CODE, IncompleteAnswer, UsageError
 from ..events import MAX_TEXT_BYTES, Event
 from ..messages import with_system_prompt
+from ..pipeline.acceptance import check_acceptable
 from ..pipeline.call import Call
 from ..render import choose_renderer
 from ..service import LLMService
-from .acceptance import check_acceptable
 from .answer_history import AnswerHistory
 from .answer_recordings import resolve_cache_options
 from .answer_run import AnswerRun

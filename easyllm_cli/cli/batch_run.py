@@ -22,9 +22,9 @@ from ..batch.row_selection import RowSelection, pending_rows
 from ..batch.rows import RowReader
 from ..batch.run_budget import RunBudget
 from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, SomeFailedError, UsageError
+from ..pipeline.acceptance import check_acceptable
 from ..secret import redact
 from . import collect_garbage_again, runtime
-from .acceptance import check_acceptable
 from .batch_display import BatchDisplay
 from .batch_history import keep_batch
 from .batch_request import BatchRequest, ResolvedBatch, resolve_batch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..config.setting_values import CACHE_OFF
 from ..errors import EasyLLMError, Interrupted, OutputError, UsageError
 from ..events import Event, Note
+from ..pipeline.acceptance import check_acceptable
 from ..pipeline.call import OUTPUT_EVENTS, Call
 from ..render.comparison import format_document
 from ..render.comparison_preview import AnswerPreview, ComparisonPreview
@@ -17,7 +18,6 @@ from ..render.options import is_terminal
 from ..render.output import print_notice
 from ..service import LLMService
 from . import runtime
-from .acceptance import check_acceptable
 from .answer_run import describe_progress
 from .compared_answer import ComparedAnswer, ComparedProfile
 from .comparison_results import (

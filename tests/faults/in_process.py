@@ -8,10 +8,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from easyllm_cli.cli.acceptance import check_acceptable
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Note, Retrying
+from easyllm_cli.pipeline.acceptance import check_acceptable
 from easyllm_cli.pipeline.collector import Collector
 from easyllm_cli.providers import provider_for
 from tests.support.asking import messages

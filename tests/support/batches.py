@@ -20,9 +20,9 @@ from easyllm_cli.batch.row_selection import RowSelection, pending_rows
 from easyllm_cli.batch.rows import RowReader
 from easyllm_cli.batch.run_budget import RunBudget
 from easyllm_cli.batch.state import Header
-from easyllm_cli.cli.acceptance import check_acceptable
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import EasyLLMError
+from easyllm_cli.pipeline.acceptance import check_acceptable
 from tests.support.asking import openai
 from tests.support.standins.openai import last_user_text
 from tests.support.standins.script import usage, words

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from easyllm_cli.cli.acceptance import check_acceptable
 from easyllm_cli.completion import Completion
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import MAX_TEXT_BYTES, Event, Note, Retrying
+from easyllm_cli.pipeline.acceptance import check_acceptable
 from easyllm_cli.pipeline.collector import Collector
 from tests.support.adapters import KEY
 from tests.support.asking import Json, answer_requests, messages, open_provider, profile

@@ -123,9 +123,9 @@ async def events_from_text(
         IncompleteAnswer: it contains reasoning and no answer.
         MalformedAnswer: as `check_acceptable`.
     """
+    from ...pipeline.acceptance import check_acceptable
     from ...pipeline.completeness import require_complete
     from ...pipeline.reasoning_tags import TagSplitter
-    from ..acceptance import check_acceptable
 
     splitter, done = TagSplitter("auto", hold=True), Done("stop", True)
     yield call.record(Start("", ""))

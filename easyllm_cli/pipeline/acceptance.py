@@ -1,4 +1,4 @@
-"""Which finished answers a command accepts: the rules behind exit code 7."""
+"""Which finished answers are accepted: the rules behind exit code 7."""
 
 from __future__ import annotations
 
