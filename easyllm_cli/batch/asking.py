@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..completion import Completion
 from ..config.profile import Profile
-from ..errors import EasyLLMError
+from ..errors import AuthError, EasyLLMError
 from ..events import Usage
 from ..pipeline import run
 from ..pipeline.call import Call
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..json_schema import Schema
     from ..recordings import Recordings
 
+AIOHTTP = "aiohttp"  # the transport, and the package that it needs
 MAX_SETTINGS = 100  # different settings of rows whose providers are kept
 # Gets an answer, whether the user limited its length, and the form that it must have, if any.
 # Raises an EasyLLMError to reject it.
@@ -154,3 +156,15 @@ class RowAsker:
                 provider.transports = base.transports
             providers.append(provider)
         return RowSources(providers, answer_format)
+
+
+def choose_transport(profile: Profile) -> Profile:
+    """The profile with the transport that costs least CPU, where it is installed."""
+    if profile.transport != "http" or find_spec(AIOHTTP) is None:
+        return profile
+    return profile.replace_set(transport=AIOHTTP)
+
+
+def is_wrong_key(error: EasyLLMError) -> bool:
+    """Whether the key is refused or missing; 403 may be about one prompt."""
+    return isinstance(error, AuthError) and error.status != 403

@@ -8,28 +8,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..errors import (
-    AuthError,
     BillingError,
-    BusyError,
     ConfigError,
     EasyLLMError,
     OutputError,
     SomeFailedError,
 )
 from ..pipeline.call import Call
-from .asking import RowAsker
+from .asking import RowAsker, is_wrong_key
 from .breaker import Breaker
 from .output_file import OutputFile
 from .output_rows import RowResult, format_row
-from .pacing import Pacing, is_overload, is_rate_limit
+from .overload import adapt_pacing
+from .pacing import Pacing, is_rate_limit
 from .progress import Progress
 from .rows import Row
 from .run_budget import RunBudget
 
 DRAIN_SECONDS = 30.0  # how long requests that were sent are waited for when the run stops
 SYNC_SECONDS = 1.0  # a crash of the machine loses the rows of this time
-LONGEST_PAUSE = 3600.0  # a server that asks for more ends the run
-LONGEST_STALL = 600.0  # without any answer, while the server says that it gets too many requests
 STOPPING_ERRORS = (BillingError, ConfigError, OutputError)  # they meet every row
 
 
@@ -206,12 +203,14 @@ class BatchRun:
         """Decide what the end of a row means for it and for the run."""
         row, error = running.row, result.error
         self._settle(running.reserved, self._cost_of(running.call, result), result)
-        self._adapt(running, error)
+        stop_error = adapt_pacing(self._pacing, running.call, running.began, error)
+        if stop_error is not None:
+            self.stop(stop_error)
         if is_rate_limit(error):
             row.attempts = result.attempts - 1  # the server looked at nothing
             self._waiting.append(row)
             return
-        if error is not None and (isinstance(error, STOPPING_ERRORS) or _is_wrong_key(error)):
+        if error is not None and (isinstance(error, STOPPING_ERRORS) or is_wrong_key(error)):
             self.stop(error)  # the row is asked again by the next run
             return
         if self._stop_error is not None and error is not None and error.retryable:
@@ -222,31 +221,6 @@ class BatchRun:
         """The US dollars of a row; None = unknown. What the server refused costs nothing."""
         is_sent = any(attempt.has_output for attempt in call.attempts) or result.error is None
         return result.cost_usd if is_sent else result.cost_usd or 0.0
-
-    def _adapt(self, running: RunningRow, error: EasyLLMError | None) -> None:
-        """Tell the pacing what the attempts of a row say about the server."""
-        for attempt in running.call.attempts:
-            if is_overload(attempt.error):
-                assert attempt.error is not None
-                self._slow_down(attempt.error)
-        if error is None and not running.call.replayed:
-            self._pacing.speed_up(running.began)
-
-    def _slow_down(self, error: EasyLLMError) -> None:
-        pause = error.retry_after
-        if pause is not None and pause > LONGEST_PAUSE:
-            error.hint = f"the server asks to wait {pause:.0f} s: run the same command again then"
-            self.stop(error)
-            return
-        self._pacing.slow_down(pause, stops_all=is_rate_limit(error))
-        if self._pacing.seconds_without_success() > LONGEST_STALL + (pause or 0):
-            self.stop(
-                BusyError(
-                    f"no answer came for {LONGEST_STALL / 60:.0f} minutes: {error.message}",
-                    where=error.where, status=error.status, retryable=False,
-                    hint="run the same command again later",
-                )
-            )  # fmt: skip
 
     def _finish(self, row: Row, result: RowResult) -> None:
         """Write a row, and stop the run if too many have failed."""
@@ -291,8 +265,3 @@ class BatchRun:
                     await asyncio.to_thread(self._output.sync)
                 except OutputError as error:
                     self.abort(error)
-
-
-def _is_wrong_key(error: EasyLLMError) -> bool:
-    """Whether the key is refused or missing; 403 may be about one prompt."""
-    return isinstance(error, AuthError) and error.status != 403

@@ -8,10 +8,10 @@ import stat
 import sys
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..batch.asking import choose_transport
 from ..batch.fingerprint import hash_settings
 from ..batch.input_file import InputFile
 from ..batch.output_rows import FORMATS
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ..json_schema import Schema
 
 AUTO = "auto"
-AIOHTTP = "aiohttp"
 USUAL_CONCURRENCY = 64
 LOCAL_CONCURRENCY = {"ollama": 2, "local": 1, "litellm": 4}  # by adapter
 INPUT_SUFFIX = ".input"  # of the copy of stdin beside the output
@@ -195,18 +194,15 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
 
 
 def _choose_transport(profile: Profile, concurrency: int, quiet: bool) -> Profile:
-    """The profile with the transport that costs least CPU, where it is installed."""
-    if profile.transport != "http":
-        return profile
-    if find_spec(AIOHTTP) is not None:
-        return profile.replace_set(transport=AIOHTTP)
-    if concurrency >= USUAL_CONCURRENCY and not quiet:
+    """As `choose_transport`, with a note where a package is missing that makes a difference."""
+    chosen = choose_transport(profile)
+    if chosen.transport == "http" and concurrency >= USUAL_CONCURRENCY and not quiet:
         from ..installation import format_install_command
 
         print_notice(
             f"easyllm: with aiohttp a batch takes less CPU: {format_install_command('batch')}"
         )
-    return profile
+    return chosen
 
 
 def find_input(name: str, output: Path) -> Path:

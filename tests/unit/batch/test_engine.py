@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.batch import engine
+from easyllm_cli.batch import engine, overload
 from easyllm_cli.batch.row_selection import RETRY_FAILED, RowSelection
 from easyllm_cli.batch.state import RETRYABLE, StateReader, state_path
 from easyllm_cli.errors import EasyLLMError, Interrupted
@@ -389,7 +389,7 @@ def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(tmp_path: Path) ->
 def test_a_server_that_never_answers_but_429_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "LONGEST_STALL", 0.5)
+    monkeypatch.setattr(overload, "LONGEST_STALL", 0.5)
     server = BatchServer(lambda prompt, count: 429)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
