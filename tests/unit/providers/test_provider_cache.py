@@ -12,7 +12,8 @@ import pytest
 
 from easyllm_cli import AuthError, LLMService, OpenAIProvider, Profile
 from easyllm_cli.config.settings import SETTINGS
-from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP
+from easyllm_cli.providers import provider_cache
+from easyllm_cli.providers.provider_cache import MAX_PROVIDERS_PER_LOOP, ProviderCache
 from easyllm_cli.providers.request_key import profile_cache_key
 from tests.support.asking import messages
 from tests.support.binary import wait_until
@@ -62,6 +63,31 @@ def test_base_url_variable_changes_the_cache_key(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:10/v1")
     assert profile_cache_key(config) != before
     assert profile_cache_key(Profile.of(BASE)) == profile_cache_key(Profile.of(BASE))
+
+
+async def test_key_of_a_profile_object_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the variable of its endpoint changes."""
+    made = []
+
+    def make_key(profile: Profile) -> str:
+        made.append(profile)
+        return profile_cache_key(profile)
+
+    monkeypatch.setattr(provider_cache, "profile_cache_key", make_key)
+    cache, profile = ProviderCache(), Profile.of({"provider": "openai", "model": "m"})
+    first = cache.get(profile)
+    assert cache.get(profile) is first
+    assert made == [profile]
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:10/v1")
+    assert cache.get(profile) is not first
+
+
+async def test_another_object_at_the_same_address_is_another_profile() -> None:
+    """A Profile that nobody keeps may be followed by another one in the same memory."""
+    cache = ProviderCache()
+    for number in range(20):
+        for seed in (0, number):
+            assert cache.get(Profile.of({**BASE, "seed": seed})).profile.seed == seed
 
 
 async def test_api_keys_do_not_share_a_client() -> None:
