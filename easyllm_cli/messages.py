@@ -57,12 +57,14 @@ class Message(FrozenDataclass):
         """
         if isinstance(message, Message):
             return message
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict | Mapping):
             raise UsageError(
                 f"a message must be an object, not {type(message).__name__}",
                 hint='{"role": "user", "content": "…"}',
             )
-        role = message.get("role")
+        role, content = message.get("role"), message.get("content")
+        if len(message) == 2 and role in MESSAGE_ROLES and isinstance(content, str):
+            return cls(role, (content,))  # most messages
         if has_tool_content(message):
             raise tools_unsupported_error("and tool calls and results out of the messages")
         if role not in MESSAGE_ROLES:
@@ -70,7 +72,6 @@ class Message(FrozenDataclass):
                 f"unknown message role {role!r}", hint=f"use {', '.join(MESSAGE_ROLES)}"
             )
         fields = parse_message_fields(message)
-        content = message.get("content")
         if isinstance(content, str):
             return cls(role, (content,), fields)
         if not isinstance(content, list):
@@ -155,7 +156,9 @@ def parse_messages(messages: Iterable[Message | Mapping[str, Any]]) -> list[Mess
     Raises:
         UsageError: an empty list, not a list, or a message that is not valid.
     """
-    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
+    if not isinstance(messages, list) and (
+        isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable)
+    ):
         raise UsageError(
             f"messages must be a list, not {type(messages).__name__}",
             hint='[{"role": "user", "content": "…"}]',

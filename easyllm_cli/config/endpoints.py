@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -35,9 +36,15 @@ class Endpoint(FrozenDataclass):
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return _host_of(self.url)
 
 
+@lru_cache(maxsize=64)
+def _host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Return whether the URL's host is this machine."""
     host = urlsplit(url).hostname or ""

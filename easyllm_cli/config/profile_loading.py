@@ -65,14 +65,12 @@ def resolve_configs(
 
 def _resolve_config(config: Config, trusted: bool) -> tuple[Profile, list[Profile]]:
     """The Profile of a config, and the fallbacks of a dict whose `fallback` holds configs."""
+    if isinstance(config, Profile):
+        return config, []
     if isinstance(config, str):
         return load_profile(config), []
     entries = config.get("fallback") if isinstance(config, Mapping) else None
-    if (
-        isinstance(config, Profile)
-        or not isinstance(entries, list)
-        or all(isinstance(entry, str) for entry in entries)
-    ):
+    if not isinstance(entries, list) or all(isinstance(entry, str) for entry in entries):
         return Profile.from_config(config, trusted), []
     trusted = trusted or isinstance(config, TrustedConfig)
     names = [entry for entry in entries if isinstance(entry, str)]

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from copy import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..completion import Completion
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 SHOWN_KINDS = ("text", "reasoning")
 ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ID_TIME_LENGTH, ID_RANDOM_LENGTH = 9, 7
+_ID_BYTES = bytes(ord(ID_CHARACTERS[byte % 36]) for byte in range(256))  # a character for each byte
 # One attempt at an answer, as a stream of its events, and a stage around it.
 Attempt = Callable[[], AsyncGenerator[Event, None]]
 Stage = Callable[["Call", Attempt], Attempt]
@@ -51,11 +53,25 @@ def new_call_id() -> str:
 
     Ids sort by time.
     """
-    milliseconds, digits = time.time_ns() // 1_000_000, ""
+    random = os.urandom(ID_RANDOM_LENGTH).translate(_ID_BYTES).decode()
+    return _format_time(time.time_ns() // 1_000_000) + random
+
+
+@lru_cache(maxsize=1)  # many calls begin in the same millisecond
+def _format_time(milliseconds: int) -> str:
+    digits = ""
     for _ in range(ID_TIME_LENGTH):
         milliseconds, index = divmod(milliseconds, len(ID_CHARACTERS))
         digits = ID_CHARACTERS[index] + digits
-    return digits + "".join(ID_CHARACTERS[byte % 36] for byte in os.urandom(ID_RANDOM_LENGTH))
+    return digits
+
+
+def _is_retryable(error: EasyLLMError) -> bool:
+    return error.retryable
+
+
+def _name_no_plugin(_: BaseException) -> None:
+    return None
 
 
 class AttemptRecord:
@@ -133,7 +149,7 @@ class Call:
         self.shown = shown
         self.max_bytes = max_bytes
         self.verdict = verdict
-        self.retry_on = retry_on or (lambda error: error.retryable)
+        self.retry_on = retry_on or _is_retryable
         self.started_at = time.time()
         self.attempts = [AttemptRecord()]
         self.notes: list[str] = []
@@ -142,7 +158,7 @@ class Call:
         # if it is a plugin, and the messages that it is sent.
         self.find_sources: Callable[[], Sequence[Source]] = list
         self.next_sources: list[Source] = []
-        self.name_plugin: Callable[[BaseException], ConfigError | None] = lambda _: None
+        self.name_plugin: Callable[[BaseException], ConfigError | None] = _name_no_plugin
         self.request_messages = messages
         self._rate_limit_headers: Mapping[str, str] = {}
         self._started = time.monotonic()

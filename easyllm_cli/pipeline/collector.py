@@ -20,6 +20,8 @@ from ..events import (
     Usage,
 )
 
+NO_START, NO_USAGE = Start("", ""), Usage()  # of an answer that has reported none
+
 
 class ByteLimit:
     """Counts the bytes (UTF-8) of text and reasoning; `limit`: the maximum."""
@@ -48,7 +50,7 @@ class Collector:
 
     def __init__(self, limit: int | None = MAX_TEXT_BYTES) -> None:
         self.limit = limit
-        self.start = Start("", "")
+        self.start = NO_START
         self.attempts = 1
         self.notes: list[str] = []
         self._reset()
@@ -57,7 +59,7 @@ class Collector:
         self.text = StringIO()
         self.reasoning = StringIO()
         self.has_hidden_reasoning = False
-        self.usage = Usage()
+        self.usage = NO_USAGE
         self.done: Done | None = None
         self._bytes = ByteLimit(self.limit) if self.limit is not None else None
 

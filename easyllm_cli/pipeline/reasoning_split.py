@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from ..errors import IncompleteAnswer
@@ -26,7 +26,7 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
     async def split() -> AsyncGenerator[Event, None]:
         source = call.source
         assert source is not None
-        splitter = TagSplitter()
+        splitter: TagSplitter | None = None
         try:
             hold = source.has_inline_reasoning() or call.asks_for_tags
             splitter = TagSplitter(source.profile.reasoning_tags, hold)
@@ -40,11 +40,11 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
                     for part in splitter.split(event):
                         yield part
         except asyncio.CancelledError as error:
-            for part in (*splitter.end(), *_usage_of(error)):
+            for part in (*_rest_of(splitter), *_usage_of(error)):
                 call.record(part)
             raise
         except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
-            for part in splitter.end():
+            for part in _rest_of(splitter):
                 yield part
             failure = call.name_plugin(error)
             if failure is None:
@@ -52,6 +52,11 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
             raise failure from error
 
     return split
+
+
+def _rest_of(splitter: TagSplitter | None) -> Iterable[Event]:
+    """What the splitter holds back; None = there is none yet."""
+    return () if splitter is None else splitter.end()
 
 
 def _count(call: Call, limit: ByteLimit, event: Event) -> None:

@@ -76,6 +76,8 @@ def parse_reason_word(value: Any) -> str:
 
 def classify_reason(word: str) -> str:
     """The kind of a word from `parse_reason_word`; "" = no finish reason, UNKNOWN = not listed."""
+    if word in REASON_BY_WORD:
+        return REASON_BY_WORD[word]  # most words
     # Some servers send the name of an enum member: FinishReason.STOP, FINISH_REASON_STOP.
     name = word.rpartition(".")[2].replace("-", "_").replace(" ", "_")
     name = name.removeprefix("finish_").removeprefix("reason_").replace("_", "")

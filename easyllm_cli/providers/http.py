@@ -106,8 +106,8 @@ class HTTPProvider(BaseLLMProvider):
     def per_answer_copy(self) -> Self:
         """A copy with its own key and model, which shares the transport."""
         provider = super().per_answer_copy()
-        # A command may take seconds: `add_hint` clears its key.
-        if self.profile.api_key_cmd is None:
+        # A command may take seconds, and a profile's own key stays: `add_hint` clears the key.
+        if self.profile.api_key_cmd is None and self.profile.api_key is None:
             provider.key_cache = []
         return provider
 

@@ -31,6 +31,8 @@ def refuse_unsupported_options(options: Mapping[str, Any]) -> None:
         UsageError: the options offer tools that the client has to run.
         ConfigError: the options contain `stream`.
     """
+    if not options:
+        return
     if "stream" in options:
         raise ConfigError(
             "stream does not belong in the options",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 MAX_ERROR_BODY_BYTES = 1024 * 1024
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__version__}"}
 
 
@@ -54,7 +55,7 @@ class Request(FrozenDataclass):
         """Return the body as JSON in UTF-8, or None without a body."""
         if self.body is None:
             return None
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+        return _encode_json(self.body).encode()
 
 
 class Response:

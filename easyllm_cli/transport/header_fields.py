@@ -15,6 +15,8 @@ from .base import Request
 class HiddenText(str):
     """A header's value that `repr` hides: error reports show the variables of aiohttp's frames."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return repr(MASK)
 

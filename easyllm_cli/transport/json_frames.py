@@ -115,10 +115,10 @@ def _choose_framing(start: bytes, response: Response, framing: Framing) -> Frami
     Raises:
         MalformedAnswer: the body is an HTML page.
     """
-    is_event_stream = any(
+    is_json = start.startswith((b"{", b"["))
+    is_event_stream = not is_json and any(
         start.startswith(prefix) or prefix.startswith(start) for prefix in SSE_LINE_PREFIXES
     )
-    is_json = start.startswith((b"{", b"["))
     if start.startswith(b"<") or (
         response.content_type == "text/html" and not (is_event_stream or is_json)
     ):

@@ -109,9 +109,10 @@ class OpenAIProvider(SupportsClient):
         body: dict[str, Any] = {"model": self.model, "messages": [], "stream": stream}
         if stream:
             body["stream_options"] = {"include_usage": True}
-        paths = self.resolve_parameter_paths()
-        for key, value in self.sampling_with_defaults().items():
-            set_json_path(body, paths[key], value)
+        if sampling := self.sampling_with_defaults():
+            paths = self.resolve_parameter_paths()
+            for key, value in sampling.items():
+                set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
         if self.profile.schema is not None:
             from .json_schema import response_format  # --schema only
@@ -126,8 +127,10 @@ class OpenAIProvider(SupportsClient):
     def supported_defaults(self) -> dict[str, Any]:
         """Return the defaults that the model's family is not known to refuse."""
         defaults = super().supported_defaults()
-        if self.vendor.reasoning_style == "openai" and not takes_sampling(
-            self.model, self.profile.reasoning
+        if (
+            defaults
+            and self.vendor.reasoning_style == "openai"
+            and not takes_sampling(self.model, self.profile.reasoning)
         ):
             defaults = {key: defaults[key] for key in defaults if key == "max_tokens"}
         return defaults

@@ -194,15 +194,19 @@ def parse_openai_usage(usage: dict[str, Any]) -> Usage:
 
 def _find_details(usage: dict[str, Any], *names: str) -> dict[str, Any]:
     """Return the first non-empty object under these names, without null values."""
-    details = next((parse_object(usage[name]) for name in names if usage.get(name)), {})
-    return {name: value for name, value in details.items() if value is not None}
+    for name in names:
+        if details := usage.get(name):
+            items = parse_object(details).items()
+            return {name: value for name, value in items if value is not None}
+    return {}
 
 
 def first_count(usage: dict[str, Any], *names: str) -> int | None:
     """Return the first valid count under these names; None = there is none."""
-    return next(
-        (count for name in names if (count := parse_count(usage.get(name))) is not None), None
-    )
+    for name in names:
+        if (value := usage.get(name)) is not None and (count := parse_count(value)) is not None:
+            return count
+    return None
 
 
 def _add_reasoning_tokens(
