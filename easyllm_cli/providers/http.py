@@ -202,7 +202,7 @@ class HTTPProvider(BaseLLMProvider):
                 self._require_output_limit(request, self.output_limit)
             timer = self._new_timer(sent_stream)
             try:
-                events: Any = self._send_request(request, sent, sent_stream, timer)
+                events: Any = self.send_request(request, sent, sent_stream, timer)
                 async with aclosing(events):
                     async for event in events:
                         yield event
@@ -242,7 +242,7 @@ class HTTPProvider(BaseLLMProvider):
         """Whether the user has limited the answer's length; `send_defaults` and a budget do not."""
         return self.profile.output_limit() is not None and has_output_limit(request.body or {})
 
-    async def _send_request(
+    async def send_request(
         self, request: Request, messages: list[Message], stream: bool, timer: ResponseTimer
     ) -> AsyncIterator[Event]:
         """Send one request and yield the decoded events. `messages`: those in the request.

@@ -31,6 +31,7 @@ FIXED_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"easyllm/{__versi
 class Request(FrozenDataclass):
     """An HTTP request. `body` is sent as JSON; a header's value may be a Secret.
 
+    `content`: the bytes to send in place of `body`; their Content-Type is one of `headers`.
     `resolved_address`: the IP address to connect to, so that the host name is not looked up again;
     "" = look it up. Only HTTPTransport uses it.
     """
@@ -40,6 +41,7 @@ class Request(FrozenDataclass):
     headers: dict[str, str | Secret] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     resolved_address: str = ""
+    content: bytes | None = None
 
     def reveal_headers(self) -> dict[str, str]:
         """Return the headers to send, secrets in plain text, with our fixed headers."""
@@ -52,9 +54,9 @@ class Request(FrozenDataclass):
         return {**FIXED_HEADERS, **revealed}
 
     def encode_body(self) -> bytes | None:
-        """Return the body as JSON in UTF-8, or None without a body."""
+        """Return `content`, else the body as JSON in UTF-8, or None without a body."""
         if self.body is None:
-            return None
+            return self.content
         return _encode_json(self.body).encode()
 
 
