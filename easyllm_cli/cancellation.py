@@ -19,6 +19,12 @@ def set_deadline(seconds: float) -> None:
     _deadline = min(_deadline, time.monotonic() + seconds)
 
 
+def clear_deadline() -> None:
+    """Remove the deadline, for a command that goes on after it: the repl sets one each turn."""
+    global _deadline
+    _deadline = float("inf")
+
+
 def seconds_left() -> float:
     """Seconds until the deadline; infinite without one."""
     return _deadline - time.monotonic()

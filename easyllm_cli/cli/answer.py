@@ -56,8 +56,7 @@ def answer_request(request: AnswerRequest) -> int:
     history.choose_mode([profile, *fallbacks])
     common = request.common
     source = request.stdin or Stdin(options.no_stdin, common.quiet, common.timeout)
-    messages = build_messages(request.prompt_words, options, source, list(request.images), template)
-    messages = history.continued(messages)
+    messages = _messages(request, history, source, template)
     route = _choose_route(request, history, profile, fallbacks, messages)
     profile, *fallbacks = route.profiles if route is not None else (profile, *fallbacks)
     if route is None or request.run.dry_run:  # else each candidate has its own
@@ -113,7 +112,7 @@ def _start(
     renderer = choose_renderer(display)
     calls: list[Call] = []
     profile, *fallbacks = profiles
-    events = LLMService(record=kept.record, replay=kept.replay).stream(
+    events = _service(request, kept).stream(
         profile, messages, stream=request.run.stream is not False, shown=renderer.shown_kinds,
         max_bytes=request.run.max_output_bytes or MAX_TEXT_BYTES,
         verdict=lambda answer, limit: _judge(calls[0], answer, limit, display, answer_format),
@@ -140,6 +139,23 @@ def _apply_template(request: AnswerRequest) -> tuple[AnswerRequest, Template | N
 
     template = load_template(name, variables, join_words(request.prompt_words))
     return apply_head(request, template.head), template
+
+
+def _messages(
+    request: AnswerRequest, history: AnswerHistory, source: Stdin, template: Template | None
+) -> list[Message]:
+    """What is sent, but for the profile's system prompt. Raises UsageError as `build_messages`."""
+    if request.turn is not None:
+        return request.turn.messages
+    words, images = request.prompt_words, list(request.images)
+    return history.continued(build_messages(words, request.input, source, images, template))
+
+
+def _service(request: AnswerRequest, kept: CacheOptions) -> LLMService:
+    """The service that is asked: the repl's, which keeps connections from turn to turn."""
+    if request.turn is not None:
+        return request.turn.service
+    return LLMService(record=kept.record, replay=kept.replay)
 
 
 def _judge(
@@ -205,4 +221,6 @@ def _run_and_keep(
         history.save(call, BROKEN_PIPE_EXIT_CODE, find_cost=answer_run.cost)
         raise
     history.save(call, code, answer_run.error, find_cost=answer_run.cost)
+    if answer_run.request.turn is not None:
+        answer_run.request.turn.on_end(call, answer_run.error, answer_run.cost())
     return code

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .cost import AnswerCost
     from .request import AnswerRequest
 
+REPL = "repl"  # the command whose turns are kept with their texts
 NEW_PREFIX = "new:"
 MAX_NAME_CHARS = 80
 MAX_TITLE_CHARS = 40  # of the conversation, in the note
@@ -45,10 +46,13 @@ class AnswerHistory:
         """
         self.request = request
         self.mode = ""  # set by `choose_mode`
-        self.name = _name_of_variable()
-        self._earlier: Conversation | None = None
+        self.name = request.turn.name if request.turn else _name_of_variable()
+        self.earlier: Conversation | None = None
         self._asked: Profile | None = None  # set by `choose_mode`
         self._messages: list[Message] = []  # what this call adds to the conversation
+        if request.turn is not None:  # a repl holds the conversation itself
+            self._messages = request.turn.added
+            return
         options = request.history
         chosen = options.conversation
         if chosen is not None and chosen.startswith(NEW_PREFIX):
@@ -61,7 +65,7 @@ class AnswerHistory:
                     "--messages does not go together with -c or --conversation",
                     hint="a message list is a whole conversation",
                 )
-            self._earlier = _read_earlier(chosen)
+            self.earlier = _read_earlier(chosen)
 
     @property
     def is_wanted(self) -> bool:
@@ -74,7 +78,7 @@ class AnswerHistory:
         Raises:
             UsageError: the conversation has turns, and its profile cannot be asked by name.
         """
-        options, earlier = self.request.model, self._earlier
+        options, earlier = self.request.model, self.earlier
         if earlier is None or self._is_profile_given or not earlier.count:
             return options
         if earlier.profile is None:
@@ -94,7 +98,7 @@ class AnswerHistory:
 
     def kept_candidate(self) -> tuple[str, str | None] | None:
         """Profile and model that answered last in the conversation; None = it begins."""
-        earlier = self._earlier
+        earlier = self.earlier
         if earlier is None or not earlier.count or earlier.answered_by is None:
             return None
         return earlier.answered_by, earlier.answering_model
@@ -116,7 +120,7 @@ class AnswerHistory:
         Raises:
             UsageError: the conversation's profile has another endpoint now.
         """
-        earlier = self._earlier
+        earlier = self.earlier
         if earlier is None or self._is_profile_given or not earlier.count:
             return
         from ..history.record import find_host
@@ -156,10 +160,13 @@ class AnswerHistory:
                 hint="add --history full",
             )
         else:
-            has_name = self.name is not None
-            self.mode = setting or (
-                "full" if self.is_wanted or has_name or is_terminal(2) else "metadata"
-            )
+            self.mode = setting or ("full" if self._keeps_texts_unasked else "metadata")
+
+    @property
+    def _keeps_texts_unasked(self) -> bool:
+        """Whether texts are kept where no setting says so."""
+        is_conversation = self.is_wanted or self.name is not None or self.request.command == REPL
+        return is_conversation or is_terminal(2)
 
     def _setting(self, profile: Profile) -> str | None:
         """The profile's `history`; of a database row the profiles file's."""
@@ -173,19 +180,21 @@ class AnswerHistory:
     def continued(self, messages: list[Message]) -> list[Message]:
         """The conversation so far and then these messages; says on a terminal what it continues."""
         self._messages = messages
-        if self._earlier is None:
+        if self.earlier is None:
             return messages
         from ..history.conversation import continue_conversation
 
         if is_terminal(2) and not self.request.common.quiet:
-            print_notice(f"easyllm: {_continuing(self._earlier)}")
-        return continue_conversation(self._earlier, messages)
+            print_notice(f"easyllm: {describe_continued(self.earlier)}")
+        return continue_conversation(self.earlier, messages)
 
     def conversation(self, call: Call) -> str | None:
         """The conversation's id for --json; None where no texts are kept."""
         if self.mode != "full":
             return None
-        return self._earlier.id if self._earlier else call.id
+        if self.request.turn is not None:
+            return self.request.turn.conversation or call.id
+        return self.earlier.id if self.earlier else call.id
 
     def save(
         self,
@@ -230,7 +239,7 @@ class AnswerHistory:
         from ..history.record import CallContext, record_from_call
         from ..history.terminal import terminal_id
 
-        is_full = self.mode == "full"
+        is_full, turn = self.mode == "full", self.request.turn
         context = CallContext(
             self.request.command,
             exit_code,
@@ -239,7 +248,7 @@ class AnswerHistory:
             conversation=self.conversation(call),
             name=self.name,
             terminal=terminal_id() if is_full else None,
-            title=" ".join(self.request.prompt_words),
+            title=turn.title if turn else " ".join(self.request.prompt_words),
             asked=self._asked,
             cost_usd=cost_usd,
             cost_source=cost_source,
@@ -315,7 +324,7 @@ def _find_here(store: HistoryStore) -> Row:
     return row
 
 
-def _continuing(conversation: Conversation) -> str:
+def describe_continued(conversation: Conversation) -> str:
     """`continuing "Write a haiku…" (3 turns, 5 min ago)`."""
     from ..durations import format_age
 

@@ -60,8 +60,10 @@ class AnswerRun:
         error: EasyLLMError | None = None
         try:
             with runtime.on_termination(runtime.raise_terminated):
-                timeout = self.request.common.timeout
-                error = runtime.run_cancellable(self._consume(events), timeout, self._has_begun)
+                timeout, turn = self.request.common.timeout, self.request.turn
+                runner = turn.runner if turn else None
+                work = self._consume(events)
+                error = runtime.run_cancellable(work, timeout, self._has_begun, runner)
                 completion = self.call.longest() if error else self.call.completion()
                 text = completion["text"]
                 if error is None or (self.request.output.partial and text):

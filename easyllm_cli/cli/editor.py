@@ -16,10 +16,12 @@ from . import runtime
 DEFAULT_EDITOR = "notepad" if sys.platform == "win32" else "vi"
 
 
-def open_editor(copy: Path, original_bytes: bytes) -> None:
+def open_editor(
+    copy: Path, original_bytes: bytes, unchanged: str = "the profiles file is unchanged"
+) -> None:
     """Run $VISUAL, $EDITOR or vi on the copy, without a shell, and wait for its end.
 
-    On an error a changed copy is kept.
+    On an error a changed copy is kept. `unchanged`: what the error says of everything else.
     Raises:
         ConfigError: the editor cannot be started, or failed.
         Interrupted: SIGTERM or SIGHUP arrived; the editor was terminated, too.
@@ -41,7 +43,7 @@ def open_editor(copy: Path, original_bytes: bytes) -> None:
             copy.unlink()
         else:
             kept_copy = f"; your edit is kept in {copy}"
-    hint = f"the profiles file is unchanged{kept_copy}"
+    hint = f"{unchanged}{kept_copy}"
     if terminated:
         interrupted = runtime.interrupted_error(terminated=True)
         interrupted.hint = hint

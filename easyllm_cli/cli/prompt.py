@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -39,7 +40,7 @@ def build_messages(
     """
     messages = _read_message_list(input.messages, source) if input.messages else []
     text = _join_prompt(words, source if input.messages != "-" else None, template)
-    files = [_format_file(name) for name in expand_patterns(input.file or [])]
+    files = [format_file(name) for name in expand_patterns(input.file or [])]
     images = images + [Image.of(name, paths=True) for name in expand_patterns(input.image or [])]
     if input.system is not None:
         messages = [message for message in messages if message.role != "system"]
@@ -47,10 +48,11 @@ def build_messages(
     if files or text.strip() or images:
         if not text.strip() and not files and not any(m.role == "user" for m in messages):
             raise UsageError("no prompt", hint='say what to do with the image, e.g. "describe"')
-        content = "\n\n".join([*files, text] if text else files)
-        messages.append(Message("user", (content, *images) if content else tuple(images)))
+        messages.append(user_message(files, text, images))
     if not any(m.text.strip() or m.images for m in messages if m.role != "system"):
         hint = 'easyllm chat "What is Python?", or pipe text in'
+        if source.kind == "terminal":
+            hint += "; easyllm repl asks question after question"
         if source.kind == "rest-of-file":
             hint = "stdin is a file that was already read in part: name it with -"
         raise UsageError("empty prompt" if words else "no prompt", hint=hint)
@@ -82,8 +84,14 @@ def _join_prompt(words: list[str], source: Stdin | None, template: Template | No
     return join_with_blank_line(text, prompt)
 
 
-def _format_file(name: str) -> str:
-    """A text file for the prompt: its name, then its unchanged content."""
+def user_message(files: Sequence[str], text: str, images: Sequence[Image]) -> Message:
+    """The user's message: the files as `format_file` gives them, the text, and the images."""
+    content = "\n\n".join([*files, text] if text else files)
+    return Message("user", (content, *images) if content else tuple(images))
+
+
+def format_file(name: str) -> str:
+    """A text file for the prompt: its name, then its unchanged content. Raises UsageError."""
     return f"{name}:\n{read_text_file(name, 'the file', 'it is an image: -a FILE')}"
 
 

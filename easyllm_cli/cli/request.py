@@ -23,10 +23,11 @@ from .stdin import Stdin
 if TYPE_CHECKING:
     from ..choices import Choices
     from ..json_schema import Schema
+    from .turn import Turn
 
 
 class AnswerRequest(FrozenDataclass):
-    """A command's prompt words, images and options."""
+    """A command's prompt words, images and options; in a repl the turn that is asked."""
 
     prompt_words: list[str]
     model: ModelOptions
@@ -46,6 +47,7 @@ class AnswerRequest(FrozenDataclass):
     elicit: str | None = None
     images: tuple[Image, ...] = ()
     stdin: Stdin | None = None
+    turn: Turn | None = None
 
 
 def may_offer_demo(request: AnswerRequest) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..cancellation import set_deadline
+from ..cancellation import clear_deadline, set_deadline
 from ..errors import (
     SIGTERM_EXIT_CODE,
     EasyLLMError,
@@ -18,7 +18,12 @@ from ..errors import (
     IncompleteAnswer,
     Interrupted,
 )
-from ..render.output import FINAL_WRITE_SECONDS, READER_STALLED, set_write_deadline
+from ..render.output import (
+    FINAL_WRITE_SECONDS,
+    READER_STALLED,
+    clear_write_deadline,
+    set_write_deadline,
+)
 from ..transport.timeouts import timeout_with_grace
 from . import collect_garbage_again
 
@@ -30,14 +35,18 @@ if TYPE_CHECKING:
 
 
 def run_cancellable(
-    work: Coroutine[Any, Any, None], timeout: float | None, started: Callable[[], bool]
+    work: Coroutine[Any, Any, None],
+    timeout: float | None,
+    started: Callable[[], bool],
+    runner: asyncio.Runner | None = None,
 ) -> EasyLLMError | None:
     """Run the coroutine; returns the error that ended it, or None. BrokenPipeError is raised.
 
     The event loop stays open: the process ends next (cli.exit_process), and closing the loop would
     wait for a name lookup that Ctrl-C left in a thread.
     `timeout`: limit for the whole command, in seconds. `started`: whether any of the answer has
-    arrived, which decides the error of a timeout.
+    arrived, which decides the error of a timeout. `runner`: one that runs several answers, whose
+    connections and models stay open in between; None = a new one.
     """
     terminated = asyncio.Event()
 
@@ -46,12 +55,13 @@ def run_cancellable(
             async with timeout_with_grace(timeout):
                 await work
 
-    collect_garbage_again()
+    if runner is None:  # else it was done before the first answer; doing it again would leak
+        collect_garbage_again()
+        runner = asyncio.Runner()
     if timeout is not None:
         set_write_deadline(timeout)
         set_deadline(timeout)
     try:
-        runner = asyncio.Runner()
         with block_signal(signal.SIGINT):  # a half-built loop would print errors
             runner.get_loop()
         runner.run(limited())
@@ -79,6 +89,24 @@ def interrupted_error(terminated: bool) -> Interrupted:
     error = Interrupted("terminated" if terminated else "interrupted")
     error.exit_code = SIGTERM_EXIT_CODE if terminated else error.exit_code
     return error
+
+
+@contextmanager
+def restore_process_afterwards() -> Iterator[None]:
+    """Undo after the block what the end of an answer does to a process that is expected to end.
+
+    That is `interrupted_error`, and the deadlines of --timeout.
+    """
+    numbers = (signal.SIGINT, *termination_signals())
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        clear_write_deadline()
+        clear_deadline()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

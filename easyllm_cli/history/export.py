@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..messages import Message
 from .store import Row
 
 
@@ -27,6 +28,23 @@ def markdown_from_calls(calls: Iterable[Row], reasoning: bool = False) -> Iterat
         elif row["conversation"] is None:
             parts.append("*no text is kept*")
         yield "\n\n".join(parts) + "\n"
+
+
+def markdown_from_messages(messages: Iterable[Message]) -> str:
+    """A conversation as Markdown: each question as a quote, then its answer.
+
+    Images stand by their names; a system prompt stands in italics.
+    """
+    parts: list[str] = []
+    for message in messages:
+        if message.role == "user":
+            names = [f"[image {image.name}]" for image in message.images]
+            parts.append(_quote("\n".join(filter(None, [message.text, *names]))))
+        elif message.role == "assistant":
+            parts.append(message.text.strip("\n"))
+        else:
+            parts.append(f"*{message.role}: {message.text}*")
+    return "\n\n".join(parts) + "\n"
 
 
 def _heading(row: Row) -> str:

@@ -49,25 +49,12 @@ class Fence:
 
 
 def extract_code_blocks(text: str, all_blocks: bool) -> str:
-    """Return the content of the first fenced block, or of all blocks.
-
-    A block that is never closed counts; a block of only white space does not.
+    """Return the content of the first fenced block, or of all blocks, as `find_code_blocks`.
 
     Raises:
         IncompleteAnswer: the text contains no code block.
     """
-    lines = text.replace("\r\n", "\n").split("\n")
-    chosen: list[list[str]] = []
-    unclosed: set[tuple[str, int]] = set()
-    number = 0
-    while number < len(lines) and (all_blocks or not chosen):
-        fence = parse_opening_fence(lines[number])
-        block, next_number = (
-            read_block(fence, lines, number + 1, unclosed) if fence else (None, number + 1)
-        )
-        if block and any(line.strip() for line in block):
-            chosen.append(block)
-        number = next_number
+    chosen = find_code_blocks(text, only_first=not all_blocks)
     if not chosen:
         raise IncompleteAnswer(
             "the answer contains no code block",
@@ -75,7 +62,27 @@ def extract_code_blocks(text: str, all_blocks: bool) -> str:
             code=NO_CODE_BLOCK,
             retryable=False,
         )
-    return "".join(f"{line}\n" for block in chosen for line in block)
+    return "".join(chosen)
+
+
+def find_code_blocks(text: str, *, only_first: bool = False) -> list[str]:
+    """The contents of all fenced blocks in order, or of the first one; each ends in a newline.
+
+    A block that is never closed counts; a block of only white space does not.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    chosen: list[str] = []
+    unclosed: set[tuple[str, int]] = set()
+    number = 0
+    while number < len(lines) and not (only_first and chosen):
+        fence = parse_opening_fence(lines[number])
+        block, next_number = (
+            read_block(fence, lines, number + 1, unclosed) if fence else (None, number + 1)
+        )
+        if block and any(line.strip() for line in block):
+            chosen.append("".join(f"{line}\n" for line in block))
+        number = next_number
+    return chosen
 
 
 def parse_opening_fence(line: str) -> Fence | None:

@@ -35,6 +35,12 @@ def set_write_deadline(seconds: float) -> None:
     _write_deadline = min(_write_deadline, time.monotonic() + seconds)
 
 
+def clear_write_deadline() -> None:
+    """Remove the limit again, for a command that goes on after an interrupted answer."""
+    global _write_deadline
+    _write_deadline = float("inf")
+
+
 def set_stderr_color(color: str) -> None:
     """Set the --color of notices and errors; these are printed where no options are known."""
     global _stderr_color

@@ -42,6 +42,14 @@ class Pty:
         while self._unread_keys() == before:
             time.sleep(0.001)
 
+    def type_keys(self, keys: str) -> None:
+        """Type keys for a program that reads each one at once, as a line editor does."""
+        os.write(self._mine, keys.encode())
+
+    def written(self) -> bytes:
+        """Return everything that was written to it so far."""
+        return bytes(self._data)
+
     def _unread_keys(self) -> int:
         """Return how many bytes of complete lines nobody has read."""
         count = fcntl.ioctl(self.descriptor, termios.FIONREAD, struct.pack("i", 0))

@@ -65,6 +65,13 @@ class Tmux:
         """Keys by tmux's names ("Enter", "C-z"), or text."""
         self._tmux("send-keys", *keys)
 
+    def paste(self, text: str) -> None:
+        """Paste a text as a terminal does: marked, where the program has asked for marks."""
+        file = self._folder / "paste"
+        file.write_text(text, "utf-8")
+        self._tmux("load-buffer", str(file))
+        self._tmux("paste-buffer", "-p", "-d")
+
     def resize(self, columns: int, rows: int) -> None:
         """Resize, and wait until the command's terminal has the size: tmux may delay that."""
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))

@@ -39,6 +39,7 @@ HOMES = {
     "xllamacpp": "providers/local/engine.py",
     "tomllib": "config/toml_parsing.py",
     "sqlite3": "history/store.py",
+    "readline": "cli/repl/line_editor.py",
     "tomlkit": "config/toml_document.py",
     "keyring": "config/key_store.py",
     "sqlalchemy": "config/database/",
@@ -89,7 +90,7 @@ def test_each_dependency_is_imported_in_one_place() -> None:
         f"{source.path}:{import_.line}: {import_.top} lives in {HOMES.get(import_.top, 'nowhere')}"
         for source in SOURCES
         for import_ in source.imports
-        if is_third_party(import_) or import_.top in ("tomllib", "sqlite3")
+        if is_third_party(import_) or import_.top in ("tomllib", "sqlite3", "readline")
         if not source.path.startswith(HOMES.get(import_.top, "nowhere"))
     ]
     assert not wrong, "\n" + "\n".join(wrong)

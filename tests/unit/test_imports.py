@@ -12,12 +12,12 @@ from tests.support.standins.server import StandIn
 
 IMPORT = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 HEAVY = {"openai", "litellm", "google", "pydantic", "sqlalchemy", "markdown_it", "rich"}
-HEAVY |= {"tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff", "genai_prices"}
+HEAVY |= {"readline", "tomlkit", "jsonschema", "keyring", "xllamacpp", "backoff", "genai_prices"}
 OURS = {
     *(f"providers.{name}" for name in ("gemini", "ollama", "openrouter", "litellm")),
     "providers.openai.responses",
     *(f"cli.commands.{name}" for name in ("vision", "models", "cot", "compare")),
-    "cli.comparison", "cli.options.comparison", "render.comparison",
+    "cli.repl", "cli.turn", "cli.comparison", "cli.options.comparison", "render.comparison",
     "cli.database_profile", "cli.completion", "config.model_list_cache",
     *(f"render.{name}" for name in ("tables", "terminal", "markdown", "json")),
     "config.database", "installation", "plugins", "transport.openai_sdk", "transport.google_sdk",

@@ -1,0 +1,159 @@
+"""`easyllm repl` at a real terminal: pastes, Ctrl-C, signals, kill -9, and hostile answers."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.binary import BINARY, Easyllm, chat_answer_script, single_profile_toml
+from tests.support.objects import parse_listing_json
+from tests.support.repl_process import KEEPS_TEXTS, ReplProcess
+from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
+from tests.support.standins.server import StandIn
+from tests.support.terminal import run_on_terminals
+from tests.support.tmux import Tmux
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+
+PROMPT = "t> "
+HELD = Script(chunk("Begin of it.\n\n"), Wait(30))
+PASTE = "\n".join(f"\tline {number} of /a paste" for number in range(400))
+IN_TMUX = 'stty -g > before; "$0" repl; echo "$?" > code; stty -g > after'
+# What a terminal would obey: a title, the clipboard, a colour.
+HOSTILE = "\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b[31m\u009b35m"
+
+
+@pytest.fixture
+def server(easyllm: Easyllm) -> Iterator[StandIn]:
+    """Answers One, Two, Three in turn."""
+    with StandIn(script_handler(*map(chat_answer_script, ("One", "Two", "Three")))) as server:
+        easyllm.write_profiles(single_profile_toml(server))
+        yield server
+
+
+def sent(server: StandIn, number: int = -1) -> list[tuple[str, Any]]:
+    """The role and content of each message of a request."""
+    messages = server.requests[number].json["messages"]
+    return [(each["role"], each["content"]) for each in messages]
+
+
+def test_repl_1_a_paste_of_400_lines_is_one_question(easyllm: Easyllm, server: StandIn) -> None:
+    with Tmux(easyllm.home, 80, 24) as tmux:
+        env = easyllm.variables({"TERM": "tmux-256color", **KEEPS_TEXTS})
+        tmux.start(["sh", "-c", IN_TMUX, BINARY], env)
+        tmux.wait_for(PROMPT)
+        tmux.paste(PASTE)
+        tmux.wait_for("line 399")
+        tmux.press("Enter")
+        tmux.wait_for(f" s\n{PROMPT.strip()}")  # the status line, and the next prompt
+        tmux.press("Up", "Enter")
+        tmux.wait_for("Two")
+        tmux.press("C-d")
+        tmux.wait_for("ENDED")
+    assert [sent(server, number)[-1][1] for number in range(len(server.requests))] == [PASTE] * 2
+    assert (easyllm.home / "code").read_text() == "0\n"
+    assert (easyllm.home / "before").read_text() == (easyllm.home / "after").read_text()
+
+
+def test_repl_2_kill_9_keeps_every_finished_turn(easyllm: Easyllm, server: StandIn) -> None:
+    with ReplProcess(easyllm) as repl:
+        repl.wait_for(PROMPT)
+        repl.enter("a")
+        repl.enter("b")
+        repl.child.send_signal(signal.SIGKILL)
+        repl.child.wait()
+    ran = easyllm.run("history", "show", "-a", "--json", env=KEEPS_TEXTS)
+    calls = parse_listing_json(ran, "calls")["calls"]
+    assert [(call["prompt"], call["text"]) for call in calls] == [("a", "One"), ("b", "Two")]
+    assert len({call["conversation"] for call in calls}) == 1
+    with ReplProcess(easyllm, "--conversation", "last") as repl:
+        for shown in ("t> a", "One", "t> b", "Two", PROMPT):
+            repl.wait_for(shown)
+        repl.enter("c")
+        repl.enter("/quit", then="")
+        assert repl.end() == 0
+    turns = [("user", "a"), ("assistant", "One"), ("user", "b"), ("assistant", "Two")]
+    assert sent(server) == [*turns, ("user", "c")]
+
+
+def test_repl_3_ctrl_c_stops_the_answer_and_the_repl_goes_on(easyllm: Easyllm) -> None:
+    with (
+        StandIn(script_handler(HELD, chat_answer_script("Two"))) as server,
+        ReplProcess(easyllm, profiles=single_profile_toml(server)) as repl,
+    ):
+        repl.wait_for(PROMPT)
+        repl.enter("a", then="Begin")
+        stopped_at = time.monotonic()
+        repl.child.send_signal(signal.SIGINT)
+        repl.wait_for("interrupted")
+        repl.wait_for(PROMPT)
+        assert time.monotonic() - stopped_at < 5
+        repl.pty.type_keys("half a line")
+        repl.wait_for("half a line")
+        repl.child.send_signal(signal.SIGINT)
+        repl.wait_for(PROMPT)
+        repl.child.send_signal(signal.SIGINT)
+        repl.wait_for("/quit or Ctrl-D leaves")
+        repl.wait_for(PROMPT)
+        repl.enter("b")
+        repl.pty.type_keys("\x04")
+        assert repl.end() == 0
+        assert sent(server) == [("user", "b")]
+    ran = easyllm.run("history", "show", "-a", "--json", env=KEEPS_TEXTS)
+    calls = parse_listing_json(ran, "calls")["calls"]
+    assert [(call["prompt"], call["exit_code"]) for call in calls] == [("a", 130), ("b", 0)]
+    assert calls[0]["text"].startswith("Begin of it.")
+
+
+@pytest.mark.parametrize("is_answering", [True, False], ids=["answering", "at the prompt"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+def test_repl_3_signals_end_it_with_143(
+    easyllm: Easyllm, number: signal.Signals, is_answering: bool
+) -> None:
+    with (
+        StandIn(script_handler(HELD)) as server,
+        ReplProcess(easyllm, profiles=single_profile_toml(server)) as repl,
+    ):
+        repl.wait_for(PROMPT)
+        if is_answering:
+            repl.enter("a", then="Begin")
+        repl.child.send_signal(number)
+        assert repl.end() == 143
+
+
+def test_repl_6_control_characters_of_a_model_reach_nothing(easyllm: Easyllm) -> None:
+    text = f"Text {HOSTILE}\n\n```sh\necho {HOSTILE}\n```\n"
+    answer = Script(chunk(text, model=f"model {HOSTILE}"), chunk(finish="stop"), DONE)
+    with StandIn(script_handler(answer)) as server:
+        easyllm.write_profiles(single_profile_toml(server))
+        with ReplProcess(easyllm) as repl:
+            repl.wait_for(PROMPT)
+            repl.enter("ask")
+            repl.enter("/code")
+            repl.pty.type_keys("\x1b[A\x1b[A\r")  # Up twice: what was typed, nothing else
+            repl.wait_for("echo")
+            repl.wait_for(PROMPT)
+            repl.enter("/quit", then="")
+            assert repl.end() == 0
+            first = repl.pty.written()
+        with ReplProcess(easyllm, "--conversation", "last") as repl:
+            repl.wait_for("echo")
+            repl.wait_for(PROMPT)
+            repl.pty.type_keys("\x04")
+            assert repl.end() == 0
+            second = repl.pty.written()
+    assert [sent(server, number)[-1] for number in (0, 1)] == [("user", "ask")] * 2
+    for written in (first, second):
+        assert b"\x07" not in written
+        assert not [sign for sign in ("\x1b]", "\x1b[31m", "\u009b") if sign.encode() in written]
+        assert written.count("␛]0;owned␇".encode()) >= 2
+
+
+def test_chat_without_a_prompt_at_a_terminal_names_the_repl(easyllm: Easyllm) -> None:
+    profiles = single_profile_toml("http://127.0.0.1:9/v1")
+    code, stdout, stderr = run_on_terminals(easyllm, "chat", profiles=profiles, columns=200)
+    assert (code, stdout) == (2, "")
+    assert "easyllm repl" in stderr
