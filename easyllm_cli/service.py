@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from .completion import Completion
@@ -278,8 +277,6 @@ class LLMService:
     ) -> AsyncGenerator[Event, None]:
         """The events of the answer; with `history`, the answer is kept when they end."""
         call.recordings = self.recordings
-        if not self.history:
-            return run(call, partial(self._resolve_providers, config, fallbacks))
         asked: list[Profile] = []
 
         def find_providers() -> list[BaseLLMProvider]:
@@ -290,9 +287,12 @@ class LLMService:
                 asked.extend(profiles)
             return list(dict.fromkeys(map(self._provider_cache.get, profiles)))
 
+        events = run(call, find_providers)
+        if not self.history:
+            return events
         from .history.keeping import save_call_at_end
 
-        return save_call_at_end(call, run(call, find_providers), asked)
+        return save_call_at_end(call, events, asked)
 
     def _resolve_profiles(
         self, config: Config, fallbacks: Sequence[Config] | None
