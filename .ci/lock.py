@@ -25,6 +25,7 @@ LOCKS = {
     "extras.lock": (PROJECT, "--extra=all", "--group=test", "--group=extras", "--group=build"),
     "servers.lock": ("--group=servers",),
     "publish.lock": ("--group=publish",),
+    "installer.lock": ("--group=venvs",),
 }  # fmt: skip
 OLDEST = "3.11"  # requires-python
 
