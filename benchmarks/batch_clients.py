@@ -93,10 +93,7 @@ async def openai_sdk(url: str, stack: AsyncExitStack, with_aiohttp: bool) -> Ask
     """The openai SDK's AsyncOpenAI, with its usual HTTP client or its aiohttp one."""
     import openai
 
-    client: Any = openai
-    limits: Any = {"limits": client.DEFAULT_CONNECTION_LIMITS}
-    own = client.DefaultAioHttpClient() if with_aiohttp else client.DefaultAsyncHttpxClient()
-    del limits
+    own: Any = openai.DefaultAioHttpClient() if with_aiohttp else None
     sdk = await stack.enter_async_context(
         openai.AsyncOpenAI(api_key=KEY, base_url=url, http_client=own, max_retries=0)
     )
