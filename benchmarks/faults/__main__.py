@@ -91,7 +91,7 @@ def peer(tool: Tool) -> Measured:
 
 def run(case: Case, measured: Iterable[Measured]) -> None:
     """Run one fault against every tool; print each result."""
-    print(f"\n{case.name}: {case.title}")
+    print(f"\n{case.name}: {case.title}", flush=True)
     for entry in measured:
         if entry.venv is None or entry.tool.provider != case.adapter.provider:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.faults.invocation import Scene
+from benchmarks.faults.invocation import Scene, complaint
 from benchmarks.faults.runs import ProcessResult
 from benchmarks.faults.tools import KEY, PROMPT
 
@@ -22,6 +22,10 @@ def nothing(ended: ProcessResult, scene: Scene) -> Facts:
 
 def how_long(ended: ProcessResult, scene: Scene) -> Facts:
     return ("says how long" if b"3600" in ended.err else "does not say how long",), False
+
+
+def error_lines(ended: ProcessResult, scene: Scene) -> Facts:
+    return complaint(ended), False
 
 
 def page(ended: ProcessResult, scene: Scene) -> Facts:

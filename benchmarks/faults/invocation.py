@@ -64,7 +64,7 @@ def onto_a_full_disk(scene: Scene) -> Outcome:
     """`tool > /dev/full`."""
     with open("/dev/full", "wb") as full:
         ended = _finish(scene, start(scene.call, stdout=full))
-    return Outcome(ended, _complaint(ended))
+    return Outcome(ended, complaint(ended))
 
 
 def into_head(scene: Scene) -> Outcome:
@@ -79,7 +79,7 @@ def into_head(scene: Scene) -> Outcome:
 
     ended = _finish(scene, child, leave)
     stopped = _closed(scene) is not None
-    facts = (*_complaint(ended), "connection closed" if stopped else "answer read to its end")
+    facts = (*complaint(ended), "connection closed" if stopped else "answer read to its end")
     return Outcome(ended, facts, bad=bool(ended.err.strip()), judged=False)
 
 
@@ -101,7 +101,7 @@ def interrupted(scene: Scene) -> Outcome:
     closed = _closed(scene)
     prompt = bool(pressed) and closed is not None and closed - pressed[0] <= PROMPTLY
     facts = (
-        *_complaint(ended),
+        *complaint(ended),
         "connection closed within 1 s" if prompt else "connection not closed",
     )
     return Outcome(ended, facts, bad=not prompt)
@@ -131,7 +131,7 @@ def _finish(scene: Scene, child: Child, during: Callable[[], None] | None = None
     return finish(child, during=during, asked=lambda: scene.server.requests)
 
 
-def _complaint(ended: ProcessResult) -> tuple[str, ...]:
+def complaint(ended: ProcessResult) -> tuple[str, ...]:
     """How much it printed on stderr: one line, several, or a traceback."""
     if not ended.err.strip():
         return ("nothing on stderr",)
@@ -144,4 +144,6 @@ def _complaint(ended: ProcessResult) -> tuple[str, ...]:
 def asked_again(scene: Scene) -> Outcome:
     """Run the same call twice: the second must not get the rest of the first answer."""
     _finish(scene, start(scene.call))
-    return Outcome(_finish(scene, start(scene.call)))
+    before = len(scene.server.requests)
+    again = finish(start(scene.call), asked=lambda: len(scene.server.requests) > before)
+    return Outcome(again)

@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.faults.cases import CHAT, Case
-from benchmarks.faults.invocation import Scene
+from benchmarks.faults.invocation import Outcome, Scene
 from benchmarks.faults.runs import ProcessResult, is_kept, squeezed
 from benchmarks.faults.tools import Tool
 from benchmarks.installs import Venv
@@ -53,7 +53,7 @@ def result(case: Case, tool: Tool, venv: Venv) -> Result:
         server = servers.enter_context(StandIn(handler))
         call = tool.call(venv, server.url + case.adapter.base, home, case.seconds)
         scene = Scene(tool, call, server, other)
-        outcome = case.invoke(scene)
+        outcome = _without_banner(case.invoke(scene), tool)
         facts, bad = case.find_facts(outcome.ended, scene)
         return Result(
             _end(outcome.ended, tool),
@@ -64,6 +64,13 @@ def result(case: Case, tool: Tool, venv: Venv) -> Result:
             outcome.facts + facts,
             outcome.bad or bad,
         )
+
+
+def _without_banner(outcome: Outcome, tool: Tool) -> Outcome:
+    first, _, rest = outcome.ended.out.partition(b"\n")
+    if not tool.banner or not first.startswith(tool.banner.encode()):
+        return outcome
+    return replace(outcome, ended=replace(outcome.ended, out=rest))
 
 
 @contextmanager

@@ -37,7 +37,8 @@ class Tool:
 
     `call`: makes the question's command line from (venv, base URL, home, timeout in seconds or
     None). `stores`: the arguments that store a key, given or read from stdin, under the name NAME;
-    empty = the tool has no such command. `provider`: whose protocol it speaks here.
+    empty = the tool has no such command. `provider`: whose protocol it speaks here. `banner`: how
+    a first line on stdout begins that is no part of the answer, and is left out.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tool:
     stores: tuple[str, ...] = ()
     library: bool = False
     provider: str = "openai"
+    banner: str = ""
 
     @property
     def package(self) -> str:
@@ -106,6 +108,13 @@ def sgpt(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
     return Call((venv.program("sgpt"), "--model", MODEL, PROMPT), variables, home)
 
 
+def clai(venv: Venv, url: str, home: Path, seconds: int | None) -> Call:
+    """clai, Pydantic AI's command; it has no timeout."""
+    variables = tool_environment(home, OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
+    argv = (venv.program("clai"), "-m", f"openai-chat:{MODEL}", PROMPT)
+    return Call(argv, variables, home)
+
+
 def script(file: str) -> Callable[[Venv, str, Path, int | None], Call]:
     """A library, called by one of the short scripts in benchmarks/."""
 
@@ -139,6 +148,8 @@ TOOLS = (
         provider="anthropic",
     ),
 )
+# Only in docs/comparison.md.
+CLAI = Tool("clai", ("clai",), clai, banner="clai - ")
 
 
 def beside_this_python() -> Venv:
