@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -64,7 +65,8 @@ def run_cancellable(
     try:
         with block_signal(signal.SIGINT):  # a half-built loop would print errors
             runner.get_loop()
-        runner.run(limited())
+        with hide_dropped_interrupts():
+            runner.run(limited())
     except (EasyLLMError, TimeoutError) as error:
         if isinstance(error, EasyLLMError) and error.code != READER_STALLED:
             return error
@@ -107,6 +109,26 @@ def restore_process_afterwards() -> Iterator[None]:
         clear_deadline()
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def hide_dropped_interrupts() -> Iterator[None]:
+    """Within the block, print nothing about a KeyboardInterrupt that Python drops.
+
+    Python drops and prints an exception in a weakref callback or in `__del__`. There a second
+    Ctrl-C can fall, and the first one has cancelled the task.
+    """
+    usual_hook = sys.unraisablehook
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            usual_hook(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual_hook
 
 
 @contextmanager
