@@ -5,6 +5,7 @@ The run ends at once with 130 and no traceback, and the partial answer is saved.
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -25,6 +26,7 @@ from tests.support.standins.server import StandIn
 NOWHERE = "http://127.0.0.1:9"
 CUT = Script(chunk("Hello "), chunk("world"), Cut())
 SLOW = Script(chunk("Hello "), chunk("world"), Wait(30))
+SLOW_WHOLE = Script(chunk("Hello world"), Wait(30))
 SOON = 15.0  # seconds; the servers wait 30
 
 
@@ -83,17 +85,28 @@ def test_ctrl_c_while_the_partial_answer_is_written(easyllm: Easyllm) -> None:
     assert [path.read_text() for path in easyllm.partials()] in ([], ["Hello world"])
 
 
+def start_and_wait_for_text(
+    easyllm: Easyllm, profiles: str, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a chat into a pipe, and return when text has arrived, which it does not print yet.
+
+    A prompt word that is a file's name is noted with the answer's first token.
+    """
+    (easyllm.home / "notes.txt").touch()
+    child = easyllm.start("chat", "notes.txt", profiles=profiles, env=env)
+    read_until(child.stderr, b"notes.txt")
+    return child
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_while_the_partial_answer_is_written(
     easyllm: Easyllm, sent: signal.Signals
 ) -> None:
     env = signal_hook_environment(easyllm.home, "open", "/partial/", sent)
     with (
-        StandIn(script_handler(SLOW)) as server,
-        easyllm.start("chat", "-v", "hi", profiles=single_profile_toml(server), env=env) as child,
+        StandIn(script_handler(SLOW_WHOLE)) as server,
+        start_and_wait_for_text(easyllm, single_profile_toml(server), env) as child,
     ):
-        read_until(child.stderr, b"\n")
-        time.sleep(0.5)
         child.send_signal(signal.SIGINT)
         ran = finish(child, None, SOON)
     assert ran.code == 130
@@ -105,11 +118,9 @@ def test_a_second_signal_while_the_partial_answer_is_written(
 def test_a_signal_that_is_sent_twice(easyllm: Easyllm, sent: signal.Signals, apart: float) -> None:
     """timeout(1) and other runners send a signal twice; the partial answer is still saved."""
     with (
-        StandIn(script_handler(SLOW)) as server,
-        easyllm.start("chat", "-v", "hi", profiles=single_profile_toml(server)) as child,
+        StandIn(script_handler(SLOW_WHOLE)) as server,
+        start_and_wait_for_text(easyllm, single_profile_toml(server)) as child,
     ):
-        read_until(child.stderr, b"\n")
-        time.sleep(0.5)
         for _ in range(2):
             child.send_signal(sent)
             time.sleep(apart)
