@@ -17,6 +17,7 @@ from . import runtime
 from .request import AnswerRequest
 from .results import CommandResult, print_result
 from .runtime import refresh_periodically
+from .termination import Terminated, on_termination, raise_terminated
 
 if TYPE_CHECKING:
     from ..choices import Choices
@@ -59,7 +60,7 @@ class AnswerRun:
         """Run to the end and return the exit code."""
         error: EasyLLMError | None = None
         try:
-            with runtime.on_termination(runtime.raise_terminated):
+            with on_termination(raise_terminated):
                 timeout, turn = self.request.common.timeout, self.request.turn
                 runner = turn.runner if turn else None
                 work = self._consume(events)
@@ -74,7 +75,7 @@ class AnswerRun:
         except EasyLLMError as failure:
             error = error or failure
         except KeyboardInterrupt as interrupt:  # while showing: text not shown is saved
-            error = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
+            error = runtime.interrupted_error(isinstance(interrupt, Terminated))
             completion = self.call.completion() if self.call.accepted else self.call.longest()
             text = completion["text"]
         finally:

@@ -24,12 +24,13 @@ from ..batch.run_budget import RunBudget
 from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, SomeFailedError, UsageError
 from ..pipeline.acceptance import check_acceptable
 from ..secret import redact
-from . import collect_garbage_again, runtime
+from . import collect_garbage_again
 from .batch_display import BatchDisplay
 from .batch_history import keep_batch
 from .batch_request import BatchRequest, ResolvedBatch, resolve_batch
 from .cost import refresh_price_table
 from .results import CommandResult, print_result, usage_object
+from .termination import termination_signals
 
 if TYPE_CHECKING:
     from ..choices import Choices
@@ -169,7 +170,7 @@ class CommandRun:
             elif time.monotonic() - first_at > REPEATED_SIGNAL_SECONDS:
                 self.engine.abort(error)
 
-        numbers = [signal.SIGINT, *runtime.termination_signals()]
+        numbers = [signal.SIGINT, *termination_signals()]
         numbers = [each for each in numbers if signal.getsignal(each) != signal.SIG_IGN]
         for number in numbers:
             loop.add_signal_handler(number, stop, number)

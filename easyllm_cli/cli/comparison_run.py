@@ -28,6 +28,7 @@ from .comparison_results import (
 )
 from .options.common import CommonOptions
 from .results import CommandResult, print_result
+from .termination import Terminated, on_termination, raise_terminated
 
 if TYPE_CHECKING:
     from ..choices import Choices
@@ -77,7 +78,7 @@ class ComparisonRun:
         stop: EasyLLMError | None = None
         is_shown = False
         try:
-            with runtime.on_termination(runtime.raise_terminated):
+            with on_termination(raise_terminated):
                 timeout = self.common.timeout
                 stop = runtime.run_cancellable(self._ask(rounds), timeout, self._has_begun)
                 self._stop_answers(stop)
@@ -89,7 +90,7 @@ class ComparisonRun:
         except OutputError as failure:
             stop = stop if isinstance(stop, Interrupted) else failure
         except KeyboardInterrupt as interrupt:
-            stop = runtime.interrupted_error(isinstance(interrupt, runtime.Terminated))
+            stop = runtime.interrupted_error(isinstance(interrupt, Terminated))
         finally:
             self.preview.clear()
         self._stop_answers(stop)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ConfigError
-from . import runtime
+from .termination import on_termination
 
 DEFAULT_EDITOR = "notepad" if sys.platform == "win32" else "vi"
 
@@ -45,7 +45,9 @@ def open_editor(
             kept_copy = f"; your edit is kept in {copy}"
     hint = f"{unchanged}{kept_copy}"
     if terminated:
-        interrupted = runtime.interrupted_error(terminated=True)
+        from .runtime import interrupted_error  # asyncio
+
+        interrupted = interrupted_error(terminated=True)
         interrupted.hint = hint
         raise interrupted
     raise ConfigError(problem, where=name, hint=hint)
@@ -68,7 +70,7 @@ def _run(command: list[str]) -> tuple[int, bool]:
 
     previous_handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        with runtime.on_termination(forward):
+        with on_termination(forward):
             running_editor.append(subprocess.Popen(command))
             if signals:  # arrived between the start and the line above
                 running_editor[0].terminate()

@@ -69,7 +69,7 @@ COMMANDS = {
             "cancel": {"process": None},
         },
     ),
-    "repl": Command("Ask", "Ask question after question; each continues the conversation"),
+    "repl": Command("Ask", "Ask question after question in one conversation"),
     "models": Command("Look", "List the models a profile's server offers", {"models": []}),
     "history": Command(
         "Look",

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..cancellation import clear_deadline, set_deadline
+from ..cancellation import set_deadline
 from ..errors import (
     SIGTERM_EXIT_CODE,
     EasyLLMError,
@@ -19,14 +19,10 @@ from ..errors import (
     IncompleteAnswer,
     Interrupted,
 )
-from ..render.output import (
-    FINAL_WRITE_SECONDS,
-    READER_STALLED,
-    clear_write_deadline,
-    set_write_deadline,
-)
+from ..render.output import FINAL_WRITE_SECONDS, READER_STALLED, set_write_deadline
 from ..transport.timeouts import timeout_with_grace
 from . import collect_garbage_again
+from .termination import Terminated, on_termination, termination_signals
 
 if TYPE_CHECKING:
     from ..render.comparison_preview import ComparisonPreview
@@ -94,24 +90,6 @@ def interrupted_error(terminated: bool) -> Interrupted:
 
 
 @contextmanager
-def restore_process_afterwards() -> Iterator[None]:
-    """Undo after the block what the end of an answer does to a process that is expected to end.
-
-    That is `interrupted_error`, and the deadlines of --timeout.
-    """
-    numbers = (signal.SIGINT, *termination_signals())
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        clear_write_deadline()
-        clear_deadline()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def hide_dropped_interrupts() -> Iterator[None]:
     """Within the block, print nothing about a KeyboardInterrupt that Python drops.
 
@@ -142,37 +120,6 @@ def block_signal(number: signal.Signals) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Terminated(KeyboardInterrupt):
-    """Raised for SIGTERM or SIGHUP outside the event loop, like KeyboardInterrupt for Ctrl-C."""
-
-
-@contextmanager
-def on_termination(callback: Callable[..., object]) -> Iterator[None]:
-    """Within the block, SIGTERM and SIGHUP call `callback`.
-
-    SIGHUP means that the terminal was closed; a longer answer would only cost money. Under nohup,
-    which ignores SIGHUP, it stays ignored.
-    """
-    handled = [each for each in termination_signals() if signal.getsignal(each) != signal.SIG_IGN]
-    previous = {number: signal.signal(number, callback) for number in handled}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is callback:  # else ignored: see interrupted_error
-                signal.signal(number, handler)
-
-
-def termination_signals() -> list[signal.Signals]:
-    """SIGTERM, and SIGHUP except on Windows."""
-    return [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-def raise_terminated(*_: object) -> None:
-    """A signal handler that raises Terminated."""
-    raise Terminated
 
 
 @contextmanager

@@ -30,7 +30,7 @@ Ask       chat      Ask; into a pipe the answer is printed whole or not at all
           cot       Show the reasoning too (answer: stdout, reasoning: stderr)
           compare   Ask several models: answers, speed and cost side by side
           batch     Ask for each row of a file; goes on after a crash
-          repl      Ask question after question; each continues the conversation
+          repl      Ask question after question in one conversation
 Look      models    List the models a profile's server offers
           history   List, search, show and delete past answers
           usage     Sum up calls, tokens, cost and speed

@@ -56,8 +56,9 @@ SAMPLES = [command for block in BLOCKS for command in split_commands(block)]
 REPLAYED = [*filter(is_replayed, SAMPLES)]
 ERROR_LINES = re.findall(r"^easyllm: .+$", README, re.MULTILINE)
 # The last lines of a command's docstring are the examples at the end of its help.
-# The excluded commands change this machine, or need a history: their own tests run their examples.
-OTHERS = ("init", "profiles", "keys", "pull", "history")
+# The excluded commands change this machine, need a history, or are typed at: their own tests run
+# their examples.
+OTHERS = ("init", "profiles", "keys", "pull", "history", "repl")
 HELP_EXAMPLES = [
     line
     for name in COMMAND_HELP

@@ -1,64 +1,45 @@
-"""The commands of the repl: their names, what follows them, their help lines and functions."""
+"""The commands of the repl: their names, what follows them, their help lines and files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from importlib import import_module
 
 from ...errors import UsageError, suggest_name
 from ...frozen_dataclass import FrozenDataclass
-from ...render.options import terminal_size
-from ..help_text import two_columns
-from . import input_commands, model_commands, output_commands, turn_commands
-from .printing import print_text
 from .session import Session
 
 # A path such as /etc/hosts, or the beginning of a comment, is text.
 COMMAND_LINE = re.compile(r"/(?P<name>[A-Za-z]+)(?:\s+(?P<argument>.*))?\s*", re.DOTALL)
-NAME_WIDTH = 24
 
 
 class ReplCommand(FrozenDataclass):
-    """A command: what may follow its name, its help line, and its function."""
+    """A command: what may follow its name, its help line, and its file here.
+
+    The file has a function of the command's name, and is imported when the command runs.
+    """
 
     words: str
     line: str
-    run: Callable[[Session, str], None]
-
-
-def show_help(session: Session, argument: str) -> None:
-    """Print all commands."""
-    rows = [(f"/{name} {each.words}".rstrip(), each.line) for name, each in COMMANDS.items()]
-    rows += [("//TEXT", "Ask a text that begins with a slash")]
-    rows += [('""" … """', "Several lines as one question; a paste is one anyway")]
-    print_text(two_columns(rows, terminal_size(1)[0], NAME_WIDTH))
-
-
-def leave(session: Session, argument: str) -> None:
-    """End the repl."""
-    session.exit_code = 0
+    file: str
 
 
 COMMANDS = {
-    "help": ReplCommand("", "Show this", show_help),
-    "profile": ReplCommand(
-        "[NAME[:MODEL]]", "Ask another profile, or list them", model_commands.profile
-    ),
-    "model": ReplCommand("[MODEL]", "Ask another model, or list them", model_commands.model),
-    "system": ReplCommand(
-        "[TEXT|-]", "Set, remove or show the system prompt", model_commands.system
-    ),
-    "file": ReplCommand("FILE…", "Add text files to the next question", input_commands.file),
-    "image": ReplCommand("FILE…", "Add images to the next question", input_commands.image),
-    "think": ReplCommand("[EFFORT]", "Ask for reasoning; off ends that", model_commands.think),
-    "edit": ReplCommand("[last]", "Write a question in $VISUAL, or the last", input_commands.edit),
-    "again": ReplCommand("[PROFILE]", "Ask the last question anew", turn_commands.again),
-    "undo": ReplCommand("", "Drop what was added, or the last turn", turn_commands.undo),
-    "fork": ReplCommand("", "Go on in a new conversation", turn_commands.fork),
-    "save": ReplCommand("FILE", "Write the conversation as Markdown", output_commands.save),
-    "code": ReplCommand("[N] [> FILE]", "Print or write a code block", output_commands.code),
-    "usage": ReplCommand("", "Show tokens and cost so far", output_commands.usage),
-    "quit": ReplCommand("", "Leave, as Ctrl-D does", leave),
+    "help": ReplCommand("", "Show this", "help_commands"),
+    "profile": ReplCommand("[NAME[:MODEL]]", "Ask another profile, or list them", "model_commands"),
+    "model": ReplCommand("[MODEL]", "Ask another model, or list them", "model_commands"),
+    "system": ReplCommand("[TEXT|-]", "Set, remove or show the system prompt", "model_commands"),
+    "file": ReplCommand("FILE…", "Add text files to the next question", "input_commands"),
+    "image": ReplCommand("FILE…", "Add images to the next question", "input_commands"),
+    "think": ReplCommand("[EFFORT]", "Ask for reasoning; off ends that", "model_commands"),
+    "edit": ReplCommand("[last]", "Write a question in $VISUAL, or the last", "input_commands"),
+    "again": ReplCommand("[PROFILE]", "Ask the last question anew", "turn_commands"),
+    "undo": ReplCommand("", "Drop what was added, or the last turn", "turn_commands"),
+    "fork": ReplCommand("", "Go on in a new conversation", "turn_commands"),
+    "save": ReplCommand("FILE", "Write the conversation as Markdown", "output_commands"),
+    "code": ReplCommand("[N] [> FILE]", "Print or write a code block", "output_commands"),
+    "usage": ReplCommand("", "Show tokens and cost so far", "output_commands"),
+    "quit": ReplCommand("", "Leave, as Ctrl-D does", "help_commands"),
 }
 
 
@@ -82,4 +63,5 @@ def handle(session: Session, text: str) -> None:
     argument = (match["argument"] or "").strip()
     if argument and not command.words:
         raise UsageError(f"/{match['name']} takes nothing", hint="// asks it as text")
-    command.run(session, argument)
+    module = import_module(f".{command.file}", __package__)
+    getattr(module, match["name"])(session, argument)

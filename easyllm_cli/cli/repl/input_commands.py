@@ -9,11 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import OutputError, UsageError
-from ...images import Image
 from ...private_file import open_private
 from ..editor import open_editor
-from ..named_files import expand_patterns
-from ..prompt import format_file
 from ..prompt_text import read_text_file
 from .printing import print_wrapped
 from .session import Session
@@ -23,19 +20,18 @@ LAST = "last"  # /edit last
 
 def file(session: Session, argument: str) -> None:
     """Read text files; they go with the next question. Raises UsageError: one cannot be read."""
-    session.files += [format_file(name) for name in split_names(argument, "/file")]
+    session.attach(split_names(argument, "/file"), [])
     describe_attached(session)
 
 
 def image(session: Session, argument: str) -> None:
     """Read images; they go with the next question. Raises UsageError: one is no image."""
-    names = split_names(argument, "/image")
-    session.images += [Image.of(name, paths=True) for name in names]
+    session.attach([], split_names(argument, "/image"))
     describe_attached(session)
 
 
 def split_names(argument: str, command: str) -> list[str]:
-    """The names of files, as a shell splits and expands them. Raises UsageError: there is none."""
+    """The names of files, as a shell splits them. Raises UsageError: there is none."""
     try:
         names = shlex.split(argument)
     except ValueError as error:  # a quote that is not closed
@@ -44,7 +40,7 @@ def split_names(argument: str, command: str) -> list[str]:
         ) from None
     if not names:
         raise UsageError(f"{command} needs the name of a file", hint=f"{command} FILE…")
-    return expand_patterns(names)
+    return names
 
 
 def describe_attached(session: Session) -> None:

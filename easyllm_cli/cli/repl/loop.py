@@ -9,16 +9,17 @@ from ...errors import (
     Interrupted,
     UsageError,
 )
+from ...render.options import can_move_cursor
 from ...render.output import print_error, print_notice
 from ...render.sanitize import sanitize_text
-from ..app import unexpected_error
-from ..runtime import Terminated, on_termination, raise_terminated, restore_process_afterwards
+from ..termination import Terminated, on_termination, raise_terminated, restore_process_afterwards
 from .commands import handle
 from .line_editor import LineEditor
 from .line_history import append_entry
 from .session import Session
 
 MAX_NAME_CHARS = 20  # of the profile, in the prompt
+ERASE_BELOW = "\x1b[J"
 LEAVE_HINT = "easyllm: /quit or Ctrl-D leaves"
 
 
@@ -53,7 +54,8 @@ def _read_and_run(session: Session, editor: LineEditor, given: str, interrupts: 
     except Terminated:
         raise
     except KeyboardInterrupt:
-        print()
+        # Rows of the cleared line below the cursor would stay there.
+        print(f"\n{ERASE_BELOW}" if can_move_cursor(1) else "\n", end="", flush=True)
         if interrupts:
             print_notice(LEAVE_HINT)
         return interrupts + 1
@@ -87,11 +89,12 @@ def _run_line(session: Session, text: str) -> None:
         if isinstance(error, Interrupted) and error.exit_code == SIGTERM_EXIT_CODE:
             session.exit_code = SIGTERM_EXIT_CODE
     except Exception as error:
+        from ..app import unexpected_error
+
         print_error(unexpected_error(error))
 
 
 def prompt_of(session: Session) -> str:
     """`r1> `; a name from a file is made safe for the terminal."""
-    profile = session.profile
-    name = sanitize_text(" ".join((profile.name or profile.provider or "").split()))
+    name = sanitize_text(" ".join(session.profile_name.split()))
     return f"{name[:MAX_NAME_CHARS]}> "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...errors import UsageError, suggest_name
-from ..completion import model_names, profile_names
+from ..completion import built_in_names, model_names, names_in_file
 from ..option_types import EFFORT_CHOICES
 from ..options.input import ModelOptions
 from ..options.sampling import SamplingOptions
@@ -22,10 +22,13 @@ def profile(session: Session, argument: str) -> None:
     file = session.request.model.profiles
     if argument:
         session.choose_model(ModelOptions(profile=argument, profiles=file))
-        print_wrapped(describe_model(session))
+        print_wrapped(session.describe_model())
         return
-    print_wrapped(describe_model(session))
-    print_wrapped("profiles: " + ", ".join(profile_names(file, "")))
+    print_wrapped(session.describe_model())
+    own = names_in_file(file)
+    if own:
+        print_wrapped("profiles: " + ", ".join(own))
+    print_wrapped("built in: " + ", ".join(built_in_names()))
 
 
 def model(session: Session, argument: str) -> None:
@@ -34,9 +37,9 @@ def model(session: Session, argument: str) -> None:
     name = (chosen.profile or "").partition(":")[0] or None
     if argument:
         session.choose_model(ModelOptions(**{**vars(chosen), "profile": name, "model": argument}))
-        print_wrapped(describe_model(session))
+        print_wrapped(session.describe_model())
         return
-    print_wrapped(describe_model(session))
+    print_wrapped(session.describe_model())
     known = model_names(chosen.profiles, name or session.profile.name)
     hint = f"easyllm models {session.profile.cli_selector} lists the models"
     print_wrapped("models: " + ", ".join(known) if known else hint)
@@ -61,10 +64,3 @@ def think(session: Session, argument: str) -> None:
     sampling = SamplingOptions(**{**vars(session.request.sampling), **chosen})
     session.request = replace(session.request, sampling=sampling)
     print_wrapped(f"reasoning: {argument or 'on'}")
-
-
-def describe_model(session: Session) -> str:
-    """`asking r1 (deepseek-r1)`."""
-    profile = session.profile
-    name = profile.name or profile.provider or ""
-    return f"asking {name} ({profile.model})" if profile.model else f"asking {name}"

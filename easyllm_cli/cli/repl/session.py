@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ...errors import BROKEN_PIPE_EXIT_CODE, SIGTERM_EXIT_CODE, UsageError
-from ...service import LLMService
-from ..answer import answer_request
 from ..answer_history import AnswerHistory
 from ..answer_recordings import resolve_cache_options
 from ..profile_selection import select_profile
-from ..prompt import user_message
 from ..prompt_text import STDIN_PLACEHOLDER, require_utf8
 from ..request import may_offer_demo
 from ..turn import Turn
-from .printing import print_wrapped
-from .status_line import format_status_line
 from .totals import Totals
 from .transcript import Transcript
 
 if TYPE_CHECKING:
+    from asyncio import Runner
+
     from ...config.profile import Profile
     from ...errors import EasyLLMError
     from ...images import Image
     from ...messages import Message
     from ...pipeline.call import Call
+    from ...service import LLMService
     from ..cost import AnswerCost
     from ..options.input import ModelOptions
     from ..request import AnswerRequest
@@ -44,8 +42,8 @@ class Session:
     """
 
     def __init__(self, request: AnswerRequest, template: Template | None = None) -> None:
-        """Raises as `select_profile`, `resolve_cache_options` and `AnswerHistory.choose_mode`."""
-        kept = resolve_cache_options(request.cache)
+        """Raises as `choose_model`; UsageError: something is to be recorded and replayed."""
+        self._recordings = resolve_cache_options(request.cache)
         self.request = request
         self.template = template
         self.system = request.input.system
@@ -58,8 +56,6 @@ class Session:
         self.exit_code: int | None = None  # set when the repl is to end
         self.profile: Profile
         self.history_mode = ""
-        self.service = LLMService(record=kept.record, replay=kept.replay)
-        self.runner = asyncio.Runner()
         self.choose_model(request.model)
 
     def choose_model(self, model: ModelOptions) -> None:
@@ -77,13 +73,54 @@ class Session:
         history.choose_mode([profile, *fallbacks])
         self.request, self.profile, self.history_mode = request, profile, history.mode
 
+    @cached_property
+    def service(self) -> LLMService:
+        """Asks all questions."""
+        from ...service import LLMService
+
+        return LLMService(record=self._recordings.record, replay=self._recordings.replay)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Runs all answers in one event loop, whose connections and local models stay open."""
+        from asyncio import Runner
+
+        return Runner()
+
     @property
     def keeps_texts(self) -> bool:
         """Whether the history keeps the transcript."""
         return self.history_mode == FULL
 
+    def describe_model(self) -> str:
+        """`asking r1 (deepseek-r1)`."""
+        model = self.profile.model
+        return f"asking {self.profile_name} ({model})" if model else f"asking {self.profile_name}"
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the profile that is asked; of one without a name its provider's."""
+        return self.profile.name or self.profile.provider or ""
+
+    def attach(self, files: Sequence[str], images: Sequence[str]) -> None:
+        """Read files and images by their names or patterns; they go with the next question.
+
+        Raises:
+            UsageError: one cannot be read, or is no image; then none is added.
+        """
+        from ...images import Image
+        from ..named_files import expand_patterns
+        from ..prompt import format_file
+
+        texts = [format_file(name) for name in expand_patterns(list(files))]
+        read = [Image.of(name, paths=True) for name in expand_patterns(list(images))]
+        self.files += texts
+        self.images += read
+
     def ask_text(self, text: str) -> None:
         """Ask what was typed, with the files and images that wait for it. Raises as `ask`."""
+        from ..prompt import user_message
+
         require_utf8(text)
         filled = text
         if self.template is not None:
@@ -108,6 +145,8 @@ class Session:
         Raises:
             EasyLLMError: an error found before anything was sent.
         """
+        from ..answer import answer_request  # asyncio, the service: not before the first question
+
         transcript = transcript or self.transcript
         self.last_question = question
         turn = Turn(
@@ -139,6 +178,9 @@ class Session:
         if error is None:
             self.transcript = transcript.answered(question, call.completion()["text"], conversation)
             if not self.request.common.quiet:
+                from .printing import print_wrapped
+                from .status_line import format_status_line
+
                 print_wrapped(format_status_line(call, cost), dim=True)
         elif transcript is self.transcript and call.profile is not None:
             self.transcript = transcript.failed(conversation)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
-from ...images import Image
 from ...render.options import is_terminal
 from ...render.output import print_notice
 from .. import collect_garbage_again
 from ..answer_history import AnswerHistory, describe_continued
-from ..named_files import expand_patterns, refuse_files_among
 from ..options.history import HistoryOptions
 from ..options.input import InputOptions
 from ..options.template import TemplateOptions
 from ..profile_selection import select_profile
-from ..prompt import format_file
 from ..prompt_text import join_words
 from ..stdin import Stdin
-from .line_completion import complete_line
 from .line_editor import LineEditor
 from .line_history import load_entries
 from .loop import prompt_of, run_loop
-from .model_commands import describe_model
-from .printing import print_messages
 from .session import Session
 from .transcript import Transcript
 
@@ -49,14 +44,24 @@ def run_repl(request: AnswerRequest) -> int:
             "easyllm repl needs a terminal for stdin and stdout",
             hint='in a script: easyllm chat -c "PROMPT" for each question',
         )
-    refuse_files_among(request.prompt_words, request.input, request.command)
+    if request.input.file or request.input.image:
+        from ..named_files import refuse_files_among
+
+        refuse_files_among(request.prompt_words, request.input, request.command)
     first_prompt = join_words(request.prompt_words)
     request, template = _apply_template(request)
     session = _open_session(request, template)
-    editor = LineEditor(load_entries(), partial(complete_line, session))
+    editor = LineEditor(load_entries(), partial(_complete, session))
     _greet(session)
     collect_garbage_again()
     return run_loop(session, editor, first_prompt)
+
+
+def _complete(session: Session, line: str, word: str) -> Sequence[str]:
+    """The words that TAB offers."""
+    from .line_completion import complete_line  # at the first TAB
+
+    return complete_line(session, line, word)
 
 
 def _refuse_options(request: AnswerRequest) -> None:
@@ -103,8 +108,6 @@ def _open_session(request: AnswerRequest, template: Template | None) -> Session:
         )
         history.require_same_host(profile)
         history.choose_mode([profile, *fallbacks])
-    files = [format_file(name) for name in expand_patterns(input.file or [])]
-    images = [Image.of(name, paths=True) for name in expand_patterns(input.image or [])]
     request = replace(
         request,
         prompt_words=[],
@@ -114,7 +117,9 @@ def _open_session(request: AnswerRequest, template: Template | None) -> Session:
         stdin=Stdin(disabled=True),
     )
     session = Session(request, template)
-    session.files, session.images, session.name = files, images, history.name
+    session.name = history.name
+    if input.file or input.image:
+        session.attach(input.file or [], input.image or [])
     if earlier is not None:
         session.transcript = Transcript.of_conversation(earlier)
         in_list = "\n\n".join(each.text for each in earlier.messages if each.role == "system")
@@ -131,6 +136,8 @@ def _show_last_messages(session: Session) -> None:
     for _ in range(min(SHOWN_TURNS, transcript.count)):
         transcript = transcript.without_last()
     shown = messages[len(transcript.messages) :]
+    from .printing import print_messages
+
     print_messages(shown, prompt_of(session), session.request.common.color or "auto")
 
 
@@ -138,7 +145,7 @@ def _greet(session: Session) -> None:
     """Say who is asked, how to leave, and what is not kept."""
     if session.request.common.quiet:
         return
-    print_notice(f"easyllm: {describe_model(session)}; /help lists the commands, Ctrl-D leaves")
+    print_notice(f"easyllm: {session.describe_model()}; /help lists the commands, Ctrl-D leaves")
     if not session.keeps_texts:
         mode = session.history_mode
         print_notice(f'easyllm: history is "{mode}": the conversation ends with this repl')
