@@ -66,12 +66,16 @@ def run_cancellable(
     except (EasyLLMError, TimeoutError) as error:
         if isinstance(error, EasyLLMError) and error.code != READER_STALLED:
             return error
-        error_class = IncompleteAnswer if started() else FirstTokenTimeout
-        message = f"the command took longer than --timeout {timeout:g} s"
-        return error_class(message, hint="raise --timeout")
+        return _timeout_error(timeout or 0.0, started())
     except (KeyboardInterrupt, asyncio.CancelledError) as cancelled:
         return interrupted_error(terminated.is_set() or isinstance(cancelled, Terminated))
     return None
+
+
+def _timeout_error(seconds: float, has_begun: bool) -> EasyLLMError:
+    error_class = IncompleteAnswer if has_begun else FirstTokenTimeout
+    message = f"the command took longer than --timeout {seconds:g} s"
+    return error_class(message, hint="raise --timeout")
 
 
 def interrupted_error(terminated: bool) -> Interrupted:

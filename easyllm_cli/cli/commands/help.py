@@ -15,7 +15,7 @@ from ..help_topics import (
 TopicName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[" + "|".join(TOPICS) + "]", help="A topic, or a command.", show_default=False,
+        metavar="[TOPIC]", help=f"{', '.join(TOPICS)}, or a command.", show_default=False,
         autocompletion=lambda: list(TOPICS),
     ),
 ]  # fmt: skip
