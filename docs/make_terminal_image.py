@@ -1,4 +1,4 @@
-"""Makes the images of the README from real runs on a real terminal.
+"""Makes the images of the documents from real runs on a real terminal.
 
 The answers are ours: a stand-in server streams them. Run it when what easyllm prints has changed:
 

@@ -48,6 +48,12 @@ def test_readme_is_short() -> None:
     assert len(read("README.md").splitlines()) < 220
 
 
+def test_the_index_names_every_page() -> None:
+    links = re.findall(r"\]\(([^()#]+)\)", read("docs/README.md"))
+    pages = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".json")}
+    assert sorted(name for name in links if "/" not in name) == sorted(pages - {"README.md"})
+
+
 def test_example_uses_every_setting_and_every_provider() -> None:
     document = tomllib.loads(EXAMPLE.read_text("utf-8"))
     tables = document.pop("profiles")
@@ -115,3 +121,17 @@ def test_links_lead_somewhere(document: str) -> None:
             page = path.parent / target if target else path
             assert page.exists(), f"{path.name} links to {link}"
             assert not anchor or anchor in anchors(page), f"{path.name} links to {link}"
+
+
+def test_readme_compares_the_releases_that_were_measured() -> None:
+    head = re.search(r"^\| \| easyllm \|.*$", read("README.md"), re.MULTILINE)
+    assert head is not None
+    named = re.findall(r"\| ([a-z-]+) (\d[\d.]*) (?=\|)", head[0])
+    assert len(named) == 3
+    page = read("docs/comparison.md")
+    for name, version in named:
+        assert f"{name} {version}" in page
+    (cpu,) = re.findall(r"^\| CPU time of a short chat \|.*$", page, re.MULTILINE)
+    for times in re.findall(r"([\d.]+) times", cpu):
+        assert read("README.md").count(f"{times} times") == 1
+        assert f"| {times} × |" in read("README.md")

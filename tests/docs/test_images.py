@@ -1,4 +1,4 @@
-"""The images of the README show what the program prints now."""
+"""The images of the documents show what the program prints now."""
 
 import html
 import re
@@ -39,6 +39,11 @@ def test_image_shows_what_the_commands_print(easyllm: Easyllm, name: str) -> Non
     assert mask_seconds(shown) == mask_seconds(printed), "run: python -m docs.make_terminal_image"
 
 
-def test_readme_shows_each_image_and_no_other() -> None:
-    shown = re.findall(r"!\[[^]]+\]\(docs/(\w+\.svg)\)", (ROOT / "README.md").read_text("utf-8"))
+def test_each_image_is_shown_once_and_no_other() -> None:
+    pages = [ROOT / "README.md", *FOLDER.glob("*.md")]
+    shown = [
+        name
+        for page in pages
+        for name in re.findall(r"!\[[^]]+\]\((?:docs/)?(\w+\.svg)\)", page.read_text("utf-8"))
+    ]
     assert sorted(shown) == sorted(EXAMPLES) == sorted(path.name for path in FOLDER.glob("*.svg"))

@@ -27,7 +27,7 @@ ANSWERS: dict[str, str | int] = {
     # README.md, and the examples of the help
     "Why is the sky blue?": "Air scatters **blue** light more than red light.",
     "Which operating system is this?": "It is Linux.",
-    "What licence is this?": "MIT",
+    "What kind of text is this?": "licence",
     "How many r in strawberry?": "There are **3**.",
     "Translate": "Un mot.",
     "Tell a story": "Once there was a fox.\n\nIt slept.",
