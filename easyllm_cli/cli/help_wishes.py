@@ -12,10 +12,10 @@ WISHES = (
     ("ask about an image", 'easyllm vision IMAGE "PROMPT"'),
     ("ask about a command's output", 'git diff | easyllm chat "PROMPT"'),
     ("go on with the conversation", 'easyllm -c "PROMPT"'),
+    ("ask question after question", "easyllm repl"),
     ("choose the model", 'easyllm chat -p openai:MODEL "PROMPT"'),
     ("compare two models", 'easyllm compare -p NAME -p NAME2 "PROMPT"'),
     ("make the model reason", 'easyllm chat --think "PROMPT"'),
-    ("choose how much it reasons", 'easyllm chat --effort high "PROMPT"'),
     ("see the reasoning, in a pipe too", 'easyllm cot "PROMPT"'),
     ("never see the reasoning", 'easyllm chat -R "PROMPT"'),
     ("have only the code of the answer", 'easyllm chat -x "PROMPT"'),
@@ -29,4 +29,5 @@ WISHES = (
 )
 SAME_OPTIONS = """\
   stream is chat --stream; -R is --reasoning hide; cot is chat --think
-  --reasoning show, and has a model that cannot reason do it in tags."""
+  --reasoning show, and has a model that cannot reason do it in tags. --effort
+  low or high, in place of --think, chooses how much the model reasons."""
