@@ -98,6 +98,7 @@ def test_repl_4_another_profile_gets_the_same_messages(session: Session, servers
 def test_the_history_has_exactly_what_was_sent(session: Session, servers: Servers) -> None:
     for line in ("a", "b"):
         handle(session, line)
+        assert kept(session).messages == list(session.transcript.messages)
     first = session.transcript.conversation
     for line in ("/undo", "c"):
         handle(session, line)
