@@ -74,17 +74,25 @@ def test_an_unused_engine_can_be_closed(local: Easyllm, times: int) -> None:
     assert [local.run("doctor", timeout=LONG).code for _ in range(times)] == [0] * times
 
 
-def test_streamed_and_plain_answers_are_equal(local: Easyllm) -> None:
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ["stream", "chat --no-stream"],
+        pytest.param(["stream", "chat --no-stream", "chat", "cot"], marks=pytest.mark.full),
+    ],
+    ids=["two", "all"],
+)
+def test_streamed_and_plain_answers_are_equal(local: Easyllm, commands: list[str]) -> None:
+    """The other commands ask the adapter for a stream like `stream`."""
     outs = {
-        local.run(command, "-p", "local", *how, *SHORT, "Hello").stdout
-        for command, *how in (("stream",), ("chat",), ("chat", "--no-stream"), ("cot",))
+        local.run(*command.split(), "-p", "local", *SHORT, "Hello").stdout for command in commands
     }
     assert len(outs) == 1
     assert outs.pop().strip()
 
 
 def test_stream_prints_while_generating(local: Easyllm) -> None:
-    with local.start("stream", "-p", "local", "--max-tokens", "100", "Tell a story") as child:
+    with local.start("stream", "-p", "local", "--max-tokens", "40", "Tell a story") as child:
         assert child.stdout is not None
         read_until(child.stdout, b" ")
         assert child.poll() is None, "it still speaks"
