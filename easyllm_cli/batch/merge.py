@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from ..errors import OutputError, UsageError
 from ..private_file import open_private
-from .state import GOOD, NOT_DONE, RowStatuses, StateReader
+from .output_rows import parse_line
+from .state import GOOD, NOT_DONE, RowStatuses, StateReader, state_path
 
 MAX_SHOWN_RANGES = 10
 
@@ -67,8 +68,20 @@ class _Part:
             )  # fmt: skip
 
     def read_line(self, row: int) -> bytes:
+        """The newest line of a row. Raises UsageError if another or a torn line is there."""
         self.file.seek(self.starts[row])
-        return self.file.readline()
+        line = self.file.readline()
+        try:
+            is_whole = line.endswith(b"\n")
+            if is_whole and parse_line(line) == (row, self.statuses.get(row)):
+                return line
+        except ValueError:
+            pass
+        raise UsageError(
+            f"the line of row {row} is not where it was written",
+            where=self.file.name,
+            hint="the output was changed by something else; begin anew",
+        )
 
 
 def merge_outputs(outputs: Sequence[Path], merged: Path) -> MergeResult:
@@ -85,7 +98,23 @@ def merge_outputs(outputs: Sequence[Path], merged: Path) -> MergeResult:
             parts.append(_Part(path))
             stack.callback(parts[-1].file.close)
         _require_one_batch(outputs, parts)
+        _require_replaceable(merged, outputs, parts[0].reader.header.input_path)
         return _write_merged(parts, merged)
+
+
+def _require_replaceable(merged: Path, outputs: Sequence[Path], input_path: str) -> None:
+    """Raise UsageError if the merged file would replace the input, or an output of a batch."""
+    if not merged.exists():
+        return
+    if any(path.exists() and path.samefile(merged) for path in (*outputs, Path(input_path))):
+        what = "is one of the outputs, or their input"
+    elif state_path(merged).exists():
+        what = "is the output of a batch"
+    else:
+        return
+    raise UsageError(
+        f"the file to write {what}", where=str(merged), hint="name a new file, after the outputs"
+    )
 
 
 def _write_merged(parts: Sequence[_Part], merged: Path) -> MergeResult:
@@ -102,6 +131,9 @@ def _write_merged(parts: Sequence[_Part], merged: Path) -> MergeResult:
     except OSError as error:
         new_path.unlink(missing_ok=True)
         raise OutputError.from_os_error("cannot be written", error, str(merged)) from None
+    except BaseException:
+        new_path.unlink(missing_ok=True)
+        raise
     return result
 
 

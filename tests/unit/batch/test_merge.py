@@ -9,7 +9,7 @@ from easyllm_cli.batch.input_file import InputIdentity
 from easyllm_cli.batch.merge import merge_outputs
 from easyllm_cli.batch.output_file import OutputFile
 from easyllm_cli.batch.output_rows import parse_line
-from easyllm_cli.batch.state import GOOD, RETRYABLE, Header
+from easyllm_cli.batch.state import GOOD, RETRYABLE, Header, StateReader
 from easyllm_cli.errors import UsageError
 
 
@@ -64,3 +64,34 @@ def test_an_output_that_lost_lines_is_not_merged(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="shorter than its state"):
         merge_outputs([output], tmp_path / "all")
     assert not (tmp_path / "all").exists()
+
+
+@pytest.mark.parametrize("name", ["a", "b", "link", "in"])
+def test_no_output_and_no_input_is_replaced(tmp_path: Path, name: str) -> None:
+    output = write_output(tmp_path / "a", [(0, "x", GOOD)], 1)
+    write_output(tmp_path / "b", [(0, "y", GOOD)], 1)  # as if the merged file was not named
+    (tmp_path / "link").symlink_to(output)
+    source = tmp_path / "in"
+    source.write_text('"a"\n')
+    state = StateReader(output)
+    header = state.header.__replace__(input_path=str(source))
+    with output.with_name("a.state").open("r+b") as file:
+        data = file.read()
+        file.seek(0)
+        file.write(data.replace(state.header.to_line(), header.to_line()))
+    merged = tmp_path / name
+    before = merged.read_bytes()
+    with pytest.raises(UsageError, match="the file to write is"):
+        merge_outputs([output], merged)
+    assert merged.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("abc", "abcd"), ('"index": 1', '"index": 7'), ("null", '"no"')]
+)
+def test_batch_3_a_line_that_was_changed_is_not_merged(tmp_path: Path, old: str, new: str) -> None:
+    output = write_output(tmp_path / "a", [(0, "abc", GOOD), (1, "x", GOOD)], 2)
+    output.write_text(output.read_text().replace(old, new, 1) + " " * 10)
+    with pytest.raises(UsageError, match="is not where it was written"):
+        merge_outputs([output], tmp_path / "all")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "a.state"}
