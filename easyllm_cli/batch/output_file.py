@@ -13,6 +13,7 @@ from .state import (
     GOOD,
     PROCESS_LINE,
     RECORD,
+    STATE_START,
     Header,
     RowStatuses,
     StateReader,
@@ -72,6 +73,9 @@ class OutputFile:
         try:
             StateReader(self.path)
         except UsageError:
+            start = os.pread(self._state, len(STATE_START), 0)
+            if start != STATE_START[: len(start)]:
+                raise  # it is a file of the user's
             os.ftruncate(self._state, 0)
             return False
         return True

@@ -208,3 +208,12 @@ def test_a_full_disk_leaves_both_files_usable(output: Path) -> None:
     file.append(line_of(20), 20, GOOD)
     file.close()
     assert rows_in(output) == [*whole, 20]
+
+
+@pytest.mark.parametrize("content", [b'{"prompt": "mine"}\n', b"easyllm notes\n", b"e-mail"])
+def test_batch_3_a_file_of_the_users_is_no_state(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "out.jsonl"
+    state_path(path).write_bytes(content)
+    with pytest.raises(UsageError, match="damaged"):
+        open_output(path)
+    assert state_path(path).read_bytes() == content
