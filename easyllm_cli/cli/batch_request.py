@@ -220,14 +220,27 @@ def find_input(name: str, output: Path) -> Path:
             "the output was begun before, and stdin was copied then", where=str(output),
             hint=f"go on with: {shlex.join(['easyllm', 'batch', str(copy), str(output)])}",
         )  # fmt: skip
+    if sys.stdin is None:
+        raise UsageError("stdin is closed", hint="easyllm batch - out.jsonl < in.jsonl")
     try:
-        descriptor = open_private(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        with open(descriptor, "wb") as file:
-            while data := sys.stdin.buffer.read(COPIED_BYTES):
-                file.write(data)
+        _copy_stdin(copy)
     except OSError as error:
         raise OutputError.from_os_error("stdin cannot be copied", error, str(copy)) from None
     return copy
+
+
+def _copy_stdin(copy: Path) -> None:
+    """Replace the copy when all is read: stdin may be the copy itself. Raises OSError."""
+    new_path = copy.with_name(f".{copy.name}.new")
+    new_path.unlink(missing_ok=True)
+    try:
+        descriptor = open_private(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with open(descriptor, "wb") as file:
+            while data := sys.stdin.buffer.read(COPIED_BYTES):
+                file.write(data)
+        os.replace(new_path, copy)
+    finally:
+        new_path.unlink(missing_ok=True)
 
 
 def find_output(name: str) -> Path:

@@ -183,14 +183,26 @@ def test_a_changed_input_or_option_is_2(batch: BatchCommand) -> None:
     assert "the input has changed" in batch.run().error_line
 
 
-def test_stdin_is_copied_so_that_a_later_run_can_go_on(batch: BatchCommand) -> None:
+def test_stdin_is_copied_so_that_a_later_run_can_go_on(
+    batch: BatchCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = batch.easyllm.run("batch", "-", "out.jsonl", "--json", stdin='"a"\n"b"\n')
     assert (ran.code, batch.good_rows()) == (0, [0, 1])
     again = batch.run(words=("-", "out.jsonl"))
     assert again.code == 2
     assert "easyllm batch out.jsonl.input out.jsonl" in again.error_line
     assert batch.run(words=("out.jsonl.input", "out.jsonl")).code == 0
-    assert stat.S_IMODE((batch.easyllm.home / "out.jsonl.input").stat().st_mode) == 0o600
+    copy = batch.easyllm.home / "out.jsonl.input"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    for path in batch.easyllm.home.glob("out.jsonl*"):
+        if path != copy:
+            path.unlink()
+    with copy.open() as stdin:  # the shell opens it before it is written
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert batch.run(words=("-", "out.jsonl")).code == 0
+    assert copy.read_text() == '"a"\n"b"\n'
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "stdin is closed" in batch.run(words=("-", "new.jsonl")).error_line
 
 
 def test_an_input_named_like_a_command_needs_a_path(batch: BatchCommand) -> None:
