@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import stat
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +22,7 @@ COUNTED_BYTES = 1024 * 1024
 IDENTITY_BYTES = 1024 * 1024  # the beginning of the input, which tells one file from another
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 TEXT_SUFFIX = ".txt"
+UNREADABLE = (OSError, EOFError, zlib.error)  # the last two: a gzip file that is cut or damaged
 
 
 class InputLine:
@@ -62,6 +66,7 @@ class InputFile:
     def identity(self) -> InputIdentity:
         """Raises UsageError if the file cannot be read."""
         try:
+            self._require_file()
             with self.path.open("rb") as file:
                 start = file.read(IDENTITY_BYTES)
                 return InputIdentity(os.fstat(file.fileno()).st_size, sha256(start).hexdigest())
@@ -87,7 +92,7 @@ class InputFile:
         try:
             with self._open() as file:
                 yield from self._records(file) if self.delimiter else split_lines(file)
-        except (OSError, EOFError) as error:  # EOFError: a gzip file that is cut
+        except UNREADABLE as error:
             raise self._unreadable(error) from None
 
     def count_lines(self) -> int | None:
@@ -107,24 +112,31 @@ class InputFile:
                         count += newlines_behind_text + text.count(b"\n")
                         newlines_behind_text, has_text = 0, True
                     newlines_behind_text += chunk.count(b"\n", len(text))
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise self._unreadable(error) from None
         return count + has_text
 
     def _open(self) -> BinaryIO:
+        """The file, unpacked. Raises as `_require_file`, or OSError."""
+        self._require_file()
         if self.is_gzip:
             return cast(BinaryIO, gzip.open(self.path, "rb"))
         return self.path.open("rb")
 
+    def _require_file(self) -> None:
+        """Raise UsageError for a pipe: the file is read several times. Raises OSError."""
+        mode = self.path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UsageError(
+                "the input must be a file, which a later run can read again",
+                where=str(self.path), hint="pipe the rows in: … | easyllm batch - out.jsonl",
+            )  # fmt: skip
+
     def _records(self, file: BinaryIO) -> Iterator[InputLine]:
         """The records of a table with a header."""
-        reader = csv.reader(_decode_lines(file), delimiter=self.delimiter)
+        reader = csv.reader(_decode_lines(file), delimiter=self.delimiter, strict=True)
         csv.field_size_limit(MAX_LINE_BYTES)
-        header = next(reader, None)
-        if not header or not any(header):
-            raise UsageError(
-                "the table has no header", where=str(self.path), hint="its first line names columns"
-            )
+        header = self._read_header(reader)
         while True:
             try:
                 fields = next(reader)
@@ -135,6 +147,22 @@ class InputFile:
                 continue
             if fields:
                 yield _check_record(reader.line_num, header, fields)
+
+    def _read_header(self, reader: Iterator[list[str]]) -> list[str]:
+        """The names of the columns. Raises UsageError."""
+        try:
+            header = next(reader, None)
+        except csv.Error as error:
+            raise self._wrong_header(f"the header of the table cannot be read: {error}") from None
+        if not header or not any(header):
+            raise self._wrong_header("the table has no header")
+        name, count = Counter(header).most_common(1)[0]
+        if count > 1:
+            raise self._wrong_header(f'{count} columns of the table have the name "{name[:80]}"')
+        return header
+
+    def _wrong_header(self, message: str) -> UsageError:
+        return UsageError(message, where=str(self.path), hint="its first line names the columns")
 
     def _unreadable(self, error: Exception) -> UsageError:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,49 @@ def test_a_template_takes_each_line(tmp_path: Path) -> None:
     assert texts(row) == [("user", "To French: chat")]
     assert (row.extra, row.settings.changes) == ({"text": "chat", "label": 3}, {"temperature": 0})
     assert texts(read_line(tmp_path, "chat", "{text}!")) == [("user", "chat!")]
+
+
+WRONG_TABLES = {
+    "old line ends": b"prompt,b\rhello,1\r",
+    "long header": b"prompt" + b"x" * 200 + b"\na\n",
+    "same name twice": b"prompt,prompt\na,b\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TABLES)
+def test_a_table_whose_header_is_wrong_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(input_file, "MAX_LINE_BYTES", 100)
+    path = tmp_path / "in.csv"
+    path.write_bytes(WRONG_TABLES[kind])
+    with pytest.raises(UsageError, match="table"):
+        read_file(path)
+
+
+def test_batch_15_a_quote_that_is_not_closed_is_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'prompt\na\n"b\nc\n')
+    good, bad = read_file(path)
+    assert (good.error, bad.error is None) == (None, False)
+
+
+def test_a_damaged_gzip_file_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    data = bytearray(gzip.compress(b'"a"\n' * 1000))
+    data[12:] = b"\xff" * len(data[12:])
+    path.write_bytes(data)
+    for read in (read_file, lambda path: InputFile(path).count_lines()):
+        with pytest.raises(UsageError, match="cannot read the input"):
+            read(path)
+
+
+def test_batch_1_a_pipe_is_no_input(tmp_path: Path) -> None:
+    """It could be read once only, and each part of the command would get some of its rows."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    source = InputFile(path)
+    for read in (source.identity, source.holds_json, source.count_lines):
+        with pytest.raises(UsageError, match="must be a file"):
+            read()
