@@ -17,7 +17,7 @@ from ..errors import EasyLLMError, UsageError
 from ..images import Image
 from ..messages import Message, Part, parse_messages
 from .input_file import InputFile, InputLine
-from .row_settings import RowSettings, split_settings
+from .row_settings import REFUSED_FIELDS, RowSettings, split_settings
 
 CHAT_URLS = ("/v1/chat/completions", "/chat/completions", "/v1/messages")
 SHAPES_HINT = 'a row is {"prompt": "…"}, {"messages": […]} or a line of a batch file'
@@ -88,12 +88,11 @@ class RowReader:
             self._fill_from_object(row, dict(value))
 
     def _fill_from_object(self, row: Row, fields: dict[str, Any]) -> None:
-        row.custom_id = fields.pop("custom_id", None)
         if self.template is not None:
-            prompt = fill_template(self.template, fields)
-            row.messages = _prompt_messages(prompt, fields)
-            row.settings, row.extra = split_settings(fields, keeps_unknown=True)
-        elif isinstance(fields.get("body"), Mapping):
+            self._fill_from_template(row, self.template, fields)
+            return
+        row.custom_id = fields.pop("custom_id", None)
+        if isinstance(fields.get("body"), Mapping):
             _check_target(fields)
             self._fill_from_body(row, dict(fields.pop("body")))
             row.extra = _without(fields, "method", "url")
@@ -105,10 +104,23 @@ class RowReader:
             row.messages = parse_messages(fields.pop("messages"))
             row.settings, row.extra = split_settings(fields, keeps_unknown=True)
         elif "prompt" in fields:
+            self._check_model(fields)
             row.messages = _prompt_messages(_require_text(fields.pop("prompt")), fields)
             row.settings, row.extra = split_settings(fields, keeps_unknown=True)
         else:
             raise UsageError("it holds no question", hint=SHAPES_HINT)
+
+    def _fill_from_template(self, row: Row, template: str, fields: dict[str, Any]) -> None:
+        """Set what the template asks; a field that it uses is data, and no setting."""
+        prompt = fill_template(template, fields)
+        used = {match[1] for match in FIELD.finditer(template)} | REFUSED_FIELDS.keys()
+        data = {name: value for name, value in fields.items() if name in used}
+        others = _without(fields, *data)
+        row.custom_id = fields.get("custom_id")
+        others.pop("custom_id", None)
+        row.messages = _prompt_messages(prompt, others)
+        row.settings, extra = split_settings(others, keeps_unknown=True)
+        row.extra = {**data, **extra}
 
     def _fill_from_body(self, row: Row, body: dict[str, Any]) -> None:
         """Set what the body of a request says; its unknown fields are sent."""
@@ -158,7 +170,12 @@ def _parse_json(text: str) -> Any:
     from ..json_schema import format_json_error, parse_strict_json
 
     try:
-        return parse_strict_json(text)
+        value = parse_strict_json(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise UsageError("it is not Unicode: it holds half of a surrogate pair") from None
     except RecursionError:
         raise UsageError("it is nested too deeply") from None
     except ValueError as error:

@@ -284,3 +284,26 @@ def test_batch_1_a_pipe_is_no_input(tmp_path: Path) -> None:
     for read in (source.identity, source.holds_json, source.count_lines):
         with pytest.raises(UsageError, match="must be a file"):
             read()
+
+
+def test_what_a_template_uses_is_data_and_no_setting(tmp_path: Path) -> None:
+    fields = {"custom_id": "x", "n": 3, "tools": "saw", "seed": 7, "system": "Linux", "stop": "a"}
+    row = read_line(tmp_path, fields, "{custom_id} {n} {seed} {system}")
+    assert (row.error, texts(row), row.custom_id) == (None, [("user", "x 3 7 Linux")], "x")
+    assert row.settings.changes == {"stop": "a"}
+    assert row.extra == {"custom_id": "x", "n": 3, "tools": "saw", "seed": 7, "system": "Linux"}
+
+
+def test_no_row_asks_another_model(tmp_path: Path) -> None:
+    for question in ({"prompt": "a"}, {"messages": [{"role": "user", "content": "a"}]}):
+        assert read_line(tmp_path, {**question, "model": "other"}).error is not None
+        row = read_line(tmp_path, {**question, "model": "m"})
+        assert (row.error, row.extra) == (None, {})
+
+
+def test_batch_15_half_of_a_surrogate_pair_is_a_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(r'{"prompt": "\ud800"}' + "\n" + r'{"prompt": "\ud83d\ude00"}')
+    bad, good = read_file(path)
+    assert "line 1: it is not Unicode" in str(bad.error)
+    assert texts(good) == [("user", "\U0001f600")]
