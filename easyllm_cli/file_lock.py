@@ -62,8 +62,11 @@ def polls_for_lock(descriptor: int, timeout: float) -> Iterator[float]:
         seconds = min(2 * seconds, LONGEST_POLL_SECONDS)
 
 
-def try_lock(descriptor: int) -> bool:
-    """Try to take the lock without waiting; False = another process holds it."""
+def try_lock(descriptor: int, shared: bool = False) -> bool:
+    """Try to take the lock without waiting; False = another process holds it.
+
+    `shared`: others may have a shared lock at the same time (on Windows only one may).
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -72,7 +75,8 @@ def try_lock(descriptor: int) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     return True

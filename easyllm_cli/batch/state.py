@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import time
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..file_lock import try_lock
+from ..file_lock import polls_for_lock, try_lock
 from ..frozen_dataclass import FrozenDataclass
 from ..private_file import open_private
 from .input_file import InputIdentity
@@ -36,6 +37,7 @@ PROCESS_LINE_BYTES = len(PROCESS_LINE.format(0))
 MAX_HEADER_BYTES = 1024 * 1024
 READ_RECORDS = 4096  # at once
 SUFFIX = ".state"
+PROBE_SECONDS = 0.2  # `batch status` has the lock for far less
 
 
 class Header(FrozenDataclass):
@@ -137,7 +139,11 @@ class StateReader:
             ) from None  # fmt: skip
         self.records_at = len(start) + len(line)
         try:
-            self.process_id = int(start.split()[-1])
+            if not start.startswith(STATE_START):
+                raise ValueError("another file")
+            self.process_id = int(start[len(STATE_START) :])
+            if self.process_id < 1:
+                raise ValueError("no process")
             self.header = Header.from_line(line)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UsageError(
@@ -186,7 +192,7 @@ def running_process(output: Path) -> int | None:
     except OSError:
         return None
     try:
-        return None if try_lock(descriptor) else reader.process_id
+        return None if try_lock(descriptor, shared=True) else reader.process_id
     finally:
         os.close(descriptor)
 
@@ -202,7 +208,11 @@ def lock_state(path: Path) -> int:
     except OSError as error:
         raise OutputError.from_os_error("the state cannot be written", error, str(path)) from None
     try:
-        is_locked = try_lock(descriptor)
+        is_locked = True
+        for seconds in polls_for_lock(descriptor, PROBE_SECONDS):
+            time.sleep(seconds)
+    except TimeoutError:
+        is_locked = False
     except OSError as error:  # the file system has no locks
         os.close(descriptor)
         raise OutputError.from_os_error("the state cannot be locked", error, str(path)) from None

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from easyllm_cli.batch.state import (
     GOOD,
     RECORD,
     RETRYABLE,
+    STATE_START,
     Header,
     StateReader,
     running_process,
     state_path,
 )
 from easyllm_cli.errors import OutputError, UsageError
+from easyllm_cli.file_lock import try_lock
 from tests.support.batches import largest_file
 
 HEADER = Header("in.jsonl", InputIdentity(100, "aa"), {"model": "bb", "template": "cc"}, {}, 1.0)
@@ -217,3 +220,21 @@ def test_batch_3_a_file_of_the_users_is_no_state(tmp_path: Path, content: bytes)
     with pytest.raises(UsageError, match="damaged"):
         open_output(path)
     assert state_path(path).read_bytes() == content
+
+
+def test_batch_6_a_process_that_asks_for_the_status_is_no_other_process(output: Path) -> None:
+    """It has the lock for a moment; the batch waits for it, and another one sees no process."""
+    with state_path(output).open("rb") as probe:
+        assert try_lock(probe.fileno(), shared=True)
+        assert running_process(output) is None
+        threading.Timer(0.03, probe.close).start()
+        open_output(output).close()
+
+
+@pytest.mark.parametrize("process", [b"         0", b"        -1", b"      1e99", b"          "])
+def test_batch_3_a_wrong_process_id_is_no_process(output: Path, process: bytes) -> None:
+    data = state_path(output).read_bytes()
+    at = len(STATE_START)
+    state_path(output).write_bytes(data[:at] + process + data[at + len(process) :])
+    with pytest.raises(UsageError, match="damaged"):
+        running_process(output)
