@@ -98,16 +98,26 @@ def request_from_arguments(
             "the profile of this batch is in a database, whose URL is not kept",
             hint="run the same command as before; failed rows are asked again with a new output",
         )
-    batch = BatchOptions(**{**_defaults(BatchOptions), **arguments["batch"]})
     return BatchRequest(
         Path(header.input_path),
         output,
-        ModelOptions(**{**_defaults(ModelOptions), **arguments["model"]}),
-        SamplingOptions(**{**_defaults(SamplingOptions), **arguments["sampling"]}),
-        batch,
+        ModelOptions(**_read_options(ModelOptions, arguments, "model")),
+        SamplingOptions(**_read_options(SamplingOptions, arguments, "sampling")),
+        BatchOptions(**_read_options(BatchOptions, arguments, "batch")),
         common,
         shlex.join(["easyllm", "batch", "retry", str(output)]),
         selection,
+    )
+
+
+def _read_options(group: type, arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The options of a group. Raises UsageError if the state is of another version, or damaged."""
+    defaults, values = _defaults(group), arguments.get(name)
+    if isinstance(values, Mapping) and values.keys() <= defaults.keys():
+        return {**defaults, **values}
+    raise UsageError(
+        f"the state of the batch has other {name} options than this version of easyllm",
+        hint="run the same command as before; failed rows are asked again with a new output",
     )
 
 

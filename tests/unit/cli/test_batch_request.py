@@ -66,3 +66,10 @@ def test_a_profile_of_a_database_cannot_be_found_again() -> None:
     header = Header("in", InputIdentity(1, ""), {}, {"has_database": True}, 0.0)
     with pytest.raises(UsageError, match="in a database"):
         request_from_arguments(header, Path("out"), CommonOptions(), RowSelection())
+
+
+@pytest.mark.parametrize("arguments", [{}, {"model": {}, "sampling": 1}, {"model": {"new": 1}}])
+def test_batch_3_options_of_another_version_are_refused(arguments: dict[str, object]) -> None:
+    header = Header("in", InputIdentity(1, ""), {}, arguments, 0.0)
+    with pytest.raises(UsageError, match="options than this version of easyllm"):
+        request_from_arguments(header, Path("out"), CommonOptions(), RowSelection())
