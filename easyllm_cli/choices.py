@@ -32,6 +32,11 @@ class Choices:
             "additionalProperties": False,
         }
 
+    @property
+    def request_settings(self) -> dict[str, Any]:
+        """The fields of a profile that ask for such an answer."""
+        return {"schema": self.document, "choices": self.texts}
+
     def check(self, completion: Completion) -> None:
         """Require that the answer is complete and one of the texts.
 

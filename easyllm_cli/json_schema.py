@@ -39,6 +39,11 @@ class Schema:
         self._validator = build_validator(document, name)
         self._strips_code_fence = strips_code_fence
 
+    @property
+    def request_settings(self) -> dict[str, Any]:
+        """The fields of a profile that ask for such an answer."""
+        return {"schema": self.document}
+
     def check(self, completion: Completion) -> None:
         """Require that the answer's text is one JSON document that matches the schema.
 

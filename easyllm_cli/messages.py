@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -136,6 +136,13 @@ def with_schema_instruction(messages: list[Message], schema: dict[str, Any]) -> 
     schema_text = json.dumps(schema, ensure_ascii=False)
     return with_system_instruction(
         messages, f"Answer with one JSON document that fits this JSON schema:\n{schema_text}"
+    )
+
+
+def with_choices_instruction(messages: list[Message], choices: Sequence[str]) -> list[Message]:
+    """Add to the system message that the answer must be one of the choices."""
+    return with_system_instruction(
+        messages, "\n".join(["Answer with exactly one of these, and write nothing else:", *choices])
     )
 
 

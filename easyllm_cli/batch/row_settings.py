@@ -67,6 +67,8 @@ class RowSettings:
         """The profile with these settings."""
         if self.is_empty:
             return profile
+        if self.schema is not None:  # instead of what --choices asks for
+            profile = profile.__replace__(choices=None)
         options = {**(profile.options or {}), **self.options} if self.options else None
         return profile.replace_set(**self.changes, options=options, schema=self.schema)
 

@@ -201,7 +201,7 @@ def _select_profiles(
             hint=f'it is for profiles with provider = "{AUTO_PROVIDER}"',
         )
     settings = {
-        "schema": answer_format and answer_format.document,
+        **(answer_format.request_settings if answer_format else {}),
         "elicit": request.elicit,
         "cache": validate_setting("cache", cache),
         "max_cost": request.budget.max_cost,

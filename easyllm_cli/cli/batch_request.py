@@ -156,7 +156,7 @@ def resolve_batch(request: BatchRequest) -> ResolvedBatch:
     settings = {
         "system": None if options.system is None else require_utf8(options.system),
         "rpm": validate_setting("rpm", options.rpm),
-        "schema": answer_format and answer_format.document,
+        **(answer_format.request_settings if answer_format else {}),
         "cache": validate_setting("cache", options.cache),
     }
     profiles = [each.replace_set(**settings) for each in (profile, *fallbacks)]

@@ -31,8 +31,10 @@ class Profile(ProfileSettings):
 
     # Not settings of a profile but options of one request: `--think` and `cot` turn reasoning on
     # without an effort; `--schema` is a JSON schema; `--elicit` asks for reasoning in tags.
+    # `choices`: the texts of which the schema allows one, for servers that take no schema.
     think: bool = False
     schema: dict[str, Any] | None = None
+    choices: list[str] | None = None
     elicit: str | None = None
     # `--max-cost` is what all attempts at the answer may cost, in US dollars.
     max_cost: float | None = None

@@ -72,7 +72,7 @@ class HTTPProvider(BaseLLMProvider):
         self.unsupported_parameters = UnsupportedParameters(
             self.resolve_parameter_paths(), self.profile
         )
-        self.request_variant = RequestVariant(bool(self.profile.strict))
+        self.request_variant = RequestVariant(self.profile)
         self.routine_notes: tuple[str, ...] = ()  # notes of `prepare` that come with every answer
         self._response_headers: Mapping[str, str] = {}  # of the last response
         self.has_output_limit = False  # whether the last request limited the length of the answer
@@ -354,8 +354,10 @@ class HTTPProvider(BaseLLMProvider):
         if isinstance(error, NetworkError) and error.code == "refused":
             command = self.vendor.start_command
             error.hint = f"is it running? start it with: {command}" if command else self.start_hint
-        hints = (ERROR_HINTS[NotFoundError], WRONG_ENDPOINT_HINT)
-        from_server = error.status or error.hint in hints
+        from_server = error.status or error.hint in (
+            ERROR_HINTS[NotFoundError],
+            WRONG_ENDPOINT_HINT,
+        )
         may_be_model = from_server and self.model and not self.models_note
         if isinstance(error, NotFoundError) and from_server and self.vendor.models_note:
             error.hint = self.vendor.models_note
@@ -391,6 +393,7 @@ class HTTPProvider(BaseLLMProvider):
         """Build the request for --dry-run: looks up no key and sends nothing."""
         self.refuse_unsupported(messages)
         self.dry_run = True
+        self.request_variant = RequestVariant(self.profile)  # with nothing learned of the server
         has_key = has_key_source(self.profile, self.endpoint)
         self.key_cache = [Secret("-") if has_key else None]  # too short to be masked in texts
         return self.request(messages, stream)

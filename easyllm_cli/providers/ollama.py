@@ -117,8 +117,8 @@ class OllamaProvider(HTTPProvider):
             body["keep_alive"] = self.profile.keep_alive
         if self.profile.reasoning is not None or self.profile.think:
             body["think"] = THINK_VALUES.get(self.profile.reasoning or "", True)
-        if self.profile.schema is not None:
-            body["format"] = self.profile.schema
+        if self.request_variant.schema is not None:
+            body["format"] = self.request_variant.schema
         for key, value in (self.profile.options or {}).items():
             set_json_path(body, key if key in TOP_LEVEL_FIELDS else f"options.{key}", value)
         return Request("POST", f"{self.endpoint.url}/api/chat", self.headers(), body)

@@ -21,7 +21,8 @@ STREAM_FIELDS = ("stream", "stream_options")  # body fields that do not change t
 # new setting cannot be forgotten.
 NOT_ASKED = (
     *(name for name, each in SETTINGS.items() if each.is_key_source or not each.affects_answer),
-    "name", "elicit", "max_cost", "total_budget", "selected_by", "untrusted", "profiles_path",
+    "name", "choices", "elicit", "max_cost", "total_budget", "selected_by", "untrusted",
+    "profiles_path",
 )  # fmt: skip
 
 

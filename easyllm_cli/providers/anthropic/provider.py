@@ -113,10 +113,10 @@ class AnthropicProvider(HTTPProvider):
             if key in self.parameter_paths:
                 is_one_word = key == "stop" and isinstance(value, str)
                 set_json_path(body, self.parameter_paths[key], [value] if is_one_word else value)
-        if self.profile.schema is not None and self.is_own_api:
+        if self.request_variant.schema is not None and self.is_own_api:
             from .json_schema import output_format  # --schema only
 
-            if schema_format := output_format(self.profile.schema):
+            if schema_format := output_format(self.request_variant.schema):
                 body["output_config"] = {"format": schema_format}
         self.thinking.write(body, stream)
         self._add_options(body)
@@ -127,7 +127,7 @@ class AnthropicProvider(HTTPProvider):
 
         No other vendor documents that field for its Messages API.
         """
-        schema = self.profile.schema
+        schema = self.request_variant.schema
         if schema is None:
             return messages
         from .json_schema import output_format

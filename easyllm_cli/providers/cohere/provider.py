@@ -49,9 +49,12 @@ class CohereProvider(HTTPProvider):
             body[self.parameter_paths[key]] = wrapped
         if thinking := self.thinking():
             body["thinking"] = thinking
-        if self.profile.schema is not None:
+        if self.request_variant.schema is not None:
             messages = with_system_instruction(messages, JSON_INSTRUCTION)
-            body["response_format"] = {"type": "json_object", "json_schema": self.profile.schema}
+            body["response_format"] = {
+                "type": "json_object",
+                "json_schema": self.request_variant.schema,
+            }
         body["messages"] = [format_message(message) for message in messages]
         body |= self.profile.options or {}
         return Request("POST", f"{self.endpoint.url}/v2/chat", self.headers(), body)

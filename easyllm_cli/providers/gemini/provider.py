@@ -103,10 +103,10 @@ class GeminiProvider(HTTPProvider):
             set_json_path(body, self.parameter_paths[key], sent_value)
         if thinking := self.thinking_config():
             set_json_path(body, self.parameter_paths["reasoning"], thinking)
-        if self.profile.schema is not None:
+        if self.request_variant.schema is not None:
             from .json_schema import generation_config_fields  # --schema only
 
-            for key, value in generation_config_fields(self.profile.schema).items():
+            for key, value in generation_config_fields(self.request_variant.schema).items():
                 set_json_path(body, f"generationConfig.{key}", value)
         for key, value in (self.profile.options or {}).items():
             set_json_path(

@@ -114,12 +114,12 @@ class OpenAIProvider(SupportsClient):
             for key, value in sampling.items():
                 set_json_path(body, paths[key], value)
         body |= self.reasoning_parameters()
-        if self.profile.schema is not None:
+        if self.request_variant.schema is not None:
             from .json_schema import response_format  # --schema only
 
             if not self.vendor.takes_schema:
-                messages = with_schema_instruction(messages, self.profile.schema)
-            body["response_format"] = response_format(self.profile.schema, self.vendor)
+                messages = with_schema_instruction(messages, self.request_variant.schema)
+            body["response_format"] = response_format(self.request_variant.schema, self.vendor)
         body["messages"] = [self.message(message) for message in messages]
         body |= self.body_options()
         return Request("POST", f"{self.endpoint.url}/chat/completions", self.headers(), body)

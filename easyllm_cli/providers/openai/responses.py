@@ -67,10 +67,10 @@ class ResponsesProvider(OpenAIProvider):
         body |= self.reasoning_parameters()
         if self.is_official_openai and can_reason(self.model):
             body["include"] = ["reasoning.encrypted_content"]
-        if self.profile.schema is not None:
+        if self.request_variant.schema is not None:
             from .json_schema import text_format  # --schema only
 
-            body["text"] = {"format": text_format(self.profile.schema)}
+            body["text"] = {"format": text_format(self.request_variant.schema)}
         options = self.body_options()
         if isinstance(options.get("text"), dict):  # beside the schema, e.g. the verbosity
             options = {**options, "text": {**body.get("text", {}), **options["text"]}}

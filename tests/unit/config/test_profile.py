@@ -231,6 +231,7 @@ def test_fields_that_are_no_settings() -> None:
         "name",
         "think",
         "schema",
+        "choices",
         "elicit",
         "max_cost",
         "total_budget",

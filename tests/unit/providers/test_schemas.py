@@ -5,12 +5,23 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.batch.row_settings import RowSettings
+from easyllm_cli.choices import parse_choices
 from easyllm_cli.config.profile import Profile
 from easyllm_cli.errors import RefusedError
 from easyllm_cli.messages import Message
+from easyllm_cli.pipeline.collector import collect
 from easyllm_cli.providers.openai.json_schema import is_strict
 from easyllm_cli.vendors import VENDORS
-from tests.support.asking import Json, expect_error, get_completion, open_provider, openai, profile
+from tests.support.asking import (
+    Json,
+    expect_error,
+    get_completion,
+    messages,
+    open_provider,
+    openai,
+    profile,
+)
 from tests.support.standins.script import DONE, Script, chunk, compact, ndjson, script_handler
 from tests.support.standins.server import StandIn
 
@@ -144,6 +155,52 @@ async def test_a_refused_schema_is_an_error_and_not_left_out(
         assert len(server.requests) == 1
     assert error.exit_code == 4
     assert f"-o {option}" in error.hint
+
+
+CHOICES = parse_choices("spam,ham")
+NO_SCHEMA = [
+    *((provider, script) for provider, script, _ in REFUSALS),
+    ("openai", refusal(400, {"message": "This model does not support response format here"})),
+    (
+        "gemini",
+        refusal(400, {"message": "JSON mode is not enabled for models/gemma-3", "code": 400}),
+    ),
+    ("cohere", Script(b'{"message": "response_format is not supported"}', status=400)),
+]
+
+
+@pytest.mark.parametrize(("provider", "script"), NO_SCHEMA)
+async def test_choices_are_sent_in_words_where_the_schema_is_refused(
+    provider: str, script: Script
+) -> None:
+    """The server is asked once more, without the schema, and is not sent one again."""
+    with StandIn(script_handler(script)) as server:
+        config = profile(provider, server.url).replace_set(**CHOICES.request_settings)
+        async with open_provider(config) as target:
+            key = target.request_key(SYSTEM)
+            for _ in range(2):
+                with pytest.raises(RefusedError):
+                    await collect(target.stream(messages()))
+            assert target.request_key(SYSTEM) == key  # what the cache looks for
+        first, *others = (request.body.decode() for request in server.requests)
+    assert '"enum"' in first
+    assert len(others) == 2
+    for body in others:
+        assert "enum" not in body
+        assert r"exactly one of these, and write nothing else:\nspam\nham" in body
+
+
+async def test_strict_sends_the_schema_or_nothing() -> None:
+    with StandIn(script_handler(REFUSALS[0][1])) as server:
+        config = openai(server, strict=True).replace_set(**CHOICES.request_settings)
+        await expect_error(RefusedError, config)
+        assert len(server.requests) == 1
+
+
+def test_a_rows_own_schema_is_not_replaced_by_choices() -> None:
+    config = Profile.of({"provider": "openai"}).replace_set(**CHOICES.request_settings)
+    applied = RowSettings(schema=PERSON).apply(config)
+    assert (applied.schema, applied.choices) == (PERSON, None)
 
 
 async def test_hint_for_a_schema_refused_by_responses_works() -> None:
