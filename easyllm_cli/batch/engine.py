@@ -27,7 +27,6 @@ from .run_budget import RunBudget
 
 DRAIN_SECONDS = 30.0  # how long requests that were sent are waited for when the run stops
 SYNC_SECONDS = 1.0  # a crash of the machine loses the rows of this time
-STOPPING_ERRORS = (BillingError, ConfigError, OutputError)  # they meet every row
 
 
 class RunningRow:
@@ -210,7 +209,7 @@ class BatchRun:
             row.attempts = result.attempts - 1  # the server looked at nothing
             self._waiting.append(row)
             return
-        if error is not None and (isinstance(error, STOPPING_ERRORS) or is_wrong_key(error)):
+        if error is not None and _meets_every_row(row, error):
             self.stop(error)  # the row is asked again by the next run
             return
         if self._stop_error is not None and error is not None and error.retryable:
@@ -265,3 +264,12 @@ class BatchRun:
                     await asyncio.to_thread(self._output.sync)
                 except OutputError as error:
                     self.abort(error)
+
+
+def _meets_every_row(row: Row, error: EasyLLMError) -> bool:
+    """Whether an error is not about this row alone."""
+    if is_wrong_key(error):
+        return True
+    if isinstance(error, ConfigError):
+        return row.settings.is_empty  # else a setting of the row may be the reason
+    return isinstance(error, BillingError | OutputError)

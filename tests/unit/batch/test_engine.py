@@ -11,8 +11,10 @@ import pytest
 
 from easyllm_cli.batch import engine, overload
 from easyllm_cli.batch.row_selection import RETRY_FAILED, RowSelection
+from easyllm_cli.batch.row_settings import RowSettings
+from easyllm_cli.batch.rows import Row
 from easyllm_cli.batch.state import RETRYABLE, StateReader, state_path
-from easyllm_cli.errors import EasyLLMError, Interrupted
+from easyllm_cli.errors import BillingError, ConfigError, EasyLLMError, Interrupted
 from tests.support.batches import RETRY_SOON, Batch, BatchServer, largest_file, write_prompts
 from tests.support.standins.server import StandIn
 
@@ -463,3 +465,11 @@ def test_batch_21_no_key_is_written(tmp_path: Path) -> None:
             assert len(batch.lines()) == 4
             for path in (batch.output, state_path(batch.output)):
                 assert b"verysecret" not in path.read_bytes()
+
+
+def test_a_setting_of_one_row_does_not_stop_the_others() -> None:
+    row = Row(0, 1)
+    assert engine._meets_every_row(row, ConfigError("wrong profile"))
+    row.settings = RowSettings(options={"a": 1})
+    assert not engine._meets_every_row(row, ConfigError("wrong setting"))
+    assert engine._meets_every_row(row, BillingError("no credit"))
