@@ -78,7 +78,7 @@ def _own_row(row: Row, result: RowResult) -> dict[str, Any]:
         "custom_id": row.custom_id,
         "text": answer.get("text"),
         "reasoning": answer.get("reasoning"),
-        "finish_reason": answer.get("finish_reason"),
+        "finish_reason": _redact_name(answer.get("finish_reason")),
         "complete": result.error is None and bool(answer.get("complete")),
         "usage": _usage_object(result.usage),
         "cost_usd": result.cost_usd,
@@ -97,7 +97,7 @@ def _openai_row(row: Row, result: RowResult) -> dict[str, Any]:
     if error is None or error.status is not None:
         response = {
             "status_code": (error.status if error else None) or 200,
-            "request_id": error.request_id if error else None,
+            "request_id": _redact_name(error.request_id) if error else None,
             "body": _error_body(error) if error else _chat_completion(row, result),
         }
     return {
@@ -105,20 +105,22 @@ def _openai_row(row: Row, result: RowResult) -> dict[str, Any]:
         "custom_id": str(row.index) if row.custom_id is None else row.custom_id,
         "response": response,
         "error": {"code": error.kind, **_error_object(error)} if error else None,
+        "cost_usd": result.cost_usd,  # not OpenAI's: the next run counts it for --max-cost
     }
 
 
 def _chat_completion(row: Row, result: RowResult) -> dict[str, Any]:
     """The body of Chat Completions that holds this answer."""
     answer, usage = result.completion or Completion(), result.usage
+    reason = _redact_name(answer.get("finish_reason"))
     message = {"role": "assistant", "content": answer.get("text")}
     if answer.get("reasoning"):
         message["reasoning_content"] = answer["reasoning"]
     return {
-        "id": answer.response_id if answer else None,
+        "id": _redact_name(answer.response_id) if answer else None,
         "object": "chat.completion",
         "model": _redact_name(result.model),
-        "choices": [{"index": 0, "message": message, "finish_reason": answer.get("finish_reason")}],
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
         "usage": {
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
@@ -128,7 +130,8 @@ def _chat_completion(row: Row, result: RowResult) -> dict[str, Any]:
 
 
 def _error_body(error: EasyLLMError) -> dict[str, Any]:
-    return {"error": {"message": redact(error.message), "type": error.kind, "code": error.code}}
+    code = redact(error.code) if isinstance(error.code, str) else error.code
+    return {"error": {"message": redact(error.message), "type": error.kind, "code": code}}
 
 
 def _error_object(error: EasyLLMError) -> dict[str, Any]:
@@ -138,7 +141,7 @@ def _error_object(error: EasyLLMError) -> dict[str, Any]:
         "status": error.status,
         "message": redact(str(error.message)),
         RETRYABLE_KEY: error.retryable,
-        "request_id": redact(error.request_id) if error.request_id else None,
+        "request_id": _redact_name(error.request_id),
     }
 
 
@@ -148,5 +151,5 @@ def _usage_object(usage: Usage) -> dict[str, Any]:
 
 
 def _redact_name(name: str | None) -> str | None:
-    """A model's name as the server sent it, without keys."""
+    """A name that the server sent, such as a model's or a request's id, without keys."""
     return redact(name, LONG_KEY_CHARS) if name else None

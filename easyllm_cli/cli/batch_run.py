@@ -165,8 +165,11 @@ class CommandRun:
             if not first_at:
                 first_at = time.monotonic()
                 self.engine.stop(error)
-                count = self.engine.in_flight
-                self.display.note(f"waiting for {count} requests that were sent; Ctrl-C: not")
+                if count := self.engine.in_flight:
+                    sent = (
+                        f"{count} {'request that was' if count == 1 else 'requests that were'} sent"
+                    )
+                    self.display.note(f"waiting for {sent}; press Ctrl-C to stop at once")
             elif time.monotonic() - first_at > REPEATED_SIGNAL_SECONDS:
                 self.engine.abort(error)
 

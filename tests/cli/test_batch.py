@@ -308,6 +308,15 @@ def test_an_answer_is_one_of_the_choices(batch: BatchCommand) -> None:
     assert batch.run("--choices", "yes,no,maybe", "--limit", "3").code == 2  # another batch
 
 
+@pytest.mark.parametrize("form", ["easyllm", "openai"])
+def test_batch_13_max_cost_counts_the_rows_of_earlier_runs(batch: BatchCommand, form: str) -> None:
+    batch.write_profile(price={"input": 0.0, "output": 1_000_000.0}, max_tokens=3)
+    for _ in range(2):
+        ran = batch.run("--max-cost", "10", "--format", form, "--json")
+        assert (ran.code, len(batch.server.asked)) == (3, 3)
+    assert "9.00 of 10.00 USD are spent" in ran.error_line
+
+
 def test_the_cache_answers_a_second_batch(batch: BatchCommand) -> None:
     assert batch.run("--cache", "1h").code == 0
     asked = len(batch.server.asked)
@@ -336,7 +345,7 @@ def test_batch_2_ctrl_c_drains_and_a_second_one_stops(batch: BatchCommand) -> No
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=20)
     assert child.returncode == 130
-    assert b"waiting for 8 requests" in err
+    assert b"waiting for 8 requests that were sent; press Ctrl-C to stop at once" in err
     assert b"easyllm batch in.jsonl out.jsonl --json" in err
     assert json.loads(out)["resume"] == "easyllm batch in.jsonl out.jsonl --json"
     assert len(batch.server.asked) == len(batch.good_rows()) == 8
@@ -393,7 +402,13 @@ def test_batch_1_kill_9_loses_no_row_and_doubles_none(batch: BatchCommand, repea
 def test_batch_21_no_key_in_anything_that_is_printed_or_written(batch: BatchCommand) -> None:
     async def echo(request: Any, reply: Any) -> None:
         sent = request.headers["authorization"]
-        await reply.json({"error": {"message": f"bad {sent}", "code": sent}}, 400)
+        answer: dict[str, Any] = {"error": {"message": f"bad {sent}", "code": sent}}
+        status = 400
+        if request.json["messages"][-1]["content"] != "p0":
+            key, status = sent.split()[-1], 200
+            answer = {**whole_answer("m", "bad", ""), "id": key}
+            answer["choices"][0]["finish_reason"] = "stop" if "p1" in str(request.json) else key
+        await reply.json(answer, status, {"x-request-id": sent})
 
     batch.stand_in._handler = echo
     for options in ((), ("--jsonl",), ("--json", "--format", "openai")):
