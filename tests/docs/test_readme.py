@@ -103,7 +103,7 @@ def test_sample(easyllm: Easyllm, sample: str, folder: Path) -> None:
     with recorded("readme") as env:
         ran = run_sample(easyllm, sample, folder, env)
     assert (ran.code, ran.stderr) == (0, "")
-    written = [name for name in ("summary.txt", "story.txt") if name in sample]
+    written = [name for name in ("summary.txt", "shell.txt") if name in sample]
     assert all((folder / name).read_bytes().strip() for name in written)
     assert ran.stdout.strip() or written
     if "while read" in sample:

@@ -31,6 +31,7 @@ ANSWERS: dict[str, str | int] = {
     "How many r in strawberry?": "There are **3**.",
     "Translate": "Un mot.",
     "Tell a story": "Once there was a fox.\n\nIt slept.",
+    "What is a shell?": "A program that runs commands.",
     "What changed?": "A red square became a green one.",
     "What is Python?": "Python is a programming language.",
     "in one line": "Ada wrote the first program.",
