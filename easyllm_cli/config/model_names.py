@@ -67,3 +67,9 @@ def other_provider_hint(model: str, provider: str | None) -> str:
     selector = selector_from_model(model)
     is_vendor_only = selector.endswith("…")  # `mistral` is a model of Ollama
     return "" if is_vendor_only or selector.partition(":")[0] == provider else selector
+
+
+def elsewhere_hint(model: str, provider: str | None) -> str:
+    """`other_provider_hint` as the end of a hint: `; elsewhere: -p openai:gpt-4o`, or ""."""
+    selector = other_provider_hint(model, provider)
+    return f"; elsewhere: -p {selector}" if selector else ""

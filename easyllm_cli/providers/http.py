@@ -371,15 +371,11 @@ class HTTPProvider(BaseLLMProvider):
         if offered and not any(map(self.matches_model, offered)):
             error.hint = suggest_name(self.model, offered[:50] if len(offered) > 400 else offered)
             if error.hint.startswith("known:"):
+                from ..config.model_names import elsewhere_hint  # used after errors only
+
+                elsewhere = elsewhere_hint(self.model, self.profile.provider)
                 error.hint = f"easyllm models {self.profile.cli_selector} lists the models"
-                error.hint += self.elsewhere_hint()
-
-    def elsewhere_hint(self) -> str:
-        """The provider that offers the model if it is a well-known one of another, else ""."""
-        from ..config.model_names import other_provider_hint  # used after errors only
-
-        selector = other_provider_hint(self.model, self.profile.provider)
-        return f"; elsewhere: -p {selector}" * bool(selector)
+                error.hint += elsewhere
 
     async def aclose(self) -> None:
         for transport in self.transports:

@@ -229,4 +229,7 @@ class OllamaProvider(HTTPProvider):
         elif is_context_overflow(error, self.has_output_limit):
             error.hint = f"the context is full: {NUM_CTX_HINT}"
         if isinstance(error, NotFoundError) and self.model and "did you mean" not in error.hint:
-            error.hint = f"ollama pull {self.model}{self.elsewhere_hint()}"
+            from ..config.model_names import elsewhere_hint  # used after errors only
+
+            elsewhere = elsewhere_hint(self.model, self.profile.provider)
+            error.hint = f"ollama pull {self.model}{elsewhere}"

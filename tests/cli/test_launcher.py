@@ -28,6 +28,8 @@ CASES = {
     "vision": (("vision", "red.png", "describe"), 0, "Hello **you**\n"),
     "cot": (("cot", "hi"), 0, "Hm"),
     "compare": (("compare", "-p", "t"), 2, "two profiles"),
+    "batch": (("batch", "status", "none.jsonl"), 2, "none.jsonl"),
+    "repl": (("repl",), 2, "terminal"),
     "models": (("models",), 0, "test-model\n"),
     "history": (("history", "path"), 0, "history.db\n"),
     "usage": (("usage", "--json"), 0, '"rows": []'),
