@@ -19,10 +19,12 @@ NOT_DECIDING: dict[str, Any] = {
 
 
 def hash_settings(
-    profile: Profile, template: str | None, form: str, shard: tuple[int, int]
+    profile: Profile, template: str | None, form: str, shard: tuple[int, int], via: str = ""
 ) -> dict[str, str]:
     """The hashes by name, which error messages show.
 
+    `via`: how the provider is asked; "" = the usual way. What one way has sent, the other does not
+    know, and would send again.
     Raises:
         ConfigError: the profile cannot be written as JSON.
     """
@@ -38,6 +40,8 @@ def hash_settings(
         "shard": [*shard],
         "setting of the profile or option": {**asked, "strict": profile.strict},
     }
+    if via:
+        values["--via"] = via
     return {name: _hash(value) for name, value in values.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..frozen_dataclass import FrozenDataclass
 from .input_file import InputFile
@@ -38,10 +38,15 @@ class RowSelection(FrozenDataclass):
 
 
 def pending_rows(
-    source: InputFile, reader: RowReader, output: OutputFile, selection: RowSelection
+    source: InputFile,
+    reader: RowReader,
+    output: OutputFile,
+    selection: RowSelection,
+    is_left_out: Callable[[int], bool] = lambda _: False,
 ) -> Iterator[Row]:
     """The rows to ask, in the order of the input; at its end the output notes how many there are.
 
+    `is_left_out`: whether a row is not asked now.
     Raises:
         UsageError: the input cannot be read. OutputError: the state cannot be written.
     """
@@ -49,6 +54,16 @@ def pending_rows(
     for index, line in enumerate(source.lines()):
         if selection.limit is not None and index >= selection.limit:
             return
-        if selection.has(index) and output.statuses.get(index) in selection.statuses:
+        is_pending = output.statuses.get(index) in selection.statuses
+        if selection.has(index) and is_pending and not is_left_out(index):
             yield reader.read(index, line)
     output.mark_all_read(index + 1)
+
+
+def rows_at(
+    source: InputFile, reader: RowReader, is_wanted: Callable[[int], bool]
+) -> Iterator[Row]:
+    """The rows at these places of the input. Raises UsageError if it cannot be read."""
+    for index, line in enumerate(source.lines()):
+        if is_wanted(index):
+            yield reader.read(index, line)

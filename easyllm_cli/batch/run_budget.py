@@ -49,14 +49,18 @@ def estimate_cost(
 class RunBudget:
     """Reserves what a row is expected to cost, and replaces it by what it did cost.
 
-    `limit`: US dollars for all rows of the output. `spent`: by earlier runs.
+    `limit`: US dollars for all rows of the output. `spent`: by earlier runs. `price_factor`: the
+    price of a row, as a part of the usual one.
     """
 
-    def __init__(self, limit: float, spent: float, profiles: Sequence[Profile]) -> None:
+    def __init__(
+        self, limit: float, spent: float, profiles: Sequence[Profile], price_factor: float = 1.0
+    ) -> None:
         """Raises ConfigError if no price is known."""
         self.limit = limit
         self.spent = spent
         self._profiles = profiles
+        self._price_factor = price_factor
         self._reserved = 0.0
         self._answers = AnswerEstimate()
         for profile in profiles:
@@ -69,12 +73,20 @@ class RunBudget:
 
     def reserve(self, messages: Iterable[Message], profile: Profile) -> float | None:
         """Reserve what a row may cost; returns the amount, or None if it does not fit."""
-        expected = self._answers.expected(profile)
-        amount = estimate_cost(messages, expected, self._profiles) or 0.0
+        amount = self.estimate(messages, profile)
         if self.spent + self._reserved + amount > self.limit:
             return None
         self._reserved += amount
         return amount
+
+    def estimate(self, messages: Iterable[Message], profile: Profile) -> float:
+        """What a row may cost."""
+        expected = self._answers.expected(profile)
+        return (estimate_cost(messages, expected, self._profiles) or 0.0) * self._price_factor
+
+    def hold(self, amount: float) -> None:
+        """Reserve an amount for what was sent already, also if it does not fit."""
+        self._reserved += amount
 
     def settle(self, amount: float, cost: float | None, usage: Usage) -> None:
         """Replace a reserved amount by the real cost; None = nobody knows it, so the amount."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..batch.dry_run import BatchEstimate, estimate_batch
 from ..batch.input_file import InputFile
 from ..batch.rows import RowReader
+from ..config.profile import Profile
 from ..errors import SomeFailedError
 from ..render.batch_progress import format_amount, format_clock
 from ..render.output import OutputStream, print_notice
@@ -27,15 +28,29 @@ def print_batch_estimate(
     if estimate.bad_rows:
         rows = f"{estimate.bad_rows:,} of {estimate.rows:,} rows"
         error = SomeFailedError(f"{rows} cannot be asked", where=str(request.input))
+    batch_cost = _find_batch_cost(estimate, resolved.profile)
     if not common.json and not request.batch.jsonl:
-        OutputStream(1, terminal=False).write("".join(f"{line}\n" for line in _lines(estimate)))
+        lines = _lines(estimate, batch_cost)
+        OutputStream(1, terminal=False).write("".join(f"{line}\n" for line in lines))
+    listing = {
+        **vars(estimate), "errors": [*estimate.errors], "batch_cost_usd": batch_cost,
+    }  # fmt: skip
     return print_result(
-        CommandResult(error=error, listing={**vars(estimate), "errors": [*estimate.errors]}),
+        CommandResult(error=error, listing=listing),
         json=common.json, jsonl=request.batch.jsonl, debug=common.debug,
     )  # fmt: skip
 
 
-def _lines(estimate: BatchEstimate) -> list[str]:
+def _find_batch_cost(estimate: BatchEstimate, profile: Profile) -> float | None:
+    """What the rows cost with --via api; None = unknown, or the provider has no batch API."""
+    from ..providers import provider_for
+    from ..providers.batch_apis import known_price_factor
+
+    factor = known_price_factor(provider_for(profile))
+    return None if factor is None or estimate.cost_usd is None else estimate.cost_usd * factor
+
+
+def _lines(estimate: BatchEstimate, batch_cost: float | None) -> list[str]:
     cost, seconds = estimate.cost_usd, estimate.seconds
     return [
         f"rows           {estimate.rows:,}",
@@ -43,6 +58,11 @@ def _lines(estimate: BatchEstimate) -> list[str]:
         f"prompt tokens  about {estimate.prompt_tokens:,}",
         f"answer tokens  about {estimate.answer_tokens:,}",
         f"cost           {'unknown' if cost is None else f'about {format_amount(cost)}'}",
+        *(
+            [f"batch cost     about {format_amount(batch_cost)}, with --via api"]
+            if batch_cost
+            else []
+        ),
         f"time           {_describe_time(seconds)}",
     ]
 

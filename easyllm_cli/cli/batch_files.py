@@ -5,43 +5,61 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from ..batch.merge import MergeResult, merge_outputs
 from ..batch.row_selection import RETRY_FAILED, RowSelection
 from ..batch.state import RETRYABLE, StateReader, running_process
 from ..errors import ConfigError, EasyLLMError, OutputError, SomeFailedError, UsageError
 from ..render.output import OutputStream, print_notice
-from .batch_request import find_output, request_from_arguments
+from .batch_request import find_output, is_via_api, request_from_arguments
 from .options.common import CommonOptions
 from .results import CommandResult, print_result
 
 
 def print_batch_status(name: str, json: bool) -> int:
-    """Print how far the batch is.
+    """Print how far the batch is, and with --via api what the provider says.
 
     Raises:
         UsageError: there is no batch with this output.
+        EasyLLMError: the profile of a batch with --via api cannot be read.
     """
     output = find_output(name)
     reader = StateReader(output)
     statuses, process = reader.statuses(), running_process(output)
     total = statuses.total
+    batches: list[dict[str, Any]] = []
+    error: EasyLLMError | None = None
+    if is_via_api(reader.header):
+        from .provider_batch_files import read_batches
+
+        batches, error = read_batches(reader.header, output)
     if json:
         listing = {
             "rows": total, "done": statuses.good, "failed": statuses.failed,
             "retryable": statuses.retryable, "running": process,
-            "input": reader.header.input_path,
+            "input": reader.header.input_path, "batches": batches,
         }  # fmt: skip
-        return print_result(CommandResult(listing=listing), json=True, jsonl=False, debug=False)
+        result = CommandResult(error=error, listing=listing)
+        return print_result(result, json=True, jsonl=False, debug=False)
     lines = [
         f"input    {reader.header.input_path}",
         f"rows     {'not all read yet' if total is None else f'{total:,}'}",
         f"good     {statuses.good:,}",
         f"failed   {statuses.failed:,} (batch retry asks {statuses.retryable:,} of them again)",
         f"process  {'none' if process is None else process}",
+        *(f"batch    {_describe_batch(batch)}" for batch in batches),
     ]
     OutputStream(1, terminal=False).write("".join(f"{line}\n" for line in lines))
-    return 0
+    return print_result(CommandResult(error=error), json=False, jsonl=False, debug=False)
+
+
+def _describe_batch(batch: dict[str, Any]) -> str:
+    if batch["id"] is None:
+        return f"{batch['rows']:,} rows: its id is not known yet; run the batch again"
+    counts = f", {batch['good']:,} good" if batch["good"] is not None else ""
+    counts += f", {batch['failed']:,} failed" if batch["failed"] else ""
+    return f"{batch['id']}: {batch['status'] or 'unknown'}, {batch['rows']:,} rows{counts}"
 
 
 def retry_batch(name: str, common: CommonOptions, *, everything: bool, jsonl: bool) -> int:
@@ -99,20 +117,30 @@ def _error_of_merge(result: MergeResult, merged: Path) -> EasyLLMError | None:
 
 
 def cancel_batch(name: str, json: bool) -> int:
-    """Send SIGTERM to the process that works on the output.
+    """Send SIGTERM to the process that works on the output, and cancel the provider's batches.
 
     Raises:
-        ConfigError: none does. OutputError: it cannot be stopped.
+        ConfigError: there is neither. OutputError: the process cannot be stopped.
+        EasyLLMError: the provider does not cancel its batches.
     """
     output = find_output(name)
-    process = running_process(output)
-    if process is None:
+    process, header = running_process(output), StateReader(output).header
+    if process is not None:
+        try:
+            os.kill(process, signal.SIGTERM)
+        except OSError as error:
+            raise OutputError.from_os_error(f"process {process} cannot be stopped", error) from None
+        print_notice(f"easyllm: process {process} was told to stop; it waits for what was sent")
+    batches: list[str] = []
+    if is_via_api(header):
+        from .provider_batch_files import cancel_batches
+
+        batches = cancel_batches(header, output)
+        for batch in batches:
+            print_notice(f"easyllm: {batch} is cancelled; run the batch again for what it has done")
+    if process is None and not batches:
         raise ConfigError("no process works on this output", where=str(output), hint="")
-    try:
-        os.kill(process, signal.SIGTERM)
-    except OSError as error:
-        raise OutputError.from_os_error(f"process {process} cannot be stopped", error) from None
-    print_notice(f"easyllm: process {process} was told to stop; it waits for what was sent")
     return print_result(
-        CommandResult(listing={"process": process}), json=json, jsonl=False, debug=False
-    )
+        CommandResult(listing={"process": process, "batches": batches}),
+        json=json, jsonl=False, debug=False,
+    )  # fmt: skip

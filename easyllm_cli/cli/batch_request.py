@@ -23,6 +23,7 @@ from ..errors import OutputError, UsageError
 from ..frozen_dataclass import FrozenDataclass
 from ..private_file import open_private
 from ..render.output import print_notice
+from .option_types import VIA_API
 from .options.batch import BatchOptions
 from .options.common import CommonOptions
 from .options.input import ModelOptions
@@ -59,13 +60,18 @@ class BatchRequest(FrozenDataclass):
     def form(self) -> str:
         return self.batch.format or FORMATS[0]
 
+    @property
+    def is_via_api(self) -> bool:
+        """Whether the provider's batch API is asked."""
+        return self.batch.via == VIA_API
+
     def arguments(self) -> dict[str, Any]:
         """The options as JSON, for `request_from_arguments`; a database's URL may hold a password.
 
         --max-cost and --max-errors are of one run, and not among them.
         """
         batch = {"system", "template", "shard", "limit", "format", "cache", "strict", "choices",
-                 "concurrency", "rpm"}  # fmt: skip
+                 "concurrency", "rpm", "via"}  # fmt: skip
         return {
             "model": {**vars(self.model), "config_db": None},
             "sampling": vars(self.sampling),
@@ -78,7 +84,9 @@ class BatchRequest(FrozenDataclass):
         return Header(
             str(self.input.absolute()),
             source.identity(),
-            hash_settings(profile, self.batch.template, self.form, shard),
+            hash_settings(
+                profile, self.batch.template, self.form, shard, VIA_API if self.is_via_api else ""
+            ),
             self.arguments(),
             time.time(),
         )
@@ -119,6 +127,12 @@ def _read_options(group: type, arguments: Mapping[str, Any], name: str) -> dict[
         f"the state of the batch has other {name} options than this version of easyllm",
         hint="run the same command as before; failed rows are asked again with a new output",
     )
+
+
+def is_via_api(header: Header) -> bool:
+    """Whether a batch was begun with --via api."""
+    options = header.arguments.get("batch")
+    return isinstance(options, Mapping) and options.get("via") == VIA_API
 
 
 def _defaults(group: type) -> dict[str, Any]:
@@ -163,6 +177,12 @@ def resolve_batch(request: BatchRequest) -> ResolvedBatch:
     concurrency = _parse_concurrency(options.concurrency, profile)
     shard = _parse_shard(options.shard)
     selection = request.selection.__replace__(shard=shard, limit=options.limit)
+    if request.is_via_api:
+        from .batch_api_options import require_usable_options, without_limits
+
+        require_usable_options(options, profiles[0])
+        plain = without_limits(profiles[0])
+        return ResolvedBatch(plain, [], selection, answer_format, concurrency)
     first, *others = (_choose_transport(each, concurrency, common.quiet) for each in profiles)
     return ResolvedBatch(first, others, selection, answer_format, concurrency)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..batch.asking import RowAsker
 from ..batch.engine import BatchRun
@@ -63,6 +63,16 @@ def run_batch(request: BatchRequest) -> int:
         output.close()
 
 
+class Engine(Protocol):
+    """What has the rows answered: one request a row (BatchRun), or a provider's batch API."""
+
+    @property
+    def in_flight(self) -> int: ...
+    async def run(self) -> None: ...
+    def stop(self, error: BaseException) -> None: ...
+    def abort(self, error: BaseException) -> None: ...
+
+
 class CommandRun:
     """One run of the command over an open output."""
 
@@ -77,6 +87,7 @@ class CommandRun:
         self.request = request
         self.resolved = resolved
         self.source = source
+        self.reader = reader
         self.output = output
         self.profiles = [resolved.profile, *resolved.fallbacks]
         options = request.batch
@@ -85,20 +96,37 @@ class CommandRun:
             self.progress, jsonl=options.jsonl, quiet=request.common.quiet,
             max_cost=options.max_cost,
         )  # fmt: skip
-        budget = None
-        if options.max_cost is not None:
-            budget = RunBudget(options.max_cost, sum_costs(request.output), self.profiles)
         self.asker = RowAsker(
             resolved.profile, resolved.fallbacks, accept_answer, resolved.answer_format,
-            _recordings(options.cache),
+            None if request.is_via_api else _recordings(options.cache),
         )  # fmt: skip
-        backoff = resolved.profile.initial_retry_delay, resolved.profile.max_retry_delay
-        self.engine = BatchRun(
-            pending_rows(source, reader, output, resolved.selection), self.asker, output,
-            Pacing(resolved.concurrency, backoff, self.progress), self.progress,
-            form=request.form, budget=budget, max_errors=options.max_errors,
-        )  # fmt: skip
+        if request.is_via_api:
+            from .batch_api_engine import make_api_engine
+
+            self.engine: Engine = make_api_engine(
+                request, resolved, source, reader, output, self.asker, self.progress,
+                make_budget=self.make_budget, say=self.display.note,
+            )  # fmt: skip
+        else:
+            self.engine = self._make_live_engine()
         self.display.in_flight = lambda: self.engine.in_flight
+
+    def _make_live_engine(self) -> BatchRun:
+        options, profile = self.request.batch, self.resolved.profile
+        backoff = profile.initial_retry_delay, profile.max_retry_delay
+        return BatchRun(
+            pending_rows(self.source, self.reader, self.output, self.resolved.selection),
+            self.asker, self.output, Pacing(self.resolved.concurrency, backoff, self.progress),
+            self.progress, form=self.request.form, budget=self.make_budget(1.0),
+            max_errors=options.max_errors,
+        )  # fmt: skip
+
+    def make_budget(self, price_factor: float) -> RunBudget | None:
+        """What the rows may cost; None = anything. Raises ConfigError if no price is known."""
+        limit = self.request.batch.max_cost
+        if limit is None:
+            return None
+        return RunBudget(limit, sum_costs(self.request.output), self.profiles, price_factor)
 
     def run(self) -> int:
         """Ask the rows, report the end, and return the exit code."""
@@ -165,7 +193,8 @@ class CommandRun:
             if not first_at:
                 first_at = time.monotonic()
                 self.engine.stop(error)
-                if count := self.engine.in_flight:
+                count = self.engine.in_flight
+                if count and isinstance(self.engine, BatchRun):
                     sent = (
                         f"{count} {'request that was' if count == 1 else 'requests that were'} sent"
                     )

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: Typer needs the real types.
 from typing import Annotated
 
-from ..option_types import BATCH_FORMATS, dollar_amount
+from ..option_types import BATCH_FORMATS, BATCH_WAYS, dollar_amount
 from .groups import INPUT_PANEL, OUTPUT_PANEL, RUN_PANEL, OptionGroup, declare
 from .output import ChoicesOption
 
@@ -56,6 +56,13 @@ class BatchOptions(OptionGroup):
         int | None,
         declare(RUN_PANEL, "--rpm", help="Most requests a minute.", min=1, metavar="N"),
     ] = None
+    via: Annotated[
+        str | None,
+        declare(
+            RUN_PANEL, "--via", help="A request a row, or the provider's cheaper batch API.",
+            choices=BATCH_WAYS,
+        ),
+    ] = None  # fmt: skip
     max_cost: Annotated[
         float | None,
         declare(

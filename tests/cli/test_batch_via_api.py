@@ -1,0 +1,227 @@
+"""`easyllm batch --via api`: each row once through crashes, lost answers, and late failures."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.api_batches import COMMAND, KEY, ROWS, ApiBatch
+from tests.support.binary import Easyllm, wait_until
+from tests.support.standins.batch_jobs import BatchStandIn
+from tests.support.standins.openai_batches import OpenAIBatches
+from tests.support.standins.server import StandIn
+
+APIS: dict[str, type[BatchStandIn]] = {"openai": OpenAIBatches}
+STEPS = [(name, step) for name in APIS for step in ("upload", "create", "poll", "results")]
+
+
+@pytest.fixture(params=APIS)
+def batch(
+    request: pytest.FixtureRequest, easyllm: Easyllm, capfd: pytest.CaptureFixture[str]
+) -> Iterator[ApiBatch]:
+    server = APIS[request.param]()
+    with StandIn(server.handle) as stand_in:
+        yield ApiBatch(easyllm, server, stand_in, capfd, request.param)
+
+
+def only(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("batch", names, indirect=True)
+
+
+def test_all_rows_are_answered_by_one_batch(batch: ApiBatch) -> None:
+    ran = batch.run("--json")
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert len(batch.server.jobs) == 1
+    result = ran.json
+    assert (result["done"], result["failed"], result["resume"]) == (ROWS, 0, None)
+    assert result["usage"]["completion_tokens"] == 3 * ROWS
+    assert [line["attempts"] for line in batch.lines()] == [1] * ROWS
+    again = batch.run("--json").json
+    assert (again["done"], again["skipped"], len(batch.server.jobs)) == (ROWS, ROWS, 1)
+
+
+@pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
+def test_batch_20_a_kill_at_any_step_costs_no_second_batch(batch: ApiBatch, step: str) -> None:
+    batch.run_killed_at(step)
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert len(batch.server.jobs) == 1
+    assert set(batch.server.paid.values()) == {1}
+
+
+@pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
+def test_batch_20_a_lost_answer_costs_no_second_batch(batch: ApiBatch, step: str) -> None:
+    batch.server.lost[step] = 2
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert len(batch.server.jobs) == 1
+
+
+def test_batch_20_each_row_is_accounted_for(batch: ApiBatch) -> None:
+    kinds: dict[str, Any] = {"p1": "expired", "p2": "missing", "p3": "length", "p4": 500}
+    batch.server.faults = lambda prompt, count: None if count else kinds.get(prompt)
+    ran = batch.run()
+    assert ran.code == 9
+    lines = {line["index"]: line for line in batch.lines()}
+    assert sorted(lines) == list(range(ROWS))
+    assert {index: lines[index]["attempts"] for index in (0, 1)} == {0: 1, 1: 2}
+    errors = {index: line["error"] for index, line in lines.items() if line["error"]}
+    found = {index: (error["kind"], error["retryable"]) for index, error in errors.items()}
+    assert found == {2: ("malformed", True), 3: ("incomplete", False), 4: ("busy", True)}
+    assert lines[3]["text"] == "answer to p3"
+    assert len(batch.server.jobs) == 2  # the expired row was asked again
+    ran = batch.run(words=("retry", "out.jsonl"))
+    assert ran.code == 9  # the row that was cut stays
+    assert batch.server.asked == {"p0": 1, "p1": 2, "p2": 2, "p3": 1, "p4": 2, "p5": 1}
+    assert {**batch.answers(), **batch.good()} == batch.answers()
+    assert len(batch.good()) == ROWS - 1
+
+
+def test_a_row_that_expires_again_and_again_has_failed(batch: ApiBatch) -> None:
+    batch.server.faults = lambda prompt, count: "expired" if prompt == "p0" else None
+    ran = batch.run()
+    assert (ran.code, batch.server.asked["p0"]) == (9, 3)
+    assert "expired 3 times" in ran.stderr
+
+
+def test_a_batch_whose_rows_all_fail_is_9(batch: ApiBatch) -> None:
+    batch.server.faults = lambda prompt, count: 400
+    ran = batch.run("--json")
+    assert (ran.code, ran.json["failed"], ran.json["errors"]) == (9, ROWS, {"refused": ROWS})
+    assert "retry out.jsonl --all" in ran.json["resume"]
+
+
+@only("openai")
+def test_a_file_that_fails_late_stops_the_run_with_the_words_of_the_server(
+    batch: ApiBatch,
+) -> None:
+    failure = {"code": "model_not_found", "line": 3, "message": "There is no gpt-9.", "param": "m"}
+    batch.server.failures = [failure]
+    ran = batch.run()
+    assert (ran.code, batch.lines()) == (4, [])
+    assert "the batch failed: line 3: There is no gpt-9." in ran.stderr
+    assert "HTTP" not in ran.stderr
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 2)
+
+
+@only("openai")
+def test_a_full_queue_is_waited_for_with_smaller_batches(batch: ApiBatch) -> None:
+    full = {"code": "token_limit_exceeded", "line": None, "message": "Enqueued token limit."}
+    batch.server.failures = [full]
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert [len(job.rows) for job in batch.server.jobs] == [6, 3, 3]
+    batch.server.failures = [full] * 9
+    write = batch.easyllm.home / "in.jsonl"
+    write.write_text(write.read_text() + json.dumps({"prompt": "p6"}) + "\n")
+    batch.output = batch.easyllm.home / "other.jsonl"
+    ran = batch.run(words=("in.jsonl", "other.jsonl", "--via", "api"))
+    assert (ran.code, batch.lines()) == (5, [])
+    assert "Enqueued token limit." in ran.stderr
+
+
+def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
+    batch.server.refused = {"create": [401]}
+    ran = batch.run()
+    assert (ran.code, batch.server.steps.count("create")) == (3, 1)
+    batch.server.refused = {"create": [429, 503], "poll": [500]}
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
+
+
+def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
+    batch.server.slow_polls = 1000
+    child = batch.start_fork()
+    wait_until(lambda: batch.server.steps.count("poll") > 1)
+    os.kill(child, signal.SIGINT)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    found = batch.run("--json", words=("status", "out.jsonl")).json
+    (described,) = found["batches"]
+    assert (described["rows"], found["done"]) == (ROWS, 0)
+    assert described["status"]
+    text = batch.run(words=("status", "out.jsonl"))
+    assert f"{described['id']}: {described['status']}, 6 rows" in text.stdout.decode()
+    batch.server.slow_polls = 0
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
+    assert batch.run("--json", words=("status", "out.jsonl")).json["batches"] == []
+
+
+def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatch) -> None:
+    batch.server.slow_polls = 1000
+    child = batch.start_fork()
+    wait_until(lambda: "poll" in batch.server.steps)
+    ran = batch.run("--json", words=("cancel", "out.jsonl"))
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 143
+    assert (ran.code, ran.json["process"], len(ran.json["batches"])) == (0, child, 1)
+    assert "cancel" in batch.server.steps
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    ran = batch.run(words=("cancel", "out.jsonl"))
+    assert ran.code == 2
+
+
+def test_batch_21_and_22_no_key_is_kept_and_files_are_private(batch: ApiBatch) -> None:
+    batch.server.faults = lambda prompt, count: 401 if prompt == "p0" else None
+    ran = batch.run("--jsonl")
+    assert ran.code == 9
+    for path in batch.easyllm.home.glob("out.jsonl*"):
+        assert KEY.encode() not in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert KEY not in ran.stderr + ran.stdout.decode()
+    assert (batch.easyllm.home / "out.jsonl.batches").exists()
+
+
+def test_max_cost_holds_rows_back(batch: ApiBatch) -> None:
+    batch.write_profile(price={"input": 0, "output": 1_000_000}, max_tokens=2)
+    ran = batch.run("--max-cost", "7")
+    assert (ran.code, len(batch.lines())) == (3, 3), ran.stderr  # 2 tokens of 1 USD were expected
+    assert "9.00 of 7.00 USD are spent" in ran.stderr
+    assert [len(job.rows) for job in batch.server.jobs] == [3]
+    ran = batch.run("--max-cost", "1000")
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+
+
+@only("openai")
+def test_batch_23_dry_run_says_the_price_of_the_batch_api(batch: ApiBatch) -> None:
+    batch.write_profile(model="gpt-4o-mini", endpoint="https://api.openai.com/v1")
+    live = batch.run("--dry-run", "--json", words=COMMAND[:2]).json
+    via_api = batch.run("--dry-run", "--json").json
+    assert live["cost_usd"] > 0
+    assert live["batch_cost_usd"] == via_api["batch_cost_usd"] == live["cost_usd"] / 2
+    assert "batch cost     about $0.0" in batch.run("--dry-run").stdout.decode()
+    batch.write_profile()  # nobody knows the prices of this server
+    assert batch.run("--dry-run", "--json").json["batch_cost_usd"] is None
+    assert batch.server.steps == []
+
+
+@pytest.mark.parametrize("option", [("--concurrency", "3"), ("--rpm", "9"), ("--cache", "1h")])
+@only("openai")
+def test_options_about_single_requests_are_refused(
+    batch: ApiBatch, option: tuple[str, ...]
+) -> None:
+    ran = batch.run(*option)
+    assert (ran.code, batch.server.steps) == (2, [])
+    assert f"{option[0]} does not go with --via api" in ran.stderr
+
+
+@only("openai")
+def test_what_does_not_fit_the_way_is_2(batch: ApiBatch) -> None:
+    batch.write_profile(budget={"day": 1})
+    assert batch.run().code == 2
+    batch.write_profile("ollama")
+    ran = batch.run()
+    assert ran.code == 2
+    assert "ollama has no batch API" in ran.stderr
+    batch.write_profile()
+    assert batch.run().code == 0
+    ran = batch.run(words=COMMAND[:2])
+    assert ran.code == 2
+    assert "begun with another --via" in ran.stderr
