@@ -7,7 +7,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from ..errors import AuthError, BillingError, ConfigError, EasyLLMError, OutputError
+from ..errors import (
+    AuthError,
+    BillingError,
+    ConfigError,
+    EasyLLMError,
+    NotFoundError,
+    OutputError,
+)
 from ..providers.batch_api import ENDED, FAILED, BatchAPI, BatchState
 from .asking import RowAsker
 from .batch_collection import BatchCollector, RowWriter
@@ -235,6 +242,11 @@ class ProviderBatches:
             now = time.monotonic()
             self._failing_since = self._failing_since or now
             is_known = submission.is_over or isinstance(error, STOPPING_ERRORS)
+            if isinstance(error, NotFoundError) and not submission.is_over:
+                error.hint = (
+                    f"use the key that {submission.id} was created with; if it was deleted, remove "
+                    f"{self._submissions.path}, and its rows are given again"
+                )
             if is_known or not is_passing(error):
                 raise
             if now - self._failing_since > self._delays.patience:

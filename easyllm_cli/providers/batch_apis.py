@@ -13,6 +13,7 @@ from .http import HTTPProvider
 # Provider: (module, class). Another vendor behind the same adapter has no batch API, or another.
 BATCH_APIS = {
     "openai": ("openai.batch_api", "OpenAIBatchAPI"),
+    "anthropic": ("anthropic.batch_api", "AnthropicBatchAPI"),
 }
 
 

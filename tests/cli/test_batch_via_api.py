@@ -11,12 +11,18 @@ import pytest
 
 from tests.support.api_batches import COMMAND, KEY, ROWS, ApiBatch
 from tests.support.binary import Easyllm, wait_until
+from tests.support.standins.anthropic_batches import AnthropicBatches
 from tests.support.standins.batch_jobs import BatchStandIn
 from tests.support.standins.openai_batches import OpenAIBatches
 from tests.support.standins.server import StandIn
 
-APIS: dict[str, type[BatchStandIn]] = {"openai": OpenAIBatches}
-STEPS = [(name, step) for name in APIS for step in ("upload", "create", "poll", "results")]
+APIS: dict[str, type[BatchStandIn]] = {"openai": OpenAIBatches, "anthropic": AnthropicBatches}
+# At each step a process is killed, or an answer is lost. What does not depend on the wire is tried
+# with one API.
+STEPS = [
+    *(("openai", step) for step in ("upload", "create", "poll", "results")),
+    *(("anthropic", step) for step in ("create", "results")),
+]
 
 
 @pytest.fixture(params=APIS)
@@ -45,7 +51,9 @@ def test_all_rows_are_answered_by_one_batch(batch: ApiBatch) -> None:
 
 
 @pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
-def test_batch_20_a_kill_at_any_step_costs_no_second_batch(batch: ApiBatch, step: str) -> None:
+def test_batch_20_and_anth_48_a_kill_at_any_step_costs_no_second_batch(
+    batch: ApiBatch, step: str
+) -> None:
     batch.run_killed_at(step)
     ran = batch.run()
     assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
@@ -54,15 +62,17 @@ def test_batch_20_a_kill_at_any_step_costs_no_second_batch(batch: ApiBatch, step
 
 
 @pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
-def test_batch_20_a_lost_answer_costs_no_second_batch(batch: ApiBatch, step: str) -> None:
+def test_batch_20_and_anth_48_a_lost_answer_costs_no_second_batch(
+    batch: ApiBatch, step: str
+) -> None:
     batch.server.lost[step] = 2
     ran = batch.run()
     assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
     assert len(batch.server.jobs) == 1
 
 
-def test_batch_20_each_row_is_accounted_for(batch: ApiBatch) -> None:
-    kinds: dict[str, Any] = {"p1": "expired", "p2": "missing", "p3": "length", "p4": 500}
+def test_batch_20_and_anth_48_each_row_is_accounted_for(batch: ApiBatch) -> None:
+    kinds: dict[str, Any] = {"p1": "expired", "p2": "missing", "p3": "length", "p4": 529}
     batch.server.faults = lambda prompt, count: None if count else kinds.get(prompt)
     ran = batch.run()
     assert ran.code == 9
@@ -81,6 +91,7 @@ def test_batch_20_each_row_is_accounted_for(batch: ApiBatch) -> None:
     assert len(batch.good()) == ROWS - 1
 
 
+@only("openai")
 def test_a_row_that_expires_again_and_again_has_failed(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: "expired" if prompt == "p0" else None
     ran = batch.run()
@@ -88,6 +99,7 @@ def test_a_row_that_expires_again_and_again_has_failed(batch: ApiBatch) -> None:
     assert "expired 3 times" in ran.stderr
 
 
+@only("openai")
 def test_a_batch_whose_rows_all_fail_is_9(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: 400
     ran = batch.run("--json")
@@ -125,6 +137,31 @@ def test_a_full_queue_is_waited_for_with_smaller_batches(batch: ApiBatch) -> Non
     assert "Enqueued token limit." in ran.stderr
 
 
+@only("anthropic")
+def test_anth_48_a_batch_of_other_rows_is_not_taken_for_ours(batch: ApiBatch) -> None:
+    """It has as many rows, and was created at the same time, by another process."""
+    other: list[tuple[str, str, dict[str, Any]]] = [
+        (f"r{index:06}-other", f"other{index}", {}) for index in range(ROWS)
+    ]
+    batch.server.add_job("", other)
+    batch.server.refused = {"create": [500]}
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert len(batch.server.jobs) == 2
+    assert batch.server.paid["p0"] == 1
+
+
+@only("anthropic")
+def test_the_key_is_not_sent_to_another_server_for_results(batch: ApiBatch) -> None:
+    batch.delays = batch.delays.__replace__(patience=0.05)
+    assert isinstance(batch.server, AnthropicBatches)
+    batch.server.results_host = "localhost:1"
+    ran = batch.run()
+    assert (ran.code, batch.server.steps.count("results")) == (7, 0)
+    assert "at another server, localhost" in ran.stderr
+
+
+@only("openai")
 def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
     batch.server.refused = {"create": [401]}
     ran = batch.run()
@@ -134,6 +171,7 @@ def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
     assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
 
 
+@only("openai")
 def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
     batch.server.slow_polls = 1000
     child = batch.start_fork()
@@ -168,6 +206,7 @@ def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatc
     assert ran.code == 2
 
 
+@only("openai")
 def test_batch_21_and_22_no_key_is_kept_and_files_are_private(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: 401 if prompt == "p0" else None
     ran = batch.run("--jsonl")
@@ -179,6 +218,7 @@ def test_batch_21_and_22_no_key_is_kept_and_files_are_private(batch: ApiBatch) -
     assert (batch.easyllm.home / "out.jsonl.batches").exists()
 
 
+@only("openai")
 def test_max_cost_holds_rows_back(batch: ApiBatch) -> None:
     batch.write_profile(price={"input": 0, "output": 1_000_000}, max_tokens=2)
     ran = batch.run("--max-cost", "7")
