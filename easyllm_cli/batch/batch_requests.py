@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from hashlib import sha256
 from typing import cast
 
@@ -36,7 +37,7 @@ async def format_request(api: BatchAPI, call: Call, row: Row, run_id: str) -> by
         EasyLLMError: the provider cannot send the row.
         TooLargeError: it does not fit in any batch.
     """
-    provider = cast(HTTPProvider, call.find_sources()[0]).per_answer_copy()
+    provider = copy(cast(HTTPProvider, call.find_sources()[0]))  # it keeps its key for all rows
     messages = with_system_prompt(row.messages, provider.profile.system)
     provider.refuse_unsupported(messages)
     messages, _ = await provider.prepare(messages)

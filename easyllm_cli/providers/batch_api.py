@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import field
+from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from ..errors import EasyLLMError, MalformedAnswer, NetworkError
 from ..events import Note
@@ -116,17 +118,25 @@ class BatchAPI(ABC):
         """Ask the provider to stop a batch; what it has done stays. Raises EasyLLMError."""
 
     async def request_json(
-        self, method: str, url: str, content: bytes | None = None, content_type: str = ""
+        self,
+        method: str,
+        url: str,
+        content: bytes | None = None,
+        content_type: str = "",
+        headers: Mapping[str, str] | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> dict[str, Any]:
-        """Send a request, and return the object that answers it.
+        """Send a request, and return the object that answers it. `headers`: more of the request.
+
+        `on_headers`: gets those of the answer, whose body may then be empty.
 
         Raises:
             EasyLLMError: as for an answer. MalformedAnswer: the answer is no JSON object.
         """
         seconds = ANSWER_SECONDS + len(content or b"") / SLOWEST_UPLOAD
         frames: Any = read_frames(
-            self.provider.transport, self._request(method, url, content, content_type),
-            WholeBody(), ResponseTimer(seconds, seconds),
+            self.provider.transport, self._request(method, url, content, content_type, headers),
+            WholeBody(), ResponseTimer(seconds, seconds), on_headers,
         )  # fmt: skip
         try:
             async with aclosing(frames):
@@ -154,13 +164,26 @@ class BatchAPI(ABC):
         except EasyLLMError as error:
             raise await self._explained(error) from error.__cause__
 
+    def require_same_server(self, url: str) -> None:
+        """Raise MalformedAnswer if a URL of the server is elsewhere: the key is not sent there."""
+        if urlsplit(url)[:2] != urlsplit(self.url)[:2]:
+            raise MalformedAnswer(
+                f"the batch API names another server, {urlsplit(url).hostname}",
+                where=self.provider.where, hint="the key is not sent there",
+            )  # fmt: skip
+
     def _request(
-        self, method: str, url: str, content: bytes | None = None, content_type: str = ""
+        self,
+        method: str,
+        url: str,
+        content: bytes | None = None,
+        content_type: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Request:
-        headers = self.provider.headers()
+        sent = {**self.provider.headers(), **(headers or {})}
         if content_type:
-            headers["Content-Type"] = content_type
-        return Request(method, url, headers, content=content)
+            sent["Content-Type"] = content_type
+        return Request(method, url, sent, content=content)
 
     async def _explained(self, error: EasyLLMError) -> EasyLLMError:
         """The error with its place and the provider's hint."""
@@ -168,6 +191,14 @@ class BatchAPI(ABC):
         if not isinstance(error, NetworkError) or not error.hint:
             await self.provider.add_hint(error)
         return error
+
+
+def parse_time(text: Any) -> float:
+    """A time of RFC 3339 as `time.time()`; 0 = it is none."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def parse_count(value: Any) -> int | None:

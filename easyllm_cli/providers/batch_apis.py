@@ -14,6 +14,7 @@ from .http import HTTPProvider
 BATCH_APIS = {
     "openai": ("openai.batch_api", "OpenAIBatchAPI"),
     "anthropic": ("anthropic.batch_api", "AnthropicBatchAPI"),
+    "gemini": ("gemini.batch_api", "GeminiBatchAPI"),
 }
 
 

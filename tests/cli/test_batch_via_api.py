@@ -9,19 +9,27 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.cli import batch_api_engine
+from easyllm_cli.providers.openai.batch_api import OpenAIBatchAPI
 from tests.support.api_batches import COMMAND, KEY, ROWS, ApiBatch
 from tests.support.binary import Easyllm, wait_until
 from tests.support.standins.anthropic_batches import AnthropicBatches
 from tests.support.standins.batch_jobs import BatchStandIn
+from tests.support.standins.gemini_batches import GeminiBatches
 from tests.support.standins.openai_batches import OpenAIBatches
 from tests.support.standins.server import StandIn
 
-APIS: dict[str, type[BatchStandIn]] = {"openai": OpenAIBatches, "anthropic": AnthropicBatches}
+APIS: dict[str, type[BatchStandIn]] = {
+    "openai": OpenAIBatches,
+    "anthropic": AnthropicBatches,
+    "gemini": GeminiBatches,
+}
 # At each step a process is killed, or an answer is lost. What does not depend on the wire is tried
 # with one API.
 STEPS = [
     *(("openai", step) for step in ("upload", "create", "poll", "results")),
     *(("anthropic", step) for step in ("create", "results")),
+    *(("gemini", step) for step in ("upload", "create")),
 ]
 
 
@@ -71,6 +79,46 @@ def test_batch_20_and_anth_48_a_lost_answer_costs_no_second_batch(
     assert len(batch.server.jobs) == 1
 
 
+@only("openai")
+def test_batch_20_and_anth_48_a_kill_while_results_are_stored_stores_each_once(
+    batch: ApiBatch,
+) -> None:
+    batch.server.faults = lambda prompt, count: 400 if prompt == "p1" else None
+    batch.run_killed_after(3)
+    ran = batch.run()
+    assert (ran.code, len(batch.lines()), len(batch.server.jobs)) == (9, ROWS, 1)
+    assert sorted(line["index"] for line in batch.lines()) == list(range(ROWS))
+
+
+@only("openai")
+def test_many_rows_become_several_batches(batch: ApiBatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenAIBatchAPI, "max_rows", 4)
+    assert batch.run("--limit", "5").code == 0
+    assert [len(job.rows) for job in batch.server.jobs] == [4, 1]
+    size = 2 * len(batch.server.files["file-0"]) // 4  # two rows
+    monkeypatch.setattr(OpenAIBatchAPI, "max_bytes", size)
+    batch.output = batch.easyllm.home / "other.jsonl"
+    words = ("in.jsonl", "other.jsonl", "--via", "api")
+    assert (batch.run(words=words).code, batch.good()) == (0, batch.answers())
+    assert [len(job.rows) for job in batch.server.jobs[2:]] == [2, 2, 2]
+    monkeypatch.setattr(OpenAIBatchAPI, "max_bytes", 20)
+    batch.output = batch.easyllm.home / "third.jsonl"
+    ran = batch.run(words=("in.jsonl", "third.jsonl", "--via", "api"))
+    assert (ran.code, {line["error"]["kind"] for line in batch.lines()}) == (9, {"too_large"})
+
+
+@only("gemini")
+def test_each_row_of_gemini_is_accounted_for(batch: ApiBatch) -> None:
+    kinds: dict[str, Any] = {"p2": "missing", "p3": "length", "p4": 429}
+    batch.server.faults = lambda prompt, count: kinds.get(prompt)
+    assert batch.run().code == 9
+    lines = {line["index"]: line for line in batch.lines()}
+    errors = {index: line["error"]["kind"] for index, line in lines.items() if line["error"]}
+    assert errors == {2: "malformed", 3: "incomplete", 4: "busy"}
+    assert {**batch.answers(), **batch.good()} == batch.answers()
+
+
+@only("openai", "anthropic")
 def test_batch_20_and_anth_48_each_row_is_accounted_for(batch: ApiBatch) -> None:
     kinds: dict[str, Any] = {"p1": "expired", "p2": "missing", "p3": "length", "p4": 529}
     batch.server.faults = lambda prompt, count: None if count else kinds.get(prompt)
@@ -121,6 +169,19 @@ def test_a_file_that_fails_late_stops_the_run_with_the_words_of_the_server(
     assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 2)
 
 
+@only("gemini")
+def test_a_whole_batch_that_expires_is_given_again(batch: ApiBatch) -> None:
+    batch.server.faults = lambda prompt, count: None if count else "expired"
+    batch.server.failures = []
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 2)
+    batch.output = batch.easyllm.home / "other.jsonl"
+    batch.server.failures = [{"code": 3, "message": "The model cannot be used in a batch."}]
+    ran = batch.run(words=("in.jsonl", "other.jsonl", "--via", "api"))
+    assert (ran.code, batch.lines()) == (4, [])
+    assert "the batch failed: The model cannot be used in a batch." in ran.stderr
+
+
 @only("openai")
 def test_a_full_queue_is_waited_for_with_smaller_batches(batch: ApiBatch) -> None:
     full = {"code": "token_limit_exceeded", "line": None, "message": "Enqueued token limit."}
@@ -158,7 +219,7 @@ def test_the_key_is_not_sent_to_another_server_for_results(batch: ApiBatch) -> N
     batch.server.results_host = "localhost:1"
     ran = batch.run()
     assert (ran.code, batch.server.steps.count("results")) == (7, 0)
-    assert "at another server, localhost" in ran.stderr
+    assert "another server, localhost" in ran.stderr
 
 
 @only("openai")
@@ -240,6 +301,23 @@ def test_batch_23_dry_run_says_the_price_of_the_batch_api(batch: ApiBatch) -> No
     batch.write_profile()  # nobody knows the prices of this server
     assert batch.run("--dry-run", "--json").json["batch_cost_usd"] is None
     assert batch.server.steps == []
+
+
+@only("openai")
+def test_max_cost_counts_what_an_earlier_run_has_given(batch: ApiBatch) -> None:
+    batch.write_profile(price={"input": 0, "output": 1_000_000}, max_tokens=2)
+    batch.run_killed_at("create", "--limit", "3")
+    ran = batch.run("--max-cost", "7")
+    assert (ran.code, len(batch.lines()), len(batch.server.jobs)) == (3, 3, 1), ran.stderr
+
+
+@only("openai")
+def test_a_row_costs_the_part_of_the_price_that_the_provider_asks(
+    batch: ApiBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.write_profile(price={"input": 0, "output": 1_000_000})
+    monkeypatch.setattr(batch_api_engine, "known_price_factor", lambda _: 0.5)
+    assert batch.run("--json").json["cost_usd"] == 3 * ROWS / 2
 
 
 @pytest.mark.parametrize("option", [("--concurrency", "3"), ("--rpm", "9"), ("--cache", "1h")])

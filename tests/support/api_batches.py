@@ -12,6 +12,7 @@ import pytest
 from easyllm_cli import secret
 from easyllm_cli.batch import provider_batches
 from easyllm_cli.batch.batch_creation import Delays
+from easyllm_cli.batch.output_file import OutputFile
 from easyllm_cli.cli.app import run_app
 from tests.support.batches import Json, read_lines, write_prompts
 from tests.support.binary import Easyllm, RunResult, single_profile_toml
@@ -72,15 +73,20 @@ class ApiBatch:
         out, err = self._capfd.readouterr()
         return RunResult(code, out.encode(), err)
 
-    def start_fork(self) -> int:
-        """Run the command in a fork of this process; returns its id."""
+    def start_fork(self, *options: str, kill_after_rows: int | None = None) -> int:
+        """Run the command in a fork of this process; returns its id.
+
+        `kill_after_rows`: the fork gets SIGKILL when so many rows are in its output.
+        """
         read, write = os.pipe()
-        with self._environment(COMMAND) as arguments:
+        with self._environment((*COMMAND, *options)) as arguments:
             child = os.fork()
             if child == 0:
                 code = 1
                 try:
                     os.read(read, 1)
+                    if kill_after_rows is not None:
+                        kill_self_after(kill_after_rows)
                     code = run_app(arguments)
                 finally:
                     os._exit(code)
@@ -90,12 +96,15 @@ class ApiBatch:
         os.close(write)
         return child
 
-    def run_killed_at(self, step: str) -> None:
+    def run_killed_at(self, step: str, *options: str) -> None:
         """Run the command, and kill it when this step has taken effect, before its answer."""
         self.server.kill = step
-        _, status = os.waitpid(self.start_fork(), 0)
-        assert os.WIFSIGNALED(status)
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        require_killed(self.start_fork(*options))
+
+    def run_killed_after(self, rows: int) -> None:
+        """Run the command, and kill it when so many rows are stored."""
+        require_killed(self.start_fork(kill_after_rows=rows))
+        assert len(self.lines()) == rows
 
     def lines(self) -> list[Json]:
         return read_lines(self.output)
@@ -110,3 +119,21 @@ class ApiBatch:
     def answers(self) -> dict[int, str]:
         """The text of each row when all are good."""
         return {index: f"answer to {prompt}" for index, prompt in enumerate(self.prompts)}
+
+
+def kill_self_after(rows: int) -> None:
+    """Have this process killed as soon as so many rows were appended to an output."""
+    append = OutputFile.append
+
+    def append_and_die(output: OutputFile, line: bytes, row: int, status: int) -> None:
+        append(output, line, row, status)
+        if output.statuses.done == rows:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    pytest.MonkeyPatch().setattr(OutputFile, "append", append_and_die)
+
+
+def require_killed(child: int) -> None:
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL

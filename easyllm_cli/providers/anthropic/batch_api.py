@@ -9,9 +9,8 @@ https://platform.claude.com/docs/en/api/creating-message-batches
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ...errors import MalformedAnswer
 from ..batch_api import (
@@ -25,6 +24,7 @@ from ..batch_api import (
     BatchState,
     encode_json,
     parse_count,
+    parse_time,
 )
 from ..json_values import parse_object
 
@@ -60,7 +60,7 @@ class AnthropicBatchAPI(BatchAPI):
             after = f"&after_id={quote(last, safe='')}" if last else ""
             page = await self.request_json("GET", f"{self.batches_url}?limit={PAGE_ROWS}{after}")
             batches = [parse_object(each) for each in page.get("data") or []]
-            times = [_parse_time(batch.get("created_at")) for batch in batches]
+            times = [parse_time(batch.get("created_at")) for batch in batches]
             for batch, time in zip(batches, times, strict=True):
                 state = _read_state(batch)
                 is_in_time = since - CLOCK_SECONDS <= time <= since + CREATION_SECONDS
@@ -78,21 +78,13 @@ class AnthropicBatchAPI(BatchAPI):
 
     async def results(self, state: BatchState) -> AsyncIterator[BatchResult]:
         for url in state.sources:
-            self._require_same_server(url)
+            self.require_same_server(url)
             async for line in self.read_lines(url):
                 yield _read_result(parse_object(line))
 
     async def cancel(self, batch_id: str) -> None:
         url = f"{self.batches_url}/{quote(batch_id, safe='')}/cancel"
         await self.request_json("POST", url, b"{}", "application/json")
-
-    def _require_same_server(self, url: str) -> None:
-        """Raise MalformedAnswer if the results are elsewhere: the key is not sent there."""
-        if urlsplit(url)[:2] != urlsplit(self.url)[:2]:
-            raise MalformedAnswer(
-                f"the results of the batch are at another server, {urlsplit(url).hostname}",
-                where=self.provider.where, hint="the key is not sent there",
-            )  # fmt: skip
 
 
 def _read_state(batch: dict[str, Any]) -> BatchState:
@@ -118,11 +110,3 @@ def _read_result(line: dict[str, Any]) -> BatchResult:
     custom_id = str(line.get("custom_id") or "")
     message = result.get("message") if result.get("type") == "succeeded" else result.get("error")
     return BatchResult(custom_id, kind, body=message)
-
-
-def _parse_time(text: Any) -> float:
-    """RFC 3339 as `time.time()`; 0 = it is none."""
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
