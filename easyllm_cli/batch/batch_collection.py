@@ -141,7 +141,8 @@ class BatchCollector:
         self._submissions.over(submission, state.word, processed=True)
         if cancelled:
             raise SomeFailedError(
-                f"{cancelled:,} rows of {state.id} were cancelled", hint="they were not asked"
+                f"{cancelled:,} of the {submission.count:,} rows of {state.id} were cancelled",
+                hint="they were not asked",
             )
         self._writer.require_few_errors()
         return again

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from ..errors import EasyLLMError, MalformedAnswer, NetworkError
+from ..errors import AuthError, EasyLLMError, MalformedAnswer, NetworkError
 from ..events import Note
 from ..frozen_dataclass import FrozenDataclass
 from ..transport.base import Request
@@ -186,9 +186,9 @@ class BatchAPI(ABC):
         return Request(method, url, sent, content=content)
 
     async def _explained(self, error: EasyLLMError) -> EasyLLMError:
-        """The error with its place and the provider's hint."""
+        """The error with its place, and the provider's hint about the key or the connection."""
         error.where = error.where or self.provider.where
-        if not isinstance(error, NetworkError) or not error.hint:
+        if isinstance(error, AuthError | NetworkError):
             await self.provider.add_hint(error)
         return error
 

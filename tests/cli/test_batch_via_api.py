@@ -42,8 +42,10 @@ def batch(
         yield ApiBatch(easyllm, server, stand_in, capfd, request.param)
 
 
-def only(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("batch", names, indirect=True)
+def only(*names: str, full: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """Run a test with these APIs; with those of `full` by hand."""
+    more = [pytest.param(name, marks=pytest.mark.full) for name in full]
+    return pytest.mark.parametrize("batch", [*names, *more], indirect=True)
 
 
 def test_all_rows_are_answered_by_one_batch(batch: ApiBatch) -> None:
@@ -77,6 +79,22 @@ def test_batch_20_and_anth_48_a_lost_answer_costs_no_second_batch(
     ran = batch.run()
     assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
     assert len(batch.server.jobs) == 1
+
+
+@only("openai", full=("anthropic",))
+def test_batch_20_and_anth_48_a_new_batch_may_not_be_in_the_list_yet(batch: ApiBatch) -> None:
+    batch.delays = batch.delays.__replace__(visible=30.0)
+    batch.run_killed_at("create")
+    batch.server.hidden_lists = 2
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
+
+
+@only("openai", full=("anthropic", "gemini"))
+def test_batch_20_and_anth_48_results_that_end_early_are_read_again(batch: ApiBatch) -> None:
+    batch.server.short_results = 2
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
 
 
 @only("openai")
@@ -223,6 +241,17 @@ def test_the_key_is_not_sent_to_another_server_for_results(batch: ApiBatch) -> N
 
 
 @only("openai")
+def test_a_batch_that_is_gone_says_which_key_of_ours_it_needs(batch: ApiBatch) -> None:
+    batch.run_killed_at("poll")
+    batch.server.jobs.clear()
+    ran = batch.run()
+    assert (ran.code, batch.lines(), batch.server.steps.count("create")) == (4, [], 1)
+    assert "use the key that batch_0 was created with" in ran.stderr
+    (batch.easyllm.home / "out.jsonl.batches").unlink()
+    assert (batch.run().code, batch.good()) == (0, batch.answers())
+
+
+@only("openai")
 def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
     batch.server.refused = {"create": [401]}
     ran = batch.run()
@@ -230,9 +259,10 @@ def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
     batch.server.refused = {"create": [429, 503], "poll": [500]}
     ran = batch.run()
     assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
+    assert batch.server.steps.count("upload") == 1  # the same rows are not uploaded again
 
 
-@only("openai")
+@only("openai", full=("anthropic", "gemini"))
 def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
     batch.server.slow_polls = 1000
     child = batch.start_fork()
@@ -252,7 +282,11 @@ def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
     assert batch.run("--json", words=("status", "out.jsonl")).json["batches"] == []
 
 
+@only("openai", full=("anthropic", "gemini"))
 def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatch) -> None:
+    batch.server.faults = lambda prompt, count: (
+        "cancelled" if (prompt, count) == ("p2", 0) else None
+    )
     batch.server.slow_polls = 1000
     child = batch.start_fork()
     wait_until(lambda: "poll" in batch.server.steps)
@@ -262,7 +296,10 @@ def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatc
     assert (ran.code, ran.json["process"], len(ran.json["batches"])) == (0, child, 1)
     assert "cancel" in batch.server.steps
     ran = batch.run()
-    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
+    assert (ran.code, len(batch.good()), len(batch.server.jobs)) == (9, ROWS - 1, 1)
+    assert "1 of the 6 rows of " in ran.stderr
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 2)
     ran = batch.run(words=("cancel", "out.jsonl"))
     assert ran.code == 2
 

@@ -23,7 +23,7 @@ class AnthropicBatches(BatchStandIn):
             case "POST", []:
                 return "create", self.refusal("create") or self._create(request.json)
             case "GET", []:
-                newest = [self._describe(job, request) for job in reversed(self.jobs)]
+                newest = [self._describe(job, request) for job in self.listed()]
                 after = request.query.get("after_id")
                 start = 1 + [each["id"] for each in newest].index(after) if after else 0
                 page = newest[start : start + 1]  # every page has one, to be read to the end
@@ -74,9 +74,9 @@ class AnthropicBatches(BatchStandIn):
 
     def _kind(self, job: Job, custom_id: str) -> str:
         fault = self.fault(job, custom_id)
-        return {"expired": "expired"}.get(
-            str(fault), "errored" if isinstance(fault, int) else "succeeded"
-        )
+        if fault in ("expired", "cancelled"):
+            return {"expired": "expired", "cancelled": "canceled"}[str(fault)]
+        return "errored" if isinstance(fault, int) else "succeeded"
 
     def _results(self, job: Job) -> bytes:
         lines = []
@@ -90,8 +90,8 @@ class AnthropicBatches(BatchStandIn):
                 "type": "succeeded",
                 "message": whole(answer, reason=reason, output_tokens=3),
             }
-            if fault == "expired":
-                result = {"type": "expired"}
+            if fault in ("expired", "cancelled"):
+                result = {"type": self._kind(job, custom_id)}
             elif isinstance(fault, int):
                 result = {"type": "errored", "error": self.error(fault)}
             lines.append(compact({"custom_id": custom_id, "result": result}) + b"\n")

@@ -30,10 +30,12 @@ class BatchStandIn:
     """A batch API that answers `answer to PROMPT`.
 
     `faults`: called with a prompt and how often it was in a batch before; a fault is `expired`,
-    `missing`, `length`, or the status of an error. `lost`: steps (`upload`, `create`, `poll`,
-    `results`, `list`) whose answer is cut, by how often. `kill`: at this step, after it took
-    effect, the process `child` gets SIGKILL in place of an answer. `refused`: steps that are
-    answered with this status, by how often. `slow_polls`: looks at a job before it has ended.
+    `cancelled`, `missing`, `length`, or the status of an error. `lost`: steps (`upload`,
+    `create`, `poll`, `results`, `list`) whose answer is cut, by how often. `kill`: at this step,
+    after it took effect, the process `child` gets SIGKILL in place of an answer. `refused`: steps
+    that are answered with this status, by how often. `slow_polls`: looks at a job before it has
+    ended. `hidden_lists`: lists that do not have the newest job yet. `short_results`: downloads
+    that have one line only, and then end as if they were whole.
     """
 
     model: ClassVar[str] = "gpt-4o-mini"
@@ -48,7 +50,7 @@ class BatchStandIn:
         self.refused: dict[str, list[int]] = {}
         self.kill = ""
         self.child = 0
-        self.slow_polls = 0
+        self.slow_polls = self.hidden_lists = self.short_results = 0
         self.asked: Counter[str] = Counter()  # prompts, by the jobs they were in
         self.paid: Counter[str] = Counter()  # prompts that were answered
         self._faults: dict[tuple[int, str], Fault] = {}
@@ -64,6 +66,9 @@ class BatchStandIn:
             self.lost[step] -= 1
             await reply.cut()
         elif isinstance(answer, bytes):
+            if self.short_results > 0:
+                self.short_results -= 1
+                answer = answer.splitlines(keepends=True)[0]
             await reply.head(200, length=len(answer))
             await reply.write(answer)
         elif isinstance(answer, int):
@@ -96,6 +101,12 @@ class BatchStandIn:
             if fault in (None, "length", "missing"):
                 self.paid[prompt] += 1
         return job
+
+    def listed(self) -> list[Job]:
+        """The jobs of a list, the newest first."""
+        self.hidden_lists -= 1
+        hidden = 1 if self.hidden_lists >= 0 else 0
+        return [*reversed(self.jobs)][hidden:]
 
     def look(self, job: Job) -> bool:
         """Count a look; returns whether the job has ended."""

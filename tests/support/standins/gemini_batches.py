@@ -74,7 +74,7 @@ class GeminiBatches(BatchStandIn):
     def _describe(self, job: Job) -> Json:
         word, has_ended = "RUNNING", job.polls > self.slow_polls or job.is_cancelled
         kinds = Counter(
-            "bad" if isinstance(self.fault(job, custom_id), int) else "good"
+            "good" if self.fault(job, custom_id) is None else "bad"
             for custom_id, _, _ in (job.rows if job.failure is None else [])
         )
         if job.failure is not None:
@@ -108,7 +108,7 @@ class GeminiBatches(BatchStandIn):
         lines = []
         for custom_id, prompt, _ in reversed(job.rows):
             fault = self.fault(job, custom_id)
-            if fault == "missing":
+            if fault in ("missing", "cancelled"):
                 continue
             text = f"answer to {prompt}"
             content = {"role": "model", "parts": [{"text": text}]}

@@ -22,7 +22,7 @@ class OpenAIBatches(BatchStandIn):
             case "POST", ["batches"]:
                 return "create", self.refusal("create") or self._create(request.json)
             case "GET", ["batches"]:
-                newest = [self._describe(job) for job in reversed(self.jobs)]
+                newest = [self._describe(job) for job in self.listed()]
                 after = request.query.get("after")
                 start = 1 + [each["id"] for each in newest].index(after) if after else 0
                 page = newest[start : start + 1]  # every page has one, to be read to the end
@@ -122,13 +122,16 @@ class OpenAIBatches(BatchStandIn):
                 continue
             if fault == "length":
                 answer["choices"][0]["finish_reason"] = "length"
+            elif fault == "cancelled":
+                line["error"] = {"code": "batch_cancelled", "message": "This batch was cancelled."}
+                response = {}
             elif fault == "expired":
                 message = "This request could not be executed before the window expired."
                 line["error"] = {"code": "batch_expired", "message": message}
                 response = {}
             elif isinstance(fault, int):
                 response |= {"status_code": fault, "body": self.error(fault)}
-            kind = "error" if fault == "expired" or isinstance(fault, int) else "output"
+            kind = "output" if fault in (None, "length") else "error"
             lines[kind].append(compact({**line, "response": response or None}))
         for kind, found in lines.items():
             self.files[f"file-{kind}-{job.number}"] = b"".join(each + b"\n" for each in found)
