@@ -17,7 +17,7 @@ SENSITIVE_NAME = (
 )
 # Keyed by id(): two equal secrets are separate objects, each with its own lifetime.
 _live_secrets: WeakValueDictionary[int, Secret] = WeakValueDictionary()
-_retained_secrets: list[Secret] | None = None
+_retained_secrets: dict[str, Secret] | None = None  # by value: a batch makes one a row
 
 
 class Secret:
@@ -29,7 +29,7 @@ class Secret:
         self._value = value
         _live_secrets[id(self)] = self
         if _retained_secrets is not None:
-            _retained_secrets.append(self)
+            _retained_secrets.setdefault(value, self)
 
     def reveal(self) -> str:
         return self._value
@@ -55,13 +55,13 @@ class Secret:
 
 
 def retain_secrets() -> None:
-    """Keep every Secret created from now on, so that `redact` masks it until the process ends.
+    """Keep one Secret of each value that is created from now on, so that `redact` masks it.
 
     Only the command line calls this: its process is short. In a library a Secret is forgotten when
     the last reference to it goes.
     """
     global _retained_secrets
-    _retained_secrets = _retained_secrets or []
+    _retained_secrets = _retained_secrets or {}
 
 
 def mask_key(key: str) -> str:

@@ -16,6 +16,7 @@ from easyllm_cli.secret import (
     MASK,
     SENSITIVE_NAME,
     Secret,
+    _live_secrets,
     mask_whole_keys,
     redact,
     retain_secrets,
@@ -119,6 +120,20 @@ def test_only_secrets_created_after_retain_secrets_are_kept(
     retain_secrets()
     gc.collect()
     assert redact("lib-7Qm2xVb9 cmd-T4LwRn8Yc") == f"lib-7Qm2xVb9 {MASK}"
+
+
+def test_a_value_is_retained_once_however_often_a_secret_of_it_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch makes a header for each row, and `redact` looks at all that are retained."""
+    monkeypatch.setattr("easyllm_cli.secret._retained_secrets", None)
+    retain_secrets()
+    before = len(_live_secrets)
+    for _ in range(100):
+        Secret("cmd-once-T4LwRn8Yc")
+    gc.collect()
+    assert len(_live_secrets) <= before + 1
+    assert redact("cmd-once-T4LwRn8Yc") == MASK
 
 
 def test_key_that_is_a_prefix_of_another_leaves_no_rest() -> None:
