@@ -98,6 +98,8 @@ class AnswerHistory:
 
     def kept_candidate(self) -> tuple[str, str | None] | None:
         """Profile and model that answered last in the conversation; None = it begins."""
+        if self.request.turn is not None:
+            return self.request.turn.answered_by
         earlier = self.earlier
         if earlier is None or not earlier.count or earlier.answered_by is None:
             return None

@@ -23,7 +23,9 @@ class Turn:
 
     `messages`: all that is sent. `added`: those of them that the history's conversation does not
     have yet. `conversation`: its id, None = this turn begins one. `name`, `title`: of a new one.
-    `service`, `runner`: those of all turns. `on_end`: called when the answer has been kept.
+    `service`, `runner`: those of all turns. `answered_by`: profile and model of the last answer,
+    with which an auto profile stays; None = there is none. `on_end`: called when the answer has
+    been kept.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Turn:
         title: str,
         service: LLMService,
         runner: Runner,
+        answered_by: tuple[str, str | None] | None,
         on_end: OnEnd,
     ) -> None:
         self.messages = messages
@@ -45,4 +48,5 @@ class Turn:
         self.title = title
         self.service = service
         self.runner = runner
+        self.answered_by = answered_by
         self.on_end = on_end

@@ -157,6 +157,7 @@ class Session:
             title=title,
             service=self.service,
             runner=self.runner,
+            answered_by=transcript.answered_by,
             on_end=partial(self._keep, transcript, question),
         )
         request = replace(self.request, turn=turn, model=model or self.request.model)
@@ -176,7 +177,9 @@ class Session:
         self.totals.add(call, cost)
         conversation = (transcript.conversation or call.id) if self.keeps_texts else None
         if error is None:
-            self.transcript = transcript.answered(question, call.completion()["text"], conversation)
+            text = call.completion()["text"]
+            answerer = (call.profile_name, call.model)
+            self.transcript = transcript.answered(question, text, conversation, answerer)
             if not self.request.common.quiet:
                 from .printing import print_wrapped
                 from .status_line import format_status_line

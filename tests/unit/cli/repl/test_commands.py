@@ -11,6 +11,7 @@ from easyllm_cli.cli.repl.commands import COMMANDS, handle
 from easyllm_cli.cli.repl.line_completion import complete_line
 from easyllm_cli.cli.repl.printing import print_messages
 from easyllm_cli.cli.repl.session import Session
+from easyllm_cli.cli.repl.transcript import Transcript
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.history import history_path
 from easyllm_cli.history.calls import conversation_calls
@@ -93,6 +94,19 @@ def test_repl_4_another_profile_gets_the_same_messages(session: Session, servers
     assert servers.sent(servers.second)[1:4] == [*A, ("user", "b")]
     assert len(servers.first.requests) == 1
     assert kept(session).count == 3
+
+
+def test_an_auto_profile_stays_with_the_one_that_answered(
+    session: Session, servers: Servers, home: Path
+) -> None:
+    with (home / "profiles.toml").open("a") as file:
+        file.write('[profiles.auto]\nprovider = "auto"\ncandidates = ["t", "u"]\n')
+        file.write('[profiles.auto.strong]\ncode = "u"\n')
+    handle(session, "/profile auto")
+    for line in ("```python\nx = 1\n```\nFix this code", "hi", "/fork", "hi again"):
+        handle(session, line)
+    assert (len(servers.first.requests), len(servers.second.requests)) == (0, 3)
+    assert Transcript.of_conversation(kept(session)).answered_by == ("u", "other-model")
 
 
 def test_the_history_has_exactly_what_was_sent(session: Session, servers: Servers) -> None:
