@@ -26,6 +26,7 @@ LOCKS = {
     "servers.lock": ("--group=servers",),
     "publish.lock": ("--group=publish",),
     "installer.lock": ("--group=venvs",),
+    "ray.lock": (PROJECT, "--extra=batch", "--group=ray", "--group=build"),
 }  # fmt: skip
 OLDEST = "3.11"  # requires-python
 

@@ -31,6 +31,7 @@ LOCKED = {
     "servers.lock": GROUPS["servers"],
     "publish.lock": GROUPS["publish"],
     "installer.lock": GROUPS["venvs"],
+    "ray.lock": [*BASE, *EXTRAS["batch"], *GROUPS["ray"], *GROUPS["build"]],
 }  # fmt: skip
 ENTRY = re.compile(
     r"^(?P<name>[a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==(?P<version>[^ ]+)(?P<rest>(?:.*\\\n)*.*)$", re.M

@@ -13,22 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import extras_venv, setup
+from tests.support.servers import locked_venv, setup
 
 SECONDS = 1800.0  # timeout of one command
 Command = Sequence[str | Path]
 Ended = subprocess.CompletedProcess[bytes]
 
 SET_UP: Command = (sys.executable, setup.__file__)
-EXTRAS_VENV: Command = (sys.executable, extras_venv.__file__)
+EXTRAS_VENV: Command = (sys.executable, locked_venv.__file__, "extras")
+RAY_VENV: Command = (sys.executable, locked_venv.__file__, "ray")
 PYTEST: Command = ("-m", "pytest", "-p", "no:cacheprovider")
-EXTRAS: Command = (extras_venv.PYTHON, *PYTEST, "tests/extras")
+EXTRAS: Command = (locked_venv.python_of("extras"), *PYTEST, "tests/extras")
 REAL_MODELS: Command = (sys.executable, *PYTEST, "tests/contract/real")
 # For each fixture the commands, which run one after another until one fails.
 COMMANDS: dict[str, Sequence[Command]] = {
     "servers_set_up": (SET_UP,),
     "real_model_tests": (SET_UP, REAL_MODELS),
     "extras_tests": (SET_UP, EXTRAS_VENV, EXTRAS),
+    "ray_venv": (RAY_VENV,),
     "full_extras_tests": (SET_UP, EXTRAS_VENV, (*EXTRAS, "-m", "full")),
 }
 _running: dict[str, Future[Ended]] = {}
@@ -58,7 +60,7 @@ def run(commands: Sequence[Command]) -> Ended:
     environment = {name: value for name, value in os.environ.items() if name not in removed}
     for command in commands:
         ended = subprocess.run(
-            command, cwd=extras_venv.ROOT, env=environment, stdin=subprocess.DEVNULL,
+            command, cwd=locked_venv.ROOT, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
         )  # fmt: skip
         if ended.returncode:
