@@ -1,8 +1,8 @@
 """The pipeline: the stages around an attempt at an answer, in their order.
 
 An answer is a stream of events (`events.py`). An attempt is one request to one provider, as such a
-stream: the `events` of an adapter. A stage takes an attempt and gives an attempt, and all stages of
-an answer share its record, the Call (`call.py`).
+stream: the `events` of an adapter. A stage gives the events of the attempt inside it, as it changes
+them, and all stages of an answer share its record, the Call (`call.py`).
 
 Each stage stands where it does for a reason:
 
@@ -20,7 +20,7 @@ Each stage stands where it does for a reason:
   attempt waits for no limit and costs nothing. Nothing is reserved while an attempt waits.
 - Inside it is the attempt itself.
 
-A new stage is a file with a function `(call, attempt) -> attempt`, and one more name in STAGES. The
+A new stage is a file with a function `(call, attempt) -> events`, and one more name in STAGES. The
 outermost place sees every event that the caller gets. `check_completeness` records the events of
 the stages inside it; a stage outside it that yields events of its own calls `call.record`. Readers
 of a finished answer (-u, --json) are no stages: they read the Call.
@@ -45,18 +45,14 @@ from .retry import retry_attempts
 from .source import Source
 
 
-def answer_from_recordings(call: Call, attempt: Attempt) -> Attempt:
+def answer_from_recordings(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Answer from the cache or a recording where the call asks for it: the stage of replay.py."""
+    call.replayed, call.cached_attempt, call.is_offline = None, None, False
+    if not call.uses_recordings:
+        return attempt()
+    from .replay import replay_attempt  # most calls do not need it
 
-    def asked() -> AsyncGenerator[Event, None]:
-        call.replayed, call.cached_attempt, call.is_offline = None, None, False
-        if not call.uses_recordings:
-            return attempt()
-        from .replay import replay_attempt  # most calls do not need it
-
-        return replay_attempt(call, attempt)
-
-    return asked
+    return replay_attempt(call, attempt)
 
 
 # Outermost first.
@@ -84,7 +80,7 @@ def run(call: Call, find_sources: Callable[[], Sequence[Source]]) -> AsyncGenera
     call.find_sources = find_sources
     attempt: Attempt = partial(_ask, call)
     for stage in reversed(STAGES):
-        attempt = stage(call, attempt)
+        attempt = partial(stage, call, attempt)
     return attempt()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..limits.budget import AttemptBudget
 
 
-def reserve_budget(call: Call, attempt: Attempt) -> Attempt:
+def reserve_budget(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Reserve what an attempt may cost, and settle it with what it cost.
 
     The budgets are `budget` of the profile and of all profiles, and `max_cost` of the call. Without
@@ -25,17 +25,13 @@ def reserve_budget(call: Call, attempt: Attempt) -> Attempt:
         BudgetError: the budget is used up; nothing is sent.
         OutputError: the file of a budget cannot be used.
     """
+    profile = call.profile
+    assert profile is not None
+    if not profile.has_budget:
+        return attempt()
+    from ..limits.budget import AttemptBudget
 
-    def budgeted() -> AsyncGenerator[Event, None]:
-        profile = call.profile
-        assert profile is not None
-        if not profile.has_budget:
-            return attempt()
-        from ..limits.budget import AttemptBudget
-
-        return _run_budgeted(call, attempt, AttemptBudget(profile, call.spent_billionths))
-
-    return budgeted
+    return _run_budgeted(call, attempt, AttemptBudget(profile, call.spent_billionths))
 
 
 async def _run_budgeted(

@@ -39,9 +39,10 @@ SHOWN_KINDS = ("text", "reasoning")
 ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ID_TIME_LENGTH, ID_RANDOM_LENGTH = 9, 7
 _ID_BYTES = bytes(ord(ID_CHARACTERS[byte % 36]) for byte in range(256))  # a character for each byte
-# One attempt at an answer, as a stream of its events, and a stage around it.
+# One attempt at an answer, as a stream of its events, and a stage: it gives the events of the
+# attempt that it gets, as it changes them.
 Attempt = Callable[[], AsyncGenerator[Event, None]]
-Stage = Callable[["Call", Attempt], Attempt]
+Stage = Callable[["Call", Attempt], AsyncGenerator[Event, None]]
 # Gets the answer and Done.limited; raises to reject the answer, or returns a note ("" = none).
 Verdict = Callable[[Completion, bool], str]
 OUTPUT_EVENTS = (Text, Reasoning)

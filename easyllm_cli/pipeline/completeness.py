@@ -14,22 +14,18 @@ from .call import Attempt, Call
 from .collector import Collector
 
 
-def check_completeness(call: Call, attempt: Attempt) -> Attempt:
+async def check_completeness(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Record every event; at Done, accept the answer or raise.
 
     Raises:
         EasyLLMError: as `require_complete` and the call's `verdict`.
     """
-
-    async def checked() -> AsyncGenerator[Event, None]:
-        async with aclosing(attempt()) as events:
-            async for event in events:
-                call.record(event)
-                if isinstance(event, Done) and (note := _judge(call, event)):
-                    yield call.record(Note(note))
-                yield event
-
-    return checked
+    async with aclosing(attempt()) as events:
+        async for event in events:
+            call.record(event)
+            if isinstance(event, Done) and (note := _judge(call, event)):
+                yield call.record(Note(note))
+            yield event
 
 
 def _judge(call: Call, done: Done) -> str:

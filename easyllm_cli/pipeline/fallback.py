@@ -30,38 +30,34 @@ CHECK_BY_CODE = {SCHEMA_MISMATCH: "schema", NO_CODE_BLOCK: "code"}
 log = logging.getLogger(__name__)
 
 
-def fall_back(call: Call, attempt: Attempt) -> Attempt:
+async def fall_back(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Ask one source after the other until one answers, unless some output was shown.
 
     Raises:
         EasyLLMError: the error of the last source.
     """
-
-    async def answered() -> AsyncGenerator[Event, None]:
-        try:
-            call.source, *call.next_sources = call.find_sources()
-            if call.route is not None:
-                yield call.record(RoutineNote(_describe_route(call.route)))
-            while True:
-                try:
-                    async with aclosing(attempt()) as events:
-                        async for event in events:
-                            yield event
-                    return
-                except EasyLLMError as error:
-                    if call.has_shown or not call.next_sources or not _is_followed(call, error):
-                        raise
-                    call.source = call.next_sources.pop(0)
-                    why = f"{error.what} ({error.where}); asking profile {call.source.profile.name}"
-                log.warning("%r", why)
-                yield call.record(Retrying(len(call.attempts) + 1, 0.0, why))
-        except EasyLLMError as error:
-            call.fail(error)
-            raise
-        finally:
-            call.end()
-
-    return answered
+    try:
+        call.source, *call.next_sources = call.find_sources()
+        if call.route is not None:
+            yield call.record(RoutineNote(_describe_route(call.route)))
+        while True:
+            try:
+                async with aclosing(attempt()) as events:
+                    async for event in events:
+                        yield event
+                return
+            except EasyLLMError as error:
+                if call.has_shown or not call.next_sources or not _is_followed(call, error):
+                    raise
+                call.source = call.next_sources.pop(0)
+                why = f"{error.what} ({error.where}); asking profile {call.source.profile.name}"
+            log.warning("%r", why)
+            yield call.record(Retrying(len(call.attempts) + 1, 0.0, why))
+    except EasyLLMError as error:
+        call.fail(error)
+        raise
+    finally:
+        call.end()
 
 
 def _is_followed(call: Call, error: EasyLLMError) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 
-def prepare_messages(call: Call, attempt: Attempt) -> Attempt:
+async def prepare_messages(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Build the messages and the notes about them, then ask.
 
     An error gets its partial answer, its place and a hint. A CancelledError gets the partial
@@ -25,28 +25,24 @@ def prepare_messages(call: Call, attempt: Attempt) -> Attempt:
         EasyLLMError: the source failed. What else the code of a plugin raises becomes a ConfigError
             that names the plugin.
     """
-
-    async def prepared() -> AsyncGenerator[Event, None]:
-        source = call.source
-        assert source is not None
-        call.name_plugin = source.plugin_error
-        try:
-            for note in await _prepare(call, source):
-                yield call.record(Note(note))
-            async with aclosing(attempt()) as events:
-                async for event in events:
-                    yield event
-        except asyncio.CancelledError as error:
-            call.cancelled = True
-            error.partial = call.longest()  # type: ignore[attr-defined]
+    source = call.source
+    assert source is not None
+    call.name_plugin = source.plugin_error
+    try:
+        for note in await _prepare(call, source):
+            yield call.record(Note(note))
+        async with aclosing(attempt()) as events:
+            async for event in events:
+                yield event
+    except asyncio.CancelledError as error:
+        call.cancelled = True
+        error.partial = call.longest()  # type: ignore[attr-defined]
+        raise
+    except EasyLLMError as error:
+        other = await _complete_error(call, error)
+        if other is None:
             raise
-        except EasyLLMError as error:
-            other = await _complete_error(call, error)
-            if other is None:
-                raise
-            raise other from error
-
-    return prepared
+        raise other from error
 
 
 async def _prepare(call: Call, source: Source) -> list[str]:

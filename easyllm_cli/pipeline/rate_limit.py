@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..limits.limiter import Limiter
 
 
-def limit_rate(call: Call, attempt: Attempt) -> Attempt:
+def limit_rate(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Wait before an attempt as `rpm`, `tpm` and `concurrency` of its profile demand.
 
     A request that the attempt sends again in another form waits, too. Without limits the attempt is
@@ -23,23 +23,19 @@ def limit_rate(call: Call, attempt: Attempt) -> Attempt:
         BusyError: the wait is longer than --timeout allows; nothing is sent.
         OutputError: with `strict`, the shared file cannot be used.
     """
+    profile = call.profile
+    assert profile is not None
+    assert call.source is not None
+    if profile.rpm is None and profile.tpm is None and profile.concurrency is None:
+        return attempt()
+    from ..limits.limiter import Limiter
 
-    def limited() -> AsyncGenerator[Event, None]:
-        profile = call.profile
-        assert profile is not None
-        assert call.source is not None
-        if profile.rpm is None and profile.tpm is None and profile.concurrency is None:
-            return attempt()
-        from ..limits.limiter import Limiter
-
-        limiter = Limiter(
-            *call.source.limit_scope(), rpm=profile.rpm, tpm=profile.tpm,
-            concurrency=profile.concurrency, name=profile.name or profile.provider or "",
-            strict=bool(profile.strict),
-        )  # fmt: skip
-        return _run_limited(call, attempt, limiter)
-
-    return limited
+    limiter = Limiter(
+        *call.source.limit_scope(), rpm=profile.rpm, tpm=profile.tpm,
+        concurrency=profile.concurrency, name=profile.name or profile.provider or "",
+        strict=bool(profile.strict),
+    )  # fmt: skip
+    return _run_limited(call, attempt, limiter)
 
 
 async def _run_limited(

@@ -13,7 +13,7 @@ from .collector import ByteLimit
 from .reasoning_tags import TagSplitter
 
 
-def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
+async def split_reasoning(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Turn reasoning inside the text into Reasoning events (see TagSplitter).
 
     The size is counted before the splitter holds text back. Held text is yielded before an error
@@ -22,36 +22,32 @@ def split_reasoning(call: Call, attempt: Attempt) -> Attempt:
         IncompleteAnswer: the text and reasoning of the attempt exceed `call.max_bytes`.
         ConfigError: the code of a plugin raised something that is no EasyLLMError.
     """
-
-    async def split() -> AsyncGenerator[Event, None]:
-        source = call.source
-        assert source is not None
-        splitter: TagSplitter | None = None
-        try:
-            hold = source.has_inline_reasoning() or call.asks_for_tags
-            splitter = TagSplitter(source.profile.reasoning_tags, hold)
-            limit = ByteLimit(call.max_bytes)
-            async with aclosing(attempt()) as events:
-                async for event in events:
-                    if isinstance(event, OUTPUT_EVENTS):
-                        _count(call, limit, event)
-                    elif not isinstance(event, Event):
-                        raise TypeError(f"events yielded {type(event).__name__}, not an Event")
-                    for part in splitter.split(event):
-                        yield part
-        except asyncio.CancelledError as error:
-            for part in (*_rest_of(splitter), *_usage_of(error)):
-                call.record(part)
+    source = call.source
+    assert source is not None
+    splitter: TagSplitter | None = None
+    try:
+        hold = source.has_inline_reasoning() or call.asks_for_tags
+        splitter = TagSplitter(source.profile.reasoning_tags, hold)
+        limit = ByteLimit(call.max_bytes)
+        async with aclosing(attempt()) as events:
+            async for event in events:
+                if isinstance(event, OUTPUT_EVENTS):
+                    _count(call, limit, event)
+                elif not isinstance(event, Event):
+                    raise TypeError(f"events yielded {type(event).__name__}, not an Event")
+                for part in splitter.split(event):
+                    yield part
+    except asyncio.CancelledError as error:
+        for part in (*_rest_of(splitter), *_usage_of(error)):
+            call.record(part)
+        raise
+    except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
+        for part in _rest_of(splitter):
+            yield part
+        failure = call.name_plugin(error)
+        if failure is None:
             raise
-        except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
-            for part in _rest_of(splitter):
-                yield part
-            failure = call.name_plugin(error)
-            if failure is None:
-                raise
-            raise failure from error
-
-    return split
+        raise failure from error
 
 
 def _rest_of(splitter: TagSplitter | None) -> Iterable[Event]:

@@ -98,40 +98,36 @@ class _RetryState:
         )
 
 
-def retry_attempts(call: Call, attempt: Attempt) -> Attempt:
+async def retry_attempts(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
     """Make attempts until one succeeds; yields Retrying before each retry.
 
     An event of a kind in `call.shown` is shown at once: after the first one there is no retry.
     Raises:
         EasyLLMError: the error of the last attempt.
     """
-
-    async def retried() -> AsyncGenerator[Event, None]:
-        profile = call.profile
-        assert profile is not None
-        state = _RetryState(profile)
-        while True:
-            started = False
-            try:
-                async with aclosing(attempt()) as events:
-                    async for event in events:
-                        if isinstance(event, OUTPUT_EVENTS):
-                            started = True
-                            call.has_shown = call.has_shown or event.kind in call.shown
-                        yield event
-                    return
-            except EasyLLMError as error:
-                call.fail(error)
-                is_retried = not call.has_shown and call.retry_on(error)
-                is_replayed = call.replayed is not None
-                wait = state.next_wait(error, started, is_replayed) if is_retried else None
-                if wait is None:
-                    raise
-                why = error.what
-            # %r: a server's message may contain terminal escape sequences.
-            name, number = profile.name or profile.provider, len(call.attempts) + 1
-            log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
-            yield Retrying(number, round(wait, 3), why)
-            await asyncio.sleep(wait)
-
-    return retried
+    profile = call.profile
+    assert profile is not None
+    state = _RetryState(profile)
+    while True:
+        started = False
+        try:
+            async with aclosing(attempt()) as events:
+                async for event in events:
+                    if isinstance(event, OUTPUT_EVENTS):
+                        started = True
+                        call.has_shown = call.has_shown or event.kind in call.shown
+                    yield event
+                return
+        except EasyLLMError as error:
+            call.fail(error)
+            is_retried = not call.has_shown and call.retry_on(error)
+            is_replayed = call.replayed is not None
+            wait = state.next_wait(error, started, is_replayed) if is_retried else None
+            if wait is None:
+                raise
+            why = error.what
+        # %r: a server's message may contain terminal escape sequences.
+        name, number = profile.name or profile.provider, len(call.attempts) + 1
+        log.warning("%s: %r; next try in %.1f s (try %d)", name, why, wait, number)
+        yield Retrying(number, round(wait, 3), why)
+        await asyncio.sleep(wait)

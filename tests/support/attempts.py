@@ -1,6 +1,7 @@
 """Fake attempts at an answer, and helpers that run the retries over them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from functools import partial
 
 import pytest
 
@@ -87,7 +88,7 @@ def stream_with_retries(
 ) -> AsyncGenerator[Event, None]:
     """Run attempts through the retry stage, and record their events."""
     call = call_of(profile, shown)
-    return check_completeness(call, retry_attempts(call, tries))()
+    return check_completeness(call, partial(retry_attempts, call, tries))
 
 
 def split_tags(
@@ -97,7 +98,7 @@ def split_tags(
     call = call_of()
     kind = HoldingSource if hold else StubSource
     call.source = kind(PROFILE.replace_set(reasoning_tags=mode))
-    return split_reasoning(call, lambda: events)()
+    return split_reasoning(call, lambda: events)
 
 
 async def run_with_retries(

@@ -38,13 +38,11 @@ MAX_GENERATORS = 8
 PACKAGE = str(Path(pipeline.__file__).parents[1])
 WATCHER = """
 from contextlib import aclosing
-def watch(call, attempt):
-    async def watched():
-        async with aclosing(attempt()) as events:
-            async for event in events:
-                print(event.kind, file=log, flush=True)
-                yield event
-    return watched
+async def watch(call, attempt):
+    async with aclosing(attempt()) as events:
+        async for event in events:
+            print(event.kind, file=log, flush=True)
+            yield event
 """
 
 
@@ -64,13 +62,10 @@ async def ask(server: StandIn, **settings: object) -> tuple[Call, EasyLLMError |
 async def test_a_stage_in_the_list_sees_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Event] = []
 
-    def watch(call: Call, attempt: Attempt) -> Attempt:
-        async def watched() -> AsyncGenerator[Event, None]:
-            async for event in attempt():
-                seen.append(event)
-                yield event
-
-        return watched
+    async def watch(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]:
+        async for event in attempt():
+            seen.append(event)
+            yield event
 
     monkeypatch.setattr(pipeline, "STAGES", (watch, *pipeline.STAGES))
     profile_with_note = {"provider": "openai", "num_ctx": 5, "model": "m", "max_retries": 1}
