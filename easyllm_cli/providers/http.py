@@ -313,8 +313,7 @@ class HTTPProvider(BaseLLMProvider):
         return rate_limit_headers(self._response_headers)
 
     def limit_scope(self) -> tuple[str, Secret | None]:
-        url = self.endpoint.url
-        return (url, self.key) if url else super().limit_scope()
+        return (self.endpoint.url, self.key) if self.endpoint.url else super().limit_scope()
 
     def _new_timer(self, stream: bool) -> ResponseTimer:
         limits = self.profile.timeout
