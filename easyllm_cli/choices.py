@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unicodedata import normalize
 
 from .completion import Completion
 from .errors import SCHEMA_MISMATCH, MalformedAnswer, UsageError
@@ -24,7 +25,7 @@ class Choices:
 
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
-        self._spelling = {text.casefold(): text for text in texts}
+        self._spelling = {fold_text(text): text for text in texts}
         self.document: dict[str, Any] = {
             "type": "object",
             "properties": {KEY: {"type": "string", "enum": texts}},
@@ -64,8 +65,8 @@ class Choices:
         bare = _without_quotes(answer)
         stop_outside = _without_quotes(_without_stop(answer))
         for form in (answer, bare, stop_outside, _without_stop(bare)):
-            if form.casefold() in self._spelling:
-                return self._spelling[form.casefold()]
+            if fold_text(form) in self._spelling:
+                return self._spelling[fold_text(form)]
         return None
 
     def printed(self, text: str) -> str:
@@ -85,21 +86,32 @@ def parse_choices(text: str) -> Choices:
     if not all(texts):
         raise UsageError(f'--choices "{text[:MAX_SHOWN_CHARS]}" has an empty choice', hint=hint)
     for index, choice in enumerate(texts):
-        if choice.casefold() in [other.casefold() for other in texts[:index]]:
+        if fold_text(choice) in map(fold_text, texts[:index]):
             raise UsageError(f'--choices has "{choice[:MAX_SHOWN_CHARS]}" twice', hint=hint)
     return Choices(texts)
 
 
+def fold_text(text: str) -> str:
+    """The same text for all that differ in case, or in how an accent is encoded, alone.
+
+    Source: Unicode 15, section 3.13, "canonical caseless match" (D145).
+    """
+    return normalize("NFD", normalize("NFD", text).casefold())
+
+
 def _unwrap(text: str) -> str:
-    """The choice in the JSON object that the schema asks for; another text unchanged."""
+    """The choice in the JSON object that the schema asks for; another text unchanged.
+
+    Servers that only promise JSON also write a number or true without quotes.
+    """
     try:
-        pairs = json.loads(text, object_pairs_hook=list)
+        pairs = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return text
     is_answer = isinstance(pairs, list) and len(pairs) == 1 and isinstance(pairs[0], tuple)
-    if is_answer and pairs[0][0] == KEY and isinstance(pairs[0][1], str):
-        return pairs[0][1]
-    return text
+    if not is_answer or pairs[0][0] != KEY or not isinstance(pairs[0][1], str | bool):
+        return text
+    return str(pairs[0][1])
 
 
 def _without_stop(text: str) -> str:

@@ -29,10 +29,22 @@ def test_one_of_them(text: str, choice: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("choices", "text", "choice"),
+    [
+        ("1,2.50,3", '{"choice": 1}', "1"), ("1,2.50,3", '{"choice": 2.50}', "2.50"),
+        ("true,false", '{"choice": true}', "true"), ("été,hiver", "E\u0301te\u0301", "été"),
+    ],
+)  # fmt: skip
+def test_numbers_truths_and_accents(choices: str, text: str, choice: str) -> None:
+    assert parse_choices(choices).find(text) == choice
+
+
+@pytest.mark.parametrize(
     "text",
     ["", " ", ".", '""', "yes no", "yes, no", "The answer is yes", "yes..", '""yes""', "\"yes'",
-     "ye", "etc", '{"choice": "x"}', '{"choice": 1}', '{"choice": ["yes"]}', "[]", "{}", '"',
-     '{"choice": "yes", "choice": "no"}', '{"choice": "yes", "why": "no"}', '{"other": "yes"}',
+     "ye", "etc", '{"choice": "x"}', '{"choice": 1}', '{"choice": ["yes"]}', '{"choice": null}',
+     "[]", "{}", '"', '{"choice": "yes", "choice": "no"}', '{"choice": "yes", "why": "no"}',
+     '{"other": "yes"}',
      "[" * 99999, "y" * 99999, "a,b", "yes\nno", "not yes"],
     ids=lambda text: text[:20],
 )  # fmt: skip
@@ -58,7 +70,7 @@ def test_lists(text: str, texts: list[str]) -> None:
     assert parse_choices(text).texts == texts
 
 
-@pytest.mark.parametrize("text", ["", ",", "a,", ",a", "a,,b", "a,A", " "])
+@pytest.mark.parametrize("text", ["", ",", "a,", ",a", "a,,b", "a,A", " ", "é,e\u0301"])
 def test_wrong_lists(text: str) -> None:
     with pytest.raises(UsageError, match="--choices"):
         parse_choices(text)
