@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ..config.paths import template_names, templates_folder
-from ..errors import UsageError, suggest_name
+from ..errors import ConfigError, UsageError, suggest_name
 from .prompt_text import STDIN_PLACEHOLDER, join_with_blank_line, read_text_file, require_utf8
 from .template_head import read_head
 
 STDIN, PROMPT = "stdin", "prompt"
 # A brace that is neither doubled nor around a name is text, as in JSON.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+HEAD_LINE = re.compile(r"\+\+\+[ \t]*(?:\r?\n|\Z)")
 HEAD = re.compile(r"\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -70,6 +71,10 @@ def load_template(name: str, variables: list[str], prompt: str) -> Template:
     path = find_template(name)
     text = read_text_file(str(path), "the template")
     head_match = HEAD.match(text)
+    if head_match is None and HEAD_LINE.match(text):
+        raise ConfigError(
+            "the template's head has no end", where=str(path), hint="end it with a line +++"
+        )
     head = read_head(head_match[1], path) if head_match else {}
     parts = _split_at_placeholders(text[head_match.end() :] if head_match else text)
     values = _values(parts[1::2], head.get("defaults", {}), variables, str(path))
@@ -87,7 +92,11 @@ def find_template(name: str) -> Path:
     except RuntimeError as error:
         raise UsageError(f"there is no folder for templates: {error}") from None
     path = folder / f"{name}.md"
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError:  # the name is too long for any file
+        is_there = False
+    if not is_there:
         known = template_names()
         hint = suggest_name(name, known) if known else f"write {path}, or name a file: ./{name}"
         raise UsageError(f'there is no template "{name}"', where=str(folder), hint=hint)
@@ -119,6 +128,9 @@ def _values(
         name, equals, value = variable.partition("=")
         if not equals or not name:
             raise UsageError(f'--var "{variable[:40]}" has no value', hint="--var NAME=TEXT")
+        if name in (STDIN, PROMPT):
+            hint = "pipe the text in" if name == STDIN else "give the prompt as words"
+            raise UsageError(f"--var does not set {{{name}}}", where=where, hint=hint)
         if name not in names:
             hint = suggest_name(name, names) if names else "leave --var out"
             raise UsageError(f"the template has no placeholder {{{name}}}", where=where, hint=hint)

@@ -46,6 +46,9 @@ def read_head(text: str, path: Path) -> dict[str, Any]:
             is_right = all(isinstance(each, str) for each in value.values())
         if not is_right or (type_ is float and isinstance(value, bool)):
             raise ConfigError(f"{key} in the head must be {TYPE_NAMES[type_]}", where=where)
+    for name in ("stdin", "prompt"):
+        if name in head.get("defaults", {}):
+            raise ConfigError(f"{{{name}}} has no default", where=where, hint="leave it out")
     validate_setting("temperature", head.get("temperature"))
     if "schema" in head:
         head["schema"] = _schema_path(head["schema"], path)

@@ -25,7 +25,7 @@ def templates_folder() -> Path:
 
 def template_names() -> list[str]:
     """The names of all templates, sorted. Raises RuntimeError as `config_folder`."""
-    return sorted(path.stem for path in templates_folder().glob("*.md"))
+    return sorted(path.stem for path in templates_folder().glob("*.md") if path.is_file())
 
 
 def keys_file() -> Path:

@@ -77,7 +77,8 @@ def test_placeholders(folder: Path, text: str, stdin: str, prompt: str, wanted: 
     [
         ("{lang}", [], "", r"the template's {lang} has no value .*--var lang="),
         ("{lang}", ["lan=x"], "", r'no placeholder {lan} .*"lang"'),
-        ("{stdin}", ["stdin=x"], "", "no placeholder {stdin}"),
+        ("{stdin}", ["stdin=x"], "", "does not set {stdin}.*pipe"),
+        ("{prompt}", ["prompt=x"], "a", "does not set {prompt}.*words"),
         ("{lang}", ["lang"], "", '--var "lang" has no value'),
         ("{prompt}", [], " ", "the template needs a prompt"),
     ],
@@ -117,7 +118,8 @@ def test_tpl_3_a_schema_stands_beside_the_template(folder: Path, schema: str) ->
 @pytest.mark.parametrize(
     "line",
     ["model = 1", "think = 1", "think = 'yes'", "temperature = true", "temperature = 'hot'",
-     "temperature = nan", "defaults = 'x'", "defaults = {a = 1}", "system = []", "=",
+     "temperature = nan", "defaults = {stdin = 'x'}", "defaults = {prompt = 'x'}",
+     "defaults = 'x'", "defaults = {a = 1}", "system = []", "=",
      "a = " + "[" * 9999],
 )  # fmt: skip
 def test_a_wrong_head(folder: Path, line: str) -> None:
@@ -125,10 +127,27 @@ def test_a_wrong_head(folder: Path, line: str) -> None:
         load(folder, f"+++\n{line}\n+++\n")
 
 
+@pytest.mark.parametrize("text", ["+++\nsystem = 'S'\nhi", "+++", "\ufeff+++ \r\n", "+++\n ++++\n"])
+def test_a_head_without_an_end_is_not_sent_as_text(folder: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="head has no end"):
+        load(folder, text)
+
+
+def test_plus_signs_that_are_no_head(folder: Path) -> None:
+    for text in ("+++ a\nhi", "++++\nhi", "x\n+++\n"):
+        assert load(folder, text, prompt="").fill("", "") == text.removesuffix("\n")
+
+
+def test_a_name_too_long_for_a_file(folder: Path) -> None:
+    with pytest.raises(UsageError, match="there is no template"):
+        load_template("x" * 300, [], "")
+
+
 def test_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name without a slash is never a file of the current folder."""
     (folder / "b.md").touch()
     (folder / "a.md").touch()
+    (folder / "folder.md").mkdir()
     assert template_names() == ["a", "b"]
     monkeypatch.chdir(folder)
     Path("here").touch()
