@@ -5,12 +5,15 @@ This module imports no rich, to keep the start-up of commands in pipes short.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..frozen_dataclass import FrozenDataclass
 from .notices import text_width
 
 Figures = dict[str, str]  # one row of the table: the title of a column, and its text
+# A line that opens or closes a code block; an opening one of back-ticks has none behind it.
+FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 # The columns whose texts are numbers.
 NUMBERS = ("first token", "total", "tokens/s", "tokens", "cost")
 
@@ -33,9 +36,26 @@ def format_document(answers: Sequence[ShownAnswer], figures: Sequence[Figures]) 
     parts: list[str] = []
     for answer in answers:
         model = f" ({answer.model})" if answer.model else ""
-        parts += [f"## {answer.label}{model}", answer.text.strip("\n")]
+        parts += [f"## {answer.label}{model}", close_fence(answer.text.strip("\n"))]
         parts.append(f"*{answer.problem}*" if answer.problem else "")
     return "\n\n".join([*filter(None, parts), format_table(figures)]) + "\n"
+
+
+def close_fence(text: str) -> str:
+    """The text; a code block that is open at its end, as in a cut answer, is closed.
+
+    Else the block would contain all that follows in the document. Source: CommonMark 0.31, 4.5.
+    """
+    mark = ""  # of the block that is open
+    for line in text.split("\n"):
+        fence = FENCE.match(line)
+        if fence is None:
+            continue
+        if not mark:
+            mark = fence[1]
+        elif fence[1].startswith(mark) and not fence[2].strip():
+            mark = ""
+    return f"{text}\n{mark}" if mark else text
 
 
 def format_table(figures: Sequence[Figures]) -> str:

@@ -31,6 +31,20 @@ def texts(rows: list[Row]) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("```sh\nls", "\n```"), ("~~~~\n~~~", "\n~~~~"), ("a\n  ````\n```\n", "\n````"),
+        ("```\nls\n``` sh", "\n```"), ("```\nls\n```", ""), ("a ```sh", ""), ("    ```", ""),
+        ("```ls``` lists", ""), ("~~~\n```\n~~~", ""), ("```\na\n````", ""),
+    ],
+)  # fmt: skip
+def test_a_document_closes_the_code_block_of_a_cut_answer(text: str, end: str) -> None:
+    """The next heading and the table would be code."""
+    document = format_document([ShownAnswer("a", "", text), ShownAnswer("b", "", "x")], FIGURES)
+    assert document.startswith("## a\n\n" + text.strip("\n") + end + "\n\n## b\n")
+
+
+@pytest.mark.parametrize(
     ("count", "width", "cells"),
     [(2, 99, 0), (2, 100, 48), (3, 100, 31), (4, 100, 0), (4, 129, 30), (2, 300, 148)],
 )
