@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..completion import Completion
+from ..config.endpoints import resolve_adapter
 from ..config.profile import Profile
-from ..errors import AuthError, EasyLLMError
+from ..errors import AuthError, EasyLLMError, UsageError
 from ..events import Usage
 from ..pipeline import run
 from ..pipeline.call import Call
@@ -151,7 +152,10 @@ class RowAsker:
             answer_format = Schema(row.settings.schema, f"line {row.line}", strips_code_fence=True)
         providers = []
         for profile, base in zip(self.profiles, self._base.providers, strict=True):
-            provider = provider_for(row.settings.apply(profile))
+            changed = row.settings.apply(profile)
+            if row.settings.options and resolve_adapter(changed) == "litellm":
+                _refuse_arguments(row.settings.options)
+            provider = provider_for(changed)
             if isinstance(provider, HTTPProvider) and isinstance(base, HTTPProvider):
                 provider.transports = base.transports
             providers.append(provider)
@@ -168,3 +172,15 @@ def choose_transport(profile: Profile) -> Profile:
 def is_wrong_key(error: EasyLLMError) -> bool:
     """Whether the key is refused or missing; 403 may be about one prompt."""
     return isinstance(error, AuthError) and error.status != 403
+
+
+def _refuse_arguments(options: dict[str, Any]) -> None:
+    """Raise UsageError for a field that is an argument of litellm; some say who gets the key."""
+    from ..providers.litellm.provider import ALLOWED_UNTRUSTED_OPTIONS
+
+    for name in options:
+        if name not in ALLOWED_UNTRUSTED_OPTIONS:
+            raise UsageError(
+                f"{name[:80]} is no field that a row may set with litellm",
+                hint="set it in the profile: options = { … }",
+            )

@@ -1,6 +1,7 @@
 """litellm with a stand-in server: nothing is invented, retried, leaked or hidden by litellm."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from easyllm_cli.messages import Message, parse_messages
 from easyllm_cli.providers.litellm.provider import LiteLLMProvider
 from tests.extras.litellm_row import IGNORE_LITELLM_WARNINGS, LITELLM, litellm_profile
 from tests.support.asking import collect_events, expect_error, get_completion, messages, notes
+from tests.support.batches import Batch, BatchServer
 from tests.support.binary import wait_until
 from tests.support.replaying import check_the_same_answer_again
 from tests.support.standins.openai import OpenAIServer
@@ -338,3 +340,17 @@ async def test_no_cookie_is_sent_back() -> None:
         for _ in range(3):
             await get_completion(litellm_profile(server))
         assert [request.headers.get("cookie") for request in server.requests] == [None] * 3
+
+
+def test_batch_21_no_row_says_where_the_key_goes(tmp_path: Path) -> None:
+    """Fields of a row's `body` become arguments of litellm, and `api_base` is one of them."""
+    elsewhere = BatchServer()
+    with StandIn(BatchServer().handle) as stand_in, StandIn(elsewhere.handle) as other:
+        batch = Batch(tmp_path, stand_in)
+        batch.profile = litellm_profile(stand_in)
+        body = {"messages": [{"role": "user", "content": "a"}], "api_base": f"{other.url}/v1"}
+        batch.input.write_text(json.dumps({"body": body}) + "\n")
+        assert batch.run() is None
+    (line,) = batch.lines()
+    assert "api_base is no field that a row may set" in line["error"]["message"]
+    assert elsewhere.asked == []
