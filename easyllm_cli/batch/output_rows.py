@@ -21,6 +21,7 @@ FORMATS = ("easyllm", "openai")
 OPENAI_ID = "batch_req_{:09}"
 OPENAI_ID_PATTERN = re.compile(r"batch_req_(\d+)")
 RETRYABLE_KEY = "retryable"
+MAX_ROWS = 1_000_000_000  # a larger number in a line is none of ours
 
 
 class RowResult(FrozenDataclass):
@@ -55,14 +56,17 @@ def format_row(row: Row, result: RowResult, form: str) -> bytes:
 
 def parse_line(line: bytes) -> tuple[int, int]:
     """The row and the status of a line of either form. Raises ValueError if it is none."""
-    value = json.loads(line)
-    if not isinstance(value, dict):
-        raise ValueError("no object")
+    try:
+        value = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict) or "error" not in value:
+        raise ValueError("no row")
     index = value.get("index")
     if index is None:
         match = OPENAI_ID_PATTERN.fullmatch(str(value.get("id")))
         index = int(match[1]) if match else None
-    if not isinstance(index, int) or index < 0:
+    if type(index) is not int or not 0 <= index < MAX_ROWS:
         raise ValueError("no index")
     error = value.get("error")
     if error is None:

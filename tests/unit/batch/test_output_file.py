@@ -238,3 +238,19 @@ def test_batch_3_a_wrong_process_id_is_no_process(output: Path, process: bytes) 
     state_path(output).write_bytes(data[:at] + process + data[at + len(process) :])
     with pytest.raises(UsageError, match="damaged"):
         running_process(output)
+
+
+FOREIGN_LINES = [
+    b'{"index": 10000000000000, "error": null}', b'{"index": 9999999999999999999999, "error": null}',
+    b'{"index": true, "error": null}', b'{"index": 20}', b"[" * 100_000, b'{"index": "20"}', b"null",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", FOREIGN_LINES, ids=lambda line: line[:30].decode())
+def test_batch_3_a_line_that_is_no_row_is_cut_off(output: Path, line: bytes) -> None:
+    before = output.read_bytes()
+    output.write_bytes(before + line + b"\n")
+    file = open_output(output)
+    assert file.statuses.done == LINE_COUNT
+    file.close()
+    assert output.read_bytes() == before
