@@ -274,8 +274,14 @@ def _copy_stdin(copy: Path) -> None:
 
 
 def find_output(name: str) -> Path:
-    """The path of the output. Raises UsageError if it is no file that can be continued."""
+    """The path of the output, of a symbolic link that of its target, which has the state beside it.
+
+    Raises:
+        UsageError: it is no file that can be continued.
+    """
     path = Path(name).expanduser()
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
     except OSError:

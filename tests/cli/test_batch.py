@@ -317,6 +317,15 @@ def test_batch_13_max_cost_counts_the_rows_of_earlier_runs(batch: BatchCommand, 
     assert "9.00 of 10.00 USD are spent" in ran.error_line
 
 
+def test_batch_6_a_link_to_the_output_is_the_same_output(batch: BatchCommand) -> None:
+    """Else two processes could write into one file, each with a lock and a state of its own."""
+    (batch.easyllm.home / "link.jsonl").symlink_to("out.jsonl")
+    assert batch.run("--limit", "3", words=("in.jsonl", "link.jsonl")).code == 0
+    assert batch.run().code == 0
+    assert (len(batch.server.asked), batch.good_rows()) == (ROWS, list(range(ROWS)))
+    assert batch.run(words=("merge", "link.jsonl", "out.jsonl")).code == 2
+
+
 def test_the_cache_answers_a_second_batch(batch: BatchCommand) -> None:
     assert batch.run("--cache", "1h").code == 0
     asked = len(batch.server.asked)
