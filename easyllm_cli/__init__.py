@@ -9,6 +9,7 @@ from ._version import __version__ as __version__
 TYPE_CHECKING = False  # type checkers take it as True; importing typing costs 5 ms
 
 if TYPE_CHECKING:
+    from .batch.caller import BatchCaller
     from .completion import Completion
     from .config.database import ModelConfig as ModelConfig
     from .config.profile import Profile
@@ -63,6 +64,7 @@ __all__ = [
     "AnthropicProvider",
     "AuthError",
     "BaseLLMProvider",
+    "BatchCaller",
     "BillingError",
     "BudgetError",
     "BusyError",
@@ -123,6 +125,7 @@ _EXPORTS_BY_MODULE = {
         "TooLargeError",
         "UsageError",
     ),
+    "batch.caller": ("BatchCaller",),
     "completion": ("Completion",),
     "events": (
         "Done",

@@ -75,6 +75,10 @@ class Pacing:
         self._unnamed_pauses = 0  # pauses in a row whose length the server did not say
         self._last_success = clock()
 
+    def end_idleness(self) -> None:
+        """Rows come again after a time without any: that nothing was answered then is no stall."""
+        self._last_success = self._clock()
+
     def seconds_to_start(self) -> float | None:
         """Seconds until the next request may begin; None = when one has ended."""
         now = self._clock()

@@ -81,7 +81,7 @@ class RowReader:
             prompt = (
                 value if self.template is None else fill_template(self.template, {"text": value})
             )
-            row.messages = [Message("user", (_require_text(prompt),))]
+            row.messages = [Message("user", (require_text(prompt),))]
         elif not isinstance(value, Mapping):
             raise UsageError(f"a {type(value).__name__} is no row", hint=SHAPES_HINT)
         else:
@@ -105,7 +105,7 @@ class RowReader:
             row.settings, row.extra = split_settings(fields, keeps_unknown=True)
         elif "prompt" in fields:
             self._check_model(fields)
-            row.messages = _prompt_messages(_require_text(fields.pop("prompt")), fields)
+            row.messages = _prompt_messages(require_text(fields.pop("prompt")), fields)
             row.settings, row.extra = split_settings(fields, keeps_unknown=True)
         else:
             raise UsageError("it holds no question", hint=SHAPES_HINT)
@@ -189,14 +189,14 @@ def _prompt_messages(prompt: str, fields: dict[str, Any]) -> list[Message]:
     if not isinstance(images, list) or not all(isinstance(each, str) for each in images):
         raise UsageError("images must be a list of paths and URLs")
     parts: tuple[Part, ...] = (
-        _require_text(prompt),
+        require_text(prompt),
         *(Image.of(each, paths=True) for each in images),
     )
-    first = [] if system is None else [Message("system", (_require_text(system, "system"),))]
+    first = [] if system is None else [Message("system", (require_text(system, "system"),))]
     return [*first, Message("user", parts)]
 
 
-def _require_text(value: Any, name: str = "the prompt") -> str:
+def require_text(value: Any, name: str = "the prompt") -> str:
     """The value. Raises UsageError if it is no text, or empty."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {type(value).__name__}")
