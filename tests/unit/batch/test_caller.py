@@ -125,6 +125,7 @@ def test_batch_24_a_wrong_key_stops_the_job(status: int | None) -> None:
         (lambda: BatchCaller("openai"), {"prompt": ["a"], "text": ["b"]}, "a column text already"),
         (lambda: BatchCaller("openai"), ["a"], "must be a dict of columns, not list"),
         (lambda: BatchCaller({"provider": "openai", "transport": "sdk"}), {"prompt": ["a"]}, "sdk"),
+        (lambda: BatchCaller(Profile(provider="auto")), {"prompt": ["a"]}, "chooses a profile"),
         (lambda: BatchCaller("openai", concurrency=0), {}, "concurrency"),
         (lambda: BatchCaller("openai", rpm=-1), {}, "rpm"),
         (lambda: BatchCaller("openai", tpm=0), {}, "tpm"),
@@ -209,20 +210,22 @@ def test_batch_24_a_profile_that_holds_a_key_is_not_pickled(secret: dict[str, An
 
 def test_threads_share_the_connections_and_a_forked_child_has_its_own() -> None:
     server = BatchServer(seconds=0.01)
+    gc.collect()  # the callers of other tests
     before = {*threading.enumerate()}
     with StandIn(server.handle) as stand_in:
         server_threads = {*threading.enumerate()} - before
-        ask_in_threads_and_in_a_child(caller_for(stand_in, concurrency=3))
+        ask_in_threads_and_in_a_child(caller_for(stand_in, concurrency=3), before)
         assert 1 < server.most_in_flight <= 3
         gc.collect()
         assert {*threading.enumerate()} - before == server_threads  # its thread has ended
 
 
-def ask_in_threads_and_in_a_child(caller: BatchCaller) -> None:
+def ask_in_threads_and_in_a_child(caller: BatchCaller, before: set[threading.Thread]) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = pool.map(lambda name: caller(batch_of(*[name] * 5))["text"], "abcd")
     assert [*answers] == [[f"answer to {name}"] * 5 for name in "abcd"]
-    assert sum(each.name == THREAD_NAME for each in threading.enumerate()) == 1
+    new_threads = {*threading.enumerate()} - before
+    assert [each.name for each in new_threads].count(THREAD_NAME) == 1
     read, write = os.pipe()
     with (
         open(read, "rb"),
