@@ -241,9 +241,14 @@ def test_batch_3_a_wrong_process_id_is_no_process(output: Path, process: bytes) 
 
 
 FOREIGN_LINES = [
-    b'{"index": 10000000000000, "error": null}', b'{"index": 9999999999999999999999, "error": null}',
-    b'{"index": true, "error": null}', b'{"index": 20}', b"[" * 100_000, b'{"index": "20"}', b"null",
-]  # fmt: skip
+    b'{"index": 10000000000000, "error": null}',
+    b'{"index": 9999999999999999999999, "error": null}',
+    b'{"index": true, "error": null}',
+    b'{"index": 20}',
+    b"[" * 100_000,
+    b'{"index": "20"}',
+    b"null",
+]
 
 
 @pytest.mark.parametrize("line", FOREIGN_LINES, ids=lambda line: line[:30].decode())
