@@ -226,7 +226,10 @@ class CommandRun:
         if selection.statuses != RowSelection().statuses:
             total = statuses.total
             if total is None or statuses.done < selection.count(total):
-                return SomeFailedError("some rows were never asked", hint="run the batch again")
+                return SomeFailedError(
+                    "some rows were never asked", where=str(self.request.input),
+                    hint="batch retry asks only rows that failed; use the options of the first run",
+                )  # fmt: skip
         return None
 
     def _add_resume_hint(self, error: EasyLLMError) -> None:
@@ -241,9 +244,11 @@ class CommandRun:
         """The command that goes on; None = everything is done."""
         if error is None:
             return None
-        if isinstance(error, SomeFailedError) and error.where == str(self.request.output):
-            from shlex import join
+        from shlex import join
 
+        if isinstance(error, SomeFailedError) and error.where == str(self.request.input):
+            return join(["easyllm", "batch", error.where, str(self.request.output)])
+        if isinstance(error, SomeFailedError) and error.where == str(self.request.output):
             everything = [] if self.output.statuses.retryable else ["--all"]
             return join(["easyllm", "batch", "retry", error.where, *everything])
         return redact(self.request.command)

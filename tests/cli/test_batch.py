@@ -147,6 +147,16 @@ def test_retry_uses_the_options_that_the_batch_was_begun_with(batch: BatchComman
     assert bodies[2]["temperature"] == 0.5
 
 
+def test_retry_says_how_rows_are_asked_that_never_were(batch: BatchCommand) -> None:
+    assert batch.run("--limit", "3").code == 0
+    state = batch.output.with_name("out.jsonl.state")
+    state.write_bytes(state.read_bytes().replace(b'"limit": 3', b'"limit": 4'))
+    ran = batch.run("--json", words=("retry", "out.jsonl"))
+    assert (ran.code, ran.json["error"]["message"]) == (9, "some rows were never asked")
+    assert ran.json["resume"] == f"easyllm batch {batch.input} out.jsonl"
+    assert f"go on with: {ran.json['resume']}" in ran.error_line
+
+
 def test_batch_17_and_18_merged_shards_equal_the_run_without(batch: BatchCommand) -> None:
     names = [f"out-{number}.jsonl" for number in range(3)]
     for number, name in enumerate(names):
