@@ -353,10 +353,8 @@ class HTTPProvider(BaseLLMProvider):
         if isinstance(error, NetworkError) and error.code == "refused":
             command = self.vendor.start_command
             error.hint = f"is it running? start it with: {command}" if command else self.start_hint
-        from_server = error.status or error.hint in (
-            ERROR_HINTS[NotFoundError],
-            WRONG_ENDPOINT_HINT,
-        )
+        hints = (ERROR_HINTS[NotFoundError], WRONG_ENDPOINT_HINT)
+        from_server = error.status or error.hint in hints
         may_be_model = from_server and self.model and not self.models_note
         if isinstance(error, NotFoundError) and from_server and self.vendor.models_note:
             error.hint = self.vendor.models_note
