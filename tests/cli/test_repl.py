@@ -142,7 +142,7 @@ def test_repl_6_control_characters_of_a_model_reach_nothing(easyllm: Easyllm) ->
         with ReplProcess(easyllm, "--conversation", "last") as repl:
             repl.wait_for("echo")
             repl.wait_for(PROMPT)
-            repl.pty.type_keys("\x04")
+            repl.enter("/quit", then="")
             assert repl.end() == 0
             second = repl.pty.written()
     assert [sent(server, number)[-1] for number in (0, 1)] == [("user", "ask")] * 2
