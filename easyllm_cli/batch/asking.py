@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ..completion import Completion
 from ..config.endpoints import resolve_adapter
 from ..config.profile import Profile
-from ..errors import AuthError, EasyLLMError, UsageError
+from ..errors import (
+    AuthError,
+    BillingError,
+    ConfigError,
+    EasyLLMError,
+    OutputError,
+    UsageError,
+)
 from ..events import Usage
 from ..pipeline import run
 from ..pipeline.call import Call
@@ -172,6 +179,15 @@ def choose_transport(profile: Profile) -> Profile:
 def is_wrong_key(error: EasyLLMError) -> bool:
     """Whether the key is refused or missing; 403 may be about one prompt."""
     return isinstance(error, AuthError) and error.status != 403
+
+
+def meets_every_row(row: Row, error: EasyLLMError) -> bool:
+    """Whether an error is not about this row alone."""
+    if is_wrong_key(error):
+        return True
+    if isinstance(error, ConfigError):
+        return row.settings.is_empty  # else a setting of the row may be the reason
+    return isinstance(error, BillingError | OutputError)
 
 
 def _refuse_arguments(options: dict[str, Any]) -> None:

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..errors import (
-    BillingError,
-    ConfigError,
     EasyLLMError,
     OutputError,
     SomeFailedError,
 )
 from ..pipeline.call import Call
-from .asking import RowAsker, is_wrong_key
+from .asking import RowAsker, meets_every_row
 from .breaker import Breaker
 from .output_file import OutputFile
 from .output_rows import RowResult, format_row
@@ -209,7 +207,7 @@ class BatchRun:
             row.attempts = result.attempts - 1  # the server looked at nothing
             self._waiting.append(row)
             return
-        if error is not None and _meets_every_row(row, error):
+        if error is not None and meets_every_row(row, error):
             self.stop(error)  # the row is asked again by the next run
             return
         if self._stop_error is not None and error is not None and error.retryable:
@@ -264,12 +262,3 @@ class BatchRun:
                     await asyncio.to_thread(self._output.sync)
                 except OutputError as error:
                     self.abort(error)
-
-
-def _meets_every_row(row: Row, error: EasyLLMError) -> bool:
-    """Whether an error is not about this row alone."""
-    if is_wrong_key(error):
-        return True
-    if isinstance(error, ConfigError):
-        return row.settings.is_empty  # else a setting of the row may be the reason
-    return isinstance(error, BillingError | OutputError)

@@ -16,7 +16,7 @@ from ..errors import (
     OutputError,
 )
 from ..providers.batch_api import ENDED, FAILED, BatchAPI, BatchState
-from .asking import RowAsker
+from .asking import RowAsker, meets_every_row
 from .batch_collection import BatchCollector, RowWriter
 from .batch_creation import BatchCreator, Delays, is_passing
 from .batch_requests import BatchRequests, format_request
@@ -202,9 +202,9 @@ class ProviderBatches:
             return await format_request(
                 self._api, self._asker.begin(row), row, self._submissions.run_id
             )
-        except STOPPING_ERRORS:
-            raise
         except EasyLLMError as error:
+            if meets_every_row(row, error):
+                raise
             self._writer.release(reserved)
             self._writer.write_error(row, error)
             return None

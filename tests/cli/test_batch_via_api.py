@@ -166,6 +166,25 @@ def test_a_row_that_expires_again_and_again_has_failed(batch: ApiBatch) -> None:
 
 
 @only("openai")
+def test_rows_that_cannot_be_sent_fail_alone(batch: ApiBatch) -> None:
+    rows = [
+        {"prompt": "p0"},
+        {"prompt": "see", "images": ["missing.png"]},
+        {"nothing": 1},
+        {
+            "custom_id": "c3",
+            "params": {"messages": [{"role": "user", "content": "p3"}], "stream": 0},
+        },
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (batch.easyllm.home / "in.jsonl").write_text(text)
+    ran = batch.run()
+    assert (ran.code, batch.good()) == (9, {0: "answer to p0", 3: "answer to p3"}), ran.stderr
+    assert [line["custom_id"] for line in batch.lines() if line["index"] == 3] == ["c3"]
+    assert dict(batch.server.asked) == {"p0": 1, "p3": 1}
+
+
+@only("openai")
 def test_a_batch_whose_rows_all_fail_is_9(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: 400
     ran = batch.run("--json")

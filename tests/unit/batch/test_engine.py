@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.batch import engine, overload
+from easyllm_cli.batch import asking, engine, overload
 from easyllm_cli.batch.row_selection import RETRY_FAILED, RowSelection
 from easyllm_cli.batch.row_settings import RowSettings
 from easyllm_cli.batch.rows import Row
@@ -469,7 +469,7 @@ def test_batch_21_no_key_is_written(tmp_path: Path) -> None:
 
 def test_a_setting_of_one_row_does_not_stop_the_others() -> None:
     row = Row(0, 1)
-    assert engine._meets_every_row(row, ConfigError("wrong profile"))
+    assert asking.meets_every_row(row, ConfigError("wrong profile"))
     row.settings = RowSettings(options={"a": 1})
-    assert not engine._meets_every_row(row, ConfigError("wrong setting"))
-    assert engine._meets_every_row(row, BillingError("no credit"))
+    assert not asking.meets_every_row(row, ConfigError("wrong setting"))
+    assert asking.meets_every_row(row, BillingError("no credit"))
