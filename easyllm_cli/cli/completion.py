@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 from ..config.model_list_cache import is_shell_safe, load_model_ids
@@ -23,38 +24,12 @@ from ..vendors import VENDORS
 
 COMPLETE_VARIABLE = "_EASYLLM_COMPLETE"
 WORD_BREAKS = ":="  # bash starts a new word after each of these
-SCRIPTS = {
-    "bash": """\
-_easyllm_completion() {
-    local IFS=$'\\n'
-    COMPREPLY=( $(_EASYLLM_COMPLETE=complete_bash _EASYLLM_LINE="${COMP_LINE:0:COMP_POINT}" \\
-        _EASYLLM_WORD="${COMP_WORDS[COMP_CWORD]}" "$1" 2>/dev/null) )
+SCRIPTS = {  # shell: its file in the folder `completions`
+    "bash": "easyllm.bash",
+    "zsh": "_easyllm",
+    "fish": "easyllm.fish",
 }
-complete -o default -F _easyllm_completion easyllm
-""",
-    "zsh": """\
-#compdef easyllm
-_easyllm_completion() {
-    local -a found
-    found=("${(@f)$(_EASYLLM_COMPLETE=complete_zsh _EASYLLM_LINE="${(j: :)words[1,CURRENT]}" \\
-        "${words[1]}" 2>/dev/null)}")
-    if [[ -n "$found" ]]; then compadd -- "${found[@]}"; else _files; fi
-}
-compdef _easyllm_completion easyllm
-""",
-    "fish": """\
-function __easyllm_completion
-    set -l found (env _EASYLLM_COMPLETE=complete_fish _EASYLLM_LINE=(commandline -cp | \\
-        string collect) easyllm 2>/dev/null)
-    if test (count $found) -gt 0
-        printf '%s\\n' $found
-    else
-        __fish_complete_path (commandline -ct)
-    end
-end
-complete --command easyllm --no-files --arguments '(__easyllm_completion)'
-""",
-}
+SCRIPTS_FOLDER = Path(__file__).parent.parent / "completions"
 
 
 def complete(instruction: str) -> int:
@@ -65,7 +40,7 @@ def complete(instruction: str) -> int:
         print(f"easyllm: {COMPLETE_VARIABLE} must be one of {known}", file=sys.stderr)
         return 2
     if kind == "source":
-        print(SCRIPTS[shell], end="")
+        print((SCRIPTS_FOLDER / SCRIPTS[shell]).read_text("utf-8"), end="")
         return 0
     previous, incomplete = split_line(os.environ.get("_EASYLLM_LINE", ""))
     bash_word = os.environ.get("_EASYLLM_WORD", "")
