@@ -13,6 +13,7 @@ from typing import Any
 
 from ..config.paths import template_names, templates_folder
 from ..errors import ConfigError, UsageError, suggest_name
+from ..private_file import require_not_writable_by_others
 from .prompt_text import STDIN_PLACEHOLDER, join_with_blank_line, read_text_file, require_utf8
 from .template_head import read_head
 
@@ -66,10 +67,11 @@ def load_template(name: str, variables: list[str], prompt: str) -> Template:
     `variables`: NAME=TEXT each. `prompt`: the words of the command line.
     Raises:
         UsageError: there is no such template, or a placeholder has no value.
-        ConfigError: the head is wrong.
+        ConfigError: the head is wrong, or others can write the file.
     """
     path = find_template(name)
     text = read_text_file(str(path), "the template")
+    require_not_writable_by_others(path, "the template")
     head_match = HEAD.match(text)
     if head_match is None and HEAD_LINE.match(text):
         raise ConfigError(

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from easyllm_cli.cli.front_page import COMMAND_HELP
 from tests.support.binary import BINARY, Easyllm, profile_toml, read_until, single_profile_toml
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
@@ -171,7 +170,7 @@ def test_settings_and_their_values(easyllm: Easyllm) -> None:
 def test_fish_gets_descriptions(easyllm: Easyllm) -> None:
     """Fish shows what stands behind a tab; other shells would take it for a part of the word."""
     for line, word, description in (
-        ("easyllm hel", "help", "exit-codes, profiles, stdin, json"),
+        ("easyllm hel", "help", "wishes (I want to ...), exit-codes,..."),
         ("easyllm chat --thin", "--think", "Ask for reasoning."),
         ("easyllm profiles set r1 top_k", "top_k", "sample from the k likeliest tokens"),
     ):

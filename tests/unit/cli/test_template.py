@@ -156,3 +156,11 @@ def test_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_template("./here", [], "").parts == [""]
     with pytest.raises(UsageError, match="cannot read the template"):
         load_template("./missing", [], "")
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o620])
+def test_a_template_that_others_can_write_is_refused(folder: Path, mode: int) -> None:
+    (folder / "t.md").write_text("hi")
+    (folder / "t.md").chmod(mode)
+    with pytest.raises(ConfigError, match="can be written by others"):
+        load_template("t", [], "")
