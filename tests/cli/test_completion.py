@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from easyllm_cli.cli.front_page import COMMAND_HELP
 from tests.support.binary import BINARY, Easyllm, profile_toml, read_until, single_profile_toml
 from tests.support.standins.ollama import OllamaServer
 from tests.support.standins.openai import OpenAIServer
