@@ -69,11 +69,11 @@ def _read_row(batch: Mapping[str, Any], index: int, prompt: str, messages: str) 
 
 
 def _to_python(value: Any) -> Any:
-    """Arrays as lists, at any depth, and dicts without the keys that only other rows have."""
+    """Arrays as lists, at any depth."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {key: _to_python(each) for key, each in value.items() if each is not None}
+        return {key: _to_python(each) for key, each in value.items()}
     return [_to_python(each) for each in value] if isinstance(value, list) else value
 
 
