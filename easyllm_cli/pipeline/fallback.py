@@ -7,7 +7,7 @@ which failed checks of an answer the next one is asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..events import Event, Retrying, RoutineNote
 from .call import Attempt, Call
+from .source import Source
 
 UNAVAILABLE_ERRORS = (BusyError, NetworkError)  # exit codes 5 and 6
 # The checks of an answer for `escalate`, by the code of an IncompleteAnswer (exit code 7).
@@ -37,7 +38,7 @@ async def fall_back(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]
         EasyLLMError: the error of the last source.
     """
     try:
-        call.source, *call.next_sources = call.find_sources()
+        call.source, *call.next_sources = _take_sources(call)
         if call.route is not None:
             yield call.record(RoutineNote(_describe_route(call.route)))
         while True:
@@ -58,6 +59,16 @@ async def fall_back(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]
         raise
     finally:
         call.end()
+
+
+def _take_sources(call: Call) -> Sequence[Source]:
+    """The sources to ask in turn.
+
+    The function that finds them may refer to the call. It is forgotten, because such a circle stays
+    in memory, with its connections, until the cycle collector runs.
+    """
+    find_sources, call.find_sources = call.find_sources, list
+    return find_sources()
 
 
 def _is_followed(call: Call, error: EasyLLMError) -> bool:
