@@ -11,24 +11,21 @@ import select
 import socket
 import ssl
 import sys
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable
+from contextlib import suppress
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
 import aiohttp
-from yarl import URL
 
 from ..config.endpoints import Endpoint
 from ..config.profile import Profile
 from ..errors import ConfigError
-from .base import FIXED_HEADERS, Request, Response, raise_for_status
-from .connections import LoopBoundClient, report_local_close
-from .header_fields import HiddenText, build_header_fields, join_header_fields
+from .aiohttp_urls import build_proxy_url, build_request_url
+from .base import Request, Response, raise_for_status
+from .connections import LoopBoundClient, mark_local_close
+from .header_fields import build_header_fields, join_header_fields
 from .network import NetworkSettings
 from .timeouts import ResponseTimer
 
@@ -36,9 +33,6 @@ from .timeouts import ResponseTimer
 MAX_HEADER_BYTES, MAX_HEADERS = 64 * 1024, 256
 IDLE_SECONDS = 5.0  # how long an unused connection is kept; as httpx2 does
 BODY_PIECE_BYTES = 256 * 1024
-# Printable ASCII characters that stay as they are in a path or a query. As in httpx2, `%` is one:
-# what is quoted already is not quoted again.
-UNQUOTED_CHARACTERS = "".join(set(map(chr, range(0x21, 0x7F))) - set('"#<>?`{}'))
 
 
 class AiohttpTransport:
@@ -61,48 +55,76 @@ class AiohttpTransport:
 
         self._client = LoopBoundClient(connect)
 
-    @asynccontextmanager
-    async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
-        """Send a request and give its response; leaving the block closes it.
+    def open(self, request: Request, timer: ResponseTimer) -> _Exchange:
+        """Return a context manager that sends a request and gives its response.
 
-        Raises:
+        Entering it raises:
             EasyLLMError: the subclass for the status, unless it is 2xx.
             NetworkError: no response came.
             ConfigError: the endpoint or the proxy is not valid, or a header cannot be sent.
         """
-        client = self._client.get()
         timer.start_connecting(self._network.connect_timeout)
-        exchange = _Exchange(timer)
-        client.exchanges.add(exchange)
-        try:
-            with report_local_close(client):
-                received = await self._send(client, request, exchange)
-                headers = join_header_fields(received.headers)
-                response = Response(received.status, headers, request.url, exchange, timer)
-                await raise_for_status(response)
-                yield response
-        finally:
-            timer.stop()
-            client.exchanges.discard(exchange)
-            exchange.close()
+        return _Exchange(self._client.get(), request, timer)
 
-    async def _send(
-        self, client: _Client, request: Request, exchange: _Exchange
-    ) -> aiohttp.ClientResponse:
-        """Send the request and return the response with its body unread. Raises as `open`."""
-        token = _current_exchange.set(exchange)
+    async def aclose(self) -> None:
+        """Close every connection. The transport can be used again afterwards."""
+        await self._client.aclose()
+
+
+class _Exchange:
+    """One request and its response; also the response's chunks, as an asynchronous iterator.
+
+    It is a context manager by itself: a generator would cost a tenth of the request.
+    """
+
+    def __init__(self, client: _Client, request: Request, timer: ResponseTimer) -> None:
+        self.timer = timer
+        self.response: aiohttp.ClientResponse | None = None
+        self._client = client
+        self._request = request
+        self._connection: Any = None  # asyncio's transport
+        self._protocol: Any = None
+        self._is_sent = False
+        self._error: Exception | None = None  # to be raised after the bytes that came before it
+
+    async def __aenter__(self) -> Response:
+        self._client.exchanges.add(self)
         try:
-            sending = client.start_request(request, exchange)
-            received: aiohttp.ClientResponse = await exchange.timer.wait(sending)
-            exchange.response = received
+            received = await self._send()
+            headers = join_header_fields(received.headers)
+            response = Response(received.status, headers, self._request.url, self, self.timer)
+            await raise_for_status(response)
+        except BaseException as error:
+            self._end(error)
+            raise
+        return response
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Close the response; mark the error if this program closed the connection itself."""
+        mark_local_close(self._client, error)
+        self.timer.stop()
+        self._client.exchanges.discard(self)
+        self.close()
+
+    async def _send(self) -> aiohttp.ClientResponse:
+        """Send the request and return the response with its body unread. Raises as `open`."""
+        client = self._client
+        token = _current_exchange.set(self)
+        try:
+            sending = client.start_request(self._request, self)
+            received: aiohttp.ClientResponse = await self.timer.wait(sending)
+            self.response = received
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not client.is_closed or task is None or task.cancelling():
                 raise
             # A closed session cancels the name lookups on which its requests wait.
-            raise self._translate(aiohttp.ClientConnectionError(), request.url) from None
+            raise self._translate(aiohttp.ClientConnectionError()) from None
         except Exception as error:
-            translated = self._translate(error, request.url, client.is_closed)
+            translated = self._translate(error)
             if translated is error:
                 raise
             raise translated from error
@@ -110,7 +132,7 @@ class AiohttpTransport:
             _current_exchange.reset(token)
         return received
 
-    def _translate(self, error: Exception, url: str, is_closed: bool = False) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         """Return our error for one of aiohttp's, and any other exception as it is.
 
         The tracebacks of aiohttp's errors are dropped: their frames hold the bytes that were sent.
@@ -120,32 +142,19 @@ class AiohttpTransport:
         if isinstance(error, aiohttp.InvalidURL):
             return ConfigError(f"the endpoint is not a valid URL: {error}")
         # RuntimeError: the session is closed. UnicodeError: of a name that IDNA cannot encode.
-        if not is_http_client_error(error) and not (
-            isinstance(error, UnicodeError) or (is_closed and isinstance(error, RuntimeError))
+        is_closed = isinstance(error, RuntimeError) and self._client.is_closed
+        if (
+            not is_http_client_error(error)
+            and not isinstance(error, UnicodeError)
+            and not is_closed
         ):
             return error
         if isinstance(error, UnicodeError):
             error.__cause__ = socket.gaierror()
-        translated = network_error(error, url, self._network.proxy_address)
+        translated = network_error(error, self._request.url, self._client.network.proxy_address)
         for cause in iter_causes(error):
             cause.__traceback__ = None
         return translated
-
-    async def aclose(self) -> None:
-        """Close every connection. The transport can be used again afterwards."""
-        await self._client.aclose()
-
-
-class _Exchange:
-    """One request and its response; also the response's chunks, as an asynchronous iterator."""
-
-    def __init__(self, timer: ResponseTimer) -> None:
-        self.timer = timer
-        self.response: aiohttp.ClientResponse | None = None
-        self._connection: Any = None  # asyncio's transport
-        self._protocol: Any = None
-        self._is_sent = False
-        self._error: Exception | None = None  # to be raised after the bytes that came before it
 
     def start_sending(self, connection: aiohttp.connector.Connection, has_body: bool) -> None:
         """Start the first_token timeout: there is a connection, and the request goes out."""
@@ -228,9 +237,10 @@ class _Client:
     is_closed = True  # until there is a session
 
     def __init__(self, network: NetworkSettings) -> None:
+        self.network = network
         self.exchanges: set[_Exchange] = set()
         self._loop = asyncio.get_running_loop()
-        self._proxy, self._proxy_headers = _parse_proxy(network)
+        self._proxy, self._proxy_headers = build_proxy_url(network)
         context = network.tls_verification()
         if not isinstance(context, ssl.SSLContext):
             from .http import default_tls_context  # imports httpx2
@@ -269,7 +279,7 @@ class _Client:
             ConfigError: the URL or a header is not valid.
         """
         data = request.encode_body()
-        url, fields = _parse_url(request.url), build_header_fields(request)
+        url, fields = build_request_url(request.url), build_header_fields(request)
         return self._session.request(
             request.method,
             url,
@@ -351,42 +361,3 @@ def _is_readable(transport: asyncio.Transport) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@lru_cache(maxsize=64)
-def _parse_url(url: str) -> URL:
-    """Return the URL as it is sent. Raises ConfigError for one that is not valid."""
-    try:
-        parts = urlsplit(url)
-        if not url.isprintable():
-            raise ValueError("it contains a control character")
-        origin = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
-        path = quote(parts.path, safe=UNQUOTED_CHARACTERS)
-        query = quote(parts.query, safe=UNQUOTED_CHARACTERS + "?`{}")
-        return URL(f"{origin}{path}{'?' * bool(query)}{query}", encoded=True)
-    except ValueError as error:
-        raise ConfigError(f"the endpoint is not a valid URL: {error}") from None
-
-
-def _parse_proxy(network: NetworkSettings) -> tuple[URL | None, dict[str, str]]:
-    """Return the proxy in use without its login, and the headers that are for the proxy alone.
-
-    Raises:
-        ValueError: aiohttp cannot use the proxy.
-    """
-    address = network.proxy
-    if not address:
-        return None, {}
-    if network.profile_proxy is None and "://" not in address:  # as variables may write it
-        address = f"http://{address}"
-    scheme = address.partition("://")[0]
-    if scheme not in ("http", "https"):
-        raise ValueError("aiohttp takes a proxy with http:// or https:// only")
-    proxy = URL(address)
-    if not proxy.host:
-        raise ValueError("it names no host")
-    headers = {"User-Agent": FIXED_HEADERS["User-Agent"]}
-    if proxy.user or proxy.password:
-        login = b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
-        headers["Proxy-Authorization"] = HiddenText(f"Basic {login}")
-    return proxy.with_user(None), headers

@@ -30,12 +30,19 @@ def report_local_close(client: Closable) -> Iterator[None]:
     try:
         yield
     except (NetworkError, IncompleteAnswer) as error:
-        if client.is_closed and not isinstance(error, MalformedAnswer):
-            is_partial = isinstance(error, IncompleteAnswer)
-            error.message = "this program closed the connection (aclose)"
-            error.message = f"the answer was cut: {error.message}" if is_partial else error.message
-            error.hint, error.retryable, error.code = "", False, CLOSED_LOCALLY
+        mark_local_close(client, error)
         raise
+
+
+def mark_local_close(client: Closable, error: BaseException | None) -> None:
+    """Change a network error if this program closed the client itself; leave any other error."""
+    is_partial = isinstance(error, IncompleteAnswer)
+    if not client.is_closed or not isinstance(error, NetworkError | IncompleteAnswer):
+        return
+    if not isinstance(error, MalformedAnswer):
+        error.message = "this program closed the connection (aclose)"
+        error.message = f"the answer was cut: {error.message}" if is_partial else error.message
+        error.hint, error.retryable, error.code = "", False, CLOSED_LOCALLY
 
 
 ClientT = TypeVar("ClientT", bound=Closable)

@@ -32,7 +32,7 @@ HOMES = {
     "pygments": "render/markdown/",
     "httpx2": "transport/http.py",
     "aiohttp": "transport/aiohttp_client.py",
-    "yarl": "transport/aiohttp_client.py",
+    "yarl": "transport/aiohttp_urls.py",
     "openai": "transport/openai_sdk.py",
     "google": "transport/google_sdk.py",
     "litellm": "providers/litellm/client.py",
