@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from easyllm_cli import secret
 from easyllm_cli.vendors import VENDORS, get_endpoint_variable
 
 pytest_plugins = [
@@ -79,4 +80,6 @@ def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     folder = Path(tempfile.mkdtemp(dir=homes))
     monkeypatch.setenv("HOME", str(folder))
+    # A command that ran in this process keeps the secrets of later tests, too.
+    monkeypatch.setattr(secret, "_retained_secrets", None)
     return folder

@@ -21,7 +21,8 @@ NOTE = "easyllm: stdin was empty: only the prompt is sent (-n: do not read stdin
 NOBODY = "http://127.0.0.1:9/v1"
 NOWHERE = single_profile_toml(NOBODY)
 NEEDED = {"vision": ("a.gif",), "compare": ("-p", "t", "-p", "t")}
-COMMANDS = [(name, *NEEDED.get(name, ())) for name in COMMAND_GROUPS["Ask"]]
+OTHERS = ("batch", "repl")  # their stdin is a file of rows, or the terminal
+COMMANDS = [(name, *NEEDED.get(name, ())) for name in COMMAND_GROUPS["Ask"] if name not in OTHERS]
 STRICT = [command for command in COMMANDS if command[0] != "compare"]  # it has no --strict
 
 

@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from easyllm_cli import __version__
 from tests.support import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -93,8 +94,11 @@ def test_no_installed_package_runs_at_python_start() -> None:
     assert [name for name in pth_files if name != "distutils-precedence.pth"] == []
 
 
+DATA = f"easyllm_cli-{__version__}.data"
+
+
 def test_wheel_holds_only_code_and_one_command(tmp_path: Path) -> None:
-    """No build hook, no file outside the package, no .pth file, no script except `easyllm`."""
+    """No build hook, no .pth file, no script except `easyllm`; outside the package completions."""
     assert PROJECT["build-system"] == {
         "requires": ["hatchling"],
         "build-backend": "hatchling.build",
@@ -109,10 +113,15 @@ def test_wheel_holds_only_code_and_one_command(tmp_path: Path) -> None:
         scripts = wheel.read(points).decode()
     tops = {name.partition("/")[0] for name in names}
     assert {re.sub(r"-[\d.]+\.dist-info", ".dist-info", top) for top in tops} == {
-        "easyllm_cli", "easyllm_cli.dist-info",
+        "easyllm_cli", "easyllm_cli.dist-info", DATA,
     }  # fmt: skip
     assert {Path(name).suffix for name in names if name.startswith("easyllm_cli/")} <= {
-        ".py", ".typed",
+        ".py", ".typed", "", ".bash", ".fish",
+    }  # fmt: skip
+    outside = {name for name in names if name.startswith(f"{DATA}/")}
+    assert {name.partition("/share/")[2] for name in outside} == {
+        "bash-completion/completions/easyllm", "zsh/site-functions/_easyllm",
+        "fish/vendor_completions.d/easyllm.fish",
     }  # fmt: skip
     assert scripts.split() == ["[console_scripts]", "easyllm", "=", "easyllm_cli.cli:main"]
 

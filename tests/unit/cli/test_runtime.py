@@ -55,7 +55,8 @@ def test_a_second_ctrl_c_in_a_weakref_callback(
             del target
             assert reference() is None
 
-    error = run_cancellable(work(), None, lambda: False)
+    with asyncio.Runner() as runner:
+        error = run_cancellable(work(), None, lambda: False, runner)
     assert isinstance(error, Interrupted)
     assert capfd.readouterr() == ("", "")
 

@@ -36,11 +36,12 @@ ACCOUNT = {"organization", "project"}
 ELSEWHERE = {"system", "elicit", "headers"} | ACCOUNT  # what they do to messages and headers counts
 ABOUT_A_CHOICE = {"candidates", "prefer", "strong", "escalate"}
 MAY_DIFFER = ABOUT_KEYS | ABOUT_CONNECTIONS | ABOUT_RETRIES | ABOUT_LIMITS | ABOUT_THE_ANSWER
-MAY_DIFFER |= ABOUT_THE_PROFILE | ABOUT_A_CHOICE | ELSEWHERE | {"keep_alive"}
+# The schema that goes with `choices` counts.
+MAY_DIFFER |= ABOUT_THE_PROFILE | ABOUT_A_CHOICE | ELSEWHERE | {"keep_alive", "choices"}
 OWN_FIELDS = {  # of a Profile, beside the settings: another value of each
     "name": "n", "selected_by": "--config-id", "untrusted": True, "profiles_path": "/p",
     "elicit": "always", "max_cost": 0.5, "total_budget": {"day": 1.0}, "think": True,
-    "schema": {"type": "object"},
+    "schema": {"type": "object"}, "choices": ["a"],
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def figures() -> BatchFigures:
 def test_the_line_says_everything_where_it_fits() -> None:
     assert format_figures(figures()) == (
         "1,234/2,000 61 % · 34 failed · 64 in flight · 412/s · 31k tok/s · ETA 0:02 · "
-        "$0.4100 of $5.00 · about $0.6600 in all"
+        "$0.41 of $5.00 · about $0.66 in all"
     )
 
 
