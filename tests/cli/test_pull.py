@@ -291,7 +291,9 @@ def test_without_pip_the_hint_names_what_to_install(easyllm: Easyllm) -> None:
     assert ran.code == 2
     hint = split_error_line(ran.error_line)[2]
     if hint.startswith("uv "):  # uv has installed easyllm, and needs no pip
-        assert installs_extra(hint.replace("uv pip install --python", "python -m", 1), "local")
+        python, _, rest = hint.removeprefix("uv pip install --python ").partition(" ")
+        assert python.endswith("python")
+        assert installs_extra(f"pip install {rest}", "local")
         return
     first, _, install = hint.partition(" && ")
     assert first.endswith(" -m ensurepip")  # else the command needs the pip that is missing
