@@ -164,8 +164,8 @@ def test_the_preview_fits_the_screen_and_shows_the_ends(size: tuple[int, int]) -
         assert len(rows) <= max(height, 7)  # label, state, and the title: these are never cut
         text = "\n".join(texts(rows))
         assert "secret" not in text
-        assert "model-a · answering 0 s" in text
-        assert "thinking 0 s" in text
+        assert re.search(r"model-a · answering \d+ s", text)
+        assert re.search(r"thinking \d+ s", text)
         assert text.startswith("round 1 of 2")
         assert ("short" in text) == (height > 4)
         assert "line 0 " not in text
@@ -180,4 +180,4 @@ def test_the_preview_follows_the_events() -> None:
     assert texts(preview(answer).lay_out(80, 24))[2:] == ["new␛[2J"]
     assert len(preview(answer, shows_text=False).lay_out(80, 24)) == 2
     answer.end("failed: busy")
-    assert re.fullmatch(r"failed: busy, 0\.\d s", texts(preview(answer).lay_out(80, 24))[1])
+    assert re.fullmatch(r"failed: busy, \d+\.\d s", texts(preview(answer).lay_out(80, 24))[1])
