@@ -10,7 +10,7 @@ from easyllm_cli.render.markdown.parser import has_too_many_brackets
 from easyllm_cli.render.spans import ansi_from_row, text_from_row
 from tests.support.counting_stream import CountingStream
 
-SIZE = 8_000
+SIZE = 2_000  # characters; more than EXTRA_BYTES of document.py, so that they cover no fault
 REPEATED = [
     "**a ", "*a", "_a ", "~~a ", "***a", "*a_b", "[", "![", "[a](", "![](", "[[a]", "[a](b) ",
     "[a](\U0001f600) ", "> ", "- ", "1. ", "`a", "`a`b", "<", "<a@b.c>", "|", "# a\n", "---\n",
@@ -20,16 +20,16 @@ REPEATED = [
 ]  # fmt: skip
 TEXTS = {
     **{text: text * (SIZE // len(text)) for text in REPEATED},
-    "emphasis closed": "**a " * 1000 + "b** " * 1000,
-    "code in every style": "# ***~~" + "`a`b" * 2000 + "~~***",
-    "deep quote": "> " * 30 + "a\\\n" * 1000,
-    "deep list": "- " * 15 + "a\\\n" * 1000,
-    "links to one long address": f"[a]: http://{'x' * 1000}\n\n" + "[a] " * 2000,
-    "pictures of one long address": f"[a]: http://{'x' * 1000}\n\n" + "![a]\n\n" * 1000,
-    "cells of code and formulas": "|a|b|\n|-|-|\n" + "|`a|$x|$`|" * 800,
-    "cells that break": "|a|b|\n|-|-|\n" + "|a<br>|\n" * 1000,
-    "wide first column": f"|{'a' * 70}|b|\n|-|-|\n" + "|a|b|\n" * 1000,
-    "long headers": "|" + f"{'t' * 50}|" * 40 + "\n|" + "-|" * 40 + "\n" + "|a|b\n" * 1000,
+    "emphasis closed": "**a " * 250 + "b** " * 250,
+    "code in every style": "# ***~~" + "`a`b" * 500 + "~~***",
+    "deep quote": "> " * 30 + "a\\\n" * 500,
+    "deep list": "- " * 15 + "a\\\n" * 500,
+    "links to one long address": f"[a]: http://{'x' * 500}\n\n" + "[a] " * 500,
+    "pictures of one long address": f"[a]: http://{'x' * 500}\n\n" + "![a]\n\n" * 250,
+    "cells of code and formulas": "|a|b|\n|-|-|\n" + "|`a|$x|$`|" * 200,
+    "cells that break": "|a|b|\n|-|-|\n" + "|a<br>|\n" * 250,
+    "wide first column": f"|{'a' * 70}|b|\n|-|-|\n" + "|a|b|\n" * 400,
+    "long headers": "|" + f"{'t' * 50}|" * 40 + "\n|" + "-|" * 40 + "\n" + "|a|b\n" * 400,
 }
 
 
