@@ -4,8 +4,11 @@ from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
+# For a test that runs over every protocol: together they still draw 140 examples by default.
+fewer_rounds = settings(max_examples=settings().max_examples * 2 // 5)
 # Values that Python itself has trouble with: NaN, infinity, numbers too large for a float or for
 # str(), lone surrogates.
 EDGES = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzzing.canned import CannedTransport, check_ending, provider_with, receive_answer
-from tests.fuzzing.mutations import cut, cuts, json_values, mutated_values
+from tests.fuzzing.mutations import cut, cuts, fewer_rounds, json_values, mutated_values
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.standins.responses import response, response_events, usage_of
 
@@ -127,6 +127,7 @@ async def test_good_answers(adapter: Adapter) -> None:
 
 
 @each_protocol
+@fewer_rounds
 @given(data=st.data(), done=st.booleans(), at=cuts)
 async def test_any_json_anywhere_in_a_stream(
     adapter: Adapter, data: st.DataObject, done: bool, at: list[int]
@@ -137,6 +138,7 @@ async def test_any_json_anywhere_in_a_stream(
 
 
 @each_protocol
+@fewer_rounds
 @given(data=st.data())
 async def test_any_json_anywhere_in_a_body(adapter: Adapter, data: st.DataObject) -> None:
     body = json.dumps(data.draw(mutated_values(PLAIN[adapter.id]))).encode()
@@ -146,6 +148,7 @@ async def test_any_json_anywhere_in_a_body(adapter: Adapter, data: st.DataObject
 
 
 @each_protocol
+@fewer_rounds
 @given(frames=st.lists(json_values, max_size=4), at=cuts)
 async def test_any_frames(adapter: Adapter, frames: list[Json], at: list[int]) -> None:
     body = encode_stream(adapter, frames)
@@ -153,6 +156,7 @@ async def test_any_frames(adapter: Adapter, frames: list[Json], at: list[int]) -
 
 
 @each_protocol
+@fewer_rounds
 @given(data=st.data(), at=cuts, noise=st.binary(max_size=8), where=st.integers(0, 600))
 async def test_damaged_bytes(
     adapter: Adapter, data: st.DataObject, at: list[int], noise: bytes, where: int
@@ -171,11 +175,13 @@ DEEP = ["[", '{"a":', '{"error":', '{"choices":[{"delta":{"content":', '{"thinki
 
 @each_protocol
 @pytest.mark.parametrize("opening", DEEP)
-@pytest.mark.parametrize("depth", [60, 300, 480, 900, 20_000])
-async def test_nesting_that_is_too_deep(adapter: Adapter, opening: str, depth: int) -> None:
+async def test_nesting_that_is_too_deep(adapter: Adapter, opening: str) -> None:
     closing = "".join({"[": "]", "{": "}"}.get(char, "") for char in reversed(opening))
-    value = f"{opening * depth}1{closing * depth}"
-    for frame in (value, json.dumps(PLAIN[adapter.id]).replace('"Hello"', value)):
-        body = f"{frame}\n" if adapter.id == "ollama" else f"data: {frame}\n\n"
-        received = await receive_answer(provider_with(adapter, CannedTransport([body.encode()])))
-        assert received.error is not None or received.text
+    levels = len(closing)
+    for depth in (60, 300, 480, 900, 20_000 // levels):
+        value = f"{opening * depth}1{closing * depth}"
+        for frame in (value, json.dumps(PLAIN[adapter.id]).replace('"Hello"', value)):
+            body = f"{frame}\n" if adapter.id == "ollama" else f"data: {frame}\n\n"
+            transport = CannedTransport([body.encode()])
+            received = await receive_answer(provider_with(adapter, transport))
+            assert received.error is not None or received.text, depth
