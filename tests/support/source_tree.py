@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from tests.support import ROOT as CHECKOUT
@@ -54,10 +54,15 @@ class Source:
         return top_level_part(self.module)
 
     @cached_property
+    def statements(self) -> list[tuple[ast.stmt, str, bool]]:
+        """Every statement, its outermost function, and whether TYPE_CHECKING guards it."""
+        return list(places(self.tree))
+
+    @cached_property
     def imports(self) -> list[Import]:
         return [
             imported
-            for node, function, typing in places(self.tree)
+            for node, function, typing in self.statements
             for imported in self._targets(node, function, typing)
         ]
 
@@ -86,6 +91,7 @@ def top_level_part(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
+@cache
 def is_module(dotted: str) -> bool:
     """Return whether a dotted name is a module of the package."""
     top, *rest = dotted.split(".")
@@ -102,22 +108,28 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, bool]]:
             inside = function
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 inside = function or child.name
-            guarded = typing or (
-                isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
-            )
+            guarded = typing or (isinstance(child, ast.If) and is_type_checking(child.test))
             if isinstance(child, ast.stmt):
                 yield child, function, typing
-            yield from walk(child, inside, guarded)
+            if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                yield from walk(child, inside, guarded)
 
     yield from walk(tree, "", False)
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Return whether a condition is `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
 
 
 def is_third_party(imported: Import) -> bool:
     return not imported.ours and imported.top not in sys.stdlib_module_names
 
 
+@cache
 def sources() -> list[Source]:
-    """Return every file of the package."""
+    """Return every file of the package, each parsed at most once for all tests."""
     return [
         Source(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
         for path in sorted(ROOT.rglob("*.py"))
