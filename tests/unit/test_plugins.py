@@ -26,11 +26,11 @@ INSTALL_SECONDS = 120
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed the example package."""
+    """A folder into which an installer has installed the example package."""
     folder = tmp_path_factory.mktemp("site")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, "--no-deps", "--target", folder, EXAMPLE], check=True,
-                   timeout=INSTALL_SECONDS)  # fmt: skip
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-cache"]
+    subprocess.run([*uv, "--python", sys.executable, "--no-deps", "--no-build-isolation",
+                    "--target", folder, EXAMPLE], check=True, timeout=INSTALL_SECONDS)  # fmt: skip
     return folder
 
 

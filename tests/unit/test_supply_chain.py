@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,7 @@ def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
 
 def test_installed_packages_match_the_lock() -> None:
     """The tests run on the locked versions; a developer's venv may hold more packages."""
-    output = subprocess.run(
-        [sys.executable, "-m", "pip", "freeze", "--exclude-editable"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    frozen = dict(line.split("==") for line in output.splitlines() if "==" in line)
-    installed = {canonicalize_name(name): version for name, version in frozen.items()}
+    installed = {canonicalize_name(item.name): item.version for item in distributions()}
     locked = {name: entry["version"] for name, entry in entries("requirements.lock").items()}
     assert {canonicalize_name(Requirement(line).name) for line in BASE} <= installed.keys()
     assert {n: v for n, v in installed.items() if locked.get(n, v) != v} == {}
