@@ -171,7 +171,7 @@ async def test_the_cache_is_bounded() -> None:
     before = clients()
     with StandIn(OpenAIServer().handle) as server:
         async with LLMService() as service:
-            for seed in range(MAX_PROVIDERS_PER_LOOP + 20):
+            for seed in range(MAX_PROVIDERS_PER_LOOP + 4):
                 await service.chat(make_config(server, seed=seed), messages())
                 # Used often, so it stays cached.
                 await service.chat(make_config(server), messages())
@@ -234,7 +234,7 @@ async def test_key_command_runs_once_until_its_key_is_refused(
 
 async def test_concurrent_calls_do_not_wait_for_a_connection() -> None:
     """More calls than an HTTP client's default limit; each answer waits until all have arrived."""
-    count = 150
+    count = 110
 
     class Together(OpenAIServer):
         async def handle(self, request: Request, reply: Reply) -> None:

@@ -138,13 +138,14 @@ def test_ndjson_drops_blank_lines() -> None:
 
 
 @pytest.mark.parametrize("kind", [ServerSentEvents, NDJSON])
-def test_a_line_of_one_megabyte_byte_by_byte_is_linear(kind: Callable[[], Framing]) -> None:
-    line = b"data: " + b"x" * (1 << 20)
+def test_a_line_of_four_megabytes_in_small_pieces_is_linear(kind: Callable[[], Framing]) -> None:
+    line = b"data: " + b"x" * (1 << 22)
+    pieces = [line[at : at + 64] for at in range(0, len(line), 64)]
     began = time.process_time()
-    result = frames(kind(), bytewise(line + b"\n\n"))
-    assert time.process_time() - began < 10, "a quadratic splitter takes minutes"
+    result = frames(kind(), [*pieces, b"\n\n"])
+    assert time.process_time() - began < 3, "a quadratic splitter takes minutes"
     assert len(result) == 1
-    assert result[0].data.endswith(b"x" * (1 << 20))
+    assert result[0].data.endswith(b"x" * (1 << 22))
 
 
 @pytest.mark.parametrize("kind", [LineSplitter, ServerSentEvents, NDJSON])
@@ -193,12 +194,12 @@ def test_a_long_line_in_small_pieces_takes_no_more_than_its_bytes(
     framing = kind()
     tracemalloc.start()
     try:
-        for number in range(1 << 16):
-            framing.feed(b"%04x" % (number & 0xFFFF))
+        for number in range(1 << 14):
+            framing.feed(b"%04x" % number)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < 1.5 * 4 * (1 << 16)
+    assert held < 1.5 * 4 * (1 << 14)
 
 
 @pytest.mark.parametrize("line", [b"data:\n", b"data:xy\n"], ids=["empty", "short"])

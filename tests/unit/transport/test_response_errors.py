@@ -1,6 +1,7 @@
 """A status and a body become an EasyLLMError: every error shape and class of docs/protocols.md."""
 
 import json
+from bisect import bisect_left
 from typing import Any
 
 import pytest
@@ -259,8 +260,25 @@ def test_no_body_crashes_it(body: Any, status: int) -> None:
         assert error.exit_code in {3, 4, 5}
 
 
+def deepest_that_json_parses(start: str, end: str) -> int:
+    """Return how deep such nesting may be, at most 1500, for `json.loads` called from here."""
+
+    def is_too_deep(depth: int) -> bool:
+        try:
+            json.loads(start * depth + "1" + end * depth)
+        except RecursionError:
+            return True
+        return False
+
+    return bisect_left(range(1, 1500), True, key=is_too_deep)
+
+
 @pytest.mark.parametrize(("start", "end"), [('{"error":', "}"), ("[", "]"), ('[{"msg":', "}]")])
 def test_deep_nesting_does_not_crash(start: str, end: str) -> None:
-    """Since Python 3.12, json parses deeper nesting than Python functions can recurse into."""
-    for depth in (*range(300, 1500, 3), 20_000):
+    """Near json's limit, a function that recurses into what json has parsed may reach its own.
+
+    Since Python 3.12, json parses deeper nesting than Python functions can recurse into.
+    """
+    deepest = deepest_that_json_parses(start, end)
+    for depth in (*range(300, 1500, 50), *range(deepest - 60, deepest + 6), 20_000):
         assert error_of(500, (start * depth + "1" + end * depth).encode()).exit_code == 5
