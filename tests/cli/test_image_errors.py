@@ -20,7 +20,7 @@ from easyllm_cli.images import MAX_IMAGE_BYTES
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 from tests.support.binary import Easyllm, single_profile_toml, split_error_line
 from tests.support.images import png
-from tests.support.peak import run_with_peak_memory
+from tests.support.peak import run_with_peak_memory, usual_peak
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
@@ -84,20 +84,8 @@ if sys.platform == "linux":
     NO_PICTURES |= {**empty, "/sys/kernel/uevent_seqnum": "not an image"}
 
 
-@pytest.fixture(scope="module")
-def usual(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Peak memory in bytes of a run with a short answer."""
-    easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
-    with StandIn(script_handler(HTTP_ADAPTERS[0].script("ok"))) as server:
-        ran, peak = run_with_peak_memory(
-            easyllm, "chat", "hi", profiles=single_profile_toml(server)
-        )
-    assert (ran.code, ran.stdout) == (0, b"ok\n")
-    return peak
-
-
 @pytest.fixture
-def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
+def refused(easyllm: Easyllm) -> Iterator[Callable[..., str]]:
     """Runs a command that must fail without a request and with little memory; gives its error."""
     with StandIn(script_handler(HTTP_ADAPTERS[0].script("a picture"))) as server:
         easyllm.write_profiles(single_profile_toml(server))
@@ -105,7 +93,7 @@ def refused(easyllm: Easyllm, usual: int) -> Iterator[Callable[..., str]]:
         def ask(*args: str, cap: int = MAX_IMAGE_BYTES // 2, **more: object) -> str:
             ran, peak = run_with_peak_memory(easyllm, *args, **more)
             assert (ran.code, ran.stdout, server.requests) == (2, b"", []), ran.stderr
-            assert peak - usual < cap
+            assert peak - usual_peak(HTTP_ADAPTERS[0]) < cap
             return split_error_line(ran.error_line)[0]
 
         yield ask

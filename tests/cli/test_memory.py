@@ -14,10 +14,10 @@ from easyllm_cli.events import MAX_TEXT_BYTES
 from easyllm_cli.transport.framing import MAX_BODY_BYTES, MAX_STREAM_LINE_BYTES
 from tests.support.adapters import HTTP_ADAPTERS, SDK_ADAPTERS, Adapter
 from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
-from tests.support.peak import run_with_peak_memory
+from tests.support.peak import run_with_peak_memory, usual_peak
 from tests.support.standins.reply import Reply
 from tests.support.standins.request import Request
-from tests.support.standins.script import chunk, script_handler, sse
+from tests.support.standins.script import chunk, sse
 from tests.support.standins.server import Handler, StandIn
 
 GROWTH = 50_000_000  # bytes
@@ -28,21 +28,6 @@ JSON = "application/json"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
 Measured = tuple[RunResult, int, list[Request]]
-
-
-@pytest.fixture(scope="module")
-def usual_peak(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Adapter], int]:
-    """Peak memory of a short good answer, in bytes. The model list is compared with it, too."""
-
-    @cache
-    def peak(adapter: Adapter) -> int:
-        easyllm = Easyllm(tmp_path_factory.mktemp("usual"))
-        handler = script_handler(adapter.script("ok"))
-        ran, used, _ = run_measured(easyllm, adapter, handler, "stream", "hi")
-        assert (ran.code, ran.stdout) == (0, b"ok\n")
-        return used
-
-    return peak
 
 
 def run_measured(easyllm: Easyllm, adapter: Adapter, handler: Handler, *args: str) -> Measured:
@@ -110,9 +95,7 @@ EVERY = [(adapter, "stream") for adapter in SOME] + [(OPENAI, "chat")]
 @pytest.mark.parametrize(
     ("adapter", "command"), EVERY, ids=lambda value: getattr(value, "id", value)
 )
-def test_fault_44_one_endless_line(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter, command: str
-) -> None:
+def test_fault_44_one_endless_line(easyllm: Easyllm, adapter: Adapter, command: str) -> None:
     ran, peak, requests = run_measured(easyllm, adapter, one_long_line(adapter), command, "hi")
     assert (ran.code, ran.stdout, len(requests)) == (7, b"", 1)
     assert f"a line longer than {MAX_STREAM_LINE_BYTES >> 20} MiB" in ran.error_line
@@ -151,9 +134,7 @@ BOMBS: dict[str, tuple[Callable[[], Handler], int, str]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_fault_45_nothing_is_decompressed(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], name: str
-) -> None:
+def test_fault_45_nothing_is_decompressed(easyllm: Easyllm, name: str) -> None:
     """Compressed bodies (256 MiB in 1 MB) are refused, or fail because they are not JSON."""
     make_handler, code, words = BOMBS[name]
     assert len(bomb()) < 1.2e6
@@ -166,9 +147,7 @@ def test_fault_45_nothing_is_decompressed(
 
 
 @pytest.mark.parametrize("adapter", SOME[1:], ids=lambda adapter: adapter.id)
-def test_fault_45_over_every_protocol(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter
-) -> None:
+def test_fault_45_over_every_protocol(easyllm: Easyllm, adapter: Adapter) -> None:
     packed = sending(bomb(), headers=PACKED, content_type=adapter.wire.content_type)
     ran, peak, _ = run_measured(easyllm, adapter, packed, "stream", "hi")
     assert (ran.code, ran.stdout) == (7, b"")
@@ -210,9 +189,7 @@ ENDLESS: dict[str, tuple[Handler, tuple[str, ...], int, str]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_fault_44_and_46_endless_responses_are_not_held(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], name: str
-) -> None:
+def test_fault_44_and_46_endless_responses_are_not_held(easyllm: Easyllm, name: str) -> None:
     handler, args, code, words = ENDLESS[name]
     ran, peak, requests = run_measured(easyllm, OPENAI, handler, "chat", *args, "hi")
     assert (ran.code, ran.stdout, len(requests)) == (code, b"", 1), ran.stderr
@@ -222,9 +199,7 @@ def test_fault_44_and_46_endless_responses_are_not_held(
 
 
 @pytest.mark.parametrize("adapter", [OPENAI, OLLAMA], ids=lambda adapter: adapter.id)
-def test_fault_44_an_endless_model_list(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], adapter: Adapter
-) -> None:
+def test_fault_44_an_endless_model_list(easyllm: Easyllm, adapter: Adapter) -> None:
     endless = sending(b'{"data":[{"id":"', again=PIECE, content_type=JSON)
     ran, peak, _ = run_measured(easyllm, adapter, endless, "models")
     assert (ran.code, ran.stdout) == (7, b"")
@@ -233,9 +208,7 @@ def test_fault_44_an_endless_model_list(
 
 
 @pytest.mark.parametrize("args", [("stream",), ("chat",), ("chat", "--json")], ids=" ".join)
-def test_fault_46_an_endless_answer(
-    easyllm: Easyllm, usual_peak: Callable[[Adapter], int], args: tuple[str, ...]
-) -> None:
+def test_fault_46_an_endless_answer(easyllm: Easyllm, args: tuple[str, ...]) -> None:
     """The command ends by itself in every output mode, and no received text is lost."""
     endless = sending(again=chunk("word " * 400) * 20)
     ran, peak, requests = run_measured(easyllm, OPENAI, endless, *args, "hi")

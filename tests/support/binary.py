@@ -163,9 +163,13 @@ class Easyllm:
         stdout: Any = subprocess.PIPE,
         stderr: Any = subprocess.PIPE,
         command: list[str] | None = None,
+        launch: Callable[..., subprocess.Popen[bytes]] = LaunchedProcess,
         **more: Any,
     ) -> subprocess.Popen[bytes]:
-        """Start a run; `command` replaces the command itself, by a shell for instance."""
+        """Start a run; `command` replaces the command itself, by a shell for instance.
+
+        `launch`: makes a child of the launcher; it is not used for a child that must be started.
+        """
         if profiles is not None:
             self.write_profiles(profiles)
         environment = self.variables(env)
@@ -174,7 +178,7 @@ class Easyllm:
         if command is None and BINARY == INSTALLED and can_launch(environment, options):
             with STARTING:
                 launcher = warm_launcher()
-            return LaunchedProcess(launcher, [BINARY, *args], env=environment, **streams, **options)
+            return launch(launcher, [BINARY, *args], env=environment, **streams, **options)
         return subprocess.Popen(
             [*(command or [BINARY]), *args], env=environment, **streams, **options
         )
