@@ -317,6 +317,7 @@ def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatc
     ran = batch.run()
     assert (ran.code, len(batch.good()), len(batch.server.jobs)) == (9, ROWS - 1, 1)
     assert "1 of the 6 rows of " in ran.stderr
+    batch.server.slow_polls = 0
     ran = batch.run()
     assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 2)
     ran = batch.run(words=("cancel", "out.jsonl"))
