@@ -39,14 +39,15 @@ def write_everything(easyllm: Easyllm, **run_options: Any) -> None:
     shutil.rmtree(easyllm.home)
     easyllm.home.mkdir(0o700)
     cut = Script(chunk("half an ans"), Cut())
-    url = "http://127.0.0.1:9/v1"
 
     def ok(*args: str, code: int = 0, **more: Any) -> None:
         ran = easyllm.run(*args, timeout=60, **run_options, **more)
         assert ran.code == code, ran.stderr
 
     ok("keys", "set", "groq", stdin=KEY)
-    ok("profiles", "add", "t", "openai:m", f"endpoint={url}", "max_retries=0")
+    with StandIn(script_handler(cut)) as server:
+        ok("profiles", "add", "t", "openai:m", f"endpoint={server.url}/v1", "max_retries=0")
+        ok("chat", "-p", "t", "hi", code=7)
     ok("profiles", "set", "t", "seed", "1")
     ok("profiles", "edit", code=2, env={"EDITOR": "sh -c 'echo x = [ >> \"$0\"'"})
     ok("init", "--yes", "--profiles", str(easyllm.home / "new" / "profiles.toml"))
@@ -54,9 +55,6 @@ def write_everything(easyllm: Easyllm, **run_options: Any) -> None:
         ok("models", "-p", "openai", env={
             "OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "test-key"
         })  # fmt: skip
-    with StandIn(script_handler(cut)) as server:
-        ok("profiles", "set", "t", "endpoint", f"{server.url}/v1")
-        ok("chat", "-p", "t", "hi", code=7)
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -65,13 +63,14 @@ def modes(folder: Path) -> dict[str, int]:
     }
 
 
+# root can read the files that it creates under 0777.
 @pytest.mark.parametrize(
     ("umask", "command"),
-    [(0o000, AS_ANYBODY), (0o022, AS_ANYBODY), (0o077, AS_ANYBODY), (0o777, AS_ANYBODY),
+    [(0o000, None), (0o022, None), (0o077, None), (0o777, AS_ANYBODY),
      (0o000, NEVER_CLOSED_LATER)],
     ids=["0", "022", "077", "0777", "0, and never closed later"],
 )  # fmt: skip
-def test_modes_under_any_umask(easyllm: Easyllm, umask: int, command: list[str]) -> None:
+def test_modes_under_any_umask(easyllm: Easyllm, umask: int, command: list[str] | None) -> None:
     write_everything(easyllm, umask=umask, command=command)
     by_name = modes(easyllm.home)
     files = {name for name in by_name if (easyllm.home / name).is_file()}
