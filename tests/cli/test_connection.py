@@ -80,14 +80,29 @@ def test_fault_48_and_49_signal_at_the_third_token(
     assert not easyllm.partials(), "all of the text is on stdout"
 
 
-@each_protocol
-def test_fault_50_head_closes_the_pipe(easyllm: Easyllm, adapter: Adapter) -> None:
+def test_fault_50_head_closes_the_pipe(easyllm: Easyllm) -> None:
     script = '"$E" stream hi | head -1; echo "${PIPESTATUS[0]}"'
-    with StandIn(endless_answer(adapter)) as server:
-        ran = easyllm.shell(script, shell="bash", profiles=profiles(server, adapter))
+    with StandIn(endless_answer(HTTP_ADAPTERS[0])) as server:
+        ran = easyllm.shell(script, shell="bash", profiles=profiles(server, HTTP_ADAPTERS[0]))
         assert_closed_at_once(server, time.monotonic())
     assert ran.stdout == b"a line\n141\n"
     assert ran.stderr == ""
+
+
+@each_protocol
+def test_fault_50_a_reader_closes_the_pipe(easyllm: Easyllm, adapter: Adapter) -> None:
+    with (
+        StandIn(endless_answer(adapter)) as server,
+        easyllm.start("stream", "hi", profiles=profiles(server, adapter)) as child,
+    ):
+        assert child.stdout is not None
+        assert os.read(child.stdout.fileno(), 7) == b"a line\n"
+        child.stdout.close()
+        at = time.monotonic()
+        assert child.wait(10) == 141
+        assert_closed_at_once(server, at)
+        assert child.stderr is not None
+        assert child.stderr.read() == b""
 
 
 @pytest.mark.parametrize("streams", ["1", "2", "12"])
