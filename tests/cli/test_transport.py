@@ -9,8 +9,11 @@ from tests.support.binary import Easyllm, chat_answer_script, single_profile_tom
 from tests.support.standins.script import Cut, Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
-# Warnings that are not suppressed become errors; the SDK's log would be seen on stderr.
-STRICT = {"PYTHONWARNINGS": "error", "OPENAI_API_KEY": "sk-of-the-environment"}
+# Warnings that are not suppressed become errors; the SDK's log would be seen on stderr. Python and
+# the SDK read such variables when they start, so a run with them is started, which imports the SDK
+# anew and takes a second. Others get the key alone.
+KEY = {"OPENAI_API_KEY": "sk-of-the-environment"}
+STRICT = {"PYTHONWARNINGS": "error", **KEY}
 REFUSED = Script(
     b'{"error": {"message": "wrong key", "code": "invalid_api_key"}}',
     status=401,
@@ -24,8 +27,8 @@ def sdk_profile(server: StandIn, provider: str = "openai", **keys: Any) -> str:
 
 def test_chat_and_stream_print_the_answer_alone(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hel", "lo"))) as server:
-        for command in ("chat", "stream"):
-            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=STRICT)
+        for command, env in (("chat", KEY), ("stream", STRICT)):
+            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=env)
             assert (ran.code, ran.stdout, ran.stderr) == (0, b"Hello\n", "")
         assert len(server.requests) == 2
 
@@ -36,7 +39,7 @@ def test_cut_is_7_and_refused_key_is_3(easyllm: Easyllm) -> None:
         assert (ran.code, ran.stdout) == (7, b"")
         assert "the answer was cut" in ran.error_line
     with StandIn(script_handler(REFUSED)) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, api_key="sk-mine"), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, api_key="sk-mine"), env=KEY)
         assert (ran.code, ran.stdout) == (3, b"")
         assert "wrong key" in ran.error_line
         assert server.requests[0].headers["authorization"] == "Bearer sk-mine"
@@ -55,7 +58,7 @@ def test_debug_log_of_the_sdk_holds_no_key(easyllm: Easyllm) -> None:
 def test_dry_run_shows_the_request_of_easyllm(easyllm: Easyllm) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
         profiles = sdk_profile(server, api_key="sk-mine", options={"api_version": "1"})
-        ran = easyllm.run("chat", "--dry-run", "hi", profiles=profiles, env=STRICT)
+        ran = easyllm.run("chat", "--dry-run", "hi", profiles=profiles, env=KEY)
         assert server.requests == []
     assert ran.code == 0
     shown = json.loads(ran.stdout)
@@ -69,7 +72,7 @@ def test_dry_run_shows_the_request_of_easyllm(easyllm: Easyllm) -> None:
 )
 def test_missing_transport_is_2(easyllm: Easyllm, provider: str, hint: str) -> None:
     with StandIn(script_handler(chat_answer_script("Hello"))) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, provider), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, provider), env=KEY)
         assert server.requests == []
     assert (ran.code, ran.stdout) == (2, b"")
     assert hint in ran.error_line
