@@ -148,16 +148,20 @@ class BatchCollector:
         return again
 
     async def _read(self, submission: Submission, state: BatchState, results: ResultStore) -> bool:
-        """Read all results; returns False if they are those of other rows."""
-        in_order = submission.rows()  # of an API that leaves the ids out
+        """Read all results; returns False if they are those of another process's batch.
+
+        A single result that is nobody's proves nothing: to give the rows again would pay for them
+        twice. Its row has no result then.
+        """
+        has_ours = has_others = False
         async for received in self._api.results(state):
-            row: int | None = next(in_order, None)
-            if received.custom_id:
-                row = parse_custom_id(received.custom_id, self._submissions.run_id)
+            row = parse_custom_id(received.custom_id, self._submissions.run_id)
             if row is None or not submission.has(row):
-                return False
+                has_others = True
+                continue
+            has_ours = True
             results.add(row, received)
-        return True
+        return has_ours or not has_others or not submission.is_guess
 
     async def _write_rows(
         self, submission: Submission, unanswered: str, results: ResultStore

@@ -84,7 +84,8 @@ class BatchCreator:
             taken = self._submissions.ids() | submission.foreign
             for state in found:
                 if state.id not in taken:
-                    self._submissions.created(submission, state.id)
+                    is_guess = not self._api.finds_by_name
+                    self._submissions.created(submission, state.id, is_guess=is_guess)
                     return True
             if not 0 <= age < self._delays.visible:
                 return False

@@ -29,9 +29,10 @@ class Submission:
 
     `name`: our own; `at`: when it was written down, as `time.time()`. `ranges`: the first and the
     last row of each run of rows. `usd`: what they may cost; None = unknown. `is_retry`: the rows
-    had failed before. `id`: the provider's; None = it is not known. `foreign`: ids of batches that
-    were taken for this one, and hold other rows. `is_over`: nothing more is expected of it;
-    `was_processed`: it was, and rows of it may have no answer.
+    had failed before. `id`: the provider's; None = it is not known. `is_guess`: another process's
+    batch may have this id. `foreign`: ids of batches that were taken for this one, and hold other
+    rows. `is_over`: nothing more is expected of it; `was_processed`: it was, and rows of it may have
+    no answer.
     """
 
     def __init__(self, name: str, fields: dict[str, Any]) -> None:
@@ -43,7 +44,7 @@ class Submission:
         self.is_retry = bool(fields["retry"])
         self.id: str | None = None
         self.foreign: set[str] = set()
-        self.is_over = self.was_processed = False
+        self.is_over = self.was_processed = self.is_guess = False
         self.count = sum(last - first + 1 for first, last in self.ranges)
         self._firsts = [first for first, _ in self.ranges]
 
@@ -123,6 +124,7 @@ class Submissions:
             self.uploads[submission.sha256] = str(entry["file"])
         elif step == "created":
             submission.id = str(entry["id"])
+            submission.is_guess = bool(entry.get("guess"))
         elif step == "foreign":
             submission.foreign.add(str(entry["id"]))
             submission.id = None
@@ -171,8 +173,10 @@ class SubmissionFile(Submissions):
     def uploaded(self, submission: Submission, file_id: str) -> None:
         self._append({"batch": submission.name, "step": "uploaded", "file": file_id})
 
-    def created(self, submission: Submission, batch_id: str) -> None:
-        self._append({"batch": submission.name, "step": "created", "id": batch_id})
+    def created(self, submission: Submission, batch_id: str, *, is_guess: bool = False) -> None:
+        """Write down the provider's id. `is_guess`: another process's batch may have it."""
+        guess = {"guess": True} if is_guess else {}
+        self._append({"batch": submission.name, "step": "created", "id": batch_id, **guess})
 
     def foreign(self, submission: Submission, batch_id: str) -> None:
         """Write down that this batch of the provider holds other rows."""

@@ -55,7 +55,7 @@ class BatchState(FrozenDataclass):
 class BatchResult(FrozenDataclass):
     """The result of one request of a batch: `kind` is ANSWERED, EXPIRED or CANCELLED.
 
-    `custom_id`: ours; "" = the provider left it out, and results have the order of the requests.
+    `custom_id`: ours; "" = the provider left it out, so that nobody knows whose result it is.
     `status`, `headers` and `body` (JSON): the response as it would have come by itself.
     """
 
@@ -71,12 +71,14 @@ class BatchAPI(ABC):
 
     `max_rows` and `max_bytes`: of one batch, a little below the provider's limits.
     `price_factor`: the price of a row, as a part of the usual one, at the vendor's own host.
+    `finds_by_name`: whether the API keeps a batch's name, so that `find` finds no other batch.
     """
 
     max_rows: ClassVar[int]
     max_bytes: ClassVar[int]
     price_factor: ClassVar[float] = 0.5
     needs_upload: ClassVar[bool] = False
+    finds_by_name: ClassVar[bool] = True
 
     def __init__(self, provider: HTTPProvider) -> None:
         self.provider = provider

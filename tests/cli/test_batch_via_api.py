@@ -157,6 +157,29 @@ def test_batch_20_and_anth_48_each_row_is_accounted_for(batch: ApiBatch) -> None
     assert len(batch.good()) == ROWS - 1
 
 
+def test_batch_20_and_anth_48_a_result_that_is_nobodys_costs_no_second_batch(
+    batch: ApiBatch,
+) -> None:
+    """Nor is it guessed whose it is: the row whose result it may be has none."""
+    name = "key" if isinstance(batch.server, GeminiBatches) else "custom_id"
+    others: list[Any] = ["other", None, 7, ["x"], "r000001-other", "r000099"]
+
+    def change(lines: list[Any]) -> list[Any]:
+        strange = [{**lines[0], name: other} for other in others]
+        nameless = [{key: value for key, value in lines[1].items() if key != name}]
+        return [*strange, *nameless, None, 5, [], {}, *lines[2:], *lines[2:]]
+
+    batch.server.change_results = change
+    ran = batch.run()
+    assert (ran.code, len(batch.server.jobs)) == (9, 1), ran.stderr
+    assert batch.good() == {index: f"answer to p{index}" for index in range(ROWS - 2)}
+    bad = {line["index"]: line["error"] for line in batch.lines() if line["error"]}
+    assert {index: error["retryable"] for index, error in bad.items()} == {4: True, 5: True}
+    batch.server.change_results = lambda lines: lines
+    assert batch.run(words=("retry", "out.jsonl")).code == 0
+    assert dict(batch.server.asked) == {**{f"p{n}": 1 for n in range(ROWS - 2)}, "p4": 2, "p5": 2}
+
+
 @only("openai")
 def test_a_row_that_expires_again_and_again_has_failed(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: "expired" if prompt == "p0" else None

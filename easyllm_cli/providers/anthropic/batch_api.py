@@ -40,6 +40,7 @@ class AnthropicBatchAPI(BatchAPI):
 
     max_rows: ClassVar[int] = 90_000  # of 100,000
     max_bytes: ClassVar[int] = 240_000_000  # of 256 MB
+    finds_by_name: ClassVar[bool] = False
 
     @property
     def batches_url(self) -> str:

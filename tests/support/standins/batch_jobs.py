@@ -1,5 +1,6 @@
 """What the stand-ins of the three batch APIs have in common: jobs, faults, and lost answers."""
 
+import json
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from tests.support.standins.script import compact
 from tests.support.standins.server import Reply, Request
 
 Json = dict[str, Any]
@@ -35,7 +37,8 @@ class BatchStandIn:
     after it took effect, the process `child` gets SIGKILL in place of an answer. `refused`: steps
     that are answered with this status, by how often. `slow_polls`: looks at a job before it has
     ended. `hidden_lists`: lists that do not have the newest job yet. `short_results`: downloads
-    that have one line only, and then end as if they were whole.
+    that have one line only, and then end as if they were whole. `change_results`: gets the lines of
+    each download, and returns those that are sent.
     """
 
     model: ClassVar[str] = "gpt-4o-mini"
@@ -51,6 +54,7 @@ class BatchStandIn:
         self.kill = ""
         self.child = 0
         self.slow_polls = self.hidden_lists = self.short_results = 0
+        self.change_results: Callable[[list[Any]], list[Any]] = lambda lines: lines
         self.asked: Counter[str] = Counter()  # prompts, by the jobs they were in
         self.paid: Counter[str] = Counter()  # prompts that were answered
         self._faults: dict[tuple[int, str], Fault] = {}
@@ -66,6 +70,8 @@ class BatchStandIn:
             self.lost[step] -= 1
             await reply.cut()
         elif isinstance(answer, bytes):
+            lines = self.change_results([json.loads(line) for line in answer.splitlines()])
+            answer = b"".join(compact(line) + b"\n" for line in lines)
             if self.short_results > 0:
                 self.short_results -= 1
                 answer = answer.splitlines(keepends=True)[0]
