@@ -144,6 +144,8 @@ class StateReader:
             self.process_id = int(start[len(STATE_START) :])
             if self.process_id < 1:
                 raise ValueError("no process")
+            if not line.endswith(b"\n"):
+                raise ValueError("a torn header")
             self.header = Header.from_line(line)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UsageError(

@@ -107,6 +107,9 @@ def test_batch_3_what_agrees_is_kept_and_the_rest_is_asked_again(output: Path, d
 REFUSED: dict[str, Callable[[Path], object]] = {
     "state missing": lambda output: state_path(output).unlink(),
     "state is something else": lambda output: state_path(output).write_bytes(b"hello\nworld\n"),
+    "header without its end": lambda output: cut(
+        state_path(output), LINE_COUNT * RECORD.size + 1
+    ),
     "output edited": lambda output: output.write_bytes(output.read_bytes().replace(b" 19", b" 77")),
     "output of something else": lambda output: output.write_bytes(b"x" * 10_000),
 }
@@ -124,15 +127,20 @@ def test_batch_3_what_cannot_be_matched_is_refused_and_left_alone(
     assert state_path(output).exists() == (damage != "state missing")
 
 
-@pytest.mark.parametrize("size", [0, 10, 60])
-def test_batch_3_a_state_whose_header_was_torn_begins_anew(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("missing", [None, 1, 2, 100])
+def test_batch_3_a_state_whose_header_was_torn_begins_anew(
+    tmp_path: Path, missing: int | None
+) -> None:
     path = tmp_path / "out.jsonl"
     open_output(path).close()
-    os.truncate(state_path(path), size)
-    file = open_output(path)
-    file.append(line_of(0), 0, GOOD)
-    file.close()
-    assert StateReader(path).statuses().good == 1
+    size = state_path(path).stat().st_size
+    cut(state_path(path), size if missing is None else missing)
+    for row in range(2):
+        file = open_output(path)
+        assert file.statuses.good == row
+        file.append(line_of(row), row, GOOD)
+        file.close()
+    assert state_path(path).stat().st_size == size + 2 * RECORD.size
 
 
 def test_batch_4_another_input_is_refused(output: Path) -> None:
