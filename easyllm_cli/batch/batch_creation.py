@@ -13,6 +13,8 @@ from .submissions import Submission, SubmissionFile
 
 # Statuses of 4xx after which the request may have been obeyed all the same.
 UNCERTAIN_STATUSES = (408, 409)
+# Statuses that a provider answers with when the uploaded file is gone; Gemini says 403.
+FILE_GONE_STATUSES = (400, 403, 404)
 
 
 class Delays(FrozenDataclass):
@@ -55,6 +57,7 @@ class BatchCreator:
             EasyLLMError: it was not created; or nobody knows, and the next run finds out.
         """
         deadline = time.monotonic() + self._delays.patience
+        is_old_file = submission.sha256 in self._submissions.uploads
         while True:
             try:
                 file_id = await self._upload(submission, rows)
@@ -64,6 +67,10 @@ class BatchCreator:
             try:
                 state = await self._api.create(submission.name, rows, file_id)
             except EasyLLMError as error:
+                if is_old_file and error.status in FILE_GONE_STATUSES:
+                    self._submissions.uploads.pop(submission.sha256, None)
+                    is_old_file = False
+                    continue  # with a new file: providers delete them after some time
                 is_known = is_certain(error)
                 await self._wait_or_raise(submission, error, deadline, is_known=is_known)
                 if not is_known and await self.find_patiently(submission, deadline):

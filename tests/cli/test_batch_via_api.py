@@ -304,6 +304,22 @@ def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
     assert batch.server.steps.count("upload") == 1  # the same rows are not uploaded again
 
 
+@only("openai", full=("gemini",))
+def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch: ApiBatch) -> None:
+    """Providers delete it after some time, and the machine may have been off for as long."""
+    batch.server.refused = {"create": [401]}
+    assert batch.run().code == 3
+    gone = 404 if isinstance(batch.server, OpenAIBatches) else 403
+    batch.server.refused = {"create": [gone]}
+    ran = batch.run()
+    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1), ran.stderr
+    assert batch.server.steps.count("upload") == 2
+    batch.output = batch.easyllm.home / "other.jsonl"
+    batch.server.refused = {"create": [gone]}  # a new file is not the reason
+    ran = batch.run(words=("in.jsonl", "other.jsonl", "--via", "api"))
+    assert (ran.code, len(batch.server.jobs)) == (4 if gone == 404 else 3, 1)
+
+
 @only("openai", full=("anthropic", "gemini"))
 def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
     batch.server.slow_polls = 1000
