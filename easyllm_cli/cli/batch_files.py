@@ -116,6 +116,10 @@ def _error_of_merge(result: MergeResult, merged: Path) -> EasyLLMError | None:
     return None
 
 
+def _note_cancelled(batch_id: str) -> None:
+    print_notice(f"easyllm: {batch_id} is cancelled; run the batch again for what it has done")
+
+
 def cancel_batch(name: str, json: bool) -> int:
     """Send SIGTERM to the process that works on the output, and cancel the provider's batches.
 
@@ -135,9 +139,7 @@ def cancel_batch(name: str, json: bool) -> int:
     if is_via_api(header):
         from .provider_batch_files import cancel_batches
 
-        batches = cancel_batches(header, output)
-        for batch in batches:
-            print_notice(f"easyllm: {batch} is cancelled; run the batch again for what it has done")
+        batches = cancel_batches(header, output, _note_cancelled)
     if process is None and not batches:
         raise ConfigError("no process works on this output", where=str(output), hint="")
     return print_result(

@@ -364,6 +364,27 @@ def test_cancel_reaches_the_provider_and_what_it_has_done_is_kept(batch: ApiBatc
 
 
 @only("openai")
+def test_one_batch_that_cannot_be_cancelled_does_not_keep_the_others(
+    batch: ApiBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenAIBatchAPI, "max_rows", 2)
+    batch.server.slow_polls = 1000
+    batch.delays = batch.delays.__replace__(patience=0.01)
+    batch.server.refused = {"poll": [500, 500, 500, 500]}
+    assert batch.run().code == 5
+    ended, refused, other = batch.server.jobs
+    ended.polls = 2000
+    batch.server.refused = {"cancel": [409, 500]}
+    ran = batch.run(words=("cancel", "out.jsonl"))
+    assert ran.code == 5
+    assert "batch_2 is cancelled" in ran.stderr
+    assert "batch_0 is" not in ran.stderr
+    assert [job.is_cancelled for job in (ended, refused, other)] == [False, False, True]
+    assert batch.run("--json", words=("cancel", "out.jsonl")).json["batches"] == ["batch_1"]
+    assert batch.run(words=("cancel", "out.jsonl")).code == 2  # all have ended
+
+
+@only("openai")
 def test_batch_21_and_22_no_key_is_kept_and_files_are_private(batch: ApiBatch) -> None:
     batch.server.faults = lambda prompt, count: 401 if prompt == "p0" else None
     ran = batch.run("--jsonl")

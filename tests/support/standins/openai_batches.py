@@ -37,6 +37,10 @@ class OpenAIBatches(BatchStandIn):
             case "POST", ["batches", batch_id, "cancel"]:
                 job = self._job(batch_id)
                 assert job is not None
+                has_ended = job.is_cancelled or job.polls > self.slow_polls
+                status = self.refusal("cancel") or (409 if has_ended else None)
+                if status is not None:
+                    return "cancel", status
                 job.is_cancelled = True
                 return "cancel", self._describe(job) | {"status": "cancelling"}
             case "GET", ["files", file_id, "content"]:

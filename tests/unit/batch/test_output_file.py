@@ -107,9 +107,7 @@ def test_batch_3_what_agrees_is_kept_and_the_rest_is_asked_again(output: Path, d
 REFUSED: dict[str, Callable[[Path], object]] = {
     "state missing": lambda output: state_path(output).unlink(),
     "state is something else": lambda output: state_path(output).write_bytes(b"hello\nworld\n"),
-    "header without its end": lambda output: cut(
-        state_path(output), LINE_COUNT * RECORD.size + 1
-    ),
+    "header without its end": lambda output: cut(state_path(output), LINE_COUNT * RECORD.size + 1),
     "output edited": lambda output: output.write_bytes(output.read_bytes().replace(b" 19", b" 77")),
     "output of something else": lambda output: output.write_bytes(b"x" * 10_000),
 }
