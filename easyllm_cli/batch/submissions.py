@@ -31,8 +31,8 @@ class Submission:
     last row of each run of rows. `usd`: what they may cost; None = unknown. `is_retry`: the rows
     had failed before. `id`: the provider's; None = it is not known. `is_guess`: another process's
     batch may have this id. `foreign`: ids of batches that were taken for this one, and hold other
-    rows. `is_over`: nothing more is expected of it; `was_processed`: it was, and rows of it may have
-    no answer.
+    rows. `is_over`: nothing more is expected of it; `was_processed`: it was, and rows of it may
+    have no answer.
     """
 
     def __init__(self, name: str, fields: dict[str, Any]) -> None:

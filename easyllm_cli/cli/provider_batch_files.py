@@ -49,8 +49,8 @@ def cancel_batches(
 ) -> list[str]:
     """Cancel every batch that is not collected yet; returns the ids of those that had not ended.
 
-    `on_cancelled`: gets each of these ids at once. A process that works on the output was told to stop before, and is waited for: it may be giving
-    the provider one more.
+    `on_cancelled`: gets each of these ids at once. A process that works on the output was told to
+    stop before, and is waited for: it may be giving the provider one more.
     Raises:
         EasyLLMError: the provider does not obey, which the other batches do not suffer from; or
             the list of batches cannot be read.
