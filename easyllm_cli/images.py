@@ -190,7 +190,7 @@ def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
         UsageError: not a regular file, empty (files in /proc report 0 bytes), or over `max_bytes`.
         OSError, ValueError, RuntimeError: it cannot be read, or the path is not valid.
     """
-    expanded = Path(path).expanduser()
+    expanded = Path(os.path.expanduser(path))
     _require_regular_file(expanded.stat(), name)
     with open(os.open(expanded, OPEN_FLAGS), "rb") as file:
         status = os.fstat(file.fileno())

@@ -243,7 +243,7 @@ def find_input(name: str, output: Path) -> Path:
         OutputError: the copy cannot be written.
     """
     if name != "-":
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     copy = output.with_name(output.name + INPUT_SUFFIX)
     if state_path(output).exists():
         raise UsageError(
@@ -279,7 +279,7 @@ def find_output(name: str) -> Path:
     Raises:
         UsageError: it is no file that can be continued.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.is_symlink():
         path = Path(os.path.realpath(path))
     try:

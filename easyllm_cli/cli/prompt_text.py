@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import UsageError
@@ -21,7 +22,7 @@ def read_text_file(
         UsageError: it is missing, unreadable, not UTF-8 or larger than 256 MiB.
     """
     try:
-        with Path(name).expanduser().open("rb") as file:
+        with Path(os.path.expanduser(name)).open("rb") as file:
             data = file.read(MAX_TEXT_FILE_BYTES + 1)
         if len(data) > MAX_TEXT_FILE_BYTES:
             raise UsageError(f"{what} is larger than {MAX_TEXT_FILE_BYTES >> 20} MiB", where=name)

@@ -71,7 +71,7 @@ def _keys_of_table(table: Mapping[str, Any]) -> Iterator[str]:
     yield from (os.environ.get(name, "") for name in names)
     if isinstance(path := table.get("api_key_file"), str):
         with suppress(EasyLLMError, OSError):
-            file = Path(path).expanduser()
+            file = Path(os.path.expanduser(path))
             if file.is_file():  # reading a pipe would wait for its writer
                 yield read_key_file(file).reveal()
 

@@ -258,7 +258,7 @@ def profiles_path(file: str | None = None) -> Path:
     explicit_path = file or os.environ.get("EASYLLM_PROFILES")
     try:
         return (
-            Path(explicit_path).expanduser()
+            Path(os.path.expanduser(explicit_path))
             if explicit_path
             else config_folder() / PROFILES_FILE_NAME
         )

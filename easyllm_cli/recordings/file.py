@@ -34,7 +34,7 @@ class Recorder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         text = os.fspath(path)
-        self.path = Path(text).expanduser()
+        self.path = Path(os.path.expanduser(text))
         self.known_keys: list[Secret] = []
         self.is_folder = text.endswith(("/", os.sep)) or self.path.is_dir()
 
@@ -84,7 +84,7 @@ class Recording:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
+        self.path = Path(os.path.expanduser(path))
         self.notes: list[str] = []
         self._attempts: dict[str, list[RecordedAttempt]] | None = None
         self._asked: list[tuple[str, Mapping[str, Any]]] = []  # place and request of each

@@ -193,6 +193,15 @@ def test_a_changed_input_or_option_is_2(batch: BatchCommand) -> None:
     assert "the input has changed" in batch.run().error_line
 
 
+@pytest.mark.parametrize(
+    "words", [("~nobody-here/in.jsonl", "out"), ("in.jsonl", "~nobody-here/o")]
+)
+def test_a_home_folder_that_does_not_exist_is_no_bug(
+    batch: BatchCommand, words: tuple[str, str]
+) -> None:
+    assert "~nobody-here" in batch.run(words=words).error_line
+
+
 def test_stdin_is_copied_so_that_a_later_run_can_go_on(
     batch: BatchCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -61,7 +62,7 @@ def write_new_text(name: str, text: str) -> None:
         UsageError: it exists. OutputError: it cannot be written.
     """
     try:
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         with path.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except FileExistsError:

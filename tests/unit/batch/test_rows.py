@@ -84,6 +84,12 @@ def test_system_and_images_of_a_prompt(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("image", ["missing.png", "~nobody-here/a.png", "a\0b", "/", "x" * 300])
+def test_batch_15_an_image_that_cannot_be_read_is_a_bad_row(tmp_path: Path, image: str) -> None:
+    row = read_line(tmp_path, {"prompt": "What?", "images": [image]})
+    assert str(row.error).startswith("line 1: ")
+
+
 def test_anthropic_blocks_become_parts(tmp_path: Path) -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
     url_source = {"type": "url", "url": "https://e.org/b.png"}
