@@ -24,6 +24,11 @@ class RowSelection(FrozenDataclass):
     shard: tuple[int, int] = (0, 1)
     limit: int | None = None
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether these are rows that were asked before."""
+        return NOT_DONE not in self.statuses
+
     def has(self, index: int) -> bool:
         """Whether a row is one of the shard, and of the first ones."""
         number, count = self.shard

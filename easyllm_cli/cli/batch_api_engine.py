@@ -10,7 +10,7 @@ from ..batch.input_file import InputFile
 from ..batch.output_file import OutputFile
 from ..batch.progress import Progress
 from ..batch.provider_batches import ProviderBatches
-from ..batch.row_selection import RowSelection, pending_rows
+from ..batch.row_selection import pending_rows
 from ..batch.rows import Row, RowReader
 from ..batch.run_budget import RunBudget
 from ..batch.submissions import SubmissionFile
@@ -49,5 +49,5 @@ def make_api_engine(
         find_rows, asker, api, submissions, writer,
         BatchCollector(source, reader, asker, api, submissions, writer, factor),
         budget=budget, say=say,
-        is_retry=resolved.selection.statuses != RowSelection().statuses,
+        is_retry=resolved.selection.is_retry,
     )  # fmt: skip

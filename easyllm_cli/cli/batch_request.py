@@ -176,7 +176,8 @@ def resolve_batch(request: BatchRequest) -> ResolvedBatch:
     profiles = [each.replace_set(**settings) for each in (profile, *fallbacks)]
     concurrency = _parse_concurrency(options.concurrency, profile)
     shard = _parse_shard(options.shard)
-    selection = request.selection.__replace__(shard=shard, limit=options.limit)
+    limit = None if request.selection.is_retry else options.limit  # later runs had another one
+    selection = request.selection.__replace__(shard=shard, limit=limit)
     if request.is_via_api:
         from .batch_api_options import require_usable_options, without_limits
 

@@ -18,7 +18,7 @@ from ..batch.output_file import OutputFile
 from ..batch.output_rows import parse_line
 from ..batch.pacing import Pacing
 from ..batch.progress import Progress
-from ..batch.row_selection import RowSelection, pending_rows
+from ..batch.row_selection import pending_rows
 from ..batch.rows import RowReader
 from ..batch.run_budget import RunBudget
 from ..errors import EasyLLMError, FirstTokenTimeout, Interrupted, SomeFailedError, UsageError
@@ -170,7 +170,7 @@ class CommandRun:
     async def _count_rows(self) -> None:
         """Count the rows of the input meanwhile, for the percentage and the time left."""
         selection = self.resolved.selection
-        if selection.statuses != RowSelection().statuses:
+        if selection.is_retry:
             return
         total = self.output.statuses.total
         if total is None:
@@ -222,15 +222,22 @@ class CommandRun:
         if statuses.failed:
             rows = f"{statuses.failed:,} of {statuses.done:,} rows"
             return SomeFailedError(f"{rows} failed", where=str(self.request.output))
-        selection = self.resolved.selection
-        if selection.statuses != RowSelection().statuses:
-            total = statuses.total
-            if total is None or statuses.done < selection.count(total):
-                return SomeFailedError(
-                    "some rows were never asked", where=str(self.request.input),
-                    hint="batch retry asks only rows that failed; use the options of the first run",
-                )  # fmt: skip
+        total = statuses.total
+        is_retry = self.resolved.selection.is_retry
+        if is_retry and (total is None or statuses.done < self._count_selected(total)):
+            return SomeFailedError(
+                "some rows were never asked", where=str(self.request.input),
+                hint="batch retry asks only rows that failed; use the options of the first run",
+            )  # fmt: skip
         return None
+
+    def _count_selected(self, total: int) -> int:
+        """How many rows the batch is about; in a retry those of --limit, unless more were asked."""
+        selection = self.resolved.selection
+        if selection.is_retry:
+            count = selection.__replace__(limit=self.request.batch.limit).count(total)
+            return count if self.output.statuses.done <= count else selection.count(total)
+        return selection.count(total)
 
     def _add_resume_hint(self, error: EasyLLMError) -> None:
         resume = self._resume_command(error)
@@ -258,7 +265,7 @@ class CommandRun:
         progress, statuses = self.progress, self.output.statuses
         total = statuses.total
         return {
-            "rows": progress.total if total is None else self.resolved.selection.count(total),
+            "rows": progress.total if total is None else self._count_selected(total),
             "done": statuses.good,
             "failed": statuses.failed,
             "skipped": progress.skipped,

@@ -147,6 +147,17 @@ def test_retry_uses_the_options_that_the_batch_was_begun_with(batch: BatchComman
     assert bodies[2]["temperature"] == 0.5
 
 
+def test_retry_asks_what_failed_after_a_first_run_with_a_limit(batch: BatchCommand) -> None:
+    batch.server.faults = lambda prompt, count: 500 if prompt in ("p1", "p5") else None
+    assert batch.run("--limit", "3").code == 9
+    batch.server.faults = lambda prompt, count: 500 if prompt == "p5" and not count else None
+    ran = batch.run("--json", words=("retry", "out.jsonl"))
+    assert (ran.code, ran.json["rows"], ran.json["resume"]) == (0, 3, None)
+    assert batch.run().code == 9
+    ran = batch.run("--json", words=("retry", "out.jsonl"))
+    assert (ran.code, ran.json["rows"], batch.good_rows()) == (0, ROWS, list(range(ROWS)))
+
+
 def test_retry_says_how_rows_are_asked_that_never_were(batch: BatchCommand) -> None:
     assert batch.run("--limit", "3").code == 0
     state = batch.output.with_name("out.jsonl.state")
