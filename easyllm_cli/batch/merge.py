@@ -13,8 +13,10 @@ from ..errors import OutputError, UsageError
 from ..private_file import open_private
 from .output_rows import parse_line
 from .state import GOOD, NOT_DONE, RowStatuses, StateReader, state_path
+from .submissions import submissions_path
 
 MAX_SHOWN_RANGES = 10
+NOT_DECIDING = {"shard", "--via"}  # settings of a batch that do not change an answer
 
 
 class MergeResult:
@@ -103,11 +105,13 @@ def merge_outputs(outputs: Sequence[Path], merged: Path) -> MergeResult:
 
 
 def _require_replaceable(merged: Path, outputs: Sequence[Path], input_path: str) -> None:
-    """Raise UsageError if the merged file would replace the input, or an output of a batch."""
+    """Raise UsageError if the merged file would replace the input, or files of a batch."""
     if not merged.exists():
         return
-    if any(path.exists() and path.samefile(merged) for path in (*outputs, Path(input_path))):
-        what = "is one of the outputs, or their input"
+    states = [name(path) for path in outputs for name in (state_path, submissions_path)]
+    kept = (*outputs, *states, Path(input_path))
+    if any(path.exists() and path.samefile(merged) for path in kept):
+        what = "belongs to the outputs, or is their input"
     elif state_path(merged).exists():
         what = "is the output of a batch"
     else:
@@ -138,7 +142,7 @@ def _write_merged(parts: Sequence[_Part], merged: Path) -> MergeResult:
 
 
 def _require_one_batch(outputs: Sequence[Path], parts: Sequence[_Part]) -> None:
-    """Raise UsageError if the outputs are of different inputs or settings, but for the shard."""
+    """Raise UsageError if the outputs are of different inputs, or of settings that decide."""
     first = parts[0].reader.header
     for path, part in zip(outputs[1:], parts[1:], strict=True):
         header = part.reader.header
@@ -146,8 +150,10 @@ def _require_one_batch(outputs: Sequence[Path], parts: Sequence[_Part]) -> None:
             raise UsageError(
                 f"{path} is of another input than {outputs[0]}", hint="merge shards of one input"
             )
-        names = [name for name in header.settings if name != "shard"]
-        changed = [name for name in names if header.settings[name] != first.settings.get(name)]
+        names = ({**first.settings, **header.settings}).keys() - NOT_DECIDING
+        changed = [
+            name for name in sorted(names) if header.settings.get(name) != first.settings.get(name)
+        ]
         if changed:
             raise UsageError(
                 f"{path} was made with another {' and '.join(changed)} than {outputs[0]}",

@@ -44,6 +44,25 @@ def test_a_good_line_comes_before_a_failed_one_wherever_it_is(tmp_path: Path) ->
         assert merged.stat().st_mode & 0o777 == 0o600
 
 
+def test_outputs_of_other_settings_are_not_merged_in_any_order(tmp_path: Path) -> None:
+    """A shard may be of another way to ask, such as the batch API, but of no other setting."""
+    outputs = []
+    for row, settings in enumerate(({}, {"shard": "1", "--via": "api"}, {"stop": "x"})):
+        path = tmp_path / str(row)
+        outputs.append(path)
+        header = Header("in", InputIdentity(1, "a"), {"model": "m", **settings}, {}, 0.0)
+        file = OutputFile(path, header, parse_line)
+        line = json.dumps({"index": row, "error": None}).encode() + b"\n"
+        file.append(line, row, GOOD)
+        file.close()
+    live, via_api, other = outputs
+    for parts in ([live, via_api], [via_api, live]):
+        assert merge_outputs(parts, tmp_path / "all").good == 2
+    for parts in ([live, other], [other, live]):
+        with pytest.raises(UsageError, match="another stop"):
+            merge_outputs(parts, tmp_path / "all")
+
+
 def test_rows_behind_the_last_one_may_be_missing(tmp_path: Path) -> None:
     output = write_output(tmp_path / "a", [(1, "x", RETRYABLE)], None)
     result = merge_outputs([output], tmp_path / "all")
@@ -66,10 +85,12 @@ def test_an_output_that_lost_lines_is_not_merged(tmp_path: Path) -> None:
     assert not (tmp_path / "all").exists()
 
 
-@pytest.mark.parametrize("name", ["a", "b", "link", "in"])
-def test_no_output_and_no_input_is_replaced(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["a", "b", "link", "in", "a.state", "a.batches"])
+def test_no_file_of_a_batch_is_replaced(tmp_path: Path, name: str) -> None:
+    """As if the merged file was not named: `merge out.jsonl*`."""
     output = write_output(tmp_path / "a", [(0, "x", GOOD)], 1)
-    write_output(tmp_path / "b", [(0, "y", GOOD)], 1)  # as if the merged file was not named
+    (tmp_path / "a.batches").write_text("{}\n")
+    write_output(tmp_path / "b", [(0, "y", GOOD)], 1)
     (tmp_path / "link").symlink_to(output)
     source = tmp_path / "in"
     source.write_text('"a"\n')
@@ -81,7 +102,7 @@ def test_no_output_and_no_input_is_replaced(tmp_path: Path, name: str) -> None:
         file.write(data.replace(state.header.to_line(), header.to_line()))
     merged = tmp_path / name
     before = merged.read_bytes()
-    with pytest.raises(UsageError, match="the file to write is"):
+    with pytest.raises(UsageError, match="the file to write"):
         merge_outputs([output], merged)
     assert merged.read_bytes() == before
 
