@@ -21,6 +21,10 @@ MAX_PRIVATE_FILE_BYTES = 1024 * 1024  # larger files are refused, not read
 MAX_SYMLINKS = 40  # in a chain; the limit of Linux, path_resolution(7)
 
 
+class NotRegularFileError(OSError):
+    """A folder, a named pipe or a device is in the place of a file."""
+
+
 def require_private(path: Path, what: str) -> None:
     """Require that only the user can read a file with keys, as ssh does for private keys.
 
@@ -205,11 +209,13 @@ def open_private(path: Path | str, flags: int) -> int:
     """Open a file with `os.open`; a file that it creates has mode 0600 under any umask.
 
     The mode is set at creation, so others can never read the file. A umask that removes the
-    owner's own permissions is corrected afterwards.
+    owner's own permissions is corrected afterwards. A file with content keeps its mode.
     """
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
-    if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o600 != 0o600:
-        os.fchmod(descriptor, 0o600)
+    if sys.platform != "win32" and flags & os.O_CREAT:
+        status = os.fstat(descriptor)
+        if status.st_mode & 0o600 != 0o600 and not status.st_size:
+            os.fchmod(descriptor, 0o600)
     return descriptor
 
 
@@ -217,14 +223,14 @@ def open_regular(path: Path | str, flags: int) -> int:
     """Open a regular file as `open_private`; a named pipe or a device is refused without waiting.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        NotRegularFileError: it is no regular file. OSError: it cannot be opened.
     """
     no_wait = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = open_private(path, flags | no_wait)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    raise NotRegularFileError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def make_private_folder(path: Path) -> None:

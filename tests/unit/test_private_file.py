@@ -10,7 +10,7 @@ import pytest
 
 from easyllm_cli import file_lock
 from easyllm_cli.errors import OutputError
-from easyllm_cli.private_file import lock_file, replace_file, write_new_file
+from easyllm_cli.private_file import lock_file, open_regular, replace_file, write_new_file
 from tests.support.another_user import as_another_user
 
 
@@ -38,6 +38,15 @@ def test_modes_under_any_umask(tmp_path: Path) -> None:
     path.chmod(0o644)
     write(path, b"2")
     assert (mode(path), path.read_bytes()) == (0o600, b"2")
+
+
+def test_a_file_that_is_read_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("1")
+    path.chmod(0o444)
+    for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT):
+        os.close(open_regular(path, flags))
+        assert mode(path) == 0o444
 
 
 def test_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
