@@ -178,11 +178,6 @@ class Image(FrozenDataclass):
         return self.url or f"data:{self.media_type};base64,{self.base64()}"
 
 
-# The file's type is checked before it is opened, because opening a device can have effects, and
-# afterwards, because the file may have been replaced. O_NONBLOCK: opening a FIFO would block.
-OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-
 def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
     """Read a file's bytes; at most `max_bytes` + 1, if it grows meanwhile. `name`: for messages.
 
@@ -190,18 +185,21 @@ def read_image_file(path: str, name: str, max_bytes: int) -> bytes:
         UsageError: not a regular file, empty (files in /proc report 0 bytes), or over `max_bytes`.
         OSError, ValueError, RuntimeError: it cannot be read, or the path is not valid.
     """
+    from .private_file import NotRegularFileError, open_regular  # most prompts have no image
+
     expanded = Path(os.path.expanduser(path))
-    _require_regular_file(expanded.stat(), name)
-    with open(os.open(expanded, OPEN_FLAGS), "rb") as file:
-        status = os.fstat(file.fileno())
-        _require_regular_file(status, name)
-        if not status.st_size:
+    not_regular = UsageError("the image is not a regular file", where=name)
+    # It is checked before it is opened, too, because opening a device can have effects.
+    if not stat.S_ISREG(expanded.stat().st_mode):
+        raise not_regular
+    try:
+        descriptor = open_regular(expanded, os.O_RDONLY)
+    except NotRegularFileError:  # it was replaced meanwhile
+        raise not_regular from None
+    with open(descriptor, "rb") as file:
+        size = os.fstat(descriptor).st_size
+        if not size:
             raise UsageError("not an image: the file is empty", where=name)
-        if status.st_size > max_bytes:
+        if size > max_bytes:
             raise UsageError(f"the image is larger than {max_bytes >> 20} MB", where=name)
         return file.read(max_bytes + 1)
-
-
-def _require_regular_file(status: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise UsageError("the image is not a regular file", where=name)

@@ -107,10 +107,10 @@ def is_file(name: str) -> bool:
 def _option_for(name: str, unreadable_is_text: bool) -> str:
     """-a for an image, else -f. `unreadable_is_text`: -f for a file that cannot be read."""
     from ..image_header import sniff_media_type
-    from ..images import OPEN_FLAGS
+    from ..private_file import open_regular
 
     try:
-        with open(os.open(name, OPEN_FLAGS), "rb") as file:
+        with open(open_regular(name, os.O_RDONLY), "rb") as file:
             return "-a" if sniff_media_type(file.read(256)) else "-f"
     except OSError:
         return "-f" if unreadable_is_text else "-a"

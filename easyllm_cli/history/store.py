@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import ConfigError, EasyLLMError, OutputError
-from ..private_file import lock_file, make_private_folder, open_private
+from ..private_file import NotRegularFileError, lock_file, make_private_folder, open_regular
 from .schema import DATABASE_VERSION, MIGRATIONS
 
 BUSY_SECONDS = 2.0  # wait for another process's write
@@ -140,11 +140,12 @@ def open_store(path: Path, *, create: bool) -> HistoryStore:
             make_private_folder(path.parent)
         _require_no_link(path)
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        # Without O_NONBLOCK a named pipe waits for a writer. SQLite gives its other files the mode.
-        descriptor = open_private(path, flags | getattr(os, "O_NONBLOCK", 0))
-        _close_to_others(descriptor, path)
+        descriptor = open_regular(path, flags)
+        _close_to_others(descriptor)  # SQLite gives its other files the same mode
     except FileNotFoundError:
         raise
+    except NotRegularFileError:
+        raise OutputError("the history is no file", where=str(path), hint="move it away") from None
     except OSError as error:
         raise _output_error(error, path) from None
     with translate_errors(path):
@@ -170,17 +171,10 @@ def _require_no_link(path: Path) -> None:
         )  # fmt: skip
 
 
-def _close_to_others(descriptor: int, path: Path) -> None:
-    """Set mode 0600 on a file that others can read; close the descriptor.
-
-    Raises:
-        OutputError: it is a named pipe, a device or a folder.
-    """
+def _close_to_others(descriptor: int) -> None:
+    """Set mode 0600 on a file that others can read; close the descriptor."""
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OutputError("the history is no file", where=str(path), hint="move it away")
-        mode = stat.S_IMODE(status.st_mode)
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if sys.platform != "win32" and mode & 0o077:
             os.fchmod(descriptor, mode & 0o700)
     finally:

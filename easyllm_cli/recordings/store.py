@@ -12,14 +12,13 @@ from pathlib import Path
 
 from ..config.paths import cache_folder
 from ..errors import OutputError
-from ..private_file import write_private_file
+from ..private_file import NotRegularFileError, open_regular, write_private_file
 from .attempt import RecordedAttempt
 from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
 
 MAX_CACHE_BYTES = 500 * 1024 * 1024
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
-# A link is not followed, and opening a FIFO does not wait for a writer.
-READ_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # With the process and the thread of a writer behind it, as `write_private_file` names its file.
 ANSWER_NAME = r"[0-9a-f]{64}\.jsonl(\.\d+\.\d+)?"
 WRITES_PER_PRUNE = 50  # the size of the folder is looked at about every 50th write
@@ -44,9 +43,10 @@ def read_cached(key: str, max_age: float) -> RecordedAttempt | None:
     """
     path = _answer_path(key)
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | READ_FLAGS)) as file:
-            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            data = file.read(MAX_ANSWER_BYTES) if is_regular else b""
+        with os.fdopen(open_regular(path, os.O_RDONLY | NO_LINK), "rb") as file:
+            data = file.read(MAX_ANSWER_BYTES)
+    except NotRegularFileError:
+        data = b""
     except OSError:
         return None
     try:
