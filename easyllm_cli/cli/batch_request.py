@@ -18,6 +18,7 @@ from ..batch.output_rows import FORMATS
 from ..batch.row_selection import RowSelection
 from ..batch.state import Header, state_path
 from ..config.endpoints import resolve_adapter
+from ..config.paths import expand_home
 from ..config.profile import Profile, validate_setting
 from ..errors import OutputError, UsageError
 from ..frozen_dataclass import FrozenDataclass
@@ -244,7 +245,7 @@ def find_input(name: str, output: Path) -> Path:
         OutputError: the copy cannot be written.
     """
     if name != "-":
-        return Path(os.path.expanduser(name))
+        return expand_home(name)
     copy = output.with_name(output.name + INPUT_SUFFIX)
     if state_path(output).exists():
         raise UsageError(
@@ -280,7 +281,7 @@ def find_output(name: str) -> Path:
     Raises:
         UsageError: it is no file that can be continued.
     """
-    path = Path(os.path.expanduser(name))
+    path = expand_home(name)
     if path.is_symlink():
         path = Path(os.path.realpath(path))
     try:

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ..errors import EasyLLMError
@@ -14,6 +13,7 @@ from ..secret import SENSITIVE_NAME, WHOLE_KEY_CHARS, Secret
 from ..vendors import VENDORS
 from .credentials import parse_api_key, read_key_file
 from .key_store import read_entries
+from .paths import expand_home
 from .profiles_file import read_profiles
 
 KEY_VARIABLE = r"(API_KEY|_TOKEN|_SECRET|ACCESS_KEY)\d*$"  # in the name of a variable with a key
@@ -71,7 +71,7 @@ def _keys_of_table(table: Mapping[str, Any]) -> Iterator[str]:
     yield from (os.environ.get(name, "") for name in names)
     if isinstance(path := table.get("api_key_file"), str):
         with suppress(EasyLLMError, OSError):
-            file = Path(os.path.expanduser(path))
+            file = expand_home(path)
             if file.is_file():  # reading a pipe would wait for its writer
                 yield read_key_file(file).reveal()
 

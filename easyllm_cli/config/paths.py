@@ -6,7 +6,26 @@ import os
 import sys
 from pathlib import Path
 
+from ..errors import UsageError
+
 APP_FOLDER_NAME = "easyllm"
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """A path that the user names; a leading `~` or `~name` is a home folder.
+
+    Raises:
+        UsageError: that home folder is unknown, or it is no path.
+    """
+    text = os.fspath(path)
+    try:
+        if "\0" in text:
+            raise RuntimeError("it holds a NUL byte")
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            f"not a usable path: {error}", where=text[:200], hint="write the whole path"
+        ) from None
 
 
 def config_folder() -> Path:

@@ -27,7 +27,7 @@ async def record_attempt(
     """
     source, identity = call.source, identify_first_request(call)
     assert source is not None
-    await recorder.require_writable()
+    await recorder.require_writable(identity)
     recorder.known_keys = find_known_keys(source.profile.profiles_path)
     recorder.refuse_known_key(identity)
     attempt = RecordedAttempt(time.time())

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..config.paths import expand_home
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
 from ..file_lock import close_locked, wait_for_lock_in_loop
-from ..private_file import make_private_folder, open_private
+from ..private_file import NotRegularFileError, make_private_folder, open_regular
 from ..secret import Secret, mask_whole_keys
 from .attempt import RecordedAttempt
 from .key import RequestIdentity
 from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
 
 FILE_SUFFIX = ".jsonl"
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO does not wait for the other end
 MAX_NAMED_FIELDS = 5  # of the differences to the nearest recording
 
 
@@ -34,19 +33,13 @@ class Recorder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         text = os.fspath(path)
-        self.path = Path(os.path.expanduser(text))
+        self.path = expand_home(text)
         self.known_keys: list[Secret] = []
-        self.is_folder = text.endswith(("/", os.sep)) or self.path.is_dir()
+        self.is_folder = text.endswith(("/", os.sep)) or os.path.isdir(self.path)
 
-    async def require_writable(self) -> None:
-        """Make the file if it is missing, before a request is paid for. Raises as `record`."""
-        if not self.is_folder:
-            await _append(self.path, b"")
-            return
-        try:
-            make_private_folder(self.path)
-        except OSError as error:
-            raise OutputError.from_os_error("cannot be written", error, str(self.path)) from None
+    async def require_writable(self, identity: RequestIdentity) -> None:
+        """Make the request's file if it is missing, before it is paid for. Raises as `record`."""
+        await _append(self._file_of(identity), b"")
 
     def refuse_known_key(self, identity: RequestIdentity) -> None:
         """Raise UsageError for a request with an API key that this process knows."""
@@ -72,9 +65,13 @@ class Recorder:
         self.refuse_known_key(identity)
         if attempt.holds_known_key():
             self._refuse_key()
-        key, asked = identity.replay_key, identity.describe()
-        path = self.path / f"{key}{FILE_SUFFIX}" if self.is_folder else self.path
-        await _append(path, line_from_attempt(attempt, {"key": key, "asked": asked}))
+        about = {"key": identity.replay_key, "asked": identity.describe()}
+        await _append(self._file_of(identity), line_from_attempt(attempt, about))
+
+    def _file_of(self, identity: RequestIdentity) -> Path:
+        """The file that the attempts at this request are appended to."""
+        is_folder, name = self.is_folder, f"{identity.replay_key}{FILE_SUFFIX}"
+        return self.path / name if is_folder else self.path
 
 
 class Recording:
@@ -84,7 +81,7 @@ class Recording:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.expanduser(path))
+        self.path = expand_home(path)
         self.notes: list[str] = []
         self._attempts: dict[str, list[RecordedAttempt]] | None = None
         self._asked: list[tuple[str, Mapping[str, Any]]] = []  # place and request of each
@@ -129,20 +126,31 @@ class Recording:
         """The attempts by key. Raises as `take`."""
         if self._attempts is None:
             attempts: dict[str, list[RecordedAttempt]] = {}
-            is_folder = self.path.is_dir()
-            paths = sorted(self.path.glob(f"*{FILE_SUFFIX}")) if is_folder else [self.path]
-            for path in paths:
+            is_folder = os.path.isdir(self.path)
+            for path in self._list_folder() if is_folder else [self.path]:
                 for number, content in self._read_file(path):
                     place = f"{path.name}, line {number}" if is_folder else f"line {number}"
                     self._add(attempts, place, content)
             self._attempts = attempts
         return self._attempts
 
+    def _list_folder(self) -> list[Path]:
+        """The files of a folder, sorted. Raises UsageError: it cannot be read."""
+        try:
+            paths = [self.path / name for name in sorted(os.listdir(self.path))]
+        except OSError as error:
+            raise _read_error(error, self.path) from None
+        return [path for path in paths if path.suffix == FILE_SUFFIX and not os.path.isdir(path)]
+
     def _read_file(self, path: Path) -> Iterator[tuple[int, Any]]:
         try:
-            yield from read_lines(_read_regular(path))
+            with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+                data = file.read()
+            yield from read_lines(data)
+        except NotRegularFileError:
+            raise _not_regular_error(path) from None
         except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
+            raise _read_error(error, path) from None
         except ValueError as error:
             raise ConfigError(f"it cannot be replayed: {error}", where=str(path)) from None
 
@@ -177,16 +185,12 @@ def _distance(differences: list[str]) -> tuple[bool, bool, int]:
     return "provider" in differences, "model" in differences, len(differences)
 
 
-def _read_regular(path: Path) -> bytes:
-    """The content of a file. Raises OSError, and UsageError for a FIFO or a device."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | NO_WAIT)) as file:
-        _require_regular(file.fileno(), path)
-        return file.read()
+def _read_error(error: OSError, path: Path) -> UsageError:
+    return UsageError(f"cannot be read: {error.strerror}", where=str(path))
 
 
-def _require_regular(descriptor: int, path: Path) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise UsageError("it is not a regular file", where=str(path), hint="name another file")
+def _not_regular_error(path: Path) -> UsageError:
+    return UsageError("it is not a regular file", where=str(path), hint="name another file")
 
 
 async def _append(path: Path, line: bytes) -> None:
@@ -198,12 +202,12 @@ async def _append(path: Path, line: bytes) -> None:
     """
     try:
         make_private_folder(path.parent)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_WAIT | getattr(os, "O_BINARY", 0)
-        descriptor = open_private(path, flags)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    except NotRegularFileError:
+        raise _not_regular_error(path) from None
     except OSError as error:
         raise OutputError.from_os_error("cannot be written", error, str(path)) from None
     try:
-        _require_regular(descriptor, path)
         await wait_for_lock_in_loop(descriptor, path)
         _write_whole(descriptor, _missing_before_next_line(descriptor, path) + line)
     except OSError as error:

@@ -80,12 +80,15 @@ def attempt_from_object(content: Any) -> RecordedAttempt:
 def read_lines(data: bytes) -> Iterator[tuple[int, Any]]:
     """The number and the JSON of each line behind the header; None = the line is damaged.
 
+    An empty file has no lines: a writer that was killed may leave one.
     Raises:
         ValueError: the header is missing, or it is that of a newer version.
     """
+    if not data:
+        return
     header, *lines = data.split(b"\n")
     version = (_parse(header) or {}).get(VERSION_KEY)
-    if not isinstance(version, int) or isinstance(version, bool):
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ValueError("it is not a file of recordings")
     if version > FORMAT_VERSION:
         raise ValueError(f"a newer easyllm wrote it (version {version})")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from easyllm_cli.errors import (
 )
 from easyllm_cli.events import Done, Event, Note, Reasoning, RoutineNote, Start, Text, Usage
 from easyllm_cli.file_lock import try_lock
+from easyllm_cli.recordings import Recordings
 from easyllm_cli.recordings.attempt import RecordedAttempt
 from easyllm_cli.recordings.file import Recorder, Recording
 from easyllm_cli.recordings.key import RequestIdentity
@@ -29,6 +31,7 @@ from easyllm_cli.recordings.line_format import (
     read_lines,
 )
 from tests.support import ROOT
+from tests.support.another_user import as_another_user
 
 VERSION_1 = ROOT / "tests" / "support" / "recording_files" / "version-1.jsonl"
 EVENTS: list[Event] = [
@@ -118,10 +121,12 @@ async def test_attempts_come_in_order_and_then_the_last_again(tmp_path: Path) ->
 
 async def test_a_folder_has_a_file_for_each_request(tmp_path: Path) -> None:
     folder = f"{tmp_path}/answers/"
-    await Recorder(folder).require_writable()
+    await Recorder(folder).require_writable(identity())
     for question in ("one", "two", "one"):
         await Recorder(folder).record(identity(question), attempt(question))
-    assert len(list(Path(folder).iterdir())) == 2
+    assert len(list(Path(folder).glob("*.jsonl"))) == 3
+    (Path(folder) / "folder.jsonl").mkdir()
+    (Path(folder) / "empty.jsonl").touch()
     assert text_of(Recording(folder).take(identity("two"))) == "two"
     with pytest.raises(
         NotFoundError, match=r"the nearest is \w+\.jsonl, line 2, which differs in seed"
@@ -140,14 +145,20 @@ async def test_a_line_of_a_writer_that_was_killed_is_left_out(tmp_path: Path) ->
     assert recording.notes == [f"line 3 of {path} is damaged and left out"]
 
 
-@pytest.mark.parametrize("content", [b"prompt\n", b"{}\n", b'{"easyllm_recording": 2}\n', b"\0"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"prompt\n", b"{}\n", b'{"easyllm_recording": 2}\n', b'{"easyllm_recording": 0}\n',
+        b'{"easyllm_recording": true}\n', b"\0",
+    ],
+)  # fmt: skip
 async def test_rec_6_another_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.txt"
     path.write_bytes(content)
     with pytest.raises(ConfigError):
         Recording(path).take(identity())
     with pytest.raises(ConfigError):
-        await Recorder(path).require_writable()
+        await Recorder(path).require_writable(identity())
     with pytest.raises(ConfigError):
         await Recorder(path).record(identity(), attempt())
     assert path.read_bytes() == content
@@ -158,7 +169,34 @@ async def test_a_missing_file_and_an_unwritable_one(tmp_path: Path) -> None:
         Recording(tmp_path / "none.jsonl").take(identity())
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        await Recorder(tmp_path / "file" / "answers.jsonl").require_writable()
+        await Recorder(tmp_path / "file" / "answers.jsonl").require_writable(identity())
+
+
+def test_a_path_of_an_unknown_home_is_a_usage_error() -> None:
+    for path in ("~no-such-user/a.jsonl", "a\0b"):
+        for name in ("record", "replay"):
+            with pytest.raises(UsageError, match="not a usable path"):
+                Recordings(**{name: path})
+
+
+def test_a_path_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0)
+    for path in (locked, f"{locked}/", locked / "a.jsonl", tmp_path / ("a" * 300)):
+        told = as_another_user(partial(read_recording, path))
+        assert told.startswith("UsageError: cannot be read: "), told
+        told = as_another_user(partial(prepare_recording, path))
+        assert told.startswith("OutputError: cannot be written: "), told
+        assert str(path).rstrip("/") in told
+
+
+def read_recording(path: Path | str) -> str:
+    return str(Recording(path).has("key"))
+
+
+def prepare_recording(path: Path | str) -> str:
+    return str(asyncio.run(Recorder(path).require_writable(identity())))
 
 
 async def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
@@ -181,7 +219,7 @@ async def test_a_fifo_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     for path in (fifo, Path("/dev/null")):
         with pytest.raises(UsageError, match="not a regular file"):
-            await Recorder(path).require_writable()
+            await Recorder(path).require_writable(identity())
         with pytest.raises(UsageError, match="not a regular file"):
             Recording(path).take(identity())
 
@@ -202,7 +240,7 @@ def test_rec_6_a_file_of_version_1_is_replayed() -> None:
 
 async def test_a_locked_file_is_waited_for_without_blocking_the_event_loop(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
-    await Recorder(path).require_writable()
+    await Recorder(path).require_writable(identity())
     with path.open("rb") as other:
         assert try_lock(other.fileno())
         recording = asyncio.create_task(Recorder(path).record(identity(), attempt()))
