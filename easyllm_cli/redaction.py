@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from .vendors import VENDORS
@@ -43,6 +43,17 @@ def find_secrets(text: str, keys: Iterable[str]) -> list[tuple[int, int]]:
             runs.append((compact_offsets[first], compact_offsets[last]))
     spans = [(offsets[first], offsets[last + 1]) for first, last in runs]
     return _merge_spans(sorted(spans))
+
+
+def holds_key(text: str, keys: Iterable[str]) -> bool:
+    """Whether a text holds a whole key, also escaped, encoded, reversed or in another case.
+
+    For long texts: it takes a tenth of the time of `find_secrets`, which also finds fragments.
+    """
+    unescaped = ESCAPED_CHARACTER.sub(_unescape, text.replace("\\/", "/"))
+    texts = {text.lower(), unescaped.lower()}
+    forms = {form.lower() for key in keys for form in (*_plain_forms(key), *_base64_forms(key))}
+    return any(form in each for form in forms for each in texts)
 
 
 def _match_positions(text: str, fragments_by_length: dict[int, set[str]]) -> set[int]:
@@ -137,22 +148,41 @@ def _decode_escapes(text: str) -> tuple[str, list[int]]:
     offsets: list[int] = []
     last = 0
     for match in ESCAPED_CHARACTER.finditer(text):
-        *hexadecimal, decimal = match.groups()
-        code = int(decimal) if decimal else int(next(filter(None, hexadecimal)), 16)
-        decoded += [*text[last : match.start()], chr(code)]
+        decoded += [*text[last : match.start()], _unescape(match)]
         offsets += range(last, match.start() + 1)
         last = match.end()
     return "".join(decoded) + text[last:], [*offsets, *range(last, len(text) + 1)]
+
+
+def _unescape(match: re.Match[str]) -> str:
+    """The character of a match of ESCAPED_CHARACTER."""
+    *hexadecimal, decimal = match.groups()
+    return chr(int(decimal) if decimal else int(next(filter(None, hexadecimal)), 16))
 
 
 def _encode_key(key: str) -> list[str]:
     """The key and its encodings: reversed, hex, base64; a key below 8 characters only as it is."""
     if len(key) < FRAGMENT_CHARS:
         return [key]
-    data = key.encode()
-    forms = [key, key[::-1], data.hex(), data.hex().upper()]
-    # base64 of a longer text that contains the key: the key starts at one of three byte offsets.
+    return [*_plain_forms(key), *_base64_forms(key, is_end_known=True)]
+
+
+def _plain_forms(key: str) -> list[str]:
+    """The key as it is, reversed and in hex."""
+    data = key.encode("utf-8", "surrogatepass")
+    return [key, key[::-1], data.hex(), data.hex().upper()]
+
+
+def _base64_forms(key: str, is_end_known: bool = False) -> Iterator[str]:
+    """What the base64 of a longer text with the key contains: it starts at one of three offsets.
+
+    `is_end_known`: the key ends the text; else its last bits depend on what follows, and are left
+    out.
+    """
+    data = key.encode("utf-8", "surrogatepass")
     for shift in range(3):
-        encoded = b64encode(b"x" * shift + data).decode()[4 * bool(shift) :].rstrip("=")
-        forms += [encoded, encoded.translate({43: "-", 47: "_"})]
-    return forms
+        padded = b64encode(b"x" * shift + data).decode()[4 * bool(shift) :]
+        encoded = padded.rstrip("=")
+        if encoded != padded and not is_end_known:
+            encoded = encoded[:-1]
+        yield from (encoded, encoded.translate({43: "-", 47: "_"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
@@ -76,14 +77,30 @@ def mask_whole_keys(text: str) -> str:
     1 µs a character.
     A vendor's name, which servers suggest as a dummy key, is left.
     """
+    for key in _whole_keys():
+        text = text.replace(key, MASK)
+    return text
+
+
+def holds_known_key(text: str) -> bool:
+    """Whether the text holds a key that `mask_whole_keys` masks, as it is or encoded."""
+    keys = list(_whole_keys())
+    if not keys:
+        return False
+    from .redaction import holds_key  # imported only when there is a key to find
+
+    return holds_key(text, keys)
+
+
+def _whole_keys() -> Iterator[str]:
+    """Every existing Secret of 8 characters or more that is no vendor's name."""
     from .vendors import VENDORS
 
     for reference in _live_secrets.valuerefs():
         secret = reference()
         key = secret.reveal().removeprefix(BEARER_PREFIX) if secret is not None else ""
         if len(key) >= WHOLE_KEY_CHARS and key.lower().replace("-", "") not in VENDORS:
-            text = text.replace(key, MASK)
-    return text
+            yield key
 
 
 def redact(text: str, min_chars: int = 4) -> str:

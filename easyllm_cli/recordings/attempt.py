@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 
 from ..errors import EasyLLMError
-from ..events import Done, Event, Reasoning, Start, Text
-from ..secret import mask_whole_keys
+from ..events import Done, Event, Note, Reasoning, Start, Text
+from ..secret import holds_known_key
 
 
 class RecordedAttempt:
@@ -49,9 +49,15 @@ class RecordedAttempt:
             yield event
 
     def holds_known_key(self) -> bool:
-        """Whether the text or the reasoning holds a key that this process knows."""
-        for kind in (Text, Reasoning):
-            text = "".join(event.text for _, event in self.events if isinstance(event, kind))
-            if mask_whole_keys(text) != text:
-                return True
-        return False
+        """Whether a text of the events holds a key that this process knows, also an encoded one.
+
+        Notes are left out, because they are redacted when they are recorded.
+        """
+        texts = ["".join(self._texts_of(Text)), "".join(self._texts_of(Reasoning))]
+        for _, event in self.events:
+            if not isinstance(event, Text | Reasoning | Note):
+                texts += [value for value in vars(event).values() if isinstance(value, str)]
+        return any(map(holds_known_key, filter(None, texts)))
+
+    def _texts_of(self, kind: type[Text | Reasoning]) -> Iterator[str]:
+        return (event.text for _, event in self.events if isinstance(event, kind))

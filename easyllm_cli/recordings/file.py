@@ -16,7 +16,7 @@ from ..config.paths import expand_home
 from ..errors import ConfigError, NotFoundError, OutputError, UsageError
 from ..file_lock import close_locked, wait_for_lock_in_loop
 from ..private_file import NotRegularFileError, make_private_folder, open_regular
-from ..secret import Secret, mask_whole_keys
+from ..secret import Secret, holds_known_key
 from .attempt import RecordedAttempt
 from .key import RequestIdentity
 from .line_format import HEADER, attempt_from_object, line_from_attempt, read_lines
@@ -43,8 +43,8 @@ class Recorder:
 
     def refuse_known_key(self, identity: RequestIdentity) -> None:
         """Raise UsageError for a request with an API key that this process knows."""
-        texts = f"{json.dumps(identity.describe(), ensure_ascii=False)}\n{identity.prompt}"
-        if mask_whole_keys(texts) != texts:
+        texts = json.dumps(identity.describe(), ensure_ascii=False), identity.prompt
+        if any(map(holds_known_key, texts)):
             self._refuse_key()
 
     def _refuse_key(self) -> NoReturn:

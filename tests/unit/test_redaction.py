@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from easyllm_cli.secret import MASK, Secret, redact
+from easyllm_cli.secret import MASK, Secret, holds_known_key, redact
 from tests.support.hostile import encode_key_variants, escapes, percent
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
@@ -43,6 +43,20 @@ def test_base64_is_redacted_at_every_alignment(
     cut = redact(f"is {form} wrong?")
     assert re.fullmatch(rf"is .{{,7}}{re.escape(MASK)}.{{,2}} wrong\?", cut), cut
     del live_key
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(form for form in encode_key_variants(KEY) if form not in KEY or form == KEY),
+        KEY.encode().hex(), escapes(KEY).upper(), KEY.swapcase(),
+        *(b64encode(b"x" * lead + KEY.encode() + b"yz").decode() for lead in range(3)),
+    ],
+)  # fmt: skip
+def test_rec_2_an_encoded_key_is_found_in_a_long_text(form: str) -> None:
+    assert holds_known_key(f"is {form} wrong?")
+    assert not holds_known_key(f"is {form[: len(form) // 2]} wrong?")
 
 
 @pytest.mark.usefixtures("secret")

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import re
+import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from easyllm_cli.images import Image
 from easyllm_cli.messages import Message
 from easyllm_cli.pipeline import complete
 from easyllm_cli.recordings import Recordings
+from easyllm_cli.recordings.attempt import RecordedAttempt
+from easyllm_cli.recordings.file import Recorder
+from easyllm_cli.recordings.key import RequestIdentity
 from easyllm_cli.secret import Secret
 from tests.support.adapters import ADAPTERS, HTTP_ADAPTERS, KEY, Adapter
 from tests.support.asking import answer_requests, messages, notes
@@ -34,6 +40,7 @@ from tests.support.standins.script import Script, chunk, script_handler
 from tests.support.standins.server import StandIn
 
 OPENAI = HTTP_ADAPTERS[0]
+TIMES = re.compile(r'"(ms|made_at)": [\d.]+')
 over_adapters = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.id)
 
 
@@ -182,7 +189,11 @@ async def test_rec_3_a_damaged_line_is_told_where_it_is_the_one_that_is_wanted(
 async def test_rec_2_a_text_with_a_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     key = "sk-0123456789abcdefghij"
-    for question, answer in (("hi", f"it is {key}"), (f"use {key}", "ok")):
+    encoded = b64encode(f"user:{key}".encode()).decode()
+    for question, answer in (
+        ("hi", f"it is {key}"), (f"use {key}", "ok"), ("hi", f"Basic {encoded}"),
+        (f"use {encoded}", "ok"),
+    ):  # fmt: skip
         halves = (answer[:12], answer[12:])  # a key that is spread over two pieces is found, too
         with StandIn(script_handler(chat_answer_script(*halves))) as server:
             profile = OPENAI.profile(server, api_key=key)
@@ -191,6 +202,20 @@ async def test_rec_2_a_text_with_a_key_is_refused(tmp_path: Path) -> None:
         assert key not in str(asked.error)
     assert path.read_text() == '{"easyllm_recording": 1}\n'
     assert not kept_answers()
+
+
+async def test_rec_2_a_key_as_the_servers_model_or_finish_reason_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    key = "sk-0123456789abcdefghij"
+    for model, reason in ((key, "stop"), ("m", key)):
+        attempt = RecordedAttempt(
+            time.time(), [(0, Start("openai", model)), (0, Done(reason, True))]
+        )
+        live_key = Secret(key)
+        with pytest.raises(UsageError, match="holds an API key"):
+            await Recorder(path).record(RequestIdentity("openai", "m", {}), attempt)
+        del live_key
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("source", ["api_key", "api_key_env"])
@@ -304,7 +329,7 @@ async def test_an_answer_from_the_cache_is_recorded_as_it_was(tmp_path: Path) ->
             await ask(LLMService(record=tmp_path / name), profile)
         assert len(server.requests) == 1
     first, again = (
-        json.loads((tmp_path / name).read_text().splitlines()[1])
+        TIMES.sub("", (tmp_path / name).read_text().splitlines()[1])
         for name in ("first.jsonl", "again.jsonl")
     )
     assert again == first
