@@ -6,13 +6,13 @@ import os
 from contextlib import suppress
 
 from ...config.paths import state_folder
-from ...private_file import make_private_folder, open_private, write_private_file
+from ...private_file import make_private_folder, open_regular, write_private_file
 
 FILE_NAME = "repl_history"
 MAX_ENTRIES = 1000
 MAX_ENTRY_CHARS = 64 * 1024  # a longer paste is not kept in the file
 MAX_FILE_BYTES = 16 * 1024 * 1024  # read at start; beyond it a file is not ours
-# No home folder, a full disk, no permission: then nothing is kept.
+# No home folder, a full disk, no permission, or no regular file: then nothing is kept.
 IGNORED_ERRORS = (OSError, RuntimeError)
 
 
@@ -20,10 +20,12 @@ def load_entries() -> list[str]:
     """The newest entries, oldest first; a file that has grown long is shortened."""
     try:
         path = state_folder() / FILE_NAME
-        with path.open("rb") as file:
-            lines = file.read(MAX_FILE_BYTES).decode("utf-8", "replace").split("\n")[:-1]
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            data = file.read(MAX_FILE_BYTES)
     except IGNORED_ERRORS:
         return []
+    # readline takes no null character; a crash of the machine leaves some in files.
+    lines = data.replace(b"\0", b"").decode("utf-8", "replace").split("\n")[:-1]
     if len(lines) > 2 * MAX_ENTRIES:
         kept = "".join(f"{line}\n" for line in lines[-MAX_ENTRIES:])
         with suppress(*IGNORED_ERRORS):
@@ -39,7 +41,7 @@ def append_entry(text: str) -> None:
     with suppress(*IGNORED_ERRORS):
         path = state_folder() / FILE_NAME
         make_private_folder(path.parent)
-        descriptor = open_private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(descriptor, line.encode("utf-8", "replace"))
         finally:

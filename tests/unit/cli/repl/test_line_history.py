@@ -1,5 +1,6 @@
 """The file of typed lines: what is written comes back, and it stays small and private."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_the_file_is_private_and_keeps_the_newest(home: Path) -> None:
 
 def test_without_a_file_or_a_folder_nothing_is_there(home: Path) -> None:
     (home / ".local").write_text("a file, no folder")
+    append_entry("lost")
+    assert load_entries() == []
+
+
+def test_a_damaged_file_gives_what_readline_can_take(home: Path) -> None:
+    """It refuses a null character, and then the repl would never start again."""
+    append_entry("first")
+    with (home / FILE).open("ab") as file:
+        file.write(b"\0\0\n\xffb\0c\n")
+    assert load_entries() == ["first", "", "\ufffdbc"]
+
+
+def test_a_named_pipe_is_not_waited_for(home: Path) -> None:
+    (home / FILE).parent.mkdir(parents=True)
+    os.mkfifo(home / FILE)
     append_entry("lost")
     assert load_entries() == []
 
