@@ -85,7 +85,10 @@ def _require_not_replaceable(path: Path, what: str) -> None:
     """Raise ConfigError if another user can replace the file, or a link that leads to it."""
     for _ in range(MAX_SYMLINKS):
         require_folder_not_writable_by_others(path.parent, what)
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # /dev/fd/63 of <(command): a pipe without a name
+            return
         if not stat.S_ISLNK(status.st_mode):
             return
         if not _is_owned_by_user_or_root(status):

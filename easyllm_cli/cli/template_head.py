@@ -49,7 +49,11 @@ def read_head(text: str, path: Path) -> dict[str, Any]:
     for name in ("stdin", "prompt"):
         if name in head.get("defaults", {}):
             raise ConfigError(f"{{{name}}} has no default", where=where, hint="leave it out")
-    validate_setting("temperature", head.get("temperature"))
+    try:
+        validate_setting("temperature", head.get("temperature"))
+    except ConfigError as error:
+        error.where = where
+        raise
     if "schema" in head:
         head["schema"] = _schema_path(head["schema"], path)
     return head

@@ -1,5 +1,6 @@
 """Templates (-T): every byte of stdin and words arrives, and a head sets only what it may."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,13 +119,15 @@ def test_tpl_3_a_schema_stands_beside_the_template(folder: Path, schema: str) ->
 @pytest.mark.parametrize(
     "line",
     ["model = 1", "think = 1", "think = 'yes'", "temperature = true", "temperature = 'hot'",
-     "temperature = nan", "defaults = {stdin = 'x'}", "defaults = {prompt = 'x'}",
+     "temperature = nan", "temperature = 3",
+     "defaults = {stdin = 'x'}", "defaults = {prompt = 'x'}",
      "defaults = 'x'", "defaults = {a = 1}", "system = []", "=",
      "a = " + "[" * 9999],
 )  # fmt: skip
 def test_a_wrong_head(folder: Path, line: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as raised:
         load(folder, f"+++\n{line}\n+++\n")
+    assert str(folder / "t.md") in str(raised.value.where)
 
 
 @pytest.mark.parametrize("text", ["+++\nsystem = 'S'\nhi", "+++", "\ufeff+++ \r\n", "+++\n ++++\n"])
@@ -156,6 +159,18 @@ def test_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_template("./here", [], "").parts == [""]
     with pytest.raises(UsageError, match="cannot read the template"):
         load_template("./missing", [], "")
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="no such names there")
+def test_a_pipe_of_the_shell() -> None:
+    """As in `-T <(command)`: a link that leads to no name."""
+    reader, writer = os.pipe()
+    with open(writer, "w") as file:
+        file.write("Say {prompt}")
+    try:
+        assert load_template(f"/dev/fd/{reader}", [], "it").fill("it", "") == "Say it"
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o620])
