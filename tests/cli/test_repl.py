@@ -21,7 +21,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 PROMPT = "t> "
 HELD = Script(chunk("Begin of it.\n\n"), Wait(30))
 PASTE = "\n".join(f"\tline {number} of /a paste" for number in range(400))
-IN_TMUX = 'stty -g > before; "$0" repl; echo "$?" > code; stty -g > after'
+# Ctrl-Z at the prompt leads to the next command.
+IN_TMUX = """
+set -m; stty -g > before; "$0" repl; stty -g > stopped; fg; echo "$?" > code; stty -g > after
+"""
 # What a terminal would obey: a title, the clipboard, a colour.
 HOSTILE = "\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b[31m\u009b35m"
 
@@ -45,6 +48,10 @@ def test_repl_1_a_paste_of_400_lines_is_one_question(easyllm: Easyllm, server: S
         env = easyllm.variables({"TERM": "tmux-256color", **KEEPS_TEXTS})
         tmux.start(["sh", "-c", IN_TMUX, BINARY], env)
         tmux.wait_for(PROMPT)
+        tmux.press("Typed: ")
+        tmux.wait_for("Typed: ")
+        tmux.press("C-z")
+        tmux.wait_for(f"repl\n{PROMPT}Typed: ")
         tmux.paste(PASTE)
         tmux.wait_for("line 399")
         tmux.press("Enter")
@@ -53,9 +60,31 @@ def test_repl_1_a_paste_of_400_lines_is_one_question(easyllm: Easyllm, server: S
         tmux.wait_for("Two")
         tmux.press("C-d")
         tmux.wait_for("ENDED")
-    assert [sent(server, number)[-1][1] for number in range(len(server.requests))] == [PASTE] * 2
+    assert [sent(server, number)[-1][1] for number in range(len(server.requests))] == [
+        f"Typed: {PASTE}"
+    ] * 2
     assert (easyllm.home / "code").read_text() == "0\n"
-    assert (easyllm.home / "before").read_text() == (easyllm.home / "after").read_text()
+    modes = [(easyllm.home / name).read_text() for name in ("before", "stopped", "after")]
+    assert modes == modes[:1] * 3
+
+
+def test_repl_1_no_character_of_a_text_is_lost(easyllm: Easyllm, server: StandIn) -> None:
+    """Between three quotes, as where pastes are not marked; and of a marked paste of code."""
+    code = '"""What it does."""\n\n\timport x'
+    with ReplProcess(easyllm) as repl:
+        repl.wait_for(PROMPT)
+        for line in ('"""', "\tif x:", "/usage"):
+            repl.pty.type_keys(f"{line}\r")
+            repl.wait_for("… ")
+        repl.enter('"""')
+        for keys, answer in ((f"\x1b[200~{code}\x1b[201~\r", "Two"), ("a\tb\r", "Three")):
+            repl.pty.type_keys(keys)
+            repl.wait_for(answer)
+            repl.wait_for(PROMPT)
+        repl.enter("/quit", then="")
+        assert repl.end() == 0
+    asked = [sent(server, number)[-1][1] for number in range(len(server.requests))]
+    assert asked == ["\tif x:\n/usage", code, "a\tb"]
 
 
 def test_repl_2_kill_9_keeps_every_finished_turn(easyllm: Easyllm, server: StandIn) -> None:

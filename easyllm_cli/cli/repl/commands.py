@@ -11,6 +11,8 @@ from .session import Session
 
 # A path such as /etc/hosts, or the beginning of a comment, is text.
 COMMAND_LINE = re.compile(r"/(?P<name>[A-Za-z]+)(?:\s+(?P<argument>.*))?\s*", re.DOTALL)
+# What looks like a command, or like a text for which a slash was added.
+SLASHES_AND_LETTER = re.compile(r"/+[A-Za-z]")
 
 
 class ReplCommand(FrozenDataclass):
@@ -51,7 +53,7 @@ def handle(session: Session, text: str) -> None:
     """
     match = COMMAND_LINE.fullmatch(text)
     if match is None:
-        session.ask_text(text.removeprefix("/") if text.startswith("//") else text)
+        session.ask_text(unescape_command(text))
         return
     command = COMMANDS.get(match["name"])
     if command is None:
@@ -65,3 +67,14 @@ def handle(session: Session, text: str) -> None:
         raise UsageError(f"/{match['name']} takes nothing", hint="// asks it as text")
     module = import_module(f".{command.file}", __package__)
     getattr(module, match["name"])(session, argument)
+
+
+def escape_command(text: str) -> str:
+    """The line that asks this text, also where it looks like a command: `//help`."""
+    return f"/{text}" if SLASHES_AND_LETTER.match(text) else text
+
+
+def unescape_command(line: str) -> str:
+    """The text that a line asks: `//help` asks `/help`, but a comment (`// text`) is unchanged."""
+    is_escaped = line.startswith("//") and SLASHES_AND_LETTER.match(line)
+    return line[1:] if is_escaped else line

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ...render.options import can_move_cursor
+from .commands import escape_command
+from .suspension import Suspended, raise_suspended
+
 try:
     import readline
 except ImportError:  # Windows
@@ -32,10 +36,11 @@ class LineEditor:
     def __init__(self, entries: Sequence[str], complete: Complete) -> None:
         self._complete = complete
         self._found: Sequence[str] = ()
+        self._is_quoting = False  # between three quotes
         if readline is None:
             return
         is_libedit = "libedit" in (readline.__doc__ or "")
-        if not is_libedit:
+        if not is_libedit and can_move_cursor(1):
             readline.parse_and_bind("set enable-bracketed-paste on")
         readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
         readline.set_auto_history(False)
@@ -51,14 +56,51 @@ class LineEditor:
             EOFError: Ctrl-D, or the terminal is gone. KeyboardInterrupt: Ctrl-C.
             UnicodeDecodeError: what was typed is not in the terminal's encoding.
         """
-        text = input(prompt)
-        if not text.startswith(QUOTES):
+        text = self._read_line(prompt)
+        if not text.startswith(QUOTES) or "\n" in text:  # a paste is what it is
             return text
-        lines = [text.removeprefix(QUOTES)]
-        while not lines[-1].endswith(QUOTES):
-            lines.append(input(CONTINUATION_PROMPT))
-        lines[-1] = lines[-1].removesuffix(QUOTES)
+        self._is_quoting = True
+        try:
+            return escape_command(self._read_quoted(text))
+        finally:
+            self._is_quoting = False
+
+    def _read_quoted(self, first_line: str) -> str:
+        """The text between the quotes. Raises as `read`, an error of encoding after its end."""
+        lines = [first_line.removeprefix(QUOTES)]
+        failure: UnicodeDecodeError | None = None
+        while not lines[-1].rstrip().endswith(QUOTES):
+            try:
+                lines.append(self._read_line(CONTINUATION_PROMPT))
+            except UnicodeDecodeError as error:  # the other lines are no questions
+                failure = error
+        if failure is not None:
+            raise failure
+        lines[-1] = lines[-1].rstrip().removesuffix(QUOTES)
         return "\n".join(lines).strip("\n")
+
+    def _read_line(self, prompt: str) -> str:
+        """One line or one marked paste; after Ctrl-Z and `fg` what was typed is there again."""
+        while True:
+            try:
+                with raise_suspended():
+                    return input(prompt)
+            except Suspended as suspended:
+                typed = "" if readline is None else readline.get_line_buffer()
+                suspended.suspend()
+                self._insert_at_start(typed)
+
+    @staticmethod
+    def _insert_at_start(text: str) -> None:
+        """Begin the next line with this text."""
+        if readline is None:
+            return
+
+        def insert() -> None:
+            readline.set_startup_hook()
+            readline.insert_text(text)
+
+        readline.set_startup_hook(insert)
 
     def remember(self, text: str) -> None:
         """Let Up bring the text back."""
@@ -66,11 +108,18 @@ class LineEditor:
             readline.add_history(text)
 
     def _next_completion(self, word: str, number: int) -> str | None:
-        """readline's completer: the words one by one, and then None."""
+        """readline's completer: the words one by one, and then None.
+
+        In a text TAB is a tab: it may come from a paste without marks.
+        """
         if number == 0:
+            self._found = ()
             try:
                 line = readline.get_line_buffer()[: readline.get_endidx()]
-                self._found = self._complete(line, word)
+                if self._is_quoting or not line.startswith("/"):
+                    readline.insert_text("\t")
+                else:
+                    self._found = self._complete(line, word)
             except Exception:  # readline would print nothing, and a TAB must never end the repl
                 self._found = ()
         return self._found[number] if number < len(self._found) else None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.cli.options.input import ModelOptions
-from easyllm_cli.cli.repl.commands import COMMANDS, handle
+from easyllm_cli.cli.repl.commands import COMMANDS, escape_command, handle, unescape_command
 from easyllm_cli.cli.repl.line_completion import complete_line
 from easyllm_cli.cli.repl.printing import print_messages
 from easyllm_cli.cli.repl.session import Session
@@ -220,6 +220,8 @@ def test_think_sends_an_effort(session: Session, servers: Servers) -> None:
 @pytest.mark.parametrize(
     ("line", "sent"),
     [("//help", "/help"), ("/etc/hosts is what?", "/etc/hosts is what?"), ("-", "-"),
+     ("//etc/hosts is what?", "/etc/hosts is what?"), ("///a", "//a"),
+     ("// a comment\ncode", "// a comment\ncode"), ("/// docs", "/// docs"),
      ("/* a */\ncode", "/* a */\ncode"), ("{stdin}", "{stdin}"), ("@file", "@file")],
 )  # fmt: skip
 def test_what_is_no_command_is_text(
@@ -227,6 +229,11 @@ def test_what_is_no_command_is_text(
 ) -> None:
     handle(session, line)
     assert servers.sent(servers.first) == [("user", sent)]
+
+
+@pytest.mark.parametrize("text", ["/help", "//help", "// help", "/", "//", "help", "", "/usr/bin"])
+def test_any_text_can_be_asked(text: str) -> None:
+    assert unescape_command(escape_command(text)) == text
 
 
 @pytest.mark.parametrize(
