@@ -51,7 +51,7 @@ def describe_attached(session: Session) -> None:
 
 
 def edit(session: Session, argument: str) -> None:
-    """Write a question in $VISUAL, or change the last one; what is saved is asked.
+    """Write a question in $VISUAL, or change the last one's text; what is saved is asked.
 
     Raises:
         UsageError: it is not UTF-8, or there is no last question.
@@ -61,7 +61,8 @@ def edit(session: Session, argument: str) -> None:
     """
     if argument not in ("", LAST):
         raise UsageError(f'/edit takes nothing or "{LAST}"', hint=f"/edit, or /edit {LAST}")
-    original = session.require_question().text if argument else ""
+    last = session.require_question() if argument else None
+    original = last.text if last else ""
     path = _write_for_editor(original)
     open_editor(path, original.encode("utf-8", "replace"), "nothing was asked")
     text = read_text_file(str(path), "the question").strip("\n")
@@ -70,7 +71,10 @@ def edit(session: Session, argument: str) -> None:
     if not text.strip() or text == original.strip("\n"):
         print_wrapped("nothing was changed, and nothing is asked")
         return
-    session.ask_text(text)
+    if last is None:
+        session.ask_text(text)
+    else:  # it is in the template already, and has its files
+        session.ask_filled(text, title=text, images=last.images)
 
 
 def _write_for_editor(text: str) -> Path:

@@ -118,17 +118,24 @@ class Session:
         self.images += read
 
     def ask_text(self, text: str) -> None:
-        """Ask what was typed, with the files and images that wait for it. Raises as `ask`."""
-        from ..prompt import user_message
-
+        """Ask what was typed, put into the template. Raises as `ask`."""
         require_utf8(text)
         filled = text
         if self.template is not None:
             # The words {stdin} are text here: nothing is read from stdin.
             filled = self.template.fill(text, STDIN_PLACEHOLDER * (STDIN_PLACEHOLDER in text))
-        question = user_message(self.files, filled, self.images)
+        self.ask_filled(filled, title=text)
+
+    def ask_filled(self, text: str, *, title: str, images: Sequence[Image] = ()) -> None:
+        """Ask a text that is in the template already, with the files and images that wait for it.
+
+        `images`: go before those. Raises as `ask`.
+        """
+        from ..prompt import user_message
+
+        question = user_message(self.files, text, [*images, *self.images])
         self.files, self.images = [], []
-        self.ask(question, title=text)
+        self.ask(question, title=title)
 
     def ask(
         self,

@@ -12,6 +12,7 @@ from easyllm_cli.cli.repl.line_completion import complete_line
 from easyllm_cli.cli.repl.printing import print_messages
 from easyllm_cli.cli.repl.session import Session
 from easyllm_cli.cli.repl.transcript import Transcript
+from easyllm_cli.cli.template import Template
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.history import history_path
 from easyllm_cli.history.calls import conversation_calls
@@ -192,14 +193,20 @@ def test_code_and_save_write_new_files_only(
     assert "exists" in refused(session, "/save 'a talk.md'")
 
 
+@pytest.fixture
+def editor(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$VISUAL adds +1 to the text."""
+    path = home / "editor"
+    path.write_text('#!/bin/sh\nprintf "%s" "$(cat "$1")+1" > "$1"\n')
+    path.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(path))
+    monkeypatch.setenv("TMPDIR", str(home))
+
+
+@pytest.mark.usefixtures("editor")
 def test_edit_asks_what_was_saved(
     session: Session, servers: Servers, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    editor = home / "editor"
-    editor.write_text('#!/bin/sh\nprintf "%s" "$(cat "$1")+1" > "$1"\n')
-    editor.chmod(0o700)
-    monkeypatch.setenv("VISUAL", str(editor))
-    monkeypatch.setenv("TMPDIR", str(home))
     handle(session, "a")
     handle(session, "/edit last")
     assert servers.sent(servers.first)[-1] == ("user", "a+1")
@@ -208,6 +215,26 @@ def test_edit_asks_what_was_saved(
     handle(session, "/edit")
     assert len(servers.first.requests) == 2
     assert not list(home.glob("easyllm-*"))
+
+
+@pytest.mark.usefixtures("editor")
+def test_edit_last_keeps_what_the_question_had(
+    session: Session, servers: Servers, home: Path
+) -> None:
+    """Its files and images; and the template is not filled in again."""
+    (home / "n.txt").write_text("notes")
+    for name in ("p.png", "q.png"):
+        (home / name).write_bytes(png(2, 2, (255, 0, 0)))
+    session.template = Template({}, ["Say ", "prompt", "."], {})
+    for line in ("/file n.txt", "/image p.png", "a", "/image q.png", "/edit last"):
+        handle(session, line)
+    (asked, first), (edited, *both) = (
+        [part.get("text") or part["image_url"]["url"] for part in content]
+        for role, content in servers.sent(servers.first)
+        if role == "user"
+    )
+    assert (asked, edited) == ("n.txt:\nnotes\n\nSay a.", "n.txt:\nnotes\n\nSay a.+1")
+    assert both == [first] * 2
 
 
 def test_think_sends_an_effort(session: Session, servers: Servers) -> None:
