@@ -17,6 +17,7 @@ MAX_AGE_SECONDS = 24 * 3600.0  # of the last turn of a conversation that -c cont
 class Conversation:
     """The turns of a conversation, and what its next call takes over from them.
 
+    `count`: the number of turns; a call that followed a repl's /undo brought several.
     `messages`: prompts and answers in order. `system`: the last turn's system prompt, None = none.
     `profile`, `model`: the last turn's, as they were asked. `profile` is None where it was no
     profile by name: a config of the library, or a row of a database. `host`: the last turn's, None
@@ -29,7 +30,7 @@ class Conversation:
         last: Row = calls[-1] if calls else {}
         self.id: str = row["id"]
         self.title: str = row["title"]
-        self.count = len(calls)
+        self.count = sum(message.role == "assistant" for message in messages)
         self.messages = messages
         self.system: str | None = last.get("system")
         self.last_at: float = last.get("started_at", 0.0)

@@ -80,6 +80,6 @@ def _one_name(argument: str, hint: str) -> str:
         names = shlex.split(argument)
     except ValueError:  # a quote that is not closed
         names = []
-    if len(names) != 1:
+    if len(names) != 1 or not names[0]:
         raise UsageError("name one file", hint=f"{hint}; quote a name with blanks")
     return names[0]

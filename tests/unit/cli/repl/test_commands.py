@@ -124,6 +124,7 @@ def test_the_history_has_exactly_what_was_sent(session: Session, servers: Server
     handle(session, "d")
     assert kept(session).messages == list(session.transcript.messages)
     assert [each.text for each in kept(session).messages[::2]] == ["a", "c", "d"]
+    assert kept(session).count == 3
 
 
 def test_again_replaces_the_answer_and_asks_another_profile_once(
@@ -268,7 +269,8 @@ def test_any_text_can_be_asked(text: str) -> None:
     [
         ("/hlep", 'did you mean "/help"'), ("/usage now", "takes nothing"),
         ("/profile absent", "absent"), ("/undo", "no turn"), ("/again", "no question"),
-        ("/fork", "no turn"), ("/save", "name one file"), ("/file", "needs the name"),
+        ("/fork", "no turn"), ("/save", "name one file"),
+        ("/save ''", "name one file"), ("/save a b", "name one file"), ("/file", "needs the name"),
         ("/file 'open", "quotation"), ("/file absent", "absent"), ("/image absent.png", "absent"),
         ("/edit absent", "/edit last"), ("/code x y", "does not know"),
     ],
