@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.binary import BINARY, Easyllm, chat_answer_script, single_profile_toml
+from tests.support.binary import (
+    BINARY,
+    Easyllm,
+    chat_answer_script,
+    single_profile_toml,
+    wait_until,
+)
 from tests.support.objects import parse_listing_json
 from tests.support.repl_process import KEEPS_TEXTS, ReplProcess
 from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import StandIn
 from tests.support.terminal import run_on_terminals
-from tests.support.tmux import Tmux
+from tests.support.tmux import TMUX_TIMEOUT_SECONDS, Tmux
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 
@@ -43,6 +49,11 @@ def sent(server: StandIn, number: int = -1) -> list[tuple[str, Any]]:
     return [(each["role"], each["content"]) for each in messages]
 
 
+def wait_for_answers(tmux: Tmux, count: int) -> None:
+    """Wait for so many status lines, with the next prompt behind each."""
+    wait_until(lambda: tmux.text().count(f" s\n{PROMPT.strip()}") == count, TMUX_TIMEOUT_SECONDS)
+
+
 def test_repl_1_a_paste_of_400_lines_is_one_question(easyllm: Easyllm, server: StandIn) -> None:
     with Tmux(easyllm.home, 80, 24) as tmux:
         env = easyllm.variables({"TERM": "tmux-256color", **KEEPS_TEXTS})
@@ -55,10 +66,11 @@ def test_repl_1_a_paste_of_400_lines_is_one_question(easyllm: Easyllm, server: S
         tmux.paste(PASTE)
         tmux.wait_for("line 399")
         tmux.press("Enter")
-        tmux.wait_for(f" s\n{PROMPT.strip()}")  # the status line, and the next prompt
+        wait_for_answers(tmux, 1)
         tmux.press("Up", "Enter")
-        tmux.wait_for("Two")
-        tmux.press("C-d")
+        wait_for_answers(tmux, 2)
+        assert "Two" in tmux.text()
+        tmux.press("C-d")  # before the prompt stands again, it would be no key of the repl
         tmux.wait_for("ENDED")
     assert [sent(server, number)[-1][1] for number in range(len(server.requests))] == [
         f"Typed: {PASTE}"
