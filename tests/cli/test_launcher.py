@@ -21,7 +21,8 @@ from tests.support.standins.script import Wait, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 from tests.support.terminal import run_on_terminals
 
-# Per command: arguments, exit code, and text expected on stdout or stderr.
+# Per command: arguments, exit code, and text expected on stdout or stderr. Those of FULL_TIER add
+# no other way to read, ask, keep or print.
 CASES = {
     "chat": (("chat", "hi"), 0, "Hello **you**\n"),
     "stream": (("stream", "--color", "always", "hi"), 0, "Hello"),
@@ -44,6 +45,7 @@ CASES = {
     "--help": (("--help",), 0, "easyllm: ask any"),
     "mistyped": (("chaat", "hi"), 2, "chat"),
 }
+FULL_TIER = {"compare", "batch", "repl", "history", "usage", "cache", "pull", "help"}
 
 
 async def answer(request: Request, reply: Reply) -> None:
@@ -74,7 +76,13 @@ def test_every_command_has_a_case() -> None:
     assert set(COMMAND_HELP) <= set(CASES)
 
 
-@pytest.mark.parametrize(("args", "code", "says"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        pytest.param(*case, id=name, marks=pytest.mark.full if name in FULL_TIER else ())
+        for name, case in CASES.items()
+    ],
+)
 def test_same_bytes_into_pipes(
     easyllm: Easyllm, args: tuple[str, ...], code: int, says: str
 ) -> None:

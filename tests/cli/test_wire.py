@@ -20,7 +20,6 @@ from tests.support.standins.openrouter import OpenRouterServer
 from tests.support.standins.script import DONE, Script, Wait, chunk, script_handler
 from tests.support.standins.server import Reply, Request, StandIn
 
-COMMAND = [sys.executable, "-m", "easyllm_cli"]
 LONE_CLOSING_TAG = chat_answer_script("plan…", "</think>", "ans")
 
 
@@ -34,7 +33,7 @@ async def endless(request: Request, reply: Reply) -> None:
 
 def test_lone_closing_tag_ends_stream_with_7_and_names_the_setting(easyllm: Easyllm) -> None:
     with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
-        ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server), command=COMMAND)
+        ran = easyllm.run("stream", "hi", profiles=single_profile_toml(server))
         assert len(server.requests) == 1
     assert ran.code == 7
     assert b"think>" not in ran.stdout
@@ -46,13 +45,13 @@ def test_lone_closing_tag_ends_stream_with_7_and_names_the_setting(easyllm: Easy
 def test_implicit_keeps_stdout_clean(easyllm: Easyllm, command: str) -> None:
     with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
         profiles = single_profile_toml(server, reasoning_tags="implicit")
-        ran = easyllm.run(command, "hi", profiles=profiles, command=COMMAND)
+        ran = easyllm.run(command, "hi", profiles=profiles)
     assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
 def test_chat_into_a_pipe_is_clean_without_any_setting(easyllm: Easyllm) -> None:
     with StandIn(script_handler(LONE_CLOSING_TAG)) as server:
-        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server), command=COMMAND)
+        ran = easyllm.run("chat", "hi", profiles=single_profile_toml(server))
     assert (ran.code, ran.stdout) == (0, b"ans\n")
 
 
@@ -61,7 +60,7 @@ def test_hidden_reasoning_is_reported_with_its_tokens(easyllm: Easyllm) -> None:
         profiles = single_profile_toml(
             server, "openrouter", model="vendor/encrypted", api_key="k" * 8
         )
-        ran = easyllm.run("cot", "hi", profiles=profiles, command=COMMAND)
+        ran = easyllm.run("cot", "hi", profiles=profiles)
     assert (ran.code, ran.stdout) == (0, b"Hello from vendor/encrypted: hi\n")
     assert "hidden (5 tokens)" in ran.stderr
     assert "gAAAA" not in ran.stderr
@@ -70,9 +69,7 @@ def test_hidden_reasoning_is_reported_with_its_tokens(easyllm: Easyllm) -> None:
 def test_ctrl_c_closes_the_connection_and_keeps_the_text(easyllm: Easyllm) -> None:
     slow = Script(chunk("one "), chunk("two "), Wait(30), DONE)
     with StandIn(script_handler(slow)) as server:
-        with easyllm.start(
-            "stream", "hi", profiles=single_profile_toml(server), command=COMMAND
-        ) as child:
+        with easyllm.start("stream", "hi", profiles=single_profile_toml(server)) as child:
             seen = read_until(child.stdout, b"two ")
             signalled = time.monotonic()
             child.send_signal(signal.SIGINT)
@@ -89,7 +86,7 @@ def test_closed_stdout_closes_the_connection(easyllm: Easyllm, arguments: tuple[
     reader, writer = os.pipe()
     with StandIn(endless) as server:
         with easyllm.start(
-            *arguments, "hi", profiles=single_profile_toml(server), command=COMMAND, stdout=writer
+            *arguments, "hi", profiles=single_profile_toml(server), stdout=writer
         ) as child:
             os.close(writer)
             assert os.read(reader, 5)
@@ -105,6 +102,7 @@ def test_closed_stdout_closes_the_connection(easyllm: Easyllm, arguments: tuple[
 
 
 def test_head_in_a_real_pipe(easyllm: Easyllm) -> None:
+    """And `python -m easyllm_cli` is the command, too."""
     with StandIn(endless) as server:
         easyllm.write_profiles(single_profile_toml(server))
         script = '"$PY" -m easyllm_cli stream hi | head -c 12; echo "${PIPESTATUS[0]}"'

@@ -5,6 +5,7 @@ without network. NOT_REPLAYED names the others.
 """
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -95,7 +96,15 @@ def run_sample(
 ) -> RunResult:
     """Run a sample in the folder, with the README's own profiles file."""
     env = {"PATH": install_tools(folder), "GIT_CONFIG_NOSYSTEM": "1", **env}
+    if words := words_without_shell(sample):
+        return easyllm.run(*words, cwd=folder, profiles=profiles, env=env)
     return easyllm.shell(sample, cwd=folder, profiles=profiles, env=env)
+
+
+def words_without_shell(sample: str) -> list[str]:
+    """The arguments of a sample that is one command, for which a shell does nothing else."""
+    command, *words = shlex.split(sample)
+    return words if command == "easyllm" and not set(sample) & set("|<>;&$`()*\n") else []
 
 
 @pytest.mark.parametrize("sample", REPLAYED, ids=[sample.strip()[:40] for sample in REPLAYED])

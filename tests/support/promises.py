@@ -48,8 +48,12 @@ class FileOfTests:
     path: Path
 
     @cached_property
+    def text(self) -> str:
+        return self.path.read_text("utf-8")
+
+    @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text("utf-8"), str(self.path))
+        return ast.parse(self.text, str(self.path))
 
     @cached_property
     def functions(self) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -58,6 +62,8 @@ class FileOfTests:
 
     def claims(self, groups: frozenset[str]) -> Iterator[tuple[Promise, str, bool]]:
         """Yield (promise, the test's name, whether it runs the command as a process)."""
+        if not promises_in(self.text, groups):  # parsing is slow
+            return
         for name, function in self.functions.items():
             if name.startswith("test_"):
                 texts = [name, *self._strings_in_parameters(function)]

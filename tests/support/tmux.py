@@ -58,7 +58,7 @@ class Tmux:
         deadline = time.monotonic() + TMUX_TIMEOUT_SECONDS
         while wanted not in (text := self.text()):
             assert time.monotonic() < deadline, f"{wanted!r} never came:\n{text}"
-            time.sleep(0.1)
+            time.sleep(0.2)  # a look starts a process
         return text
 
     def press(self, *keys: str) -> None:
