@@ -72,6 +72,8 @@ class EasyLLMError(Exception):
     `retry_after`: seconds to wait, as the server asked.
     `partial`: the part of the answer that had arrived. `partial_path`: the file that keeps it.
     `rate_limit_headers`: those of the response, with lower-case names.
+    `is_own`: this machine caused it, not the request or the provider: a limit of the user's, a file
+    that cannot be written. It is not recorded.
     """
 
     kind: ClassVar[str] = "bug"
@@ -80,6 +82,7 @@ class EasyLLMError(Exception):
     hint: str = ""
     partial_path: str = ""
     rate_limit_headers: Mapping[str, str] = {}
+    is_own: bool = False
 
     def __init__(
         self,
@@ -168,6 +171,7 @@ class BudgetError(BillingError):
     """The request may cost more than the user's own budget leaves; nothing was sent."""
 
     kind = "budget"
+    is_own = True
 
 
 class RefusedError(EasyLLMError):
@@ -245,6 +249,7 @@ class OutputError(EasyLLMError):
 
     kind = "io"
     exit_code = 8
+    is_own = True
 
     @classmethod
     def from_os_error(

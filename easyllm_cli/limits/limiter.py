@@ -187,12 +187,14 @@ class Limiter:
     def _refuse_beyond_deadline(self, seconds: float) -> None:
         """Raise BusyError if the process must end before the request may be sent."""
         if seconds > seconds_left():
-            raise BusyError(
+            error = BusyError(
                 f"the rate limit allows the request in {seconds:.0f} s, and --timeout ends before",
                 where=self._settings,
                 hint="raise --timeout",
                 retryable=False,
             )
+            error.is_own = True
+            raise error
 
     @property
     def _settings(self) -> str:

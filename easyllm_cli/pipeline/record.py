@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from copy import copy
 
 from ..config.known_keys import find_known_keys
 from ..errors import EasyLLMError
@@ -20,8 +21,9 @@ async def record_attempt(
 ) -> AsyncGenerator[Event, None]:
     """The events of an attempt, which are recorded at their end; also if it is an error.
 
-    An attempt that the user stops is not recorded. An answer from the cache is recorded as it was,
-    without the note about the cache.
+    An attempt that the user stops is not recorded, nor is an error of this machine's own, such as a
+    used-up budget. An answer from the cache is recorded as it was, without the note about the
+    cache.
     Raises:
         EasyLLMError: as the events, and as `Recorder.record`.
     """
@@ -43,9 +45,19 @@ async def record_attempt(
                 if attempt.done is not None:
                     await recorder.record(identity, call.cached_attempt or attempt)
                 yield event
-    except EasyLLMError as error:
-        if attempt.done is None:
-            await source.add_hint(error)  # when it is replayed, no server can be asked
-            attempt.error = error
+    except (Exception, SystemExit) as error:  # whatever the code of a plugin raises
+        if attempt.done is None and (failure := _failure_to_record(call, error)) is not None:
+            with suppress(Exception, SystemExit):  # it is called again, and then told
+                await source.add_hint(failure)  # when it is replayed, no server can be asked
+            attempt.error = failure
             await recorder.record(identity, attempt)
         raise
+
+
+def _failure_to_record(call: Call, error: BaseException) -> EasyLLMError | None:
+    """A copy of the error, of a plugin's exception the error that names it; None = do not record.
+
+    A copy has no traceback, which would refer to the caller's frame.
+    """
+    failure = copy(error) if isinstance(error, EasyLLMError) else call.name_plugin(error)
+    return None if failure is None or failure.is_own else failure

@@ -43,6 +43,7 @@ def mark_local_close(client: Closable, error: BaseException | None) -> None:
         error.message = "this program closed the connection (aclose)"
         error.message = f"the answer was cut: {error.message}" if is_partial else error.message
         error.hint, error.retryable, error.code = "", False, CLOSED_LOCALLY
+        error.is_own = True
 
 
 ClientT = TypeVar("ClientT", bound=Closable)
