@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ MAX_CACHE_BYTES = 500 * 1024 * 1024
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a larger file is not read: no answer is as long
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # With the process and the thread of a writer behind it, as `write_private_file` names its file.
-ANSWER_NAME = r"[0-9a-f]{64}\.jsonl(\.\d+\.\d+)?"
+ANSWER_NAME = re.compile(r"[0-9a-f]{64}\.jsonl(\.\d+\.\d+)?")
 WRITES_PER_PRUNE = 50  # the size of the folder is looked at about every 50th write
 
 
@@ -72,11 +71,12 @@ def write_cached(key: str, attempt: RecordedAttempt) -> None:
         raise OSError(errno.EFBIG, f"it is longer than {MAX_ANSWER_BYTES // 1024**2} MB")
     write_private_file(_answer_path(key), data)
     if os.urandom(1)[0] * WRITES_PER_PRUNE < 256:
-        prune(MAX_CACHE_BYTES)
+        with suppress(OSError):  # a folder that cannot be read stays as it is
+            prune(MAX_CACHE_BYTES)
 
 
 def prune(max_bytes: int) -> None:
-    """Delete the oldest answers until the folder is not larger than this."""
+    """Delete the oldest answers until the folder is not larger than this. Raises OSError."""
     files = sorted(_answer_files(), key=lambda each: each[1].st_mtime, reverse=True)
     total = 0
     for path, status in files:
@@ -90,11 +90,15 @@ def clear_cache(min_age: float = 0.0) -> tuple[int, int]:
     """Delete the answers of at least this age in seconds; returns their number and bytes.
 
     Raises:
-        OutputError: one cannot be deleted.
+        OutputError: one cannot be deleted, or a folder cannot be read.
     """
     count = size = 0
     limit = time.time() - min_age
-    for path, status in _answer_files():
+    try:
+        files = _answer_files()
+    except OSError as error:
+        raise OutputError.from_os_error("cannot be read", error, str(error.filename)) from None
+    for path, status in files:
         if min_age and status.st_mtime > limit:
             continue
         try:
@@ -113,14 +117,24 @@ def _answer_files() -> list[tuple[Path, os.stat_result]]:
     """The files of all answers, those of writers that were killed included.
 
     Only files that have an answer's name, and no links: nothing else is ever deleted.
+    Raises:
+        OSError: a folder cannot be read.
     """
     files = []
-    for folder in answers_folder().glob("??"):
-        if folder.is_symlink():
+    for folder in _list_folder(answers_folder()):
+        if len(folder.name) != 2 or not folder.is_dir(follow_symlinks=False):
             continue
-        for path in folder.glob("*.jsonl*"):
-            with suppress(OSError):  # deleted meanwhile
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode) and re.fullmatch(ANSWER_NAME, path.name):
-                    files.append((path, status))
+        for entry in _list_folder(folder.path):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if ANSWER_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    files.append((Path(entry.path), entry.stat(follow_symlinks=False)))
     return files
+
+
+def _list_folder(path: str | Path) -> list[os.DirEntry[str]]:
+    """What a folder holds; nothing if it is missing or no folder. Raises OSError."""
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

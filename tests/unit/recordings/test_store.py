@@ -19,6 +19,7 @@ from easyllm_cli.recordings.store import (
     read_cached,
     write_cached,
 )
+from tests.support.another_user import as_another_user
 from tests.support.replaying import kept_answers
 
 KEY = "ab" + "0" * 62
@@ -130,6 +131,20 @@ def test_clearing_counts_what_it_deletes() -> None:
     assert clear_cache(min_age=150) == (2, sizes[2] + sizes[3])
     assert clear_cache() == (2, sizes[0] + sizes[1])
     assert clear_cache() == (0, 0)
+
+
+def test_a_folder_that_cannot_be_read_is_not_cleared_silently() -> None:
+    write_cached(KEY, attempt())
+    (path,) = kept_answers()
+    for folder in [*path.parents][:2]:
+        mode = folder.stat().st_mode
+        folder.chmod(0)
+        for parent in [*folder.parents][:-1]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        told = as_another_user(lambda: str(clear_cache()))
+        folder.chmod(mode)
+        assert told.startswith("OutputError: cannot be read: Permission denied"), told
+    assert path.exists()
 
 
 def test_clearing_and_pruning_delete_nothing_but_answers(tmp_path: Path) -> None:
