@@ -141,9 +141,16 @@ class Profiles:
         Their own `fallback` is not followed.
 
         Raises:
-            ConfigError: as `resolve_profile`.
+            ConfigError: as `resolve_profile`, or one of them is an auto profile.
         """
-        return [self.resolve_selector(selector) for selector in profile.fallback or []]
+        fallbacks = [self.resolve_selector(selector) for selector in profile.fallback or []]
+        for fallback in fallbacks:
+            if fallback.provider == AUTO_PROVIDER:
+                raise self.error_at(
+                    f'fallback "{fallback.name}" is an auto profile, which answers none itself',
+                    profile.name.partition(":")[0], "fallback", "name one of its candidates",
+                )  # fmt: skip
+        return fallbacks
 
     def resolve_extends_chain(self, name: str, typed: str = "") -> list[tuple[str, dict[str, Any]]]:
         """Return names and tables: the profile's own, then those it extends, nearest first."""

@@ -158,7 +158,7 @@ def test_where_an_auto_profile_cannot_help(easyllm: Easyllm, pair: Pair) -> None
     pair.easyllm.write_profiles(pair.easyllm.config.read_text() + fallback)
     ran = easyllm.run("chat", "-p", "plain", "hi")
     assert ran.code == 2
-    assert 'provider "auto" chooses a profile for a question' in ran.error_line
+    assert 'fallback "auto" is an auto profile' in ran.error_line
     assert pair.counts == (0, 0)
 
 

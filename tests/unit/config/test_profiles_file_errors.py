@@ -94,3 +94,12 @@ def test_extends_cycle_is_an_error_without_a_suggestion(path: Path, text: str) -
     error = error_for(path, text)
     assert f"{path}:" in str(error)
     assert "did you mean" not in str(error)
+
+
+def test_an_auto_profile_as_a_fallback_is_named_with_its_place(path: Path) -> None:
+    auto = '[profiles.x]\nprovider = "auto"\ncandidates = ["b", "c"]\n'
+    profiles = write_and_read_profiles(path, PROFILE_A + f'fallback = ["openai", "x"]\n{auto}')
+    profile = profiles.resolve_selector("a:other-model")
+    with pytest.raises(ConfigError, match='"x" is an auto profile') as caught:
+        profiles.resolve_fallbacks(profile)
+    assert caught.value.where == f"{path}:3:1"
