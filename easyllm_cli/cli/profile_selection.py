@@ -71,8 +71,7 @@ def refuse_auto_profile(profile: Profile, command: str) -> None:
 
         names = candidate_names(profile)
         raise UsageError(
-            f"{command} asks the profile that it is given, and {profile.name} only chooses among "
-            f"others",
+            f"{command} takes no auto profile, and {profile.name} only chooses among others",
             hint=f"name one of its candidates: {', '.join(f'-p {name}' for name in names)}",
         )
 

@@ -50,7 +50,7 @@ def build_messages(
             raise UsageError("no prompt", hint='say what to do with the image, e.g. "describe"')
         messages.append(user_message(files, text, images))
     if not any(m.text.strip() or m.images for m in messages if m.role != "system"):
-        hint = 'easyllm chat "What is Python?", or pipe text in'
+        hint = 'add words, such as "What is Python?", or pipe text in'
         if source.kind == "terminal":
             hint += "; easyllm repl asks question after question"
         if source.kind == "rest-of-file":

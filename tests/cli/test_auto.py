@@ -148,7 +148,9 @@ def test_where_an_auto_profile_cannot_help(easyllm: Easyllm, pair: Pair) -> None
         ("chat", "-p", "auto:gpt-4o", "hi"): "chooses the model itself, and gpt-4o is named",
         ("chat", "-p", "mini", "--explain", "hi"): "--explain shows a choice, and profile mini",
         ("models",): "name one of its candidates: -p mini, -p r1",
-        ("compare", "-p", "auto", "-p", "mini", "hi"): "auto only chooses among others",
+        ("compare", "-p", "auto", "-p", "mini", "hi"): (
+            "compare takes no auto profile, and auto only chooses among others"
+        ),
         ("batch", "absent.jsonl", "out.jsonl"): "auto only chooses among others",
     }.items():
         ran = easyllm.run(*words)

@@ -313,3 +313,4 @@ def test_no_prompt_on_a_terminal(easyllm: Easyllm) -> None:
     )
     assert (code, out) == (2, "")
     assert "no prompt" in err
+    assert "add words" in err  # to the same command: it may be another than chat
