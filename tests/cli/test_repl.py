@@ -120,6 +120,20 @@ def test_repl_2_kill_9_keeps_every_finished_turn(easyllm: Easyllm, server: Stand
     assert sent(server) == [*turns, ("user", "c")]
 
 
+def test_c_continues_the_conversation_of_the_terminal(easyllm: Easyllm, server: StandIn) -> None:
+    with Tmux(easyllm.home, 80, 24) as tmux:
+        env = easyllm.variables({"TERM": "tmux-256color", **KEEPS_TEXTS})
+        tmux.start(["sh", "-c", '"$0" chat a; "$0" repl -c', BINARY], env)
+        shown = tmux.wait_for("leaves\n")
+        assert 'continuing "a" (1 turn' in shown
+        assert f"{PROMPT}a\nOne\n" in shown
+        tmux.press("b", "Enter")
+        tmux.wait_for("Two")
+        tmux.press("/quit", "Enter")
+        tmux.wait_for("ENDED")
+    assert sent(server) == [("user", "a"), ("assistant", "One"), ("user", "b")]
+
+
 def test_repl_3_ctrl_c_stops_the_answer_and_the_repl_goes_on(easyllm: Easyllm) -> None:
     with (
         StandIn(script_handler(HELD, chat_answer_script("Two"))) as server,
