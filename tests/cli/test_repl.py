@@ -212,3 +212,21 @@ def test_chat_without_a_prompt_at_a_terminal_names_the_repl(easyllm: Easyllm) ->
     code, stdout, stderr = run_on_terminals(easyllm, "chat", profiles=profiles, columns=200)
     assert (code, stdout) == (2, "")
     assert "easyllm repl" in stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("hi",), "needs a terminal"), (("--json",), "--json and repl do not go together"),
+        (("--jsonl",), "--jsonl and repl"), (("--dry-run",), "--dry-run and repl"),
+        (("--messages", "-"), "--messages and repl"), (("-x",), "in the repl: /code"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_and_sends_nothing(
+    easyllm: Easyllm, server: StandIn, options: tuple[str, ...], says: str
+) -> None:
+    ran = easyllm.run("repl", *options, stdin="typed\n")
+    assert (ran.code, server.requests) == (2, [])
+    assert says in ran.stderr
+    if "--json" in options:
+        assert ran.json["error"]["exit_code"] == 2

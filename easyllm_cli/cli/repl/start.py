@@ -42,7 +42,7 @@ def run_repl(request: AnswerRequest) -> int:
     if not (is_terminal(0) and is_terminal(1)):
         raise UsageError(
             "easyllm repl needs a terminal for stdin and stdout",
-            hint='in a script: easyllm chat -c "PROMPT" for each question',
+            hint='in a script: easyllm chat --conversation new:NAME "PROMPT", then NAME alone',
         )
     if request.input.file or request.input.image:
         from ..named_files import refuse_files_among
