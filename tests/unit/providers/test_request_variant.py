@@ -25,6 +25,24 @@ from tests.support.standins.server import Reply, StandIn
 every_adapter = pytest.mark.parametrize("adapter", HTTP_ADAPTERS, ids=lambda adapter: adapter.name)
 
 
+def with_each(words: list[str]) -> pytest.MarkDecorator:
+    """Parametrize with every adapter and all of the words.
+
+    The words are recognized by code that no protocol has a part in: most products are `full`.
+    """
+    return pytest.mark.parametrize(
+        ("adapter", "words"),
+        [
+            pytest.param(
+                adapter, text, id=f"{adapter.name}-{number}",
+                marks=pytest.mark.full if place and number else (),
+            )
+            for place, adapter in enumerate(HTTP_ADAPTERS)
+            for number, text in enumerate(words)
+        ],
+    )  # fmt: skip
+
+
 def streams(request: Request) -> bool:
     """Return whether a request asks for a stream; Gemini's path says it."""
     if "enerateContent" in request.path:
@@ -60,8 +78,7 @@ ONLY_STREAM = [
 ]
 
 
-@every_adapter
-@pytest.mark.parametrize("words", NO_STREAM)
+@with_each(NO_STREAM)
 async def test_refused_stream_is_repeated_without_streaming(adapter: Adapter, words: str) -> None:
     with StandIn(accepting_only(adapter, False, words)) as server:
         events = await collect_events(adapter.profile(server, strict=True))
@@ -71,8 +88,7 @@ async def test_refused_stream_is_repeated_without_streaming(adapter: Adapter, wo
     assert words in note
 
 
-@every_adapter
-@pytest.mark.parametrize("words", ONLY_STREAM)
+@with_each(ONLY_STREAM)
 async def test_refused_plain_request_is_repeated_as_a_stream(adapter: Adapter, words: str) -> None:
     with StandIn(accepting_only(adapter, True, words, 422)) as server:
         events = await collect_events(adapter.profile(server), stream=False)
@@ -143,8 +159,7 @@ def without_system(adapter: Adapter, words: str, status: int = 400) -> Any:
     return handle
 
 
-@every_adapter
-@pytest.mark.parametrize("words", SYSTEM)
+@with_each(SYSTEM)
 async def test_refused_system_text_moves_into_the_user_message(
     adapter: Adapter, words: str
 ) -> None:
