@@ -127,7 +127,6 @@ async def test_good_answers(adapter: Adapter) -> None:
 
 
 @each_protocol
-@fewer_rounds
 @given(data=st.data(), done=st.booleans(), at=cuts)
 async def test_any_json_anywhere_in_a_stream(
     adapter: Adapter, data: st.DataObject, done: bool, at: list[int]
@@ -138,7 +137,6 @@ async def test_any_json_anywhere_in_a_stream(
 
 
 @each_protocol
-@fewer_rounds
 @given(data=st.data())
 async def test_any_json_anywhere_in_a_body(adapter: Adapter, data: st.DataObject) -> None:
     body = json.dumps(data.draw(mutated_values(PLAIN[adapter.id]))).encode()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from easyllm_cli.errors import EasyLLMError
 from easyllm_cli.events import Model
 from tests.fuzzing.canned import CannedTransport, is_documented_error, provider_with
-from tests.fuzzing.mutations import fewer_rounds, json_values, mutated_values
+from tests.fuzzing.mutations import json_values, mutated_values
 from tests.support.adapters import HTTP_ADAPTERS, Adapter
 
 GOOD: Any = {
@@ -55,7 +55,6 @@ async def test_the_good_list(adapter: Adapter) -> None:
 
 
 @each_protocol
-@fewer_rounds
 @given(body=mutated_values(GOOD) | json_values)
 @example(body=list_with_price("1e400"))
 @example(body=list_with_price("1e999999"))
@@ -75,7 +74,6 @@ async def test_any_json(adapter: Adapter, body: Any) -> None:
 
 
 @each_protocol
-@fewer_rounds
 @given(body=mutated_values(GOOD) | json_values, data=st.data())
 async def test_queries_before_an_answer(adapter: Adapter, body: Any, data: st.DataObject) -> None:
     """Whether the model takes images, whether it reasons, whether the key is good."""

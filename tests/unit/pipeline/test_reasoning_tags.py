@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from easyllm_cli.completion import Completion
@@ -223,7 +223,6 @@ async def collect_split(pieces: list[str], mode: str, hold: bool) -> Completion:
 
 
 @pytest.mark.parametrize(("mode", "hold"), MODES)
-@settings(max_examples=25)  # for each of five modes
 @given(text=documents, cuts=st.lists(st.integers(1, 80), max_size=10))
 async def test_streamed_equals_not_streamed(
     mode: str, hold: bool, text: str, cuts: list[int]
@@ -234,7 +233,6 @@ async def test_streamed_equals_not_streamed(
 
 
 @pytest.mark.parametrize(("mode", "hold"), MODES)
-@settings(max_examples=25)  # for each of five modes
 @given(parts=st.lists(st.sampled_from([*PIECES, "①", "②", "③"]), max_size=14))
 async def test_no_character_is_lost_or_moved(mode: str, hold: bool, parts: list[str]) -> None:
     events = split_tags(source(texts("".join(parts))), mode, hold)

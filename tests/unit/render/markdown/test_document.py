@@ -92,7 +92,7 @@ def test_definitions_before_their_use() -> None:
     ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None)
 @given(
     text=st.lists(
         st.sampled_from([*EXAMPLES[:200], "\n", "\n\n", "- ", "> ", "```\n", "| a |\n|---|\n", " "])
