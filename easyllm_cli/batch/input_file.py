@@ -8,7 +8,7 @@ import os
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -95,10 +95,11 @@ class InputFile:
         except UNREADABLE as error:
             raise self._unreadable(error) from None
 
-    def count_lines(self) -> int | None:
+    def count_lines(self, is_wanted: Callable[[], bool] = lambda: True) -> int | None:
         """How many rows there are; None = that is only known when all are read (a table).
 
-        It decodes nothing, and can run in a thread. Raises as `lines`.
+        It decodes nothing, and can run in a thread: it ends, with None, when it is not wanted any
+        more. Raises as `lines`.
         """
         if self.delimiter:
             return None
@@ -107,6 +108,8 @@ class InputFile:
         try:
             with self._open() as file:
                 while chunk := file.read(COUNTED_BYTES):
+                    if not is_wanted():
+                        return None
                     text = chunk.rstrip()
                     if text:
                         count += newlines_behind_text + text.count(b"\n")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..batch.asking import RowAsker
@@ -174,8 +175,14 @@ class CommandRun:
             return
         total = self.output.statuses.total
         if total is None:
-            with suppress(EasyLLMError):  # whoever reads the rows reports it
-                total = await asyncio.to_thread(self.source.count_lines)
+            has_ended = Event()  # the end of the command waits for the thread
+            try:
+                with suppress(EasyLLMError):  # whoever reads the rows reports it
+                    total = await asyncio.to_thread(
+                        self.source.count_lines, lambda: not has_ended.is_set()
+                    )
+            finally:
+                has_ended.set()
         if total is not None:
             self.progress.total = selection.count(total)
 
