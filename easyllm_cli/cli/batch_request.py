@@ -67,15 +67,20 @@ class BatchRequest(FrozenDataclass):
         return self.batch.via == VIA_API
 
     def arguments(self) -> dict[str, Any]:
-        """The options as JSON, for `request_from_arguments`; a database's URL may hold a password.
+        """The options as JSON, for `request_from_arguments`, which may be called in another folder.
 
+        A database's URL may hold a password, and is not among them.
         --max-cost and --max-errors are of one run, and not among them.
         """
         batch = {"system", "template", "shard", "limit", "format", "cache", "strict", "choices",
                  "concurrency", "rpm", "via"}  # fmt: skip
         return {
-            "model": {**vars(self.model), "config_db": None},
-            "sampling": vars(self.sampling),
+            "model": {
+                **vars(self.model),
+                "config_db": None,
+                "profiles": _absolute(self.model.profiles),
+            },
+            "sampling": {**vars(self.sampling), "schema": _absolute(self.sampling.schema)},
             "batch": {name: value for name, value in vars(self.batch).items() if name in batch},
             "has_database": self.model.config_db is not None,
         }
@@ -91,6 +96,11 @@ class BatchRequest(FrozenDataclass):
             self.arguments(),
             time.time(),
         )
+
+
+def _absolute(name: str | None) -> str | None:
+    """The name of a file as it is in any folder."""
+    return name and str(Path(os.path.expanduser(name)).absolute())
 
 
 def request_from_arguments(

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli import secret
+from easyllm_cli.batch.input_file import InputFile
 from easyllm_cli.cli import batch_display
 from easyllm_cli.cli.app import run_app
 from tests.support.batches import BatchServer, read_lines, whole_answer, write_prompts
@@ -58,13 +59,14 @@ class BatchCommand:
         *options: str,
         words: tuple[str, ...] = ("in.jsonl", "out.jsonl"),
         env: Mapping[str, str | None] | None = None,
+        folder: Path | None = None,
     ) -> RunResult:
-        """Run the command in this process, as if it were a new one."""
+        """Run the command in this process, as if it were a new one. `folder`: None = the home."""
         arguments = ["batch", *words, *options]
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.easyllm.variables(env).items():
                 patch.setenv(name, value)
-            patch.chdir(self.easyllm.home)
+            patch.chdir(folder or self.easyllm.home)
             patch.setattr(sys, "argv", ["easyllm", *arguments])
             patch.setattr(secret, "_retained_secrets", None)
             self._capfd.readouterr()
@@ -156,6 +158,20 @@ def test_retry_asks_what_failed_after_a_first_run_with_a_limit(batch: BatchComma
     assert batch.run().code == 9
     ran = batch.run("--json", words=("retry", "out.jsonl"))
     assert (ran.code, ran.json["rows"], batch.good_rows()) == (0, ROWS, list(range(ROWS)))
+
+
+def test_retry_finds_its_files_in_another_folder(batch: BatchCommand) -> None:
+    home = batch.easyllm.home
+    (home / "s.json").write_text('{"type": "object"}')
+    batch.easyllm.config.rename(home / "mine.toml")
+    batch.server.faults = lambda prompt, count: (
+        whole_answer("m", "{}", prompt) if count or prompt != "p1" else 500
+    )
+    options = ("--schema", "s.json", "--profiles", "mine.toml", "--limit", "3")
+    assert batch.run(*options).code == 9
+    (home / "sub").mkdir()
+    ran = batch.run(words=("retry", "../out.jsonl"), folder=home / "sub")
+    assert (ran.code, batch.good_rows()) == (0, [0, 1, 2]), ran.stderr
 
 
 def test_retry_says_how_rows_are_asked_that_never_were(batch: BatchCommand) -> None:
@@ -298,6 +314,24 @@ def test_a_line_from_time_to_time_where_stderr_is_no_terminal(
     assert "8 in flight" in lines[0]
     assert lines[-1].startswith("easyllm: 24/24 100 % · ")
     assert "\x1b" not in ran.stderr
+
+
+def test_the_end_does_not_wait_until_the_rows_are_counted(
+    batch: BatchCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file is counted for minutes, and --limit or Ctrl-C end the run before."""
+    was_stopped = []
+
+    def count_lines(source: InputFile, is_wanted: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        while is_wanted() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        was_stopped.append(time.monotonic() < deadline)
+
+    assert InputFile(batch.input).count_lines(lambda: False) is None
+    monkeypatch.setattr(InputFile, "count_lines", count_lines)
+    assert batch.run("--limit", "3").code == 0
+    wait_until(lambda: was_stopped == [True])
 
 
 def test_a_batch_that_takes_longer_than_timeout_ends(batch: BatchCommand) -> None:
