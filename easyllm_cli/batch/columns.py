@@ -25,7 +25,8 @@ def read_columns(batch: Mapping[str, Any], prompt: str, messages: str) -> list[R
     `prompt`: the column with prompts. `messages`: the one with lists of messages, which comes
     first where a row has both.
     Raises:
-        ConfigError: the batch is no dict, has neither column, or one that answers add.
+        ConfigError: the batch is no dict, has neither column, or one that answers add; or the
+            columns are no columns of the same length.
     """
     if not isinstance(batch, Mapping):
         raise ConfigError(
@@ -45,8 +46,21 @@ def read_columns(batch: Mapping[str, Any], prompt: str, messages: str) -> list[R
             where=f"columns {', '.join(map(str, batch))}"[:200],
             hint='name yours: BatchCaller("mine", prompt="question")',
         )
-    count = len(batch[asked[0]])
+    count, *others = (_count_cells(batch, name) for name in asked)
+    if others not in ([], [count]):
+        raise ConfigError(f"the columns {messages} and {prompt} have different lengths")
     return [_read_row(batch, index, prompt, messages) for index in range(count)]
+
+
+def _count_cells(batch: Mapping[str, Any], name: str) -> int:
+    """The length of a column. Raises ConfigError if it is none."""
+    column = batch[name]
+    if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+        raise ConfigError(
+            f"the column {name} must be a list or an array, not {type(column).__name__}",
+            hint='a batch of one row is {"prompt": ["…"]}',
+        )
+    return len(column)
 
 
 def answer_columns(results: Sequence[RowResult]) -> dict[str, list[Any]]:
