@@ -32,6 +32,8 @@ REFUSED_FIELDS = {
     "logprobs": (None, False),
     "top_logprobs": (None, 0),
 }
+# Fields by which a gateway such as LiteLLM would ask another server, or with another key.
+GATEWAY_FIELDS = ("api_key", "api_base", "base_url", "extra_headers")
 
 
 class RowSettings:
@@ -96,6 +98,8 @@ def split_settings(
         elif name in REFUSED_FIELDS:
             if value not in REFUSED_FIELDS[name]:
                 raise UsageError(f"{name} is not for batch", hint="leave it out")
+        elif name in GATEWAY_FIELDS and not keeps_unknown:
+            raise UsageError(f"{name} is not for a row", hint="set it in the profile")
         else:
             (other if keeps_unknown else options)[name] = value
     return RowSettings(changes, options, schema), other

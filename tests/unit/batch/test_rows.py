@@ -141,6 +141,16 @@ def test_what_is_not_for_batch_is_an_error(
     assert row.error.message.startswith("line 1: ")
 
 
+@pytest.mark.parametrize("name", ["api_key", "api_base", "base_url", "extra_headers"])
+def test_no_row_says_who_is_asked_with_which_key(tmp_path: Path, name: str) -> None:
+    """A gateway might obey it. Beside a prompt it is not sent."""
+    for shape, key in (("openai", "body"), ("anthropic", "params")):
+        line = {**SHAPES[shape], key: {**SHAPES[shape][key], name: "x"}}
+        assert f"{name} is not for a row" in str(read_line(tmp_path, line).error)
+    row = read_line(tmp_path, {"prompt": "Hello", name: "x"})
+    assert (row.error, row.settings.options, row.extra) == (None, {}, {name: "x"})
+
+
 @pytest.mark.parametrize("fields", [{"url": "/v1/embeddings"}, {"method": "GET"}], ids=str)
 def test_other_requests_are_refused(tmp_path: Path, fields: dict[str, str]) -> None:
     assert read_line(tmp_path, {**SHAPES["openai"], **fields}).error
