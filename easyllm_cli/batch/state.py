@@ -15,6 +15,7 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,24 @@ def running_process(output: Path) -> int | None:
         return None if try_lock(descriptor, shared=True) else reader.process_id
     finally:
         os.close(descriptor)
+
+
+def has_state_open(process: int, output: Path) -> bool:
+    """Whether a process has the state of this output open; True where the system does not say.
+
+    Else it may be another one: that of a batch on another machine has a number of that machine.
+    """
+    if not os.path.isdir("/proc/self/fd"):
+        return True
+    try:
+        entries = [*os.scandir(f"/proc/{process}/fd")]
+    except OSError:
+        return False
+    for entry in entries:
+        with suppress(OSError):  # it was closed meanwhile
+            if os.path.samefile(entry, state_path(output)):
+                return True
+    return False
 
 
 def lock_state(path: Path) -> int:

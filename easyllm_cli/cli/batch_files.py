@@ -9,7 +9,7 @@ from typing import Any
 
 from ..batch.merge import MergeResult, merge_outputs
 from ..batch.row_selection import RETRY_FAILED, RowSelection
-from ..batch.state import RETRYABLE, StateReader, running_process
+from ..batch.state import RETRYABLE, StateReader, has_state_open, running_process
 from ..errors import ConfigError, EasyLLMError, OutputError, SomeFailedError, UsageError
 from ..render.output import OutputStream, print_notice
 from .batch_request import find_output, is_via_api, request_from_arguments
@@ -130,6 +130,11 @@ def cancel_batch(name: str, json: bool) -> int:
     output = find_output(name)
     process, header = running_process(output), StateReader(output).header
     if process is not None:
+        if not has_state_open(process, output):
+            raise OutputError(
+                f"process {process}, which works on this output, is not on this machine",
+                where=str(output), hint="cancel it there",
+            )  # fmt: skip
         try:
             os.kill(process, signal.SIGTERM)
         except OSError as error:

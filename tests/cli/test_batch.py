@@ -20,8 +20,10 @@ import pytest
 
 from easyllm_cli import secret
 from easyllm_cli.batch.input_file import InputFile
+from easyllm_cli.batch.state import PROCESS_LINE, state_path
 from easyllm_cli.cli import batch_display
 from easyllm_cli.cli.app import run_app
+from easyllm_cli.file_lock import try_lock
 from tests.support.batches import BatchServer, read_lines, whole_answer, write_prompts
 from tests.support.binary import Easyllm, RunResult, single_profile_toml, wait_until
 from tests.support.objects import validate_against_schema
@@ -450,6 +452,22 @@ def test_batch_6_a_second_process_is_8_and_cancel_stops_the_first(batch: BatchCo
     assert child.returncode == 143
     assert batch.run(words=("cancel", "out.jsonl")).code == 2
     assert len(batch.good_rows()) == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not say")
+def test_cancel_stops_no_process_that_has_nothing_to_do_with_the_batch(batch: BatchCommand) -> None:
+    """Its id is in the state: of a process on another machine, or of one that ended long ago."""
+    assert batch.run("--limit", "3").code == 0
+    state = state_path(batch.output)
+    with subprocess.Popen(["sleep", "60"]) as other, state.open("r+b") as file:
+        file.write(PROCESS_LINE.format(other.pid).encode())
+        file.flush()
+        assert batch.run(words=("cancel", "out.jsonl")).code == 2  # nobody has the lock
+        assert try_lock(file.fileno())
+        ran = batch.run(words=("cancel", "out.jsonl"))
+        assert (ran.code, other.poll()) == (8, None)
+        assert f"process {other.pid}, which works on this output, is not on" in ran.error_line
+        other.kill()
 
 
 def test_batch_1_kill_9_loses_no_row_and_doubles_none(batch: BatchCommand, repeated: None) -> None:
