@@ -80,7 +80,8 @@ class BatchRun:
 
     @property
     def in_flight(self) -> int:
-        return len(self._running)
+        """Rows that are asked now; not those that `stop` has just taken back."""
+        return sum(not task.cancelling() for task in self._running)
 
     async def run(self) -> None:
         """Ask every row.

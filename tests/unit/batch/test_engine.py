@@ -323,6 +323,7 @@ def test_rows_that_wait_for_a_limit_are_not_waited_for(tmp_path: Path) -> None:
         assert batch.run_of is not None
         started = time.monotonic()
         batch.run_of.stop(Interrupted("interrupted"))
+        assert batch.run_of.in_flight == 0
         await running
         return time.monotonic() - started
 
