@@ -21,7 +21,8 @@ def require_output_limit(body: Mapping[str, Any], path: str, limit: int, where: 
     paths = (path, OUTPUT_LIMIT_ALIASES.get(path, path))
     found = find_output_limits(body)
     is_limited = any(has_json_path(body, each) for each in paths)
-    if is_limited and all(each is not None and each <= limit for each in found):
+    # Some servers take 0 as no limit.
+    if is_limited and all(each and each <= limit for each in found):
         return
     raise ConfigError(
         f"a budget is set, and the options leave the answer without its limit ({path})",
