@@ -128,13 +128,13 @@ class Ledger:
             BudgetExceededError: `least` does not fit; nothing is reserved.
         """
         async with self._changed() as state:
-            amount = most
+            amount, today = most, self._day()
             for period, limit in self.limits.items():
-                balance = state.balance(self._day(), period)
+                balance = state.balance(today, period)
                 if balance.used + least > limit:
                     raise BudgetExceededError(period, balance, limit)
                 amount = min(amount, limit - balance.used)
-            state.reserved[identity] = self._day(), amount
+            state.reserved[identity] = today, amount
         return amount
 
     async def lower(self, identity: str, amount: int) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ async def test_budget_3_days_and_months_begin_at_local_midnight(
     with pytest.raises(BudgetExceededError) as caught:
         await reserve(ledger, "c", 11)
     assert caught.value.period == "month"
+
+
+async def test_budget_3_a_reservation_counts_on_the_day_that_it_was_checked_for(
+    tmp_path: Path,
+) -> None:
+    evening, morning = Clock("2026-11-29 23:59"), Clock("2026-11-30 00:00")
+    ledger = Ledger(tmp_path / "x", {"day": 100}, morning)
+    await reserve(ledger, "a", 60)
+    times = chain([evening()], repeat(morning()))  # midnight passes while the ledger is locked
+    await reserve(Ledger(ledger.path, ledger.limits, lambda: next(times)), "b", 100)
+    assert used(ledger)["day"] == 60
 
 
 async def test_budget_7_a_clock_set_forward_and_back_loses_nothing(tmp_path: Path) -> None:
