@@ -63,8 +63,17 @@ def _read_and_run(session: Session, editor: LineEditor, given: str, interrupts: 
         print()
         session.exit_code = 0
     except UnicodeError:
-        print_error(UsageError("what was typed is not UTF-8", hint="type it again"))
+        print_error(UsageError("what was typed is not UTF-8", hint=_hint_of_locale()))
     return 0
+
+
+def _hint_of_locale() -> str:
+    """What helps where a line was not UTF-8: in another locale all non-ASCII letters arrive so."""
+    import locale
+
+    if locale.getencoding().upper() == "UTF-8":
+        return "type it again"
+    return "the locale is not UTF-8: LC_ALL=C.UTF-8 easyllm repl"
 
 
 def _remember(session: Session, editor: LineEditor, text: str) -> None:

@@ -1,5 +1,6 @@
 """The loop of the repl: no error ends it, and no answer's end stays in force for the next one."""
 
+import locale
 import signal
 import time
 import warnings
@@ -74,6 +75,19 @@ def test_no_error_ends_it(
     asked = [each.json["messages"][-1]["content"] for each in server.requests]
     assert asked == ["first", "a"]
     assert editor.prompts == ["t> "] * 8
+
+
+@pytest.mark.parametrize(
+    ("encoding", "hint"), [("utf-8", "type it again"), ("ANSI_X3.4-1968", "LC_ALL=C.UTF-8")]
+)
+def test_a_line_in_another_locale_says_what_helps(
+    session: Session, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    encoding: str, hint: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(locale, "getencoding", lambda: encoding)
+    bad = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid")
+    assert loop.run_loop(session, Typed(bad), "") == 0
+    assert hint in capfd.readouterr().err
 
 
 def test_ctrl_c_twice_says_how_to_leave(
