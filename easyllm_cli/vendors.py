@@ -39,7 +39,7 @@ class Vendor(FrozenDataclass):
     `separates_reasoning`: whether every model's reasoning arrives in a field of its own.
     `ignores_model_name`: whether the server accepts any model name.
     `start_command`: the command that starts a server that users run themselves.
-    `model_prefixes`: how the names of its well-known models begin, in small letters; a path before
+    `model_prefixes`: how the names of its well-known models begin, in lower case; a path before
     the last `/` is part of the vendor's name of the model, and users leave it out.
     `bearer_variables`: those of `key_variables` whose value always goes as `Bearer KEY`.
     `messages_url`: the base URL of the vendor's Anthropic Messages API (`api = "anthropic"`)

@@ -251,7 +251,7 @@ def _read_models(path: Path) -> list[dict[str, Any]]:
 
 
 def matches_clause(clause: list[Any], name: str) -> bool:
-    """Whether a model's name, in small letters, fits a clause such as ["starts_with", "gpt-4o"]."""
+    """Whether a model's name, in lower case, fits a clause such as ["starts_with", "gpt-4o"]."""
     kind, *rest = clause
     if kind == "or":
         return any(matches_clause(part, name) for part in rest)

@@ -13,7 +13,7 @@ from ..config.profile import Profile
 from ..errors import ConfigError
 from ..secret import SENSITIVE_NAME, Secret
 
-# Headers that carry a key, in small letters.
+# Headers that carry a key, in lower case.
 KEY_HEADER_NAMES = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 

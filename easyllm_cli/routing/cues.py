@@ -1,8 +1,8 @@
 """The phrases and signs by which `task.py` recognizes a task, as data.
 
-A phrase is matched against the words of the order, in small letters and separated by single spaces;
-`_` at its beginning or end is the border of a word. Languages that set no spaces have phrases of
-their own.
+A phrase is matched against the words of the instruction, in lower case and separated by single
+spaces; `_` at its beginning or end is the border of a word. Languages that set no spaces have
+phrases of their own.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ PHRASES: dict[str, Phrases] = {
     ),
 }
 
-# The same for languages without spaces between words: searched anywhere in the order.
+# The same for languages without spaces between words: searched anywhere in the instruction.
 UNSPACED = {
     "translate": _phrases("翻译, 翻譯, 翻訳, 訳して, 译成, 번역"),
     "summarize": _phrases("总结, 總結, 概括, 摘要, 要約, まとめて, 요약"),

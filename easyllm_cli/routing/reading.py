@@ -1,13 +1,13 @@
-"""Reading: what the rules of `task.py` see of a prompt: its order, words, and a given text."""
+"""Reading: what the rules of `task.py` see of a prompt: its instruction, and a given text."""
 
 from __future__ import annotations
 
 import re
 
 READ_CHARS = 1500  # of the beginning and of the end of a prompt
-ORDER_CHARS = 320  # of the beginning and of the end of the part that says what to do
+INSTRUCTION_CHARS = 320  # of the beginning and of the end of the part that says what to do
 MIN_GIVEN_CHARS = 20
-LONGER = 1.2  # how many times as long as the order another paragraph is, to be the given text
+LONGER = 1.2  # how many times as long as the instruction another paragraph is, to be the given text
 # Patterns are compiled when used, as each takes up to 1 ms and few prompts need all.
 WORD = r"[a-zà-ɏ]+[+#]*|[^\W\d_]+"  # Latin letters end where others begin
 NUMBER = r"[0-9]+"
@@ -27,10 +27,10 @@ QUOTED = rf"(?s)[{QUOTES}].{{25,}}[{QUOTES}]"
 class Reading:
     """What the rules see of a prompt.
 
-    `sample`: its beginning and end. `order`: the part that says what to do, in small letters;
+    `sample`: its beginning and end. `instruction`: the part that says what to do, in lower case;
     `words`: its words; `spaced`: the same with single spaces between and around. `has_text`:
     whether a text to work on is given, too; `is_long`: in a paragraph of its own. `is_question`:
-    whether the order is one.
+    whether the instruction is one.
     """
 
     def __init__(self, prompt: str) -> None:
@@ -38,23 +38,23 @@ class Reading:
         is_short = len(prompt) <= 2 * READ_CHARS
         self.sample = prompt if is_short else f"{prompt[:READ_CHARS]}\n\n{prompt[-READ_CHARS:]}"
         paragraphs = [part for part in self.sample.split("\n\n") if part.strip()]
-        order, self.is_long = _find_order(paragraphs or [""])
-        has_quotes = any(quote in order for quote in QUOTES)
-        outside = re.sub(QUOTED, " ", order) if has_quotes else order
+        instruction, self.is_long = _find_instruction(paragraphs or [""])
+        has_quotes = any(quote in instruction for quote in QUOTES)
+        outside = re.sub(QUOTED, " ", instruction) if has_quotes else instruction
         head, colon, rest = _split_at_colon(outside)
         is_behind_colon = colon and len(rest) >= max(MIN_GIVEN_CHARS, len(head) / 2)
         if is_behind_colon:
             outside = head
-        self.has_text = self.is_long or is_behind_colon or outside != order
-        if len(outside) > 2 * ORDER_CHARS:
-            outside = f"{outside[:ORDER_CHARS]}\n{outside[-ORDER_CHARS:]}"
-        self.order = outside.lower()
-        self.words = re.findall(WORD, self.order)
+        self.has_text = self.is_long or is_behind_colon or outside != instruction
+        if len(outside) > 2 * INSTRUCTION_CHARS:
+            outside = f"{outside[:INSTRUCTION_CHARS]}\n{outside[-INSTRUCTION_CHARS:]}"
+        self.instruction = outside.lower()
+        self.words = re.findall(WORD, self.instruction)
         self.spaced = f" {' '.join(self.words)} "
-        self.is_question = self.order.rstrip(" .").endswith(("?", "？"))
+        self.is_question = self.instruction.rstrip(" .").endswith(("?", "？"))
 
 
-def _find_order(paragraphs: list[str]) -> tuple[str, bool]:
+def _find_instruction(paragraphs: list[str]) -> tuple[str, bool]:
     """The part of a prompt that says what to do, and whether another part is a text to work on."""
     first, last = paragraphs[0], paragraphs[-1]
     if len(paragraphs) == 1:
@@ -62,12 +62,12 @@ def _find_order(paragraphs: list[str]) -> tuple[str, bool]:
         if below and len(below) > LONGER * len(line):
             return line, True
         return first, False
-    order, other = sorted((first, last), key=len)
-    if first.rstrip().endswith((":", "：")) and len(first) <= ORDER_CHARS:
-        order, other = first, last
-    elif len(paragraphs) == 2 and len(other) < LONGER * len(order):
-        order = f"{first}\n{last}"
-    return order, True
+    instruction, other = sorted((first, last), key=len)
+    if first.rstrip().endswith((":", "：")) and len(first) <= INSTRUCTION_CHARS:
+        instruction, other = first, last
+    elif len(paragraphs) == 2 and len(other) < LONGER * len(instruction):
+        instruction = f"{first}\n{last}"
+    return instruction, True
 
 
 def _split_at_colon(text: str) -> tuple[str, bool, str]:

@@ -68,16 +68,16 @@ def score_tasks(prompt: str) -> Scores:
 
 
 def _count_phrases(reading: Reading, scores: Scores) -> None:
-    """Points for each phrase of the lists in the order."""
+    """Points for each phrase of the lists in the instruction."""
     for task, groups in PHRASES.items():
         for points, phrases in groups:
             for phrase in phrases:
                 if phrase in reading.spaced:
                     scores.add(task, points, f'"{phrase.strip()}"')
-    if not reading.order.isascii():
+    if not reading.instruction.isascii():
         for task, phrases in UNSPACED.items():
             for phrase in phrases:
-                if phrase in reading.order:
+                if phrase in reading.instruction:
                     scores.add(task, 3, f'"{phrase}"')
 
 
@@ -135,10 +135,10 @@ def _find_code(reading: Reading, scores: Scores) -> None:
 
 def _find_numbers(reading: Reading, scores: Scores) -> None:
     """Points for numbers to compute with: an expression, or a question after several numbers."""
-    problem = reading.order if reading.is_long else reading.sample.lower()
+    problem = reading.instruction if reading.is_long else reading.sample.lower()
     if re.search(EXPRESSION, problem):
         scores.add("math", 1.5, "an expression")
-    count = len(re.findall(NUMBER, reading.order if reading.has_text else problem))
+    count = len(re.findall(NUMBER, reading.instruction if reading.has_text else problem))
     if scores.points["math"] and count >= 2:
         scores.add("math", 1, "several numbers")
     amounts = count + sum(word in AMOUNTS for word in reading.words)
@@ -166,7 +166,9 @@ def _weigh_given_text(reading: Reading, scores: Scores) -> None:
     if not reading.has_text:
         return
     named = {*reading.words}
-    if named & LENGTHS and (re.search(NUMBER, reading.order) or named & AMOUNTS or "one" in named):
+    if named & LENGTHS and (
+        re.search(NUMBER, reading.instruction) or named & AMOUNTS or "one" in named
+    ):
         scores.add("summarize", 2, "a length")
     for task in ("extract", "summarize"):
         if reading.is_long and scores.points[task] >= 1:
