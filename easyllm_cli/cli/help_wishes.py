@@ -29,5 +29,5 @@ WISHES = (
 )
 SAME_OPTIONS = """\
   stream is chat --stream; -R is --reasoning hide; cot is chat --think
-  --reasoning show, and has a model that cannot reason do it in tags. --effort
-  low or high, in place of --think, chooses how much the model reasons."""
+  --reasoning show, and lets a model without reasoning think aloud in tags.
+  --effort low or high, in place of --think, sets how much a model reasons."""
