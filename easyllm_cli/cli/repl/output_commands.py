@@ -13,7 +13,7 @@ from ...render.code_blocks import find_code_blocks
 from .printing import print_text, print_wrapped
 from .session import Session
 
-CODE_ARGUMENT = re.compile(r"(?P<number>\d+)?\s*(?:>\s*(?P<file>.+))?")
+CODE_ARGUMENT = re.compile(r"(?P<number>\d{1,9})?\s*(?:>\s*(?P<file>.+))?")
 CODE_HINT = "/code, /code 2, or /code 2 > FILE"
 
 
@@ -67,8 +67,8 @@ def write_new_text(name: str, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError("the file exists", where=name, hint="name another one") from None
-    except RuntimeError as error:  # ~ without a home folder
-        raise UsageError(str(error), where=name, hint="name a path") from None
+    except RuntimeError:  # ~ or ~user
+        raise UsageError("there is no such home folder", where=name, hint="name a path") from None
     except OSError as error:
         raise OutputError.from_os_error(f"cannot write {name}", error) from None
     print_wrapped(f"wrote {path}")

@@ -192,6 +192,7 @@ def test_code_and_save_write_new_files_only(
     handle(session, "/save 'a talk.md'")
     assert (home / "a talk.md").read_text() == f"> a\n\nOne\n\n> b\n\n{CODE.strip()}\n"
     assert "exists" in refused(session, "/save 'a talk.md'")
+    assert "no such home folder" in refused(session, "/save ~nobody-of-that-name/talk.md")
 
 
 @pytest.fixture
@@ -273,6 +274,7 @@ def test_any_text_can_be_asked(text: str) -> None:
         ("/save ''", "name one file"), ("/save a b", "name one file"), ("/file", "needs the name"),
         ("/file 'open", "quotation"), ("/file absent", "absent"), ("/image absent.png", "absent"),
         ("/edit absent", "/edit last"), ("/code x y", "does not know"),
+        pytest.param(f"/code {'9' * 5000}", "does not know", id="more digits than int takes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_an_error_and_sends_nothing(
