@@ -26,6 +26,7 @@ from tests.support.launcher.warm_process import LENGTH, read_exactly
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 # Variables that Python or the C library reads once, at the start of a process.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "OPENSSL_", "SSLKEYLOGFILE")
+READ_LATER = {"PYTHON_KEYRING_BACKEND"}  # by the package keyring, not by Python
 STARTED_WITH = {"LC_ALL": "C.UTF-8"}  # the variables of this kind of the warm process
 
 
@@ -110,7 +111,9 @@ def can_launch(environment: Mapping[str, str], options: Mapping[str, Any]) -> bo
     """Return whether a forked child behaves like a started one with this environment."""
     supported = {"cwd", "umask", "start_new_session", "process_group"}
     start_variables = {
-        name: value for name, value in environment.items() if name.startswith(READ_AT_START)
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START) and name not in READ_LATER
     }
     path = start_variables.pop(
         "PYTHONPATH", ""

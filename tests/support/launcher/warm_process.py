@@ -10,12 +10,23 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 LENGTH = struct.Struct("!I")
 REPORT = "\nmodules: "
+# Packages that take up to several seconds to import, and our modules that import them. A run that
+# warms up imports in a child, and then this process imports the same; these it has already.
+SLOW_PACKAGES = {
+    "typer": "easyllm_cli.cli.app",
+    "httpx2": "easyllm_cli.transport.http",
+    "openai": "easyllm_cli.transport.openai_sdk",
+    "litellm": "easyllm_cli.providers.litellm.provider",
+    "sqlalchemy": "easyllm_cli.config.database",
+}
 # Environment variables that a module set during its import, as litellm does.
 SET_BY_IMPORTS: dict[str, str] = {}
 
@@ -116,15 +127,21 @@ def import_what_it_imports(request: dict[str, Any], descriptors: list[int], comm
         text = report.read()
     os.waitpid(child, 0)
     names = json.loads(text[text.index(REPORT) + len(REPORT) :])
+    import_all(names)
+    return len(names)
+
+
+def import_all(names: Sequence[str]) -> None:
+    """Import the modules, for all later children."""
     variables_before = dict(os.environ)
+    gc.disable()  # all that an import makes is kept
     for name in names:
         import_module(name)
     SET_BY_IMPORTS.update(
         {name: value for name, value in os.environ.items() if name not in variables_before}
     )
-    gc.collect()
     gc.freeze()
-    return len(names)
+    gc.enable()
 
 
 def report_modules_at_exit() -> None:
@@ -144,6 +161,7 @@ def main() -> None:
     command = sys.argv[2]
     sys.path[0] = str(Path(command).parent)  # as for the installed script
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test run only
+    import_all([module for package, module in SLOW_PACKAGES.items() if find_spec(package)])
     serve(connection, command)
 
 
