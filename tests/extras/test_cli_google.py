@@ -18,12 +18,13 @@ def sdk_profile(server: StandIn, **keys: Any) -> str:
 
 
 def test_chat_prints_the_answer_alone(easyllm: Easyllm) -> None:
+    """Python starts anew where the variable must turn a warning of an import into an error."""
     with StandIn(GeminiServer(key=KEY).handle) as server:
-        for command in ("chat", "stream"):
-            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=STRICT)
+        for command, env in (("chat", STRICT), ("stream", {})):
+            ran = easyllm.run(command, "hi", profiles=sdk_profile(server), env=env)
             assert (ran.code, ran.stderr) == (0, "")
             assert ran.stdout == b"Hello from gemini-2.5-flash: hi\n"
-        ran = easyllm.run("cot", "hi", profiles=sdk_profile(server), env=STRICT)
+        ran = easyllm.run("cot", "hi", profiles=sdk_profile(server))
         assert (ran.code, ran.stdout) == (0, b"Hello from gemini-2.5-flash: hi\n")
         assert "no reasoning through this transport" in ran.stderr
         ran = easyllm.run("models", profiles=sdk_profile(server), env=STRICT)
@@ -35,14 +36,13 @@ def test_exit_codes_of_a_cut_and_a_wrong_key(easyllm: Easyllm) -> None:
     with StandIn(
         script_handler(Script(b"[" + HEL, Cut(), content_type="application/json"))
     ) as server:
-        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, max_retries=0), env=STRICT)
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, max_retries=0))
         assert (ran.code, ran.stdout) == (7, b"")
+        assert ran.error_line
     with StandIn(GeminiServer(key=KEY).handle) as server:
-        ran = easyllm.run(
-            "chat", "hi", profiles=sdk_profile(server, api_key="sk-wrong"), env=STRICT
-        )
+        ran = easyllm.run("chat", "hi", profiles=sdk_profile(server, api_key="sk-wrong"))
         assert (ran.code, ran.stdout) == (3, b"")
         assert "sk-wrong" not in ran.error_line
-        ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk_profile(server), env=STRICT)
+        ran = easyllm.run("chat", "--seed", "1", "hi", profiles=sdk_profile(server))
         assert ran.code == 2
         assert "seed" in ran.error_line

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from easyllm_cli.providers.local.model_file_check import is_intact_demo
 from easyllm_cli.providers.local.model_files import DEMO_MODEL
 from tests.support.binary import Easyllm, finish, read_until, split_error_line
 from tests.support.images import png
@@ -26,24 +28,32 @@ LONG = 60.0
 WORDS = "hello wide world " * 1_000
 
 
+@pytest.fixture(scope="session")
+def checked_demo(tmp_path_factory: pytest.TempPathFactory, servers_set_up: None) -> Path:
+    """Return a folder with the demo model and the stamp that it was hashed, once for all homes."""
+    demo = tmp_path_factory.mktemp("models") / f"{DEMO_MODEL}.gguf"
+    demo.symlink_to(setup.MODEL)
+    assert is_intact_demo(demo)
+    return demo.parent
+
+
 @pytest.fixture
-def local(easyllm: Easyllm, servers_set_up: None) -> Easyllm:
+def local(easyllm: Easyllm, checked_demo: Path) -> Easyllm:
     """Return a home that already has the demo model."""
-    folder = easyllm.home / "data" / "easyllm" / "models"
-    folder.mkdir(parents=True)
-    (folder / f"{DEMO_MODEL}.gguf").symlink_to(setup.MODEL)
+    shutil.copytree(checked_demo, easyllm.home / "data" / "easyllm" / "models", symlinks=True)
     return easyllm
 
 
 def test_chat_answers_without_a_profile_and_a_key(local: Easyllm) -> None:
-    ran = local.run("chat", "--max-tokens", "40", "What is Python?", timeout=LONG)
+    few = ("--max-tokens", "16", "--seed", "1")
+    ran = local.run("chat", *few, "What is Python?", timeout=LONG)
     assert ran.code == 0, ran.stderr
     assert b"python" in ran.stdout.lower()
     assert ran.stderr in ("", CUT), "not a byte of the engine's own"
 
 
 def test_rec_1_and_json_names_who_answered(local: Easyllm) -> None:
-    words = ("chat", "-p", "local", "--json", *SHORT, "Hello")
+    words = ("chat", "--no-stream", "-p", "local", "--json", *SHORT, "Hello")
     ran = local.run(*words, "--record", "answers.jsonl")
     again = local.run(*words, "--replay", "answers.jsonl").json
     assert ran.code == 0, ran.stderr
@@ -60,6 +70,8 @@ def test_rec_1_and_json_names_who_answered(local: Easyllm) -> None:
     changing = {"id", "ms", "ms_first_token", "replayed"}
     assert {key for key in answer if answer[key] != again[key]} <= changing
     assert "small demo model" in answer["notes"][0]
+    streamed = local.run("stream", "-p", "local", *SHORT, "Hello")
+    assert streamed.stdout.decode().strip() == answer["text"].strip()
 
 
 def test_doctor_call_gets_a_token(local: Easyllm) -> None:
@@ -68,38 +80,26 @@ def test_doctor_call_gets_a_token(local: Easyllm) -> None:
     assert ran.stdout.splitlines()[-1].startswith(b"ok   call      first token after ")
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(12, marks=pytest.mark.full)])
+@pytest.mark.parametrize("times", [1, pytest.param(12, marks=pytest.mark.full)])
 def test_an_unused_engine_can_be_closed(local: Easyllm, times: int) -> None:
     """The doctor loads the model and sends nothing; one such process in five used to hang."""
     assert [local.run("doctor", timeout=LONG).code for _ in range(times)] == [0] * times
 
 
-@pytest.mark.parametrize(
-    "commands",
-    [
-        ["stream", "chat --no-stream"],
-        pytest.param(["stream", "chat --no-stream", "chat", "cot"], marks=pytest.mark.full),
-    ],
-    ids=["two", "all"],
-)
-def test_streamed_and_plain_answers_are_equal(local: Easyllm, commands: list[str]) -> None:
+@pytest.mark.full
+def test_every_command_gives_the_same_answer(local: Easyllm) -> None:
     """The other commands ask the adapter for a stream like `stream`."""
     outs = {
-        local.run(*command.split(), "-p", "local", *SHORT, "Hello").stdout for command in commands
+        local.run(command, "-p", "local", *SHORT, "Hello").stdout
+        for command in ("stream", "chat", "cot")
     }
     assert len(outs) == 1
     assert outs.pop().strip()
 
 
-def test_stream_prints_while_generating(local: Easyllm) -> None:
-    with local.start("stream", "-p", "local", "--max-tokens", "40", "Tell a story") as child:
-        assert child.stdout is not None
-        read_until(child.stdout, b" ")
-        assert child.poll() is None, "it still speaks"
-        assert finish(child, None, LONG).code == 0
-
-
-@pytest.mark.parametrize("key", ["model", "path", "stem"])
+@pytest.mark.parametrize(
+    "key", ["model", *(pytest.param(key, marks=pytest.mark.full) for key in ("path", "stem"))]
+)
 def test_any_gguf_file_works(local: Easyllm, key: str) -> None:
     model_file = local.home / "a folder" / "mine.gguf"
     model_file.parent.mkdir()
@@ -162,17 +162,6 @@ def test_a_model_cut_short(local: Easyllm) -> None:
     ran = local.run("chat", "-p", "local", "hi")
     assert ran.code == 2
     assert split_error_line(ran.error_line)[2] == "easyllm pull"
-
-
-def test_a_model_with_one_changed_byte_is_refused(local: Easyllm) -> None:
-    demo = local.home / "data" / "easyllm" / "models" / f"{DEMO_MODEL}.gguf"
-    demo.unlink()
-    data = bytearray(setup.MODEL.read_bytes())
-    data[len(data) // 2] ^= 1
-    demo.write_bytes(data)
-    ran = local.run("chat", "-p", "local", "hi")
-    assert (ran.code, ran.stdout) == (2, b"")
-    assert "damaged" in ran.error_line
 
 
 def test_the_error_for_a_missing_model_says_how_to_download_it(easyllm: Easyllm) -> None:
@@ -263,12 +252,14 @@ def seconds_of_threads(process: int) -> dict[str, float]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_one_process_one_load_and_half_the_cores(local: Easyllm) -> None:
+    """It prints while it generates: the answer of 600 tokens has only begun."""
     with local.start("stream", "-p", "local", "--max-tokens", "600", "-o", "ignore_eos=true",
                      "Tell a story") as child:  # fmt: skip
         assert child.stdout is not None
         read_until(child.stdout, b" ")
+        assert child.poll() is None, "it still speaks"
         before = seconds_of_threads(child.pid)
-        time.sleep(2)
+        time.sleep(1)
         after = seconds_of_threads(child.pid)
         mapped = Path(f"/proc/{child.pid}/maps").read_text().splitlines()
         tasks = Path(f"/proc/{child.pid}/task").iterdir()
@@ -314,7 +305,7 @@ async def main():
     long = provider_for(Profile.of({"provider": "local", "max_tokens": 2000}))
     reading = asyncio.ensure_future(long.chat([{"role": "user", "content": sys.argv[1]}]))
     ticks = 0
-    for _ in range(20):
+    for _ in range(10):
         await asyncio.sleep(0.05)
         ticks += 1
     reading.cancel()
@@ -346,5 +337,5 @@ def test_in_the_library_it_can_be_cancelled_closed_and_reused(local: Easyllm) ->
     first, again, ticks, closed = json.loads(ran.stdout)
     assert first == again
     assert first.strip()
-    assert ticks == 20
+    assert ticks == 10
     assert closed < 5

@@ -71,8 +71,15 @@ async def test_empty_frames_after_text_do_not_renew_the_idle_timeout(way: str) -
     assert took >= LIMIT
 
 
-@pytest.mark.parametrize("proxy", [False, True], ids=["direct", "proxy"])
-@pytest.mark.parametrize("way", ["google", "openai-2"])
+@pytest.mark.parametrize(
+    ("way", "proxy"),
+    [
+        ("google", True),
+        ("openai-2", False),
+        pytest.param("google", False, marks=pytest.mark.full),
+        pytest.param("openai-2", True, marks=pytest.mark.full),
+    ],
+)
 async def test_connecting_may_take_longer_than_first_token(
     way: str, proxy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
