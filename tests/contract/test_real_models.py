@@ -11,5 +11,16 @@ def real_model_tests() -> Ended:
     return wait_for("real_model_tests")
 
 
+@pytest.fixture(scope="session")
+def full_real_model_tests() -> Ended:
+    """The same run with the tests of the full tier."""
+    return wait_for("full_real_model_tests")
+
+
 def test_with_real_models(real_model_tests: Ended) -> None:
     check_tests(real_model_tests)
+
+
+@pytest.mark.full
+def test_with_real_models_in_full(full_real_model_tests: Ended) -> None:
+    check_tests(full_real_model_tests)

@@ -28,12 +28,12 @@ from tests.support.servers.fixtures import RealServer
 DETERMINISTIC: Json = {
     "temperature": 0,
     "seed": 1,
-    "max_tokens": 8,
+    "max_tokens": 4,
     "options": {"cache_prompt": False},
 }
 # Short reasoning with few choices, so that a reasoning model answers in half a second.
-THOUGHTS = r'root ::= "I" (" should" | " must") " say what it is." "\n</think>\n\n" answer'
-ANSWER = r'answer ::= "It is" (" a language" | " a snake") "."'
+THOUGHTS = r'root ::= "I" (" should" | " must") " say it." "\n</think>\n\n" answer'
+ANSWER = r'answer ::= "A" (" language" | " snake") "."'
 SHORT = {"grammar": f"{THOUGHTS}\n{ANSWER}", "cache_prompt": False}
 
 
@@ -57,18 +57,21 @@ MODEL_CASES = (
     ModelCase("openai", "smol"),
     ModelCase("openai", "thinker", thinks=True),
     ModelCase("openai", "inline_thinker", thinks=True),
-    ModelCase("openai", "eyes"),
     ModelCase("openai", "smol", transport="sdk"),
     ModelCase("openai", "thinker", thinks=True, transport="sdk"),
-    ModelCase("openai", "inline_thinker", thinks=True, transport="sdk"),
-    ModelCase("openai", "eyes", transport="sdk"),
     ModelCase("llamacpp", "smol"),
     ModelCase("openai", "smol", api="responses"),
     ModelCase("llamacpp", "thinker", thinks=True, api="responses"),
-    ModelCase("openai", "inline_thinker", thinks=True, api="responses"),
     ModelCase("ollama", "ollama"),
-    ModelCase("anthropic", "smol"),
     ModelCase("anthropic", "thinker", thinks=True),
+)
+# Tags in an answer and a text of a vision model are decoded alike for every API and transport.
+MORE_CASES = (
+    ModelCase("openai", "eyes"),
+    ModelCase("openai", "inline_thinker", thinks=True, transport="sdk"),
+    ModelCase("openai", "eyes", transport="sdk"),
+    ModelCase("openai", "inline_thinker", thinks=True, api="responses"),
+    ModelCase("anthropic", "smol"),
 )
 
 
@@ -83,7 +86,11 @@ class Answers:
     plain: Completion
 
 
-@pytest.fixture(scope="module", params=MODEL_CASES, ids=lambda case: case.id)
+@pytest.fixture(
+    scope="module",
+    params=[*MODEL_CASES, *(pytest.param(case, marks=pytest.mark.full) for case in MORE_CASES)],
+    ids=lambda case: case.id,
+)
 def answers(request: pytest.FixtureRequest) -> Answers:
     case: ModelCase = request.param
     server: RealServer = request.getfixturevalue(case.fixture)
@@ -138,8 +145,15 @@ async def test_models_lists_the_running_model(answers: Answers) -> None:
         assert answers.config.model in await provider.list_models()
 
 
-@pytest.mark.parametrize("api", ["chat", "responses"])
-@pytest.mark.parametrize("fixture", ["thinker", "inline_thinker"])
+@pytest.mark.parametrize(
+    ("fixture", "api"),
+    [
+        ("inline_thinker", "chat"),
+        ("thinker", "responses"),
+        pytest.param("thinker", "chat", marks=pytest.mark.full),
+        pytest.param("inline_thinker", "responses", marks=pytest.mark.full),
+    ],
+)
 async def test_think_gives_reasoning_and_text(
     fixture: str, api: str, request: pytest.FixtureRequest
 ) -> None:
@@ -156,9 +170,9 @@ async def test_think_gives_reasoning_and_text(
 @pytest.mark.parametrize(
     ("provider", "more", "colour", "rgb"),
     [
-        ("openai", {}, "red", (255, 0, 0)),
+        pytest.param("openai", {}, "red", (255, 0, 0), marks=pytest.mark.full),
         ("openai", {}, "green", (0, 255, 0)),
-        ("openai", {}, "blue", (0, 0, 255)),
+        pytest.param("openai", {}, "blue", (0, 0, 255), marks=pytest.mark.full),
         ("llamacpp", {}, "green", (0, 255, 0)),
         ("openai", {"api": "responses"}, "green", (0, 255, 0)),
         ("openai", {"transport": "sdk"}, "blue", (0, 0, 255)),
@@ -205,7 +219,7 @@ async def test_prompt_longer_than_the_context_is_too_large(
     config = profile(keys.pop("provider", "openai"), f"{smol.url}/v1", **keys)
     async with open_provider(config) as provider_object:
         with pytest.raises(TooLargeError) as caught:
-            await provider_object.chat(messages("word " * 9000))
+            await provider_object.chat(messages("word " * 1500))
     assert "context" in str(caught.value)
 
 
@@ -253,15 +267,13 @@ async def test_responses_answer_cut_at_the_limit_is_incomplete(smol: RealServer)
         assert done["complete"] is False
 
 
-@pytest.mark.parametrize("stream", [True, False])
-async def test_responses_answer_cut_by_the_context_is_incomplete(
-    stream: bool, smol: RealServer
-) -> None:
+async def test_responses_answer_cut_by_the_context_is_incomplete(smol: RealServer) -> None:
     """Without a limit, llama.cpp sends `completed` here too."""
     keys: Json = {"temperature": 0, "api": "responses", "options": {"ignore_eos": True}}
     config = profile("llamacpp", f"{smol.url}/v1", model="smol", **keys)
-    done = await get_completion(config, stream, text="word " * 460)
-    assert (done["finish_reason"], done["complete"]) == ("length", False)
+    for stream in (True, False):  # the server has read the prompt only once
+        done = await get_completion(config, stream, text="word " * 490)
+        assert (done["finish_reason"], done["complete"]) == ("length", False)
 
 
 @pytest.mark.parametrize("transport", ["http", "sdk"])

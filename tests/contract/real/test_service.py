@@ -32,12 +32,14 @@ async def test_a_dict_as_config(smol: RealServer) -> None:
         deltas = [text async for text in service.chat_stream(config, messages("Say hello."))]
         assert len(deltas) > 1
         answers = await asyncio.gather(
-            *(service.get_response(config, f"Say {n}.") for n in range(4))
+            *(service.get_response(config, f"Say {n}.") for n in range(2))
         )
         assert all(answers)
 
 
-@pytest.mark.parametrize("kind", ["thinker", "inline_thinker"])
+@pytest.mark.parametrize(
+    "kind", ["thinker", pytest.param("inline_thinker", marks=pytest.mark.full)]
+)
 async def test_reasoning_is_separate_from_the_answer(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -53,15 +55,12 @@ async def test_reasoning_is_separate_from_the_answer(
 
 
 async def test_an_image_is_seen(eyes: RealServer) -> None:
+    """Without the image the model says red."""
+    blue = png(32, 32, (0, 0, 255))
     async with LLMService() as service:
-        for colour, rgb in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
-            done = await service.vision_chat(
-                make_config(eyes, temperature=0),
-                "Which colour is this?",
-                png(32, 32, rgb),
-                "image/png",
-            )
-            assert colour in done["text"].lower()
+        config = make_config(eyes, temperature=0)
+        done = await service.vision_chat(config, "Which colour is this?", blue, "image/png")
+        assert "blue" in done["text"].lower()
 
 
 async def test_ollama_without_a_model(ollama: RealServer) -> None:

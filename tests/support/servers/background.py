@@ -31,6 +31,7 @@ COMMANDS: dict[str, Sequence[Command]] = {
     "real_model_tests": (SET_UP, REAL_MODELS),
     "extras_tests": (SET_UP, EXTRAS_VENV, EXTRAS),
     "ray_venv": (RAY_VENV,),
+    "full_real_model_tests": (SET_UP, (*REAL_MODELS, "-m", "full")),
     "full_extras_tests": (SET_UP, EXTRAS_VENV, (*EXTRAS, "-m", "full")),
 }
 _running: dict[str, Future[Ended]] = {}

@@ -70,6 +70,8 @@ def serve_model(options: argparse.Namespace, ready: int) -> None:
     params.hostnames = [HOST]
     params.port = 0
     params.ui = False
+    params.warmup = False
+    params.fit_params = False  # fitting to a GPU's memory loads the model once more
     params.verbosity = 1
     params.n_ctx = CONTEXT_TOKENS
     params.n_parallel = SLOTS
