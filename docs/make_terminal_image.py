@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from tests.support.batches import whole_answer
 from tests.support.binary import BINARY, RUN_TIMEOUT_SECONDS, Easyllm, profile_toml, wait_until
 from tests.support.emulator import Emulator, emulate_terminal
 from tests.support.pseudoterminal import Pty
@@ -35,6 +37,7 @@ FOLDER = Path(__file__).resolve().parent
 COLUMNS, ROWS = 80, 24
 SHOWN_PORT = b"11434"  # Ollama's
 PAUSE = 0.045  # seconds between two words, as a model might need
+LIMIT = "This model's maximum context length is 8192 tokens"
 # Shows and runs each command like a shell with a prompt, and keeps $? for the next one.
 SHELL = r"""
 for line; do
@@ -50,6 +53,8 @@ class Example:
 
     `next_answer`: to all questions but the first. `reasoning` has two parts; the first image shows
     the screen between them. `is_kept`: with the history, which the other examples turn off.
+    `row_count`: of reviews.jsonl, for a batch; the first image shows it when `row_pause` of them
+    have ended. Every 47th is refused.
     """
 
     commands: tuple[str, ...]
@@ -58,6 +63,8 @@ class Example:
     is_kept: bool = False
     reasoning: tuple[str, str] = ("", "")
     finish: str = "stop"
+    row_count: int = 0
+    row_pause: int = 0
 
 
 CHAT = Example(
@@ -127,40 +134,81 @@ HISTORY = Example(
     next_answer="It is 3,122 km across, a little less than our own moon.\n",
     is_kept=True,
 )
+BATCH = Example(
+    ("easyllm batch --template 'Translate to French: {text}' reviews.jsonl fr.jsonl",),
+    "Le clavier est agréable, et la batterie dure deux jours.",
+    row_count=200,
+    row_pause=131,
+)
 EXAMPLES = {
     "chat.svg": CHAT, "error.svg": ERROR, "reasoning.svg": REASONING, "history.svg": HISTORY,
+    "batch.svg": BATCH,
 }  # fmt: skip
 
 
-def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[Emulator]:
-    """Run the commands; return the screen amid the reasoning, if there is any, and at the end."""
-    before, after = (split_words(part) for part in example.reasoning)
-    resume = threading.Event()
+class Answering:
+    """The stand-in's handler for an example; it waits amid the reasoning or the rows for `resume`.
 
-    async def answer(request: Request, reply: Reply) -> None:
+    `pause`: seconds between two words.
+    """
+
+    def __init__(self, example: Example, pause: float) -> None:
+        self.resume = threading.Event()
+        self._example, self._pause = example, pause
+        self._count = 0  # requests so far
+
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        self._count += 1
+        if self._example.row_count:
+            await self._answer_row(self._count, request, reply)
+        else:
+            await self._stream(reply, is_first=self._count == 1)
+
+    async def _answer_row(self, number: int, request: Request, reply: Reply) -> None:
+        await reply.sleep(self._pause * 10)
+        if number > self._example.row_pause:
+            await self._wait_for_resume(reply)
+        if number % 47 == 0:
+            await reply.json({"error": {"message": LIMIT, "code": "context_length_exceeded"}}, 400)
+        else:
+            prompt = request.json["messages"][-1]["content"]
+            await reply.json(whole_answer("test-model", self._example.answer, prompt))
+
+    async def _stream(self, reply: Reply, is_first: bool) -> None:
+        before, after = (split_words(part) for part in self._example.reasoning)
         await reply.head(content_type="text/event-stream", chunked=True)
         for word in before:
             await reply.write(chunk(reasoning=word))
-            await reply.sleep(pause)
-        while not resume.is_set():
-            await reply.sleep(0.01)
+            await reply.sleep(self._pause)
+        await self._wait_for_resume(reply)
         for word in after:
             await reply.write(chunk(reasoning=word))
-            await reply.sleep(pause)
-        is_first = len(server.requests) == 1
-        for word in split_words(example.answer if is_first else example.next_answer):
+            await reply.sleep(self._pause)
+        for word in split_words(self._example.answer if is_first else self._example.next_answer):
             await reply.write(chunk(word))
-        await reply.write(chunk(finish=example.finish) + DONE)
+        await reply.write(chunk(finish=self._example.finish) + DONE)
         await reply.end()
 
-    screens = []
-    with StandIn(answer) as server, Pty(COLUMNS, ROWS) as pty:
+    async def _wait_for_resume(self, reply: Reply) -> None:
+        while not self.resume.is_set():
+            await reply.sleep(0.01)
+
+
+def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[Emulator]:
+    """Run the commands; return the screen amid the reasoning or the rows, and that at the end."""
+    answering, screens = Answering(example, pause), []
+    write_reviews(easyllm.home / "reviews.jsonl", example.row_count)
+    with StandIn(answering) as server, Pty(COLUMNS, ROWS) as pty:
         child = start_shell(example, easyllm, server, pty.descriptor)
         try:
-            if before:
-                wait_until(lambda: pty.seen().text()[-1].endswith(before[-1]))
+            if words := split_words(example.reasoning[0]):
+                wait_until(lambda: pty.seen().text()[-1].endswith(words[-1]))
                 screens.append(pty.seen())
-            resume.set()
+            if example.row_count:
+                count = f"{example.row_pause}/"
+                wait_until(lambda: pty.seen().text()[-1].startswith(count), RUN_TIMEOUT_SECONDS)
+                screens.append(pty.seen())
+            answering.resume.set()
             child.wait(RUN_TIMEOUT_SECONDS)
         finally:
             child.kill()
@@ -168,6 +216,13 @@ def run_example(example: Example, easyllm: Easyllm, pause: float = 0.0) -> list[
         port = str(urlsplit(server.url).port).encode()  # another one in each run
         output = pty.whole().replace(port, SHOWN_PORT)
         return [*screens, emulate_terminal(output, COLUMNS, ROWS)]
+
+
+def write_reviews(path: Path, count: int) -> None:
+    """Write a file with so many rows; none if it is 0."""
+    if count:
+        rows = [{"custom_id": f"r{number}", "text": "Nice keyboard"} for number in range(count)]
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def start_shell(
@@ -230,8 +285,10 @@ def draw(screens: list[Emulator]) -> str:
     for number, screen in enumerate(screens):
         console.print("\n" * (number > 0), style_text(screen), sep="", end="")
     image = console.export_svg(title="easyllm", unique_id="easyllm")
-    # No web font is loaded; the reader's own monospace font is used.
-    return re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL)
+    # No web font is loaded; the reader's own monospace font is used. Some viewers read only the
+    # first name of a list of fonts.
+    image = re.sub(r"@font-face \{.*?\}\s*", "", image, flags=re.DOTALL)
+    return image.replace("Fira Code, monospace", "monospace")
 
 
 def main() -> None:

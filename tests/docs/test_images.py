@@ -14,6 +14,7 @@ CELL = 12.2  # the width of a character in the SVG
 WORD = re.compile(r'<text class="easyllm-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<\n]+)</text>')
 CALL = re.compile(r"\b[0-9a-z]{16}  \d{4}-\d\d-\d\d \d\d:\d\d")
 SECONDS = re.compile(r"\b\d+(\.\d)? s\b")
+RATE = re.compile(r"\b[\d.]+k?(/s| tok/s)|ETA [\d:]+")
 
 
 def read_rows(image: str) -> list[str]:
@@ -26,8 +27,8 @@ def read_rows(image: str) -> list[str]:
 
 
 def mask_seconds(rows: list[str]) -> list[str]:
-    """Replace seconds, and the id and time of a call, which differ in each run."""
-    return [CALL.sub("ID  TIME", SECONDS.sub("N s", row)) for row in rows]
+    """Replace seconds, rates, and the id and time of a call, which differ in each run."""
+    return [CALL.sub("ID  TIME", RATE.sub("RATE", SECONDS.sub("N s", row))) for row in rows]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
