@@ -21,6 +21,7 @@ from typing import Any
 
 KEY = "sk-bench-0123456789"
 MODEL = "bench"
+TIMEOUT_SECONDS = 600.0
 Ask = Callable[[str], Awaitable[str]]  # from a prompt to the answer's text
 
 
@@ -56,7 +57,8 @@ async def raw_httpx2(url: str, stack: AsyncExitStack) -> Ask:
 
     client = await stack.enter_async_context(
         httpx2.AsyncClient(
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, timeout=600,
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False,
+            timeout=TIMEOUT_SECONDS,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
         )
     )  # fmt: skip
@@ -95,7 +97,9 @@ async def openai_sdk(url: str, stack: AsyncExitStack, with_aiohttp: bool) -> Ask
 
     own: Any = openai.DefaultAioHttpClient() if with_aiohttp else None
     sdk = await stack.enter_async_context(
-        openai.AsyncOpenAI(api_key=KEY, base_url=url, http_client=own, max_retries=0)
+        openai.AsyncOpenAI(
+            api_key=KEY, base_url=url, http_client=own, max_retries=0, timeout=TIMEOUT_SECONDS
+        )
     )
 
     async def ask(prompt: str) -> str:
@@ -115,7 +119,7 @@ async def litellm(url: str, stack: AsyncExitStack) -> Ask:
 
     async def ask(prompt: str) -> str:
         answer: Any = await package.acompletion(
-            model=f"openai/{MODEL}", api_base=url, api_key=KEY,
+            model=f"openai/{MODEL}", api_base=url, api_key=KEY, timeout=TIMEOUT_SECONDS,
             messages=[{"role": "user", "content": prompt}],
         )  # fmt: skip
         return str(answer.choices[0].message.content)
