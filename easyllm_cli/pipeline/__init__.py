@@ -22,8 +22,9 @@ Each stage stands where it does for a reason:
 
 A new stage is a file with a function `(call, attempt) -> events`, and one more name in STAGES. The
 outermost place sees every event that the caller gets. `check_completeness` records the events of
-the stages inside it; a stage outside it that yields events of its own calls `call.record`. Readers
-of a finished answer (-u, --json) are no stages: they read the Call.
+the stages inside it; a stage outside it that yields events of its own calls `call.record`. A stage
+closes the events inside it in a `finally`, which costs less than `aclosing` at every request.
+Readers of a finished answer (-u, --json) are no stages: they read the Call.
 """
 
 from __future__ import annotations

@@ -58,11 +58,21 @@ def new_call_id() -> str:
     return _format_time(time.time_ns() // 1_000_000) + random
 
 
-@lru_cache(maxsize=1)  # many calls begin in the same millisecond
 def _format_time(milliseconds: int) -> str:
+    start, rest = divmod(milliseconds, 36**3)
+    middle, last = divmod(rest, 36)
+    characters = ID_CHARACTERS
+    return (
+        f"{_format_start(start)}{characters[middle // 36]}{characters[middle % 36]}"
+        f"{characters[last]}"
+    )
+
+
+@lru_cache(maxsize=1)  # the same for 46 seconds
+def _format_start(number: int) -> str:
     digits = ""
-    for _ in range(ID_TIME_LENGTH):
-        milliseconds, index = divmod(milliseconds, len(ID_CHARACTERS))
+    for _ in range(ID_TIME_LENGTH - 3):
+        number, index = divmod(number, len(ID_CHARACTERS))
         digits = ID_CHARACTERS[index] + digits
     return digits
 

@@ -6,7 +6,6 @@ It also records every event of the stages inside it in the Call.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from ..errors import FilteredError, IncompleteAnswer, MalformedAnswer
 from ..events import Done, Event, Note
@@ -20,12 +19,16 @@ async def check_completeness(call: Call, attempt: Attempt) -> AsyncGenerator[Eve
     Raises:
         EasyLLMError: as `require_complete` and the call's `verdict`.
     """
-    async with aclosing(attempt()) as events:
+    events = attempt()
+    try:
         async for event in events:
             call.record(event)
             if isinstance(event, Done) and (note := _judge(call, event)):
                 yield call.record(Note(note))
             yield event
+
+    finally:
+        await events.aclose()
 
 
 def _judge(call: Call, done: Done) -> str:

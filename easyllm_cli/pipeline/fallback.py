@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from ..errors import (
@@ -43,9 +42,12 @@ async def fall_back(call: Call, attempt: Attempt) -> AsyncGenerator[Event, None]
             yield call.record(RoutineNote(_describe_route(call.route)))
         while True:
             try:
-                async with aclosing(attempt()) as events:
+                events = attempt()
+                try:
                     async for event in events:
                         yield event
+                finally:
+                    await events.aclose()
                 return
             except EasyLLMError as error:
                 if call.has_shown or not call.next_sources or not _is_followed(call, error):

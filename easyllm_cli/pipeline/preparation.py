@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from ..errors import EasyLLMError
@@ -31,9 +30,12 @@ async def prepare_messages(call: Call, attempt: Attempt) -> AsyncGenerator[Event
     try:
         for note in await _prepare(call, source):
             yield call.record(Note(note))
-        async with aclosing(attempt()) as events:
+        events = attempt()
+        try:
             async for event in events:
                 yield event
+        finally:
+            await events.aclose()
     except asyncio.CancelledError as error:
         call.cancelled = True
         error.partial = call.longest()  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
 
 from ..errors import IncompleteAnswer
 from ..events import Event
@@ -29,7 +28,8 @@ async def split_reasoning(call: Call, attempt: Attempt) -> AsyncGenerator[Event,
         hold = source.has_inline_reasoning() or call.asks_for_tags
         splitter = TagSplitter(source.profile.reasoning_tags, hold)
         limit = ByteLimit(call.max_bytes)
-        async with aclosing(attempt()) as events:
+        events = attempt()
+        try:
             async for event in events:
                 if isinstance(event, OUTPUT_EVENTS):
                     _count(call, limit, event)
@@ -37,6 +37,8 @@ async def split_reasoning(call: Call, attempt: Attempt) -> AsyncGenerator[Event,
                     raise TypeError(f"events yielded {type(event).__name__}, not an Event")
                 for part in splitter.split(event):
                     yield part
+        finally:
+            await events.aclose()
     except asyncio.CancelledError as error:
         for part in (*_rest_of(splitter), *_usage_of(error)):
             call.record(part)

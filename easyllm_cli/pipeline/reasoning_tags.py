@@ -85,7 +85,8 @@ class TagSplitter:
     def split(self, event: Event) -> Iterable[Event]:
         """The event, with the reasoning in its text split off. Held text comes before Done."""
         if not isinstance(event, Text):
-            return self._split_other(event)
+            is_passed = not isinstance(event, Reasoning | Done)
+            return (event,) if is_passed else self._split_other(event)
         if self._passes_unchanged(event.text):
             return (event,)  # most of the text, without the cost of a generator
         return self.feed(event.text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
 
 from ..config.profile import Profile
 from ..errors import EasyLLMError, IncompleteAnswer
@@ -111,13 +110,16 @@ async def retry_attempts(call: Call, attempt: Attempt) -> AsyncGenerator[Event, 
     while True:
         started = False
         try:
-            async with aclosing(attempt()) as events:
+            events = attempt()
+            try:
                 async for event in events:
                     if isinstance(event, OUTPUT_EVENTS):
                         started = True
                         call.has_shown = call.has_shown or event.kind in call.shown
                     yield event
                 return
+            finally:
+                await events.aclose()
         except EasyLLMError as error:
             call.fail(error)
             is_retried = not call.has_shown and call.retry_on(error)
