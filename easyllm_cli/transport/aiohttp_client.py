@@ -11,11 +11,11 @@ import select
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 
@@ -25,7 +25,7 @@ from ..errors import ConfigError
 from .aiohttp_urls import build_proxy_url, build_request_url
 from .base import Request, Response, raise_for_status
 from .connections import LoopBoundClient, mark_local_close
-from .header_fields import build_header_fields, join_header_fields
+from .header_fields import HeaderFields, join_header_fields
 from .network import NetworkSettings
 from .timeouts import ResponseTimer
 
@@ -240,6 +240,7 @@ class _Client:
         self.network = network
         self.exchanges: set[_Exchange] = set()
         self._loop = asyncio.get_running_loop()
+        self._header_fields = HeaderFields()
         self._proxy, self._proxy_headers = build_proxy_url(network)
         context = network.tls_verification()
         if not isinstance(context, ssl.SSLContext):
@@ -279,7 +280,7 @@ class _Client:
             ConfigError: the URL or a header is not valid.
         """
         data = request.encode_body()
-        url, fields = build_request_url(request.url), build_header_fields(request)
+        url, fields = build_request_url(request.url), self._header_fields.build(request)
         return self._session.request(
             request.method,
             url,
@@ -307,16 +308,18 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._used: WeakSet[Any] = WeakSet()
+        # For each connection that was used: tells whether something waits to be read.
+        self._watches: WeakKeyDictionary[Any, Callable[[], bool]] = WeakKeyDictionary()
 
     async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
         while True:
             connection: Any = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if protocol not in self._used:
-                self._used.add(protocol)
+            is_readable = self._watches.get(protocol)
+            if is_readable is None:
+                self._watches[protocol] = _watch(connection.transport)
                 break
-            if not protocol.should_close and not _is_readable(connection.transport):
+            if not protocol.should_close and not is_readable():
                 break
             connection.close()
         _current_exchange.get().start_sending(connection, has_body=bool(req.body))
@@ -353,11 +356,11 @@ async def _send_once(
         raise aiohttp.ClientConnectionError("the request failed") from error
 
 
-def _is_readable(transport: asyncio.Transport) -> bool:
-    """Return whether bytes or the end of the connection wait to be read."""
+def _watch(transport: asyncio.Transport) -> Callable[[], bool]:
+    """Return what tells whether bytes or the end of an open connection wait to be read."""
     descriptor = transport.get_extra_info("socket").fileno()
     if sys.platform == "win32":
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return lambda: bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))

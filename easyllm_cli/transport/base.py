@@ -71,7 +71,7 @@ class Response:
         self, status: int, headers: Mapping[str, str], url: str, chunks: Any, timer: ResponseTimer
     ) -> None:
         self.status = status
-        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.headers = headers
         self.content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         self.url = url
         self._chunks = chunks
@@ -106,6 +106,11 @@ class Response:
     async def aclose(self) -> None:
         """Close the body."""
         await self._chunks.aclose()
+
+
+def with_lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with lower-case names."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 class Transport(Protocol):
@@ -145,7 +150,8 @@ async def open_response(
     """
     try:
         chunks = http_response.aiter_raw()
-        response = Response(http_response.status_code, http_response.headers, url, chunks, timer)
+        headers = with_lower_names(http_response.headers)
+        response = Response(http_response.status_code, headers, url, chunks, timer)
         await raise_for_status(response)
         yield response
     finally:

@@ -21,21 +21,33 @@ class HiddenText(str):
         return repr(MASK)
 
 
-def build_header_fields(request: Request) -> dict[str, str]:
-    """Return the headers to send, their values hidden from error reports.
+class HeaderFields:
+    """Builds the headers of requests; checks only what differs from the last request's."""
 
-    Raises:
-        ConfigError: HTTP cannot send a header, or the HTTP client writes it.
-    """
-    headers: dict[str, str] = {
-        name: HiddenText(value) for name, value in request.reveal_headers().items()
-    }
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def build(self, request: Request) -> dict[str, str]:
+        """Return the headers to send, their values hidden from error reports.
+
+        Raises:
+            ConfigError: HTTP cannot send a header, or the HTTP client writes it.
+        """
+        headers: dict[str, str] = {
+            name: HiddenText(value) for name, value in request.reveal_headers().items()
+        }
+        if headers != self._last:
+            _require_sendable(headers)
+            self._last = headers
+        return headers
+
+
+def _require_sendable(headers: Mapping[str, str]) -> None:
     if not all(_is_header_name(name) for name in headers) or not all(
         value.isascii() and value.isprintable() and value == value.strip()
         for value in headers.values()
     ):
         raise ConfigError("a header of the request cannot be sent", hint="check headers")
-    return headers
 
 
 @lru_cache(maxsize=256)

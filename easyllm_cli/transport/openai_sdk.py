@@ -34,6 +34,7 @@ from .base import (
     open_response,
     raise_for_status,
     rejecting_cookie_jar,
+    with_lower_names,
 )
 from .connections import LoopBoundClient, report_local_close
 from .network import NetworkSettings
@@ -236,7 +237,7 @@ async def _check_response(http_response: Any) -> None:
     """Raise for an error status here, with a size limit: the SDK would read the whole body."""
     request, _, timer = _current_request.get()
     if http_response.status_code >= 300:
-        chunks = http_response.aiter_raw()
+        chunks, headers = http_response.aiter_raw(), with_lower_names(http_response.headers)
         await raise_for_status(
-            Response(http_response.status_code, http_response.headers, request.url, chunks, timer)
+            Response(http_response.status_code, headers, request.url, chunks, timer)
         )

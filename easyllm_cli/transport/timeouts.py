@@ -157,11 +157,12 @@ class ResponseTimer:
     def _arm(self, now: float) -> None:
         """Start the timer, or keep it if it is due earlier: it then checks for a later limit."""
         limit = min(self._next_deadline, self._total_deadline)
-        if self._timer is not None and self._timer_due_at > limit:
+        if self._timer is not None:
+            if self._timer_due_at <= limit:
+                return
             self.stop()
-        if self._timer is None:
-            self._timer_due_at = limit
-            self._timer = asyncio.get_running_loop().call_later(limit - now, self._on_timer)
+        self._timer_due_at = limit
+        self._timer = asyncio.get_running_loop().call_later(limit - now, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

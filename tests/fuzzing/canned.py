@@ -11,7 +11,7 @@ from easyllm_cli.events import Done, Reasoning, Reclassified, Text
 from easyllm_cli.messages import parse_messages
 from easyllm_cli.providers import provider_for
 from easyllm_cli.providers.http import HTTPProvider
-from easyllm_cli.transport.base import Request, Response, raise_for_status
+from easyllm_cli.transport.base import Request, Response, raise_for_status, with_lower_names
 from easyllm_cli.transport.timeouts import ResponseTimer
 from tests.support.adapters import KEY, Adapter
 from tests.support.asking import messages, profile
@@ -37,7 +37,9 @@ class CannedTransport:
 
     @asynccontextmanager
     async def open(self, request: Request, timer: ResponseTimer) -> AsyncIterator[Response]:
-        response = Response(self.status, self.headers, request.url, self._body(), timer)
+        response = Response(
+            self.status, with_lower_names(self.headers), request.url, self._body(), timer
+        )
         await raise_for_status(response)
         yield response
 
