@@ -183,6 +183,15 @@ def with_system_prompt(messages: list[Message], system: str | None) -> list[Mess
     return [Message("system", (system,)), *messages]
 
 
+def has_images(messages: list[Message]) -> bool:
+    """Whether a message has an image."""
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, Image):
+                return True
+    return False
+
+
 def merge_into_user_message(messages: list[Message], roles: tuple[str, ...]) -> list[Message]:
     """Move the text and images of these roles to the start of the first user message."""
     text = "\n\n".join(message.text for message in messages if message.role in roles)

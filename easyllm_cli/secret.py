@@ -24,16 +24,23 @@ _retained_secrets: dict[str, Secret] | None = None  # by value: a batch makes on
 class Secret:
     """An API key. `str`, `repr` and `format` return `***`; only `reveal()` returns the key."""
 
-    __slots__ = ("__weakref__", "_value")
+    __slots__ = ("__weakref__", "_bearer", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._bearer: Secret | None = None
         _live_secrets[id(self)] = self
         if _retained_secrets is not None:
             _retained_secrets.setdefault(value, self)
 
     def reveal(self) -> str:
         return self._value
+
+    def as_bearer(self) -> Secret:
+        """`Bearer KEY`, as the header Authorization has it; the same object at each call."""
+        if self._bearer is None:
+            self._bearer = Secret(BEARER_PREFIX + self._value)
+        return self._bearer
 
     def __repr__(self) -> str:
         return MASK

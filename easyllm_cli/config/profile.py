@@ -104,15 +104,16 @@ class Profile(ProfileSettings):
 
     def sampling(self) -> dict[str, Any]:
         """The sampling settings that the user set, under their names in the profile."""
-        settings = {key: getattr(self, key) for key in SAMPLING_SETTINGS}
-        return {key: value for key, value in settings.items() if value is not None}
+        return {
+            key: value for key in SAMPLING_SETTINGS if (value := getattr(self, key)) is not None
+        }
 
     def output_limit(self) -> int | None:
         """The user's limit of the answer's tokens: of the `options`, else `max_tokens`.
 
         None = none, or the options ask for none, as Ollama's `num_predict = -1` does.
         """
-        limits = find_output_limits(self.options or {})
+        limits = find_output_limits(self.options) if self.options else []
         if not limits:
             return self.max_tokens
         known = [limit for limit in limits if limit is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 Marks = tuple[str, ...]
 BlockStart = tuple[int, str | None, Marks]  # see `parse_block_start`
@@ -210,4 +211,10 @@ def _strip_match(pattern: str, text: str) -> str:
 
 
 # Models that write `</think>` without `<think>`: their chat template opens the block (vllm#13125).
-LONE_CLOSING_TAG_MODELS = r"(?i)deepseek-r1|qwq|qwen3.*thinking|thinking.*2507"
+_LONE_CLOSING_TAG_MODELS = r"(?i)deepseek-r1|qwq|qwen3.*thinking|thinking.*2507"
+
+
+@lru_cache(maxsize=64)
+def writes_lone_closing_tag(model: str) -> bool:
+    """Whether the model is known to write `</think>` without `<think>`."""
+    return re.search(_LONE_CLOSING_TAG_MODELS, model) is not None

@@ -14,7 +14,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..completion import Completion
@@ -22,7 +21,7 @@ from ..config.profile import Profile
 from ..config.settings import DEFAULT_SAMPLING
 from ..errors import ConfigError, EasyLLMError
 from ..events import MAX_TEXT_BYTES, Event, Model, Note, Text
-from ..messages import Message, build_vision_messages, parse_messages
+from ..messages import Message, build_vision_messages, has_images, parse_messages
 from ..pipeline import complete, run
 from ..pipeline.call import SHOWN_KINDS, Call, Verdict
 from ..secret import Secret
@@ -117,7 +116,7 @@ class BaseLLMProvider(ABC):
 
         What is true for one answer only is set on it: its limit, its model, its key.
         """
-        return copy(self)
+        return self.__copy__()
 
     def __copy__(self) -> Self:
         """What copy.copy does, at a third of its cost."""
@@ -290,7 +289,7 @@ class BaseLLMProvider(ABC):
 
 def _image_notes(messages: list[Message]) -> list[str]:
     """Notes about images that are stored rotated."""
-    if not any(message.images for message in messages):
+    if not has_images(messages):
         return []
     from .image_inputs import orientation_notes  # only images need it
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any, ClassVar
 
 from ..errors import (
@@ -124,9 +125,9 @@ class Decoder(ABC):
             EasyLLMError: the frame reports an error of the provider.
             MalformedAnswer: the frame does not have the protocol's structure.
         """
-        # Gemini without alt=sse sends all frames in one array.
-        for frame in body if isinstance(body, list) and body else [body]:
-            yield from self._read_frame(frame, event)
+        if isinstance(body, list) and body:  # Gemini without alt=sse sends all frames in one array
+            return chain.from_iterable(self._read_frame(frame, event) for frame in body)
+        return self._read_frame(body, event)
 
     def _read_frame(self, body: Any, event: str) -> Iterator[Event]:
         self.is_whole_body = event == BODY_EVENT

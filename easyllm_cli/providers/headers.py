@@ -58,7 +58,7 @@ def with_key_header(
     """
     if key is None or has_key_header(headers):
         return headers
-    value = Secret(f"Bearer {key.reveal()}") if name == "Authorization" else key
+    value = key.as_bearer() if name == "Authorization" else key
     return {name: value, **headers}
 
 
@@ -68,6 +68,8 @@ def account_headers(profile: Profile) -> dict[str, str | Secret]:
     Raises:
         ConfigError: a value contains characters that a header cannot contain.
     """
+    if profile.organization is None and profile.project is None:  # most profiles
+        return {}
     settings = {
         "OpenAI-Organization": ("organization", profile.organization),
         "OpenAI-Project": ("project", profile.project),

@@ -25,6 +25,8 @@ def parse_object(value: Any) -> dict[str, Any]:
 
 def parse_count(value: Any) -> int | None:
     """A token count; None = missing, negative, no whole number or above MAX_COUNT."""
+    if type(value) is int:  # most counts
+        return value if 0 <= value <= MAX_COUNT else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_whole = isinstance(value, int) and not isinstance(value, bool)

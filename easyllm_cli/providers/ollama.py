@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ..errors import EasyLLMError, NotFoundError, RefusedError, TooLargeError
 from ..events import Event, Model, Reasoning, Text, Usage
-from ..messages import Message
+from ..messages import Message, has_images
 from ..transport.base import Request
 from ..transport.framing import NDJSON, Framing
 from .decoder import Decoder, parse_content
@@ -156,7 +156,7 @@ class OllamaProvider(HTTPProvider):
             self.model = installed[0]
             notes.append(f"model {self.model}: the first one installed (choose with -m)")
             self.routine_notes = (*notes,)
-        if any(message.images for message in messages):
+        if has_images(messages):
             from .image_inputs import with_image_bytes  # images only
 
             await self._require_vision()

@@ -15,8 +15,8 @@ from ...config.endpoints import is_loopback
 from ...config.profile import Profile
 from ...errors import ConfigError, EasyLLMError, NotFoundError, RefusedError, UsageError
 from ...events import Model
-from ...messages import Message, with_schema_instruction
-from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
+from ...messages import Message, has_images, with_schema_instruction
+from ...pipeline.reasoning_marks import writes_lone_closing_tag
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
@@ -211,13 +211,13 @@ class AnthropicProvider(HTTPProvider):
         """Whether the text may contain reasoning in `<think>` tags, as OpenAIProvider's."""
         wants = self.thinking.wants_thinking
         return not self.vendor.separates_reasoning and (
-            wants or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
+            wants or writes_lone_closing_tag(self.model)
         )
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         first_model_notes = await self.choose_first_model()
         messages, notes = await super().prepare(messages)
-        if any(message.images for message in messages):
+        if has_images(messages):
             messages, image_notes = await self._prepare_images(messages)
             notes += image_notes
         self.thinking.profile = self.profile  # --elicit changes it

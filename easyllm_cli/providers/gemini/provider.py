@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ...config.credentials import find_key_source
 from ...errors import AuthError
 from ...events import Model
-from ...messages import Message
+from ...messages import Message, has_images
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.framing import Framing, ServerSentEvents
@@ -142,7 +142,7 @@ class GeminiProvider(HTTPProvider):
         messages, notes = await super().prepare(messages)
         if self.profile.transport == "sdk" and (self.profile.think or self.profile.reasoning):
             notes.append('no reasoning through this transport: use transport = "http"')
-        if any(message.images for message in messages):
+        if has_images(messages):
             from ..image_inputs import with_image_bytes  # images only
 
             messages, image_notes = await with_image_bytes(

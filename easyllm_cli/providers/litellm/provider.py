@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -16,8 +15,8 @@ from ...config.profile import Profile, trusted_only_error
 from ...config.settings import KEY_SOURCES
 from ...errors import AuthError, BillingError, BusyError, ConfigError, EasyLLMError, UsageError
 from ...events import Event, Model, Note, Reasoning, Text
-from ...messages import Message
-from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
+from ...messages import Message, has_images
+from ...pipeline.reasoning_marks import writes_lone_closing_tag
 from ...secret import Secret
 from ...transport.base import Request
 from ...transport.json_frames import ParsedFrame
@@ -126,7 +125,7 @@ class LiteLLMProvider(OpenAIProvider):
         Raises:
             UsageError: the model's vendor does not accept an image's type.
         """
-        if any(message.images for message in messages):
+        if has_images(messages):
             from ..image_inputs import refuse_unsupported_images  # images only
 
             host = (
@@ -161,9 +160,7 @@ class LiteLLMProvider(OpenAIProvider):
     def has_inline_reasoning(self) -> bool:
         """Whether text may contain reasoning; litellm separates it, except at custom endpoints."""
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
-        return bool(self.endpoint.url) and (
-            wants_reasoning or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
-        )
+        return bool(self.endpoint.url) and (wants_reasoning or writes_lone_closing_tag(self.model))
 
     @cached_property
     def all_keys(self) -> list[Secret]:

@@ -20,7 +20,7 @@ from ...errors import (
     missing_package_error,
 )
 from ...events import Done, Event, Model, Start
-from ...messages import Message
+from ...messages import Message, has_images
 from ...transport import transport_for
 from ...transport.base import Request, Transport
 from ...transport.connections import LoopBoundClient
@@ -100,7 +100,7 @@ class LocalProvider(OpenAIProvider):
         ):
             raise UsageError("there is no message to answer", hint="ask something")
         notes: list[str] = []
-        if any(message.images for message in messages):
+        if has_images(messages):
             if self.profile.mmproj is None:
                 raise await self.no_vision_error()
             from ..image_inputs import with_image_bytes  # images only

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 from ...config.profile import Profile
@@ -11,8 +12,8 @@ from ...errors import EasyLLMError, RefusedError
 from ...events import Model
 from ...images import Image
 from ...message_fields import MESSAGE_FIELDS
-from ...messages import CachedText, Message, with_schema_instruction, with_text_first
-from ...pipeline.reasoning_marks import LONE_CLOSING_TAG_MODELS
+from ...messages import CachedText, Message, has_images, with_schema_instruction, with_text_first
+from ...pipeline.reasoning_marks import writes_lone_closing_tag
 from ...secret import Secret
 from ...transport import transport_for
 from ...transport.base import Request
@@ -86,7 +87,7 @@ class OpenAIProvider(SupportsClient):
         has_version = re.search(r"/v\d+\w*$", self.endpoint.url) is not None
         return "check the endpoint" + ": does it need /v1 at its end?" * (not has_version)
 
-    @property
+    @cached_property
     def is_official_host(self) -> bool:
         """Whether the endpoint is the vendor's own host.
 
@@ -140,6 +141,8 @@ class OpenAIProvider(SupportsClient):
 
         A message with only text keeps its content as a string, which every server accepts.
         """
+        if len(message.parts) == 1 and type(message.parts[0]) is str:  # most messages
+            return {"role": message.role, "content": message.parts[0], **message.fields}
         if not any(isinstance(part, Image | CachedText) for part in message.parts):
             return {"role": message.role, "content": message.text, **message.fields}
         # Text first: OpenRouter's guide to images asks for it, and other servers accept it.
@@ -173,13 +176,11 @@ class OpenAIProvider(SupportsClient):
         """
         separates = self.vendor.separates_reasoning and self.is_official_host
         wants_reasoning = self.profile.think or self.profile.reasoning not in (None, "off")
-        return not separates and (
-            wants_reasoning or re.search(LONE_CLOSING_TAG_MODELS, self.model) is not None
-        )
+        return not separates and (wants_reasoning or writes_lone_closing_tag(self.model))
 
     async def prepare(self, messages: list[Message]) -> tuple[list[Message], list[str]]:
         notes = await self.choose_first_model()
-        if any(message.images for message in messages):
+        if has_images(messages):
             from ..image_inputs import refuse_unsupported_images  # images only
 
             refuse_unsupported_images(

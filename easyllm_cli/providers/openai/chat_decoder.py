@@ -30,8 +30,8 @@ class ChatDecoder(Decoder):
     def read(self, body: Any, event: str = "") -> Iterator[Event]:
         if event == "[DONE]":
             self.end_claimed = self.end_marker_seen = self._done = True
-            return
-        yield from super().read(body, event)
+            return iter(())
+        return super().read(body, event)
 
     def decode(self, body: dict[str, Any]) -> Iterator[Event]:
         usage = body.get("usage") or parse_object(body.get("x_groq")).get("usage")
