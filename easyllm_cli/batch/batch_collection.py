@@ -121,7 +121,7 @@ class BatchCollector:
         return rows_at(self._source, self._reader, rows.__contains__)
 
     async def collect(self, submission: Submission, state: BatchState) -> set[int]:
-        """Write the results of a batch that has ended; returns the rows to give again.
+        """Write the results of a batch that has ended; returns the rows to submit again.
 
         Raises:
             EasyLLMError: the results could not be read, and none was written; or the batch was
@@ -150,8 +150,8 @@ class BatchCollector:
     async def _read(self, submission: Submission, state: BatchState, results: ResultStore) -> bool:
         """Read all results; returns False if they are those of another process's batch.
 
-        A single result that is nobody's proves nothing: to give the rows again would pay for them
-        twice. Its row has no result then.
+        A single result that is nobody's proves nothing: to submit the rows again would
+        pay for them twice. Its row has no result then.
         """
         has_ours = has_others = False
         async for received in self._api.results(state):
@@ -166,7 +166,8 @@ class BatchCollector:
     async def _write_rows(
         self, submission: Submission, unanswered: str, results: ResultStore
     ) -> tuple[set[int], int]:
-        """Write each row that has ended; returns those to give again, and how many were cancelled.
+        """Write each row that has ended; returns those to submit again, and how many were
+        cancelled.
 
         `unanswered`: why a row may have no result, as BatchState has it.
         """

@@ -1,4 +1,4 @@
-"""Gives a provider a batch, once: what is not known after a failure is looked up, not repeated."""
+"""Submits a batch once: what is not known after a failure is looked up, not repeated."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class BatchCreator:
         self._delays = delays
 
     async def create(self, submission: Submission, rows: Sequence[bytes]) -> None:
-        """Give the provider a batch whose intent was written down.
+        """Submit a batch whose intent was written down.
 
         Raises:
             EasyLLMError: it was not created; or nobody knows, and the next run finds out.

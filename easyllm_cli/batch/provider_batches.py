@@ -61,7 +61,7 @@ class ProviderBatches:
         self._is_retry = is_retry
         self._say = say
         self._creator = BatchCreator(api, submissions, self._delays)
-        self._rows: deque[Iterator[Row]] = deque()  # rows to give to the provider
+        self._rows: deque[Iterator[Row]] = deque()  # rows to submit
         self._held: Row | None = None  # it does not fit the budget now
         self._wait_until = 0.0  # on the monotonic clock: nothing is created before
         self._max_rows: int | None = None  # of a batch, after the provider's queue was full
@@ -112,14 +112,14 @@ class ProviderBatches:
         self._rows.append(self._find_rows(lambda row: any(each.has(row) for each in known)))
         delay = 0.0 if self._submissions.open() else self._delays.first
         while True:
-            if await self._give_rows():
+            if await self._submit_rows():
                 delay = min(delay, self._delays.first)
             if not self._submissions.open() and not self._has_rows():
                 return
             await asyncio.sleep(delay)
             delay = min(max(self._delays.first, delay * self._delays.growth), self._delays.longest)
             for submission in self._submissions.open():
-                await self._look(submission)
+                await self._poll(submission)
 
     def _has_rows(self) -> bool:
         return bool(self._rows) or self._held is not None
@@ -141,11 +141,11 @@ class ProviderBatches:
             self._submissions.over(submission, "it was never created", processed=False)
             self._writer.release(submission.usd)
 
-    async def _give_rows(self) -> bool:
-        """Give the provider what may be given now; returns whether it was given anything."""
+    async def _submit_rows(self) -> bool:
+        """Submit the rows that may be submitted now; returns whether there were any."""
         if time.monotonic() < self._wait_until:
             return False
-        was_given, count = False, 0
+        was_submitted, count = False, 0
         requests, usd = self._new_requests(), 0.0
         while (row := self._next_row()) is not None:
             count += 1
@@ -162,20 +162,20 @@ class ProviderBatches:
             if line is None:
                 continue
             if not requests.add(row, line):
-                was_given = await self._create(requests, usd)
+                was_submitted = await self._create(requests, usd)
                 requests, usd = self._new_requests(), 0.0
                 requests.add(row, line)
             usd += reserved
-        was_given = await self._create(requests, usd) or was_given
+        was_submitted = await self._create(requests, usd) or was_submitted
         if self._held is not None and self._budget and not self._submissions.open():
             raise self._budget.used_up()
-        return was_given
+        return was_submitted
 
     def _new_requests(self) -> BatchRequests:
         return BatchRequests(self._api, self._max_rows)
 
     def _next_row(self) -> Row | None:
-        """The next row to give; None = there is none now. Raises UsageError."""
+        """The next row to submit; None = there is none now. Raises UsageError."""
         if self._held is not None:
             row, self._held = self._held, None
             return row
@@ -217,11 +217,11 @@ class ProviderBatches:
             requests.rows, requests.sha256(), usd if self._budget else None, self._is_retry
         )
         await self._creator.create(submission, requests.lines)
-        self._say(f"{submission.count:,} rows were given to the provider as {submission.id}")
+        self._say(f"{submission.count:,} rows were submitted to the provider as {submission.id}")
         return True
 
-    async def _look(self, submission: Submission) -> None:
-        """Look how far a batch is, and take what it has. Failures that may pass are waited out.
+    async def _poll(self, submission: Submission) -> None:
+        """Poll a batch, and collect its results if it has ended. Transient failures are waited out.
 
         Raises:
             EasyLLMError: the batch failed, or nothing could be learnt for a long time.
@@ -234,7 +234,7 @@ class ProviderBatches:
                 return
             state = await self._api.poll(submission.id)
             if state.state == FAILED:
-                self._take_failure(submission, state)
+                self._handle_failure(submission, state)
             elif state.state == ENDED:
                 await self._collect(submission, state)
             self._failing_since = None
@@ -245,7 +245,7 @@ class ProviderBatches:
             if isinstance(error, NotFoundError) and not submission.is_over:
                 error.hint = (
                     f"use the key that {submission.id} was created with; if it was deleted, remove "
-                    f"{self._submissions.path}, and its rows are given again"
+                    f"{self._submissions.path}, and its rows are submitted again"
                 )
             if is_known or not is_passing(error):
                 raise
@@ -257,7 +257,7 @@ class ProviderBatches:
         if again:
             self._rows.append(self._collector.rows_at(again))
 
-    def _take_failure(self, submission: Submission, state: BatchState) -> None:
+    def _handle_failure(self, submission: Submission, state: BatchState) -> None:
         """A batch failed as a whole: ask again later if the provider's queue was full.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The batches that were given to a provider: a private file of JSON lines beside the output.
+"""The batches that were submitted to a provider: a private file of JSON lines beside the output.
 
 Each line is on the disk before what it announces is done: first that a batch is going to be
 created, with a name of our own, then the id that the provider gave it. So after a crash at any
@@ -25,7 +25,7 @@ FORM = 1
 
 
 class Submission:
-    """Rows that were given to a provider as one batch, or are going to be.
+    """Rows that were submitted to a provider as one batch, or are going to be.
 
     `name`: our own; `at`: when it was written down, as `time.time()`. `ranges`: the first and the
     last row of each run of rows. `usd`: what they may cost; None = unknown. `is_retry`: the rows

@@ -1,4 +1,4 @@
-"""The list of batches given to a provider: what it says after a crash, and when it is damaged."""
+"""The list of submitted batches: what it says after a crash, and when it is damaged."""
 
 from pathlib import Path
 
