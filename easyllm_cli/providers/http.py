@@ -75,9 +75,7 @@ class HTTPProvider(BaseLLMProvider):
         self.request_variant = RequestVariant(self.profile)
         self.routine_notes: tuple[str, ...] = ()  # notes of `prepare` that come with every answer
         self._response_headers: Mapping[str, str] = {}  # of the last response
-        # Of the last request: its body, and whether its answer was cut at the model's context size.
-        self._sent_body: Mapping[str, Any] | None = None
-        self._context_full = False
+        self.has_output_limit = False  # whether the last request limited the length of the answer
 
     @abstractmethod
     def request(self, messages: list[Message], stream: bool) -> Request:
@@ -205,11 +203,9 @@ class HTTPProvider(BaseLLMProvider):
             timer = self._new_timer(sent_stream)
             try:
                 events: Any = self.send_request(request, sent, sent_stream, timer)
-                try:
+                async with aclosing(events):
                     async for event in events:
                         yield event
-                finally:
-                    await events.aclose()
                 return
             except EasyLLMError as error:
                 repairs += 1
@@ -242,11 +238,6 @@ class HTTPProvider(BaseLLMProvider):
         name = self.resolve_parameter_paths().get("max_tokens", "max_tokens")
         require_output_limit(request.body or {}, name, limit, self.where)
 
-    @property
-    def has_output_limit(self) -> bool:
-        """Whether the last request limited the length of its answer."""
-        return has_output_limit(self._sent_body or {}) and not self._context_full
-
     def limits_output(self, request: Request) -> bool:
         """Whether the user has limited the answer's length; `send_defaults` and a budget do not."""
         return self.profile.output_limit() is not None and has_output_limit(request.body or {})
@@ -261,7 +252,7 @@ class HTTPProvider(BaseLLMProvider):
         decoder, surrogates = self.decoder(stream), SurrogateJoiner()
         frames: Any = self.read_frames(request, stream, timer)
         try:
-            try:
+            async with aclosing(frames):
                 async for frame in frames:
                     had_output = False
                     for event in [frame] if isinstance(frame, Note) else decoder.read(*frame):
@@ -277,8 +268,6 @@ class HTTPProvider(BaseLLMProvider):
                         seconds := decoder.next_frame_timeout(had_output)
                     ) is not None:
                         timer.limit_tail(seconds)
-            finally:
-                await frames.aclose()
         except CancelledError as cancelled:
             cancelled.usage = decoder.usage  # type: ignore[attr-defined]
             raise
@@ -294,7 +283,7 @@ class HTTPProvider(BaseLLMProvider):
         self, decoder: Decoder, request: Request, messages: list[Message], has_output: bool
     ) -> Iterator[Event]:
         """The events after the last frame."""
-        self._sent_body, self._context_full = request.body, decoder.context_full
+        self.has_output_limit = has_output_limit(request.body or {}) and not decoder.context_full
         limited = self.limits_output(request) and not decoder.context_full
         for event in decoder.end(has_output):
             if isinstance(event, Done):

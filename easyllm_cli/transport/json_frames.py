@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from ..errors import IncompleteAnswer, MalformedAnswer, NetworkError
@@ -52,11 +53,11 @@ async def read_frames(
     """
     parser = _FrameParser(_endpoint_hint(request.url))
     log.debug("%s %s", request.method, request.url)
-    async with transport.open(request, timer) as response:
+    async with transport.open(request, timer) as response, aclosing(response):
+        log.debug("HTTP %d from %s", response.status, request.url)
+        on_headers(response.headers)
+        splitter = _FrameSplitter(response, framing)
         try:
-            log.debug("HTTP %d from %s", response.status, request.url)
-            on_headers(response.headers)
-            splitter = _FrameSplitter(response, framing)
             while not splitter.ended:
                 for frame in splitter.feed(await response.read_chunk()):
                     # A tail is data after the stream's last line break.
@@ -74,8 +75,6 @@ async def read_frames(
             raise IncompleteAnswer(
                 f"the answer was cut: {error.message}", hint="ask again"
             ) from error
-        finally:
-            await response.aclose()
 
 
 class _FrameSplitter:
