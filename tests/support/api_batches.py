@@ -137,3 +137,9 @@ def require_killed(child: int) -> None:
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
     assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def only(*names: str, full: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """Run a test with these APIs; with those of `full` by hand."""
+    more = [pytest.param(name, marks=pytest.mark.full) for name in full]
+    return pytest.mark.parametrize("batch", [*names, *more], indirect=True)

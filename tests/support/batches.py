@@ -30,6 +30,7 @@ from tests.support.standins.server import Reply, Request, StandIn
 
 Json = dict[str, Any]
 RETRY_SOON = {"retry-after-ms": "50"}
+ROWS = 40
 
 
 class BatchServer:
@@ -176,3 +177,18 @@ class Batch:
 
     def indexes(self) -> list[int]:
         return sorted(line["index"] for line in self.lines())
+
+
+def numbered_prompts(count: int = ROWS) -> list[str]:
+    return [f"p{number}" for number in range(count)]
+
+
+def expected_answers(count: int = ROWS) -> dict[int, str]:
+    return {number: f"answer to p{number}" for number in range(count)}
+
+
+def good_answers(batch: Batch) -> dict[int, str]:
+    """The texts of the good rows; each row may be good once only."""
+    good = [line for line in batch.lines() if line["error"] is None]
+    assert len({line["index"] for line in good}) == len(good)
+    return {line["index"]: line["text"] for line in good}

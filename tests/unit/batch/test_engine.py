@@ -1,49 +1,40 @@
-"""A run of a batch against a server with faults: each row once, and how the run ends."""
+"""A run of a batch against a server with faults: each row once."""
 
-import asyncio
 import json
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from easyllm_cli.batch import asking, engine, overload
+from easyllm_cli.batch import asking
 from easyllm_cli.batch.row_selection import RETRY_FAILED, RowSelection
 from easyllm_cli.batch.row_settings import RowSettings
 from easyllm_cli.batch.rows import Row
 from easyllm_cli.batch.state import RETRYABLE, StateReader, state_path
-from easyllm_cli.errors import BillingError, ConfigError, EasyLLMError, Interrupted
-from tests.support.batches import RETRY_SOON, Batch, BatchServer, largest_file, write_prompts
+from easyllm_cli.errors import BillingError, ConfigError, EasyLLMError
+from tests.support.batches import (
+    RETRY_SOON,
+    ROWS,
+    Batch,
+    BatchServer,
+    expected_answers,
+    good_answers,
+    numbered_prompts,
+    write_prompts,
+)
 from tests.support.standins.server import StandIn
 
-ROWS = 40
 PRICE = {"input": 1_000_000.0, "output": 1_000_000.0}  # one dollar a token
-
-
-def prompts(count: int = ROWS) -> list[str]:
-    return [f"p{number}" for number in range(count)]
-
-
-def expected(count: int = ROWS) -> dict[int, str]:
-    return {number: f"answer to p{number}" for number in range(count)}
-
-
-def answers(batch: Batch) -> dict[int, str]:
-    """The texts of the good rows; each row may be good once only."""
-    good = [line for line in batch.lines() if line["error"] is None]
-    assert len({line["index"] for line in good}) == len(good)
-    return {line["index"]: line["text"] for line in good}
 
 
 def test_every_row_is_answered(tmp_path: Path) -> None:
     server = BatchServer(seconds=0.005)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         assert batch.run() is None
-        assert answers(batch) == expected()
+        assert good_answers(batch) == expected_answers()
         assert batch.progress is not None
         assert (batch.progress.good, batch.progress.failed) == (ROWS, 0)
         assert batch.run() is None  # there is nothing left
@@ -93,7 +84,7 @@ def test_rows_have_settings_of_their_own_and_share_connections(tmp_path: Path) -
         assert max(connections) <= 2
     assert sorted(body["seed"] for body in bodies) == list(range(12))
     assert {body["temperature"] for body in bodies} == {0.5}
-    assert len(answers(batch)) == 12
+    assert len(good_answers(batch)) == 12
 
 
 def test_bad_lines_are_written_beside_good_ones(tmp_path: Path) -> None:
@@ -102,7 +93,7 @@ def test_bad_lines_are_written_beside_good_ones(tmp_path: Path) -> None:
         batch = Batch(tmp_path, stand_in)
         batch.input.write_text('{"prompt": "p0"}\n{oops\n{"prompt": "p2"}\n', "utf-8")
         assert batch.run() is None
-    assert answers(batch) == {0: "answer to p0", 2: "answer to p2"}
+    assert good_answers(batch) == {0: "answer to p0", 2: "answer to p2"}
     (bad,) = [line for line in batch.lines() if line["error"]]
     assert (bad["index"], bad["error"]["kind"], bad["attempts"]) == (1, "usage", 0)
     assert bad["error"]["message"].startswith("line 2: ")
@@ -118,9 +109,9 @@ def test_faults_that_pass_leave_no_trace(tmp_path: Path) -> None:
     server = BatchServer(faults, headers=RETRY_SOON)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in, max_retries=2)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         assert batch.run() is None
-    assert answers(batch) == expected()
+    assert good_answers(batch) == expected_answers()
     attempts = {line["index"]: line["attempts"] for line in batch.lines()}
     assert (attempts[0], attempts[2], attempts[4]) == (1, 2, 1)  # a 429 is no attempt
 
@@ -131,7 +122,7 @@ def test_batch_19_an_incomplete_row_is_never_good(tmp_path: Path, fault: str, fo
     server = BatchServer(lambda prompt, count: fault if prompt == "p1" else None)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts(3))
+        write_prompts(batch.input, numbered_prompts(3))
         assert batch.run(form=form) is None
     assert batch.progress is not None
     assert (batch.progress.good, batch.progress.failed) == (2, 1)
@@ -161,7 +152,7 @@ def test_batch_9_one_429_stops_all_rows_for_its_time(tmp_path: Path) -> None:
     )  # fmt: skip
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         assert batch.run() is None
         times = [request.came_at for request in stand_in.requests]
     refused = server.asked.index("p20")
@@ -170,60 +161,7 @@ def test_batch_9_one_429_stops_all_rows_for_its_time(tmp_path: Path) -> None:
     pause = max(range(len(gaps)), key=gaps.__getitem__)
     assert refused <= pause < refused + in_flight
     assert times[pause + 1] - times[refused] >= 0.4
-    assert answers(batch) == expected()
-
-
-def test_batch_11_a_wrong_key_is_3_after_a_few_requests(tmp_path: Path) -> None:
-    server = BatchServer(lambda prompt, count: 401, seconds=0.01)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = batch.run(ceiling=64)
-    assert error is not None
-    assert (error.exit_code, error.kind) == (3, "auth")
-    assert len(server.asked) <= 20
-    assert batch.lines() == []
-
-
-def test_batch_12_no_credit_in_the_middle_is_3_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    server = BatchServer(lambda prompt, count: 402 if prompt == "p20" else None, seconds=0.005)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = batch.run()
-        assert error is not None
-        assert (error.exit_code, error.kind) == (3, "billing")
-        done = batch.indexes()
-        assert 12 <= len(done) <= 30
-        assert 20 not in done
-        server.faults = lambda prompt, count: None
-        assert batch.run() is None
-    assert answers(batch) == expected()
-    assert len(server.asked) == ROWS + 1
-
-
-@pytest.mark.parametrize(("status", "code"), [(400, 4), (500, 5), (403, 3)])
-def test_the_first_rows_all_fail_alike(tmp_path: Path, status: int, code: int) -> None:
-    server = BatchServer(lambda prompt, count: status)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts(100))
-        error = batch.run()
-    assert error is not None
-    assert error.exit_code == code
-    assert error.message.startswith("the first 20 rows all failed: ")
-    assert 20 <= len(batch.lines()) <= 28
-
-
-def test_max_errors_is_9(tmp_path: Path) -> None:
-    server = BatchServer(lambda prompt, count: 400 if int(prompt[1:]) % 4 == 0 else None)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts(100))
-        error = batch.run(max_errors=3, ceiling=1)
-    assert error is not None
-    assert (error.exit_code, error.where) == (9, "--max-errors")
-    assert sum(1 for line in batch.lines() if line["error"]) == 4
+    assert good_answers(batch) == expected_answers()
 
 
 def test_batch_13_max_cost_counts_the_rows_in_flight(tmp_path: Path) -> None:
@@ -231,7 +169,7 @@ def test_batch_13_max_cost_counts_the_rows_in_flight(tmp_path: Path) -> None:
     server = BatchServer(seconds=0.01)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in, price=PRICE, max_tokens=3)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         error = batch.run(max_cost=100.0)
         assert error is not None
         assert (error.exit_code, error.kind) == (3, "budget")
@@ -241,7 +179,7 @@ def test_batch_13_max_cost_counts_the_rows_in_flight(tmp_path: Path) -> None:
         assert 80 <= spent <= 100
         assert len(server.asked) == spent / 4
         assert batch.run(max_cost=1000.0) is None
-    assert answers(batch) == expected()
+    assert good_answers(batch) == expected_answers()
 
 
 def test_batch_13_what_the_rows_in_flight_may_cost_is_reserved(tmp_path: Path) -> None:
@@ -250,7 +188,7 @@ def test_batch_13_what_the_rows_in_flight_may_cost_is_reserved(tmp_path: Path) -
     with StandIn(server.handle) as stand_in:
         price = {"input": 0.0, "output": 1_000_000.0}
         batch = Batch(tmp_path, stand_in, price=price, max_tokens=3)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         error = batch.run(max_cost=31.0)
     assert error is not None
     assert (error.kind, len(server.asked), len(batch.lines())) == ("budget", 10, 10)
@@ -260,146 +198,10 @@ def test_max_cost_needs_a_price(tmp_path: Path) -> None:
     server = BatchServer()
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in, price=None, api_key="sk-" + "x" * 20)
-        write_prompts(batch.input, prompts(1))
+        write_prompts(batch.input, numbered_prompts(1))
         with pytest.raises(EasyLLMError, match="no price is known") as caught:
             batch.run(max_cost=1.0)
     assert caught.value.exit_code == 2
-
-
-def test_batch_2_a_stopped_run_sends_nothing_new_and_waits_for_what_was_sent(
-    tmp_path: Path,
-) -> None:
-    server = BatchServer(seconds=0.3)
-
-    async def play(batch: Batch) -> EasyLLMError | None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("interrupted"))
-        return await running
-
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = asyncio.run(play(batch))
-        assert isinstance(error, Interrupted)
-        assert len(server.asked) == len(batch.lines()) == 8
-        server.seconds = 0.0
-        assert batch.run() is None
-    assert answers(batch) == expected()
-    assert len(server.asked) == ROWS
-
-
-def test_a_stopped_run_sends_nothing_again(tmp_path: Path) -> None:
-    """Rows that fail while the run stops, and may pass later, are left to the next run."""
-    server = BatchServer(lambda prompt, count: 500, seconds=0.2)
-
-    async def play(batch: Batch) -> None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("interrupted"))
-        await running
-
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in, max_retries=3)
-        write_prompts(batch.input, prompts())
-        asyncio.run(play(batch))
-    assert len(server.asked) == 8
-    assert batch.lines() == []
-
-
-def test_rows_that_wait_for_a_limit_are_not_waited_for(tmp_path: Path) -> None:
-    """A row that `rpm` holds back, or that waits for its retry, was not sent."""
-    server = BatchServer(lambda prompt, count: 500 if prompt == "p0" else None)
-
-    async def play(batch: Batch) -> float:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 2:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-        assert batch.run_of is not None
-        started = time.monotonic()
-        batch.run_of.stop(Interrupted("interrupted"))
-        assert batch.run_of.in_flight == 0
-        await running
-        return time.monotonic() - started
-
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in, max_retries=3, initial_retry_delay=30.0, rpm=80)
-        write_prompts(batch.input, prompts())
-        assert asyncio.run(play(batch)) < 5
-    assert 0 not in batch.indexes()
-
-
-def test_an_aborted_run_ends_at_once(tmp_path: Path) -> None:
-    server = BatchServer(seconds=20.0)
-
-    async def play(batch: Batch) -> EasyLLMError | None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("first"))
-        await asyncio.sleep(0.05)
-        assert not running.done()
-        batch.run_of.abort(Interrupted("second"))
-        async with asyncio.timeout(5):
-            return await running
-
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = asyncio.run(play(batch))
-    assert error is not None
-    assert error.message == "first"
-    assert batch.lines() == []
-
-
-def test_what_does_not_end_in_time_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "DRAIN_SECONDS", 0.1)
-    server = BatchServer(lambda prompt, count: 402 if prompt == "p0" else None, seconds=0.0)
-
-    async def handle(request: Any, reply: Any) -> None:
-        server.seconds = 0.0 if "p0" in str(request.json) else 20.0
-        await server.handle(request, reply)
-
-    with StandIn(handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        started = time.monotonic()
-        error = batch.run()
-        assert 0.1 <= time.monotonic() - started < 5
-    assert error is not None
-    assert error.kind == "billing"
-
-
-def test_a_server_that_asks_for_too_long_a_pause_ends_the_run(tmp_path: Path) -> None:
-    server = BatchServer(lambda prompt, count: 429, headers={"retry-after": "86400"})
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = batch.run()
-    assert error is not None
-    assert (error.exit_code, batch.lines()) == (5, [])
-    assert "86400" in error.hint
-
-
-def test_a_server_that_never_answers_but_429_ends_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(overload, "LONGEST_STALL", 0.5)
-    server = BatchServer(lambda prompt, count: 429)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        error = batch.run()
-    assert error is not None
-    assert (error.exit_code, batch.lines()) == (5, [])
 
 
 def test_failed_rows_are_asked_again_and_replaced(tmp_path: Path) -> None:
@@ -409,7 +211,7 @@ def test_failed_rows_are_asked_again_and_replaced(tmp_path: Path) -> None:
     server = BatchServer(faults)
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         assert batch.run() is None
         assert StateReader(batch.output).statuses().failed == 2
         assert batch.run(selection=RowSelection(statuses=(RETRYABLE,))) is None
@@ -417,34 +219,19 @@ def test_failed_rows_are_asked_again_and_replaced(tmp_path: Path) -> None:
         assert batch.run(selection=RowSelection(statuses=RETRY_FAILED)) is None
         assert server.asked[ROWS:] == ["p3", "p5"]
     assert StateReader(batch.output).statuses().good == ROWS
-    assert answers(batch) == expected()
+    assert good_answers(batch) == expected_answers()
 
 
 def test_the_first_rows_then_the_others(tmp_path: Path) -> None:
     server = BatchServer()
     with StandIn(server.handle) as stand_in:
         batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
+        write_prompts(batch.input, numbered_prompts())
         assert batch.run(selection=RowSelection(limit=7)) is None
         assert batch.indexes() == list(range(7))
         assert StateReader(batch.output).statuses().total is None
         assert batch.run() is None
-    assert (answers(batch), len(server.asked)) == (expected(), ROWS)
-
-
-def test_batch_14_a_full_disk_is_8_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    server = BatchServer(seconds=0.002)
-    with StandIn(server.handle) as stand_in:
-        batch = Batch(tmp_path, stand_in)
-        write_prompts(batch.input, prompts())
-        with largest_file(3000):
-            error = batch.run()
-        assert error is not None
-        assert error.exit_code == 8
-        assert "make room" in error.hint
-        assert 0 < len(batch.lines()) < 10
-        assert batch.run() is None
-    assert answers(batch) == expected()
+    assert (good_answers(batch), len(server.asked)) == (expected_answers(), ROWS)
 
 
 def test_batch_21_no_key_is_written(tmp_path: Path) -> None:
@@ -459,7 +246,7 @@ def test_batch_21_no_key_is_written(tmp_path: Path) -> None:
             folder = tmp_path / form
             folder.mkdir()
             batch = Batch(folder, stand_in, api_key=key)
-            write_prompts(batch.input, prompts(3))
+            write_prompts(batch.input, numbered_prompts(3))
             with batch.input.open("a") as file:
                 file.write(json.dumps({"messages": [], "model": key}) + "\n")
             assert batch.run(form=form) is None

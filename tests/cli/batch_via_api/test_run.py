@@ -1,51 +1,17 @@
-"""`easyllm batch --via api`: each row once through crashes, lost answers, and late failures."""
+"""`easyllm batch --via api`: the rows, the prices, and what stops a run."""
 
 import json
 import os
-import signal
 import stat
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from easyllm_cli.cli import batch_api_engine
 from easyllm_cli.providers.openai.batch_api import OpenAIBatchAPI
-from tests.support.api_batches import COMMAND, KEY, ROWS, ApiBatch
-from tests.support.binary import Easyllm, wait_until
+from tests.support.api_batches import COMMAND, KEY, ROWS, ApiBatch, only
+from tests.support.binary import wait_until
 from tests.support.standins.anthropic_batches import AnthropicBatches
-from tests.support.standins.batch_jobs import BatchStandIn
-from tests.support.standins.gemini_batches import GeminiBatches
-from tests.support.standins.openai_batches import OpenAIBatches
-from tests.support.standins.server import StandIn
-
-APIS: dict[str, type[BatchStandIn]] = {
-    "openai": OpenAIBatches,
-    "anthropic": AnthropicBatches,
-    "gemini": GeminiBatches,
-}
-# At each step a process is killed, or an answer is lost. What does not depend on the wire is tried
-# with one API.
-STEPS = [
-    *(("openai", step) for step in ("upload", "create", "poll", "results")),
-    *(("anthropic", step) for step in ("create", "results")),
-    *(("gemini", step) for step in ("upload", "create")),
-]
-
-
-@pytest.fixture(params=APIS)
-def batch(
-    request: pytest.FixtureRequest, easyllm: Easyllm, capfd: pytest.CaptureFixture[str]
-) -> Iterator[ApiBatch]:
-    server = APIS[request.param]()
-    with StandIn(server.handle) as stand_in:
-        yield ApiBatch(easyllm, server, stand_in, capfd, request.param)
-
-
-def only(*names: str, full: tuple[str, ...] = ()) -> pytest.MarkDecorator:
-    """Run a test with these APIs; with those of `full` by hand."""
-    more = [pytest.param(name, marks=pytest.mark.full) for name in full]
-    return pytest.mark.parametrize("batch", [*names, *more], indirect=True)
 
 
 def test_all_rows_are_answered_by_one_batch(batch: ApiBatch) -> None:
@@ -58,54 +24,6 @@ def test_all_rows_are_answered_by_one_batch(batch: ApiBatch) -> None:
     assert [line["attempts"] for line in batch.lines()] == [1] * ROWS
     again = batch.run("--json").json
     assert (again["done"], again["skipped"], len(batch.server.jobs)) == (ROWS, ROWS, 1)
-
-
-@pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
-def test_batch_20_and_anth_48_a_kill_at_any_step_costs_no_second_batch(
-    batch: ApiBatch, step: str
-) -> None:
-    batch.run_killed_at(step)
-    ran = batch.run()
-    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
-    assert len(batch.server.jobs) == 1
-    assert set(batch.server.paid.values()) == {1}
-
-
-@pytest.mark.parametrize(("batch", "step"), STEPS, indirect=["batch"])
-def test_batch_20_and_anth_48_a_lost_answer_costs_no_second_batch(
-    batch: ApiBatch, step: str
-) -> None:
-    batch.server.lost[step] = 2
-    ran = batch.run()
-    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
-    assert len(batch.server.jobs) == 1
-
-
-@only("openai", full=("anthropic",))
-def test_batch_20_and_anth_48_a_new_batch_may_not_be_in_the_list_yet(batch: ApiBatch) -> None:
-    batch.delays = batch.delays.__replace__(visible=30.0)
-    batch.run_killed_at("create")
-    batch.server.hidden_lists = 2
-    ran = batch.run()
-    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
-
-
-@only("openai", full=("anthropic", "gemini"))
-def test_batch_20_and_anth_48_results_that_end_early_are_read_again(batch: ApiBatch) -> None:
-    batch.server.short_results = 2
-    ran = batch.run()
-    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
-
-
-@only("openai")
-def test_batch_20_and_anth_48_a_kill_while_results_are_stored_stores_each_once(
-    batch: ApiBatch,
-) -> None:
-    batch.server.faults = lambda prompt, count: 400 if prompt == "p1" else None
-    batch.run_killed_after(3)
-    ran = batch.run()
-    assert (ran.code, len(batch.lines()), len(batch.server.jobs)) == (9, ROWS, 1)
-    assert sorted(line["index"] for line in batch.lines()) == list(range(ROWS))
 
 
 @only("openai")
@@ -155,29 +73,6 @@ def test_batch_20_and_anth_48_each_row_is_accounted_for(batch: ApiBatch) -> None
     assert batch.server.asked == {"p0": 1, "p1": 2, "p2": 2, "p3": 1, "p4": 2, "p5": 1}
     assert {**batch.answers(), **batch.good()} == batch.answers()
     assert len(batch.good()) == ROWS - 1
-
-
-def test_batch_20_and_anth_48_a_result_that_is_nobodys_costs_no_second_batch(
-    batch: ApiBatch,
-) -> None:
-    """Nor is it guessed whose it is: the row whose result it may be has none."""
-    name = "key" if isinstance(batch.server, GeminiBatches) else "custom_id"
-    others: list[Any] = ["other", None, 7, ["x"], "r000001-other", "r000099"]
-
-    def change(lines: list[Any]) -> list[Any]:
-        strange = [{**lines[0], name: other} for other in others]
-        nameless = [{key: value for key, value in lines[1].items() if key != name}]
-        return [*strange, *nameless, None, 5, [], {}, *lines[2:], *lines[2:]]
-
-    batch.server.change_results = change
-    ran = batch.run()
-    assert (ran.code, len(batch.server.jobs)) == (9, 1), ran.stderr
-    assert batch.good() == {index: f"answer to p{index}" for index in range(ROWS - 2)}
-    bad = {line["index"]: line["error"] for line in batch.lines() if line["error"]}
-    assert {index: error["retryable"] for index, error in bad.items()} == {4: True, 5: True}
-    batch.server.change_results = lambda lines: lines
-    assert batch.run(words=("retry", "out.jsonl")).code == 0
-    assert dict(batch.server.asked) == {**{f"p{n}": 1 for n in range(ROWS - 2)}, "p4": 2, "p5": 2}
 
 
 @only("openai")
@@ -259,20 +154,6 @@ def test_a_full_queue_is_waited_for_with_smaller_batches(batch: ApiBatch) -> Non
 
 
 @only("anthropic")
-def test_anth_48_a_batch_of_other_rows_is_not_taken_for_ours(batch: ApiBatch) -> None:
-    """It has as many rows, and was created at the same time, by another process."""
-    other: list[tuple[str, str, dict[str, Any]]] = [
-        (f"r{index:06}-other", f"other{index}", {}) for index in range(ROWS)
-    ]
-    batch.server.add_job("", other)
-    batch.server.refused = {"create": [500]}
-    ran = batch.run()
-    assert (ran.code, batch.good()) == (0, batch.answers()), ran.stderr
-    assert len(batch.server.jobs) == 2
-    assert batch.server.paid["p0"] == 1
-
-
-@only("anthropic")
 def test_the_key_is_not_sent_to_another_server_for_results(batch: ApiBatch) -> None:
     batch.delays = batch.delays.__replace__(patience=0.05)
     assert isinstance(batch.server, AnthropicBatches)
@@ -291,53 +172,6 @@ def test_a_batch_that_is_gone_says_which_key_of_ours_it_needs(batch: ApiBatch) -
     assert "use the key that batch_0 was created with" in ran.stderr
     (batch.easyllm.home / "out.jsonl.batches").unlink()
     assert (batch.run().code, batch.good()) == (0, batch.answers())
-
-
-@only("openai")
-def test_a_refused_batch_is_not_created_again(batch: ApiBatch) -> None:
-    batch.server.refused = {"create": [401]}
-    ran = batch.run()
-    assert (ran.code, batch.server.steps.count("create")) == (3, 1)
-    batch.server.refused = {"create": [429, 503], "poll": [500]}
-    ran = batch.run()
-    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
-    assert batch.server.steps.count("upload") == 1  # the same rows are not uploaded again
-
-
-@only("openai", full=("gemini",))
-def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch: ApiBatch) -> None:
-    """Providers delete it after some time, and the machine may have been off for as long."""
-    batch.server.refused = {"create": [401]}
-    assert batch.run().code == 3
-    gone = 404 if isinstance(batch.server, OpenAIBatches) else 403
-    batch.server.refused = {"create": [gone]}
-    ran = batch.run()
-    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1), ran.stderr
-    assert batch.server.steps.count("upload") == 2
-    batch.output = batch.easyllm.home / "other.jsonl"
-    batch.server.refused = {"create": [gone]}  # a new file is not the reason
-    ran = batch.run(words=("in.jsonl", "other.jsonl", "--via", "api"))
-    assert (ran.code, len(batch.server.jobs)) == (4 if gone == 404 else 3, 1)
-
-
-@only("openai", full=("anthropic", "gemini"))
-def test_ctrl_c_leaves_and_the_next_run_collects(batch: ApiBatch) -> None:
-    batch.server.slow_polls = 1000
-    child = batch.start_fork()
-    wait_until(lambda: batch.server.steps.count("poll") > 1)
-    os.kill(child, signal.SIGINT)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 130
-    found = batch.run("--json", words=("status", "out.jsonl")).json
-    (described,) = found["batches"]
-    assert (described["rows"], found["done"]) == (ROWS, 0)
-    assert described["status"]
-    text = batch.run(words=("status", "out.jsonl"))
-    assert f"{described['id']}: {described['status']}, 6 rows" in text.stdout.decode()
-    batch.server.slow_polls = 0
-    ran = batch.run()
-    assert (ran.code, batch.good(), len(batch.server.jobs)) == (0, batch.answers(), 1)
-    assert batch.run("--json", words=("status", "out.jsonl")).json["batches"] == []
 
 
 @only("openai", full=("anthropic", "gemini"))
