@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.binary import (
+    BINARY,
     RUN_TIMEOUT_SECONDS,
     Easyllm,
     chat_answer_script,
@@ -34,7 +35,7 @@ HELD = Script(SHOWN, Wait(30))
 
 @contextmanager
 def run_on_pty(
-    easyllm: Easyllm, handler: Handler, *args: str
+    easyllm: Easyllm, handler: Handler, *args: str, command: list[str] | None = None
 ) -> Iterator[tuple[Pty, subprocess.Popen[bytes]]]:
     """Run on one terminal, and check that its modes are the same before and after."""
     with StandIn(handler) as server, Pty(80, 24) as pty:
@@ -48,6 +49,7 @@ def run_on_pty(
             stdout=pty.descriptor,
             stderr=pty.descriptor,
             process_group=0,
+            command=command,
         )
         try:
             yield pty, child
@@ -105,7 +107,8 @@ def test_ctrl_z_and_fg(easyllm: Easyllm) -> None:
             await reply.sleep(0.01)
         await reply.write(chunk(" and the end") + chunk(finish="stop") + DONE)
 
-    with run_on_pty(easyllm, handler, "chat", "hi") as (pty, child):
+    # The installed command, because only a process's parent can wait for its stop.
+    with run_on_pty(easyllm, handler, "chat", "hi", command=[BINARY]) as (pty, child):
         wait_for_words(pty)
         modes = termios.tcgetattr(pty.descriptor)
         child.send_signal(signal.SIGTSTP)

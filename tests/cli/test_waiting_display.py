@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.binary import (
+    BINARY,
     RUN_TIMEOUT_SECONDS,
     Easyllm,
     chat_answer_script,
@@ -344,9 +345,10 @@ def test_shell_output_while_stopped_stays(easyllm: Easyllm) -> None:
     gate = threading.Event()
     handler = gated(gate, chunk("# A title\n\nSome **words**"), chunk(" and the end"))
     with StandIn(handler) as server, Pty(80, 24) as pty:
+        # The installed command, because only a process's parent can wait for its stop.
         child = easyllm.start(
             "chat", "hi", profiles=single_profile_toml(server), env={"TERM": "xterm-256color"},
-            stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor,
+            stdin=pty.descriptor, stdout=pty.descriptor, stderr=pty.descriptor, command=[BINARY],
         )  # fmt: skip
         wait_until(lambda: "Some words" in pty.seen().text())
         child.send_signal(signal.SIGSTOP)

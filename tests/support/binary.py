@@ -9,9 +9,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -33,20 +34,27 @@ POWERLESS = [
     "-c",
     f"import ctypes, os, sys; {DROP}; os.execv(sys.argv[1], sys.argv[1:])",
 ]
-# Runs whose modules the launcher imports; together they need most of what other runs need.
+# Runs whose modules every launcher imports; together they need most of what other runs need.
 WARM_RUNS = (
     ("chat", "hi"), ("chat", "--color", "always", "hi"), ("stream", "--jsonl", "hi"),
     ("cot", "--json", "hi"), ("vision", "-h"), ("models", "--json"), ("doctor",), ("init", "-h"),
     ("profiles", "set", "t", "seed=1"), ("keys", "list"), ("help", "json"),
-    ("chat", "-p", "absent", "hi"), ("chat", "-p", "sdk", "hi"),
-    ("chat", "-p", "litellm", "hi"), ("models", "-p", "litellm"), ("chat", "-p", "google", "hi"),
-    ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
+    ("chat", "-p", "absent", "hi"),
     *(("chat", "--dry-run", "-p", name, "hi") for name in ("gemini", "ollama", "openrouter")),
 )  # fmt: skip
+# Runs that import an SDK or SQLAlchemy, for a launcher of their own: they double the warm process's
+# memory, and with it the time of each fork.
+PACKAGE_RUNS = (
+    ("chat", "-p", "sdk", "hi"), ("chat", "-p", "litellm", "hi"), ("models", "-p", "litellm"),
+    ("chat", "-p", "google", "hi"),
+    ("chat", "--config-db", "sqlite:///absent.db", "--config-id", "1", "hi"),
+)  # fmt: skip
+PACKAGE_WORDS = ("sdk", "litellm", "--config-db")  # in the profiles or arguments of such runs
 RUN_TIMEOUT_SECONDS = 20.0  # for one run, unless a test sets another
 KEPT_VARIABLES = ("PATH", "TMPDIR", "SYSTEMROOT")
 PATHS = {"openai": "/v1", "llamacpp": "/v1", "openrouter": "/api/v1", "gemini": "/v1beta"}
 STARTING = threading.Lock()
+LAUNCHERS: list[Launcher] = []  # those that run
 FAST = {"initial_retry_delay": 0.01}
 
 
@@ -88,11 +96,15 @@ def run_concurrently(*calls: Callable[[], Result]) -> list[Result]:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The exit code and output of a finished run."""
+    """The exit code and output of a finished run.
+
+    `peak`: the peak resident set in bytes, of a child of the launcher.
+    """
 
     code: int
     stdout: bytes
     stderr: str
+    peak: int = field(default=0, compare=False)
 
     @property
     def json(self) -> Any:
@@ -154,6 +166,13 @@ class Easyllm:
         """Return the files of saved partial answers, oldest first."""
         return sorted(self.partial.glob("*.md"))
 
+    def names_packages(self, args: Sequence[str]) -> bool:
+        """Return whether a run probably imports an SDK or SQLAlchemy; a wrong guess costs time."""
+        text = " ".join(args)
+        with suppress(OSError):
+            text += self.config.read_text("utf-8", errors="replace")
+        return any(word in text for word in PACKAGE_WORDS)
+
     def start(
         self,
         *args: str,
@@ -163,13 +182,9 @@ class Easyllm:
         stdout: Any = subprocess.PIPE,
         stderr: Any = subprocess.PIPE,
         command: list[str] | None = None,
-        launch: Callable[..., subprocess.Popen[bytes]] = LaunchedProcess,
         **more: Any,
     ) -> subprocess.Popen[bytes]:
-        """Start a run; `command` replaces the command itself, by a shell for instance.
-
-        `launch`: makes a child of the launcher; it is not used for a child that must be started.
-        """
+        """Start a run; `command` replaces the command itself, by a shell for instance."""
         if profiles is not None:
             self.write_profiles(profiles)
         environment = self.variables(env)
@@ -177,8 +192,8 @@ class Easyllm:
         streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
         if command is None and BINARY == INSTALLED and can_launch(environment, options):
             with STARTING:
-                launcher = warm_launcher()
-            return launch(launcher, [BINARY, *args], env=environment, **streams, **options)
+                launcher = warm_launcher(self.names_packages(args))
+            return LaunchedProcess(launcher, [BINARY, *args], env=environment, **streams, **options)
         return subprocess.Popen(
             [*(command or [BINARY]), *args], env=environment, **streams, **options
         )
@@ -217,7 +232,8 @@ def finish(
         child.kill()
         out, err = child.communicate()
         pytest.fail(f"still running after {timeout} s: {child.args!r}\n{out!r}\n{err!r}")
-    return RunResult(child.returncode, out or b"", (err or b"").decode())
+    peak = child.peak if isinstance(child, LaunchedProcess) else 0
+    return RunResult(child.returncode, out or b"", (err or b"").decode(), peak)
 
 
 def read_until(pipe: IO[bytes] | None, wanted: bytes) -> bytes:
@@ -253,9 +269,13 @@ def split_error_line(line: str) -> tuple[str, str, str]:
 
 
 @functools.cache
-def warm_launcher() -> Launcher:
-    """Return this test run's launcher, which has imported the modules of WARM_RUNS."""
-    launcher = Launcher(BINARY)
+def warm_launcher(packages: bool) -> Launcher:
+    """Return this test run's launcher, which has imported the modules of WARM_RUNS.
+
+    `packages`: of PACKAGE_RUNS, too.
+    """
+    launcher = Launcher(BINARY, packages)
+    LAUNCHERS.append(launcher)
     with (
         tempfile.TemporaryDirectory() as folder,
         StandIn(script_handler(chat_answer_script("Hello"))) as server,
@@ -268,14 +288,16 @@ def warm_launcher() -> Launcher:
             + profile_toml(server, "litellm", "litellm", model="openai/m", **no_retry)
             + profile_toml(server, "gemini", "google", transport="sdk", **no_retry)
         )
-        for arguments in WARM_RUNS:
+        for arguments in (*WARM_RUNS, *(PACKAGE_RUNS if packages else ())):
             launcher.warm_up(request_of(arguments, easyllm.variables(), easyllm.home))
     return launcher
 
 
-def pytest_unconfigure() -> None:
-    if warm_launcher.cache_info().currsize:
-        warm_launcher().close()
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """End the launchers before the summary, which counts the CPU time of their children."""
+    while LAUNCHERS:
+        LAUNCHERS.pop().close()
 
 
 @pytest.fixture(

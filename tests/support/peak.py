@@ -1,6 +1,5 @@
 """Measures the peak memory of one run of the command, without the memory of this test run."""
 
-import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -8,8 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.adapters import Adapter
-from tests.support.binary import BINARY, INSTALLED, Easyllm, RunResult, single_profile_toml
-from tests.support.launcher import LaunchedProcess
+from tests.support.binary import (
+    BINARY,
+    INSTALLED,
+    Easyllm,
+    RunResult,
+    single_profile_toml,
+)
 from tests.support.standins.script import script_handler
 from tests.support.standins.server import StandIn
 
@@ -23,19 +27,6 @@ unit = 1 if sys.platform == "darwin" else 1024
 open(sys.argv[1], "w").write(str(used.ru_maxrss * unit))
 os._exit(os.waitstatus_to_exitcode(status) & 255)
 """
-
-
-class MeasuredProcess(LaunchedProcess):
-    """A forked child whose peak memory is known when it has ended."""
-
-    peak = 0  # bytes
-
-    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
-        """Wait for the child as Popen does (same since Python 3.11), and keep what it used."""
-        process, status, used = os.wait4(self.pid, wait_flags)
-        if process:
-            self.peak = used.ru_maxrss * 1024
-        return process, status
 
 
 @cache
@@ -63,12 +54,6 @@ def run_with_peak_memory(easyllm: Easyllm, *args: str, **more: Any) -> tuple[Run
         command = [sys.executable, "-I", "-S", "-c", BETWEEN, str(figure), BINARY]
         ran = easyllm.run(*args, command=command, **more)
         return ran, int(figure.read_text())
-    children: list[MeasuredProcess] = []
-
-    def launch(*arguments: Any, **options: Any) -> MeasuredProcess:
-        children.append(MeasuredProcess(*arguments, **options))
-        return children[-1]
-
-    ran = easyllm.run(*args, launch=launch, **more)
-    (child,) = children  # else it was started, and nobody has measured it
-    return ran, child.peak
+    ran = easyllm.run(*args, **more)
+    assert ran.peak, "it was started, so nobody has measured it"
+    return ran, ran.peak

@@ -2,16 +2,17 @@
 
 Starting Python and importing the command line takes 130 ms of CPU; forking a process that has
 done both takes 10 ms. A child gets the arguments, environment, folder, umask, descriptors,
-session and signals of the installed command, and runs the same entry point.
+session and signals of the installed command, and runs the same entry point. It is a child of the
+warm process, which keeps its wait status until the test run asks for it.
 
 Tests of what only a start of Python shows run the installed command instead: imports, variables
 that Python reads (`LC_ALL`, `PYTHONWARNINGS`), closed descriptors, another user, limits set before
 the start.
 """
 
-import ctypes
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from typing import Any
 from tests.support.launcher import warm_process
 from tests.support.launcher.warm_process import LENGTH, read_exactly
 
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 # Variables that Python or the C library reads once, at the start of a process.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "OPENSSL_", "SSLKEYLOGFILE")
 READ_LATER = {"PYTHON_KEYRING_BACKEND"}  # by the package keyring, not by Python
@@ -33,16 +33,20 @@ STARTED_WITH = {"LC_ALL": "C.UTF-8"}  # the variables of this kind of the warm p
 class Launcher:
     """The warm process; it ends when this object is closed or this process ends."""
 
-    def __init__(self, command: str) -> None:
-        """Start the warm process; `command` is the installed script, the children's argv[0]."""
-        # A child's parent ends at once. The kernel then makes this process the parent, so it can
-        # wait for the child.
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    def __init__(self, command: str, packages: bool) -> None:
+        """Start the warm process.
+
+        `command`: the installed script, the children's argv[0]. `packages`: whether it imports
+        the SDKs and SQLAlchemy where they are installed.
+        """
         self._socket, far_end = socket.socketpair()
         self._lock = threading.Lock()
         with far_end:
             self._process = subprocess.Popen(
-                [sys.executable, warm_process.__file__, str(far_end.fileno()), command],
+                [
+                    sys.executable, warm_process.__file__, str(far_end.fileno()), command,
+                    *(["packages"] if packages else []),
+                ],
                 stdin=subprocess.DEVNULL, pass_fds=[far_end.fileno()],
                 env={"PATH": os.environ["PATH"], **STARTED_WITH},
             )  # fmt: skip
@@ -51,17 +55,32 @@ class Launcher:
         """Start a child; return its process ID. `descriptors`: its stdin, stdout and stderr."""
         return self._ask(request, descriptors)
 
+    def reap(self, child: int) -> tuple[int, int]:
+        """Return the wait status of a child that has ended, and its peak memory in bytes.
+
+        The process ID of the child is free afterwards.
+        """
+        with self._lock:
+            self._send({"reap": child}, [])
+            return self._read_number(), self._read_number() * 1024
+
     def warm_up(self, request: Mapping[str, Any]) -> None:
         """Run the request once, and import the modules it imported for all later children."""
         with open(os.devnull, "r+b") as null:
             self._ask({**request, "warm_up": True}, [null.fileno()] * 3)
 
     def _ask(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        data = json.dumps(request).encode()
         with self._lock:
-            socket.send_fds(self._socket, [LENGTH.pack(len(data))], descriptors)
-            self._socket.sendall(data)
-            return int(LENGTH.unpack(read_exactly(self._socket, LENGTH.size))[0])
+            self._send(request, descriptors)
+            return self._read_number()
+
+    def _send(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        data = json.dumps(request).encode()
+        socket.send_fds(self._socket, [LENGTH.pack(len(data))], descriptors)
+        self._socket.sendall(data)
+
+    def _read_number(self) -> int:
+        return int(LENGTH.unpack(read_exactly(self._socket, LENGTH.size))[0])
 
     def close(self) -> None:
         self._socket.close()
@@ -81,7 +100,12 @@ def request_of(
 
 
 class LaunchedProcess(subprocess.Popen[bytes]):
-    """A subprocess.Popen whose process is started by a Launcher."""
+    """A subprocess.Popen whose process is started by a Launcher.
+
+    `peak`: the peak resident set of the ended process, in bytes.
+    """
+
+    peak = 0
 
     def __init__(self, launcher: Launcher, args: list[str], **options: Any) -> None:
         self._launcher = launcher
@@ -101,10 +125,32 @@ class LaunchedProcess(subprocess.Popen[bytes]):
             for number, descriptor in enumerate((stdin, stdout, stderr))
         ]
         self.pid = self._launcher.launch(request, descriptors)
+        self._pidfd = os.pidfd_open(self.pid)
         self._child_created = True
         self._close_pipe_fds(  # type: ignore[attr-defined]
             stdin, parent_stdin, parent_stdout, stdout, parent_stderr, stderr
         )
+
+    def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
+        """Return the exit code, or None while the child runs; what Popen calls, but for _wait."""
+        code: int | None = super()._internal_poll(  # type: ignore[misc]
+            _deadstate, self._wait_for_status
+        )
+        return code
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        """Wait for the end; Popen._wait calls this."""
+        return self._wait_for_status(self.pid, wait_flags)
+
+    def _wait_for_status(self, pid: int, flags: int) -> tuple[int, int]:
+        """Do what os.waitpid does for a child of this process; this one is the warm process's."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        if not poll.poll(0 if flags & os.WNOHANG else None):
+            return 0, 0
+        status, self.peak = self._launcher.reap(pid)
+        os.close(self._pidfd)
+        return pid, status
 
 
 def can_launch(environment: Mapping[str, str], options: Mapping[str, Any]) -> bool:

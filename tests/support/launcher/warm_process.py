@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 
 LENGTH = struct.Struct("!I")
 REPORT = "\nmodules: "
-# Packages that take up to several seconds to import, and our modules that import them. A run that
-# warms up imports in a child, and then this process imports the same; these it has already.
-SLOW_PACKAGES = {
-    "typer": "easyllm_cli.cli.app",
-    "httpx2": "easyllm_cli.transport.http",
+# What takes up to several seconds to import is imported here first: a run that warms up would
+# import it in its child, and then this process would do so again.
+SLOW_MODULES = ("easyllm_cli.cli.app", "easyllm_cli.transport.http")
+# Packages that need not be installed, and our modules that import them.
+OPTIONAL_PACKAGES = {
     "openai": "easyllm_cli.transport.openai_sdk",
     "litellm": "easyllm_cli.providers.litellm.provider",
     "sqlalchemy": "easyllm_cli.config.database",
@@ -38,10 +38,14 @@ def serve(connection: socket.socket, command: str) -> None:
         if not header:
             return
         request = json.loads(read_exactly(connection, LENGTH.unpack(header)[0]))
+        if "reap" in request:
+            _, status, used = os.wait4(request["reap"], 0)
+            connection.sendall(LENGTH.pack(status) + LENGTH.pack(used.ru_maxrss))
+            continue
         if request.get("warm_up"):
             number = import_what_it_imports(request, descriptors, command)
         else:
-            number = fork_twice(request, descriptors, command)
+            number = fork_child(request, descriptors, command)
         connection.sendall(LENGTH.pack(number))
         for descriptor in descriptors:
             os.close(descriptor)
@@ -57,21 +61,12 @@ def read_exactly(connection: socket.socket, length: int) -> bytes:
     return data
 
 
-def fork_twice(request: dict[str, Any], descriptors: list[int], command: str) -> int:
-    """Fork a child and end its parent, so that the test run becomes the parent; return its ID."""
-    reader, writer = os.pipe()
-    parent = os.fork()
-    if not parent:
-        child = os.fork()
-        if not child:
-            run_child(request, descriptors, command)
-        os.write(writer, LENGTH.pack(child))
-        os._exit(0)
-    os.waitpid(parent, 0)
-    child = LENGTH.unpack(os.read(reader, LENGTH.size))[0]
-    os.close(reader)
-    os.close(writer)
-    return int(child)
+def fork_child(request: dict[str, Any], descriptors: list[int], command: str) -> int:
+    """Fork a child, and return its ID; it stays a zombie after its end until `reap`."""
+    child = os.fork()
+    if not child:
+        run_child(request, descriptors, command)
+    return child
 
 
 def run_child(request: dict[str, Any], descriptors: list[int], command: str) -> NoReturn:
@@ -161,7 +156,9 @@ def main() -> None:
     command = sys.argv[2]
     sys.path[0] = str(Path(command).parent)  # as for the installed script
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test run only
-    import_all([module for package, module in SLOW_PACKAGES.items() if find_spec(package)])
+    import_all(SLOW_MODULES)
+    if sys.argv[3:] == ["packages"]:
+        import_all([name for package, name in OPTIONAL_PACKAGES.items() if find_spec(package)])
     serve(connection, command)
 
 
