@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAI
 
 from easyllm_cli import OpenAIProvider, OpenRouterProvider
 from easyllm_cli.config.profile import Profile
@@ -86,7 +85,16 @@ async def test_azures_newer_address_is_plain_openai(server: StandIn) -> None:
     assert request.headers["authorization"] == "Bearer sk-azure"
 
 
+def async_client(server: StandIn, **options: Any) -> Any:
+    """Return a client of the SDK, which takes a second to import: not while tests are collected."""
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(**{"api_key": "k", "base_url": f"{server.url}/v1", **options})
+
+
 async def test_entra_tokens_come_from_a_passed_client(server: StandIn) -> None:
+    from openai import AsyncAzureOpenAI
+
     async def token() -> str:
         return "entra-token"
 
@@ -107,9 +115,7 @@ async def test_passed_client_sends_its_own_settings_and_stays_open(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
     with StandIn(OpenAIServer(key="sk-theirs").handle) as server:
         theirs = {"X-Team": "blue"}
-        async with AsyncOpenAI(
-            api_key="sk-theirs", base_url=f"{server.url}/v1", default_headers=theirs
-        ) as client:
+        async with async_client(server, api_key="sk-theirs", default_headers=theirs) as client:
             config = {"model": "gpt-4o", "endpoint": "http://ignored.invalid", "api_key": "mine"}
             provider = OpenAIProvider(config, client=client)
             assert await provider.list_models() == ["gpt-4o-mini", "gpt-4o"]
@@ -135,7 +141,7 @@ async def test_errors_of_a_passed_client_are_easyllm_errors(
     provider_class = {"openai": OpenAIProvider, "openrouter": OpenRouterProvider}[provider]
     script = refusal(status, "not now", retry_after="0.2", x_request_id="req_7")
     with StandIn(script_handler(script)) as server:
-        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+        async with async_client(server) as client:
             instance = provider_class({"model": "m", "max_retries": 0}, client=client)
             with pytest.raises(kind) as caught:
                 await instance.chat(messages())
@@ -151,7 +157,7 @@ async def test_redirect_and_cuts_through_a_passed_client() -> None:
     scripts = (elsewhere, Script(chunk("Hel"), Cut()), Script(Cut()))
     kinds: list[type[EasyLLMError]] = [RefusedError, IncompleteAnswer, NetworkError]
     with StandIn(script_handler(*scripts)) as server:
-        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+        async with async_client(server) as client:
             provider = OpenAIProvider({"model": "m", "max_retries": 0}, client=client)
             for kind in kinds:
                 with pytest.raises(kind):
@@ -162,7 +168,7 @@ async def test_redirect_and_cuts_through_a_passed_client() -> None:
 async def test_leaving_a_stream_early_closes_its_connection() -> None:
     begun = Script(chunk("Hel"), chunk("lo"), *[chunk("!")] * 200_000)
     with StandIn(script_handler(begun)) as server:
-        async with AsyncOpenAI(api_key="k", base_url=f"{server.url}/v1") as client:
+        async with async_client(server) as client:
             provider = OpenAIProvider({"model": "m"}, client=client)
             texts: Any = provider.chat_stream(messages())
             assert await anext(texts) == "Hel"
@@ -172,8 +178,11 @@ async def test_leaving_a_stream_early_closes_its_connection() -> None:
                     await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("client", [OpenAI(api_key="k"), object(), "sk-key"])
-def test_another_kind_of_client_is_refused(client: Any) -> None:
-    with pytest.raises(ConfigError, match="must be an AsyncOpenAI") as caught:
-        OpenAIProvider({"model": "m"}, client=client)
-    assert "sk-key" not in str(caught.value)
+def test_another_kind_of_client_is_refused() -> None:
+    from openai import OpenAI
+
+    clients: list[Any] = [OpenAI(api_key="k"), object(), "sk-key"]
+    for client in clients:
+        with pytest.raises(ConfigError, match="must be an AsyncOpenAI") as caught:
+            OpenAIProvider({"model": "m"}, client=client)
+        assert "sk-key" not in str(caught.value)
