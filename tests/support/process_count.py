@@ -38,8 +38,9 @@ class Workers:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        started.update(node.workeroutput.get("started", {}))
-        self.seconds += node.workeroutput.get("seconds", 0.0)
+        output = getattr(node, "workeroutput", {})  # a worker that crashed has none
+        started.update(output.get("started", {}))
+        self.seconds += output.get("seconds", 0.0)
 
 
 workers = Workers()
