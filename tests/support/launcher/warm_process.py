@@ -62,10 +62,18 @@ def read_exactly(connection: socket.socket, length: int) -> bytes:
 
 
 def fork_child(request: dict[str, Any], descriptors: list[int], command: str) -> int:
-    """Fork a child, and return its ID; it stays a zombie after its end until `reap`."""
+    """Fork a child, and return its ID; it stays a zombie after its end until `reap`.
+
+    As with a started command, its session and signals are set by then: the child's end of the pipe
+    closes after them.
+    """
+    reader, writer = os.pipe()
     child = os.fork()
     if not child:
         run_child(request, descriptors, command)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
     return child
 
 
@@ -85,13 +93,13 @@ def become(request: dict[str, Any], descriptors: list[int], command: str) -> Non
     """Set descriptors, session, signals, folder, environment and arguments of this process."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     if request["new_session"]:
         os.setsid()
     elif request["process_group"] >= 0:
         os.setpgid(0, request["process_group"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # tells `fork_child`, too
     os.umask(request["umask"])
     os.chdir(request["cwd"])
     os.environ.clear()
