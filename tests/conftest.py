@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,32 @@ def is_configuration_variable(name: str) -> bool:
     )
 
 
-def pytest_collection() -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Collect no garbage while the tests are collected, because all that is made is kept."""
     gc.disable()
+    if [Path(name).name for name in session.config.args] == ["tests"]:
+        import_share()
+
+
+def import_share() -> None:
+    """Import the n-th part of the test files in the n-th worker of pytest-xdist, before all others.
+
+    pytest rewrites the asserts of a file when it is first imported, and keeps its bytecode. All
+    workers collect all files at once, and without bytecode each would rewrite every file.
+    """
+    if (worker := os.environ.get("PYTEST_XDIST_WORKER")) is None:
+        return
+    number = int(worker.removeprefix("gw"))
+    count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    root = Path(__file__).parent.parent
+    files = [file.relative_to(root) for file in sorted(root.glob("tests/**/test_*.py"))]
+    for file in files[number::count]:
+        if file.parts[:2] != ("tests", "extras") and file.parts[:3] != (
+            "tests",
+            "contract",
+            "real",
+        ):
+            import_module(".".join(file.with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
