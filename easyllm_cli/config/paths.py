@@ -18,14 +18,14 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
         UsageError: that home folder is unknown, or it is no path.
     """
     text = os.fspath(path)
+    problem = "there is no such home folder"
     try:
-        if "\0" in text:
-            raise RuntimeError("it holds a NUL byte")
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise UsageError(
-            f"not a usable path: {error}", where=text[:200], hint="write the whole path"
-        ) from None
+        if "\0" not in text:
+            return Path(text).expanduser()
+        problem = "it holds a NUL byte"
+    except RuntimeError:
+        pass
+    raise UsageError(f"not a usable path: {problem}", where=text[:200], hint="write the whole path")
 
 
 def config_folder() -> Path:

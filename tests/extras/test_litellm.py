@@ -352,5 +352,5 @@ def test_batch_21_no_row_says_where_the_key_goes(tmp_path: Path) -> None:
         batch.input.write_text(json.dumps({"body": body}) + "\n")
         assert batch.run() is None
     (line,) = batch.lines()
-    assert "api_base is no field that a row may set" in line["error"]["message"]
+    assert "api_base is not for a row" in line["error"]["message"]
     assert elsewhere.asked == []

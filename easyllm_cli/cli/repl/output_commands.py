@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-from pathlib import Path
 
+from ...config.paths import expand_home
 from ...errors import OutputError, UsageError
 from ...history.export import markdown_from_messages
 from ...render.code_blocks import find_code_blocks
@@ -59,16 +58,14 @@ def write_new_text(name: str, text: str) -> None:
     """Write a text file that does not exist yet, and say so.
 
     Raises:
-        UsageError: it exists. OutputError: it cannot be written.
+        UsageError: it exists, or its home folder does not. OutputError: it cannot be written.
     """
+    path = expand_home(name)
     try:
-        path = Path(os.path.expanduser(name))
         with path.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError("the file exists", where=name, hint="name another one") from None
-    except RuntimeError:  # ~ or ~user
-        raise UsageError("there is no such home folder", where=name, hint="name a path") from None
     except OSError as error:
         raise OutputError.from_os_error(f"cannot write {name}", error) from None
     print_wrapped(f"wrote {path}")
