@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.servers.background",
     "tests.support.servers.fixtures",
     "tests.support.binary",
+    "tests.support.event_loops",
     "tests.support.price_table",
     "tests.support.process_count",
     "tests.support.time_limit",
