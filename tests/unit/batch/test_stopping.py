@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from easyllm_cli.batch import engine, overload
+from easyllm_cli.batch.engine import BatchRun
 from easyllm_cli.errors import EasyLLMError, Interrupted
 from tests.support.batches import (
     ROWS,
@@ -20,6 +21,17 @@ from tests.support.batches import (
     write_prompts,
 )
 from tests.support.standins.server import StandIn
+
+
+async def begin(
+    batch: Batch, server: BatchServer
+) -> tuple[asyncio.Task[EasyLLMError | None], BatchRun]:
+    """Start a run, and return it when its first eight rows have been asked."""
+    running = asyncio.create_task(batch.run_async())
+    while len(server.asked) < 8:
+        await asyncio.sleep(0.01)
+    assert batch.run_of is not None
+    return running, batch.run_of
 
 
 def test_batch_11_a_wrong_key_is_3_after_a_few_requests(tmp_path: Path) -> None:
@@ -81,11 +93,8 @@ def test_batch_2_a_stopped_run_sends_nothing_new_and_waits_for_what_was_sent(
     server = BatchServer(seconds=0.3)
 
     async def play(batch: Batch) -> EasyLLMError | None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("interrupted"))
+        running, run = await begin(batch, server)
+        run.stop(Interrupted("interrupted"))
         return await running
 
     with StandIn(server.handle) as stand_in:
@@ -105,11 +114,8 @@ def test_a_stopped_run_sends_nothing_again(tmp_path: Path) -> None:
     server = BatchServer(lambda prompt, count: 500, seconds=0.2)
 
     async def play(batch: Batch) -> None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("interrupted"))
+        running, run = await begin(batch, server)
+        run.stop(Interrupted("interrupted"))
         await running
 
     with StandIn(server.handle) as stand_in:
@@ -147,14 +153,11 @@ def test_an_aborted_run_ends_at_once(tmp_path: Path) -> None:
     server = BatchServer(seconds=20.0)
 
     async def play(batch: Batch) -> EasyLLMError | None:
-        running = asyncio.create_task(batch.run_async())
-        while len(server.asked) < 8:
-            await asyncio.sleep(0.01)
-        assert batch.run_of is not None
-        batch.run_of.stop(Interrupted("first"))
+        running, run = await begin(batch, server)
+        run.stop(Interrupted("first"))
         await asyncio.sleep(0.05)
         assert not running.done()
-        batch.run_of.abort(Interrupted("second"))
+        run.abort(Interrupted("second"))
         async with asyncio.timeout(5):
             return await running
 
